@@ -1,1 +1,16 @@
-//! placeholder
+//! Data sets, decoding, generated videos, the frame and flow cache, sampling, augmentation, loading.
+//!
+//! Knows no model. The way of the data: a [`dataset::Dataset`] lists videos and splits,
+//! [`prepare::prepare`] decodes (or renders) them and computes flow into a cache of one file per video
+//! and kind, and a [`prepare::PreparedVideo`] gives single frames and fields back.
+//!
+//! Letters used throughout: B batch, C channels, T frames, H height, W width, L stack length,
+//! S snippets or frames per sample.
+
+pub mod decode;
+pub mod error;
+pub mod prepare;
+pub mod source;
+
+pub use error::DataError;
+pub use source::{Direction, Field, FlowSource};
