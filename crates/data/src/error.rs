@@ -178,6 +178,10 @@ pub enum DataError {
         found: String,
     },
 
+    /// An input that cannot be made, or a loader that cannot go on.
+    #[error(transparent)]
+    Input(#[from] crate::inputs::InputError),
+
     /// The caller asked to stop.
     #[error("interrupted; run the same command again to go on from here")]
     Interrupted,

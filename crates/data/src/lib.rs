@@ -7,9 +7,13 @@
 //! Letters used throughout: B batch, C channels, T frames, H height, W width, L stack length,
 //! S snippets or frames per sample.
 
+pub mod augment;
 pub mod decode;
 pub mod error;
+pub mod inputs;
+pub mod loader;
 pub mod prepare;
+pub mod sample;
 pub mod source;
 
 pub use error::DataError;

@@ -1,0 +1,12 @@
+//! Batches of inputs, made by threads ahead of their use.
+//!
+//! [`TrainLoader`] makes the training batches of a range of iterations; their
+//! order and content follow from the seed, whatever the number of threads.
+//! [`TestViews`] makes the views of one video for its test.
+
+mod prefetch;
+mod train;
+mod views;
+
+pub use self::train::{Batch, LabelledVideo, TrainConfig, TrainLoader};
+pub use self::views::{Crops, TestConfig, TestViews, ViewBatch};

@@ -1,0 +1,149 @@
+//! Which frames, and which videos (Two-Stream ConvNets, Sect. 5).
+//!
+//! A draw depends on nothing but the run's seed, the iteration and the place in
+//! the batch ([`draw_rng`]). Any batch can therefore be made alone, and a run
+//! that goes on from a checkpoint has no generator state to restore.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use rand::{Rng, RngExt};
+use rand_chacha::ChaCha8Rng;
+use rand_core::SeedableRng;
+
+use crate::DataError;
+use crate::inputs::InputError;
+
+/// The generator of one training sample.
+#[must_use]
+pub fn draw_rng(seed: u64, iteration: u64, index: usize) -> ChaCha8Rng {
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    key[8..16].copy_from_slice(&iteration.to_le_bytes());
+    key[16..24].copy_from_slice(&(index as u64).to_le_bytes());
+    // Keeps these draws apart from any other use of the same seed.
+    key[24..].copy_from_slice(b"training");
+    ChaCha8Rng::from_seed(key)
+}
+
+/// The frames at which an input of a video may start: those from which `span`
+/// frames follow without a hard cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Starts {
+    /// Valid starts, ascending, one run for each segment that is long enough.
+    runs: Vec<Range<usize>>,
+    count: usize,
+}
+
+impl Starts {
+    /// The valid starts in `segments`, the video's frame ranges between hard
+    /// cuts. `video` names it in the error.
+    ///
+    /// # Errors
+    /// [`DataError::ShortVideo`] when no segment has `span` frames; `span` 0 is refused.
+    pub fn new(video: &str, segments: &[Range<usize>], span: usize) -> Result<Self, DataError> {
+        if span == 0 {
+            return Err(InputError::Zero {
+                name: "the number of frames of an input",
+            }
+            .into());
+        }
+        let runs: Vec<_> = segments
+            .iter()
+            .filter(|segment| segment.len() >= span)
+            .map(|segment| segment.start..segment.end - span + 1)
+            .collect();
+        if runs.is_empty() {
+            return Err(DataError::ShortVideo {
+                id: video.to_owned(),
+                longest: segments
+                    .iter()
+                    .map(ExactSizeIterator::len)
+                    .max()
+                    .unwrap_or(0),
+                needed: span,
+            });
+        }
+        let count = runs.iter().map(ExactSizeIterator::len).sum();
+        Ok(Self { runs, count })
+    }
+
+    /// How many there are; at least one.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// All of them, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = usize> {
+        self.runs.iter().cloned().flatten()
+    }
+
+    /// One of them, uniformly.
+    pub fn draw(&self, rng: &mut impl Rng) -> usize {
+        self.nth(rng.random_range(0..self.count as u64) as usize)
+    }
+
+    /// `n` starts at equal temporal spacing for a test, ascending.
+    ///
+    /// Of m valid starts in a row, the i-th of n is number i (m - 1) / (n - 1),
+    /// rounded half up, so that the first and the last are always among them;
+    /// n = 1 takes the middle one. With fewer than n valid starts, each is taken once.
+    #[must_use]
+    pub fn spaced(&self, n: usize) -> Vec<usize> {
+        let last = self.count - 1;
+        match n {
+            0 => Vec::new(),
+            1 => vec![self.nth(last / 2)],
+            _ if n >= self.count => self.iter().collect(),
+            _ => (0..n)
+                .map(|i| self.nth((2 * i * last + n - 1) / (2 * (n - 1))))
+                .collect(),
+        }
+    }
+
+    /// The start with this index, counting over all runs.
+    fn nth(&self, index: usize) -> usize {
+        let mut left = index;
+        for run in &self.runs {
+            if left < run.len() {
+                return run.start + left;
+            }
+            left -= run.len();
+        }
+        unreachable!("index {index} of {} starts", self.count)
+    }
+}
+
+/// Draws videos uniformly across the classes: a class first, then one of its
+/// videos, so that a class with few videos is seen as often as any other.
+#[derive(Clone, Debug)]
+pub struct ClassBalanced {
+    /// Indices of the videos, by class; classes without a video are left out.
+    classes: Vec<Vec<usize>>,
+}
+
+impl ClassBalanced {
+    /// A sampler over videos 0..n, given their labels in order.
+    ///
+    /// # Errors
+    /// When there is no video.
+    pub fn new(labels: impl IntoIterator<Item = u32>) -> Result<Self, InputError> {
+        let mut classes = BTreeMap::<u32, Vec<usize>>::new();
+        for (video, label) in labels.into_iter().enumerate() {
+            classes.entry(label).or_default().push(video);
+        }
+        if classes.is_empty() {
+            return Err(InputError::NoVideos);
+        }
+        Ok(Self {
+            classes: classes.into_values().collect(),
+        })
+    }
+
+    /// The index of a video.
+    pub fn draw(&self, rng: &mut impl Rng) -> usize {
+        let class = &self.classes[rng.random_range(0..self.classes.len() as u64) as usize];
+        class[rng.random_range(0..class.len() as u64) as usize]
+    }
+}
