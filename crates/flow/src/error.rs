@@ -1,0 +1,148 @@
+//! The crate's one error type.
+
+use std::io;
+use std::path::PathBuf;
+
+/// What can go wrong in this crate: each message says what was expected, what
+/// was found and, where that is not plain, what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FlowError {
+    /// A parameter of TV-L1 is outside its range.
+    #[error("TV-L1 parameter `{name}` is {found}, expected {expected}")]
+    Parameter {
+        /// The parameter, spelt as in a spec file.
+        name: &'static str,
+        /// The range that is accepted.
+        expected: &'static str,
+        /// The value given.
+        found: String,
+    },
+    /// A picture or field has no pixels, or more than can be addressed.
+    #[error(
+        "expected a width and height of 1 to {max} pixels, found {width}x{height}",
+        max = crate::field::MAX_SIDE
+    )]
+    Size {
+        /// Width in pixels.
+        width: usize,
+        /// Height in pixels.
+        height: usize,
+    },
+    /// A buffer does not hold width x height values.
+    #[error("{what} of {width}x{height} needs {expected} values, found {found}")]
+    Length {
+        /// Which buffer.
+        what: &'static str,
+        /// Width in pixels.
+        width: usize,
+        /// Height in pixels.
+        height: usize,
+        /// Values that the size asks for.
+        expected: usize,
+        /// Values in the buffer.
+        found: usize,
+    },
+    /// A picture holds a NaN or an infinity.
+    #[error(
+        "expected finite intensities (0 to 255), found {value} at x {x}, y {y} of the {which} picture"
+    )]
+    NotFinite {
+        /// `first` or `second`.
+        which: &'static str,
+        /// Column of the value.
+        x: usize,
+        /// Row of the value.
+        y: usize,
+        /// The value.
+        value: f32,
+    },
+    /// Two pictures or fields that must agree in size do not.
+    #[error(
+        "expected two of the same size, found {first_width}x{first_height} and {second_width}x{second_height}; resize or crop one of them"
+    )]
+    SizeMismatch {
+        /// Width of the first.
+        first_width: usize,
+        /// Height of the first.
+        first_height: usize,
+        /// Width of the second.
+        second_width: usize,
+        /// Height of the second.
+        second_height: usize,
+    },
+    /// The true field has no known vector, so there is no error to average.
+    #[error("the true field has no known vector: every value is NaN or beyond 1e9")]
+    NothingKnown,
+    /// A colour scale that is not a positive number.
+    #[error("expected a positive displacement for full saturation, found {0}")]
+    ColourScale(f32),
+    /// A `.flo` file that breaks the format.
+    #[error("not a valid .flo file: {0}")]
+    Flo(#[from] FloProblem),
+    /// [`FlowError::Flo`] in a named file.
+    #[error("{path}: not a valid .flo file: {problem}", path = path.display())]
+    FloFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: FloProblem,
+    },
+    /// A file could not be read or written.
+    #[error("cannot {action} {path}: {source}", path = path.display())]
+    Io {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+/// How a `.flo` file breaks the Middlebury format.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FloProblem {
+    /// Shorter than the twelve bytes of the header.
+    #[error("expected a header of 12 bytes, found {0} bytes in all")]
+    NoHeader(u64),
+    /// The first four bytes are not the float 202021.25 (`PIEH`).
+    #[error("expected the magic bytes \"PIEH\", found {0:02x?}")]
+    Magic([u8; 4]),
+    /// A width or height that is negative, zero or absurd.
+    #[error(
+        "expected a width and height of 1 to {max} pixels, found {width}x{height}",
+        max = crate::field::MAX_SIDE
+    )]
+    Size {
+        /// Width in the header.
+        width: i32,
+        /// Height in the header.
+        height: i32,
+    },
+    /// The file ends before the field does.
+    #[error("a field of {width}x{height} needs {expected} bytes, the file ends after {found}")]
+    Truncated {
+        /// Width in the header.
+        width: usize,
+        /// Height in the header.
+        height: usize,
+        /// Bytes needed, header included.
+        expected: u64,
+        /// Bytes found.
+        found: u64,
+    },
+    /// The file goes on after the field.
+    #[error("a field of {width}x{height} needs {expected} bytes, the file goes on to {found}")]
+    Trailing {
+        /// Width in the header.
+        width: usize,
+        /// Height in the header.
+        height: usize,
+        /// Bytes needed, header included.
+        expected: u64,
+        /// Bytes found.
+        found: u64,
+    },
+}

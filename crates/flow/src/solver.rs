@@ -1,0 +1,226 @@
+//! The primal-dual iterations of TV-L1 between two warps.
+//!
+//! With the data term linearised about the flow of the last warp,
+//! rho(u) = rho_c + grad I1 . u, the energy of Zach, Pock and Bischof 2007
+//! (eq. 8) is minimised by turns over u and the auxiliary v:
+//!
+//! - v = u + t grad I1, t = clamp(-rho(u) / |grad I1|^2, -lambda theta, lambda theta):
+//!   their three-way threshold (eq. 15) in one line;
+//! - u = v + theta div p, for each component (their prop. 1);
+//! - p = q / max(1, |q|), q = p + tau / theta grad u: the projected gradient
+//!   step of Wedel et al. 2009 (alg. 1), which needs no division by
+//!   1 + tau / theta |grad u|.
+//!
+//! Gradients are forward differences and the divergence backward differences,
+//! zero across the border.
+//!
+//! The dual step of a row needs the new u of that row and the next, so one
+//! iteration is one sweep down the picture; and several iterations go down
+//! together, each one row behind the one before, so that the rows that they
+//! share stay in cache. The result is the same to the bit as one sweep after
+//! the other.
+
+use crate::plane::Plane;
+
+/// Iterations that go down the picture together.
+const TOGETHER: usize = 8;
+
+/// The flow and its dual variables on one level.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    /// The two components of the flow.
+    pub(crate) u: [Plane; 2],
+    /// For each component, the two components of its dual variable.
+    pub(crate) p: [[Plane; 2]; 2],
+    zeros: Plane,
+}
+
+impl State {
+    pub(crate) fn new(width: usize, height: usize) -> Self {
+        let plane = || Plane::new(width, height);
+        Self {
+            u: [plane(), plane()],
+            p: [[plane(), plane()], [plane(), plane()]],
+            zeros: Plane::new(width, 1),
+        }
+    }
+
+    /// The flow and its dual variables set to zero.
+    pub(crate) fn clear(&mut self) {
+        self.u.iter_mut().for_each(Plane::clear);
+        self.p.iter_mut().flatten().for_each(Plane::clear);
+    }
+}
+
+/// The data term, linearised: rho(u) = constant + gradient . u.
+#[derive(Debug, Clone)]
+pub(crate) struct DataTerm {
+    /// The gradient of the warped second picture.
+    pub(crate) gradient: [Plane; 2],
+    pub(crate) constant: Plane,
+    /// 1 / |gradient|^2, large but finite where that is zero.
+    pub(crate) inverse: Plane,
+}
+
+impl DataTerm {
+    pub(crate) fn new(width: usize, height: usize) -> Self {
+        let plane = || Plane::new(width, height);
+        Self {
+            gradient: [plane(), plane()],
+            constant: plane(),
+            inverse: plane(),
+        }
+    }
+}
+
+/// The weights of an iteration.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Weights {
+    pub(crate) lambda: f32,
+    pub(crate) theta: f32,
+    pub(crate) tau: f32,
+}
+
+/// Runs `iterations` on `state`.
+pub(crate) fn iterate(state: &mut State, data: &DataTerm, weights: Weights, iterations: usize) {
+    pulp::Arch::new().dispatch(|| {
+        let mut left = iterations;
+        while left > 0 {
+            let together = left.min(TOGETHER);
+            sweep(state, data, weights, together);
+            left -= together;
+        }
+    });
+}
+
+/// Several iterations, each one row behind the one before.
+#[inline(always)]
+fn sweep(state: &mut State, data: &DataTerm, weights: Weights, iterations: usize) {
+    let height = state.u[0].height;
+    // Step r of an iteration is the primal step of row r and the dual step of
+    // row r - 1; the last step has only the latter.
+    for front in 0..height + iterations {
+        for behind in 0..iterations {
+            let Some(row) = front.checked_sub(behind) else {
+                break;
+            };
+            if row < height {
+                primal_step(state, data, weights, row);
+            }
+            if (1..=height).contains(&row) {
+                dual_step(state, weights, row - 1);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn primal_step(state: &mut State, data: &DataTerm, weights: Weights, y: usize) {
+    let [u, v] = &mut state.u;
+    let [[ux, uy], [vx, vy]] = &state.p;
+    let (uy_above, vy_above) = match y.checked_sub(1) {
+        Some(above) => (uy.padded_row(above), vy.padded_row(above)),
+        None => (state.zeros.padded_row(0), state.zeros.padded_row(0)),
+    };
+    primal_row(
+        u.padded_row_mut(y),
+        v.padded_row_mut(y),
+        [
+            data.gradient[0].padded_row(y),
+            data.gradient[1].padded_row(y),
+            data.constant.padded_row(y),
+            data.inverse.padded_row(y),
+        ],
+        [
+            ux.padded_row(y),
+            ux.left_of_row(y),
+            uy.padded_row(y),
+            uy_above,
+        ],
+        [
+            vx.padded_row(y),
+            vx.left_of_row(y),
+            vy.padded_row(y),
+            vy_above,
+        ],
+        weights,
+    );
+    u.repeat_last(y);
+    v.repeat_last(y);
+}
+
+#[inline(always)]
+fn primal_row(
+    u: &mut [f32],
+    v: &mut [f32],
+    data: [&[f32]; 4],
+    p: [&[f32]; 4],
+    q: [&[f32]; 4],
+    weights: Weights,
+) {
+    let n = u.len();
+    let v = &mut v[..n];
+    let [gx, gy, constant, inverse] = data.map(|row| &row[..n]);
+    let [px, px_left, py, py_above] = p.map(|row| &row[..n]);
+    let [qx, qx_left, qy, qy_above] = q.map(|row| &row[..n]);
+    let theta = weights.theta;
+    let most = weights.lambda * theta;
+    for i in 0..n {
+        let rho = constant[i] + (gx[i] * u[i] + gy[i] * v[i]);
+        let step = clamp(-(rho * inverse[i]), -most, most);
+        let div_p = (px[i] - px_left[i]) + (py[i] - py_above[i]);
+        let div_q = (qx[i] - qx_left[i]) + (qy[i] - qy_above[i]);
+        u[i] += step * gx[i] + theta * div_p;
+        v[i] += step * gy[i] + theta * div_q;
+    }
+}
+
+#[inline(always)]
+fn dual_step(state: &mut State, weights: Weights, y: usize) {
+    let rate = weights.tau / weights.theta;
+    for (u, [px, py]) in state.u.iter().zip(&mut state.p) {
+        // The last row sees itself below: no gradient across the border.
+        let below = (y + 1).min(u.height - 1);
+        dual_row(
+            px.padded_row_mut(y),
+            py.padded_row_mut(y),
+            [u.padded_row(y), u.right_of_row(y), u.padded_row(below)],
+            rate,
+        );
+    }
+}
+
+#[inline(always)]
+fn dual_row(px: &mut [f32], py: &mut [f32], u: [&[f32]; 3], rate: f32) {
+    let n = px.len();
+    let py = &mut py[..n];
+    let [here, right, below] = u.map(|row| &row[..n]);
+    for i in 0..n {
+        let x = px[i] + rate * (right[i] - here[i]);
+        let y = py[i] + rate * (below[i] - here[i]);
+        let shrink = at_most_one(inverse_root(x * x + y * y));
+        px[i] = x * shrink;
+        py[i] = y * shrink;
+    }
+}
+
+/// `f32::clamp` and `f32::min` take care of NaN, which costs instructions.
+#[inline(always)]
+fn clamp(value: f32, low: f32, high: f32) -> f32 {
+    let value = if value < low { low } else { value };
+    if value > high { high } else { value }
+}
+
+#[inline(always)]
+fn at_most_one(value: f32) -> f32 {
+    if value < 1.0 { value } else { 1.0 }
+}
+
+/// 1 / sqrt(x) to 0.07 %, finite at zero: the bit trick with one Newton step,
+/// in the constants of Kadlec 2010. A root and a division take several times
+/// as long, and the length of a dual vector need not be exact.
+#[inline(always)]
+fn inverse_root(x: f32) -> f32 {
+    let guess = f32::from_bits(0x5f1f_fff9_u32.wrapping_sub(x.to_bits() >> 1));
+    0.703_952_25 * guess * (2.389_244_6 - x * guess * guess)
+}
