@@ -11,7 +11,7 @@ pub enum InputError {
     /// A bi-directional stack cannot be halved.
     #[error(
         "a bi-directional stack takes L/2 forward and L/2 backward fields, so L must be even; \
-         found L = {length}; use {} or {}", length.saturating_sub(1).max(2), length + 1
+         found L = {length}; use L = {} or another even number", length.saturating_add(1)
     )]
     OddBiDirectional {
         /// The length found.

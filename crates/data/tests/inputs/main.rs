@@ -1,0 +1,8 @@
+//! Temporal inputs, crops, sampling and the loader, on planted flow.
+
+mod crops;
+mod loader;
+mod sampling;
+mod stacks;
+mod support;
+mod views;
