@@ -7,7 +7,11 @@
 //! Letters used throughout: B batch, C channels, T frames, H height, W width, L stack length,
 //! S snippets or frames per sample.
 
+pub mod atomic;
 pub mod augment;
+pub mod codec;
+pub mod container;
+pub mod cuts;
 pub mod decode;
 pub mod error;
 pub mod inputs;
@@ -15,6 +19,7 @@ pub mod loader;
 pub mod prepare;
 pub mod sample;
 pub mod source;
+pub mod split;
 
 pub use error::DataError;
 pub use source::{Direction, Field, FlowSource};

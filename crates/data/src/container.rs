@@ -1,0 +1,424 @@
+//! The cache file: one per video and kind (frames, forward flow or backward flow).
+//!
+//! | part | bytes | content |
+//! |---|---|---|
+//! | magic | 8 | `VARVIDEO` |
+//! | version | 4 | [`VERSION`] |
+//! | header length | 4 | of the next part |
+//! | header | as said | JSON, [`Header`] |
+//! | index | 52 each | offset in the payload (8), length (4), min and max of u and of v (16), mean of u and v (8), checksum (16) |
+//! | checksum | 32 | BLAKE3 of everything above |
+//! | payload | as the header says | the entries one after the other, without gaps |
+//!
+//! Numbers are little endian. The checksum of an entry (16 bytes of BLAKE3) covers the file's key, the entry's number, its index
+//! record and its bytes, so an entry is read and verified without the rest of the file, and one that was moved
+//! is noticed. Nothing is memory-mapped, and a file is open only while it is read: thousands of videos cost
+//! no handles.
+//!
+//! A reader believes nothing: every length is checked against the size of the file before memory is
+//! taken, and whatever does not fit is [`DataError::CorruptCache`].
+
+mod build;
+
+use crate::codec::{Codec, ValueRange, restore};
+use crate::error::DataError;
+use crate::source::Field;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+pub use build::Builder;
+
+/// Raised whenever the meaning of a file changes; part of every key, so that old files are rebuilt.
+pub const VERSION: u32 = 1;
+
+const MAGIC: &[u8; 8] = b"VARVIDEO";
+/// Magic, version, header length.
+const PREAMBLE: usize = 16;
+const RECORD: usize = 52;
+const CHECKSUM: usize = 32;
+const MAX_HEADER: usize = 1 << 20;
+/// Largest width and height.
+const MAX_SIDE: usize = 16_384;
+
+/// What a cache file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// RGB frames.
+    Frames,
+    /// Flow from each frame to the next.
+    ForwardFlow,
+    /// Flow from each frame to the one before, stored at the earlier frame's index.
+    BackwardFlow,
+}
+
+impl Kind {
+    /// Name of the folder below the cache folder.
+    #[must_use]
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Frames => "frames",
+            Self::ForwardFlow => "forward-flow",
+            Self::BackwardFlow => "backward-flow",
+        }
+    }
+}
+
+/// What a cache file says about itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Header {
+    /// Hash of everything that determines the content, in hex; also the file's name.
+    pub key: String,
+    /// What the entries are.
+    pub kind: Kind,
+    /// How the entries are stored.
+    pub codec: Codec,
+    /// Columns of each entry.
+    pub width: usize,
+    /// Rows of each entry.
+    pub height: usize,
+    /// Number of entries.
+    pub count: usize,
+    /// Bytes of the payload.
+    pub bytes: u64,
+    /// Where the content comes from, in words. Names no file, so that the same video under two names gives the
+    /// same cache file.
+    pub source: String,
+    /// Ranges of frames between hard cuts.
+    pub segments: Vec<Range<usize>>,
+}
+
+/// One record of the index.
+#[derive(Debug, Clone, Copy)]
+struct Record {
+    offset: u64,
+    length: u32,
+    ranges: [ValueRange; 2],
+    mean: [f32; 2],
+    checksum: [u8; 16],
+}
+
+impl Record {
+    fn to_bytes(self) -> [u8; RECORD] {
+        let mut out = [0; RECORD];
+        out[..8].copy_from_slice(&self.offset.to_le_bytes());
+        out[8..12].copy_from_slice(&self.length.to_le_bytes());
+        let [u, v] = self.ranges;
+        let numbers = [u.min, u.max, v.min, v.max, self.mean[0], self.mean[1]];
+        for (slot, number) in out[12..36].chunks_exact_mut(4).zip(numbers) {
+            slot.copy_from_slice(&number.to_le_bytes());
+        }
+        out[36..].copy_from_slice(&self.checksum);
+        out
+    }
+
+    fn from_bytes(bytes: &[u8; RECORD]) -> Self {
+        let mut offset = [0; 8];
+        offset.copy_from_slice(&bytes[..8]);
+        let mut numbers = [0.0; 6];
+        for (number, b) in numbers.iter_mut().zip(bytes[12..36].chunks_exact(4)) {
+            *number = f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+        }
+        let [a, b, c, d, mean_u, mean_v] = numbers;
+        let mut checksum = [0; 16];
+        checksum.copy_from_slice(&bytes[36..]);
+        Self {
+            offset: u64::from_le_bytes(offset),
+            length: u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]),
+            ranges: [ValueRange { min: a, max: b }, ValueRange { min: c, max: d }],
+            mean: [mean_u, mean_v],
+            checksum,
+        }
+    }
+
+    fn checksum_of(&self, key: &str, index: usize, payload: &[u8]) -> [u8; 16] {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(key.as_bytes());
+        hasher.update(&(index as u64).to_le_bytes());
+        hasher.update(&self.to_bytes()[..36]);
+        hasher.update(payload);
+        let mut checksum = [0; 16];
+        checksum.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        checksum
+    }
+}
+
+/// A cache file whose header and index were found intact.
+#[derive(Debug, Clone)]
+pub struct Container {
+    path: PathBuf,
+    header: Header,
+    /// Where the index begins.
+    index: u64,
+    /// Where the payload begins.
+    payload: u64,
+}
+
+impl Container {
+    /// Opens a file and checks header, index and length, but no entry.
+    ///
+    /// # Errors
+    /// [`DataError::Io`] if the file cannot be read, [`DataError::CorruptCache`] if it is not as written.
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        let mut file = File::open(path).map_err(|e| DataError::io("open", path, e))?;
+        Self::parse(path, &mut file).map(|(container, _)| container)
+    }
+
+    /// Opens a file and checks every byte of it.
+    ///
+    /// # Errors
+    /// As [`Container::open`].
+    pub fn open_verified(path: &Path) -> Result<Self, DataError> {
+        let mut file = File::open(path).map_err(|e| DataError::io("open", path, e))?;
+        let (container, index) = Self::parse(path, &mut file)?;
+        let mut next = 0;
+        for (number, record) in index.as_chunks().0.iter().enumerate() {
+            let record = Record::from_bytes(record);
+            if record.offset != next {
+                return Err(container.corrupt(
+                    format!("entry {number} at {next}"),
+                    format!("{}", record.offset),
+                ));
+            }
+            container.payload_of(&mut file, number, record)?;
+            next += u64::from(record.length);
+        }
+        if next != container.header.bytes {
+            return Err(container.corrupt(
+                format!("entries of {} bytes", container.header.bytes),
+                next.to_string(),
+            ));
+        }
+        Ok(container)
+    }
+
+    fn parse(path: &Path, file: &mut File) -> Result<(Self, Vec<u8>), DataError> {
+        let corrupt = |expected: &str, found: String| DataError::corrupt(path, expected, found);
+        let io = |error| DataError::io("read", path, error);
+        let size = file.metadata().map_err(io)?.len();
+        let mut head = vec![0; PREAMBLE];
+        if size < (PREAMBLE + CHECKSUM) as u64 {
+            return Err(corrupt("a header", format!("a file of {size} bytes")));
+        }
+        file.read_exact(&mut head).map_err(io)?;
+        if &head[..8] != MAGIC {
+            return Err(corrupt(
+                "the mark `VARVIDEO`",
+                format!("{:02x?}", &head[..8]),
+            ));
+        }
+        let number =
+            |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let (version, length) = (number(8), number(12) as usize);
+        if version != VERSION {
+            return Err(corrupt(&format!("version {VERSION}"), version.to_string()));
+        }
+        if length > MAX_HEADER || (PREAMBLE + length + CHECKSUM) as u64 > size {
+            return Err(corrupt(
+                "a header within the file",
+                format!("a length of {length}"),
+            ));
+        }
+        head.resize(PREAMBLE + length, 0);
+        file.read_exact(&mut head[PREAMBLE..]).map_err(io)?;
+        let header: Header = serde_json::from_slice(&head[PREAMBLE..])
+            .map_err(|e| corrupt("a readable header", e.to_string()))?;
+        let side_ok = |side| (1..=MAX_SIDE).contains(&side);
+        if !side_ok(header.width) || !side_ok(header.height) {
+            return Err(corrupt(
+                &format!("a size of 1 to {MAX_SIDE}"),
+                format!("{}x{}", header.width, header.height),
+            ));
+        }
+        let index_bytes = header.count.checked_mul(RECORD);
+        let payload = index_bytes
+            .and_then(|n| n.checked_add(head.len() + CHECKSUM))
+            .map(|n| n as u64);
+        let (Some(index_bytes), Some(payload)) = (index_bytes, payload) else {
+            return Err(corrupt(
+                "an index within the file",
+                format!("{} entries", header.count),
+            ));
+        };
+        if payload.checked_add(header.bytes) != Some(size) {
+            return Err(corrupt(
+                &format!(
+                    "{} entries and {} bytes of payload",
+                    header.count, header.bytes
+                ),
+                format!("a file of {size} bytes"),
+            ));
+        }
+        let index_at = head.len();
+        head.resize(index_at + index_bytes, 0);
+        file.read_exact(&mut head[index_at..]).map_err(io)?;
+        let mut checksum = [0; CHECKSUM];
+        file.read_exact(&mut checksum).map_err(io)?;
+        if blake3::hash(&head) != checksum {
+            return Err(corrupt(
+                "header and index as checked",
+                "another checksum".to_owned(),
+            ));
+        }
+        let index = head.split_off(index_at);
+        Ok((
+            Self {
+                path: path.to_path_buf(),
+                header,
+                index: index_at as u64,
+                payload,
+            },
+            index,
+        ))
+    }
+
+    /// What the file says about itself.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Size of the whole file in bytes.
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        self.payload + self.header.bytes
+    }
+
+    /// Frame `index` as RGB, H x W x 3 bytes.
+    ///
+    /// # Errors
+    /// [`DataError::CorruptCache`] if it is damaged, is no frame or does not exist.
+    pub fn frame(&self, index: usize) -> Result<Vec<u8>, DataError> {
+        let (_, payload) = self.entry(index, &[Kind::Frames])?;
+        self.decode(index, 3, &payload)
+    }
+
+    /// Flow field `index`.
+    ///
+    /// # Errors
+    /// As [`Container::frame`].
+    pub fn field(&self, index: usize) -> Result<Field, DataError> {
+        let (record, payload) = self.entry(index, &[Kind::ForwardFlow, Kind::BackwardFlow])?;
+        let mut rest = payload.as_slice();
+        let mut component = |range: ValueRange, last: bool| {
+            let short = || {
+                self.corrupt(
+                    format!("two components in entry {index}"),
+                    "less".to_owned(),
+                )
+            };
+            let length = match self.header.codec {
+                _ if last => rest.len(),
+                Codec::Raw8 => self.header.width * self.header.height,
+                Codec::Jpeg { .. } => {
+                    let (length, tail) = rest.split_first_chunk().ok_or_else(short)?;
+                    rest = tail;
+                    u32::from_le_bytes(*length) as usize
+                }
+            };
+            let (bytes, tail) = rest.split_at_checked(length).ok_or_else(short)?;
+            rest = tail;
+            let finite = range.min.is_finite() && range.max.is_finite() && range.min <= range.max;
+            if !finite {
+                return Err(self.corrupt(format!("a range in entry {index}"), format!("{range:?}")));
+            }
+            Ok(restore(&self.decode(index, 1, bytes)?, range))
+        };
+        let [range_u, range_v] = record.ranges;
+        let (u, v) = (component(range_u, false)?, component(range_v, true)?);
+        Ok(Field {
+            width: self.header.width,
+            height: self.header.height,
+            u,
+            v,
+            mean: record.mean,
+        })
+    }
+
+    fn decode(&self, index: usize, channels: usize, bytes: &[u8]) -> Result<Vec<u8>, DataError> {
+        let Header {
+            codec,
+            width,
+            height,
+            ..
+        } = self.header;
+        codec
+            .decode(width, height, channels, bytes)
+            .map_err(|found| {
+                self.corrupt(format!("{width}x{height} pixels in entry {index}"), found)
+            })
+    }
+
+    /// Reads and verifies one entry by itself.
+    fn entry(&self, index: usize, kinds: &[Kind]) -> Result<(Record, Vec<u8>), DataError> {
+        if !kinds.contains(&self.header.kind) || index >= self.header.count {
+            let Header { kind, count, .. } = self.header;
+            return Err(self.corrupt(
+                format!("entry {index} of {}", kinds[0].folder()),
+                format!("{count} of {kind:?}"),
+            ));
+        }
+        let io = |error| DataError::io("read", &self.path, error);
+        let mut file = File::open(&self.path).map_err(io)?;
+        let mut record = [0; RECORD];
+        file.seek(SeekFrom::Start(self.index + (index * RECORD) as u64))
+            .map_err(io)?;
+        self.read(&mut file, &mut record)?;
+        let record = Record::from_bytes(&record);
+        let payload = self.payload_of(&mut file, index, record)?;
+        Ok((record, payload))
+    }
+
+    fn payload_of(
+        &self,
+        file: &mut File,
+        index: usize,
+        record: Record,
+    ) -> Result<Vec<u8>, DataError> {
+        let end = record.offset.checked_add(u64::from(record.length));
+        if end.is_none_or(|end| end > self.header.bytes) {
+            let found = format!("{} bytes at {}", record.length, record.offset);
+            return Err(self.corrupt(
+                format!("entry {index} within {} bytes", self.header.bytes),
+                found,
+            ));
+        }
+        let io = |error| DataError::io("read", &self.path, error);
+        file.seek(SeekFrom::Start(self.payload + record.offset))
+            .map_err(io)?;
+        let mut payload = vec![0; record.length as usize];
+        self.read(file, &mut payload)?;
+        if record.checksum_of(&self.header.key, index, &payload) != record.checksum {
+            return Err(self.corrupt(
+                format!("entry {index} as checked"),
+                "another checksum".to_owned(),
+            ));
+        }
+        Ok(payload)
+    }
+
+    /// A file that shrank since it was opened is damaged, not an input error.
+    fn read(&self, file: &mut File, buffer: &mut [u8]) -> Result<(), DataError> {
+        file.read_exact(buffer).map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => self.corrupt(
+                format!("a file of {} bytes", self.file_bytes()),
+                "a shorter one".to_owned(),
+            ),
+            _ => DataError::io("read", &self.path, error),
+        })
+    }
+
+    fn corrupt(&self, expected: String, found: String) -> DataError {
+        DataError::corrupt(&self.path, expected, found)
+    }
+}

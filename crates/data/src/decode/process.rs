@@ -1,0 +1,355 @@
+//! One run of ffmpeg: start it, read its frames, watch the time, keep its last words.
+
+use super::{DecodeProblem, Decoder, Log, RgbFrame};
+use crate::error::DataError;
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Containers of video, by ffmpeg's names. Absent are those that refer to other files.
+const FORMATS: &str = "avi,mov,matroska,webm,mpeg,mpegts,mpegvideo,m4v,flv,ogg,asf,nut";
+/// Lines of standard error kept for the message.
+const LOG_LINES: usize = 6;
+/// Longest part of such a line that is kept.
+const LOG_LINE_CHARS: usize = 200;
+/// How often a waiting run looks whether it is to stop.
+const POLL: Duration = Duration::from_millis(50);
+
+/// What a run left behind.
+pub(super) struct Outcome {
+    pub(super) frames: usize,
+    /// `(width, height)`, if there was a frame.
+    pub(super) size: Option<(usize, usize)>,
+    pub(super) log: Log,
+    /// Number of lines on standard error that report an error.
+    pub(super) errors: usize,
+    pub(super) first: Option<String>,
+    /// A failed exit, in words.
+    pub(super) status: Option<String>,
+}
+
+/// Why the watch stopped ffmpeg.
+enum Stopped {
+    Stalled,
+    Asked,
+}
+
+pub(super) fn run(
+    decoder: &Decoder,
+    path: &Path,
+    stop: &AtomicBool,
+    mut each: impl FnMut(RgbFrame<'_>) -> Result<(), DataError>,
+) -> Result<Outcome, DataError> {
+    let missing = |source| DataError::FfmpegMissing {
+        program: decoder.program.clone(),
+        source,
+    };
+    let mut child = command(decoder, path).spawn().map_err(missing)?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let child = Mutex::new(child);
+    let (alive, watched) = channel();
+
+    let (read, words, stopped, status) = thread::scope(|scope| {
+        let log = scope.spawn(move || stderr.map(listen).unwrap_or_default());
+        let watch = scope.spawn({
+            let child = &child;
+            move || watch(child, stop, decoder.limits.stall, &watched)
+        });
+        let mut frames = Frames {
+            input: stdout.map(BufReader::new),
+            decoder,
+            size: None,
+            count: 0,
+        };
+        let read = frames.read_all(|frame| {
+            // The watch is gone once it has killed ffmpeg; the stream then ends by itself.
+            let _gone = alive.send(());
+            each(frame)
+        });
+        if read.is_err() {
+            kill(&child);
+        }
+        // The standard error ends when the process does, so waiting here keeps the lock free for the watch.
+        let words = log.join().unwrap_or_default();
+        drop(alive);
+        let stopped = watch.join().ok().flatten();
+        let status = child.lock().unwrap_or_else(PoisonError::into_inner).wait();
+        (
+            read.map(|()| (frames.count, frames.size))
+                .map_err(|e| (e, frames.count)),
+            words,
+            stopped,
+            status,
+        )
+    });
+
+    let refuse = |problem| DataError::Decode {
+        path: path.to_path_buf(),
+        problem,
+    };
+    let Words { log, errors, first } = words;
+    let frames = match &read {
+        Ok((frames, _)) | Err((_, frames)) => *frames,
+    };
+    match stopped {
+        Some(Stopped::Asked) => return Err(DataError::Interrupted),
+        Some(Stopped::Stalled) => {
+            let seconds = decoder.limits.stall.as_secs();
+            return Err(refuse(DecodeProblem::TimedOut {
+                seconds,
+                frames,
+                log,
+            }));
+        }
+        None => {}
+    }
+    let (frames, size) = match read {
+        Ok(read) => read,
+        Err((Broken::Consumer(error), _)) => return Err(error),
+        Err((Broken::Stream(problem), _)) => return Err(refuse(problem)),
+        Err((Broken::Output(what), frames)) => {
+            return Err(refuse(DecodeProblem::Failed { frames, what, log }));
+        }
+    };
+    let status = match status {
+        Ok(status) => failure(status),
+        Err(error) => Some(error.to_string()),
+    };
+    Ok(Outcome {
+        frames,
+        size,
+        log,
+        errors,
+        first,
+        status,
+    })
+}
+
+fn failure(status: ExitStatus) -> Option<String> {
+    (!status.success()).then(|| status.to_string())
+}
+
+fn command(decoder: &Decoder, path: &Path) -> Command {
+    let pixels = decoder
+        .limits
+        .side
+        .saturating_mul(decoder.limits.side)
+        .to_string();
+    let mut name = OsString::from("file:");
+    name.push(path);
+    let mut command = Command::new(&decoder.program);
+    command
+        .args(["-hide_banner", "-nostdin", "-loglevel", "level+error"])
+        .args([
+            "-protocol_whitelist",
+            "file,pipe",
+            "-format_whitelist",
+            FORMATS,
+        ])
+        .args([
+            "-threads",
+            "1",
+            "-flags",
+            "bitexact",
+            "-max_pixels",
+            &pixels,
+        ])
+        .arg("-i")
+        .arg(name)
+        .args(["-map", "0:v:0", "-an", "-sn", "-dn"])
+        .args([decoder.frame_rate_option(), "passthrough"])
+        .args([
+            "-sws_flags",
+            "bicubic+accurate_rnd+full_chroma_int+bitexact",
+        ])
+        .args([
+            "-pix_fmt",
+            "rgb24",
+            "-threads",
+            "1",
+            "-f",
+            "image2pipe",
+            "-c:v",
+            "ppm",
+            "pipe:1",
+        ])
+        .env_remove("FFREPORT")
+        .env("AV_LOG_FORCE_NOCOLOR", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    tracing::trace!(?command, "starting ffmpeg");
+    command
+}
+
+/// What went wrong while reading frames.
+enum Broken {
+    /// The consumer of the frames refused one.
+    Consumer(DataError),
+    /// The video is beyond a limit.
+    Stream(DecodeProblem),
+    /// The output is not a chain of pictures.
+    Output(String),
+}
+
+/// The stream of PPM pictures.
+struct Frames<'a, R> {
+    input: Option<BufReader<R>>,
+    decoder: &'a Decoder,
+    size: Option<(usize, usize)>,
+    count: usize,
+}
+
+impl<R: Read> Frames<'_, R> {
+    fn read_all(
+        &mut self,
+        mut each: impl FnMut(RgbFrame<'_>) -> Result<(), DataError>,
+    ) -> Result<(), Broken> {
+        let Some(mut input) = self.input.take() else {
+            return Ok(());
+        };
+        let limits = self.decoder.limits;
+        let mut data = Vec::new();
+        while let Some((width, height)) = header(&mut input)? {
+            for (what, found, limit) in [
+                ("the width", width, limits.side),
+                ("the height", height, limits.side),
+                ("the number of frames", self.count + 1, limits.frames),
+            ] {
+                if found > limit {
+                    return Err(Broken::Stream(DecodeProblem::TooLarge {
+                        what,
+                        found,
+                        limit,
+                    }));
+                }
+            }
+            let (w, h) = *self.size.get_or_insert((width, height));
+            if (w, h) != (width, height) {
+                return Err(Broken::Stream(DecodeProblem::SizeChanges {
+                    frame: self.count,
+                    expected: format!("{w}x{h}"),
+                    found: format!("{width}x{height}"),
+                }));
+            }
+            data.resize(width * height * 3, 0);
+            input
+                .read_exact(&mut data)
+                .map_err(|_| Broken::Output("its output ends within a frame".to_owned()))?;
+            each(RgbFrame {
+                width,
+                height,
+                data: &data,
+            })
+            .map_err(Broken::Consumer)?;
+            self.count += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Reads `P6\nWIDTH HEIGHT\n255\n`; `None` at the end of the stream.
+fn header(input: &mut impl BufRead) -> Result<Option<(usize, usize)>, Broken> {
+    let bad = |what: &str| Broken::Output(format!("its output is not a picture: {what}"));
+    let mut text = Vec::with_capacity(24);
+    for _ in 0..3 {
+        // 24 bytes hold any line of such a header; a longer one is no header.
+        input
+            .take(24)
+            .read_until(b'\n', &mut text)
+            .map_err(|e| bad(&e.to_string()))?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+    }
+    let text = String::from_utf8_lossy(&text);
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let &["P6", width, height, "255"] = words.as_slice() else {
+        return Err(bad(&text));
+    };
+    match (width.parse(), height.parse()) {
+        (Ok(width), Ok(height)) if width > 0 && height > 0 => Ok(Some((width, height))),
+        _ => Err(bad(&text)),
+    }
+}
+
+/// What ffmpeg said.
+#[derive(Default)]
+struct Words {
+    log: Log,
+    errors: usize,
+    first: Option<String>,
+}
+
+/// Reads standard error to its end in bounded memory.
+fn listen(stderr: ChildStderr) -> Words {
+    let mut words = Words::default();
+    let mut last = VecDeque::new();
+    let mut input = BufReader::new(stderr);
+    let mut line = Vec::new();
+    while input
+        .by_ref()
+        .take(1 << 16)
+        .read_until(b'\n', &mut line)
+        .is_ok_and(|n| n > 0)
+    {
+        let text = String::from_utf8_lossy(&line);
+        let text: String = text.trim_end().chars().take(LOG_LINE_CHARS).collect();
+        line.clear();
+        if text.is_empty() {
+            continue;
+        }
+        // Lines without a level continue the line before.
+        if ["[error]", "[fatal]", "[panic]"]
+            .iter()
+            .any(|level| text.contains(level))
+        {
+            words.errors += 1;
+            words.first.get_or_insert_with(|| text.clone());
+        }
+        if last.len() == LOG_LINES {
+            last.pop_front();
+        }
+        last.push_back(text);
+    }
+    words.log = Log(last.into());
+    words
+}
+
+/// Kills ffmpeg when it stalls or when the caller wants to stop; ends when the other side hangs up.
+fn watch(
+    child: &Mutex<Child>,
+    stop: &AtomicBool,
+    stall: Duration,
+    alive: &Receiver<()>,
+) -> Option<Stopped> {
+    let mut last = Instant::now();
+    loop {
+        match alive.recv_timeout(POLL.min(stall)) {
+            Ok(()) => last = Instant::now(),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        let why = if stop.load(Ordering::Relaxed) {
+            Stopped::Asked
+        } else if last.elapsed() >= stall {
+            Stopped::Stalled
+        } else {
+            continue;
+        };
+        kill(child);
+        return Some(why);
+    }
+}
+
+fn kill(child: &Mutex<Child>) {
+    // An error means that it has ended already.
+    let _ended = child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+}

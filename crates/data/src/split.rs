@@ -1,0 +1,252 @@
+//! The official split files of UCF-101 and HMDB-51, read as they are published.
+//!
+//! | quirk | how it is met |
+//! |---|---|
+//! | UCF-101 lines end in CR LF, other copies in LF | both are accepted |
+//! | class `HandstandPushups`, files `v_HandStandPushups_*` | the class is taken from the folder; files are matched with either spelling when they are looked up |
+//! | HMDB-51 lines end in a blank | blanks at the ends of lines are dropped |
+//! | names with ``! ( ) # [ ] & + ; ~ @`` | names are never taken for patterns, comments or shell words |
+//! | `climb` and `climb_stairs`, `kick` and `kick_ball` | the class is the whole file name less `_test_splitN.txt` |
+//! | flag 0 | the clip belongs to the data set and to no part of that split |
+//!
+//! HMDB-51 class indices are those of the sorted plain names (`kick` before `kick_ball`).
+
+mod hmdb51;
+mod ucf101;
+
+use crate::error::DataError;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+pub use hmdb51::read as read_hmdb51;
+pub use ucf101::read as read_ucf101;
+
+/// A clip as a split file names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedClip {
+    /// Id within the data set: `CLASS/NAME`, as listed, without the ending.
+    pub id: String,
+    /// Class index.
+    pub label: usize,
+    /// Path relative to the data root, as listed.
+    pub file: PathBuf,
+    /// The file that lists the clip first.
+    pub list: PathBuf,
+    /// The line there, from 1.
+    pub line: usize,
+}
+
+/// The parts of one split, as indices of clips in ascending order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Split {
+    /// Name, "1" to "3" for the official ones.
+    pub name: String,
+    /// Training videos.
+    pub train: Vec<usize>,
+    /// Test videos.
+    pub test: Vec<usize>,
+}
+
+/// What a folder of split files says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SplitLists {
+    /// Class names by index.
+    pub classes: Vec<String>,
+    /// All clips, sorted by id.
+    pub clips: Vec<ListedClip>,
+    /// The splits in order.
+    pub splits: Vec<Split>,
+}
+
+/// One non-empty line of a split file, blanks and line ends removed.
+struct Line<'a> {
+    file: &'a Path,
+    number: usize,
+    text: &'a str,
+}
+
+impl Line<'_> {
+    fn error(&self, message: impl Into<String>) -> DataError {
+        DataError::Split {
+            path: self.file.to_path_buf(),
+            line: self.number,
+            message: message.into(),
+        }
+    }
+}
+
+/// Reads a small text file and hands each non-empty line to `each`.
+fn each_line(
+    file: &Path,
+    mut each: impl FnMut(Line<'_>) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let text = fs::read_to_string(file).map_err(|e| DataError::io("read split file", file, e))?;
+    for (index, text) in text.lines().enumerate() {
+        let text = text.trim();
+        if !text.is_empty() {
+            each(Line {
+                file,
+                number: index + 1,
+                text,
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Which part of a split a clip belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Train,
+    Test,
+    Unused,
+}
+
+/// Gathers clips and splits while lists are read.
+#[derive(Default)]
+struct Gather {
+    clips: BTreeMap<String, ListedClip>,
+    parts: BTreeMap<String, Vec<(String, Part)>>,
+}
+
+impl Gather {
+    fn add(
+        &mut self,
+        split: &str,
+        part: Part,
+        class: &str,
+        label: usize,
+        file: &str,
+        line: &Line<'_>,
+    ) -> Result<(), DataError> {
+        let path =
+            safe_relative(&format!("{class}/{file}")).map_err(|message| line.error(message))?;
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        let id = format!("{class}/{stem}");
+        let known = self.clips.entry(id.clone()).or_insert_with(|| ListedClip {
+            id: id.clone(),
+            label,
+            file: path,
+            list: line.file.to_path_buf(),
+            line: line.number,
+        });
+        if known.label != label {
+            return Err(line.error(format!(
+                "`{id}` has class {label} here and class {} in {}:{}",
+                known.label,
+                known.list.display(),
+                known.line
+            )));
+        }
+        self.parts
+            .entry(split.to_owned())
+            .or_default()
+            .push((id, part));
+        Ok(())
+    }
+
+    fn finish(self, classes: Vec<String>, folder: &Path) -> Result<SplitLists, DataError> {
+        let index: BTreeMap<&String, usize> = self
+            .clips
+            .keys()
+            .enumerate()
+            .map(|(index, id)| (id, index))
+            .collect();
+        let mut splits = Vec::new();
+        for (name, parts) in self.parts {
+            let mut split = Split {
+                name,
+                ..Split::default()
+            };
+            let mut seen = BTreeMap::new();
+            for (id, part) in &parts {
+                if let Some(before) = seen.insert(id, *part) {
+                    let message = format!(
+                        "split {} names `{id}` twice, as {before:?} and as {part:?}; each clip belongs to one part",
+                        split.name
+                    );
+                    return Err(DataError::Spec {
+                        path: folder.to_path_buf(),
+                        message,
+                    });
+                }
+                match part {
+                    Part::Train => split.train.push(index[id]),
+                    Part::Test => split.test.push(index[id]),
+                    Part::Unused => {}
+                }
+            }
+            split.train.sort_unstable();
+            split.test.sort_unstable();
+            splits.push(split);
+        }
+        Ok(SplitLists {
+            classes,
+            clips: self.clips.into_values().collect(),
+            splits,
+        })
+    }
+}
+
+/// A path from a list, refused if it could lead out of the data root by its text alone.
+/// Links are checked when the file is looked up, by [`inside_root`].
+fn safe_relative(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let plain = path
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
+    if !plain || text.contains('\0') || text.contains("//") {
+        return Err(format!(
+            "expected CLASS/FILE below the data root, found `{text}`: absolute paths, `.` and `..` are refused"
+        ));
+    }
+    Ok(path)
+}
+
+/// The real path of `path`, or what is wrong if links lead it out of `root` (itself a real path).
+///
+/// # Errors
+/// A sentence for [`DataError::Split`] or [`DataError::Layout`].
+pub(crate) fn inside_root(root: &Path, path: &Path) -> Result<PathBuf, String> {
+    let real = path
+        .canonicalize()
+        .map_err(|error| format!("cannot follow {}: {error}", path.display()))?;
+    if real.starts_with(root) {
+        return Ok(real);
+    }
+    Err(format!(
+        "{} is a link to {}, outside the data root {}; copy the file or move the root",
+        path.display(),
+        real.display(),
+        root.display()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::safe_relative;
+
+    #[test]
+    fn paths_that_leave_the_root_are_refused() {
+        for text in [
+            "/etc/passwd",
+            "../x.avi",
+            "a/../../x.avi",
+            "./x",
+            "a//b",
+            "",
+            "a/\0.avi",
+        ] {
+            assert!(safe_relative(text).is_err(), "{text}");
+        }
+        for text in [
+            "a/b.avi",
+            "run/..x..avi",
+            "wave/#1 & (2)![x];~@+.avi",
+            "-x/-y.avi",
+        ] {
+            assert!(safe_relative(text).is_ok(), "{text}");
+        }
+    }
+}

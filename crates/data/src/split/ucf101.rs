@@ -1,0 +1,84 @@
+//! UCF-101: `classInd.txt`, `trainlist01.txt`, `testlist01.txt` and so on.
+
+use super::{Gather, Line, Part, SplitLists, each_line};
+use crate::error::DataError;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Reads `splits` official splits from `folder`.
+///
+/// # Errors
+/// [`DataError::Io`] for a missing file, [`DataError::Split`] with file and line for a line that is
+/// wrong, [`DataError::Spec`] for a clip named twice in a split.
+pub fn read(folder: &Path, splits: usize) -> Result<SplitLists, DataError> {
+    let classes = classes(&folder.join("classInd.txt"))?;
+    let labels: BTreeMap<&str, usize> = classes
+        .iter()
+        .enumerate()
+        .map(|(label, name)| (name.as_str(), label))
+        .collect();
+    let mut gather = Gather::default();
+    for number in 1..=splits {
+        let name = number.to_string();
+        each_line(&folder.join(format!("trainlist{number:02}.txt")), |line| {
+            let (path, index) = line
+                .text
+                .rsplit_once([' ', '\t'])
+                .ok_or_else(|| line.error("expected `CLASS/FILE.avi INDEX`, found no index"))?;
+            let (class, file, label) = clip(path.trim_end(), &labels, &line)?;
+            if index.parse() != Ok(label + 1) {
+                return Err(line.error(format!(
+                    "expected index {} of class {class}, found `{index}`",
+                    label + 1
+                )));
+            }
+            gather.add(&name, Part::Train, class, label, file, &line)
+        })?;
+        each_line(&folder.join(format!("testlist{number:02}.txt")), |line| {
+            let (class, file, label) = clip(line.text, &labels, &line)?;
+            gather.add(&name, Part::Test, class, label, file, &line)
+        })?;
+    }
+    gather.finish(classes, folder)
+}
+
+/// `INDEX NAME` per line, indices from 1 without gaps.
+fn classes(file: &Path) -> Result<Vec<String>, DataError> {
+    let mut classes: Vec<String> = Vec::new();
+    each_line(file, |line| {
+        let (index, name) = line
+            .text
+            .split_once([' ', '\t'])
+            .ok_or_else(|| line.error(format!("expected `INDEX CLASS`, found `{}`", line.text)))?;
+        let (next, name) = (classes.len() + 1, name.trim());
+        if index.parse() != Ok(next) {
+            return Err(line.error(format!("expected class index {next}, found `{index}`")));
+        }
+        if classes.iter().any(|class| class == name) {
+            return Err(line.error(format!("class `{name}` is listed twice")));
+        }
+        classes.push(name.to_owned());
+        Ok(())
+    })?;
+    Ok(classes)
+}
+
+/// Class folder, file and label of `CLASS/FILE.avi`.
+fn clip<'a>(
+    path: &'a str,
+    labels: &BTreeMap<&str, usize>,
+    line: &Line<'_>,
+) -> Result<(&'a str, &'a str, usize), DataError> {
+    let (class, file) = match path.split_once('/') {
+        Some((class, file)) if !file.contains('/') => (class, file),
+        _ => {
+            return Err(line.error(format!(
+                "expected CLASS/FILE.avi below the data root, found `{path}`"
+            )));
+        }
+    };
+    let label = *labels
+        .get(class)
+        .ok_or_else(|| line.error(format!("class `{class}` is not in classInd.txt")))?;
+    Ok((class, file, label))
+}
