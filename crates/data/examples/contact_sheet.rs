@@ -1,0 +1,56 @@
+//! Writes contact sheets of the generated set, to look at what the generator makes:
+//! `cargo run --release -p data --example contact_sheet -- OUT_FOLDER [DATA_SEED]`.
+//!
+//! `frames-<class>.png` has four videos of one class, a row each, every fourth frame; `overview.png`
+//! has the middle frame of eight videos of every class. Pictures are doubled in size.
+
+use std::path::{Path, PathBuf};
+
+use data::clip::Clip;
+use data::synth::{SynthConfig, SynthSet};
+use image::RgbImage;
+use image::imageops::{FilterType, resize};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut args = std::env::args().skip(1);
+    let out = PathBuf::from(args.next().ok_or("usage: contact_sheet OUT_FOLDER [DATA_SEED]")?);
+    let seed = args.next().map_or(Ok(1), |text| text.parse())?;
+    std::fs::create_dir_all(&out)?;
+
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets/synth.toml");
+    let spec: toml::Table = toml::from_str(&std::fs::read_to_string(file)?)?;
+    let table = spec.get("synth").ok_or("datasets/synth.toml has no [synth] table")?;
+    let set = SynthSet::new(table.clone().try_into::<SynthConfig>()?, seed)?;
+
+    let each = set.len() / set.classes().len();
+    let mut overview = Vec::new();
+    for (label, class) in set.classes().iter().enumerate() {
+        let clips: Vec<Clip> = (0..each.min(8)).map(|n| set.render(label * each + n)).collect();
+        let rows: Vec<Vec<&[u8]>> = clips
+            .iter()
+            .take(4)
+            .map(|clip| clip.frames.iter().step_by(4).map(Vec::as_slice).collect())
+            .collect();
+        sheet(&rows, clips[0].width, clips[0].height)?.save(out.join(format!("frames-{class}.png")))?;
+        overview.push(clips.into_iter().map(|clip| clip.frames[clip.frames.len() / 2].clone()).collect());
+    }
+    let rows: Vec<Vec<&[u8]>> =
+        overview.iter().map(|row: &Vec<Vec<u8>>| row.iter().map(Vec::as_slice).collect()).collect();
+    sheet(&rows, set.config().width, set.config().height)?.save(out.join("overview.png"))?;
+    Ok(())
+}
+
+/// Rows of frames of one size, two pixels apart, doubled.
+fn sheet(rows: &[Vec<&[u8]>], width: usize, height: usize) -> Result<RgbImage, String> {
+    let (w, h) = (width as u32, height as u32);
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0) as u32;
+    let mut sheet = RgbImage::new(columns * (w + 2), rows.len() as u32 * (h + 2));
+    for (r, row) in rows.iter().enumerate() {
+        for (c, frame) in row.iter().enumerate() {
+            let picture = RgbImage::from_raw(w, h, frame.to_vec()).ok_or("a frame of another size")?;
+            let (x, y) = (c as i64 * i64::from(w + 2), r as i64 * i64::from(h + 2));
+            image::imageops::replace(&mut sheet, &picture, x, y);
+        }
+    }
+    Ok(resize(&sheet, sheet.width() * 2, sheet.height() * 2, FilterType::Nearest))
+}

@@ -1,0 +1,12 @@
+//! A clip in memory: what a decoder or the generator hands to the rest of the crate.
+
+/// T frames of H x W pixels in RGB, 8 bits a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clip {
+    /// Width W in pixels.
+    pub width: usize,
+    /// Height H in pixels.
+    pub height: usize,
+    /// T frames, each H * W * 3 bytes: rows from the top, pixels from the left, R then G then B.
+    pub frames: Vec<Vec<u8>>,
+}

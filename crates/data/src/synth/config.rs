@@ -1,0 +1,417 @@
+//! Every knob of the generated set, as `datasets/synth.toml` writes it under `[synth]`.
+//!
+//! Nothing here has a default: the file states each value beside the claim it serves. Lengths are
+//! pixels, times are frames (the field between two frames counts as one), angles are degrees,
+//! grey levels run from 0 to 255. A pair `[lo, hi]` is a range from which every video draws uniformly.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// What is wrong with the `[synth]` table.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[error("synth: `{key}` = {found}: expected {expected}; change it under [synth] in the data set's file")]
+pub struct SynthError {
+    /// Knob, as `table.key`.
+    pub key: &'static str,
+    /// The value found.
+    pub found: String,
+    /// What would have been accepted, and why.
+    pub expected: String,
+}
+
+/// A range `[lo, hi]` to draw from uniformly; `lo <= hi`, both finite.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "[f32; 2]", into = "[f32; 2]")]
+pub struct Span {
+    /// Lower end.
+    pub lo: f32,
+    /// Upper end.
+    pub hi: f32,
+}
+
+impl TryFrom<[f32; 2]> for Span {
+    type Error = String;
+
+    fn try_from([lo, hi]: [f32; 2]) -> Result<Self, String> {
+        if lo.is_finite() && hi.is_finite() && lo <= hi {
+            Ok(Span { lo, hi })
+        } else {
+            Err(format!("expected a range [lo, hi] of finite numbers with lo <= hi, found [{lo}, {hi}]"))
+        }
+    }
+}
+
+impl From<Span> for [f32; 2] {
+    fn from(span: Span) -> Self {
+        [span.lo, span.hi]
+    }
+}
+
+/// The `[synth]` table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SynthConfig {
+    /// Videos of each class; a multiple of three, because split k tests one third of them and trains
+    /// on the rest. Serves the width of every interval.
+    pub videos_per_class: usize,
+    /// Width of a frame. Serves the time a row takes.
+    pub width: usize,
+    /// Height of a frame.
+    pub height: usize,
+    /// Frames T of a video; must leave room for the order classes (see [`OrderConfig`]).
+    pub frames: usize,
+    /// The moving camera. Serves "mean subtraction helps" (Table 1b).
+    pub camera: CameraConfig,
+    /// The background. Serves the spatial rows (Table 1a) and keeps them from 100 %.
+    pub scene: SceneConfig,
+    /// The actor's looks. Serves the spatial rows; limbs serve flow's spatial accuracy.
+    pub actor: ActorConfig,
+    /// Other objects. Keep both streams from 100 %.
+    pub distractors: DistractorConfig,
+    /// Light and sensor. Keep flow from being the true motion.
+    pub light: LightConfig,
+    /// Motions of the pairs that need several fields. Serves "L = 10 > L = 5 > L = 1" (Table 1b).
+    pub motion: MotionConfig,
+    /// The two-phase classes. Serves the networks that see several snippets (ST-ResNet, pyramid).
+    pub order: OrderConfig,
+    /// The classes that only colour tells apart. Serves "two streams beat one" (Table 3).
+    pub hue: HueConfig,
+}
+
+/// The camera's path: it pans, shakes and follows the actor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CameraConfig {
+    /// Peak speed of each of the two sinusoids of the horizontal pan. Serves the gap between mean
+    /// subtraction on and off: the most sensitive knob, the gap grows with it.
+    pub pan: Span,
+    /// Vertical pan as a fraction of the horizontal one.
+    pub pan_vertical: f32,
+    /// Period of the pan's sinusoids.
+    pub pan_period: Span,
+    /// Standard deviation of the jump from frame to frame; unlike the pan it cannot be predicted from
+    /// neighbouring fields. Serves the same gap.
+    pub shake: Span,
+    /// Share of the actor's path that the camera follows. Keeps the actor in the frame, so that its
+    /// position tells little; raised for a video whose actor would leave the frame otherwise.
+    pub follow: Span,
+}
+
+/// The background's texture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SceneConfig {
+    /// Probability that the scene is the class pair's own family; otherwise any family. Serves the
+    /// spatial rows: above chance, below 100 %.
+    pub follows_class: f32,
+    /// Mean grey level.
+    pub luma: Span,
+    /// Swing of the texture about its mean, grey levels. What flow can hold on to.
+    pub contrast: Span,
+    /// Size of the texture's features.
+    pub feature: Span,
+    /// Strength of the colour.
+    pub chroma: Span,
+}
+
+/// The actor: a patterned body with two limbs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ActorConfig {
+    /// Radius of the body. Small rotated shapes are slow to learn: serves the spatial rows.
+    pub radius: Span,
+    /// Length of a limb.
+    pub limb_length: Span,
+    /// Width of a limb; flow only just sees it.
+    pub limb_width: Span,
+    /// Difference in grey level between the body and the background's mean. Graded: at the lower
+    /// end flow is weak. Forces shape and texture rather than colour.
+    pub contrast: Span,
+    /// Swing of the body's own pattern, grey levels; makes rotation visible.
+    pub pattern: Span,
+    /// Strength of the colour (all classes but those of [`HueConfig`], whose hue is free).
+    pub chroma: Span,
+    /// Largest tilt to either side, for actors that do not turn.
+    pub tilt: f32,
+}
+
+/// Objects that are not the actor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DistractorConfig {
+    /// Largest number; each video draws 0 to this many. Clutter for both streams.
+    pub count: usize,
+    /// Radius.
+    pub radius: Span,
+    /// Probability of drifting steadily.
+    pub drifts: f32,
+    /// Standard deviation of the drift on each axis. Clutter for flow.
+    pub drift: f32,
+    /// Probability of turning steadily.
+    pub turns: f32,
+    /// Turning rate, degrees a frame.
+    pub turn: Span,
+}
+
+/// Light and noise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LightConfig {
+    /// Standard deviation of the grey noise added to each frame anew; each video draws its own.
+    /// Serves graded difficulty: flow is estimated from these frames.
+    pub noise: Span,
+    /// Largest change of brightness over a video, as a fraction. Breaks flow's constancy a little.
+    pub fade: f32,
+}
+
+/// Motions. Both classes of a pair draw their peak speed from the same range, which leaves a single
+/// field blind to the pair.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct MotionConfig {
+    /// `rise`, `fall`: constant vertical speed. The pair that one field can see: serves L = 1
+    /// well above chance.
+    pub climb_speed: Span,
+    /// `sway-slow`, `sway-fast`: peak horizontal speed.
+    pub sway_speed: Span,
+    /// Period of `sway-slow`. Overlaps the next range, so the pair is graded, not a coin flip.
+    pub sway_slow_period: Span,
+    /// Period of `sway-fast`. A stack of ten sees most of it, a stack of five only part.
+    pub sway_fast_period: Span,
+    /// `bounce-floor`, `bounce-ceiling`: peak vertical speed.
+    pub bounce_speed: Span,
+    /// Period of a bounce.
+    pub bounce_period: Span,
+    /// Share of the period that the turn at the floor takes: 0 a hard bounce, 0.5 the same motion
+    /// in both classes. Graded difficulty; serves L = 10 > L = 5.
+    pub bounce_rebound: Span,
+    /// `spin`, `wag`: peak turning rate, degrees a frame.
+    pub turn_rate: Span,
+    /// Period of the change in turning rate.
+    pub turn_period: Span,
+    /// Steady part of the turning rate in `spin`: 1 turns evenly, 0 would be a wag.
+    pub spin_steady: Span,
+    /// Steady part of the turning rate in `wag`.
+    pub wag_steady: Span,
+    /// `approach-*`: growth of the actor, per cent a frame.
+    pub approach_growth: Span,
+    /// `wave-*`: half the swing of the limbs, degrees.
+    pub wave_swing: Span,
+    /// Period of the limbs.
+    pub wave_period: Span,
+}
+
+/// `hop-then-spin`, `spin-then-hop`: a lead, a burst, a gap, a burst, a tail. Lead, gap and tail are
+/// all longer than the longest stack, so that no single stack can tell which burst came first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct OrderConfig {
+    /// The longest stack L, in fields, that must not be able to tell the two classes apart.
+    pub stack: usize,
+    /// Still fields on top of `stack` in lead, gap and tail.
+    pub margin: usize,
+    /// Fewest fields of a burst.
+    pub burst_min: usize,
+    /// Most fields of a burst.
+    pub burst_max: usize,
+    /// Peak speed of the hop, which ends where it began.
+    pub hop_speed: Span,
+    /// Turning rate of the spin, degrees a frame; the actor's first orientation is uniform, so the
+    /// turn leaves no trace.
+    pub spin_rate: Span,
+}
+
+/// `approach-warm/cool`, `wave-warm/cool`: same actor, scene and motion; only hue differs, which the
+/// flow of grey-level frames cannot see. Luma has the same distribution in both.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct HueConfig {
+    /// Hue lies within this angle of warm (orange) or cool (azure); above 90 the classes overlap.
+    pub spread: f32,
+    /// Strength of the colour; graded difficulty.
+    pub chroma: Span,
+}
+
+impl SynthConfig {
+    /// Checks what serde cannot: signs, probabilities and what must fit into the frame or the video.
+    pub fn validate(&self) -> Result<(), SynthError> {
+        let whole = |key, value: usize, ok, expected: &str| check(key, value, ok, expected);
+        whole(
+            "videos-per-class",
+            self.videos_per_class,
+            self.videos_per_class > 0 && self.videos_per_class.is_multiple_of(3),
+            "a multiple of 3, because each of the three splits tests one third",
+        )?;
+        let side_ok = |side: usize| (32..=1024).contains(&side);
+        whole("width", self.width, side_ok(self.width), "32 to 1024 pixels")?;
+        whole("height", self.height, side_ok(self.height), "32 to 1024 pixels")?;
+        whole("frames", self.frames, (2..=10_000).contains(&self.frames), "2 to 10000")?;
+        self.order.validate(self.frames)?;
+        self.camera.validate()?;
+        self.scene.validate()?;
+        self.actor.validate(self.width.min(self.height))?;
+        self.distractors.validate()?;
+        within("light.noise", self.light.noise, 0.0, 64.0)?;
+        fraction("light.fade", self.light.fade)?;
+        self.motion.validate()?;
+        check("hue.spread", self.hue.spread, (0.0..=180.0).contains(&self.hue.spread), "0 to 180 degrees")?;
+        within("hue.chroma", self.hue.chroma, 0.0, 128.0)
+    }
+}
+
+impl OrderConfig {
+    fn validate(&self, frames: usize) -> Result<(), SynthError> {
+        check("order.stack", self.stack, (1..=1000).contains(&self.stack), "1 to 1000 fields")?;
+        check("order.margin", self.margin, self.margin <= 1000, "at most 1000 fields")?;
+        check("order.burst-min", self.burst_min, self.burst_min >= 2, "at least 2 fields, up and down")?;
+        check(
+            "order.burst-max",
+            self.burst_max,
+            (self.burst_min..=1000).contains(&self.burst_max),
+            "at least burst-min and at most 1000",
+        )?;
+        let needed = 3 * (self.stack + self.margin) + 2 * self.burst_max + 1;
+        check(
+            "frames",
+            frames,
+            frames >= needed,
+            &format!(
+                "at least {needed}: lead, gap and tail of {} fields and two bursts of up to {} \
+                 (order.stack, order.margin, order.burst-max), one frame more than fields",
+                self.stack + self.margin,
+                self.burst_max
+            ),
+        )?;
+        within("order.hop-speed", self.hop_speed, 0.0, 8.0)?;
+        within("order.spin-rate", self.spin_rate, 0.0, 45.0)
+    }
+}
+
+impl CameraConfig {
+    fn validate(&self) -> Result<(), SynthError> {
+        within("camera.pan", self.pan, 0.0, 8.0)?;
+        fraction("camera.pan-vertical", self.pan_vertical)?;
+        within("camera.pan-period", self.pan_period, 4.0, 1000.0)?;
+        within("camera.shake", self.shake, 0.0, 4.0)?;
+        within("camera.follow", self.follow, 0.0, 1.0)
+    }
+}
+
+impl SceneConfig {
+    fn validate(&self) -> Result<(), SynthError> {
+        fraction("scene.follows-class", self.follows_class)?;
+        within("scene.luma", self.luma, 60.0, 195.0)?;
+        within("scene.contrast", self.contrast, 1.0, 60.0)?;
+        within("scene.feature", self.feature, 4.0, 64.0)?;
+        within("scene.chroma", self.chroma, 0.0, 128.0)
+    }
+}
+
+impl ActorConfig {
+    fn validate(&self, side: usize) -> Result<(), SynthError> {
+        within("actor.radius", self.radius, 2.0, side as f32 / 4.0)?;
+        within("actor.limb-length", self.limb_length, 1.0, side as f32 / 4.0)?;
+        within("actor.limb-width", self.limb_width, 1.0, side as f32 / 8.0)?;
+        within("actor.contrast", self.contrast, 1.0, 100.0)?;
+        within("actor.pattern", self.pattern, 0.0, 60.0)?;
+        within("actor.chroma", self.chroma, 0.0, 128.0)?;
+        check("actor.tilt", self.tilt, (0.0..=180.0).contains(&self.tilt), "0 to 180 degrees")
+    }
+}
+
+impl DistractorConfig {
+    fn validate(&self) -> Result<(), SynthError> {
+        check("distractors.count", self.count, self.count <= 16, "at most 16")?;
+        within("distractors.radius", self.radius, 1.0, 64.0)?;
+        fraction("distractors.drifts", self.drifts)?;
+        check("distractors.drift", self.drift, (0.0..=8.0).contains(&self.drift), "0 to 8 pixels a frame")?;
+        fraction("distractors.turns", self.turns)?;
+        within("distractors.turn", self.turn, 0.0, 45.0)
+    }
+}
+
+impl MotionConfig {
+    fn validate(&self) -> Result<(), SynthError> {
+        within("motion.climb-speed", self.climb_speed, 0.0, 8.0)?;
+        within("motion.sway-speed", self.sway_speed, 0.0, 8.0)?;
+        within("motion.sway-slow-period", self.sway_slow_period, 4.0, 1000.0)?;
+        within("motion.sway-fast-period", self.sway_fast_period, 4.0, 1000.0)?;
+        within("motion.bounce-speed", self.bounce_speed, 0.0, 8.0)?;
+        within("motion.bounce-period", self.bounce_period, 4.0, 1000.0)?;
+        within("motion.bounce-rebound", self.bounce_rebound, 0.01, 0.5)?;
+        within("motion.turn-rate", self.turn_rate, 0.0, 45.0)?;
+        within("motion.turn-period", self.turn_period, 4.0, 1000.0)?;
+        within("motion.spin-steady", self.spin_steady, 0.0, 1.0)?;
+        within("motion.wag-steady", self.wag_steady, 0.0, 1.0)?;
+        within("motion.approach-growth", self.approach_growth, 0.0, 5.0)?;
+        within("motion.wave-swing", self.wave_swing, 0.0, 90.0)?;
+        within("motion.wave-period", self.wave_period, 4.0, 1000.0)
+    }
+}
+
+fn check(
+    key: &'static str,
+    found: impl std::fmt::Display,
+    ok: bool,
+    expected: &str,
+) -> Result<(), SynthError> {
+    if ok {
+        return Ok(());
+    }
+    Err(SynthError { key, found: found.to_string(), expected: expected.to_owned() })
+}
+
+fn within(key: &'static str, span: Span, lo: f32, hi: f32) -> Result<(), SynthError> {
+    let ok = lo <= span.lo && span.lo <= span.hi && span.hi <= hi;
+    check(key, format!("[{}, {}]", span.lo, span.hi), ok, &format!("a range within {lo} to {hi}"))
+}
+
+fn fraction(key: &'static str, value: f32) -> Result<(), SynthError> {
+    check(key, value, (0.0..=1.0).contains(&value), "a fraction from 0 to 1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests_support::{config, config_text};
+    use super::*;
+
+    #[test]
+    fn the_shipped_table_is_valid() {
+        assert_eq!(config().validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_misspelt_key_and_a_reversed_range_are_refused() {
+        let text = config_text().replace("shake =", "shaek =");
+        let error = toml::from_str::<SynthConfig>(&text).unwrap_err().to_string();
+        assert!(error.contains("shaek") && error.contains("shake"), "{error}");
+        let text = config_text().replace("sway-slow-period = [", "sway-slow-period = [900, ");
+        assert!(toml::from_str::<SynthConfig>(&text).is_err());
+        let mut reversed = config();
+        reversed.camera.follow = Span { lo: 0.5, hi: 0.25 };
+        assert_eq!(reversed.validate().unwrap_err().key, "camera.follow");
+    }
+
+    #[test]
+    fn each_check_names_its_key() {
+        type Break = fn(&mut SynthConfig);
+        let cases: [(&str, Break); 9] = [
+            ("videos-per-class", |c| c.videos_per_class = 100),
+            ("width", |c| c.width = 8),
+            ("frames", |c| c.frames = 40),
+            ("camera.follow", |c| c.camera.follow.hi = 1.5),
+            ("actor.radius", |c| c.actor.radius.hi = 40.0),
+            ("light.noise", |c| c.light.noise.lo = -1.0),
+            ("motion.bounce-rebound", |c| c.motion.bounce_rebound.lo = 0.0),
+            ("order.burst-max", |c| c.order.burst_max = 1),
+            ("hue.spread", |c| c.hue.spread = f32::NAN),
+        ];
+        for (key, spoil) in cases {
+            let mut broken = config();
+            spoil(&mut broken);
+            let error = broken.validate().unwrap_err();
+            assert_eq!(error.key, key);
+            assert!(error.to_string().contains("expected"), "{error}");
+        }
+    }
+}
