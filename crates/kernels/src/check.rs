@@ -1,0 +1,74 @@
+//! Access to the data behind a tensor, with errors that name the operation.
+
+use candle_core::{CpuStorage, DType, Layout, Result, Tensor, bail};
+
+/// The contiguous `f32` values of one argument.
+pub(crate) fn values<'a>(
+    op: &str,
+    argument: &str,
+    storage: &'a CpuStorage,
+    layout: &Layout,
+) -> Result<&'a [f32]> {
+    let CpuStorage::F32(data) = storage else {
+        bail!(
+            "{op}: {argument} has type {:?}, expected F32; convert it with to_dtype",
+            storage_dtype(storage)
+        );
+    };
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&data[start..end]),
+        None => {
+            bail!("{op}: {argument} of shape {:?} is not contiguous; call contiguous() first", layout.shape())
+        }
+    }
+}
+
+/// The contiguous `f32` values of the argument that is changed in place.
+pub(crate) fn values_mut<'a>(
+    op: &str,
+    argument: &str,
+    storage: &'a mut CpuStorage,
+    layout: &Layout,
+) -> Result<&'a mut [f32]> {
+    let dtype = storage_dtype(storage);
+    let CpuStorage::F32(data) = storage else {
+        bail!("{op}: {argument} has type {dtype:?}, expected F32; convert it with to_dtype");
+    };
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&mut data[start..end]),
+        None => bail!(
+            "{op}: {argument} of shape {:?} is not contiguous and cannot be changed in place",
+            layout.shape()
+        ),
+    }
+}
+
+/// Refuses a tensor that is not `f32`.
+pub(crate) fn float(op: &str, argument: &str, tensor: &Tensor) -> Result<()> {
+    if tensor.dtype() != DType::F32 {
+        bail!("{op}: {argument} has type {:?}, expected F32; convert it with to_dtype", tensor.dtype());
+    }
+    Ok(())
+}
+
+/// Refuses a tensor whose shape is not the expected one.
+pub(crate) fn shape(op: &str, argument: &str, tensor: &Tensor, expected: &[usize]) -> Result<()> {
+    if tensor.dims() != expected {
+        bail!("{op}: {argument} has shape {:?}, expected {expected:?}", tensor.dims());
+    }
+    Ok(())
+}
+
+/// The four dimensions of a `f32` feature map (B, C, H, W).
+pub(crate) fn feature_map(op: &str, tensor: &Tensor) -> Result<[usize; 4]> {
+    float(op, "the input", tensor)?;
+    match *tensor.dims() {
+        [b, c, h, w] => Ok([b, c, h, w]),
+        ref other => bail!("{op}: the input has shape {other:?}, expected (B, C, H, W)"),
+    }
+}
+
+fn storage_dtype(storage: &CpuStorage) -> DType {
+    use candle_core::backend::BackendStorage;
+    storage.dtype()
+}

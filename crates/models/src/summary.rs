@@ -1,0 +1,127 @@
+//! A network as a table: layers, shapes, parameters, multiply-adds.
+
+use std::fmt;
+
+/// One layer, for one sample.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Name of the layer.
+    pub name: String,
+    /// What it does, such as `conv 7x7 stride 2`.
+    pub operation: String,
+    /// Output shape without the batch.
+    pub output: Vec<usize>,
+    /// Number of trained values.
+    pub parameters: usize,
+    /// Multiply-adds of convolutions and fully connected layers; others count none.
+    pub multiply_adds: u64,
+}
+
+/// All layers of a network, for one sample.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Title of the table.
+    pub title: String,
+    /// Input shape without the batch.
+    pub input: Vec<usize>,
+    /// Layers in order.
+    pub rows: Vec<Row>,
+}
+
+/// Bytes of one value.
+const BYTES: u64 = 4;
+
+impl Summary {
+    /// Trained values in all layers.
+    pub fn parameters(&self) -> usize {
+        self.rows.iter().map(|row| row.parameters).sum()
+    }
+
+    /// Multiply-adds of one sample forward.
+    pub fn multiply_adds(&self) -> u64 {
+        self.rows.iter().map(|row| row.multiply_adds).sum()
+    }
+
+    /// Bytes of all layers' outputs for one sample, which training keeps for the
+    /// backward pass.
+    pub fn activation_bytes(&self) -> u64 {
+        let outputs = self.rows.iter().map(|row| row.output.iter().product::<usize>());
+        outputs.sum::<usize>() as u64 * BYTES
+    }
+
+    /// Estimate of the memory that training takes: weights, velocities and gradients
+    /// (twice, while they are added up), and the activations of a batch with about
+    /// half as much again for their gradients.
+    pub fn training_bytes(&self, batch: usize) -> u64 {
+        let input = self.input.iter().product::<usize>() as u64 * BYTES;
+        let activations = (input + self.activation_bytes() * 3 / 2) * batch as u64;
+        self.parameters() as u64 * BYTES * 4 + activations
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = vec![[
+            "layer".to_owned(),
+            "operation".to_owned(),
+            "output".to_owned(),
+            "parameters".to_owned(),
+            "multiply-adds".to_owned(),
+        ]];
+        lines.push(["input".into(), String::new(), shape(&self.input), String::new(), String::new()]);
+        for row in &self.rows {
+            lines.push([
+                row.name.clone(),
+                row.operation.clone(),
+                shape(&row.output),
+                count(row.parameters as u64),
+                count(row.multiply_adds),
+            ]);
+        }
+        lines.push([
+            "total".into(),
+            String::new(),
+            String::new(),
+            grouped(self.parameters() as u64),
+            grouped(self.multiply_adds()),
+        ]);
+        let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or(0);
+        let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(width);
+        writeln!(f, "{}", self.title)?;
+        for [name, operation, output, parameters, multiply_adds] in &lines {
+            let line =
+                format!("{name:<a$}  {operation:<b$}  {output:<c$}  {parameters:>d$}  {multiply_adds:>e$}");
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        write!(
+            f,
+            "activations of one sample: {:.1} MB; training at batch 8: about {:.2} GB",
+            self.activation_bytes() as f64 / 1e6,
+            self.training_bytes(8) as f64 / 1e9
+        )
+    }
+}
+
+/// `96x109x109`.
+fn shape(dimensions: &[usize]) -> String {
+    let dimensions: Vec<_> = dimensions.iter().map(ToString::to_string).collect();
+    dimensions.join("x")
+}
+
+/// A count, or nothing where there is nothing to count.
+fn count(number: u64) -> String {
+    if number == 0 { String::new() } else { grouped(number) }
+}
+
+/// `90,707,781`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

@@ -1,0 +1,79 @@
+//! The errors of this crate.
+
+use std::path::PathBuf;
+
+/// What went wrong, what was expected, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A tensor operation refused its arguments.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+    /// Two parameters were given the same name.
+    #[error("two parameters are named `{name}`; give the layers different prefixes")]
+    DuplicateParameter {
+        /// The name.
+        name: String,
+    },
+    /// Stored weights lack parameters of the network.
+    #[error("the stored weights lack {}; they belong to another network", list(.names))]
+    MissingTensors {
+        /// Names of the parameters.
+        names: Vec<String>,
+    },
+    /// Stored weights hold tensors that the network does not have.
+    #[error("the stored weights hold {}, which this network does not have; they belong to another network", list(.names))]
+    SurplusTensors {
+        /// Names of the tensors.
+        names: Vec<String>,
+    },
+    /// A stored tensor has another shape or type than the parameter.
+    #[error("stored tensor `{name}` has {found}, expected {expected}")]
+    TensorMismatch {
+        /// Name of the parameter.
+        name: String,
+        /// Type and shape of the parameter.
+        expected: String,
+        /// Type and shape in the store.
+        found: String,
+    },
+    /// A file of tensors could not be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Bytes are not a whole safetensors file.
+    #[error("not a valid safetensors file ({reason}); it may be truncated, so write or fetch it again")]
+    Format {
+        /// The parser's reason.
+        reason: String,
+    },
+    /// A setting is out of range.
+    #[error("{what} is {found}, expected {expected}")]
+    Setting {
+        /// Name of the setting.
+        what: String,
+        /// Its value.
+        found: String,
+        /// What is allowed.
+        expected: &'static str,
+    },
+}
+
+/// A result with this crate's [`enum@Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The first few names, quoted, and how many follow.
+fn list(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown: Vec<_> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}

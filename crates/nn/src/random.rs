@@ -1,0 +1,63 @@
+//! Random numbers keyed by a purpose, a seed and a name.
+//!
+//! The key is a hash of all three, so two layers never share a sequence and a
+//! layer's sequence does not depend on which other layers exist.
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+use rayon::prelude::*;
+
+/// Values drawn from one stream of the generator.
+const CHUNK: usize = 1 << 14;
+
+/// The generator for a purpose ("init", "dropout"), a seed and a name.
+pub fn generator(purpose: &str, seed: u64, name: &str) -> ChaCha8Rng {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(purpose.as_bytes());
+    hasher.update(&[0]);
+    hasher.update(&seed.to_le_bytes());
+    hasher.update(name.as_bytes());
+    ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
+}
+
+/// `count` values from the normal distribution with mean 0, in parallel.
+///
+/// Chunk i is drawn from the generator's stream i.
+pub fn normal(generator: &ChaCha8Rng, standard_deviation: f64, count: usize) -> Vec<f32> {
+    let mut out = vec![0f32; count];
+    out.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, out)| {
+        let mut stream = generator.clone();
+        stream.set_stream(chunk as u64);
+        for pair in out.chunks_mut(2) {
+            // Box-Muller; `1 - u` keeps the logarithm finite.
+            let radius = (-2.0 * (1.0 - uniform(&mut stream)).ln()).sqrt() * standard_deviation;
+            let angle = std::f64::consts::TAU * uniform(&mut stream);
+            let both = [radius * angle.cos(), radius * angle.sin()];
+            for (out, value) in pair.iter_mut().zip(both) {
+                *out = value as f32;
+            }
+        }
+    });
+    out
+}
+
+/// `count` values that are `kept` with probability `keep`, else 0, in parallel.
+pub fn mask(generator: &ChaCha8Rng, keep: f64, kept: f32, count: usize) -> Vec<f32> {
+    let threshold = (keep.clamp(0.0, 1.0) * 4_294_967_296.0) as u64;
+    let mut out = vec![0f32; count];
+    out.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, out)| {
+        let mut stream = generator.clone();
+        stream.set_stream(chunk as u64);
+        for out in out {
+            if u64::from(stream.next_u32()) < threshold {
+                *out = kept;
+            }
+        }
+    });
+    out
+}
+
+/// A uniform value in [0, 1) with 53 random bits.
+fn uniform(rng: &mut impl Rng) -> f64 {
+    (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+}

@@ -1,0 +1,100 @@
+//! Stochastic gradient descent with momentum and weight decay.
+
+use candle_core::Tensor;
+use candle_core::backprop::GradStore;
+use kernels::SgdStep;
+
+use crate::tensors::{self, Tensors};
+use crate::{Error, Params, Result};
+
+/// The optimiser of the papers, in PyTorch's form:
+/// `v = momentum * v + (gradient + weight_decay * w)`, `w -= rate * v`.
+///
+/// (Caffe, which the two-stream papers used, folds the rate into `v`. The two agree
+/// while the rate is constant; after a step, this form applies the new rate to the
+/// accumulated velocity at once.)
+#[derive(Debug)]
+pub struct Sgd {
+    params: Params,
+    velocities: Tensors,
+    momentum: f64,
+    weight_decay: f64,
+}
+
+impl Sgd {
+    /// An optimiser of all parameters made so far, at rest.
+    ///
+    /// # Errors
+    /// If momentum is outside 0..1, or weight decay is negative.
+    pub fn new(params: &Params, momentum: f64, weight_decay: f64) -> Result<Self> {
+        if !(0.0..1.0).contains(&momentum) {
+            return Err(Error::Setting {
+                what: "momentum".into(),
+                found: momentum.to_string(),
+                expected: "at least 0 and below 1",
+            });
+        }
+        if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
+            return Err(Error::Setting {
+                what: "weight decay".into(),
+                found: weight_decay.to_string(),
+                expected: "0 or a positive number",
+            });
+        }
+        let mut velocities = Tensors::new();
+        for param in params.all() {
+            velocities.insert(param.name().to_owned(), zeros_like(param.var().as_tensor())?);
+        }
+        Ok(Self { params: params.clone(), velocities, momentum, weight_decay })
+    }
+
+    /// One step with the gradients of a loss. Parameters that are frozen, or that the
+    /// loss does not depend on, stay as they are.
+    ///
+    /// # Errors
+    /// If a gradient does not fit its parameter.
+    pub fn step(&mut self, gradients: &GradStore, rate: f64) -> Result<()> {
+        for param in self.params.all() {
+            let training = param.training();
+            let gradient = gradients.get(param.var());
+            let velocity = self.velocities.get(param.name());
+            let (Some(gradient), Some(velocity), false) = (gradient, velocity, training.frozen) else {
+                continue;
+            };
+            let step = SgdStep {
+                rate: (rate * training.rate) as f32,
+                momentum: self.momentum as f32,
+                weight_decay: (self.weight_decay * training.weight_decay) as f32,
+            };
+            kernels::sgd_step(param.var(), velocity, gradient, step)?;
+        }
+        Ok(())
+    }
+
+    /// The velocities by parameter name, for a checkpoint. They share memory with the
+    /// optimiser: write them out before the next step.
+    pub fn velocities(&self) -> &Tensors {
+        &self.velocities
+    }
+
+    /// Takes up velocities from a checkpoint.
+    ///
+    /// # Errors
+    /// If one is missing, surplus, or of another shape; then nothing changes.
+    pub fn set_velocities(&mut self, stored: &Tensors) -> Result<()> {
+        tensors::check_same_layout(&self.velocities, stored)?;
+        let device = self.params.device();
+        let mut velocities = Tensors::new();
+        for (name, stored) in stored {
+            // A copy: the step changes velocities in place, and `stored` is the caller's.
+            let velocity = stored.to_device(device)?.copy()?.detach();
+            velocities.insert(name.clone(), velocity);
+        }
+        self.velocities = velocities;
+        Ok(())
+    }
+}
+
+fn zeros_like(tensor: &Tensor) -> Result<Tensor> {
+    Ok(Tensor::zeros(tensor.shape(), tensor.dtype(), tensor.device())?)
+}

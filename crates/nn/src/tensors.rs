@@ -1,0 +1,87 @@
+//! Named tensors as safetensors bytes and files, through the safe buffered path.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+
+use crate::{Error, Result};
+
+/// Tensors by name, in name order.
+pub type Tensors = BTreeMap<String, Tensor>;
+
+/// The safetensors bytes of the tensors.
+///
+/// # Errors
+/// If a tensor cannot be read back from its device.
+pub fn to_bytes(tensors: &Tensors) -> Result<Vec<u8>> {
+    safetensors::serialize(tensors.iter(), None).map_err(|error| Error::Format { reason: error.to_string() })
+}
+
+/// The tensors in safetensors bytes.
+///
+/// # Errors
+/// If the bytes are not a whole safetensors file.
+pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<Tensors> {
+    let tensors = candle_core::safetensors::load_buffer(bytes, device);
+    let tensors = tensors.map_err(|error| Error::Format { reason: error.to_string() })?;
+    Ok(tensors.into_iter().collect())
+}
+
+/// Writes the tensors to a file, first under a temporary name beside it, so that the
+/// file is never seen half written.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write(path: &Path, tensors: &Tensors) -> Result<()> {
+    let failed = |source| Error::Io { action: "write", path: path.to_owned(), source };
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(format!(".{}.partial", std::process::id()));
+    let partial = std::path::PathBuf::from(partial);
+    let written = std::fs::write(&partial, to_bytes(tensors)?).and_then(|()| std::fs::rename(&partial, path));
+    if let Err(error) = written {
+        // Best effort: the error that matters is the one being returned.
+        let _ = std::fs::remove_file(&partial);
+        return Err(failed(error));
+    }
+    Ok(())
+}
+
+/// Reads the tensors of a file.
+///
+/// # Errors
+/// If the file cannot be read or is not a whole safetensors file.
+pub fn read(path: &Path, device: &Device) -> Result<Tensors> {
+    let bytes =
+        std::fs::read(path).map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })?;
+    from_bytes(&bytes, device)
+}
+
+/// Checks that `stored` holds exactly the tensors of `expected`, by name, type and shape.
+///
+/// # Errors
+/// Naming the tensors that are missing, surplus or different.
+pub fn check_same_layout(expected: &Tensors, stored: &Tensors) -> Result<()> {
+    let lacking = |of: &Tensors, from: &Tensors| -> Vec<String> {
+        let names = of.keys().filter(|name| !from.contains_key(*name));
+        names.cloned().collect()
+    };
+    let names = lacking(expected, stored);
+    if !names.is_empty() {
+        return Err(Error::MissingTensors { names });
+    }
+    let names = lacking(stored, expected);
+    if !names.is_empty() {
+        return Err(Error::SurplusTensors { names });
+    }
+    for ((name, expected), stored) in expected.iter().zip(stored.values()) {
+        if expected.dims() != stored.dims() || expected.dtype() != stored.dtype() {
+            return Err(Error::TensorMismatch {
+                name: name.clone(),
+                expected: format!("{:?} {:?}", expected.dtype(), expected.dims()),
+                found: format!("{:?} {:?}", stored.dtype(), stored.dims()),
+            });
+        }
+    }
+    Ok(())
+}
