@@ -23,10 +23,7 @@ fn pairs(criterion: &mut Criterion) {
     group.sample_size(10);
     for (width, height) in [(64, 64), (80, 64), (584, 388)] {
         let (from, to) = (picture(width, height, 0.0), picture(width, height, 1.0));
-        let presets = [
-            ("fast", TvL1Params::fast()),
-            ("accurate", TvL1Params::accurate()),
-        ];
+        let presets = [("fast", TvL1Params::fast()), ("accurate", TvL1Params::accurate())];
         for (name, params) in presets {
             let tvl1 = TvL1::new(params).expect("presets are valid");
             let mut workspace = tvl1.workspace();

@@ -57,11 +57,7 @@ fn colour_wheel() -> [[f32; 3]; COLOURS] {
     for (segment, &count) in SEGMENTS.iter().enumerate() {
         // Even segments raise the next channel, odd ones lower the last one.
         let full = (segment / 2 + segment % 2) % 3;
-        let moving = if segment % 2 == 0 {
-            (segment / 2 + 1) % 3
-        } else {
-            segment / 2
-        };
+        let moving = if segment % 2 == 0 { (segment / 2 + 1) % 3 } else { segment / 2 };
         for i in 0..count {
             let ramp = (255 * i / count) as f32;
             wheel[at][full] = 255.0;
@@ -81,11 +77,7 @@ fn colour(wheel: &[[f32; 3]; COLOURS], u: f32, v: f32) -> [u8; 3] {
     let share = position - low as f32;
     std::array::from_fn(|channel| {
         let hue = ((1.0 - share) * wheel[low][channel] + share * wheel[high][channel]) / 255.0;
-        let shade = if radius <= 1.0 {
-            1.0 - radius * (1.0 - hue)
-        } else {
-            hue * 0.75
-        };
+        let shade = if radius <= 1.0 { 1.0 - radius * (1.0 - hue) } else { hue * 0.75 };
         (255.0 * shade) as u8
     })
 }
@@ -111,11 +103,7 @@ mod tests {
         let rgb = flow_to_rgb8(&field, None).unwrap();
         assert_eq!(rgb[..3], [255, 255, 255]);
         assert_eq!(rgb[3..6], [0, 0, 0]);
-        assert!(
-            rgb[6] == 255 && rgb[7] < 30 && rgb[8] < 30,
-            "{:?}",
-            &rgb[6..9]
-        );
+        assert!(rgb[6] == 255 && rgb[7] < 30 && rgb[8] < 30, "{:?}", &rgb[6..9]);
         assert_eq!(rgb[9..], [0, 0, 0]);
     }
 
@@ -123,10 +111,7 @@ mod tests {
     fn a_scale_that_is_not_positive_is_refused() {
         let field = FlowField::new(1, 1, vec![0.0], vec![0.0]).unwrap();
         for scale in [0.0, -1.0, f32::NAN, f32::INFINITY] {
-            assert!(matches!(
-                flow_to_rgb8(&field, Some(scale)),
-                Err(FlowError::ColourScale(_))
-            ));
+            assert!(matches!(flow_to_rgb8(&field, Some(scale)), Err(FlowError::ColourScale(_))));
         }
     }
 }

@@ -44,9 +44,7 @@ pub enum FlowError {
         found: usize,
     },
     /// A picture holds a NaN or an infinity.
-    #[error(
-        "expected finite intensities (0 to 255), found {value} at x {x}, y {y} of the {which} picture"
-    )]
+    #[error("expected finite intensities (0 to 255), found {value} at x {x}, y {y} of the {which} picture")]
     NotFinite {
         /// `first` or `second`.
         which: &'static str,

@@ -28,11 +28,7 @@ impl GrayImage {
     /// values.
     pub fn new(width: usize, height: usize, data: Vec<f32>) -> Result<Self, FlowError> {
         check_length("a grey picture", width, height, 1, data.len())?;
-        Ok(Self {
-            width,
-            height,
-            data,
-        })
+        Ok(Self { width, height, data })
     }
 
     /// A picture from interleaved RGB bytes, by the luma of Rec. 601:
@@ -48,22 +44,12 @@ impl GrayImage {
             .iter()
             .map(|&[r, g, b]| 0.299 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b))
             .collect();
-        Ok(Self {
-            width,
-            height,
-            data,
-        })
+        Ok(Self { width, height, data })
     }
 
     /// Checks that the public fields agree and hold numbers.
     pub(crate) fn check(&self, which: &'static str) -> Result<(), FlowError> {
-        check_length(
-            "a grey picture",
-            self.width,
-            self.height,
-            1,
-            self.data.len(),
-        )?;
+        check_length("a grey picture", self.width, self.height, 1, self.data.len())?;
         match self.data.iter().position(|value| !value.is_finite()) {
             None => Ok(()),
             Some(at) => Err(FlowError::NotFinite {
@@ -97,12 +83,7 @@ impl FlowField {
     /// When a side is 0 or over 99,999, or a component does not hold width x
     /// height values.
     pub fn new(width: usize, height: usize, u: Vec<f32>, v: Vec<f32>) -> Result<Self, FlowError> {
-        let field = Self {
-            width,
-            height,
-            u,
-            v,
-        };
+        let field = Self { width, height, u, v };
         field.check()?;
         Ok(field)
     }
@@ -133,13 +114,7 @@ fn check_length(
     }
     let expected = width * height * channels;
     if found != expected {
-        return Err(FlowError::Length {
-            what,
-            width,
-            height,
-            expected,
-            found,
-        });
+        return Err(FlowError::Length { what, width, height, expected, found });
     }
     Ok(())
 }

@@ -28,31 +28,17 @@ const VECTOR: usize = 8;
 /// it breaks the format.
 pub fn read_flo(path: impl AsRef<Path>) -> Result<FlowField, FlowError> {
     let path = path.as_ref();
-    let io_error = |source| FlowError::Io {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    };
-    let flo_error = |problem| FlowError::FloFile {
-        path: path.to_owned(),
-        problem,
-    };
+    let io_error = |source| FlowError::Io { action: "read", path: path.to_owned(), source };
+    let flo_error = |problem| FlowError::FloFile { path: path.to_owned(), problem };
     let file = File::open(path).map_err(io_error)?;
     let length = file.metadata().map_err(io_error)?.len();
     let mut reader = BufReader::new(file);
     let mut bytes = Vec::with_capacity(HEADER);
-    reader
-        .by_ref()
-        .take(HEADER as u64)
-        .read_to_end(&mut bytes)
-        .map_err(io_error)?;
+    reader.by_ref().take(HEADER as u64).read_to_end(&mut bytes).map_err(io_error)?;
     let (width, height) = parse_header(&bytes, length).map_err(flo_error)?;
     // One byte more than expected shows a file that grew meanwhile.
     let body = (width * height * VECTOR) as u64;
-    reader
-        .take(body + 1)
-        .read_to_end(&mut bytes)
-        .map_err(io_error)?;
+    reader.take(body + 1).read_to_end(&mut bytes).map_err(io_error)?;
     match parse_flo(&bytes) {
         Err(FlowError::Flo(problem)) => Err(flo_error(problem)),
         other => other,
@@ -66,8 +52,7 @@ pub fn read_flo(path: impl AsRef<Path>) -> Result<FlowField, FlowError> {
 pub fn parse_flo(bytes: &[u8]) -> Result<FlowField, FlowError> {
     let (width, height) = parse_header(bytes, bytes.len() as u64)?;
     let vectors = bytes[HEADER..].as_chunks::<VECTOR>().0;
-    let float =
-        |v: &[u8; VECTOR], at: usize| f32::from_le_bytes([v[at], v[at + 1], v[at + 2], v[at + 3]]);
+    let float = |v: &[u8; VECTOR], at: usize| f32::from_le_bytes([v[at], v[at + 1], v[at + 2], v[at + 3]]);
     FlowField::new(
         width,
         height,
@@ -116,11 +101,7 @@ pub fn write_flo(path: impl AsRef<Path>, field: &FlowField) -> Result<(), FlowEr
         if source.kind() != io::ErrorKind::AlreadyExists {
             let _ = fs::remove_file(&temporary);
         }
-        FlowError::Io {
-            action: "write",
-            path: path.to_owned(),
-            source,
-        }
+        FlowError::Io { action: "write", path: path.to_owned(), source }
     })
 }
 
@@ -135,8 +116,7 @@ fn temporary_name(path: &Path) -> PathBuf {
 
 /// Width and height from a header, once they agree with the file's length.
 fn parse_header(bytes: &[u8], length: u64) -> Result<(usize, usize), FloProblem> {
-    let Some(&[m0, m1, m2, m3, w0, w1, w2, w3, h0, h1, h2, h3]) = bytes.first_chunk::<HEADER>()
-    else {
+    let Some(&[m0, m1, m2, m3, w0, w1, w2, w3, h0, h1, h2, h3]) = bytes.first_chunk::<HEADER>() else {
         return Err(FloProblem::NoHeader(bytes.len() as u64));
     };
     let magic = [m0, m1, m2, m3];
@@ -155,20 +135,10 @@ fn parse_header(bytes: &[u8], length: u64) -> Result<(usize, usize), FloProblem>
     let expected = (HEADER + width * height * VECTOR) as u64;
     let found = length;
     if found < expected {
-        return Err(FloProblem::Truncated {
-            width,
-            height,
-            expected,
-            found,
-        });
+        return Err(FloProblem::Truncated { width, height, expected, found });
     }
     if found > expected {
-        return Err(FloProblem::Trailing {
-            width,
-            height,
-            expected,
-            found,
-        });
+        return Err(FloProblem::Trailing { width, height, expected, found });
     }
     Ok((width, height))
 }

@@ -6,176 +6,148 @@
 use crate::MedianFilter;
 use crate::plane::Plane;
 
-/// Exchanges that bring the median of 9 to place 4 (Paeth; Devillard 1998).
-const NETWORK_9: [(usize, usize); 19] = [
-    (1, 2),
-    (4, 5),
-    (7, 8),
-    (0, 1),
-    (3, 4),
-    (6, 7),
-    (1, 2),
-    (4, 5),
-    (7, 8),
-    (0, 3),
-    (5, 8),
-    (4, 7),
-    (3, 6),
-    (1, 4),
-    (2, 5),
-    (4, 7),
-    (4, 2),
-    (6, 4),
-    (4, 2),
-];
+/// Puts each named pair of `$values` in order. Written out as code, because the
+/// compiler makes vector instructions of it only when every place is a constant.
+macro_rules! exchange {
+    ($values:ident: $($low:literal $high:literal,)*) => {
+        $(
+            let (a, b) = ($values[$low], $values[$high]);
+            $values[$low] = if a < b { a } else { b };
+            $values[$high] = if a < b { b } else { a };
+        )*
+    };
+}
 
-/// Exchanges that bring the median of 25 to place 12 (Devillard 1998).
-const NETWORK_25: [(usize, usize); 99] = [
-    (0, 1),
-    (3, 4),
-    (2, 4),
-    (2, 3),
-    (6, 7),
-    (5, 7),
-    (5, 6),
-    (9, 10),
-    (8, 10),
-    (8, 9),
-    (12, 13),
-    (11, 13),
-    (11, 12),
-    (15, 16),
-    (14, 16),
-    (14, 15),
-    (18, 19),
-    (17, 19),
-    (17, 18),
-    (21, 22),
-    (20, 22),
-    (20, 21),
-    (23, 24),
-    (2, 5),
-    (3, 6),
-    (0, 6),
-    (0, 3),
-    (4, 7),
-    (1, 7),
-    (1, 4),
-    (11, 14),
-    (8, 14),
-    (8, 11),
-    (12, 15),
-    (9, 15),
-    (9, 12),
-    (13, 16),
-    (10, 16),
-    (10, 13),
-    (20, 23),
-    (17, 23),
-    (17, 20),
-    (21, 24),
-    (18, 24),
-    (18, 21),
-    (19, 22),
-    (8, 17),
-    (9, 18),
-    (0, 18),
-    (0, 9),
-    (10, 19),
-    (1, 19),
-    (1, 10),
-    (11, 20),
-    (2, 20),
-    (2, 11),
-    (12, 21),
-    (3, 21),
-    (3, 12),
-    (13, 22),
-    (4, 22),
-    (4, 13),
-    (14, 23),
-    (5, 23),
-    (5, 14),
-    (15, 24),
-    (6, 24),
-    (6, 15),
-    (7, 16),
-    (7, 19),
-    (13, 21),
-    (15, 23),
-    (7, 13),
-    (7, 15),
-    (1, 9),
-    (3, 11),
-    (5, 17),
-    (11, 17),
-    (9, 17),
-    (4, 10),
-    (6, 12),
-    (7, 14),
-    (4, 6),
-    (4, 7),
-    (12, 14),
-    (10, 14),
-    (6, 7),
-    (10, 12),
-    (6, 10),
-    (6, 17),
-    (12, 17),
-    (7, 17),
-    (7, 10),
-    (12, 18),
-    (7, 12),
-    (10, 18),
-    (12, 20),
-    (10, 20),
-    (10, 12),
-];
+/// A row of medians of 9 (Paeth 1990; Devillard 1998) from three lines.
+#[inline(always)]
+fn row_3x3(lines: [&[f32]; 3], out: &mut [f32]) {
+    let n = out.len();
+    let [a0, a1, a2] = shifts_3(lines[0], n);
+    let [b0, b1, b2] = shifts_3(lines[1], n);
+    let [c0, c1, c2] = shifts_3(lines[2], n);
+    for x in 0..n {
+        let mut values = [a0[x], a1[x], a2[x], b0[x], b1[x], b2[x], c0[x], c1[x], c2[x]];
+        exchange!(values:
+        1 2, 4 5, 7 8, 0 1, 3 4, 6 7, 1 2, 4 5, 7 8, 0 3, 5 8, 4 7, 3 6, 1 4, 2 5, 4 7, 4 2, 6 4,
+                4 2,
+            );
+        out[x] = values[4];
+    }
+}
+
+/// A row of medians of 25 (Devillard 1998) from five lines.
+#[inline(always)]
+fn row_5x5(lines: [&[f32]; 5], out: &mut [f32]) {
+    let n = out.len();
+    let [a0, a1, a2, a3, a4] = shifts_5(lines[0], n);
+    let [b0, b1, b2, b3, b4] = shifts_5(lines[1], n);
+    let [c0, c1, c2, c3, c4] = shifts_5(lines[2], n);
+    let [d0, d1, d2, d3, d4] = shifts_5(lines[3], n);
+    let [e0, e1, e2, e3, e4] = shifts_5(lines[4], n);
+    for x in 0..n {
+        let mut values = [
+            a0[x], a1[x], a2[x], a3[x], a4[x], b0[x], b1[x], b2[x], b3[x], b4[x], c0[x], c1[x], c2[x], c3[x],
+            c4[x], d0[x], d1[x], d2[x], d3[x], d4[x], e0[x], e1[x], e2[x], e3[x], e4[x],
+        ];
+        exchange!(values:
+        0 1, 3 4, 2 4, 2 3, 6 7, 5 7, 5 6, 9 10, 8 10, 8 9, 12 13, 11 13, 11 12, 15 16, 14 16,
+                14 15, 18 19, 17 19, 17 18, 21 22, 20 22, 20 21, 23 24, 2 5, 3 6, 0 6, 0 3, 4 7, 1 7, 1 4,
+                11 14, 8 14, 8 11, 12 15, 9 15, 9 12, 13 16, 10 16, 10 13, 20 23, 17 23, 17 20, 21 24,
+                18 24, 18 21, 19 22, 8 17, 9 18, 0 18, 0 9, 10 19, 1 19, 1 10, 11 20, 2 20, 2 11, 12 21,
+                3 21, 3 12, 13 22, 4 22, 4 13, 14 23, 5 23, 5 14, 15 24, 6 24, 6 15, 7 16, 7 19, 13 21,
+                15 23, 7 13, 7 15, 1 9, 3 11, 5 17, 11 17, 9 17, 4 10, 6 12, 7 14, 4 6, 4 7, 12 14, 10 14,
+                6 7, 10 12, 6 10, 6 17, 12 17, 7 17, 7 10, 12 18, 7 12, 10 18, 12 20, 10 20, 10 12,
+            );
+        out[x] = values[12];
+    }
+}
+
+/// The slices of `n` values that start at the first, second and third.
+#[inline(always)]
+fn shifts_3(line: &[f32], n: usize) -> [&[f32]; 3] {
+    [&line[..n], &line[1..][..n], &line[2..][..n]]
+}
+
+/// The slices of `n` values that start at the first to the fifth.
+#[inline(always)]
+fn shifts_5(line: &[f32], n: usize) -> [&[f32]; 5] {
+    [&line[..n], &line[1..][..n], &line[2..][..n], &line[3..][..n], &line[4..][..n]]
+}
 
 /// Replaces `plane` by its median, border pixels repeated outwards. `scratch`
 /// is of any size and is kept for its memory.
 pub(crate) fn filter(plane: &mut Plane, window: MedianFilter, scratch: &mut Vec<f32>) {
-    pulp::Arch::new().dispatch(|| match window {
-        MedianFilter::None => {}
-        MedianFilter::Three => filter_with::<3, 9, 19>(plane, &NETWORK_9, scratch),
-        MedianFilter::Five => filter_with::<5, 25, 99>(plane, &NETWORK_25, scratch),
-    });
+    pulp::Arch::new().dispatch(Filter { plane, window, scratch });
+}
+
+struct Filter<'a> {
+    plane: &'a mut Plane,
+    window: MedianFilter,
+    scratch: &'a mut Vec<f32>,
+}
+
+impl pulp::NullaryFnOnce for Filter<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        match self.window {
+            MedianFilter::None => {}
+            MedianFilter::Three => filter_3x3(self.plane, self.scratch),
+            MedianFilter::Five => filter_5x5(self.plane, self.scratch),
+        }
+    }
+}
+
+// Loops and array literals only: a closure would be compiled for the machine
+// at large instead of for the instruction set dispatched to.
+
+#[inline(always)]
+fn filter_3x3(plane: &mut Plane, scratch: &mut Vec<f32>) {
+    let lines = Lines::take(plane, 1, scratch);
+    for y in 0..plane.height {
+        let near = [lines.at(y, 0), lines.at(y, 1), lines.at(y, 2)];
+        row_3x3(near, plane.padded_row_mut(y));
+    }
 }
 
 #[inline(always)]
-fn filter_with<const SIDE: usize, const AREA: usize, const STEPS: usize>(
-    plane: &mut Plane,
-    network: &[(usize, usize); STEPS],
-    scratch: &mut Vec<f32>,
-) {
-    let radius = SIDE / 2;
-    let (width, height) = (plane.width, plane.height);
-    let padded = plane.padded_row(0).len();
-    let stride = padded + 2 * radius;
-    scratch.resize(stride * height, 0.0);
-    for (y, line) in scratch.chunks_exact_mut(stride).enumerate() {
-        let row = plane.row(y);
-        line[..radius].fill(row[0]);
-        line[radius..radius + width].copy_from_slice(row);
-        line[radius + width..].fill(row[width - 1]);
+fn filter_5x5(plane: &mut Plane, scratch: &mut Vec<f32>) {
+    let lines = Lines::take(plane, 2, scratch);
+    for y in 0..plane.height {
+        let near = [lines.at(y, 0), lines.at(y, 1), lines.at(y, 2), lines.at(y, 3), lines.at(y, 4)];
+        row_5x5(near, plane.padded_row_mut(y));
     }
-    for y in 0..height {
-        let lines: [&[f32]; SIDE] = std::array::from_fn(|dy| {
-            let from = (y + dy).saturating_sub(radius).min(height - 1);
-            &scratch[from * stride..(from + 1) * stride]
-        });
-        let taps: [&[f32]; AREA] =
-            std::array::from_fn(|tap| &lines[tap / SIDE][tap % SIDE..][..padded]);
-        let out = &mut plane.padded_row_mut(y)[..padded];
-        for x in 0..padded {
-            let mut values: [f32; AREA] = std::array::from_fn(|tap| taps[tap][x]);
-            for &(low, high) in network {
-                let (a, b) = (values[low], values[high]);
-                values[low] = if a < b { a } else { b };
-                values[high] = if a < b { b } else { a };
-            }
-            out[x] = values[AREA / 2];
+}
+
+/// A copy of a plane with its border pixels repeated outwards.
+struct Lines<'a> {
+    radius: usize,
+    height: usize,
+    stride: usize,
+    data: &'a [f32],
+}
+
+impl<'a> Lines<'a> {
+    #[inline(always)]
+    fn take(plane: &Plane, radius: usize, scratch: &'a mut Vec<f32>) -> Self {
+        let stride = plane.padded_row(0).len() + 2 * radius;
+        let (width, height) = (plane.width, plane.height);
+        scratch.resize(stride * height, 0.0);
+        for (y, line) in scratch.chunks_exact_mut(stride).enumerate() {
+            let row = plane.row(y);
+            line[..radius].fill(row[0]);
+            line[radius..radius + width].copy_from_slice(row);
+            line[radius + width..].fill(row[width - 1]);
         }
+        Self { radius, height, stride, data: scratch }
+    }
+
+    /// The line `tap` of the window around row `y`.
+    #[inline(always)]
+    fn at(&self, y: usize, tap: usize) -> &[f32] {
+        let line = (y + tap).saturating_sub(self.radius).min(self.height - 1);
+        &self.data[line * self.stride..][..self.stride]
     }
 }
 
@@ -189,9 +161,7 @@ mod tests {
         let mut state = seed | 1;
         for y in 0..height {
             for value in plane.row_mut(y) {
-                state = state
-                    .wrapping_mul(6364136223846793005)
-                    .wrapping_add(1442695040888963407);
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
                 // Few distinct values, so that ties are met as well.
                 *value = ((state >> 40) % 19) as f32 - 9.0;
             }
@@ -200,9 +170,7 @@ mod tests {
         filter(&mut plane, window, &mut Vec::new());
         for y in 0..height {
             for x in 0..width {
-                let near = |at: usize, last: usize, by: usize| {
-                    (at + by).saturating_sub(radius).min(last - 1)
-                };
+                let near = |at: usize, last: usize, by: usize| (at + by).saturating_sub(radius).min(last - 1);
                 let side = 0..2 * radius + 1;
                 let mut values: Vec<f32> = side
                     .clone()

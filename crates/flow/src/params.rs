@@ -92,11 +92,7 @@ impl TvL1Params {
     pub(crate) fn check(&self) -> Result<(), FlowError> {
         let float = |name, value: f32, good: bool, expected| match good {
             true => Ok(()),
-            false => Err(FlowError::Parameter {
-                name,
-                expected,
-                found: value.to_string(),
-            }),
+            false => Err(FlowError::Parameter { name, expected, found: value.to_string() }),
         };
         // A NaN is in no range.
         let up_to = |value: f32, most: f32| value > 0.0 && value <= most;
@@ -114,11 +110,7 @@ impl TvL1Params {
             if (1..=most).contains(&value) {
                 return Ok(());
             }
-            Err(FlowError::Parameter {
-                name,
-                expected,
-                found: value.to_string(),
-            })
+            Err(FlowError::Parameter { name, expected, found: value.to_string() })
         };
         count("levels", self.levels, 64, "1 to 64")?;
         count("warps", self.warps, 1000, "1 to 1000")?;

@@ -21,12 +21,7 @@ impl Plane {
     /// A plane of zeros, margins included.
     pub(crate) fn new(width: usize, height: usize) -> Self {
         let padded = width.next_multiple_of(LANES);
-        Self {
-            width,
-            height,
-            padded,
-            data: vec![0.0; height * (padded + LANES) + LANES],
-        }
+        Self { width, height, padded, data: vec![0.0; height * (padded + LANES) + LANES] }
     }
 
     /// Sets everything to zero, margins included.

@@ -53,15 +53,7 @@ impl Gaussian {
 
     /// `to` = `from` smoothed, border pixels repeated outwards; both of a size.
     pub(crate) fn smooth(&self, from: &Plane, to: &mut Plane, scratch: &mut Plane) {
-        pulp::Arch::new().dispatch(|| {
-            for y in 0..from.height {
-                self.smooth_down(from, y, scratch.row_mut(y));
-            }
-            let mut line = Vec::new();
-            for y in 0..from.height {
-                self.smooth_along(scratch.row(y), &mut line, to.row_mut(y));
-            }
-        });
+        pulp::Arch::new().dispatch(Smooth { kernel: self, from, to, scratch });
     }
 
     #[inline(always)]
@@ -100,6 +92,29 @@ impl Gaussian {
     }
 }
 
+struct Smooth<'a> {
+    kernel: &'a Gaussian,
+    from: &'a Plane,
+    to: &'a mut Plane,
+    scratch: &'a mut Plane,
+}
+
+impl pulp::NullaryFnOnce for Smooth<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { kernel, from, to, scratch } = self;
+        for y in 0..from.height {
+            kernel.smooth_down(from, y, scratch.row_mut(y));
+        }
+        let mut line = Vec::new();
+        for y in 0..from.height {
+            kernel.smooth_along(scratch.row(y), &mut line, to.row_mut(y));
+        }
+    }
+}
+
 /// Resizes `from` to the size of `to` by bilinear interpolation between pixel
 /// centres, multiplying by `factor`.
 pub(crate) fn resize(from: &Plane, to: &mut Plane, factor: f32) {
@@ -125,10 +140,7 @@ struct Sampling {
 
 impl Sampling {
     fn new(from: usize, to: usize) -> Self {
-        Self {
-            step: from as f32 / to as f32,
-            last: from - 1,
-        }
+        Self { step: from as f32 / to as f32, last: from - 1 }
     }
 
     /// The two neighbours of pixel `to` and the share of the second.
@@ -146,10 +158,7 @@ mod tests {
 
     #[test]
     fn levels_stop_before_a_side_gets_too_small() {
-        assert_eq!(
-            level_sizes(64, 64, 9, 0.5),
-            [(64, 64), (32, 32), (16, 16), (8, 8)]
-        );
+        assert_eq!(level_sizes(64, 64, 9, 0.5), [(64, 64), (32, 32), (16, 16), (8, 8)]);
         assert_eq!(level_sizes(80, 64, 2, 0.5), [(80, 64), (40, 32)]);
         assert_eq!(level_sizes(1, 500, 5, 0.5), [(1, 500)]);
     }

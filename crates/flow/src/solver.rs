@@ -65,11 +65,7 @@ pub(crate) struct DataTerm {
 impl DataTerm {
     pub(crate) fn new(width: usize, height: usize) -> Self {
         let plane = || Plane::new(width, height);
-        Self {
-            gradient: [plane(), plane()],
-            constant: plane(),
-            inverse: plane(),
-        }
+        Self { gradient: [plane(), plane()], constant: plane(), inverse: plane() }
     }
 }
 
@@ -83,14 +79,28 @@ pub(crate) struct Weights {
 
 /// Runs `iterations` on `state`.
 pub(crate) fn iterate(state: &mut State, data: &DataTerm, weights: Weights, iterations: usize) {
-    pulp::Arch::new().dispatch(|| {
-        let mut left = iterations;
+    pulp::Arch::new().dispatch(Iterate { state, data, weights, iterations });
+}
+
+struct Iterate<'a> {
+    state: &'a mut State,
+    data: &'a DataTerm,
+    weights: Weights,
+    iterations: usize,
+}
+
+impl pulp::NullaryFnOnce for Iterate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let mut left = self.iterations;
         while left > 0 {
             let together = left.min(TOGETHER);
-            sweep(state, data, weights, together);
+            sweep(self.state, self.data, self.weights, together);
             left -= together;
         }
-    });
+    }
 }
 
 /// Several iterations, each one row behind the one before.
@@ -131,18 +141,8 @@ fn primal_step(state: &mut State, data: &DataTerm, weights: Weights, y: usize) {
             data.constant.padded_row(y),
             data.inverse.padded_row(y),
         ],
-        [
-            ux.padded_row(y),
-            ux.left_of_row(y),
-            uy.padded_row(y),
-            uy_above,
-        ],
-        [
-            vx.padded_row(y),
-            vx.left_of_row(y),
-            vy.padded_row(y),
-            vy_above,
-        ],
+        [ux.padded_row(y), ux.left_of_row(y), uy.padded_row(y), uy_above],
+        [vx.padded_row(y), vx.left_of_row(y), vy.padded_row(y), vy_above],
         weights,
     );
     u.repeat_last(y);

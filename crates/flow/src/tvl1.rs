@@ -125,9 +125,7 @@ impl TvL1 {
         self.lay_out(workspace, from.width, from.height);
         self.fill_pyramid(workspace, from, to);
 
-        let Workspace {
-            levels, scratch, ..
-        } = workspace;
+        let Workspace { levels, scratch, .. } = workspace;
         for at in (0..levels.len()).rev() {
             let (fine, coarser) = levels.split_at_mut(at + 1);
             let level = &mut fine[at];
@@ -173,18 +171,8 @@ impl TvL1 {
 
     fn solve(&self, level: &mut Level, scratch: &mut Vec<f32>) {
         let params = &self.params;
-        let weights = Weights {
-            lambda: params.lambda,
-            theta: params.theta,
-            tau: params.tau,
-        };
-        let Level {
-            first,
-            bordered,
-            state,
-            data,
-            ..
-        } = level;
+        let weights = Weights { lambda: params.lambda, theta: params.theta, tau: params.tau };
+        let Level { first, bordered, state, data, .. } = level;
         for _ in 0..params.warps {
             warp::linearise(first, bordered, state, data);
             for _ in 0..params.rounds {
@@ -200,10 +188,7 @@ impl TvL1 {
 /// The flow of a level as the start of the next finer one.
 fn enlarge(coarse: &State, fine: &mut State) {
     let (from, to) = (&coarse.u[0], &fine.u[0]);
-    let factors = [
-        to.width as f32 / from.width as f32,
-        to.height as f32 / from.height as f32,
-    ];
+    let factors = [to.width as f32 / from.width as f32, to.height as f32 / from.height as f32];
     for ((from, to), factor) in coarse.u.iter().zip(&mut fine.u).zip(factors) {
         pyramid::resize(from, to, factor);
     }
@@ -216,8 +201,5 @@ fn pad(picture: &GrayImage, plane: &mut Plane) {
 }
 
 fn unpad(plane: &Plane) -> Vec<f32> {
-    (0..plane.height)
-        .flat_map(|y| plane.row(y))
-        .copied()
-        .collect()
+    (0..plane.height).flat_map(|y| plane.row(y)).copied().collect()
 }

@@ -17,11 +17,7 @@ pub(crate) struct Bordered {
 impl Bordered {
     pub(crate) fn new(width: usize, height: usize) -> Self {
         let data = vec![0.0; (width + 2 * BORDER) * (height + 2 * BORDER)];
-        Self {
-            width,
-            height,
-            data,
-        }
+        Self { width, height, data }
     }
 
     /// Takes over a picture of the same size.
@@ -43,12 +39,27 @@ impl Bordered {
 /// points out of the picture there is nothing to compare, and the data term is
 /// switched off.
 pub(crate) fn linearise(first: &Plane, second: &Bordered, state: &State, data: &mut DataTerm) {
-    pulp::Arch::new().dispatch(|| {
+    pulp::Arch::new().dispatch(Linearise { first, second, state, data });
+}
+
+struct Linearise<'a> {
+    first: &'a Plane,
+    second: &'a Bordered,
+    state: &'a State,
+    data: &'a mut DataTerm,
+}
+
+impl pulp::NullaryFnOnce for Linearise<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { first, second, state, data } = self;
         for y in 0..first.height {
             warp_row(first, second, state, data, y);
             complete_row(first, state, data, y);
         }
-    });
+    }
 }
 
 /// Interpolates row `y`: the gradient goes to its place in `data`, the warped
@@ -118,12 +129,8 @@ fn cubic(t: f32) -> ([f32; 4], [f32; 4]) {
         t * (0.5 + t * (2.0 - 1.5 * t)),
         t * t * (-0.5 + 0.5 * t),
     ];
-    let slopes = [
-        -0.5 + t * (2.0 - 1.5 * t),
-        t * (-5.0 + 4.5 * t),
-        0.5 + t * (4.0 - 4.5 * t),
-        t * (-1.0 + 1.5 * t),
-    ];
+    let slopes =
+        [-0.5 + t * (2.0 - 1.5 * t), t * (-5.0 + 4.5 * t), 0.5 + t * (4.0 - 4.5 * t), t * (-1.0 + 1.5 * t)];
     (weights, slopes)
 }
 
