@@ -16,7 +16,7 @@ const FRAMES: usize = 60;
 /// Fields as bytes over -8..8 pixels, as a cache keeps them.
 struct Bytes {
     fields: Vec<[Vec<u8>; 2]>,
-    segments: [Range<usize>; 1],
+    segments: Vec<Range<usize>>,
 }
 
 impl Bytes {
@@ -30,13 +30,8 @@ impl Bytes {
             };
             (0..SIDE * SIDE).map(at).collect()
         };
-        let fields = (0..FRAMES - 1)
-            .map(|t| [plane(t, seed as f32), plane(t, 1.5)])
-            .collect();
-        Self {
-            fields,
-            segments: [0..FRAMES],
-        }
+        let fields = (0..FRAMES - 1).map(|t| [plane(t, seed as f32), plane(t, 1.5)]).collect();
+        Self { fields, segments: std::iter::once(0..FRAMES).collect() }
     }
 }
 
@@ -54,24 +49,14 @@ impl FlowSource for Bytes {
     }
 
     fn field(&self, _direction: Direction, t: usize) -> Result<Field, DataError> {
-        let decode = |part: &Vec<u8>| {
-            part.iter()
-                .map(|&b| f32::from(b) * (16.0 / 255.0) - 8.0)
-                .collect()
-        };
+        let decode = |part: &Vec<u8>| part.iter().map(|&b| f32::from(b) * (16.0 / 255.0) - 8.0).collect();
         let [u, v] = &self.fields[t];
-        Ok(Field {
-            width: SIDE,
-            height: SIDE,
-            u: decode(u),
-            v: decode(v),
-            mean: [0.5, -0.5],
-        })
+        Ok(Field { width: SIDE, height: SIDE, u: decode(u), v: decode(v), mean: [0.5, -0.5] })
     }
 }
 
 fn videos() -> Vec<LabelledVideo> {
-    let video = |i| LabelledVideo {
+    let video = |i: usize| LabelledVideo {
         id: i.to_string(),
         label: (i % 10) as u32,
         source: Arc::new(Bytes::new(i)),
@@ -81,43 +66,18 @@ fn videos() -> Vec<LabelledVideo> {
 
 fn batches(c: &mut Criterion) {
     let videos = videos();
-    for sampling in [
-        Sampling::Stack,
-        Sampling::Trajectory,
-        Sampling::BiDirectional,
-    ] {
-        let stack = FlowStack {
-            sampling,
-            length: 10,
-            mean_subtraction: true,
-            scale: 0.25,
-        };
-        let config = TrainConfig {
-            stack,
-            crop: (56, 56),
-            batch: 64,
-            flip: true,
-            seed: 1,
-            depth: 1,
-            workers: 1,
-        };
+    for sampling in [Sampling::Stack, Sampling::Trajectory, Sampling::BiDirectional] {
+        let stack = FlowStack { sampling, length: 10, mean_subtraction: true, scale: 0.25 };
+        let config =
+            TrainConfig { stack, crop: (56, 56), batch: 64, flip: true, seed: 1, depth: 1, workers: 1 };
         // One thread and depth 1: the time of a call is the time to make a batch.
         let mut loader = TrainLoader::new(videos.clone(), &config, 0..u64::MAX).expect("valid");
         c.bench_function(&format!("train batch 64x20x56x56, {sampling:?}"), |b| {
             b.iter(|| loader.next().expect("endless").expect("valid"));
         });
-        let config = TestConfig {
-            stack,
-            crop: (56, 56),
-            frames: 25,
-            crops: Crops::Ten,
-        };
+        let config = TestConfig { stack, crop: (56, 56), frames: 25, crops: Crops::Ten };
         c.bench_function(&format!("test video, 250 views, {sampling:?}"), |b| {
-            b.iter(|| {
-                TestViews::new("v", &*videos[0].source, &config, 50)
-                    .expect("valid")
-                    .count()
-            });
+            b.iter(|| TestViews::new("v", &*videos[0].source, &config, 50).expect("valid").count());
         });
     }
 }

@@ -30,7 +30,7 @@ mod paint;
 use serde::{Deserialize, Serialize};
 
 pub use self::error::InputError;
-use self::paint::Painter;
+use self::paint::{Grid, Painter};
 use crate::augment::Crop;
 use crate::{DataError, Direction, FlowSource};
 
@@ -71,9 +71,7 @@ impl FlowStack {
             return Err(InputError::EmptyStack);
         }
         if self.sampling == Sampling::BiDirectional && !self.length.is_multiple_of(2) {
-            return Err(InputError::OddBiDirectional {
-                length: self.length,
-            });
+            return Err(InputError::OddBiDirectional { length: self.length });
         }
         if !(self.scale.is_finite() && self.scale > 0.0) {
             return Err(InputError::Scale { scale: self.scale });
@@ -101,10 +99,7 @@ impl FlowStack {
         let half = self.length / 2;
         match self.sampling {
             Sampling::BiDirectional if k < half => (Direction::Forward, start + half + k),
-            Sampling::BiDirectional => (
-                Direction::Backward,
-                (start + self.length).saturating_sub(k + 1),
-            ),
+            Sampling::BiDirectional => (Direction::Backward, (start + self.length).saturating_sub(k + 1)),
             Sampling::Stack | Sampling::Trajectory => (Direction::Forward, start + k),
         }
     }
@@ -144,27 +139,17 @@ impl FlowStack {
         let plane = check_crops(crops, size)?;
         let expected = crops.len() * self.channels() * plane;
         if out.len() != expected {
-            return Err(InputError::Output {
-                expected,
-                found: out.len(),
-            }
-            .into());
+            return Err(InputError::Output { expected, found: out.len() }.into());
         }
         let end = start.saturating_add(self.length);
         if end > video.fields() {
-            return Err(InputError::OutOfFields {
-                start,
-                end,
-                fields: video.fields(),
-            }
-            .into());
+            return Err(InputError::OutOfFields { start, end, fields: video.fields() }.into());
         }
 
         let follow = self.sampling == Sampling::Trajectory;
-        let mut painters: Vec<Painter> = crops
-            .iter()
-            .map(|crop| Painter::new(crop, size, self.scale, follow))
-            .collect();
+        let mut painters: Vec<Painter> =
+            crops.iter().map(|crop| Painter::new(crop, size, self.scale, follow)).collect();
+        let mut grid = Grid::default();
         for k in 0..self.length {
             let (direction, index) = self.field(start, k);
             let field = video.field(direction, index)?;
@@ -180,15 +165,14 @@ impl FlowStack {
                 }
                 .into());
             }
-            let mean = if self.mean_subtraction {
-                field.mean
-            } else {
-                [0.0; 2]
-            };
+            if follow {
+                grid.load(&field);
+            }
+            let mean = if self.mean_subtraction { field.mean } else { [0.0; 2] };
             let views = out.chunks_exact_mut(self.channels() * plane);
             for (painter, view) in painters.iter_mut().zip(views) {
                 let (x, y) = view[2 * k * plane..][..2 * plane].split_at_mut(plane);
-                painter.paint(&field.u, &field.v, mean, x, y);
+                painter.paint(&field, &grid, mean, x, y);
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use data::inputs::{InputError, Sampling};
@@ -27,18 +27,14 @@ fn videos() -> Vec<LabelledVideo> {
     let video = |i: usize| LabelledVideo {
         id: format!("v{i}"),
         label: (i % 3) as u32,
-        source: Arc::new(Planted::new((8 + i, 7), 6 + i, |d, t, x, y| {
-            noise(i as u64, d, t, x, y)
-        })),
+        source: Arc::new(Planted::new((8 + i, 7), 6 + i, |d, t, x, y| noise(i as u64, d, t, x, y))),
     };
     (0..7).map(video).collect()
 }
 
 fn batches(config: &TrainConfig, iterations: Range<u64>) -> Vec<Batch> {
-    TrainLoader::new(videos(), config, iterations)
-        .unwrap()
-        .map(Result::unwrap)
-        .collect()
+    let loader = TrainLoader::new(videos(), config, iterations).expect("valid");
+    loader.map(|batch| batch.expect("valid")).collect()
 }
 
 #[test]
@@ -46,38 +42,15 @@ fn batches_are_the_same_for_any_number_of_threads() {
     let one = batches(&config(), 0..12);
     assert_eq!(one.len(), 12);
     for (workers, depth) in [(2, 1), (2, 3), (4, 2), (4, 9)] {
-        assert!(
-            batches(
-                &TrainConfig {
-                    workers,
-                    depth,
-                    ..config()
-                },
-                0..12
-            ) == one
-        );
+        assert!(batches(&TrainConfig { workers, depth, ..config() }, 0..12) == one);
     }
-    assert!(
-        batches(
-            &TrainConfig {
-                seed: 6,
-                ..config()
-            },
-            0..12
-        ) != one
-    );
+    assert!(batches(&TrainConfig { seed: 6, ..config() }, 0..12) != one);
 }
 
 #[test]
 fn a_resumed_loader_goes_on_with_the_same_batches() {
     let all = batches(&config(), 0..12);
-    let rest = batches(
-        &TrainConfig {
-            workers: 2,
-            ..config()
-        },
-        7..12,
-    );
+    let rest = batches(&TrainConfig { workers: 2, ..config() }, 7..12);
     assert!(rest == all[7..]);
     assert_eq!(rest[0].iteration, 7);
 }
@@ -89,27 +62,24 @@ fn a_batch_says_what_it_holds() {
         assert_eq!(batch.iteration, iteration as u64);
         assert_eq!(batch.shape, [4, 6, 5, 6]);
         assert_eq!(batch.data.len(), 4 * 6 * 5 * 6);
-        let labels: Vec<u32> = batch
-            .videos
-            .iter()
-            .map(|&video| videos[video].label)
-            .collect();
+        let labels: Vec<u32> = batch.videos.iter().map(|&video| videos[video].label).collect();
         assert_eq!(batch.labels, labels);
     }
     assert!(batches(&config(), 4..4).is_empty());
 }
 
-/// A video that fails, panics or takes its time, and counts the fields read.
+/// A video that fails, panics or takes its time, and tells of every field read.
 struct Odd {
     video: Planted,
     behaviour: Behaviour,
-    read: Arc<AtomicUsize>,
+    read: Sender<()>,
 }
 
 enum Behaviour {
     Fail,
     Panic,
-    Sleep(Duration),
+    Slow,
+    Quick,
 }
 
 impl FlowSource for Odd {
@@ -126,32 +96,28 @@ impl FlowSource for Odd {
     }
 
     fn field(&self, direction: Direction, t: usize) -> Result<Field, DataError> {
-        self.read.fetch_add(1, Ordering::Relaxed);
+        // Most tests do not listen.
+        let _ = self.read.send(());
         match self.behaviour {
             Behaviour::Fail => return Err(DataError::NotPrepared { id: "odd".into() }),
             Behaviour::Panic => panic!("the source broke"),
-            Behaviour::Sleep(time) => std::thread::sleep(time),
+            Behaviour::Slow => slow_disk(),
+            Behaviour::Quick => {}
         }
         self.video.field(direction, t)
     }
 }
 
-fn odd(behaviour: Behaviour) -> (LabelledVideo, Arc<AtomicUsize>) {
-    let read = Arc::new(AtomicUsize::new(0));
+#[expect(clippy::disallowed_methods, reason = "stands for a slow disk; nothing is waited for")]
+fn slow_disk() {
+    std::thread::sleep(Duration::from_millis(20));
+}
+
+fn odd(behaviour: Behaviour) -> (LabelledVideo, Receiver<()>) {
+    let (read, reads) = channel();
     let video = Planted::new((9, 9), 8, |d, t, x, y| noise(1, d, t, x, y));
-    let source = Arc::new(Odd {
-        video,
-        behaviour,
-        read: Arc::clone(&read),
-    });
-    (
-        LabelledVideo {
-            id: "odd".into(),
-            label: 9,
-            source,
-        },
-        read,
-    )
+    let source = Arc::new(Odd { video, behaviour, read });
+    (LabelledVideo { id: "odd".into(), label: 9, source }, reads)
 }
 
 #[test]
@@ -160,17 +126,10 @@ fn an_error_comes_in_its_turn_and_ends_the_loader() {
     list.push(odd(Behaviour::Fail).0);
     let mut turns = Vec::new();
     for workers in [1, 4] {
-        let config = TrainConfig {
-            batch: 1,
-            workers,
-            ..config()
-        };
+        let config = TrainConfig { batch: 1, workers, ..config() };
         let mut loader = TrainLoader::new(list.clone(), &config, 0..1000).unwrap();
         let good = loader.by_ref().take_while(|batch| {
-            batch
-                .as_ref()
-                .map_err(|error| assert!(matches!(error, DataError::NotPrepared { .. })))
-                .is_ok()
+            batch.as_ref().map_err(|error| assert!(matches!(error, DataError::NotPrepared { .. }))).is_ok()
         });
         turns.push(good.count());
         assert!(loader.next().is_none());
@@ -181,56 +140,41 @@ fn an_error_comes_in_its_turn_and_ends_the_loader() {
 
 #[test]
 fn a_panic_in_a_thread_is_an_error() {
-    let config = TrainConfig {
-        workers: 2,
-        ..config()
-    };
+    let config = TrainConfig { workers: 2, ..config() };
     let mut loader = TrainLoader::new(vec![odd(Behaviour::Panic).0], &config, 0..9).unwrap();
     let error = loader.next().unwrap().unwrap_err();
-    assert!(matches!(
-        error,
-        DataError::Input(InputError::Panicked { iteration: 0, .. })
-    ));
+    assert!(matches!(error, DataError::Input(InputError::Panicked { iteration: 0, .. })));
     assert!(error.to_string().contains("the source broke"));
     assert!(loader.next().is_none());
 }
 
 #[test]
 fn dropping_the_loader_stops_its_threads_within_a_sample() {
-    // A batch would take 64 x 3 x 20 ms, almost four seconds.
-    let (video, read) = odd(Behaviour::Sleep(Duration::from_millis(20)));
-    let config = TrainConfig {
-        batch: 64,
-        workers: 2,
-        ..config()
-    };
+    // A batch would take 64 x 3 x 20 ms, almost four seconds; a sample takes 60 ms.
+    let (video, reads) = odd(Behaviour::Slow);
+    let config = TrainConfig { batch: 64, workers: 2, ..config() };
     let loader = TrainLoader::new(vec![video], &config, 0..9).unwrap();
-    std::thread::sleep(Duration::from_millis(50));
+    reads.recv().unwrap();
     let begun = Instant::now();
     drop(loader);
     assert!(begun.elapsed() < Duration::from_secs(1));
-    let after = read.load(Ordering::Relaxed);
-    std::thread::sleep(Duration::from_millis(100));
-    assert_eq!(read.load(Ordering::Relaxed), after);
+    // The threads are gone and with them the video.
+    while let Ok(()) = reads.try_recv() {}
+    assert!(reads.recv().is_err());
 }
 
 #[test]
 fn no_more_than_depth_batches_are_made_ahead() {
-    let (video, read) = odd(Behaviour::Sleep(Duration::ZERO));
-    let config = TrainConfig {
-        workers: 4,
-        depth: 2,
-        ..config()
-    };
+    let (video, reads) = odd(Behaviour::Quick);
+    let config = TrainConfig { workers: 4, depth: 2, ..config() };
     let per_batch = config.batch * config.stack.length;
     let mut loader = TrainLoader::new(vec![video], &config, 0..50).unwrap();
-    for taken in 0..5 {
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while read.load(Ordering::Relaxed) < (taken + 2) * per_batch && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(1));
+    for ahead in [2, 1, 1, 1, 1] {
+        for _ in 0..ahead * per_batch {
+            reads.recv_timeout(Duration::from_secs(5)).unwrap();
         }
-        std::thread::sleep(Duration::from_millis(10));
-        assert_eq!(read.load(Ordering::Relaxed), (taken + 2) * per_batch);
+        let more = reads.recv_timeout(Duration::from_millis(20));
+        assert_eq!(more, Err(RecvTimeoutError::Timeout));
         loader.next().unwrap().unwrap();
     }
 }
@@ -241,49 +185,19 @@ fn bad_configurations_and_videos_are_refused_before_any_thread_starts() {
         TrainLoader::new(videos, &config, 0..1).err().unwrap()
     };
     for config in [
-        TrainConfig {
-            batch: 0,
-            ..config()
-        },
-        TrainConfig {
-            depth: 0,
-            ..config()
-        },
-        TrainConfig {
-            workers: 0,
-            ..config()
-        },
+        TrainConfig { batch: 0, ..config() },
+        TrainConfig { depth: 0, ..config() },
+        TrainConfig { workers: 0, ..config() },
     ] {
-        assert!(matches!(
-            refused(videos(), config),
-            DataError::Input(InputError::Zero { .. })
-        ));
+        assert!(matches!(refused(videos(), config), DataError::Input(InputError::Zero { .. })));
     }
-    assert!(matches!(
-        refused(vec![], config()),
-        DataError::Input(InputError::NoVideos)
-    ));
-    let large = TrainConfig {
-        crop: (9, 5),
-        ..config()
-    };
-    assert!(matches!(
-        refused(videos(), large),
-        DataError::Input(InputError::Crop { .. })
-    ));
-    let long = TrainConfig {
-        stack: plain(Sampling::Stack, 6),
-        ..config()
-    };
+    assert!(matches!(refused(vec![], config()), DataError::Input(InputError::NoVideos)));
+    let large = TrainConfig { crop: (9, 5), ..config() };
+    assert!(matches!(refused(videos(), large), DataError::Input(InputError::Crop { .. })));
+    let long = TrainConfig { stack: plain(Sampling::Stack, 6), ..config() };
     let error = refused(videos(), long);
-    assert!(
-        matches!(&error, DataError::ShortVideo { id, longest: 6, needed: 7 } if id == "v0"),
-        "{error}"
-    );
-    let odd_length = TrainConfig {
-        stack: plain(Sampling::BiDirectional, 3),
-        ..config()
-    };
+    assert!(matches!(&error, DataError::ShortVideo { id, longest: 6, needed: 7 } if id == "v0"), "{error}");
+    let odd_length = TrainConfig { stack: plain(Sampling::BiDirectional, 3), ..config() };
     assert!(matches!(
         refused(videos(), odd_length),
         DataError::Input(InputError::OddBiDirectional { length: 3 })

@@ -7,25 +7,15 @@ use proptest::prelude::*;
 
 use crate::support::{Planted, noise, plain};
 
-const KINDS: [Sampling; 3] = [
-    Sampling::Stack,
-    Sampling::Trajectory,
-    Sampling::BiDirectional,
-];
+const KINDS: [Sampling; 3] = [Sampling::Stack, Sampling::Trajectory, Sampling::BiDirectional];
 
 fn whole(size: (usize, usize)) -> Crop {
-    Crop {
-        x: 0,
-        y: 0,
-        width: size.0,
-        height: size.1,
-        flip: false,
-    }
+    Crop { x: 0, y: 0, width: size.0, height: size.1, flip: false }
 }
 
 fn filled(stack: &FlowStack, video: &Planted, start: usize, crop: &Crop) -> Vec<f32> {
     let mut out = vec![f32::NAN; stack.channels() * crop.width * crop.height];
-    stack.fill(video, start, crop, &mut out).unwrap();
+    stack.fill(video, start, crop, &mut out).expect("a valid input");
     out
 }
 
@@ -33,9 +23,7 @@ fn filled(stack: &FlowStack, video: &Planted, start: usize, crop: &Crop) -> Vec<
 fn pixel(stack: &FlowStack, video: &Planted, start: usize, (x, y): (usize, usize)) -> Vec<f32> {
     let out = filled(stack, video, start, &whole(video.size));
     let plane = video.size.0 * video.size.1;
-    out.chunks(plane)
-        .map(|channel| channel[y * video.size.0 + x])
-        .collect()
+    out.chunks(plane).map(|channel| channel[y * video.size.0 + x]).collect()
 }
 
 #[test]
@@ -44,17 +32,8 @@ fn stacking_interleaves_x_and_y_over_the_crop() {
         let value = (100 * t + 10 * y + x) as f32;
         (value, -value)
     });
-    let stack = FlowStack {
-        scale: 0.5,
-        ..plain(Sampling::Stack, 2)
-    };
-    let crop = Crop {
-        x: 1,
-        y: 2,
-        width: 3,
-        height: 2,
-        flip: false,
-    };
+    let stack = FlowStack { scale: 0.5, ..plain(Sampling::Stack, 2) };
+    let crop = Crop { x: 1, y: 2, width: 3, height: 2, flip: false };
     let x3 = [160.5, 161.0, 161.5, 165.5, 166.0, 166.5];
     let x4 = x3.map(|value| value + 50.0);
     let expected = [x3, x3.map(|v| -v), x4, x4.map(|v| -v)].concat();
@@ -104,13 +83,7 @@ fn a_path_may_leave_the_crop() {
         0 => (-3.0, 4.0),
         _ => (x as f32, y as f32),
     });
-    let crop = Crop {
-        x: 4,
-        y: 2,
-        width: 1,
-        height: 1,
-        flip: false,
-    };
+    let crop = Crop { x: 4, y: 2, width: 1, height: 1, flip: false };
     let got = filled(&plain(Sampling::Trajectory, 2), &video, 0, &crop);
     assert_eq!(got, [-3.0, 4.0, 1.0, 6.0]);
 }
@@ -119,13 +92,7 @@ fn a_path_may_leave_the_crop() {
 fn trajectories_equal_stacks_when_nothing_moves_or_all_moves_alike() {
     for flow in [(0.0, 0.0), (1.75, -0.5)] {
         let video = Planted::new((7, 6), 6, |_, t, _, _| (flow.0 * t as f32, flow.1));
-        let crop = Crop {
-            x: 1,
-            y: 1,
-            width: 5,
-            height: 4,
-            flip: true,
-        };
+        let crop = Crop { x: 1, y: 1, width: 5, height: 4, flip: true };
         let of = |sampling| filled(&plain(sampling, 5), &video, 0, &crop);
         assert_eq!(of(Sampling::Trajectory), of(Sampling::Stack));
     }
@@ -139,18 +106,8 @@ fn mean_subtraction_takes_the_whole_fields_mean_and_leaves_the_path_alone() {
         0 => (1.0, 0.0),
         _ => (x as f32, y as f32),
     });
-    let crop = Crop {
-        x: 2,
-        y: 1,
-        width: 2,
-        height: 1,
-        flip: false,
-    };
-    let on = |sampling| FlowStack {
-        mean_subtraction: true,
-        scale: 2.0,
-        ..plain(sampling, 2)
-    };
+    let crop = Crop { x: 2, y: 1, width: 2, height: 1, flip: false };
+    let on = |sampling| FlowStack { mean_subtraction: true, scale: 2.0, ..plain(sampling, 2) };
     let stack = filled(&on(Sampling::Stack), &video, 0, &crop);
     assert_eq!(stack, [0.0, 0.0, 0.0, 0.0, -3.0, -1.0, 0.0, 0.0]);
     let trajectory = filled(&on(Sampling::Trajectory), &video, 0, &crop);
@@ -174,13 +131,7 @@ fn every_kind_reads_each_pair_of_the_same_frames_once() {
         let stack = plain(sampling, 6);
         assert_eq!((stack.channels(), stack.span()), (12, 7));
         filled(&stack, &video, 11, &whole(video.size));
-        let mut read: Vec<usize> = video
-            .read
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|read| read.1)
-            .collect();
+        let mut read: Vec<usize> = video.read.lock().unwrap().iter().map(|read| read.1).collect();
         read.sort_unstable();
         assert_eq!(read, (11..17).collect::<Vec<_>>());
     }
@@ -195,12 +146,7 @@ fn odd_frames_and_fields_that_are_not_numbers_do_no_harm() {
     }
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX] {
         let video = Planted::new((4, 4), 4, |_, _, x, _| (bad, x as f32));
-        filled(
-            &plain(Sampling::Trajectory, 3),
-            &video,
-            0,
-            &whole(video.size),
-        );
+        filled(&plain(Sampling::Trajectory, 3), &video, 0, &whole(video.size));
     }
 }
 
@@ -210,9 +156,8 @@ fn twin(video: &Planted, start: usize, length: usize, pixel: (usize, usize)) -> 
     let mut p = (pixel.0 as f64, pixel.1 as f64);
     let mut channels = Vec::new();
     for field in &video.forward[start..start + length] {
-        let at = |part: &[f32], x: usize, y: usize| {
-            f64::from(part[y.min(height - 1) * width + x.min(width - 1)])
-        };
+        let at =
+            |part: &[f32], x: usize, y: usize| f64::from(part[y.min(height - 1) * width + x.min(width - 1)]);
         let read = |part: &[f32]| {
             let (x, y) = (p.0.floor() as usize, p.1.floor() as usize);
             let (fx, fy) = (p.0.fract(), p.1.fract());
@@ -284,11 +229,7 @@ proptest! {
 fn configuration_is_strict() {
     let text = "sampling = 'bi-directional'\nlength = 10\nmean-subtraction = true\nscale = 0.25\n";
     let stack: FlowStack = toml::from_str(text).unwrap();
-    let expected = FlowStack {
-        mean_subtraction: true,
-        scale: 0.25,
-        ..plain(Sampling::BiDirectional, 10)
-    };
+    let expected = FlowStack { mean_subtraction: true, scale: 0.25, ..plain(Sampling::BiDirectional, 10) };
     assert_eq!(stack, expected);
     assert!(toml::from_str::<FlowStack>(&format!("{text}lenght = 3\n")).is_err());
     assert!(toml::from_str::<FlowStack>("sampling = 'stack'\nlength = 10\n").is_err());
@@ -304,10 +245,7 @@ fn refused_configurations_say_what_to_do() {
     insta::assert_snapshot!(message(plain(Sampling::BiDirectional, 1)),
         @"a bi-directional stack takes L/2 forward and L/2 backward fields, so L must be even; found L = 1; use L = 2 or another even number");
     for scale in [0.0, -1.0, f32::NAN, f32::INFINITY] {
-        let stack = FlowStack {
-            scale,
-            ..plain(Sampling::Stack, 1)
-        };
+        let stack = FlowStack { scale, ..plain(Sampling::Stack, 1) };
         assert!(matches!(stack.validate(), Err(InputError::Scale { .. })));
     }
 }
@@ -316,13 +254,7 @@ fn refused_configurations_say_what_to_do() {
 fn misuse_is_an_error() {
     let mut video = Planted::new((6, 6), 6, |_, _, _, _| (0.0, 0.0));
     let stack = plain(Sampling::Stack, 2);
-    let crop = Crop {
-        x: 1,
-        y: 1,
-        width: 5,
-        height: 5,
-        flip: false,
-    };
+    let crop = Crop { x: 1, y: 1, width: 5, height: 5, flip: false };
     let fill = |video: &dyn FlowSource, start, crops: &[Crop], values| match stack
         .fill_crops(video, start, crops, &mut vec![0.0; values])
         .unwrap_err()
@@ -330,41 +262,12 @@ fn misuse_is_an_error() {
         DataError::Input(error) => error,
         other => panic!("{other}"),
     };
-    assert!(matches!(
-        fill(&video, 4, &[crop], 100),
-        InputError::OutOfFields {
-            start: 4,
-            end: 6,
-            fields: 5
-        }
-    ));
-    assert!(matches!(
-        fill(&video, usize::MAX, &[crop], 100),
-        InputError::OutOfFields { .. }
-    ));
-    assert!(matches!(
-        fill(&video, 0, &[crop], 99),
-        InputError::Output {
-            expected: 100,
-            found: 99
-        }
-    ));
-    assert!(matches!(
-        fill(&video, 0, &[Crop { x: 2, ..crop }], 100),
-        InputError::Crop { x: 2, .. }
-    ));
+    assert!(matches!(fill(&video, 4, &[crop], 100), InputError::OutOfFields { start: 4, end: 6, fields: 5 }));
+    assert!(matches!(fill(&video, usize::MAX, &[crop], 100), InputError::OutOfFields { .. }));
+    assert!(matches!(fill(&video, 0, &[crop], 99), InputError::Output { expected: 100, found: 99 }));
+    assert!(matches!(fill(&video, 0, &[Crop { x: 2, ..crop }], 100), InputError::Crop { x: 2, .. }));
     assert!(matches!(fill(&video, 0, &[], 0), InputError::UnequalCrops));
-    assert!(matches!(
-        fill(&video, 0, &[crop, Crop { width: 4, ..crop }], 180),
-        InputError::UnequalCrops
-    ));
+    assert!(matches!(fill(&video, 0, &[crop, Crop { width: 4, ..crop }], 180), InputError::UnequalCrops));
     video.forward[1].v.pop();
-    assert!(matches!(
-        fill(&video, 0, &[crop], 100),
-        InputError::FieldSize {
-            index: 1,
-            values: 35,
-            ..
-        }
-    ));
+    assert!(matches!(fill(&video, 0, &[crop], 100), InputError::FieldSize { index: 1, values: 35, .. }));
 }

@@ -22,11 +22,8 @@ impl Planted {
         frames: usize,
         flow: impl Fn(Direction, usize, usize, usize) -> (f32, f32),
     ) -> Self {
-        let fields = |direction| {
-            (0..frames - 1)
-                .map(|t| field(size, |x, y| flow(direction, t, x, y)))
-                .collect()
-        };
+        let fields =
+            |direction| (0..frames - 1).map(|t| field(size, |x, y| flow(direction, t, x, y))).collect();
         Self {
             size,
             segments: std::iter::once(0..frames).collect(),
@@ -39,16 +36,8 @@ impl Planted {
     /// The same scene in a mirror.
     pub(crate) fn mirrored(&self) -> Self {
         let mirror = |old: &Field| Field {
-            u: old
-                .u
-                .chunks(old.width)
-                .flat_map(|row| row.iter().rev().map(|u| -u))
-                .collect(),
-            v: old
-                .v
-                .chunks(old.width)
-                .flat_map(|row| row.iter().rev().copied())
-                .collect(),
+            u: old.u.chunks(old.width).flat_map(|row| row.iter().rev().map(|u| -u)).collect(),
+            v: old.v.chunks(old.width).flat_map(|row| row.iter().rev().copied()).collect(),
             mean: [-old.mean[0], old.mean[1]],
             ..*old
         };
@@ -65,15 +54,9 @@ impl Planted {
 fn field((width, height): (usize, usize), at: impl Fn(usize, usize) -> (f32, f32)) -> Field {
     let pixels = || (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
     let (u, v): (Vec<f32>, Vec<f32>) = pixels().map(|(x, y)| at(x, y)).unzip();
-    let mean = [&u, &v]
-        .map(|part| (part.iter().map(|&a| f64::from(a)).sum::<f64>() / part.len() as f64) as f32);
-    Field {
-        width,
-        height,
-        u,
-        v,
-        mean,
-    }
+    let mean =
+        [&u, &v].map(|part| (part.iter().map(|&a| f64::from(a)).sum::<f64>() / part.len() as f64) as f32);
+    Field { width, height, u, v, mean }
 }
 
 impl FlowSource for Planted {
@@ -90,7 +73,7 @@ impl FlowSource for Planted {
     }
 
     fn field(&self, direction: Direction, t: usize) -> Result<Field, DataError> {
-        self.read.lock().unwrap().push((direction, t));
+        self.read.lock().expect("no reader panics").push((direction, t));
         Ok(match direction {
             Direction::Forward => self.forward[t].clone(),
             Direction::Backward => self.backward[t].clone(),
@@ -100,22 +83,14 @@ impl FlowSource for Planted {
 
 /// A stack in pixels a frame, nothing subtracted.
 pub(crate) fn plain(sampling: Sampling, length: usize) -> FlowStack {
-    FlowStack {
-        sampling,
-        length,
-        mean_subtraction: false,
-        scale: 1.0,
-    }
+    FlowStack { sampling, length, mean_subtraction: false, scale: 1.0 }
 }
 
 /// A vector that looks random, within -3..3, the same on every call.
 pub(crate) fn noise(seed: u64, direction: Direction, t: usize, x: usize, y: usize) -> (f32, f32) {
     let mut key = seed;
     for part in [direction as u64, t as u64, x as u64, y as u64] {
-        key = (key ^ part)
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .rotate_left(29)
-            ^ (key >> 31);
+        key = (key ^ part).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29) ^ (key >> 31);
     }
     let unit = |bits: u64| (bits & 0xFFFF) as f32 / 65536.0 * 6.0 - 3.0;
     (unit(key >> 8), unit(key >> 32))

@@ -7,12 +7,7 @@ use data::loader::{Crops, TestConfig, TestViews};
 use crate::support::{Planted, noise, plain};
 
 fn config() -> TestConfig {
-    TestConfig {
-        stack: plain(Sampling::Stack, 2),
-        crop: (5, 4),
-        frames: 3,
-        crops: Crops::Ten,
-    }
+    TestConfig { stack: plain(Sampling::Stack, 2), crop: (5, 4), frames: 3, crops: Crops::Ten }
 }
 
 fn video() -> Planted {
@@ -27,10 +22,7 @@ fn views_go_start_by_start_and_crop_by_crop_however_they_are_batched() {
     for start in [0, 3, 6] {
         for crop in Crop::ten((8, 7), (5, 4)).unwrap() {
             let mut view = vec![0.0; 4 * 20];
-            config()
-                .stack
-                .fill(&video, start, &crop, &mut view)
-                .unwrap();
+            config().stack.fill(&video, start, &crop, &mut view).unwrap();
             expected.extend(view);
         }
     }
@@ -60,11 +52,7 @@ fn ten_crops_read_each_field_once() {
 #[test]
 fn the_centre_alone_gives_one_view_a_start() {
     let video = video();
-    let config = TestConfig {
-        crops: Crops::Center,
-        frames: 25,
-        ..config()
-    };
+    let config = TestConfig { crops: Crops::Center, frames: 25, ..config() };
     assert_eq!(TestViews::new("v", &video, &config, 8).unwrap().views(), 7);
 }
 
@@ -72,28 +60,10 @@ fn the_centre_alone_gives_one_view_a_start() {
 fn an_impossible_test_is_refused_at_once() {
     let video = video();
     let refused = |config, limit| TestViews::new("v", &video, &config, limit).is_err();
-    assert!(refused(
-        TestConfig {
-            frames: 0,
-            ..config()
-        },
-        1
-    ));
+    assert!(refused(TestConfig { frames: 0, ..config() }, 1));
     assert!(refused(config(), 0));
-    assert!(refused(
-        TestConfig {
-            crop: (9, 4),
-            ..config()
-        },
-        1
-    ));
-    assert!(refused(
-        TestConfig {
-            stack: plain(Sampling::Stack, 9),
-            ..config()
-        },
-        1
-    ));
+    assert!(refused(TestConfig { crop: (9, 4), ..config() }, 1));
+    assert!(refused(TestConfig { stack: plain(Sampling::Stack, 9), ..config() }, 1));
 }
 
 #[test]
