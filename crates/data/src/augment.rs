@@ -41,13 +41,7 @@ impl Crop {
         let x = rng.random_range(0..=slack_x as u64) as usize;
         let y = rng.random_range(0..=slack_y as u64) as usize;
         let flip = flip && rng.random_range(0..2u32) == 1;
-        Ok(Self {
-            x,
-            y,
-            width: size.0,
-            height: size.1,
-            flip,
-        })
+        Ok(Self { x, y, width: size.0, height: size.1, flip })
     }
 
     /// The crop of `size` in the middle of `frame`, not mirrored; of an odd
@@ -57,13 +51,7 @@ impl Crop {
     /// When `size` is larger than the frame or empty.
     pub fn center(frame: (usize, usize), size: (usize, usize)) -> Result<Self, InputError> {
         let (slack_x, slack_y) = slack(frame, size)?;
-        Ok(Self {
-            x: slack_x / 2,
-            y: slack_y / 2,
-            width: size.0,
-            height: size.1,
-            flip: false,
-        })
+        Ok(Self { x: slack_x / 2, y: slack_y / 2, width: size.0, height: size.1, flip: false })
     }
 
     /// The ten crops of a test, in this order: upper left, upper right, lower
@@ -74,21 +62,10 @@ impl Crop {
     pub fn ten(frame: (usize, usize), size: (usize, usize)) -> Result<[Self; 10], InputError> {
         let (right, bottom) = slack(frame, size)?;
         let center = Self::center(frame, size)?;
-        let corners = [
-            (0, 0),
-            (right, 0),
-            (0, bottom),
-            (right, bottom),
-            (center.x, center.y),
-        ];
+        let corners = [(0, 0), (right, 0), (0, bottom), (right, bottom), (center.x, center.y)];
         Ok(std::array::from_fn(|i| {
             let (x, y) = corners[i % corners.len()];
-            Self {
-                x,
-                y,
-                flip: i >= corners.len(),
-                ..center
-            }
+            Self { x, y, flip: i >= corners.len(), ..center }
         }))
     }
 
@@ -116,13 +93,6 @@ impl Crop {
 
 /// How far a crop of `size` can move right and down within `frame`.
 fn slack(frame: (usize, usize), size: (usize, usize)) -> Result<(usize, usize), InputError> {
-    Crop {
-        x: 0,
-        y: 0,
-        width: size.0,
-        height: size.1,
-        flip: false,
-    }
-    .check(frame)?;
+    Crop { x: 0, y: 0, width: size.0, height: size.1, flip: false }.check(frame)?;
     Ok((frame.0 - size.0, frame.1 - size.1))
 }

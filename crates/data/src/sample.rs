@@ -43,10 +43,7 @@ impl Starts {
     /// [`DataError::ShortVideo`] when no segment has `span` frames; `span` 0 is refused.
     pub fn new(video: &str, segments: &[Range<usize>], span: usize) -> Result<Self, DataError> {
         if span == 0 {
-            return Err(InputError::Zero {
-                name: "the number of frames of an input",
-            }
-            .into());
+            return Err(InputError::Zero { name: "the number of frames of an input" }.into());
         }
         let runs: Vec<_> = segments
             .iter()
@@ -56,11 +53,7 @@ impl Starts {
         if runs.is_empty() {
             return Err(DataError::ShortVideo {
                 id: video.to_owned(),
-                longest: segments
-                    .iter()
-                    .map(ExactSizeIterator::len)
-                    .max()
-                    .unwrap_or(0),
+                longest: segments.iter().map(ExactSizeIterator::len).max().unwrap_or(0),
                 needed: span,
             });
         }
@@ -96,9 +89,7 @@ impl Starts {
             0 => Vec::new(),
             1 => vec![self.nth(last / 2)],
             _ if n >= self.count => self.iter().collect(),
-            _ => (0..n)
-                .map(|i| self.nth((2 * i * last + n - 1) / (2 * (n - 1))))
-                .collect(),
+            _ => (0..n).map(|i| self.nth((2 * i * last + n - 1) / (2 * (n - 1)))).collect(),
         }
     }
 
@@ -136,9 +127,7 @@ impl ClassBalanced {
         if classes.is_empty() {
             return Err(InputError::NoVideos);
         }
-        Ok(Self {
-            classes: classes.into_values().collect(),
-        })
+        Ok(Self { classes: classes.into_values().collect() })
     }
 
     /// The index of a video.

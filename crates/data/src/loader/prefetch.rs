@@ -19,11 +19,7 @@ impl Stop {
     /// [`DataError::Interrupted`] once nobody waits for the item; checked
     /// between two samples, so that a dropped loader is gone soon.
     pub(super) fn check(&self) -> Result<(), DataError> {
-        if self.0.load(Ordering::Relaxed) {
-            Err(DataError::Interrupted)
-        } else {
-            Ok(())
-        }
+        if self.0.load(Ordering::Relaxed) { Err(DataError::Interrupted) } else { Ok(()) }
     }
 }
 
@@ -58,12 +54,7 @@ impl<T: Send + 'static> Prefetch<T> {
     ///
     /// # Errors
     /// When the system refuses a thread.
-    pub(super) fn new<F>(
-        items: Range<u64>,
-        depth: usize,
-        workers: usize,
-        make: F,
-    ) -> Result<Self, InputError>
+    pub(super) fn new<F>(items: Range<u64>, depth: usize, workers: usize, make: F) -> Result<Self, InputError>
     where
         F: Fn(u64, &Stop) -> Result<T, DataError> + Send + Sync + 'static,
     {
@@ -79,11 +70,7 @@ impl<T: Send + 'static> Prefetch<T> {
             stop: Stop(AtomicBool::new(false)),
         });
         let make = Arc::new(make);
-        let mut this = Self {
-            shared,
-            threads: Vec::new(),
-            wanted: items,
-        };
+        let mut this = Self { shared, threads: Vec::new(), wanted: items };
         for worker in 0..workers {
             let (shared, make) = (Arc::clone(&this.shared), Arc::clone(&make));
             let thread = Builder::new()
@@ -106,11 +93,7 @@ impl<T> Iterator for Prefetch<T> {
             if let Some(made) = state.made.remove(&item) {
                 break made;
             }
-            state = self
-                .shared
-                .ready
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.shared.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
         };
         state.limit = state.limit.saturating_add(1);
         drop(state);
@@ -166,10 +149,7 @@ impl<T> Shared<T> {
             if state.open.start < state.limit {
                 return state.open.next();
             }
-            state = self
-                .room
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }

@@ -91,32 +91,14 @@ impl TrainLoader {
         let mut starts = Vec::with_capacity(videos.len());
         for video in &videos {
             Crop::center(video.source.size(), config.crop)?;
-            starts.push(Starts::new(
-                &video.id,
-                video.source.segments(),
-                config.stack.span(),
-            )?);
+            starts.push(Starts::new(&video.id, video.source.segments(), config.stack.span())?);
         }
         let classes = ClassBalanced::new(videos.iter().map(|video| video.label))?;
-        let shape = [
-            config.batch,
-            config.stack.channels(),
-            config.crop.1,
-            config.crop.0,
-        ];
-        let maker = Maker {
-            videos,
-            starts,
-            classes,
-            config: *config,
-            shape,
-        };
-        let batches = Prefetch::new(
-            iterations,
-            config.depth,
-            config.workers,
-            move |iteration, stop| maker.batch(iteration, stop),
-        )?;
+        let shape = [config.batch, config.stack.channels(), config.crop.1, config.crop.0];
+        let maker = Maker { videos, starts, classes, config: *config, shape };
+        let batches = Prefetch::new(iterations, config.depth, config.workers, move |iteration, stop| {
+            maker.batch(iteration, stop)
+        })?;
         Ok(Self { batches, shape })
     }
 
@@ -161,12 +143,6 @@ impl Maker {
             labels.push(*label);
             videos.push(video);
         }
-        Ok(Batch {
-            iteration,
-            data,
-            shape: self.shape,
-            labels,
-            videos,
-        })
+        Ok(Batch { iteration, data, shape: self.shape, labels, videos })
     }
 }

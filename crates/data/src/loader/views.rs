@@ -63,10 +63,9 @@ impl<'a> TestViews<'a> {
         limit: usize,
     ) -> Result<Self, DataError> {
         config.stack.validate()?;
-        for (name, value) in [
-            ("the number of test frames", config.frames),
-            ("the batch size of a test", limit),
-        ] {
+        for (name, value) in
+            [("the number of test frames", config.frames), ("the batch size of a test", limit)]
+        {
             if value == 0 {
                 return Err(InputError::Zero { name }.into());
             }
@@ -76,14 +75,7 @@ impl<'a> TestViews<'a> {
             Crops::Ten => Crop::ten(video.size(), config.crop)?.to_vec(),
             Crops::Center => vec![Crop::center(video.size(), config.crop)?],
         };
-        Ok(Self {
-            video,
-            stack: config.stack,
-            starts,
-            crops,
-            limit,
-            next: 0,
-        })
+        Ok(Self { video, stack: config.stack, starts, crops, limit, next: 0 })
     }
 
     /// Number of views of the video.
@@ -104,8 +96,7 @@ impl<'a> TestViews<'a> {
             let (start, first) = (at / self.crops.len(), at % self.crops.len());
             let crops = &self.crops[first..self.crops.len().min(first + to - at)];
             let (out, others) = rest.split_at_mut(crops.len() * view);
-            self.stack
-                .fill_crops(self.video, self.starts[start], crops, out)?;
+            self.stack.fill_crops(self.video, self.starts[start], crops, out)?;
             rest = others;
             at += crops.len();
         }

@@ -97,7 +97,7 @@ fn classes_are_drawn_alike_however_many_videos_they_have() {
     // Class 0 has one video, class 1 three, class 2 none, class 3 six.
     let labels = [0, 1, 3, 3, 1, 3, 3, 1, 3, 3];
     let sampler = ClassBalanced::new(labels).unwrap();
-    let mut videos = [0; 10];
+    let mut videos = [0_i32; 10];
     for index in 0..36_000 {
         videos[sampler.draw(&mut draw_rng(11, index / 64, (index % 64) as usize))] += 1;
     }
