@@ -24,9 +24,7 @@ static COUNTER: AtomicU64 = AtomicU64::new(0);
 /// nothing partial remains and a file that was there before is untouched.
 pub fn write_atomically(path: &Path, parts: &[&[u8]]) -> Result<(), DataError> {
     let needed = parts.iter().map(|part| part.len() as u64).sum();
-    write_with(path, needed, |file| {
-        parts.iter().try_for_each(|part| file.write_all(part))
-    })
+    write_with(path, needed, |file| parts.iter().try_for_each(|part| file.write_all(part)))
 }
 
 fn write_with(
@@ -34,15 +32,11 @@ fn write_with(
     needed: u64,
     write: impl Fn(&mut File) -> io::Result<()>,
 ) -> Result<(), DataError> {
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = |error: io::Error| match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => DataError::DiskFull {
-            folder: folder.to_path_buf(),
-            needed,
-        },
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            DataError::DiskFull { folder: folder.to_path_buf(), needed }
+        }
         _ => DataError::io("write", path, error),
     };
     fs::create_dir_all(folder).map_err(failed)?;
@@ -85,9 +79,7 @@ fn create(path: &Path) -> io::Result<File> {
 /// [`DataError::Io`] if the folder cannot be listed; a folder that does not exist is fine.
 pub fn remove_abandoned(folder: &Path) -> Result<(), DataError> {
     for path in list(folder)? {
-        let temporary = path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
+        let temporary = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
         if temporary && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
             tracing::debug!(path = %path.display(), "removing what an interrupted run left behind");
             // Another process may be faster.
@@ -128,12 +120,7 @@ mod tests {
         })
         .unwrap_err();
         assert!(matches!(&error, DataError::DiskFull { needed: 1234, .. }));
-        assert!(
-            error
-                .to_string()
-                .contains(&folder.path().display().to_string()),
-            "{error}"
-        );
+        assert!(error.to_string().contains(&folder.path().display().to_string()), "{error}");
         assert_eq!(list(folder.path()).unwrap(), std::slice::from_ref(&path));
         assert_eq!(fs::read(&path).unwrap(), b"before");
     }
@@ -143,16 +130,8 @@ mod tests {
     fn the_kernels_own_answer_for_a_full_device_is_recognised() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.var");
-        let full = |_: &mut File| {
-            OpenOptions::new()
-                .write(true)
-                .open("/dev/full")?
-                .write_all(b"x")
-        };
-        assert!(matches!(
-            write_with(&path, 1, full),
-            Err(DataError::DiskFull { .. })
-        ));
+        let full = |_: &mut File| OpenOptions::new().write(true).open("/dev/full")?.write_all(b"x");
+        assert!(matches!(write_with(&path, 1, full), Err(DataError::DiskFull { .. })));
         assert!(list(folder.path()).unwrap().is_empty());
     }
 

@@ -32,19 +32,12 @@ impl Codec {
         data: &[u8],
     ) -> Result<Vec<u8>, String> {
         if data.len() != width * height * channels {
-            return Err(format!(
-                "expected {width}x{height}x{channels} bytes, found {}",
-                data.len()
-            ));
+            return Err(format!("expected {width}x{height}x{channels} bytes, found {}", data.len()));
         }
         match self {
             Self::Raw8 => Ok(data.to_vec()),
             Self::Jpeg { quality } => {
-                let colour = if channels == 3 {
-                    ExtendedColorType::Rgb8
-                } else {
-                    ExtendedColorType::L8
-                };
+                let colour = if channels == 3 { ExtendedColorType::Rgb8 } else { ExtendedColorType::L8 };
                 let side = |n: usize| u32::try_from(n).map_err(|e| e.to_string());
                 let mut out = Vec::new();
                 JpegEncoder::new_with_quality(&mut out, quality)
@@ -70,11 +63,7 @@ impl Codec {
             Self::Raw8 => Err(format!("{} bytes instead of {expected}", bytes.len())),
             Self::Jpeg { .. } => {
                 let decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(|e| e.to_string())?;
-                let colour = if channels == 3 {
-                    ColorType::Rgb8
-                } else {
-                    ColorType::L8
-                };
+                let colour = if channels == 3 { ColorType::Rgb8 } else { ColorType::L8 };
                 let (w, h) = decoder.dimensions();
                 if (w as usize, h as usize, decoder.color_type()) != (width, height, colour) {
                     return Err(format!("a JPEG of {w}x{h} {:?}", decoder.color_type()));
@@ -96,10 +85,7 @@ pub(crate) struct ValueRange {
 
 /// Maps a component to bytes over its own range; `None` if a value is not finite.
 pub(crate) fn quantise(values: &[f32]) -> Option<(Vec<u8>, ValueRange)> {
-    let mut range = ValueRange {
-        min: f32::INFINITY,
-        max: f32::NEG_INFINITY,
-    };
+    let mut range = ValueRange { min: f32::INFINITY, max: f32::NEG_INFINITY };
     for &value in values {
         if !value.is_finite() {
             return None;
@@ -115,10 +101,7 @@ pub(crate) fn quantise(values: &[f32]) -> Option<(Vec<u8>, ValueRange)> {
         return None;
     }
     let scale = if width > 0.0 { 255.0 / width } else { 0.0 };
-    let bytes = values
-        .iter()
-        .map(|&value| ((value - range.min) * scale + 0.5) as u8)
-        .collect();
+    let bytes = values.iter().map(|&value| ((value - range.min) * scale + 0.5) as u8).collect();
     Some((bytes, range))
 }
 

@@ -179,19 +179,17 @@ impl Container {
         for (number, record) in index.as_chunks().0.iter().enumerate() {
             let record = Record::from_bytes(record);
             if record.offset != next {
-                return Err(container.corrupt(
-                    format!("entry {number} at {next}"),
-                    format!("{}", record.offset),
-                ));
+                return Err(
+                    container.corrupt(format!("entry {number} at {next}"), format!("{}", record.offset))
+                );
             }
             container.payload_of(&mut file, number, record)?;
             next += u64::from(record.length);
         }
         if next != container.header.bytes {
-            return Err(container.corrupt(
-                format!("entries of {} bytes", container.header.bytes),
-                next.to_string(),
-            ));
+            return Err(
+                container.corrupt(format!("entries of {} bytes", container.header.bytes), next.to_string())
+            );
         }
         Ok(container)
     }
@@ -206,22 +204,15 @@ impl Container {
         }
         file.read_exact(&mut head).map_err(io)?;
         if &head[..8] != MAGIC {
-            return Err(corrupt(
-                "the mark `VARVIDEO`",
-                format!("{:02x?}", &head[..8]),
-            ));
+            return Err(corrupt("the mark `VARVIDEO`", format!("{:02x?}", &head[..8])));
         }
-        let number =
-            |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         let (version, length) = (number(8), number(12) as usize);
         if version != VERSION {
             return Err(corrupt(&format!("version {VERSION}"), version.to_string()));
         }
         if length > MAX_HEADER || (PREAMBLE + length + CHECKSUM) as u64 > size {
-            return Err(corrupt(
-                "a header within the file",
-                format!("a length of {length}"),
-            ));
+            return Err(corrupt("a header within the file", format!("a length of {length}")));
         }
         head.resize(PREAMBLE + length, 0);
         file.read_exact(&mut head[PREAMBLE..]).map_err(io)?;
@@ -235,21 +226,13 @@ impl Container {
             ));
         }
         let index_bytes = header.count.checked_mul(RECORD);
-        let payload = index_bytes
-            .and_then(|n| n.checked_add(head.len() + CHECKSUM))
-            .map(|n| n as u64);
+        let payload = index_bytes.and_then(|n| n.checked_add(head.len() + CHECKSUM)).map(|n| n as u64);
         let (Some(index_bytes), Some(payload)) = (index_bytes, payload) else {
-            return Err(corrupt(
-                "an index within the file",
-                format!("{} entries", header.count),
-            ));
+            return Err(corrupt("an index within the file", format!("{} entries", header.count)));
         };
         if payload.checked_add(header.bytes) != Some(size) {
             return Err(corrupt(
-                &format!(
-                    "{} entries and {} bytes of payload",
-                    header.count, header.bytes
-                ),
+                &format!("{} entries and {} bytes of payload", header.count, header.bytes),
                 format!("a file of {size} bytes"),
             ));
         }
@@ -259,21 +242,10 @@ impl Container {
         let mut checksum = [0; CHECKSUM];
         file.read_exact(&mut checksum).map_err(io)?;
         if blake3::hash(&head) != checksum {
-            return Err(corrupt(
-                "header and index as checked",
-                "another checksum".to_owned(),
-            ));
+            return Err(corrupt("header and index as checked", "another checksum".to_owned()));
         }
         let index = head.split_off(index_at);
-        Ok((
-            Self {
-                path: path.to_path_buf(),
-                header,
-                index: index_at as u64,
-                payload,
-            },
-            index,
-        ))
+        Ok((Self { path: path.to_path_buf(), header, index: index_at as u64, payload }, index))
     }
 
     /// What the file says about itself.
@@ -311,12 +283,7 @@ impl Container {
         let (record, payload) = self.entry(index, &[Kind::ForwardFlow, Kind::BackwardFlow])?;
         let mut rest = payload.as_slice();
         let mut component = |range: ValueRange, last: bool| {
-            let short = || {
-                self.corrupt(
-                    format!("two components in entry {index}"),
-                    "less".to_owned(),
-                )
-            };
+            let short = || self.corrupt(format!("two components in entry {index}"), "less".to_owned());
             let length = match self.header.codec {
                 _ if last => rest.len(),
                 Codec::Raw8 => self.header.width * self.header.height,
@@ -336,73 +303,45 @@ impl Container {
         };
         let [range_u, range_v] = record.ranges;
         let (u, v) = (component(range_u, false)?, component(range_v, true)?);
-        Ok(Field {
-            width: self.header.width,
-            height: self.header.height,
-            u,
-            v,
-            mean: record.mean,
-        })
+        Ok(Field { width: self.header.width, height: self.header.height, u, v, mean: record.mean })
     }
 
     fn decode(&self, index: usize, channels: usize, bytes: &[u8]) -> Result<Vec<u8>, DataError> {
-        let Header {
-            codec,
-            width,
-            height,
-            ..
-        } = self.header;
+        let Header { codec, width, height, .. } = self.header;
         codec
             .decode(width, height, channels, bytes)
-            .map_err(|found| {
-                self.corrupt(format!("{width}x{height} pixels in entry {index}"), found)
-            })
+            .map_err(|found| self.corrupt(format!("{width}x{height} pixels in entry {index}"), found))
     }
 
     /// Reads and verifies one entry by itself.
     fn entry(&self, index: usize, kinds: &[Kind]) -> Result<(Record, Vec<u8>), DataError> {
         if !kinds.contains(&self.header.kind) || index >= self.header.count {
             let Header { kind, count, .. } = self.header;
-            return Err(self.corrupt(
-                format!("entry {index} of {}", kinds[0].folder()),
-                format!("{count} of {kind:?}"),
-            ));
+            return Err(self
+                .corrupt(format!("entry {index} of {}", kinds[0].folder()), format!("{count} of {kind:?}")));
         }
         let io = |error| DataError::io("read", &self.path, error);
         let mut file = File::open(&self.path).map_err(io)?;
         let mut record = [0; RECORD];
-        file.seek(SeekFrom::Start(self.index + (index * RECORD) as u64))
-            .map_err(io)?;
+        file.seek(SeekFrom::Start(self.index + (index * RECORD) as u64)).map_err(io)?;
         self.read(&mut file, &mut record)?;
         let record = Record::from_bytes(&record);
         let payload = self.payload_of(&mut file, index, record)?;
         Ok((record, payload))
     }
 
-    fn payload_of(
-        &self,
-        file: &mut File,
-        index: usize,
-        record: Record,
-    ) -> Result<Vec<u8>, DataError> {
+    fn payload_of(&self, file: &mut File, index: usize, record: Record) -> Result<Vec<u8>, DataError> {
         let end = record.offset.checked_add(u64::from(record.length));
         if end.is_none_or(|end| end > self.header.bytes) {
             let found = format!("{} bytes at {}", record.length, record.offset);
-            return Err(self.corrupt(
-                format!("entry {index} within {} bytes", self.header.bytes),
-                found,
-            ));
+            return Err(self.corrupt(format!("entry {index} within {} bytes", self.header.bytes), found));
         }
         let io = |error| DataError::io("read", &self.path, error);
-        file.seek(SeekFrom::Start(self.payload + record.offset))
-            .map_err(io)?;
+        file.seek(SeekFrom::Start(self.payload + record.offset)).map_err(io)?;
         let mut payload = vec![0; record.length as usize];
         self.read(file, &mut payload)?;
         if record.checksum_of(&self.header.key, index, &payload) != record.checksum {
-            return Err(self.corrupt(
-                format!("entry {index} as checked"),
-                "another checksum".to_owned(),
-            ));
+            return Err(self.corrupt(format!("entry {index} as checked"), "another checksum".to_owned()));
         }
         Ok(payload)
     }
@@ -410,10 +349,9 @@ impl Container {
     /// A file that shrank since it was opened is damaged, not an input error.
     fn read(&self, file: &mut File, buffer: &mut [u8]) -> Result<(), DataError> {
         file.read_exact(buffer).map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => self.corrupt(
-                format!("a file of {} bytes", self.file_bytes()),
-                "a shorter one".to_owned(),
-            ),
+            std::io::ErrorKind::UnexpectedEof => {
+                self.corrupt(format!("a file of {} bytes", self.file_bytes()), "a shorter one".to_owned())
+            }
             _ => DataError::io("read", &self.path, error),
         })
     }

@@ -47,9 +47,7 @@ impl ChangeMeter {
                 .previous
                 .iter()
                 .zip(&luma)
-                .map(|(&a, &b)| {
-                    (i32::from(a).abs_diff(i32::from(b)) as i32 - DEAD_ZONE).max(0) as u64
-                })
+                .map(|(&a, &b)| (i32::from(a).abs_diff(i32::from(b)) as i32 - DEAD_ZONE).max(0) as u64)
                 .sum();
             self.changes.push(sum as f64 / luma.len() as f64);
         }
@@ -79,10 +77,7 @@ pub fn find_cuts(changes: &[f64], config: &CutConfig) -> Vec<usize> {
     };
     let is_cut = |&t: &usize| {
         let around = t.saturating_sub(NEIGHBOURS)..(t + NEIGHBOURS + 1).min(changes.len());
-        let most = around
-            .filter(|&k| k != t)
-            .map(|k| changes[k])
-            .fold(median, f64::max);
+        let most = around.filter(|&k| k != t).map(|k| changes[k]).fold(median, f64::max);
         changes[t] >= config.least_change && changes[t] >= config.threshold * most
     };
     (0..changes.len()).filter(is_cut).collect()
@@ -92,10 +87,7 @@ pub fn find_cuts(changes: &[f64], config: &CutConfig) -> Vec<usize> {
 #[must_use]
 pub fn segments(frames: usize, cuts: &[usize]) -> Vec<Range<usize>> {
     let starts = std::iter::once(0).chain(cuts.iter().map(|&cut| cut + 1));
-    let ends = cuts
-        .iter()
-        .map(|&cut| cut + 1)
-        .chain(std::iter::once(frames));
+    let ends = cuts.iter().map(|&cut| cut + 1).chain(std::iter::once(frames));
     starts.zip(ends).map(|(start, end)| start..end).collect()
 }
 
@@ -103,10 +95,7 @@ pub fn segments(frames: usize, cuts: &[usize]) -> Vec<Range<usize>> {
 mod tests {
     use super::*;
 
-    const CONFIG: CutConfig = CutConfig {
-        threshold: 1.6,
-        least_change: 0.1,
-    };
+    const CONFIG: CutConfig = CutConfig { threshold: 1.6, least_change: 0.1 };
 
     #[test]
     fn one_large_change_is_a_cut() {
@@ -118,9 +107,7 @@ mod tests {
 
     #[test]
     fn repeated_frames_are_no_cuts() {
-        let changes: Vec<f64> = (0..20)
-            .map(|t| if t % 2 == 0 { 0.0 } else { 1.0 })
-            .collect();
+        let changes: Vec<f64> = (0..20).map(|t| if t % 2 == 0 { 0.0 } else { 1.0 }).collect();
         assert!(find_cuts(&changes, &CONFIG).is_empty());
     }
 
@@ -143,13 +130,7 @@ mod tests {
     fn coding_noise_is_no_change_and_an_object_is() {
         let mut meter = ChangeMeter::default();
         let mut data = vec![100u8; 4 * 4 * 3];
-        let push = |meter: &mut ChangeMeter, data: &[u8]| {
-            meter.push(RgbFrame {
-                width: 4,
-                height: 4,
-                data,
-            })
-        };
+        let push = |meter: &mut ChangeMeter, data: &[u8]| meter.push(RgbFrame { width: 4, height: 4, data });
         push(&mut meter, &data);
         data.fill(107);
         push(&mut meter, &data);

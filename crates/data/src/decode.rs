@@ -80,9 +80,7 @@ pub enum DecodeProblem {
         limit: usize,
     },
     /// The frame size changes within the video.
-    #[error(
-        "frame {frame} is {found}, the frames before are {expected}; re-encode the video at one size"
-    )]
+    #[error("frame {frame} is {found}, the frames before are {expected}; re-encode the video at one size")]
     SizeChanges {
         /// The first frame of another size, from 0.
         frame: usize,
@@ -139,11 +137,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            side: 8192,
-            frames: 50_000,
-            stall: Duration::from_secs(60),
-        }
+        Self { side: 8192, frames: 50_000, stall: Duration::from_secs(60) }
     }
 }
 
@@ -178,10 +172,7 @@ impl Decoded {
     /// [`DataError::Decode`] with the damage.
     pub fn strict(self, path: &Path) -> Result<Self, DataError> {
         match self.damage {
-            Some(problem) => Err(DataError::Decode {
-                path: path.to_path_buf(),
-                problem,
-            }),
+            Some(problem) => Err(DataError::Decode { path: path.to_path_buf(), problem }),
             None => Ok(self),
         }
     }
@@ -209,29 +200,14 @@ impl Decoder {
     /// # Errors
     /// [`DataError::FfmpegMissing`] if it does not start or is no ffmpeg.
     pub fn with_program(program: &Path) -> Result<Self, DataError> {
-        let missing = |source| DataError::FfmpegMissing {
-            program: program.to_path_buf(),
-            source,
-        };
-        let output = Command::new(program)
-            .arg("-version")
-            .stdin(Stdio::null())
-            .output()
-            .map_err(missing)?;
+        let missing = |source| DataError::FfmpegMissing { program: program.to_path_buf(), source };
+        let output = Command::new(program).arg("-version").stdin(Stdio::null()).output().map_err(missing)?;
         let text = String::from_utf8_lossy(&output.stdout);
         let version = text
             .strip_prefix("ffmpeg version ")
             .and_then(|rest| rest.split_whitespace().next())
-            .ok_or_else(|| {
-                missing(std::io::Error::other(
-                    "it does not answer `-version` as ffmpeg does",
-                ))
-            })?;
-        Ok(Self {
-            program: program.to_path_buf(),
-            version: version.to_owned(),
-            limits: Limits::default(),
-        })
+            .ok_or_else(|| missing(std::io::Error::other("it does not answer `-version` as ffmpeg does")))?;
+        Ok(Self { program: program.to_path_buf(), version: version.to_owned(), limits: Limits::default() })
     }
 
     /// The same decoder with other limits.
@@ -261,78 +237,33 @@ impl Decoder {
         each: impl FnMut(RgbFrame<'_>) -> Result<(), DataError>,
     ) -> Result<Decoded, DataError> {
         let (declared, found) = declared::lengths(path)?;
-        let refuse = |problem| {
-            Err(DataError::Decode {
-                path: path.to_path_buf(),
-                problem,
-            })
-        };
+        let refuse = |problem| Err(DataError::Decode { path: path.to_path_buf(), problem });
         if found == 0 {
-            return refuse(DecodeProblem::NotAVideo {
-                log: Log(vec!["the file is empty".to_owned()]),
-            });
+            return refuse(DecodeProblem::NotAVideo { log: Log(vec!["the file is empty".to_owned()]) });
         }
         let outcome = process::run(self, path, stop, each)?;
-        let process::Outcome {
-            frames,
-            size,
-            log,
-            errors,
-            first,
-            status,
-        } = outcome;
-        let ended_early = log
-            .0
-            .iter()
-            .any(|line| line.contains("File ended prematurely"));
+        let process::Outcome { frames, size, log, errors, first, status } = outcome;
+        let ended_early = log.0.iter().any(|line| line.contains("File ended prematurely"));
         if declared > found || ended_early {
-            let truncated = DecodeProblem::Truncated {
-                declared: declared.max(found + 1),
-                found,
-                frames,
-            };
+            let truncated = DecodeProblem::Truncated { declared: declared.max(found + 1), found, frames };
             return match size {
                 None => refuse(truncated),
-                Some((width, height)) => Ok(Decoded {
-                    frames,
-                    width,
-                    height,
-                    damage: Some(truncated),
-                }),
+                Some((width, height)) => Ok(Decoded { frames, width, height, damage: Some(truncated) }),
             };
         }
         let Some((width, height)) = size else {
-            let no_stream = [
-                "Invalid data found when processing input",
-                "matches no streams",
-            ];
-            return refuse(
-                if log
-                    .0
-                    .iter()
-                    .any(|line| no_stream.iter().any(|mark| line.contains(mark)))
-                {
-                    DecodeProblem::NotAVideo { log }
-                } else {
-                    DecodeProblem::NoFrames { log }
-                },
-            );
+            let no_stream = ["Invalid data found when processing input", "matches no streams"];
+            return refuse(if log.0.iter().any(|line| no_stream.iter().any(|mark| line.contains(mark))) {
+                DecodeProblem::NotAVideo { log }
+            } else {
+                DecodeProblem::NoFrames { log }
+            });
         };
         if let Some(what) = status {
             return refuse(DecodeProblem::Failed { frames, what, log });
         }
-        let damage = first.map(|first| DecodeProblem::Damaged {
-            frames,
-            errors,
-            first,
-            log,
-        });
-        Ok(Decoded {
-            frames,
-            width,
-            height,
-            damage,
-        })
+        let damage = first.map(|first| DecodeProblem::Damaged { frames, errors, first, log });
+        Ok(Decoded { frames, width, height, damage })
     }
 
     /// `-fps_mode` came with ffmpeg 5.1 and replaces `-vsync`, which newer versions drop.

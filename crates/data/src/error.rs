@@ -182,6 +182,10 @@ pub enum DataError {
     #[error(transparent)]
     Input(#[from] crate::inputs::InputError),
 
+    /// Flow could not be computed.
+    #[error(transparent)]
+    Flow(#[from] flow::FlowError),
+
     /// The caller asked to stop.
     #[error("interrupted; run the same command again to go on from here")]
     Interrupted,
@@ -191,19 +195,11 @@ impl DataError {
     /// Wraps an I/O error with the action and the path; a full disk while writing is
     /// [`DataError::DiskFull`] instead, made where the size of the file is known.
     pub fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Io {
-            action,
-            path: path.to_path_buf(),
-            source,
-        }
+        Self::Io { action, path: path.to_path_buf(), source }
     }
 
     /// A cache file that is not as expected.
     pub fn corrupt(path: &Path, expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Self::CorruptCache {
-            path: path.to_path_buf(),
-            expected: expected.into(),
-            found: found.into(),
-        }
+        Self::CorruptCache { path: path.to_path_buf(), expected: expected.into(), found: found.into() }
     }
 }

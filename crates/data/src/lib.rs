@@ -9,17 +9,21 @@
 
 pub mod atomic;
 pub mod augment;
+pub mod clip;
 pub mod codec;
 pub mod container;
 pub mod cuts;
+pub mod dataset;
 pub mod decode;
 pub mod error;
 pub mod inputs;
 pub mod loader;
 pub mod prepare;
+pub mod resize;
 pub mod sample;
 pub mod source;
 pub mod split;
+pub mod synth;
 
 pub use error::DataError;
 pub use source::{Direction, Field, FlowSource};

@@ -1,60 +1,278 @@
-//! From videos to caches of frames and flow.
+//! From videos to a cache of frames and flow, in parallel over videos.
+//!
+//! Per video: decode or render, resize, keep the frames; compute flow from the frames *as they read
+//! back from the cache*, so that it never matters what was cached before; keep the flow. A cache file is
+//! named by a hash of all that its content depends on (`<kind>/<first two digits>/<hash>.var`),
+//! never by the name of a video. So a change of input or setting makes other files, a run that was killed goes on
+//! where it stopped, and two videos with the same content share their files.
+//!
+//! Every cache file that is used is verified to the last byte first; a damaged one is reported and rebuilt.
+//! One bad video never stops the rest: all failures come back together, each with the id and the cause.
 
+mod key;
+mod video;
+mod work;
+
+use crate::atomic::{list, remove_abandoned};
+use crate::codec::Codec;
+use crate::container::Kind;
+use crate::dataset::{Dataset, SourceHashes};
 use crate::error::DataError;
-use crate::source::{Direction, Field, FlowSource};
-use std::ops::Range;
+use crate::source::Direction;
+use flow::TvL1Params;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A video whose frames and flow lie in the cache.
-#[derive(Debug, Clone)]
-pub struct PreparedVideo {
-    /// Id within the data set.
+pub use video::PreparedVideo;
+
+/// What to prepare. Everything but `backward` and `ffmpeg` changes the cached content.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PrepareConfig {
+    /// Short side S of the cached frames and fields, in pixels.
+    pub short_side: usize,
+    /// How frames are stored.
+    pub frame_codec: Codec,
+    /// How flow is stored.
+    pub flow_codec: Codec,
+    /// The flow method's parameters.
+    pub flow: TvL1Params,
+    /// Backward flow as well, for bi-directional stacking.
+    pub backward: bool,
+    /// The `ffmpeg` binary, usually just `ffmpeg`. Looked for only if a real video has to be decoded.
+    pub ffmpeg: PathBuf,
+}
+
+/// Hears how far [`prepare`] is. Called from several threads.
+pub trait Progress: Sync {
+    /// `total` videos are to be prepared.
+    fn begin(&self, total: usize);
+    /// `n` more videos are done, well or badly.
+    fn advance(&self, n: usize);
+    /// Something that a person should know: a failed video, a rebuilt cache file.
+    fn note(&self, text: &str);
+}
+
+/// Says nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _total: usize) {}
+    fn advance(&self, _n: usize) {}
+    fn note(&self, _text: &str) {}
+}
+
+/// What [`prepare`] made or found.
+#[derive(Debug, Clone, Default)]
+pub struct Prepared {
+    /// The videos that are ready, in the order asked for.
+    pub videos: Vec<PreparedVideo>,
+    /// Cache files found intact.
+    pub reused: usize,
+    /// Cache files written.
+    pub built: usize,
+    /// Bytes of all cache files used.
+    pub bytes: u64,
+}
+
+/// A video that could not be prepared.
+#[derive(Debug)]
+pub struct VideoFailure {
+    /// Index in the data set.
+    pub index: usize,
+    /// Id in the data set.
     pub id: String,
-    /// Class index.
-    pub label: usize,
-    /// Frames, T.
-    pub frames: usize,
-    /// Columns, W.
-    pub width: usize,
-    /// Rows, H.
-    pub height: usize,
-    /// Ranges of frames between hard cuts.
-    pub segments: Vec<Range<usize>>,
+    /// Why.
+    pub cause: DataError,
 }
 
-impl PreparedVideo {
-    /// Frame `t` as RGB bytes, H x W x 3.
-    ///
-    /// # Errors
-    /// [`DataError::NoSuchEntry`] for `t` out of range, [`DataError::CorruptCache`] for a damaged file.
-    pub fn frame(&self, t: usize) -> Result<Vec<u8>, DataError> {
-        Err(DataError::NoSuchEntry {
-            id: self.id.clone(),
-            what: "frame",
-            index: t,
-            count: self.frames,
-        })
+/// What came of a run in which some videos failed.
+#[derive(Debug)]
+pub struct PrepareReport {
+    /// Number of videos asked for.
+    pub expected: usize,
+    /// The failures, in the order asked for.
+    pub failures: Vec<VideoFailure>,
+    /// All other videos.
+    pub prepared: Prepared,
+}
+
+impl fmt::Display for PrepareReport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ready = self.prepared.videos.len();
+        write!(
+            out,
+            "expected {} videos, {ready} are ready and {} failed:",
+            self.expected,
+            self.failures.len()
+        )?;
+        self.failures.iter().try_for_each(|failure| write!(out, "\n  {}: {}", failure.id, failure.cause))
     }
 }
 
-impl FlowSource for PreparedVideo {
-    fn size(&self) -> (usize, usize) {
-        (self.width, self.height)
-    }
+/// Why [`prepare`] did not give every video.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// Nothing can be prepared: no ffmpeg, no space, no right to write, a setting that cannot be used.
+    #[error(transparent)]
+    Setup(#[from] DataError),
+    /// Some videos failed; the others are ready, and the caller decides.
+    #[error("{0}")]
+    Videos(Box<PrepareReport>),
+    /// The caller asked to stop. What is done stays done.
+    #[error("interrupted after {done} of {total} videos; run the same command again to go on from here")]
+    Interrupted {
+        /// Videos ready.
+        done: usize,
+        /// Videos asked for.
+        total: usize,
+    },
+}
 
-    fn fields(&self) -> usize {
-        self.frames.saturating_sub(1)
-    }
+/// Prepares `videos` (indices into the data set) in `cache_dir`, on rayon's current thread pool.
+///
+/// The result does not depend on the number of threads, on what was cached before or on interruptions.
+///
+/// # Errors
+/// [`PrepareError`]: a set-up that cannot work, failed videos together with the ones that are ready, or `stop`.
+pub fn prepare(
+    dataset: &Dataset,
+    config: &PrepareConfig,
+    videos: &[usize],
+    cache_dir: &Path,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+) -> Result<Prepared, PrepareError> {
+    clear_abandoned(cache_dir)?;
+    let work = work::Work::new(dataset, config, cache_dir, progress, stop)?;
+    progress.begin(videos.len());
 
-    fn segments(&self) -> &[Range<usize>] {
-        &self.segments
-    }
-
-    fn field(&self, _direction: Direction, t: usize) -> Result<Field, DataError> {
-        Err(DataError::NoSuchEntry {
-            id: self.id.clone(),
-            what: "flow field",
-            index: t,
-            count: self.fields(),
+    // Videos with the same content are one piece of work, so that no file is made twice at once.
+    let hashes = SourceHashes::open(cache_dir);
+    let sources: Vec<Result<String, DataError>> = videos
+        .par_iter()
+        .map(|&index| {
+            let video = dataset.videos.get(index).ok_or_else(|| DataError::Invalid {
+                what: "index of a video".to_owned(),
+                expected: format!("below {}", dataset.videos.len()),
+                found: index.to_string(),
+            })?;
+            dataset.source_hash(video, &hashes)
         })
+        .collect();
+    hashes.save()?;
+    let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut results: Vec<Option<Result<PreparedVideo, DataError>>> = videos.iter().map(|_| None).collect();
+    let mut order: Vec<&str> = Vec::new();
+    for (position, source) in sources.iter().enumerate() {
+        if let Ok(source) = source {
+            let positions = groups.entry(source).or_default();
+            if positions.is_empty() {
+                order.push(source);
+            }
+            positions.push(position);
+        }
+    }
+
+    // `fatal` stops the rest: what went wrong there would go wrong for every video.
+    let fatal = AtomicBool::new(false);
+    let done: Vec<(&str, Result<work::Files, DataError>)> = order
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|source| {
+            let positions = &groups[source];
+            if fatal.load(Ordering::Relaxed) || stop.load(Ordering::Relaxed) {
+                return (source, Err(DataError::Interrupted));
+            }
+            let video = &dataset.videos[videos[positions[0]]];
+            let files = work.files(video, source);
+            if let Err(error) = &files {
+                if is_fatal(error) {
+                    fatal.store(true, Ordering::Relaxed);
+                } else if !matches!(error, DataError::Interrupted) {
+                    progress.note(&format!("{}: {error}", video.id));
+                }
+            }
+            progress.advance(positions.len());
+            (source, files)
+        })
+        .collect();
+
+    let mut prepared = Prepared { reused: work.reused(), built: work.built(), ..Prepared::default() };
+    let mut failures = Vec::new();
+    for (source, files) in done {
+        let mut files = Some(files);
+        for &position in &groups[source] {
+            let video = &dataset.videos[videos[position]];
+            let result = match &files {
+                Some(Ok(files)) => Ok(PreparedVideo::new(video.id.clone(), video.label, files.clone())),
+                // The first video of a group carries the error; the others repeat its words.
+                _ => match files.take() {
+                    Some(Err(error)) => Err(error),
+                    _ => Err(DataError::Invalid {
+                        what: format!("content of {}", video.id),
+                        expected: "a usable video".to_owned(),
+                        found: "the same bytes as a video that failed".to_owned(),
+                    }),
+                },
+            };
+            if let (Some(Ok(files)), true) = (&files, position == groups[source][0]) {
+                prepared.bytes += files.bytes();
+            }
+            results[position] = Some(result);
+        }
+    }
+    for ((position, result), source) in results.into_iter().enumerate().zip(sources) {
+        match result.unwrap_or_else(|| Err(source.err().unwrap_or(DataError::Interrupted))) {
+            Ok(video) => prepared.videos.push(video),
+            Err(cause) => {
+                let index = videos[position];
+                let id = dataset.videos.get(index).map_or_else(String::new, |video| video.id.clone());
+                failures.push(VideoFailure { index, id, cause });
+            }
+        }
+    }
+    if let Some(at) = failures.iter().position(|failure| is_fatal(&failure.cause)) {
+        return Err(PrepareError::Setup(failures.swap_remove(at).cause));
+    }
+    if failures.iter().any(|failure| matches!(failure.cause, DataError::Interrupted)) {
+        return Err(PrepareError::Interrupted { done: prepared.videos.len(), total: videos.len() });
+    }
+    if failures.is_empty() {
+        return Ok(prepared);
+    }
+    Err(PrepareError::Videos(Box::new(PrepareReport { expected: videos.len(), failures, prepared })))
+}
+
+/// Whether an error is of the machine rather than of one video.
+fn is_fatal(error: &DataError) -> bool {
+    match error {
+        DataError::DiskFull { .. } | DataError::FfmpegMissing { .. } => true,
+        DataError::Io { action, .. } => *action == "write",
+        _ => false,
+    }
+}
+
+/// Removes what killed runs left behind.
+fn clear_abandoned(cache_dir: &Path) -> Result<(), DataError> {
+    remove_abandoned(cache_dir)?;
+    for kind in [Kind::Frames, Kind::ForwardFlow, Kind::BackwardFlow] {
+        for folder in list(&cache_dir.join(kind.folder()))? {
+            if folder.is_dir() {
+                remove_abandoned(&folder)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The kind of file that holds flow of a direction.
+fn kind_of(direction: Direction) -> Kind {
+    match direction {
+        Direction::Forward => Kind::ForwardFlow,
+        Direction::Backward => Kind::BackwardFlow,
     }
 }

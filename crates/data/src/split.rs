@@ -68,28 +68,17 @@ struct Line<'a> {
 
 impl Line<'_> {
     fn error(&self, message: impl Into<String>) -> DataError {
-        DataError::Split {
-            path: self.file.to_path_buf(),
-            line: self.number,
-            message: message.into(),
-        }
+        DataError::Split { path: self.file.to_path_buf(), line: self.number, message: message.into() }
     }
 }
 
 /// Reads a small text file and hands each non-empty line to `each`.
-fn each_line(
-    file: &Path,
-    mut each: impl FnMut(Line<'_>) -> Result<(), DataError>,
-) -> Result<(), DataError> {
+fn each_line(file: &Path, mut each: impl FnMut(Line<'_>) -> Result<(), DataError>) -> Result<(), DataError> {
     let text = fs::read_to_string(file).map_err(|e| DataError::io("read split file", file, e))?;
     for (index, text) in text.lines().enumerate() {
         let text = text.trim();
         if !text.is_empty() {
-            each(Line {
-                file,
-                number: index + 1,
-                text,
-            })?;
+            each(Line { file, number: index + 1, text })?;
         }
     }
     Ok(())
@@ -120,8 +109,7 @@ impl Gather {
         file: &str,
         line: &Line<'_>,
     ) -> Result<(), DataError> {
-        let path =
-            safe_relative(&format!("{class}/{file}")).map_err(|message| line.error(message))?;
+        let path = safe_relative(&format!("{class}/{file}")).map_err(|message| line.error(message))?;
         let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
         let id = format!("{class}/{stem}");
         let known = self.clips.entry(id.clone()).or_insert_with(|| ListedClip {
@@ -139,26 +127,16 @@ impl Gather {
                 known.line
             )));
         }
-        self.parts
-            .entry(split.to_owned())
-            .or_default()
-            .push((id, part));
+        self.parts.entry(split.to_owned()).or_default().push((id, part));
         Ok(())
     }
 
     fn finish(self, classes: Vec<String>, folder: &Path) -> Result<SplitLists, DataError> {
-        let index: BTreeMap<&String, usize> = self
-            .clips
-            .keys()
-            .enumerate()
-            .map(|(index, id)| (id, index))
-            .collect();
+        let index: BTreeMap<&String, usize> =
+            self.clips.keys().enumerate().map(|(index, id)| (id, index)).collect();
         let mut splits = Vec::new();
         for (name, parts) in self.parts {
-            let mut split = Split {
-                name,
-                ..Split::default()
-            };
+            let mut split = Split { name, ..Split::default() };
             let mut seen = BTreeMap::new();
             for (id, part) in &parts {
                 if let Some(before) = seen.insert(id, *part) {
@@ -166,10 +144,7 @@ impl Gather {
                         "split {} names `{id}` twice, as {before:?} and as {part:?}; each clip belongs to one part",
                         split.name
                     );
-                    return Err(DataError::Spec {
-                        path: folder.to_path_buf(),
-                        message,
-                    });
+                    return Err(DataError::Spec { path: folder.to_path_buf(), message });
                 }
                 match part {
                     Part::Train => split.train.push(index[id]),
@@ -181,11 +156,7 @@ impl Gather {
             split.test.sort_unstable();
             splits.push(split);
         }
-        Ok(SplitLists {
-            classes,
-            clips: self.clips.into_values().collect(),
-            splits,
-        })
+        Ok(SplitLists { classes, clips: self.clips.into_values().collect(), splits })
     }
 }
 
@@ -193,9 +164,7 @@ impl Gather {
 /// Links are checked when the file is looked up, by [`inside_root`].
 fn safe_relative(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
-    let plain = path
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)));
+    let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
     if !plain || text.contains('\0') || text.contains("//") {
         return Err(format!(
             "expected CLASS/FILE below the data root, found `{text}`: absolute paths, `.` and `..` are refused"
@@ -209,9 +178,7 @@ fn safe_relative(text: &str) -> Result<PathBuf, String> {
 /// # Errors
 /// A sentence for [`DataError::Split`] or [`DataError::Layout`].
 pub(crate) fn inside_root(root: &Path, path: &Path) -> Result<PathBuf, String> {
-    let real = path
-        .canonicalize()
-        .map_err(|error| format!("cannot follow {}: {error}", path.display()))?;
+    let real = path.canonicalize().map_err(|error| format!("cannot follow {}: {error}", path.display()))?;
     if real.starts_with(root) {
         return Ok(real);
     }
@@ -229,23 +196,10 @@ mod tests {
 
     #[test]
     fn paths_that_leave_the_root_are_refused() {
-        for text in [
-            "/etc/passwd",
-            "../x.avi",
-            "a/../../x.avi",
-            "./x",
-            "a//b",
-            "",
-            "a/\0.avi",
-        ] {
+        for text in ["/etc/passwd", "../x.avi", "a/../../x.avi", "./x", "a//b", "", "a/\0.avi"] {
             assert!(safe_relative(text).is_err(), "{text}");
         }
-        for text in [
-            "a/b.avi",
-            "run/..x..avi",
-            "wave/#1 & (2)![x];~@+.avi",
-            "-x/-y.avi",
-        ] {
+        for text in ["a/b.avi", "run/..x..avi", "wave/#1 & (2)![x];~@+.avi", "-x/-y.avi"] {
             assert!(safe_relative(text).is_ok(), "{text}");
         }
     }

@@ -26,14 +26,7 @@ impl Builder {
     /// A file of the given kind, codec and key.
     #[must_use]
     pub fn new(kind: Kind, codec: Codec, key: String) -> Self {
-        Self {
-            kind,
-            codec,
-            size: None,
-            records: Vec::new(),
-            payload: Vec::new(),
-            key,
-        }
+        Self { kind, codec, size: None, records: Vec::new(), payload: Vec::new(), key }
     }
 
     /// Number of entries so far.
@@ -60,29 +53,19 @@ impl Builder {
         let (width, height) = (field.width, field.height);
         let mut bytes = Vec::new();
         let mut ranges = [ValueRange { min: 0.0, max: 0.0 }; 2];
-        for (component, (values, range)) in [&field.u, &field.v]
-            .into_iter()
-            .zip(&mut ranges)
-            .enumerate()
-        {
-            let quantised = quantise(values)
-                .ok_or_else(|| self.invalid("finite flow", "a value that is not"))?;
+        for (component, (values, range)) in [&field.u, &field.v].into_iter().zip(&mut ranges).enumerate() {
+            let quantised =
+                quantise(values).ok_or_else(|| self.invalid("finite flow", "a value that is not"))?;
             *range = quantised.1;
             let part = self.encode(width, height, 1, &quantised.0)?;
             if component == 0 && self.codec != Codec::Raw8 {
-                let length = u32::try_from(part.len())
-                    .map_err(|e| self.invalid("a small JPEG", &e.to_string()))?;
+                let length =
+                    u32::try_from(part.len()).map_err(|e| self.invalid("a small JPEG", &e.to_string()))?;
                 bytes.extend_from_slice(&length.to_le_bytes());
             }
             bytes.extend_from_slice(&part);
         }
-        self.push(
-            width,
-            height,
-            &bytes,
-            ranges,
-            [mean(&field.u), mean(&field.v)],
-        )
+        self.push(width, height, &bytes, ranges, [mean(&field.u), mean(&field.v)])
     }
 
     fn encode(
@@ -93,10 +76,7 @@ impl Builder {
         data: &[u8],
     ) -> Result<Vec<u8>, DataError> {
         if width > MAX_SIDE || height > MAX_SIDE {
-            return Err(self.invalid(
-                &format!("sides up to {MAX_SIDE}"),
-                &format!("{width}x{height}"),
-            ));
+            return Err(self.invalid(&format!("sides up to {MAX_SIDE}"), &format!("{width}x{height}")));
         }
         self.codec
             .encode(width, height, channels, data)
@@ -113,24 +93,14 @@ impl Builder {
     ) -> Result<(), DataError> {
         let size = *self.size.get_or_insert((width, height));
         if size != (width, height) {
-            return Err(self.invalid(
-                &format!("{}x{}", size.0, size.1),
-                &format!("{width}x{height}"),
-            ));
+            return Err(self.invalid(&format!("{}x{}", size.0, size.1), &format!("{width}x{height}")));
         }
         if self.payload.len() + bytes.len() > MAX_PAYLOAD {
             return Err(self.invalid(&format!("up to {MAX_PAYLOAD} bytes per video"), "more"));
         }
-        let length = u32::try_from(bytes.len())
-            .map_err(|e| self.invalid("a small entry", &e.to_string()))?;
+        let length = u32::try_from(bytes.len()).map_err(|e| self.invalid("a small entry", &e.to_string()))?;
         let offset = self.payload.len() as u64;
-        let mut record = Record {
-            offset,
-            length,
-            ranges,
-            mean,
-            checksum: [0; 16],
-        };
+        let mut record = Record { offset, length, ranges, mean, checksum: [0; 16] };
         record.checksum = record.checksum_of(&self.key, self.records.len(), bytes);
         self.records.push(record);
         self.payload.extend_from_slice(bytes);
@@ -168,10 +138,8 @@ impl Builder {
             source,
             segments,
         };
-        let json =
-            serde_json::to_vec(&header).map_err(|e| DataError::io("write", path, e.into()))?;
-        let mut head =
-            Vec::with_capacity(PREAMBLE + json.len() + self.records.len() * RECORD + CHECKSUM);
+        let json = serde_json::to_vec(&header).map_err(|e| DataError::io("write", path, e.into()))?;
+        let mut head = Vec::with_capacity(PREAMBLE + json.len() + self.records.len() * RECORD + CHECKSUM);
         head.extend_from_slice(MAGIC);
         head.extend_from_slice(&VERSION.to_le_bytes());
         head.extend_from_slice(&(json.len() as u32).to_le_bytes());

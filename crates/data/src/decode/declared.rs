@@ -89,10 +89,7 @@ mod tests {
     #[test]
     fn other_files_do_not_say() {
         assert_eq!(of(b"hello, this is no video"), 0);
-        assert_eq!(
-            of(b"\0\0\0\x10ftypisom\0\0\0\0\0\0\0\x01mdat\0\0\0\0\0\0\0\x02"),
-            0
-        );
+        assert_eq!(of(b"\0\0\0\x10ftypisom\0\0\0\0\0\0\0\x01mdat\0\0\0\0\0\0\0\x02"), 0);
         assert_eq!(of(b""), 0);
     }
 

@@ -47,10 +47,7 @@ pub(super) fn run(
     stop: &AtomicBool,
     mut each: impl FnMut(RgbFrame<'_>) -> Result<(), DataError>,
 ) -> Result<Outcome, DataError> {
-    let missing = |source| DataError::FfmpegMissing {
-        program: decoder.program.clone(),
-        source,
-    };
+    let missing = |source| DataError::FfmpegMissing { program: decoder.program.clone(), source };
     let mut child = command(decoder, path).spawn().map_err(missing)?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let child = Mutex::new(child);
@@ -62,12 +59,7 @@ pub(super) fn run(
             let child = &child;
             move || watch(child, stop, decoder.limits.stall, &watched)
         });
-        let mut frames = Frames {
-            input: stdout.map(BufReader::new),
-            decoder,
-            size: None,
-            count: 0,
-        };
+        let mut frames = Frames { input: stdout.map(BufReader::new), decoder, size: None, count: 0 };
         let read = frames.read_all(|frame| {
             // The watch is gone once it has killed ffmpeg; the stream then ends by itself.
             let _gone = alive.send(());
@@ -81,19 +73,10 @@ pub(super) fn run(
         drop(alive);
         let stopped = watch.join().ok().flatten();
         let status = child.lock().unwrap_or_else(PoisonError::into_inner).wait();
-        (
-            read.map(|()| (frames.count, frames.size))
-                .map_err(|e| (e, frames.count)),
-            words,
-            stopped,
-            status,
-        )
+        (read.map(|()| (frames.count, frames.size)).map_err(|e| (e, frames.count)), words, stopped, status)
     });
 
-    let refuse = |problem| DataError::Decode {
-        path: path.to_path_buf(),
-        problem,
-    };
+    let refuse = |problem| DataError::Decode { path: path.to_path_buf(), problem };
     let Words { log, errors, first } = words;
     let frames = match &read {
         Ok((frames, _)) | Err((_, frames)) => *frames,
@@ -102,11 +85,7 @@ pub(super) fn run(
         Some(Stopped::Asked) => return Err(DataError::Interrupted),
         Some(Stopped::Stalled) => {
             let seconds = decoder.limits.stall.as_secs();
-            return Err(refuse(DecodeProblem::TimedOut {
-                seconds,
-                frames,
-                log,
-            }));
+            return Err(refuse(DecodeProblem::TimedOut { seconds, frames, log }));
         }
         None => {}
     }
@@ -122,14 +101,7 @@ pub(super) fn run(
         Ok(status) => failure(status),
         Err(error) => Some(error.to_string()),
     };
-    Ok(Outcome {
-        frames,
-        size,
-        log,
-        errors,
-        first,
-        status,
-    })
+    Ok(Outcome { frames, size, log, errors, first, status })
 }
 
 fn failure(status: ExitStatus) -> Option<String> {
@@ -137,49 +109,20 @@ fn failure(status: ExitStatus) -> Option<String> {
 }
 
 fn command(decoder: &Decoder, path: &Path) -> Command {
-    let pixels = decoder
-        .limits
-        .side
-        .saturating_mul(decoder.limits.side)
-        .to_string();
+    let pixels = decoder.limits.side.saturating_mul(decoder.limits.side).to_string();
     let mut name = OsString::from("file:");
     name.push(path);
     let mut command = Command::new(&decoder.program);
     command
         .args(["-hide_banner", "-nostdin", "-loglevel", "level+error"])
-        .args([
-            "-protocol_whitelist",
-            "file,pipe",
-            "-format_whitelist",
-            FORMATS,
-        ])
-        .args([
-            "-threads",
-            "1",
-            "-flags",
-            "bitexact",
-            "-max_pixels",
-            &pixels,
-        ])
+        .args(["-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS])
+        .args(["-threads", "1", "-flags", "bitexact", "-max_pixels", &pixels])
         .arg("-i")
         .arg(name)
         .args(["-map", "0:v:0", "-an", "-sn", "-dn"])
         .args([decoder.frame_rate_option(), "passthrough"])
-        .args([
-            "-sws_flags",
-            "bicubic+accurate_rnd+full_chroma_int+bitexact",
-        ])
-        .args([
-            "-pix_fmt",
-            "rgb24",
-            "-threads",
-            "1",
-            "-f",
-            "image2pipe",
-            "-c:v",
-            "ppm",
-            "pipe:1",
-        ])
+        .args(["-sws_flags", "bicubic+accurate_rnd+full_chroma_int+bitexact"])
+        .args(["-pix_fmt", "rgb24", "-threads", "1", "-f", "image2pipe", "-c:v", "ppm", "pipe:1"])
         .env_remove("FFREPORT")
         .env("AV_LOG_FORCE_NOCOLOR", "1")
         .stdin(Stdio::null())
@@ -224,11 +167,7 @@ impl<R: Read> Frames<'_, R> {
                 ("the number of frames", self.count + 1, limits.frames),
             ] {
                 if found > limit {
-                    return Err(Broken::Stream(DecodeProblem::TooLarge {
-                        what,
-                        found,
-                        limit,
-                    }));
+                    return Err(Broken::Stream(DecodeProblem::TooLarge { what, found, limit }));
                 }
             }
             let (w, h) = *self.size.get_or_insert((width, height));
@@ -243,12 +182,7 @@ impl<R: Read> Frames<'_, R> {
             input
                 .read_exact(&mut data)
                 .map_err(|_| Broken::Output("its output ends within a frame".to_owned()))?;
-            each(RgbFrame {
-                width,
-                height,
-                data: &data,
-            })
-            .map_err(Broken::Consumer)?;
+            each(RgbFrame { width, height, data: &data }).map_err(Broken::Consumer)?;
             self.count += 1;
         }
         Ok(())
@@ -261,10 +195,7 @@ fn header(input: &mut impl BufRead) -> Result<Option<(usize, usize)>, Broken> {
     let mut text = Vec::with_capacity(24);
     for _ in 0..3 {
         // 24 bytes hold any line of such a header; a longer one is no header.
-        input
-            .take(24)
-            .read_until(b'\n', &mut text)
-            .map_err(|e| bad(&e.to_string()))?;
+        input.take(24).read_until(b'\n', &mut text).map_err(|e| bad(&e.to_string()))?;
         if text.is_empty() {
             return Ok(None);
         }
@@ -294,12 +225,7 @@ fn listen(stderr: ChildStderr) -> Words {
     let mut last = VecDeque::new();
     let mut input = BufReader::new(stderr);
     let mut line = Vec::new();
-    while input
-        .by_ref()
-        .take(1 << 16)
-        .read_until(b'\n', &mut line)
-        .is_ok_and(|n| n > 0)
-    {
+    while input.by_ref().take(1 << 16).read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
         let text = String::from_utf8_lossy(&line);
         let text: String = text.trim_end().chars().take(LOG_LINE_CHARS).collect();
         line.clear();
@@ -307,10 +233,7 @@ fn listen(stderr: ChildStderr) -> Words {
             continue;
         }
         // Lines without a level continue the line before.
-        if ["[error]", "[fatal]", "[panic]"]
-            .iter()
-            .any(|level| text.contains(level))
-        {
+        if ["[error]", "[fatal]", "[panic]"].iter().any(|level| text.contains(level)) {
             words.errors += 1;
             words.first.get_or_insert_with(|| text.clone());
         }
@@ -324,12 +247,7 @@ fn listen(stderr: ChildStderr) -> Words {
 }
 
 /// Kills ffmpeg when it stalls or when the caller wants to stop; ends when the other side hangs up.
-fn watch(
-    child: &Mutex<Child>,
-    stop: &AtomicBool,
-    stall: Duration,
-    alive: &Receiver<()>,
-) -> Option<Stopped> {
+fn watch(child: &Mutex<Child>, stop: &AtomicBool, stall: Duration, alive: &Receiver<()>) -> Option<Stopped> {
     let mut last = Instant::now();
     loop {
         match alive.recv_timeout(POLL.min(stall)) {

@@ -16,10 +16,7 @@ pub fn read(folder: &Path, splits: usize) -> Result<SplitLists, DataError> {
     let mut names = BTreeSet::new();
     for entry in fs::read_dir(folder).map_err(io)? {
         let name = entry.map_err(io)?.file_name();
-        if let Some(class) = name
-            .to_str()
-            .and_then(|name| name.strip_suffix("_test_split1.txt"))
-        {
+        if let Some(class) = name.to_str().and_then(|name| name.strip_suffix("_test_split1.txt")) {
             names.insert(class.to_owned());
         }
     }
@@ -28,32 +25,27 @@ pub fn read(folder: &Path, splits: usize) -> Result<SplitLists, DataError> {
     for number in 1..=splits {
         let split = number.to_string();
         for (label, class) in classes.iter().enumerate() {
-            each_line(
-                &folder.join(format!("{class}_test_split{number}.txt")),
-                |line| {
-                    let (file, flag) = line
-                        .text
-                        .rsplit_once([' ', '\t'])
-                        .ok_or_else(|| line.error("expected `NAME.avi FLAG`, found no flag"))?;
-                    let part = match flag {
-                        "1" => Part::Train,
-                        "2" => Part::Test,
-                        "0" => Part::Unused,
-                        _ => {
-                            return Err(line.error(format!(
-                                "expected flag 1 (train), 2 (test) or 0 (unused), found `{flag}`"
-                            )));
-                        }
-                    };
-                    let file = file.trim_end();
-                    if file.contains('/') {
-                        return Err(
-                            line.error(format!("expected a plain file name, found `{file}`"))
-                        );
+            each_line(&folder.join(format!("{class}_test_split{number}.txt")), |line| {
+                let (file, flag) = line
+                    .text
+                    .rsplit_once([' ', '\t'])
+                    .ok_or_else(|| line.error("expected `NAME.avi FLAG`, found no flag"))?;
+                let part = match flag {
+                    "1" => Part::Train,
+                    "2" => Part::Test,
+                    "0" => Part::Unused,
+                    _ => {
+                        return Err(line.error(format!(
+                            "expected flag 1 (train), 2 (test) or 0 (unused), found `{flag}`"
+                        )));
                     }
-                    gather.add(&split, part, class, label, file, &line)
-                },
-            )?;
+                };
+                let file = file.trim_end();
+                if file.contains('/') {
+                    return Err(line.error(format!("expected a plain file name, found `{file}`")));
+                }
+                gather.add(&split, part, class, label, file, &line)
+            })?;
         }
     }
     gather.finish(classes, folder)

@@ -12,11 +12,8 @@ use std::path::Path;
 /// wrong, [`DataError::Spec`] for a clip named twice in a split.
 pub fn read(folder: &Path, splits: usize) -> Result<SplitLists, DataError> {
     let classes = classes(&folder.join("classInd.txt"))?;
-    let labels: BTreeMap<&str, usize> = classes
-        .iter()
-        .enumerate()
-        .map(|(label, name)| (name.as_str(), label))
-        .collect();
+    let labels: BTreeMap<&str, usize> =
+        classes.iter().enumerate().map(|(label, name)| (name.as_str(), label)).collect();
     let mut gather = Gather::default();
     for number in 1..=splits {
         let name = number.to_string();
@@ -27,10 +24,9 @@ pub fn read(folder: &Path, splits: usize) -> Result<SplitLists, DataError> {
                 .ok_or_else(|| line.error("expected `CLASS/FILE.avi INDEX`, found no index"))?;
             let (class, file, label) = clip(path.trim_end(), &labels, &line)?;
             if index.parse() != Ok(label + 1) {
-                return Err(line.error(format!(
-                    "expected index {} of class {class}, found `{index}`",
-                    label + 1
-                )));
+                return Err(
+                    line.error(format!("expected index {} of class {class}, found `{index}`", label + 1))
+                );
             }
             gather.add(&name, Part::Train, class, label, file, &line)
         })?;
@@ -72,13 +68,10 @@ fn clip<'a>(
     let (class, file) = match path.split_once('/') {
         Some((class, file)) if !file.contains('/') => (class, file),
         _ => {
-            return Err(line.error(format!(
-                "expected CLASS/FILE.avi below the data root, found `{path}`"
-            )));
+            return Err(line.error(format!("expected CLASS/FILE.avi below the data root, found `{path}`")));
         }
     };
-    let label = *labels
-        .get(class)
-        .ok_or_else(|| line.error(format!("class `{class}` is not in classInd.txt")))?;
+    let label =
+        *labels.get(class).ok_or_else(|| line.error(format!("class `{class}` is not in classInd.txt")))?;
     Ok((class, file, label))
 }

@@ -1,0 +1,329 @@
+//! Data sets: which videos there are, of which class, in which part of which split.
+//!
+//! A data set is described by `datasets/<name>.toml` ([`DatasetSpec`]). [`Dataset::describe`] needs only that
+//! file (and the official lists beside it); [`Dataset::open`] also finds the videos.
+
+mod files;
+mod hashes;
+mod spec;
+
+use crate::cuts::CutConfig;
+use crate::error::DataError;
+use crate::split::{ListedClip, Split, SplitLists, read_hmdb51, read_ucf101};
+use crate::synth::SynthSet;
+use std::path::{Path, PathBuf};
+
+pub use hashes::SourceHashes;
+pub use spec::{
+    DatasetSpec, GroupSplit, ListLayout, SpecBody, SplitFilesSpec, SplitSize, SynthSpec, VideoFoldersSpec,
+    parse_toml,
+};
+
+/// Where a video comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VideoSource {
+    /// Rendered: its index in the generated set.
+    Generated(usize),
+    /// A file, by its real path.
+    File(PathBuf),
+}
+
+/// A video of a data set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Video {
+    /// Unique within the data set: `CLASS/NAME`.
+    pub id: String,
+    /// Class index.
+    pub label: usize,
+    /// Where it comes from.
+    pub source: VideoSource,
+}
+
+/// Sizes of a data set, known without its videos.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// One line for people.
+    pub title: String,
+    /// Class names by index.
+    pub classes: Vec<String>,
+    /// Number of videos.
+    pub videos: usize,
+    /// Name and sizes of each split.
+    pub splits: Vec<SplitSize>,
+}
+
+/// A data set whose videos are all there.
+#[derive(Debug)]
+pub struct Dataset {
+    /// Name, as on the command line.
+    pub name: String,
+    /// Class names by index.
+    pub classes: Vec<String>,
+    /// All videos; those of a generated set in its order, others sorted by id.
+    pub videos: Vec<Video>,
+    /// The splits, as indices into `videos`.
+    pub splits: Vec<Split>,
+    /// How clips are searched for hard cuts, if they are.
+    pub cuts: Option<CutConfig>,
+    /// Videos found that belong to no list; they are left alone.
+    pub surplus: Vec<String>,
+    /// Seed of a generated set.
+    pub data_seed: Option<u64>,
+    synth: Option<SynthSet>,
+}
+
+impl Dataset {
+    /// Opens the data set of a file. `root` is the folder of real videos and `data_seed` replaces the
+    /// seed of a generated set; each is refused where it means nothing.
+    ///
+    /// # Errors
+    /// Those of [`DatasetSpec::load`]; [`DataError::MissingRoot`], [`DataError::Layout`] naming the
+    /// missing videos, [`DataError::Split`] for a bad list or a video that a link leads out of the root.
+    pub fn open(path: &Path, root: Option<&Path>, data_seed: Option<u64>) -> Result<Self, DataError> {
+        Self::from_spec(&DatasetSpec::load(path)?, root, data_seed)
+    }
+
+    /// As [`Dataset::open`], from a file already read.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`].
+    pub fn from_spec(
+        spec: &DatasetSpec,
+        root: Option<&Path>,
+        data_seed: Option<u64>,
+    ) -> Result<Self, DataError> {
+        if let SpecBody::Synth(synth) = &spec.body {
+            if let Some(root) = root {
+                return Err(spec.error(format!(
+                    "`{}` is generated and takes no data root, found {}; leave --data-root out",
+                    spec.name,
+                    root.display()
+                )));
+            }
+            return Self::generated(spec, synth, data_seed.unwrap_or(synth.data_seed));
+        }
+        if let Some(seed) = data_seed {
+            return Err(spec.error(format!(
+                "`{}` has real videos and takes no data seed, found {seed}; leave --data-seed out",
+                spec.name
+            )));
+        }
+        let (lists, extensions, cuts) = listed(spec)?;
+        let missing_root = |found: String| DataError::MissingRoot {
+            dataset: spec.name.clone(),
+            expected: format!("{} videos as CLASS/FILE, such as {}", lists.clips.len(), example(&lists)),
+            found,
+        };
+        let root = root.ok_or_else(|| missing_root("no folder was given".to_owned()))?;
+        if !root.is_dir() {
+            return Err(missing_root(format!("{} is not a folder", root.display())));
+        }
+        let found = files::find(&spec.name, root, &lists.clips, extensions)?;
+        if !found.surplus.is_empty() {
+            tracing::warn!(
+                dataset = spec.name,
+                count = found.surplus.len(),
+                first = found.surplus[0],
+                "videos that the data set does not list are left alone"
+            );
+        }
+        let videos = lists.clips.into_iter().zip(found.files);
+        Ok(Self {
+            name: spec.name.clone(),
+            classes: lists.classes,
+            videos: videos
+                .map(|(clip, file)| Video { id: clip.id, label: clip.label, source: VideoSource::File(file) })
+                .collect(),
+            splits: lists.splits,
+            cuts,
+            surplus: found.surplus,
+            data_seed: None,
+            synth: None,
+        })
+    }
+
+    fn generated(spec: &DatasetSpec, synth: &SynthSpec, data_seed: u64) -> Result<Self, DataError> {
+        let set =
+            SynthSet::new(synth.synth.clone(), data_seed).map_err(|error| spec.error(error.to_string()))?;
+        let videos = (0..set.len()).map(|index| Video {
+            id: set.id(index),
+            label: set.label(index),
+            source: VideoSource::Generated(index),
+        });
+        Ok(Self {
+            name: spec.name.clone(),
+            classes: set.classes().to_vec(),
+            videos: videos.collect(),
+            splits: group_splits(&set),
+            cuts: None,
+            surplus: Vec::new(),
+            data_seed: Some(data_seed),
+            synth: Some(set),
+        })
+    }
+
+    /// Classes and sizes without the videos, for plans at a scale that this machine does not hold.
+    ///
+    /// # Errors
+    /// Those of the data-set file and its lists.
+    pub fn describe(spec: &DatasetSpec) -> Result<Description, DataError> {
+        let (classes, videos, splits) = match &spec.body {
+            SpecBody::Synth(synth) => {
+                let set = Self::generated(spec, synth, synth.data_seed)?;
+                (set.classes, set.videos.len(), set.splits)
+            }
+            _ => {
+                let (lists, ..) = listed(spec)?;
+                (lists.classes, lists.clips.len(), lists.splits)
+            }
+        };
+        let sizes = splits.into_iter().map(|split| SplitSize {
+            name: split.name,
+            train: split.train.len(),
+            test: split.test.len(),
+        });
+        Ok(Description { title: spec.title().to_owned(), classes, videos, splits: sizes.collect() })
+    }
+
+    /// The generator, for a generated set.
+    #[must_use]
+    pub fn synth(&self) -> Option<&SynthSet> {
+        self.synth.as_ref()
+    }
+
+    /// Hash of all that a split's numbers depend on: ids, labels, lists and the content of every video, not
+    /// where the files lie. Call [`SourceHashes::save`] afterwards so that the next time is quick.
+    ///
+    /// # Errors
+    /// [`DataError::Io`] for a video that cannot be read, [`DataError::Invalid`] for a split that does not exist.
+    pub fn fingerprint(&self, split: usize, hashes: &SourceHashes) -> Result<String, DataError> {
+        let lists = self.splits.get(split).ok_or_else(|| DataError::Invalid {
+            what: format!("split of `{}`", self.name),
+            expected: format!("0 to {}", self.splits.len().saturating_sub(1)),
+            found: split.to_string(),
+        })?;
+        let mut hasher = blake3::Hasher::new();
+        let mut field = |text: &str| {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        };
+        field(&lists.name);
+        self.classes.iter().for_each(|class| field(class));
+        field(&format!("{:?}", self.cuts));
+        for (part, indices) in [("train", &lists.train), ("test", &lists.test)] {
+            field(part);
+            for &index in indices {
+                let video = &self.videos[index];
+                field(&video.id);
+                field(&video.label.to_string());
+                field(&self.source_hash(video, hashes)?);
+            }
+        }
+        Ok(hasher.finalize().to_hex().to_string())
+    }
+
+    /// Hash of a video's content: of the file, or of everything that its rendering depends on.
+    pub(crate) fn source_hash(&self, video: &Video, hashes: &SourceHashes) -> Result<String, DataError> {
+        match (&video.source, &self.synth) {
+            (VideoSource::File(path), _) => {
+                hashes.hash(path).map(|(hash, size)| format!("file of {size} bytes, BLAKE3 {hash}"))
+            }
+            (VideoSource::Generated(index), Some(set)) => {
+                Ok(format!("generated, {}", set.fingerprint(*index)))
+            }
+            (VideoSource::Generated(index), None) => Err(DataError::Invalid {
+                what: format!("video `{}`", video.id),
+                expected: "a generator".to_owned(),
+                found: format!("none for index {index}"),
+            }),
+        }
+    }
+}
+
+/// Split k tests group k and trains on the others.
+fn group_splits(set: &SynthSet) -> Vec<Split> {
+    let groups = (0..set.len()).map(|index| set.group(index) + 1).max().unwrap_or(0);
+    let split = |group: usize| {
+        let (test, train) = (0..set.len()).partition(|&index| set.group(index) == group);
+        Split { name: (group + 1).to_string(), train, test }
+    };
+    (0..groups).map(split).collect()
+}
+
+/// Lists, video endings and cut search of a set of real videos; the counts are checked.
+fn listed(spec: &DatasetSpec) -> Result<(SplitLists, &[String], Option<CutConfig>), DataError> {
+    match &spec.body {
+        SpecBody::Synth(_) => Err(spec.error("a generated set has no lists")),
+        SpecBody::VideoFolders(folders) => Ok((grid(spec, folders), &folders.extensions, folders.cuts)),
+        SpecBody::SplitFiles(files) => {
+            let folder = spec.path.parent().unwrap_or(Path::new("")).join(&files.lists);
+            let lists = match files.layout {
+                ListLayout::Ucf101 => read_ucf101(&folder, files.split.len())?,
+                ListLayout::Hmdb51 => read_hmdb51(&folder, files.split.len())?,
+            };
+            let sizes: Vec<SplitSize> = lists
+                .splits
+                .iter()
+                .map(|split| SplitSize {
+                    name: split.name.clone(),
+                    train: split.train.len(),
+                    test: split.test.len(),
+                })
+                .collect();
+            let found = (lists.classes.len(), lists.clips.len(), &sizes);
+            if found != (files.classes, files.clips, &files.split) {
+                return Err(spec.error(format!(
+                    "expected {} classes, {} clips, {}; the lists in {} have {} classes, {} clips, {}; restore the \
+                     official lists",
+                    files.classes,
+                    files.clips,
+                    describe_sizes(&files.split),
+                    folder.display(),
+                    found.0,
+                    found.1,
+                    describe_sizes(&sizes),
+                )));
+            }
+            Ok((lists, &files.extensions, None))
+        }
+    }
+}
+
+fn describe_sizes(splits: &[SplitSize]) -> String {
+    let one = |split: &SplitSize| format!("split {}: {} + {}", split.name, split.train, split.test);
+    splits.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// One clip per class and group, sorted by id.
+fn grid(spec: &DatasetSpec, folders: &VideoFoldersSpec) -> SplitLists {
+    let ending = folders.extensions.first().map_or("", String::as_str);
+    let mut clips = Vec::new();
+    for (label, class) in folders.classes.iter().enumerate() {
+        for group in &folders.groups {
+            let name = folders.clip_name.replace("{class}", class).replace("{group}", group);
+            let clip = ListedClip {
+                id: format!("{class}/{name}"),
+                label,
+                file: PathBuf::from(format!("{class}/{name}.{ending}")),
+                list: spec.path.clone(),
+                line: 1,
+            };
+            clips.push((clip, group));
+        }
+    }
+    clips.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
+    let splits = folders.split.iter().map(|split| {
+        let (test, train) = (0..clips.len()).partition(|&index| split.test.contains(clips[index].1));
+        Split { name: split.name.clone(), train, test }
+    });
+    let splits = splits.collect();
+    SplitLists {
+        classes: folders.classes.clone(),
+        clips: clips.into_iter().map(|(clip, _)| clip).collect(),
+        splits,
+    }
+}
+
+fn example(lists: &SplitLists) -> String {
+    lists.clips.first().map(|clip| clip.file.display().to_string()).unwrap_or_default()
+}

@@ -1,0 +1,127 @@
+//! Content hashes of video files, remembered between runs.
+//!
+//! Hashing a whole data set takes as long as reading it, so a small index beside the cache keeps path, size,
+//! time of change and hash. A file whose size or time differs is hashed again. The index is a
+//! convenience: if it is damaged or missing it is made anew.
+
+use crate::atomic::write_atomically;
+use crate::error::DataError;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, File, Metadata};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Known {
+    size: u64,
+    /// Nanoseconds since 1970.
+    changed: u64,
+    hash: String,
+}
+
+/// Hashes by path; shared by threads.
+#[derive(Debug)]
+pub struct SourceHashes {
+    index: PathBuf,
+    known: Mutex<BTreeMap<String, Known>>,
+}
+
+impl SourceHashes {
+    /// Opens the index of a cache folder; nothing needs to exist yet.
+    #[must_use]
+    pub fn open(cache_dir: &Path) -> Self {
+        let index = cache_dir.join("sources.json");
+        let known = Mutex::new(read(&index).unwrap_or_default());
+        Self { index, known }
+    }
+
+    /// BLAKE3 of a file's content and its size, in hex.
+    ///
+    /// # Errors
+    /// [`DataError::Io`].
+    pub fn hash(&self, path: &Path) -> Result<(String, u64), DataError> {
+        let io = |error| DataError::io("read", path, error);
+        let file = File::open(path).map_err(io)?;
+        let meta = file.metadata().map_err(io)?;
+        let (size, changed) = (meta.len(), changed(&meta));
+        // A path that is not Unicode is hashed each time.
+        let name = path.to_str();
+        if let (Some(name), Some(changed)) = (name, changed) {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(known) =
+                known.get(name).filter(|known| (known.size, known.changed) == (size, changed))
+            {
+                return Ok((known.hash.clone(), size));
+            }
+        }
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(file).map_err(io)?;
+        let hash = hasher.finalize().to_hex().to_string();
+        if let (Some(name), Some(changed)) = (name, changed) {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.insert(name.to_owned(), Known { size, changed, hash: hash.clone() });
+        }
+        Ok((hash, size))
+    }
+
+    /// Writes the index if it changed, together with what other processes wrote meanwhile.
+    ///
+    /// # Errors
+    /// As [`write_atomically`].
+    pub fn save(&self) -> Result<(), DataError> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let on_disk = read(&self.index).unwrap_or_default();
+        let mut all = on_disk.clone();
+        all.extend(known);
+        if all == on_disk {
+            return Ok(());
+        }
+        let json = serde_json::to_vec(&all).map_err(|e| DataError::io("write", &self.index, e.into()))?;
+        let checksum = blake3::hash(&json).to_hex();
+        write_atomically(&self.index, &[checksum.as_bytes(), b"\n", &json])
+    }
+}
+
+fn changed(meta: &Metadata) -> Option<u64> {
+    let since = meta.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_nanos()).ok()
+}
+
+/// First line: checksum of the rest, which is JSON.
+fn read(index: &Path) -> Option<BTreeMap<String, Known>> {
+    let bytes = fs::read(index).ok()?;
+    let (checksum, json) = bytes.split_at_checked(65)?;
+    if checksum[..64] != *blake3::hash(json).to_hex().as_bytes() {
+        tracing::warn!(index = %index.display(), "the index of video hashes is damaged and is made anew");
+        return None;
+    }
+    serde_json::from_slice(json).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_remembered_and_notice_a_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("#1 (a).avi");
+        fs::write(&file, b"one").unwrap();
+        let hashes = SourceHashes::open(folder.path());
+        let (first, size) = hashes.hash(&file).unwrap();
+        assert_eq!((first.as_str(), size), (blake3::hash(b"one").to_hex().as_str(), 3));
+        hashes.save().unwrap();
+
+        // The remembered hash is used: plant another one to see it.
+        let again = SourceHashes::open(folder.path());
+        again.known.lock().unwrap().values_mut().for_each(|known| known.hash = "planted".to_owned());
+        assert_eq!(again.hash(&file).unwrap().0, "planted");
+        fs::write(&file, b"changed").unwrap();
+        assert_eq!(again.hash(&file).unwrap().0, blake3::hash(b"changed").to_hex().as_str());
+
+        fs::write(folder.path().join("sources.json"), b"rubbish").unwrap();
+        assert_eq!(SourceHashes::open(folder.path()).hash(&file).unwrap().1, 7);
+    }
+}

@@ -1,0 +1,288 @@
+//! `datasets/<name>.toml` as written: strict types, one per kind of data set.
+//!
+//! A misspelt key is an error with file, line, column and a suggestion.
+
+use crate::cuts::CutConfig;
+use crate::error::DataError;
+use crate::synth::SynthConfig;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A data-set file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DatasetSpec {
+    /// Name: that of the file without `.toml`.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// What it says.
+    pub body: SpecBody,
+}
+
+/// The kinds of data sets.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SpecBody {
+    /// Rendered videos.
+    Synth(SynthSpec),
+    /// A grid of `CLASS/FILE` videos with splits by group, all in this file.
+    VideoFolders(VideoFoldersSpec),
+    /// `CLASS/FILE` videos with official split files.
+    SplitFiles(SplitFilesSpec),
+}
+
+/// `kind = "synth"`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SynthSpec {
+    kind: Kind,
+    /// One line for people.
+    pub title: String,
+    /// Seed of the whole set unless the command line gives another.
+    pub data_seed: u64,
+    /// The generator's knobs. Split k tests group k and trains on the other groups.
+    pub synth: SynthConfig,
+}
+
+/// `kind = "video-folders"`: one clip for each class and group (actor), in `CLASS/`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct VideoFoldersSpec {
+    kind: Kind,
+    /// One line for people.
+    pub title: String,
+    /// Number of clips, which has to be classes times groups.
+    pub clips: usize,
+    /// Folder names, in order of class index.
+    pub classes: Vec<String>,
+    /// Groups (actors) that the splits are made of.
+    pub groups: Vec<String>,
+    /// File name without ending, with `{group}` and `{class}`.
+    pub clip_name: String,
+    /// Endings that make a file a video, without the dot.
+    pub extensions: Vec<String>,
+    /// Search for hard cuts; absent: none is searched for.
+    pub cuts: Option<CutConfig>,
+    /// The splits.
+    pub split: Vec<GroupSplit>,
+}
+
+/// A split by groups: the named ones are tested, the others trained on.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct GroupSplit {
+    /// Name, "1" and so on.
+    pub name: String,
+    /// Test groups.
+    pub test: Vec<String>,
+}
+
+/// `kind = "split-files"`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SplitFilesSpec {
+    kind: Kind,
+    /// One line for people.
+    pub title: String,
+    /// How the lists are laid out.
+    pub layout: ListLayout,
+    /// Folder of the lists, beside this file.
+    pub lists: String,
+    /// Number of classes that the lists must have.
+    pub classes: usize,
+    /// Number of clips that the lists must have.
+    pub clips: usize,
+    /// Endings that make a file a video, without the dot.
+    pub extensions: Vec<String>,
+    /// The splits with the sizes that the lists must give.
+    pub split: Vec<SplitSize>,
+}
+
+/// Name and sizes of a split.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SplitSize {
+    /// Name, "1" and so on.
+    pub name: String,
+    /// Training videos.
+    pub train: usize,
+    /// Test videos.
+    pub test: usize,
+}
+
+/// Whose lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ListLayout {
+    /// `classInd.txt`, `trainlist01.txt`, `testlist01.txt`.
+    Ucf101,
+    /// `CLASS_test_split1.txt`.
+    Hmdb51,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    Synth,
+    VideoFolders,
+    SplitFiles,
+}
+
+/// Reads the kind alone, so that the strict type can then be chosen; errors in a tagged enum would
+/// lose their place.
+#[derive(Deserialize)]
+struct Tag {
+    kind: Kind,
+}
+
+impl DatasetSpec {
+    /// Reads a data-set file.
+    ///
+    /// # Errors
+    /// [`DataError::Io`], [`DataError::Toml`] with the place, [`DataError::Spec`] for contradictions.
+    pub fn load(path: &Path) -> Result<Self, DataError> {
+        let text = fs::read_to_string(path).map_err(|e| DataError::io("read", path, e))?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads the text of a data-set file; `path` gives the name and appears in errors.
+    ///
+    /// # Errors
+    /// As [`DatasetSpec::load`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, DataError> {
+        let Tag { kind } = parse_toml(path, text)?;
+        let body = match kind {
+            Kind::Synth => SpecBody::Synth(parse_toml(path, text)?),
+            Kind::VideoFolders => SpecBody::VideoFolders(parse_toml(path, text)?),
+            Kind::SplitFiles => SpecBody::SplitFiles(parse_toml(path, text)?),
+        };
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let spec = Self { name, path: path.to_path_buf(), body };
+        spec.check()?;
+        Ok(spec)
+    }
+
+    /// One line for people.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        match &self.body {
+            SpecBody::Synth(spec) => &spec.title,
+            SpecBody::VideoFolders(spec) => &spec.title,
+            SpecBody::SplitFiles(spec) => &spec.title,
+        }
+    }
+
+    /// Whether the videos come from a folder of the user's.
+    #[must_use]
+    pub fn needs_root(&self) -> bool {
+        !matches!(self.body, SpecBody::Synth(_))
+    }
+
+    pub(super) fn error(&self, message: impl Into<String>) -> DataError {
+        DataError::Spec { path: self.path.clone(), message: message.into() }
+    }
+
+    fn check(&self) -> Result<(), DataError> {
+        match &self.body {
+            SpecBody::Synth(spec) => spec.synth.validate().map_err(|e| self.error(e.to_string())),
+            SpecBody::VideoFolders(spec) => self.check_folders(spec),
+            SpecBody::SplitFiles(spec) => {
+                let names: Vec<&String> = spec.split.iter().map(|split| &split.name).collect();
+                let expected: Vec<String> = (1..=names.len()).map(|n| n.to_string()).collect();
+                if names.is_empty() || !names.iter().copied().eq(&expected) {
+                    return Err(
+                        self.error(format!("splits must be named \"1\", \"2\", ..., found {names:?}"))
+                    );
+                }
+                plain_names(&[&spec.lists], "lists").map_err(|message| self.error(message))
+            }
+        }
+    }
+
+    fn check_folders(&self, spec: &VideoFoldersSpec) -> Result<(), DataError> {
+        let (classes, groups) = (spec.classes.len(), spec.groups.len());
+        if classes * groups != spec.clips {
+            return Err(self.error(format!(
+                "clips = {} but {classes} classes and {groups} groups make {}",
+                spec.clips,
+                classes * groups
+            )));
+        }
+        for (list, what) in [(&spec.classes, "classes"), (&spec.groups, "groups")] {
+            let names: Vec<&String> = list.iter().collect();
+            plain_names(&names, what).map_err(|message| self.error(message))?;
+        }
+        let one = |mark| spec.clip_name.matches(mark).count() == 1;
+        if !one("{group}") || !one("{class}") || spec.clip_name.contains('/') {
+            return Err(self.error(format!(
+                "clip-name must be a file name with one {{group}} and one {{class}}, found \"{}\"",
+                spec.clip_name
+            )));
+        }
+        if spec.cuts.is_some_and(|cuts| cuts.threshold <= 1.0 || !cuts.least_change.is_finite()) {
+            return Err(self.error("cuts: threshold must be above 1 and least-change finite"));
+        }
+        for split in &spec.split {
+            let unknown = split.test.iter().find(|group| !spec.groups.contains(group));
+            if let Some(group) = unknown {
+                return Err(
+                    self.error(format!("split {} tests `{group}`, which is not in groups", split.name))
+                );
+            }
+            if split.test.is_empty() || split.test.len() >= groups {
+                return Err(
+                    self.error(format!("split {} must test some groups and train on others", split.name))
+                );
+            }
+        }
+        let names: Vec<&String> = spec.split.iter().map(|split| &split.name).collect();
+        plain_names(&names, "split names").map_err(|message| self.error(message))
+    }
+}
+
+/// Names that can be folders or files: not empty, no separators, not hidden, no two equal.
+fn plain_names(names: &[&String], what: &str) -> Result<(), String> {
+    let mut sorted = names.to_vec();
+    sorted.sort();
+    if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(format!("{what}: `{}` stands there twice", pair[0]));
+    }
+    let bad = |name: &&&String| name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']);
+    if names.is_empty() {
+        return Err(format!("{what} is empty"));
+    }
+    match names.iter().find(bad) {
+        Some(name) => Err(format!("{what}: expected plain names, found `{name}`")),
+        None => Ok(()),
+    }
+}
+
+/// Parses strict TOML; errors name the place, the misspelt key and the nearest right one.
+///
+/// # Errors
+/// [`DataError::Toml`].
+pub fn parse_toml<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, DataError> {
+    toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start).min(text.len());
+        let before = text.get(..at).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let mut message = error.message().to_owned();
+        let mut names = message.split('`').skip(1).step_by(2);
+        let key = if message.starts_with("unknown field") { names.next().map(str::to_owned) } else { None };
+        let near = key.as_deref().and_then(|key| {
+            let score = |name: &&str| (strsim::jaro_winkler(key, name) * 1e6) as u64;
+            names.max_by_key(score).filter(|name| score(name) > 700_000).map(str::to_owned)
+        });
+        if let Some(near) = near {
+            message = format!("{message}; did you mean `{near}`?");
+        }
+        DataError::Toml {
+            path: path.to_path_buf(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            message,
+            key,
+        }
+    })
+}

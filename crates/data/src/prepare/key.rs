@@ -1,0 +1,48 @@
+//! Names of cache files: a hash of all that the content depends on.
+
+use super::PrepareConfig;
+use crate::container::{Kind, VERSION};
+use crate::cuts::CutConfig;
+use crate::error::DataError;
+use std::path::{Path, PathBuf};
+
+/// Raised when decoding, resizing, cut search or flow change their results without a change of any setting.
+const METHOD: u32 = 1;
+
+/// Key of the frames of a video with the given source hash.
+pub(super) fn frames(
+    source: &str,
+    config: &PrepareConfig,
+    cuts: Option<CutConfig>,
+) -> Result<String, DataError> {
+    let settings = (VERSION, METHOD, config.short_side, config.frame_codec, cuts);
+    hash(&[Kind::Frames.folder(), source, &json(&settings)?])
+}
+
+/// Key of the flow computed from the frames with the key `frames`.
+pub(super) fn flow(kind: Kind, frames: &str, config: &PrepareConfig) -> Result<String, DataError> {
+    let settings = (VERSION, METHOD, config.flow_codec, &config.flow);
+    hash(&[kind.folder(), frames, &json(&settings)?])
+}
+
+/// Where a file lies.
+pub(super) fn path(cache_dir: &Path, kind: Kind, key: &str) -> PathBuf {
+    cache_dir.join(kind.folder()).join(&key[..2]).join(format!("{key}.var"))
+}
+
+fn json(settings: &impl serde::Serialize) -> Result<String, DataError> {
+    serde_json::to_string(settings).map_err(|error| DataError::Invalid {
+        what: "settings of the cache".to_owned(),
+        expected: "finite numbers".to_owned(),
+        found: error.to_string(),
+    })
+}
+
+fn hash(parts: &[&str]) -> Result<String, DataError> {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}

@@ -1,0 +1,234 @@
+//! One video: which of its cache files are there, and making the others.
+
+use super::{PrepareConfig, Progress, key, kind_of};
+use crate::container::{Builder, Container, Header, Kind};
+use crate::cuts::{ChangeMeter, find_cuts, segments};
+use crate::dataset::{Dataset, Video, VideoSource};
+use crate::decode::{Decoder, RgbFrame};
+use crate::error::DataError;
+use crate::resize::FrameResizer;
+use crate::source::Direction;
+use flow::{FlowField, GrayImage, TvL1};
+use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// The verified cache files of one video.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    pub(super) frames: Container,
+    pub(super) forward: Container,
+    pub(super) backward: Option<Container>,
+}
+
+impl Files {
+    pub(super) fn bytes(&self) -> u64 {
+        let backward = self.backward.as_ref().map_or(0, Container::file_bytes);
+        self.frames.file_bytes() + self.forward.file_bytes() + backward
+    }
+}
+
+/// What all videos share.
+pub(super) struct Work<'a> {
+    dataset: &'a Dataset,
+    config: &'a PrepareConfig,
+    cache_dir: &'a Path,
+    progress: &'a dyn Progress,
+    stop: &'a AtomicBool,
+    tvl1: TvL1,
+    decoder: OnceLock<Decoder>,
+    reused: AtomicUsize,
+    built: AtomicUsize,
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn new(
+        dataset: &'a Dataset,
+        config: &'a PrepareConfig,
+        cache_dir: &'a Path,
+        progress: &'a dyn Progress,
+        stop: &'a AtomicBool,
+    ) -> Result<Self, DataError> {
+        if !(16..=4096).contains(&config.short_side) {
+            return Err(DataError::Invalid {
+                what: "short side of the frames".to_owned(),
+                expected: "16 to 4096 pixels".to_owned(),
+                found: config.short_side.to_string(),
+            });
+        }
+        Ok(Self {
+            dataset,
+            config,
+            cache_dir,
+            progress,
+            stop,
+            tvl1: TvL1::new(config.flow.clone())?,
+            decoder: OnceLock::new(),
+            reused: AtomicUsize::new(0),
+            built: AtomicUsize::new(0),
+        })
+    }
+
+    pub(super) fn reused(&self) -> usize {
+        self.reused.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn built(&self) -> usize {
+        self.built.load(Ordering::Relaxed)
+    }
+
+    /// All files of a video with the given source hash, made where they are missing or damaged.
+    pub(super) fn files(&self, video: &Video, source: &str) -> Result<Files, DataError> {
+        let frames_key = key::frames(source, self.config, self.dataset.cuts)?;
+        let frames = self.file(video, Kind::Frames, &frames_key, None, |path| {
+            self.build_frames(video, source, &frames_key, path)
+        })?;
+        let flow = |direction| {
+            let kind = kind_of(direction);
+            let flow_key = key::flow(kind, &frames_key, self.config)?;
+            self.file(video, kind, &flow_key, Some(frames.header()), |path| {
+                self.build_flow(direction, &frames, &flow_key, path)
+            })
+        };
+        let forward = flow(Direction::Forward)?;
+        let backward = if self.config.backward { Some(flow(Direction::Backward)?) } else { None };
+        Ok(Files { frames, forward, backward })
+    }
+
+    /// Opens and verifies a file; builds it if it is missing, damaged or not what its name says. The flow of
+    /// a video has to match the header of its `frames`.
+    fn file(
+        &self,
+        video: &Video,
+        kind: Kind,
+        key: &str,
+        frames: Option<&Header>,
+        build: impl FnOnce(&Path) -> Result<(), DataError>,
+    ) -> Result<Container, DataError> {
+        let path = key::path(self.cache_dir, kind, key);
+        if path.exists() {
+            match Container::open_verified(&path).and_then(|file| fits(file, kind, key, frames)) {
+                Ok(file) => {
+                    self.reused.fetch_add(1, Ordering::Relaxed);
+                    return Ok(file);
+                }
+                Err(error) => {
+                    tracing::warn!(video = video.id, %error, "rebuilding a damaged cache file");
+                    self.progress.note(&format!("{}: rebuilding its {}: {error}", video.id, kind.folder()));
+                }
+            }
+        }
+        build(&path)?;
+        self.built.fetch_add(1, Ordering::Relaxed);
+        Container::open(&path).and_then(|file| fits(file, kind, key, frames))
+    }
+
+    fn build_frames(&self, video: &Video, source: &str, key: &str, path: &Path) -> Result<(), DataError> {
+        let mut builder = Builder::new(Kind::Frames, self.config.frame_codec, key.to_owned());
+        let mut meter = ChangeMeter::default();
+        let mut resizer = FrameResizer::new(self.config.short_side);
+        let mut take = |frame: RgbFrame<'_>| {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(DataError::Interrupted);
+            }
+            if self.dataset.cuts.is_some() {
+                meter.push(frame);
+            }
+            let (width, height, rgb) = resizer.resize(frame.width, frame.height, frame.data)?;
+            builder.push_frame(width, height, rgb)
+        };
+        let mut decoded_by = String::new();
+        match (&video.source, self.dataset.synth()) {
+            (VideoSource::File(file), _) => {
+                let decoder = self.decoder()?;
+                decoder.decode(file, self.stop, &mut take)?.strict(file)?;
+                decoded_by = format!(", decoded by ffmpeg {}", decoder.version());
+            }
+            (VideoSource::Generated(index), Some(set)) => {
+                let clip = set.render(*index);
+                for data in &clip.frames {
+                    take(RgbFrame { width: clip.width, height: clip.height, data })?;
+                }
+            }
+            (VideoSource::Generated(_), None) => {}
+        }
+        let cuts = self.dataset.cuts.map(|config| find_cuts(meter.changes(), &config)).unwrap_or_default();
+        let segments = segments(builder.count(), &cuts);
+        builder.write(path, format!("{source}{decoded_by}"), segments, (1, 1))
+    }
+
+    /// Flow over the frames as the cache gives them back.
+    fn build_flow(
+        &self,
+        direction: Direction,
+        frames: &Container,
+        key: &str,
+        path: &Path,
+    ) -> Result<(), DataError> {
+        let Header { width, height, count, segments, source, .. } = frames.header();
+        let grey = |t| Ok::<_, DataError>(GrayImage::from_rgb8(*width, *height, &frames.frame(t)?)?);
+        let mut builder = Builder::new(kind_of(direction), self.config.flow_codec, key.to_owned());
+        let mut workspace = self.tvl1.workspace();
+        let mut earlier = if *count > 0 { Some(grey(0)?) } else { None };
+        for t in 1..*count {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(DataError::Interrupted);
+            }
+            let later = grey(t)?;
+            if let Some(earlier) = &earlier {
+                // Across a cut there is no motion; the zero field only keeps the numbering.
+                let field = if segments.iter().any(|segment| segment.start == t) {
+                    let zero = vec![0.0; width * height];
+                    FlowField::new(*width, *height, zero.clone(), zero)?
+                } else {
+                    let (from, to) = match direction {
+                        Direction::Forward => (earlier, &later),
+                        Direction::Backward => (&later, earlier),
+                    };
+                    self.tvl1.compute_with(&mut workspace, from, to)?
+                };
+                builder.push_field(&field)?;
+            }
+            earlier = Some(later);
+        }
+        builder.write(path, source.clone(), segments.clone(), (*width, *height))
+    }
+
+    /// Looked for only once a video has to be decoded.
+    fn decoder(&self) -> Result<&Decoder, DataError> {
+        if let Some(decoder) = self.decoder.get() {
+            return Ok(decoder);
+        }
+        let decoder = Decoder::with_program(&self.config.ffmpeg)?;
+        Ok(self.decoder.get_or_init(|| decoder))
+    }
+}
+
+/// Whether an intact file is the one that its name promises.
+fn fits(file: Container, kind: Kind, key: &str, frames: Option<&Header>) -> Result<Container, DataError> {
+    let header = file.header();
+    if (header.kind, header.key.as_str()) != (kind, key) {
+        let found = format!("{:?} with key {}", header.kind, header.key);
+        return Err(DataError::corrupt(file.path(), format!("{kind:?} with key {key}"), found));
+    }
+    let covered = header.segments.first().is_none_or(|first| first.start == 0)
+        && header.segments.windows(2).all(|pair| pair[0].end == pair[1].start)
+        && header.segments.iter().all(|segment| segment.start <= segment.end);
+    let last = header.segments.last().map_or(0, |segment| segment.end);
+    let (count, expected) = match frames {
+        None => (header.count, last),
+        Some(frames) => (header.count, frames.count.saturating_sub(1)),
+    };
+    let same_size = frames.is_none_or(|frames| {
+        (frames.width, frames.height, &frames.segments) == (header.width, header.height, &header.segments)
+    });
+    if !covered || count != expected || !same_size {
+        let found = format!("{count} entries of {}x{}, {:?}", header.width, header.height, header.segments);
+        return Err(DataError::corrupt(
+            file.path(),
+            format!("{expected} entries that fit the frames"),
+            found,
+        ));
+    }
+    Ok(file)
+}

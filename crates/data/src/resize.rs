@@ -1,0 +1,100 @@
+//! Frames to their working size: the short side becomes S, the aspect stays.
+
+use crate::error::DataError;
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+/// Width and height of a `width` x `height` frame whose short side is made `short`; the long side is
+/// rounded to the nearest pixel.
+#[must_use]
+pub fn target_size(width: usize, height: usize, short: usize) -> (usize, usize) {
+    let scaled = |long: usize, side: usize| ((2 * long * short + side) / (2 * side)).max(short);
+    if width <= height { (short, scaled(height, width)) } else { (scaled(width, height), short) }
+}
+
+/// Resizes the frames of one video, reusing its memory.
+#[derive(Debug)]
+pub struct FrameResizer {
+    short: usize,
+    resizer: Resizer,
+    out: Vec<u8>,
+}
+
+impl FrameResizer {
+    /// To the short side `short`.
+    #[must_use]
+    pub fn new(short: usize) -> Self {
+        Self { short, resizer: Resizer::new(), out: Vec::new() }
+    }
+
+    /// The frame at its working size, as `(width, height, RGB bytes)`. A frame that has it already is handed
+    /// back untouched; others go through a Catmull-Rom filter that widens with the reduction, so that
+    /// nothing aliases.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] for a buffer that is not H x W x 3 bytes.
+    pub fn resize<'a>(
+        &'a mut self,
+        width: usize,
+        height: usize,
+        rgb: &'a [u8],
+    ) -> Result<(usize, usize, &'a [u8]), DataError> {
+        let invalid = |found: String| DataError::Invalid {
+            what: "frame to resize".to_owned(),
+            expected: format!("{width}x{height} RGB pixels"),
+            found,
+        };
+        if width == 0 || height == 0 || rgb.len() != width * height * 3 {
+            return Err(invalid(format!("{} bytes", rgb.len())));
+        }
+        let (to_width, to_height) = target_size(width, height, self.short);
+        if (to_width, to_height) == (width, height) {
+            return Ok((width, height, rgb));
+        }
+        self.out.resize(to_width * to_height * 3, 0);
+        let side = |n: usize| u32::try_from(n).map_err(|e| invalid(e.to_string()));
+        let source = ImageRef::new(side(width)?, side(height)?, rgb, PixelType::U8x3)
+            .map_err(|e| invalid(e.to_string()))?;
+        let mut target =
+            Image::from_slice_u8(side(to_width)?, side(to_height)?, &mut self.out, PixelType::U8x3)
+                .map_err(|e| invalid(e.to_string()))?;
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
+        self.resizer.resize(&source, &mut target, &options).map_err(|e| invalid(e.to_string()))?;
+        Ok((to_width, to_height, &self.out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_short_side_is_exact_and_the_aspect_stays() {
+        assert_eq!(target_size(180, 144, 64), (80, 64));
+        assert_eq!(target_size(320, 240, 256), (341, 256));
+        assert_eq!(target_size(320, 568, 64), (64, 114));
+        assert_eq!(target_size(64, 64, 64), (64, 64));
+        assert_eq!(target_size(1, 8000, 64), (64, 512_000));
+    }
+
+    #[test]
+    fn a_frame_of_the_right_size_is_untouched() {
+        let rgb: Vec<u8> = (0..6 * 4 * 3).map(|i| i as u8).collect();
+        assert_eq!(FrameResizer::new(4).resize(6, 4, &rgb).unwrap(), (6, 4, rgb.as_slice()));
+    }
+
+    #[test]
+    fn fine_stripes_become_grey_instead_of_aliasing() {
+        let rgb: Vec<u8> = (0..64 * 64).flat_map(|i| [if i % 2 == 0 { 0 } else { 255 }; 3]).collect();
+        let mut resizer = FrameResizer::new(16);
+        let (_, _, small) = resizer.resize(64, 64, &rgb).unwrap();
+        let inner = |i: &usize| (4..12).contains(&(i / 3 % 16));
+        let off = (0..small.len()).filter(inner).map(|i| small[i].abs_diff(127)).max().unwrap();
+        assert!(off <= 3, "differs from grey by {off}");
+    }
+
+    #[test]
+    fn a_buffer_of_another_size_is_refused() {
+        assert!(FrameResizer::new(4).resize(6, 4, &[0; 10]).is_err());
+    }
+}
