@@ -5,7 +5,7 @@
 //! neighbour, and has no remainder.
 
 /// Floats in the widest vector (AVX-512): rows are padded to a multiple.
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// H rows of W floats in padded rows.
 #[derive(Debug, Clone, Default)]

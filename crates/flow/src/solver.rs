@@ -206,7 +206,7 @@ fn dual_row(px: &mut [f32], py: &mut [f32], u: [&[f32]; 3], rate: f32) {
 
 /// `f32::clamp` and `f32::min` take care of NaN, which costs instructions.
 #[inline(always)]
-fn clamp(value: f32, low: f32, high: f32) -> f32 {
+pub(crate) fn clamp(value: f32, low: f32, high: f32) -> f32 {
     let value = if value < low { low } else { value };
     if value > high { high } else { value }
 }

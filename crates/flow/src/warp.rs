@@ -1,7 +1,7 @@
 //! Warping: the second picture and its gradient where the flow points.
 
-use crate::plane::Plane;
-use crate::solver::{DataTerm, State};
+use crate::plane::{LANES, Plane};
+use crate::solver::{DataTerm, State, clamp};
 
 /// Columns and rows repeated round a picture: a cubic reaches two pixels out.
 const BORDER: usize = 2;
@@ -66,40 +66,101 @@ impl pulp::NullaryFnOnce for Linearise<'_> {
 /// intensity to `data.constant`.
 #[inline(always)]
 fn warp_row(first: &Plane, second: &Bordered, state: &State, data: &mut DataTerm, y: usize) {
-    let stride = second.width + 2 * BORDER;
-    let right = (second.width - 1) as f32;
-    let bottom = (second.height - 1) as f32;
-    let n = first.width;
-    let (u, v) = (&state.u[0].row(y)[..n], &state.u[1].row(y)[..n]);
-    let intensity = &first.row(y)[..n];
     let [gx, gy] = &mut data.gradient;
-    let (gx, gy) = (&mut gx.row_mut(y)[..n], &mut gy.row_mut(y)[..n]);
-    let warped = &mut data.constant.row_mut(y)[..n];
-    for x in 0..n {
-        let (to_x, to_y) = (x as f32 + u[x], y as f32 + v[x]);
-        let inside = to_x >= 0.0 && to_x <= right && to_y >= 0.0 && to_y <= bottom;
-        if !inside {
-            (gx[x], gy[x], warped[x]) = (0.0, 0.0, intensity[x]);
-            continue;
-        }
-        let (left, top) = (to_x as usize, to_y as usize);
-        let (wx, dx) = cubic(to_x - left as f32);
-        let (wy, dy) = cubic(to_y - top as f32);
-        let mut values = [0.0; 4];
-        let mut slopes = [0.0; 4];
-        // The first tap is at left - 1, top - 1: with the border, one further.
-        let corner = (top + BORDER - 1) * stride + left + BORDER - 1;
-        for (tap, (wy, dy)) in wy.into_iter().zip(dy).enumerate() {
-            let at = corner + tap * stride;
-            let taps = &second.data[at..at + 4];
-            for k in 0..4 {
-                values[k] += wy * taps[k];
-                slopes[k] += dy * taps[k];
+    let rows = [gx.padded_row_mut(y), gy.padded_row_mut(y), data.constant.padded_row_mut(y)];
+    let [gx, gy, warped] = rows;
+    let (u, v) = (state.u[0].padded_row(y), state.u[1].padded_row(y));
+    let intensity = first.padded_row(y);
+    let last = [(second.width - 1) as f32, (second.height - 1) as f32];
+    let mut block = Block::default();
+    for start in (0..first.width).step_by(LANES) {
+        let span = start..start + LANES;
+        block.locate(&u[span.clone()], &v[span.clone()], start as f32, y as f32, last);
+        block.gather(second);
+        block.interpolate(
+            &intensity[span.clone()],
+            &mut gx[span.clone()],
+            &mut gy[span.clone()],
+            &mut warped[span],
+        );
+    }
+}
+
+/// A vector of pixels on its way through the interpolation. The fetching of
+/// pixels is the one part that goes pixel by pixel.
+#[derive(Default)]
+struct Block {
+    /// The pixel to the upper left of where the flow points.
+    left: [i32; LANES],
+    top: [i32; LANES],
+    /// The way to the right from there.
+    along: [f32; LANES],
+    /// The weights of the four rows, and their derivatives.
+    weights: [[f32; LANES]; 4],
+    weight_slopes: [[f32; LANES]; 4],
+    /// 1 where the flow points into the picture, 0 elsewhere.
+    inside: [f32; LANES],
+    /// Interpolated downwards, in each of four columns: intensity and slope.
+    values: [[f32; LANES]; 4],
+    slopes: [[f32; LANES]; 4],
+}
+
+impl Block {
+    #[inline(always)]
+    fn locate(&mut self, u: &[f32], v: &[f32], x: f32, y: f32, last: [f32; 2]) {
+        let (u, v) = (&u[..LANES], &v[..LANES]);
+        for i in 0..LANES {
+            let (to_x, to_y) = (x + i as f32 + u[i], y + v[i]);
+            let (in_x, in_y) = (clamp(to_x, 0.0, last[0]), clamp(to_y, 0.0, last[1]));
+            self.inside[i] = if in_x == to_x && in_y == to_y { 1.0 } else { 0.0 };
+            self.left[i] = in_x as i32;
+            self.top[i] = in_y as i32;
+            self.along[i] = in_x - self.left[i] as f32;
+            let (weights, slopes) = cubic(in_y - self.top[i] as f32);
+            for tap in 0..4 {
+                self.weights[tap][i] = weights[tap];
+                self.weight_slopes[tap][i] = slopes[tap];
             }
         }
-        warped[x] = dot(wx, values);
-        gx[x] = dot(dx, values);
-        gy[x] = dot(wx, slopes);
+    }
+
+    #[inline(always)]
+    fn gather(&mut self, second: &Bordered) {
+        let stride = second.width + 2 * BORDER;
+        for i in 0..LANES {
+            // The first tap is one up and one to the left: with the border,
+            // one further down and to the right.
+            let (left, top) = (self.left[i] as usize, self.top[i] as usize);
+            let corner = (top + BORDER - 1) * stride + left + BORDER - 1;
+            let window = &second.data[corner..corner + 3 * stride + 4];
+            let (mut values, mut slopes) = ([0.0; 4], [0.0; 4]);
+            for tap in 0..4 {
+                let taps = &window[tap * stride..tap * stride + 4];
+                for column in 0..4 {
+                    values[column] += self.weights[tap][i] * taps[column];
+                    slopes[column] += self.weight_slopes[tap][i] * taps[column];
+                }
+            }
+            for column in 0..4 {
+                self.values[column][i] = values[column];
+                self.slopes[column][i] = slopes[column];
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn interpolate(&self, intensity: &[f32], gx: &mut [f32], gy: &mut [f32], warped: &mut [f32]) {
+        let intensity = &intensity[..LANES];
+        let (gx, gy, warped) = (&mut gx[..LANES], &mut gy[..LANES], &mut warped[..LANES]);
+        let [v0, v1, v2, v3] = &self.values;
+        let [s0, s1, s2, s3] = &self.slopes;
+        for i in 0..LANES {
+            let ([w0, w1, w2, w3], [d0, d1, d2, d3]) = cubic(self.along[i]);
+            let value = (w0 * v0[i] + w1 * v1[i]) + (w2 * v2[i] + w3 * v3[i]);
+            gx[i] = self.inside[i] * ((d0 * v0[i] + d1 * v1[i]) + (d2 * v2[i] + d3 * v3[i]));
+            gy[i] = self.inside[i] * ((w0 * s0[i] + w1 * s1[i]) + (w2 * s2[i] + w3 * s3[i]));
+            warped[i] = if self.inside[i] == 1.0 { value } else { intensity[i] };
+        }
     }
 }
 
@@ -132,11 +193,6 @@ fn cubic(t: f32) -> ([f32; 4], [f32; 4]) {
     let slopes =
         [-0.5 + t * (2.0 - 1.5 * t), t * (-5.0 + 4.5 * t), 0.5 + t * (4.0 - 4.5 * t), t * (-1.0 + 1.5 * t)];
     (weights, slopes)
-}
-
-#[inline(always)]
-fn dot(a: [f32; 4], b: [f32; 4]) -> f32 {
-    (a[0] * b[0] + a[1] * b[1]) + (a[2] * b[2] + a[3] * b[3])
 }
 
 #[cfg(test)]
