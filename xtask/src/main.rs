@@ -1,2 +1,30 @@
-//! Command line.
-fn main() {}
+//! The command line: `cargo xtask run table1b`. Flags and dispatch only.
+
+mod commands;
+mod flags;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use experiment::{Console, Interrupt};
+use tracing_subscriber::filter::LevelFilter;
+
+fn main() -> ExitCode {
+    let flags = flags::Cli::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(LevelFilter::WARN)
+        .without_time()
+        .with_target(false)
+        .init();
+    let console = Console::stderr();
+    let outcome = Interrupt::on_ctrl_c()
+        .and_then(|interrupt| commands::dispatch(&flags.command, &console, &interrupt));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            console.line(&format!("error: {e}"));
+            ExitCode::from(e.exit_code())
+        }
+    }
+}

@@ -1,1 +1,29 @@
-//! placeholder
+//! From a spec in TOML to a finished, checked table.
+//!
+//! The way of a table: [`spec`] (as written) -> [`plan`] (every value
+//! explicit) -> [`run`] ([`train`], [`evaluate`], each a unit of work in a
+//! [`store`]) -> [`record`] and [`scores`] -> [`claim`] verdicts -> [`table`].
+
+pub mod checkpoint;
+pub mod claim;
+pub mod console;
+pub mod error;
+pub mod evaluate;
+pub mod interrupt;
+pub mod plan;
+pub mod record;
+pub mod run;
+pub mod scores;
+pub mod show;
+pub mod spec;
+pub mod store;
+pub mod table;
+pub mod train;
+pub mod workspace;
+
+pub use console::Console;
+pub use error::{Error, Result};
+pub use interrupt::Interrupt;
+pub use plan::Request;
+pub use run::Runner;
+pub use workspace::Workspace;

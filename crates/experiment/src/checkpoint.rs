@@ -1,0 +1,142 @@
+//! Where a training run stands: weights, velocities, losses so far.
+
+use std::io::Write;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use nn::tensors::{self, Tensors};
+use nn::{Params, Sgd};
+
+use crate::error::{Error, Result};
+use crate::store::write_atomic;
+use crate::train::network_error;
+
+/// What a run has behind it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Progress {
+    /// The loss of every iteration; their number is the next iteration.
+    pub losses: Vec<f32>,
+    /// Seconds of training so far.
+    pub seconds: f64,
+}
+
+/// A checkpoint that was read.
+#[derive(Debug)]
+pub struct Checkpoint {
+    params: Tensors,
+    velocities: Tensors,
+    /// What the run had behind it.
+    pub progress: Progress,
+}
+
+const PARAM: &str = "param.";
+const VELOCITY: &str = "velocity.";
+const LOSSES: &str = "losses";
+const SECONDS: &str = "seconds";
+
+impl Checkpoint {
+    /// Writes a checkpoint, atomically: the one before stays until the new one
+    /// is whole.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Tensor`].
+    pub fn write(path: &Path, params: &Params, sgd: &Sgd, progress: &Progress) -> Result<()> {
+        let named = |prefix: &'static str, tensors: Tensors| {
+            tensors.into_iter().map(move |(name, tensor)| (format!("{prefix}{name}"), tensor))
+        };
+        let mut all: Tensors = named(PARAM, params.tensors()).collect();
+        all.extend(named(VELOCITY, sgd.velocities().clone()));
+        let mut number = |name: &str, tensor: candle_core::Result<Tensor>| -> Result<()> {
+            all.insert(name.to_owned(), tensor.map_err(Error::tensor("writing a checkpoint"))?);
+            Ok(())
+        };
+        number(LOSSES, Tensor::from_slice(&progress.losses, progress.losses.len(), &Device::Cpu))?;
+        number(SECONDS, Tensor::from_slice(&[progress.seconds], 1, &Device::Cpu))?;
+        let bytes = tensors::to_bytes(&all).map_err(network_error("writing a checkpoint"))?;
+        write_atomic(path, |file| file.write_all(&bytes))
+    }
+
+    /// Reads a checkpoint, or `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Damaged`].
+    pub fn read(path: &Path) -> Result<Option<Self>> {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Error::io("read", path)(e)),
+        };
+        let damaged = |message: String| Error::Damaged { path: path.to_owned(), message };
+        let mut all = tensors::from_bytes(&bytes, &Device::Cpu).map_err(|e| damaged(e.to_string()))?;
+        let losses = all.remove(LOSSES).and_then(|t| t.to_vec1::<f32>().ok());
+        let seconds = all.remove(SECONDS).and_then(|t| t.to_vec1::<f64>().ok()).and_then(|v| v.first().copied());
+        let (Some(losses), Some(seconds)) = (losses, seconds) else {
+            return Err(damaged("it does not say how far the run had come".into()));
+        };
+        let part = |prefix: &str| -> Tensors {
+            let named = |(name, tensor): (&String, &Tensor)| {
+                Some((name.strip_prefix(prefix)?.to_owned(), tensor.clone()))
+            };
+            all.iter().filter_map(named).collect()
+        };
+        let (params, velocities) = (part(PARAM), part(VELOCITY));
+        Ok(Some(Self { params, velocities, progress: Progress { losses, seconds } }))
+    }
+
+    /// Puts weights and velocities back.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when the checkpoint is not of this network.
+    pub fn restore(&self, params: &Params, sgd: &mut Sgd, path: &Path) -> Result<()> {
+        params
+            .set_tensors(&self.params)
+            .and_then(|()| sgd.set_velocities(&self.velocities))
+            .map_err(|e| Error::Damaged { path: path.to_owned(), message: e.to_string() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nn::Init;
+
+    use super::*;
+
+    fn net() -> (Params, Sgd) {
+        let params = Params::new(&Device::Cpu);
+        params.builder(1).param("weight", (2, 3), Init::HeNormal { fan_in: 3 }).unwrap();
+        let sgd = Sgd::new(&params, 0.9, 0.0).unwrap();
+        (params, sgd)
+    }
+
+    #[test]
+    fn a_checkpoint_comes_back_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        let (params, sgd) = net();
+        let progress = Progress { losses: vec![2.5, 2.25], seconds: 1.5 };
+        assert!(Checkpoint::read(&path).unwrap().is_none());
+        Checkpoint::write(&path, &params, &sgd, &progress).unwrap();
+
+        let (other, mut sgd) = net();
+        other.get("weight").unwrap().var().set(&Tensor::zeros((2, 3), candle_core::DType::F32, &Device::Cpu).unwrap()).unwrap();
+        let checkpoint = Checkpoint::read(&path).unwrap().unwrap();
+        checkpoint.restore(&other, &mut sgd, &path).unwrap();
+        assert_eq!(checkpoint.progress, progress);
+        let values = |p: &Params| p.tensors()["weight"].to_vec2::<f32>().unwrap();
+        assert_eq!(values(&other), values(&params));
+    }
+
+    #[test]
+    fn a_cut_off_checkpoint_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        let (params, sgd) = net();
+        Checkpoint::write(&path, &params, &sgd, &Progress::default()).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        for length in [0, 7, 8, bytes.len() / 2, bytes.len() - 1] {
+            std::fs::write(&path, &bytes[..length]).unwrap();
+            let message = Checkpoint::read(&path).unwrap_err().to_string();
+            assert!(message.contains("checkpoint.safetensors"), "{length}: {message}");
+        }
+    }
+}

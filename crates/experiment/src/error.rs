@@ -1,0 +1,180 @@
+//! What can go wrong between a spec and its table.
+//!
+//! Every variant says what was expected, what was found and what to do; the
+//! exit code tells a script whether the request, the data or a row was at
+//! fault.
+
+use std::path::PathBuf;
+
+/// The result of everything in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A table name that no spec carries, or that several do.
+    #[error("{0}")]
+    UnknownTable(String),
+
+    /// A row name that the table does not have.
+    #[error("table {table} has no row `{row}`{hint}; its rows are: {known}")]
+    UnknownRow {
+        /// The table, as `paper/name`.
+        table: String,
+        /// The name that was asked for.
+        row: String,
+        /// `" (did you mean ...?)"`, or empty.
+        hint: String,
+        /// All rows of the table.
+        known: String,
+    },
+
+    /// A row that contradicts itself or its profile.
+    #[error("{file}: row `{row}`: {message}")]
+    Contradiction {
+        /// The spec's path.
+        file: String,
+        /// The row's id.
+        row: String,
+        /// What contradicts what, and what to do.
+        message: String,
+    },
+
+    /// A spec that parses but does not make sense.
+    #[error("{file}: {message}")]
+    Spec {
+        /// The spec's path.
+        file: String,
+        /// What is wrong, and what to do.
+        message: String,
+    },
+
+    /// A flag whose value cannot be used.
+    #[error("{0}")]
+    Usage(String),
+
+    /// Anything from the data crate.
+    #[error(transparent)]
+    Data(#[from] data::DataError),
+
+    /// Videos that cannot be used; a table is not run without them.
+    #[error("{0}\nNo row is run while videos are missing: repair or replace them and run the command again")]
+    Videos(Box<data::prepare::PrepareReport>),
+
+    /// Training went astray.
+    #[error(
+        "training diverged at iteration {iteration}: {what}. The other rows go on; look at the rate \
+         and the data of this one, then run the command again"
+    )]
+    Diverged {
+        /// The iteration, counted from 0.
+        iteration: usize,
+        /// The loss that was seen and the bound that it broke.
+        what: String,
+    },
+
+    /// A file that could not be read or written.
+    #[error("cannot {action} {}: {source}{}", path.display(), hint(source))]
+    Io {
+        /// "read", "write", "create", "lock", ...
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+
+    /// A file of ours that does not hold what it should.
+    #[error("{} is damaged: {message}; delete it (or run with --fresh) and run the command again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and found.
+        message: String,
+    },
+
+    /// An error of the tensor library, with what was being done.
+    #[error("{doing}: {source}")]
+    Tensor {
+        /// What was being done.
+        doing: String,
+        /// Candle's error.
+        source: candle_core::Error,
+    },
+
+    /// An error of the network crates, with what was being done.
+    #[error("{doing}: {message}")]
+    Network {
+        /// What was being done.
+        doing: String,
+        /// The crate's own message.
+        message: String,
+    },
+
+    /// Some rows failed; the others are finished and recorded.
+    #[error("{failed} of {total} rows failed: {names}; the others are finished and recorded")]
+    RowsFailed {
+        /// How many failed.
+        failed: usize,
+        /// How many were asked for.
+        total: usize,
+        /// Their ids.
+        names: String,
+    },
+
+    /// Ctrl-C.
+    #[error("interrupted; run the same command again to go on from here")]
+    Interrupted,
+}
+
+impl Error {
+    /// The process's exit code: 2 the request is wrong, 3 the data are, 4 a
+    /// row failed, 130 interrupted, 1 anything else (a full disk, say).
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::UnknownTable(_)
+            | Self::UnknownRow { .. }
+            | Self::Contradiction { .. }
+            | Self::Spec { .. }
+            | Self::Usage(_) => 2,
+            Self::Data(_) | Self::Videos(_) => 3,
+            Self::Diverged { .. } | Self::RowsFailed { .. } => 4,
+            Self::Interrupted => 130,
+            Self::Io { .. } | Self::Damaged { .. } | Self::Tensor { .. } | Self::Network { .. } => 1,
+        }
+    }
+
+    /// An [`Error::Io`] for `map_err`.
+    pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// An [`Error::Tensor`] for `map_err`.
+    pub fn tensor(doing: impl Into<String>) -> impl FnOnce(candle_core::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Tensor { doing, source }
+    }
+}
+
+/// What to do about a system error that users meet.
+fn hint(source: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull};
+    match source.kind() {
+        StorageFull => "; the disk is full: free some space, or choose another folder with --out and --cache, and run the command again",
+        PermissionDenied | ReadOnlyFilesystem => "; choose a folder that you may write to with --out (records) or --cache (everything else)",
+        _ => "",
+    }
+}
+
+/// `" (did you mean `x`?)"` for the known name nearest to `given`, or nothing
+/// when none is near.
+pub(crate) fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(given, name), name))
+        .filter(|(distance, name)| *distance <= 1 + name.len().min(given.len()) / 3)
+        .min()
+        .map(|(_, name)| format!(" (did you mean `{name}`?)"))
+        .unwrap_or_default()
+}

@@ -1,0 +1,117 @@
+//! The test of a trained net: the mean softmax over frames and crops.
+
+use std::sync::mpsc::sync_channel;
+
+use candle_core::{Device, Tensor};
+use data::DataError;
+use data::loader::{LabelledVideo, TestConfig, TestViews};
+use models::{Inputs, Network};
+use nn::Pass;
+
+use crate::console::Console;
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::plan::Protocol;
+use crate::scores::Scores;
+use crate::train::network_error;
+
+/// Views that go through the network at once.
+const BATCH: usize = 64;
+
+/// Videos whose views are made ahead of their use.
+const PREFETCH: usize = 2;
+
+/// What is tested.
+pub struct Test<'a> {
+    /// A name for the progress bar.
+    pub name: &'a str,
+    /// How.
+    pub protocol: &'a Protocol,
+    /// The trained network.
+    pub network: &'a dyn Network,
+    /// The test videos of the split.
+    pub videos: &'a [LabelledVideo],
+    /// Class names, in label order.
+    pub classes: &'a [String],
+    /// The split's name.
+    pub split: &'a str,
+    /// The training seed.
+    pub seed: u64,
+}
+
+/// The views of one video, as batches of network inputs.
+type Views = std::result::Result<Vec<Tensor>, Error>;
+
+/// Scores every test video.
+///
+/// # Errors
+/// Whatever data or tensors report, [`Error::Interrupted`].
+pub fn evaluate(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Result<Scores> {
+    let step = console.step(test.name, test.videos.len() as u64, 0);
+    let classes = test.classes.len();
+    let mut scores = Vec::with_capacity(test.videos.len() * classes);
+    // Reading and cropping run beside the network, a few videos ahead.
+    std::thread::scope(|scope| -> Result<()> {
+        let (sender, receiver) = sync_channel::<Views>(PREFETCH);
+        scope.spawn(move || {
+            for video in test.videos {
+                // The receiver is gone when the test was given up.
+                if sender.send(views(video, test.protocol)).is_err() {
+                    return;
+                }
+            }
+        });
+        for views in receiver {
+            interrupt.check()?;
+            scores.extend(mean_softmax(test, &views?, classes)?);
+            step.advance(1);
+        }
+        Ok(())
+    })?;
+    Ok(Scores {
+        split: test.split.to_owned(),
+        seed: test.seed,
+        classes: test.classes.to_vec(),
+        videos: test.videos.iter().map(|video| video.id.clone()).collect(),
+        labels: test.videos.iter().map(|video| video.label).collect(),
+        scores,
+    })
+}
+
+fn views(video: &LabelledVideo, protocol: &Protocol) -> Views {
+    let config = TestConfig {
+        stack: protocol.input,
+        crop: (protocol.crop, protocol.crop),
+        frames: protocol.test.frames,
+        crops: protocol.test.crops,
+    };
+    TestViews::new(&video.id, &*video.source, &config, BATCH)?
+        .map(|batch: std::result::Result<_, DataError>| {
+            let batch = batch?;
+            let [b, c, h, w] = batch.shape;
+            Tensor::from_vec(batch.data, (b, 1, c, h, w), &Device::Cpu)
+                .map_err(Error::tensor(format!("making the views of {}", video.id)))
+        })
+        .collect()
+}
+
+/// The mean over all views of a video, summed in f64 in the views' order.
+fn mean_softmax(test: &Test<'_>, views: &[Tensor], classes: usize) -> Result<Vec<f32>> {
+    let mut sum = vec![0.0_f64; classes];
+    let mut count = 0;
+    let mut add = |flow: &Tensor| -> models::Result<()> {
+        let inputs = Inputs { rgb: None, flow: Some(flow.clone()) };
+        let outputs = test.network.forward(&inputs, &Pass::eval())?;
+        for row in nn::softmax(&outputs.heads[0].logits)?.to_vec2::<f32>()? {
+            count += 1;
+            for (sum, score) in sum.iter_mut().zip(row) {
+                *sum += f64::from(score);
+            }
+        }
+        Ok(())
+    };
+    for flow in views {
+        add(flow).map_err(network_error("testing"))?;
+    }
+    Ok(sum.into_iter().map(|s| (s / f64::from(count)) as f32).collect())
+}

@@ -1,0 +1,244 @@
+//! What a finished row leaves behind: enough to redo it.
+//!
+//! A record is small and committed; scores and weights are large and stay in
+//! the cache, in the units that the record names.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::claim::Estimate;
+use crate::error::{Error, Result};
+use crate::plan::Protocol;
+use crate::spec::ProfileName;
+
+/// The record's format; raised when a field changes its meaning.
+pub const RECORD_VERSION: u32 = 1;
+
+/// One row, run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Record {
+    /// [`RECORD_VERSION`].
+    pub version: u32,
+    /// The table, as `paper/tableN`.
+    pub table: String,
+    /// The row's id.
+    pub row: String,
+    /// The paper's wording.
+    pub label: String,
+    /// The paper's column.
+    pub column: Option<String>,
+    /// The paper's top-1 accuracy, in percent.
+    pub reported: Option<f64>,
+    /// The data set and its fingerprints.
+    pub dataset: DatasetRecord,
+    /// The profile that the plan came from.
+    pub profile: ProfileName,
+    /// Top-1 accuracy in percent, mean over splits and seeds, with the 95 %
+    /// interval of a bootstrap over test videos.
+    pub top1: Estimate,
+    /// Recall of each class in percent, over all splits and seeds.
+    pub recall: BTreeMap<String, f64>,
+    /// Every value that decided the numbers.
+    pub protocol: Protocol,
+    /// Learnable numbers of the network.
+    pub parameters: u64,
+    /// Multiply-adds of one forward pass of one sample.
+    pub multiply_adds: u64,
+    /// The runs, one a split and seed.
+    pub runs: Vec<RunRecord>,
+    /// Where it ran.
+    pub environment: Environment,
+}
+
+/// The data that a row was run on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DatasetRecord {
+    /// Its name.
+    pub name: String,
+    /// The seed that it was rendered from, when it is generated.
+    pub data_seed: Option<u64>,
+    /// For each split: the hash of its lists and of the videos' contents.
+    pub fingerprints: BTreeMap<String, String>,
+}
+
+/// One training and test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RunRecord {
+    /// The split.
+    pub split: String,
+    /// The training seed.
+    pub seed: u64,
+    /// The training unit's name, the hash of its plan.
+    pub train_unit: String,
+    /// The test unit's name.
+    pub test_unit: String,
+    /// Top-1 accuracy in percent.
+    pub top1: f64,
+    /// Test videos of the split.
+    pub videos_expected: usize,
+    /// Test videos that got a score.
+    pub videos_scored: usize,
+    /// How the training went.
+    pub training: TrainOutcome,
+    /// How long the test took, in seconds.
+    pub test_seconds: f64,
+}
+
+/// What a training unit leaves beside its weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TrainOutcome {
+    /// Iterations done.
+    pub iterations: usize,
+    /// Seconds of training, over all sittings.
+    pub seconds: f64,
+    /// Training samples a second.
+    pub samples_per_second: f64,
+    /// The process's peak memory so far, in MiB, where the system tells.
+    pub peak_memory_mib: Option<u64>,
+    /// Training videos.
+    pub videos: usize,
+    /// The loss curve, thinned: iteration, mean loss since the point before.
+    pub loss: Vec<(usize, f64)>,
+}
+
+/// Where a row ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Environment {
+    /// The project's commit, with `+changes` for a tree that differs from it.
+    pub commit: Option<String>,
+    /// The project's version.
+    pub version: String,
+    /// The tensor library.
+    pub candle: String,
+    /// `cpu`.
+    pub device: String,
+    /// Threads of the computation.
+    pub threads: usize,
+    /// The processor's name.
+    pub processor: Option<String>,
+    /// Operating system and architecture.
+    pub system: String,
+}
+
+/// A loss curve of at most `points` points, each the mean since the one before.
+pub fn thin(losses: &[f32], points: usize) -> Vec<(usize, f64)> {
+    let step = losses.len().div_ceil(points).max(1);
+    losses
+        .chunks(step)
+        .enumerate()
+        .map(|(i, chunk)| {
+            let mean = chunk.iter().map(|&x| f64::from(x)).sum::<f64>() / chunk.len() as f64;
+            (i * step + chunk.len(), (mean * 1e4).round() / 1e4)
+        })
+        .collect()
+}
+
+impl Record {
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Damaged`] for a file that is not a record.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        serde_json::from_str(&text)
+            .map_err(|e| Error::Damaged { path: path.to_owned(), message: e.to_string() })
+    }
+
+    /// Test videos that were expected and scored, over all runs.
+    pub fn videos(&self) -> (usize, usize) {
+        self.runs.iter().fold((0, 0), |sum, run| (sum.0 + run.videos_expected, sum.1 + run.videos_scored))
+    }
+
+    /// Whether a test video is missing from the scores.
+    pub fn is_partial(&self) -> bool {
+        let (expected, scored) = self.videos();
+        expected != scored
+    }
+
+    /// Seconds of training, over all runs.
+    pub fn seconds(&self) -> f64 {
+        self.runs.iter().map(|run| run.training.seconds).sum()
+    }
+
+    /// The spread (standard deviation) of the accuracy over seeds, where there
+    /// are several: the mean over splits of each seed, in points.
+    pub fn seed_spread(&self) -> Option<f64> {
+        let mut seeds: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+        for run in &self.runs {
+            seeds.entry(run.seed).or_default().push(run.top1);
+        }
+        let means: Vec<f64> = seeds.values().map(|v| v.iter().sum::<f64>() / v.len() as f64).collect();
+        if means.len() < 2 {
+            return None;
+        }
+        let mean = means.iter().sum::<f64>() / means.len() as f64;
+        let square: f64 = means.iter().map(|x| (x - mean).powi(2)).sum();
+        Some((square / (means.len() - 1) as f64).sqrt())
+    }
+}
+
+impl Environment {
+    /// What can be found out about this process.
+    pub fn here(root: &Path) -> Self {
+        Self {
+            commit: commit(root),
+            version: env!("CARGO_PKG_VERSION").into(),
+            candle: candle_version(root).unwrap_or_else(|| "unknown".into()),
+            device: "cpu".into(),
+            threads: rayon::current_num_threads(),
+            processor: processor(),
+            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        }
+    }
+}
+
+fn commit(root: &Path) -> Option<String> {
+    let git = |args: &[&str]| {
+        let output = std::process::Command::new("git").arg("-C").arg(root).args(args).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let head = git(&["rev-parse", "--short=12", "HEAD"])?;
+    // Records and tables do not change what the code does.
+    let changed = git(&["status", "--porcelain", "--", ".", ":!results"])?;
+    Some(if changed.is_empty() { head } else { format!("{head}+changes") })
+}
+
+/// The version of candle-core in the lock file.
+fn candle_version(root: &Path) -> Option<String> {
+    let lock = std::fs::read_to_string(root.join("Cargo.lock")).ok()?;
+    let entry = lock.split("[[package]]").find(|p| p.contains("name = \"candle-core\""))?;
+    let line = entry.lines().find_map(|line| line.strip_prefix("version = \""))?;
+    Some(format!("candle-core {}", line.trim_end_matches('"')))
+}
+
+fn processor() -> Option<String> {
+    let info = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = info.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// The most memory that this process has held, in MiB (Linux).
+pub fn peak_memory_mib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kib| kib / 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thinned_curve_keeps_the_means_and_the_end() {
+        let losses: Vec<f32> = (0..10).map(|i| i as f32).collect();
+        assert_eq!(thin(&losses, 4), vec![(3, 1.0), (6, 4.0), (9, 7.0), (10, 9.0)]);
+        assert_eq!(thin(&[], 4), vec![]);
+    }
+}

@@ -1,0 +1,595 @@
+//! The main job: a table's rows, trained, tested, recorded and printed.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use data::inputs::Sampling;
+use data::loader::LabelledVideo;
+use data::prepare::{PrepareConfig, PrepareError, PreparedVideo};
+use data::codec::Codec;
+use data::dataset::{Dataset, SourceHashes};
+use serde::{Deserialize, Serialize};
+
+use crate::claim::{Bootstrap, Comparison, Outcomes};
+use crate::console::{Console, Step};
+use crate::error::{Error, Result};
+use crate::evaluate::{Test, evaluate};
+use crate::interrupt::Interrupt;
+use crate::plan::{Protocol, Request, RowPlan, TablePlan, TestPlan};
+use crate::record::{DatasetRecord, Environment, RECORD_VERSION, Record, RunRecord, TrainOutcome};
+use crate::scores::Scores;
+use crate::spec::Storage;
+use crate::store::{Store, Unit, write_atomic, write_json};
+use crate::table::{self, State, Table};
+use crate::train::{Training, WEIGHTS, build, network_error, train};
+use crate::workspace::Workspace;
+
+/// What `run` needs beside the table's name.
+pub struct Runner<'a> {
+    /// Where things lie.
+    pub workspace: &'a Workspace,
+    /// What is asked of the table.
+    pub request: &'a Request,
+    /// The folder of real videos.
+    pub data_root: Option<PathBuf>,
+    /// Whether finished units are done again.
+    pub fresh: bool,
+    /// How much training a kill may lose.
+    pub checkpoint_every: Duration,
+    /// Where progress goes.
+    pub console: &'a Console,
+    /// The way to stop.
+    pub interrupt: &'a Interrupt,
+}
+
+/// What decides a trained net: equal ones are trained once, whichever table
+/// asks.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct TrainUnit<'a> {
+    version: &'static str,
+    dataset: &'a str,
+    fingerprint: &'a str,
+    video: &'a crate::plan::VideoPlan,
+    input: data::inputs::FlowStack,
+    crop: usize,
+    model: &'a models::ModelConfig,
+    train: &'a crate::plan::TrainPlan,
+    seed: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct TestUnit<'a> {
+    train: &'a str,
+    test: &'a TestPlan,
+}
+
+/// What a test unit leaves beside its scores.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct TestOutcome {
+    videos_expected: usize,
+    videos_scored: usize,
+    seconds: f64,
+}
+
+const SCORES: &str = "scores.parquet";
+
+impl Runner<'_> {
+    /// Runs a table and gives it back, judged; records and `table.md` are
+    /// written as rows finish. Rows that fail are in the table as such.
+    ///
+    /// # Errors
+    /// Anything that concerns the whole table: a spec, flag or data set that
+    /// cannot be used, folders that cannot be written, an interruption.
+    pub fn run(&self, name: &str) -> Result<Table> {
+        let (spec, file) = self.workspace.spec(name)?;
+        let plan =
+            TablePlan::resolve(spec, file, self.request, |name| self.workspace.dataset_facts(name))?;
+        let job = Job::open(self, &plan)?;
+        // Hours of training must not end at a folder that cannot be written.
+        let probe = job.results.join(".writable");
+        write_atomic(&probe, |_| Ok(()))?;
+        std::fs::remove_file(&probe).map_err(Error::io("delete", &probe))?;
+        let mut states = BTreeMap::new();
+        for row in &plan.rows {
+            let state = if row.wanted { job.run_row(row)? } else { job.known(row)? };
+            states.insert(row.row.id.clone(), state);
+        }
+        let table = job.table(&states)?;
+        write_atomic(&job.results.join("table.md"), |out| {
+            std::io::Write::write_all(out, table.markdown().as_bytes())
+        })?;
+        Ok(table)
+    }
+
+    /// Decodes (or renders) all videos that a table needs and computes their
+    /// flow, in both directions where a row wants both; says what was done.
+    ///
+    /// # Errors
+    /// As [`Runner::run`], but for training.
+    pub fn prepare(&self, name: &str) -> Result<String> {
+        let (spec, file) = self.workspace.spec(name)?;
+        let plan =
+            TablePlan::resolve(spec, file, self.request, |name| self.workspace.dataset_facts(name))?;
+        let job = Job::open(self, &plan)?;
+        let videos = job.prepared()?;
+        let frames: usize = videos.values().map(|video| video.frames).sum();
+        Ok(format!(
+            "{}: {} videos, {frames} frames, decoded and with flow in {}",
+            plan.dataset.name,
+            videos.len(),
+            self.workspace.cache.join("videos").display()
+        ))
+    }
+}
+
+/// A table being run on an opened data set.
+struct Job<'a> {
+    runner: &'a Runner<'a>,
+    plan: &'a TablePlan,
+    dataset: Dataset,
+    fingerprints: BTreeMap<String, String>,
+    store: Store,
+    results: PathBuf,
+    environment: Environment,
+    prepared: OnceCell<BTreeMap<usize, Arc<PreparedVideo>>>,
+}
+
+impl<'a> Job<'a> {
+    fn open(runner: &'a Runner<'a>, plan: &'a TablePlan) -> Result<Self> {
+        let workspace = runner.workspace;
+        let dataset = Dataset::open(
+            &workspace.dataset_file(&plan.dataset.name)?,
+            runner.data_root.as_deref(),
+            runner.request.data_seed,
+        )?;
+        let hashes = SourceHashes::open(&workspace.cache.join("videos"));
+        let mut fingerprints = BTreeMap::new();
+        let wanted = plan.rows.first().map_or(&[][..], |row| &row.splits);
+        for (index, split) in dataset.splits.iter().enumerate().filter(|(_, s)| wanted.contains(&s.name)) {
+            fingerprints.insert(split.name.clone(), dataset.fingerprint(index, &hashes)?);
+        }
+        hashes.save()?;
+        Ok(Self {
+            runner,
+            plan,
+            dataset,
+            fingerprints,
+            store: Store::new(workspace.cache.join("units")),
+            results: workspace.results.join(&plan.results),
+            environment: Environment::here(&workspace.root),
+            prepared: OnceCell::new(),
+        })
+    }
+
+    fn units(&self, row: &RowPlan, split: &str, seed: u64) -> (Unit, Unit) {
+        let Protocol { video, input, crop, model, train, test } = &row.protocol;
+        let train = self.store.unit(
+            "train",
+            &TrainUnit {
+                version: env!("CARGO_PKG_VERSION"),
+                dataset: &self.plan.dataset.name,
+                fingerprint: &self.fingerprints[split],
+                video,
+                input: *input,
+                crop: *crop,
+                model,
+                train,
+                seed,
+            },
+        );
+        let test = self.store.unit("test", &TestUnit { train: &train.name, test });
+        (train, test)
+    }
+
+    /// All (split, seed) of a row.
+    fn runs(row: &RowPlan) -> impl Iterator<Item = (&str, u64)> {
+        row.splits.iter().flat_map(|split| row.seeds.iter().map(move |&seed| (split.as_str(), seed)))
+    }
+
+    /// The state of a row as it is on disk: its record counts only while its
+    /// plan is the present one and its scores are there.
+    fn known(&self, row: &RowPlan) -> Result<State> {
+        let path = self.record_path(row);
+        if !path.exists() {
+            return Ok(State::NotRun);
+        }
+        // An old or damaged record is no answer; it will be written anew.
+        let Ok(record) = Record::read(&path) else { return Ok(State::NotRun) };
+        let mut count = 0;
+        for (split, seed) in Self::runs(row) {
+            let (train, test) = self.units(row, split, seed);
+            let Some(run) = record.runs.iter().find(|run| run.split == split && run.seed == seed) else {
+                return Ok(State::NotRun);
+            };
+            let same = run.train_unit == train.name && run.test_unit == test.name;
+            if !same || test.outcome::<TestOutcome>()?.is_none() {
+                return Ok(State::NotRun);
+            }
+            count += 1;
+        }
+        let whole = record.version == RECORD_VERSION && record.runs.len() == count;
+        Ok(if whole { State::Done { record: Box::new(record) } } else { State::NotRun })
+    }
+
+    fn record_path(&self, row: &RowPlan) -> PathBuf {
+        self.results.join(format!("{}.json", row.row.id))
+    }
+
+    /// Runs what is missing of a row. An error of the row is its state; only
+    /// an interruption ends the table.
+    fn run_row(&self, row: &RowPlan) -> Result<State> {
+        let id = &row.row.id;
+        if !self.runner.fresh {
+            let known = self.known(row)?;
+            if known.record().is_some() {
+                return Ok(known);
+            }
+        }
+        let state = match self.record(row) {
+            Ok(record) => {
+                write_json(&self.record_path(row), &record)?;
+                State::Done { record: Box::new(record) }
+            }
+            // A data set that cannot be prepared fails every row alike.
+            Err(e @ (Error::Interrupted | Error::Data(data::DataError::Interrupted))) => {
+                let _ = e;
+                return Err(Error::Interrupted);
+            }
+            Err(e) if self.prepared.get().is_none() => return Err(e),
+            Err(e) => State::Failed { message: e.to_string() },
+        };
+        self.runner.console.line(&match &state {
+            State::Done { record } => format!(
+                "{id}: {:.1} % [{:.1}, {:.1}]{}, trained in {}",
+                record.top1.value,
+                record.top1.low,
+                record.top1.high,
+                row.row.reported.map_or(String::new(), |r| format!(", paper {r:.1}")),
+                table::duration(record.seconds())
+            ),
+            State::Failed { message } => format!("{id}: failed: {message}"),
+            State::NotRun => format!("{id}: not run"),
+        });
+        Ok(state)
+    }
+
+    fn record(&self, row: &RowPlan) -> Result<Record> {
+        let mut runs = Vec::new();
+        let mut outcomes = Outcomes::default();
+        let mut recall = Recall::default();
+        let share = 1.0 / (row.splits.len() * row.seeds.len()) as f64;
+        for (split, seed) in Self::runs(row) {
+            let (run, scores) = self.run_one(row, split, seed)?;
+            scores.add_to(&mut outcomes, share);
+            recall.add(&scores);
+            runs.push(run);
+        }
+        let rows = BTreeMap::from([(row.row.id.clone(), outcomes)]);
+        let top1 = Bootstrap::new(&rows).accuracy(&row.row.id).ok_or_else(|| {
+            Error::Usage(format!("row {}: no test video was scored, so there is no accuracy", row.row.id))
+        })?;
+        let summary =
+            row.protocol.model.summary().map_err(network_error("describing the network"))?;
+        Ok(Record {
+            version: RECORD_VERSION,
+            table: self.plan.spec.name(),
+            row: row.row.id.clone(),
+            label: row.row.label.clone(),
+            column: row.row.column.clone(),
+            reported: row.row.reported,
+            dataset: DatasetRecord {
+                name: self.plan.dataset.name.clone(),
+                data_seed: self.plan.dataset.data_seed,
+                fingerprints: row
+                    .splits
+                    .iter()
+                    .map(|split| (split.clone(), self.fingerprints[split].clone()))
+                    .collect(),
+            },
+            profile: self.plan.profile,
+            top1,
+            recall: recall.percent(&self.dataset.classes),
+            protocol: row.protocol.clone(),
+            parameters: summary.parameters() as u64,
+            multiply_adds: summary.multiply_adds(),
+            runs,
+            environment: self.environment.clone(),
+        })
+    }
+
+    /// Trains and tests one net, or finds it done.
+    fn run_one(&self, row: &RowPlan, split: &str, seed: u64) -> Result<(RunRecord, Scores)> {
+        let (console, interrupt) = (self.runner.console, self.runner.interrupt);
+        let (train_unit, test_unit) = self.units(row, split, seed);
+        let id = &row.row.id;
+        let name = match (row.splits.len(), row.seeds.len()) {
+            (1, 1) => id.clone(),
+            (_, 1) => format!("{id} split {split}"),
+            (1, _) => format!("{id} seed {seed}"),
+            _ => format!("{id} split {split} seed {seed}"),
+        };
+
+        let training = {
+            let _lock = train_unit.lock(console, interrupt)?;
+            if self.runner.fresh {
+                train_unit.clear()?;
+            }
+            match train_unit.outcome::<TrainOutcome>()? {
+                Some(outcome) => outcome,
+                None => {
+                    let videos = self.videos(row, split, Part::Train)?;
+                    let job = Training {
+                        name: &name,
+                        protocol: &row.protocol,
+                        seed,
+                        videos: &videos,
+                        unit: &train_unit,
+                        checkpoint_every: self.runner.checkpoint_every,
+                    };
+                    let outcome = train(&job, console, interrupt)?;
+                    train_unit.finish(&outcome)?;
+                    outcome
+                }
+            }
+        };
+
+        let _lock = test_unit.lock(console, interrupt)?;
+        if self.runner.fresh {
+            test_unit.clear()?;
+        }
+        let path = test_unit.path(SCORES);
+        let (outcome, scores) = match test_unit.outcome::<TestOutcome>()? {
+            Some(outcome) => (outcome, Scores::read(&path)?),
+            None => {
+                let videos = self.videos(row, split, Part::Test)?;
+                let (params, network) = build(&row.protocol, seed)?;
+                params
+                    .load(&train_unit.path(WEIGHTS))
+                    .map_err(network_error("loading the trained weights"))?;
+                let begun = Instant::now();
+                let test = Test {
+                    name: &format!("{name} test"),
+                    protocol: &row.protocol,
+                    network: &*network,
+                    videos: &videos,
+                    classes: &self.dataset.classes,
+                    split,
+                    seed,
+                };
+                let scores = evaluate(&test, console, interrupt)?;
+                scores.write(&path)?;
+                let outcome = TestOutcome {
+                    videos_expected: videos.len(),
+                    videos_scored: scores.videos.len(),
+                    seconds: (begun.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+                };
+                test_unit.finish(&outcome)?;
+                (outcome, scores)
+            }
+        };
+        let run = RunRecord {
+            split: split.to_owned(),
+            seed,
+            train_unit: train_unit.name,
+            test_unit: test_unit.name,
+            top1: scores.accuracy(),
+            videos_expected: outcome.videos_expected,
+            videos_scored: outcome.videos_scored,
+            training,
+            test_seconds: outcome.seconds,
+        };
+        Ok((run, scores))
+    }
+
+    /// The prepared videos of one part of a split.
+    fn videos(&self, row: &RowPlan, split: &str, part: Part) -> Result<Vec<LabelledVideo>> {
+        let prepared = self.prepared()?;
+        Ok(self
+            .part(split, part, row.protocol.video.videos_per_class)
+            .into_iter()
+            .map(|index| LabelledVideo {
+                id: self.dataset.videos[index].id.clone(),
+                label: self.dataset.videos[index].label as u32,
+                source: Arc::clone(&prepared[&index]) as _,
+            })
+            .collect())
+    }
+
+    /// Indices of the videos of a part, at most `limit` of each class.
+    fn part(&self, split: &str, part: Part, limit: Option<usize>) -> Vec<usize> {
+        let split = self.dataset.splits.iter().find(|s| s.name == split);
+        let list = split.map_or(&[][..], |s| match part {
+            Part::Train => &s.train,
+            Part::Test => &s.test,
+        });
+        let mut taken: BTreeMap<usize, usize> = BTreeMap::new();
+        list.iter()
+            .copied()
+            .filter(|&index| {
+                let count = taken.entry(self.dataset.videos[index].label).or_default();
+                *count += 1;
+                limit.is_none_or(|limit| *count <= limit)
+            })
+            .collect()
+    }
+
+    /// All videos that the wanted rows need, decoded and with flow; made once.
+    fn prepared(&self) -> Result<&BTreeMap<usize, Arc<PreparedVideo>>> {
+        if let Some(prepared) = self.prepared.get() {
+            return Ok(prepared);
+        }
+        let rows: Vec<&RowPlan> = self.plan.wanted().collect();
+        // All rows of a table see the same videos at the same size.
+        let video = &rows[0].protocol.video;
+        let indices: BTreeSet<usize> = rows[0]
+            .splits
+            .iter()
+            .flat_map(|split| {
+                [Part::Train, Part::Test].map(|part| self.part(split, part, video.videos_per_class))
+            })
+            .flatten()
+            .collect();
+        let indices: Vec<usize> = indices.into_iter().collect();
+        let codec = match video.storage {
+            Storage::Raw8 => Codec::Raw8,
+            Storage::Jpeg => Codec::Jpeg { quality: 95 },
+        };
+        let config = PrepareConfig {
+            short_side: video.short_side,
+            frame_codec: codec,
+            flow_codec: codec,
+            flow: video.flow.clone(),
+            backward: rows.iter().any(|row| row.protocol.input.sampling == Sampling::BiDirectional),
+            ffmpeg: "ffmpeg".into(),
+        };
+        let progress = PrepareStep { console: self.runner.console, step: Default::default() };
+        let prepared = data::prepare::prepare(
+            &self.dataset,
+            &config,
+            &indices,
+            &self.runner.workspace.cache.join("videos"),
+            &progress,
+            self.runner.interrupt.flag(),
+        )
+        .map_err(|e| match e {
+            PrepareError::Setup(e) => Error::Data(e),
+            PrepareError::Interrupted { .. } => Error::Interrupted,
+            PrepareError::Videos(report) => Error::Videos(report),
+        })?;
+        let prepared = indices.into_iter().zip(prepared.videos.into_iter().map(Arc::new)).collect();
+        Ok(self.prepared.get_or_init(|| prepared))
+    }
+
+    /// The table as it stands.
+    fn table(&self, states: &BTreeMap<String, State>) -> Result<Table> {
+        let mut outcomes = BTreeMap::new();
+        for row in &self.plan.rows {
+            if states[&row.row.id].record().is_none() {
+                continue;
+            }
+            let mut of_row = Outcomes::default();
+            let share = 1.0 / (row.splits.len() * row.seeds.len()) as f64;
+            for (split, seed) in Self::runs(row) {
+                let (_, test) = self.units(row, split, seed);
+                Scores::read(&test.path(SCORES))?.add_to(&mut of_row, share);
+            }
+            outcomes.insert(row.row.id.clone(), of_row);
+        }
+        let bootstrap = Bootstrap::new(&outcomes);
+        let spec = &self.plan.spec;
+        let file = self.plan.file.display().to_string();
+        let claims = spec
+            .claim
+            .iter()
+            .map(|claim| {
+                let rule = Comparison::parse(&claim.holds)
+                    .map_err(|message| Error::Spec { file: file.clone(), message })?;
+                let (verdict, margin) = bootstrap.judge(&rule);
+                Ok(table::Claim {
+                    id: claim.id.clone(),
+                    says: claim.says.clone(),
+                    place: claim.place.clone(),
+                    rule: claim.holds.clone(),
+                    verdict,
+                    margin,
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Table {
+            name: spec.name(),
+            title: spec.title.clone(),
+            source: spec.source.clone(),
+            data: describe_data(self.plan),
+            profile: self.plan.profile,
+            columns: spec.columns.clone(),
+            rows: self
+                .plan
+                .rows
+                .iter()
+                .map(|row| table::Row {
+                    id: row.row.id.clone(),
+                    label: row.row.label.clone(),
+                    column: row.row.column.clone(),
+                    reported: row.row.reported,
+                    state: states[&row.row.id].clone(),
+                })
+                .collect(),
+            quoted: spec.quoted.clone(),
+            claims,
+            departures: self.plan.departures.clone(),
+        })
+    }
+}
+
+/// "synth (data seed 0), split 1, 1 seed".
+pub(crate) fn describe_data(plan: &TablePlan) -> String {
+    let seed = plan.dataset.data_seed.map_or(String::new(), |seed| format!(" (data seed {seed})"));
+    let (splits, seeds) =
+        plan.rows.first().map_or((&[][..], 0), |row| (row.splits.as_slice(), row.seeds.len()));
+    format!(
+        "{}{seed}, split{} {}, {seeds} training seed{}",
+        plan.dataset.name,
+        if splits.len() == 1 { "" } else { "s" },
+        splits.join(", "),
+        if seeds == 1 { "" } else { "s" }
+    )
+}
+
+#[derive(Clone, Copy)]
+enum Part {
+    Train,
+    Test,
+}
+
+/// Correct and all test videos of each class.
+#[derive(Default)]
+struct Recall(BTreeMap<u32, (usize, usize)>);
+
+impl Recall {
+    fn add(&mut self, scores: &Scores) {
+        for (video, &label) in scores.labels.iter().enumerate() {
+            let entry = self.0.entry(label).or_default();
+            entry.0 += usize::from(scores.prediction(video) == label);
+            entry.1 += 1;
+        }
+    }
+
+    fn percent(&self, classes: &[String]) -> BTreeMap<String, f64> {
+        self.0
+            .iter()
+            .map(|(&class, &(correct, all))| {
+                let percent = 100.0 * correct as f64 / all as f64;
+                (classes[class as usize].clone(), (percent * 10.0).round() / 10.0)
+            })
+            .collect()
+    }
+}
+
+/// Shows the progress of `prepare` on the console.
+struct PrepareStep<'a> {
+    console: &'a Console,
+    step: std::sync::Mutex<Option<Step>>,
+}
+
+impl data::prepare::Progress for PrepareStep<'_> {
+    fn begin(&self, total: usize) {
+        let step = self.console.step("preparing videos", total as u64, 0);
+        *self.step.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(step);
+    }
+
+    fn advance(&self, n: usize) {
+        if let Some(step) = &*self.step.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            step.advance(n as u64);
+        }
+    }
+
+    fn note(&self, text: &str) {
+        self.console.line(text);
+    }
+}

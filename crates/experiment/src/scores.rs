@@ -1,0 +1,174 @@
+//! Class scores of a tested net, a Parquet file a test unit.
+//!
+//! Columns: `video` (string), `label` (u32), `split` (string), `seed` (u64),
+//! then for each class one f32 column `score:<class>`, the mean of the softmax
+//! over the video's frames and crops. One row a video, in the split's order.
+
+use std::path::Path;
+
+use polars::prelude::{
+    Column, DataFrame, NamedFrom, ParquetCompression, ParquetReader, ParquetWriter, PolarsError,
+    SerReader, Series,
+};
+
+use crate::claim::Outcomes;
+use crate::error::{Error, Result};
+use crate::store::write_atomic;
+
+/// The scores of one test unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores {
+    /// The split that was tested.
+    pub split: String,
+    /// The training seed.
+    pub seed: u64,
+    /// Class names, in label order.
+    pub classes: Vec<String>,
+    /// Video ids.
+    pub videos: Vec<String>,
+    /// True classes, one a video.
+    pub labels: Vec<u32>,
+    /// Scores, (videos, classes).
+    pub scores: Vec<f32>,
+}
+
+const SCORE: &str = "score:";
+
+impl Scores {
+    /// The predicted class of a video: the highest score, the first of equals.
+    pub fn prediction(&self, video: usize) -> u32 {
+        let classes = self.classes.len();
+        let scores = &self.scores[video * classes..][..classes];
+        let mut best = 0;
+        for (class, score) in scores.iter().enumerate() {
+            if *score > scores[best] {
+                best = class;
+            }
+        }
+        best as u32
+    }
+
+    /// Top-1 accuracy in percent.
+    pub fn accuracy(&self) -> f64 {
+        let correct = (0..self.videos.len()).filter(|&v| self.prediction(v) == self.labels[v]).count();
+        100.0 * correct as f64 / self.videos.len() as f64
+    }
+
+    /// Adds the videos to a row's outcomes; `share` is the weight of this unit
+    /// in the row's mean (one over splits times seeds).
+    pub fn add_to(&self, outcomes: &mut Outcomes, share: f64) {
+        let weight = share / self.videos.len() as f64;
+        for (v, video) in self.videos.iter().enumerate() {
+            outcomes.add(video, self.prediction(v) == self.labels[v], weight);
+        }
+    }
+
+    /// Writes the file, atomically.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let n = self.videos.len();
+        let mut columns = vec![
+            Column::from(Series::new("video".into(), &self.videos)),
+            Column::from(Series::new("label".into(), &self.labels)),
+            Column::from(Series::new("split".into(), vec![self.split.as_str(); n])),
+            Column::from(Series::new("seed".into(), vec![self.seed; n])),
+        ];
+        for (class, name) in self.classes.iter().enumerate() {
+            let scores: Vec<f32> =
+                self.scores.iter().skip(class).step_by(self.classes.len()).copied().collect();
+            columns.push(Column::from(Series::new(format!("{SCORE}{name}").into(), scores)));
+        }
+        let mut frame = DataFrame::new(n, columns).map_err(|e| failed(path, "write", e))?;
+        write_atomic(path, |file| {
+            ParquetWriter::new(file)
+                .with_compression(ParquetCompression::Uncompressed)
+                .finish(&mut frame)
+                .map(|_| ())
+                .map_err(|e| match e {
+                    // A full disk must be told as what it is.
+                    PolarsError::IO { error, .. } => std::io::Error::new(error.kind(), error.to_string()),
+                    other => std::io::Error::other(other.to_string()),
+                })
+        })
+    }
+
+    /// Reads a file back.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Damaged`] for a file that is not of this form.
+    pub fn read(path: &Path) -> Result<Self> {
+        let file = std::fs::File::open(path).map_err(Error::io("read", path))?;
+        let frame = ParquetReader::new(file).finish().map_err(|e| failed(path, "read", e))?;
+        Self::from_frame(&frame).map_err(|e| failed(path, "read", e))
+    }
+
+    fn from_frame(frame: &DataFrame) -> std::result::Result<Self, PolarsError> {
+        let strings = |name: &str| -> std::result::Result<Vec<String>, PolarsError> {
+            Ok(frame.column(name)?.str()?.iter().flatten().map(str::to_owned).collect())
+        };
+        let classes: Vec<String> = frame
+            .get_column_names()
+            .iter()
+            .filter_map(|name| name.strip_prefix(SCORE).map(str::to_owned))
+            .collect();
+        let videos = strings("video")?;
+        let labels: Vec<u32> = frame.column("label")?.u32()?.into_no_null_iter().collect();
+        let split = strings("split")?.into_iter().next().unwrap_or_default();
+        let seed = frame.column("seed")?.u64()?.into_no_null_iter().next().unwrap_or_default();
+        let mut scores = vec![0.0; videos.len() * classes.len()];
+        for (class, name) in classes.iter().enumerate() {
+            let column = frame.column(&format!("{SCORE}{name}"))?;
+            for (video, score) in column.f32()?.into_no_null_iter().enumerate() {
+                scores[video * classes.len() + class] = score;
+            }
+        }
+        Ok(Self { split, seed, classes, videos, labels, scores })
+    }
+}
+
+fn failed(path: &Path, action: &str, e: PolarsError) -> Error {
+    Error::Damaged { path: path.to_owned(), message: format!("cannot {action} it as scores: {e}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scores() -> Scores {
+        Scores {
+            split: "1".into(),
+            seed: 3,
+            classes: vec!["walk".into(), "run".into()],
+            videos: vec!["a".into(), "b".into(), "c".into()],
+            labels: vec![0, 1, 1],
+            scores: vec![0.75, 0.25, 0.5, 0.5, 0.1, 0.9],
+        }
+    }
+
+    #[test]
+    fn scores_come_back_as_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scores.parquet");
+        scores().write(&path).unwrap();
+        assert_eq!(Scores::read(&path).unwrap(), scores());
+    }
+
+    #[test]
+    fn accuracy_counts_the_first_of_equal_scores() {
+        assert!((scores().accuracy() - 200.0 / 3.0).abs() < 1e-9);
+        let mut outcomes = Outcomes::default();
+        scores().add_to(&mut outcomes, 1.0);
+        assert!((outcomes.accuracy() - 200.0 / 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scores.parquet");
+        std::fs::write(&path, b"PAR1 is not enough").unwrap();
+        let message = Scores::read(&path).unwrap_err().to_string();
+        assert!(message.contains("scores.parquet") && message.contains("delete it"), "{message}");
+    }
+}

@@ -1,0 +1,255 @@
+//! Units of work on disk.
+//!
+//! A stage of a row's training and the test of a trained net are *units*: each
+//! has a name (the hash of its plan), a folder of that name, and a file
+//! `done.json` that is written last. A unit that is done is never done again;
+//! rows and tables that share a plan share the unit. Any number of processes
+//! may work on one store: a unit is taken by an exclusive lock on its `lock`
+//! file, which the system releases when the owner ends, however it ends.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::console::Console;
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+
+/// The folder that holds all units.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    /// A store in `root`, which is created when the first unit is taken.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The unit of a plan; nothing is created.
+    pub fn unit(&self, kind: &str, plan: &impl Serialize) -> Unit {
+        let name = format!("{kind}-{}", hash(plan));
+        Unit { dir: self.root.join(&name), name }
+    }
+}
+
+/// The first 16 hex digits of the BLAKE3 hash of a plan's JSON. Structs
+/// serialise in the order of their fields, so equal plans have equal hashes.
+pub fn hash(plan: &impl Serialize) -> String {
+    let json = serde_json::to_vec(plan).expect("a plan holds strings, numbers and lists only");
+    blake3::hash(&json).to_hex()[..16].to_owned()
+}
+
+/// One unit of work.
+#[derive(Debug, Clone)]
+pub struct Unit {
+    /// Kind and hash, such as `train-0123456789abcdef`.
+    pub name: String,
+    dir: PathBuf,
+}
+
+/// Holds a unit; dropped, it releases it.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+const DONE: &str = "done.json";
+
+impl Unit {
+    /// A file of the unit.
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.dir.join(file)
+    }
+
+    /// What the finished unit left, or `None` while it is not done.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when `done.json` does not hold a `T`.
+    pub fn outcome<T: DeserializeOwned>(&self) -> Result<Option<T>> {
+        let path = self.path(DONE);
+        match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::Damaged {
+                path,
+                message: format!("expected the outcome of a finished unit, found: {e}"),
+            }),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Error::io("read", path)(e)),
+        }
+    }
+
+    /// Writes the outcome: the unit is done.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn finish(&self, outcome: &impl Serialize) -> Result<()> {
+        write_json(&self.path(DONE), outcome)
+    }
+
+    /// Forgets everything about the unit but its lock.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn clear(&self) -> Result<()> {
+        // The mark goes first: a unit that is half cleared is not done.
+        for entry in [PathBuf::from(DONE)].into_iter().map(|f| self.dir.join(f)).chain(
+            std::fs::read_dir(&self.dir)
+                .map_err(Error::io("list", &self.dir))?
+                .filter_map(|entry| entry.ok().map(|e| e.path())),
+        ) {
+            if entry.file_name().is_some_and(|name| name != "lock") && entry.exists() {
+                std::fs::remove_file(&entry).map_err(Error::io("delete", &entry))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the unit, waiting while another process holds it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the folder cannot be written, [`Error::Interrupted`].
+    pub fn lock(&self, console: &Console, interrupt: &Interrupt) -> Result<Lock> {
+        std::fs::create_dir_all(&self.dir).map_err(Error::io("create", &self.dir))?;
+        let path = self.path("lock");
+        let mut file = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(Error::io("open", &path))?;
+        let mut told = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {
+                    if !told {
+                        let mut owner = String::new();
+                        // The owner is for the message only; an unreadable one is no obstacle.
+                        let _ = file.read_to_string(&mut owner);
+                        console.line(&format!(
+                            "waiting for {}, which is being worked on by {}",
+                            self.name,
+                            if owner.is_empty() { "another process" } else { owner.trim() }
+                        ));
+                        told = true;
+                    }
+                    interrupt.check()?;
+                    interrupt.wait(Duration::from_millis(300));
+                }
+                Err(TryLockError::Error(e)) => return Err(Error::io("lock", path)(e)),
+            }
+        }
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let owner = format!("process {} on {}\n", std::process::id(), host.trim());
+        file.set_len(0)
+            .and_then(|()| std::io::Seek::rewind(&mut file))
+            .and_then(|()| file.write_all(owner.as_bytes()))
+            .map_err(Error::io("write", &path))?;
+        Ok(Lock { _file: file })
+    }
+}
+
+/// Writes a file so that it is there whole or not at all: temporary file in
+/// the same folder, flushed to the disk, renamed.
+///
+/// # Errors
+/// [`Error::Io`] naming the file; no temporary file stays behind.
+pub fn write_atomic(path: &Path, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    let temporary = folder.join(format!(
+        ".{}.{}.tmp",
+        path.file_name().unwrap_or_default().to_string_lossy(),
+        std::process::id()
+    ));
+    let written = File::create(&temporary).and_then(|mut file| {
+        write(&mut file)?;
+        file.sync_all()
+    });
+    written.and_then(|()| std::fs::rename(&temporary, path)).map_err(|e| {
+        // The first error is the one to report.
+        let _ = std::fs::remove_file(&temporary);
+        Error::io("write", path)(e)
+    })
+}
+
+/// Writes a value as indented JSON with a final newline, atomically.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value).expect("records hold strings, numbers and lists only");
+    text.push('\n');
+    write_atomic(path, |file| file.write_all(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_done_only_after_finish() {
+        let folder = tempfile::tempdir().unwrap();
+        let unit = Store::new(folder.path()).unit("train", &("plan", 1));
+        let lock = unit.lock(&Console::silent(), &Interrupt::never()).unwrap();
+        assert_eq!(unit.outcome::<u32>().unwrap(), None);
+        unit.finish(&7_u32).unwrap();
+        assert_eq!(unit.outcome::<u32>().unwrap(), Some(7));
+        unit.clear().unwrap();
+        assert_eq!(unit.outcome::<u32>().unwrap(), None);
+        drop(lock);
+    }
+
+    #[test]
+    fn equal_plans_share_a_unit_and_others_do_not() {
+        let store = Store::new("nowhere");
+        assert_eq!(store.unit("train", &("plan", 1)).name, store.unit("train", &("plan", 1)).name);
+        assert_ne!(store.unit("train", &("plan", 1)).name, store.unit("train", &("plan", 2)).name);
+    }
+
+    #[test]
+    fn a_held_unit_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let unit = Store::new(folder.path()).unit("train", &1);
+        let held = unit.lock(&Console::silent(), &Interrupt::never()).unwrap();
+        let second = std::thread::spawn({
+            let unit = unit.clone();
+            move || unit.lock(&Console::silent(), &Interrupt::never()).map(|_| ())
+        });
+        unit.finish(&1).unwrap();
+        assert!(!second.is_finished());
+        drop(held);
+        second.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_damaged_outcome_is_an_error_that_names_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let unit = Store::new(folder.path()).unit("train", &1);
+        let _lock = unit.lock(&Console::silent(), &Interrupt::never()).unwrap();
+        std::fs::write(unit.path(DONE), "{").unwrap();
+        let message = unit.outcome::<u32>().unwrap_err().to_string();
+        assert!(message.contains("done.json") && message.contains("delete it"), "{message}");
+    }
+
+    #[test]
+    fn a_write_that_fails_leaves_nothing_and_keeps_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record.json");
+        write_json(&path, &1).unwrap();
+        let full = write_atomic(&path, |file| {
+            file.write_all(b"half")?;
+            Err(std::io::Error::from(std::io::ErrorKind::StorageFull))
+        });
+        let message = full.unwrap_err().to_string();
+        assert!(message.contains("the disk is full"), "{message}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,333 @@
+//! A table for people: the paper's numbers beside ours, and its claims.
+//!
+//! Built from records and scores alone, and printed for a terminal, as
+//! Markdown, or as JSON. No number is typed by hand.
+
+use serde::Serialize;
+use tabled::builder::Builder;
+use tabled::settings::{Alignment, Style, object::Columns as ColumnsOf};
+
+use crate::claim::{Estimate, Verdict};
+use crate::record::Record;
+use crate::spec::{Columns, ProfileName, Quoted};
+
+/// A table, ready to be printed.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Table {
+    /// `paper/tableN`.
+    pub name: String,
+    /// The paper's title of it.
+    pub title: String,
+    /// Where the paper is.
+    pub source: String,
+    /// What ours was run on: data set, splits, seeds.
+    pub data: String,
+    /// The scale.
+    pub profile: ProfileName,
+    /// The paper's columns.
+    pub columns: Option<Columns>,
+    /// The rows, in the paper's order.
+    pub rows: Vec<Row>,
+    /// Numbers of other work.
+    pub quoted: Vec<Quoted>,
+    /// The claims, judged.
+    pub claims: Vec<Claim>,
+    /// Where ours departs from the paper.
+    pub departures: Vec<String>,
+}
+
+/// A row of a table.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Row {
+    /// The row's id.
+    pub id: String,
+    /// The paper's wording.
+    pub label: String,
+    /// The paper's column.
+    pub column: Option<String>,
+    /// The paper's accuracy, in percent.
+    pub reported: Option<f64>,
+    /// Ours.
+    pub state: State,
+}
+
+/// How far a row has come.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum State {
+    /// Run, whole or in part.
+    Done {
+        /// Its record.
+        record: Box<Record>,
+    },
+    /// Stopped by an error.
+    Failed {
+        /// The error.
+        message: String,
+    },
+    /// Not run yet.
+    NotRun,
+}
+
+/// A claim, judged.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Claim {
+    /// Its name.
+    pub id: String,
+    /// In words.
+    pub says: String,
+    /// Where the paper says so.
+    #[serde(rename = "where")]
+    pub place: String,
+    /// The inequality.
+    pub rule: String,
+    /// How it came out.
+    pub verdict: Verdict,
+    /// By how many points the inequality is met, with its 95 % interval.
+    pub margin: Option<Estimate>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Terminal,
+    Markdown,
+}
+
+impl Table {
+    /// For a terminal.
+    pub fn terminal(&self) -> String {
+        self.render(Form::Terminal)
+    }
+
+    /// For a Markdown file.
+    pub fn markdown(&self) -> String {
+        self.render(Form::Markdown)
+    }
+
+    /// For programs: the table with its records and verdicts.
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a table holds strings, numbers and lists only")
+    }
+
+    /// The rows that were stopped by an error.
+    pub fn failed(&self) -> impl Iterator<Item = &str> {
+        self.rows
+            .iter()
+            .filter(|row| matches!(row.state, State::Failed { .. }))
+            .map(|row| row.id.as_str())
+    }
+
+    fn render(&self, form: Form) -> String {
+        let mut text = String::new();
+        let mut paragraph = |part: String| {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(&part);
+            text.push('\n');
+        };
+        let heading = |level: &str, words: &str| match form {
+            Form::Terminal => words.to_owned(),
+            Form::Markdown => format!("{level} {words}"),
+        };
+        if form == Form::Markdown {
+            paragraph(
+                "<!-- Generated from the records beside this file by `cargo xtask run`; do not edit. -->"
+                    .into(),
+            );
+        }
+        paragraph(format!(
+            "{}\n{}{}",
+            heading("#", &format!("{}: {}", self.name, self.title)),
+            if form == Form::Markdown { "\n" } else { "" },
+            self.source
+        ));
+        paragraph(format!(
+            "Ours: {}; profile {}. Top-1 accuracy of test videos in percent.",
+            self.data, self.profile
+        ));
+        if self.columns.is_some() {
+            paragraph(self.grid(form));
+        }
+        paragraph(self.details(form));
+        if !self.quoted.is_empty() {
+            paragraph(heading("##", "Quoted from other work (not run)"));
+            paragraph(self.quotes(form));
+        }
+        if !self.claims.is_empty() {
+            paragraph(heading(
+                "##",
+                "Claims of the paper, judged on our numbers (paired bootstrap over test videos)",
+            ));
+            paragraph(self.claims_table(form));
+        }
+        for row in &self.rows {
+            if let State::Failed { message } = &row.state {
+                paragraph(format!("Row {} failed: {message}", row.id));
+            }
+        }
+        if !self.departures.is_empty() {
+            let mark = if form == Form::Markdown { "[docs/deviations.md]" } else { "docs/deviations.md" };
+            paragraph(format!(
+                "Departures from the paper (see {mark}): {}.",
+                self.departures.join("; ")
+            ));
+            if form == Form::Markdown {
+                paragraph("[docs/deviations.md]: ../../../../docs/deviations.md".into());
+            }
+        }
+        text
+    }
+
+    /// The paper's own layout: a line a label, a pair of numbers a column.
+    fn grid(&self, form: Form) -> String {
+        let columns = self.columns.as_ref().map(|c| c.names.as_slice()).unwrap_or_default();
+        let title = self.columns.as_ref().map_or("", |c| c.title.as_str());
+        let mut head = vec![String::new()];
+        for name in columns {
+            head.push(format!("{title} {name}: paper"));
+            head.push(format!("{name}: ours"));
+        }
+        let mut lines = vec![head];
+        let mut labels: Vec<&str> = Vec::new();
+        for row in &self.rows {
+            if !labels.contains(&row.label.as_str()) {
+                labels.push(&row.label);
+            }
+        }
+        for label in labels {
+            let mut line = vec![label.to_owned()];
+            for name in columns {
+                let cell = self
+                    .rows
+                    .iter()
+                    .find(|row| row.label == label && row.column.as_deref() == Some(name));
+                line.push(cell.and_then(|row| row.reported).map_or("-".into(), points));
+                line.push(cell.map_or("-".into(), |row| row.state.number()));
+            }
+            lines.push(line);
+        }
+        layout(lines, form, 1)
+    }
+
+    fn details(&self, form: Form) -> String {
+        let spread = self.rows.iter().any(|row| row.state.record().and_then(Record::seed_spread).is_some());
+        let mut head =
+            ["row", "paper", "ours", "95 % interval", "ours - paper", "videos scored", "train"]
+                .map(str::to_owned)
+                .to_vec();
+        if spread {
+            head.push("sd over seeds".into());
+        }
+        let mut lines = vec![head];
+        for row in &self.rows {
+            let mut line = vec![row.id.clone(), row.reported.map_or("-".into(), points), row.state.number()];
+            match row.state.record() {
+                Some(record) => {
+                    let (expected, scored) = record.videos();
+                    line.push(format!("{:.1} .. {:.1}", record.top1.low, record.top1.high));
+                    line.push(row.reported.map_or("-".into(), |r| format!("{:+.1}", record.top1.value - r)));
+                    line.push(if expected == scored {
+                        format!("{scored} of {expected}")
+                    } else {
+                        format!("{scored} of {expected} (partial)")
+                    });
+                    line.push(duration(record.seconds()));
+                }
+                None => line.extend(["-", "-", "-", "-"].map(str::to_owned)),
+            }
+            if spread {
+                let sd = row.state.record().and_then(Record::seed_spread);
+                line.push(sd.map_or("-".into(), |sd| format!("{sd:.1}")));
+            }
+            lines.push(line);
+        }
+        layout(lines, form, 1)
+    }
+
+    fn quotes(&self, form: Form) -> String {
+        let mut lines = vec![["method", "column", "top-1", "where"].map(str::to_owned).to_vec()];
+        for quote in &self.quoted {
+            lines.push(vec![
+                quote.label.clone(),
+                quote.column.clone().unwrap_or_else(|| "-".into()),
+                points(quote.top1),
+                quote.place.clone(),
+            ]);
+        }
+        layout(lines, form, 4)
+    }
+
+    fn claims_table(&self, form: Form) -> String {
+        let mut lines =
+            vec![["claim", "rule", "verdict", "margin", "95 % interval"].map(str::to_owned).to_vec()];
+        for claim in &self.claims {
+            lines.push(vec![
+                claim.says.clone(),
+                if form == Form::Markdown { format!("`{}`", claim.rule) } else { claim.rule.clone() },
+                claim.verdict.to_string(),
+                claim.margin.map_or("-".into(), |m| format!("{:+.1}", m.value)),
+                claim.margin.map_or("-".into(), |m| format!("{:+.1} .. {:+.1}", m.low, m.high)),
+            ]);
+        }
+        layout(lines, form, 3)
+    }
+}
+
+impl State {
+    /// The record, when there is one.
+    pub fn record(&self) -> Option<&Record> {
+        match self {
+            Self::Done { record } => Some(record),
+            Self::Failed { .. } | Self::NotRun => None,
+        }
+    }
+
+    /// Our accuracy, or why there is none.
+    fn number(&self) -> String {
+        match self {
+            Self::Done { record } if record.is_partial() => format!("{} (partial)", points(record.top1.value)),
+            Self::Done { record } => points(record.top1.value),
+            Self::Failed { .. } => "failed".into(),
+            Self::NotRun => "not run".into(),
+        }
+    }
+}
+
+fn points(value: f64) -> String {
+    format!("{value:.1}")
+}
+
+/// Seconds as a person says them.
+pub(crate) fn duration(seconds: f64) -> String {
+    let s = seconds.round() as u64;
+    match s {
+        0..100 => format!("{s} s"),
+        100..6_000 => format!("{} min {:02} s", s / 60, s % 60),
+        6_000..360_000 => format!("{} h {:02} min", s / 3600, s % 3600 / 60),
+        _ => format!("{:.1} days", seconds / 86_400.0),
+    }
+}
+
+/// Lays out lines of cells; columns from `numbers` on are numbers.
+fn layout(lines: Vec<Vec<String>>, form: Form, numbers: usize) -> String {
+    let mut builder = Builder::default();
+    for line in lines {
+        builder.push_record(line);
+    }
+    let mut table = builder.build();
+    match form {
+        Form::Terminal => table.with(Style::rounded()),
+        Form::Markdown => table.with(Style::markdown()),
+    };
+    table.modify(ColumnsOf::new(numbers..), Alignment::right());
+    table.to_string()
+}
+
+/// A plain table for `show` and `list`.
+pub(crate) fn plain(lines: Vec<Vec<String>>, numbers: usize) -> String {
+    layout(lines, Form::Terminal, numbers)
+}

@@ -1,0 +1,255 @@
+//! The training loop.
+//!
+//! Nothing random has a state: batch i, and the dropout masks of iteration i,
+//! follow from the seed and i. A run that is killed and started again
+//! therefore goes on from its last checkpoint to the very same numbers.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use candle_core::{Device, Tensor};
+use data::loader::{LabelledVideo, TrainConfig, TrainLoader};
+use models::{Inputs, Network};
+use nn::{Params, Pass, Sgd, tensors};
+
+use crate::checkpoint::Checkpoint;
+use crate::console::Console;
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::plan::Protocol;
+use crate::record::{TrainOutcome, peak_memory_mib, thin};
+use crate::store::{Unit, write_atomic};
+
+/// The weights of a finished training unit.
+pub const WEIGHTS: &str = "weights.safetensors";
+const CHECKPOINT: &str = "checkpoint.safetensors";
+
+/// How much training a kill may lose, unless a flag says otherwise.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
+
+/// Batches made ahead of the one in use.
+const PREFETCH: usize = 3;
+
+/// Points of a recorded loss curve.
+const CURVE: usize = 100;
+
+/// Builds a network with fresh weights drawn from `seed`.
+///
+/// # Errors
+/// [`Error::Tensor`] for a network that cannot be built.
+pub fn build(protocol: &Protocol, seed: u64) -> Result<(Params, Box<dyn Network>)> {
+    let params = Params::new(&Device::Cpu);
+    let network = protocol
+        .model
+        .build(&params.builder(seed))
+        .map_err(network_error("building the network"))?;
+    Ok((params, network))
+}
+
+/// One net to train.
+pub struct Training<'a> {
+    /// A name for the progress bar.
+    pub name: &'a str,
+    /// How.
+    pub protocol: &'a Protocol,
+    /// Decides initial weights, batches and dropout masks.
+    pub seed: u64,
+    /// The training videos of the split.
+    pub videos: &'a [LabelledVideo],
+    /// Where checkpoints and weights go.
+    pub unit: &'a Unit,
+    /// A checkpoint is written so often, but never takes more than a twentieth
+    /// of the time (zero: after every iteration).
+    pub checkpoint_every: Duration,
+}
+
+/// Trains one net and leaves its weights in the unit.
+///
+/// # Errors
+/// [`Error::Diverged`], [`Error::Interrupted`] after a last checkpoint, and
+/// whatever data, tensors or the disk report.
+pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Result<TrainOutcome> {
+    let Training { name, protocol, seed, videos, unit, checkpoint_every } = *job;
+    let plan = &protocol.train;
+    let (params, network) = build(protocol, seed)?;
+    let mut sgd = Sgd::new(&params, plan.momentum, plan.weight_decay)
+        .map_err(network_error("setting up the optimiser"))?;
+
+    let path = unit.path(CHECKPOINT);
+    let mut state = match Checkpoint::read(&path)? {
+        Some(checkpoint) => {
+            checkpoint.restore(&params, &mut sgd, &path)?;
+            checkpoint.progress
+        }
+        None => Default::default(),
+    };
+
+    let config = TrainConfig {
+        stack: protocol.input,
+        crop: (protocol.crop, protocol.crop),
+        batch: plan.batch,
+        flip: plan.flip,
+        seed,
+        depth: PREFETCH,
+        workers: 1,
+    };
+    let begun = state.losses.len();
+    let loader = TrainLoader::new(videos.to_vec(), &config, begun as u64..plan.iterations as u64)?;
+    let step = console.step(name, plan.iterations as u64, begun as u64);
+    let mut watch = DivergenceWatch::new(classes(protocol)?);
+    let started = Instant::now();
+    let before = state.seconds;
+    let mut saved = Instant::now();
+    let mut saving = Duration::ZERO;
+
+    for batch in loader {
+        let batch = batch?;
+        let iteration = state.losses.len();
+        let rate = plan.schedule.rate(iteration);
+        let loss = one_step(&*network, &mut sgd, batch, seed, iteration, rate)?;
+        state.losses.push(loss);
+        state.seconds = before + started.elapsed().as_secs_f64();
+        watch.look(iteration, loss)?;
+
+        let done = state.losses.len();
+        let speed = (done - begun) as f64 * plan.batch as f64 / started.elapsed().as_secs_f64();
+        step.set(done as u64, &format!("loss {:.3}, rate {rate:.0e}, {speed:.0} samples/s", watch.mean()));
+        let due = checkpoint_every.is_zero() || saved.elapsed() > checkpoint_every.max(saving * 20);
+        if done < plan.iterations && (due || interrupt.raised()) {
+            let now = Instant::now();
+            Checkpoint::write(&path, &params, &sgd, &state)?;
+            saving = now.elapsed();
+            saved = Instant::now();
+            interrupt.check()?;
+        }
+    }
+    drop(step);
+
+    let weights = tensors::to_bytes(&params.tensors()).map_err(network_error("writing the trained weights"))?;
+    write_atomic(&unit.path(WEIGHTS), |file| file.write_all(&weights))?;
+    Ok(TrainOutcome {
+        iterations: state.losses.len(),
+        seconds: round(state.seconds, 10.0),
+        samples_per_second: round((plan.iterations * plan.batch) as f64 / state.seconds, 10.0),
+        peak_memory_mib: peak_memory_mib(),
+        videos: videos.len(),
+        loss: thin(&state.losses, CURVE),
+    })
+}
+
+fn one_step(
+    network: &dyn Network,
+    sgd: &mut Sgd,
+    batch: data::loader::Batch,
+    seed: u64,
+    iteration: usize,
+    rate: f64,
+) -> Result<f32> {
+    let [b, c, h, w] = batch.shape;
+    let step = || -> models::Result<f32> {
+        let flow = Tensor::from_vec(batch.data, (b, 1, c, h, w), &Device::Cpu)?;
+        let inputs = Inputs { rgb: None, flow: Some(flow) };
+        let outputs = network.forward(&inputs, &Pass::train(pass_seed(seed, iteration)))?;
+        let loss = nn::softmax_cross_entropy(&outputs.heads[0].logits, &batch.labels)?;
+        sgd.step(&loss.backward()?, rate)?;
+        Ok(loss.to_scalar::<f32>()?)
+    };
+    step().map_err(|e| Error::Network {
+        doing: format!("training step {iteration}"),
+        message: e.to_string(),
+    })
+}
+
+fn classes(protocol: &Protocol) -> Result<usize> {
+    let summary = protocol.model.summary().map_err(network_error("describing the network"))?;
+    Ok(summary.rows.last().map_or(0, |row| row.output.iter().product()))
+}
+
+/// The seed of one iteration's dropout masks.
+fn pass_seed(seed: u64, iteration: usize) -> u64 {
+    // Distinct for all (seed, iteration) that occur; ChaCha does the mixing.
+    (seed << 40) ^ iteration as u64
+}
+
+pub(crate) fn network_error<E: std::fmt::Display>(doing: &'static str) -> impl FnOnce(E) -> Error {
+    move |e| Error::Network { doing: doing.into(), message: e.to_string() }
+}
+
+fn round(value: f64, digits: f64) -> f64 {
+    (value * digits).round() / digits
+}
+
+/// Notices a loss that will not come back.
+#[derive(Debug)]
+struct DivergenceWatch {
+    recent: std::collections::VecDeque<f32>,
+    bound: f32,
+}
+
+impl DivergenceWatch {
+    /// Losses that are averaged.
+    const WINDOW: usize = 50;
+
+    fn new(classes: usize) -> Self {
+        // A net that says nothing has a loss of ln(classes); four times that,
+        // for a whole window, is a net that is wrong with great confidence.
+        Self { recent: Default::default(), bound: 4.0 * (classes.max(2) as f32).ln() }
+    }
+
+    fn mean(&self) -> f32 {
+        self.recent.iter().sum::<f32>() / self.recent.len().max(1) as f32
+    }
+
+    fn look(&mut self, iteration: usize, loss: f32) -> Result<()> {
+        if !loss.is_finite() {
+            return Err(Error::Diverged { iteration, what: format!("the loss is {loss}") });
+        }
+        if self.recent.len() == Self::WINDOW {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(loss);
+        if self.recent.len() == Self::WINDOW && self.mean() > self.bound {
+            return Err(Error::Diverged {
+                iteration,
+                what: format!(
+                    "the mean loss of the last {} iterations is {:.1}, more than {:.1} (4 ln classes)",
+                    Self::WINDOW,
+                    self.mean(),
+                    self.bound
+                ),
+            });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_that_is_not_a_number_stops_at_once() {
+        let error = DivergenceWatch::new(10).look(17, f32::NAN).unwrap_err();
+        assert!(error.to_string().contains("iteration 17"), "{error}");
+    }
+
+    #[test]
+    fn a_single_high_loss_is_borne_and_a_window_of_them_is_not() {
+        let mut watch = DivergenceWatch::new(10);
+        for i in 0..100 {
+            watch.look(i, if i == 3 { 100.0 } else { 2.3 }).unwrap();
+        }
+        let stopped = (100..200).find(|&i| watch.look(i, 30.0).is_err());
+        assert!(stopped.is_some_and(|i| i < 160), "{stopped:?}");
+    }
+
+    #[test]
+    fn dropout_seeds_differ_between_iterations_and_seeds() {
+        let mut seen = std::collections::BTreeSet::new();
+        for seed in 0..4 {
+            for iteration in 0..1000 {
+                assert!(seen.insert(pass_seed(seed, iteration)));
+            }
+        }
+    }
+}

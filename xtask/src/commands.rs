@@ -1,0 +1,84 @@
+//! One function a command.
+#![expect(clippy::print_stdout, reason = "the command line is what prints")]
+
+use std::time::Duration;
+
+use experiment::train::CHECKPOINT_EVERY;
+use experiment::{Console, Error, Interrupt, Request, Result, Runner};
+
+use crate::flags::{Command, Prepare, Run};
+
+pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interrupt) -> Result<()> {
+    match command {
+        Command::List(folders) => {
+            println!("{}", experiment::show::list(&folders.workspace())?);
+            Ok(())
+        }
+        Command::Show { table, question, folders } => {
+            let shown = experiment::show::show(&folders.workspace(), table, &question.request())?;
+            println!("{}\n{}", shown.plan, shown.estimate);
+            Ok(())
+        }
+        Command::Run(flags) => run(flags, console, interrupt),
+        Command::Prepare(flags) => prepare(flags, console, interrupt),
+    }
+}
+
+fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
+    let workspace = flags.folders.workspace();
+    let request = flags.question.request();
+    if flags.dry_run {
+        for table in &flags.tables {
+            let shown = experiment::show::show(&workspace, table, &request)?;
+            println!("{}\n{}", shown.plan, shown.estimate);
+        }
+        return Ok(());
+    }
+    let runner = Runner {
+        workspace: &workspace,
+        request: &request,
+        data_root: flags.data_root.clone(),
+        fresh: flags.fresh,
+        checkpoint_every: Duration::from_secs(flags.checkpoint_every),
+        console,
+        interrupt,
+    };
+    let mut failed = Vec::new();
+    let mut total = 0;
+    for name in &flags.tables {
+        let table = runner.run(name)?;
+        if flags.json {
+            println!("{}", table.json());
+        } else {
+            println!("{}", table.terminal());
+        }
+        total += table.rows.len();
+        failed.extend(table.failed().map(str::to_owned));
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::RowsFailed { failed: failed.len(), total, names: failed.join(", ") })
+    }
+}
+
+fn prepare(flags: &Prepare, console: &Console, interrupt: &Interrupt) -> Result<()> {
+    let workspace = flags.folders.workspace();
+    let request = Request {
+        profile: Some(flags.scale.profile),
+        dataset: Some(flags.dataset.clone()),
+        data_seed: flags.scale.data_seed,
+        ..Request::default()
+    };
+    let runner = Runner {
+        workspace: &workspace,
+        request: &request,
+        data_root: flags.root.clone(),
+        fresh: false,
+        checkpoint_every: CHECKPOINT_EVERY,
+        console,
+        interrupt,
+    };
+    println!("{}", runner.prepare(&flags.table)?);
+    Ok(())
+}

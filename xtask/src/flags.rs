@@ -1,0 +1,149 @@
+//! The flags of every command.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use experiment::spec::ProfileName;
+use experiment::{Request, Workspace};
+
+/// Tables of video action recognition papers, run from their specs.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List every table: rows, claims, what has been run on what
+    List(Folders),
+    /// Print the resolved plan of a table: shapes, parameters, cost, departures from the paper
+    Show {
+        /// The table, such as table1b or two-stream/table1b
+        table: String,
+        #[command(flatten)]
+        question: Question,
+        #[command(flatten)]
+        folders: Folders,
+    },
+    /// Train and test the rows of tables, print them beside the paper's, judge the claims
+    Run(Box<Run>),
+    /// Check a data set, decode its videos and compute their flow; resumes
+    Prepare(Box<Prepare>),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The tables, such as table1b or two-stream/table1b
+    #[arg(required = true)]
+    pub(crate) tables: Vec<String>,
+    #[command(flatten)]
+    pub(crate) question: Question,
+    /// Where it runs; this build knows the cpu
+    #[arg(long, default_value = "cpu", value_parser = ["cpu"])]
+    pub(crate) device: String,
+    /// The folder of real videos, for data sets that are not generated
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_root: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) folders: Folders,
+    /// Train and test again what is already done
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// How many seconds of training a kill may lose at the most
+    #[arg(long, value_name = "SECONDS", default_value_t = experiment::train::CHECKPOINT_EVERY.as_secs())]
+    pub(crate) checkpoint_every: u64,
+    /// Print the plan and stop
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print the finished tables as JSON
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prepare {
+    /// The data set, such as synth or weizmann
+    pub(crate) dataset: String,
+    /// The folder of real videos, for data sets that are not generated
+    #[arg(long, visible_alias = "data-root", value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// The table whose profile says how frames and flow are made
+    #[arg(long, default_value = "two-stream/table1b")]
+    pub(crate) table: String,
+    #[command(flatten)]
+    pub(crate) scale: Scale,
+    #[command(flatten)]
+    pub(crate) folders: Folders,
+}
+
+/// Which scale, and which draw of a generated data set.
+#[derive(Debug, Args)]
+pub(crate) struct Scale {
+    /// The scale: paper, mini or smoke
+    #[arg(long, default_value = "mini")]
+    pub(crate) profile: ProfileName,
+    /// Render a generated data set from another seed
+    #[arg(long, value_name = "N")]
+    pub(crate) data_seed: Option<u64>,
+}
+
+/// What is asked of a table.
+#[derive(Debug, Args)]
+pub(crate) struct Question {
+    /// Another data set than the profile's
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dataset: Option<String>,
+    #[command(flatten)]
+    pub(crate) scale: Scale,
+    /// Only these rows
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub(crate) row: Vec<String>,
+    /// Train each row with so many seeds
+    #[arg(long, value_name = "N")]
+    pub(crate) seeds: Option<usize>,
+    /// Only these splits of the data set
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub(crate) split: Vec<String>,
+}
+
+impl Question {
+    pub(crate) fn request(&self) -> Request {
+        Request {
+            profile: Some(self.scale.profile),
+            dataset: self.dataset.clone(),
+            splits: self.split.clone(),
+            seeds: self.seeds,
+            data_seed: self.scale.data_seed,
+            rows: self.row.clone(),
+        }
+    }
+}
+
+/// Where things are kept.
+#[derive(Debug, Args)]
+pub(crate) struct Folders {
+    /// Records and tables [default: results/]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Frames, flow, checkpoints, weights and scores [default: .cache/]
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+}
+
+impl Folders {
+    /// The checkout that this program was built from, with the folders that
+    /// the flags name.
+    pub(crate) fn workspace(&self) -> Workspace {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut workspace = Workspace::new(root.canonicalize().unwrap_or(root));
+        if let Some(out) = &self.out {
+            workspace.results = out.clone();
+        }
+        if let Some(cache) = &self.cache {
+            workspace.cache = cache.clone();
+        }
+        workspace
+    }
+}

@@ -1,0 +1,244 @@
+//! The main job at smoke scale, as a user runs it: the binary, its exit codes
+//! and the files that it leaves.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A place for one run's records and cache.
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(arguments).args(["--out".as_ref(), self.path("results").as_os_str()]);
+        command.args(["--cache".as_ref(), self.path("cache").as_os_str()]);
+        command
+    }
+
+    fn smoke(&self, more: &[&str]) -> Output {
+        let mut arguments = vec!["run", "table1b", "--profile", "smoke"];
+        arguments.extend(more);
+        self.command(&arguments).output().unwrap()
+    }
+
+    /// Every record, less what differs between equal runs: clocks and memory.
+    fn numbers(&self) -> BTreeMap<String, Value> {
+        let folder = self.path("results/two-stream/table1b/synth-smoke");
+        let mut records = BTreeMap::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|e| e == "json") {
+                let mut record: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+                strip(&mut record);
+                records.insert(path.file_stem().unwrap().to_string_lossy().into_owned(), record);
+            }
+        }
+        records
+    }
+}
+
+fn strip(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for clock in ["seconds", "samples-per-second", "peak-memory-mib", "test-seconds"] {
+                map.remove(clock);
+            }
+            map.values_mut().for_each(strip);
+        }
+        Value::Array(list) => list.iter_mut().for_each(strip),
+        _ => {}
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn assert_ok(output: &Output) {
+    assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
+}
+
+/// A finished table has all seven cells, the verdicts, and a `table.md`; the
+/// same command again answers from the records; another place gives the very
+/// same numbers.
+#[test]
+fn the_same_command_gives_the_same_table() {
+    let (one, two) = (Place::new(), Place::new());
+    let first = one.smoke(&[]);
+    assert_ok(&first);
+    let table = text(&first.stdout);
+    for expected in ["73.9", "80.4", "79.9", "81.0", "79.6", "80.2", "81.2", "95 % interval", "28 of 28"] {
+        assert!(table.contains(expected), "{expected} is not in\n{table}");
+    }
+    assert!(!table.contains("not run"), "{table}");
+    assert_eq!(one.numbers().len(), 7);
+    let markdown =
+        std::fs::read_to_string(one.path("results/two-stream/table1b/synth-smoke/table.md")).unwrap();
+    assert!(markdown.contains("| stack-10-on"), "{markdown}");
+
+    let again = one.smoke(&[]);
+    assert_ok(&again);
+    assert_eq!(text(&again.stdout), table);
+    assert_eq!(text(&again.stderr), "", "nothing is left to do the second time");
+
+    assert_ok(&two.smoke(&[]));
+    assert_eq!(one.numbers(), two.numbers());
+}
+
+/// Killed with SIGKILL in the middle of training, and started again: the same
+/// numbers as undisturbed.
+#[test]
+fn a_killed_run_goes_on_to_the_same_numbers() {
+    let (calm, killed) = (Place::new(), Place::new());
+    let row = ["--row", "stack-5-on", "--checkpoint-every", "0"];
+    assert_ok(&calm.smoke(&row));
+
+    let mut arguments = vec!["run", "table1b", "--profile", "smoke"];
+    arguments.extend(row);
+    let mut child = killed.command(&arguments).stderr(std::process::Stdio::null()).spawn().unwrap();
+    while !has_checkpoint(&killed.path("cache/units")) {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before it could be killed");
+        pause();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!killed.path("results/two-stream/table1b/synth-smoke/stack-5-on.json").exists());
+
+    assert_ok(&killed.smoke(&row));
+    assert_eq!(calm.numbers(), killed.numbers());
+}
+
+fn has_checkpoint(units: &Path) -> bool {
+    std::fs::read_dir(units).is_ok_and(|mut entries| {
+        entries.any(|entry| entry.is_ok_and(|e| e.path().join("checkpoint.safetensors").exists()))
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "another process's file is being waited for")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(1));
+}
+
+/// Two processes at once share the work and neither does it twice.
+#[test]
+fn two_processes_share_the_units() {
+    let place = Place::new();
+    let arguments = ["run", "table1b", "--profile", "smoke", "--row", "single-on", "stack-5-on"];
+    let children: Vec<_> = (0..2)
+        .map(|_| {
+            place
+                .command(&arguments)
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let outputs: Vec<Output> = children.into_iter().map(|c| c.wait_with_output().unwrap()).collect();
+    outputs.iter().for_each(assert_ok);
+    assert_eq!(text(&outputs[0].stdout), text(&outputs[1].stdout));
+    let units = std::fs::read_dir(place.path("cache/units")).unwrap().count();
+    assert_eq!(units, 4, "two rows have two training and two test units");
+}
+
+/// A request that cannot be met: its exit code and message.
+#[track_caller]
+fn refused(arguments: &[&str], code: i32, expected: &[&str]) {
+    let place = Place::new();
+    let output = place.command(arguments).output().unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{message}");
+    for part in expected {
+        assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+    assert!(!message.contains("panicked"), "{message}");
+}
+
+#[test]
+fn a_misspelt_table_is_suggested() {
+    refused(&["run", "table1c"], 2, &["no table `table1c`", "did you mean `table1b`?"]);
+}
+
+#[test]
+fn a_misspelt_row_is_suggested() {
+    refused(
+        &["run", "table1b", "--row", "stack-10-onn"],
+        2,
+        &["no row `stack-10-onn`", "did you mean `stack-10-on`?", "bi-directional-10-on"],
+    );
+}
+
+#[test]
+fn an_unknown_data_set_is_named() {
+    refused(&["run", "table1b", "--dataset", "weissmann"], 2, &["did you mean `weizmann`?"]);
+}
+
+#[test]
+fn a_missing_data_root_says_what_is_expected() {
+    refused(&["run", "table1b", "--dataset", "weizmann"], 3, &["weizmann", "--data-root"]);
+    refused(
+        &["run", "table1b", "--dataset", "weizmann", "--data-root", "/no/such/folder"],
+        3,
+        &["weizmann", "/no/such/folder"],
+    );
+}
+
+#[test]
+fn an_unknown_split_is_named() {
+    refused(&["run", "table1b", "--split", "9"], 2, &["no split `9`", "1, 2, 3"]);
+}
+
+#[test]
+fn a_data_seed_makes_no_sense_for_real_videos() {
+    refused(&["run", "table1b", "--dataset", "ucf101", "--data-seed", "3"], 2, &["real videos"]);
+}
+
+#[test]
+fn a_results_folder_that_cannot_be_written_stops_before_any_work() {
+    let place = Place::new();
+    // A file where the folder should be: this stops the superuser, too.
+    std::fs::write(place.path("results"), "in the way").unwrap();
+    let output = place.smoke(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = text(&output.stderr);
+    assert!(message.contains("cannot create") && message.contains("results"), "{message}");
+    assert!(!place.path("cache/units").exists(), "no unit was begun");
+}
+
+/// The paper's scale, from the plan alone: no video is needed for a dry run.
+#[test]
+fn the_paper_profile_is_the_papers() {
+    let place = Place::new();
+    let output = place
+        .command(&["run", "table1b", "--profile", "paper", "--dry-run", "--row", "stack-10-on"])
+        .output()
+        .unwrap();
+    assert_ok(&output);
+    let plan = text(&output.stdout);
+    for expected in [
+        "20 x 224x224",
+        "80,000 iterations of 256 videos",
+        "1e-2, 1e-3 from iteration 50,000, 1e-4 from iteration 70,000",
+        "90,707,781",
+        "2.61",
+        "25 frames x 10 crops",
+        "9537 training and 3783 test videos",
+    ] {
+        assert!(plan.contains(expected), "`{expected}` is not in\n{plan}");
+    }
+}
