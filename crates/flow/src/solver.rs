@@ -224,3 +224,42 @@ fn inverse_root(x: f32) -> f32 {
     let guess = f32::from_bits(0x5f1f_fff9_u32.wrapping_sub(x.to_bits() >> 1));
     0.703_952_25 * guess * (2.389_244_6 - x * guess * guess)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn iterations_together_equal_iterations_one_by_one() {
+        let (width, height) = (21, 5);
+        let mut data = DataTerm::new(width, height);
+        for y in 0..height {
+            for x in 0..width {
+                let (gx, gy) = ((x as f32 * 0.7).sin() * 9.0, (y as f32 + x as f32 * 0.3).cos() * 7.0);
+                data.gradient[0].row_mut(y)[x] = gx;
+                data.gradient[1].row_mut(y)[x] = gy;
+                data.constant.row_mut(y)[x] = 6.0 - gx + 0.5 * gy;
+                data.inverse.row_mut(y)[x] = 1.0 / (gx * gx + gy * gy + 1e-9);
+            }
+        }
+        let weights = Weights { lambda: 0.15, theta: 0.3, tau: 0.25 };
+        let (mut together, mut single) = (State::new(width, height), State::new(width, height));
+        iterate(&mut together, &data, weights, 19);
+        (0..19).for_each(|_| iterate(&mut single, &data, weights, 1));
+        for y in 0..height {
+            for component in 0..2 {
+                let row = together.u[component].row(y);
+                assert!(row.iter().any(|&d| d != 0.0));
+                assert_eq!(row, single.u[component].row(y));
+            }
+        }
+    }
+
+    #[test]
+    fn the_inverse_root_is_close_and_finite_at_zero() {
+        for x in [1e-6_f32, 0.3, 1.0, 2.0, 77.0, 1e9] {
+            assert!((inverse_root(x) * x.sqrt() - 1.0).abs() < 7e-4, "{x}");
+        }
+        assert!(inverse_root(0.0).is_finite());
+    }
+}

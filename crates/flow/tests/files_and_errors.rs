@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 fn field(width: usize, height: usize) -> FlowField {
     let values = |scale: f32| (0..width * height).map(|i| i as f32 * scale).collect();
-    FlowField::new(width, height, values(0.5), values(-0.25)).unwrap()
+    FlowField::new(width, height, values(0.5), values(-0.25)).expect("sizes agree")
 }
 
 fn header(width: i32, height: i32) -> Vec<u8> {
@@ -17,15 +17,15 @@ fn header(width: i32, height: i32) -> Vec<u8> {
 
 fn problem(bytes: &[u8]) -> FloProblem {
     let from_file = {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("hostile.flo");
-        std::fs::write(&path, bytes).unwrap();
-        match read_flo(&path).unwrap_err() {
+        std::fs::write(&path, bytes).expect("room for a small file");
+        match read_flo(&path).expect_err("a hostile file") {
             FlowError::FloFile { problem, path: named } if named == path => problem,
             other => panic!("{other}"),
         }
     };
-    match parse_flo(bytes).unwrap_err() {
+    match parse_flo(bytes).expect_err("hostile bytes") {
         FlowError::Flo(problem) => {
             assert_eq!(problem, from_file);
             problem

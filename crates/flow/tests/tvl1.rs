@@ -7,7 +7,7 @@ use flow::{FlowError, FlowField, GrayImage, MedianFilter, TvL1, TvL1Params, endp
 /// A picture from a function of position.
 fn picture(width: usize, height: usize, value: impl Fn(f32, f32) -> f32) -> GrayImage {
     let at = |i: usize| value((i % width) as f32, (i / width) as f32);
-    GrayImage::new(width, height, (0..width * height).map(at).collect()).unwrap()
+    GrayImage::new(width, height, (0..width * height).map(at).collect()).expect("sizes agree")
 }
 
 /// A smooth texture without a period that fits the picture.
@@ -31,12 +31,12 @@ fn interior_error(field: &FlowField, margin: usize, truth: impl Fn(f32, f32) -> 
             known.v.push(v);
         }
     }
-    endpoint_error(field, &known).unwrap()
+    endpoint_error(field, &known).expect("the interior is known")
 }
 
 fn presets() -> [(&'static str, TvL1); 2] {
     [("fast", TvL1Params::fast()), ("accurate", TvL1Params::accurate())]
-        .map(|(name, params)| (name, TvL1::new(params).unwrap()))
+        .map(|(name, params)| (name, TvL1::new(params).expect("presets are valid")))
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn bad_pictures_are_refused() {
 
 #[test]
 fn huge_intensities_do_not_panic() {
-    let wild = picture(20, 20, |x, y| if (x + y) as u32 % 2 == 0 { f32::MAX } else { f32::MIN });
+    let wild = picture(20, 20, |x, y| if ((x + y) as u32).is_multiple_of(2) { f32::MAX } else { f32::MIN });
     let good = picture(20, 20, texture);
     for (_, tvl1) in presets() {
         tvl1.compute(&good, &wild).unwrap();
@@ -190,7 +190,8 @@ fn huge_intensities_do_not_panic() {
 
 #[test]
 fn parameters_out_of_range_are_named() {
-    let change: [(&str, fn(&mut TvL1Params)); 10] = [
+    type Change = fn(&mut TvL1Params);
+    let changes: [(&str, Change); 10] = [
         ("tau", |p| p.tau = 0.0),
         ("tau", |p| p.tau = f32::NAN),
         ("lambda", |p| p.lambda = -1.0),
@@ -202,7 +203,7 @@ fn parameters_out_of_range_are_named() {
         ("rounds", |p| p.rounds = 2000),
         ("iterations", |p| p.iterations = 0),
     ];
-    for (name, change) in change {
+    for (name, change) in changes {
         let mut params = TvL1Params::fast();
         change(&mut params);
         let error = TvL1::new(params).unwrap_err().to_string();
