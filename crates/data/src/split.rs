@@ -165,7 +165,7 @@ impl Gather {
 fn safe_relative(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
-    if !plain || text.contains('\0') || text.contains("//") {
+    if !plain || text.is_empty() || text.ends_with('/') || text.contains('\0') || text.contains("//") {
         return Err(format!(
             "expected CLASS/FILE below the data root, found `{text}`: absolute paths, `.` and `..` are refused"
         ));
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn paths_that_leave_the_root_are_refused() {
-        for text in ["/etc/passwd", "../x.avi", "a/../../x.avi", "./x", "a//b", "", "a/\0.avi"] {
+        for text in ["/etc/passwd", "../x.avi", "a/../../x.avi", "./x", "a//b", "a/", "", "a/\0.avi"] {
             assert!(safe_relative(text).is_err(), "{text}");
         }
         for text in ["a/b.avi", "run/..x..avi", "wave/#1 & (2)![x];~@+.avi", "-x/-y.avi"] {

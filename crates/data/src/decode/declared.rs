@@ -39,7 +39,7 @@ fn declared(file: &mut (impl Read + Seek), found: u64) -> std::io::Result<u64> {
     }
     let mut end = 0u64;
     for _ in 0..MAX_BOXES {
-        if end + 16 > found {
+        if found.saturating_sub(end) < 16 {
             break;
         }
         let mut head = [0; 16];

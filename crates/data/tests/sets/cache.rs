@@ -1,0 +1,177 @@
+//! The cache file: what goes in comes out, and what was touched is noticed.
+
+use data::DataError;
+use data::codec::Codec;
+use data::container::{Builder, Container, Kind};
+use flow::FlowField;
+use proptest::prelude::*;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+const KEY: &str = "00ff";
+
+fn field(width: usize, height: usize, seed: usize) -> FlowField {
+    let wave = |i: usize, k: f32| ((i * 7 + seed) as f32 * k).sin() * 6.0 - 1.5;
+    let values = |k| (0..width * height).map(|i| wave(i, k)).collect();
+    FlowField::new(width, height, values(0.013), values(0.029)).unwrap()
+}
+
+fn flow_file(codec: Codec, fields: &[FlowField]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.var");
+    let mut builder = Builder::new(Kind::ForwardFlow, codec, KEY.to_owned());
+    fields.iter().for_each(|field| builder.push_field(field).unwrap());
+    builder.write(&path, "a test".to_owned(), vec![0..fields.len() + 1], (1, 1)).unwrap();
+    (folder, path)
+}
+
+fn mean(values: &[f32]) -> f32 {
+    (values.iter().map(|&v| f64::from(v)).sum::<f64>() / values.len() as f64) as f32
+}
+
+#[test]
+fn raw_flow_comes_back_within_half_a_step_and_with_its_exact_mean() {
+    let fields: Vec<_> = (0..5).map(|seed| field(33, 20, seed * 1000)).collect();
+    let (_folder, path) = flow_file(Codec::Raw8, &fields);
+    let file = Container::open_verified(&path).unwrap();
+    for (index, before) in fields.iter().enumerate() {
+        let after = file.field(index).unwrap();
+        assert_eq!((after.width, after.height), (33, 20));
+        assert_eq!(after.mean, [mean(&before.u), mean(&before.v)]);
+        for (a, b) in [(&before.u, &after.u), (&before.v, &after.v)] {
+            let range =
+                a.iter().copied().fold(f32::MIN, f32::max) - a.iter().copied().fold(f32::MAX, f32::min);
+            let worst = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst <= range / 510.0 * 1.0001, "{worst} of {range}");
+        }
+    }
+    assert_eq!(file.file_bytes(), fs::metadata(&path).unwrap().len());
+}
+
+#[test]
+fn jpeg_flow_and_frames_come_back_closely() {
+    let fields = [field(64, 48, 3)];
+    let (_folder, path) = flow_file(Codec::Jpeg { quality: 95 }, &fields);
+    let after = Container::open_verified(&path).unwrap().field(0).unwrap();
+    let error: f32 =
+        fields[0].u.iter().zip(&after.u).map(|(a, b)| (a - b).abs()).sum::<f32>() / (64.0 * 48.0);
+    assert!(error < 0.15, "{error}");
+    assert_eq!(after.mean, [mean(&fields[0].u), mean(&fields[0].v)]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("f.var");
+    let rgb: Vec<u8> = (0..64 * 48).flat_map(|i| [(i % 64 * 4) as u8, (i / 64 * 5) as u8, 90]).collect();
+    for (codec, most) in [(Codec::Raw8, 0), (Codec::Jpeg { quality: 95 }, 16)] {
+        let mut builder = Builder::new(Kind::Frames, codec, KEY.to_owned());
+        builder.push_frame(64, 48, &rgb).unwrap();
+        builder.write(&path, "a test".to_owned(), vec![0..1], (1, 1)).unwrap();
+        let back = Container::open_verified(&path).unwrap().frame(0).unwrap();
+        let worst = rgb.iter().zip(&back).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+        assert!(worst <= most, "{worst}");
+    }
+}
+
+#[test]
+fn the_same_content_makes_the_same_bytes() {
+    let fields = [field(16, 16, 1), field(16, 16, 2)];
+    let (_once, path) = flow_file(Codec::Raw8, &fields);
+    let bytes = fs::read(&path).unwrap();
+    let (_again, path) = flow_file(Codec::Raw8, &fields);
+    assert_eq!(fs::read(path).unwrap(), bytes);
+}
+
+#[test]
+fn an_entry_is_read_without_the_others() {
+    let fields: Vec<_> = (0..3).map(|seed| field(16, 16, seed)).collect();
+    let (_folder, path) = flow_file(Codec::Raw8, &fields);
+    let file = Container::open(&path).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    // Damage in the last entry is found there and nowhere else.
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    assert!(file.field(0).is_ok() && file.field(1).is_ok());
+    let error = file.field(2).unwrap_err();
+    assert!(matches!(&error, DataError::CorruptCache { .. }));
+    let text = error.to_string();
+    assert!(
+        text.contains(&path.display().to_string())
+            && text.contains("entry 2")
+            && text.contains("delete the file")
+    );
+}
+
+#[test]
+fn frames_and_flow_are_not_confused_and_ends_are_kept() {
+    let (_folder, path) = flow_file(Codec::Raw8, &[field(8, 8, 0)]);
+    let file = Container::open(&path).unwrap();
+    assert!(file.frame(0).is_err() && file.field(1).is_err());
+    let mut builder = Builder::new(Kind::ForwardFlow, Codec::Raw8, KEY.to_owned());
+    builder.push_field(&field(8, 8, 0)).unwrap();
+    let error = builder.push_field(&field(8, 9, 0)).unwrap_err().to_string();
+    assert!(error.contains("expected 8x8, found 8x9"), "{error}");
+    let mut wild = field(8, 8, 0);
+    wild.u[3] = f32::NAN;
+    assert!(builder.push_field(&wild).is_err());
+}
+
+#[test]
+fn a_file_that_shrinks_or_grows_is_damaged() {
+    let (_folder, path) = flow_file(Codec::Raw8, &[field(8, 8, 0), field(8, 8, 1)]);
+    let whole = fs::read(&path).unwrap();
+    for keep in (0..whole.len()).step_by(7) {
+        fs::write(&path, &whole[..keep]).unwrap();
+        assert!(matches!(Container::open(&path), Err(DataError::CorruptCache { .. })), "{keep} bytes");
+    }
+    fs::write(&path, [&whole[..], b"more"].concat()).unwrap();
+    assert!(matches!(Container::open(&path), Err(DataError::CorruptCache { .. })));
+}
+
+/// Verifies and reads everything; must neither panic nor accept.
+fn accepts(path: &Path) -> bool {
+    let Ok(file) = Container::open(path) else { return false };
+    let fields_ok = (0..file.header().count.min(100)).all(|index| file.field(index).is_ok());
+    fields_ok && Container::open_verified(path).is_ok()
+}
+
+#[test]
+fn every_single_byte_is_protected() {
+    let (_folder, path) = flow_file(Codec::Raw8, &[field(4, 3, 0), field(4, 3, 1)]);
+    let whole = fs::read(&path).unwrap();
+    assert!(accepts(&path));
+    for at in 0..whole.len() {
+        for flip in [1, 0x80, 0xff] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= flip;
+            fs::write(&path, &bytes).unwrap();
+            assert!(!accepts(&path), "byte {at} of {}", whole.len());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn several_changed_bytes_are_noticed_in_a_jpeg_file_too(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), 1u8..), 1..6),
+    ) {
+        let (_folder, path) = flow_file(Codec::Jpeg { quality: 80 }, &[field(16, 8, 0), field(16, 8, 1)]);
+        let whole = fs::read(&path).unwrap();
+        let mut bytes = whole.clone();
+        changes.iter().for_each(|(at, flip)| bytes[at.index(whole.len())] ^= flip);
+        prop_assume!(bytes != whole);
+        fs::write(&path, &bytes).unwrap();
+        prop_assert!(!accepts(&path));
+    }
+
+    #[test]
+    fn rubbish_behind_the_mark_is_refused(rest in prop::collection::vec(any::<u8>(), 0..400)) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.var");
+        fs::write(&path, [b"VARVIDEO\x01\0\0\0".as_slice(), &rest].concat()).unwrap();
+        let refused = matches!(Container::open(&path), Err(DataError::CorruptCache { .. }));
+        prop_assert!(refused);
+    }
+}
