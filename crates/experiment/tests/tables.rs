@@ -1,0 +1,133 @@
+//! How tables look, from records made up here.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use experiment::claim::{Estimate, Verdict};
+use experiment::plan::TablePlan;
+use experiment::record::{DatasetRecord, Environment, RECORD_VERSION, Record, RunRecord, TrainOutcome};
+use experiment::spec::{ProfileName, Quoted};
+use experiment::table::{Claim, Row, State, Table};
+use experiment::{Request, Workspace};
+
+fn record(plan: &TablePlan, row: usize, top1: f64, scored: usize, seeds: u64) -> Record {
+    let row = &plan.rows[row];
+    let run = |seed: u64| RunRecord {
+        split: "1".into(),
+        seed,
+        train_unit: "train-0".into(),
+        test_unit: "test-0".into(),
+        top1: top1 + seed as f64,
+        videos_expected: 462,
+        videos_scored: scored,
+        training: TrainOutcome {
+            iterations: 1000,
+            seconds: 41.0,
+            samples_per_second: 1500.0,
+            peak_memory_mib: Some(700),
+            videos: 924,
+            loss: vec![(1000, 0.5)],
+        },
+        test_seconds: 5.0,
+    };
+    Record {
+        version: RECORD_VERSION,
+        table: plan.spec.name(),
+        row: row.row.id.clone(),
+        label: row.row.label.clone(),
+        column: row.row.column.clone(),
+        reported: row.row.reported,
+        dataset: DatasetRecord { name: "synth".into(), data_seed: Some(0), fingerprints: BTreeMap::new() },
+        profile: ProfileName::Mini,
+        top1: Estimate { value: top1, low: top1 - 4.0, high: top1 + 4.0 },
+        recall: BTreeMap::new(),
+        protocol: row.protocol.clone(),
+        parameters: 1,
+        multiply_adds: 1,
+        runs: (0..seeds).map(run).collect(),
+        environment: Environment {
+            commit: None,
+            version: "0.1.0".into(),
+            candle: "candle-core 0.11.1".into(),
+            device: "cpu".into(),
+            threads: 2,
+            processor: None,
+            system: "linux x86_64".into(),
+        },
+    }
+}
+
+/// Rows in every state that a table can meet.
+fn table(seeds: u64) -> Table {
+    let workspace = Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
+    let (spec, file) = workspace.spec("table1b").unwrap();
+    let plan =
+        TablePlan::resolve(spec, file, &Request::default(), |name| workspace.dataset_facts(name)).unwrap();
+    let state = |i: usize| match i {
+        0 => State::Done { record: Box::new(record(&plan, i, 55.4, 462, seeds)) },
+        1 => State::Done { record: Box::new(record(&plan, i, 69.5, 460, seeds)) },
+        2 => State::Failed { message: "training diverged at iteration 7: the loss is NaN".into() },
+        _ => State::NotRun,
+    };
+    let rows = plan.rows.iter().enumerate().map(|(i, row)| Row {
+        id: row.row.id.clone(),
+        label: row.row.label.clone(),
+        column: row.row.column.clone(),
+        reported: row.row.reported,
+        state: state(i),
+    });
+    let verdicts = [Verdict::Holds, Verdict::Contradicted, Verdict::Undecided, Verdict::NotRun];
+    let claims = plan.spec.claim.iter().zip(verdicts).map(|(claim, verdict)| Claim {
+        id: claim.id.clone(),
+        says: claim.says.clone(),
+        place: claim.place.clone(),
+        rule: claim.holds.clone(),
+        verdict,
+        margin: (verdict != Verdict::NotRun).then_some(Estimate { value: 14.1, low: 11.0, high: 17.2 }),
+    });
+    Table {
+        name: plan.spec.name(),
+        title: plan.spec.title.clone(),
+        source: plan.spec.source.clone(),
+        data: "synth (data seed 0), split 1, 1 training seed".into(),
+        profile: ProfileName::Mini,
+        columns: plan.spec.columns.clone(),
+        rows: rows.collect(),
+        quoted: vec![Quoted {
+            label: "other work".into(),
+            column: None,
+            top1: 65.4,
+            place: "Table 4".into(),
+        }],
+        claims: claims.collect(),
+        departures: plan.departures.clone(),
+    }
+}
+
+#[test]
+fn a_table_in_a_terminal() {
+    insta::assert_snapshot!(table(1).terminal());
+}
+
+#[test]
+fn a_table_in_markdown() {
+    insta::assert_snapshot!(table(1).markdown());
+}
+
+#[test]
+fn several_seeds_show_their_spread() {
+    let text = table(3).terminal();
+    assert!(text.contains("sd over seeds") && text.contains("1.0"), "{text}");
+}
+
+#[test]
+fn a_record_comes_back_from_its_file_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("row.json");
+    let table = table(2);
+    let record = table.rows[0].state.record().unwrap();
+    experiment::store::write_json(&path, record).unwrap();
+    assert_eq!(&Record::read(&path).unwrap(), record);
+    std::fs::write(&path, "{\"version\": 1}").unwrap();
+    assert!(Record::read(&path).unwrap_err().to_string().contains("row.json"));
+}
