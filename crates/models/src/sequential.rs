@@ -55,7 +55,7 @@ impl Layer {
                 let [c, h, w] = map()?;
                 let conv = nn::ConvWindow { stride: *stride, padding: *padding };
                 let size = conv.output_size([h, w], *kernel);
-                let [oh, ow] = size.map_err(|error| problem(error.to_string()))?;
+                let [oh, ow] = size.map_err(|error| problem(plain(error)))?;
                 let weights = outputs * c * kernel[0] * kernel[1];
                 (
                     format!(
@@ -76,7 +76,7 @@ impl Layer {
             Self::MaxPool { pool, .. } => {
                 let [c, h, w] = map()?;
                 let size = pool.output_size([h, w]);
-                let [oh, ow] = size.map_err(|error| problem(error.to_string()))?;
+                let [oh, ow] = size.map_err(|error| problem(plain(error)))?;
                 let rounding = if pool.ceil_mode { ", rounding up" } else { "" };
                 (
                     format!("max-pool {} stride {}{rounding}", pair(pool.kernel, "x"), axis(pool.stride)),
@@ -202,4 +202,12 @@ fn pair([a, b]: [usize; 2], between: &str) -> String {
 /// `2`, or `2x1` where the axes differ.
 fn axis(both: [usize; 2]) -> String {
     if both[0] == both[1] { both[0].to_string() } else { pair(both, "x") }
+}
+
+/// The message of an error without the stack trace that Candle may append.
+fn plain(error: candle_core::Error) -> String {
+    match error {
+        candle_core::Error::WithBacktrace { inner, .. } => inner.to_string(),
+        error => error.to_string(),
+    }
 }
