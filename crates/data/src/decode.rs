@@ -252,7 +252,8 @@ impl Decoder {
             };
         }
         let Some((width, height)) = size else {
-            let no_stream = ["Invalid data found when processing input", "matches no streams"];
+            let no_stream =
+                ["Invalid data found when processing input", "matches no streams", "Format not on whitelist"];
             return refuse(if log.0.iter().any(|line| no_stream.iter().any(|mark| line.contains(mark))) {
                 DecodeProblem::NotAVideo { log }
             } else {

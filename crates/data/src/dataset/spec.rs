@@ -25,7 +25,7 @@ pub struct DatasetSpec {
 #[derive(Debug, Clone, PartialEq)]
 pub enum SpecBody {
     /// Rendered videos.
-    Synth(SynthSpec),
+    Synth(Box<SynthSpec>),
     /// A grid of `CLASS/FILE` videos with splits by group, all in this file.
     VideoFolders(VideoFoldersSpec),
     /// `CLASS/FILE` videos with official split files.
@@ -153,7 +153,7 @@ impl DatasetSpec {
     pub fn parse(path: &Path, text: &str) -> Result<Self, DataError> {
         let Tag { kind } = parse_toml(path, text)?;
         let body = match kind {
-            Kind::Synth => SpecBody::Synth(parse_toml(path, text)?),
+            Kind::Synth => SpecBody::Synth(Box::new(parse_toml(path, text)?)),
             Kind::VideoFolders => SpecBody::VideoFolders(parse_toml(path, text)?),
             Kind::SplitFiles => SpecBody::SplitFiles(parse_toml(path, text)?),
         };

@@ -3,6 +3,7 @@
 use data::DataError;
 use data::codec::Codec;
 use data::container::{Builder, Container, Kind};
+use data::cuts::segments;
 use flow::FlowField;
 use proptest::prelude::*;
 use std::fs;
@@ -22,7 +23,7 @@ fn flow_file(codec: Codec, fields: &[FlowField]) -> (TempDir, PathBuf) {
     let path = folder.path().join("x.var");
     let mut builder = Builder::new(Kind::ForwardFlow, codec, KEY.to_owned());
     fields.iter().for_each(|field| builder.push_field(field).unwrap());
-    builder.write(&path, "a test".to_owned(), vec![0..fields.len() + 1], (1, 1)).unwrap();
+    builder.write(&path, "a test".to_owned(), segments(fields.len() + 1, &[]), (1, 1)).unwrap();
     (folder, path)
 }
 
@@ -65,7 +66,7 @@ fn jpeg_flow_and_frames_come_back_closely() {
     for (codec, most) in [(Codec::Raw8, 0), (Codec::Jpeg { quality: 95 }, 16)] {
         let mut builder = Builder::new(Kind::Frames, codec, KEY.to_owned());
         builder.push_frame(64, 48, &rgb).unwrap();
-        builder.write(&path, "a test".to_owned(), vec![0..1], (1, 1)).unwrap();
+        builder.write(&path, "a test".to_owned(), segments(1, &[]), (1, 1)).unwrap();
         let back = Container::open_verified(&path).unwrap().frame(0).unwrap();
         let worst = rgb.iter().zip(&back).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
         assert!(worst <= most, "{worst}");

@@ -97,7 +97,10 @@ fn frames_and_fields_can_be_read_in_any_order() {
     let prepared = run(&set, &config(), &[0], cache.path()).unwrap();
     let video: &PreparedVideo = &prepared.videos[0];
     assert_eq!((video.width, video.height, video.size()), (32, 32, (32, 32)));
-    assert_eq!((video.fields(), video.segments()), (video.frames - 1, &[0..video.frames][..]));
+    assert_eq!(
+        (video.fields(), video.segments()),
+        (video.frames - 1, std::slice::from_ref(&(0..video.frames)))
+    );
     assert_eq!(video.frame(video.frames - 1).unwrap().len(), 32 * 32 * 3);
     let field = video.field(Direction::Forward, video.fields() - 1).unwrap();
     assert_eq!((field.u.len(), field.v.len()), (32 * 32, 32 * 32));
@@ -224,10 +227,7 @@ fn settings_that_make_no_sense_are_refused() {
 fn grid(files: &[(&str, Vec<u8>)]) -> (tempfile::TempDir, Dataset) {
     let folder = tempfile::tempdir().unwrap();
     let spec = folder.path().join("mine.toml");
-    put(
-        &spec,
-        format!("{}\n[cuts]\nthreshold = 1.6\nleast-change = 0.1\n", GRID.replace("[[split]]", "[[split]]")),
-    );
+    put(&spec, format!("{GRID}\n[cuts]\nthreshold = 1.6\nleast-change = 0.1\n"));
     for (name, bytes) in files {
         put(&folder.path().join("root").join(name), bytes);
     }
