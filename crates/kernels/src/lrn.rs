@@ -40,8 +40,10 @@ pub fn local_response_norm(x: &Tensor, lrn: &Lrn) -> Result<Tensor> {
     if lrn.size == 0 {
         bail!("local-response-norm: size is 0, expected at least 1 channel");
     }
-    // Negated comparisons also refuse NaN.
-    if !(lrn.k > 0.0) || !(lrn.alpha >= 0.0) || !lrn.beta.is_finite() {
+    // NaN is in no range.
+    let positive = f64::MIN_POSITIVE..f64::INFINITY;
+    let usable = positive.contains(&lrn.k) && (0.0..f64::INFINITY).contains(&lrn.alpha);
+    if !usable || !lrn.beta.is_finite() {
         bail!("local-response-norm: expected k > 0, alpha >= 0 and a finite beta, found {lrn:?}");
     }
     x.contiguous()?.apply_op1(Forward(*lrn))

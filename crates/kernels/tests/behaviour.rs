@@ -1,6 +1,8 @@
 //! What the operations promise beside their values: the same bits on any number of
 //! threads, views handled, bad arguments refused with a reason, NaN passed on.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use candle_core::{DType, Device, Tensor, Var};
 use kernels::{Conv2d, Lrn, Pool2d, SgdStep};
 use testkit::{noise, values};

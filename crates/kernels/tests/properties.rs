@@ -1,5 +1,7 @@
 //! Random shapes: the fast versions against the plain ones, and against finite differences.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use candle_core::{Device, Tensor, Var};
 use kernels::{Conv2d, Lrn, Pool2d, reference};
 use proptest::prelude::*;

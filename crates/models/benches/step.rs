@@ -22,18 +22,18 @@ fn step(criterion: &mut Criterion) {
 }
 
 fn bench(criterion: &mut Criterion, name: &str, config: CnnM2048Config, batch: usize) {
-    let params = Params::new(&Device::Cpu);
-    let network = ModelConfig::CnnM2048(config.clone()).build(&params.builder(1)).expect("the sizes fit");
-    let shape = [batch, 1, config.channels, config.input[0], config.input[1]];
-    let x = Tensor::from_vec(testkit::noise(1, shape.iter().product()), &shape, &Device::Cpu)
-        .expect("the shape fits");
-    let inputs = Inputs { rgb: None, flow: Some(x) };
-    let labels: Vec<u32> = (0..batch as u32).map(|i| i % 10).collect();
-    let mut optimiser = Sgd::new(&params, 0.9, 5e-4).expect("valid settings");
-    let mut iteration = 0;
     let mut group = criterion.benchmark_group("training step");
     group.sample_size(10);
     group.bench_function(name, |bencher| {
+        let params = Params::new(&Device::Cpu);
+        let network = ModelConfig::CnnM2048(config.clone()).build(&params.builder(1)).expect("the sizes fit");
+        let shape = [batch, 1, config.channels, config.input[0], config.input[1]];
+        let x = Tensor::from_vec(testkit::noise(1, shape.iter().product()), &shape, &Device::Cpu)
+            .expect("the shape fits");
+        let inputs = Inputs { rgb: None, flow: Some(x) };
+        let labels: Vec<u32> = (0..batch as u32).map(|i| i % 10).collect();
+        let mut optimiser = Sgd::new(&params, 0.9, 5e-4).expect("valid settings");
+        let mut iteration = 0;
         bencher.iter(|| {
             iteration += 1;
             run(network.as_ref(), &inputs, &labels, iteration, &mut optimiser).expect("a step")

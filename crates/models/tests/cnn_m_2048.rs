@@ -1,5 +1,7 @@
 //! CNN-M-2048 against PyTorch, and as something that trains.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use candle_core::{Device, Tensor};
 use models::{CnnM2048, CnnM2048Config, Inputs, ModelConfig, Network, Stream, Window};
 use nn::{Params, Pass, Sgd};

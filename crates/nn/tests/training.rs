@@ -1,5 +1,7 @@
 //! Parameters, dropout and the optimiser as a training loop uses them.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use candle_core::{Device, Tensor};
 use nn::{Activation, Dropout, Error, Init, Linear, Params, Pass, Sgd};
 use testkit::{noise, values};
