@@ -259,7 +259,10 @@ impl Protocol {
     ) -> std::result::Result<Self, String> {
         let shared = &spec.shared;
         let Input::Flow { sampling, length, mean_subtraction } = row.input;
-        let input = FlowStack { sampling, length, mean_subtraction, scale: 1.0 };
+        // A motion covers as many pixels fewer as the picture is smaller; the
+        // network sees the displacement of the paper's picture.
+        let scale = (1.0 / profile.size) as f32;
+        let input = FlowStack { sampling, length, mean_subtraction, scale };
         input.validate().map_err(|e| e.to_string())?;
 
         let crop = scaled(shared.frames.crop, profile.size, "frames.crop")?;

@@ -104,13 +104,14 @@ fn protocol_lines(p: &Protocol) -> String {
         })
         .collect();
     format!(
-        "video      short side {}, TV-L1 flow, stored as {}\n\
+        "video      short side {}, TV-L1 flow, stored as {}, x {} into the network\n\
          training   {} iterations of {} videos drawn across classes, random {}x{} crops{}\n\
          rate       {:.0e}, {}\n\
          sgd        momentum {}, weight decay {:.0e}, He-normal start\n\
          test       {} frames x {} crops, mean of the softmax\n",
         p.video.short_side,
         kebab(&p.video.storage),
+        p.input.scale,
         thousands(p.train.iterations as u64),
         p.train.batch,
         p.crop,
