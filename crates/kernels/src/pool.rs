@@ -124,14 +124,6 @@ impl CustomOp1 for MaxPool {
     }
 }
 
-/// Output positions whose window holds input column `kx - padding + ox * stride`.
-#[inline(always)]
-fn inside(k: usize, stride: usize, padding: usize, size: usize, count: usize) -> (usize, usize) {
-    let first = padding.saturating_sub(k).div_ceil(stride);
-    let last = if size + padding > k { ((size + padding - k - 1) / stride + 1).min(count) } else { 0 };
-    (first.min(last), last)
-}
-
 #[inline(always)]
 fn pool_plane(
     pool: &Pool2d,
@@ -143,55 +135,40 @@ fn pool_plane(
 ) {
     let ([kh, kw], [sh, sw], [ph, pw]) = (pool.kernel, pool.stride, pool.padding);
     for oy in 0..oh {
-        let best = &mut out[oy * ow..][..ow];
-        let winner = &mut winners[oy * ow..][..ow];
-        best.fill(f32::NEG_INFINITY);
-        let first_row = (oy * sh).saturating_sub(ph);
-        let last_row = (oy * sh + kh - ph.min(oy * sh + kh)).min(h);
-        // A window of minus infinities belongs to its first position inside the input.
-        let skipped_rows = first_row + ph - oy * sh;
-        for (ox, winner) in winner.iter_mut().enumerate() {
-            *winner = (skipped_rows * kw + pw.saturating_sub(ox * sw)) as u8;
-        }
-        for row in first_row..last_row {
-            let ky = row + ph - oy * sh;
-            let x = &x[row * w..][..w];
-            for kx in 0..kw {
-                let (first, last) = inside(kx, sw, pw, w, ow);
-                let code = (ky * kw + kx) as u8;
-                if first == last {
-                    continue;
-                }
-                let x = &x[first * sw + kx - pw..];
-                let (best, winner) = (&mut best[first..last], &mut winner[first..last]);
-                if sw == 2 {
-                    select::<2>(x, best, winner, code);
-                } else if sw == 1 {
-                    select::<1>(x, best, winner, code);
-                } else {
-                    for (i, (best, winner)) in best.iter_mut().zip(winner).enumerate() {
-                        take_larger(x[i * sw], best, winner, code);
-                    }
-                }
-            }
+        // The window covers padded rows `oy * sh..oy * sh + kh`; likewise columns.
+        let rows = (oy * sh).max(ph) - ph..(oy * sh + kh - ph.min(oy * sh + kh)).min(h);
+        let out = &mut out[oy * ow..][..ow];
+        let winners = &mut winners[oy * ow..][..ow];
+        for (ox, (out, winner)) in out.iter_mut().zip(winners).enumerate() {
+            let columns = (ox * sw).max(pw) - pw..(ox * sw + kw - pw.min(ox * sw + kw)).min(w);
+            let corner = (rows.start + ph - oy * sh) * kw + columns.start + pw - ox * sw;
+            let width = columns.len();
+            let window = &x[rows.start * w + columns.start..];
+            let (best, position) = match width {
+                3 => first_maximum(window, w, rows.len(), 3, kw),
+                2 => first_maximum(window, w, rows.len(), 2, kw),
+                _ => first_maximum(window, w, rows.len(), width, kw),
+            };
+            *out = best;
+            *winner = (corner + position) as u8;
         }
     }
 }
 
-/// One window position for a run of outputs, with a constant stride.
+/// The first maximum of a window and its position, `row * kernel_width + column`. Inlined
+/// with constant widths, so that the usual windows are unrolled. A window of minus
+/// infinities belongs to its first position; a NaN wins, and a later NaN wins over it.
 #[inline(always)]
-fn select<const STRIDE: usize>(x: &[f32], best: &mut [f32], winner: &mut [u8], code: u8) {
-    let x = &x[..(best.len() - 1) * STRIDE + 1];
-    for (i, (best, winner)) in best.iter_mut().zip(winner).enumerate() {
-        take_larger(x[i * STRIDE], best, winner, code);
+fn first_maximum(x: &[f32], stride: usize, rows: usize, width: usize, kernel_width: usize) -> (f32, usize) {
+    let (mut best, mut position) = (f32::NEG_INFINITY, 0);
+    for row in 0..rows {
+        for (column, &x) in x[row * stride..][..width].iter().enumerate() {
+            let larger = x > best || x.is_nan();
+            best = if larger { x } else { best };
+            position = if larger { row * kernel_width + column } else { position };
+        }
     }
-}
-
-#[inline(always)]
-fn take_larger(x: f32, best: &mut f32, winner: &mut u8, code: u8) {
-    let larger = x > *best || x.is_nan();
-    *best = if larger { x } else { *best };
-    *winner = if larger { code } else { *winner };
+    (best, position)
 }
 
 struct Gradient<'a> {

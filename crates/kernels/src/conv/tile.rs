@@ -238,14 +238,21 @@ fn split_row(x: &[f32], out: &mut [f32], phase_width: usize, stride: usize, padd
         let (zeros, rest) = out.split_at_mut(skip);
         zeros.fill(0.0);
         let start = phase + skip * stride - padding.min(phase + skip * stride);
-        let mut filled = 0;
-        if start < x.len() {
-            for (out, &x) in rest.iter_mut().zip(x[start..].iter().step_by(stride)) {
-                *out = x;
-                filled += 1;
-            }
+        let x = x.get(start..).unwrap_or(&[]);
+        let (values, zeros) = rest.split_at_mut(x.len().div_ceil(stride).min(rest.len()));
+        zeros.fill(0.0);
+        match stride {
+            2 => take_every(x, values, 2),
+            _ => take_every(x, values, stride),
         }
-        rest[filled..].fill(0.0);
+    }
+}
+
+/// `out[i] = x[i * stride]`; inlined with a constant stride where it matters.
+#[inline(always)]
+fn take_every(x: &[f32], out: &mut [f32], stride: usize) {
+    for (out, x) in out.iter_mut().zip(x.chunks(stride)) {
+        *out = x[0];
     }
 }
 
