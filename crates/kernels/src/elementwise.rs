@@ -1,5 +1,6 @@
 //! Rectification and multiplication by a constant mask, each one pass.
 
+use crate::simd::vectorised;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
@@ -39,11 +40,14 @@ impl CustomOp1 for Relu {
         let x = check::values("relu", "the input", storage, layout)?;
         let mut out = vec![0f32; x.len()];
         out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| {
-            pulp::Arch::new().dispatch(|| {
-                for (out, &x) in out.iter_mut().zip(x) {
-                    *out = rectified(x);
-                }
-            });
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (out, &x) in out.iter_mut().zip(x) {
+                        *out = rectified(x);
+                    }
+                },
+            );
         });
         Ok((CpuStorage::F32(out), layout.shape().clone()))
     }
@@ -99,11 +103,14 @@ impl CustomOp2 for Masked {
         let mut out = vec![0f32; x.len()];
         out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).zip(mask.par_chunks(CHUNK)).for_each(
             |((out, x), mask)| {
-                pulp::Arch::new().dispatch(|| {
-                    for ((out, &x), &mask) in out.iter_mut().zip(x).zip(mask) {
-                        *out = x * mask;
-                    }
-                });
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        for ((out, &x), &mask) in out.iter_mut().zip(x).zip(mask) {
+                            *out = x * mask;
+                        }
+                    },
+                );
             },
         );
         Ok((CpuStorage::F32(out), l1.shape().clone()))
@@ -130,7 +137,7 @@ pub(crate) fn rectified(x: f32) -> f32 {
 /// Copies `grad` where `output` is positive (or NaN) and writes zero elsewhere:
 /// the gradient through a rectification, judged by its output.
 pub(crate) fn copy_where_positive(out: &mut [f32], grad: &[f32], output: &[f32]) {
-    pulp::Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             for ((out, &grad), &output) in out.iter_mut().zip(grad).zip(output) {

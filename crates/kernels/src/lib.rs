@@ -35,6 +35,7 @@ mod matmul;
 mod pool;
 pub mod reference;
 mod sgd;
+mod simd;
 
 pub use conv::{Conv2d, conv2d, conv2d_relu};
 pub use cross_entropy::{softmax, softmax_cross_entropy};

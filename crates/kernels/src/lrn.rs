@@ -7,6 +7,7 @@
 //! Both directions are one pass over blocks of positions that stay in the cache
 //! for all channels.
 
+use crate::simd::vectorised;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -127,7 +128,7 @@ impl CustomOp1 for Forward {
 fn normalise(lrn: &Lrn, x: &[f32], plane: usize, out: &mut [f32]) {
     let power = Power::new(lrn.beta);
     let channels = x.len() / plane;
-    pulp::Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             let (mut base, mut factor) = ([0f32; BLOCK], [0f32; BLOCK]);
@@ -184,7 +185,7 @@ fn differentiate(lrn: &Lrn, x: &[f32], grad: &[f32], plane: usize, out: &mut [f3
     let channels = x.len() / plane;
     let scale = (2.0 * lrn.alpha * lrn.beta / lrn.size as f64) as f32;
     let mut terms = vec![0f32; channels * BLOCK];
-    pulp::Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             let (mut base, mut factor) = ([0f32; BLOCK], [0f32; BLOCK]);

@@ -4,6 +4,7 @@
 //! order, as in PyTorch. The forward pass keeps that position (one byte per
 //! output), so that the backward pass only scatters.
 
+use crate::simd::vectorised;
 use std::sync::Mutex;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
@@ -103,7 +104,7 @@ impl CustomOp1 for MaxPool {
             .zip(x.par_chunks(h * w))
             .with_min_len(16)
             .for_each(|((out, winners), x)| {
-                pulp::Arch::new().dispatch(
+                vectorised(
                     #[inline(always)]
                     || pool_plane(&self.pool, x, [h, w], self.output, out, winners),
                 );

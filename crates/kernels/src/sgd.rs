@@ -1,5 +1,6 @@
 //! One step of stochastic gradient descent with momentum, in place and in one pass.
 
+use crate::simd::vectorised;
 use std::cell::RefCell;
 
 use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor, Var, bail};
@@ -78,12 +79,15 @@ impl InplaceOp1 for Inner<'_> {
             .zip(velocity.par_chunks_mut(CHUNK))
             .zip(self.gradient.par_chunks(CHUNK))
             .for_each(|((parameter, velocity), gradient)| {
-                pulp::Arch::new().dispatch(|| {
-                    for ((w, v), &g) in parameter.iter_mut().zip(velocity.iter_mut()).zip(gradient) {
-                        *v = step.momentum * *v + (g + step.weight_decay * *w);
-                        *w -= step.rate * *v;
-                    }
-                });
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        for ((w, v), &g) in parameter.iter_mut().zip(velocity.iter_mut()).zip(gradient) {
+                            *v = step.momentum * *v + (g + step.weight_decay * *w);
+                            *w -= step.rate * *v;
+                        }
+                    },
+                );
             });
         Ok(())
     }

@@ -8,34 +8,34 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A place for one run's records and cache.
-pub struct Place {
+pub(crate) struct Place {
     folder: TempDir,
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.args(arguments).args(["--out".as_ref(), self.path("results").as_os_str()]);
         command.args(["--cache".as_ref(), self.path("cache").as_os_str()]);
         command
     }
 
-    pub fn smoke(&self, more: &[&str]) -> Output {
+    pub(crate) fn smoke(&self, more: &[&str]) -> Output {
         let mut arguments = vec!["run", "table1b", "--profile", "smoke"];
         arguments.extend(more);
         self.command(&arguments).output().unwrap()
     }
 
     /// Every record, less what differs between equal runs: clocks and memory.
-    pub fn numbers(&self) -> BTreeMap<String, Value> {
+    pub(crate) fn numbers(&self) -> BTreeMap<String, Value> {
         let folder = self.path("results/two-stream/table1b/synth-smoke");
         let mut records = BTreeMap::new();
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -64,12 +64,12 @@ fn strip(value: &mut Value) {
 }
 
 /// Bytes as text.
-pub fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// The command succeeded.
 #[track_caller]
-pub fn assert_ok(output: &Output) {
+pub(crate) fn assert_ok(output: &Output) {
     assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
 }

@@ -5,6 +5,7 @@
 //! ("phases"). After that every row of every window matrix is a contiguous
 //! copy, whatever the stride, and nothing needs bounds logic.
 
+use crate::simd::vectorised;
 use std::cell::RefCell;
 use std::ops::Range;
 
@@ -129,7 +130,7 @@ impl Columns {
         let mut at = 0;
         for segment in segments {
             self.split_rows(g, x, segment);
-            pulp::Arch::new().dispatch(
+            vectorised(
                 #[inline(always)]
                 || copy_windows(g, &self.split, segment.rows.len(), &mut self.matrix, n, at),
             );
@@ -182,7 +183,7 @@ impl Columns {
             let start = (segment.sample - first_sample) * channels * split.channel
                 + segment.rows.start * g.stride[0] * split.row;
             let images = &mut self.split[start..];
-            pulp::Arch::new().dispatch(
+            vectorised(
                 #[inline(always)]
                 || add_windows(g, &split, channels, &self.matrix, segment.rows.len(), n, at, images),
             );
