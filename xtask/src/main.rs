@@ -18,8 +18,8 @@ fn main() -> ExitCode {
         .with_target(false)
         .init();
     let console = Console::stderr();
-    let outcome = Interrupt::on_ctrl_c()
-        .and_then(|interrupt| commands::dispatch(&flags.command, &console, &interrupt));
+    let outcome =
+        Interrupt::on_ctrl_c().and_then(|interrupt| commands::dispatch(&flags.command, &console, &interrupt));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {

@@ -101,7 +101,10 @@ fn a_clip_shorter_than_the_stack_is_named() {
     };
     let Some((code, message)) = spoilt(shorten) else { return };
     assert_eq!(code, 4, "the rows that it is long enough for can run: {message}");
-    assert!(message.contains("ira_bend") && message.contains("6 frames") && message.contains("11"), "{message}");
+    assert!(
+        message.contains("ira_bend") && message.contains("6 frames") && message.contains("11"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -69,7 +69,8 @@ impl Checkpoint {
         let damaged = |message: String| Error::Damaged { path: path.to_owned(), message };
         let mut all = tensors::from_bytes(&bytes, &Device::Cpu).map_err(|e| damaged(e.to_string()))?;
         let losses = all.remove(LOSSES).and_then(|t| t.to_vec1::<f32>().ok());
-        let seconds = all.remove(SECONDS).and_then(|t| t.to_vec1::<f64>().ok()).and_then(|v| v.first().copied());
+        let seconds =
+            all.remove(SECONDS).and_then(|t| t.to_vec1::<f64>().ok()).and_then(|v| v.first().copied());
         let (Some(losses), Some(seconds)) = (losses, seconds) else {
             return Err(damaged("it does not say how far the run had come".into()));
         };
@@ -118,7 +119,12 @@ mod tests {
         Checkpoint::write(&path, &params, &sgd, &progress).unwrap();
 
         let (other, mut sgd) = net();
-        other.get("weight").unwrap().var().set(&Tensor::zeros((2, 3), candle_core::DType::F32, &Device::Cpu).unwrap()).unwrap();
+        other
+            .get("weight")
+            .unwrap()
+            .var()
+            .set(&Tensor::zeros((2, 3), candle_core::DType::F32, &Device::Cpu).unwrap())
+            .unwrap();
         let checkpoint = Checkpoint::read(&path).unwrap().unwrap();
         checkpoint.restore(&other, &mut sgd, &path).unwrap();
         assert_eq!(checkpoint.progress, progress);

@@ -135,19 +135,15 @@ impl Parser<'_> {
             let minus = operator == "-";
             self.next += 1;
             let right = Box::new(self.term()?);
-            left = if minus {
-                Expr::Sub(Box::new(left), right)
-            } else {
-                Expr::Add(Box::new(left), right)
-            };
+            left = if minus { Expr::Sub(Box::new(left), right) } else { Expr::Add(Box::new(left), right) };
         }
         Ok(left)
     }
 
     fn term(&mut self) -> Result<Expr, String> {
-        let token = self.take().ok_or_else(|| {
-            format!("`{}`: expected a row or a number, found the end", self.text)
-        })?;
+        let token = self
+            .take()
+            .ok_or_else(|| format!("`{}`: expected a row or a number, found the end", self.text))?;
         match token.as_str() {
             "(" => {
                 let inner = self.sum()?;
@@ -164,13 +160,8 @@ impl Parser<'_> {
                 .parse()
                 .map(Expr::Number)
                 .map_err(|_| format!("`{}`: `{word}` is not a number", self.text)),
-            word if word.starts_with(|c: char| c.is_ascii_lowercase()) => {
-                Ok(Expr::Row(token))
-            }
-            other => Err(format!(
-                "`{}`: expected a row or a number, found `{other}`",
-                self.text
-            )),
+            word if word.starts_with(|c: char| c.is_ascii_lowercase()) => Ok(Expr::Row(token)),
+            other => Err(format!("`{}`: expected a row or a number, found `{other}`", self.text)),
         }
     }
 }
@@ -184,9 +175,9 @@ fn tokenize(text: &str) -> Result<Vec<String>, String> {
             c if c.is_ascii_lowercase() => rest
                 .find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'))
                 .unwrap_or(rest.len()),
-            c if c.is_ascii_digit() => rest
-                .find(|c: char| !(c.is_ascii_digit() || c == '.'))
-                .unwrap_or(rest.len()),
+            c if c.is_ascii_digit() => {
+                rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len())
+            }
             other => return Err(format!("`{text}`: `{other}` has no meaning in a claim")),
         };
         tokens.push(rest[..length].to_owned());
@@ -250,8 +241,7 @@ impl Outcomes {
 
     /// Top-1 accuracy in percent.
     pub fn accuracy(&self) -> f64 {
-        let (correct, all) =
-            self.videos.values().fold((0.0, 0.0), |sum, v| (sum.0 + v.0, sum.1 + v.1));
+        let (correct, all) = self.videos.values().fold((0.0, 0.0), |sum, v| (sum.0 + v.0, sum.1 + v.1));
         100.0 * correct / all
     }
 }
@@ -282,10 +272,8 @@ impl Bootstrap {
             });
         }
         let videos: Vec<&str> = common.unwrap_or_default().into_iter().collect();
-        let table: Vec<Vec<(f64, f64)>> = rows
-            .values()
-            .map(|outcomes| videos.iter().map(|v| outcomes.videos[*v]).collect())
-            .collect();
+        let table: Vec<Vec<(f64, f64)>> =
+            rows.values().map(|outcomes| videos.iter().map(|v| outcomes.videos[*v]).collect()).collect();
         let mut rng = ChaCha8Rng::seed_from_u64(0x000b_0075);
         let mut draws: Vec<Vec<f64>> = vec![Vec::with_capacity(RESAMPLES + 1); table.len()];
         let mut sample: Vec<usize> = (0..videos.len()).collect();
@@ -296,9 +284,8 @@ impl Bootstrap {
                 }
             }
             for (row, draws) in table.iter().zip(&mut draws) {
-                let (correct, all) = sample
-                    .iter()
-                    .fold((0.0, 0.0), |sum, &v| (sum.0 + row[v].0, sum.1 + row[v].1));
+                let (correct, all) =
+                    sample.iter().fold((0.0, 0.0), |sum, &v| (sum.0 + row[v].0, sum.1 + row[v].1));
                 draws.push(100.0 * correct / all);
             }
         }
@@ -321,9 +308,8 @@ impl Bootstrap {
         if !claim.rows().iter().all(|row| self.has(row)) {
             return (Verdict::NotRun, None);
         }
-        let margins: Vec<f64> = (0..=RESAMPLES)
-            .map(|draw| claim.margin(&|row| self.accuracies[row][draw]))
-            .collect();
+        let margins: Vec<f64> =
+            (0..=RESAMPLES).map(|draw| claim.margin(&|row| self.accuracies[row][draw])).collect();
         let margin = estimate(&margins);
         let verdict = if margin.low > 0.0 {
             Verdict::Holds

@@ -137,6 +137,8 @@ impl Error {
             | Self::Contradiction { .. }
             | Self::Spec { .. }
             | Self::Usage(_) => 2,
+            // A data-set file or a spec that cannot be read is a matter of the request.
+            Self::Data(data::DataError::Toml { .. } | data::DataError::Spec { .. }) => 2,
             Self::Data(_) | Self::Videos(_) => 3,
             Self::Diverged { .. } | Self::RowsFailed { .. } => 4,
             Self::Interrupted => 130,
@@ -161,8 +163,12 @@ impl Error {
 fn hint(source: &std::io::Error) -> &'static str {
     use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull};
     match source.kind() {
-        StorageFull => "; the disk is full: free some space, or choose another folder with --out and --cache, and run the command again",
-        PermissionDenied | ReadOnlyFilesystem => "; choose a folder that you may write to with --out (records) or --cache (everything else)",
+        StorageFull => {
+            "; the disk is full: free some space, or choose another folder with --out and --cache, and run the command again"
+        }
+        PermissionDenied | ReadOnlyFilesystem => {
+            "; choose a folder that you may write to with --out (records) or --cache (everything else)"
+        }
         _ => "",
     }
 }

@@ -267,8 +267,10 @@ impl Protocol {
 
         let crop = scaled(shared.frames.crop, profile.size, "frames.crop")?;
         let spec::Model::CnnM2048 { dropout } = shared.model;
-        let model =
-            CnnM2048Config::paper(Stream::Temporal, input.channels(), dataset.classes, dropout);
+        if !(0.0..1.0).contains(&dropout) {
+            return Err(format!("dropout = {dropout}; it must be at least 0 and below 1"));
+        }
+        let model = CnnM2048Config::paper(Stream::Temporal, input.channels(), dataset.classes, dropout);
         let model = shrink(model, profile, crop)?;
         // A network that cannot be built for this picture is a contradiction
         // of the profile, not a surprise of the run.
@@ -278,10 +280,8 @@ impl Protocol {
         let steps = &shared.train.steps;
         let mut multipliers = Vec::with_capacity(steps.len());
         for step in steps {
-            multipliers.push((
-                scaled(step.at, profile.iterations, "train.steps")?,
-                step.rate / shared.train.rate,
-            ));
+            multipliers
+                .push((scaled(step.at, profile.iterations, "train.steps")?, step.rate / shared.train.rate));
         }
         let schedule = StepSchedule { base_lr: shared.train.rate, steps: multipliers };
         schedule.validate().map_err(|e| e.to_string())?;
@@ -374,7 +374,7 @@ fn departures(spec: &Spec, profile: &spec::Profile, dataset: &DatasetFacts) -> V
     if let Some(n) = profile.videos_per_class {
         list.push(format!("at most {n} videos a class in training and in testing"));
     }
-    list.push("flow by TV-L1 instead of Brox et al.".into());
+    list.push("TV-L1 flow instead of that of Brox et al. 2004".into());
     if profile.storage != paper.storage {
         list.push("flow stored without JPEG".into());
     }

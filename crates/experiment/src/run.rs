@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use data::codec::Codec;
+use data::dataset::{Dataset, SourceHashes};
 use data::inputs::Sampling;
 use data::loader::LabelledVideo;
 use data::prepare::{PrepareConfig, PrepareError, PreparedVideo};
-use data::codec::Codec;
-use data::dataset::{Dataset, SourceHashes};
 use serde::{Deserialize, Serialize};
 
 use crate::claim::{Bootstrap, Comparison, Outcomes};
@@ -88,8 +88,7 @@ impl Runner<'_> {
     /// cannot be used, folders that cannot be written, an interruption.
     pub fn run(&self, name: &str) -> Result<Table> {
         let (spec, file) = self.workspace.spec(name)?;
-        let plan =
-            TablePlan::resolve(spec, file, self.request, |name| self.workspace.dataset_facts(name))?;
+        let plan = TablePlan::resolve(spec, file, self.request, |name| self.workspace.dataset_facts(name))?;
         let job = Job::open(self, &plan)?;
         // Hours of training must not end at a folder that cannot be written.
         let probe = job.results.join(".writable");
@@ -114,8 +113,7 @@ impl Runner<'_> {
     /// As [`Runner::run`], but for training.
     pub fn prepare(&self, name: &str) -> Result<String> {
         let (spec, file) = self.workspace.spec(name)?;
-        let plan =
-            TablePlan::resolve(spec, file, self.request, |name| self.workspace.dataset_facts(name))?;
+        let plan = TablePlan::resolve(spec, file, self.request, |name| self.workspace.dataset_facts(name))?;
         let job = Job::open(self, &plan)?;
         let videos = job.prepared()?;
         let frames: usize = videos.values().map(|video| video.frames).sum();
@@ -208,7 +206,7 @@ impl<'a> Job<'a> {
                 return Ok(State::NotRun);
             };
             let same = run.train_unit == train.name && run.test_unit == test.name;
-            if !same || test.outcome::<TestOutcome>()?.is_none() {
+            if !same || tested(&test)?.is_none() {
                 return Ok(State::NotRun);
             }
             count += 1;
@@ -236,11 +234,10 @@ impl<'a> Job<'a> {
                 write_json(&self.record_path(row), &record)?;
                 State::Done { record: Box::new(record) }
             }
-            // A data set that cannot be prepared fails every row alike.
-            Err(e @ (Error::Interrupted | Error::Data(data::DataError::Interrupted))) => {
-                let _ = e;
+            Err(Error::Interrupted | Error::Data(data::DataError::Interrupted)) => {
                 return Err(Error::Interrupted);
             }
+            // A data set that cannot be prepared fails every row alike.
             Err(e) if self.prepared.get().is_none() => return Err(e),
             Err(e) => State::Failed { message: e.to_string() },
         };
@@ -274,8 +271,7 @@ impl<'a> Job<'a> {
         let top1 = Bootstrap::new(&rows).accuracy(&row.row.id).ok_or_else(|| {
             Error::Usage(format!("row {}: no test video was scored, so there is no accuracy", row.row.id))
         })?;
-        let summary =
-            row.protocol.model.summary().map_err(network_error("describing the network"))?;
+        let summary = row.protocol.model.summary().map_err(network_error("describing the network"))?;
         Ok(Record {
             version: RECORD_VERSION,
             table: self.plan.spec.name(),
@@ -344,7 +340,7 @@ impl<'a> Job<'a> {
             test_unit.clear()?;
         }
         let path = test_unit.path(SCORES);
-        let (outcome, scores) = match test_unit.outcome::<TestOutcome>()? {
+        let (outcome, scores) = match tested(&test_unit)? {
             Some(outcome) => (outcome, Scores::read(&path)?),
             None => {
                 let videos = self.videos(row, split, Part::Test)?;
@@ -525,6 +521,11 @@ impl<'a> Job<'a> {
             departures: self.plan.departures.clone(),
         })
     }
+}
+
+/// The outcome of a test unit, while its scores are there too.
+fn tested(unit: &Unit) -> Result<Option<TestOutcome>> {
+    Ok(unit.outcome()?.filter(|_| unit.path(SCORES).exists()))
 }
 
 /// "synth (data seed 0), split 1, 1 seed".

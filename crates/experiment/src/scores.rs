@@ -7,8 +7,8 @@
 use std::path::Path;
 
 use polars::prelude::{
-    Column, DataFrame, NamedFrom, ParquetCompression, ParquetReader, ParquetWriter, PolarsError,
-    SerReader, Series,
+    Column, DataFrame, NamedFrom, ParquetCompression, ParquetReader, ParquetWriter, PolarsError, SerReader,
+    Series,
 };
 
 use crate::claim::Outcomes;

@@ -78,8 +78,7 @@ fn describe(plan: &TablePlan) -> Result<String> {
     }
     text.push_str(&plain(lines, 3));
     if let Some(row) = plan.wanted().last() {
-        let summary =
-            row.protocol.model.summary().map_err(network_error("describing the network"))?;
+        let summary = row.protocol.model.summary().map_err(network_error("describing the network"))?;
         text.push_str(&format!("\n\nThe network of row {}:\n{summary}\n", row.row.id));
     }
     text.push_str("\nClaims to be judged:\n");
@@ -131,10 +130,7 @@ fn protocol_lines(p: &Protocol) -> String {
 
 /// The name that a unit variant has in a spec.
 fn kebab(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value)
-        .ok()
-        .and_then(|v| v.as_str().map(str::to_owned))
-        .unwrap_or_default()
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// 90707781 as 90,707,781.
@@ -161,8 +157,7 @@ fn estimate(plan: &TablePlan) -> Result<String> {
         let p = &row.protocol;
         let summary = p.model.summary().map_err(network_error("describing the network"))?;
         let bytes = summary.training_bytes(p.train.batch) as f64;
-        let work =
-            6.0 * summary.multiply_adds() as f64 * p.train.batch as f64 * p.train.iterations as f64;
+        let work = 6.0 * summary.multiply_adds() as f64 * p.train.batch as f64 * p.train.iterations as f64;
         let seconds = work / (speed * 0.35);
         let runs = row.splits.len() * row.seeds.len();
         total += seconds * runs as f64;

@@ -114,10 +114,7 @@ impl Table {
 
     /// The rows that were stopped by an error.
     pub fn failed(&self) -> impl Iterator<Item = &str> {
-        self.rows
-            .iter()
-            .filter(|row| matches!(row.state, State::Failed { .. }))
-            .map(|row| row.id.as_str())
+        self.rows.iter().filter(|row| matches!(row.state, State::Failed { .. })).map(|row| row.id.as_str())
     }
 
     fn render(&self, form: Form) -> String {
@@ -171,10 +168,7 @@ impl Table {
         }
         if !self.departures.is_empty() {
             let mark = if form == Form::Markdown { "[docs/deviations.md]" } else { "docs/deviations.md" };
-            paragraph(format!(
-                "Departures from the paper (see {mark}): {}.",
-                self.departures.join("; ")
-            ));
+            paragraph(format!("Departures from the paper (see {mark}): {}.", self.departures.join("; ")));
             if form == Form::Markdown {
                 paragraph("[docs/deviations.md]: ../../../../docs/deviations.md".into());
             }
@@ -201,10 +195,8 @@ impl Table {
         for label in labels {
             let mut line = vec![label.to_owned()];
             for name in columns {
-                let cell = self
-                    .rows
-                    .iter()
-                    .find(|row| row.label == label && row.column.as_deref() == Some(name));
+                let cell =
+                    self.rows.iter().find(|row| row.label == label && row.column.as_deref() == Some(name));
                 line.push(cell.and_then(|row| row.reported).map_or("-".into(), points));
                 line.push(cell.map_or("-".into(), |row| row.state.number()));
             }
@@ -215,10 +207,9 @@ impl Table {
 
     fn details(&self, form: Form) -> String {
         let spread = self.rows.iter().any(|row| row.state.record().and_then(Record::seed_spread).is_some());
-        let mut head =
-            ["row", "paper", "ours", "95 % interval", "ours - paper", "videos scored", "train"]
-                .map(str::to_owned)
-                .to_vec();
+        let mut head = ["row", "paper", "ours", "95 % interval", "ours - paper", "videos scored", "train"]
+            .map(str::to_owned)
+            .to_vec();
         if spread {
             head.push("sd over seeds".into());
         }
@@ -289,7 +280,9 @@ impl State {
     /// Our accuracy, or why there is none.
     fn number(&self) -> String {
         match self {
-            Self::Done { record } if record.is_partial() => format!("{} (partial)", points(record.top1.value)),
+            Self::Done { record } if record.is_partial() => {
+                format!("{} (partial)", points(record.top1.value))
+            }
             Self::Done { record } => points(record.top1.value),
             Self::Failed { .. } => "failed".into(),
             Self::NotRun => "not run".into(),

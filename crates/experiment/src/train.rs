@@ -39,10 +39,8 @@ const CURVE: usize = 100;
 /// [`Error::Tensor`] for a network that cannot be built.
 pub fn build(protocol: &Protocol, seed: u64) -> Result<(Params, Box<dyn Network>)> {
     let params = Params::new(&Device::Cpu);
-    let network = protocol
-        .model
-        .build(&params.builder(seed))
-        .map_err(network_error("building the network"))?;
+    let network =
+        protocol.model.build(&params.builder(seed)).map_err(network_error("building the network"))?;
     Ok((params, network))
 }
 
@@ -125,7 +123,8 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     }
     drop(step);
 
-    let weights = tensors::to_bytes(&params.tensors()).map_err(network_error("writing the trained weights"))?;
+    let weights =
+        tensors::to_bytes(&params.tensors()).map_err(network_error("writing the trained weights"))?;
     write_atomic(&unit.path(WEIGHTS), |file| file.write_all(&weights))?;
     Ok(TrainOutcome {
         iterations: state.losses.len(),
@@ -154,10 +153,7 @@ fn one_step(
         sgd.step(&loss.backward()?, rate)?;
         Ok(loss.to_scalar::<f32>()?)
     };
-    step().map_err(|e| Error::Network {
-        doing: format!("training step {iteration}"),
-        message: e.to_string(),
-    })
+    step().map_err(|e| Error::Network { doing: format!("training step {iteration}"), message: e.to_string() })
 }
 
 fn classes(protocol: &Protocol) -> Result<usize> {

@@ -36,7 +36,8 @@ impl Workspace {
         let mut files = Vec::new();
         for paper in list(&experiments)? {
             if paper.is_dir() {
-                files.extend(list(&paper)?.into_iter().filter(|f| f.extension().is_some_and(|e| e == "toml")));
+                files
+                    .extend(list(&paper)?.into_iter().filter(|f| f.extension().is_some_and(|e| e == "toml")));
             }
         }
         files.sort();
