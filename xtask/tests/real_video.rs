@@ -1,6 +1,8 @@
 //! Real clips through the binary: what works, and what a bad clip is answered
 //! with. Skipped, with a line that says so, where the clips or ffmpeg are not.
 
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
+
 mod support;
 
 use std::path::{Path, PathBuf};

@@ -55,7 +55,7 @@ pub enum Error {
 
     /// Anything from the data crate.
     #[error(transparent)]
-    Data(#[from] data::DataError),
+    Data(Box<data::DataError>),
 
     /// Videos that cannot be used; a table is not run without them.
     #[error("{0}\nNo row is run while videos are missing: repair or replace them and run the command again")]
@@ -137,9 +137,12 @@ impl Error {
             | Self::Contradiction { .. }
             | Self::Spec { .. }
             | Self::Usage(_) => 2,
-            // A data-set file or a spec that cannot be read is a matter of the request.
-            Self::Data(data::DataError::Toml { .. } | data::DataError::Spec { .. }) => 2,
-            Self::Data(_) | Self::Videos(_) => 3,
+            Self::Data(e) => match **e {
+                // A data-set file or a spec that cannot be read is a matter of the request.
+                data::DataError::Toml { .. } | data::DataError::Spec { .. } => 2,
+                _ => 3,
+            },
+            Self::Videos(_) => 3,
             Self::Diverged { .. } | Self::RowsFailed { .. } => 4,
             Self::Interrupted => 130,
             Self::Io { .. } | Self::Damaged { .. } | Self::Tensor { .. } | Self::Network { .. } => 1,
@@ -156,6 +159,15 @@ impl Error {
     pub fn tensor(doing: impl Into<String>) -> impl FnOnce(candle_core::Error) -> Self {
         let doing = doing.into();
         move |source| Self::Tensor { doing, source }
+    }
+}
+
+impl From<data::DataError> for Error {
+    fn from(e: data::DataError) -> Self {
+        match e {
+            data::DataError::Interrupted => Self::Interrupted,
+            e => Self::Data(Box::new(e)),
+        }
     }
 }
 

@@ -234,9 +234,7 @@ impl<'a> Job<'a> {
                 write_json(&self.record_path(row), &record)?;
                 State::Done { record: Box::new(record) }
             }
-            Err(Error::Interrupted | Error::Data(data::DataError::Interrupted)) => {
-                return Err(Error::Interrupted);
-            }
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
             // A data set that cannot be prepared fails every row alike.
             Err(e) if self.prepared.get().is_none() => return Err(e),
             Err(e) => State::Failed { message: e.to_string() },
@@ -454,7 +452,7 @@ impl<'a> Job<'a> {
             self.runner.interrupt.flag(),
         )
         .map_err(|e| match e {
-            PrepareError::Setup(e) => Error::Data(e),
+            PrepareError::Setup(e) => e.into(),
             PrepareError::Interrupted { .. } => Error::Interrupted,
             PrepareError::Videos(report) => Error::Videos(report),
         })?;

@@ -1,6 +1,8 @@
 //! Specs and plans: what a person writes, what it becomes, and what a mistake
 //! is answered with.
 
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
+
 use std::path::{Path, PathBuf};
 
 use experiment::plan::TablePlan;
