@@ -154,7 +154,7 @@ fn a_results_folder_that_cannot_be_written_stops_before_any_work() {
     let output = place.smoke(&[]);
     assert_eq!(output.status.code(), Some(1));
     let message = text(&output.stderr);
-    assert!(message.contains("cannot create") && message.contains("results"), "{message}");
+    assert!(message.contains("cannot write") && message.contains("results"), "{message}");
     assert!(!place.path("cache/units").exists(), "no unit was begun");
 }
 

@@ -1,6 +1,5 @@
 //! Where a training run stands: weights, velocities, losses so far.
 
-use std::io::Write;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -53,7 +52,7 @@ impl Checkpoint {
         number(LOSSES, Tensor::from_slice(&progress.losses, progress.losses.len(), &Device::Cpu))?;
         number(SECONDS, Tensor::from_slice(&[progress.seconds], 1, &Device::Cpu))?;
         let bytes = tensors::to_bytes(&all).map_err(network_error("writing a checkpoint"))?;
-        write_atomic(path, |file| file.write_all(&bytes))
+        write_atomic(path, &bytes)
     }
 
     /// Reads a checkpoint, or `None` when there is none.

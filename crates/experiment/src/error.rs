@@ -140,6 +140,7 @@ impl Error {
             Self::Data(e) => match **e {
                 // A data-set file or a spec that cannot be read is a matter of the request.
                 data::DataError::Toml { .. } | data::DataError::Spec { .. } => 2,
+                data::DataError::DiskFull { .. } => 1,
                 _ => 3,
             },
             Self::Videos(_) => 3,
@@ -173,11 +174,8 @@ impl From<data::DataError> for Error {
 
 /// What to do about a system error that users meet.
 fn hint(source: &std::io::Error) -> &'static str {
-    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull};
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
     match source.kind() {
-        StorageFull => {
-            "; the disk is full: free some space, or choose another folder with --out and --cache, and run the command again"
-        }
         PermissionDenied | ReadOnlyFilesystem => {
             "; choose a folder that you may write to with --out (records) or --cache (everything else)"
         }

@@ -92,7 +92,7 @@ impl Runner<'_> {
         let job = Job::open(self, &plan)?;
         // Hours of training must not end at a folder that cannot be written.
         let probe = job.results.join(".writable");
-        write_atomic(&probe, |_| Ok(()))?;
+        write_atomic(&probe, b"")?;
         std::fs::remove_file(&probe).map_err(Error::io("delete", &probe))?;
         let mut states = BTreeMap::new();
         for row in &plan.rows {
@@ -100,9 +100,7 @@ impl Runner<'_> {
             states.insert(row.row.id.clone(), state);
         }
         let table = job.table(&states)?;
-        write_atomic(&job.results.join("table.md"), |out| {
-            std::io::Write::write_all(out, table.markdown().as_bytes())
-        })?;
+        write_atomic(&job.results.join("table.md"), table.markdown().as_bytes())?;
         Ok(table)
     }
 

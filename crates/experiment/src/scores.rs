@@ -81,17 +81,12 @@ impl Scores {
             columns.push(Column::from(Series::new(format!("{SCORE}{name}").into(), scores)));
         }
         let mut frame = DataFrame::new(n, columns).map_err(|e| failed(path, "write", e))?;
-        write_atomic(path, |file| {
-            ParquetWriter::new(file)
-                .with_compression(ParquetCompression::Uncompressed)
-                .finish(&mut frame)
-                .map(|_| ())
-                .map_err(|e| match e {
-                    // A full disk must be told as what it is.
-                    PolarsError::IO { error, .. } => std::io::Error::new(error.kind(), error.to_string()),
-                    other => std::io::Error::other(other.to_string()),
-                })
-        })
+        let mut bytes = Vec::new();
+        ParquetWriter::new(&mut bytes)
+            .with_compression(ParquetCompression::Uncompressed)
+            .finish(&mut frame)
+            .map_err(|e| failed(path, "write", e))?;
+        write_atomic(path, &bytes)
     }
 
     /// Reads a file back.

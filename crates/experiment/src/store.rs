@@ -12,6 +12,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use data::DataError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -155,27 +156,14 @@ impl Unit {
     }
 }
 
-/// Writes a file so that it is there whole or not at all: temporary file in
-/// the same folder, flushed to the disk, renamed.
+/// Writes a file so that it is there whole or not at all.
 ///
 /// # Errors
-/// [`Error::Io`] naming the file; no temporary file stays behind.
-pub fn write_atomic(path: &Path, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-    let temporary = folder.join(format!(
-        ".{}.{}.tmp",
-        path.file_name().unwrap_or_default().to_string_lossy(),
-        std::process::id()
-    ));
-    let written = File::create(&temporary).and_then(|mut file| {
-        write(&mut file)?;
-        file.sync_all()
-    });
-    written.and_then(|()| std::fs::rename(&temporary, path)).map_err(|e| {
-        // The first error is the one to report.
-        let _ = std::fs::remove_file(&temporary);
-        Error::io("write", path)(e)
+/// [`Error::Io`] naming the file, or a full disk; the file that was there stays as it was.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    data::atomic::write_atomically(path, &[bytes]).map_err(|e| match e {
+        DataError::Io { path, source, .. } => Error::Io { action: "write", path, source },
+        e => e.into(),
     })
 }
 
@@ -186,7 +174,7 @@ pub fn write_atomic(path: &Path, write: impl FnOnce(&mut File) -> std::io::Resul
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value).expect("records hold strings, numbers and lists only");
     text.push('\n');
-    write_atomic(path, |file| file.write_all(text.as_bytes()))
+    write_atomic(path, text.as_bytes())
 }
 
 #[cfg(test)]
@@ -239,17 +227,22 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_fails_leaves_nothing_and_keeps_the_old_file() {
+    fn a_write_that_fails_keeps_the_old_file_and_says_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("record.json");
         write_json(&path, &1).unwrap();
-        let full = write_atomic(&path, |file| {
-            file.write_all(b"half")?;
-            Err(std::io::Error::from(std::io::ErrorKind::StorageFull))
-        });
-        let message = full.unwrap_err().to_string();
-        assert!(message.contains("the disk is full"), "{message}");
+        // A folder that is a file: refused for the superuser, too.
+        let message = write_json(&path.join("inside.json"), &2).unwrap_err().to_string();
+        assert!(message.contains("cannot write") && message.contains("record.json"), "{message}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_full_disk_is_no_fault_of_the_data() {
+        let full = DataError::DiskFull { folder: "results".into(), needed: 9 };
+        let error = Error::from(full);
+        assert_eq!(error.exit_code(), 1);
+        assert!(error.to_string().contains("free some space"), "{error}");
     }
 }

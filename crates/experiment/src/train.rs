@@ -4,7 +4,6 @@
 //! follow from the seed and i. A run that is killed and started again
 //! therefore goes on from its last checkpoint to the very same numbers.
 
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
@@ -125,7 +124,7 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
 
     let weights =
         tensors::to_bytes(&params.tensors()).map_err(network_error("writing the trained weights"))?;
-    write_atomic(&unit.path(WEIGHTS), |file| file.write_all(&weights))?;
+    write_atomic(&unit.path(WEIGHTS), &weights)?;
     Ok(TrainOutcome {
         iterations: state.losses.len(),
         seconds: round(state.seconds, 10.0),
