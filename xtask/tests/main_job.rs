@@ -180,3 +180,20 @@ fn the_paper_profile_is_the_papers() {
         assert!(plan.contains(expected), "`{expected}` is not in\n{plan}");
     }
 }
+
+/// The README quotes the committed table, not numbers typed by hand.
+#[test]
+fn the_readme_quotes_the_committed_table() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let table = std::fs::read_to_string(root.join("results/two-stream/table1b/synth-mini/table.md")).unwrap();
+    let quoted = table.split("\n\n").filter(|part| {
+        part.starts_with("| claim") || part.lines().next().is_some_and(|l| l.contains("off: ours"))
+    });
+    let mut count = 0;
+    for part in quoted {
+        assert!(readme.contains(part.trim_end()), "README.md does not quote this part of table.md:\n{part}");
+        count += 1;
+    }
+    assert_eq!(count, 2);
+}
