@@ -111,8 +111,8 @@ mistakes! {
     claim_that_is_no_comparison: "holds = \"stack-5-on > single-on\"" => "holds = \"stack-5-on\"";
     name_that_does_not_fit_the_path: "table = \"1b\"" => "table = \"1c\"";
     rate_steps_out_of_order: "at = 50_000" => "at = 75_000";
-    picture_too_small_for_the_network: "size = 0.25\nwidth = 0.25" => "size = 0.03\nwidth = 0.25";
-    factor_of_zero: "width = 0.25" => "width = 0.0";
+    picture_too_small_for_the_network: "size = 0.25\nwidth = 0.125" => "size = 0.03\nwidth = 0.125";
+    factor_of_zero: "width = 0.125" => "width = 0.0";
     dropout_of_everything: "dropout = 0.9" => "dropout = 1.5";
     unknown_data_set: "dataset = \"synth\"" => "dataset = \"sinth\"";
 }
