@@ -1,4 +1,4 @@
-//! The median filter of a flow component (Wedel et al. 2009, Sect. 3.2).
+//! The median filter of a flow component (as Wedel et al. 2009 do).
 //!
 //! Each median is taken by a fixed network of compare-and-exchange steps, the
 //! same for every pixel, so that a vector of pixels goes through it at once.

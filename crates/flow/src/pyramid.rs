@@ -27,7 +27,7 @@ pub(crate) fn level_sizes(
 
 /// The standard deviation that suits a shrinking by `scale_factor`: that of
 /// Sanchez, Meinhardt-Llopis and Facciolo, "TV-L1 Optical Flow Estimation"
-/// (IPOL 2013), Sect. 4.1.
+/// (IPOL 2013).
 pub(crate) fn sigma_for(scale_factor: f32) -> f32 {
     0.6 * (scale_factor.powi(-2) - 1.0).sqrt()
 }

@@ -2,13 +2,13 @@
 //!
 //! With the data term linearised about the flow of the last warp,
 //! rho(u) = rho_c + grad I1 . u, the energy of Zach, Pock and Bischof 2007
-//! (eq. 8) is minimised by turns over u and the auxiliary v:
+//! is minimised by turns over u and the auxiliary v:
 //!
 //! - v = u + t grad I1, t = clamp(-rho(u) / |grad I1|^2, -lambda theta, lambda theta):
-//!   their three-way threshold (eq. 15) in one line;
-//! - u = v + theta div p, for each component (their prop. 1);
+//!   their three-way threshold in one line;
+//! - u = v + theta div p, for each component;
 //! - p = q / max(1, |q|), q = p + tau / theta grad u: the projected gradient
-//!   step of Wedel et al. 2009 (alg. 1), which needs no division by
+//!   step of Wedel et al. 2009, which needs no division by
 //!   1 + tau / theta |grad u|.
 //!
 //! Gradients are forward differences and the divergence backward differences,

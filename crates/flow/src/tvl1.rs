@@ -5,7 +5,7 @@
 //! E(u, v) = integral of |grad u| + |grad v| + lambda |I1(x + (u, v)) - I0(x)|
 //!
 //! (Zach, Pock and Bischof, "A Duality Based Approach for Realtime TV-L1
-//! Optical Flow", DAGM 2007, eq. 2). Total variation keeps the edges of moving
+//! Optical Flow", DAGM 2007). Total variation keeps the edges of moving
 //! things sharp and the L1 data term shrugs off occlusions. The data term is
 //! linearised about the present flow, which holds for motions of about a pixel
 //! only; hence
@@ -16,7 +16,7 @@
 //! 3. after each warp, `rounds` times, `iterations` primal-dual steps (the
 //!    `solver` module has the equations) are followed by a median filter of
 //!    both components, as in Wedel, Pock, Zach, Bischof and Cremers, "An
-//!    Improved Algorithm for TV-L1 Optical Flow" (2009), Sect. 3.2;
+//!    Improved Algorithm for TV-L1 Optical Flow" (2009);
 //! 4. the flow is enlarged to the next level and the dual variables start
 //!    there from zero.
 //!
