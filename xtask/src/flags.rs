@@ -51,7 +51,7 @@ pub(crate) struct Run {
     /// Train and test again what is already done
     #[arg(long)]
     pub(crate) fresh: bool,
-    /// How many seconds of training a kill may lose at the most
+    /// Seconds between checkpoints; longer where writing one would take more than 1/20 of the time
     #[arg(long, value_name = "SECONDS", default_value_t = experiment::train::CHECKPOINT_EVERY.as_secs())]
     pub(crate) checkpoint_every: u64,
     /// Print the plan and stop

@@ -37,7 +37,7 @@ pub struct Runner<'a> {
     pub data_root: Option<PathBuf>,
     /// Whether finished units are done again.
     pub fresh: bool,
-    /// How much training a kill may lose.
+    /// Time between checkpoints, see [`Training::checkpoint_every`].
     pub checkpoint_every: Duration,
     /// Where progress goes.
     pub console: &'a Console,

@@ -23,7 +23,7 @@ use crate::store::{Unit, write_atomic};
 pub const WEIGHTS: &str = "weights.safetensors";
 const CHECKPOINT: &str = "checkpoint.safetensors";
 
-/// How much training a kill may lose, unless a flag says otherwise.
+/// Time between checkpoints, unless a flag says otherwise.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 
 /// Batches made ahead of the one in use.
