@@ -1,7 +1,7 @@
 //! Plain versions of the operations: nested loops over slices, sums in f64.
 //!
 //! They say what the fast versions must compute, and the tests compare the two.
-//! Feature maps are `(B, C, H, W)` in row-major order.
+//! Feature maps are (B, H, W, C) in row-major order; weights (O, C / groups, KH, KW).
 
 use crate::{Conv2d, Lrn, Pool2d};
 
@@ -18,23 +18,25 @@ pub struct ConvGradients {
 
 /// Calls `visit(output index, input index, weight index)` for every product of a convolution.
 fn for_each_product(
-    [b, c, h, w]: [usize; 4],
+    [b, h, w, c]: [usize; 4],
     [o, kh, kw]: [usize; 3],
     [oh, ow]: [usize; 2],
     conv: &Conv2d,
     mut visit: impl FnMut(usize, usize, usize),
 ) {
     let ([sh, sw], [ph, pw]) = (conv.stride, conv.padding);
+    let (group_inputs, group_outputs) = (c / conv.groups, o / conv.groups);
     for (n, m) in (0..b).flat_map(|n| (0..o).map(move |m| (n, m))) {
         for (y, x) in (0..oh).flat_map(|y| (0..ow).map(move |x| (y, x))) {
-            for channel in 0..c {
+            for channel in 0..group_inputs {
                 for (ky, kx) in (0..kh).flat_map(|ky| (0..kw).map(move |kx| (ky, kx))) {
                     let (row, column) = (y * sh + ky, x * sw + kx);
                     if row >= ph && row < h + ph && column >= pw && column < w + pw {
+                        let input = m / group_outputs * group_inputs + channel;
                         visit(
-                            ((n * o + m) * oh + y) * ow + x,
-                            ((n * c + channel) * h + row - ph) * w + column - pw,
-                            ((m * c + channel) * kh + ky) * kw + kx,
+                            ((n * oh + y) * ow + x) * o + m,
+                            ((n * h + row - ph) * w + column - pw) * c + input,
+                            ((m * group_inputs + channel) * kh + ky) * kw + kx,
                         );
                     }
                 }
@@ -53,9 +55,8 @@ pub fn conv2d(
     output: [usize; 2],
     conv: &Conv2d,
 ) -> Vec<f32> {
-    let plane = output[0] * output[1];
-    let mut out: Vec<f64> =
-        (0..input[0] * kernel[0] * plane).map(|i| f64::from(bias[i / plane % kernel[0]])).collect();
+    let positions = input[0] * output[0] * output[1];
+    let mut out: Vec<f64> = (0..positions * kernel[0]).map(|i| f64::from(bias[i % kernel[0]])).collect();
     for_each_product(input, kernel, output, conv, |o, i, k| {
         out[o] += f64::from(x[i]) * f64::from(weight[k]);
     });
@@ -78,38 +79,53 @@ pub fn conv2d_gradients(
         dx[i] += f64::from(grad[o]) * f64::from(weight[k]);
         dw[k] += f64::from(grad[o]) * f64::from(x[i]);
     });
-    let plane = output[0] * output[1];
     for (i, &grad) in grad.iter().enumerate() {
-        db[i / plane % kernel[0]] += f64::from(grad);
+        db[i % kernel[0]] += f64::from(grad);
     }
     ConvGradients { x: to_f32(dx), weight: to_f32(dw), bias: to_f32(db) }
 }
 
-/// Maximum over windows: the values, and for each the index of the first maximum in `x`.
+/// The input positions of each output position's window: (output position, [input position]).
+fn windows(
+    [b, h, w]: [usize; 3],
+    [oh, ow]: [usize; 2],
+    pool: &Pool2d,
+) -> impl Iterator<Item = (usize, Vec<usize>)> {
+    (0..b * oh * ow).map(move |at| {
+        let (n, y, x) = (at / (oh * ow), at / ow % oh, at % ow);
+        let mut window = Vec::new();
+        for row in (0..pool.kernel[0]).map(|k| y * pool.stride[0] + k) {
+            for column in (0..pool.kernel[1]).map(|k| x * pool.stride[1] + k) {
+                let inside = row >= pool.padding[0]
+                    && row < h + pool.padding[0]
+                    && column >= pool.padding[1]
+                    && column < w + pool.padding[1];
+                if inside {
+                    window.push((n * h + row - pool.padding[0]) * w + column - pool.padding[1]);
+                }
+            }
+        }
+        (at, window)
+    })
+}
+
+/// Maximum over windows: the values, and for each the index of its winner in `x`: the first of equal
+/// values, the last NaN.
 pub fn max_pool2d(
     x: &[f32],
-    [b, c, h, w]: [usize; 4],
-    [oh, ow]: [usize; 2],
+    [b, h, w, c]: [usize; 4],
+    output: [usize; 2],
     pool: &Pool2d,
 ) -> (Vec<f32>, Vec<usize>) {
     let (mut values, mut winners) = (Vec::new(), Vec::new());
-    for plane in 0..b * c {
-        for (y, column) in (0..oh).flat_map(|y| (0..ow).map(move |column| (y, column))) {
-            let rows = (0..pool.kernel[0]).map(|k| y * pool.stride[0] + k);
-            let mut best: Option<usize> = None;
-            for row in rows.filter(|&r| r >= pool.padding[0] && r < h + pool.padding[0]) {
-                for k in 0..pool.kernel[1] {
-                    let column = column * pool.stride[1] + k;
-                    if column < pool.padding[1] || column >= w + pool.padding[1] {
-                        continue;
-                    }
-                    let at = (plane * h + row - pool.padding[0]) * w + column - pool.padding[1];
-                    if best.is_none_or(|best| x[at] > x[best] || x[at].is_nan()) {
-                        best = Some(at);
-                    }
+    for (_, window) in windows([b, h, w], output, pool) {
+        for channel in 0..c {
+            let mut best = window[0] * c + channel;
+            for at in window.iter().map(|position| position * c + channel) {
+                if x[at] > x[best] || x[at].is_nan() {
+                    best = at;
                 }
             }
-            let best = best.unwrap_or_default();
             values.push(x[best]);
             winners.push(best);
         }
@@ -117,35 +133,83 @@ pub fn max_pool2d(
     (values, winners)
 }
 
+/// Mean over windows; padding counts as zeros in the mean when `count_padding` is set (Caffe), but never the
+/// part of a window that rounding up pushed beyond the padding.
+pub fn avg_pool2d(
+    x: &[f32],
+    [b, h, w, c]: [usize; 4],
+    output: [usize; 2],
+    pool: &Pool2d,
+    count_padding: bool,
+) -> Vec<f32> {
+    let mut values = Vec::new();
+    for (at, window) in windows([b, h, w], output, pool) {
+        let counted = avg_pool2d_count(at, &window, [h, w], output, pool, count_padding);
+        for channel in 0..c {
+            let sum: f64 = window.iter().map(|position| f64::from(x[position * c + channel])).sum();
+            values.push((sum / counted) as f32);
+        }
+    }
+    values
+}
+
+/// Gradient of [`avg_pool2d`] for the output gradient `grad`.
+pub fn avg_pool2d_gradient(
+    [b, h, w, c]: [usize; 4],
+    grad: &[f32],
+    output: [usize; 2],
+    pool: &Pool2d,
+    count_padding: bool,
+) -> Vec<f32> {
+    let mut out = vec![0f64; b * h * w * c];
+    for (at, window) in windows([b, h, w], output, pool) {
+        let counted = avg_pool2d_count(at, &window, [h, w], output, pool, count_padding);
+        for (channel, position) in (0..c).flat_map(|channel| window.iter().map(move |p| (channel, p))) {
+            out[position * c + channel] += f64::from(grad[at * c + channel]) / counted;
+        }
+    }
+    to_f32(out)
+}
+
+fn avg_pool2d_count(
+    at: usize,
+    window: &[usize],
+    input: [usize; 2],
+    [oh, ow]: [usize; 2],
+    pool: &Pool2d,
+    count_padding: bool,
+) -> f64 {
+    if !count_padding {
+        return window.len() as f64;
+    }
+    let start = [at / ow % oh * pool.stride[0], at % ow * pool.stride[1]];
+    let span = |axis: usize| {
+        (start[axis] + pool.kernel[axis]).min(input[axis] + 2 * pool.padding[axis]) - start[axis]
+    };
+    (span(0) * span(1)) as f64
+}
+
 /// Local response normalisation; see [`crate::Lrn`].
-pub fn local_response_norm(x: &[f32], shape: [usize; 4], lrn: &Lrn) -> Vec<f32> {
-    let base = lrn_bases(x, shape, lrn);
+pub fn local_response_norm(x: &[f32], channels: usize, lrn: &Lrn) -> Vec<f32> {
+    let base = lrn_bases(x, channels, lrn);
     let values = x.iter().zip(&base);
     values.map(|(&x, base)| (f64::from(x) * base.powf(-lrn.beta)) as f32).collect()
 }
 
 /// Gradient of [`local_response_norm`] for the output gradient `grad`.
-pub fn local_response_norm_gradient(
-    x: &[f32],
-    [b, c, h, w]: [usize; 4],
-    grad: &[f32],
-    lrn: &Lrn,
-) -> Vec<f32> {
-    let base = lrn_bases(x, [b, c, h, w], lrn);
-    let plane = h * w;
+pub fn local_response_norm_gradient(x: &[f32], channels: usize, grad: &[f32], lrn: &Lrn) -> Vec<f32> {
+    let base = lrn_bases(x, channels, lrn);
     let mut out = vec![0f64; x.len()];
     for (i, out) in out.iter_mut().enumerate() {
-        let (sample, channel, position) = (i / (c * plane), i / plane % c, i % plane);
+        let (position, channel) = (i / channels, i % channels);
         *out = f64::from(grad[i]) * base[i].powf(-lrn.beta);
-        for other in 0..c {
-            if window(lrn, other, c).contains(&channel) {
-                let j = (sample * c + other) * plane + position;
-                *out -= 2.0 * lrn.alpha * lrn.beta / lrn.size as f64
-                    * f64::from(x[i])
-                    * f64::from(grad[j])
-                    * f64::from(x[j])
-                    * base[j].powf(-lrn.beta - 1.0);
-            }
+        for other in (0..channels).filter(|&other| window(lrn, other, channels).contains(&channel)) {
+            let j = position * channels + other;
+            *out -= 2.0 * lrn.alpha * lrn.beta / lrn.size as f64
+                * f64::from(x[i])
+                * f64::from(grad[j])
+                * f64::from(x[j])
+                * base[j].powf(-lrn.beta - 1.0);
         }
     }
     to_f32(out)
@@ -156,17 +220,76 @@ fn window(lrn: &Lrn, channel: usize, channels: usize) -> std::ops::RangeInclusiv
     channel.saturating_sub(lrn.size / 2)..=(channel + (lrn.size - 1) / 2).min(channels - 1)
 }
 
-fn lrn_bases(x: &[f32], [_, c, h, w]: [usize; 4], lrn: &Lrn) -> Vec<f64> {
-    let plane = h * w;
+fn lrn_bases(x: &[f32], channels: usize, lrn: &Lrn) -> Vec<f64> {
     (0..x.len())
         .map(|i| {
-            let (sample, channel, position) = (i / (c * plane), i / plane % c, i % plane);
-            let sum: f64 = window(lrn, channel, c)
-                .map(|j| f64::from(x[(sample * c + j) * plane + position]).powi(2))
-                .sum();
-            lrn.k + lrn.alpha / lrn.size as f64 * sum
+            let (position, channel) = (i / channels, i % channels);
+            let squares = window(lrn, channel, channels).map(|j| f64::from(x[position * channels + j]).powi(2));
+            lrn.k + lrn.alpha / lrn.size as f64 * squares.sum::<f64>()
         })
         .collect()
+}
+
+/// Mean and biased variance of every channel of (positions, C).
+pub fn channel_statistics(x: &[f32], channels: usize) -> (Vec<f64>, Vec<f64>) {
+    let count = (x.len() / channels) as f64;
+    let of = |channel: usize| x.iter().skip(channel).step_by(channels).map(|&x| f64::from(x));
+    let mean: Vec<f64> = (0..channels).map(|channel| of(channel).sum::<f64>() / count).collect();
+    let variance = mean.iter().enumerate();
+    let variance = variance.map(|(channel, m)| of(channel).map(|x| (x - m).powi(2)).sum::<f64>() / count);
+    let variance = variance.collect();
+    (mean, variance)
+}
+
+/// Batch normalisation with the given statistics, plus `residual`, then rectified if `relu`.
+#[expect(clippy::too_many_arguments, reason = "a formula with this many terms")]
+pub fn batch_norm(
+    x: &[f32],
+    scale: &[f32],
+    shift: &[f32],
+    mean: &[f64],
+    variance: &[f64],
+    epsilon: f64,
+    residual: Option<&[f32]>,
+    relu: bool,
+) -> Vec<f32> {
+    let channels = scale.len();
+    let value = |(i, &x): (usize, &f32)| {
+        let c = i % channels;
+        let normal = (f64::from(x) - mean[c]) / (variance[c] + epsilon).sqrt();
+        let y = normal * f64::from(scale[c]) + f64::from(shift[c]);
+        let y = y + residual.map_or(0.0, |residual| f64::from(residual[i]));
+        if relu && y < 0.0 { 0.0 } else { y as f32 }
+    };
+    x.iter().enumerate().map(value).collect()
+}
+
+/// Gradients of x, scale and shift through [`batch_norm`], where `grad` is the gradient before the
+/// rectification. With `batch` the statistics are those of `x` itself and depend on it; without, they are constants.
+pub fn batch_norm_gradients(
+    x: &[f32],
+    scale: &[f32],
+    mean: &[f64],
+    variance: &[f64],
+    epsilon: f64,
+    grad: &[f32],
+    batch: bool,
+) -> [Vec<f32>; 3] {
+    let channels = scale.len();
+    let count = (x.len() / channels) as f64;
+    let deviation: Vec<f64> = variance.iter().map(|v| (v + epsilon).sqrt()).collect();
+    let normal = |i: usize| (f64::from(x[i]) - mean[i % channels]) / deviation[i % channels];
+    let (mut dscale, mut dshift) = (vec![0f64; channels], vec![0f64; channels]);
+    for (i, &grad) in grad.iter().enumerate() {
+        dscale[i % channels] += f64::from(grad) * normal(i);
+        dshift[i % channels] += f64::from(grad);
+    }
+    let dx = grad.iter().enumerate().map(|(i, &grad)| {
+        let c = i % channels;
+        let through = if batch { (dshift[c] + normal(i) * dscale[c]) / count } else { 0.0 };
+        ((f64::from(grad) - through) * f64::from(scale[c]) / deviation[c]) as f32
+    });
+    [dx.collect(), to_f32(dscale), to_f32(dshift)]
 }
 
 fn to_f32(values: Vec<f64>) -> Vec<f32> {
