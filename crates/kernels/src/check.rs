@@ -63,10 +63,24 @@ pub(crate) fn shape(op: &str, argument: &str, tensor: &Tensor, expected: &[usize
 
 /// The inputs of an operation that takes exactly `N`.
 pub(crate) fn inputs<'a, const N: usize>(op: &str, inputs: &[Array<'a>]) -> Result<[Array<'a>; N]> {
-    match inputs.try_into() {
-        Ok(inputs) => Ok(inputs),
-        Err(_) => bail!("{op}: {} inputs, expected {N}", inputs.len()),
+    let Ok(inputs) = <[Array<'a>; N]>::try_from(inputs) else {
+        bail!("{op}: {} inputs, expected {N}", inputs.len());
+    };
+    inputs.iter().try_for_each(|input| complete(op, "an input", input))?;
+    Ok(inputs)
+}
+
+/// Refuses an array that does not hold as many values as its shape says.
+pub(crate) fn complete(op: &str, argument: &str, array: &Array<'_>) -> Result<()> {
+    let expected: usize = array.dims.iter().product();
+    if array.data.len() != expected {
+        bail!(
+            "{op}: {argument} of shape {:?} holds {} values, expected {expected}",
+            array.dims,
+            array.data.len()
+        );
     }
+    Ok(())
 }
 
 /// The four dimensions of a feature map (B, H, W, C).
@@ -85,12 +99,12 @@ pub(crate) fn channels_last(op: &str, x: &Array<'_>) -> Result<[usize; 2]> {
     }
 }
 
-/// Refuses an array whose shape is not the expected one.
+/// Refuses an array whose shape is not the expected one, or that is not complete.
 pub(crate) fn dims(op: &str, argument: &str, array: &Array<'_>, expected: &[usize]) -> Result<()> {
     if array.dims != expected {
         bail!("{op}: {argument} has shape {:?}, expected {expected:?}", array.dims);
     }
-    Ok(())
+    complete(op, argument, array)
 }
 
 fn storage_dtype(storage: &CpuStorage) -> DType {

@@ -6,6 +6,7 @@ use super::rows::{
     Affine, FromInput, FromOutput, Part, Term, ThroughStatistics, Whole, accumulate, copy, input_gradient,
 };
 use crate::lanes::Lanes;
+use crate::memory::unwritten;
 use crate::simd::vectorised;
 
 /// Values that stay in the cache between the loops of a pass.
@@ -60,8 +61,10 @@ impl<'a> Sweep<'a> {
 
     fn run_with<T: Term>(&self, lanes: Lanes, part: Part<'_>) -> Swept {
         let count = part.x.len();
-        let mut masked = vec![0f32; if self.masked { count } else { 0 }];
-        let mut input = vec![0f32; if self.input { count } else { 0 }];
+        // SAFETY: the tasks write every value of both.
+        let (mut masked, mut input) = unsafe {
+            (unwritten(if self.masked { count } else { 0 }), unwritten(if self.input { count } else { 0 }))
+        };
         let task = lanes.task();
         let (mut masked_tasks, mut input_tasks) = (masked.chunks_mut(task), input.chunks_mut(task));
         let tasks: Vec<_> =
