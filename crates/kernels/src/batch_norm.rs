@@ -18,7 +18,7 @@ use crate::lanes::Lanes;
 use crate::memory::unwritten;
 use crate::op::{Array, Gradient, Op};
 use crate::simd::vectorised;
-use rows::{Affine, Deviation, Part, ThroughStatistics, accumulate, normalise};
+use rows::{Affine, Deviation, Part, ThroughStatistics, normalise};
 use sweep::{Mask, Sweep, Swept};
 
 /// Normalisation with the statistics of the batch: inputs x (..., C), scale (C), shift (C) and
@@ -186,13 +186,13 @@ impl Statistics {
         let none = vec![0f32; lanes.width()];
         let affine = Affine { mean: origin, factor: none.clone(), shift: none };
         let tasks = x.par_chunks(lanes.task()).map(|x| {
-            let mut sums = [vec![0f64; lanes.width()], vec![0f64; lanes.width()]];
+            let mut sums = rows::Sums::new(lanes.width());
             let part = Part { gradient: x, x, y: x };
             vectorised(
                 #[inline(always)]
-                || accumulate::<Deviation>(&affine, part, &mut sums),
+                || sums.add::<Deviation>(&affine, part),
             );
-            sums
+            sums.into_total()
         });
         let sums: Vec<_> = tasks.collect();
         let mean_of = |which: usize| {

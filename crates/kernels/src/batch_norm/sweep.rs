@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::rows::{
-    Affine, FromInput, FromOutput, Part, Term, ThroughStatistics, Whole, accumulate, copy, input_gradient,
+    Affine, FromInput, FromOutput, Part, Sums, Term, ThroughStatistics, Whole, copy, input_gradient,
 };
 use crate::lanes::Lanes;
 use crate::memory::unwritten;
@@ -86,7 +86,7 @@ impl<'a> Sweep<'a> {
         mut input: Option<&mut [f32]>,
     ) -> [Vec<f64>; 2] {
         let width = if self.sums { lanes.width() } else { 0 };
-        let mut sums = [vec![0f64; width], vec![0f64; width]];
+        let mut sums = Sums::new(width);
         let block = lanes.whole_rows(CACHED);
         vectorised(
             #[inline(always)]
@@ -100,11 +100,11 @@ impl<'a> Sweep<'a> {
                         input_gradient::<T>(self.affine, self.statistics, part, &mut out[range]);
                     }
                     if self.sums {
-                        accumulate::<T>(self.affine, part, &mut sums);
+                        sums.add::<T>(self.affine, part);
                     }
                 }
             },
         );
-        sums
+        sums.into_total()
     }
 }
