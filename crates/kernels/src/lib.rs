@@ -35,6 +35,7 @@
     reason = "the matrix product and disjoint parallel writes; every block states why it is sound"
 )]
 
+mod activation;
 mod batch_norm;
 mod check;
 mod conv;
@@ -45,6 +46,7 @@ mod layout;
 mod linear;
 mod lrn;
 mod matmul;
+mod memory;
 mod op;
 mod pool;
 pub mod reference;
