@@ -198,12 +198,8 @@ impl Kernel {
     }
 
     fn start(&self) -> Box<dyn Work> {
-        let window = |p: Pool| Pool2d {
-            kernel: p.kernel,
-            stride: p.stride,
-            padding: p.padding,
-            ceil_mode: true,
-        };
+        let window =
+            |p: Pool| Pool2d { kernel: p.kernel, stride: p.stride, padding: p.padding, ceil_mode: true };
         match *self {
             Self::Conv(Conv { input, outputs, kernel: [kh, kw], stride, padding, groups }) => {
                 let conv = Conv2d { stride, padding, groups, relu: false };
