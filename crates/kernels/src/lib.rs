@@ -45,7 +45,6 @@ mod elementwise;
 mod layout;
 mod linear;
 mod lrn;
-mod matmul;
 mod memory;
 mod op;
 mod pool;

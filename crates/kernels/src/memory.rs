@@ -1,4 +1,9 @@
-//! Buffers that an operation fills completely.
+//! Buffers: made without zeros where an operation fills them, and used again.
+
+mod reuse;
+
+#[global_allocator]
+static ALLOCATOR: reuse::Reusing = reuse::Reusing;
 
 /// A buffer of `len` values that nobody has written yet.
 ///
