@@ -1,6 +1,8 @@
-//! Access to the data behind a tensor, with errors that name the operation.
+//! Access to the data behind a tensor, and checks of shapes, with errors that name the operation.
 
 use candle_core::{CpuStorage, DType, Layout, Result, Tensor, bail};
+
+use crate::op::Array;
 
 /// The contiguous `f32` values of one argument.
 pub(crate) fn values<'a>(
@@ -59,13 +61,36 @@ pub(crate) fn shape(op: &str, argument: &str, tensor: &Tensor, expected: &[usize
     Ok(())
 }
 
-/// The four dimensions of a `f32` feature map (B, C, H, W).
-pub(crate) fn feature_map(op: &str, tensor: &Tensor) -> Result<[usize; 4]> {
-    float(op, "the input", tensor)?;
-    match *tensor.dims() {
-        [b, c, h, w] => Ok([b, c, h, w]),
-        ref other => bail!("{op}: the input has shape {other:?}, expected (B, C, H, W)"),
+/// The inputs of an operation that takes exactly `N`.
+pub(crate) fn inputs<'a, const N: usize>(op: &str, inputs: &[Array<'a>]) -> Result<[Array<'a>; N]> {
+    match inputs.try_into() {
+        Ok(inputs) => Ok(inputs),
+        Err(_) => bail!("{op}: {} inputs, expected {N}", inputs.len()),
     }
+}
+
+/// The four dimensions of a feature map (B, H, W, C).
+pub(crate) fn feature_map(op: &str, x: &Array<'_>) -> Result<[usize; 4]> {
+    match *x.dims {
+        [b, h, w, c] => Ok([b, h, w, c]),
+        ref other => bail!("{op}: the input has shape {other:?}, expected (B, H, W, C)"),
+    }
+}
+
+/// The number of positions and of channels of (..., C).
+pub(crate) fn channels_last(op: &str, x: &Array<'_>) -> Result<[usize; 2]> {
+    match x.dims.split_last() {
+        Some((&channels, positions)) => Ok([positions.iter().product(), channels]),
+        None => bail!("{op}: the input is a scalar, expected (..., C)"),
+    }
+}
+
+/// Refuses an array whose shape is not the expected one.
+pub(crate) fn dims(op: &str, argument: &str, array: &Array<'_>, expected: &[usize]) -> Result<()> {
+    if array.dims != expected {
+        bail!("{op}: {argument} has shape {:?}, expected {expected:?}", array.dims);
+    }
+    Ok(())
 }
 
 fn storage_dtype(storage: &CpuStorage) -> DType {

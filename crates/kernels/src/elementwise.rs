@@ -1,45 +1,28 @@
-//! Rectification and multiplication by a constant mask, each one pass.
+//! Operations value by value: rectification, addition, multiplication by a constant mask. Each is one pass.
 
-use crate::simd::vectorised;
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
+use candle_core::{Result, bail};
 use rayon::prelude::*;
 
 use crate::check;
+use crate::op::{Array, Gradient, Op};
+use crate::simd::vectorised;
 
 /// Values handled by one task; a constant, so that the cut depends on nothing else.
 const CHUNK: usize = 1 << 15;
 
-/// `max(x, 0)`; a NaN stays a NaN. Any shape.
-///
-/// # Errors
-/// If `x` is not `f32`, or not on the CPU.
-pub fn relu(x: &Tensor) -> Result<Tensor> {
-    check::float("relu", "the input", x)?;
-    x.contiguous()?.apply_op1(Relu)
-}
+/// `max(x, 0)` for one input of any shape; a NaN stays a NaN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Relu;
 
-/// `x * mask`, where the mask is a constant that receives no gradient (dropout).
-///
-/// # Errors
-/// If the shapes differ or one of the two is not `f32`.
-pub fn masked(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
-    check::float("masked", "the input", x)?;
-    check::float("masked", "the mask", mask)?;
-    check::shape("masked", "the mask", mask, x.dims())?;
-    x.contiguous()?.apply_op2(&mask.contiguous()?.detach(), Masked)
-}
-
-struct Relu;
-
-impl CustomOp1 for Relu {
+impl Op for Relu {
     fn name(&self) -> &'static str {
         "relu"
     }
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let x = check::values("relu", "the input", storage, layout)?;
-        let mut out = vec![0f32; x.len()];
-        out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| {
+    fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
+        let [x] = check::inputs(self.name(), inputs)?;
+        let mut out = vec![0f32; x.data.len()];
+        out.par_chunks_mut(CHUNK).zip(x.data.par_chunks(CHUNK)).for_each(|(out, x)| {
             vectorised(
                 #[inline(always)]
                 || {
@@ -49,82 +32,115 @@ impl CustomOp1 for Relu {
                 },
             );
         });
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
+        Ok((out, x.dims.to_vec()))
     }
 
-    fn bwd(&self, _arg: &Tensor, res: &Tensor, grad_res: &Tensor) -> Result<Option<Tensor>> {
-        let grad = grad_res.contiguous()?;
-        Ok(Some(grad.apply_op2_no_bwd(res, &ReluGradient)?))
+    fn backward_cpu(
+        &self,
+        _inputs: &[Array<'_>],
+        output: Array<'_>,
+        gradient: Array<'_>,
+        wanted: &[bool],
+    ) -> Result<Vec<Gradient>> {
+        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+        Ok(vec![Gradient::Values(through_relu(gradient.data, output.data))])
     }
 }
 
-/// Gradient of [`relu`] from the output's gradient and the output.
-struct ReluGradient;
-
-impl CustomOp2 for ReluGradient {
-    fn name(&self) -> &'static str {
-        "relu-gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let grad = check::values(self.name(), "the gradient", s1, l1)?;
-        let output = check::values(self.name(), "the output", s2, l2)?;
-        let mut out = vec![0f32; grad.len()];
-        out.par_chunks_mut(CHUNK)
-            .zip(grad.par_chunks(CHUNK))
-            .zip(output.par_chunks(CHUNK))
-            .for_each(|((out, grad), output)| copy_where_positive(out, grad, output));
-        Ok((CpuStorage::F32(out), l1.shape().clone()))
-    }
+/// The sum of two inputs of one shape, rectified if `relu`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Add {
+    /// Whether the sum is rectified.
+    pub relu: bool,
 }
 
-struct Masked;
-
-impl CustomOp2 for Masked {
+impl Op for Add {
     fn name(&self) -> &'static str {
-        "masked"
+        "add"
     }
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = check::values("masked", "the input", s1, l1)?;
-        let mask = check::values("masked", "the mask", s2, l2)?;
-        let mut out = vec![0f32; x.len()];
-        out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).zip(mask.par_chunks(CHUNK)).for_each(
-            |((out, x), mask)| {
-                vectorised(
-                    #[inline(always)]
-                    || {
-                        for ((out, &x), &mask) in out.iter_mut().zip(x).zip(mask) {
-                            *out = x * mask;
-                        }
-                    },
-                );
-            },
+    fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
+        let [a, b] = check::inputs(self.name(), inputs)?;
+        check::dims(self.name(), "the second input", &b, a.dims)?;
+        let out = combined(
+            a.data,
+            b.data,
+            #[inline(always)]
+            |a, b| if self.relu { rectified(a + b) } else { a + b },
         );
-        Ok((CpuStorage::F32(out), l1.shape().clone()))
+        Ok((out, a.dims.to_vec()))
     }
 
-    fn bwd(
+    fn backward_cpu(
         &self,
-        _arg1: &Tensor,
-        arg2: &Tensor,
-        _res: &Tensor,
-        grad_res: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let grad = grad_res.contiguous()?.apply_op2_no_bwd(arg2, &Masked)?;
-        Ok((Some(grad), None))
+        _inputs: &[Array<'_>],
+        output: Array<'_>,
+        gradient: Array<'_>,
+        wanted: &[bool],
+    ) -> Result<Vec<Gradient>> {
+        if !self.relu {
+            let of = |&wanted: &bool| if wanted { Gradient::OfOutput } else { Gradient::None };
+            return Ok(wanted.iter().map(of).collect());
+        }
+        let values = through_relu(gradient.data, output.data);
+        Ok(match *wanted {
+            [true, true] => vec![Gradient::Values(values.clone()), Gradient::Values(values)],
+            [true, false] => vec![Gradient::Values(values), Gradient::None],
+            [false, true] => vec![Gradient::None, Gradient::Values(values)],
+            _ => vec![Gradient::None, Gradient::None],
+        })
+    }
+}
+
+/// Multiplication by a constant as large as the input (dropout).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mask {
+    factors: Vec<f32>,
+}
+
+impl Mask {
+    /// Multiplies by these factors, in the order of the input.
+    pub fn new(mask: Vec<f32>) -> Self {
+        Self { factors: mask }
+    }
+}
+
+impl Op for Mask {
+    fn name(&self) -> &'static str {
+        "mask"
+    }
+
+    fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
+        let [x] = check::inputs(self.name(), inputs)?;
+        if x.data.len() != self.factors.len() {
+            bail!("mask: {} factors for an input of shape {:?}", self.factors.len(), x.dims);
+        }
+        Ok((
+            combined(
+                x.data,
+                &self.factors,
+                #[inline(always)]
+                |x, factor| x * factor,
+            ),
+            x.dims.to_vec(),
+        ))
+    }
+
+    fn backward_cpu(
+        &self,
+        _inputs: &[Array<'_>],
+        _output: Array<'_>,
+        gradient: Array<'_>,
+        wanted: &[bool],
+    ) -> Result<Vec<Gradient>> {
+        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+        let found = combined(
+            gradient.data,
+            &self.factors,
+            #[inline(always)]
+            |gradient, factor| gradient * factor,
+        );
+        Ok(vec![Gradient::Values(found)])
     }
 }
 
@@ -134,15 +150,29 @@ pub(crate) fn rectified(x: f32) -> f32 {
     if x < 0.0 { 0.0 } else { x }
 }
 
-/// Copies `grad` where `output` is positive (or NaN) and writes zero elsewhere:
-/// the gradient through a rectification, judged by its output.
-pub(crate) fn copy_where_positive(out: &mut [f32], grad: &[f32], output: &[f32]) {
-    vectorised(
-        #[inline(always)]
-        || {
-            for ((out, &grad), &output) in out.iter_mut().zip(grad).zip(output) {
-                *out = if output <= 0.0 { 0.0 } else { grad };
-            }
-        },
-    );
+/// What passes back through a rectification with this output; a NaN output lets the gradient through.
+#[inline(always)]
+pub(crate) fn passed(gradient: f32, output: f32) -> f32 {
+    if output <= 0.0 { 0.0 } else { gradient }
+}
+
+/// The gradient before a rectification, from the gradient after it and its output.
+pub(crate) fn through_relu(gradient: &[f32], output: &[f32]) -> Vec<f32> {
+    combined(gradient, output, passed)
+}
+
+/// `f` of the values of two slices of one length.
+fn combined(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32 + Copy + Sync) -> Vec<f32> {
+    let mut out = vec![0f32; a.len()];
+    out.par_chunks_mut(CHUNK).zip(a.par_chunks(CHUNK)).zip(b.par_chunks(CHUNK)).for_each(|((out, a), b)| {
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
+                    *out = f(a, b);
+                }
+            },
+        );
+    });
+    out
 }

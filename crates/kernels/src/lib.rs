@@ -1,21 +1,32 @@
-//! Candle custom operations with gradients for training convolutional networks.
+//! Operations with exact gradients for training convolutional networks, on the CPU.
 //!
-//! Candle's own operations lack what the networks of this workspace need
-//! (overlapping, padded, ceil-mode pooling with gradients; a stride and a
-//! padding per axis; local response normalisation; momentum) and its backward
-//! convolution is several times slower than the arithmetic allows. Each
-//! operation here is a function over [`candle_core::Tensor`] that checks its
-//! shapes first, runs on `f32`, and takes part in [`candle_core::Tensor::backward`].
+//! Candle's own operations lack what the networks of this workspace need (overlapping,
+//! padded, ceil-mode pooling with gradients; groups, a stride and a padding per axis;
+//! local response normalisation; batch statistics; momentum), and where it has them their
+//! backward pass is several times slower than the arithmetic allows.
 //!
-//! **Bits do not depend on threads.** Work is cut into pieces by the shapes
-//! alone, never by the number of threads, and partial sums are added in a fixed
-//! order; a run gives the same bits on one thread and on sixty-four.
+//! **An operation is a value that implements [`Op`].** It computes on plain `f32` slices:
+//! the output from the inputs, and the gradients of the inputs from the gradient of the
+//! output. Two engines bring it to tensors. [`forward`] and [`backward`] run the halves by
+//! hand, for a caller that keeps its own record; [`apply`] makes the operation part of
+//! Candle's graph. Shapes are checked in the forward pass, and wrong ones are errors that
+//! name what was expected.
 //!
-//! **Safety.** This is the only crate of the workspace with `unsafe`: in
-//! [`mod@matmul`] (the call into `gemm`) and in `disjoint` (tasks that write
-//! separate parts of one buffer). Everything public is safe.
+//! **Feature maps are channels last, (B, H, W, C).** A vector then holds the channels of
+//! one position, so that every operation is a loop over contiguous values whatever its
+//! window, stride or padding. [`ToChannelsLast`] and [`ToChannelsFirst`] convert. Weights
+//! keep PyTorch's order: (O, C / groups, KH, KW) and (O, I).
 //!
-//! Letters: B batch, C channels, O output channels, H height, W width, K kernel.
+//! **Vector instructions are chosen when the program runs**, see [`mod@simd`].
+//!
+//! **Bits do not depend on threads.** Work is cut into pieces by the shapes alone, never
+//! by the number of threads, and partial sums are added in a fixed order; a run gives the
+//! same bits on one thread and on sixty-four.
+//!
+//! **Safety.** This is the only crate of the workspace with `unsafe`; every block says in a
+//! `SAFETY` comment whose promise it relies on. Everything public is safe.
+//!
+//! Letters: B batch, C channels, O output channels, H height, W width, K kernel or classes.
 //!
 //! [`mod@reference`] holds a plain version of every operation; the tests compare the two.
 
@@ -24,23 +35,29 @@
     reason = "the matrix product and disjoint parallel writes; every block states why it is sound"
 )]
 
+mod batch_norm;
 mod check;
 mod conv;
 mod cross_entropy;
 mod disjoint;
 mod elementwise;
+mod layout;
 mod linear;
 mod lrn;
 mod matmul;
+mod op;
 mod pool;
 pub mod reference;
 mod sgd;
-mod simd;
+pub mod simd;
 
-pub use conv::{Conv2d, conv2d, conv2d_relu};
-pub use cross_entropy::{softmax, softmax_cross_entropy};
-pub use elementwise::{masked, relu};
-pub use linear::{linear, linear_relu};
-pub use lrn::{Lrn, local_response_norm};
-pub use pool::{Pool2d, max_pool2d};
+pub use batch_norm::{BatchNorm, FrozenBatchNorm};
+pub use conv::Conv2d;
+pub use cross_entropy::{SoftmaxCrossEntropy, softmax};
+pub use elementwise::{Add, Mask, Relu};
+pub use layout::{Concat, ToChannelsFirst, ToChannelsLast};
+pub use linear::Linear;
+pub use lrn::{LocalResponseNorm, Lrn};
+pub use op::{Array, Gradient, Op, apply, backward, forward};
+pub use pool::{AvgPool2d, GlobalAvgPool, MaxPool2d, Pool2d};
 pub use sgd::{SgdStep, sgd_step};

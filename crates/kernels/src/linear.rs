@@ -3,82 +3,54 @@
 //! Each of the three products is cut along the dimension that it does not sum
 //! over, into blocks whose number depends on the shape alone.
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, bail};
 use rayon::prelude::*;
 
 use crate::check;
 use crate::disjoint::Disjoint;
-use crate::elementwise::{copy_where_positive, rectified};
+use crate::elementwise::{rectified, through_relu};
 use crate::matmul::{Matrix, product};
+use crate::op::{Array, Gradient, Op};
 
 /// Blocks that a dimension is cut into, unless they would become narrower than [`NARROWEST`].
 const BLOCKS: usize = 16;
 const NARROWEST: usize = 32;
 
-/// `x` (B, I) times `weight` (O, I) transposed, plus `bias` (O): (B, O).
-///
-/// # Errors
-/// If the shapes do not fit or an argument is not `f32`.
-pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    apply(x, weight, bias, false)
+/// A fully connected layer: inputs x (B, I), weight (O, I) and bias (O), output (B, O).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Linear {
+    /// Whether the output is rectified.
+    pub relu: bool,
 }
 
-/// [`linear`] followed by `max(y, 0)`, in one pass each way.
-///
-/// # Errors
-/// As [`linear`].
-pub fn linear_relu(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    apply(x, weight, bias, true)
-}
-
-fn apply(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<Tensor> {
-    let op = "linear";
-    check::float(op, "the input", x)?;
-    check::float(op, "the weight", weight)?;
-    check::float(op, "the bias", bias)?;
-    let (&[_, inputs], &[outputs, columns]) = (x.dims(), weight.dims()) else {
-        bail!(
-            "{op}: expected an input (B, I) and a weight (O, I), found {:?} and {:?}",
-            x.dims(),
-            weight.dims()
-        );
-    };
-    if inputs != columns {
-        bail!("{op}: the input has {inputs} features, the weight expects {columns}");
+impl Linear {
+    /// Batch, inputs and outputs.
+    fn sizes(&self, [x, weight, bias]: &[Array<'_>; 3]) -> Result<[usize; 3]> {
+        let op = self.name();
+        let (&[batch, inputs], &[outputs, columns]) = (x.dims, weight.dims) else {
+            bail!(
+                "{op}: expected an input (B, I) and a weight (O, I), found {:?} and {:?}",
+                x.dims,
+                weight.dims
+            );
+        };
+        if inputs != columns {
+            bail!("{op}: the input has {inputs} features, the weight expects {columns}");
+        }
+        check::dims(op, "the bias", bias, &[outputs])?;
+        Ok([batch, inputs, outputs])
     }
-    check::shape(op, "the bias", bias, &[outputs])?;
-    x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, Forward { relu })
 }
 
-/// Ranges of equal width (the last one may be shorter).
-fn blocks(len: usize) -> impl IndexedParallelIterator<Item = std::ops::Range<usize>> {
-    let width = len.div_ceil(BLOCKS).next_multiple_of(16).max(NARROWEST);
-    (0..len.div_ceil(width)).into_par_iter().map(move |i| i * width..((i + 1) * width).min(len))
-}
-
-struct Forward {
-    relu: bool,
-}
-
-impl CustomOp3 for Forward {
+impl Op for Linear {
     fn name(&self) -> &'static str {
         "linear"
     }
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-        s3: &CpuStorage,
-        l3: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = check::values(self.name(), "the input", s1, l1)?;
-        let weight = check::values(self.name(), "the weight", s2, l2)?;
-        let bias = check::values(self.name(), "the bias", s3, l3)?;
-        let (batch, inputs) = l1.shape().dims2()?;
-        let outputs = bias.len();
+    fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
+        let arrays = check::inputs(self.name(), inputs)?;
+        let [batch, inputs, outputs] = self.sizes(&arrays)?;
+        let [x, weight, bias] = arrays.map(|array| array.data);
         let mut out = vec![0f32; batch * outputs];
         let shared = Disjoint::new(&mut out);
         blocks(outputs).for_each(|block| {
@@ -102,127 +74,87 @@ impl CustomOp3 for Forward {
                 }
             }
         });
-        Ok((CpuStorage::F32(out), Shape::from((batch, outputs))))
+        Ok((out, vec![batch, outputs]))
     }
 
-    fn bwd(
+    fn backward_cpu(
         &self,
-        x: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
-        res: &Tensor,
-        grad_res: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let mut grad = grad_res.contiguous()?;
-        if self.relu {
-            grad = grad.apply_op2_no_bwd(res, &ThroughRelu)?;
-        }
-        let dx = if x.track_op() { Some(weight.apply_op2_no_bwd(&grad, &InputGradient)?) } else { None };
-        let dw = if weight.track_op() { Some(x.apply_op2_no_bwd(&grad, &WeightGradient)?) } else { None };
-        let db = if bias.track_op() { Some(grad.sum(0)?) } else { None };
-        Ok((dx, dw, db))
+        inputs: &[Array<'_>],
+        output: Array<'_>,
+        gradient: Array<'_>,
+        wanted: &[bool],
+    ) -> Result<Vec<Gradient>> {
+        let arrays = check::inputs(self.name(), inputs)?;
+        let sizes = self.sizes(&arrays)?;
+        let [x, weight, _] = arrays.map(|array| array.data);
+        let grad = if self.relu { &through_relu(gradient.data, output.data) } else { gradient.data };
+        let found = wanted.iter().enumerate().map(|(input, &wanted)| match (wanted, input) {
+            (false, _) => Gradient::None,
+            (true, 0) => Gradient::Values(input_gradient(sizes, weight, grad)),
+            (true, 1) => Gradient::Values(weight_gradient(sizes, x, grad)),
+            (true, _) => Gradient::Values(bias_gradient(sizes, grad)),
+        });
+        Ok(found.collect())
     }
 }
 
-/// The gradient before the rectification.
-struct ThroughRelu;
-
-impl CustomOp2 for ThroughRelu {
-    fn name(&self) -> &'static str {
-        "linear-relu-gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let grad = check::values(self.name(), "the gradient", s1, l1)?;
-        let output = check::values(self.name(), "the output", s2, l2)?;
-        let mut out = vec![0f32; grad.len()];
-        copy_where_positive(&mut out, grad, output);
-        Ok((CpuStorage::F32(out), l1.shape().clone()))
-    }
+/// Ranges of equal width (the last one may be shorter).
+fn blocks(len: usize) -> impl IndexedParallelIterator<Item = std::ops::Range<usize>> {
+    let width = len.div_ceil(BLOCKS).next_multiple_of(16).max(NARROWEST);
+    (0..len.div_ceil(width)).into_par_iter().map(move |i| i * width..((i + 1) * width).min(len))
 }
 
 /// `dx = dy W`, cut along the inputs.
-struct InputGradient;
-
-impl CustomOp2 for InputGradient {
-    fn name(&self) -> &'static str {
-        "linear-input-gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let weight = check::values(self.name(), "the weight", s1, l1)?;
-        let grad = check::values(self.name(), "the gradient", s2, l2)?;
-        let (outputs, inputs) = l1.shape().dims2()?;
-        let (batch, _) = l2.shape().dims2()?;
-        let mut out = vec![0f32; batch * inputs];
-        let shared = Disjoint::new(&mut out);
-        blocks(inputs).for_each(|block| {
-            let width = block.len();
-            let mut part = vec![0f32; batch * width];
-            let columns = weight.get(block.start..).unwrap_or(&[]);
-            product(
-                &mut part,
-                width,
-                Matrix::new(grad, batch, outputs, outputs),
-                Matrix::new(columns, outputs, width, inputs),
-                false,
-            );
-            for b in 0..batch {
-                let start = b * inputs + block.start;
-                // SAFETY: every block has its own columns, so the ranges do not overlap.
-                let out = unsafe { shared.range(start..start + width) };
-                out.copy_from_slice(&part[b * width..][..width]);
-            }
-        });
-        Ok((CpuStorage::F32(out), Shape::from((batch, inputs))))
-    }
+fn input_gradient([batch, inputs, outputs]: [usize; 3], weight: &[f32], grad: &[f32]) -> Vec<f32> {
+    let mut out = vec![0f32; batch * inputs];
+    let shared = Disjoint::new(&mut out);
+    blocks(inputs).for_each(|block| {
+        let width = block.len();
+        let mut part = vec![0f32; batch * width];
+        let columns = weight.get(block.start..).unwrap_or(&[]);
+        product(
+            &mut part,
+            width,
+            Matrix::new(grad, batch, outputs, outputs),
+            Matrix::new(columns, outputs, width, inputs),
+            false,
+        );
+        for b in 0..batch {
+            let start = b * inputs + block.start;
+            // SAFETY: every block has its own columns, so the ranges do not overlap.
+            let out = unsafe { shared.range(start..start + width) };
+            out.copy_from_slice(&part[b * width..][..width]);
+        }
+    });
+    out
 }
 
 /// `dW = dy^T x`, cut along the outputs.
-struct WeightGradient;
+fn weight_gradient([batch, inputs, outputs]: [usize; 3], x: &[f32], grad: &[f32]) -> Vec<f32> {
+    let mut out = vec![0f32; outputs * inputs];
+    let shared = Disjoint::new(&mut out);
+    blocks(outputs).for_each(|block| {
+        // SAFETY: every block has its own rows, so the ranges do not overlap.
+        let out = unsafe { shared.range(block.start * inputs..block.end * inputs) };
+        let columns = grad.get(block.start..).unwrap_or(&[]);
+        product(
+            out,
+            inputs,
+            Matrix::new(columns, batch, block.len(), outputs).transposed(),
+            Matrix::new(x, batch, inputs, inputs),
+            false,
+        );
+    });
+    out
+}
 
-impl CustomOp2 for WeightGradient {
-    fn name(&self) -> &'static str {
-        "linear-weight-gradient"
+/// The sum of `dy` over the batch.
+fn bias_gradient([_, _, outputs]: [usize; 3], grad: &[f32]) -> Vec<f32> {
+    let mut out = vec![0f32; outputs];
+    for row in grad.chunks_exact(outputs.max(1)) {
+        for (out, &grad) in out.iter_mut().zip(row) {
+            *out += grad;
+        }
     }
-
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = check::values(self.name(), "the input", s1, l1)?;
-        let grad = check::values(self.name(), "the gradient", s2, l2)?;
-        let (batch, inputs) = l1.shape().dims2()?;
-        let (_, outputs) = l2.shape().dims2()?;
-        let mut out = vec![0f32; outputs * inputs];
-        let shared = Disjoint::new(&mut out);
-        blocks(outputs).for_each(|block| {
-            // SAFETY: every block has its own rows, so the ranges do not overlap.
-            let out = unsafe { shared.range(block.start * inputs..block.end * inputs) };
-            let columns = grad.get(block.start..).unwrap_or(&[]);
-            product(
-                out,
-                inputs,
-                Matrix::new(columns, batch, block.len(), outputs).transposed(),
-                Matrix::new(x, batch, inputs, inputs),
-                false,
-            );
-        });
-        Ok((CpuStorage::F32(out), Shape::from((outputs, inputs))))
-    }
+    out
 }

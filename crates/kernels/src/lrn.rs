@@ -3,19 +3,13 @@
 //! `y[c] = x[c] * (k + alpha / size * sum of x[j]^2 over the window of c)^-beta`, with
 //! the window `c - size/2 ..= c + (size-1)/2` cut at the first and last channel. This is
 //! `torch.nn.LocalResponseNorm` and Caffe's layer: alpha is divided by the size.
-//!
-//! Both directions are one pass over blocks of positions that stay in the cache
-//! for all channels.
 
-use crate::simd::vectorised;
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
-use rayon::prelude::*;
+use candle_core::{Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::check;
-
-/// Positions handled together.
-const BLOCK: usize = 256;
+use crate::op::{Array, Gradient, Op};
+use crate::reference;
 
 /// The constants of the normalisation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -31,195 +25,51 @@ pub struct Lrn {
     pub k: f64,
 }
 
-/// Normalises (B, C, H, W) across C.
-///
-/// # Errors
-/// If the input is not a `f32` feature map, the window is empty, or a constant could
-/// make the base of the power zero or negative.
-pub fn local_response_norm(x: &Tensor, lrn: &Lrn) -> Result<Tensor> {
-    check::feature_map("local-response-norm", x)?;
-    if lrn.size == 0 {
-        bail!("local-response-norm: size is 0, expected at least 1 channel");
-    }
-    // NaN is in no range.
-    let positive = f64::MIN_POSITIVE..f64::INFINITY;
-    let usable = positive.contains(&lrn.k) && (0.0..f64::INFINITY).contains(&lrn.alpha);
-    if !usable || !lrn.beta.is_finite() {
-        bail!("local-response-norm: expected k > 0, alpha >= 0 and a finite beta, found {lrn:?}");
-    }
-    x.contiguous()?.apply_op1(Forward(*lrn))
-}
+/// The normalisation: input (..., C), output like it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LocalResponseNorm(pub Lrn);
 
-/// Raising to `-beta`; 0.75 is common enough to deserve two square roots.
-#[derive(Clone, Copy)]
-enum Power {
-    ThreeQuarters,
-    Other(f32),
-}
-
-impl Power {
-    fn new(beta: f64) -> Self {
-        if beta == 0.75 { Self::ThreeQuarters } else { Self::Other(-beta as f32) }
-    }
-
-    #[inline(always)]
-    fn of(self, base: &[f32], out: &mut [f32]) {
-        match self {
-            Self::ThreeQuarters => {
-                for (out, &base) in out.iter_mut().zip(base) {
-                    let root = base.sqrt();
-                    *out = 1.0 / (root * root.sqrt());
-                }
-            }
-            Self::Other(exponent) => {
-                for (out, &base) in out.iter_mut().zip(base) {
-                    *out = base.powf(exponent);
-                }
-            }
+impl LocalResponseNorm {
+    /// Checks the constants and returns the number of channels.
+    fn channels(&self, x: &Array<'_>) -> Result<usize> {
+        let op = self.name();
+        let Self(lrn) = self;
+        if lrn.size == 0 {
+            bail!("{op}: size is 0, expected at least 1 channel");
         }
-    }
-}
-
-/// `base[p] = k + alpha / size * sum of squares` at every position of a block.
-#[inline(always)]
-fn bases(lrn: &Lrn, x: &[f32], plane: usize, at: usize, channel: usize, base: &mut [f32]) {
-    let channels = x.len() / plane;
-    let first = channel.saturating_sub(lrn.size / 2);
-    let last = (channel + (lrn.size - 1) / 2).min(channels - 1);
-    base.fill(0.0);
-    for c in first..=last {
-        let x = &x[c * plane + at..][..base.len()];
-        for (base, &x) in base.iter_mut().zip(x) {
-            *base += x * x;
+        // NaN is in no range.
+        let positive = f64::MIN_POSITIVE..f64::INFINITY;
+        let usable = positive.contains(&lrn.k) && (0.0..f64::INFINITY).contains(&lrn.alpha);
+        if !usable || !lrn.beta.is_finite() {
+            bail!("{op}: expected k > 0, alpha >= 0 and a finite beta, found {lrn:?}");
         }
-    }
-    let (k, scale) = (lrn.k as f32, (lrn.alpha / lrn.size as f64) as f32);
-    for base in base.iter_mut() {
-        *base = k + scale * *base;
+        let [_, channels] = check::channels_last(op, x)?;
+        Ok(channels)
     }
 }
 
-struct Forward(Lrn);
-
-impl CustomOp1 for Forward {
+impl Op for LocalResponseNorm {
     fn name(&self) -> &'static str {
         "local-response-norm"
     }
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let x = check::values(self.name(), "the input", storage, layout)?;
-        let (_, channels, h, w) = layout.shape().dims4()?;
-        let plane = h * w;
-        let mut out = vec![0f32; x.len()];
-        let sample = (channels * plane).max(1);
-        out.par_chunks_mut(sample)
-            .zip(x.par_chunks(sample))
-            .for_each(|(out, x)| normalise(&self.0, x, plane, out));
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
+    fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
+        let [x] = check::inputs(self.name(), inputs)?;
+        let channels = self.channels(&x)?;
+        Ok((reference::local_response_norm(x.data, channels, &self.0), x.dims.to_vec()))
     }
 
-    fn bwd(&self, arg: &Tensor, _res: &Tensor, grad_res: &Tensor) -> Result<Option<Tensor>> {
-        let grad = grad_res.contiguous()?;
-        Ok(Some(arg.apply_op2_no_bwd(&grad, &Backward(self.0))?))
-    }
-}
-
-/// One sample, forward.
-fn normalise(lrn: &Lrn, x: &[f32], plane: usize, out: &mut [f32]) {
-    let power = Power::new(lrn.beta);
-    let channels = x.len() / plane;
-    vectorised(
-        #[inline(always)]
-        || {
-            let (mut base, mut factor) = ([0f32; BLOCK], [0f32; BLOCK]);
-            for at in (0..plane).step_by(BLOCK) {
-                let len = BLOCK.min(plane - at);
-                let (base, factor) = (&mut base[..len], &mut factor[..len]);
-                for channel in 0..channels {
-                    bases(lrn, x, plane, at, channel, base);
-                    power.of(base, factor);
-                    let range = channel * plane + at..channel * plane + at + len;
-                    let out = &mut out[range.clone()];
-                    for ((out, &x), &factor) in out.iter_mut().zip(&x[range]).zip(factor.iter()) {
-                        *out = x * factor;
-                    }
-                }
-            }
-        },
-    );
-}
-
-/// Gradient of the input from the input and the output's gradient.
-struct Backward(Lrn);
-
-impl CustomOp2 for Backward {
-    fn name(&self) -> &'static str {
-        "local-response-norm-gradient"
-    }
-
-    fn cpu_fwd(
+    fn backward_cpu(
         &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = check::values(self.name(), "the input", s1, l1)?;
-        let grad = check::values(self.name(), "the gradient", s2, l2)?;
-        let (_, channels, h, w) = l1.shape().dims4()?;
-        let plane = h * w;
-        let mut out = vec![0f32; x.len()];
-        let sample = (channels * plane).max(1);
-        out.par_chunks_mut(sample)
-            .zip(x.par_chunks(sample).zip(grad.par_chunks(sample)))
-            .for_each(|(out, (x, grad))| differentiate(&self.0, x, grad, plane, out));
-        Ok((CpuStorage::F32(out), l1.shape().clone()))
+        inputs: &[Array<'_>],
+        _output: Array<'_>,
+        gradient: Array<'_>,
+        wanted: &[bool],
+    ) -> Result<Vec<Gradient>> {
+        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+        let [x] = check::inputs(self.name(), inputs)?;
+        let channels = self.channels(&x)?;
+        let found = reference::local_response_norm_gradient(x.data, channels, gradient.data, &self.0);
+        Ok(vec![Gradient::Values(found)])
     }
-}
-
-/// One sample, backward. With `d` the base and `t[j] = g[j] x[j] d[j]^(-beta-1)`:
-/// `dx[i] = g[i] d[i]^-beta - 2 alpha beta / size * x[i] * sum of t[j]` over the
-/// channels `j` whose window holds `i`, that is `i - (size-1)/2 ..= i + size/2`.
-fn differentiate(lrn: &Lrn, x: &[f32], grad: &[f32], plane: usize, out: &mut [f32]) {
-    let power = Power::new(lrn.beta);
-    let channels = x.len() / plane;
-    let scale = (2.0 * lrn.alpha * lrn.beta / lrn.size as f64) as f32;
-    let mut terms = vec![0f32; channels * BLOCK];
-    vectorised(
-        #[inline(always)]
-        || {
-            let (mut base, mut factor) = ([0f32; BLOCK], [0f32; BLOCK]);
-            for at in (0..plane).step_by(BLOCK) {
-                let len = BLOCK.min(plane - at);
-                let (base, factor) = (&mut base[..len], &mut factor[..len]);
-                for channel in 0..channels {
-                    bases(lrn, x, plane, at, channel, base);
-                    power.of(base, factor);
-                    let range = channel * plane + at..channel * plane + at + len;
-                    let (x, grad, out) = (&x[range.clone()], &grad[range.clone()], &mut out[range]);
-                    let terms = &mut terms[channel * BLOCK..][..len];
-                    for i in 0..len {
-                        let direct = grad[i] * factor[i];
-                        out[i] = direct;
-                        terms[i] = direct * x[i] / base[i];
-                    }
-                }
-                for channel in 0..channels {
-                    let first = channel.saturating_sub((lrn.size - 1) / 2);
-                    let last = (channel + lrn.size / 2).min(channels - 1);
-                    base.fill(0.0);
-                    for c in first..=last {
-                        for (sum, &term) in base.iter_mut().zip(&terms[c * BLOCK..][..len]) {
-                            *sum += term;
-                        }
-                    }
-                    let range = channel * plane + at..channel * plane + at + len;
-                    let (x, out) = (&x[range.clone()], &mut out[range]);
-                    for i in 0..len {
-                        out[i] -= scale * x[i] * base[i];
-                    }
-                }
-            }
-        },
-    );
 }

@@ -158,7 +158,12 @@ impl<O: Op> InCandle<O> {
         Ok((CpuStorage::F32(values), Shape::from(dims)))
     }
 
-    fn gradients(&self, inputs: &[&Tensor], output: &Tensor, gradient: &Tensor) -> Result<Vec<Option<Tensor>>> {
+    fn gradients(
+        &self,
+        inputs: &[&Tensor],
+        output: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<Vec<Option<Tensor>>> {
         let wanted: Vec<bool> = inputs.iter().map(|x| x.track_op()).collect();
         backward(&self.0, inputs, output, gradient, &wanted)
     }
@@ -193,7 +198,13 @@ impl<O: Op> CustomOp2 for InCandle<O> {
         self.run(&[(s1, l1), (s2, l2)])
     }
 
-    fn bwd(&self, a: &Tensor, b: &Tensor, y: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        a: &Tensor,
+        b: &Tensor,
+        y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let mut found = self.gradients(&[a, b], y, dy)?.into_iter();
         Ok((found.next().flatten(), found.next().flatten()))
     }

@@ -224,7 +224,8 @@ fn lrn_bases(x: &[f32], channels: usize, lrn: &Lrn) -> Vec<f64> {
     (0..x.len())
         .map(|i| {
             let (position, channel) = (i / channels, i % channels);
-            let squares = window(lrn, channel, channels).map(|j| f64::from(x[position * channels + j]).powi(2));
+            let squares =
+                window(lrn, channel, channels).map(|j| f64::from(x[position * channels + j]).powi(2));
             lrn.k + lrn.alpha / lrn.size as f64 * squares.sum::<f64>()
         })
         .collect()

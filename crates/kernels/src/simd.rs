@@ -100,20 +100,20 @@ pub(crate) fn run<T: WithSimd>(level: Level, code: T) -> T::Output {
     match level {
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 => match pulp::x86::V4::try_new() {
-            Some(simd) => simd.vectorize(code),
-            None => pulp::Scalar256b.vectorize(code),
+            Some(simd) => Simd::vectorize(simd, code),
+            None => Simd::vectorize(pulp::Scalar256b, code),
         },
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => match pulp::x86::V3::try_new() {
-            Some(simd) => simd.vectorize(code),
-            None => pulp::Scalar256b.vectorize(code),
+            Some(simd) => Simd::vectorize(simd, code),
+            None => Simd::vectorize(pulp::Scalar256b, code),
         },
         #[cfg(target_arch = "aarch64")]
         Level::Neon => match pulp::aarch64::Neon::try_new() {
-            Some(simd) => simd.vectorize(code),
-            None => pulp::Scalar256b.vectorize(code),
+            Some(simd) => Simd::vectorize(simd, code),
+            None => Simd::vectorize(pulp::Scalar256b, code),
         },
-        _ => pulp::Scalar256b.vectorize(code),
+        _ => Simd::vectorize(pulp::Scalar256b, code),
     }
 }
 
