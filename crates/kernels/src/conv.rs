@@ -1,23 +1,47 @@
-//! 2-D convolution with groups and a stride and a padding per axis, and its exact gradients.
+//! 2-D convolution over channels-last feature maps, and its exact gradients.
+//!
+//! No columns are laid out (im2col) and no image is copied, but for inputs of a few channels
+//! with padding. Weights are small beside images, so it is the weights that are laid
+//! out for the inner loops, once per pass: see [`mod@panels`]. Three modules hold the three loops:
+//!
+//! - [`mod@product`]: the output, and the input gradient, which is the same product over other
+//!   windows. With a stride s the input's pixels fall into s x s classes that see different
+//!   taps of the kernel; each class is one product.
+//! - [`mod@weights`]: the gradient of the weights.
+//! - [`mod@block`]: the innermost loops of both, sums in registers.
+//!
+//! All cuts depend on the shapes alone, and every sum is a chain in one order.
+
+mod block;
+mod geometry;
+mod panels;
+mod product;
+mod weights;
 
 use candle_core::{Result, bail};
+use pulp::{Simd, WithSimd};
 
 use crate::check;
-use crate::elementwise::through_relu;
+use crate::activation::masked_column_sums;
+use crate::memory::unwritten;
 use crate::op::{Array, Gradient, Op};
-use crate::reference;
+use crate::simd::{Level, run};
+use geometry::{Geometry, padded};
+use panels::{Panels, Registers, pack_bias, pack_forward, pack_input_gradient};
+use product::{Grid, Image, Product};
+use weights::weight_gradient;
 
-/// A convolution: inputs x (B, H, W, C), weight (O, C / groups, KH, KW) and optionally bias
-/// (O), output (B, H', W', O). Pairs are (vertical, horizontal).
+/// Convolution of `x` (B, H, W, C) with weights (O, C / groups, KH, KW) and, as a third input, an
+/// optional bias (O): (B, H', W', O). Pairs are (vertical, horizontal).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conv2d {
     /// Steps between windows.
     pub stride: [usize; 2],
     /// Zeros added on each side.
     pub padding: [usize; 2],
-    /// Parts that the channels are cut into; outputs of a part see only its inputs.
+    /// Input and output channels are cut into so many groups that do not see each other.
     pub groups: usize,
-    /// Whether the output is rectified.
+    /// Whether `max(y, 0)` follows, in the same pass.
     pub relu: bool,
 }
 
@@ -45,37 +69,30 @@ impl Conv2d {
     }
 
     fn geometry(&self, inputs: &[Array<'_>]) -> Result<Geometry> {
-        let op = "conv2d";
-        let (x, weight, bias) = match inputs {
-            [x, weight] => (x, weight, None),
-            [x, weight, bias] => (x, weight, Some(bias)),
-            other => bail!("{op}: {} inputs, expected x, weight and optionally bias", other.len()),
+        let (x, weight) = match inputs {
+            [x, weight] => (x, weight),
+            [x, weight, bias] => {
+                check::dims("conv2d", "the bias", bias, &weight.dims[..1.min(weight.dims.len())])?;
+                (x, weight)
+            }
+            other => bail!("conv2d: {} inputs, expected x, weight and an optional bias", other.len()),
         };
-        let [batch, height, width, channels] = check::feature_map(op, x)?;
-        let &[outputs, part, kh, kw] = weight.dims else {
-            bail!("{op}: the weight has shape {:?}, expected (O, C / groups, KH, KW)", weight.dims);
+        let [batch, height, width, channels] = check::feature_map("conv2d", x)?;
+        let &[outputs, weight_channels, kh, kw] = weight.dims else {
+            bail!("conv2d: the weight has shape {:?}, expected (O, C / groups, KH, KW)", weight.dims);
         };
-        if self.groups == 0 || channels % self.groups != 0 || outputs % self.groups != 0 {
-            bail!("{op}: {} groups do not divide {channels} channels and {outputs} outputs", self.groups);
+        let groups = self.groups;
+        if groups == 0 || !channels.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
+            bail!("conv2d: {channels} input and {outputs} output channels cannot be cut into {groups} groups");
         }
-        if channels / self.groups != part {
+        if channels / groups != weight_channels {
             bail!(
-                "{op}: the input has {channels} channels in {} groups, the weight expects {part} a group",
-                self.groups
+                "conv2d: the input has {channels} channels in {groups} groups, the weight expects {weight_channels} each"
             );
         }
-        if let Some(bias) = bias {
-            check::dims(op, "the bias", bias, &[outputs])?;
-        }
         let output = self.output_size([height, width], [kh, kw])?;
-        Ok(Geometry { input: [batch, height, width, channels], kernel: [outputs, kh, kw], output })
+        Ok(Geometry::new(self, [batch, height, width, channels], outputs, [kh, kw], output))
     }
-}
-
-struct Geometry {
-    input: [usize; 4],
-    kernel: [usize; 3],
-    output: [usize; 2],
 }
 
 impl Op for Conv2d {
@@ -84,14 +101,9 @@ impl Op for Conv2d {
     }
 
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
-        let Geometry { input, kernel, output } = self.geometry(inputs)?;
-        let zeros = vec![0.0; kernel[0]];
-        let bias = inputs.get(2).map_or(&zeros[..], |bias| bias.data);
-        let mut y = reference::conv2d(inputs[0].data, input, inputs[1].data, kernel, bias, output, self);
-        if self.relu {
-            y.iter_mut().for_each(|y| *y = crate::elementwise::rectified(*y));
-        }
-        Ok((y, vec![input[0], output[0], output[1], kernel[0]]))
+        let g = self.geometry(inputs)?;
+        let out = forward(Level::current()?, &g, inputs, self.relu);
+        Ok((out, vec![g.batch, g.output[0], g.output[1], g.outputs]))
     }
 
     fn backward_cpu(
@@ -102,19 +114,147 @@ impl Op for Conv2d {
         wanted: &[bool],
     ) -> Result<Vec<Gradient>> {
         let g = self.geometry(inputs)?;
-        let grad = if self.relu { &through_relu(gradient.data, output.data) } else { gradient.data };
-        let found = reference::conv2d_gradients(
-            inputs[0].data,
-            g.input,
-            inputs[1].data,
-            g.kernel,
-            grad,
-            g.output,
-            self,
-        );
-        let all = [found.x, found.weight, found.bias].into_iter().zip(wanted);
-        Ok(all
-            .map(|(values, &wanted)| if wanted { Gradient::Values(values) } else { Gradient::None })
-            .collect())
+        let level = Level::current()?;
+        let wants = |at: usize| wanted.get(at).copied().unwrap_or(false);
+        let bias_wanted = wants(2) && inputs.len() > 2;
+        // Rectification and bias share a pass over the gradient.
+        let (masked, bias) =
+            masked_column_sums(gradient.data, self.relu.then_some(output.data), g.outputs, bias_wanted);
+        let grad = masked.as_deref().unwrap_or(gradient.data);
+        let mut found = vec![Gradient::None; inputs.len()];
+        if wants(0) {
+            found[0] = Gradient::Values(input_gradient(level, &g, inputs[1].data, grad));
+        }
+        if wants(1) {
+            let (panels, list) = cut(level, g.group_outputs(), g.groups);
+            let weight = if g.wants_padded_copy() {
+                let x = padded(&g, inputs[0].data);
+                weight_gradient(level, &g.with_padded_input(), &panels, &list, &x, grad)
+            } else {
+                weight_gradient(level, &g, &panels, &list, inputs[0].data, grad)
+            };
+            found[1] = Gradient::Values(weight);
+        }
+        if let Some(bias) = bias {
+            found[2] = Gradient::Values(bias);
+        }
+        Ok(found)
     }
+}
+
+/// The registers of a level.
+struct Ask;
+
+impl WithSimd for Ask {
+    type Output = Registers;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) -> Registers {
+        Registers { lanes: S::F32_LANES, many: S::REGISTER_COUNT >= 32 }
+    }
+}
+
+/// Cuts the channels of each group into panels.
+fn cut(level: Level, channels: usize, groups: usize) -> (Panels, Vec<panels::Panel>) {
+    let panels = Panels::new(channels, run(level, Ask));
+    let list = panels.list(groups);
+    (panels, list)
+}
+
+fn forward(level: Level, g: &Geometry, inputs: &[Array<'_>], relu: bool) -> Vec<f32> {
+    let copy = g.wants_padded_copy().then(|| padded(g, inputs[0].data));
+    let g = if copy.is_some() { g.with_padded_input() } else { *g };
+    let (panels, list) = cut(level, g.group_outputs(), g.groups);
+    let weights = pack_forward(&g, &panels, &list, inputs[1].data);
+    let bias = inputs.get(2).map(|bias| pack_bias(&g, &panels, &list, bias.data));
+    let tap = |tap: [usize; 2]| tap.map(|at| at as isize);
+    let grid = Grid {
+        batch: g.batch,
+        size: g.output,
+        source: Image { size: g.input, channels: g.channels },
+        window_origin: g.padding.map(|padding| -(padding as isize)),
+        window_step: g.stride,
+        taps: g.taps().into_iter().map(tap).collect(),
+        run: g.run(),
+        target: Image { size: g.output, channels: g.outputs },
+        origin: [0, 0],
+        step: [1, 1],
+    };
+    // SAFETY: the grid's positions are all pixels of the output, and the product writes every channel of them.
+    let mut out = unsafe { unwritten(g.output_len()) };
+    let product = Product {
+        grid,
+        source: copy.as_deref().unwrap_or(inputs[0].data),
+        panels: &panels,
+        list: &list,
+        weights: &weights,
+        group_source: g.group_inputs(),
+        bias: bias.as_ref(),
+        relu,
+    };
+    product.run(level, &mut out);
+    out
+}
+
+/// Along one axis, the input positions of one class modulo the stride.
+struct Class {
+    /// First position.
+    origin: usize,
+    /// Positions.
+    count: usize,
+    /// Kernel places that reach them, with the output position that each sees from the first one.
+    taps: Vec<(usize, isize)>,
+}
+
+/// The classes of an axis. Input position `i` receives from output position `(i + padding - k) / stride`
+/// through kernel place `k`, where that divides.
+fn classes(size: usize, kernel: usize, stride: usize, padding: usize) -> impl Iterator<Item = Class> {
+    (0..stride.min(size)).map(move |origin| {
+        let shifted = origin + padding;
+        let place = |k: usize| (k, (shifted as isize - k as isize) / stride as isize);
+        let taps = (0..kernel).filter(|k| k % stride == shifted % stride).map(place).collect();
+        Class { origin, count: (size - origin).div_ceil(stride), taps }
+    })
+}
+
+fn input_gradient(level: Level, g: &Geometry, weight: &[f32], grad: &[f32]) -> Vec<f32> {
+    let axis = |axis: usize| classes(g.input[axis], g.kernel[axis], g.stride[axis], g.padding[axis]);
+    let columns: Vec<Class> = axis(1).collect();
+    let (panels, list) = cut(level, g.group_inputs(), g.groups);
+    // Positions that no window starts from in their class keep a gradient of zero.
+    let mut out = if (0..2).any(|axis| g.kernel[axis] < g.stride[axis]) {
+        vec![0f32; g.input_len()]
+    } else {
+        // SAFETY: every pixel belongs to one class, every class has taps, and its product writes every channel.
+        unsafe { unwritten(g.input_len()) }
+    };
+    for rows in axis(0) {
+        for columns in columns.iter().filter(|columns| !columns.taps.is_empty() && !rows.taps.is_empty()) {
+            let both = || rows.taps.iter().flat_map(|row| columns.taps.iter().map(move |column| (row, column)));
+            let places: Vec<[usize; 2]> = both().map(|(row, column)| [row.0, column.0]).collect();
+            let product = Product {
+                grid: Grid {
+                    batch: g.batch,
+                    size: [rows.count, columns.count],
+                    source: Image { size: g.output, channels: g.outputs },
+                    window_origin: [0, 0],
+                    window_step: [1, 1],
+                    taps: both().map(|(row, column)| [row.1, column.1]).collect(),
+                    run: g.group_outputs(),
+                    target: Image { size: g.input, channels: g.channels },
+                    origin: [rows.origin, columns.origin],
+                    step: g.stride,
+                },
+                source: grad,
+                panels: &panels,
+                list: &list,
+                weights: &pack_input_gradient(g, &panels, &list, &places, weight),
+                group_source: g.group_outputs(),
+                bias: None,
+                relu: false,
+            };
+            product.run(level, &mut out);
+        }
+    }
+    out
 }

@@ -35,16 +35,18 @@
     reason = "the matrix product and disjoint parallel writes; every block states why it is sound"
 )]
 
+mod activation;
 mod batch_norm;
 mod check;
 mod conv;
 mod cross_entropy;
 mod disjoint;
 mod elementwise;
+mod lanes;
 mod layout;
 mod linear;
 mod lrn;
-mod matmul;
+mod memory;
 mod op;
 mod pool;
 pub mod reference;

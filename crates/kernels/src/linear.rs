@@ -1,20 +1,31 @@
 //! Fully connected layer: `y = x W^T + b`, optionally rectified.
 //!
-//! Each of the three products is cut along the dimension that it does not sum
-//! over, into blocks whose number depends on the shape alone.
+//! The weights of these layers are larger than all images of a batch (75 million in CNN-M-2048's
+//! first), so every pass is bound by reading or writing them once. None is laid out anew; the
+//! inner loops in [`mod@block`] run along the rows of W as they lie in memory.
+
+mod block;
+
+use std::ops::Range;
 
 use candle_core::{Result, bail};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use crate::activation::masked_column_sums;
 use crate::check;
 use crate::disjoint::Disjoint;
-use crate::elementwise::{rectified, through_relu};
-use crate::matmul::{Matrix, product};
+use crate::elementwise::rectified;
+use crate::memory::unwritten;
 use crate::op::{Array, Gradient, Op};
+use crate::simd::{Level, run};
+use block::{Rows, add_products, dot_products, outer_products};
 
-/// Blocks that a dimension is cut into, unless they would become narrower than [`NARROWEST`].
-const BLOCKS: usize = 16;
-const NARROWEST: usize = 32;
+/// Tasks that a dimension is cut into, unless they would become narrower than [`NARROWEST`].
+const TASKS: usize = 32;
+const NARROWEST: usize = 16;
+/// Values of a row of W that stay in the first cache while the batch passes over them.
+const CHUNK: usize = 1024;
 
 /// A fully connected layer: inputs x (B, I), weight (O, I) and bias (O), output (B, O).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +34,16 @@ pub struct Linear {
     pub relu: bool,
 }
 
+/// Sizes of one application.
+#[derive(Debug, Clone, Copy)]
+struct Sizes {
+    batch: usize,
+    inputs: usize,
+    outputs: usize,
+}
+
 impl Linear {
-    /// Batch, inputs and outputs.
-    fn sizes(&self, [x, weight, bias]: &[Array<'_>; 3]) -> Result<[usize; 3]> {
+    fn sizes(&self, [x, weight, bias]: &[Array<'_>; 3]) -> Result<Sizes> {
         let op = self.name();
         let (&[batch, inputs], &[outputs, columns]) = (x.dims, weight.dims) else {
             bail!(
@@ -38,7 +56,7 @@ impl Linear {
             bail!("{op}: the input has {inputs} features, the weight expects {columns}");
         }
         check::dims(op, "the bias", bias, &[outputs])?;
-        Ok([batch, inputs, outputs])
+        Ok(Sizes { batch, inputs, outputs })
     }
 }
 
@@ -49,32 +67,16 @@ impl Op for Linear {
 
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
         let arrays = check::inputs(self.name(), inputs)?;
-        let [batch, inputs, outputs] = self.sizes(&arrays)?;
+        let sizes = self.sizes(&arrays)?;
         let [x, weight, bias] = arrays.map(|array| array.data);
-        let mut out = vec![0f32; batch * outputs];
+        let level = Level::current()?;
+        // SAFETY: the tasks below write every output of every sample.
+        let mut out = unsafe { unwritten(sizes.batch * sizes.outputs) };
         let shared = Disjoint::new(&mut out);
-        blocks(outputs).for_each(|block| {
-            let width = block.len();
-            let mut part = vec![0f32; batch * width];
-            product(
-                &mut part,
-                width,
-                Matrix::new(x, batch, inputs, inputs),
-                Matrix::new(&weight[block.start * inputs..], width, inputs, inputs).transposed(),
-                false,
-            );
-            for b in 0..batch {
-                let start = b * outputs + block.start;
-                // SAFETY: every block has its own columns, so the ranges do not overlap.
-                let out = unsafe { shared.range(start..start + width) };
-                let part = &part[b * width..][..width];
-                for ((out, &part), &bias) in out.iter_mut().zip(part).zip(&bias[block.clone()]) {
-                    let y = part + bias;
-                    *out = if self.relu { rectified(y) } else { y };
-                }
-            }
+        ranges(sizes.outputs).for_each(|outputs| {
+            run(level, Forward { sizes, x, weight, bias, relu: self.relu, outputs, out: &shared });
         });
-        Ok((out, vec![batch, outputs]))
+        Ok((out, vec![sizes.batch, sizes.outputs]))
     }
 
     fn backward_cpu(
@@ -87,74 +89,140 @@ impl Op for Linear {
         let arrays = check::inputs(self.name(), inputs)?;
         let sizes = self.sizes(&arrays)?;
         let [x, weight, _] = arrays.map(|array| array.data);
-        let grad = if self.relu { &through_relu(gradient.data, output.data) } else { gradient.data };
-        let found = wanted.iter().enumerate().map(|(input, &wanted)| match (wanted, input) {
-            (false, _) => Gradient::None,
-            (true, 0) => Gradient::Values(input_gradient(sizes, weight, grad)),
-            (true, 1) => Gradient::Values(weight_gradient(sizes, x, grad)),
-            (true, _) => Gradient::Values(bias_gradient(sizes, grad)),
-        });
-        Ok(found.collect())
+        let level = Level::current()?;
+        let [x_wanted, weight_wanted, bias_wanted] =
+            [0, 1, 2].map(|at| wanted.get(at).copied().unwrap_or(false));
+        let relu = self.relu.then_some(output.data);
+        let (masked, sums) = masked_column_sums(gradient.data, relu, sizes.outputs, bias_wanted);
+        let grad = masked.as_deref().unwrap_or(gradient.data);
+        Ok(vec![
+            wanted_values(x_wanted, || input_gradient(level, sizes, weight, grad)),
+            wanted_values(weight_wanted, || weight_gradient(level, sizes, x, grad)),
+            sums.map_or(Gradient::None, Gradient::Values),
+        ])
     }
 }
 
-/// Ranges of equal width (the last one may be shorter).
-fn blocks(len: usize) -> impl IndexedParallelIterator<Item = std::ops::Range<usize>> {
-    let width = len.div_ceil(BLOCKS).next_multiple_of(16).max(NARROWEST);
+fn wanted_values(wanted: bool, values: impl FnOnce() -> Vec<f32>) -> Gradient {
+    if wanted { Gradient::Values(values()) } else { Gradient::None }
+}
+
+/// A dimension in ranges of equal width (the last one may be shorter), one for each task.
+fn ranges(len: usize) -> impl IndexedParallelIterator<Item = Range<usize>> {
+    let width = len.div_ceil(TASKS).next_multiple_of(16).max(NARROWEST);
     (0..len.div_ceil(width)).into_par_iter().map(move |i| i * width..((i + 1) * width).min(len))
 }
 
-/// `dx = dy W`, cut along the inputs.
-fn input_gradient([batch, inputs, outputs]: [usize; 3], weight: &[f32], grad: &[f32]) -> Vec<f32> {
-    let mut out = vec![0f32; batch * inputs];
-    let shared = Disjoint::new(&mut out);
-    blocks(inputs).for_each(|block| {
-        let width = block.len();
-        let mut part = vec![0f32; batch * width];
-        let columns = weight.get(block.start..).unwrap_or(&[]);
-        product(
-            &mut part,
-            width,
-            Matrix::new(grad, batch, outputs, outputs),
-            Matrix::new(columns, outputs, width, inputs),
-            false,
-        );
-        for b in 0..batch {
-            let start = b * inputs + block.start;
-            // SAFETY: every block has its own columns, so the ranges do not overlap.
-            let out = unsafe { shared.range(start..start + width) };
-            out.copy_from_slice(&part[b * width..][..width]);
+/// Some outputs of the whole batch.
+struct Forward<'a> {
+    sizes: Sizes,
+    x: &'a [f32],
+    weight: &'a [f32],
+    bias: &'a [f32],
+    relu: bool,
+    outputs: Range<usize>,
+    out: &'a Disjoint<'a>,
+}
+
+impl WithSimd for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Sizes { batch, inputs, outputs } = self.sizes;
+        // Sums of four rows of W with every sample, a vector each until the row has ended.
+        let mut sums = vec![0f32; 4 * batch * S::F32_LANES];
+        for first in self.outputs.clone().step_by(4) {
+            let count = (self.outputs.end - first).min(4);
+            sums.fill(0.0);
+            for start in (0..inputs).step_by(CHUNK) {
+                let columns = start..(start + CHUNK).min(inputs);
+                let rows = Rows { data: &self.weight[first * inputs..], step: inputs, count };
+                let samples = Rows { data: self.x, step: inputs, count: batch };
+                dot_products(simd, samples, rows, columns, &mut sums);
+            }
+            for sample in 0..batch {
+                let at = sample * outputs + first;
+                // SAFETY: tasks have their own outputs, so the ranges do not overlap.
+                let out = unsafe { self.out.range(at..at + count) };
+                for (row, out) in out.iter_mut().enumerate() {
+                    let lanes = &sums[(sample * 4 + row) * S::F32_LANES..][..S::F32_LANES];
+                    let y = lanes.iter().sum::<f32>() + self.bias[first + row];
+                    *out = if self.relu { rectified(y) } else { y };
+                }
+            }
         }
-    });
+    }
+}
+
+/// `dx = dy W`, cut along the inputs.
+fn input_gradient(level: Level, sizes: Sizes, weight: &[f32], grad: &[f32]) -> Vec<f32> {
+    struct Task<'a> {
+        sizes: Sizes,
+        weight: &'a [f32],
+        grad: &'a [f32],
+        columns: Range<usize>,
+        out: &'a Disjoint<'a>,
+    }
+    impl WithSimd for Task<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            let Sizes { batch, inputs, outputs } = self.sizes;
+            let width = self.columns.len();
+            let mut sums = vec![0f32; batch * width];
+            for first in (0..outputs).step_by(4) {
+                let rows = Rows {
+                    data: &self.weight[first * inputs + self.columns.start..],
+                    step: inputs,
+                    count: (outputs - first).min(4),
+                };
+                let factors = Rows { data: &self.grad[first..], step: outputs, count: batch };
+                add_products(simd, factors, rows, width, &mut sums);
+            }
+            for (sample, sums) in sums.chunks_exact(width).enumerate() {
+                let at = sample * inputs + self.columns.start;
+                // SAFETY: tasks have their own inputs, so the ranges do not overlap.
+                unsafe { self.out.range(at..at + width) }.copy_from_slice(sums);
+            }
+        }
+    }
+    // SAFETY: the tasks below write every input of every sample.
+    let mut out = unsafe { unwritten(sizes.batch * sizes.inputs) };
+    let shared = Disjoint::new(&mut out);
+    ranges(sizes.inputs).for_each(|columns| run(level, Task { sizes, weight, grad, columns, out: &shared }));
     out
 }
 
 /// `dW = dy^T x`, cut along the outputs.
-fn weight_gradient([batch, inputs, outputs]: [usize; 3], x: &[f32], grad: &[f32]) -> Vec<f32> {
-    let mut out = vec![0f32; outputs * inputs];
-    let shared = Disjoint::new(&mut out);
-    blocks(outputs).for_each(|block| {
-        // SAFETY: every block has its own rows, so the ranges do not overlap.
-        let out = unsafe { shared.range(block.start * inputs..block.end * inputs) };
-        let columns = grad.get(block.start..).unwrap_or(&[]);
-        product(
-            out,
-            inputs,
-            Matrix::new(columns, batch, block.len(), outputs).transposed(),
-            Matrix::new(x, batch, inputs, inputs),
-            false,
-        );
-    });
-    out
-}
+fn weight_gradient(level: Level, sizes: Sizes, x: &[f32], grad: &[f32]) -> Vec<f32> {
+    struct Task<'a> {
+        sizes: Sizes,
+        x: &'a [f32],
+        grad: &'a [f32],
+        outputs: Range<usize>,
+        out: &'a mut [f32],
+    }
+    impl WithSimd for Task<'_> {
+        type Output = ();
 
-/// The sum of `dy` over the batch.
-fn bias_gradient([_, _, outputs]: [usize; 3], grad: &[f32]) -> Vec<f32> {
-    let mut out = vec![0f32; outputs];
-    for row in grad.chunks_exact(outputs.max(1)) {
-        for (out, &grad) in out.iter_mut().zip(row) {
-            *out += grad;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            let Sizes { batch, inputs, outputs } = self.sizes;
+            let factors = Rows { data: &self.grad[self.outputs.start..], step: outputs, count: batch };
+            let samples = Rows { data: self.x, step: inputs, count: batch };
+            outer_products(simd, factors, samples, self.outputs.len(), inputs, self.out);
         }
     }
+    // SAFETY: the tasks below write every row.
+    let mut out = unsafe { unwritten(sizes.outputs * sizes.inputs) };
+    let shared = Disjoint::new(&mut out);
+    ranges(sizes.outputs).for_each(|outputs| {
+        let range = outputs.start * sizes.inputs..outputs.end * sizes.inputs;
+        // SAFETY: tasks have their own rows, so the ranges do not overlap.
+        let out = unsafe { shared.range(range) };
+        run(level, Task { sizes, x, grad, outputs, out });
+    });
     out
 }

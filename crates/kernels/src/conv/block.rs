@@ -1,0 +1,210 @@
+//! The innermost loops: a block of sums in registers.
+//!
+//! Both loops multiply a broadcast value of the image with vectors of channels and add
+//! to `P x V` sums. Nothing is copied first: the image is read where it lies, one value at
+//! a time, through one pointer per position.
+
+use pulp::Simd;
+
+/// Reads one vector.
+///
+/// # Safety
+/// A vector of values must be readable at the address.
+#[inline(always)]
+unsafe fn load<S: Simd>(from: *const f32) -> S::f32s {
+    // SAFETY: the caller's promise; a vector is plain numbers and the read needs no alignment.
+    unsafe { from.cast::<S::f32s>().read_unaligned() }
+}
+
+/// Writes one vector.
+///
+/// # Safety
+/// A vector of values must be writable at the address.
+#[inline(always)]
+unsafe fn store<S: Simd>(to: *mut f32, value: S::f32s) {
+    // SAFETY: the caller's promise; the write needs no alignment.
+    unsafe { to.cast::<S::f32s>().write_unaligned(value) }
+}
+
+/// Values in the longest vector of any level.
+const MOST_LANES: usize = 16;
+
+/// How a block of outputs ends.
+#[derive(Clone, Copy)]
+pub(super) struct Finish {
+    /// Biases of the panel's channels (a whole number of vectors), or null for none.
+    pub(super) bias: *const f32,
+    /// Whether `max(y, 0)` follows.
+    pub(super) relu: bool,
+    /// Channels of the panel.
+    pub(super) width: usize,
+}
+
+/// `P` output positions of a panel of `V` vectors of channels.
+///
+/// Sums, over the taps and their runs, of the values at `taps[t][p] + k` times the row of weights of (t, k).
+///
+/// # Safety
+/// `run` values are readable at every address of `taps` plus `offset`; `weights` holds a row of
+/// V vectors for each of them; the bias holds V vectors; `finish.width` values are writable at `out[p] + at` for
+/// the first `count` positions.
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "an inner loop")]
+pub(super) unsafe fn outputs<S: Simd, const P: usize, const V: usize>(
+    simd: S,
+    taps: &[[*const f32; P]],
+    offset: usize,
+    run: usize,
+    mut weights: *const f32,
+    finish: Finish,
+    out: &[*mut f32; P],
+    at: usize,
+    count: usize,
+) {
+    let zero = simd.splat_f32s(0.0);
+    let mut sums = [[zero; V]; P];
+    // SAFETY: the addresses stay inside what the caller promised.
+    unsafe {
+        if !finish.bias.is_null() {
+            for v in 0..V {
+                let bias = load::<S>(finish.bias.add(v * S::F32_LANES));
+                for p in 0..P {
+                    sums[p][v] = bias;
+                }
+            }
+        }
+        for tap in taps {
+            for k in offset..offset + run {
+                let mut row = [zero; V];
+                for v in 0..V {
+                    row[v] = load::<S>(weights.add(v * S::F32_LANES));
+                }
+                for p in 0..P {
+                    let x = simd.splat_f32s(*tap[p].add(k));
+                    for v in 0..V {
+                        sums[p][v] = simd.mul_add_e_f32s(x, row[v], sums[p][v]);
+                    }
+                }
+                weights = weights.add(V * S::F32_LANES);
+            }
+        }
+        if finish.relu {
+            for p in 0..P {
+                for v in 0..V {
+                    // A NaN is not below zero and stays.
+                    sums[p][v] = simd.select_f32s(simd.less_than_f32s(sums[p][v], zero), zero, sums[p][v]);
+                }
+            }
+        }
+        // The loops that touch the sums are plain enough to be unrolled; otherwise the sums would live in
+        // memory. So the last positions and channels go through a buffer.
+        if count == P && finish.width == V * S::F32_LANES {
+            for p in 0..P {
+                for v in 0..V {
+                    store::<S>(out[p].add(at + v * S::F32_LANES), sums[p][v]);
+                }
+            }
+        } else {
+            let mut buffer = [[[0f32; MOST_LANES]; V]; P];
+            for p in 0..P {
+                for v in 0..V {
+                    store::<S>(buffer[p].as_mut_ptr().cast::<f32>().add(v * S::F32_LANES), sums[p][v]);
+                }
+            }
+            copy_part(buffer.as_ptr().cast(), V * MOST_LANES, finish.width, &out[..count], at);
+        }
+    }
+}
+
+/// Copies rows of `width` values, `step` apart, to their places.
+///
+/// # Safety
+/// The rows are readable, and `width` values are writable at each place plus `at`.
+#[inline(never)]
+unsafe fn copy_part(rows: *const f32, step: usize, width: usize, places: &[*mut f32], at: usize) {
+    for (row, place) in places.iter().enumerate() {
+        // SAFETY: the caller's promise.
+        unsafe { std::ptr::copy_nonoverlapping(rows.add(row * step), place.add(at), width) };
+    }
+}
+
+/// A stretch of positions that a tap of the kernel sees: where the input and the output gradient begin.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stretch {
+    /// Index into the input.
+    pub(super) input: usize,
+    /// Index into the output gradient.
+    pub(super) output: usize,
+    /// Positions.
+    pub(super) count: usize,
+}
+
+/// What the weight gradient reads.
+#[derive(Clone, Copy)]
+pub(super) struct Operands<'a> {
+    pub(super) x: &'a [f32],
+    pub(super) grad: &'a [f32],
+    /// Values from one position of a stretch to the next in the input.
+    pub(super) x_step: usize,
+    /// The same in the output gradient.
+    pub(super) grad_step: usize,
+}
+
+/// Adds to `P` rows of weight gradients (consecutive values of a tap's run) of `V` vectors of output
+/// channels: sums over positions of `x[stretch.input + at + p] * grad[stretch.output + channel + ..]`.
+///
+/// # Safety
+/// For every position of every stretch, `P` values from `at` on are inside `x`, and `width`
+/// channels from `channel` on are inside `grad`; V vectors hold at least `width` values and V - 1 fewer. `sums` has P
+/// rows of V vectors.
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "an inner loop")]
+pub(super) unsafe fn weight_gradients<S: Simd, const P: usize, const V: usize>(
+    simd: S,
+    stretches: &[Stretch],
+    operands: Operands<'_>,
+    at: usize,
+    channel: usize,
+    width: usize,
+    sums: *mut f32,
+) {
+    let lanes = S::F32_LANES;
+    let whole = width == V * lanes;
+    let mut block = [[simd.splat_f32s(0.0); V]; P];
+    // SAFETY: the addresses stay inside what the caller promised.
+    unsafe {
+        for p in 0..P {
+            for v in 0..V {
+                block[p][v] = load::<S>(sums.add((p * V + v) * lanes));
+            }
+        }
+        for stretch in stretches {
+            let mut x = operands.x.as_ptr().add(stretch.input + at);
+            let mut grad = operands.grad.as_ptr().add(stretch.output + channel);
+            for _ in 0..stretch.count {
+                let mut row = [simd.splat_f32s(0.0); V];
+                for v in 0..V {
+                    let from = grad.add(v * lanes);
+                    row[v] = if whole || v + 1 < V {
+                        load::<S>(from)
+                    } else {
+                        simd.partial_load_f32s(std::slice::from_raw_parts(from, width - v * lanes))
+                    };
+                }
+                for p in 0..P {
+                    let x = simd.splat_f32s(*x.add(p));
+                    for v in 0..V {
+                        block[p][v] = simd.mul_add_e_f32s(x, row[v], block[p][v]);
+                    }
+                }
+                x = x.wrapping_add(operands.x_step);
+                grad = grad.wrapping_add(operands.grad_step);
+            }
+        }
+        for p in 0..P {
+            for v in 0..V {
+                store::<S>(sums.add((p * V + v) * lanes), block[p][v]);
+            }
+        }
+    }
+}
