@@ -1,38 +1,50 @@
-//! Batch normalisation over all positions of a channel (Ioffe and Szegedy, 2015), with the statistics of
-//! the batch or with fixed ones; plus a residual, and rectified, in the same pass.
+//! Batch normalisation over all positions of a channel (Ioffe and Szegedy, 2015), with the
+//! statistics of the batch or with fixed ones; plus a residual, and rectified, in the same pass.
+//!
+//! With batch statistics each direction reads its input twice, once for sums and once to
+//! write; with fixed ones it is a single pass. The mask of a rectification is recomputed from
+//! the input; where a residual was added it is taken from the output.
+
+mod rows;
+mod sweep;
 
 use std::sync::Mutex;
 
 use candle_core::{Result, bail};
+use rayon::prelude::*;
 
 use crate::check;
-use crate::elementwise::through_relu;
+use crate::lanes::Lanes;
 use crate::op::{Array, Gradient, Op};
-use crate::reference;
+use crate::simd::vectorised;
+use rows::{Affine, Deviation, Part, ThroughStatistics, accumulate, normalise};
+use sweep::{Mask, Sweep, Swept};
 
-/// Normalisation with the statistics of the batch: inputs x (..., C), scale (C), shift (C) and optionally
-/// a residual like x; output `scale * (x - mean) / sqrt(variance + epsilon) + shift (+ residual)`, rectified
-/// if asked, with the mean and the biased variance of each channel.
+/// Normalisation with the statistics of the batch: inputs x (..., C), scale (C), shift (C) and
+/// optionally a residual like x; output `scale * (x - mean) / sqrt(variance + epsilon) + shift
+/// (+ residual)`, rectified if asked, with the mean and the biased variance of each channel.
 #[derive(Debug)]
 pub struct BatchNorm {
     epsilon: f64,
     relu: bool,
-    /// Mean and biased variance of the forward pass, and its number of positions.
-    found: Mutex<Option<(Vec<f32>, Vec<f32>, usize)>>,
+    /// Of the forward pass.
+    statistics: Mutex<Option<Statistics>>,
 }
 
 impl BatchNorm {
     /// `epsilon` is added to the variance; `relu` rectifies the output.
     pub fn new(epsilon: f64, relu: bool) -> Self {
-        Self { epsilon, relu, found: Mutex::default() }
+        Self { epsilon, relu, statistics: Mutex::default() }
     }
 
-    /// Mean and unbiased variance of each channel in the forward pass, for running statistics; `None` before it.
+    /// Mean and unbiased variance of each channel in the forward pass, for running statistics;
+    /// `None` before it.
     pub fn statistics(&self) -> Option<(Vec<f32>, Vec<f32>)> {
-        let found = self.found.lock().ok()?;
-        let (mean, variance, count) = found.as_ref()?;
-        let unbiased = *count as f32 / (*count as f32 - 1.0);
-        Some((mean.clone(), variance.iter().map(|variance| variance * unbiased).collect()))
+        let kept = self.statistics.lock().ok()?;
+        let Statistics { mean, variance, positions } = kept.as_ref()?;
+        let unbiased = *positions as f64 / (*positions as f64 - 1.0);
+        let variance = variance.iter().map(|variance| (variance * unbiased) as f32);
+        Some((mean.iter().map(|&mean| mean as f32).collect(), variance.collect()))
     }
 }
 
@@ -43,29 +55,20 @@ impl Op for BatchNorm {
 
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
         let op = self.name();
-        let (&[x, scale, shift], residual) = split::<3>(op, inputs)?;
+        let ([x, scale, shift], residual) = split(op, inputs)?;
         let [positions, channels] = check::channels_last(op, &x)?;
         check::dims(op, "the scale", &scale, &[channels])?;
         check::dims(op, "the shift", &shift, &[channels])?;
         if positions < 2 {
             bail!("{op}: {positions} values a channel have no variance; expected at least 2");
         }
-        let (mean, variance) = reference::channel_statistics(x.data, channels);
-        let out = reference::batch_norm(
-            x.data,
-            scale.data,
-            shift.data,
-            &mean,
-            &variance,
-            self.epsilon,
-            residual,
-            self.relu,
-        );
-        if let Ok(mut found) = self.found.lock() {
-            let narrow = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
-            *found = Some((narrow(&mean), narrow(&variance), positions));
+        let statistics = Statistics::of(x.data, positions, channels);
+        let affine = statistics.affine(scale.data, shift.data, self.epsilon);
+        match self.statistics.lock() {
+            Ok(mut kept) => *kept = Some(statistics),
+            Err(_) => bail!("{op}: a thread panicked in an earlier pass"),
         }
-        Ok((out, x.dims.to_vec()))
+        Ok((normalised(Lanes::new(channels), &affine, x.data, residual, self.relu), x.dims.to_vec()))
     }
 
     fn backward_cpu(
@@ -75,17 +78,37 @@ impl Op for BatchNorm {
         gradient: Array<'_>,
         wanted: &[bool],
     ) -> Result<Vec<Gradient>> {
-        let (&[x, scale, _], _) = split::<3>(self.name(), inputs)?;
-        let grad = if self.relu { &through_relu(gradient.data, output.data) } else { gradient.data };
-        let (mean, variance) = reference::channel_statistics(x.data, scale.data.len());
-        let found =
-            reference::batch_norm_gradients(x.data, scale.data, &mean, &variance, self.epsilon, grad, true);
-        Ok(collected(found, 3, grad, self.relu, wanted))
+        let ([x, scale, shift], residual) = split(self.name(), inputs)?;
+        let Some(statistics) = self.statistics.lock().ok().and_then(|kept| kept.clone()) else {
+            bail!("{}: the forward pass has not run", self.name());
+        };
+        let lanes = Lanes::new(scale.data.len());
+        let affine = statistics.affine(scale.data, shift.data, self.epsilon);
+        let part = Part { gradient: gradient.data, x: x.data, y: output.data };
+        let want = |input: usize| wanted.get(input).is_some_and(|&wanted| wanted);
+        // The first pass: the sums, and with a residual its gradient.
+        let mask = mask(self.relu, residual.is_some());
+        let sums = want(0) || want(1) || want(2);
+        let first = Sweep { mask, masked: self.relu && want(3), sums, ..Sweep::new(&affine) };
+        let Swept { masked, sums, .. } = first.run(lanes, part);
+        let sums = Sums::new(sums, &statistics, self.epsilon);
+        // The second pass: the gradient of the input.
+        let mut input = Vec::new();
+        if want(0) {
+            let through = sums.through_statistics(lanes, &statistics, scale.data, self.epsilon);
+            // The masked gradient, where the first pass wrote it, saves reading the output again.
+            let (mask, gradient) =
+                if masked.is_empty() { (mask, gradient.data) } else { (Mask::Absent, &masked[..]) };
+            let second = Sweep { mask, input: true, statistics: Some(&through), ..Sweep::new(&affine) };
+            input = second.run(lanes, Part { gradient, ..part }).input;
+        }
+        let all = [input, sums.scale, sums.shift].map(Gradient::Values);
+        Ok(chosen(all.into_iter().chain([residual_gradient(self.relu, masked)]), wanted))
     }
 }
 
-/// Normalisation with fixed statistics: inputs x (..., C), scale, shift, mean, variance (C each) and
-/// optionally a residual like x; output as of [`BatchNorm`]. Mean and variance are constants.
+/// Normalisation with fixed statistics: inputs x (..., C), scale, shift, mean, variance (C each)
+/// and optionally a residual like x; output as of [`BatchNorm`]. Mean and variance are constants.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FrozenBatchNorm {
     /// Added to the variance.
@@ -101,24 +124,15 @@ impl Op for FrozenBatchNorm {
 
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
         let op = self.name();
-        let (&[x, scale, shift, mean, variance], residual) = split::<5>(op, inputs)?;
+        let ([x, scale, shift, mean, variance], residual) = split(op, inputs)?;
         let [_, channels] = check::channels_last(op, &x)?;
         for (name, array) in
             [("the scale", scale), ("the shift", shift), ("the mean", mean), ("the variance", variance)]
         {
             check::dims(op, name, &array, &[channels])?;
         }
-        let out = reference::batch_norm(
-            x.data,
-            scale.data,
-            shift.data,
-            &wide(mean.data),
-            &wide(variance.data),
-            self.epsilon,
-            residual,
-            self.relu,
-        );
-        Ok((out, x.dims.to_vec()))
+        let affine = Statistics::fixed(mean.data, variance.data).affine(scale.data, shift.data, self.epsilon);
+        Ok((normalised(Lanes::new(channels), &affine, x.data, residual, self.relu), x.dims.to_vec()))
     }
 
     fn backward_cpu(
@@ -128,30 +142,148 @@ impl Op for FrozenBatchNorm {
         gradient: Array<'_>,
         wanted: &[bool],
     ) -> Result<Vec<Gradient>> {
-        let (&[x, scale, _, mean, variance], _) = split::<5>(self.name(), inputs)?;
-        let grad = if self.relu { &through_relu(gradient.data, output.data) } else { gradient.data };
-        let found = reference::batch_norm_gradients(
-            x.data,
-            scale.data,
-            &wide(mean.data),
-            &wide(variance.data),
-            self.epsilon,
-            grad,
-            false,
-        );
-        Ok(collected(found, 5, grad, self.relu, wanted))
+        let ([x, scale, shift, mean, variance], residual) = split(self.name(), inputs)?;
+        let statistics = Statistics::fixed(mean.data, variance.data);
+        let affine = statistics.affine(scale.data, shift.data, self.epsilon);
+        let want = |input: usize| wanted.get(input).is_some_and(|&wanted| wanted);
+        let sweep = Sweep {
+            mask: mask(self.relu, residual.is_some()),
+            masked: self.relu && want(5),
+            sums: want(1) || want(2),
+            input: want(0),
+            ..Sweep::new(&affine)
+        };
+        let part = Part { gradient: gradient.data, x: x.data, y: output.data };
+        let Swept { masked, input, sums } = sweep.run(Lanes::new(scale.data.len()), part);
+        let sums = Sums::new(sums, &statistics, self.epsilon);
+        let all = [input, sums.scale, sums.shift].map(Gradient::Values);
+        let constants = [Gradient::None, Gradient::None];
+        let residual = [residual_gradient(self.relu, masked)];
+        Ok(chosen(all.into_iter().chain(constants).chain(residual), wanted))
     }
 }
 
-fn wide(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|&value| f64::from(value)).collect()
+/// Mean and variance of every channel over `positions` positions.
+#[derive(Debug, Clone)]
+struct Statistics {
+    mean: Vec<f64>,
+    variance: Vec<f64>,
+    positions: usize,
 }
 
-/// The `N` inputs that there must be, and the residual.
-fn split<'a, 'b, const N: usize>(
-    op: &str,
-    inputs: &'b [Array<'a>],
-) -> Result<(&'b [Array<'a>; N], Option<&'a [f32]>)> {
+impl Statistics {
+    /// Of a batch, the variance biased. Sums are taken around the first position, so that a
+    /// large mean loses no digits.
+    fn of(x: &[f32], positions: usize, channels: usize) -> Self {
+        let lanes = Lanes::new(channels);
+        let finite = |&x: &f32| if x.is_finite() { x } else { 0.0 };
+        let origin = lanes.repeated(x[..channels].iter().map(finite));
+        let none = vec![0f32; lanes.width()];
+        let affine = Affine { mean: origin, factor: none.clone(), shift: none };
+        let tasks = x.par_chunks(lanes.task()).map(|x| {
+            let mut sums = [vec![0f64; lanes.width()], vec![0f64; lanes.width()]];
+            let part = Part { gradient: x, x, y: x };
+            vectorised(
+                #[inline(always)]
+                || accumulate::<Deviation>(&affine, part, &mut sums),
+            );
+            sums
+        });
+        let sums: Vec<_> = tasks.collect();
+        let mean_of = |which: usize| {
+            let mut sum = lanes.folded(sums.iter().map(|sums| &sums[which][..]));
+            sum.iter_mut().for_each(|sum| *sum /= positions as f64);
+            sum
+        };
+        let (mut mean, mut variance) = (mean_of(0), mean_of(1));
+        for ((mean, variance), &origin) in mean.iter_mut().zip(&mut variance).zip(&affine.mean) {
+            *variance -= *mean * *mean;
+            // Rounding may leave a trace below zero; a NaN stays.
+            if *variance < 0.0 {
+                *variance = 0.0;
+            }
+            *mean += f64::from(origin);
+        }
+        Self { mean, variance, positions }
+    }
+
+    fn fixed(mean: &[f32], variance: &[f32]) -> Self {
+        let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect();
+        Self { mean: wide(mean), variance: wide(variance), positions: 1 }
+    }
+
+    /// `1 / sqrt(variance + epsilon)`.
+    fn inverse_deviation(&self, epsilon: f64) -> impl Iterator<Item = f64> {
+        self.variance.iter().map(move |variance| 1.0 / (variance + epsilon).sqrt())
+    }
+
+    /// What rounding to f32 takes off the mean.
+    fn lost(&self) -> impl Iterator<Item = f64> {
+        self.mean.iter().map(|&mean| mean - f64::from(mean as f32))
+    }
+
+    fn affine(&self, scale: &[f32], shift: &[f32], epsilon: f64) -> Affine {
+        let lanes = Lanes::new(scale.len());
+        let factors = || self.inverse_deviation(epsilon).zip(scale).map(|(d, &scale)| d * f64::from(scale));
+        let shifts = factors().zip(self.lost()).zip(shift);
+        Affine {
+            mean: lanes.repeated(self.mean.iter().map(|&mean| mean as f32)),
+            factor: lanes.repeated(factors().map(|factor| factor as f32)),
+            shift: lanes.repeated(shifts.map(|((factor, lost), &s)| (f64::from(s) - lost * factor) as f32)),
+        }
+    }
+}
+
+/// Gradients of scale and shift; empty where no sums were asked for.
+struct Sums {
+    scale: Vec<f32>,
+    shift: Vec<f32>,
+    /// Of the gradient before the rectification, and of its product with the deviation from the mean.
+    terms: Vec<f64>,
+    products: Vec<f64>,
+}
+
+impl Sums {
+    /// From sums that took the mean as an f32.
+    fn new([terms, mut products]: [Vec<f64>; 2], statistics: &Statistics, epsilon: f64) -> Self {
+        for ((product, term), lost) in products.iter_mut().zip(&terms).zip(statistics.lost()) {
+            *product -= lost * term;
+        }
+        let scale = products.iter().zip(statistics.inverse_deviation(epsilon)).map(|(p, d)| (p * d) as f32);
+        Self {
+            scale: scale.collect(),
+            shift: terms.iter().map(|&term| term as f32).collect(),
+            terms,
+            products,
+        }
+    }
+
+    /// With `d` the inverse deviation, N positions and g the gradient before the rectification, the input's
+    /// gradient is `scale d (g - sum(g) / N - (x - mean) d^2 sum(g (x - mean)) / N)`.
+    fn through_statistics(
+        &self,
+        lanes: Lanes,
+        statistics: &Statistics,
+        scale: &[f32],
+        epsilon: f64,
+    ) -> ThroughStatistics {
+        let each = 1.0 / statistics.positions as f64;
+        let factor = statistics.inverse_deviation(epsilon).zip(scale);
+        let slopes =
+            factor.zip(&self.products).map(|((d, &scale), p)| f64::from(scale) * d.powi(3) * p * each);
+        let slopes: Vec<f64> = slopes.collect();
+        let factor = statistics.inverse_deviation(epsilon).zip(scale);
+        let constants = factor.zip(&self.terms).map(|((d, &scale), term)| f64::from(scale) * d * term * each);
+        let constants = constants.zip(&slopes).zip(statistics.lost());
+        ThroughStatistics {
+            constant: lanes.repeated(constants.map(|((c, slope), lost)| (c - lost * slope) as f32)),
+            slope: lanes.repeated(slopes.iter().map(|&slope| slope as f32)),
+        }
+    }
+}
+
+/// The inputs that there must be, and the residual.
+fn split<'a, const N: usize>(op: &str, inputs: &[Array<'a>]) -> Result<([Array<'a>; N], Option<&'a [f32]>)> {
     let (first, residual) = match inputs.split_first_chunk::<N>() {
         Some((first, [])) => (first, None),
         Some((first, [residual])) => (first, Some(residual)),
@@ -160,23 +292,41 @@ fn split<'a, 'b, const N: usize>(
     if let Some(residual) = residual {
         check::dims(op, "the residual", residual, first[0].dims)?;
     }
-    Ok((first, residual.map(|residual| residual.data)))
+    Ok((*first, residual.map(|residual| residual.data)))
 }
 
-fn collected(
-    found: [Vec<f32>; 3],
-    inputs: usize,
-    grad: &[f32],
-    relu: bool,
-    wanted: &[bool],
-) -> Vec<Gradient> {
-    let mut found = found.map(Some);
-    let of = |(input, &wanted): (usize, &bool)| match (wanted, input) {
-        (false, _) => Gradient::None,
-        (true, 0..3) => found[input].take().map_or(Gradient::None, Gradient::Values),
-        (true, input) if input < inputs => Gradient::None,
-        _ if relu => Gradient::Values(grad.to_vec()),
-        _ => Gradient::OfOutput,
-    };
-    wanted.iter().enumerate().map(of).collect()
+fn mask(relu: bool, residual: bool) -> Mask {
+    match (relu, residual) {
+        (false, _) => Mask::Absent,
+        (true, false) => Mask::Input,
+        (true, true) => Mask::Output,
+    }
+}
+
+fn normalised(lanes: Lanes, affine: &Affine, x: &[f32], residual: Option<&[f32]>, relu: bool) -> Vec<f32> {
+    let mut out = vec![0f32; x.len()];
+    let task = lanes.task();
+    out.par_chunks_mut(task).zip(x.par_chunks(task)).enumerate().for_each(|(i, (out, x))| {
+        let residual = residual.map(|residual| &residual[i * task..][..x.len()]);
+        vectorised(
+            #[inline(always)]
+            || {
+                if relu {
+                    normalise::<true>(affine, x, residual, out);
+                } else {
+                    normalise::<false>(affine, x, residual, out);
+                }
+            },
+        );
+    });
+    out
+}
+
+fn residual_gradient(relu: bool, masked: Vec<f32>) -> Gradient {
+    if relu { Gradient::Values(masked) } else { Gradient::OfOutput }
+}
+
+/// The gradients that are wanted.
+fn chosen(all: impl Iterator<Item = Gradient>, wanted: &[bool]) -> Vec<Gradient> {
+    all.zip(wanted).map(|(found, &wanted)| if wanted { found } else { Gradient::None }).collect()
 }

@@ -42,6 +42,7 @@ mod conv;
 mod cross_entropy;
 mod disjoint;
 mod elementwise;
+mod lanes;
 mod layout;
 mod linear;
 mod lrn;

@@ -1,13 +1,24 @@
 //! Pooling over windows of any kernel, stride and padding, rounding up or down; and over whole maps.
+//!
+//! A task is a row: of the output on the way forward, of the input on the way back. Back, every
+//! input gathers from the windows that hold it, so that each value is written once, by one
+//! task, and in a fixed order.
 
-use std::sync::Mutex;
+mod average;
+mod global;
+mod maximum;
+
+pub use average::AvgPool2d;
+pub use global::GlobalAvgPool;
+pub use maximum::MaxPool2d;
+
+use std::ops::Range;
 
 use candle_core::{Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::check;
-use crate::op::{Array, Gradient, Op};
-use crate::reference;
+use crate::op::Array;
 
 /// The window of a pooling layer; pairs are (vertical, horizontal).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +40,8 @@ impl Pool2d {
     /// Output height and width for an input of the given size.
     ///
     /// # Errors
-    /// If the window or the stride is empty, the padding exceeds half the window, the
-    /// window has more than 256 positions, or the padded input is smaller than the window.
+    /// If the window or the stride is empty, the padding exceeds half the window, or
+    /// the padded input is smaller than the window.
     pub fn output_size(&self, input: [usize; 2]) -> Result<[usize; 2]> {
         let mut out = [0; 2];
         for axis in 0..2 {
@@ -54,145 +65,102 @@ impl Pool2d {
             }
             out[axis] = count;
         }
-        if self.kernel[0] * self.kernel[1] > 256 {
-            bail!("pool: windows of more than 256 positions are not supported, found {self:?}");
-        }
         Ok(out)
     }
+
+    /// The input rows (`axis` 0) or columns (1) in the window of an output, for an input of `size`.
+    #[inline(always)]
+    fn covered(&self, axis: usize, output: usize, size: usize) -> Range<usize> {
+        let (start, padding) = (output * self.stride[axis], self.padding[axis]);
+        let end = (start + self.kernel[axis]).saturating_sub(padding).min(size);
+        start.saturating_sub(padding)..end
+    }
+
+    /// The outputs, of `count`, whose windows hold an input row or column.
+    #[inline(always)]
+    fn covering(&self, axis: usize, input: usize, count: usize) -> Range<usize> {
+        let (padded, stride) = (input + self.padding[axis], self.stride[axis]);
+        let first = (padded + 1).saturating_sub(self.kernel[axis]).div_ceil(stride);
+        first..(padded / stride + 1).min(count)
+    }
+
+    /// The place of an input row or column in the window of an output that holds it.
+    #[inline(always)]
+    fn place(&self, axis: usize, output: usize, input: usize) -> usize {
+        input + self.padding[axis] - output * self.stride[axis]
+    }
 }
 
-/// Maximum over windows: input (B, H, W, C), output (B, H', W', C). The gradient of an output goes to
-/// the first maximum of its window, in row order; a NaN wins over everything, a later NaN over an
-/// earlier one (PyTorch).
-#[derive(Debug)]
-pub struct MaxPool2d {
+/// All sizes of one pooling.
+#[derive(Debug, Clone, Copy)]
+struct Geometry {
     pool: Pool2d,
-    winners: Mutex<Vec<usize>>,
+    batch: usize,
+    input: [usize; 2],
+    output: [usize; 2],
+    channels: usize,
 }
 
-impl MaxPool2d {
-    /// With the given windows.
-    pub fn new(pool: Pool2d) -> Self {
-        Self { pool, winners: Mutex::default() }
-    }
-}
-
-impl Op for MaxPool2d {
-    fn name(&self) -> &'static str {
-        "max-pool"
+impl Geometry {
+    fn new(op: &str, pool: Pool2d, inputs: &[Array<'_>]) -> Result<Self> {
+        let [x] = check::inputs(op, inputs)?;
+        let [batch, height, width, channels] = check::feature_map(op, &x)?;
+        let input = [height, width];
+        Ok(Self { pool, batch, input, output: pool.output_size(input)?, channels })
     }
 
-    fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
-        let [x] = check::inputs(self.name(), inputs)?;
-        let [b, h, w, c] = check::feature_map(self.name(), &x)?;
-        let [oh, ow] = self.pool.output_size([h, w])?;
-        let (values, winners) = reference::max_pool2d(x.data, [b, h, w, c], [oh, ow], &self.pool);
-        if let Ok(mut kept) = self.winners.lock() {
-            *kept = winners;
-        }
-        Ok((values, vec![b, oh, ow, c]))
+    fn output_dims(&self) -> Vec<usize> {
+        vec![self.batch, self.output[0], self.output[1], self.channels]
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [x] = check::inputs(self.name(), inputs)?;
-        let mut out = vec![0f32; x.data.len()];
-        if let Ok(kept) = self.winners.lock() {
-            for (&winner, &gradient) in kept.iter().zip(gradient.data) {
-                out[winner] += gradient;
-            }
-        }
-        Ok(vec![Gradient::Values(out)])
+    /// Values of one row of the input, and of the output.
+    fn input_row(&self) -> usize {
+        self.input[1] * self.channels
+    }
+
+    fn output_row(&self) -> usize {
+        self.output[1] * self.channels
+    }
+
+    /// Values of the output.
+    fn outputs(&self) -> usize {
+        self.batch * self.output[0] * self.output_row()
+    }
+
+    /// Values of the input.
+    fn inputs(&self) -> usize {
+        self.batch * self.input[0] * self.input_row()
     }
 }
 
-/// Mean over windows: input (B, H, W, C), output (B, H', W', C).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AvgPool2d {
-    /// The windows.
-    pub pool: Pool2d,
-    /// Whether zeros of the padding count (Caffe; PyTorch's `count_include_pad`). The part of a window
-    /// that rounding up pushed beyond the padding never counts.
-    pub count_padding: bool,
+/// What a pooling does to `N` neighbouring channels of one position, the first of them `at`.
+trait ChannelBlock {
+    fn run<const N: usize>(&mut self, at: usize);
 }
 
-impl Op for AvgPool2d {
-    fn name(&self) -> &'static str {
-        "average-pool"
+/// Goes through the channels in blocks of a constant width, narrower ones at the end, so that
+/// whatever their number few are handled one by one.
+#[inline(always)]
+fn by_blocks(channels: usize, mut block: impl ChannelBlock) {
+    let mut at = 0;
+    while at + 32 <= channels {
+        block.run::<32>(at);
+        at += 32;
     }
-
-    fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
-        let [x] = check::inputs(self.name(), inputs)?;
-        let [b, h, w, c] = check::feature_map(self.name(), &x)?;
-        let [oh, ow] = self.pool.output_size([h, w])?;
-        let values = reference::avg_pool2d(x.data, [b, h, w, c], [oh, ow], &self.pool, self.count_padding);
-        Ok((values, vec![b, oh, ow, c]))
+    if at + 16 <= channels {
+        block.run::<16>(at);
+        at += 16;
     }
-
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [x] = check::inputs(self.name(), inputs)?;
-        let [b, h, w, c] = check::feature_map(self.name(), &x)?;
-        let output = self.pool.output_size([h, w])?;
-        Ok(vec![Gradient::Values(reference::avg_pool2d_gradient(
-            [b, h, w, c],
-            gradient.data,
-            output,
-            &self.pool,
-            self.count_padding,
-        ))])
+    if at + 8 <= channels {
+        block.run::<8>(at);
+        at += 8;
     }
-}
-
-/// Mean over all positions: input (B, H, W, C), output (B, C).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GlobalAvgPool;
-
-impl GlobalAvgPool {
-    /// The mean as a window as large as the map.
-    fn sizes(&self, inputs: &[Array<'_>]) -> Result<([usize; 4], Pool2d)> {
-        let [x] = check::inputs(self.name(), inputs)?;
-        let [b, h, w, c] = check::feature_map(self.name(), &x)?;
-        if h * w == 0 {
-            bail!("global-average-pool: the input of shape {:?} has no positions", x.dims);
-        }
-        let pool = Pool2d { kernel: [h, w], stride: [1, 1], padding: [0, 0], ceil_mode: false };
-        Ok(([b, h, w, c], pool))
+    if at + 4 <= channels {
+        block.run::<4>(at);
+        at += 4;
     }
-}
-
-impl Op for GlobalAvgPool {
-    fn name(&self) -> &'static str {
-        "global-average-pool"
-    }
-
-    fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
-        let (dims, pool) = self.sizes(inputs)?;
-        let values = reference::avg_pool2d(inputs[0].data, dims, [1, 1], &pool, false);
-        Ok((values, vec![dims[0], dims[3]]))
-    }
-
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let (dims, pool) = self.sizes(inputs)?;
-        Ok(vec![Gradient::Values(reference::avg_pool2d_gradient(dims, gradient.data, [1, 1], &pool, false))])
+    while at < channels {
+        block.run::<1>(at);
+        at += 1;
     }
 }

@@ -33,8 +33,7 @@ pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<Tensors> {
 /// # Errors
 /// If the file cannot be read or is not a whole safetensors file.
 pub fn read(path: &Path, device: &Device) -> Result<Tensors> {
-    let bytes =
-        std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+    let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
     from_bytes(&bytes, device)
 }
 

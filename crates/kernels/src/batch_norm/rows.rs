@@ -1,0 +1,239 @@
+//! The loops of the normalisations, over rows of lanes (see [`crate::lanes`]).
+//!
+//! Everything is inlined into the caller, which chooses the vector instructions. The last
+//! row may be shorter than the others.
+
+use crate::elementwise::{passed, rectified};
+
+/// Rows added in f32 before they enter a sum in f64.
+const TOGETHER: usize = 4;
+
+/// `y = (x - mean) * factor + shift` in every lane. `shift` holds what the mean loses as an f32.
+#[derive(Debug)]
+pub(super) struct Affine {
+    pub(super) mean: Vec<f32>,
+    pub(super) factor: Vec<f32>,
+    pub(super) shift: Vec<f32>,
+}
+
+/// The numbers of one lane.
+#[derive(Clone, Copy)]
+pub(super) struct Lane {
+    mean: f32,
+    factor: f32,
+    shift: f32,
+}
+
+impl Affine {
+    fn width(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// The first `N` lanes' numbers by index.
+    #[inline(always)]
+    fn lanes(&self, count: usize) -> impl Fn(usize) -> Lane {
+        let (mean, factor, shift) = (&self.mean[..count], &self.factor[..count], &self.shift[..count]);
+        #[inline(always)]
+        move |i| Lane { mean: mean[i], factor: factor[i], shift: shift[i] }
+    }
+}
+
+impl Lane {
+    /// Without fused multiply-adds, so that the backward pass finds the same bits.
+    #[inline(always)]
+    fn normalised(self, x: f32) -> f32 {
+        (x - self.mean) * self.factor + self.shift
+    }
+}
+
+/// Writes `y`, plus the residual if there is one, rectified if `RELU`.
+#[inline(always)]
+pub(super) fn normalise<const RELU: bool>(
+    affine: &Affine,
+    x: &[f32],
+    residual: Option<&[f32]>,
+    out: &mut [f32],
+) {
+    let width = affine.width();
+    for (row, (out, x)) in out.chunks_mut(width).zip(x.chunks(width)).enumerate() {
+        let (count, lane) = (x.len(), affine.lanes(x.len()));
+        let out = &mut out[..count];
+        match residual {
+            None => {
+                for i in 0..count {
+                    let y = lane(i).normalised(x[i]);
+                    out[i] = if RELU { rectified(y) } else { y };
+                }
+            }
+            Some(residual) => {
+                let residual = &residual[row * width..][..count];
+                for i in 0..count {
+                    let y = lane(i).normalised(x[i]) + residual[i];
+                    out[i] = if RELU { rectified(y) } else { y };
+                }
+            }
+        }
+    }
+}
+
+/// What a sum is taken of, from the gradient of the output, the input and the output.
+pub(super) trait Term {
+    fn of(gradient: f32, x: f32, y: f32, lane: Lane) -> f32;
+}
+
+/// The gradient, where the output was not rectified.
+pub(super) struct Whole;
+
+/// The gradient before a rectification that is recomputed from the input.
+pub(super) struct FromInput;
+
+/// The gradient before a rectification, from its output.
+pub(super) struct FromOutput;
+
+/// The input's distance from the mean.
+pub(super) struct Deviation;
+
+impl Term for Whole {
+    #[inline(always)]
+    fn of(gradient: f32, _: f32, _: f32, _: Lane) -> f32 {
+        gradient
+    }
+}
+
+impl Term for FromInput {
+    #[inline(always)]
+    fn of(gradient: f32, x: f32, _: f32, lane: Lane) -> f32 {
+        passed(gradient, lane.normalised(x))
+    }
+}
+
+impl Term for FromOutput {
+    #[inline(always)]
+    fn of(gradient: f32, _: f32, y: f32, _: Lane) -> f32 {
+        passed(gradient, y)
+    }
+}
+
+impl Term for Deviation {
+    #[inline(always)]
+    fn of(_: f32, x: f32, _: f32, lane: Lane) -> f32 {
+        x - lane.mean
+    }
+}
+
+/// Slices of one length that belong together.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub(super) gradient: &'a [f32],
+    pub(super) x: &'a [f32],
+    /// The output; a term that does not need it is given another slice of this length.
+    pub(super) y: &'a [f32],
+}
+
+impl<'a> Part<'a> {
+    #[inline(always)]
+    fn range(&self, range: std::ops::Range<usize>) -> Self {
+        let Self { gradient, x, y } = *self;
+        Self { gradient: &gradient[range.clone()], x: &x[range.clone()], y: &y[range] }
+    }
+
+    #[inline(always)]
+    pub(super) fn rows(self, width: usize) -> impl Iterator<Item = Self> {
+        let count = self.x.len();
+        (0..count).step_by(width).map(
+            #[inline(always)]
+            move |start| self.range(start..(start + width).min(count)),
+        )
+    }
+}
+
+/// Adds, lane by lane, the term and the term times the deviation to `sums`.
+#[inline(always)]
+pub(super) fn accumulate<T: Term>(affine: &Affine, part: Part<'_>, [terms, products]: &mut [Vec<f64>; 2]) {
+    let width = affine.width();
+    let whole = part.x.len() / (TOGETHER * width) * (TOGETHER * width);
+    let (terms, products) = (&mut terms[..width], &mut products[..width]);
+    for group in part.range(0..whole).rows(TOGETHER * width) {
+        accumulate_rows::<T, TOGETHER>(affine, group, terms, products);
+    }
+    for row in part.range(whole..part.x.len()).rows(width) {
+        accumulate_rows::<T, 1>(affine, row, terms, products);
+    }
+}
+
+#[inline(always)]
+fn accumulate_rows<T: Term, const ROWS: usize>(
+    affine: &Affine,
+    part: Part<'_>,
+    terms: &mut [f64],
+    products: &mut [f64],
+) {
+    let count = part.x.len() / ROWS;
+    let lane = affine.lanes(count);
+    let rows: [Part<'_>; ROWS] = std::array::from_fn(
+        #[inline(always)]
+        |row| part.range(row * count..(row + 1) * count),
+    );
+    let (terms, products) = (&mut terms[..count], &mut products[..count]);
+    for i in 0..count {
+        let lane = lane(i);
+        let (mut sum, mut product) = (0f32, 0f32);
+        for Part { gradient, x, y } in rows {
+            let term = T::of(gradient[i], x[i], y[i], lane);
+            sum += term;
+            product += term * (x[i] - lane.mean);
+        }
+        terms[i] += f64::from(sum);
+        products[i] += f64::from(product);
+    }
+}
+
+/// Writes the term itself.
+#[inline(always)]
+pub(super) fn copy<T: Term>(affine: &Affine, part: Part<'_>, out: &mut [f32]) {
+    let width = affine.width();
+    for (out, Part { gradient, x, y }) in out.chunks_mut(width).zip(part.rows(width)) {
+        let (count, lane) = (x.len(), affine.lanes(x.len()));
+        let out = &mut out[..count];
+        for i in 0..count {
+            out[i] = T::of(gradient[i], x[i], y[i], lane(i));
+        }
+    }
+}
+
+/// The part of the input's gradient that comes through the statistics:
+/// `(x - mean) * slope + constant` is subtracted in every lane.
+#[derive(Debug)]
+pub(super) struct ThroughStatistics {
+    pub(super) slope: Vec<f32>,
+    pub(super) constant: Vec<f32>,
+}
+
+/// Writes the gradient of the input: the term times the factor, less what comes through the statistics.
+#[inline(always)]
+pub(super) fn input_gradient<T: Term>(
+    affine: &Affine,
+    statistics: Option<&ThroughStatistics>,
+    part: Part<'_>,
+    out: &mut [f32],
+) {
+    let width = affine.width();
+    for (out, Part { gradient, x, y }) in out.chunks_mut(width).zip(part.rows(width)) {
+        let (count, lane) = (x.len(), affine.lanes(x.len()));
+        let out = &mut out[..count];
+        match statistics {
+            None => {
+                for i in 0..count {
+                    out[i] = T::of(gradient[i], x[i], y[i], lane(i)) * lane(i).factor;
+                }
+            }
+            Some(ThroughStatistics { slope, constant }) => {
+                let (slope, constant) = (&slope[..count], &constant[..count]);
+                for i in 0..count {
+                    let direct = T::of(gradient[i], x[i], y[i], lane(i)) * lane(i).factor;
+                    out[i] = direct - (x[i] - lane(i).mean) * slope[i] - constant[i];
+                }
+            }
+        }
+    }
+}

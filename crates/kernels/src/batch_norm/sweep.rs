@@ -1,0 +1,107 @@
+//! One pass backward over the positions of a normalisation.
+
+use rayon::prelude::*;
+
+use super::rows::{
+    Affine, FromInput, FromOutput, Part, Term, ThroughStatistics, Whole, accumulate, copy, input_gradient,
+};
+use crate::lanes::Lanes;
+use crate::simd::vectorised;
+
+/// Values that stay in the cache between the loops of a pass.
+const CACHED: usize = 1 << 13;
+
+/// Where the mask of a rectification comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Mask {
+    /// There was no rectification.
+    Absent,
+    /// It is recomputed.
+    Input,
+    /// A residual was added, which is not at hand.
+    Output,
+}
+
+/// What a pass computes. "Masked" is the gradient before the rectification.
+pub(super) struct Sweep<'a> {
+    pub(super) affine: &'a Affine,
+    pub(super) mask: Mask,
+    /// Whether the masked gradient is written.
+    pub(super) masked: bool,
+    /// Whether its sums are computed.
+    pub(super) sums: bool,
+    /// Whether the gradient of the input is written.
+    pub(super) input: bool,
+    /// Taken off the gradient of the input.
+    pub(super) statistics: Option<&'a ThroughStatistics>,
+}
+
+/// What a pass found; empty where it was not asked for.
+pub(super) struct Swept {
+    pub(super) masked: Vec<f32>,
+    pub(super) input: Vec<f32>,
+    /// By channel, of the masked gradient and of its product with the deviation from `affine.mean`.
+    pub(super) sums: [Vec<f64>; 2],
+}
+
+impl<'a> Sweep<'a> {
+    /// Nothing yet.
+    pub(super) fn new(affine: &'a Affine) -> Self {
+        Self { affine, mask: Mask::Absent, masked: false, sums: false, input: false, statistics: None }
+    }
+
+    pub(super) fn run(&self, lanes: Lanes, part: Part<'_>) -> Swept {
+        match self.mask {
+            Mask::Absent => self.run_with::<Whole>(lanes, part),
+            Mask::Input => self.run_with::<FromInput>(lanes, part),
+            Mask::Output => self.run_with::<FromOutput>(lanes, part),
+        }
+    }
+
+    fn run_with<T: Term>(&self, lanes: Lanes, part: Part<'_>) -> Swept {
+        let count = part.x.len();
+        let mut masked = vec![0f32; if self.masked { count } else { 0 }];
+        let mut input = vec![0f32; if self.input { count } else { 0 }];
+        let task = lanes.task();
+        let (mut masked_tasks, mut input_tasks) = (masked.chunks_mut(task), input.chunks_mut(task));
+        let tasks: Vec<_> =
+            part.rows(task).map(|part| (part, masked_tasks.next(), input_tasks.next())).collect();
+        let sums: Vec<_> = tasks
+            .into_par_iter()
+            .map(|(part, masked, input)| self.task::<T>(lanes, part, masked, input))
+            .collect();
+        let by_channel = |which: usize| lanes.folded(sums.iter().map(|sums| &sums[which][..]));
+        let sums = if self.sums { [by_channel(0), by_channel(1)] } else { Default::default() };
+        Swept { masked, input, sums }
+    }
+
+    fn task<T: Term>(
+        &self,
+        lanes: Lanes,
+        part: Part<'_>,
+        mut masked: Option<&mut [f32]>,
+        mut input: Option<&mut [f32]>,
+    ) -> [Vec<f64>; 2] {
+        let width = if self.sums { lanes.width() } else { 0 };
+        let mut sums = [vec![0f64; width], vec![0f64; width]];
+        let block = lanes.whole_rows(CACHED);
+        vectorised(
+            #[inline(always)]
+            || {
+                for (i, part) in part.rows(block).enumerate() {
+                    let range = i * block..i * block + part.x.len();
+                    if let Some(out) = &mut masked {
+                        copy::<T>(self.affine, part, &mut out[range.clone()]);
+                    }
+                    if let Some(out) = &mut input {
+                        input_gradient::<T>(self.affine, self.statistics, part, &mut out[range]);
+                    }
+                    if self.sums {
+                        accumulate::<T>(self.affine, part, &mut sums);
+                    }
+                }
+            },
+        );
+        sums
+    }
+}
