@@ -18,6 +18,7 @@ use experiment::{Console, Interrupt};
 pub(crate) use error::Error;
 pub(crate) use peer::Layout;
 pub(crate) use program::Suite;
+pub(crate) use report::Form;
 
 use error::Result;
 use peer::{Case, Peer};

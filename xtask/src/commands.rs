@@ -29,7 +29,7 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
 
 fn bench(flags: &Bench, console: &Console, interrupt: &Interrupt) -> Result<(), bench::Error> {
     let report = bench::run(&flags.request(), console, interrupt)?;
-    println!("{}", if flags.json { report.json() } else { report.terminal() });
+    println!("{}", if flags.json { report.json() } else { report.text(flags.form()) });
     Ok(())
 }
 

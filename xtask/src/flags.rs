@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use experiment::spec::ProfileName;
 use experiment::{Request, Workspace};
 
-use crate::bench::{self, Layout, Suite, Torch};
+use crate::bench::{self, Form, Layout, Suite, Torch};
 
 /// Tables of video action recognition papers, run from their specs.
 #[derive(Debug, Parser)]
@@ -103,12 +103,19 @@ pub(crate) struct Bench {
     /// Rounds of each side that count; two more warm up
     #[arg(long, value_name = "N", default_value = "7", requires = "against_torch")]
     rounds: NonZeroUsize,
+    /// Print the table in Markdown
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
     /// Print the figures as JSON, each round's times included
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 impl Bench {
+    pub(crate) fn form(&self) -> Form {
+        if self.markdown { Form::Markdown } else { Form::Terminal }
+    }
+
     pub(crate) fn request(&self) -> bench::Request {
         let layout = if self.channels_last { Layout::ChannelsLast } else { Layout::Nchw };
         let torch = |python: &PathBuf| Torch { python: python.clone(), layout, rounds: self.rounds.get() };

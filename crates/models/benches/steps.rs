@@ -1,10 +1,13 @@
 //! Whole training steps (forward, loss, backward, SGD) of the papers' networks:
 //! `cargo xtask bench steps`.
 
-use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor};
-use models::{CnnM2048Config, Inputs, ModelConfig, Network, Stream, Window};
-use nn::{Params, Pass, Sgd};
+use models::{
+    AlexNetConfig, BnInceptionConfig, CnnM2048Config, Inputs, ModelConfig, Network, ResNet50Config, Stream,
+    Window,
+};
+use nn::simd::Level;
+use nn::{Gradients, Params, Pass, Sgd};
 use serde_json::json;
 use testkit::bench::{Case, Phase, Unit, Work};
 
@@ -15,17 +18,24 @@ const RATE: f64 = 1e-4;
 
 /// Classes of UCF-101.
 const CLASSES: usize = 101;
+/// Channels of a frame.
+const RGB: usize = 3;
 /// Channels of ten flow fields.
 const FLOW: usize = 20;
 /// Dropout of the two-stream networks.
 const DROPOUT: f64 = 0.9;
 
 fn cases() -> Vec<Case> {
-    let spatial = CnnM2048Config::paper(Stream::Spatial, 3, CLASSES, DROPOUT);
+    let spatial = CnnM2048Config::paper(Stream::Spatial, RGB, CLASSES, DROPOUT);
     let temporal = CnnM2048Config::paper(Stream::Temporal, FLOW, CLASSES, DROPOUT);
     vec![
         case("cnn-m-temporal", 16, ModelConfig::CnnM2048(temporal)),
         case("cnn-m-spatial", 16, ModelConfig::CnnM2048(spatial)),
+        case("alexnet", 32, ModelConfig::AlexNet(AlexNetConfig::paper(CLASSES))),
+        case("resnet-50-rgb", 8, ModelConfig::ResNet50(ResNet50Config::paper(RGB, CLASSES))),
+        case("resnet-50-flow", 8, ModelConfig::ResNet50(ResNet50Config::paper(FLOW, CLASSES))),
+        case("bn-inception-rgb", 8, ModelConfig::BnInception(BnInceptionConfig::paper(RGB, CLASSES))),
+        case("bn-inception-flow", 8, ModelConfig::BnInception(BnInceptionConfig::paper(FLOW, CLASSES))),
         case("cnn-m-mini", 64, ModelConfig::CnnM2048(mini())),
     ]
 }
@@ -77,8 +87,9 @@ struct Step {
     labels: Vec<u32>,
     optimiser: Sgd,
     iteration: u64,
-    loss: Option<Tensor>,
-    gradients: Option<GradStore>,
+    /// The pass and its loss.
+    loss: Option<(Pass, Tensor)>,
+    gradients: Option<Gradients>,
 }
 
 impl Step {
@@ -92,7 +103,7 @@ impl Step {
         let shape = [batch, 1, channels, height, width];
         let data = testkit::noise(1, shape.iter().product());
         let x = Tensor::from_vec(data, &shape, &Device::Cpu).expect("the shape fits");
-        let (rgb, flow) = if channels == 3 { (Some(x), None) } else { (None, Some(x)) };
+        let (rgb, flow) = if channels == RGB { (Some(x), None) } else { (None, Some(x)) };
         Self {
             sizes: [params.count() as u64, summary.multiply_adds()],
             network,
@@ -117,12 +128,12 @@ impl Work for Step {
                 self.iteration += 1;
                 let pass = Pass::train(self.iteration);
                 let outputs = self.network.forward(&self.inputs, &pass).expect("the input fits");
-                let loss = nn::softmax_cross_entropy(&outputs.heads[0].logits, &self.labels);
-                self.loss = Some(loss.expect("the labels fit"));
+                let loss = nn::softmax_cross_entropy(&outputs.heads[0].logits, &self.labels, &pass);
+                self.loss = Some((pass, loss.expect("the labels fit")));
             }
             1 => {
-                let loss = self.loss.take().expect("a forward pass has run");
-                self.gradients = Some(loss.backward().expect("gradients"));
+                let (pass, loss) = self.loss.take().expect("a forward pass has run");
+                self.gradients = Some(pass.backward(&loss).expect("gradients"));
             }
             _ => {
                 let gradients = self.gradients.take().expect("a backward pass has run");
@@ -133,5 +144,7 @@ impl Work for Step {
 }
 
 fn main() {
-    testkit::bench::main(&[], rayon::current_num_threads(), &cases());
+    let level = Level::current().expect("a level that this processor has");
+    let versions = [("SIMD", level.name().to_owned())];
+    testkit::bench::main(&versions, rayon::current_num_threads(), &cases());
 }

@@ -28,6 +28,7 @@ pub use batch_norm::{BatchNorm, BatchNormConfig, Statistics};
 pub use dropout::Dropout;
 pub use error::{Error, Result};
 pub use init::Init;
+pub use kernels::simd;
 pub use layers::{Activation, Conv2d, Conv2dConfig, Linear};
 pub use loss::{softmax, softmax_cross_entropy};
 pub use params::{Buffer, Builder, Param, Params, Training};

@@ -128,10 +128,7 @@ impl Peer {
         let mut command = Command::new(python);
         command.args(["-u", "-c", TORCH_PEER]).args([&threads.to_string(), layout.name()]);
         let start = |source| Error::NoPython { python: python.to_owned(), source };
-        Self::start("PyTorch", command, threads, start).map_err(|error| match error {
-            Error::Refused { message, .. } => Error::NoTorch { python: python.to_owned(), message },
-            other => other,
-        })
+        Self::start("PyTorch", command, threads, start).map_err(|error| no_torch(python, error))
     }
 
     fn start(
@@ -183,6 +180,14 @@ impl Peer {
 
     fn ask<T: DeserializeOwned>(&mut self, doing: &str, request: &Value) -> Result<T> {
         self.talk.ask(doing, request).map_err(|error| ended(error, &mut self.child))
+    }
+}
+
+/// The one thing that PyTorch's side refuses to start for is that there is no PyTorch.
+fn no_torch(python: &Path, error: Error) -> Error {
+    match error {
+        Error::Refused { message, .. } => Error::NoTorch { python: python.to_owned(), message },
+        other => other,
     }
 }
 
@@ -281,6 +286,27 @@ mod tests {
     #[test]
     fn a_process_that_ended_is_an_error() {
         assert!(refusal("").contains("PyTorch ended unexpectedly"), "{}", refusal(""));
+    }
+
+    #[test]
+    fn an_interpreter_without_torch_is_refused_with_how_to_install_it() {
+        let line = "{\"error\": \"cannot import torch: No module named 'torch'\"}\n";
+        let error = answer::<Greeting>(line).map_err(|error| no_torch(Path::new("python3"), error));
+        let error = error.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "python3: cannot import torch: No module named 'torch'; install it with \
+             `python3 -m pip install torch`, or name another interpreter"
+        );
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_process_that_dies_is_reported_with_its_status() {
+        let message = Peer::torch(Path::new("false"), 1, Layout::Nchw).unwrap_err().to_string();
+        let expected = "PyTorch ended unexpectedly (exit status: 1) while it had to start";
+        assert!(message.starts_with(expected), "{message}");
     }
 
     #[test]

@@ -1,13 +1,20 @@
-//! What was measured, as a table and as JSON.
+//! What was measured: a table for a terminal or in Markdown, and JSON.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tabled::builder::Builder;
-use tabled::settings::{Alignment, Style, object::Columns};
+use tabled::settings::{Alignment, Style, formatting::AlignmentStrategy, object::Columns};
 
 use super::peer::{Case, Unit};
 use super::timing::Timing;
+
+/// Where a table is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Terminal,
+    Markdown,
+}
 
 /// The measurements of a suite.
 #[derive(Debug, Serialize)]
@@ -93,20 +100,32 @@ impl Report {
         serde_json::to_string_pretty(self).expect("plain data with text keys")
     }
 
-    /// For people.
-    pub(crate) fn terminal(&self) -> String {
-        let apart = self.cases.iter().any(|measured| measured.case.apart);
-        let table = if apart { self.phases_apart() } else { self.together() };
-        format!("{table}\n{}", self.foot())
+    /// For people: a table, and lines on how it came about.
+    pub(crate) fn text(&self, form: Form) -> String {
+        let (head, lines) = if self.is_apart() { self.phases_apart() } else { self.together() };
+        let foot = self.foot();
+        match form {
+            Form::Terminal => format!("{}\n{}", table(&head, lines, form), foot.join("\n")),
+            Form::Markdown => {
+                let head: Vec<String> = head.iter().map(|label| label.replace('\n', " ")).collect();
+                let head: Vec<&str> = head.iter().map(String::as_str).collect();
+                format!("{}\n\n* {}", table(&head, lines, form), foot.join("\n* "))
+            }
+        }
+    }
+
+    /// Whether phases are compared, not only whole runs.
+    fn is_apart(&self) -> bool {
+        self.cases.iter().any(|measured| measured.case.apart)
     }
 
     /// Speeds of the phases; for operations.
-    fn phases_apart(&self) -> String {
+    fn phases_apart(&self) -> (Vec<&'static str>, Vec<Vec<String>>) {
         let mut head = vec!["case", "size", "speed in"];
         let phases = ["forward", "backward"];
         if self.against.is_some() {
-            head.extend(["ours\nforward", "\nbackward", "PyTorch\nforward", "\nbackward"]);
-            head.extend(["ours\nms", "PyTorch\nms", "ratio\nforward", "\nbackward", "\ntogether"]);
+            head.extend(["ours\nforward", "ours\nbackward", "PyTorch\nforward", "PyTorch\nbackward"]);
+            head.extend(["ours\nms", "PyTorch\nms", "ratio\nforward", "ratio\nbackward", "ratio\ntogether"]);
         } else {
             head.extend(["forward", "backward", "together", "ms"]);
         }
@@ -127,11 +146,11 @@ impl Report {
             }
             line.into_iter().map(Option::unwrap_or_default).collect()
         });
-        table(&head, lines.collect(), 3)
+        (head, lines.collect())
     }
 
     /// Times and memory of all phases together; for whole steps.
-    fn together(&self) -> String {
+    fn together(&self) -> (Vec<&'static str>, Vec<Vec<String>>) {
         let mut head = vec!["case", "size", "speed in"];
         if self.against.is_some() {
             head.extend(["ours", "PyTorch", "ratio", "ours, ms", "PyTorch, ms"]);
@@ -154,15 +173,15 @@ impl Report {
             }
             line
         });
-        table(&head, lines.collect(), 3)
+        (head, lines.collect())
     }
 
-    fn foot(&self) -> String {
+    fn foot(&self) -> Vec<String> {
         let versions = self.versions.iter().map(|(what, version)| format!("{what} {version}"));
         let versions = versions.collect::<Vec<_>>().join(", ");
         let threads = format!("{} thread{}", self.threads, if self.threads == 1 { "" } else { "s" });
         let Some(against) = &self.against else {
-            return format!("medians of criterion; {threads}; {}; {versions}", self.processor);
+            return vec![format!("medians of criterion; {threads}; {}; {versions}", self.processor)];
         };
         let mut lines = Vec::new();
         for Mean { group, cases, arithmetic, geometric } in &self.means {
@@ -173,26 +192,22 @@ impl Report {
             ));
         }
         lines.push(format!(
-            "ratio: PyTorch's time / ours, so above 1 ours is faster; medians of {} rounds in turns",
+            "ratio: PyTorch's time / ours, so above 1 ours is faster; medians over the rounds ({}), in turns",
             against.rounds
         ));
-        let sides = self.cases.iter().filter_map(|m| Some((m.ours.memory?, m.torch.as_ref()?.memory?)));
-        let idle = sides.map(|(ours, torch)| [ours.idle_kib, torch.idle_kib]).reduce(|a, b| {
-            let [ours, torch] = [a[0].max(b[0]), a[1].max(b[1])];
-            [ours, torch]
-        });
-        let apart = self.cases.iter().any(|measured| measured.case.apart);
-        if let (Some([ours, torch]), false) = (idle, apart) {
+        let idle = self.cases.iter().filter_map(|m| Some([m.ours.memory?, m.torch.as_ref()?.memory?]));
+        let idle = idle.max_by_key(|[_, torch]| torch.idle_kib);
+        if let (Some([ours, torch]), false) = (idle, self.is_apart()) {
             lines.push(format!(
                 "peak: the most resident memory of the process; before the network is made it is {} MiB here, \
                  {} MiB in PyTorch",
-                ours / 1024,
-                torch / 1024
+                ours.idle_kib / 1024,
+                torch.idle_kib / 1024
             ));
         }
         lines
             .push(format!("{threads} each; {}; {versions}, feature maps {}", self.processor, against.layout));
-        lines.join("\n")
+        lines
     }
 }
 
@@ -232,14 +247,19 @@ fn with_phases(side: &Timing) -> String {
     if phases.len() > 1 { format!("{together} ({})", phases.join(" + ")) } else { together }
 }
 
-fn table(head: &[&str], lines: Vec<Vec<String>>, numbers: usize) -> String {
+/// A table whose first three columns are words.
+fn table(head: &[&str], lines: Vec<Vec<String>>, form: Form) -> String {
     let mut builder = Builder::default();
     builder.push_record(head.iter().copied());
     for line in lines {
         builder.push_record(line);
     }
     let mut table = builder.build();
-    table.with(Style::rounded()).modify(Columns::new(numbers..), Alignment::right());
+    match form {
+        Form::Terminal => table.with(Style::rounded()),
+        Form::Markdown => table.with(Style::markdown()),
+    };
+    table.modify(Columns::new(3..), Alignment::right()).modify(Columns::new(3..), AlignmentStrategy::PerLine);
     table.to_string()
 }
 
@@ -262,7 +282,7 @@ mod tests {
     }
 
     fn both(case: Case, [ours, torch]: [[f64; 2]; 2]) -> Measured {
-        let memory = |mib| Some(Memory { idle_kib: 20 << 10, peak_kib: mib << 10 });
+        let memory = |mib: u64| Some(Memory { idle_kib: 20 << 10, peak_kib: mib << 10 });
         let mut ours = Timing::of_rounds(&case, vec![ours.to_vec()]);
         let mut torch = Timing::of_rounds(&case, vec![torch.to_vec()]);
         (ours.memory, torch.memory) = (memory(900), memory(1200));
@@ -283,26 +303,32 @@ mod tests {
             both(convolution("conv-7x7"), [[0.005, 0.005], [0.010, 0.020]]),
             both(Case { group: "others".into(), ..convolution("lrn") }, [[0.01, 0.01], [0.01, 0.01]]),
         ];
-        insta::assert_snapshot!(report(cases, SEVEN).terminal(), @"");
+        insta::assert_snapshot!(report(cases, SEVEN).text(Form::Terminal));
     }
 
     #[test]
     fn kernels_alone() {
         let case = convolution("conv-7x7");
         let ours = Timing::of_medians(&case, 0.0121, &[0.005, 0.007]);
-        insta::assert_snapshot!(report(vec![Measured::new(case, ours, None)], None).terminal(), @"");
+        insta::assert_snapshot!(report(vec![Measured::new(case, ours, None)], None).text(Form::Terminal));
     }
 
     #[test]
     fn steps_beside_pytorch() {
         let cases = vec![both(step(), [[0.5, 1.0], [1.0, 1.7]])];
-        insta::assert_snapshot!(report(cases, SEVEN).terminal(), @"");
+        insta::assert_snapshot!(report(cases, SEVEN).text(Form::Terminal));
+    }
+
+    #[test]
+    fn markdown_for_a_page() {
+        let cases = vec![both(step(), [[0.5, 1.0], [1.0, 1.7]])];
+        insta::assert_snapshot!(report(cases, SEVEN).text(Form::Markdown));
     }
 
     #[test]
     fn steps_alone() {
         let ours = Timing::of_medians(&step(), 1.5, &[]);
-        insta::assert_snapshot!(report(vec![Measured::new(step(), ours, None)], None).terminal(), @"");
+        insta::assert_snapshot!(report(vec![Measured::new(step(), ours, None)], None).text(Form::Terminal));
     }
 
     #[test]
