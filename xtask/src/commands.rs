@@ -6,9 +6,11 @@ use std::time::Duration;
 use experiment::train::CHECKPOINT_EVERY;
 use experiment::{Console, Error, Interrupt, Request, Result, Runner};
 
-use crate::flags::{Command, Prepare, Run};
+use crate::bench;
+use crate::failure::Failure;
+use crate::flags::{Bench, Command, Prepare, Run};
 
-pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interrupt) -> Result<()> {
+pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
     match command {
         Command::List(folders) => {
             println!("{}", experiment::show::list(&folders.workspace())?);
@@ -19,9 +21,16 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             println!("{}\n{}", shown.plan, shown.estimate);
             Ok(())
         }
-        Command::Run(flags) => run(flags, console, interrupt),
-        Command::Prepare(flags) => prepare(flags, console, interrupt),
+        Command::Run(flags) => Ok(run(flags, console, interrupt)?),
+        Command::Prepare(flags) => Ok(prepare(flags, console, interrupt)?),
+        Command::Bench(flags) => Ok(bench(flags, console, interrupt)?),
     }
+}
+
+fn bench(flags: &Bench, console: &Console, interrupt: &Interrupt) -> Result<(), bench::Error> {
+    let report = bench::run(&flags.request(), console, interrupt)?;
+    println!("{}", if flags.json { report.json() } else { report.text(flags.form()) });
+    Ok(())
 }
 
 fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {

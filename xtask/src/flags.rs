@@ -1,10 +1,13 @@
 //! The flags of every command.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use experiment::spec::ProfileName;
 use experiment::{Request, Workspace};
+
+use crate::bench::{self, Form, Layout, Suite, Torch};
 
 /// Tables of video action recognition papers, run from their specs.
 #[derive(Debug, Parser)]
@@ -31,6 +34,8 @@ pub(crate) enum Command {
     Run(Box<Run>),
     /// Check a data set, decode its videos and compute their flow; resumes
     Prepare(Box<Prepare>),
+    /// Measure the kernels or whole training steps, alone or in turns with PyTorch
+    Bench(Box<Bench>),
 }
 
 #[derive(Debug, Args)]
@@ -76,6 +81,51 @@ pub(crate) struct Prepare {
     pub(crate) scale: Scale,
     #[command(flatten)]
     pub(crate) folders: Folders,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// What is measured
+    #[arg(value_enum)]
+    suite: Suite,
+    /// Only cases with one of these in their names
+    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    only: Vec<String>,
+    /// Threads of each side [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// A Python interpreter with torch: run the same in PyTorch, in turns, and print ratios
+    #[arg(long, value_name = "PYTHON")]
+    against_torch: Option<PathBuf>,
+    /// Give PyTorch feature maps and weights channels last, not in its default layout
+    #[arg(long, requires = "against_torch")]
+    channels_last: bool,
+    /// Rounds of each side that count; two more warm up
+    #[arg(long, value_name = "N", default_value = "7", requires = "against_torch")]
+    rounds: NonZeroUsize,
+    /// Print the table in Markdown
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+    /// Print the figures as JSON, each round's times included
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Bench {
+    pub(crate) fn form(&self) -> Form {
+        if self.markdown { Form::Markdown } else { Form::Terminal }
+    }
+
+    pub(crate) fn request(&self) -> bench::Request {
+        let layout = if self.channels_last { Layout::ChannelsLast } else { Layout::Nchw };
+        let torch = |python: &PathBuf| Torch { python: python.clone(), layout, rounds: self.rounds.get() };
+        bench::Request {
+            suite: self.suite,
+            only: self.only.clone(),
+            threads: self.threads.map(NonZeroUsize::get),
+            torch: self.against_torch.as_ref().map(torch),
+        }
+    }
 }
 
 /// Which scale, and which draw of a generated data set.

@@ -1,6 +1,8 @@
 //! The command line: `cargo xtask run table1b`. Flags and dispatch only.
 
+mod bench;
 mod commands;
+mod failure;
 mod flags;
 
 use std::process::ExitCode;
@@ -18,8 +20,9 @@ fn main() -> ExitCode {
         .with_target(false)
         .init();
     let console = Console::stderr();
-    let outcome =
-        Interrupt::on_ctrl_c().and_then(|interrupt| commands::dispatch(&flags.command, &console, &interrupt));
+    let outcome = Interrupt::on_ctrl_c()
+        .map_err(failure::Failure::from)
+        .and_then(|interrupt| commands::dispatch(&flags.command, &console, &interrupt));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {

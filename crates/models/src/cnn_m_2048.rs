@@ -16,12 +16,13 @@
 //! up, as in Caffe. The figure writes "pool 2x2" where text and released model have
 //! 3x3 stride 2; the constants of the normalisation are those of the released VGG-M.
 
-use candle_core::Tensor;
-use nn::{Builder, Lrn, Pass, Pool2d};
+use nn::ops::{Lrn, Pool2d};
+use nn::{Activation, Builder};
 use serde::{Deserialize, Serialize};
 
-use crate::sequential::{Layer, Sequential, rows};
-use crate::{Error, Head, Inputs, Network, Outputs, Result, Summary};
+use crate::graph::Graph;
+use crate::layer::Layer;
+use crate::{Backbone, Modality, Result, Summary, Window, settings};
 
 const MODEL: &str = "CNN-M-2048";
 
@@ -39,18 +40,6 @@ pub enum Stream {
     Spatial,
     /// Reads stacks of flow; normalises after conv1 only.
     Temporal,
-}
-
-/// Square window of a convolution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Window {
-    /// Height and width.
-    pub kernel: usize,
-    /// Steps between windows.
-    pub stride: usize,
-    /// Zeros added on each side.
-    pub padding: usize,
 }
 
 /// Every size of the network; [`CnnM2048Config::paper`] has the paper's.
@@ -96,35 +85,12 @@ impl CnnM2048Config {
         }
     }
 
-    /// The layers from the input to the logits, as in the table above.
-    fn layers(&self) -> Vec<Layer> {
-        let [width1, width2, width3, width4, width5] = self.widths;
-        let conv = |name, outputs, window: Window| Layer::ConvRelu {
-            name,
-            outputs,
-            kernel: [window.kernel; 2],
-            stride: [window.stride; 2],
-            padding: [window.padding; 2],
-        };
-        let same = Window { kernel: 3, stride: 1, padding: 1 };
-        let lrn = |name| Layer::Lrn { name, lrn: LRN };
-        let pool = |name| Layer::MaxPool { name, pool: POOL };
-        let full = |name, outputs| Layer::LinearRelu { name, outputs };
-        let dropout = |name| Layer::Dropout { name, probability: self.dropout };
-
-        let mut layers = vec![conv("conv1", width1, self.conv1), lrn("norm1"), pool("pool1")];
-        layers.push(conv("conv2", width2, self.conv2));
-        if self.stream == Stream::Spatial {
-            layers.push(lrn("norm2"));
-        }
-        layers.push(pool("pool2"));
-        layers.push(conv("conv3", width3, same));
-        layers.push(conv("conv4", width4, same));
-        layers.extend([conv("conv5", width5, same), pool("pool5")]);
-        layers.extend([full("full6", self.full6), dropout("dropout6")]);
-        layers.extend([full("full7", self.full7), dropout("dropout7")]);
-        layers.push(Layer::Classifier { name: "full8", outputs: self.classes });
-        layers
+    /// Makes the network, with parameters `conv1.weight`, `conv1.bias`, ... `full8.bias`.
+    ///
+    /// # Errors
+    /// As [`CnnM2048Config::summary`].
+    pub fn build(&self, builder: &Builder) -> Result<Backbone> {
+        Backbone::new(&self.graph()?, builder)
     }
 
     /// Describes the network; allocates no weights.
@@ -132,110 +98,68 @@ impl CnnM2048Config {
     /// # Errors
     /// If a layer does not fit the size that reaches it, or a setting is out of range.
     pub fn summary(&self) -> Result<Summary> {
+        Ok(self.graph()?.summary())
+    }
+
+    /// The layers from the input to the logits, as in the table above.
+    fn graph(&self) -> Result<Graph> {
         self.check()?;
-        let [height, width] = self.input;
-        let input = vec![self.channels, height, width];
-        let stream = match self.stream {
-            Stream::Spatial => "spatial",
-            Stream::Temporal => "temporal",
+        let [width1, width2, width3, width4, width5] = self.widths;
+        let same = Window { kernel: 3, stride: 1, padding: 1 };
+        let full = |outputs| Layer::Linear { outputs, activation: Activation::Relu };
+        let (stream, modality) = match self.stream {
+            Stream::Spatial => ("spatial", Modality::Rgb),
+            Stream::Temporal => ("temporal", Modality::Flow),
         };
-        Ok(Summary {
-            title: format!("{MODEL}, {stream} stream, {} classes", self.classes),
-            rows: rows(MODEL, &input, &self.layers())?,
-            input,
-        })
+
+        let [height, width] = self.input;
+        let title = format!("{stream} stream, {} classes", self.classes);
+        let mut graph = Graph::new(MODEL, title, modality, [self.channels, height, width]);
+        let mut stem = vec![
+            ("conv1", Layer::conv_relu(width1, self.conv1)),
+            ("norm1", Layer::Lrn(LRN)),
+            ("pool1", Layer::MaxPool(POOL)),
+            ("conv2", Layer::conv_relu(width2, self.conv2)),
+        ];
+        if self.stream == Stream::Spatial {
+            stem.push(("norm2", Layer::Lrn(LRN)));
+        }
+        let x = graph.chain(graph.input(), stem)?;
+        let full7 = graph.chain(
+            x,
+            [
+                ("pool2", Layer::MaxPool(POOL)),
+                ("conv3", Layer::conv_relu(width3, same)),
+                ("conv4", Layer::conv_relu(width4, same)),
+                ("conv5", Layer::conv_relu(width5, same)),
+                ("pool5", Layer::MaxPool(POOL)),
+                ("full6", full(self.full6)),
+                ("dropout6", Layer::Dropout(self.dropout)),
+                ("full7", full(self.full7)),
+            ],
+        )?;
+        graph.set_features(full7);
+        graph.chain(
+            full7,
+            [
+                ("dropout7", Layer::Dropout(self.dropout)),
+                ("full8", Layer::Linear { outputs: self.classes, activation: Activation::None }),
+            ],
+        )?;
+        Ok(graph)
     }
 
     fn check(&self) -> Result<()> {
-        let sizes = [
-            ("channels", self.channels),
-            ("classes", self.classes),
-            ("full6", self.full6),
-            ("full7", self.full7),
-            ("the smallest of widths", self.widths.into_iter().min().unwrap_or(0)),
-        ];
-        if let Some((what, found)) = sizes.into_iter().find(|(_, size)| *size == 0) {
-            return Err(Error::Setting {
-                model: MODEL,
-                what,
-                found: found.to_string(),
-                expected: "at least 1",
-            });
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(Error::Setting {
-                model: MODEL,
-                what: "dropout",
-                found: self.dropout.to_string(),
-                expected: "at least 0 and below 1",
-            });
-        }
-        Ok(())
-    }
-}
-
-/// The network.
-#[derive(Debug)]
-pub struct CnnM2048 {
-    config: CnnM2048Config,
-    layers: Sequential,
-}
-
-impl CnnM2048 {
-    /// Makes the parameters `conv1.weight`, `conv1.bias`, ... `full8.bias`.
-    ///
-    /// # Errors
-    /// As [`CnnM2048Config::summary`].
-    pub fn new(config: &CnnM2048Config, builder: &Builder) -> Result<Self> {
-        config.check()?;
-        let [height, width] = config.input;
-        let input = [config.channels, height, width];
-        Ok(Self {
-            layers: Sequential::new(MODEL, &input, &config.layers(), builder)?,
-            config: config.clone(),
-        })
-    }
-
-    /// Runs a batch (B, 1, C, H, W) through; `visit` sees every layer's name and output,
-    /// the last of which are the logits.
-    ///
-    /// # Errors
-    /// If the input has another shape than the configuration says.
-    pub fn trace(
-        &self,
-        inputs: &Inputs,
-        pass: &Pass,
-        visit: impl FnMut(&'static str, &Tensor),
-    ) -> Result<Tensor> {
-        let (name, input) = match self.config.stream {
-            Stream::Spatial => ("rgb", &inputs.rgb),
-            Stream::Temporal => ("flow", &inputs.flow),
-        };
-        let [height, width] = self.config.input;
-        let expected = [self.config.channels, height, width];
-        let refused = |found: String| Error::Input {
-            model: MODEL,
-            expected: format!("`{name}` of shape (B, 1, {}, {height}, {width})", self.config.channels),
-            found,
-        };
-        let input = input.as_ref().ok_or_else(|| refused("none".into()))?;
-        match *input.dims() {
-            [batch, 1, c, h, w] if [c, h, w] == expected => {
-                self.layers.forward(&input.reshape((batch, c, h, w))?, pass, visit)
-            }
-            ref other => Err(refused(format!("{other:?}"))),
-        }
-    }
-}
-
-impl Network for CnnM2048 {
-    fn forward(&self, inputs: &Inputs, pass: &Pass) -> Result<Outputs> {
-        let mut features = None;
-        let logits = self.trace(inputs, pass, |name, output| {
-            if name == "full7" {
-                features = Some(output.clone());
-            }
-        })?;
-        Ok(Outputs { heads: vec![Head { name: "main".into(), logits }], features })
+        settings::at_least_one(
+            MODEL,
+            [
+                ("channels", self.channels),
+                ("classes", self.classes),
+                ("full6", self.full6),
+                ("full7", self.full7),
+                ("the smallest of widths", settings::smallest(&self.widths)),
+            ],
+        )?;
+        settings::dropout(MODEL, self.dropout)
     }
 }

@@ -4,30 +4,52 @@
 //! [`ModelConfig::summary`] describes without allocating a weight. Models know no
 //! data set and no file.
 //!
+//! Inputs are (B, S, C, H, W); inside a network feature maps are (B, H, W, C).
+//!
 //! Letters: B batch, S snippets or frames of a sample, C channels, H height,
-//! W width, K classes.
+//! W width, F features, K classes.
 
+mod alex_net;
+mod backbone;
+mod bn_inception;
 mod cnn_m_2048;
 mod error;
+mod graph;
+mod layer;
 mod network;
-mod sequential;
+mod res_net_50;
+mod settings;
 mod summary;
 
 use nn::Builder;
 use serde::{Deserialize, Serialize};
 
-pub use cnn_m_2048::{CnnM2048, CnnM2048Config, Stream, Window};
+pub use alex_net::AlexNetConfig;
+pub use backbone::Backbone;
+pub use bn_inception::BnInceptionConfig;
+pub use cnn_m_2048::{CnnM2048Config, Stream};
 pub use error::{Error, Result};
-pub use network::{Head, Inputs, Network, Outputs};
+pub use layer::{BatchStatistics, Window};
+pub use network::{Head, Inputs, Modality, Network, Outputs};
+pub use res_net_50::ResNet50Config;
 pub use summary::{Row, Summary};
 
 /// Every architecture; the only list of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "kind", deny_unknown_fields)]
 pub enum ModelConfig {
     /// The single stream of Two-Stream ConvNets (2014).
     #[serde(rename = "cnn-m-2048")]
     CnnM2048(CnnM2048Config),
+    /// Caffe's reference model, the branch of the Siamese network.
+    #[serde(rename = "alexnet")]
+    AlexNet(AlexNetConfig),
+    /// The single stream of ST-ResNet (2016).
+    #[serde(rename = "resnet-50")]
+    ResNet50(ResNet50Config),
+    /// The base of the Spatiotemporal Pyramid Network (2017).
+    #[serde(rename = "bn-inception")]
+    BnInception(BnInceptionConfig),
 }
 
 impl ModelConfig {
@@ -36,9 +58,12 @@ impl ModelConfig {
     /// # Errors
     /// If sizes do not fit together.
     pub fn build(&self, builder: &Builder) -> Result<Box<dyn Network>> {
-        match self {
-            Self::CnnM2048(config) => Ok(Box::new(CnnM2048::new(config, builder)?)),
-        }
+        Ok(Box::new(match self {
+            Self::CnnM2048(config) => config.build(builder)?,
+            Self::AlexNet(config) => config.build(builder)?,
+            Self::ResNet50(config) => config.build(builder)?,
+            Self::BnInception(config) => config.build(builder)?,
+        }))
     }
 
     /// Describes the network layer by layer; allocates no weights.
@@ -48,6 +73,9 @@ impl ModelConfig {
     pub fn summary(&self) -> Result<Summary> {
         match self {
             Self::CnnM2048(config) => config.summary(),
+            Self::AlexNet(config) => config.summary(),
+            Self::ResNet50(config) => config.summary(),
+            Self::BnInception(config) => config.summary(),
         }
     }
 }

@@ -14,6 +14,40 @@ pub struct Inputs {
     pub flow: Option<Tensor>,
 }
 
+impl Inputs {
+    /// The part of that kind.
+    pub fn get(&self, modality: Modality) -> Option<&Tensor> {
+        match modality {
+            Modality::Rgb => self.rgb.as_ref(),
+            Modality::Flow => self.flow.as_ref(),
+        }
+    }
+}
+
+/// A kind of input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Modality {
+    /// Frames.
+    Rgb,
+    /// Stacks of optical flow.
+    Flow,
+}
+
+impl Modality {
+    /// Three channels are a frame; a stack of flow has an even number.
+    pub(crate) fn of_channels(channels: usize) -> Self {
+        if channels == 3 { Self::Rgb } else { Self::Flow }
+    }
+
+    /// The name of its part of [`Inputs`].
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rgb => "rgb",
+            Self::Flow => "flow",
+        }
+    }
+}
+
 /// One classifier's answer.
 #[derive(Debug, Clone)]
 pub struct Head {
@@ -34,6 +68,9 @@ pub struct Outputs {
 
 /// A network that classifies batches.
 pub trait Network: Send + Sync {
+    /// The parts of [`Inputs`] that it needs.
+    fn reads(&self) -> &[Modality];
+
     /// Runs the batch through.
     ///
     /// # Errors

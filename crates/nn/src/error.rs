@@ -9,16 +9,16 @@ pub enum Error {
     /// A tensor operation refused its arguments.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
-    /// Two parameters were given the same name.
-    #[error("two parameters are named `{name}`; give the layers different prefixes")]
+    /// Two parameters or buffers were given the same name.
+    #[error("two parameters or buffers are named `{name}`; give the layers different prefixes")]
     DuplicateParameter {
         /// The name.
         name: String,
     },
-    /// Stored weights lack parameters of the network.
+    /// Stored weights lack parameters or buffers of the network.
     #[error("the stored weights lack {}; they belong to another network", list(.names))]
     MissingTensors {
-        /// Names of the parameters.
+        /// Their names.
         names: Vec<String>,
     },
     /// Stored weights hold tensors that the network does not have.
@@ -37,11 +37,9 @@ pub enum Error {
         /// Type and shape in the store.
         found: String,
     },
-    /// A file of tensors could not be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    /// A file of tensors could not be read.
+    #[error("cannot read {}: {source}", path.display())]
     Io {
-        /// `read` or `write`.
-        action: &'static str,
         /// The file.
         path: PathBuf,
         /// The system's reason.
@@ -52,6 +50,12 @@ pub enum Error {
     Format {
         /// The parser's reason.
         reason: String,
+    },
+    /// No gradients can be had.
+    #[error("no gradients: {problem}")]
+    Backward {
+        /// Why, and what to do.
+        problem: String,
     },
     /// A setting is out of range.
     #[error("{what} is {found}, expected {expected}")]

@@ -1,10 +1,10 @@
-//! Layers: parameters together with the kernel that uses them.
+//! Layers with weights: parameters together with the operation that uses them.
 
 use std::sync::Arc;
 
 use candle_core::Tensor;
 
-use crate::{Builder, Error, Init, Lrn, Param, Pass, Pool2d, Result, random};
+use crate::{Builder, Error, Init, Param, Pass, Result};
 
 /// What follows a layer's linear part, in the same pass over memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,45 +28,61 @@ pub struct Conv2dConfig {
     pub stride: [usize; 2],
     /// Zeros added on each side.
     pub padding: [usize; 2],
+    /// Parts that the channels are cut into; each sees its own input channels only.
+    pub groups: usize,
+    /// Whether a bias is added; batch normalisation makes one superfluous.
+    pub bias: bool,
     /// What follows.
     pub activation: Activation,
 }
 
-/// Convolution with bias. Parameters: `weight` (O, C, KH, KW), `bias` (O).
+/// Convolution. Parameters: `weight` (O, C / groups, KH, KW) and, if wanted, `bias` (O).
 #[derive(Debug)]
 pub struct Conv2d {
     weight: Arc<Param>,
-    bias: Arc<Param>,
-    conv: kernels::Conv2d,
-    activation: Activation,
+    bias: Option<Arc<Param>>,
+    op: kernels::Conv2d,
 }
 
 impl Conv2d {
     /// A layer with He-normal weights and zero bias.
     ///
     /// # Errors
-    /// If a parameter cannot be made.
+    /// If the groups do not divide the channels, or a parameter cannot be made.
     pub fn new(builder: &Builder, config: &Conv2dConfig) -> Result<Self> {
-        let [kh, kw] = config.kernel;
-        let init = Init::HeNormal { fan_in: config.inputs * kh * kw };
+        let Conv2dConfig { inputs, outputs, kernel: [kh, kw], groups, .. } = *config;
+        if groups == 0 || !inputs.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
+            return Err(Error::Setting {
+                what: format!("groups of `{}`", builder.prefix()),
+                found: groups.to_string(),
+                expected: "a divisor of the input and output channels",
+            });
+        }
+        let inputs = inputs / groups;
+        let init = Init::HeNormal { fan_in: inputs * kh * kw };
+        let bias = config.bias.then(|| builder.param("bias", outputs, Init::Constant(0.0)));
         Ok(Self {
-            weight: builder.param("weight", (config.outputs, config.inputs, kh, kw), init)?,
-            bias: builder.param("bias", config.outputs, Init::Constant(0.0))?,
-            conv: kernels::Conv2d { stride: config.stride, padding: config.padding },
-            activation: config.activation,
+            weight: builder.param("weight", (outputs, inputs, kh, kw), init)?,
+            bias: bias.transpose()?,
+            op: kernels::Conv2d {
+                stride: config.stride,
+                padding: config.padding,
+                groups,
+                relu: config.activation == Activation::Relu,
+            },
         })
     }
 
-    /// (B, C, H, W) to (B, O, H', W').
+    /// (B, H, W, C) to (B, H', W', O).
     ///
     /// # Errors
     /// If the input does not fit.
     pub fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
-        let (weight, bias) = (self.weight.tensor(pass), self.bias.tensor(pass));
-        Ok(match self.activation {
-            Activation::None => kernels::conv2d(x, &weight, Some(&bias), &self.conv)?,
-            Activation::Relu => kernels::conv2d_relu(x, &weight, Some(&bias), &self.conv)?,
-        })
+        let weight = self.weight.tensor(pass);
+        match &self.bias {
+            Some(bias) => pass.apply(self.op, &[x, &weight, &bias.tensor(pass)]),
+            None => pass.apply(self.op, &[x, &weight]),
+        }
     }
 }
 
@@ -98,65 +114,7 @@ impl Linear {
     /// If the input does not fit.
     pub fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
         let (weight, bias) = (self.weight.tensor(pass), self.bias.tensor(pass));
-        Ok(match self.activation {
-            Activation::None => kernels::linear(x, &weight, &bias)?,
-            Activation::Relu => kernels::linear_relu(x, &weight, &bias)?,
-        })
+        let op = kernels::Linear { relu: self.activation == Activation::Relu };
+        pass.apply(op, &[x, &weight, &bias])
     }
-}
-
-/// Inverted dropout: in training, values are zeroed with the given probability and the
-/// others divided by the share that is kept; in evaluation nothing happens.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Dropout {
-    name: String,
-    probability: f64,
-}
-
-impl Dropout {
-    /// A layer whose masks are drawn for (pass seed, `name`).
-    ///
-    /// # Errors
-    /// If the probability is not at least 0 and below 1.
-    pub fn new(name: &str, probability: f64) -> Result<Self> {
-        if !(0.0..1.0).contains(&probability) {
-            return Err(Error::Setting {
-                what: format!("dropout of `{name}`"),
-                found: probability.to_string(),
-                expected: "at least 0 and below 1",
-            });
-        }
-        Ok(Self { name: name.to_owned(), probability })
-    }
-
-    /// Any shape to the same shape.
-    ///
-    /// # Errors
-    /// If the input is not `f32`.
-    pub fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
-        if !pass.train || self.probability == 0.0 {
-            return Ok(x.clone());
-        }
-        let keep = 1.0 - self.probability;
-        let generator = random::generator("dropout", pass.seed, &self.name);
-        let mask = random::mask(&generator, keep, (1.0 / keep) as f32, x.elem_count());
-        let mask = Tensor::from_vec(mask, x.shape(), x.device())?;
-        Ok(kernels::masked(x, &mask)?)
-    }
-}
-
-/// Maximum over windows of (B, C, H, W).
-///
-/// # Errors
-/// If the window does not fit the input.
-pub fn max_pool2d(x: &Tensor, pool: &Pool2d) -> Result<Tensor> {
-    Ok(kernels::max_pool2d(x, pool)?)
-}
-
-/// Normalisation of (B, C, H, W) across channels.
-///
-/// # Errors
-/// If a constant is out of range.
-pub fn local_response_norm(x: &Tensor, lrn: &Lrn) -> Result<Tensor> {
-    Ok(kernels::local_response_norm(x, lrn)?)
 }

@@ -1,12 +1,17 @@
 //! What training a convolutional network needs around the kernels: named and
-//! seeded parameters, layers, losses, the optimiser and its rate schedule.
+//! seeded parameters, layers, the record of a pass and its gradients, losses, the
+//! optimiser and its rate schedule.
 //!
 //! Nothing here knows a paper or a data set. Randomness is always drawn from a
 //! generator keyed by a seed and a name ([`random`]), so values do not depend on
 //! the order of construction or on threads.
 //!
-//! Letters: B batch, C channels, H height, W width, F features, K classes.
+//! Feature maps are channels last, (B, H, W, C); weights are as in PyTorch.
+//!
+//! Letters: B batch, C channels, H height, W width, O outputs, I inputs, K classes.
 
+mod batch_norm;
+mod dropout;
 mod error;
 pub mod init;
 mod layers;
@@ -14,16 +19,28 @@ mod loss;
 mod params;
 mod pass;
 pub mod random;
+mod record;
 mod schedule;
 mod sgd;
 pub mod tensors;
 
+pub use batch_norm::{BatchNorm, BatchNormConfig, Statistics};
+pub use dropout::Dropout;
 pub use error::{Error, Result};
 pub use init::Init;
-pub use kernels::{Conv2d as ConvWindow, Lrn, Pool2d};
-pub use layers::{Activation, Conv2d, Conv2dConfig, Dropout, Linear, local_response_norm, max_pool2d};
+pub use kernels::simd;
+pub use layers::{Activation, Conv2d, Conv2dConfig, Linear};
 pub use loss::{softmax, softmax_cross_entropy};
-pub use params::{Builder, Param, Params, Training};
+pub use params::{Buffer, Builder, Param, Params, Training};
 pub use pass::Pass;
+pub use record::Gradients;
 pub use schedule::StepSchedule;
 pub use sgd::Sgd;
+
+/// Operations without parameters, for [`Pass::apply`].
+pub mod ops {
+    pub use kernels::{
+        Add, AvgPool2d, Concat, Conv2d, GlobalAvgPool, LocalResponseNorm, Lrn, MaxPool2d, Pool2d, Relu,
+        ToChannelsFirst, ToChannelsLast,
+    };
+}

@@ -2,14 +2,14 @@
 
 use candle_core::Tensor;
 
-use crate::Result;
+use crate::{Pass, Result};
 
-/// Mean over the batch of the cross-entropy of (B, K) logits, a scalar with a gradient.
+/// Mean over the batch of the cross-entropy of (B, K) logits, a scalar of the pass.
 ///
 /// # Errors
 /// If there is not one label for every row, or a label is K or more.
-pub fn softmax_cross_entropy(logits: &Tensor, labels: &[u32]) -> Result<Tensor> {
-    Ok(kernels::softmax_cross_entropy(logits, labels)?)
+pub fn softmax_cross_entropy(logits: &Tensor, labels: &[u32], pass: &Pass) -> Result<Tensor> {
+    pass.apply(kernels::SoftmaxCrossEntropy::new(labels.to_vec()), &[logits])
 }
 
 /// Class scores of (B, K) logits, summing to one; without a gradient.

@@ -1,4 +1,8 @@
-//! The parameters of a network: named, seeded, in name order.
+//! The parameters and buffers of a network: named, seeded, in name order.
+//!
+//! A parameter trains. A buffer (the running statistics of batch normalisation) is
+//! stored and loaded with the parameters, but has no gradient, is not the optimiser's,
+//! and does not count as a parameter.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -51,9 +55,10 @@ impl Param {
         *lock(&self.training)
     }
 
-    /// The tensor to compute with: it records gradients in a training pass, unless frozen.
+    /// The tensor to compute with: it has a gradient in a training pass, unless frozen.
     pub fn tensor(&self, pass: &Pass) -> Tensor {
-        if pass.train && !self.training().frozen {
+        if pass.is_training() && !self.training().frozen {
+            pass.track(self.var.as_tensor());
             self.var.as_tensor().clone()
         } else {
             self.var.as_detached_tensor()
@@ -61,11 +66,55 @@ impl Param {
     }
 }
 
-/// The parameters of one network, shared between its layers and the optimiser.
+/// One named buffer.
+#[derive(Debug)]
+pub struct Buffer {
+    name: String,
+    var: Var,
+}
+
+impl Buffer {
+    /// The full name, such as `bn1.running_mean`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The present values; they share memory with the buffer.
+    pub fn tensor(&self) -> Tensor {
+        self.var.as_detached_tensor()
+    }
+
+    /// `values = (1 - share) * values + share * observed`.
+    pub(crate) fn average_in(&self, observed: &[f32], share: f64) -> Result<()> {
+        let mut values = self.tensor().flatten_all()?.to_vec1::<f32>()?;
+        for (value, &observed) in values.iter_mut().zip(observed) {
+            *value = ((1.0 - share) * f64::from(*value) + share * f64::from(observed)) as f32;
+        }
+        Ok(self.var.set(&Tensor::from_vec(values, self.var.shape(), self.var.device())?)?)
+    }
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone)]
+enum Entry {
+    Param(Arc<Param>),
+    Buffer(Arc<Buffer>),
+}
+
+impl Entry {
+    fn var(&self) -> &Var {
+        match self {
+            Self::Param(param) => &param.var,
+            Self::Buffer(buffer) => &buffer.var,
+        }
+    }
+}
+
+/// The parameters and buffers of one network, shared between its layers and the optimiser.
 #[derive(Debug, Clone)]
 pub struct Params {
     device: Device,
-    by_name: Arc<Mutex<BTreeMap<String, Arc<Param>>>>,
+    by_name: Arc<Mutex<BTreeMap<String, Entry>>>,
 }
 
 impl Params {
@@ -87,12 +136,19 @@ impl Params {
 
     /// All parameters in name order.
     pub fn all(&self) -> Vec<Arc<Param>> {
-        lock(&self.by_name).values().cloned().collect()
+        let param = |entry: &Entry| match entry {
+            Entry::Param(param) => Some(Arc::clone(param)),
+            Entry::Buffer(_) => None,
+        };
+        lock(&self.by_name).values().filter_map(param).collect()
     }
 
     /// The parameter of that name.
     pub fn get(&self, name: &str) -> Option<Arc<Param>> {
-        lock(&self.by_name).get(name).cloned()
+        match lock(&self.by_name).get(name) {
+            Some(Entry::Param(param)) => Some(Arc::clone(param)),
+            Some(Entry::Buffer(_)) | None => None,
+        }
     }
 
     /// Number of values in all parameters.
@@ -108,34 +164,26 @@ impl Params {
         }
     }
 
-    /// The present values by name. They share memory with the parameters: later training
-    /// steps change them too.
+    /// The present values of parameters and buffers by name. They share memory with the
+    /// network: later training steps change them too.
     pub fn tensors(&self) -> Tensors {
-        let named = |param: Arc<Param>| (param.name.clone(), param.var.as_detached_tensor());
-        self.all().into_iter().map(named).collect()
+        let entries = lock(&self.by_name);
+        entries.iter().map(|(name, entry)| (name.clone(), entry.var().as_detached_tensor())).collect()
     }
 
-    /// Copies in values for every parameter.
+    /// Copies in values for every parameter and buffer.
     ///
     /// # Errors
     /// If a tensor is missing, surplus, or of another shape or type; then nothing changes.
     pub fn set_tensors(&self, stored: &Tensors) -> Result<()> {
         tensors::check_same_layout(&self.tensors(), stored)?;
-        for (param, stored) in self.all().iter().zip(stored.values()) {
-            param.var.set(&stored.to_device(&self.device)?)?;
+        for (entry, stored) in lock(&self.by_name).values().zip(stored.values()) {
+            entry.var().set(&stored.to_device(&self.device)?)?;
         }
         Ok(())
     }
 
-    /// Writes all parameters to a safetensors file.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        tensors::write(path, &self.tensors())
-    }
-
-    /// Reads all parameters from a safetensors file.
+    /// Reads all parameters and buffers from a safetensors file.
     ///
     /// # Errors
     /// If the file cannot be read, or as [`Params::set_tensors`].
@@ -144,7 +192,7 @@ impl Params {
     }
 }
 
-/// Makes parameters under a prefix.
+/// Makes parameters and buffers under a prefix.
 #[derive(Debug, Clone)]
 pub struct Builder {
     params: Params,
@@ -169,19 +217,32 @@ impl Builder {
     /// # Errors
     /// If the name is taken or the device refuses the tensor.
     pub fn param(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Arc<Param>> {
-        let (name, shape) = (self.full_name(name), shape.into());
-        if self.params.get(&name).is_some() {
+        let (name, var) = self.draw(name, shape.into(), init)?;
+        let param = Arc::new(Param { name: name.clone(), var, training: Mutex::default() });
+        lock(&self.params.by_name).insert(name, Entry::Param(Arc::clone(&param)));
+        Ok(param)
+    }
+
+    /// Makes a buffer.
+    ///
+    /// # Errors
+    /// If the name is taken or the device refuses the tensor.
+    pub fn buffer(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Arc<Buffer>> {
+        let (name, var) = self.draw(name, shape.into(), init)?;
+        let buffer = Arc::new(Buffer { name: name.clone(), var });
+        lock(&self.params.by_name).insert(name, Entry::Buffer(Arc::clone(&buffer)));
+        Ok(buffer)
+    }
+
+    /// The full name, if it is free, and first values.
+    fn draw(&self, name: &str, shape: Shape, init: Init) -> Result<(String, Var)> {
+        let name = self.full_name(name);
+        if lock(&self.params.by_name).contains_key(&name) {
             return Err(Error::DuplicateParameter { name });
         }
         let values = init.draw(self.seed, &name, &shape, &self.params.device)?;
         debug_assert_eq!(values.dtype(), DType::F32);
-        let param = Arc::new(Param {
-            name: name.clone(),
-            var: Var::from_tensor(&values)?,
-            training: Mutex::default(),
-        });
-        lock(&self.params.by_name).insert(name, Arc::clone(&param));
-        Ok(param)
+        Ok((name, Var::from_tensor(&values)?))
     }
 
     fn full_name(&self, name: &str) -> String {

@@ -1,24 +1,113 @@
-//! What distinguishes one run through a network from another.
+//! One run through a network: its mode, and the record of what depends on what.
 
-/// Training or evaluation, and the seed of what is random in training.
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use candle_core::{Shape, Tensor};
+use kernels::Op;
+
+use crate::record::{Gradients, Record};
+use crate::{Buffer, Error, Result};
+
+/// One run of one batch through a network, in training or evaluation.
 ///
-/// It reaches every layer, so no layer holds a mode of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// It reaches every layer, so no layer holds a mode of its own. In training it
+/// records the operations on everything that depends on a parameter, and
+/// [`Pass::backward`] walks that record back once. In evaluation nothing is kept.
+///
+/// Only operations done through the pass are recorded. A Candle operation on a
+/// recorded value gives an unrecorded one: a loss computed from it has no gradient,
+/// which `backward` reports.
+///
+/// A pass changes no parameter and no buffer. What the batch statistics do to the
+/// running ones travels with the [`Gradients`] and happens in [`crate::Sgd::step`].
+#[derive(Debug)]
 pub struct Pass {
-    /// Whether dropout drops and gradients are recorded.
-    pub train: bool,
-    /// Seed of the dropout masks; a new one for every iteration.
-    pub seed: u64,
+    seed: u64,
+    record: Option<RefCell<Record>>,
 }
 
 impl Pass {
-    /// A pass without dropout that records no gradients.
+    /// A pass without dropout that records nothing.
     pub fn eval() -> Self {
-        Self { train: false, seed: 0 }
+        Self { seed: 0, record: None }
     }
 
-    /// A training pass.
+    /// A training pass. The seed decides the dropout masks: take a new one for every
+    /// iteration.
     pub fn train(seed: u64) -> Self {
-        Self { train: true, seed }
+        Self { seed, record: Some(RefCell::default()) }
+    }
+
+    /// Whether dropout drops, batches are normalised by their own statistics, and
+    /// gradients are recorded.
+    pub fn is_training(&self) -> bool {
+        self.record.is_some()
+    }
+
+    /// Seed of what is random in training.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Runs an operation and records it if an input has a gradient.
+    ///
+    /// # Errors
+    /// If the inputs do not fit.
+    pub fn apply(&self, op: impl Op, inputs: &[&Tensor]) -> Result<Tensor> {
+        self.apply_shared(Arc::new(op), inputs)
+    }
+
+    /// [`Pass::apply`] for a caller that asks the operation something afterwards.
+    pub(crate) fn apply_shared(&self, op: Arc<dyn Op>, inputs: &[&Tensor]) -> Result<Tensor> {
+        let output = kernels::forward(&*op, inputs)?;
+        if let Some(record) = &self.record {
+            record.borrow_mut().push_op(op, inputs, &output);
+        }
+        Ok(output)
+    }
+
+    /// The same values in another shape, without a copy.
+    ///
+    /// # Errors
+    /// If the number of values differs.
+    pub fn reshape(&self, x: &Tensor, shape: impl Into<Shape>) -> Result<Tensor> {
+        let output = x.reshape(shape.into())?;
+        if let Some(record) = &self.record {
+            record.borrow_mut().push_reshape(x, &output);
+        }
+        Ok(output)
+    }
+
+    /// The gradients of a loss, a single value, with respect to every parameter that
+    /// trains and that the loss depends on.
+    ///
+    /// Each operation is dropped from the record, with the tensors kept for it, as soon
+    /// as its gradients are computed, so memory falls along the way.
+    ///
+    /// # Errors
+    /// If the pass does not record or was walked back before, or if the loss is not a
+    /// single value or does not depend on a parameter that trains.
+    pub fn backward(&self, loss: &Tensor) -> Result<Gradients> {
+        match &self.record {
+            Some(record) => record.borrow_mut().backward(loss),
+            None => Err(Error::Backward {
+                problem: "this pass is an evaluation and records nothing; use Pass::train".into(),
+            }),
+        }
+    }
+
+    /// Marks a parameter's tensor as one that has a gradient.
+    pub(crate) fn track(&self, parameter: &Tensor) {
+        if let Some(record) = &self.record {
+            record.borrow_mut().track(parameter);
+        }
+    }
+
+    /// Notes the statistics of a batch for a running average.
+    pub(crate) fn observe(&self, buffer: &Arc<Buffer>, observed: Vec<f32>, share: f64) {
+        if let Some(record) = &self.record {
+            record.borrow_mut().observe(buffer, observed, share);
+        }
     }
 }

@@ -1,11 +1,10 @@
 //! Stochastic gradient descent with momentum and weight decay.
 
 use candle_core::Tensor;
-use candle_core::backprop::GradStore;
 use kernels::SgdStep;
 
 use crate::tensors::{self, Tensors};
-use crate::{Error, Params, Result};
+use crate::{Error, Gradients, Params, Result};
 
 /// The optimiser of the papers, in PyTorch's form:
 /// `v = momentum * v + (gradient + weight_decay * w)`, `w -= rate * v`.
@@ -49,14 +48,15 @@ impl Sgd {
     }
 
     /// One step with the gradients of a loss. Parameters that are frozen, or that the
-    /// loss does not depend on, stay as they are.
+    /// loss does not depend on, stay as they are. Running averages take in what the pass
+    /// saw of its batch.
     ///
     /// # Errors
     /// If a gradient does not fit its parameter.
-    pub fn step(&mut self, gradients: &GradStore, rate: f64) -> Result<()> {
+    pub fn step(&mut self, gradients: &Gradients, rate: f64) -> Result<()> {
         for param in self.params.all() {
             let training = param.training();
-            let gradient = gradients.get(param.var());
+            let gradient = gradients.get(&param);
             let velocity = self.velocities.get(param.name());
             let (Some(gradient), Some(velocity), false) = (gradient, velocity, training.frozen) else {
                 continue;
@@ -67,6 +67,9 @@ impl Sgd {
                 weight_decay: (self.weight_decay * training.weight_decay) as f32,
             };
             kernels::sgd_step(param.var(), velocity, gradient, step)?;
+        }
+        for observation in gradients.observations() {
+            observation.apply()?;
         }
         Ok(())
     }

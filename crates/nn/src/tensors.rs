@@ -1,4 +1,4 @@
-//! Named tensors as safetensors bytes and files, through the safe buffered path.
+//! Named tensors as safetensors bytes, through the safe buffered path.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,32 +28,12 @@ pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<Tensors> {
     Ok(tensors.into_iter().collect())
 }
 
-/// Writes the tensors to a file, first under a temporary name beside it, so that the
-/// file is never seen half written.
-///
-/// # Errors
-/// If the file cannot be written.
-pub fn write(path: &Path, tensors: &Tensors) -> Result<()> {
-    let failed = |source| Error::Io { action: "write", path: path.to_owned(), source };
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(format!(".{}.partial", std::process::id()));
-    let partial = std::path::PathBuf::from(partial);
-    let written = std::fs::write(&partial, to_bytes(tensors)?).and_then(|()| std::fs::rename(&partial, path));
-    if let Err(error) = written {
-        // Best effort: the error that matters is the one being returned.
-        let _ = std::fs::remove_file(&partial);
-        return Err(failed(error));
-    }
-    Ok(())
-}
-
 /// Reads the tensors of a file.
 ///
 /// # Errors
 /// If the file cannot be read or is not a whole safetensors file.
 pub fn read(path: &Path, device: &Device) -> Result<Tensors> {
-    let bytes =
-        std::fs::read(path).map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })?;
+    let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
     from_bytes(&bytes, device)
 }
 

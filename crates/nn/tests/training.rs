@@ -36,8 +36,8 @@ fn step(first: &Linear, second: &Linear, optimiser: &mut Sgd) -> f32 {
     let pass = Pass::train(0);
     let hidden = first.forward(&x, &pass).unwrap();
     let logits = second.forward(&hidden, &pass).unwrap();
-    let loss = nn::softmax_cross_entropy(&logits, &labels).unwrap();
-    optimiser.step(&loss.backward().unwrap(), 0.1).unwrap();
+    let loss = nn::softmax_cross_entropy(&logits, &labels, &pass).unwrap();
+    optimiser.step(&pass.backward(&loss).unwrap(), 0.1).unwrap();
     values(&loss)[0]
 }
 
@@ -155,16 +155,15 @@ fn stored_weights_must_fit_exactly() {
 }
 
 #[test]
-fn files_round_trip_and_missing_ones_are_named() {
+fn weights_come_from_a_file_and_a_missing_one_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");
     let ((params, ..), (other, ..)) = (network(false), network(false));
-    params.configure(|_, training| training.rate = 2.0);
-    params.save(&path).unwrap();
+    params.get("full1.bias").unwrap().var().set(&Tensor::new(&[3f32; 8], &Device::Cpu).unwrap()).unwrap();
+    std::fs::write(&path, nn::tensors::to_bytes(&params.tensors()).unwrap()).unwrap();
+    assert_ne!(all_values(&params), all_values(&other));
     other.load(&path).unwrap();
     assert_eq!(all_values(&params), all_values(&other));
-    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
-    assert_eq!(left.len(), 1, "no temporary file stays behind");
     let error = other.load(&folder.path().join("none")).unwrap_err().to_string();
     assert!(error.contains("cannot read") && error.contains("none"), "{error}");
 }

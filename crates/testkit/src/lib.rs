@@ -1,8 +1,11 @@
-//! What the tests of the workspace share: stored reference values, closeness
-//! checks that point at the worst value, and numeric gradients.
+//! What the tests and benchmarks of the workspace share: stored reference values,
+//! closeness checks that point at the worst value, numeric gradients, and benchmark
+//! programs that can take turns with a peer.
 //!
 //! The fixtures under `fixtures/` were made by the scripts under `reference/`,
 //! which say how to make them again. Everything here panics on failure, as tests do.
+
+pub mod bench;
 
 use std::collections::BTreeMap;
 use std::path::Path;

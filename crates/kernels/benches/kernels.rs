@@ -1,0 +1,315 @@
+//! Every kernel at sizes of the papers' networks: `cargo xtask bench kernels`.
+//!
+//! Feature maps are channels last, as the networks have them. All gradients are
+//! computed, those of a convolution's input included.
+
+use candle_core::{Device, Tensor, Var};
+use kernels::simd::Level;
+use kernels::{
+    AvgPool2d, BatchNorm, Conv2d, Linear, LocalResponseNorm, Lrn, MaxPool2d, Op, Pool2d, SgdStep,
+    SoftmaxCrossEntropy,
+};
+use serde::Serialize;
+use testkit::bench::{Case, Phase, Unit, Work};
+
+/// What is measured, and all that a peer must know of it. Inputs are (B, C, H, W), as
+/// PyTorch has them.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "op", rename_all = "kebab-case")]
+enum Kernel {
+    Conv(Conv),
+    MaxPool(Pool),
+    /// Counts the zeros of the padding, as Caffe does.
+    AvgPool(Pool),
+    Lrn {
+        input: [usize; 4],
+        size: usize,
+        alpha: f64,
+        beta: f64,
+        k: f64,
+    },
+    /// Statistics of the batch, then ReLU.
+    BatchNormRelu {
+        input: [usize; 4],
+        epsilon: f64,
+    },
+    Linear {
+        batch: usize,
+        inputs: usize,
+        outputs: usize,
+    },
+    CrossEntropy {
+        batch: usize,
+        classes: usize,
+    },
+    Sgd {
+        rows: usize,
+        columns: usize,
+        rate: f32,
+        momentum: f32,
+        weight_decay: f32,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Conv {
+    input: [usize; 4],
+    outputs: usize,
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    padding: [usize; 2],
+    groups: usize,
+}
+
+/// Rounds up, as Caffe does.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Pool {
+    input: [usize; 4],
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    padding: [usize; 2],
+}
+
+/// (batch, inputs, size, outputs, kernel, stride, padding)
+const CONVOLUTIONS: [[usize; 7]; 7] = [
+    [8, 20, 224, 96, 7, 2, 0],
+    [8, 96, 54, 256, 5, 2, 1],
+    [8, 256, 13, 512, 3, 1, 1],
+    [8, 512, 13, 512, 3, 1, 1],
+    [64, 32, 32, 64, 3, 1, 1],
+    [64, 64, 16, 128, 3, 1, 1],
+    [8, 256, 56, 64, 1, 1, 0],
+];
+
+/// AlexNet's conv2 and conv4; and a convolution over time, 8 frames of 14x14 in a row.
+const FURTHER: [(&str, Conv); 3] = [
+    ("grouped-5x5-96-256-at-27", grouped([32, 96, 27, 27], 256, 5)),
+    ("grouped-3x3-384-384-at-13", grouped([32, 384, 13, 13], 384, 3)),
+    (
+        "temporal-3x1-256-256-at-14",
+        Conv {
+            input: [4, 256, 8, 14 * 14],
+            outputs: 256,
+            kernel: [3, 1],
+            stride: [1, 1],
+            padding: [1, 0],
+            groups: 1,
+        },
+    ),
+];
+
+const fn grouped(input: [usize; 4], outputs: usize, kernel: usize) -> Conv {
+    Conv { input, outputs, kernel: [kernel; 2], stride: [1; 2], padding: [kernel / 2; 2], groups: 2 }
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for [batch, inputs, size, outputs, kernel, stride, padding] in CONVOLUTIONS {
+        let conv = Conv {
+            input: [batch, inputs, size, size],
+            outputs,
+            kernel: [kernel; 2],
+            stride: [stride; 2],
+            padding: [padding; 2],
+            groups: 1,
+        };
+        let name = format!("conv-{kernel}x{kernel}-{inputs}-{outputs}-at-{size}");
+        cases.push(case(name, "convolutions", Kernel::Conv(conv)));
+    }
+    for (name, conv) in FURTHER {
+        cases.push(case(name.into(), "further convolutions", Kernel::Conv(conv)));
+    }
+    let kernel = [3; 2];
+    let pool1 = Pool { input: [16, 96, 109, 109], kernel, stride: [2; 2], padding: [0; 2] };
+    let inception = Pool { input: [8, 192, 28, 28], kernel, stride: [1; 2], padding: [1; 2] };
+    let others = [
+        ("max-pool", Kernel::MaxPool(pool1)),
+        ("avg-pool", Kernel::AvgPool(inception)),
+        ("lrn", Kernel::Lrn { input: pool1.input, size: 5, alpha: 5e-4, beta: 0.75, k: 2.0 }),
+        ("batch-norm-relu", Kernel::BatchNormRelu { input: [8, 256, 56, 56], epsilon: 1e-5 }),
+        ("linear", Kernel::Linear { batch: 16, inputs: 18432, outputs: 4096 }),
+        ("cross-entropy", Kernel::CrossEntropy { batch: 256, classes: 101 }),
+        ("sgd", Kernel::Sgd { rows: 2048, columns: 4096, rate: 1e-3, momentum: 0.9, weight_decay: 5e-4 }),
+    ];
+    cases.extend(others.map(|(name, kernel)| case(name.into(), "other operations", kernel)));
+    cases
+}
+
+fn case(name: String, group: &'static str, kernel: Kernel) -> Case {
+    let (unit, work) = kernel.work();
+    let phases = match kernel {
+        Kernel::Sgd { .. } => vec![Phase { name: "update", work }],
+        // A product has two gradients of the same cost.
+        Kernel::Conv(_) | Kernel::Linear { .. } => {
+            vec![Phase { name: "forward", work }, Phase { name: "backward", work: 2 * work }]
+        }
+        _ => vec![Phase { name: "forward", work }, Phase { name: "backward", work }],
+    };
+    Case {
+        name,
+        group,
+        size: kernel.size(),
+        unit,
+        work: phases.iter().map(|phase| phase.work).sum(),
+        phases,
+        apart: true,
+        facts: serde_json::to_value(&kernel).expect("plain data"),
+        start: Box::new(move || kernel.start()),
+    }
+}
+
+impl Kernel {
+    /// For people.
+    fn size(&self) -> String {
+        let axis = |[a, b]: [usize; 2]| if a == b { a.to_string() } else { format!("{a}x{b}") };
+        match self {
+            Self::Conv(c) => {
+                format!("{}, stride {}, pad {}", shape(&c.input), axis(c.stride), axis(c.padding))
+            }
+            Self::MaxPool(p) | Self::AvgPool(p) => {
+                format!("{}, {}x{} stride {}", shape(&p.input), p.kernel[0], p.kernel[1], axis(p.stride))
+            }
+            Self::Lrn { input, .. } | Self::BatchNormRelu { input, .. } => shape(input),
+            Self::Linear { batch, inputs, outputs } => format!("{batch}x{inputs} to {outputs}"),
+            Self::CrossEntropy { batch, classes } => shape(&[*batch, *classes]),
+            Self::Sgd { rows, columns, .. } => shape(&[*rows, *columns]),
+        }
+    }
+
+    /// The forward pass: floating-point operations of products, otherwise values that go in.
+    fn work(&self) -> (Unit, u64) {
+        let count = |dims: &[usize]| (Unit::Values, dims.iter().product::<usize>() as u64);
+        match self {
+            Self::Conv(c) => {
+                let [batch, inputs, height, width] = c.input;
+                let out = |axis: usize, size: usize| {
+                    (size + 2 * c.padding[axis] - c.kernel[axis]) / c.stride[axis] + 1
+                };
+                let plane = out(0, height) * out(1, width);
+                let taps = inputs / c.groups * c.kernel[0] * c.kernel[1];
+                (Unit::Flop, (2 * batch * plane * c.outputs * taps) as u64)
+            }
+            Self::Linear { batch, inputs, outputs } => (Unit::Flop, (2 * batch * inputs * outputs) as u64),
+            Self::MaxPool(pool) | Self::AvgPool(pool) => count(&pool.input),
+            Self::Lrn { input, .. } | Self::BatchNormRelu { input, .. } => count(input),
+            Self::CrossEntropy { batch, classes } => count(&[*batch, *classes]),
+            Self::Sgd { rows, columns, .. } => count(&[*rows, *columns]),
+        }
+    }
+
+    fn start(&self) -> Box<dyn Work> {
+        let window =
+            |p: Pool| Pool2d { kernel: p.kernel, stride: p.stride, padding: p.padding, ceil_mode: true };
+        match *self {
+            Self::Conv(Conv { input, outputs, kernel: [kh, kw], stride, padding, groups }) => {
+                let conv = Conv2d { stride, padding, groups, relu: false };
+                let weight = [outputs, input[1] / groups, kh, kw];
+                start(conv, &[&channels_last(input), &weight, &[outputs]])
+            }
+            Self::MaxPool(p) => start(MaxPool2d::new(window(p)), &[&channels_last(p.input)]),
+            Self::AvgPool(p) => {
+                let op = AvgPool2d { pool: window(p), count_padding: true };
+                start(op, &[&channels_last(p.input)])
+            }
+            Self::Lrn { input, size, alpha, beta, k } => {
+                start(LocalResponseNorm(Lrn { size, alpha, beta, k }), &[&channels_last(input)])
+            }
+            Self::BatchNormRelu { input, epsilon } => {
+                let channels = [input[1]];
+                start(BatchNorm::new(epsilon, true), &[&channels_last(input), &channels, &channels])
+            }
+            Self::Linear { batch, inputs, outputs } => {
+                start(Linear { relu: false }, &[&[batch, inputs], &[outputs, inputs], &[outputs]])
+            }
+            Self::CrossEntropy { batch, classes } => {
+                let labels = (0..batch as u32).map(|row| row % classes as u32).collect();
+                start(SoftmaxCrossEntropy::new(labels), &[&[batch, classes]])
+            }
+            Self::Sgd { rows, columns, rate, momentum, weight_decay } => {
+                let [parameter, velocity, gradient] = [1, 2, 3].map(|seed| noise(seed, &[rows, columns]));
+                Box::new(Update {
+                    parameter: Var::from_tensor(&parameter).expect("a tensor on the CPU"),
+                    velocity,
+                    gradient,
+                    step: SgdStep { rate, momentum, weight_decay },
+                })
+            }
+        }
+    }
+}
+
+/// `8x256x13x13`.
+fn shape(dims: &[usize]) -> String {
+    dims.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
+}
+
+fn channels_last([batch, channels, height, width]: [usize; 4]) -> [usize; 4] {
+    [batch, height, width, channels]
+}
+
+fn noise(seed: u64, dims: &[usize]) -> Tensor {
+    let data = testkit::noise(seed, dims.iter().product());
+    Tensor::from_vec(data, dims, &Device::Cpu).expect("the shape fits")
+}
+
+/// An operation on inputs of the given shapes.
+fn start(op: impl Op, inputs: &[&[usize]]) -> Box<dyn Work> {
+    let inputs = inputs.iter().zip(1..).map(|(dims, seed)| noise(seed, dims)).collect();
+    Box::new(Applied { op: Box::new(op), inputs, output: None, gradient: None })
+}
+
+struct Applied {
+    op: Box<dyn Op>,
+    inputs: Vec<Tensor>,
+    output: Option<Tensor>,
+    /// Of the output; made when its shape is known.
+    gradient: Option<Tensor>,
+}
+
+impl Work for Applied {
+    /// Values of all inputs, and of the output.
+    fn sizes(&mut self) -> Vec<u64> {
+        self.run(0);
+        let inputs = self.inputs.iter().map(Tensor::elem_count).sum::<usize>();
+        let output = self.output.as_ref().map_or(0, Tensor::elem_count);
+        vec![inputs as u64, output as u64]
+    }
+
+    fn run(&mut self, phase: usize) {
+        let inputs: Vec<&Tensor> = self.inputs.iter().collect();
+        if phase == 0 {
+            // The old output goes first, as it would in training.
+            self.output = None;
+            self.output = Some(kernels::forward(&*self.op, &inputs).expect("the shapes fit"));
+            return;
+        }
+        let output = self.output.as_ref().expect("a forward pass has run");
+        let gradient = self.gradient.get_or_insert_with(|| noise(9, output.dims()));
+        let wanted = vec![true; inputs.len()];
+        kernels::backward(&*self.op, &inputs, output, gradient, &wanted).expect("gradients");
+    }
+}
+
+struct Update {
+    parameter: Var,
+    velocity: Tensor,
+    gradient: Tensor,
+    step: SgdStep,
+}
+
+impl Work for Update {
+    /// Values that are updated.
+    fn sizes(&mut self) -> Vec<u64> {
+        vec![self.parameter.elem_count() as u64]
+    }
+
+    fn run(&mut self, _phase: usize) {
+        kernels::sgd_step(&self.parameter, &self.velocity, &self.gradient, self.step).expect("equal shapes");
+    }
+}
+
+fn main() {
+    let level = Level::current().expect("a level that this processor has");
+    let versions = [("SIMD", level.name().to_owned())];
+    testkit::bench::main(&versions, rayon::current_num_threads(), &cases());
+}

@@ -1,0 +1,150 @@
+//! Whole training steps (forward, loss, backward, SGD) of the papers' networks:
+//! `cargo xtask bench steps`.
+
+use candle_core::{Device, Tensor};
+use models::{
+    AlexNetConfig, BnInceptionConfig, CnnM2048Config, Inputs, ModelConfig, Network, ResNet50Config, Stream,
+    Window,
+};
+use nn::simd::Level;
+use nn::{Gradients, Params, Pass, Sgd};
+use serde_json::json;
+use testkit::bench::{Case, Phase, Unit, Work};
+
+const MOMENTUM: f64 = 0.9;
+const WEIGHT_DECAY: f64 = 5e-4;
+/// Small: the same batch is seen again and again, and the loss should not become zero.
+const RATE: f64 = 1e-4;
+
+/// Classes of UCF-101.
+const CLASSES: usize = 101;
+/// Channels of a frame.
+const RGB: usize = 3;
+/// Channels of ten flow fields.
+const FLOW: usize = 20;
+/// Dropout of the two-stream networks.
+const DROPOUT: f64 = 0.9;
+
+fn cases() -> Vec<Case> {
+    let spatial = CnnM2048Config::paper(Stream::Spatial, RGB, CLASSES, DROPOUT);
+    let temporal = CnnM2048Config::paper(Stream::Temporal, FLOW, CLASSES, DROPOUT);
+    vec![
+        case("cnn-m-temporal", 16, ModelConfig::CnnM2048(temporal)),
+        case("cnn-m-spatial", 16, ModelConfig::CnnM2048(spatial)),
+        case("alexnet", 32, ModelConfig::AlexNet(AlexNetConfig::paper(CLASSES))),
+        case("resnet-50-rgb", 8, ModelConfig::ResNet50(ResNet50Config::paper(RGB, CLASSES))),
+        case("resnet-50-flow", 8, ModelConfig::ResNet50(ResNet50Config::paper(FLOW, CLASSES))),
+        case("bn-inception-rgb", 8, ModelConfig::BnInception(BnInceptionConfig::paper(RGB, CLASSES))),
+        case("bn-inception-flow", 8, ModelConfig::BnInception(BnInceptionConfig::paper(FLOW, CLASSES))),
+        case("cnn-m-mini", 64, ModelConfig::CnnM2048(mini())),
+    ]
+}
+
+/// What table 1b trains at the scale `mini`.
+fn mini() -> CnnM2048Config {
+    CnnM2048Config {
+        input: [56, 56],
+        widths: [12, 32, 64, 64, 64],
+        conv1: Window { kernel: 5, stride: 2, padding: 0 },
+        conv2: Window { kernel: 3, stride: 1, padding: 1 },
+        full6: 512,
+        full7: 256,
+        ..CnnM2048Config::paper(Stream::Temporal, FLOW, 10, 0.2)
+    }
+}
+
+fn case(name: &str, batch: usize, config: ModelConfig) -> Case {
+    let input = config.summary().expect("the sizes fit").input;
+    let shape: Vec<String> = input.iter().map(usize::to_string).collect();
+    let work = batch as u64;
+    let phase = |name| Phase { name, work };
+    Case {
+        name: name.into(),
+        group: "training steps",
+        size: format!("batch {batch}, {}", shape.join("x")),
+        unit: Unit::Samples,
+        work,
+        phases: vec![phase("forward"), phase("backward"), phase("update")],
+        apart: false,
+        facts: json!({
+            "op": "step",
+            "network": config,
+            "batch": batch,
+            "input": input,
+            "rate": RATE,
+            "momentum": MOMENTUM,
+            "weight-decay": WEIGHT_DECAY,
+        }),
+        start: Box::new(move || Box::new(Step::new(&config, batch))),
+    }
+}
+
+struct Step {
+    /// Parameters, and multiply-adds of one sample.
+    sizes: [u64; 2],
+    network: Box<dyn Network>,
+    inputs: Inputs,
+    labels: Vec<u32>,
+    optimiser: Sgd,
+    iteration: u64,
+    /// The pass and its loss.
+    loss: Option<(Pass, Tensor)>,
+    gradients: Option<Gradients>,
+}
+
+impl Step {
+    fn new(config: &ModelConfig, batch: usize) -> Self {
+        let params = Params::new(&Device::Cpu);
+        let network = config.build(&params.builder(1)).expect("the sizes fit");
+        let summary = config.summary().expect("the sizes fit");
+        let [channels, height, width] = summary.input[..] else { panic!("an input is a picture") };
+        let classes = summary.rows.last().map_or(1, |row| row.output[0]);
+
+        let shape = [batch, 1, channels, height, width];
+        let data = testkit::noise(1, shape.iter().product());
+        let x = Tensor::from_vec(data, &shape, &Device::Cpu).expect("the shape fits");
+        let (rgb, flow) = if channels == RGB { (Some(x), None) } else { (None, Some(x)) };
+        Self {
+            sizes: [params.count() as u64, summary.multiply_adds()],
+            network,
+            inputs: Inputs { rgb, flow },
+            labels: (0..batch as u32).map(|sample| sample % classes as u32).collect(),
+            optimiser: Sgd::new(&params, MOMENTUM, WEIGHT_DECAY).expect("valid settings"),
+            iteration: 0,
+            loss: None,
+            gradients: None,
+        }
+    }
+}
+
+impl Work for Step {
+    fn sizes(&mut self) -> Vec<u64> {
+        self.sizes.to_vec()
+    }
+
+    fn run(&mut self, phase: usize) {
+        match phase {
+            0 => {
+                self.iteration += 1;
+                let pass = Pass::train(self.iteration);
+                let outputs = self.network.forward(&self.inputs, &pass).expect("the input fits");
+                let loss = nn::softmax_cross_entropy(&outputs.heads[0].logits, &self.labels, &pass);
+                self.loss = Some((pass, loss.expect("the labels fit")));
+            }
+            1 => {
+                let (pass, loss) = self.loss.take().expect("a forward pass has run");
+                self.gradients = Some(pass.backward(&loss).expect("gradients"));
+            }
+            _ => {
+                let gradients = self.gradients.take().expect("a backward pass has run");
+                self.optimiser.step(&gradients, RATE).expect("a step");
+            }
+        }
+    }
+}
+
+fn main() {
+    let level = Level::current().expect("a level that this processor has");
+    let versions = [("SIMD", level.name().to_owned())];
+    testkit::bench::main(&versions, rayon::current_num_threads(), &cases());
+}

@@ -1,0 +1,146 @@
+//! AlexNet in the form of Caffe's ImageNet reference model ("CaffeNet", after
+//! Krizhevsky, Sutskever & Hinton, NIPS 2012): the backbone of the Siamese cross-view
+//! network.
+//!
+//! | layer | output (227x227) | kernel | stride | pad | groups | then |
+//! |---|---|---|---|---|---|---|
+//! | conv1 | 96x55x55 | 11x11 | 4 | 0 | 1 | ReLU, pool1 3x3 stride 2: 27x27, LRN |
+//! | conv2 | 256x27x27 | 5x5 | 1 | 2 | 2 | ReLU, pool2: 13x13, LRN |
+//! | conv3 | 384x13x13 | 3x3 | 1 | 1 | 1 | ReLU |
+//! | conv4 | 384x13x13 | 3x3 | 1 | 1 | 2 | ReLU |
+//! | conv5 | 256x13x13 | 3x3 | 1 | 1 | 2 | ReLU, pool5: 6x6 |
+//! | fc6 | 4096 | | | | | ReLU, dropout |
+//! | fc7 | 4096 | | | | | ReLU, dropout |
+//! | fc8 | classes | | | | | softmax, in the loss |
+//!
+//! The reference model pools before it normalises, the 2012 paper after. Pooling rounds up.
+
+use nn::ops::{Lrn, Pool2d};
+use nn::{Activation, Builder};
+use serde::{Deserialize, Serialize};
+
+use crate::graph::Graph;
+use crate::layer::Layer;
+use crate::{Backbone, Modality, Result, Summary, Window, settings};
+
+const MODEL: &str = "AlexNet";
+
+/// Normalisation of the reference model.
+const LRN: Lrn = Lrn { size: 5, alpha: 1e-4, beta: 0.75, k: 1.0 };
+
+/// Every pooling layer.
+const POOL: Pool2d = Pool2d { kernel: [3, 3], stride: [2, 2], padding: [0, 0], ceil_mode: true };
+
+/// Parts of conv2, conv4 and conv5; once, one a GPU.
+const GROUPS: usize = 2;
+
+/// Every size of the network; [`AlexNetConfig::paper`] has the reference model's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AlexNetConfig {
+    /// Input channels: 3 for a frame, 2L for a stack of L flow fields.
+    pub channels: usize,
+    /// Height and width of the input.
+    pub input: [usize; 2],
+    /// Classes of the softmax.
+    pub classes: usize,
+    /// Output channels of conv1 to conv5; all but the third even.
+    pub widths: [usize; 5],
+    /// Window of conv1.
+    pub conv1: Window,
+    /// Outputs of fc6.
+    pub fc6: usize,
+    /// Outputs of fc7.
+    pub fc7: usize,
+    /// Probability that dropout zeroes an output of fc6 or fc7.
+    pub dropout: f64,
+}
+
+impl AlexNetConfig {
+    /// The reference model, for frames.
+    pub fn paper(classes: usize) -> Self {
+        Self {
+            channels: 3,
+            input: [227, 227],
+            classes,
+            widths: [96, 256, 384, 384, 256],
+            conv1: Window { kernel: 11, stride: 4, padding: 0 },
+            fc6: 4096,
+            fc7: 4096,
+            dropout: 0.5,
+        }
+    }
+
+    /// Makes the network, with parameters `conv1.weight`, `conv1.bias`, ... `fc8.bias`.
+    ///
+    /// # Errors
+    /// As [`AlexNetConfig::summary`].
+    pub fn build(&self, builder: &Builder) -> Result<Backbone> {
+        Backbone::new(&self.graph()?, builder)
+    }
+
+    /// Describes the network; allocates no weights.
+    ///
+    /// # Errors
+    /// If a layer does not fit the size that reaches it, or a setting is out of range.
+    pub fn summary(&self) -> Result<Summary> {
+        Ok(self.graph()?.summary())
+    }
+
+    /// The layers from the input to the logits, as in the table above.
+    fn graph(&self) -> Result<Graph> {
+        self.check()?;
+        let [width1, width2, width3, width4, width5] = self.widths;
+        let conv = |outputs, [kernel, padding]: [usize; 2], groups| {
+            let window = Window { kernel, stride: 1, padding };
+            Layer::Conv { outputs, window, groups, bias: true, activation: Activation::Relu }
+        };
+        let full = |outputs| Layer::Linear { outputs, activation: Activation::Relu };
+
+        let [height, width] = self.input;
+        let modality = Modality::of_channels(self.channels);
+        let title = format!("{} classes", self.classes);
+        let mut graph = Graph::new(MODEL, title, modality, [self.channels, height, width]);
+        let fc7 = graph.chain(
+            graph.input(),
+            [
+                ("conv1", Layer::conv_relu(width1, self.conv1)),
+                ("pool1", Layer::MaxPool(POOL)),
+                ("norm1", Layer::Lrn(LRN)),
+                ("conv2", conv(width2, [5, 2], GROUPS)),
+                ("pool2", Layer::MaxPool(POOL)),
+                ("norm2", Layer::Lrn(LRN)),
+                ("conv3", conv(width3, [3, 1], 1)),
+                ("conv4", conv(width4, [3, 1], GROUPS)),
+                ("conv5", conv(width5, [3, 1], GROUPS)),
+                ("pool5", Layer::MaxPool(POOL)),
+                ("fc6", full(self.fc6)),
+                ("drop6", Layer::Dropout(self.dropout)),
+                ("fc7", full(self.fc7)),
+            ],
+        )?;
+        graph.set_features(fc7);
+        graph.chain(
+            fc7,
+            [
+                ("drop7", Layer::Dropout(self.dropout)),
+                ("fc8", Layer::Linear { outputs: self.classes, activation: Activation::None }),
+            ],
+        )?;
+        Ok(graph)
+    }
+
+    fn check(&self) -> Result<()> {
+        settings::at_least_one(
+            MODEL,
+            [
+                ("channels", self.channels),
+                ("classes", self.classes),
+                ("fc6", self.fc6),
+                ("fc7", self.fc7),
+                ("the smallest of widths", settings::smallest(&self.widths)),
+            ],
+        )?;
+        settings::dropout(MODEL, self.dropout)
+    }
+}

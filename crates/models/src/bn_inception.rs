@@ -1,0 +1,230 @@
+//! BN-Inception (Ioffe & Szegedy, "Batch Normalization", ICML 2015, Figure 5, in the form
+//! of the model released with Temporal Segment Networks): the base of the Spatiotemporal
+//! Pyramid Network.
+//!
+//! | layer | output (224x224) |
+//! |---|---|
+//! | conv1 7x7 stride 2, pool1 | 64x56x56 |
+//! | conv2 1x1 and 3x3, pool2 | 192x28x28 |
+//! | inception 3a, 3b, 3c | 256, 320, 576 at 28x28; 3c halves: 14x14 |
+//! | inception 4a to 4e | 576, 576, 608, 608, 1056; 4e halves: 7x7 |
+//! | inception 5a, 5b | 1024x7x7 |
+//! | global_pool, fc-action | classes |
+//!
+//! A block joins four branches of one input: a 1x1 convolution; a 3x3 one; two 3x3 ones
+//! after another; a pooling layer and a 1x1 convolution. A block that halves the size
+//! lacks the first and does not convolve what it pools. Pooling rounds up, averages count
+//! their padding, and each convolution has a bias although it is normalised after: all as
+//! in Caffe, where the released weights come from.
+
+use nn::ops::Pool2d;
+use nn::{Activation, Builder};
+use serde::{Deserialize, Serialize};
+
+use crate::graph::{Graph, Value};
+use crate::layer::Layer;
+use crate::{Backbone, BatchStatistics, Error, Modality, Result, Summary, Window, settings};
+
+const MODEL: &str = "BN-Inception";
+
+/// Every width of the paper is a multiple of it.
+const WIDTH_UNIT: usize = 32;
+
+/// Output channels of conv1, conv2/3x3_reduce and conv2/3x3.
+const STEM: [usize; 3] = [64, 64, 192];
+
+/// Output channels of a block's convolutions.
+struct Block {
+    name: &'static str,
+    /// Of the 1x1 branch; a block without it halves the size.
+    one: Option<usize>,
+    /// Of the 3x3 branch: first the 1x1 reduction.
+    three: [usize; 2],
+    /// Of the double 3x3 branch: first the 1x1 reduction, then both others.
+    double: [usize; 2],
+    /// Of the pooling branch.
+    pool: Pooling,
+}
+
+/// How a block pools, and the output channels of the convolution after.
+enum Pooling {
+    Average(usize),
+    Max(usize),
+    /// By the maximum, at stride 2, and no convolution.
+    Halving,
+}
+
+const fn block(
+    name: &'static str,
+    one: usize,
+    three: [usize; 2],
+    double: [usize; 2],
+    pool: Pooling,
+) -> Block {
+    Block { name, one: Some(one), three, double, pool }
+}
+
+const fn halving(name: &'static str, three: [usize; 2], double: [usize; 2]) -> Block {
+    Block { name, one: None, three, double, pool: Pooling::Halving }
+}
+
+const BLOCKS: [Block; 10] = [
+    block("3a", 64, [64, 64], [64, 96], Pooling::Average(32)),
+    block("3b", 64, [64, 96], [64, 96], Pooling::Average(64)),
+    halving("3c", [128, 160], [64, 96]),
+    block("4a", 224, [64, 96], [96, 128], Pooling::Average(128)),
+    block("4b", 192, [96, 128], [96, 128], Pooling::Average(128)),
+    block("4c", 160, [128, 160], [128, 160], Pooling::Average(128)),
+    block("4d", 96, [128, 192], [160, 192], Pooling::Average(128)),
+    halving("4e", [128, 192], [192, 256]),
+    block("5a", 352, [192, 320], [160, 224], Pooling::Average(128)),
+    block("5b", 352, [192, 320], [192, 224], Pooling::Max(128)),
+];
+
+/// Every size of the network; [`BnInceptionConfig::paper`] has the paper's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct BnInceptionConfig {
+    /// Input channels: 3 for a frame, 2L for a stack of L flow fields.
+    pub channels: usize,
+    /// Height and width of the input.
+    pub input: [usize; 2],
+    /// Classes of the softmax.
+    pub classes: usize,
+    /// The paper's widths are divided by it: 1, 2, 4, 8, 16 or 32.
+    pub width_divisor: usize,
+    /// Probability that dropout zeroes an input of the classifier.
+    pub dropout: f64,
+    /// Which layers are normalised by their batch in training.
+    pub batch_statistics: BatchStatistics,
+}
+
+impl BnInceptionConfig {
+    /// The paper's network, with the dropout of Temporal Segment Networks: 0.8 for frames,
+    /// 0.7 for flow.
+    pub fn paper(channels: usize, classes: usize) -> Self {
+        let dropout = match Modality::of_channels(channels) {
+            Modality::Rgb => 0.8,
+            Modality::Flow => 0.7,
+        };
+        Self {
+            channels,
+            input: [224, 224],
+            classes,
+            width_divisor: 1,
+            dropout,
+            batch_statistics: BatchStatistics::All,
+        }
+    }
+
+    /// Makes the network, with the released model's names: `conv1/7x7_s2.weight`,
+    /// `conv1/7x7_s2_bn.weight`, `conv1/7x7_s2_bn.running_mean`, ... `fc-action.bias`.
+    ///
+    /// # Errors
+    /// As [`BnInceptionConfig::summary`].
+    pub fn build(&self, builder: &Builder) -> Result<Backbone> {
+        Backbone::new(&self.graph()?, builder)
+    }
+
+    /// Describes the network; allocates no weights.
+    ///
+    /// # Errors
+    /// If a layer does not fit the size that reaches it, or a setting is out of range.
+    pub fn summary(&self) -> Result<Summary> {
+        Ok(self.graph()?.summary())
+    }
+
+    /// The layers from the input to the logits, as in the table above.
+    fn graph(&self) -> Result<Graph> {
+        self.check()?;
+        let [height, width] = self.input;
+        let modality = Modality::of_channels(self.channels);
+        let title = format!("{} classes", self.classes);
+        let mut graph = Graph::new(MODEL, title, modality, [self.channels, height, width]);
+        let [width1, reduced, width2] = STEM;
+        let halve = Layer::MaxPool(pool(2, 0));
+        let x = graph.input();
+        let x =
+            self.conv(&mut graph, "conv1/7x7_s2", width1, Window { kernel: 7, stride: 2, padding: 3 }, x)?;
+        let x = graph.add("pool1/3x3_s2", halve.clone(), &[x])?;
+        let x = self.conv(&mut graph, "conv2/3x3_reduce", reduced, ONE, x)?;
+        let x = self.conv(&mut graph, "conv2/3x3", width2, three(1), x)?;
+        let mut x = graph.add("pool2/3x3_s2", halve, &[x])?;
+        for block in &BLOCKS {
+            x = self.block(&mut graph, block, x)?;
+        }
+        let features = graph.add("global_pool", Layer::GlobalAvgPool, &[x])?;
+        graph.set_features(features);
+        let classifier = Layer::Linear { outputs: self.classes, activation: Activation::None };
+        graph.chain(features, [("dropout", Layer::Dropout(self.dropout)), ("fc-action", classifier)])?;
+        Ok(graph)
+    }
+
+    /// The branches of a block, joined in this order.
+    fn block(&self, graph: &mut Graph, block: &Block, x: Value) -> Result<Value> {
+        let name = |layer: &str| format!("inception_{}/{layer}", block.name);
+        let stride = if block.one.is_some() { 1 } else { 2 };
+        let mut branches = Vec::new();
+        if let Some(width) = block.one {
+            branches.push(self.conv(graph, &name("1x1"), width, ONE, x)?);
+        }
+        let [reduced, width] = block.three;
+        let y = self.conv(graph, &name("3x3_reduce"), reduced, ONE, x)?;
+        branches.push(self.conv(graph, &name("3x3"), width, three(stride), y)?);
+
+        let [reduced, width] = block.double;
+        let y = self.conv(graph, &name("double_3x3_reduce"), reduced, ONE, x)?;
+        let y = self.conv(graph, &name("double_3x3_1"), width, three(1), y)?;
+        branches.push(self.conv(graph, &name("double_3x3_2"), width, three(stride), y)?);
+
+        let (layer, projected) = match block.pool {
+            Pooling::Average(width) => (Layer::AvgPool(pool(1, 1)), Some(width)),
+            Pooling::Max(width) => (Layer::MaxPool(pool(1, 1)), Some(width)),
+            Pooling::Halving => (Layer::MaxPool(pool(2, 0)), None),
+        };
+        let y = graph.add(name("pool"), layer, &[x])?;
+        branches.push(match projected {
+            Some(width) => self.conv(graph, &name("pool_proj"), width, ONE, y)?,
+            None => y,
+        });
+        graph.add(name("output"), Layer::Concat, &branches)
+    }
+
+    /// Convolution, batch normalisation and rectification.
+    fn conv(&self, graph: &mut Graph, name: &str, width: usize, window: Window, x: Value) -> Result<Value> {
+        let statistics =
+            if x == graph.input() { self.batch_statistics.first() } else { self.batch_statistics.later() };
+        let conv = Layer::Conv {
+            outputs: width / self.width_divisor,
+            window,
+            groups: 1,
+            bias: true,
+            activation: Activation::None,
+        };
+        let norm = Layer::BatchNorm { statistics, activation: Activation::Relu };
+        graph.chain(x, [(name.to_owned(), conv), (format!("{name}_bn"), norm)])
+    }
+
+    fn check(&self) -> Result<()> {
+        settings::at_least_one(MODEL, [("channels", self.channels), ("classes", self.classes)])?;
+        if self.width_divisor == 0 || !WIDTH_UNIT.is_multiple_of(self.width_divisor) {
+            return Err(Error::Setting {
+                model: MODEL,
+                what: "width-divisor",
+                found: self.width_divisor.to_string(),
+                expected: "1, 2, 4, 8, 16 or 32",
+            });
+        }
+        settings::dropout(MODEL, self.dropout)
+    }
+}
+
+const ONE: Window = Window { kernel: 1, stride: 1, padding: 0 };
+
+const fn three(stride: usize) -> Window {
+    Window { kernel: 3, stride, padding: 1 }
+}
+
+const fn pool(stride: usize, padding: usize) -> Pool2d {
+    Pool2d { kernel: [3, 3], stride: [stride; 2], padding: [padding; 2], ceil_mode: true }
+}

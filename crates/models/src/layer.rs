@@ -1,0 +1,245 @@
+//! One layer of an architecture's list: what it makes of a shape, and what it costs.
+
+use nn::ops::{self, Lrn, Pool2d};
+use nn::{Activation, Statistics};
+use serde::{Deserialize, Serialize};
+
+/// Square window of a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Window {
+    /// Height and width.
+    pub kernel: usize,
+    /// Steps between windows.
+    pub stride: usize,
+    /// Zeros added on each side.
+    pub padding: usize,
+}
+
+/// Which batch normalisation layers use the statistics of the batch in training; the
+/// others use the running ones, which then stay as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchStatistics {
+    /// All layers.
+    All,
+    /// The first layer alone, "partial BN": for fine-tuning on little data.
+    First,
+    /// No layer, "frozen BN".
+    None,
+}
+
+impl BatchStatistics {
+    /// For the first layer of a network.
+    pub(crate) fn first(self) -> Statistics {
+        match self {
+            Self::All | Self::First => Statistics::Batch,
+            Self::None => Statistics::Running,
+        }
+    }
+
+    /// For all layers after it.
+    pub(crate) fn later(self) -> Statistics {
+        match self {
+            Self::All => Statistics::Batch,
+            Self::First | Self::None => Statistics::Running,
+        }
+    }
+}
+
+/// What a layer does. Input sizes follow from what it reads.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Layer {
+    Conv {
+        outputs: usize,
+        window: Window,
+        groups: usize,
+        bias: bool,
+        activation: Activation,
+    },
+    /// Of one input, or of two: the second is added before the activation.
+    BatchNorm {
+        statistics: Statistics,
+        activation: Activation,
+    },
+    Lrn(Lrn),
+    MaxPool(Pool2d),
+    /// Zeros of the padding count, as in Caffe.
+    AvgPool(Pool2d),
+    /// A feature map to the mean of each channel.
+    GlobalAvgPool,
+    /// Joins the channels of feature maps of one size.
+    Concat,
+    /// A feature map is flattened first, in PyTorch's order.
+    Linear {
+        outputs: usize,
+        activation: Activation,
+    },
+    Dropout(f64),
+}
+
+/// What is known of a layer once its input shapes are.
+pub(crate) struct Facts {
+    pub(crate) operation: String,
+    /// Without the batch; a feature map is (C, H, W).
+    pub(crate) output: Vec<usize>,
+    pub(crate) parameters: usize,
+    pub(crate) multiply_adds: u64,
+}
+
+impl Layer {
+    /// Convolution with bias, and rectification.
+    pub(crate) fn conv_relu(outputs: usize, window: Window) -> Self {
+        Self::Conv { outputs, window, groups: 1, bias: true, activation: Activation::Relu }
+    }
+
+    /// The layer's facts for inputs of the given shapes, or the problem with them.
+    pub(crate) fn facts(&self, inputs: &[&[usize]]) -> Result<Facts, String> {
+        let facts = match (self, inputs) {
+            (Self::Concat, inputs) => concat(inputs)?,
+            (Self::BatchNorm { statistics, activation }, [x, residual @ ..]) if residual.len() < 2 => {
+                batch_norm(x, residual.first().copied(), *statistics, *activation)?
+            }
+            (_, [x]) => self.of_one(x)?,
+            (_, inputs) => return Err(format!("it does not read {} inputs", inputs.len())),
+        };
+        if facts.output.contains(&0) {
+            return Err(format!("its output would be empty: {:?}", facts.output));
+        }
+        Ok(facts)
+    }
+
+    fn of_one(&self, x: &[usize]) -> Result<Facts, String> {
+        let free = |operation: String, output: Vec<usize>| Facts {
+            operation,
+            output,
+            parameters: 0,
+            multiply_adds: 0,
+        };
+        Ok(match self {
+            Self::Conv { outputs, window, groups, bias, activation } => {
+                conv(map(x)?, *outputs, *window, *groups, *bias, *activation)?
+            }
+            Self::Lrn(lrn) => {
+                map(x)?;
+                free(format!("LRN over {} channels", lrn.size), x.to_vec())
+            }
+            Self::MaxPool(pool) => free(format!("max-pool {}", words(pool)), pooled(pool, x)?),
+            Self::AvgPool(pool) => free(format!("average-pool {}", words(pool)), pooled(pool, x)?),
+            Self::GlobalAvgPool => {
+                let [c, h, w] = map(x)?;
+                free(format!("average over {h}x{w}"), vec![c])
+            }
+            Self::Linear { outputs, activation } => {
+                let weights = x.iter().product::<usize>() * outputs;
+                Facts {
+                    operation: format!("linear{}", then(*activation)),
+                    output: vec![*outputs],
+                    parameters: weights + outputs,
+                    multiply_adds: weights as u64,
+                }
+            }
+            Self::Dropout(probability) => free(format!("dropout {probability}"), x.to_vec()),
+            Self::BatchNorm { .. } | Self::Concat => return Err("it reads more than one input".into()),
+        })
+    }
+}
+
+fn conv(
+    [c, h, w]: [usize; 3],
+    outputs: usize,
+    window: Window,
+    groups: usize,
+    bias: bool,
+    activation: Activation,
+) -> Result<Facts, String> {
+    let Window { kernel, stride, padding } = window;
+    if groups == 0 || !c.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
+        return Err(format!("{groups} groups do not divide {c} input and {outputs} output channels"));
+    }
+    let op = ops::Conv2d { stride: [stride; 2], padding: [padding; 2], groups, relu: false };
+    let [oh, ow] = op.output_size([h, w], [kernel; 2]).map_err(plain)?;
+    let weights = outputs * (c / groups) * kernel * kernel;
+    let grouped = if groups == 1 { String::new() } else { format!(", {groups} groups") };
+    Ok(Facts {
+        operation: format!(
+            "conv {kernel}x{kernel} stride {stride} pad {padding}{grouped}{}",
+            then(activation)
+        ),
+        output: vec![outputs, oh, ow],
+        parameters: weights + if bias { outputs } else { 0 },
+        multiply_adds: (weights * oh * ow) as u64,
+    })
+}
+
+fn batch_norm(
+    x: &[usize],
+    residual: Option<&[usize]>,
+    statistics: Statistics,
+    activation: Activation,
+) -> Result<Facts, String> {
+    let &[c, ..] = x else { return Err("expected channels, found nothing".into()) };
+    if let Some(residual) = residual.filter(|residual| *residual != x) {
+        return Err(format!("cannot add {residual:?} to {x:?}"));
+    }
+    let frozen = if statistics == Statistics::Running { "frozen " } else { "" };
+    let added = if residual.is_some() { ", sum" } else { "" };
+    Ok(Facts {
+        operation: format!("{frozen}batch norm{added}{}", then(activation)),
+        output: x.to_vec(),
+        parameters: 2 * c,
+        multiply_adds: 0,
+    })
+}
+
+fn concat(inputs: &[&[usize]]) -> Result<Facts, String> {
+    let maps = inputs.iter().map(|x| map(x)).collect::<Result<Vec<_>, _>>()?;
+    let &[[_, h, w], ..] = maps.as_slice() else { return Err("nothing to concatenate".into()) };
+    if maps.iter().any(|&[_, oh, ow]| [oh, ow] != [h, w]) {
+        return Err(format!("cannot concatenate feature maps of different sizes: {maps:?}"));
+    }
+    Ok(Facts {
+        operation: "concat".into(),
+        output: vec![maps.iter().map(|[c, ..]| c).sum(), h, w],
+        parameters: 0,
+        multiply_adds: 0,
+    })
+}
+
+fn pooled(pool: &Pool2d, x: &[usize]) -> Result<Vec<usize>, String> {
+    let [c, h, w] = map(x)?;
+    let [oh, ow] = pool.output_size([h, w]).map_err(plain)?;
+    Ok(vec![c, oh, ow])
+}
+
+fn map(x: &[usize]) -> Result<[usize; 3], String> {
+    <[usize; 3]>::try_from(x).map_err(|_| format!("expected a feature map (C, H, W), found {x:?}"))
+}
+
+fn then(activation: Activation) -> &'static str {
+    match activation {
+        Activation::None => "",
+        Activation::Relu => ", ReLU",
+    }
+}
+
+/// The window of a pooling layer.
+fn words(pool: &Pool2d) -> String {
+    let padding = if pool.padding == [0, 0] { String::new() } else { format!(" pad {}", axis(pool.padding)) };
+    let rounding = if pool.ceil_mode { ", rounding up" } else { "" };
+    let [kh, kw] = pool.kernel;
+    format!("{kh}x{kw} stride {}{padding}{rounding}", axis(pool.stride))
+}
+
+/// `2`, or `2x1` where the axes differ.
+fn axis([a, b]: [usize; 2]) -> String {
+    if a == b { a.to_string() } else { format!("{a}x{b}") }
+}
+
+/// The message of an error without the stack trace that Candle may append.
+fn plain(error: impl Into<nn::Error>) -> String {
+    match error.into() {
+        nn::Error::Tensor(candle_core::Error::WithBacktrace { inner, .. }) => inner.to_string(),
+        error => error.to_string(),
+    }
+}

@@ -1,0 +1,171 @@
+//! CNN-M-2048.
+
+use candle_core::Device;
+use models::{CnnM2048Config, Inputs, Modality, ModelConfig, Network, Stream, Window};
+use nn::{Params, Pass, Sgd};
+use testkit::{fixture, sizes};
+
+use crate::support::{self, agrees_with_its_summary, bits_after_three_steps, loss_after, random_batch, step};
+
+/// The network of the tables at a size that two cores train in minutes.
+fn mini() -> CnnM2048Config {
+    CnnM2048Config {
+        input: [56, 56],
+        widths: [24, 64, 128, 128, 128],
+        conv1: Window { kernel: 5, stride: 2, padding: 0 },
+        conv2: Window { kernel: 3, stride: 1, padding: 1 },
+        full6: 1024,
+        full7: 512,
+        ..CnnM2048Config::paper(Stream::Temporal, 20, 10, 0.5)
+    }
+}
+
+fn agrees_with_pytorch(name: &str, stream: Stream) {
+    let tensors = fixture(name);
+    let (widths, full) = (sizes(&tensors["widths"]), sizes(&tensors["full"]));
+    let (_, channels, height, width) = tensors["x"].dims4().unwrap();
+    let config = CnnM2048Config {
+        input: [height, width],
+        widths: widths.try_into().unwrap(),
+        full6: full[0],
+        full7: full[1],
+        ..CnnM2048Config::paper(stream, channels, 5, 0.0)
+    };
+    let params = Params::new(&Device::Cpu);
+    let network = config.build(&params.builder(0)).unwrap();
+    support::agrees_with_pytorch(name, &tensors, &params, &network, 3e-4);
+}
+
+#[test]
+fn the_temporal_stream_agrees_with_pytorch() {
+    agrees_with_pytorch("cnn_m_temporal", Stream::Temporal);
+}
+
+#[test]
+fn the_spatial_stream_agrees_with_pytorch() {
+    agrees_with_pytorch("cnn_m_spatial", Stream::Spatial);
+}
+
+#[test]
+fn the_paper_networks_have_their_exact_size() {
+    let temporal = ModelConfig::CnnM2048(CnnM2048Config::paper(Stream::Temporal, 20, 101, 0.9));
+    let temporal = temporal.summary().unwrap();
+    assert_eq!(temporal.parameters(), 90_707_781);
+    assert!((2.60e9..2.62e9).contains(&(temporal.multiply_adds() as f64)));
+    let spatial = ModelConfig::CnnM2048(CnnM2048Config::paper(Stream::Spatial, 3, 101, 0.5));
+    assert_eq!(spatial.summary().unwrap().parameters(), 90_627_813);
+}
+
+#[test]
+fn summaries() {
+    let paper = |stream, channels| CnnM2048Config::paper(stream, channels, 101, 0.9);
+    insta::assert_snapshot!("paper_temporal", paper(Stream::Temporal, 20).summary().unwrap());
+    insta::assert_snapshot!("paper_spatial", paper(Stream::Spatial, 3).summary().unwrap());
+    insta::assert_snapshot!("mini_temporal", mini().summary().unwrap());
+}
+
+#[test]
+fn the_summary_lists_what_runs() {
+    for stream in [Stream::Spatial, Stream::Temporal] {
+        let config = CnnM2048Config { stream, ..mini() };
+        let params = Params::new(&Device::Cpu);
+        let network = config.build(&params.builder(0)).unwrap();
+        agrees_with_its_summary(&config.summary().unwrap(), &params, &network);
+    }
+}
+
+#[test]
+fn a_configuration_reads_as_it_is_written_and_refuses_unknown_keys() {
+    let config = ModelConfig::CnnM2048(mini());
+    let text = toml::to_string(&config).unwrap();
+    assert!(text.contains("kind = \"cnn-m-2048\"") && text.contains("stream = \"temporal\""));
+    assert_eq!(toml::from_str::<ModelConfig>(&text).unwrap(), config);
+    let misspelt = text.replace("dropout", "drop-out");
+    assert!(toml::from_str::<ModelConfig>(&misspelt).is_err());
+    let surplus = format!("surplus = 1\n{text}");
+    assert!(toml::from_str::<ModelConfig>(&surplus).is_err());
+}
+
+#[test]
+fn one_batch_is_learnt_by_heart() {
+    let config = CnnM2048Config {
+        input: [40, 40],
+        widths: [8, 12, 16, 16, 16],
+        full6: 64,
+        full7: 32,
+        dropout: 0.0,
+        ..mini()
+    };
+    let params = Params::new(&Device::Cpu);
+    let network = config.build(&params.builder(1)).unwrap();
+    let last = loss_after(150, &config.summary().unwrap(), &params, &network, 0.01);
+    assert!(last < 0.01, "the loss is still {last}");
+}
+
+#[test]
+fn three_training_steps_give_the_same_bits_on_any_number_of_threads() {
+    let config = mini();
+    let train = || {
+        let params = Params::new(&Device::Cpu);
+        let network = config.build(&params.builder(1)).unwrap();
+        let (inputs, labels) = random_batch(&config.summary().unwrap(), Modality::Flow, 6, 10);
+        let mut optimiser = Sgd::new(&params, 0.9, 5e-4).unwrap();
+        for seed in 0..3 {
+            step(&network, &inputs, &labels, seed, &mut optimiser, 0.01);
+        }
+        params
+    };
+    let one = bits_after_three_steps(1, train);
+    for threads in [2, 3] {
+        assert!(one == bits_after_three_steps(threads, train), "{threads} threads give other bits");
+    }
+}
+
+#[test]
+fn the_paper_network_takes_a_training_step_at_batch_8() {
+    let config = CnnM2048Config::paper(Stream::Temporal, 20, 101, 0.9);
+    let params = Params::new(&Device::Cpu);
+    let network = config.build(&params.builder(1)).unwrap();
+    assert_eq!(params.count(), 90_707_781);
+    let (inputs, labels) = random_batch(&config.summary().unwrap(), Modality::Flow, 8, 101);
+    let mut optimiser = Sgd::new(&params, 0.9, 5e-4).unwrap();
+    for seed in 0..2 {
+        let start = std::time::Instant::now();
+        let loss = step(&network, &inputs, &labels, seed, &mut optimiser, 0.01);
+        eprintln!("loss {loss:.3}, {:.2} s", start.elapsed().as_secs_f64());
+        assert!(loss.is_finite());
+    }
+}
+
+#[test]
+fn a_wrong_input_is_refused_with_what_was_expected() {
+    let config = mini();
+    let params = Params::new(&Device::Cpu);
+    let network = config.build(&params.builder(1)).unwrap();
+    let (right, _) = random_batch(&config.summary().unwrap(), Modality::Flow, 1, 10);
+    let message = |inputs: &Inputs| {
+        let error = network.forward(inputs, &Pass::eval()).unwrap_err();
+        error.to_string()
+    };
+    let wrong_stream = Inputs { rgb: right.flow.clone(), flow: None };
+    insta::assert_snapshot!(
+        message(&wrong_stream),
+        @"CNN-M-2048 reads `flow` of shape (B, 1, 20, 56, 56), found none"
+    );
+    let two_snippets = right.flow.as_ref().unwrap().repeat((1, 2, 1, 1, 1)).unwrap();
+    insta::assert_snapshot!(
+        message(&Inputs { rgb: None, flow: Some(two_snippets) }),
+        @"CNN-M-2048 reads `flow` of shape (B, 1, 20, 56, 56), found [1, 2, 20, 56, 56]"
+    );
+}
+
+#[test]
+fn sizes_that_do_not_fit_are_refused_before_anything_is_allocated() {
+    let small = CnnM2048Config { input: [10, 10], ..CnnM2048Config::paper(Stream::Temporal, 20, 101, 0.9) };
+    insta::assert_snapshot!(small.summary().unwrap_err());
+    let no_classes = CnnM2048Config { classes: 0, ..mini() };
+    insta::assert_snapshot!(no_classes.summary().unwrap_err(), @"CNN-M-2048: classes is 0, expected at least 1");
+    let all_dropped = CnnM2048Config { dropout: 1.0, ..mini() };
+    assert!(all_dropped.summary().is_err());
+    assert!(all_dropped.build(&Params::new(&Device::Cpu).builder(0)).is_err());
+}

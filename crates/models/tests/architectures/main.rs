@@ -1,0 +1,10 @@
+//! Every architecture against PyTorch, against its summary, and as something that trains.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod alex_net;
+mod bn_inception;
+mod cnn_m_2048;
+mod graph;
+mod res_net_50;
+mod support;

@@ -1,0 +1,154 @@
+//! What the tests of all architectures share.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
+use models::{Backbone, Inputs, Modality, Network, Summary};
+use nn::{Params, Pass, Sgd};
+use testkit::{assert_close, noise, sizes, values};
+
+/// A fixture's tensors under a prefix, without it.
+pub(crate) fn prefixed(fixture: &BTreeMap<String, Tensor>, prefix: &str) -> BTreeMap<String, Tensor> {
+    let named =
+        |(name, tensor): (&String, &Tensor)| Some((name.strip_prefix(prefix)?.to_owned(), tensor.clone()));
+    fixture.iter().filter_map(named).collect()
+}
+
+/// A fixture's input (B, C, H, W), stored or made again.
+pub(crate) fn input(fixture: &BTreeMap<String, Tensor>) -> Tensor {
+    fixture.get("x").cloned().unwrap_or_else(|| {
+        let shape = sizes(&fixture["shape"]);
+        Tensor::from_vec(noise(1, shape.iter().product()), shape, &Device::Cpu).unwrap()
+    })
+}
+
+/// A network's inputs from (B, C, H, W).
+pub(crate) fn inputs(modality: Modality, x: &Tensor) -> Inputs {
+    let x = Some(x.unsqueeze(1).unwrap());
+    match modality {
+        Modality::Rgb => Inputs { rgb: x, flow: None },
+        Modality::Flow => Inputs { rgb: None, flow: x },
+    }
+}
+
+/// A batch of noise for a network, and labels.
+pub(crate) fn random_batch(
+    summary: &Summary,
+    modality: Modality,
+    batch: usize,
+    classes: usize,
+) -> (Inputs, Vec<u32>) {
+    let shape = [&[batch], summary.input.as_slice()].concat();
+    let x = Tensor::from_vec(noise(9, shape.iter().product()), shape, &Device::Cpu).unwrap();
+    (inputs(modality, &x), (0..batch as u32).map(|i| i % classes as u32).collect())
+}
+
+pub(crate) fn loss(network: &dyn Network, inputs: &Inputs, labels: &[u32], pass: &Pass) -> Tensor {
+    let outputs = network.forward(inputs, pass).unwrap();
+    nn::softmax_cross_entropy(&outputs.heads[0].logits, labels, pass).unwrap()
+}
+
+/// One step at the given rate; returns the loss before it.
+pub(crate) fn step(
+    network: &dyn Network,
+    inputs: &Inputs,
+    labels: &[u32],
+    seed: u64,
+    sgd: &mut Sgd,
+    rate: f64,
+) -> f32 {
+    let pass = Pass::train(seed);
+    let loss = loss(network, inputs, labels, &pass);
+    sgd.step(&pass.backward(&loss).unwrap(), rate).unwrap();
+    values(&loss)[0]
+}
+
+/// A layer's output in the order of PyTorch and of the summaries.
+pub(crate) fn channels_first(output: &Tensor) -> Tensor {
+    match output.rank() {
+        4 => output.permute((0, 3, 1, 2)).unwrap().contiguous().unwrap(),
+        _ => output.clone(),
+    }
+}
+
+/// Compares a network with its fixture: outputs, gradients, ten losses, and what they leave.
+pub(crate) fn agrees_with_pytorch(
+    name: &str,
+    fixture: &BTreeMap<String, Tensor>,
+    params: &Params,
+    network: &Backbone,
+    rate: f64,
+) {
+    params.set_tensors(&prefixed(fixture, "start.")).unwrap();
+    let inputs = inputs(network.reads()[0], &input(fixture));
+    let labels: Vec<u32> = sizes(&fixture["labels"]).iter().map(|&l| l as u32).collect();
+
+    let expected = prefixed(fixture, "layer.");
+    let (mut worst_layer, mut seen) = (0f64, 0);
+    let visit = |name: &str, found: &Tensor| {
+        if let Some(expected) = expected.get(name) {
+            worst_layer = worst_layer.max(assert_close(name, &channels_first(found), expected, 1e-4));
+            seen += 1;
+        }
+    };
+    network.trace(&inputs, &Pass::train(0), visit).unwrap();
+    assert_eq!(seen, expected.len(), "every stored layer was compared");
+
+    let mut optimiser = Sgd::new(params, 0.9, 5e-4).unwrap();
+    let (mut worst_gradient, mut worst_loss) = (0f64, 0f64);
+    for (step, &expected) in values(&fixture["losses"]).iter().enumerate() {
+        let pass = Pass::train(0);
+        let loss = loss(network, &inputs, &labels, &pass);
+        let found = values(&loss)[0];
+        worst_loss = worst_loss.max(f64::from((found / expected - 1.0).abs()));
+        assert!(worst_loss < 1e-3, "loss {step} is {found}, expected {expected}");
+        let gradients = pass.backward(&loss).unwrap();
+        if step == 0 {
+            let expected = prefixed(fixture, "grad.");
+            assert_eq!(expected.len(), params.all().len());
+            for (name, expected) in expected {
+                let found = gradients.get(&params.get(&name).unwrap()).unwrap();
+                worst_gradient = worst_gradient.max(assert_close(&name, found, &expected, 1e-4));
+            }
+        }
+        optimiser.step(&gradients, rate).unwrap();
+    }
+    let mut worst_end = 0f64;
+    for (name, expected) in prefixed(fixture, "end.") {
+        worst_end = worst_end.max(assert_close(&name, &params.tensors()[&name], &expected, 1e-3));
+    }
+    eprintln!(
+        "{name}: worst layer {worst_layer:.1e}, gradient {worst_gradient:.1e}, loss {worst_loss:.1e}, \
+         after ten steps {worst_end:.1e}"
+    );
+}
+
+/// Checks that the summary lists what is built and what runs: names, shapes and counts.
+pub(crate) fn agrees_with_its_summary(summary: &Summary, params: &Params, network: &Backbone) {
+    assert_eq!(params.count(), summary.parameters());
+    let (inputs, _) = random_batch(summary, network.reads()[0], 2, 1);
+    let mut rows = summary.rows.iter();
+    let visit = |name: &str, output: &Tensor| {
+        let row = rows.next().unwrap();
+        assert_eq!((name, &channels_first(output).dims()[1..]), (row.name.as_str(), row.output.as_slice()));
+    };
+    network.trace(&inputs, &Pass::eval(), visit).unwrap();
+    assert!(rows.next().is_none());
+}
+
+/// Trains on one batch and returns the loss of the last step.
+pub(crate) fn loss_after(steps: u64, summary: &Summary, params: &Params, network: &Backbone, rate: f64) -> f32 {
+    let classes = summary.rows.last().unwrap().output[0];
+    let (inputs, labels) = random_batch(summary, network.reads()[0], 8, classes);
+    let mut optimiser = Sgd::new(params, 0.9, 0.0).unwrap();
+    let losses = (0..steps).map(|seed| step(network, &inputs, &labels, seed, &mut optimiser, rate));
+    losses.last().unwrap()
+}
+
+/// The bits of all values after three steps from the same start, on the given number of threads.
+pub(crate) fn bits_after_three_steps(threads: usize, train: impl Fn() -> Params + Send + Sync) -> Vec<Vec<u32>> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let params = pool.install(train);
+    let bits = |tensor: &Tensor| values(tensor).into_iter().map(f32::to_bits).collect();
+    params.tensors().values().map(bits).collect()
+}

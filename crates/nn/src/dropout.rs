@@ -1,0 +1,44 @@
+//! Dropout.
+
+use candle_core::Tensor;
+
+use crate::{Error, Pass, Result, random};
+
+/// Inverted dropout: in training, values are zeroed with the given probability and the
+/// others divided by the share that is kept; in evaluation nothing happens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dropout {
+    name: String,
+    probability: f64,
+}
+
+impl Dropout {
+    /// A layer whose masks are drawn for (pass seed, `name`).
+    ///
+    /// # Errors
+    /// If the probability is not at least 0 and below 1.
+    pub fn new(name: &str, probability: f64) -> Result<Self> {
+        if !(0.0..1.0).contains(&probability) {
+            return Err(Error::Setting {
+                what: format!("dropout of `{name}`"),
+                found: probability.to_string(),
+                expected: "at least 0 and below 1",
+            });
+        }
+        Ok(Self { name: name.to_owned(), probability })
+    }
+
+    /// Any shape to the same shape.
+    ///
+    /// # Errors
+    /// If the input is not `f32`.
+    pub fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
+        if !pass.is_training() || self.probability == 0.0 {
+            return Ok(x.clone());
+        }
+        let keep = 1.0 - self.probability;
+        let generator = random::generator("dropout", pass.seed(), &self.name);
+        let mask = random::mask(&generator, keep, (1.0 / keep) as f32, x.elem_count());
+        pass.apply(kernels::Mask::new(mask), &[x])
+    }
+}

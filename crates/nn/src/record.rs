@@ -1,0 +1,163 @@
+//! The record of a training pass, and the walk back through it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use candle_core::{Tensor, TensorId};
+use kernels::Op;
+
+use crate::{Buffer, Error, Param, Result};
+
+/// The gradients of one loss, and what its batch did to running averages.
+#[derive(Debug)]
+pub struct Gradients {
+    by_parameter: HashMap<TensorId, Tensor>,
+    observations: Vec<Observation>,
+}
+
+impl Gradients {
+    /// The gradient of a parameter, of the same shape; `None` if the parameter is frozen
+    /// or the loss does not depend on it.
+    pub fn get(&self, param: &Param) -> Option<&Tensor> {
+        self.by_parameter.get(&param.var().as_tensor().id())
+    }
+
+    /// Statistics of the batch, in the order of the forward pass.
+    pub(crate) fn observations(&self) -> &[Observation] {
+        &self.observations
+    }
+}
+
+/// Statistics of one batch on their way into a running average.
+#[derive(Debug)]
+pub(crate) struct Observation {
+    buffer: Arc<Buffer>,
+    observed: Vec<f32>,
+    share: f64,
+}
+
+impl Observation {
+    /// `running = (1 - share) * running + share * observed`.
+    pub(crate) fn apply(&self) -> Result<()> {
+        self.buffer.average_in(&self.observed, self.share)
+    }
+}
+
+/// What was done to values that depend on parameters, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    /// Parameters that train, and everything computed from them.
+    tracked: HashSet<TensorId>,
+    nodes: Vec<Node>,
+    observations: Vec<Observation>,
+    walked_back: bool,
+}
+
+/// One recorded step.
+#[derive(Debug)]
+enum Node {
+    Op { op: Arc<dyn Op>, inputs: Vec<Tensor>, wanted: Vec<bool>, output: Tensor },
+    Reshape { input: TensorId, dims: Vec<usize>, output: TensorId },
+}
+
+impl Record {
+    pub(crate) fn track(&mut self, parameter: &Tensor) {
+        self.tracked.insert(parameter.id());
+    }
+
+    pub(crate) fn push_op(&mut self, op: Arc<dyn Op>, inputs: &[&Tensor], output: &Tensor) {
+        let wanted: Vec<bool> = inputs.iter().map(|x| self.tracked.contains(&x.id())).collect();
+        if wanted.contains(&true) {
+            self.tracked.insert(output.id());
+            let inputs = inputs.iter().map(|&x| x.clone()).collect();
+            self.nodes.push(Node::Op { op, inputs, wanted, output: output.clone() });
+        }
+    }
+
+    pub(crate) fn push_reshape(&mut self, input: &Tensor, output: &Tensor) {
+        // Candle gives back the very same tensor where the shape stays as it is.
+        if self.tracked.contains(&input.id()) && self.tracked.insert(output.id()) {
+            let node = Node::Reshape { input: input.id(), dims: input.dims().to_vec(), output: output.id() };
+            self.nodes.push(node);
+        }
+    }
+
+    pub(crate) fn observe(&mut self, buffer: &Arc<Buffer>, observed: Vec<f32>, share: f64) {
+        self.observations.push(Observation { buffer: Arc::clone(buffer), observed, share });
+    }
+
+    pub(crate) fn backward(&mut self, loss: &Tensor) -> Result<Gradients> {
+        let refuse = |problem: &str| Err(Error::Backward { problem: problem.into() });
+        if self.walked_back {
+            return refuse(
+                "this pass was walked back before, and its record is gone; add the losses up first, or run the batch through a new pass",
+            );
+        }
+        if loss.elem_count() != 1 {
+            return refuse(&format!("the loss has shape {:?}, expected a single value", loss.dims()));
+        }
+        let unreachable = "the loss does not depend on a parameter that trains; compute it with operations of \
+             this pass from the network's outputs, and leave a parameter of the network unfrozen";
+        if !self.tracked.contains(&loss.id()) {
+            return refuse(unreachable);
+        }
+        self.walked_back = true;
+        self.tracked = HashSet::new();
+
+        let mut pending = Pending::default();
+        pending.add(loss.id(), loss.ones_like()?)?;
+        while let Some(node) = self.nodes.pop() {
+            node.backward(&mut pending)?;
+        }
+        if pending.0.is_empty() {
+            return refuse(unreachable);
+        }
+        Ok(Gradients { by_parameter: pending.0, observations: std::mem::take(&mut self.observations) })
+    }
+}
+
+impl Node {
+    /// Replaces the gradient of the output by those of the inputs. The node ends here, and
+    /// with it the tensors that it kept.
+    fn backward(self, pending: &mut Pending) -> Result<()> {
+        match self {
+            Self::Op { op, inputs, wanted, output } => {
+                // Without a gradient the loss does not depend on this output.
+                let Some(gradient) = pending.0.remove(&output.id()) else { return Ok(()) };
+                let arguments: Vec<&Tensor> = inputs.iter().collect();
+                let found = kernels::backward(&*op, &arguments, &output, &gradient, &wanted)?;
+                let ids: Vec<TensorId> = inputs.iter().map(Tensor::id).collect();
+                // Before sums take memory of their own.
+                drop((op, inputs, output, gradient));
+                for (id, found) in ids.into_iter().zip(found) {
+                    if let Some(found) = found {
+                        pending.add(id, found)?;
+                    }
+                }
+            }
+            Self::Reshape { input, dims, output } => {
+                if let Some(gradient) = pending.0.remove(&output) {
+                    pending.add(input, gradient.reshape(dims)?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Gradients of values whose own operation has not been reached yet. In the end those
+/// of the parameters are left, which no operation made.
+#[derive(Debug, Default)]
+struct Pending(HashMap<TensorId, Tensor>);
+
+impl Pending {
+    /// A value that is used more than once has the sum of the gradients.
+    fn add(&mut self, id: TensorId, gradient: Tensor) -> Result<()> {
+        let sum = match self.0.remove(&id) {
+            None => gradient,
+            Some(other) => kernels::forward(&kernels::Add { relu: false }, &[&other, &gradient])?,
+        };
+        self.0.insert(id, sum);
+        Ok(())
+    }
+}

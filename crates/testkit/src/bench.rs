@@ -1,0 +1,258 @@
+//! Benchmark programs with two faces: criterion measures them, and with `--serve` they do
+//! what they are told line by line, so that `cargo xtask bench --against-torch` can let
+//! them take turns with PyTorch.
+//!
+//! The talk is one JSON object a line. The program greets with its threads and versions;
+//! then each line on standard input gets one line on standard output:
+//!
+//! | request | answer |
+//! |---|---|
+//! | `{"do": "list"}` | `{"cases": [...]}` |
+//! | `{"do": "prepare", "case": {"name": ...}}` | `{"sizes": [...]}`, see [`Work::sizes`] |
+//! | `{"do": "run", "times": 3}` | `{"seconds": [...]}`: the mean of each phase |
+//! | `{"do": "memory"}` | `{"peak_kib": ...}`: the most that was resident so far, null if not known |
+//!
+//! or `{"error": "..."}`.
+
+use std::io::{BufRead, Write};
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, SamplingMode, Throughput};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Something to be measured.
+#[derive(Serialize)]
+pub struct Case {
+    /// Letters, digits, dots and hyphens; unique.
+    pub name: String,
+    /// Cases that are averaged together.
+    pub group: &'static str,
+    /// The sizes, for people.
+    pub size: String,
+    /// What work is counted in.
+    pub unit: Unit,
+    /// Work of all phases together.
+    pub work: u64,
+    /// The parts of a run, in their order.
+    pub phases: Vec<Phase>,
+    /// Whether a phase can be repeated without the others.
+    pub apart: bool,
+    /// All that a peer must know to do the same.
+    pub facts: Value,
+    /// Makes the inputs.
+    #[serde(skip)]
+    pub start: Box<dyn Fn() -> Box<dyn Work>>,
+}
+
+/// A part of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Phase {
+    /// `forward`, `backward`, ...
+    pub name: &'static str,
+    /// Its work, in the unit of the case.
+    pub work: u64,
+}
+
+/// What work is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Floating-point operations.
+    Flop,
+    /// Values that go in.
+    Values,
+    /// Samples that are trained on.
+    Samples,
+}
+
+/// A case with its inputs, ready to run any number of times.
+pub trait Work {
+    /// Numbers that a peer must find too if it does the same work: values read and
+    /// written, or parameters and multiply-adds.
+    fn sizes(&mut self) -> Vec<u64>;
+
+    /// Runs one phase.
+    fn run(&mut self, phase: usize);
+}
+
+/// The `main` of a benchmark program. `versions` tells what the numbers depend on besides
+/// the code; `threads` how many the kernels use.
+///
+/// # Panics
+/// If a case cannot be made or run, or nobody listens any more.
+pub fn main(versions: &[(&str, String)], threads: usize, cases: &[Case]) {
+    if std::env::args().any(|argument| argument == "--serve") {
+        let versions: Value = versions.iter().map(|(what, version)| (*what, version.as_str())).collect();
+        let greeting = json!({"versions": versions, "threads": threads});
+        serve(&greeting, cases, std::io::stdin().lock(), std::io::stdout().lock());
+    } else {
+        measure(cases);
+    }
+}
+
+/// Measures with criterion: each case together, and its phases apart where it can be done.
+/// Benchmarks are named `case/phase` and `case/together`.
+fn measure(cases: &[Case]) {
+    let mut criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .configure_from_args();
+    for case in cases {
+        let mut group = criterion.benchmark_group(&case.name);
+        group.sampling_mode(SamplingMode::Flat);
+        if case.apart && case.phases.len() > 1 {
+            for (index, phase) in case.phases.iter().enumerate() {
+                group.throughput(Throughput::Elements(phase.work));
+                group.bench_function(phase.name, |bencher| {
+                    let mut work = (case.start)();
+                    // A later phase goes on from what the earlier ones leave.
+                    (0..index).for_each(|earlier| work.run(earlier));
+                    bencher.iter(|| work.run(index));
+                });
+            }
+        }
+        group.throughput(Throughput::Elements(case.work));
+        group.bench_function("together", |bencher| {
+            let mut work = (case.start)();
+            bencher.iter(|| (0..case.phases.len()).for_each(|phase| work.run(phase)));
+        });
+        group.finish();
+    }
+    criterion.final_summary();
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+enum Request {
+    List,
+    Prepare { case: Named },
+    Run { times: u32 },
+    Memory,
+}
+
+/// A case as it comes back; what else it says is for peers.
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+fn serve(greeting: &Value, cases: &[Case], requests: impl BufRead, mut answers: impl Write) {
+    let mut say = |answer: &Value| {
+        writeln!(answers, "{answer}").expect("somebody listens");
+        answers.flush().expect("somebody listens");
+    };
+    say(greeting);
+    let mut prepared = None;
+    for line in requests.lines() {
+        let line = line.expect("a line of text");
+        say(&match serde_json::from_str(&line) {
+            Ok(request) => answer(request, cases, &mut prepared),
+            Err(problem) => json!({"error": format!("`{line}` is no request: {problem}")}),
+        });
+    }
+}
+
+type Prepared<'a> = Option<(&'a Case, Box<dyn Work>)>;
+
+fn answer<'a>(request: Request, cases: &'a [Case], prepared: &mut Prepared<'a>) -> Value {
+    match request {
+        Request::List => json!({"cases": cases}),
+        Request::Prepare { case: Named { name } } => {
+            let Some(case) = cases.iter().find(|case| case.name == name) else {
+                return json!({"error": format!("there is no case `{name}`")});
+            };
+            // What was prepared before goes first, so that two cases never share the memory.
+            *prepared = None;
+            let mut work = (case.start)();
+            let sizes = work.sizes();
+            *prepared = Some((case, work));
+            json!({"sizes": sizes})
+        }
+        Request::Run { times } => match prepared {
+            Some((case, work)) => json!({"seconds": time(case, work.as_mut(), times)}),
+            None => json!({"error": "nothing is prepared"}),
+        },
+        Request::Memory => json!({"peak_kib": peak_kib()}),
+    }
+}
+
+/// Mean seconds of each phase. Several runs follow one that does not count: the caches and
+/// the threads have been somebody else's in between.
+fn time(case: &Case, work: &mut dyn Work, times: u32) -> Vec<f64> {
+    let mut seconds = vec![0.0; case.phases.len()];
+    let idle = u32::from(times > 1);
+    for run in 0..times + idle {
+        for (phase, seconds) in seconds.iter_mut().enumerate() {
+            let begun = Instant::now();
+            work.run(phase);
+            if run >= idle {
+                *seconds += begun.elapsed().as_secs_f64() / f64::from(times);
+            }
+        }
+    }
+    seconds
+}
+
+/// The most memory that this process had resident, in KiB.
+fn peak_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Counted(u64);
+
+    impl Work for Counted {
+        fn sizes(&mut self) -> Vec<u64> {
+            vec![self.0]
+        }
+
+        fn run(&mut self, phase: usize) {
+            self.0 += phase as u64;
+        }
+    }
+
+    fn talk(requests: &str) -> Vec<Value> {
+        let phases = vec![Phase { name: "forward", work: 1 }, Phase { name: "backward", work: 2 }];
+        let case = Case {
+            name: "one".into(),
+            group: "all",
+            size: "1".into(),
+            unit: Unit::Flop,
+            work: 3,
+            phases,
+            apart: true,
+            facts: json!({"op": "none"}),
+            start: Box::new(|| Box::new(Counted(7))),
+        };
+        let mut answers = Vec::new();
+        serve(&json!({"threads": 1}), &[case], requests.as_bytes(), &mut answers);
+        let text = String::from_utf8(answers).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn every_request_gets_one_line() {
+        let requests = r#"{"do": "list"}
+            {"do": "run", "times": 1}
+            {"do": "prepare", "case": {"name": "two"}}
+            {"do": "prepare", "case": {"name": "one", "facts": 1}}
+            {"do": "run", "times": 3}
+            {"do": "memory"}
+            go"#;
+        let answers = talk(requests);
+        assert_eq!(answers.len(), 8);
+        assert_eq!(answers[1]["cases"][0]["phases"][1], json!({"name": "backward", "work": 2}));
+        assert_eq!(answers[2]["error"], "nothing is prepared");
+        assert_eq!(answers[3]["error"], "there is no case `two`");
+        assert_eq!(answers[4]["sizes"], json!([7]));
+        assert_eq!(answers[5]["seconds"].as_array().unwrap().len(), 2);
+        assert!(answers[7]["error"].as_str().unwrap().contains("`            go` is no request"));
+    }
+}

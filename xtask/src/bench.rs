@@ -1,0 +1,129 @@
+//! `bench`: how fast the kernels are and whole training steps, alone or against PyTorch.
+//!
+//! The benchmark programs under `crates/*/benches` know the cases. Alone, criterion
+//! measures them; against PyTorch, the program and a Python process take turns.
+
+mod alone;
+mod error;
+mod peer;
+mod program;
+mod report;
+mod timing;
+mod versus;
+
+use std::path::PathBuf;
+
+use experiment::{Console, Interrupt};
+
+pub(crate) use error::Error;
+pub(crate) use peer::Layout;
+pub(crate) use program::Suite;
+pub(crate) use report::Form;
+
+use error::Result;
+use peer::{Case, Peer};
+use report::{Against, Measured, Report};
+use versus::Setting;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) suite: Suite,
+    /// Only cases with one of these in their names; all when empty.
+    pub(crate) only: Vec<String>,
+    /// Threads of each side; all cores unless said.
+    pub(crate) threads: Option<usize>,
+    /// The peer.
+    pub(crate) torch: Option<Torch>,
+}
+
+/// How PyTorch is run.
+#[derive(Debug, Clone)]
+pub(crate) struct Torch {
+    pub(crate) python: PathBuf,
+    pub(crate) layout: Layout,
+    pub(crate) rounds: usize,
+}
+
+/// Builds the benchmark program of a suite and measures.
+///
+/// # Errors
+/// If the program or the peer cannot be run, or no case has the name asked for.
+pub(crate) fn run(request: &Request, console: &Console, interrupt: &Interrupt) -> Result<Report> {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = request.threads.unwrap_or_else(cores);
+    let program = request.suite.build()?;
+    let mut ours = Peer::ours(&program, threads)?;
+    let cases = wanted(ours.cases()?, &request.only)?;
+    let mut versions = ours.greeting.versions.clone();
+    drop(ours);
+
+    let mut measured = Vec::new();
+    if let Some(Torch { python, layout, rounds }) = &request.torch {
+        let setting = Setting { program: &program, python, layout: *layout, threads, rounds: *rounds };
+        // Before anything is measured: is there a PyTorch at all?
+        versions.extend(setting.torch()?.greeting.versions.clone());
+        let timings = setting.measure(&cases, console, interrupt)?;
+        for (case, [ours, torch]) in cases.into_iter().zip(timings) {
+            measured.push(Measured::new(case, ours, Some(torch)));
+        }
+    } else {
+        let timings = alone::measure(&program, &cases, threads, interrupt)?;
+        for (case, ours) in cases.into_iter().zip(timings) {
+            measured.push(Measured::new(case, ours, None));
+        }
+    }
+    let against = request.torch.as_ref();
+    Ok(Report {
+        suite: request.suite.name(),
+        processor: processor(),
+        threads,
+        versions,
+        against: against.map(|torch| Against { layout: torch.layout.name(), rounds: torch.rounds }),
+        means: report::means(&measured),
+        cases: measured,
+    })
+}
+
+/// The cases with one of these in their names.
+fn wanted(cases: Vec<Case>, patterns: &[String]) -> Result<Vec<Case>> {
+    let known = cases.iter().map(|case| case.name.as_str()).collect::<Vec<_>>().join(", ");
+    let is_wanted =
+        |case: &Case| patterns.is_empty() || patterns.iter().any(|pattern| case.name.contains(pattern));
+    let wanted: Vec<Case> = cases.into_iter().filter(is_wanted).collect();
+    if wanted.is_empty() {
+        return Err(Error::NoCase { patterns: patterns.to_vec(), known });
+    }
+    Ok(wanted)
+}
+
+/// The processor's name, where the system tells it.
+fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let mut names = text.lines().filter_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    let name = names.next().map(|(_, name)| name.trim().to_owned());
+    name.unwrap_or_else(|| format!("{} processor", std::env::consts::ARCH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::timing::convolution;
+    use super::*;
+
+    #[test]
+    fn cases_are_chosen_by_parts_of_their_names() {
+        let cases = || vec![convolution("conv-1x1"), convolution("conv-3x3"), convolution("lrn")];
+        let names = |patterns: &[&str]| -> Result<Vec<String>> {
+            let patterns: Vec<String> = patterns.iter().map(|&pattern| pattern.into()).collect();
+            Ok(wanted(cases(), &patterns)?.into_iter().map(|case| case.name).collect())
+        };
+        assert_eq!(names(&[]).unwrap(), ["conv-1x1", "conv-3x3", "lrn"]);
+        assert_eq!(names(&["3x3", "lrn"]).unwrap(), ["conv-3x3", "lrn"]);
+        let error = names(&["pool", "relu"]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no case is named like `pool` or `relu`; there are: conv-1x1, conv-3x3, lrn"
+        );
+        assert_eq!(error.exit_code(), 2);
+    }
+}

@@ -1,0 +1,320 @@
+//! A process that runs cases when told to: our benchmark program, or PyTorch.
+//!
+//! One JSON object a line, described in `crates/testkit/src/bench.rs`. A process works only
+//! between a request and its answer.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::error::{Error, Result};
+use super::program::Program;
+
+/// The layout of PyTorch's feature maps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// PyTorch's default.
+    Nchw,
+    ChannelsLast,
+}
+
+impl Layout {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Nchw => "nchw",
+            Self::ChannelsLast => "channels-last",
+        }
+    }
+}
+
+/// A case as the benchmark program describes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    /// Cases that are averaged together.
+    pub(crate) group: String,
+    /// For people.
+    pub(crate) size: String,
+    pub(crate) unit: Unit,
+    /// Work of all phases together.
+    pub(crate) work: f64,
+    pub(crate) phases: Vec<Phase>,
+    /// Whether criterion measures the phases one by one too.
+    pub(crate) apart: bool,
+    /// For the peer.
+    pub(crate) facts: Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Phase {
+    pub(crate) name: String,
+    pub(crate) work: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Unit {
+    Flop,
+    Values,
+    Samples,
+}
+
+/// What a process says of itself.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Greeting {
+    pub(crate) versions: BTreeMap<String, String>,
+    pub(crate) threads: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Answer<T> {
+    Problem { error: String },
+    Fine(T),
+}
+
+#[derive(Deserialize)]
+struct Cases {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Sizes {
+    sizes: Vec<u64>,
+}
+
+#[derive(Deserialize)]
+struct Seconds {
+    seconds: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct Memory {
+    peak_kib: Option<u64>,
+}
+
+/// A running process.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    child: Child,
+    talk: Talk<BufReader<ChildStdout>, ChildStdin>,
+    pub(crate) greeting: Greeting,
+}
+
+const TORCH_PEER: &str = include_str!("torch_peer.py");
+
+impl Peer {
+    /// Our side.
+    ///
+    /// # Errors
+    /// If it does not start as it should.
+    pub(crate) fn ours(program: &Program, threads: usize) -> Result<Self> {
+        let mut command = program.command(threads);
+        command.arg("--serve");
+        let start = |source| Error::Start { program: "the benchmark program".into(), source };
+        Self::start("the benchmark program", command, threads, start)
+    }
+
+    /// PyTorch.
+    ///
+    /// # Errors
+    /// If there is no such interpreter, or it has no torch.
+    pub(crate) fn torch(python: &Path, threads: usize, layout: Layout) -> Result<Self> {
+        let mut command = Command::new(python);
+        command.args(["-u", "-c", TORCH_PEER]).args([&threads.to_string(), layout.name()]);
+        let start = |source| Error::NoPython { python: python.to_owned(), source };
+        Self::start("PyTorch", command, threads, start).map_err(|error| no_torch(python, error))
+    }
+
+    fn start(
+        who: &str,
+        mut command: Command,
+        threads: usize,
+        refused: impl FnOnce(std::io::Error) -> Error,
+    ) -> Result<Self> {
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = child.map_err(refused)?;
+        let (requests, answers) = (child.stdin.take(), child.stdout.take());
+        let (Some(requests), Some(answers)) = (requests, answers) else {
+            unreachable!("both were asked for");
+        };
+        let mut talk = Talk { who: who.to_owned(), answers: BufReader::new(answers), requests };
+        let greeting: Greeting = talk.answer("start").map_err(|error| ended(error, &mut child))?;
+        if greeting.threads != threads {
+            return Err(Error::Threads { who: talk.who, found: greeting.threads, wanted: threads });
+        }
+        Ok(Self { child, talk, greeting })
+    }
+
+    /// All cases; only our side knows them.
+    pub(crate) fn cases(&mut self) -> Result<Vec<Case>> {
+        self.ask("list its cases", &json!({"do": "list"})).map(|Cases { cases }| cases)
+    }
+
+    /// Makes the inputs of a case. The sizes are the same on both sides if the work is.
+    pub(crate) fn prepare(&mut self, case: &Case) -> Result<Vec<u64>> {
+        let request = json!({"do": "prepare", "case": case});
+        self.ask(&format!("prepare {}", case.name), &request).map(|Sizes { sizes }| sizes)
+    }
+
+    /// Mean seconds of each phase in so many runs of what is prepared.
+    pub(crate) fn run(&mut self, case: &Case, times: u32) -> Result<Vec<f64>> {
+        let doing = format!("run {}", case.name);
+        let Seconds { seconds } = self.ask(&doing, &json!({"do": "run", "times": times}))?;
+        if seconds.len() == case.phases.len() && seconds.iter().all(|s| s.is_finite() && *s > 0.0) {
+            return Ok(seconds);
+        }
+        let problem = format!("expected the times of {} phases", case.phases.len());
+        Err(Error::Talk { who: self.talk.who.clone(), doing, line: format!("{seconds:?}"), problem })
+    }
+
+    /// The most memory that was resident so far, if the system tells.
+    pub(crate) fn peak_kib(&mut self) -> Result<Option<u64>> {
+        self.ask("tell its memory", &json!({"do": "memory"})).map(|Memory { peak_kib }| peak_kib)
+    }
+
+    fn ask<T: DeserializeOwned>(&mut self, doing: &str, request: &Value) -> Result<T> {
+        self.talk.ask(doing, request).map_err(|error| ended(error, &mut self.child))
+    }
+}
+
+/// The one thing that PyTorch's side refuses to start for is that there is no PyTorch.
+fn no_torch(python: &Path, error: Error) -> Error {
+    match error {
+        Error::Refused { message, .. } => Error::NoTorch { python: python.to_owned(), message },
+        other => other,
+    }
+}
+
+/// Adds to an error how the process ended.
+fn ended(error: Error, child: &mut Child) -> Error {
+    match error {
+        Error::Ended { who, doing, .. } => {
+            let status = child.wait().map_or_else(|e| e.to_string(), |status| status.to_string());
+            Error::Ended { who, doing, status }
+        }
+        other => other,
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // It may have ended by itself; there is nothing to do about a failure either way.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// The two ends of the talk with a process.
+#[derive(Debug)]
+struct Talk<R, W> {
+    who: String,
+    answers: R,
+    requests: W,
+}
+
+impl<R: BufRead, W: Write> Talk<R, W> {
+    fn ask<T: DeserializeOwned>(&mut self, doing: &str, request: &Value) -> Result<T> {
+        // If the pipe is broken the process has ended; what it said last may still be there to read.
+        writeln!(self.requests, "{request}").and_then(|()| self.requests.flush()).ok();
+        self.answer(doing)
+    }
+
+    fn answer<T: DeserializeOwned>(&mut self, doing: &str) -> Result<T> {
+        let (who, doing) = (self.who.clone(), doing.to_owned());
+        let mut line = String::new();
+        match self.answers.read_line(&mut line) {
+            Ok(0) | Err(_) => return Err(Error::Ended { who, doing, status: "no status".into() }),
+            Ok(_) => {}
+        }
+        match serde_json::from_str(&line) {
+            Ok(Answer::Fine(answer)) => Ok(answer),
+            Ok(Answer::Problem { error }) => Err(Error::Refused { who, doing, message: error }),
+            Err(problem) => {
+                let line = line.trim_end().to_owned();
+                Err(Error::Talk { who, doing, line, problem: problem.to_string() })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer<T: DeserializeOwned>(line: &str) -> Result<T> {
+        let mut requests = Vec::new();
+        let mut talk = Talk { who: "PyTorch".into(), answers: line.as_bytes(), requests: &mut requests };
+        let answer = talk.ask("run lrn", &json!({"do": "run", "times": 1}));
+        assert_eq!(requests, b"{\"do\":\"run\",\"times\":1}\n");
+        answer
+    }
+
+    fn refusal(line: &str) -> String {
+        match answer::<Seconds>(line) {
+            Ok(_) => panic!("`{line}` was accepted"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn answers_are_read() {
+        assert_eq!(answer::<Seconds>("{\"seconds\": [0.5, 1e-3]}\n").unwrap().seconds, [0.5, 1e-3]);
+        assert_eq!(answer::<Memory>("{\"peak_kib\": 12}\n").unwrap().peak_kib, Some(12));
+        assert_eq!(answer::<Memory>("{\"peak_kib\": null}\n").unwrap().peak_kib, None);
+        let greeting: Greeting = answer("{\"versions\": {\"PyTorch\": \"2.9\"}, \"threads\": 2}\n").unwrap();
+        assert_eq!((greeting.versions["PyTorch"].as_str(), greeting.threads), ("2.9", 2));
+    }
+
+    #[test]
+    fn what_a_process_cannot_do_is_an_error_with_its_own_words() {
+        let message = refusal("{\"error\": \"MemoryError: 3 GiB\"}\n");
+        assert_eq!(message, "PyTorch could not run lrn: MemoryError: 3 GiB");
+    }
+
+    #[test]
+    fn a_line_that_is_no_answer_is_shown() {
+        let message = refusal("Segmentation fault\n");
+        assert!(message.contains("was to run lrn and answered `Segmentation fault`"), "{message}");
+    }
+
+    #[test]
+    fn a_process_that_ended_is_an_error() {
+        assert!(refusal("").contains("PyTorch ended unexpectedly"), "{}", refusal(""));
+    }
+
+    #[test]
+    fn an_interpreter_without_torch_is_refused_with_how_to_install_it() {
+        let line = "{\"error\": \"cannot import torch: No module named 'torch'\"}\n";
+        let error = answer::<Greeting>(line).map_err(|error| no_torch(Path::new("python3"), error));
+        let error = error.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "python3: cannot import torch: No module named 'torch'; install it with \
+             `python3 -m pip install torch`, or name another interpreter"
+        );
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_process_that_dies_is_reported_with_its_status() {
+        let message = Peer::torch(Path::new("false"), 1, Layout::Nchw).unwrap_err().to_string();
+        let expected = "PyTorch ended unexpectedly (exit status: 1) while it had to start";
+        assert!(message.starts_with(expected), "{message}");
+    }
+
+    #[test]
+    fn an_interpreter_that_is_not_there_is_refused_with_what_to_give() {
+        let error = Peer::torch(Path::new("/nowhere/python"), 1, Layout::Nchw).unwrap_err();
+        let message = error.to_string();
+        assert!(message.starts_with("cannot start /nowhere/python: "), "{message}");
+        assert!(message.contains("--against-torch takes the path of a Python interpreter"), "{message}");
+        assert_eq!(error.exit_code(), 2);
+    }
+}

@@ -1,0 +1,115 @@
+//! The benchmark programs of the workspace: which there are, and how cargo builds them.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+use super::error::{Error, Result};
+
+/// A benchmark program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Suite {
+    /// Single operations, at sizes of the papers' networks
+    Kernels,
+    /// Whole training steps of the papers' networks
+    Steps,
+}
+
+impl Suite {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Kernels => "kernels",
+            Self::Steps => "steps",
+        }
+    }
+
+    fn package(self) -> &'static str {
+        match self {
+            Self::Kernels => "kernels",
+            Self::Steps => "models",
+        }
+    }
+
+    /// Builds the program; cargo's progress goes to standard error.
+    ///
+    /// # Errors
+    /// If cargo cannot be started or does not build it.
+    pub(crate) fn build(self) -> Result<Program> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let start = |source| Error::Start { program: cargo.to_string_lossy().into_owned(), source };
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+        let output = Command::new(&cargo)
+            .args(["bench", "--no-run", "--message-format", "json-render-diagnostics", "--manifest-path"])
+            .arg(manifest)
+            .args(["--package", self.package(), "--bench", self.name()])
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(start)?;
+        if !output.status.success() {
+            return Err(Error::Build { name: self.name(), status: output.status });
+        }
+        let messages = String::from_utf8_lossy(&output.stdout);
+        let file = executable(&messages, self.name()).ok_or(Error::NoProgram(self.name()))?;
+        Ok(Program { file })
+    }
+}
+
+/// A benchmark program that is built.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    file: PathBuf,
+}
+
+impl Program {
+    /// The program on so many threads. Candle's own threads, which wait by spinning, are kept to
+    /// one, as `.cargo/config.toml` does for programs that cargo starts.
+    pub(crate) fn command(&self, threads: usize) -> Command {
+        let mut command = Command::new(&self.file);
+        command.env("RAYON_NUM_THREADS", threads.to_string()).env("CANDLE_NUM_THREADS", "1");
+        command
+    }
+
+    /// Where criterion keeps its figures: beside the build.
+    pub(crate) fn criterion_home(&self) -> PathBuf {
+        let target = self.file.ancestors().nth(3).unwrap_or(Path::new("target"));
+        target.join("criterion")
+    }
+}
+
+/// The lines of cargo's build messages that are read here.
+#[derive(Deserialize)]
+struct Artifact {
+    target: Target,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+/// The benchmark of that name in cargo's messages.
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
+    let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
+    let mut ours = artifacts.filter(|a| a.target.name == name && a.target.kind.iter().any(|k| k == "bench"));
+    ours.find_map(|artifact| artifact.executable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_executable_is_found_among_cargos_messages() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"kernels"},"executable":null}
+{"reason":"compiler-message","message":{}}
+{"reason":"compiler-artifact","target":{"kind":["bench"],"name":"kernels"},"executable":"/t/release/deps/kernels-1"}
+{"reason":"build-finished","success":true}"#;
+        let file = executable(messages, "kernels").unwrap();
+        assert_eq!(file, Path::new("/t/release/deps/kernels-1"));
+        assert_eq!(Program { file }.criterion_home(), Path::new("/t/criterion"));
+        assert_eq!(executable(messages, "steps"), None);
+    }
+}

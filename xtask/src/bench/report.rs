@@ -1,0 +1,355 @@
+//! What was measured: a table for a terminal or in Markdown, and JSON.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tabled::builder::Builder;
+use tabled::settings::{Alignment, Style, formatting::AlignmentStrategy, object::Columns};
+
+use super::peer::{Case, Unit};
+use super::timing::Timing;
+
+/// Where a table is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Terminal,
+    Markdown,
+}
+
+/// The measurements of a suite.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Report {
+    pub(crate) suite: &'static str,
+    pub(crate) processor: String,
+    /// Threads of each side.
+    pub(crate) threads: usize,
+    /// SIMD level, PyTorch, ...
+    pub(crate) versions: BTreeMap<String, String>,
+    /// Set where PyTorch was measured too.
+    pub(crate) against: Option<Against>,
+    pub(crate) cases: Vec<Measured>,
+    /// Means over the groups of cases, and over all.
+    pub(crate) means: Vec<Mean>,
+}
+
+/// How PyTorch was measured.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Against {
+    pub(crate) layout: &'static str,
+    pub(crate) rounds: usize,
+}
+
+/// The times of a case.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Measured {
+    pub(crate) case: Case,
+    pub(crate) ours: Timing,
+    pub(crate) torch: Option<Timing>,
+    /// PyTorch's time / ours, all phases together.
+    pub(crate) ratio: Option<f64>,
+}
+
+impl Measured {
+    pub(crate) fn new(case: Case, ours: Timing, torch: Option<Timing>) -> Self {
+        let ratio = torch.as_ref().map(|torch| torch.seconds / ours.seconds);
+        Self { case, ours, torch, ratio }
+    }
+}
+
+/// The mean ratio of a group of cases.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Mean {
+    pub(crate) group: String,
+    pub(crate) cases: usize,
+    pub(crate) arithmetic: f64,
+    pub(crate) geometric: f64,
+}
+
+/// The means of each group in the order of the cases, and of all if there is more than one.
+pub(crate) fn means(cases: &[Measured]) -> Vec<Mean> {
+    let mut groups: Vec<(&str, Vec<f64>)> = Vec::new();
+    for (case, ratio) in cases.iter().filter_map(|measured| Some((&measured.case, measured.ratio?))) {
+        match groups.iter_mut().find(|(group, _)| *group == case.group) {
+            Some((_, ratios)) => ratios.push(ratio),
+            None => groups.push((&case.group, vec![ratio])),
+        }
+    }
+    if groups.len() > 1 {
+        let all = groups.iter().flat_map(|(_, ratios)| ratios).copied().collect();
+        groups.push(("all", all));
+    }
+    let mean = |(group, ratios): (&str, Vec<f64>)| {
+        let n = ratios.len() as f64;
+        Mean {
+            group: group.to_owned(),
+            cases: ratios.len(),
+            arithmetic: ratios.iter().sum::<f64>() / n,
+            geometric: (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / n).exp(),
+        }
+    };
+    groups.into_iter().map(mean).collect()
+}
+
+impl Report {
+    /// For programs.
+    pub(crate) fn json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("plain data with text keys")
+    }
+
+    /// For people: a table, and lines on how it came about.
+    pub(crate) fn text(&self, form: Form) -> String {
+        let (head, lines) = if self.is_apart() { self.phases_apart() } else { self.together() };
+        let foot = self.foot();
+        match form {
+            Form::Terminal => format!("{}\n{}", table(&head, lines, form), foot.join("\n")),
+            Form::Markdown => {
+                let head: Vec<String> = head.iter().map(|label| label.replace('\n', " ")).collect();
+                let head: Vec<&str> = head.iter().map(String::as_str).collect();
+                format!("{}\n\n* {}", table(&head, lines, form), foot.join("\n* "))
+            }
+        }
+    }
+
+    /// Whether phases are compared, not only whole runs.
+    fn is_apart(&self) -> bool {
+        self.cases.iter().any(|measured| measured.case.apart)
+    }
+
+    /// Speeds of the phases; for operations.
+    fn phases_apart(&self) -> (Vec<&'static str>, Vec<Vec<String>>) {
+        let mut head = vec!["case", "size", "speed in"];
+        let phases = ["forward", "backward"];
+        if self.against.is_some() {
+            head.extend(["ours\nforward", "ours\nbackward", "PyTorch\nforward", "PyTorch\nbackward"]);
+            head.extend(["ours\nms", "PyTorch\nms", "ratio\nforward", "ratio\nbackward", "ratio\ntogether"]);
+        } else {
+            head.extend(["forward", "backward", "together", "ms"]);
+        }
+        let lines = self.cases.iter().map(|Measured { case, ours, torch, ratio }| {
+            let (unit, scale) = unit(case.unit);
+            let speed = |side: &Timing, phase| side.phase(phase).map(|phase| digits(phase.speed / scale));
+            let mut line = vec![Some(case.name.clone()), Some(case.size.clone()), Some(unit.to_owned())];
+            line.extend(phases.map(|phase| speed(ours, phase)));
+            if let Some(torch) = torch {
+                line.extend(phases.map(|phase| speed(torch, phase)));
+                line.extend([milliseconds(ours.seconds), milliseconds(torch.seconds)].map(Some));
+                line.extend(
+                    phases.map(|phase| Some(two(torch.phase(phase)?.seconds / ours.phase(phase)?.seconds))),
+                );
+                line.push(ratio.map(two));
+            } else {
+                line.extend([digits(ours.speed / scale), milliseconds(ours.seconds)].map(Some));
+            }
+            line.into_iter().map(Option::unwrap_or_default).collect()
+        });
+        (head, lines.collect())
+    }
+
+    /// Times and memory of all phases together; for whole steps.
+    fn together(&self) -> (Vec<&'static str>, Vec<Vec<String>>) {
+        let mut head = vec!["case", "size", "speed in"];
+        if self.against.is_some() {
+            head.extend(["ours", "PyTorch", "ratio", "ours, ms", "PyTorch, ms"]);
+            head.extend(["ours,\npeak MiB", "PyTorch,\npeak MiB"]);
+        } else {
+            head.extend(["speed", "ms"]);
+        }
+        let lines = self.cases.iter().map(|Measured { case, ours, torch, ratio }| {
+            let (unit, scale) = unit(case.unit);
+            let mut line = vec![case.name.clone(), case.size.clone(), unit.to_owned()];
+            line.push(digits(ours.speed / scale));
+            if let Some(torch) = torch {
+                line.extend([digits(torch.speed / scale), ratio.map(two).unwrap_or_default()]);
+                line.extend([with_phases(ours), with_phases(torch)]);
+                line.extend([ours, torch].map(|side| {
+                    side.memory.map_or("unknown".into(), |memory| (memory.peak_kib / 1024).to_string())
+                }));
+            } else {
+                line.push(with_phases(ours));
+            }
+            line
+        });
+        (head, lines.collect())
+    }
+
+    fn foot(&self) -> Vec<String> {
+        let versions = self.versions.iter().map(|(what, version)| format!("{what} {version}"));
+        let versions = versions.collect::<Vec<_>>().join(", ");
+        let threads = format!("{} thread{}", self.threads, if self.threads == 1 { "" } else { "s" });
+        let Some(against) = &self.against else {
+            return vec![format!("medians of criterion; {threads}; {}; {versions}", self.processor)];
+        };
+        let mut lines = Vec::new();
+        for Mean { group, cases, arithmetic, geometric } in &self.means {
+            lines.push(format!(
+                "mean ratio of {group} ({cases}): {}, geometric {}",
+                two(*arithmetic),
+                two(*geometric)
+            ));
+        }
+        lines.push(format!(
+            "ratio: PyTorch's time / ours, so above 1 ours is faster; medians over the rounds ({}), in turns",
+            against.rounds
+        ));
+        let idle = self.cases.iter().filter_map(|m| Some([m.ours.memory?, m.torch.as_ref()?.memory?]));
+        let idle = idle.max_by_key(|[_, torch]| torch.idle_kib);
+        if let (Some([ours, torch]), false) = (idle, self.is_apart()) {
+            lines.push(format!(
+                "peak: the most resident memory of the process; before the network is made it is {} MiB here, \
+                 {} MiB in PyTorch",
+                ours.idle_kib / 1024,
+                torch.idle_kib / 1024
+            ));
+        }
+        lines
+            .push(format!("{threads} each; {}; {versions}, feature maps {}", self.processor, against.layout));
+        lines
+    }
+}
+
+/// The name of a speed, and what it is divided by.
+fn unit(unit: Unit) -> (&'static str, f64) {
+    match unit {
+        Unit::Flop => ("GFLOP/s", 1e9),
+        Unit::Values => ("Gvalues/s", 1e9),
+        Unit::Samples => ("samples/s", 1.0),
+    }
+}
+
+/// Three digits, or all before the point.
+fn digits(value: f64) -> String {
+    let after = if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
+    format!("{value:.after$}")
+}
+
+fn two(value: f64) -> String {
+    format!("{value:.2}")
+}
+
+fn milliseconds(seconds: f64) -> String {
+    digits(seconds * 1e3)
+}
+
+/// `2105 (630 + 1400 + 75)`.
+fn with_phases(side: &Timing) -> String {
+    let phases: Vec<String> = side.phases.iter().map(|phase| milliseconds(phase.seconds)).collect();
+    let together = milliseconds(side.seconds);
+    if phases.len() > 1 { format!("{together} ({})", phases.join(" + ")) } else { together }
+}
+
+/// A table whose first three columns are words.
+fn table(head: &[&str], lines: Vec<Vec<String>>, form: Form) -> String {
+    let mut builder = Builder::default();
+    builder.push_record(head.iter().copied());
+    for line in lines {
+        builder.push_record(line);
+    }
+    let mut table = builder.build();
+    match form {
+        Form::Terminal => table.with(Style::rounded()),
+        Form::Markdown => table.with(Style::markdown()),
+    };
+    table.modify(Columns::new(3..), Alignment::right()).modify(Columns::new(3..), AlignmentStrategy::PerLine);
+    table.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::timing::{Memory, convolution};
+    use super::*;
+
+    fn report(cases: Vec<Measured>, against: Option<Against>) -> Report {
+        let version = |what: &str, version: &str| (what.to_owned(), version.to_owned());
+        Report {
+            suite: "kernels",
+            processor: "EPYC".into(),
+            threads: 2,
+            versions: [version("SIMD", "avx512"), version("PyTorch", "2.15.0")].into(),
+            against,
+            means: means(&cases),
+            cases,
+        }
+    }
+
+    fn both(case: Case, [ours, torch]: [[f64; 2]; 2]) -> Measured {
+        let memory = |mib: u64| Some(Memory { idle_kib: 20 << 10, peak_kib: mib << 10 });
+        let mut ours = Timing::of_rounds(&case, vec![ours.to_vec()]);
+        let mut torch = Timing::of_rounds(&case, vec![torch.to_vec()]);
+        (ours.memory, torch.memory) = (memory(900), memory(1200));
+        Measured::new(case, ours, Some(torch))
+    }
+
+    fn step() -> Case {
+        let mut case = convolution("cnn-m-temporal");
+        case.phases.iter_mut().for_each(|phase| phase.work = 16.0);
+        Case { group: "training steps".into(), unit: Unit::Samples, work: 16.0, apart: false, ..case }
+    }
+
+    const SEVEN: Option<Against> = Some(Against { layout: "nchw", rounds: 7 });
+
+    #[test]
+    fn kernels_beside_pytorch() {
+        let cases = vec![
+            both(convolution("conv-7x7"), [[0.005, 0.005], [0.010, 0.020]]),
+            both(Case { group: "others".into(), ..convolution("lrn") }, [[0.01, 0.01], [0.01, 0.01]]),
+        ];
+        insta::assert_snapshot!(report(cases, SEVEN).text(Form::Terminal));
+    }
+
+    #[test]
+    fn kernels_alone() {
+        let case = convolution("conv-7x7");
+        let ours = Timing::of_medians(&case, 0.0121, &[0.005, 0.007]);
+        insta::assert_snapshot!(report(vec![Measured::new(case, ours, None)], None).text(Form::Terminal));
+    }
+
+    #[test]
+    fn steps_beside_pytorch() {
+        let cases = vec![both(step(), [[0.5, 1.0], [1.0, 1.7]])];
+        insta::assert_snapshot!(report(cases, SEVEN).text(Form::Terminal));
+    }
+
+    #[test]
+    fn markdown_for_a_page() {
+        let cases = vec![both(step(), [[0.5, 1.0], [1.0, 1.7]])];
+        insta::assert_snapshot!(report(cases, SEVEN).text(Form::Markdown));
+    }
+
+    #[test]
+    fn steps_alone() {
+        let ours = Timing::of_medians(&step(), 1.5, &[]);
+        insta::assert_snapshot!(report(vec![Measured::new(step(), ours, None)], None).text(Form::Terminal));
+    }
+
+    #[test]
+    fn json_holds_every_round() {
+        let cases = vec![both(convolution("conv-7x7"), [[0.005, 0.005], [0.010, 0.020]])];
+        let json: serde_json::Value = serde_json::from_str(&report(cases, SEVEN).json()).unwrap();
+        assert_eq!(json["cases"][0]["ratio"], 3.0);
+        assert_eq!(json["cases"][0]["torch"]["rounds"], serde_json::json!([[0.010, 0.020]]));
+        assert_eq!(json["means"][0]["arithmetic"], 3.0);
+        assert_eq!(json["threads"], 2);
+    }
+
+    #[test]
+    fn means_are_of_groups_and_of_all() {
+        let case = |group: &str, torch: f64| {
+            let case = Case { group: group.into(), ..convolution("a") };
+            both(case, [[1.0, 1.0], [torch, torch]])
+        };
+        let means = means(&[case("a", 1.0), case("a", 4.0), case("b", 2.0)]);
+        let found: Vec<_> = means.iter().map(|m| (m.group.as_str(), m.cases, two(m.geometric))).collect();
+        assert_eq!(found, [("a", 2, "2.00".into()), ("b", 1, "2.00".into()), ("all", 3, "2.00".into())]);
+        assert_eq!(means[0].arithmetic, 2.5);
+    }
+}

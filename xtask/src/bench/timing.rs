@@ -1,0 +1,119 @@
+//! Seconds of a case, one way or another measured.
+
+use serde::Serialize;
+
+use super::peer::Case;
+
+/// The times of one side of a case.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Timing {
+    /// Median seconds of all phases together.
+    pub(crate) seconds: f64,
+    /// Work of all phases a second.
+    pub(crate) speed: f64,
+    /// Phases one by one, where they were measured.
+    pub(crate) phases: Vec<PhaseTiming>,
+    /// Seconds of each phase in each round, where there were rounds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rounds: Vec<Vec<f64>>,
+    /// The most memory that the process had resident, and how much of it before it made
+    /// the case's inputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) memory: Option<Memory>,
+}
+
+/// The times of one phase.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct PhaseTiming {
+    pub(crate) name: String,
+    /// The median.
+    pub(crate) seconds: f64,
+    /// Work a second.
+    pub(crate) speed: f64,
+}
+
+/// The most memory of a process, in KiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Memory {
+    pub(crate) idle_kib: u64,
+    pub(crate) peak_kib: u64,
+}
+
+impl Timing {
+    /// From medians; `phases` are as many as the case has, or none.
+    pub(crate) fn of_medians(case: &Case, seconds: f64, phases: &[f64]) -> Self {
+        let phases = case.phases.iter().zip(phases).map(|(phase, &seconds)| PhaseTiming {
+            name: phase.name.clone(),
+            seconds,
+            speed: phase.work / seconds,
+        });
+        let phases = phases.collect();
+        Self { seconds, speed: case.work / seconds, phases, rounds: Vec::new(), memory: None }
+    }
+
+    /// From the times of each phase in each round.
+    pub(crate) fn of_rounds(case: &Case, rounds: Vec<Vec<f64>>) -> Self {
+        let phase = |index: usize| median(rounds.iter().map(|round| round[index]));
+        let phases: Vec<f64> = (0..case.phases.len()).map(phase).collect();
+        let together = median(rounds.iter().map(|round| round.iter().sum()));
+        Self { rounds, ..Self::of_medians(case, together, &phases) }
+    }
+
+    /// The phase of that name.
+    pub(crate) fn phase(&self, name: &str) -> Option<&PhaseTiming> {
+        self.phases.iter().find(|phase| phase.name == name)
+    }
+}
+
+/// The middle value, or the mean of the two in the middle. NaN of nothing.
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    match (values.len(), values.len() / 2) {
+        (0, _) => f64::NAN,
+        (n, half) if n % 2 == 1 => values[half],
+        (_, half) => (values[half - 1] + values[half]) / 2.0,
+    }
+}
+
+/// A case for the tests of this and the modules beside it.
+#[cfg(test)]
+pub(crate) fn convolution(name: &str) -> Case {
+    use super::peer::{Phase, Unit};
+    let phase = |name: &str, work| Phase { name: name.into(), work };
+    Case {
+        name: name.into(),
+        group: "convolutions".into(),
+        size: "8x20x224x224, stride 2, pad 0".into(),
+        unit: Unit::Flop,
+        work: 3e9,
+        phases: vec![phase("forward", 1e9), phase("backward", 2e9)],
+        apart: true,
+        facts: serde_json::json!({"op": "conv"}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median([3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median([4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert!(median([]).is_nan());
+    }
+
+    #[test]
+    fn rounds_become_medians_of_each_phase_and_of_their_sums() {
+        let rounds = vec![vec![0.01, 0.05], vec![0.02, 0.01], vec![0.03, 0.03]];
+        let timing = Timing::of_rounds(&convolution("conv"), rounds);
+        let phases: Vec<f64> = timing.phases.iter().map(|phase| phase.seconds).collect();
+        assert_eq!((phases, timing.seconds), (vec![0.02, 0.03], 0.06));
+        assert_eq!(timing.speed, 3e9 / 0.06);
+        assert_eq!(timing.phase("backward").unwrap().speed, 2e9 / 0.03);
+    }
+}

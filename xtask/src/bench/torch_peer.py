@@ -1,0 +1,381 @@
+"""The cases of `cargo xtask bench` in plain PyTorch, run when told to.
+
+The talk is one JSON object a line, as crates/testkit/src/bench.rs describes it. Networks and
+operations are written as one would write them for training; nothing is tuned, and PyTorch's
+defaults stay as they are. Arguments: the number of threads, and the layout of feature maps
+(`nchw`, the default of PyTorch, or `channels-last`).
+"""
+
+import json
+import signal
+import sys
+import time
+
+
+def say(answer):
+    print(json.dumps(answer), flush=True)
+
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a trace
+try:
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+except Exception as problem:
+    say({"error": f"cannot import torch: {problem}"})
+    sys.exit(1)
+
+THREADS, LAYOUT = int(sys.argv[1]), sys.argv[2]
+FORMAT = torch.channels_last if LAYOUT == "channels-last" else torch.contiguous_format
+torch.set_num_threads(THREADS)
+
+
+def noise(*shape):
+    """Uniform in -1..1; feature maps and windows in the layout asked for."""
+    x = torch.rand(*shape) * 2 - 1
+    return x.to(memory_format=FORMAT) if len(shape) == 4 else x
+
+
+# Single operations.
+
+
+class Applied:
+    """A function of tensors, and the gradients of them all."""
+
+    def __init__(self, function, *inputs):
+        self.function, self.inputs = function, [x.requires_grad_() for x in inputs]
+        self.output = self.function(*self.inputs)
+        self.gradient = torch.rand_like(self.output)
+        self.phases = [self.forward, self.backward]
+
+    def sizes(self):
+        return [sum(x.numel() for x in self.inputs), self.output.numel()]
+
+    def forward(self):
+        self.output = None
+        self.output = self.function(*self.inputs)
+
+    def backward(self):
+        torch.autograd.grad(self.output, self.inputs, self.gradient)
+
+
+class Update:
+    """One step of SGD on one parameter."""
+
+    def __init__(self, rows, columns, rate, momentum, weight_decay):
+        self.parameter = nn.Parameter(noise(rows, columns))
+        self.parameter.grad = noise(rows, columns)
+        self.optimiser = torch.optim.SGD(
+            [self.parameter], lr=rate, momentum=momentum, weight_decay=weight_decay
+        )
+        self.phases = [self.optimiser.step]
+
+    def sizes(self):
+        return [self.parameter.numel()]
+
+
+def conv(input, outputs, kernel, stride, padding, groups):
+    weight = noise(outputs, input[1] // groups, *kernel)
+    convolve = lambda x, w, b: F.conv2d(x, w, b, stride, padding, groups=groups)
+    return Applied(convolve, noise(*input), weight, noise(outputs))
+
+
+def max_pool(input, kernel, stride, padding):
+    return Applied(lambda x: F.max_pool2d(x, kernel, stride, padding, ceil_mode=True), noise(*input))
+
+
+def avg_pool(input, kernel, stride, padding):
+    return Applied(lambda x: F.avg_pool2d(x, kernel, stride, padding, ceil_mode=True), noise(*input))
+
+
+def lrn(input, size, alpha, beta, k):
+    return Applied(lambda x: F.local_response_norm(x, size, alpha, beta, k), noise(*input))
+
+
+def batch_norm_relu(input, epsilon):
+    channels = input[1]
+    mean, variance = torch.zeros(channels), torch.ones(channels)
+
+    def normalise(x, scale, shift):
+        y = F.batch_norm(x, mean, variance, scale, shift, training=True, eps=epsilon)
+        return F.relu(y, inplace=True)
+
+    return Applied(normalise, noise(*input), noise(channels), noise(channels))
+
+
+def linear(batch, inputs, outputs):
+    return Applied(F.linear, noise(batch, inputs), noise(outputs, inputs), noise(outputs))
+
+
+def cross_entropy(batch, classes):
+    labels = torch.arange(batch) % classes
+    return Applied(lambda logits: F.cross_entropy(logits, labels), noise(batch, classes))
+
+
+# Networks.
+
+
+def pool():
+    return nn.MaxPool2d(3, 2, ceil_mode=True)
+
+
+def relu():
+    return nn.ReLU(inplace=True)
+
+
+def classifier(layers, shape, hidden, network):
+    """Appends the fully connected layers; what reaches them is found by running the others."""
+    with torch.no_grad():
+        features = nn.Sequential(*layers)(torch.zeros(1, *shape)).numel()
+    layers.append(nn.Flatten())
+    for outputs in hidden:
+        layers += [nn.Linear(features, outputs), relu(), nn.Dropout(network["dropout"])]
+        features = outputs
+    return nn.Sequential(*layers, nn.Linear(features, network["classes"]))
+
+
+def cnn_m(network):
+    """CNN-M-2048, either stream."""
+    windows = [network["conv1"], network["conv2"]] + [{"kernel": 3, "stride": 1, "padding": 1}] * 3
+    norms = {"spatial": [0, 1], "temporal": [0]}[network["stream"]]
+    layers, channels = [], network["channels"]
+    for index, (outputs, window) in enumerate(zip(network["widths"], windows)):
+        layers += [nn.Conv2d(channels, outputs, window["kernel"], window["stride"], window["padding"]), relu()]
+        if index in norms:
+            layers.append(nn.LocalResponseNorm(5, 5e-4, 0.75, 2.0))
+        if index in (0, 1, 4):
+            layers.append(pool())
+        channels = outputs
+    shape = (network["channels"], *network["input"])
+    return classifier(layers, shape, [network["full6"], network["full7"]], network)
+
+
+def alexnet(network):
+    """Caffe's reference model: pools before it normalises, conv2, conv4 and conv5 in two groups."""
+    a, b, c, d, e = network["widths"]
+    first = network["conv1"]
+
+    def norm():
+        return nn.LocalResponseNorm(5, 1e-4, 0.75, 1.0)
+
+    conv1 = nn.Conv2d(network["channels"], a, first["kernel"], first["stride"], first["padding"])
+    layers = [conv1, relu(), pool(), norm()]
+    layers += [nn.Conv2d(a, b, 5, padding=2, groups=2), relu(), pool(), norm()]
+    layers += [nn.Conv2d(b, c, 3, padding=1), relu()]
+    layers += [nn.Conv2d(c, d, 3, padding=1, groups=2), relu()]
+    layers += [nn.Conv2d(d, e, 3, padding=1, groups=2), relu(), pool()]
+    shape = (network["channels"], *network["input"])
+    return classifier(layers, shape, [network["fc6"], network["fc7"]], network)
+
+
+class Bottleneck(nn.Module):
+    """As in torchvision: the 3x3 convolution has the stride."""
+
+    def __init__(self, inputs, width, stride):
+        super().__init__()
+        outputs = 4 * width
+        self.conv1, self.bn1 = nn.Conv2d(inputs, width, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3, self.bn3 = nn.Conv2d(width, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
+        self.relu, self.downsample = relu(), None
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x):
+        shortcut = x if self.downsample is None else self.downsample(x)
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        y += shortcut
+        return self.relu(y)
+
+
+def resnet_50(network):
+    width = channels = network["width"]
+    layers = [nn.Conv2d(network["channels"], width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), relu()]
+    layers.append(nn.MaxPool2d(3, 2, 1))
+    for stage, blocks in enumerate(network["blocks"]):
+        for block in range(blocks):
+            stride = 2 if stage > 0 and block == 0 else 1
+            layers.append(Bottleneck(channels, width << stage, stride))
+            channels = 4 * (width << stage)
+    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(network["dropout"])]
+    return nn.Sequential(*layers, nn.Linear(channels, network["classes"]))
+
+
+def normalised(inputs, outputs, kernel, stride=1, padding=0):
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, padding), nn.BatchNorm2d(outputs), relu()
+    )
+
+
+class Inception(nn.Module):
+    """Four branches of one input, joined. A block without the first, 1x1, halves the size
+    and does not convolve what it pools."""
+
+    def __init__(self, inputs, one, reduced, three, double_reduced, double, average, projected):
+        super().__init__()
+        stride = 1 if one else 2
+        self.branches = nn.ModuleList()
+        if one:
+            self.branches.append(normalised(inputs, one, 1))
+        self.branches.append(
+            nn.Sequential(normalised(inputs, reduced, 1), normalised(reduced, three, 3, stride, 1))
+        )
+        self.branches.append(
+            nn.Sequential(
+                normalised(inputs, double_reduced, 1),
+                normalised(double_reduced, double, 3, 1, 1),
+                normalised(double, double, 3, stride, 1),
+            )
+        )
+        if not one:
+            self.branches.append(pool())
+        else:
+            pooled = nn.AvgPool2d(3, 1, 1) if average else nn.MaxPool2d(3, 1, 1)
+            self.branches.append(nn.Sequential(pooled, normalised(inputs, projected, 1)))
+        self.outputs = (one or inputs) + three + double + projected
+
+    def forward(self, x):
+        return torch.cat([branch(x) for branch in self.branches], 1)
+
+
+# 1x1; 3x3: reduced, 3x3; double 3x3: reduced, both; whether the pooling averages, and its 1x1.
+INCEPTION = [
+    (64, 64, 64, 64, 96, True, 32),  # 3a
+    (64, 64, 96, 64, 96, True, 64),
+    (0, 128, 160, 64, 96, False, 0),
+    (224, 64, 96, 96, 128, True, 128),  # 4a
+    (192, 96, 128, 96, 128, True, 128),
+    (160, 128, 160, 128, 160, True, 128),
+    (96, 128, 192, 160, 192, True, 128),
+    (0, 128, 192, 192, 256, False, 0),
+    (352, 192, 320, 160, 224, True, 128),  # 5a
+    (352, 192, 320, 192, 224, False, 128),
+]
+
+
+def bn_inception(network):
+    channels = 192
+    layers = [normalised(network["channels"], 64, 7, 2, 3), pool()]
+    layers += [normalised(64, 64, 1), normalised(64, channels, 3, 1, 1), pool()]
+    for widths in INCEPTION:
+        layers.append(Inception(channels, *widths))
+        channels = layers[-1].outputs
+    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(network["dropout"])]
+    return nn.Sequential(*layers, nn.Linear(channels, network["classes"]))
+
+
+class Step:
+    """A whole training step, as PyTorch's tutorials write it."""
+
+    def __init__(self, network, batch, input, rate, momentum, **settings):
+        self.network = NETWORKS[network["kind"]](network).to(memory_format=FORMAT).train()
+        self.parameters = list(self.network.parameters())
+        self.shape, classes = input, network["classes"]
+        self.x, self.labels = noise(batch, *input), torch.arange(batch) % classes
+        self.loss = None
+        self.optimiser = torch.optim.SGD(
+            self.parameters, lr=rate, momentum=momentum, weight_decay=settings["weight-decay"]
+        )
+        self.phases = [self.forward, self.backward, self.optimiser.step]
+
+    def sizes(self):
+        return [sum(p.numel() for p in self.parameters), multiply_adds(self.network, self.shape)]
+
+    def forward(self):
+        self.optimiser.zero_grad(set_to_none=True)
+        self.loss = F.cross_entropy(self.network(self.x), self.labels)
+
+    def backward(self):
+        self.loss.backward()
+        self.loss = None
+
+
+def multiply_adds(network, shape):
+    """Of the convolutions and fully connected layers, for one sample."""
+    total = 0
+
+    def count(layer, _inputs, output):
+        nonlocal total
+        total += layer.weight.numel() * (output[0, 0].numel() if output.dim() == 4 else 1)
+
+    layers = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    with torch.no_grad():
+        network.eval()(noise(1, *shape))
+    network.train()
+    for hook in hooks:
+        hook.remove()
+    return total
+
+
+NETWORKS = {
+    "cnn-m-2048": cnn_m,
+    "alexnet": alexnet,
+    "resnet-50": resnet_50,
+    "bn-inception": bn_inception,
+}
+CASES = {
+    "conv": conv,
+    "max-pool": max_pool,
+    "avg-pool": avg_pool,
+    "lrn": lrn,
+    "batch-norm-relu": batch_norm_relu,
+    "linear": linear,
+    "cross-entropy": cross_entropy,
+    "sgd": Update,
+    "step": Step,
+}
+
+
+# The talk.
+
+
+def run(work, times):
+    """Mean seconds of each phase; several runs follow one that does not count."""
+    seconds = [0.0] * len(work.phases)
+    idle = 1 if times > 1 else 0
+    for turn in range(times + idle):
+        for index, phase in enumerate(work.phases):
+            begun = time.perf_counter()
+            phase()
+            if turn >= idle:
+                seconds[index] += (time.perf_counter() - begun) / times
+    return seconds
+
+
+def peak_kib():
+    """The most memory that this process had resident, None where the system does not tell."""
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        return None
+
+
+def answer(request):
+    global work
+    if request["do"] == "prepare":
+        work = None
+        facts = dict(request["case"]["facts"])
+        work = CASES[facts.pop("op")](**facts)
+        return {"sizes": work.sizes()}
+    if request["do"] == "run":
+        return {"seconds": run(work, request["times"])}
+    if request["do"] == "memory":
+        return {"peak_kib": peak_kib()}
+    return {"error": f"unknown request {request}"}
+
+
+torch.manual_seed(1)
+work = None
+say({"versions": {"PyTorch": torch.__version__}, "threads": torch.get_num_threads()})
+for line in sys.stdin:
+    try:
+        say(answer(json.loads(line)))
+    except Exception as problem:
+        say({"error": f"{type(problem).__name__}: {problem}"})

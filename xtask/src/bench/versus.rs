@@ -1,0 +1,209 @@
+//! Both sides in turns: ours, PyTorch's, ours, PyTorch's. What disturbs the machine for a
+//! while then disturbs both.
+
+use std::path::Path;
+use std::time::Duration;
+
+use experiment::{Console, Interrupt};
+
+use super::error::{Error, Result};
+use super::peer::{Case, Layout, Peer};
+use super::program::Program;
+use super::timing::{Memory, Timing};
+
+/// Rounds of each side that do not count.
+const WARM_UPS: usize = 2;
+
+/// Before a turn: threads of the other side may wait for more work by spinning, up to 200 ms
+/// with some OpenMP libraries, and would share the cores.
+const SETTLE: Duration = Duration::from_millis(250);
+
+/// A turn takes about so many seconds at least, so that a short case is run several times.
+const TURN: f64 = 0.1;
+
+/// Runs of a case in a turn, at most.
+const MOST_TIMES: f64 = 50.0;
+
+/// How the sides are set against each other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) python: &'a Path,
+    pub(crate) layout: Layout,
+    pub(crate) threads: usize,
+    pub(crate) rounds: usize,
+}
+
+impl Setting<'_> {
+    /// PyTorch's side, with nothing prepared.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub(crate) fn torch(&self) -> Result<Peer> {
+        Peer::torch(self.python, self.threads, self.layout)
+    }
+
+    /// Measures cases, each in two fresh processes.
+    ///
+    /// # Errors
+    /// If a side fails, or the sides do not do the same.
+    pub(crate) fn measure(
+        &self,
+        cases: &[Case],
+        console: &Console,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<[Timing; 2]>> {
+        let turns = WARM_UPS + self.rounds;
+        let step = console.step("against PyTorch", (turns * cases.len()) as u64, 0);
+        let mut timings = Vec::new();
+        for (index, case) in cases.iter().enumerate() {
+            step.set((index * turns) as u64, &case.name);
+            let sides = [Peer::ours(self.program, self.threads)?, self.torch()?];
+            let turn = |done: usize| {
+                step.set((index * turns + done) as u64, &case.name);
+                interrupt.wait(SETTLE);
+            };
+            // Ctrl-C reaches the sides too, and they end before it is noticed here.
+            let timing = take_turns(sides, case, self.rounds, turn, || interrupt.raised());
+            timings.push(if interrupt.raised() { Err(Error::Interrupted) } else { timing }?);
+        }
+        Ok(timings)
+    }
+}
+
+/// What takes turns; a [`Peer`], or a stand-in in the tests.
+trait Side {
+    fn prepare(&mut self, case: &Case) -> Result<Vec<u64>>;
+    fn run(&mut self, case: &Case, times: u32) -> Result<Vec<f64>>;
+    fn peak_kib(&mut self) -> Result<Option<u64>>;
+}
+
+impl Side for Peer {
+    fn prepare(&mut self, case: &Case) -> Result<Vec<u64>> {
+        Peer::prepare(self, case)
+    }
+
+    fn run(&mut self, case: &Case, times: u32) -> Result<Vec<f64>> {
+        Peer::run(self, case, times)
+    }
+
+    fn peak_kib(&mut self) -> Result<Option<u64>> {
+        Peer::peak_kib(self)
+    }
+}
+
+/// Measures one case. `turn` is told before each turn how many rounds are done.
+fn take_turns<S: Side>(
+    mut sides: [S; 2],
+    case: &Case,
+    rounds: usize,
+    turn: impl Fn(usize),
+    stop: impl Fn() -> bool,
+) -> Result<[Timing; 2]> {
+    let mut idle = [None; 2];
+    let mut sizes = [Vec::new(), Vec::new()];
+    for (side, (idle, sizes)) in sides.iter_mut().zip(idle.iter_mut().zip(&mut sizes)) {
+        *idle = side.peak_kib()?;
+        *sizes = side.prepare(case)?;
+    }
+    let [ours, theirs] = sizes;
+    if ours != theirs {
+        return Err(Error::Unlike { case: case.name.clone(), ours, theirs });
+    }
+
+    let mut times = 1;
+    let mut kept = [Vec::new(), Vec::new()];
+    for round in 0..WARM_UPS + rounds {
+        let mut longest = 0f64;
+        for (side, kept) in sides.iter_mut().zip(&mut kept) {
+            turn(round);
+            if stop() {
+                return Err(Error::Interrupted);
+            }
+            let seconds = side.run(case, times)?;
+            longest = longest.max(seconds.iter().sum());
+            if round >= WARM_UPS {
+                kept.push(seconds);
+            }
+        }
+        if round + 1 == WARM_UPS {
+            times = (TURN / longest).ceil().clamp(1.0, MOST_TIMES) as u32;
+        }
+    }
+
+    let [ours, theirs] = kept.map(|rounds| Timing::of_rounds(case, rounds));
+    let mut timings = [ours, theirs];
+    for ((timing, side), idle) in timings.iter_mut().zip(&mut sides).zip(idle) {
+        let peak = side.peak_kib()?;
+        timing.memory = idle.zip(peak).map(|(idle_kib, peak_kib)| Memory { idle_kib, peak_kib });
+    }
+    Ok(timings)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::super::timing::convolution;
+    use super::*;
+
+    /// Says what it is told to do, and takes as long as it says.
+    struct Script<'a> {
+        name: char,
+        seconds: f64,
+        sizes: Vec<u64>,
+        log: &'a RefCell<String>,
+    }
+
+    impl Side for Script<'_> {
+        fn prepare(&mut self, _: &Case) -> Result<Vec<u64>> {
+            Ok(self.sizes.clone())
+        }
+
+        fn run(&mut self, _: &Case, times: u32) -> Result<Vec<f64>> {
+            self.log.borrow_mut().push_str(&format!("{}{times} ", self.name));
+            Ok(vec![self.seconds, self.seconds])
+        }
+
+        fn peak_kib(&mut self) -> Result<Option<u64>> {
+            Ok(Some(100))
+        }
+    }
+
+    fn sides(log: &RefCell<String>, sizes: [u64; 2]) -> [Script<'_>; 2] {
+        let [ours, theirs] = sizes;
+        [
+            Script { name: 'o', seconds: 0.01, sizes: vec![ours], log },
+            Script { name: 't', seconds: 0.02, sizes: vec![theirs], log },
+        ]
+    }
+
+    #[test]
+    fn the_sides_take_turns_as_often_each_and_warm_up_first() {
+        let log = RefCell::default();
+        let timings = take_turns(sides(&log, [7, 7]), &convolution("conv"), 3, |_| (), || false).unwrap();
+        // A turn of the slower side, 40 ms, is repeated until it takes 100 ms.
+        assert_eq!(log.into_inner(), "o1 t1 o1 t1 o3 t3 o3 t3 o3 t3 ");
+        let [ours, theirs] = timings;
+        assert_eq!((ours.rounds.len(), theirs.rounds.len()), (3, 3));
+        assert_eq!((ours.seconds, theirs.seconds), (0.02, 0.04));
+        assert_eq!(ours.memory, Some(Memory { idle_kib: 100, peak_kib: 100 }));
+    }
+
+    #[test]
+    fn sides_that_do_not_do_the_same_are_refused() {
+        let log = RefCell::default();
+        let error = take_turns(sides(&log, [7, 8]), &convolution("conv"), 3, |_| (), || false).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("case conv: the two sides do not do the same work"), "{message}");
+        assert!(message.contains("[7] here, [8] in PyTorch"), "{message}");
+        assert_eq!(log.into_inner(), "");
+    }
+
+    #[test]
+    fn an_interrupt_stops_before_the_next_turn() {
+        let log = RefCell::default();
+        let error = take_turns(sides(&log, [7, 7]), &convolution("conv"), 3, |_| (), || true).unwrap_err();
+        assert_eq!((error.exit_code(), log.into_inner().as_str()), (130, ""));
+    }
+}

@@ -1,0 +1,22 @@
+//! What a command can fail with.
+
+use crate::bench;
+
+/// The error of any command.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Experiment(#[from] experiment::Error),
+    #[error(transparent)]
+    Bench(#[from] bench::Error),
+}
+
+impl Failure {
+    /// The process's exit code.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Experiment(e) => e.exit_code(),
+            Self::Bench(e) => e.exit_code(),
+        }
+    }
+}
