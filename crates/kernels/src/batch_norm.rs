@@ -294,7 +294,7 @@ fn split<'a, const N: usize>(op: &str, inputs: &[Array<'a>]) -> Result<([Array<'
         Some((first, [residual])) => (first, Some(residual)),
         _ => bail!("{op}: {} inputs, expected {N} and optionally a residual", inputs.len()),
     };
-    first.iter().try_for_each(|input| check::complete(op, "an input", input))?;
+    check::all(op, inputs)?;
     if let Some(residual) = residual {
         check::dims(op, "the residual", residual, first[0].dims)?;
     }

@@ -3,6 +3,7 @@
 use candle_core::{CpuStorage, DType, Layout, Result, Tensor, bail};
 
 use crate::op::Array;
+use crate::simd::Level;
 
 /// The contiguous `f32` values of one argument.
 pub(crate) fn values<'a>(
@@ -66,8 +67,15 @@ pub(crate) fn inputs<'a, const N: usize>(op: &str, inputs: &[Array<'a>]) -> Resu
     let Ok(inputs) = <[Array<'a>; N]>::try_from(inputs) else {
         bail!("{op}: {} inputs, expected {N}", inputs.len());
     };
-    inputs.iter().try_for_each(|input| complete(op, "an input", input))?;
+    all(op, &inputs)?;
     Ok(inputs)
+}
+
+/// What every operation checks first: that its inputs are complete, and that the vector instructions which
+/// the user asks for exist.
+pub(crate) fn all(op: &str, inputs: &[Array<'_>]) -> Result<()> {
+    Level::current()?;
+    inputs.iter().try_for_each(|input| complete(op, "an input", input))
 }
 
 /// Refuses an array that does not hold as many values as its shape says.
@@ -86,7 +94,7 @@ pub(crate) fn complete(op: &str, argument: &str, array: &Array<'_>) -> Result<()
 /// The four dimensions of a feature map (B, H, W, C).
 pub(crate) fn feature_map(op: &str, x: &Array<'_>) -> Result<[usize; 4]> {
     match *x.dims {
-        [b, h, w, c] => Ok([b, h, w, c]),
+        [b, h, w, c] => complete(op, "the input", x).map(|()| [b, h, w, c]),
         ref other => bail!("{op}: the input has shape {other:?}, expected (B, H, W, C)"),
     }
 }

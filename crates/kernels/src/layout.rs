@@ -21,7 +21,7 @@ impl Concat {
     /// The width of every input, and their number of positions.
     fn widths(&self, inputs: &[Array<'_>]) -> Result<(Vec<usize>, usize)> {
         let Some(first) = inputs.first() else { bail!("concat: no input, expected at least one") };
-        inputs.iter().try_for_each(|input| check::complete("concat", "an input", input))?;
+        check::all("concat", inputs)?;
         let [positions, width] = check::channels_last("concat", first)?;
         let leading = &first.dims[..first.dims.len() - 1];
         let mut widths = vec![width];
