@@ -102,7 +102,7 @@ mod tests {
         for channels in 1..300 {
             let width = Lanes::new(channels).width();
             assert!(
-                width % channels == 0 && width % VECTOR == 0 && width >= NARROWEST,
+                width.is_multiple_of(channels) && width.is_multiple_of(VECTOR) && width >= NARROWEST,
                 "{channels}: {width}"
             );
             assert!(width < NARROWEST + VECTOR * channels, "{channels}: {width} is more than is needed");
