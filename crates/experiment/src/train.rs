@@ -147,9 +147,10 @@ fn one_step(
     let step = || -> models::Result<f32> {
         let flow = Tensor::from_vec(batch.data, (b, 1, c, h, w), &Device::Cpu)?;
         let inputs = Inputs { rgb: None, flow: Some(flow) };
-        let outputs = network.forward(&inputs, &Pass::train(pass_seed(seed, iteration)))?;
-        let loss = nn::softmax_cross_entropy(&outputs.heads[0].logits, &batch.labels)?;
-        sgd.step(&loss.backward()?, rate)?;
+        let pass = Pass::train(pass_seed(seed, iteration));
+        let outputs = network.forward(&inputs, &pass)?;
+        let loss = nn::softmax_cross_entropy(&outputs.heads[0].logits, &batch.labels, &pass)?;
+        sgd.step(&pass.backward(&loss)?, rate)?;
         Ok(loss.to_scalar::<f32>()?)
     };
     step().map_err(|e| Error::Network { doing: format!("training step {iteration}"), message: e.to_string() })

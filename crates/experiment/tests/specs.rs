@@ -54,7 +54,9 @@ fn rows_of_a_table_share_all_but_their_input() {
     let mut protocols = plan.rows.iter().map(|row| {
         let mut protocol = row.protocol.clone();
         protocol.input = plan.rows[0].protocol.input;
-        let models::ModelConfig::CnnM2048(model) = &mut protocol.model;
+        let models::ModelConfig::CnnM2048(model) = &mut protocol.model else {
+            panic!("table 1b is of CNN-M-2048, found {:?}", protocol.model);
+        };
         model.channels = 0;
         protocol
     });

@@ -178,7 +178,8 @@ impl Params {
     pub fn set_tensors(&self, stored: &Tensors) -> Result<()> {
         tensors::check_same_layout(&self.tensors(), stored)?;
         for (entry, stored) in lock(&self.by_name).values().zip(stored.values()) {
-            entry.var().set(&stored.to_device(&self.device)?)?;
+            // A copy, because `stored` may share memory with the parameter itself.
+            entry.var().set(&stored.to_device(&self.device)?.copy()?)?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ from torch import nn
 
 from common import integers, randomise, record, set_mode
 
-CHANNELS, CLASSES, BATCH = 3, 5, 3
+CHANNELS, CLASSES, BATCH = 3, 5, 8
 SIZE = (64, 64)  # even before each block that halves
 DIVISOR = 32
 
@@ -58,12 +58,17 @@ class BnInception(nn.Module):
         return x
 
 
+def build(batch_statistics):
+    model = BnInception()
+    randomise(model)
+    set_mode(model, batch_statistics)
+    return model
+
+
 if __name__ == "__main__":
-    for name, batch_statistics, rate in (("batch", "all", 1e-3), ("partial", "first", 1e-2)):
-        torch.manual_seed(10)
-        model = BnInception()
-        randomise(model)
-        set_mode(model, batch_statistics)
-        settings = {"width-divisor": integers(DIVISOR)}
-        x = (BATCH, CHANNELS, *SIZE)
-        record(f"bn_inception_{name}", model, x, torch.tensor([1, 3, 0]), rate, settings)
+    settings = {"width-divisor": integers(DIVISOR)}
+    labels = torch.arange(BATCH) % CLASSES
+    for name, batch_statistics, rate in (("batch", "all", 1e-4), ("partial", "first", 1e-3)):
+        record(
+            f"bn_inception_{name}", lambda: build(batch_statistics), (BATCH, CHANNELS, *SIZE), labels, rate, settings
+        )

@@ -48,11 +48,14 @@ class ResNet(nn.Module):
         return keep("fc", self.fc(x))
 
 
-for name, batch_statistics, rate in (("batch", "all", 3e-3), ("frozen", "none", 3e-4)):
-    torch.manual_seed(9)
+def build(batch_statistics):
     model = ResNet()
     randomise(model)
     set_mode(model, batch_statistics)
-    settings = {"width": integers(WIDTH), "blocks": integers(*BLOCKS)}
-    x = (BATCH, CHANNELS, *SIZE)
-    record(f"res_net_50_{name}", model, x, torch.tensor([1, 3, 0, 4]), rate, settings)
+    return model
+
+
+settings = {"width": integers(WIDTH), "blocks": integers(*BLOCKS)}
+labels = torch.arange(BATCH) % CLASSES
+for name, batch_statistics, rate in (("batch", "all", 3e-3), ("frozen", "none", 1e-4)):
+    record(f"res_net_50_{name}", lambda: build(batch_statistics), (BATCH, CHANNELS, *SIZE), labels, rate, settings)
