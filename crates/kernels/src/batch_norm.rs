@@ -15,9 +15,10 @@ use rayon::prelude::*;
 
 use crate::check;
 use crate::lanes::Lanes;
+use crate::memory::unwritten;
 use crate::op::{Array, Gradient, Op};
 use crate::simd::vectorised;
-use rows::{Affine, Deviation, Part, ThroughStatistics, accumulate, normalise};
+use rows::{Affine, Deviation, Part, ThroughStatistics, normalise};
 use sweep::{Mask, Sweep, Swept};
 
 /// Normalisation with the statistics of the batch: inputs x (..., C), scale (C), shift (C) and
@@ -79,6 +80,8 @@ impl Op for BatchNorm {
         wanted: &[bool],
     ) -> Result<Vec<Gradient>> {
         let ([x, scale, shift], residual) = split(self.name(), inputs)?;
+        check::dims(self.name(), "the output", &output, x.dims)?;
+        check::dims(self.name(), "the gradient", &gradient, x.dims)?;
         let Some(statistics) = self.statistics.lock().ok().and_then(|kept| kept.clone()) else {
             bail!("{}: the forward pass has not run", self.name());
         };
@@ -143,6 +146,8 @@ impl Op for FrozenBatchNorm {
         wanted: &[bool],
     ) -> Result<Vec<Gradient>> {
         let ([x, scale, shift, mean, variance], residual) = split(self.name(), inputs)?;
+        check::dims(self.name(), "the output", &output, x.dims)?;
+        check::dims(self.name(), "the gradient", &gradient, x.dims)?;
         let statistics = Statistics::fixed(mean.data, variance.data);
         let affine = statistics.affine(scale.data, shift.data, self.epsilon);
         let want = |input: usize| wanted.get(input).is_some_and(|&wanted| wanted);
@@ -181,13 +186,13 @@ impl Statistics {
         let none = vec![0f32; lanes.width()];
         let affine = Affine { mean: origin, factor: none.clone(), shift: none };
         let tasks = x.par_chunks(lanes.task()).map(|x| {
-            let mut sums = [vec![0f64; lanes.width()], vec![0f64; lanes.width()]];
+            let mut sums = rows::Sums::new(lanes.width());
             let part = Part { gradient: x, x, y: x };
             vectorised(
                 #[inline(always)]
-                || accumulate::<Deviation>(&affine, part, &mut sums),
+                || sums.add::<Deviation>(&affine, part),
             );
-            sums
+            sums.into_total()
         });
         let sums: Vec<_> = tasks.collect();
         let mean_of = |which: usize| {
@@ -289,6 +294,7 @@ fn split<'a, const N: usize>(op: &str, inputs: &[Array<'a>]) -> Result<([Array<'
         Some((first, [residual])) => (first, Some(residual)),
         _ => bail!("{op}: {} inputs, expected {N} and optionally a residual", inputs.len()),
     };
+    check::all(op, inputs)?;
     if let Some(residual) = residual {
         check::dims(op, "the residual", residual, first[0].dims)?;
     }
@@ -304,7 +310,8 @@ fn mask(relu: bool, residual: bool) -> Mask {
 }
 
 fn normalised(lanes: Lanes, affine: &Affine, x: &[f32], residual: Option<&[f32]>, relu: bool) -> Vec<f32> {
-    let mut out = vec![0f32; x.len()];
+    // SAFETY: the tasks write every value.
+    let mut out = unsafe { unwritten(x.len()) };
     let task = lanes.task();
     out.par_chunks_mut(task).zip(x.par_chunks(task)).enumerate().for_each(|(i, (out, x))| {
         let residual = residual.map(|residual| &residual[i * task..][..x.len()]);

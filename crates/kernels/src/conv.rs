@@ -21,8 +21,8 @@ mod weights;
 use candle_core::{Result, bail};
 use pulp::{Simd, WithSimd};
 
-use crate::check;
 use crate::activation::masked_column_sums;
+use crate::check;
 use crate::memory::unwritten;
 use crate::op::{Array, Gradient, Op};
 use crate::simd::{Level, run};
@@ -83,7 +83,9 @@ impl Conv2d {
         };
         let groups = self.groups;
         if groups == 0 || !channels.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
-            bail!("conv2d: {channels} input and {outputs} output channels cannot be cut into {groups} groups");
+            bail!(
+                "conv2d: {channels} input and {outputs} output channels cannot be cut into {groups} groups"
+            );
         }
         if channels / groups != weight_channels {
             bail!(
@@ -230,7 +232,8 @@ fn input_gradient(level: Level, g: &Geometry, weight: &[f32], grad: &[f32]) -> V
     };
     for rows in axis(0) {
         for columns in columns.iter().filter(|columns| !columns.taps.is_empty() && !rows.taps.is_empty()) {
-            let both = || rows.taps.iter().flat_map(|row| columns.taps.iter().map(move |column| (row, column)));
+            let both =
+                || rows.taps.iter().flat_map(|row| columns.taps.iter().map(move |column| (row, column)));
             let places: Vec<[usize; 2]> = both().map(|(row, column)| [row.0, column.0]).collect();
             let product = Product {
                 grid: Grid {

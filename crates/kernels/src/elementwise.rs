@@ -4,6 +4,7 @@ use candle_core::{Result, bail};
 use rayon::prelude::*;
 
 use crate::check;
+use crate::memory::unwritten;
 use crate::op::{Array, Gradient, Op};
 use crate::simd::vectorised;
 
@@ -21,7 +22,8 @@ impl Op for Relu {
 
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
         let [x] = check::inputs(self.name(), inputs)?;
-        let mut out = vec![0f32; x.data.len()];
+        // SAFETY: the tasks write every value.
+        let mut out = unsafe { unwritten(x.data.len()) };
         out.par_chunks_mut(CHUNK).zip(x.data.par_chunks(CHUNK)).for_each(|(out, x)| {
             vectorised(
                 #[inline(always)]
@@ -43,7 +45,7 @@ impl Op for Relu {
         wanted: &[bool],
     ) -> Result<Vec<Gradient>> {
         let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        Ok(vec![Gradient::Values(through_relu(gradient.data, output.data))])
+        Ok(vec![Gradient::Values(combined(self.name(), gradient, output.data, passed)?)])
     }
 }
 
@@ -62,13 +64,25 @@ impl Op for Add {
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
         let [a, b] = check::inputs(self.name(), inputs)?;
         check::dims(self.name(), "the second input", &b, a.dims)?;
-        let out = combined(
-            a.data,
-            b.data,
-            #[inline(always)]
-            |a, b| if self.relu { rectified(a + b) } else { a + b },
-        );
-        Ok((out, a.dims.to_vec()))
+        // Two loops: the compiler does not always take the question out of one.
+        let out = if self.relu {
+            combined(
+                self.name(),
+                a,
+                b.data,
+                #[inline(always)]
+                |a, b| rectified(a + b),
+            )
+        } else {
+            combined(
+                self.name(),
+                a,
+                b.data,
+                #[inline(always)]
+                |a, b| a + b,
+            )
+        };
+        Ok((out?, a.dims.to_vec()))
     }
 
     fn backward_cpu(
@@ -82,7 +96,7 @@ impl Op for Add {
             let of = |&wanted: &bool| if wanted { Gradient::OfOutput } else { Gradient::None };
             return Ok(wanted.iter().map(of).collect());
         }
-        let values = through_relu(gradient.data, output.data);
+        let values = combined(self.name(), gradient, output.data, passed)?;
         Ok(match *wanted {
             [true, true] => vec![Gradient::Values(values.clone()), Gradient::Values(values)],
             [true, false] => vec![Gradient::Values(values), Gradient::None],
@@ -112,18 +126,14 @@ impl Op for Mask {
 
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
         let [x] = check::inputs(self.name(), inputs)?;
-        if x.data.len() != self.factors.len() {
-            bail!("mask: {} factors for an input of shape {:?}", self.factors.len(), x.dims);
-        }
-        Ok((
-            combined(
-                x.data,
-                &self.factors,
-                #[inline(always)]
-                |x, factor| x * factor,
-            ),
-            x.dims.to_vec(),
-        ))
+        let out = combined(
+            self.name(),
+            x,
+            &self.factors,
+            #[inline(always)]
+            |x, factor| x * factor,
+        );
+        Ok((out?, x.dims.to_vec()))
     }
 
     fn backward_cpu(
@@ -135,12 +145,13 @@ impl Op for Mask {
     ) -> Result<Vec<Gradient>> {
         let [true] = *wanted else { return Ok(vec![Gradient::None]) };
         let found = combined(
-            gradient.data,
+            self.name(),
+            gradient,
             &self.factors,
             #[inline(always)]
             |gradient, factor| gradient * factor,
         );
-        Ok(vec![Gradient::Values(found)])
+        Ok(vec![Gradient::Values(found?)])
     }
 }
 
@@ -156,14 +167,19 @@ pub(crate) fn passed(gradient: f32, output: f32) -> f32 {
     if output <= 0.0 { 0.0 } else { gradient }
 }
 
-/// The gradient before a rectification, from the gradient after it and its output.
-pub(crate) fn through_relu(gradient: &[f32], output: &[f32]) -> Vec<f32> {
-    combined(gradient, output, passed)
-}
-
-/// `f` of the values of two slices of one length.
-fn combined(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32 + Copy + Sync) -> Vec<f32> {
-    let mut out = vec![0f32; a.len()];
+/// `f` of the values of an array and as many others.
+fn combined(
+    op: &str,
+    a: Array<'_>,
+    b: &[f32],
+    f: impl Fn(f32, f32) -> f32 + Copy + Sync,
+) -> Result<Vec<f32>> {
+    let a = a.data;
+    if a.len() != b.len() {
+        bail!("{op}: {} values and {} to go with them, expected as many", a.len(), b.len());
+    }
+    // SAFETY: the tasks write every value, since the slices have one length.
+    let mut out = unsafe { unwritten(a.len()) };
     out.par_chunks_mut(CHUNK).zip(a.par_chunks(CHUNK)).zip(b.par_chunks(CHUNK)).for_each(|((out, a), b)| {
         vectorised(
             #[inline(always)]
@@ -174,5 +190,5 @@ fn combined(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32 + Copy + Sync) -> 
             },
         );
     });
-    out
+    Ok(out)
 }

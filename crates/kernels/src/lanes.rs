@@ -1,9 +1,10 @@
-//! Values of (positions, C) in rows that are whole vectors, whatever C is.
+//! Loops over channels that are whole vectors, whatever the number of channels.
 //!
-//! A per-channel operation over few channels, or over a number that is no multiple of a
-//! vector, would spend its time in the ends of short loops. So several positions are taken
-//! together as one row, and the numbers of the channels are repeated to that width. Values
-//! of one lane of a row always belong to one channel.
+//! An operation over few channels, or over a number that is no multiple of a vector, would
+//! spend its time in the ends of short loops. Where positions do not matter, several of
+//! them are taken together as one row, and the numbers of the channels are repeated to that
+//! width ([`Lanes`]): values of one lane of a row always belong to one channel. Where they do,
+//! the channels of a position are cut into blocks of constant widths ([`by_blocks`]).
 
 /// Values of the widest vector, times two.
 const VECTOR: usize = 32;
@@ -60,6 +61,38 @@ impl Lanes {
     }
 }
 
+/// What is done to `N` neighbouring channels of one position, the first of them `at`.
+pub(crate) trait ChannelBlock {
+    fn run<const N: usize>(&mut self, at: usize);
+}
+
+/// Goes through the channels in blocks of a constant width, narrower ones at the end, so that
+/// whatever their number few are handled one by one.
+#[inline(always)]
+pub(crate) fn by_blocks(channels: usize, mut block: impl ChannelBlock) {
+    let mut at = 0;
+    while at + 32 <= channels {
+        block.run::<32>(at);
+        at += 32;
+    }
+    if at + 16 <= channels {
+        block.run::<16>(at);
+        at += 16;
+    }
+    if at + 8 <= channels {
+        block.run::<8>(at);
+        at += 8;
+    }
+    if at + 4 <= channels {
+        block.run::<4>(at);
+        at += 4;
+    }
+    while at < channels {
+        block.run::<1>(at);
+        at += 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,7 +102,7 @@ mod tests {
         for channels in 1..300 {
             let width = Lanes::new(channels).width();
             assert!(
-                width % channels == 0 && width % VECTOR == 0 && width >= NARROWEST,
+                width.is_multiple_of(channels) && width.is_multiple_of(VECTOR) && width >= NARROWEST,
                 "{channels}: {width}"
             );
             assert!(width < NARROWEST + VECTOR * channels, "{channels}: {width} is more than is needed");

@@ -3,15 +3,14 @@
 use candle_core::{Result, bail};
 
 use crate::check;
+use crate::memory::unwritten;
 use crate::op::{Array, Gradient, Op};
 use crate::simd::vectorised;
 use rayon::prelude::*;
 
 /// Positions handled by one task of a join.
 const BLOCK: usize = 256;
-/// Rows and columns of a tile that is transposed at once.
-const TILE: usize = 8;
-/// Fewest columns of a task of a transposition.
+/// Rows and fewest columns of what a transposition reads before it goes on.
 const STRIP: usize = 64;
 
 /// Joins inputs that are equal but for the last axis along that axis.
@@ -22,6 +21,7 @@ impl Concat {
     /// The width of every input, and their number of positions.
     fn widths(&self, inputs: &[Array<'_>]) -> Result<(Vec<usize>, usize)> {
         let Some(first) = inputs.first() else { bail!("concat: no input, expected at least one") };
+        check::all("concat", inputs)?;
         let [positions, width] = check::channels_last("concat", first)?;
         let leading = &first.dims[..first.dims.len() - 1];
         let mut widths = vec![width];
@@ -47,7 +47,8 @@ impl Op for Concat {
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
         let (widths, positions) = self.widths(inputs)?;
         let total: usize = widths.iter().sum();
-        let mut out = vec![0f32; positions * total];
+        // SAFETY: the tasks write every value.
+        let mut out = unsafe { unwritten(positions * total) };
         out.par_chunks_mut((BLOCK * total).max(1)).enumerate().for_each(|(block, out)| {
             for (i, mut out) in out.chunks_exact_mut(total).enumerate() {
                 let position = block * BLOCK + i;
@@ -58,10 +59,7 @@ impl Op for Concat {
                 }
             }
         });
-        let mut dims = inputs[0].dims.to_vec();
-        dims.pop();
-        dims.push(total);
-        Ok((out, dims))
+        Ok((out, joined(inputs[0].dims, total)))
     }
 
     fn backward_cpu(
@@ -73,6 +71,7 @@ impl Op for Concat {
     ) -> Result<Vec<Gradient>> {
         let (widths, positions) = self.widths(inputs)?;
         let total: usize = widths.iter().sum();
+        check::dims(self.name(), "the gradient", &gradient, &joined(inputs[0].dims, total))?;
         let mut end = 0;
         let parts = widths.iter().zip(wanted).map(|(&width, &wanted)| {
             end += width;
@@ -80,7 +79,8 @@ impl Op for Concat {
                 return Gradient::None;
             }
             let start = end - width;
-            let mut out = vec![0f32; positions * width];
+            // SAFETY: the tasks write every value.
+            let mut out = unsafe { unwritten(positions * width) };
             out.par_chunks_mut((BLOCK * width).max(1)).enumerate().for_each(|(block, out)| {
                 for (i, out) in out.chunks_exact_mut(width).enumerate() {
                     out.copy_from_slice(&gradient.data[(block * BLOCK + i) * total + start..][..width]);
@@ -90,6 +90,14 @@ impl Op for Concat {
         });
         Ok(parts.collect())
     }
+}
+
+/// These dimensions with another last one.
+fn joined(dims: &[usize], last: usize) -> Vec<usize> {
+    let mut dims = dims.to_vec();
+    dims.pop();
+    dims.push(last);
+    dims
 }
 
 /// (B, C, H, W) to (B, H, W, C).
@@ -122,6 +130,7 @@ impl Op for ToChannelsLast {
     ) -> Result<Vec<Gradient>> {
         let [true] = *wanted else { return Ok(vec![Gradient::None]) };
         let [b, h, w, c] = check::feature_map(self.name(), &output)?;
+        check::dims(self.name(), "the gradient", &gradient, output.dims)?;
         Ok(vec![Gradient::Values(transposed(gradient.data, b, h * w, c))])
     }
 }
@@ -147,53 +156,65 @@ impl Op for ToChannelsFirst {
         let [true] = *wanted else { return Ok(vec![Gradient::None]) };
         let [x] = check::inputs(self.name(), inputs)?;
         let [b, h, w, c] = check::feature_map(self.name(), &x)?;
+        check::dims(self.name(), "the gradient", &gradient, &[b, c, h, w])?;
         Ok(vec![Gradient::Values(transposed(gradient.data, b, c, h * w))])
     }
 }
 
-/// `batch` matrices of `rows` x `columns`, each transposed. A task writes some rows of a result.
+/// `batch` matrices of `rows` x `columns`, each transposed. A task takes some columns of one.
 fn transposed(x: &[f32], batch: usize, rows: usize, columns: usize) -> Vec<f32> {
-    let mut out = vec![0f32; batch * rows * columns];
+    // SAFETY: the strips are all columns of all matrices, and every value of a strip is written.
+    let mut out = unsafe { unwritten(batch * rows * columns) };
     if out.is_empty() {
         return out;
     }
-    let (matrix, strip) = (rows * columns, STRIP.max(BLOCK / rows).next_multiple_of(TILE));
+    let (matrix, strip) = (rows * columns, STRIP.max(4096 / rows).next_multiple_of(4));
     out.par_chunks_mut(matrix).zip(x.par_chunks(matrix)).for_each(|(out, x)| {
         out.par_chunks_mut(strip * rows).enumerate().for_each(|(i, out)| {
             vectorised(
                 #[inline(always)]
-                || transpose_strip(&x[i * strip..], rows, columns, out),
+                || transpose_strip(&x[i * strip..], columns, rows, out),
             );
         });
     });
     out
 }
 
-/// The first columns of `x`, as many as there are rows of `out`.
+/// Columns of `x`, whose rows lie `columns` apart, as rows of `out`.
 #[inline(always)]
-fn transpose_strip(x: &[f32], rows: usize, columns: usize, out: &mut [f32]) {
-    let count = out.len() / rows;
-    for from in (0..count).step_by(TILE) {
-        let wide = TILE.min(count - from);
-        let out = &mut out[from * rows..][..wide * rows];
-        for row in (0..rows).step_by(TILE) {
-            let high = TILE.min(rows - row);
-            let x = &x[row * columns + from..];
-            if (high, wide) == (TILE, TILE) {
-                transpose_tile(x, columns, TILE, TILE, &mut out[row..], rows);
-            } else {
-                transpose_tile(x, columns, high, wide, &mut out[row..], rows);
+fn transpose_strip(x: &[f32], columns: usize, rows: usize, out: &mut [f32]) {
+    let width = out.len() / rows;
+    let whole = width / 4 * 4;
+    // Blocks of rows, so that the lines that are read stay in the cache until all their columns are.
+    for block in (0..rows).step_by(STRIP) {
+        let end = (block + STRIP).min(rows);
+        let whole_rows = block + (end - block) / 4 * 4;
+        for column in (0..whole).step_by(4) {
+            for row in (block..whole_rows).step_by(4) {
+                transpose_four(&x[row * columns + column..], columns, &mut out[column * rows + row..], rows);
+            }
+        }
+        for (columns_left, rows_left) in [(0..whole, whole_rows..end), (whole..width, block..end)] {
+            for column in columns_left {
+                for row in rows_left.clone() {
+                    out[column * rows + row] = x[row * columns + column];
+                }
             }
         }
     }
 }
 
-/// Inlined with constant sizes where the tile is whole.
+/// Four rows of four values, written out so that the compiler sees a shuffle of vectors.
 #[inline(always)]
-fn transpose_tile(x: &[f32], columns: usize, high: usize, wide: usize, out: &mut [f32], rows: usize) {
-    for i in 0..wide {
-        for j in 0..high {
-            out[i * rows + j] = x[j * columns + i];
-        }
+fn transpose_four(x: &[f32], columns: usize, out: &mut [f32], rows: usize) {
+    let (a, b, c, d) = (&x[..4], &x[columns..][..4], &x[2 * columns..][..4], &x[3 * columns..][..4]);
+    let turned = [
+        [a[0], b[0], c[0], d[0]],
+        [a[1], b[1], c[1], d[1]],
+        [a[2], b[2], c[2], d[2]],
+        [a[3], b[3], c[3], d[3]],
+    ];
+    for (i, row) in turned.iter().enumerate() {
+        out[i * rows..][..4].copy_from_slice(row);
     }
 }

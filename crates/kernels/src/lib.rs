@@ -32,7 +32,7 @@
 
 #![expect(
     unsafe_code,
-    reason = "the matrix product and disjoint parallel writes; every block states why it is sound"
+    reason = "inner loops, parallel writes to one buffer, memory not zeroed; every block states why it is sound"
 )]
 
 mod activation;

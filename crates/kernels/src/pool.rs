@@ -132,35 +132,3 @@ impl Geometry {
         self.batch * self.input[0] * self.input_row()
     }
 }
-
-/// What a pooling does to `N` neighbouring channels of one position, the first of them `at`.
-trait ChannelBlock {
-    fn run<const N: usize>(&mut self, at: usize);
-}
-
-/// Goes through the channels in blocks of a constant width, narrower ones at the end, so that
-/// whatever their number few are handled one by one.
-#[inline(always)]
-fn by_blocks(channels: usize, mut block: impl ChannelBlock) {
-    let mut at = 0;
-    while at + 32 <= channels {
-        block.run::<32>(at);
-        at += 32;
-    }
-    if at + 16 <= channels {
-        block.run::<16>(at);
-        at += 16;
-    }
-    if at + 8 <= channels {
-        block.run::<8>(at);
-        at += 8;
-    }
-    if at + 4 <= channels {
-        block.run::<4>(at);
-        at += 4;
-    }
-    while at < channels {
-        block.run::<1>(at);
-        at += 1;
-    }
-}

@@ -293,6 +293,77 @@ pub fn batch_norm_gradients(
     [dx.collect(), to_f32(dscale), to_f32(dshift)]
 }
 
+/// `x` (B, I) times `weight` (O, I) transposed, plus `bias` (O).
+pub fn linear(x: &[f32], weight: &[f32], bias: &[f32], inputs: usize) -> Vec<f32> {
+    let dot =
+        |x: &[f32], row: &[f32]| x.iter().zip(row).map(|(&x, &w)| f64::from(x) * f64::from(w)).sum::<f64>();
+    let samples = x.chunks_exact(inputs);
+    let values = samples.flat_map(|x| {
+        let rows = weight.chunks_exact(inputs).zip(bias);
+        rows.map(move |(row, &bias)| (dot(x, row) + f64::from(bias)) as f32)
+    });
+    values.collect()
+}
+
+/// Gradients of x, weight and bias through [`linear`] for the output gradient `grad`.
+pub fn linear_gradients(x: &[f32], weight: &[f32], grad: &[f32], inputs: usize) -> [Vec<f32>; 3] {
+    let outputs = weight.len() / inputs;
+    let (mut dx, mut dw, mut db) = (vec![0f64; x.len()], vec![0f64; weight.len()], vec![0f64; outputs]);
+    for (at, &grad) in grad.iter().enumerate() {
+        let (sample, output) = (at / outputs, at % outputs);
+        for input in 0..inputs {
+            dx[sample * inputs + input] += f64::from(grad) * f64::from(weight[output * inputs + input]);
+            dw[output * inputs + input] += f64::from(grad) * f64::from(x[sample * inputs + input]);
+        }
+        db[output] += f64::from(grad);
+    }
+    [to_f32(dx), to_f32(dw), to_f32(db)]
+}
+
+/// Softmax of every row of `classes` values.
+pub fn softmax(logits: &[f32], classes: usize) -> Vec<f64> {
+    let rows = logits.chunks_exact(classes).flat_map(|row| {
+        let largest = row.iter().fold(f64::NEG_INFINITY, |largest, &x| largest.max(f64::from(x)));
+        let powers: Vec<f64> = row.iter().map(|&x| (f64::from(x) - largest).exp()).collect();
+        let sum: f64 = powers.iter().sum();
+        powers.into_iter().map(move |power| power / sum)
+    });
+    rows.collect()
+}
+
+/// Mean of `-ln softmax[label]` over the rows, and its gradient.
+pub fn cross_entropy(logits: &[f32], classes: usize, labels: &[u32]) -> (f32, Vec<f32>) {
+    let mut gradient = softmax(logits, classes);
+    let mut loss = 0.0;
+    for (row, &label) in gradient.chunks_exact_mut(classes).zip(labels) {
+        loss -= row[label as usize].ln();
+        row[label as usize] -= 1.0;
+        row.iter_mut().for_each(|value| *value /= labels.len() as f64);
+    }
+    ((loss / labels.len() as f64) as f32, to_f32(gradient))
+}
+
+/// Matrices of `rows` x `columns`, each transposed.
+pub fn transposed(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    let matrices = x.chunks_exact(rows * columns);
+    let values = matrices.flat_map(|matrix| {
+        (0..columns).flat_map(move |column| (0..rows).map(move |row| matrix[row * columns + column]))
+    });
+    values.collect()
+}
+
+/// The rows of several arrays, `widths` values each, behind one another.
+pub fn joined(parts: &[&[f32]], widths: &[usize]) -> Vec<f32> {
+    let positions = parts[0].len() / widths[0];
+    let row = |position| {
+        parts
+            .iter()
+            .zip(widths)
+            .flat_map(move |(part, width)| &part[position * width..(position + 1) * width])
+    };
+    (0..positions).flat_map(row).copied().collect()
+}
+
 fn to_f32(values: Vec<f64>) -> Vec<f32> {
     values.into_iter().map(|value| value as f32).collect()
 }

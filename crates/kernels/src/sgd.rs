@@ -1,12 +1,12 @@
 //! One step of stochastic gradient descent with momentum, in place and in one pass.
 
-use crate::simd::vectorised;
 use std::cell::RefCell;
 
 use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor, Var, bail};
 use rayon::prelude::*;
 
 use crate::check;
+use crate::simd::{Level, vectorised};
 
 /// Values handled by one task.
 const CHUNK: usize = 1 << 14;
@@ -29,6 +29,7 @@ pub struct SgdStep {
 /// If the three shapes differ or one of them is not `f32`.
 pub fn sgd_step(parameter: &Var, velocity: &Tensor, gradient: &Tensor, step: SgdStep) -> Result<()> {
     let op = "sgd-step";
+    Level::current()?;
     for (name, tensor) in
         [("the parameter", parameter.as_tensor()), ("the velocity", velocity), ("the gradient", gradient)]
     {

@@ -6,7 +6,7 @@
 use crate::elementwise::{passed, rectified};
 
 /// Rows added in f32 before they enter a sum in f64.
-const TOGETHER: usize = 4;
+const TOGETHER: usize = 16;
 
 /// `y = (x - mean) * factor + shift` in every lane. `shift` holds what the mean loses as an f32.
 #[derive(Debug)]
@@ -147,44 +147,48 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Adds, lane by lane, the term and the term times the deviation to `sums`.
-#[inline(always)]
-pub(super) fn accumulate<T: Term>(affine: &Affine, part: Part<'_>, [terms, products]: &mut [Vec<f64>; 2]) {
-    let width = affine.width();
-    let whole = part.x.len() / (TOGETHER * width) * (TOGETHER * width);
-    let (terms, products) = (&mut terms[..width], &mut products[..width]);
-    for group in part.range(0..whole).rows(TOGETHER * width) {
-        accumulate_rows::<T, TOGETHER>(affine, group, terms, products);
-    }
-    for row in part.range(whole..part.x.len()).rows(width) {
-        accumulate_rows::<T, 1>(affine, row, terms, products);
-    }
+/// Sums by lane: of the term, and of the term times the deviation from the mean.
+pub(super) struct Sums {
+    /// Of the last rows, and of all before them.
+    recent: [Vec<f32>; 2],
+    total: [Vec<f64>; 2],
 }
 
-#[inline(always)]
-fn accumulate_rows<T: Term, const ROWS: usize>(
-    affine: &Affine,
-    part: Part<'_>,
-    terms: &mut [f64],
-    products: &mut [f64],
-) {
-    let count = part.x.len() / ROWS;
-    let lane = affine.lanes(count);
-    let rows: [Part<'_>; ROWS] = std::array::from_fn(
-        #[inline(always)]
-        |row| part.range(row * count..(row + 1) * count),
-    );
-    let (terms, products) = (&mut terms[..count], &mut products[..count]);
-    for i in 0..count {
-        let lane = lane(i);
-        let (mut sum, mut product) = (0f32, 0f32);
-        for Part { gradient, x, y } in rows {
-            let term = T::of(gradient[i], x[i], y[i], lane);
-            sum += term;
-            product += term * (x[i] - lane.mean);
+impl Sums {
+    pub(super) fn new(width: usize) -> Self {
+        Self { recent: [vec![0.0; width], vec![0.0; width]], total: [vec![0.0; width], vec![0.0; width]] }
+    }
+
+    pub(super) fn into_total(self) -> [Vec<f64>; 2] {
+        self.total
+    }
+
+    /// Adds some rows.
+    #[inline(always)]
+    pub(super) fn add<T: Term>(&mut self, affine: &Affine, part: Part<'_>) {
+        let width = affine.width();
+        for group in part.rows(TOGETHER * width) {
+            for row in group.rows(width) {
+                self.add_row::<T>(affine, row);
+            }
+            for (total, recent) in self.total.iter_mut().zip(&mut self.recent) {
+                for (total, recent) in total.iter_mut().zip(recent) {
+                    *total += f64::from(std::mem::take(recent));
+                }
+            }
         }
-        terms[i] += f64::from(sum);
-        products[i] += f64::from(product);
+    }
+
+    #[inline(always)]
+    fn add_row<T: Term>(&mut self, affine: &Affine, Part { gradient, x, y }: Part<'_>) {
+        let (count, lane) = (x.len(), affine.lanes(x.len()));
+        let [terms, products] = &mut self.recent;
+        let (terms, products) = (&mut terms[..count], &mut products[..count]);
+        for i in 0..count {
+            let term = T::of(gradient[i], x[i], y[i], lane(i));
+            terms[i] += term;
+            products[i] += term * (x[i] - lane(i).mean);
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 use rayon::prelude::*;
 
 use super::rows::{
-    Affine, FromInput, FromOutput, Part, Term, ThroughStatistics, Whole, accumulate, copy, input_gradient,
+    Affine, FromInput, FromOutput, Part, Sums, Term, ThroughStatistics, Whole, copy, input_gradient,
 };
 use crate::lanes::Lanes;
+use crate::memory::unwritten;
 use crate::simd::vectorised;
 
 /// Values that stay in the cache between the loops of a pass.
@@ -60,8 +61,10 @@ impl<'a> Sweep<'a> {
 
     fn run_with<T: Term>(&self, lanes: Lanes, part: Part<'_>) -> Swept {
         let count = part.x.len();
-        let mut masked = vec![0f32; if self.masked { count } else { 0 }];
-        let mut input = vec![0f32; if self.input { count } else { 0 }];
+        // SAFETY: the tasks write every value of both.
+        let (mut masked, mut input) = unsafe {
+            (unwritten(if self.masked { count } else { 0 }), unwritten(if self.input { count } else { 0 }))
+        };
         let task = lanes.task();
         let (mut masked_tasks, mut input_tasks) = (masked.chunks_mut(task), input.chunks_mut(task));
         let tasks: Vec<_> =
@@ -83,7 +86,7 @@ impl<'a> Sweep<'a> {
         mut input: Option<&mut [f32]>,
     ) -> [Vec<f64>; 2] {
         let width = if self.sums { lanes.width() } else { 0 };
-        let mut sums = [vec![0f64; width], vec![0f64; width]];
+        let mut sums = Sums::new(width);
         let block = lanes.whole_rows(CACHED);
         vectorised(
             #[inline(always)]
@@ -97,11 +100,11 @@ impl<'a> Sweep<'a> {
                         input_gradient::<T>(self.affine, self.statistics, part, &mut out[range]);
                     }
                     if self.sums {
-                        accumulate::<T>(self.affine, part, &mut sums);
+                        sums.add::<T>(self.affine, part);
                     }
                 }
             },
         );
-        sums
+        sums.into_total()
     }
 }

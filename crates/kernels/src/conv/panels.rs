@@ -133,7 +133,13 @@ fn pack(
 /// Weights for the output: panels of output channels, rows (tap, value of its run).
 pub(super) fn pack_forward(g: &Geometry, panels: &Panels, list: &[Panel], weight: &[f32]) -> Packed {
     let (outputs, window) = (g.group_outputs(), g.window());
-    pack(panels, list, &forward_places(g), |panel, channel| (panel.group * outputs + channel) * window, weight)
+    pack(
+        panels,
+        list,
+        &forward_places(g),
+        |panel, channel| (panel.group * outputs + channel) * window,
+        weight,
+    )
 }
 
 /// Biases of the output channels, laid out like one row of the panels.
@@ -161,9 +167,8 @@ pub(super) fn pack_input_gradient(
     let (outputs, window) = (g.group_outputs(), g.window());
     let kernel = g.kernel[0] * g.kernel[1];
     let of_output = |o: usize| {
-        let place = move |(t, [ky, kx]): (usize, &[usize; 2])| {
-            (t * outputs + o, o * window + ky * g.kernel[1] + kx)
-        };
+        let place =
+            move |(t, [ky, kx]): (usize, &[usize; 2])| (t * outputs + o, o * window + ky * g.kernel[1] + kx);
         taps.iter().enumerate().map(place)
     };
     let places: Vec<Place> = (0..outputs).flat_map(of_output).collect();

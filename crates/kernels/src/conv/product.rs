@@ -185,17 +185,7 @@ impl Task<'_> {
         // `offset + run` long; `rows` has a row for every tap and value of its run; biases are stored in whole
         // vectors; the targets are pixels of which this task alone writes these channels.
         unsafe {
-            outputs::<S, P, V>(
-                simd,
-                from,
-                offset,
-                product.grid.run,
-                rows.as_ptr(),
-                finish,
-                to,
-                at,
-                count,
-            );
+            outputs::<S, P, V>(simd, from, offset, product.grid.run, rows.as_ptr(), finish, to, at, count);
         }
     }
 
@@ -216,7 +206,8 @@ impl Task<'_> {
             let from = &mut from[block * taps.len()..][..taps.len()];
             for p in 0..P {
                 let position = (first + p).min(last);
-                let (sample, row, column) = (position / plane, position % plane / size[1], position % size[1]);
+                let (sample, row, column) =
+                    (position / plane, position % plane / size[1], position % size[1]);
                 let window = [
                     window_origin[0] + (row * window_step[0]) as isize,
                     window_origin[1] + (column * window_step[1]) as isize,

@@ -187,18 +187,22 @@ impl Task<'_> {
         sums: &mut [f32],
     ) {
         let g = self.g;
-        let operands = Operands {
-            x: self.x,
-            grad: self.grad,
-            x_step: g.stride[1] * g.channels,
-            grad_step: g.outputs,
-        };
+        let operands =
+            Operands { x: self.x, grad: self.grad, x_step: g.stride[1] * g.channels, grad_step: g.outputs };
         let at = panel.group * g.group_inputs() + item.values.start;
         let channel = panel.group * g.group_outputs() + panel.first;
         // SAFETY: stretches lie inside the image (see `stretches`), the item's values inside a tap's run and the panel's
         // channels inside the group; the slices have the geometry's lengths; `sums` has P rows of V vectors.
         unsafe {
-            weight_gradients::<S, P, V>(simd, stretches, operands, at, channel, panel.width, sums.as_mut_ptr());
+            weight_gradients::<S, P, V>(
+                simd,
+                stretches,
+                operands,
+                at,
+                channel,
+                panel.width,
+                sums.as_mut_ptr(),
+            );
         }
     }
 }

@@ -5,7 +5,10 @@ use std::ops::Range;
 use candle_core::Result;
 use rayon::prelude::*;
 
-use super::{ChannelBlock, Geometry, Pool2d, by_blocks};
+use super::{Geometry, Pool2d};
+use crate::check;
+use crate::lanes::{ChannelBlock, by_blocks};
+use crate::memory::unwritten;
 use crate::op::{Array, Gradient, Op};
 use crate::simd::vectorised;
 
@@ -43,7 +46,8 @@ impl Op for AvgPool2d {
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
         let g = Geometry::new(self.name(), self.pool, inputs)?;
         let counts = [0, 1].map(|axis| self.counts(&g, axis));
-        let mut out = vec![0f32; g.outputs()];
+        // SAFETY: the tasks write every value.
+        let mut out = unsafe { unwritten(g.outputs()) };
         let sample = g.input[0] * g.input_row();
         out.par_chunks_mut(g.output_row().max(1)).enumerate().for_each(|(at, out)| {
             let (n, y) = (at / g.output[0], at % g.output[0]);
@@ -72,8 +76,10 @@ impl Op for AvgPool2d {
     ) -> Result<Vec<Gradient>> {
         let [true] = *wanted else { return Ok(vec![Gradient::None]) };
         let g = Geometry::new(self.name(), self.pool, inputs)?;
+        check::dims(self.name(), "the gradient", &gradient, &g.output_dims())?;
         let counts = [0, 1].map(|axis| self.counts(&g, axis));
-        let mut out = vec![0f32; g.inputs()];
+        // SAFETY: the tasks write every value.
+        let mut out = unsafe { unwritten(g.inputs()) };
         let sample = g.output[0] * g.output_row();
         out.par_chunks_mut(g.input_row().max(1)).enumerate().for_each(|(at, out)| {
             let (n, y) = (at / g.input[0], at % g.input[0]);

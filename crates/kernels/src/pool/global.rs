@@ -4,6 +4,7 @@ use candle_core::{Result, bail};
 use rayon::prelude::*;
 
 use crate::check;
+use crate::memory::unwritten;
 use crate::op::{Array, Gradient, Op};
 use crate::simd::vectorised;
 
@@ -30,7 +31,8 @@ impl Op for GlobalAvgPool {
 
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
         let [batch, positions, channels] = self.sizes(inputs)?;
-        let mut out = vec![0f32; batch * channels];
+        // SAFETY: the tasks write every value.
+        let mut out = unsafe { unwritten(batch * channels) };
         let samples = inputs[0].data.par_chunks((positions * channels).max(1));
         out.par_chunks_mut(channels.max(1)).zip(samples).for_each(|(out, x)| {
             let mut sums = vec![0f64; channels];
@@ -60,8 +62,10 @@ impl Op for GlobalAvgPool {
     ) -> Result<Vec<Gradient>> {
         let [true] = *wanted else { return Ok(vec![Gradient::None]) };
         let [batch, positions, channels] = self.sizes(inputs)?;
+        check::dims(self.name(), "the gradient", &gradient, &[batch, channels])?;
         let shares: Vec<f32> = gradient.data.iter().map(|grad| grad / positions as f32).collect();
-        let mut out = vec![0f32; batch * positions * channels];
+        // SAFETY: the tasks write every value.
+        let mut out = unsafe { unwritten(batch * positions * channels) };
         let samples =
             out.par_chunks_mut((positions * channels).max(1)).zip(shares.par_chunks(channels.max(1)));
         samples.for_each(|(out, shares)| {

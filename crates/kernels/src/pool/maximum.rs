@@ -6,7 +6,10 @@ use std::sync::Mutex;
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
-use super::{ChannelBlock, Geometry, Pool2d, by_blocks};
+use super::{Geometry, Pool2d};
+use crate::check;
+use crate::lanes::{ChannelBlock, by_blocks};
+use crate::memory::unwritten;
 use crate::op::{Array, Gradient, Op};
 use crate::simd::vectorised;
 
@@ -38,7 +41,8 @@ impl Op for MaxPool2d {
         if self.pool.kernel[0] * self.pool.kernel[1] > 256 {
             bail!("max-pool: windows of more than 256 positions are not supported, found {:?}", self.pool);
         }
-        let mut out = vec![0f32; g.outputs()];
+        // SAFETY: the tasks write every value.
+        let mut out = unsafe { unwritten(g.outputs()) };
         let mut winners = vec![0u8; g.outputs()];
         let sample = g.input[0] * g.input_row();
         let row = g.output_row().max(1);
@@ -67,13 +71,15 @@ impl Op for MaxPool2d {
     ) -> Result<Vec<Gradient>> {
         let [true] = *wanted else { return Ok(vec![Gradient::None]) };
         let g = Geometry::new(self.name(), self.pool, inputs)?;
+        check::dims(self.name(), "the gradient", &gradient, &g.output_dims())?;
         let Ok(winners) = self.winners.lock() else {
             bail!("max-pool: a thread panicked in an earlier pass")
         };
         if winners.len() != gradient.data.len() {
             bail!("max-pool: the forward pass has not run");
         }
-        let mut out = vec![0f32; g.inputs()];
+        // SAFETY: the tasks write every value.
+        let mut out = unsafe { unwritten(g.inputs()) };
         let sample = g.output[0] * g.output_row();
         out.par_chunks_mut(g.input_row().max(1)).enumerate().for_each(|(at, out)| {
             let (n, y) = (at / g.input[0], at % g.input[0]);
@@ -124,10 +130,11 @@ impl ChannelBlock for Maximum<'_> {
             for (j, column) in self.columns.clone().enumerate() {
                 let place = (self.first + i * self.pitch + j) as u32;
                 let x = &self.x[start + column * self.g.channels..][..N];
-                // New arrays: the compiler would turn an assignment where `wins` into a masked store.
+                // New arrays and no short cut: an assignment under a condition becomes a masked
+                // store, and then the arrays live in memory.
                 let (mut next, mut next_winner) = ([0f32; N], [0u32; N]);
                 for c in 0..N {
-                    let wins = x[c] > best[c] || x[c].is_nan();
+                    let wins = (x[c] > best[c]) | x[c].is_nan();
                     next[c] = if wins { x[c] } else { best[c] };
                     next_winner[c] = if wins { place } else { winner[c] };
                 }

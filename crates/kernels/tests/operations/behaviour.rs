@@ -1,0 +1,315 @@
+//! What the operations promise beside their values: the same bits on any number of threads, both
+//! engines alike, views handled, bad arguments refused with a reason, NaN passed on.
+
+use candle_core::{DType, Device, Tensor, Var};
+use kernels::{
+    Add, Array, AvgPool2d, BatchNorm, Concat, Conv2d, FrozenBatchNorm, GlobalAvgPool, Gradient, Linear,
+    LocalResponseNorm, Lrn, Mask, MaxPool2d, Op, Pool2d, Relu, SgdStep, SoftmaxCrossEntropy, ToChannelsFirst,
+    ToChannelsLast,
+};
+use testkit::values;
+
+use crate::support::{noise, run, tensor};
+
+const CONV: Conv2d = Conv2d { stride: [2, 2], padding: [1, 1], groups: 1, relu: true };
+const POOL: Pool2d = Pool2d { kernel: [3, 3], stride: [2, 2], padding: [0, 0], ceil_mode: true };
+const LRN: Lrn = Lrn { size: 5, alpha: 5e-4, beta: 0.75, k: 2.0 };
+
+/// Every operation with inputs for it, large enough for several tasks.
+fn operations() -> Vec<(Box<dyn Op>, Vec<Tensor>)> {
+    let map = || noise(1, &[3, 40, 41, 20]);
+    let channels = |seed| noise(seed, &[20]);
+    let positive = channels(9).abs().unwrap();
+    let wide = || noise(2, &[5, 900]);
+    vec![
+        (Box::new(CONV), vec![map(), noise(2, &[19, 20, 5, 5]), noise(3, &[19])]),
+        (Box::new(Conv2d { groups: 2, relu: false, ..CONV }), vec![map(), noise(2, &[6, 10, 3, 3])]),
+        (Box::new(MaxPool2d::new(POOL)), vec![map()]),
+        (Box::new(AvgPool2d { pool: POOL, count_padding: true }), vec![map()]),
+        (Box::new(GlobalAvgPool), vec![map()]),
+        (Box::new(LocalResponseNorm(LRN)), vec![map()]),
+        (Box::new(BatchNorm::new(1e-3, true)), vec![map(), channels(2), channels(3)]),
+        (Box::new(BatchNorm::new(1e-3, true)), vec![map(), channels(2), channels(3), map()]),
+        (
+            Box::new(FrozenBatchNorm { epsilon: 1e-3, relu: true }),
+            vec![map(), channels(2), channels(3), channels(4), positive, map()],
+        ),
+        (Box::new(Relu), vec![map()]),
+        (Box::new(Add { relu: false }), vec![map(), map()]),
+        (Box::new(Add { relu: true }), vec![map(), noise(2, &[3, 40, 41, 20])]),
+        (Box::new(Mask::new(values(&map()))), vec![map()]),
+        (Box::new(Concat), vec![map(), noise(2, &[3, 40, 41, 7])]),
+        (Box::new(ToChannelsLast), vec![map()]),
+        (Box::new(ToChannelsFirst), vec![map()]),
+        (Box::new(Linear { relu: true }), vec![wide(), noise(3, &[70, 900]), noise(4, &[70])]),
+        (Box::new(SoftmaxCrossEntropy::new(vec![0, 1, 2, 3, 899])), vec![wide()]),
+    ]
+}
+
+/// All values of a run through an operation and back, as bits.
+fn bits(op: &dyn Op, inputs: &[Tensor]) -> Vec<u32> {
+    let inputs: Vec<_> = inputs.iter().collect();
+    let gradient = noise(7, kernels::forward(op, &inputs).unwrap().dims());
+    let (y, found) = run(op, &inputs, &gradient);
+    let all = std::iter::once(y).chain(found.into_iter().flatten());
+    all.flat_map(|tensor| values(&tensor)).map(f32::to_bits).collect()
+}
+
+#[test]
+fn bits_do_not_depend_on_the_number_of_threads() {
+    let on = |threads: usize, work: &(dyn Fn() -> Vec<u32> + Sync)| rayon_pool(threads).install(work);
+    for at in 0..operations().len() {
+        let work = || {
+            let (op, inputs) = operations().swap_remove(at);
+            bits(&*op, &inputs)
+        };
+        let one = on(1, &work);
+        for threads in [2, 3, 7] {
+            assert!(one == on(threads, &work), "{} on {threads} threads", operations()[at].0.name());
+        }
+    }
+    let step = || {
+        let parameter = Var::from_tensor(&noise(1, &[100_003])).unwrap();
+        let (velocity, gradient) = (noise(2, &[100_003]), noise(3, &[100_003]));
+        let step = SgdStep { rate: 0.1, momentum: 0.9, weight_decay: 1e-3 };
+        kernels::sgd_step(&parameter, &velocity, &gradient, step).unwrap();
+        values(&parameter).into_iter().map(f32::to_bits).collect()
+    };
+    assert!(on(1, &step) == on(3, &step));
+}
+
+fn rayon_pool(threads: usize) -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
+}
+
+#[test]
+fn both_engines_give_the_same() {
+    fn check<O: Op>(make: impl Fn() -> O, inputs: &[&Tensor]) {
+        let variables: Vec<_> = inputs.iter().map(|input| Var::from_tensor(input).unwrap()).collect();
+        let tracked: Vec<_> = variables.iter().map(Var::as_tensor).collect();
+        let y = kernels::apply(make(), &tracked).unwrap();
+        let gradient = noise(7, y.dims());
+        let store = (&y * &gradient).unwrap().sum_all().unwrap().backward().unwrap();
+        let (expected, found) = run(&make(), inputs, &gradient);
+        assert_eq!(values(&y), values(&expected));
+        for (variable, found) in variables.iter().zip(found) {
+            assert_eq!(values(store.get(variable).unwrap()), values(&found.unwrap()));
+        }
+    }
+    let x = noise(1, &[2, 9, 8, 6]);
+    check(|| MaxPool2d::new(POOL), &[&x]);
+    check(|| Add { relu: false }, &[&x, &noise(2, x.dims())]);
+    check(|| CONV, &[&x, &noise(2, &[4, 6, 3, 3]), &noise(3, &[4])]);
+    check(|| BatchNorm::new(1e-3, true), &[&x, &noise(2, &[6]), &noise(3, &[6])]);
+}
+
+#[test]
+fn candles_graph_takes_three_inputs() {
+    let x = noise(1, &[2, 3]);
+    let problem = kernels::apply(Concat, &[&x, &x, &x, &x]).unwrap_err().to_string();
+    assert!(problem.contains("4 inputs"), "{problem}");
+}
+
+#[test]
+fn no_gradient_is_computed_where_none_is_wanted() {
+    for (op, inputs) in operations() {
+        let inputs: Vec<_> = inputs.iter().collect();
+        let y = kernels::forward(&*op, &inputs).unwrap();
+        for wanted in 0..inputs.len() {
+            let mask: Vec<bool> = (0..inputs.len()).map(|input| input == wanted).collect();
+            let found = kernels::backward(&*op, &inputs, &y, &y, &mask).unwrap();
+            let all = kernels::backward(&*op, &inputs, &y, &y, &vec![true; inputs.len()]).unwrap();
+            assert_eq!(found.len(), inputs.len());
+            for (input, (found, all)) in found.iter().zip(&all).enumerate() {
+                let bits = |tensor: &Option<Tensor>| tensor.as_ref().map(values);
+                let expected = if input == wanted { bits(all) } else { None };
+                assert!(bits(found) == expected, "{}: input {input}, wanted {wanted}", op.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_gradient_that_equals_that_of_the_output_is_not_copied() {
+    let (x, dims) = (vec![1f32; 12], [4, 3]);
+    let array = Array { data: &x, dims: &dims };
+    let channels = Array { data: &x[..3], dims: &dims[1..] };
+    let both = Add { relu: false }.backward_cpu(&[array, array], array, array, &[true, false]).unwrap();
+    assert_eq!(both, [Gradient::OfOutput, Gradient::None]);
+    let norm = FrozenBatchNorm { epsilon: 1e-3, relu: false };
+    let inputs = [array, channels, channels, channels, channels, array];
+    let found = norm.backward_cpu(&inputs, array, array, &[false, false, false, true, true, true]).unwrap();
+    assert_eq!(found[3..], [Gradient::None, Gradient::None, Gradient::OfOutput]);
+}
+
+#[test]
+fn views_give_the_same_as_copies() {
+    let x = noise(1, &[4, 9, 8, 3]);
+    let view = x.narrow(0, 1, 2).unwrap().transpose(1, 2).unwrap();
+    let copy = view.contiguous().unwrap();
+    assert!(!view.is_contiguous() && copy.is_contiguous());
+    let w = noise(2, &[4, 3, 3, 3]);
+    let chain = |x: &Tensor| {
+        let y = kernels::forward(&CONV, &[x, &w]).unwrap();
+        let y = kernels::forward(&LocalResponseNorm(LRN), &[&y]).unwrap();
+        values(&kernels::forward(&MaxPool2d::new(POOL), &[&y]).unwrap())
+    };
+    assert_eq!(chain(&view), chain(&copy));
+}
+
+#[test]
+fn a_nan_in_the_input_reaches_the_loss() {
+    let mut data = testkit::noise(1, 2 * 9 * 9 * 3);
+    data[100] = f32::NAN;
+    let mut y = tensor(&data, &[2, 9, 9, 3]);
+    let (w, channels) = (noise(2, &[4, 3, 3, 3]), noise(3, &[4]));
+    y = kernels::forward(&CONV, &[&y, &w]).unwrap();
+    y = kernels::forward(&BatchNorm::new(1e-3, true), &[&y, &channels, &channels]).unwrap();
+    y = kernels::forward(&LocalResponseNorm(LRN), &[&y]).unwrap();
+    y = kernels::forward(&MaxPool2d::new(POOL), &[&y]).unwrap();
+    y = kernels::forward(&GlobalAvgPool, &[&y]).unwrap();
+    y = kernels::forward(&Linear { relu: true }, &[&y, &noise(4, &[5, 4]), &noise(5, &[5])]).unwrap();
+    let loss = kernels::forward(&SoftmaxCrossEntropy::new(vec![0, 1]), &[&y]).unwrap();
+    assert!(values(&loss)[0].is_nan());
+}
+
+#[test]
+fn the_first_maximum_of_equals_wins() {
+    let x = Tensor::ones((1, 4, 4, 1), DType::F32, &Device::Cpu).unwrap();
+    let (y, found) =
+        run(&MaxPool2d::new(POOL), &[&x], &Tensor::ones((1, 2, 2, 1), DType::F32, &Device::Cpu).unwrap());
+    assert_eq!(y.dims(), [1, 2, 2, 1]);
+    let mut expected = vec![0f32; 16];
+    for corner in [0, 2, 8, 10] {
+        expected[corner] = 1.0;
+    }
+    assert_eq!(values(found[0].as_ref().unwrap()), expected);
+}
+
+#[test]
+fn the_last_nan_of_a_window_wins() {
+    let mut data = [1f32; 9];
+    (data[2], data[7]) = (f32::NAN, f32::NAN);
+    let gradient = tensor(&[1.0], &[1, 1, 1, 1]);
+    let (y, found) = run(&MaxPool2d::new(POOL), &[&tensor(&data, &[1, 3, 3, 1])], &gradient);
+    assert!(values(&y)[0].is_nan());
+    assert_eq!(values(found[0].as_ref().unwrap())[7], 1.0);
+}
+
+#[test]
+fn a_constant_channel_is_normalised_to_its_shift() {
+    // Also where the value is large, and where the first position is far from all others.
+    let mut data = [1e6f32, 0.1].repeat(50);
+    let ones = tensor(&[1.0, 1.0], &[2]);
+    let shift = tensor(&[0.25, 0.5], &[2]);
+    let op = BatchNorm::new(1e-5, false);
+    let y = kernels::forward(&op, &[&tensor(&data, &[50, 2]), &ones, &shift]).unwrap();
+    assert_eq!(values(&y), [0.25, 0.5].repeat(50));
+    assert_eq!(op.statistics().unwrap(), (vec![1e6, 0.1], vec![0.0, 0.0]));
+    (data[0], data[2]) = (-1e6, 1e6 + 1.0);
+    kernels::forward(&op, &[&tensor(&data, &[50, 2]), &ones, &shift]).unwrap();
+    let exact = data.iter().step_by(2).map(|&x| f64::from(x));
+    let mean = exact.clone().sum::<f64>() / 50.0;
+    let variance = exact.map(|x| (x - mean).powi(2)).sum::<f64>() / 49.0;
+    let (found, found_variance) = op.statistics().unwrap();
+    assert!((f64::from(found[0]) - mean).abs() < 1e-7 * mean.abs());
+    assert!((f64::from(found_variance[0]) - variance).abs() < 1e-6 * variance);
+}
+
+#[test]
+fn one_step_is_pytorchs_formula() {
+    let parameter = Var::from_tensor(&noise(1, &[3])).unwrap();
+    let velocity = Tensor::new(&[0.5f32, -1.0, 2.0], &Device::Cpu).unwrap();
+    let gradient = Tensor::new(&[1f32, 2.0, 3.0], &Device::Cpu).unwrap();
+    let before = values(&parameter);
+    let step = SgdStep { rate: 0.1, momentum: 0.9, weight_decay: 0.01 };
+    kernels::sgd_step(&parameter, &velocity, &gradient, step).unwrap();
+    for (i, (g, v)) in [(1f32, 0.5f32), (2.0, -1.0), (3.0, 2.0)].iter().enumerate() {
+        let expected = 0.9 * v + (g + 0.01 * before[i]);
+        assert_eq!(values(&velocity)[i], expected);
+        assert_eq!(values(&parameter)[i], before[i] - 0.1 * expected);
+    }
+}
+
+#[track_caller]
+fn refused(op: &dyn Op, inputs: &[&Tensor], reason: &str) {
+    let message = kernels::forward(op, inputs).unwrap_err().to_string();
+    assert!(message.contains(reason), "{message}");
+}
+
+#[test]
+fn bad_arguments_are_refused_with_a_reason() {
+    let (x, w) = (noise(1, &[2, 9, 9, 3]), noise(2, &[4, 3, 3, 3]));
+    refused(
+        &CONV,
+        &[&x, &noise(3, &[4, 2, 3, 3])],
+        "the input has 3 channels in 1 groups, the weight expects 2",
+    );
+    refused(&CONV, &[&x, &w, &noise(3, &[5])], "the bias has shape [5], expected [4]");
+    refused(&CONV, &[&x, &noise(3, &[4, 3, 12, 3])], "smaller than the kernel");
+    refused(&Conv2d { stride: [0, 1], ..CONV }, &[&x, &w], "at least 1");
+    refused(&Conv2d { groups: 2, ..CONV }, &[&x, &w], "2 groups");
+    refused(&CONV, &[&x.to_dtype(DType::F64).unwrap(), &w], "type F64, expected F32");
+    refused(&MaxPool2d::new(Pool2d { padding: [2, 0], ..POOL }), &[&x], "half the kernel");
+    refused(&MaxPool2d::new(Pool2d { stride: [1, 0], ..POOL }), &[&x], "at least 1");
+    refused(&MaxPool2d::new(POOL), &[&noise(1, &[9, 9, 3])], "expected (B, H, W, C)");
+    refused(&MaxPool2d::new(POOL), &[&x, &x], "2 inputs, expected 1");
+    let wide = Pool2d { kernel: [300, 1], padding: [0, 0], ..POOL };
+    refused(&MaxPool2d::new(wide), &[&noise(1, &[1, 400, 1, 1])], "more than 256 positions");
+    refused(&GlobalAvgPool, &[&noise(1, &[2, 0, 3, 4])], "no positions");
+    refused(&LocalResponseNorm(Lrn { k: 0.0, ..LRN }), &[&x], "k > 0");
+    refused(&LocalResponseNorm(Lrn { size: 0, ..LRN }), &[&x], "size is 0");
+    let three = noise(1, &[3]);
+    refused(
+        &BatchNorm::new(1e-3, true),
+        &[&x, &three, &noise(1, &[4])],
+        "the shift has shape [4], expected [3]",
+    );
+    refused(&BatchNorm::new(1e-3, true), &[&x, &three], "expected 3 and optionally a residual");
+    refused(&BatchNorm::new(1e-3, true), &[&x, &three, &three, &w], "the residual has shape");
+    refused(&BatchNorm::new(1e-3, true), &[&noise(1, &[1, 3]), &three, &three], "expected at least 2");
+    let frozen = FrozenBatchNorm { epsilon: 1e-3, relu: true };
+    refused(
+        &frozen,
+        &[&x, &three, &three, &three, &noise(1, &[2])],
+        "the variance has shape [2], expected [3]",
+    );
+    refused(&Add { relu: true }, &[&x, &w], "the second input has shape");
+    refused(&Mask::new(vec![1.0; 5]), &[&x], "486 values and 5 to go with them");
+    refused(&Concat, &[&x, &noise(1, &[2, 9, 8, 3])], "differ before the last axis");
+    refused(&Concat, &[], "no input");
+    refused(&ToChannelsLast, &[&three], "expected (B, C, H, W)");
+    let (matrix, bias) = (noise(4, &[3, 5]), noise(5, &[4]));
+    refused(&Linear { relu: false }, &[&matrix, &noise(6, &[4, 6]), &bias], "5 features");
+    refused(&SoftmaxCrossEntropy::new(vec![0, 1]), &[&matrix], "2 labels for a batch of 3");
+    refused(&SoftmaxCrossEntropy::new(vec![0, 1, 5]), &[&matrix], "label 5 is out of range");
+}
+
+#[test]
+fn arrays_that_hold_too_little_are_refused() {
+    let (data, dims) = ([1f32; 5], [1, 2, 3, 1]);
+    let short = Array { data: &data, dims: &dims };
+    for (op, inputs) in operations() {
+        let mut arrays = vec![short; inputs.len()];
+        let problem = op.forward_cpu(&arrays);
+        assert!(problem.is_err(), "{}", op.name());
+        arrays.truncate(0);
+        assert!(op.forward_cpu(&arrays).is_err(), "{}", op.name());
+    }
+}
+
+#[test]
+fn what_the_forward_pass_keeps_is_missed_without_it() {
+    let x = noise(1, &[2, 5, 5, 3]);
+    let three = noise(1, &[3]);
+    let norm = BatchNorm::new(1e-3, true);
+    assert_eq!(norm.statistics(), None);
+    let y = noise(1, &[2, 2, 2, 3]);
+    for problem in [
+        kernels::backward(&norm, &[&x, &three, &three], &x, &x, &[true; 3]),
+        kernels::backward(&MaxPool2d::new(POOL), &[&x], &y, &y, &[true]),
+    ] {
+        let message = problem.unwrap_err().to_string();
+        assert!(message.contains("the forward pass has not run"), "{message}");
+    }
+}

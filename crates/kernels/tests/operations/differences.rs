@@ -1,0 +1,69 @@
+//! Gradients against finite differences of the operations themselves, without the plain versions between.
+
+use candle_core::Tensor;
+use kernels::{
+    AvgPool2d, BatchNorm, Conv2d, Linear, LocalResponseNorm, Lrn, MaxPool2d, Op, Pool2d, SoftmaxCrossEntropy,
+};
+use testkit::{assert_close_values, numeric_gradient, values};
+
+use crate::support::{noise, run_values};
+
+/// Compares the gradients of all inputs of `sum(y * g)`, for a random `g`.
+fn check(make: impl Fn() -> Box<dyn Op>, inputs: &[&Tensor], step: f32, tolerance: f64) {
+    let op = make();
+    let y = kernels::forward(&*op, inputs).unwrap();
+    let g = noise(99, y.dims());
+    let (_, found) = run_values(&*op, inputs, &g);
+    let g = values(&g);
+    for (at, found) in found.iter().enumerate() {
+        let numeric = numeric_gradient(inputs[at], step, |moved| {
+            let mut inputs = inputs.to_vec();
+            inputs[at] = moved;
+            let y = values(&kernels::forward(&*make(), &inputs).unwrap());
+            y.iter().zip(&g).map(|(&y, &g)| f64::from(y) * f64::from(g)).sum()
+        });
+        assert_close_values(&format!("{} {at}", op.name()), found, &numeric, tolerance);
+    }
+}
+
+#[test]
+fn convolution() {
+    // Linear in each input, so that a large step costs no exactness.
+    let conv = Conv2d { stride: [2, 1], padding: [1, 2], groups: 2, relu: false };
+    let [x, w, b] = [noise(1, &[2, 7, 6, 4]), noise(2, &[6, 2, 3, 4]), noise(3, &[6])];
+    check(|| Box::new(conv), &[&x, &w, &b], 0.25, 1e-5);
+}
+
+#[test]
+fn fully_connected() {
+    let [x, w, b] = [noise(1, &[3, 17]), noise(2, &[5, 17]), noise(3, &[5])];
+    check(|| Box::new(Linear { relu: false }), &[&x, &w, &b], 0.25, 1e-5);
+}
+
+#[test]
+fn pooling() {
+    let pool = Pool2d { kernel: [3, 2], stride: [2, 2], padding: [1, 0], ceil_mode: true };
+    let x = noise(7, &[1, 9, 8, 2]);
+    check(|| Box::new(MaxPool2d::new(pool)), &[&x], 1e-4, 1e-3);
+    for count_padding in [false, true] {
+        check(|| Box::new(AvgPool2d { pool, count_padding }), &[&x], 0.25, 1e-5);
+    }
+}
+
+#[test]
+fn local_response_normalisation() {
+    let lrn = Lrn { size: 5, alpha: 2.0, beta: 0.75, k: 1.0 };
+    check(|| Box::new(LocalResponseNorm(lrn)), &[&noise(5, &[2, 3, 3, 7])], 1e-2, 1e-3);
+}
+
+#[test]
+fn batch_normalisation() {
+    let [x, scale, shift, residual] =
+        [noise(1, &[13, 3]), noise(2, &[3]), noise(3, &[3]), noise(4, &[13, 3])];
+    check(|| Box::new(BatchNorm::new(1e-3, false)), &[&x, &scale, &shift, &residual], 1e-2, 1e-3);
+}
+
+#[test]
+fn cross_entropy() {
+    check(|| Box::new(SoftmaxCrossEntropy::new(vec![3, 0, 4])), &[&noise(1, &[3, 5])], 1e-2, 1e-3);
+}

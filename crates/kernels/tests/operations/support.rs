@@ -1,0 +1,47 @@
+//! Tensors from slices, and both halves of an operation at once.
+
+use candle_core::{Device, Tensor};
+use kernels::Op;
+use testkit::values;
+
+pub(crate) fn tensor(data: &[f32], shape: &[usize]) -> Tensor {
+    Tensor::from_slice(data, shape, &Device::Cpu).unwrap()
+}
+
+/// Values that look random.
+pub(crate) fn noise(seed: u64, shape: &[usize]) -> Tensor {
+    tensor(&testkit::noise(seed, shape.iter().product()), shape)
+}
+
+/// The output, and the gradient of every input from the gradient of the output.
+pub(crate) fn run(op: &dyn Op, inputs: &[&Tensor], gradient: &Tensor) -> (Tensor, Vec<Option<Tensor>>) {
+    let y = kernels::forward(op, inputs).unwrap();
+    let wanted = vec![true; inputs.len()];
+    let found = kernels::backward(op, inputs, &y, gradient, &wanted).unwrap();
+    (y, found)
+}
+
+/// [`run`], as values; the gradient of a constant input is empty.
+pub(crate) fn run_values(op: &dyn Op, inputs: &[&Tensor], gradient: &Tensor) -> (Vec<f32>, Vec<Vec<f32>>) {
+    let (y, found) = run(op, inputs, gradient);
+    let of = |gradient: Option<Tensor>| gradient.map_or_else(Vec::new, |gradient| values(&gradient));
+    (values(&y), found.into_iter().map(of).collect())
+}
+
+/// Checks that two lists agree within `tolerance` of the largest expected magnitude, or of one: a gradient
+/// that is a sum of few cancelling terms is small beside its terms.
+#[track_caller]
+pub(crate) fn assert_near(what: &str, found: &[f32], expected: &[f32], tolerance: f64) {
+    assert_eq!(found.len(), expected.len(), "{what}: number of values");
+    let finite = expected.iter().filter(|value| value.is_finite());
+    let scale = f64::from(finite.fold(1f32, |largest, value| largest.max(value.abs())));
+    for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
+        let same = found == expected || (found.is_nan() && expected.is_nan());
+        let near = (f64::from(found) - f64::from(expected)).abs() <= tolerance * scale;
+        assert!(
+            same || near,
+            "{what}: value {i} is {found}, expected {expected} (allowed {:e})",
+            tolerance * scale
+        );
+    }
+}
