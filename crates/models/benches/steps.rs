@@ -40,7 +40,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// What table 1b trains at the scale `mini`.
+/// What table 1b trains at the scale `mini`: `cargo xtask show table1b` prints it.
 fn mini() -> CnnM2048Config {
     CnnM2048Config {
         input: [56, 56],
@@ -49,7 +49,7 @@ fn mini() -> CnnM2048Config {
         conv2: Window { kernel: 3, stride: 1, padding: 1 },
         full6: 512,
         full7: 256,
-        ..CnnM2048Config::paper(Stream::Temporal, FLOW, 10, 0.2)
+        ..CnnM2048Config::paper(Stream::Temporal, FLOW, 14, 0.2)
     }
 }
 

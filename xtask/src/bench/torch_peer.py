@@ -75,8 +75,10 @@ class Update:
 
 
 def conv(input, outputs, kernel, stride, padding, groups):
+    def convolve(x, weight, bias):
+        return F.conv2d(x, weight, bias, stride, padding, groups=groups)
+
     weight = noise(outputs, input[1] // groups, *kernel)
-    convolve = lambda x, w, b: F.conv2d(x, w, b, stride, padding, groups=groups)
     return Applied(convolve, noise(*input), weight, noise(outputs))
 
 
