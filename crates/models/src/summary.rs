@@ -49,13 +49,13 @@ impl Summary {
         outputs.sum::<usize>() as u64 * BYTES
     }
 
-    /// Estimate of the memory that training takes: weights, velocities and gradients
-    /// (twice, while they are added up), and the activations of a batch with about
-    /// half as much again for their gradients.
+    /// Estimate of the memory that training takes: weights, velocities and gradients, the
+    /// input in two layouts, and the activations of a batch with a quarter as much again for
+    /// the gradients that are alive with them.
     pub fn training_bytes(&self, batch: usize) -> u64 {
         let input = self.input.iter().product::<usize>() as u64 * BYTES;
-        let activations = (input + self.activation_bytes() * 3 / 2) * batch as u64;
-        self.parameters() as u64 * BYTES * 4 + activations
+        let activations = (2 * input + self.activation_bytes() * 5 / 4) * batch as u64;
+        self.parameters() as u64 * BYTES * 3 + activations
     }
 }
 

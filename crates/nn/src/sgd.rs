@@ -2,6 +2,7 @@
 
 use candle_core::Tensor;
 use kernels::SgdStep;
+use rayon::prelude::*;
 
 use crate::tensors::{self, Tensors};
 use crate::{Error, Gradients, Params, Result};
@@ -54,20 +55,21 @@ impl Sgd {
     /// # Errors
     /// If a gradient does not fit its parameter.
     pub fn step(&mut self, gradients: &Gradients, rate: f64) -> Result<()> {
-        for param in self.params.all() {
+        // Side by side: a network has hundreds of small parameters, and a few that are cut up again.
+        self.params.all().into_par_iter().try_for_each(|param| -> Result<()> {
             let training = param.training();
             let gradient = gradients.get(&param);
             let velocity = self.velocities.get(param.name());
             let (Some(gradient), Some(velocity), false) = (gradient, velocity, training.frozen) else {
-                continue;
+                return Ok(());
             };
             let step = SgdStep {
                 rate: (rate * training.rate) as f32,
                 momentum: self.momentum as f32,
                 weight_decay: (self.weight_decay * training.weight_decay) as f32,
             };
-            kernels::sgd_step(param.var(), velocity, gradient, step)?;
-        }
+            Ok(kernels::sgd_step(param.var(), velocity, gradient, step)?)
+        })?;
         for observation in gradients.observations() {
             observation.apply()?;
         }

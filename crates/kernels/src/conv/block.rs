@@ -151,12 +151,12 @@ pub(super) struct Operands<'a> {
 }
 
 /// Adds to `P` rows of weight gradients (consecutive values of a tap's run) of `V` vectors of output
-/// channels: sums over positions of `x[stretch.input + at + p] * grad[stretch.output + channel + ..]`.
+/// channels, or begins them if this is the `first` time: sums over positions of `x[stretch.input + at + p] * grad[stretch.output + channel + ..]`.
 ///
 /// # Safety
 /// For every position of every stretch, `P` values from `at` on are inside `x`, and `width`
 /// channels from `channel` on are inside `grad`; V vectors hold at least `width` values and V - 1 fewer. `sums` has P
-/// rows of V vectors.
+/// rows of V vectors, written before unless `first`.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "an inner loop")]
 pub(super) unsafe fn weight_gradients<S: Simd, const P: usize, const V: usize>(
@@ -166,6 +166,7 @@ pub(super) unsafe fn weight_gradients<S: Simd, const P: usize, const V: usize>(
     at: usize,
     channel: usize,
     width: usize,
+    first: bool,
     sums: *mut f32,
 ) {
     let lanes = S::F32_LANES;
@@ -173,9 +174,11 @@ pub(super) unsafe fn weight_gradients<S: Simd, const P: usize, const V: usize>(
     let mut block = [[simd.splat_f32s(0.0); V]; P];
     // SAFETY: the addresses stay inside what the caller promised.
     unsafe {
-        for p in 0..P {
-            for v in 0..V {
-                block[p][v] = load::<S>(sums.add((p * V + v) * lanes));
+        if !first {
+            for p in 0..P {
+                for v in 0..V {
+                    block[p][v] = load::<S>(sums.add((p * V + v) * lanes));
+                }
             }
         }
         for stretch in stretches {

@@ -14,6 +14,7 @@ use super::block::{Operands, Stretch, weight_gradients};
 use super::geometry::Geometry;
 use super::panels::{Panel, Panels, unpack};
 use crate::disjoint::Disjoint;
+use crate::memory::unwritten;
 use crate::simd::{Level, run};
 
 /// Memory for partial sums.
@@ -49,6 +50,9 @@ pub(super) fn weight_gradient(
     let items = items(list.len(), taps.len(), run_length, panels.block);
 
     let image_rows = g.batch * g.output[0];
+    if image_rows == 0 {
+        return vec![0f32; g.weights()];
+    }
     let affordable = PARTIAL_BYTES / (4 * total).max(1);
     let partials = affordable.min(g.positions() / PART).min(image_rows).clamp(1, TASKS / 3);
     let rows_each = image_rows.div_ceil(partials).max(1);
@@ -56,7 +60,10 @@ pub(super) fn weight_gradient(
     let cuts = TASKS.div_ceil(partials).min(items.len().max(1));
     let items_each = items.len().div_ceil(cuts).max(1);
 
-    let mut sums: Vec<Vec<f32>> = (0..partials).map(|_| vec![0f32; total]).collect();
+    let mut sums: Vec<Vec<f32>> = (0..partials)
+        // SAFETY: every block of every part is written by the first chunk of its task; unpacking reads no other value.
+        .map(|_| unsafe { unwritten(total) })
+        .collect();
     let shared: Vec<Disjoint<'_>> = sums.iter_mut().map(|sums| Disjoint::new(sums)).collect();
     let tasks: Vec<(usize, &[Item])> =
         (0..partials).flat_map(|part| items.chunks(items_each).map(move |items| (part, items))).collect();
@@ -119,7 +126,7 @@ impl WithSimd for Task<'_> {
                     self.stretches(rows.clone(), self.taps[item.tap], &mut stretches);
                     tap = Some(item.tap);
                 }
-                self.add::<S>(simd, item, &stretches);
+                self.add::<S>(simd, item, &stretches, start == self.rows.start);
             }
         }
     }
@@ -150,7 +157,7 @@ impl Task<'_> {
     }
 
     #[inline(always)]
-    fn add<S: Simd>(&self, simd: S, item: &Item, stretches: &[Stretch]) {
+    fn add<S: Simd>(&self, simd: S, item: &Item, stretches: &[Stretch], first: bool) {
         let panel = &self.list[item.panel];
         let width = self.panels.stored_width(panel);
         let start = self.starts[item.panel] + (item.tap * self.run + item.values.start) * width;
@@ -161,13 +168,13 @@ impl Task<'_> {
             ($($p:literal)*) => {
                 match (item.values.len(), panel.vectors) {
                     $(
-                        ($p, 1) => self.block::<S, $p, 1>(simd, panel, item, stretches, sums),
-                        ($p, 2) if $p <= 12 => self.block::<S, $p, 2>(simd, panel, item, stretches, sums),
+                        ($p, 1) => self.block::<S, $p, 1>(simd, panel, item, stretches, first, sums),
+                        ($p, 2) if $p <= 12 => self.block::<S, $p, 2>(simd, panel, item, stretches, first, sums),
                         ($p, 3) if $p <= 8 && S::REGISTER_COUNT >= 32 => {
-                            self.block::<S, $p, 3>(simd, panel, item, stretches, sums)
+                            self.block::<S, $p, 3>(simd, panel, item, stretches, first, sums)
                         }
                         ($p, 4) if $p <= 6 && S::REGISTER_COUNT >= 32 => {
-                            self.block::<S, $p, 4>(simd, panel, item, stretches, sums)
+                            self.block::<S, $p, 4>(simd, panel, item, stretches, first, sums)
                         }
                     )*
                     (values, vectors) => unreachable!("no block of {values} values and {vectors} vectors"),
@@ -184,6 +191,7 @@ impl Task<'_> {
         panel: &Panel,
         item: &Item,
         stretches: &[Stretch],
+        first: bool,
         sums: &mut [f32],
     ) {
         let g = self.g;
@@ -201,6 +209,7 @@ impl Task<'_> {
                 at,
                 channel,
                 panel.width,
+                first,
                 sums.as_mut_ptr(),
             );
         }
