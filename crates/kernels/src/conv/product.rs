@@ -168,6 +168,7 @@ impl Task<'_> {
     }
 
     #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "the parts of one block")]
     fn block<S: Simd, const P: usize, const V: usize>(
         &self,
         simd: S,
