@@ -109,6 +109,6 @@ fn sizes_that_do_not_fit_are_refused() {
     let odd = BnInceptionConfig { input: [72, 72], ..small() };
     insta::assert_snapshot!(
         odd.summary().unwrap_err(),
-        @""
+        @"BN-Inception, layer inception_3c/output: cannot concatenate feature maps of different sizes: [[10, 5, 5], [6, 5, 5], [20, 4, 4]]"
     );
 }
