@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -90,10 +90,7 @@ impl Runner<'_> {
         let (spec, file) = self.workspace.spec(name)?;
         let plan = TablePlan::resolve(spec, file, self.request, |name| self.workspace.dataset_facts(name))?;
         let job = Job::open(self, &plan)?;
-        // Hours of training must not end at a folder that cannot be written.
-        let probe = job.results.join(".writable");
-        write_atomic(&probe, b"")?;
-        std::fs::remove_file(&probe).map_err(Error::io("delete", &probe))?;
+        probe_writable(&job.results)?;
         let mut states = BTreeMap::new();
         for row in &plan.rows {
             let state = if row.wanted { job.run_row(row)? } else { job.known(row)? };
@@ -121,6 +118,17 @@ impl Runner<'_> {
             videos.len(),
             self.workspace.cache.join("videos").display()
         ))
+    }
+}
+
+/// Hours of training must not end at a folder that cannot be written.
+fn probe_writable(folder: &Path) -> Result<()> {
+    let probe = folder.join(".writable");
+    write_atomic(&probe, b"")?;
+    match std::fs::remove_file(&probe) {
+        // Another run of this table has deleted the same probe.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(Error::io("delete", &probe)),
     }
 }
 

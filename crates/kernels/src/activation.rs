@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use crate::disjoint::Disjoint;
+use crate::elementwise::passed;
 use crate::memory::unwritten;
 use crate::simd::vectorised;
 
@@ -38,7 +39,7 @@ pub(crate) fn masked_column_sums(
                 (Some(shared), Some(output)) => {
                     // SAFETY: parts and their blocks are disjoint rows.
                     let masked = unsafe { shared.range(range.clone()) };
-                    copy_where_positive(masked, grad, &output[range]);
+                    copy_passed(masked, grad, &output[range]);
                     masked
                 }
                 _ => grad,
@@ -73,14 +74,13 @@ fn add_rows(values: &[f32], sums: &mut [f32]) {
     );
 }
 
-/// Copies `grad` where `output` is positive (or NaN) and writes zero elsewhere:
-/// the gradient through a rectification, judged by its output.
-pub(crate) fn copy_where_positive(out: &mut [f32], grad: &[f32], output: &[f32]) {
+/// The gradient through a rectification, judged by its output.
+fn copy_passed(out: &mut [f32], grad: &[f32], output: &[f32]) {
     vectorised(
         #[inline(always)]
         || {
             for ((out, &grad), &output) in out.iter_mut().zip(grad).zip(output) {
-                *out = if output <= 0.0 { 0.0 } else { grad };
+                *out = passed(grad, output);
             }
         },
     );

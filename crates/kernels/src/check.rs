@@ -62,39 +62,20 @@ pub(crate) fn shape(op: &str, argument: &str, tensor: &Tensor, expected: &[usize
     Ok(())
 }
 
-/// The inputs of an operation that takes exactly `N`.
+/// The inputs of an operation that takes exactly `N`. A wrong choice of vector instructions is refused here
+/// too, before any work.
 pub(crate) fn inputs<'a, const N: usize>(op: &str, inputs: &[Array<'a>]) -> Result<[Array<'a>; N]> {
     let Ok(inputs) = <[Array<'a>; N]>::try_from(inputs) else {
         bail!("{op}: {} inputs, expected {N}", inputs.len());
     };
-    all(op, &inputs)?;
-    Ok(inputs)
-}
-
-/// What every operation checks first: that its inputs are complete, and that the vector instructions which
-/// the user asks for exist.
-pub(crate) fn all(op: &str, inputs: &[Array<'_>]) -> Result<()> {
     Level::current()?;
-    inputs.iter().try_for_each(|input| complete(op, "an input", input))
-}
-
-/// Refuses an array that does not hold as many values as its shape says.
-pub(crate) fn complete(op: &str, argument: &str, array: &Array<'_>) -> Result<()> {
-    let expected: usize = array.dims.iter().product();
-    if array.data.len() != expected {
-        bail!(
-            "{op}: {argument} of shape {:?} holds {} values, expected {expected}",
-            array.dims,
-            array.data.len()
-        );
-    }
-    Ok(())
+    Ok(inputs)
 }
 
 /// The four dimensions of a feature map (B, H, W, C).
 pub(crate) fn feature_map(op: &str, x: &Array<'_>) -> Result<[usize; 4]> {
     match *x.dims {
-        [b, h, w, c] => complete(op, "the input", x).map(|()| [b, h, w, c]),
+        [b, h, w, c] => Ok([b, h, w, c]),
         ref other => bail!("{op}: the input has shape {other:?}, expected (B, H, W, C)"),
     }
 }
@@ -107,12 +88,12 @@ pub(crate) fn channels_last(op: &str, x: &Array<'_>) -> Result<[usize; 2]> {
     }
 }
 
-/// Refuses an array whose shape is not the expected one, or that is not complete.
+/// Refuses an array whose shape is not the expected one.
 pub(crate) fn dims(op: &str, argument: &str, array: &Array<'_>, expected: &[usize]) -> Result<()> {
     if array.dims != expected {
         bail!("{op}: {argument} has shape {:?}, expected {expected:?}", array.dims);
     }
-    complete(op, argument, array)
+    Ok(())
 }
 
 fn storage_dtype(storage: &CpuStorage) -> DType {

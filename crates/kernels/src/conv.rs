@@ -116,6 +116,9 @@ impl Op for Conv2d {
         wanted: &[bool],
     ) -> Result<Vec<Gradient>> {
         let g = self.geometry(inputs)?;
+        let dims = [g.batch, g.output[0], g.output[1], g.outputs];
+        check::dims(self.name(), "the output", &output, &dims)?;
+        check::dims(self.name(), "the gradient", &gradient, &dims)?;
         let level = Level::current()?;
         let wants = |at: usize| wanted.get(at).copied().unwrap_or(false);
         let bias_wanted = wants(2) && inputs.len() > 2;

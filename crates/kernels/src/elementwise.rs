@@ -92,6 +92,7 @@ impl Op for Add {
         gradient: Array<'_>,
         wanted: &[bool],
     ) -> Result<Vec<Gradient>> {
+        check::dims(self.name(), "the gradient", &gradient, output.dims)?;
         if !self.relu {
             let of = |&wanted: &bool| if wanted { Gradient::OfOutput } else { Gradient::None };
             return Ok(wanted.iter().map(of).collect());

@@ -5,7 +5,7 @@ use candle_core::{Result, bail};
 use crate::check;
 use crate::memory::unwritten;
 use crate::op::{Array, Gradient, Op};
-use crate::simd::vectorised;
+use crate::simd::{Level, vectorised};
 use rayon::prelude::*;
 
 /// Positions handled by one task of a join.
@@ -21,7 +21,7 @@ impl Concat {
     /// The width of every input, and their number of positions.
     fn widths(&self, inputs: &[Array<'_>]) -> Result<(Vec<usize>, usize)> {
         let Some(first) = inputs.first() else { bail!("concat: no input, expected at least one") };
-        check::all("concat", inputs)?;
+        Level::current()?;
         let [positions, width] = check::channels_last("concat", first)?;
         let leading = &first.dims[..first.dims.len() - 1];
         let mut widths = vec![width];

@@ -89,6 +89,9 @@ impl Op for Linear {
         let arrays = check::inputs(self.name(), inputs)?;
         let sizes = self.sizes(&arrays)?;
         let [x, weight, _] = arrays.map(|array| array.data);
+        let dims = [sizes.batch, sizes.outputs];
+        check::dims(self.name(), "the output", &output, &dims)?;
+        check::dims(self.name(), "the gradient", &gradient, &dims)?;
         let level = Level::current()?;
         let [x_wanted, weight_wanted, bias_wanted] =
             [0, 1, 2].map(|at| wanted.get(at).copied().unwrap_or(false));

@@ -10,13 +10,26 @@ use candle_core::{
     Tensor, bail,
 };
 
-/// The values of one argument, row by row, and its shape.
+/// The values of one argument, row by row, and its shape: always as many values as the shape says, which
+/// the unchecked reads of the inner loops rely on.
 #[derive(Debug, Clone, Copy)]
 pub struct Array<'a> {
-    /// As many values as the dimensions say.
-    pub data: &'a [f32],
-    /// The shape.
-    pub dims: &'a [usize],
+    pub(crate) data: &'a [f32],
+    pub(crate) dims: &'a [usize],
+}
+
+impl<'a> Array<'a> {
+    /// The values of a shape.
+    ///
+    /// # Errors
+    /// If their number is not the product of the dimensions.
+    pub fn new(data: &'a [f32], dims: &'a [usize]) -> Result<Self> {
+        let expected = dims.iter().try_fold(1usize, |product, &dim| product.checked_mul(dim));
+        if expected != Some(data.len()) {
+            bail!("an array of shape {dims:?} was given {} values", data.len());
+        }
+        Ok(Self { data, dims })
+    }
 }
 
 /// The gradient of one input.
@@ -145,7 +158,7 @@ impl<'a> Held<'a> {
 
 fn array<'a>(op: &str, storage: &'a CpuStorage, layout: &'a Layout) -> Result<Array<'a>> {
     let data = crate::check::values(op, "an input", storage, layout)?;
-    Ok(Array { data, dims: layout.dims() })
+    Array::new(data, layout.dims())
 }
 
 /// An operation as a node of Candle's graph.

@@ -132,8 +132,8 @@ fn no_gradient_is_computed_where_none_is_wanted() {
 #[test]
 fn a_gradient_that_equals_that_of_the_output_is_not_copied() {
     let (x, dims) = (vec![1f32; 12], [4, 3]);
-    let array = Array { data: &x, dims: &dims };
-    let channels = Array { data: &x[..3], dims: &dims[1..] };
+    let array = Array::new(&x, &dims).unwrap();
+    let channels = Array::new(&x[..3], &dims[1..]).unwrap();
     let both = Add { relu: false }.backward_cpu(&[array, array], array, array, &[true, false]).unwrap();
     assert_eq!(both, [Gradient::OfOutput, Gradient::None]);
     let norm = FrozenBatchNorm { epsilon: 1e-3, relu: false };
@@ -286,15 +286,35 @@ fn bad_arguments_are_refused_with_a_reason() {
 }
 
 #[test]
-fn arrays_that_hold_too_little_are_refused() {
-    let (data, dims) = ([1f32; 5], [1, 2, 3, 1]);
-    let short = Array { data: &data, dims: &dims };
+fn arrays_hold_what_their_shape_says() {
+    let data = [1f32; 6];
+    assert!(Array::new(&data, &[1, 2, 3, 1]).is_ok());
+    for dims in [&[1, 2, 3, 2][..], &[5], &[7], &[], &[usize::MAX, 2, 3]] {
+        assert!(Array::new(&data, dims).is_err(), "{dims:?}");
+    }
+    for (op, _) in operations() {
+        assert!(op.forward_cpu(&[]).is_err(), "{}", op.name());
+    }
+}
+
+/// Outputs and gradients come from the caller too, and the inner loops read them unchecked.
+#[test]
+fn backward_refuses_gradients_of_another_shape() {
+    let (value, dims) = ([1f32], [1, 1, 1, 1]);
+    let small = Array::new(&value, &dims).unwrap();
     for (op, inputs) in operations() {
-        let mut arrays = vec![short; inputs.len()];
-        let problem = op.forward_cpu(&arrays);
-        assert!(problem.is_err(), "{}", op.name());
-        arrays.truncate(0);
-        assert!(op.forward_cpu(&arrays).is_err(), "{}", op.name());
+        let data: Vec<Vec<f32>> =
+            inputs.iter().map(|x| x.flatten_all().unwrap().to_vec1().unwrap()).collect();
+        let arrays: Vec<Array<'_>> =
+            data.iter().zip(&inputs).map(|(data, x)| Array::new(data, x.dims()).unwrap()).collect();
+        let (output, dims) = op.forward_cpu(&arrays).unwrap();
+        if output.len() == 1 {
+            continue;
+        }
+        let output = Array::new(&output, &dims).unwrap();
+        let wanted = vec![true; inputs.len()];
+        assert!(op.backward_cpu(&arrays, output, output, &wanted).is_ok(), "{}", op.name());
+        assert!(op.backward_cpu(&arrays, output, small, &wanted).is_err(), "{}", op.name());
     }
 }
 
