@@ -30,6 +30,18 @@ impl<'a> Array<'a> {
         }
         Ok(Self { data, dims })
     }
+
+    /// The values, row by row.
+    #[must_use]
+    pub fn data(&self) -> &'a [f32] {
+        self.data
+    }
+
+    /// The shape.
+    #[must_use]
+    pub fn dims(&self) -> &'a [usize] {
+        self.dims
+    }
 }
 
 /// The gradient of one input.

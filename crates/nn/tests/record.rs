@@ -26,7 +26,7 @@ impl Op for Sum {
     }
 
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> candle_core::Result<(Vec<f32>, Vec<usize>)> {
-        Ok((vec![inputs[0].data.iter().sum()], vec![]))
+        Ok((vec![inputs[0].data().iter().sum()], vec![]))
     }
 
     fn backward_cpu(
@@ -36,7 +36,7 @@ impl Op for Sum {
         gradient: Array<'_>,
         _wanted: &[bool],
     ) -> candle_core::Result<Vec<Gradient>> {
-        Ok(vec![Gradient::Values(vec![gradient.data[0]; inputs[0].data.len()])])
+        Ok(vec![Gradient::Values(vec![gradient.data()[0]; inputs[0].data().len()])])
     }
 }
 
@@ -55,7 +55,7 @@ impl<F: Fn() + Send + Sync + 'static> Op for Square<F> {
     }
 
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> candle_core::Result<(Vec<f32>, Vec<usize>)> {
-        Ok((inputs[0].data.iter().map(|x| x * x).collect(), inputs[0].dims.to_vec()))
+        Ok((inputs[0].data().iter().map(|x| x * x).collect(), inputs[0].dims().to_vec()))
     }
 
     fn backward_cpu(
@@ -66,7 +66,7 @@ impl<F: Fn() + Send + Sync + 'static> Op for Square<F> {
         _wanted: &[bool],
     ) -> candle_core::Result<Vec<Gradient>> {
         (self.0)();
-        let values = inputs[0].data.iter().zip(gradient.data).map(|(x, g)| 2.0 * x * g);
+        let values = inputs[0].data().iter().zip(gradient.data()).map(|(x, g)| 2.0 * x * g);
         Ok(vec![Gradient::Values(values.collect())])
     }
 }
