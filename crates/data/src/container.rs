@@ -6,7 +6,7 @@
 //! | version | 4 | [`VERSION`] |
 //! | header length | 4 | of the next part |
 //! | header | as said | JSON, [`Header`] |
-//! | index | 52 each | offset in the payload (8), length (4), min and max of u and of v (16), mean of u and v (8), checksum (16) |
+//! | index | 56 each | offset in the payload (8), length (4), vectors that were clipped (4), values of the bytes 0 and 255 of u and of v (16), mean of u and v (8), checksum (16) |
 //! | checksum | 32 | BLAKE3 of everything above |
 //! | payload | as the header says | the entries one after the other, without gaps |
 //!
@@ -20,7 +20,7 @@
 
 mod build;
 
-use crate::codec::{Codec, ValueRange, restore};
+use crate::codec::{Codec, ValueRange, Window, floats, restore};
 use crate::error::DataError;
 use crate::source::Field;
 use serde::{Deserialize, Serialize};
@@ -32,12 +32,14 @@ use std::path::{Path, PathBuf};
 pub use build::Builder;
 
 /// Raised whenever the meaning of a file changes; part of every key, so that old files are rebuilt.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const MAGIC: &[u8; 8] = b"VARVIDEO";
 /// Magic, version, header length.
 const PREAMBLE: usize = 16;
-const RECORD: usize = 52;
+const RECORD: usize = 56;
+/// The part of a record that its checksum covers.
+const RECORD_FACTS: usize = RECORD - 16;
 const CHECKSUM: usize = 32;
 const MAX_HEADER: usize = 1 << 20;
 /// Largest width and height.
@@ -85,6 +87,8 @@ pub struct Header {
     pub count: usize,
     /// Bytes of the payload.
     pub bytes: u64,
+    /// Flow vectors, over all entries, that exceeded the bound and were clipped.
+    pub clipped: u64,
     /// Where the content comes from, in words. Names no file, so that the same video under two names gives the
     /// same cache file.
     pub source: String,
@@ -97,6 +101,7 @@ pub struct Header {
 struct Record {
     offset: u64,
     length: u32,
+    clipped: u32,
     ranges: [ValueRange; 2],
     mean: [f32; 2],
     checksum: [u8; 16],
@@ -107,12 +112,13 @@ impl Record {
         let mut out = [0; RECORD];
         out[..8].copy_from_slice(&self.offset.to_le_bytes());
         out[8..12].copy_from_slice(&self.length.to_le_bytes());
+        out[12..16].copy_from_slice(&self.clipped.to_le_bytes());
         let [u, v] = self.ranges;
         let numbers = [u.min, u.max, v.min, v.max, self.mean[0], self.mean[1]];
-        for (slot, number) in out[12..36].chunks_exact_mut(4).zip(numbers) {
+        for (slot, number) in out[16..RECORD_FACTS].chunks_exact_mut(4).zip(numbers) {
             slot.copy_from_slice(&number.to_le_bytes());
         }
-        out[36..].copy_from_slice(&self.checksum);
+        out[RECORD_FACTS..].copy_from_slice(&self.checksum);
         out
     }
 
@@ -120,15 +126,16 @@ impl Record {
         let mut offset = [0; 8];
         offset.copy_from_slice(&bytes[..8]);
         let mut numbers = [0.0; 6];
-        for (number, b) in numbers.iter_mut().zip(bytes[12..36].chunks_exact(4)) {
+        for (number, b) in numbers.iter_mut().zip(bytes[16..RECORD_FACTS].chunks_exact(4)) {
             *number = f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
         }
         let [a, b, c, d, mean_u, mean_v] = numbers;
         let mut checksum = [0; 16];
-        checksum.copy_from_slice(&bytes[36..]);
+        checksum.copy_from_slice(&bytes[RECORD_FACTS..]);
         Self {
             offset: u64::from_le_bytes(offset),
             length: u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]),
+            clipped: u32::from_le_bytes([bytes[12], bytes[13], bytes[14], bytes[15]]),
             ranges: [ValueRange { min: a, max: b }, ValueRange { min: c, max: d }],
             mean: [mean_u, mean_v],
             checksum,
@@ -139,7 +146,7 @@ impl Record {
         let mut hasher = blake3::Hasher::new();
         hasher.update(key.as_bytes());
         hasher.update(&(index as u64).to_le_bytes());
-        hasher.update(&self.to_bytes()[..36]);
+        hasher.update(&self.to_bytes()[..RECORD_FACTS]);
         hasher.update(payload);
         let mut checksum = [0; 16];
         checksum.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
@@ -271,8 +278,17 @@ impl Container {
     /// # Errors
     /// [`DataError::CorruptCache`] if it is damaged, is no frame or does not exist.
     pub fn frame(&self, index: usize) -> Result<Vec<u8>, DataError> {
+        self.frame_window(index, self.whole())
+    }
+
+    /// A window of frame `index` as RGB; of a JPEG no more is decoded than it needs.
+    ///
+    /// # Errors
+    /// As [`Container::frame`], and [`DataError::Invalid`] for a window beyond the frame.
+    pub fn frame_window(&self, index: usize, window: Window) -> Result<Vec<u8>, DataError> {
+        self.check_window(window)?;
         let (_, payload) = self.entry(index, &[Kind::Frames])?;
-        self.decode(index, 3, &payload)
+        self.decode(index, 3, &payload, window)
     }
 
     /// Flow field `index`.
@@ -280,36 +296,85 @@ impl Container {
     /// # Errors
     /// As [`Container::frame`].
     pub fn field(&self, index: usize) -> Result<Field, DataError> {
-        let (record, payload) = self.entry(index, &[Kind::ForwardFlow, Kind::BackwardFlow])?;
-        let mut rest = payload.as_slice();
-        let mut component = |range: ValueRange, last: bool| {
-            let short = || self.corrupt(format!("two components in entry {index}"), "less".to_owned());
-            let length = match self.header.codec {
-                _ if last => rest.len(),
-                Codec::Raw8 => self.header.width * self.header.height,
-                Codec::Jpeg { .. } => {
-                    let (length, tail) = rest.split_first_chunk().ok_or_else(short)?;
-                    rest = tail;
-                    u32::from_le_bytes(*length) as usize
-                }
-            };
-            let (bytes, tail) = rest.split_at_checked(length).ok_or_else(short)?;
-            rest = tail;
-            let finite = range.min.is_finite() && range.max.is_finite() && range.min <= range.max;
-            if !finite {
-                return Err(self.corrupt(format!("a range in entry {index}"), format!("{range:?}")));
-            }
-            Ok(restore(&self.decode(index, 1, bytes)?, range))
-        };
-        let [range_u, range_v] = record.ranges;
-        let (u, v) = (component(range_u, false)?, component(range_v, true)?);
-        Ok(Field { width: self.header.width, height: self.header.height, u, v, mean: record.mean })
+        self.field_window(index, self.whole())
     }
 
-    fn decode(&self, index: usize, channels: usize, bytes: &[u8]) -> Result<Vec<u8>, DataError> {
+    /// A window of flow field `index`, with the mean of the whole field; of a JPEG no more is decoded than it needs.
+    ///
+    /// # Errors
+    /// As [`Container::frame_window`].
+    pub fn field_window(&self, index: usize, window: Window) -> Result<Field, DataError> {
+        self.check_window(window)?;
+        let (record, payload) = self.entry(index, &[Kind::ForwardFlow, Kind::BackwardFlow])?;
+        let [u, v] = self.components(index, &payload)?;
+        let (u, v) = (
+            self.values(index, u, record.ranges[0], window)?,
+            self.values(index, v, record.ranges[1], window)?,
+        );
+        Ok(Field { width: window.width, height: window.height, u, v, mean: record.mean })
+    }
+
+    fn whole(&self) -> Window {
+        Window::whole(self.header.width, self.header.height)
+    }
+
+    fn check_window(&self, window: Window) -> Result<(), DataError> {
+        let Header { width, height, .. } = self.header;
+        if window.lies_within(width, height) {
+            return Ok(());
+        }
+        Err(DataError::Invalid {
+            what: "window of a frame or field".to_owned(),
+            expected: format!("a part of {width}x{height} pixels"),
+            found: format!("{window:?}"),
+        })
+    }
+
+    /// The bytes of both components of a field.
+    fn components<'a>(&self, index: usize, payload: &'a [u8]) -> Result<[&'a [u8]; 2], DataError> {
+        let pixels = self.header.width * self.header.height;
+        let (first, rest) = match self.header.codec {
+            Codec::Raw8 => (Some(pixels), payload),
+            Codec::Float32 => (pixels.checked_mul(4), payload),
+            Codec::Jpeg { .. } => match payload.split_first_chunk() {
+                Some((length, rest)) => (Some(u32::from_le_bytes(*length) as usize), rest),
+                None => (None, payload),
+            },
+        };
+        let parts = first.and_then(|first| rest.split_at_checked(first));
+        parts
+            .map(|(u, v)| [u, v])
+            .ok_or_else(|| self.corrupt(format!("two components in entry {index}"), "less".to_owned()))
+    }
+
+    fn values(
+        &self,
+        index: usize,
+        bytes: &[u8],
+        range: ValueRange,
+        window: Window,
+    ) -> Result<Vec<f32>, DataError> {
+        let Header { codec, width, height, .. } = self.header;
+        if codec == Codec::Float32 {
+            return floats((width, height), bytes, window)
+                .map_err(|found| self.corrupt(format!("{width}x{height} values in entry {index}"), found));
+        }
+        if !(range.min.is_finite() && range.max.is_finite() && range.min <= range.max) {
+            return Err(self.corrupt(format!("a range in entry {index}"), format!("{range:?}")));
+        }
+        Ok(restore(&self.decode(index, 1, bytes, window)?, range))
+    }
+
+    fn decode(
+        &self,
+        index: usize,
+        channels: usize,
+        bytes: &[u8],
+        window: Window,
+    ) -> Result<Vec<u8>, DataError> {
         let Header { codec, width, height, .. } = self.header;
         codec
-            .decode(width, height, channels, bytes)
+            .decode((width, height), channels, bytes, window)
             .map_err(|found| self.corrupt(format!("{width}x{height} pixels in entry {index}"), found))
     }
 

@@ -15,7 +15,7 @@ mod work;
 
 use crate::atomic::{list, remove_abandoned};
 use crate::codec::Codec;
-use crate::container::Kind;
+use crate::container::{Header, Kind};
 use crate::dataset::{Dataset, SourceHashes};
 use crate::error::DataError;
 use crate::source::Direction;
@@ -37,6 +37,9 @@ pub struct PrepareConfig {
     pub frame_codec: Codec,
     /// How flow is stored.
     pub flow_codec: Codec,
+    /// Pixels per frame that the bytes 0 and 255 stand for, negative and positive; what exceeds it is clipped and
+    /// counted. `None`: every component of every field is mapped over its own range, as in Two-Stream ConvNets.
+    pub flow_bound: Option<f32>,
     /// The flow method's parameters.
     pub flow: TvL1Params,
     /// Backward flow as well, for bi-directional stacking.
@@ -76,6 +79,10 @@ pub struct Prepared {
     pub built: usize,
     /// Bytes of all cache files used.
     pub bytes: u64,
+    /// Flow vectors in them.
+    pub vectors: u64,
+    /// Flow vectors that exceeded the bound and were clipped.
+    pub clipped: u64,
 }
 
 /// A video that could not be prepared.
@@ -221,6 +228,11 @@ pub fn prepare(
             };
             if let (Some(Ok(files)), true) = (&files, position == groups[source][0]) {
                 prepared.bytes += files.bytes();
+                for file in files.flow() {
+                    let Header { width, height, count, clipped, .. } = file.header();
+                    prepared.vectors += (width * height * count) as u64;
+                    prepared.clipped += clipped;
+                }
             }
             results[position] = Some(result);
         }

@@ -2,7 +2,7 @@
 
 use super::{CHECKSUM, Header, Kind, MAGIC, MAX_SIDE, PREAMBLE, RECORD, Record, VERSION};
 use crate::atomic::write_atomically;
-use crate::codec::{Codec, ValueRange, mean, quantise};
+use crate::codec::{Codec, ValueRange, float_bytes, mean, quantise};
 use crate::error::DataError;
 use flow::FlowField;
 use std::ops::Range;
@@ -11,11 +11,24 @@ use std::path::Path;
 /// Largest payload: what is kept in memory until the file is written, so that its exact size is known first.
 const MAX_PAYLOAD: usize = 4 << 30;
 
+/// What the index keeps of a field.
+struct Flow {
+    ranges: [ValueRange; 2],
+    mean: [f32; 2],
+    clipped: u32,
+}
+
+impl Flow {
+    /// Of a frame.
+    const NONE: Self = Self { ranges: [ValueRange::NONE; 2], mean: [0.0; 2], clipped: 0 };
+}
+
 /// Gathers the entries of one file in memory and writes it at once.
 #[derive(Debug)]
 pub struct Builder {
     kind: Kind,
     codec: Codec,
+    bound: Option<f32>,
     size: Option<(usize, usize)>,
     records: Vec<Record>,
     payload: Vec<u8>,
@@ -26,7 +39,14 @@ impl Builder {
     /// A file of the given kind, codec and key.
     #[must_use]
     pub fn new(kind: Kind, codec: Codec, key: String) -> Self {
-        Self { kind, codec, size: None, records: Vec::new(), payload: Vec::new(), key }
+        Self { kind, codec, bound: None, size: None, records: Vec::new(), payload: Vec::new(), key }
+    }
+
+    /// Quantises flow over `[-bound, bound]` pixels instead of every component's own range, and counts the vectors that
+    /// exceed it.
+    #[must_use]
+    pub fn with_bound(self, bound: Option<f32>) -> Self {
+        Self { bound, ..self }
     }
 
     /// Number of entries so far.
@@ -40,32 +60,45 @@ impl Builder {
     /// # Errors
     /// [`DataError::Invalid`] for a frame of another size than the ones before or one that cannot be encoded.
     pub fn push_frame(&mut self, width: usize, height: usize, rgb: &[u8]) -> Result<(), DataError> {
-        let none = ValueRange { min: 0.0, max: 0.0 };
         let bytes = self.encode(width, height, 3, rgb)?;
-        self.push(width, height, &bytes, [none; 2], [0.0; 2])
+        self.push(width, height, &bytes, Flow::NONE)
     }
 
-    /// Appends a flow field, each component over its own range; the mean is that of the exact values.
+    /// Appends a flow field; the mean that is kept is that of the exact values.
     ///
     /// # Errors
     /// As [`Builder::push_frame`], and for values that are not finite.
     pub fn push_field(&mut self, field: &FlowField) -> Result<(), DataError> {
         let (width, height) = (field.width, field.height);
-        let mut bytes = Vec::new();
-        let mut ranges = [ValueRange { min: 0.0, max: 0.0 }; 2];
-        for (component, (values, range)) in [&field.u, &field.v].into_iter().zip(&mut ranges).enumerate() {
-            let quantised =
-                quantise(values).ok_or_else(|| self.invalid("finite flow", "a value that is not"))?;
-            *range = quantised.1;
-            let part = self.encode(width, height, 1, &quantised.0)?;
-            if component == 0 && self.codec != Codec::Raw8 {
-                let length =
-                    u32::try_from(part.len()).map_err(|e| self.invalid("a small JPEG", &e.to_string()))?;
-                bytes.extend_from_slice(&length.to_le_bytes());
-            }
-            bytes.extend_from_slice(&part);
+        let own = |values| ValueRange::of(values);
+        let (Some(u), Some(v)) = (own(&field.u), own(&field.v)) else {
+            return Err(self.invalid("finite flow", "a value that is not, or none"));
+        };
+        let mut flow = Flow { ranges: [u, v], mean: [mean(&field.u), mean(&field.v)], clipped: 0 };
+        if self.codec == Codec::Float32 {
+            let bytes = [float_bytes(&field.u), float_bytes(&field.v)].concat();
+            return self.push(width, height, &bytes, flow);
         }
-        self.push(width, height, &bytes, ranges, [mean(&field.u), mean(&field.v)])
+        if let Some(bound) = self.bound {
+            let range = ValueRange::symmetric(bound);
+            let inside = |(&u, &v): (&f32, &f32)| range.contains(u) && range.contains(v);
+            flow.clipped = field.u.iter().zip(&field.v).filter(|&vector| !inside(vector)).count() as u32;
+            flow.ranges = [range; 2];
+        }
+        let parts = [(&field.u, flow.ranges[0]), (&field.v, flow.ranges[1])]
+            .map(|(values, range)| self.encode(width, height, 1, &quantise(values, range)));
+        let [u, v] = parts;
+        let bytes = self.joined(&u?, &v?)?;
+        self.push(width, height, &bytes, flow)
+    }
+
+    /// Both components in one entry.
+    fn joined(&self, u: &[u8], v: &[u8]) -> Result<Vec<u8>, DataError> {
+        if self.codec == Codec::Raw8 {
+            return Ok([u, v].concat());
+        }
+        let length = u32::try_from(u.len()).map_err(|e| self.invalid("a small JPEG", &e.to_string()))?;
+        Ok([&length.to_le_bytes(), u, v].concat())
     }
 
     fn encode(
@@ -83,14 +116,7 @@ impl Builder {
             .map_err(|found| self.invalid(&format!("a picture of {width}x{height}"), &found))
     }
 
-    fn push(
-        &mut self,
-        width: usize,
-        height: usize,
-        bytes: &[u8],
-        ranges: [ValueRange; 2],
-        mean: [f32; 2],
-    ) -> Result<(), DataError> {
+    fn push(&mut self, width: usize, height: usize, bytes: &[u8], flow: Flow) -> Result<(), DataError> {
         let size = *self.size.get_or_insert((width, height));
         if size != (width, height) {
             return Err(self.invalid(&format!("{}x{}", size.0, size.1), &format!("{width}x{height}")));
@@ -100,7 +126,8 @@ impl Builder {
         }
         let length = u32::try_from(bytes.len()).map_err(|e| self.invalid("a small entry", &e.to_string()))?;
         let offset = self.payload.len() as u64;
-        let mut record = Record { offset, length, ranges, mean, checksum: [0; 16] };
+        let Flow { ranges, mean, clipped } = flow;
+        let mut record = Record { offset, length, clipped, ranges, mean, checksum: [0; 16] };
         record.checksum = record.checksum_of(&self.key, self.records.len(), bytes);
         self.records.push(record);
         self.payload.extend_from_slice(bytes);
@@ -135,6 +162,7 @@ impl Builder {
             height,
             count: self.records.len(),
             bytes: self.payload.len() as u64,
+            clipped: self.records.iter().map(|record| u64::from(record.clipped)).sum(),
             source,
             segments,
         };

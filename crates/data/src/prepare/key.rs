@@ -21,7 +21,7 @@ pub(super) fn frames(
 
 /// Key of the flow computed from the frames with the key `frames`.
 pub(super) fn flow(kind: Kind, frames: &str, config: &PrepareConfig) -> Result<String, DataError> {
-    let settings = (VERSION, METHOD, config.flow_codec, &config.flow);
+    let settings = (VERSION, METHOD, config.flow_codec, config.flow_bound, &config.flow);
     hash(&[kind.folder(), frames, &json(&settings)?])
 }
 

@@ -1,6 +1,7 @@
 //! One video: which of its cache files are there, and making the others.
 
 use super::{PrepareConfig, Progress, key, kind_of};
+use crate::codec::Codec;
 use crate::container::{Builder, Container, Header, Kind};
 use crate::cuts::{ChangeMeter, find_cuts, segments};
 use crate::dataset::{Dataset, Video, VideoSource};
@@ -23,8 +24,12 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn bytes(&self) -> u64 {
-        let backward = self.backward.as_ref().map_or(0, Container::file_bytes);
-        self.frames.file_bytes() + self.forward.file_bytes() + backward
+        self.frames.file_bytes() + self.flow().map(Container::file_bytes).sum::<u64>()
+    }
+
+    /// Forward flow, and backward flow if it was asked for.
+    pub(super) fn flow(&self) -> impl Iterator<Item = &Container> {
+        [Some(&self.forward), self.backward.as_ref()].into_iter().flatten()
     }
 }
 
@@ -54,6 +59,20 @@ impl<'a> Work<'a> {
                 what: "short side of the frames".to_owned(),
                 expected: "16 to 4096 pixels".to_owned(),
                 found: config.short_side.to_string(),
+            });
+        }
+        if config.flow_bound.is_some_and(|bound| !(bound.is_finite() && bound > 0.0)) {
+            return Err(DataError::Invalid {
+                what: "bound of the flow".to_owned(),
+                expected: "a number of pixels above 0".to_owned(),
+                found: format!("{:?}", config.flow_bound),
+            });
+        }
+        if config.flow_bound.is_some() && config.flow_codec == Codec::Float32 {
+            return Err(DataError::Invalid {
+                what: "bound of the flow".to_owned(),
+                expected: "none, since float32 stores every vector as it is".to_owned(),
+                found: format!("{:?}", config.flow_bound),
             });
         }
         Ok(Self {
@@ -167,7 +186,8 @@ impl<'a> Work<'a> {
     ) -> Result<(), DataError> {
         let Header { width, height, count, segments, source, .. } = frames.header();
         let grey = |t| Ok::<_, DataError>(GrayImage::from_rgb8(*width, *height, &frames.frame(t)?)?);
-        let mut builder = Builder::new(kind_of(direction), self.config.flow_codec, key.to_owned());
+        let mut builder = Builder::new(kind_of(direction), self.config.flow_codec, key.to_owned())
+            .with_bound(self.config.flow_bound);
         let mut workspace = self.tvl1.workspace();
         let mut earlier = if *count > 0 { Some(grey(0)?) } else { None };
         for t in 1..*count {

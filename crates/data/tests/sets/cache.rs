@@ -1,7 +1,7 @@
 //! The cache file: what goes in comes out, and what was touched is noticed.
 
 use data::DataError;
-use data::codec::Codec;
+use data::codec::{Codec, Window};
 use data::container::{Builder, Container, Kind};
 use data::cuts::segments;
 use flow::FlowField;
@@ -19,9 +19,13 @@ fn field(width: usize, height: usize, seed: usize) -> FlowField {
 }
 
 fn flow_file(codec: Codec, fields: &[FlowField]) -> (TempDir, PathBuf) {
+    bounded_flow_file(codec, None, fields)
+}
+
+fn bounded_flow_file(codec: Codec, bound: Option<f32>, fields: &[FlowField]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.var");
-    let mut builder = Builder::new(Kind::ForwardFlow, codec, KEY.to_owned());
+    let mut builder = Builder::new(Kind::ForwardFlow, codec, KEY.to_owned()).with_bound(bound);
     fields.iter().for_each(|field| builder.push_field(field).unwrap());
     builder.write(&path, "a test".to_owned(), segments(fields.len() + 1, &[]), (1, 1)).unwrap();
     (folder, path)
@@ -70,6 +74,60 @@ fn jpeg_flow_and_frames_come_back_closely() {
         let back = Container::open_verified(&path).unwrap().frame(0).unwrap();
         let worst = rgb.iter().zip(&back).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
         assert!(worst <= most, "{worst}");
+    }
+}
+
+#[test]
+fn float32_keeps_every_bit() {
+    let fields = [field(33, 20, 0), field(33, 20, 7)];
+    let (_folder, path) = flow_file(Codec::Float32, &fields);
+    let file = Container::open_verified(&path).unwrap();
+    for (index, before) in fields.iter().enumerate() {
+        let after = file.field(index).unwrap();
+        assert_eq!((&after.u, &after.v), (&before.u, &before.v));
+    }
+    let mut frames = Builder::new(Kind::Frames, Codec::Float32, KEY.to_owned());
+    let error = frames.push_frame(2, 2, &[0; 12]).unwrap_err().to_string();
+    assert!(error.contains("store them as raw8 or jpeg"), "{error}");
+}
+
+#[test]
+fn a_bound_clips_what_exceeds_it_and_counts_it() {
+    // Waves between -7.5 and 4.5 pixels.
+    let fields = [field(64, 40, 0), field(64, 40, 5)];
+    let beyond = |f: &FlowField| f.u.iter().zip(&f.v).filter(|(u, v)| u.abs() > 5.0 || v.abs() > 5.0).count();
+    let expected: usize = fields.iter().map(beyond).sum();
+    assert!(expected > 100);
+    let (_folder, path) = bounded_flow_file(Codec::Raw8, Some(5.0), &fields);
+    let file = Container::open_verified(&path).unwrap();
+    assert_eq!(file.header().clipped, expected as u64);
+    let after = file.field(0).unwrap();
+    for (a, b) in fields[0].u.iter().zip(&after.u) {
+        assert!((a.clamp(-5.0, 5.0) - b).abs() <= 10.0 / 510.0 * 1.001, "{a} came back as {b}");
+    }
+    // The mean is that of the flow as it was estimated.
+    assert_eq!(after.mean[0], mean(&fields[0].u));
+    let (_folder, path) = bounded_flow_file(Codec::Raw8, Some(8.0), &fields);
+    assert_eq!(Container::open(&path).unwrap().header().clipped, 0);
+}
+
+#[test]
+fn a_window_is_what_the_whole_has_there() {
+    let window = Window { x: 21, y: 9, width: 40, height: 25 };
+    let cut = |values: &[f32]| -> Vec<f32> {
+        (window.y..window.y + window.height)
+            .flat_map(|y| &values[y * 96 + window.x..][..window.width])
+            .copied()
+            .collect()
+    };
+    for codec in [Codec::Raw8, Codec::Jpeg { quality: 90 }, Codec::Float32] {
+        let (_folder, path) = flow_file(codec, &[field(96, 60, 3)]);
+        let file = Container::open(&path).unwrap();
+        let (whole, part) = (file.field(0).unwrap(), file.field_window(0, window).unwrap());
+        assert_eq!((part.width, part.height, part.mean), (40, 25, whole.mean));
+        assert_eq!((part.u, part.v), (cut(&whole.u), cut(&whole.v)), "{codec:?}");
+        let beyond = Window { x: 60, ..window };
+        assert!(matches!(file.field_window(0, beyond), Err(DataError::Invalid { .. })));
     }
 }
 
@@ -171,7 +229,7 @@ proptest! {
     fn rubbish_behind_the_mark_is_refused(rest in prop::collection::vec(any::<u8>(), 0..400)) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.var");
-        fs::write(&path, [b"VARVIDEO\x01\0\0\0".as_slice(), &rest].concat()).unwrap();
+        fs::write(&path, [b"VARVIDEO\x02\0\0\0".as_slice(), &rest].concat()).unwrap();
         let refused = matches!(Container::open(&path), Err(DataError::CorruptCache { .. }));
         prop_assert!(refused);
     }

@@ -19,6 +19,7 @@ fn config() -> PrepareConfig {
         short_side: 32,
         frame_codec: Codec::Raw8,
         flow_codec: Codec::Raw8,
+        flow_bound: None,
         flow: TvL1Params::fast(),
         backward: false,
         ffmpeg: PathBuf::from("ffmpeg"),
