@@ -1,8 +1,8 @@
 //! Writing a cache file.
 
-use super::{CHECKSUM, Header, Kind, MAGIC, MAX_SIDE, PREAMBLE, RECORD, Record, VERSION};
+use super::{CHECKSUM, Facts, Header, Kind, MAGIC, MAX_SIDE, PREAMBLE, RECORD, Record, VERSION};
 use crate::atomic::write_atomically;
-use crate::codec::{Codec, ValueRange, mean, quantise};
+use crate::codec::{Codec, ValueRange, mean, quantise, restore};
 use crate::error::DataError;
 use flow::FlowField;
 use std::ops::Range;
@@ -20,13 +20,23 @@ pub struct Builder {
     records: Vec<Record>,
     payload: Vec<u8>,
     key: String,
+    facts: Facts,
+}
+
+/// A picture that exists in both forms already.
+#[derive(Debug, Clone, Copy)]
+pub struct Stored<'a> {
+    /// H x W bytes, or H x W x 3 for a frame.
+    pub pixels: &'a [u8],
+    /// The JPEG file that they come from.
+    pub jpeg: &'a [u8],
 }
 
 impl Builder {
     /// A file of the given kind, codec and key.
     #[must_use]
     pub fn new(kind: Kind, codec: Codec, key: String) -> Self {
-        Self { kind, codec, size: None, records: Vec::new(), payload: Vec::new(), key }
+        Self { kind, codec, size: None, records: Vec::new(), payload: Vec::new(), key, facts: Facts::default() }
     }
 
     /// Number of entries so far.
@@ -66,6 +76,63 @@ impl Builder {
             bytes.extend_from_slice(&part);
         }
         self.push(width, height, &bytes, ranges, [mean(&field.u), mean(&field.v)])
+    }
+
+    /// Appends a frame of `size` (W, H) that is a JPEG already, as it is if the codec is JPEG.
+    ///
+    /// # Errors
+    /// As [`Builder::push_frame`].
+    pub fn push_stored_frame(&mut self, size: (usize, usize), frame: Stored<'_>) -> Result<(), DataError> {
+        let none = ValueRange { min: 0.0, max: 0.0 };
+        let bytes = self.take_over(size, 3, frame)?;
+        self.push(size.0, size.1, &bytes, [none; 2], [0.0; 2])
+    }
+
+    /// Appends a field of `size` (W, H) whose components are bytes already: 0 stands for `-bound` and 255 for
+    /// `bound` pixels. JPEG files go in as they are if the codec is JPEG.
+    ///
+    /// # Errors
+    /// As [`Builder::push_frame`].
+    pub fn push_stored_field(
+        &mut self,
+        size: (usize, usize),
+        components: [Stored<'_>; 2],
+        bound: f32,
+    ) -> Result<(), DataError> {
+        let range = ValueRange { min: -bound, max: bound };
+        let [u, v] = components;
+        let (first, second) = (self.take_over(size, 1, u)?, self.take_over(size, 1, v)?);
+        let mut bytes = Vec::with_capacity(first.len() + second.len() + 4);
+        if self.codec != Codec::Raw8 {
+            let length =
+                u32::try_from(first.len()).map_err(|e| self.invalid("a small JPEG", &e.to_string()))?;
+            bytes.extend_from_slice(&length.to_le_bytes());
+        }
+        bytes.extend_from_slice(&first);
+        bytes.extend_from_slice(&second);
+        let means = components.map(|component| mean(&restore(component.pixels, range)));
+        self.push(size.0, size.1, &bytes, [range; 2], means)
+    }
+
+    /// The bytes of a picture in this file's codec: the JPEG itself if the reader gets these very pixels from it, else
+    /// encoded anew.
+    fn take_over(
+        &self,
+        (width, height): (usize, usize),
+        channels: usize,
+        picture: Stored<'_>,
+    ) -> Result<Vec<u8>, DataError> {
+        let whole = |pixels: &Vec<u8>| pixels == picture.pixels;
+        let jpeg = matches!(self.codec, Codec::Jpeg { .. });
+        if jpeg && self.codec.decode(width, height, channels, picture.jpeg).as_ref().is_ok_and(whole) {
+            return Ok(picture.jpeg.to_vec());
+        }
+        self.encode(width, height, channels, picture.pixels)
+    }
+
+    /// Keeps what was found out.
+    pub fn set_facts(&mut self, facts: Facts) {
+        self.facts = facts;
     }
 
     fn encode(
@@ -137,6 +204,7 @@ impl Builder {
             bytes: self.payload.len() as u64,
             source,
             segments,
+            facts: self.facts,
         };
         let json = serde_json::to_vec(&header).map_err(|e| DataError::io("write", path, e.into()))?;
         let mut head = Vec::with_capacity(PREAMBLE + json.len() + self.records.len() * RECORD + CHECKSUM);
