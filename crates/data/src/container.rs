@@ -29,7 +29,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-pub use build::Builder;
+pub use build::{Builder, Stored};
 
 /// Raised whenever the meaning of a file changes; part of every key, so that old files are rebuilt.
 pub const VERSION: u32 = 2;
@@ -94,6 +94,21 @@ pub struct Header {
     pub source: String,
     /// Ranges of frames between hard cuts.
     pub segments: Vec<Range<usize>>,
+    /// What was found out while the content was made.
+    #[serde(default)]
+    pub facts: Facts,
+}
+
+/// What was found out about a video while a cache file was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Facts {
+    /// Of frames: how many pairs are the same picture up to coding noise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeated: Option<usize>,
+    /// Of extracted flow: whether it was compared with its frames, or too little moves for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judged: Option<bool>,
 }
 
 /// One record of the index.

@@ -5,15 +5,19 @@
 
 mod files;
 mod hashes;
+mod parts;
 mod spec;
 
 use crate::cuts::CutConfig;
 use crate::error::DataError;
+use crate::extracted::{ExtractedFolder, Extraction};
 use crate::split::{ListedClip, Split, SplitLists, read_hmdb51, read_ucf101};
 use crate::synth::SynthSet;
 use std::path::{Path, PathBuf};
 
 pub use hashes::SourceHashes;
+pub use parts::{Part, Role};
+pub(crate) use parts::{count as lacking, shorten};
 pub use spec::{
     DatasetSpec, GroupSplit, ListLayout, SpecBody, SplitFilesSpec, SplitSize, SynthSpec, VideoFoldersSpec,
     parse_toml,
@@ -26,6 +30,28 @@ pub enum VideoSource {
     Generated(usize),
     /// A file, by its real path.
     File(PathBuf),
+    /// A folder of extracted frames and flow, by its real path.
+    Extracted(PathBuf),
+    /// Listed but not there; only in a data set opened with [`Dataset::open_partial`].
+    Missing {
+        /// Where it is expected, relative to the root.
+        expected: String,
+        /// Why what is there is not used; absent if nothing is there.
+        why: Option<String>,
+    },
+}
+
+/// How a data set is opened.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OpenOptions {
+    /// The folder of real videos, or of extracted frames and flow.
+    pub root: Option<PathBuf>,
+    /// Replaces the seed of a generated set.
+    pub data_seed: Option<u64>,
+    /// The root holds extracted frames and flow, of which this is known.
+    pub extraction: Option<Extraction>,
+    /// Go on with the videos that are there; the others are [`VideoSource::Missing`].
+    pub partial: bool,
 }
 
 /// A video of a data set.
@@ -52,7 +78,7 @@ pub struct Description {
     pub splits: Vec<SplitSize>,
 }
 
-/// A data set whose videos are all there.
+/// A data set whose videos are all there, or all of which are accounted for.
 #[derive(Debug)]
 pub struct Dataset {
     /// Name, as on the command line.
@@ -69,6 +95,10 @@ pub struct Dataset {
     pub surplus: Vec<String>,
     /// Seed of a generated set.
     pub data_seed: Option<u64>,
+    /// What is known of the extracted flow, if the videos are extracted ones.
+    pub extraction: Option<Extraction>,
+    /// The folder of real videos, by its real path.
+    pub root: Option<PathBuf>,
     synth: Option<SynthSet>,
 }
 
@@ -83,6 +113,17 @@ impl Dataset {
         Self::from_spec(&DatasetSpec::load(path)?, root, data_seed)
     }
 
+    /// As [`Dataset::open`], but videos that are not there do not stop it: they keep their places in
+    /// the splits as [`VideoSource::Missing`], and [`crate::prepare::prepare`] reports each as a failure.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`], but for missing videos.
+    pub fn open_partial(path: &Path, root: Option<&Path>, data_seed: Option<u64>) -> Result<Self, DataError> {
+        let root = root.map(Path::to_path_buf);
+        let options = OpenOptions { root, data_seed, partial: true, ..OpenOptions::default() };
+        Self::open_with(&DatasetSpec::load(path)?, &options)
+    }
+
     /// As [`Dataset::open`], from a file already read.
     ///
     /// # Errors
@@ -92,6 +133,17 @@ impl Dataset {
         root: Option<&Path>,
         data_seed: Option<u64>,
     ) -> Result<Self, DataError> {
+        let root = root.map(Path::to_path_buf);
+        Self::open_with(spec, &OpenOptions { root, data_seed, ..OpenOptions::default() })
+    }
+
+    /// Opens a data set of a file already read.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`]; [`DataError::BoundNeeded`] for a root of extracted flow without
+    /// [`OpenOptions::extraction`].
+    pub fn open_with(spec: &DatasetSpec, options: &OpenOptions) -> Result<Self, DataError> {
+        let OpenOptions { root, data_seed, extraction, partial } = options;
         if let SpecBody::Synth(synth) = &spec.body {
             if let Some(root) = root {
                 return Err(spec.error(format!(
@@ -99,6 +151,9 @@ impl Dataset {
                     spec.name,
                     root.display()
                 )));
+            }
+            if extraction.is_some() {
+                return Err(spec.error(format!("`{}` is generated and has no extracted flow", spec.name)));
             }
             return Self::generated(spec, synth, data_seed.unwrap_or(synth.data_seed));
         }
@@ -114,11 +169,11 @@ impl Dataset {
             expected: format!("{} videos as CLASS/FILE, such as {}", lists.clips.len(), example(&lists)),
             found,
         };
-        let root = root.ok_or_else(|| missing_root("no folder was given".to_owned()))?;
+        let root = root.as_deref().ok_or_else(|| missing_root("no folder was given".to_owned()))?;
         if !root.is_dir() {
             return Err(missing_root(format!("{} is not a folder", root.display())));
         }
-        let found = files::find(&spec.name, root, &lists.clips, extensions)?;
+        let found = files::find(&spec.name, root, &lists.clips, extensions, *extraction)?;
         if !found.surplus.is_empty() {
             tracing::warn!(
                 dataset = spec.name,
@@ -127,17 +182,20 @@ impl Dataset {
                 "videos that the data set does not list are left alone"
             );
         }
-        let videos = lists.clips.into_iter().zip(found.files);
+        if !partial {
+            complete(spec, &lists, extensions, &found)?;
+        }
+        let videos = lists.clips.into_iter().zip(found.sources);
         Ok(Self {
             name: spec.name.clone(),
             classes: lists.classes,
-            videos: videos
-                .map(|(clip, file)| Video { id: clip.id, label: clip.label, source: VideoSource::File(file) })
-                .collect(),
+            videos: videos.map(|(clip, source)| Video { id: clip.id, label: clip.label, source }).collect(),
             splits: lists.splits,
             cuts,
             surplus: found.surplus,
             data_seed: None,
+            extraction: *extraction,
+            root: Some(found.root),
             synth: None,
         })
     }
@@ -158,6 +216,8 @@ impl Dataset {
             cuts: None,
             surplus: Vec::new(),
             data_seed: Some(data_seed),
+            extraction: None,
+            root: None,
             synth: Some(set),
         })
     }
@@ -191,6 +251,12 @@ impl Dataset {
         self.synth.as_ref()
     }
 
+    /// Where a video counts: its role in each split that uses it.
+    #[must_use]
+    pub fn parts(&self, video: usize) -> Vec<Part> {
+        parts::of(&self.splits, video)
+    }
+
     /// Hash of all that a split's numbers depend on: ids, labels, lists and the content of every video, not
     /// where the files lie. Call [`SourceHashes::save`] afterwards so that the next time is quick.
     ///
@@ -210,6 +276,9 @@ impl Dataset {
         field(&lists.name);
         self.classes.iter().for_each(|class| field(class));
         field(&format!("{:?}", self.cuts));
+        if let Some(extraction) = self.extraction {
+            field(&format!("extracted flow, bound {}", extraction.bound));
+        }
         for (part, indices) in [("train", &lists.train), ("test", &lists.test)] {
             field(part);
             for &index in indices {
@@ -228,6 +297,17 @@ impl Dataset {
             (VideoSource::File(path), _) => {
                 hashes.hash(path).map(|(hash, size)| format!("file of {size} bytes, BLAKE3 {hash}"))
             }
+            (VideoSource::Extracted(path), _) => {
+                let folder = ExtractedFolder::open(path)?;
+                let (hash, files) = hashes.hash_folder(&folder)?;
+                Ok(format!("extracted frames and flow in {files} files, BLAKE3 {hash}"))
+            }
+            (VideoSource::Missing { expected, why }, _) => Err(DataError::MissingVideo {
+                id: video.id.clone(),
+                root: self.root.clone().unwrap_or_default(),
+                expected: expected.clone(),
+                why: why.clone(),
+            }),
             (VideoSource::Generated(index), Some(set)) => {
                 Ok(format!("generated, {}", set.fingerprint(*index)))
             }
@@ -238,6 +318,44 @@ impl Dataset {
             }),
         }
     }
+}
+
+/// Refuses a folder in which listed videos are missing.
+fn complete(
+    spec: &DatasetSpec,
+    lists: &SplitLists,
+    extensions: &[String],
+    found: &files::Found,
+) -> Result<(), DataError> {
+    let mut missing = Vec::new();
+    let mut indices = Vec::new();
+    for (index, (clip, source)) in lists.clips.iter().zip(&found.sources).enumerate() {
+        let VideoSource::Missing { expected, why } = source else { continue };
+        if let Some(message) = why {
+            let (path, line, message) = (clip.list.clone(), clip.line, message.clone());
+            return Err(DataError::Split { path, line, message });
+        }
+        missing.push(expected.clone());
+        indices.push(index);
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "expected {} videos, found {}; missing: {}; {}{}; the layout is CLASS/FILE with the endings {}",
+        lists.clips.len(),
+        lists.clips.len() - missing.len(),
+        parts::shorten(&missing),
+        parts::count(&lists.splits, &indices),
+        if found.surplus.is_empty() {
+            String::new()
+        } else {
+            format!("; not of this data set: {}", parts::shorten(&found.surplus))
+        },
+        extensions.join(", "),
+    );
+    let (dataset, root, surplus) = (spec.name.clone(), found.root.clone(), found.surplus.clone());
+    Err(DataError::Layout { dataset, root, message, missing, surplus })
 }
 
 /// Split k tests group k and trains on the others.

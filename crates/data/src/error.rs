@@ -71,6 +71,43 @@ pub enum DataError {
         surplus: Vec<String>,
     },
 
+    /// A listed video is not there, in a data set that was opened all the same.
+    #[error(
+        "{}; it belongs at {expected} in {}",
+        why.as_deref().unwrap_or("the video is missing"), root.display()
+    )]
+    MissingVideo {
+        /// Id in the data set.
+        id: String,
+        /// The data root.
+        root: PathBuf,
+        /// Where the video is expected, relative to the root.
+        expected: String,
+        /// Why what is there is not used; absent if nothing is there.
+        why: Option<String>,
+    },
+
+    /// The data root holds extracted flow, and nothing says what its bytes mean.
+    #[error(
+        "data set `{dataset}`: {} holds extracted frames and flow, whose files do not say what a byte stands for;          state the bound of the extraction in pixels (byte 0 is -bound, 255 is +bound; dense_flow's own is 20)",
+        folder.display()
+    )]
+    BoundNeeded {
+        /// Name of the data set.
+        dataset: String,
+        /// The first such folder.
+        folder: PathBuf,
+    },
+
+    /// A folder of extracted frames and flow that cannot be used.
+    #[error("{}: {problem}", folder.display())]
+    Extracted {
+        /// The video's folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        problem: Box<crate::extracted::ExtractedProblem>,
+    },
+
     /// A split file has a line that cannot be used.
     #[error("{}:{line}: {message}", path.display())]
     Split {

@@ -16,6 +16,7 @@ pub mod cuts;
 pub mod dataset;
 pub mod decode;
 pub mod error;
+pub mod extracted;
 pub mod inputs;
 pub mod loader;
 pub mod prepare;

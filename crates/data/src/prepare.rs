@@ -7,9 +7,15 @@
 //! where it stopped, and two videos with the same content share their files.
 //!
 //! Every cache file that is used is verified to the last byte first; a damaged one is reported and rebuilt.
-//! One bad video never stops the rest: all failures come back together, each with the id and the cause.
+//! One bad video never stops the rest: all failures come back together, each with the id, the class, its place in every
+//! split and the cause, and are listed in a file beside the cache ([`PrepareReport::list`]).
+//!
+//! A data set of extracted frames and flow ([`crate::extracted`]) goes the same way; its flow is taken over instead of
+//! being computed.
 
+mod import;
 mod key;
+mod report;
 mod video;
 mod work;
 
@@ -18,7 +24,7 @@ use crate::codec::Codec;
 use crate::container::{Header, Kind};
 use crate::dataset::{Dataset, SourceHashes};
 use crate::error::DataError;
-use crate::source::Direction;
+use crate::source::{Direction, FlowSource as _};
 use flow::TvL1Params;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -26,6 +32,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use report::{PrepareReport, VideoFailure};
 pub use video::PreparedVideo;
 
 /// What to prepare. Everything but `backward` and `ffmpeg` changes the cached content.
@@ -83,40 +90,29 @@ pub struct Prepared {
     pub vectors: u64,
     /// Flow vectors that exceeded the bound and were clipped.
     pub clipped: u64,
+    /// Frame pairs of all videos.
+    pub pairs: usize,
+    /// Of these, pairs that are the same picture up to coding noise. They are kept: their flow is about zero.
+    pub repeated: usize,
+    /// Extracted videos in which too little moves to compare the flow with the frames.
+    pub not_judged: usize,
 }
 
-/// A video that could not be prepared.
-#[derive(Debug)]
-pub struct VideoFailure {
-    /// Index in the data set.
-    pub index: usize,
-    /// Id in the data set.
-    pub id: String,
-    /// Why.
-    pub cause: DataError,
-}
-
-/// What came of a run in which some videos failed.
-#[derive(Debug)]
-pub struct PrepareReport {
-    /// Number of videos asked for.
-    pub expected: usize,
-    /// The failures, in the order asked for.
-    pub failures: Vec<VideoFailure>,
-    /// All other videos.
-    pub prepared: Prepared,
-}
-
-impl fmt::Display for PrepareReport {
+impl fmt::Display for Prepared {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ready = self.prepared.videos.len();
-        write!(
-            out,
-            "expected {} videos, {ready} are ready and {} failed:",
-            self.expected,
-            self.failures.len()
-        )?;
-        self.failures.iter().try_for_each(|failure| write!(out, "\n  {}: {}", failure.id, failure.cause))
+        write!(out, "{} videos are ready", self.videos.len())?;
+        if self.repeated > 0 {
+            let percent = 100.0 * self.repeated as f64 / self.pairs.max(1) as f64;
+            write!(
+                out,
+                "; {} of {} frame pairs ({percent:.1} %) repeat a picture",
+                self.repeated, self.pairs
+            )?;
+        }
+        if self.not_judged > 0 {
+            write!(out, "; in {} too little moves to compare flow and frames", self.not_judged)?;
+        }
+        Ok(())
     }
 }
 
@@ -239,12 +235,13 @@ pub fn prepare(
     }
     for ((position, result), source) in results.into_iter().enumerate().zip(sources) {
         match result.unwrap_or_else(|| Err(source.err().unwrap_or(DataError::Interrupted))) {
-            Ok(video) => prepared.videos.push(video),
-            Err(cause) => {
-                let index = videos[position];
-                let id = dataset.videos.get(index).map_or_else(String::new, |video| video.id.clone());
-                failures.push(VideoFailure { index, id, cause });
+            Ok(video) => {
+                prepared.pairs += video.fields();
+                prepared.repeated += video.repeated;
+                prepared.not_judged += usize::from(video.judged == Some(false));
+                prepared.videos.push(video);
             }
+            Err(cause) => failures.push(VideoFailure::new(dataset, videos[position], cause)),
         }
     }
     if let Some(at) = failures.iter().position(|failure| is_fatal(&failure.cause)) {
@@ -254,9 +251,11 @@ pub fn prepare(
         return Err(PrepareError::Interrupted { done: prepared.videos.len(), total: videos.len() });
     }
     if failures.is_empty() {
+        report::forget(dataset, cache_dir)?;
         return Ok(prepared);
     }
-    Err(PrepareError::Videos(Box::new(PrepareReport { expected: videos.len(), failures, prepared })))
+    let report = PrepareReport::new(dataset, videos.len(), failures, prepared, cache_dir)?;
+    Err(PrepareError::Videos(Box::new(report)))
 }
 
 /// Whether an error is of the machine rather than of one video.

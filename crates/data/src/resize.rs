@@ -64,6 +64,31 @@ impl FrameResizer {
     }
 }
 
+/// One component of a flow field at another size, by a triangle filter that widens with the reduction: it does not leave the
+/// range of the values. They are not scaled.
+///
+/// # Errors
+/// [`DataError::Invalid`] for a buffer that is not of the size `from`, or an empty size.
+pub fn resize_plane(values: &[f32], from: (usize, usize), to: (usize, usize)) -> Result<Vec<f32>, DataError> {
+    let invalid = |found: String| DataError::Invalid {
+        what: "flow to resize".to_owned(),
+        expected: format!("{}x{} values", from.0, from.1),
+        found,
+    };
+    if values.len() != from.0 * from.1 || values.is_empty() || to.0 * to.1 == 0 {
+        return Err(invalid(format!("{} values", values.len())));
+    }
+    let side = |n: usize| u32::try_from(n).map_err(|e| invalid(e.to_string()));
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
+    let source = Image::from_vec_u8(side(from.0)?, side(from.1)?, bytes, PixelType::F32)
+        .map_err(|e| invalid(e.to_string()))?;
+    let mut target = Image::new(side(to.0)?, side(to.1)?, PixelType::F32);
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    Resizer::new().resize(&source, &mut target, &options).map_err(|e| invalid(e.to_string()))?;
+    let four = target.buffer().as_chunks::<4>().0;
+    Ok(four.iter().map(|bytes| f32::from_ne_bytes(*bytes)).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,7 +119,17 @@ mod tests {
     }
 
     #[test]
+    fn a_plane_keeps_its_values_and_its_places() {
+        assert!(resize_plane(&[-3.5; 60], (10, 6), (5, 3)).unwrap().iter().all(|v| (v + 3.5).abs() < 1e-6));
+        let ramp: Vec<f32> = (0..40 * 20).map(|i| (i % 40) as f32).collect();
+        let small = resize_plane(&ramp, (40, 20), (20, 10)).unwrap();
+        let worst = (2..18).map(|x| (small[5 * 20 + x] - (2 * x) as f32 - 0.5).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-4, "{worst}");
+    }
+
+    #[test]
     fn a_buffer_of_another_size_is_refused() {
+        assert!(resize_plane(&[0.0; 5], (2, 3), (1, 1)).is_err());
         assert!(FrameResizer::new(4).resize(6, 4, &[0; 10]).is_err());
     }
 }

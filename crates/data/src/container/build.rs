@@ -1,8 +1,8 @@
 //! Writing a cache file.
 
-use super::{CHECKSUM, Header, Kind, MAGIC, MAX_SIDE, PREAMBLE, RECORD, Record, VERSION};
+use super::{CHECKSUM, Facts, Header, Kind, MAGIC, MAX_SIDE, PREAMBLE, RECORD, Record, VERSION};
 use crate::atomic::write_atomically;
-use crate::codec::{Codec, ValueRange, float_bytes, mean, quantise};
+use crate::codec::{Codec, ValueRange, Window, float_bytes, mean, quantise, restore};
 use crate::error::DataError;
 use flow::FlowField;
 use std::ops::Range;
@@ -33,13 +33,24 @@ pub struct Builder {
     records: Vec<Record>,
     payload: Vec<u8>,
     key: String,
+    facts: Facts,
+}
+
+/// A picture that exists in both forms already.
+#[derive(Debug, Clone, Copy)]
+pub struct Stored<'a> {
+    /// H x W bytes, or H x W x 3 for a frame.
+    pub pixels: &'a [u8],
+    /// The JPEG file that they come from.
+    pub jpeg: &'a [u8],
 }
 
 impl Builder {
     /// A file of the given kind, codec and key.
     #[must_use]
     pub fn new(kind: Kind, codec: Codec, key: String) -> Self {
-        Self { kind, codec, bound: None, size: None, records: Vec::new(), payload: Vec::new(), key }
+        let (records, payload) = (Vec::new(), Vec::new());
+        Self { kind, codec, bound: None, size: None, records, payload, key, facts: Facts::default() }
     }
 
     /// Quantises flow over `[-bound, bound]` pixels instead of every component's own range, and counts the vectors that
@@ -99,6 +110,68 @@ impl Builder {
         }
         let length = u32::try_from(u.len()).map_err(|e| self.invalid("a small JPEG", &e.to_string()))?;
         Ok([&length.to_le_bytes(), u, v].concat())
+    }
+
+    /// Appends a frame of `size` (W, H) that is a JPEG already, as it is if the codec is JPEG.
+    ///
+    /// # Errors
+    /// As [`Builder::push_frame`].
+    pub fn push_stored_frame(&mut self, size: (usize, usize), frame: Stored<'_>) -> Result<(), DataError> {
+        let bytes = self.take_over(size, 3, frame)?;
+        self.push(size.0, size.1, &bytes, Flow::NONE)
+    }
+
+    /// Appends a field of `size` (W, H) whose components are bytes already: 0 stands for `-bound` and 255 for
+    /// `bound` pixels. JPEG files go in as they are if the codec is JPEG.
+    ///
+    /// # Errors
+    /// As [`Builder::push_frame`].
+    pub fn push_stored_field(
+        &mut self,
+        size: (usize, usize),
+        components: [Stored<'_>; 2],
+        bound: f32,
+    ) -> Result<(), DataError> {
+        let range = ValueRange::symmetric(bound);
+        let [u, v] = components.map(|component| restore(component.pixels, range));
+        // Where the extractor clipped, its bytes are at an end.
+        let at_an_end = |byte: u8| byte == 0 || byte == 255;
+        let vectors = components[0].pixels.iter().zip(components[1].pixels);
+        let clipped = vectors.filter(|&(&u, &v)| at_an_end(u) || at_an_end(v)).count() as u32;
+        let flow = Flow { ranges: [range; 2], mean: [mean(&u), mean(&v)], clipped };
+        if self.codec == Codec::Float32 {
+            return self.push(size.0, size.1, &[float_bytes(&u), float_bytes(&v)].concat(), flow);
+        }
+        let [u, v] = components.map(|component| self.take_over(size, 1, component));
+        let bytes = self.joined(&u?, &v?)?;
+        self.push(size.0, size.1, &bytes, flow)
+    }
+
+    /// The bytes of a picture in this file's codec: the JPEG itself if the reader gets these very pixels from it, else
+    /// encoded anew.
+    fn take_over(
+        &self,
+        (width, height): (usize, usize),
+        channels: usize,
+        picture: Stored<'_>,
+    ) -> Result<Vec<u8>, DataError> {
+        let whole = |pixels: &Vec<u8>| pixels == picture.pixels;
+        let jpeg = matches!(self.codec, Codec::Jpeg { .. });
+        if jpeg
+            && self
+                .codec
+                .decode((width, height), channels, picture.jpeg, Window::whole(width, height))
+                .as_ref()
+                .is_ok_and(whole)
+        {
+            return Ok(picture.jpeg.to_vec());
+        }
+        self.encode(width, height, channels, picture.pixels)
+    }
+
+    /// Keeps what was found out.
+    pub fn set_facts(&mut self, facts: Facts) {
+        self.facts = facts;
     }
 
     fn encode(
@@ -165,6 +238,7 @@ impl Builder {
             clipped: self.records.iter().map(|record| u64::from(record.clipped)).sum(),
             source,
             segments,
+            facts: self.facts,
         };
         let json = serde_json::to_vec(&header).map_err(|e| DataError::io("write", path, e.into()))?;
         let mut head = Vec::with_capacity(PREAMBLE + json.len() + self.records.len() * RECORD + CHECKSUM);

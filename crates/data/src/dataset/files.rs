@@ -2,93 +2,122 @@
 //!
 //! The whole folder is listed once, so that every missing and every surplus video can be named. A
 //! file matches its listed name exactly or, if no file does, up to case: copies of UCF-101 exist
-//! with `v_HandStandPushups` and with `v_HandstandPushups`.
+//! with `v_HandStandPushups` and with `v_HandstandPushups`. A root may instead hold extracted frames and flow
+//! ([`crate::extracted`]): then `[CLASS/]VIDEO` folders are matched by the listed names without their endings.
 
+use super::VideoSource;
 use crate::atomic::list;
 use crate::error::DataError;
+use crate::extracted::{self, Extraction};
 use crate::split::{ListedClip, inside_root};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// How many names an error shows.
-const SHOWN: usize = 5;
-
-/// The videos of a data set that were found.
+/// What is below the user's folder.
 pub(super) struct Found {
-    /// Real path of each listed clip, in order.
-    pub(super) files: Vec<PathBuf>,
+    /// The folder's real path.
+    pub(super) root: PathBuf,
+    /// Where each listed clip is, in order; [`VideoSource::Missing`] for one that is not.
+    pub(super) sources: Vec<VideoSource>,
     /// Videos that no list names, relative to the root.
     pub(super) surplus: Vec<String>,
 }
 
-/// Looks up every clip below `root`.
+/// Videos or folders by their path below the root.
+type Present = BTreeMap<String, PathBuf>;
+
+/// Looks up every clip below `root`. With an `extraction` it looks for folders of frames, else for videos.
 pub(super) fn find(
     dataset: &str,
     root: &Path,
     clips: &[ListedClip],
     extensions: &[String],
+    extraction: Option<Extraction>,
 ) -> Result<Found, DataError> {
     let root = root.canonicalize().map_err(|e| DataError::io("open data root", root, e))?;
-    let mut present = scan(&root, extensions)?;
-    let folded: BTreeMap<String, String> =
-        present.keys().map(|name| (name.to_lowercase(), name.clone())).collect();
-    let mut files = Vec::with_capacity(clips.len());
-    let mut missing = Vec::new();
-    for clip in clips {
-        let name = clip.file.to_string_lossy();
-        let path = present
-            .remove(name.as_ref())
-            .or_else(|| folded.get(&name.to_lowercase()).and_then(|actual| present.remove(actual)));
-        let Some(path) = path else {
-            missing.push(name.into_owned());
-            continue;
-        };
-        files.push(inside_root(&root, &path).map_err(|message| DataError::Split {
-            path: clip.list.clone(),
-            line: clip.line,
-            message,
-        })?);
-    }
-    let surplus: Vec<String> = present.into_keys().collect();
-    if missing.is_empty() {
-        return Ok(Found { files, surplus });
-    }
-    let message = format!(
-        "expected {} videos, found {}; missing: {}{}; the layout is CLASS/FILE with the endings {}",
-        clips.len(),
-        files.len(),
-        shorten(&missing),
-        if surplus.is_empty() {
-            String::new()
-        } else {
-            format!("; not of this data set: {}", shorten(&surplus))
-        },
-        extensions.join(", "),
-    );
-    Err(DataError::Layout { dataset: dataset.to_owned(), root, message, missing, surplus })
+    let (mut videos, mut folders) = scan(&root, extensions)?;
+    let unfit = |found: String| DataError::MissingRoot {
+        dataset: dataset.to_owned(),
+        expected: "videos as CLASS/FILE, or frames and flow as [CLASS/]VIDEO/img_00001.jpg".to_owned(),
+        found,
+    };
+    let sources = match (extraction, folders.first_key_value()) {
+        (Some(_), None) => {
+            let found = format!("a bound of flow was stated, and {} has no extracted flow", root.display());
+            return Err(unfit(found));
+        }
+        (None, Some((first, _))) if videos.is_empty() => {
+            return Err(DataError::BoundNeeded { dataset: dataset.to_owned(), folder: root.join(first) });
+        }
+        (Some(_), Some(_)) => {
+            let folded = folded(&folders);
+            let mut each = |clip: &ListedClip| {
+                // `CLASS/VIDEO`, or `VIDEO` alone; the listed names end in `.avi`.
+                let file = clip.file.to_string_lossy();
+                let name = file.rsplit_once('.').map_or(&*file, |(name, _)| name);
+                let flat = name.rsplit_once('/').map_or(name, |(_, flat)| flat);
+                let found = take(&mut folders, &folded, name).or_else(|| take(&mut folders, &folded, flat));
+                source(&root, name.to_owned(), found, VideoSource::Extracted)
+            };
+            clips.iter().map(&mut each).collect()
+        }
+        (None, _) => {
+            let folded = folded(&videos);
+            let mut each = |clip: &ListedClip| {
+                let name = clip.file.to_string_lossy().into_owned();
+                let found = take(&mut videos, &folded, &name);
+                source(&root, name, found, VideoSource::File)
+            };
+            clips.iter().map(&mut each).collect()
+        }
+    };
+    let left = if extraction.is_some() { folders } else { videos };
+    Ok(Found { root, sources, surplus: left.into_keys().collect() })
 }
 
-/// Every video in a sub-folder of `root`, by its relative name.
-fn scan(root: &Path, extensions: &[String]) -> Result<BTreeMap<String, PathBuf>, DataError> {
-    let mut present = BTreeMap::new();
+fn source(
+    root: &Path,
+    expected: String,
+    found: Option<PathBuf>,
+    kind: impl Fn(PathBuf) -> VideoSource,
+) -> VideoSource {
+    match found.map(|path| inside_root(root, &path)) {
+        Some(Ok(path)) => kind(path),
+        Some(Err(why)) => VideoSource::Missing { expected, why: Some(why) },
+        None => VideoSource::Missing { expected, why: None },
+    }
+}
+
+/// The names by their lower case.
+fn folded(present: &Present) -> BTreeMap<String, String> {
+    present.keys().map(|name| (name.to_lowercase(), name.clone())).collect()
+}
+
+fn take(present: &mut Present, folded: &BTreeMap<String, String>, name: &str) -> Option<PathBuf> {
+    let up_to_case =
+        |present: &mut Present| folded.get(&name.to_lowercase()).and_then(|actual| present.remove(actual));
+    present.remove(name).or_else(|| up_to_case(present))
+}
+
+/// Every video in a sub-folder of `root` and every folder of frames at either depth, by relative name.
+fn scan(root: &Path, extensions: &[String]) -> Result<(Present, Present), DataError> {
+    let (mut videos, mut folders) = (Present::new(), Present::new());
     for folder in list(root)? {
         let Some(class) = folder.file_name().filter(|_| folder.is_dir()) else { continue };
         let class = class.to_string_lossy().into_owned();
+        if extracted::has_frames(&folder)? {
+            folders.insert(class, folder);
+            continue;
+        }
         for path in list(&folder)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
             if extensions.iter().any(|known| known.eq_ignore_ascii_case(ending)) {
-                present.insert(format!("{class}/{name}"), path);
+                videos.insert(format!("{class}/{name}"), path);
+            } else if path.is_dir() && extracted::has_frames(&path)? {
+                folders.insert(format!("{class}/{name}"), path);
             }
         }
     }
-    Ok(present)
-}
-
-fn shorten(names: &[String]) -> String {
-    let mut text = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if names.len() > SHOWN {
-        text.push_str(&format!(" and {} more", names.len() - SHOWN));
-    }
-    text
+    Ok((videos, folders))
 }

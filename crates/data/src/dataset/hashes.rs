@@ -6,6 +6,7 @@
 
 use crate::atomic::write_atomically;
 use crate::error::DataError;
+use crate::extracted::ExtractedFolder;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
@@ -15,8 +16,9 @@ use std::time::UNIX_EPOCH;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Known {
+    /// Bytes of a file, or of all files of a folder.
     size: u64,
-    /// Nanoseconds since 1970.
+    /// Nanoseconds since 1970; for a folder a hash of the names, sizes and times of its files.
     changed: u64,
     hash: String,
 }
@@ -46,24 +48,72 @@ impl SourceHashes {
         let file = File::open(path).map_err(io)?;
         let meta = file.metadata().map_err(io)?;
         let (size, changed) = (meta.len(), changed(&meta));
-        // A path that is not Unicode is hashed each time.
-        let name = path.to_str();
-        if let (Some(name), Some(changed)) = (name, changed) {
+        let hash = self.known_or(path, size, changed, || {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_reader(file).map_err(io)?;
+            Ok(hasher.finalize().to_hex().to_string())
+        })?;
+        Ok((hash, size))
+    }
+
+    /// BLAKE3 of the names and contents of a folder's pictures, in hex, and the number of files. The index keeps one
+    /// entry for the folder, not one for each of its files.
+    ///
+    /// # Errors
+    /// [`DataError::Io`].
+    pub fn hash_folder(&self, folder: &ExtractedFolder) -> Result<(String, usize), DataError> {
+        let mut state = blake3::Hasher::new();
+        let (mut total, mut dated, mut count) = (0, true, 0);
+        for name in folder.files() {
+            let path = folder.path.join(name);
+            let meta = fs::symlink_metadata(&path).map_err(|e| DataError::io("read", &path, e))?;
+            let time = changed(&meta);
+            dated &= time.is_some();
+            state.update(name.as_bytes()).update(&[0]).update(&meta.len().to_le_bytes());
+            state.update(&time.unwrap_or(0).to_le_bytes());
+            total += meta.len();
+            count += 1;
+        }
+        let mut first = [0; 8];
+        first.copy_from_slice(&state.finalize().as_bytes()[..8]);
+        let state = dated.then(|| u64::from_le_bytes(first));
+        let hash = self.known_or(&folder.path, total, state, || {
+            let mut hasher = blake3::Hasher::new();
+            for name in folder.files() {
+                let path = folder.path.join(name);
+                let io = |error| DataError::io("read", &path, error);
+                hasher.update(name.as_bytes()).update(&[0]);
+                let mut one = blake3::Hasher::new();
+                one.update_reader(File::open(&path).map_err(io)?).map_err(io)?;
+                hasher.update(one.finalize().as_bytes());
+            }
+            Ok(hasher.finalize().to_hex().to_string())
+        })?;
+        Ok((hash, count))
+    }
+
+    /// The remembered hash of a path in this state, or a new one. A path that is not Unicode, or that has no time of
+    /// change, is hashed each time.
+    fn known_or(
+        &self,
+        path: &Path,
+        size: u64,
+        changed: Option<u64>,
+        hash: impl FnOnce() -> Result<String, DataError>,
+    ) -> Result<String, DataError> {
+        let (Some(name), Some(changed)) = (path.to_str(), changed) else { return hash() };
+        {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(known) =
                 known.get(name).filter(|known| (known.size, known.changed) == (size, changed))
             {
-                return Ok((known.hash.clone(), size));
+                return Ok(known.hash.clone());
             }
         }
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(file).map_err(io)?;
-        let hash = hasher.finalize().to_hex().to_string();
-        if let (Some(name), Some(changed)) = (name, changed) {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.insert(name.to_owned(), Known { size, changed, hash: hash.clone() });
-        }
-        Ok((hash, size))
+        let hash = hash()?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(name.to_owned(), Known { size, changed, hash: hash.clone() });
+        Ok(hash)
     }
 
     /// Writes the index if it changed, together with what other processes wrote meanwhile.

@@ -4,10 +4,11 @@ use super::PrepareConfig;
 use crate::container::{Kind, VERSION};
 use crate::cuts::CutConfig;
 use crate::error::DataError;
+use crate::extracted::Extraction;
 use std::path::{Path, PathBuf};
 
 /// Raised when decoding, resizing, cut search or flow change their results without a change of any setting.
-const METHOD: u32 = 1;
+const METHOD: u32 = 2;
 
 /// Key of the frames of a video with the given source hash.
 pub(super) fn frames(
@@ -23,6 +24,17 @@ pub(super) fn frames(
 pub(super) fn flow(kind: Kind, frames: &str, config: &PrepareConfig) -> Result<String, DataError> {
     let settings = (VERSION, METHOD, config.flow_codec, config.flow_bound, &config.flow);
     hash(&[kind.folder(), frames, &json(&settings)?])
+}
+
+/// Key of the flow that was extracted together with the frames with the key `frames`. Flow that was not compared with its frames
+/// has another one, so that it never passes for flow that was.
+pub(super) fn imported(
+    frames: &str,
+    config: &PrepareConfig,
+    extraction: Extraction,
+) -> Result<String, DataError> {
+    let settings = (VERSION, METHOD, config.flow_codec, extraction.bound, extraction.check);
+    hash(&["imported-flow", frames, &json(&settings)?])
 }
 
 /// Where a file lies.

@@ -21,6 +21,11 @@ pub struct PreparedVideo {
     pub height: usize,
     /// Ranges of frames between hard cuts, covering `0..frames`.
     pub segments: Vec<Range<usize>>,
+    /// Frame pairs that are the same picture up to coding noise.
+    pub repeated: usize,
+    /// Of extracted flow: whether it was compared with the frames (it fits then) or too little moves for that.
+    /// `None` if it was computed here or the comparison was switched off.
+    pub judged: Option<bool>,
     files: Files,
 }
 
@@ -28,7 +33,10 @@ impl PreparedVideo {
     pub(super) fn new(id: String, label: usize, files: Files) -> Self {
         let header = files.frames.header();
         let (frames, width, height) = (header.count, header.width, header.height);
-        Self { id, label, frames, width, height, segments: header.segments.clone(), files }
+        let segments = header.segments.clone();
+        let repeated = header.facts.repeated.unwrap_or(0);
+        let judged = files.forward.header().facts.judged;
+        Self { id, label, frames, width, height, segments, repeated, judged, files }
     }
 
     /// Frame `t` as RGB, H x W x 3 bytes.

@@ -1,13 +1,14 @@
 //! One video: which of its cache files are there, and making the others.
 
-use super::{PrepareConfig, Progress, key, kind_of};
+use super::{PrepareConfig, Progress, import, key, kind_of};
 use crate::codec::Codec;
-use crate::container::{Builder, Container, Header, Kind};
+use crate::container::{Builder, Container, Facts, Header, Kind};
 use crate::cuts::{ChangeMeter, find_cuts, segments};
 use crate::dataset::{Dataset, Video, VideoSource};
 use crate::decode::{Decoder, RgbFrame};
 use crate::error::DataError;
-use crate::resize::FrameResizer;
+use crate::extracted::Extraction;
+use crate::resize::{FrameResizer, target_size};
 use crate::source::Direction;
 use flow::{FlowField, GrayImage, TvL1};
 use std::path::Path;
@@ -36,10 +37,11 @@ impl Files {
 /// What all videos share.
 pub(super) struct Work<'a> {
     dataset: &'a Dataset,
-    config: &'a PrepareConfig,
+    pub(super) config: &'a PrepareConfig,
     cache_dir: &'a Path,
-    progress: &'a dyn Progress,
-    stop: &'a AtomicBool,
+    pub(super) progress: &'a dyn Progress,
+    pub(super) stop: &'a AtomicBool,
+    pub(super) resizing_noted: AtomicBool,
     tvl1: TvL1,
     decoder: OnceLock<Decoder>,
     reused: AtomicUsize,
@@ -61,6 +63,13 @@ impl<'a> Work<'a> {
                 found: config.short_side.to_string(),
             });
         }
+        if config.frame_codec == Codec::Float32 {
+            return Err(DataError::Invalid {
+                what: "storage of the frames".to_owned(),
+                expected: "raw8, which keeps them exactly, or jpeg".to_owned(),
+                found: "float32".to_owned(),
+            });
+        }
         if config.flow_bound.is_some_and(|bound| !(bound.is_finite() && bound > 0.0)) {
             return Err(DataError::Invalid {
                 what: "bound of the flow".to_owned(),
@@ -75,12 +84,20 @@ impl<'a> Work<'a> {
                 found: format!("{:?}", config.flow_bound),
             });
         }
+        if config.backward && dataset.extraction.is_some() {
+            return Err(DataError::Invalid {
+                what: format!("flow of `{}`", dataset.name),
+                expected: "forward flow alone, which is what extracted folders hold".to_owned(),
+                found: "backward flow was asked for; give the videos themselves as data root".to_owned(),
+            });
+        }
         Ok(Self {
             dataset,
             config,
             cache_dir,
             progress,
             stop,
+            resizing_noted: AtomicBool::new(false),
             tvl1: TvL1::new(config.flow.clone())?,
             decoder: OnceLock::new(),
             reused: AtomicUsize::new(0),
@@ -102,6 +119,13 @@ impl<'a> Work<'a> {
         let frames = self.file(video, Kind::Frames, &frames_key, None, |path| {
             self.build_frames(video, source, &frames_key, path)
         })?;
+        if let VideoSource::Extracted(folder) = &video.source {
+            let flow_key = key::imported(&frames_key, self.config, self.extraction()?)?;
+            let forward = self.file(video, Kind::ForwardFlow, &flow_key, Some(frames.header()), |path| {
+                self.import_flow(folder, &frames, &flow_key, path)
+            })?;
+            return Ok(Files { frames, forward, backward: None });
+        }
         let flow = |direction| {
             let kind = kind_of(direction);
             let flow_key = key::flow(kind, &frames_key, self.config)?;
@@ -150,9 +174,7 @@ impl<'a> Work<'a> {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(DataError::Interrupted);
             }
-            if self.dataset.cuts.is_some() {
-                meter.push(frame);
-            }
+            meter.push(frame);
             let (width, height, rgb) = resizer.resize(frame.width, frame.height, frame.data)?;
             builder.push_frame(width, height, rgb)
         };
@@ -169,8 +191,25 @@ impl<'a> Work<'a> {
                     take(RgbFrame { width: clip.width, height: clip.height, data })?;
                 }
             }
-            (VideoSource::Generated(_), None) => {}
+            (VideoSource::Extracted(folder), _) => {
+                drop(take);
+                self.import_frames(folder, |picture| {
+                    if self.stop.load(Ordering::Relaxed) {
+                        return Err(DataError::Interrupted);
+                    }
+                    let (width, height) = (picture.width, picture.height);
+                    meter.push(RgbFrame { width, height, data: &picture.pixels });
+                    if target_size(width, height, self.config.short_side) == (width, height) {
+                        return builder.push_stored_frame((width, height), import::stored(picture));
+                    }
+                    let (width, height, rgb) = resizer.resize(width, height, &picture.pixels)?;
+                    builder.push_frame(width, height, rgb)
+                })?;
+            }
+            // Neither has a content, so neither comes this far.
+            (VideoSource::Generated(_), None) | (VideoSource::Missing { .. }, _) => {}
         }
+        builder.set_facts(Facts { repeated: Some(meter.repeated()), judged: None });
         let cuts = self.dataset.cuts.map(|config| find_cuts(meter.changes(), &config)).unwrap_or_default();
         let segments = segments(builder.count(), &cuts);
         builder.write(path, format!("{source}{decoded_by}"), segments, (1, 1))
@@ -212,6 +251,15 @@ impl<'a> Work<'a> {
             earlier = Some(later);
         }
         builder.write(path, source.clone(), segments.clone(), (*width, *height))
+    }
+
+    /// What is known of extracted flow.
+    pub(super) fn extraction(&self) -> Result<Extraction, DataError> {
+        self.dataset.extraction.ok_or_else(|| DataError::Invalid {
+            what: format!("extracted video of `{}`", self.dataset.name),
+            expected: "a stated bound".to_owned(),
+            found: "none".to_owned(),
+        })
     }
 
     /// Looked for only once a video has to be decoded.

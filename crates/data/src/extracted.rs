@@ -1,0 +1,251 @@
+//! Frames and flow that another program has extracted: the folder layout of TSN and dense_flow.
+//!
+//! ```text
+//! ROOT/[CLASS/]VIDEO/img_00001.jpg                       colour
+//! ROOT/[CLASS/]VIDEO/flow_x_00001.jpg, flow_y_00001.jpg  grey; or x_00001.jpg, y_00001.jpg
+//! ```
+//!
+//! A byte b of a flow picture stands for `-bound + 2 bound b / 255` pixels a frame. The files do not say what the
+//! bound is, so the user has to ([`Extraction::bound`]). Nor do they say which frames a field leads between; that
+//! follows from the counts ([`Convention`]) and is then compared with the frames themselves ([`check`]), because two
+//! extractions that differ by a frame or by a bound look alike until the accuracy is missing.
+//!
+//! Nothing is repaired or guessed: whatever does not fit is an [`ExtractedProblem`] with folder and file.
+
+pub mod check;
+mod layout;
+mod picture;
+
+use crate::error::DataError;
+use std::path::{Path, PathBuf};
+
+pub use layout::{Convention, Layout};
+pub use picture::{Picture, decode_colour, decode_grey};
+
+/// What the user knows about a folder of extracted frames and flow.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Extraction {
+    /// Byte 0 stands for a displacement of `-bound` pixels a frame, byte 255 for `+bound`. dense_flow's own
+    /// setting is 20.
+    pub bound: f32,
+    /// Whether the flow of each video is compared with its frames. Switch it off only for flow that is known to be
+    /// right and looks wrong.
+    pub check: bool,
+}
+
+impl Extraction {
+    /// With this bound, and checked.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] for a bound that is not over 0 and at most 1000 pixels.
+    pub fn new(bound: f32) -> Result<Self, DataError> {
+        if bound > 0.0 && bound <= 1000.0 {
+            return Ok(Self { bound, check: true });
+        }
+        Err(DataError::Invalid {
+            what: "bound of the extracted flow".to_owned(),
+            expected: "over 0 and at most 1000 pixels a frame".to_owned(),
+            found: bound.to_string(),
+        })
+    }
+
+    /// The displacement that a byte stands for, in pixels a frame.
+    #[must_use]
+    pub fn pixels(self, byte: u8) -> f32 {
+        -self.bound + f32::from(byte) * (2.0 * self.bound / 255.0)
+    }
+}
+
+/// What is wrong with a folder of extracted frames and flow.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExtractedProblem {
+    /// There is no `img_` file.
+    #[error("expected frames as img_00001.jpg, found none; extract the video again")]
+    NoFrames,
+    /// There is no flow file.
+    #[error(
+        "expected flow as flow_x_00001.jpg and flow_y_00001.jpg (or x_00001.jpg and y_00001.jpg) beside \
+         {images} frames, found none; extract the flow, or give the videos as data root"
+    )]
+    NoFlow {
+        /// Number of frames.
+        images: usize,
+    },
+    /// A file that is named nearly as a frame or a flow picture.
+    #[error("{file}: expected {expected}; rename or remove it")]
+    Name {
+        /// The file.
+        file: String,
+        /// What would be right.
+        expected: String,
+    },
+    /// Flow under both kinds of names.
+    #[error("found both {one} and {other}, which are two sets of flow; remove one of them")]
+    TwoFlows {
+        /// A file of the one kind.
+        one: String,
+        /// A file of the other kind.
+        other: String,
+    },
+    /// A number is left out.
+    #[error("{missing} is missing: the numbers go on to {last}; extract the video again")]
+    Gap {
+        /// The first file that is not there.
+        missing: String,
+        /// The last file of the kind.
+        last: String,
+    },
+    /// A horizontal component without its vertical one, or the other way round.
+    #[error("{missing} is missing: {partner} has no other component; extract the flow again")]
+    Unpaired {
+        /// The file that is not there.
+        missing: String,
+        /// Its partner.
+        partner: String,
+    },
+    /// The counts fit no known extractor.
+    #[error(
+        "found {images} frames and {flows} flow pairs; expected {images} pairs (pair K leads to frame K) or {} \
+         (pair K leads from frame K); extract the video again",
+        images - 1
+    )]
+    Counts {
+        /// Number of frames.
+        images: usize,
+        /// Number of flow pairs.
+        flows: usize,
+    },
+    /// Frames and flow do not begin with the same number.
+    #[error("the frames begin with {image}, the flow with {flow}; expected the same first number, 0 or 1")]
+    Start {
+        /// The first frame.
+        image: String,
+        /// The first flow picture.
+        flow: String,
+    },
+    /// A picture of another size than the first frame.
+    #[error("{file} has {found} pixels, expected {expected} as in the first frame")]
+    Size {
+        /// The file.
+        file: String,
+        /// As `WxH`.
+        expected: String,
+        /// As `WxH`.
+        found: String,
+    },
+    /// Colour where grey is expected, or the other way round.
+    #[error("{file}: expected a {expected} JPEG, found {found}")]
+    Colour {
+        /// The file.
+        file: String,
+        /// "grey", "colour".
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// A file that is not a readable JPEG.
+    #[error("{file}: expected a whole JPEG file, found {found}; extract the video again")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// What the decoder says.
+        found: String,
+    },
+    /// The flow is not that of the frames.
+    #[error("{0}; switch the check off only if you know why")]
+    Mismatch(check::Mismatch),
+}
+
+/// The folder of one extracted video, its names read and understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtractedFolder {
+    /// The folder.
+    pub path: PathBuf,
+    /// Its files.
+    pub layout: Layout,
+}
+
+impl ExtractedFolder {
+    /// Lists a folder. Only plain files count: a link could lead anywhere.
+    ///
+    /// # Errors
+    /// [`DataError::Io`] if it cannot be listed, [`DataError::Extracted`] if its names make no sense.
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        let io = |error| DataError::io("list", path, error);
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if layout::looks_extracted(&name) && !entry.file_type().map_err(io)?.is_file() {
+                let expected = "a plain file, found a link, a folder or a device".to_owned();
+                return Err(problem(path, ExtractedProblem::Name { file: name, expected }));
+            }
+            names.push(name);
+        }
+        let layout = Layout::of(&names).map_err(|what| problem(path, what))?;
+        Ok(Self { path: path.to_path_buf(), layout })
+    }
+
+    /// Every file whose content counts, in order.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        let flow = self.layout.flow.iter().flatten();
+        self.layout.images.iter().chain(flow).map(String::as_str)
+    }
+
+    /// Frame `t`, RGB. `size` is what the first frame has.
+    ///
+    /// # Errors
+    /// [`DataError::Io`], [`DataError::Extracted`].
+    pub fn frame(&self, t: usize, size: Option<(usize, usize)>) -> Result<Picture, DataError> {
+        self.picture(&self.layout.images[t], size, decode_colour)
+    }
+
+    /// The components of field `t`, which leads from frame `t` to frame `t + 1`.
+    ///
+    /// # Errors
+    /// As [`ExtractedFolder::frame`].
+    pub fn flow(&self, t: usize, size: (usize, usize)) -> Result<[Picture; 2], DataError> {
+        let [x, y] = &self.layout.flow[t];
+        Ok([self.picture(x, Some(size), decode_grey)?, self.picture(y, Some(size), decode_grey)?])
+    }
+
+    fn picture(
+        &self,
+        name: &str,
+        size: Option<(usize, usize)>,
+        decode: impl Fn(&str, Vec<u8>) -> Result<Picture, ExtractedProblem>,
+    ) -> Result<Picture, DataError> {
+        let bytes = picture::read(&self.path.join(name))?;
+        let picture = decode(name, bytes).map_err(|what| self.problem(what))?;
+        let found = (picture.width, picture.height);
+        let (width, height) = size.unwrap_or(found);
+        if found == (width, height) {
+            return Ok(picture);
+        }
+        Err(self.problem(ExtractedProblem::Size {
+            file: name.to_owned(),
+            expected: format!("{width}x{height}"),
+            found: format!("{}x{}", found.0, found.1),
+        }))
+    }
+
+    pub(crate) fn problem(&self, what: ExtractedProblem) -> DataError {
+        problem(&self.path, what)
+    }
+}
+
+/// Whether a folder holds at least one numbered frame.
+pub(crate) fn has_frames(folder: &Path) -> Result<bool, DataError> {
+    let io = |error| DataError::io("list", folder, error);
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        if layout::is_frame(&entry.map_err(io)?.file_name().to_string_lossy()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn problem(folder: &Path, problem: ExtractedProblem) -> DataError {
+    DataError::Extracted { folder: folder.to_path_buf(), problem: Box::new(problem) }
+}

@@ -1,0 +1,137 @@
+//! What came of the videos that could not be prepared: nothing disappears silently from a split.
+
+use super::Prepared;
+use crate::atomic::write_atomically;
+use crate::dataset::{Dataset, Part, lacking, shorten};
+use crate::error::DataError;
+use std::fmt::{self, Write as _};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// A video that could not be prepared.
+#[derive(Debug)]
+pub struct VideoFailure {
+    /// Index in the data set.
+    pub index: usize,
+    /// Id in the data set.
+    pub id: String,
+    /// Name of its class.
+    pub class: String,
+    /// The part of each split that lacks it; empty for a video that no split uses.
+    pub parts: Vec<Part>,
+    /// Why.
+    pub cause: DataError,
+}
+
+impl VideoFailure {
+    pub(super) fn new(dataset: &Dataset, index: usize, cause: DataError) -> Self {
+        let video = dataset.videos.get(index);
+        Self {
+            index,
+            id: video.map_or_else(String::new, |video| video.id.clone()),
+            class: video.and_then(|video| dataset.classes.get(video.label)).cloned().unwrap_or_default(),
+            parts: dataset.parts(index),
+            cause,
+        }
+    }
+
+    fn is_missing(&self) -> bool {
+        matches!(&self.cause, DataError::MissingVideo { why: None, .. })
+    }
+
+    /// "split 1 train, split 2 test".
+    fn parts(&self) -> String {
+        if self.parts.is_empty() {
+            return "in no split".to_owned();
+        }
+        self.parts.iter().map(Part::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl fmt::Display for VideoFailure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} (class {}; {}): {}", self.id, self.class, self.parts(), self.cause)
+    }
+}
+
+/// What came of a run in which some videos failed.
+#[derive(Debug)]
+pub struct PrepareReport {
+    /// Number of videos asked for.
+    pub expected: usize,
+    /// The failures, in the order asked for; among them the videos that are missing.
+    pub failures: Vec<VideoFailure>,
+    /// What each split lacks, in words.
+    pub splits: String,
+    /// The file with every failure and every surplus video, a line each.
+    pub list: PathBuf,
+    /// All other videos.
+    pub prepared: Prepared,
+}
+
+impl PrepareReport {
+    pub(super) fn new(
+        dataset: &Dataset,
+        expected: usize,
+        failures: Vec<VideoFailure>,
+        prepared: Prepared,
+        cache_dir: &Path,
+    ) -> Result<Self, DataError> {
+        let mut indices: Vec<usize> = failures.iter().map(|failure| failure.index).collect();
+        indices.sort_unstable();
+        let splits = lacking(&dataset.splits, &indices);
+        let list = list_path(dataset, cache_dir);
+        write_atomically(&list, &[listing(&failures, &dataset.surplus).as_bytes()])?;
+        Ok(Self { expected, failures, splits, list, prepared })
+    }
+}
+
+impl fmt::Display for PrepareReport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ready = self.prepared.videos.len();
+        write!(
+            out,
+            "expected {} videos, {ready} are ready and {} failed:",
+            self.expected,
+            self.failures.len()
+        )?;
+        let (missing, bad): (Vec<_>, Vec<_>) = self.failures.iter().partition(|failure| failure.is_missing());
+        bad.iter().try_for_each(|failure| write!(out, "\n  {failure}"))?;
+        if !missing.is_empty() {
+            let ids: Vec<String> = missing.iter().map(|failure| failure.id.clone()).collect();
+            write!(out, "\n  {} missing: {}", ids.len(), shorten(&ids))?;
+        }
+        write!(out, "\n{}\nall of them are listed in {}", self.splits, self.list.display())
+    }
+}
+
+/// Where the failures of the last run are listed.
+fn list_path(dataset: &Dataset, cache_dir: &Path) -> PathBuf {
+    cache_dir.join(format!("failed-{}.tsv", dataset.name))
+}
+
+/// Removes the list of an earlier run.
+pub(super) fn forget(dataset: &Dataset, cache_dir: &Path) -> Result<(), DataError> {
+    let list = list_path(dataset, cache_dir);
+    match fs::remove_file(&list) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(DataError::io("write", &list, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Tab-separated: id, class, parts, cause; surplus videos at the end.
+fn listing(failures: &[VideoFailure], surplus: &[String]) -> String {
+    let flat = |text: String| text.replace(['\t', '\n', '\r'], " ");
+    let mut text = String::from("id\tclass\tparts\tcause\n");
+    for failure in failures {
+        let fields = [&failure.id, &failure.class, &failure.parts(), &failure.cause.to_string()];
+        let line = fields.map(|field| flat(field.clone())).join("\t");
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{line}");
+    }
+    for name in surplus {
+        let _ = writeln!(text, "{}\t\t\tsurplus: the data set does not list it", flat(name.clone()));
+    }
+    text
+}
