@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use experiment::train::CHECKPOINT_EVERY;
-use experiment::{Console, Error, Interrupt, Request, Result, Runner};
+use experiment::{Console, Error, Interrupt, Result, Runner};
 
 use crate::bench;
 use crate::failure::Failure;
@@ -35,7 +35,7 @@ fn bench(flags: &Bench, console: &Console, interrupt: &Interrupt) -> Result<(), 
 
 fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
     let workspace = flags.folders.workspace();
-    let request = flags.question.request();
+    let request = flags.request();
     if flags.dry_run {
         for table in &flags.tables {
             let shown = experiment::show::show(&workspace, table, &request)?;
@@ -73,12 +73,7 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
 
 fn prepare(flags: &Prepare, console: &Console, interrupt: &Interrupt) -> Result<()> {
     let workspace = flags.folders.workspace();
-    let request = Request {
-        profile: Some(flags.scale.profile),
-        dataset: Some(flags.dataset.clone()),
-        data_seed: flags.scale.data_seed,
-        ..Request::default()
-    };
+    let request = flags.request();
     let runner = Runner {
         workspace: &workspace,
         request: &request,

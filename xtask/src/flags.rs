@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use experiment::spec::ProfileName;
-use experiment::{Request, Workspace};
+use experiment::{Extraction, Request, Workspace};
 
 use crate::bench::{self, Form, Layout, Suite, Torch};
 
@@ -52,6 +52,8 @@ pub(crate) struct Run {
     #[arg(long, value_name = "DIR")]
     pub(crate) data_root: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) extracted: Extracted,
+    #[command(flatten)]
     pub(crate) folders: Folders,
     /// Train and test again what is already done
     #[arg(long)]
@@ -74,6 +76,8 @@ pub(crate) struct Prepare {
     /// The folder of real videos, for data sets that are not generated
     #[arg(long, visible_alias = "data-root", value_name = "DIR")]
     pub(crate) root: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) extracted: Extracted,
     /// The table whose profile says how frames and flow are made
     #[arg(long, default_value = "two-stream/table1b")]
     pub(crate) table: String,
@@ -111,6 +115,24 @@ pub(crate) struct Bench {
     pub(crate) json: bool,
 }
 
+impl Run {
+    pub(crate) fn request(&self) -> Request {
+        Request { extraction: self.extracted.extraction(), ..self.question.request() }
+    }
+}
+
+impl Prepare {
+    pub(crate) fn request(&self) -> Request {
+        Request {
+            profile: Some(self.scale.profile),
+            dataset: Some(self.dataset.clone()),
+            data_seed: self.scale.data_seed,
+            extraction: self.extracted.extraction(),
+            ..Request::default()
+        }
+    }
+}
+
 impl Bench {
     pub(crate) fn form(&self) -> Form {
         if self.markdown { Form::Markdown } else { Form::Terminal }
@@ -137,6 +159,29 @@ pub(crate) struct Scale {
     /// Render a generated data set from another seed
     #[arg(long, value_name = "N")]
     pub(crate) data_seed: Option<u64>,
+}
+
+/// Frames and flow that another program has extracted.
+#[derive(Debug, Args)]
+pub(crate) struct Extracted {
+    /// The data root holds frames and flow as TSN and dense_flow write them, not videos; bytes 0 to 255 of its flow
+    /// stand for -BOUND to BOUND pixels
+    #[arg(long, value_name = "BOUND", value_parser = bound)]
+    extracted_bound: Option<Extraction>,
+    /// Take extracted flow as it is, without comparing it with the frames
+    #[arg(long, requires = "extracted_bound")]
+    unchecked_flow: bool,
+}
+
+impl Extracted {
+    fn extraction(&self) -> Option<Extraction> {
+        self.extracted_bound.map(|extraction| Extraction { check: !self.unchecked_flow, ..extraction })
+    }
+}
+
+fn bound(text: &str) -> Result<Extraction, String> {
+    let pixels: f32 = text.parse().map_err(|_| format!("expected a number of pixels, found `{text}`"))?;
+    Extraction::new(pixels).map_err(|e| e.to_string())
 }
 
 /// What is asked of a table.
@@ -167,6 +212,7 @@ impl Question {
             seeds: self.seeds,
             data_seed: self.scale.data_seed,
             rows: self.row.clone(),
+            extraction: None,
         }
     }
 }

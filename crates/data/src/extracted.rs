@@ -17,13 +17,15 @@ mod layout;
 mod picture;
 
 use crate::error::DataError;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 pub use layout::{Convention, Layout};
 pub use picture::{Picture, decode_colour, decode_grey};
 
 /// What the user knows about a folder of extracted frames and flow.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Extraction {
     /// Byte 0 stands for a displacement of `-bound` pixels a frame, byte 255 for `+bound`. dense_flow's own
     /// setting is 20.

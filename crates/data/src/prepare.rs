@@ -100,7 +100,17 @@ pub struct Prepared {
 
 impl fmt::Display for Prepared {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} videos are ready", self.videos.len())?;
+        let frames: usize = self.videos.iter().map(|video| video.frames).sum();
+        let gigabytes = self.bytes as f64 / 1e9;
+        write!(
+            out,
+            "{} videos, {frames} frames, are ready with their flow, {gigabytes:.2} GB",
+            self.videos.len()
+        )?;
+        if self.clipped > 0 {
+            let percent = 100.0 * self.clipped as f64 / self.vectors.max(1) as f64;
+            write!(out, "; {percent:.3} % of the flow vectors exceed the bound and are clipped")?;
+        }
         if self.repeated > 0 {
             let percent = 100.0 * self.repeated as f64 / self.pairs.max(1) as f64;
             write!(

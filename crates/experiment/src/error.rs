@@ -61,6 +61,12 @@ pub enum Error {
     #[error("{0}\nNo row is run while videos are missing: repair or replace them and run the command again")]
     Videos(Box<data::prepare::PrepareReport>),
 
+    /// Videos that could not be prepared; all others are ready.
+    #[error(
+        "{0}\nThe others are ready. Repair or fetch these and run the command again; it goes on from there"
+    )]
+    Prepare(Box<data::prepare::PrepareReport>),
+
     /// Training went astray.
     #[error(
         "training diverged at iteration {iteration}: {what}. The other rows go on; look at the rate \
@@ -143,7 +149,7 @@ impl Error {
                 data::DataError::DiskFull { .. } => 1,
                 _ => 3,
             },
-            Self::Videos(_) => 3,
+            Self::Videos(_) | Self::Prepare(_) => 3,
             Self::Diverged { .. } | Self::RowsFailed { .. } => 4,
             Self::Interrupted => 130,
             Self::Io { .. } | Self::Damaged { .. } | Self::Tensor { .. } | Self::Network { .. } => 1,

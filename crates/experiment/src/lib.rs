@@ -22,6 +22,7 @@ pub mod train;
 pub mod workspace;
 
 pub use console::Console;
+pub use data::extracted::Extraction;
 pub use error::{Error, Result};
 pub use interrupt::Interrupt;
 pub use plan::Request;

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use data::dataset::SplitSize;
+use data::extracted::Extraction;
 use data::inputs::FlowStack;
 use data::loader::Crops;
 use models::{CnnM2048Config, ModelConfig, Stream, Window};
@@ -26,6 +27,8 @@ pub struct Request {
     pub seeds: Option<usize>,
     /// The seed of a generated data set, instead of the set's own.
     pub data_seed: Option<u64>,
+    /// What is known of the frames and flow in the data root, if it holds those instead of videos.
+    pub extraction: Option<Extraction>,
     /// The rows to run; all when empty.
     pub rows: Vec<String>,
 }
@@ -106,6 +109,12 @@ pub struct VideoPlan {
     pub storage: Storage,
     /// The flow method's parameters.
     pub flow: flow::TvL1Params,
+    /// Pixels per frame that stored flow reaches to either side; each component's own range if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow_bound: Option<f32>,
+    /// Frames and flow come from another program, and this is known of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extraction: Option<Extraction>,
     /// At most so many videos a class in training and as many in testing.
     pub videos_per_class: Option<usize>,
 }
@@ -214,9 +223,14 @@ impl TablePlan {
             .row
             .iter()
             .map(|row| {
-                let protocol = Protocol::resolve(&spec, profile, row, &dataset).map_err(|message| {
-                    Error::Contradiction { file: file.display().to_string(), row: row.id.clone(), message }
-                })?;
+                let protocol =
+                    Protocol::resolve(&spec, profile, row, &dataset, request).map_err(|message| {
+                        Error::Contradiction {
+                            file: file.display().to_string(),
+                            row: row.id.clone(),
+                            message,
+                        }
+                    })?;
                 Ok(RowPlan {
                     row: row.clone(),
                     protocol,
@@ -239,6 +253,10 @@ impl TablePlan {
         if seeds != profile.seeds {
             tag.push_str(&format!(".seeds-{seeds}"));
         }
+        if let Some(Extraction { bound, check }) = request.extraction {
+            tag.push_str(&format!(".extracted-{bound}"));
+            tag.push_str(if check { "" } else { "-unchecked" });
+        }
         let results = PathBuf::from(&spec.paper).join(format!("table{}", spec.table)).join(tag);
         let departures = departures(&spec, profile, &dataset);
         Ok(Self { results, departures, file, profile: name, dataset, rows, spec })
@@ -256,6 +274,7 @@ impl Protocol {
         profile: &spec::Profile,
         row: &spec::Row,
         dataset: &DatasetFacts,
+        request: &Request,
     ) -> std::result::Result<Self, String> {
         let shared = &spec.shared;
         let Input::Flow { sampling, length, mean_subtraction } = row.input;
@@ -293,6 +312,8 @@ impl Protocol {
                     FlowPreset::Fast => flow::TvL1Params::fast(),
                     FlowPreset::Accurate => flow::TvL1Params::accurate(),
                 },
+                flow_bound: profile.flow_bound,
+                extraction: request.extraction,
                 videos_per_class: profile.videos_per_class,
             },
             input,

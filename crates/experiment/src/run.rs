@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use data::codec::Codec;
-use data::dataset::{Dataset, SourceHashes};
+use data::dataset::{Dataset, DatasetSpec, OpenOptions, SourceHashes};
 use data::inputs::Sampling;
 use data::loader::LabelledVideo;
-use data::prepare::{PrepareConfig, PrepareError, PreparedVideo};
+use data::prepare::{PrepareConfig, PrepareError, Prepared, PreparedVideo};
 use serde::{Deserialize, Serialize};
 
 use crate::claim::{Bootstrap, Comparison, Outcomes};
@@ -79,6 +79,11 @@ struct TestOutcome {
 
 const SCORES: &str = "scores.parquet";
 
+/// Frames at a quality that shows no blocks, flow at one that comes to the 27 GB
+/// of Two-Stream ConvNets (Sect. 5) for UCF-101; docs/data.md has the errors.
+const FRAME_JPEG: Codec = Codec::Jpeg { quality: 90 };
+const FLOW_JPEG: Codec = Codec::Jpeg { quality: 75 };
+
 impl Runner<'_> {
     /// Runs a table and gives it back, judged; records and `table.md` are
     /// written as rows finish. Rows that fail are in the table as such.
@@ -89,7 +94,7 @@ impl Runner<'_> {
     pub fn run(&self, name: &str) -> Result<Table> {
         let (spec, file) = self.workspace.spec(name)?;
         let plan = TablePlan::resolve(spec, file, self.request, |name| self.workspace.dataset_facts(name))?;
-        let job = Job::open(self, &plan)?;
+        let job = Job::open(self, &plan, false)?;
         probe_writable(&job.results)?;
         let mut states = BTreeMap::new();
         for row in &plan.rows {
@@ -103,21 +108,20 @@ impl Runner<'_> {
 
     /// Decodes (or renders) all videos that a table needs and computes their
     /// flow, in both directions where a row wants both; says what was done.
+    /// Videos that are missing or bad do not stop the others.
     ///
     /// # Errors
-    /// As [`Runner::run`], but for training.
+    /// As [`Runner::run`], but for training; [`Error::Prepare`] in the end if a
+    /// video is missing or bad.
     pub fn prepare(&self, name: &str) -> Result<String> {
         let (spec, file) = self.workspace.spec(name)?;
         let plan = TablePlan::resolve(spec, file, self.request, |name| self.workspace.dataset_facts(name))?;
-        let job = Job::open(self, &plan)?;
-        let videos = job.prepared()?;
-        let frames: usize = videos.values().map(|video| video.frames).sum();
-        Ok(format!(
-            "{}: {} videos, {frames} frames, decoded and with flow in {}",
-            plan.dataset.name,
-            videos.len(),
-            self.workspace.cache.join("videos").display()
-        ))
+        let job = Job::open(self, &plan, true)?;
+        let prepared = job.prepare(&job.needed()).map_err(|error| match error {
+            Error::Videos(report) => Error::Prepare(report),
+            error => error,
+        })?;
+        Ok(format!("{}: {prepared}, in {}", plan.dataset.name, self.workspace.cache.join("videos").display()))
     }
 }
 
@@ -145,13 +149,16 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    fn open(runner: &'a Runner<'a>, plan: &'a TablePlan) -> Result<Self> {
+    fn open(runner: &'a Runner<'a>, plan: &'a TablePlan, partial: bool) -> Result<Self> {
         let workspace = runner.workspace;
-        let dataset = Dataset::open(
-            &workspace.dataset_file(&plan.dataset.name)?,
-            runner.data_root.as_deref(),
-            runner.request.data_seed,
-        )?;
+        let spec = DatasetSpec::load(&workspace.dataset_file(&plan.dataset.name)?)?;
+        let options = OpenOptions {
+            root: runner.data_root.clone(),
+            data_seed: runner.request.data_seed,
+            extraction: runner.request.extraction,
+            partial,
+        };
+        let dataset = Dataset::open_with(&spec, &options)?;
         let hashes = SourceHashes::open(&workspace.cache.join("videos"));
         let mut fingerprints = BTreeMap::new();
         let wanted = plan.rows.first().map_or(&[][..], |row| &row.splits);
@@ -424,35 +431,49 @@ impl<'a> Job<'a> {
         if let Some(prepared) = self.prepared.get() {
             return Ok(prepared);
         }
-        let rows: Vec<&RowPlan> = self.plan.wanted().collect();
-        // All rows of a table see the same videos at the same size.
-        let video = &rows[0].protocol.video;
-        let indices: BTreeSet<usize> = rows[0]
-            .splits
-            .iter()
-            .flat_map(|split| {
-                [Part::Train, Part::Test].map(|part| self.part(split, part, video.videos_per_class))
-            })
+        let indices = self.needed();
+        let videos = self.prepare(&indices)?.videos.into_iter().map(Arc::new);
+        let prepared = indices.into_iter().zip(videos).collect();
+        Ok(self.prepared.get_or_init(|| prepared))
+    }
+
+    /// Indices of the videos that the wanted rows need. All rows of a table
+    /// see the same ones.
+    fn needed(&self) -> Vec<usize> {
+        let indices: BTreeSet<usize> = self
+            .plan
+            .wanted()
+            .take(1)
+            .flat_map(|row| row.splits.iter().map(|split| (split, row.protocol.video.videos_per_class)))
+            .flat_map(|(split, limit)| [Part::Train, Part::Test].map(|part| self.part(split, part, limit)))
             .flatten()
             .collect();
-        let indices: Vec<usize> = indices.into_iter().collect();
-        let codec = match video.storage {
-            Storage::Raw8 => Codec::Raw8,
-            Storage::Jpeg => Codec::Jpeg { quality: 95 },
+        indices.into_iter().collect()
+    }
+
+    /// Prepares videos as the wanted rows need them, which is at one size.
+    fn prepare(&self, indices: &[usize]) -> Result<Prepared> {
+        let rows: Vec<&RowPlan> = self.plan.wanted().collect();
+        let video = &rows[0].protocol.video;
+        let (frame_codec, flow_codec) = match video.storage {
+            Storage::Raw8 => (Codec::Raw8, Codec::Raw8),
+            Storage::Jpeg => (FRAME_JPEG, FLOW_JPEG),
+            Storage::Float32 => (Codec::Raw8, Codec::Float32),
         };
         let config = PrepareConfig {
             short_side: video.short_side,
-            frame_codec: codec,
-            flow_codec: codec,
+            frame_codec,
+            flow_codec,
+            flow_bound: video.flow_bound,
             flow: video.flow.clone(),
             backward: rows.iter().any(|row| row.protocol.input.sampling == Sampling::BiDirectional),
             ffmpeg: "ffmpeg".into(),
         };
         let progress = PrepareStep { console: self.runner.console, step: Default::default() };
-        let prepared = data::prepare::prepare(
+        data::prepare::prepare(
             &self.dataset,
             &config,
-            &indices,
+            indices,
             &self.runner.workspace.cache.join("videos"),
             &progress,
             self.runner.interrupt.flag(),
@@ -461,9 +482,7 @@ impl<'a> Job<'a> {
             PrepareError::Setup(e) => e.into(),
             PrepareError::Interrupted { .. } => Error::Interrupted,
             PrepareError::Videos(report) => Error::Videos(report),
-        })?;
-        let prepared = indices.into_iter().zip(prepared.videos.into_iter().map(Arc::new)).collect();
-        Ok(self.prepared.get_or_init(|| prepared))
+        })
     }
 
     /// The table as it stands.

@@ -217,6 +217,9 @@ pub struct Profile {
     pub flow: FlowPreset,
     /// How frames and flow are stored.
     pub storage: Storage,
+    /// Pixels per frame that stored flow reaches to either side; more is clipped. Each component of each field over its
+    /// own range unless given.
+    pub flow_bound: Option<f32>,
     /// At most so many videos a class in training and as many in testing.
     pub videos_per_class: Option<usize>,
 }
@@ -261,6 +264,8 @@ pub enum Storage {
     Raw8,
     /// The same, then JPEG, as in the paper.
     Jpeg,
+    /// Exact frames, and flow as it was estimated, to the bit.
+    Float32,
 }
 
 /// One cell of the table.
