@@ -83,6 +83,13 @@ pub(crate) struct ValueRange {
     pub(crate) max: f32,
 }
 
+impl ValueRange {
+    /// What one step of a byte stands for.
+    pub(crate) fn step(self) -> f32 {
+        (self.max - self.min) / 255.0
+    }
+}
+
 /// Maps a component to bytes over its own range; `None` if a value is not finite.
 pub(crate) fn quantise(values: &[f32]) -> Option<(Vec<u8>, ValueRange)> {
     let mut range = ValueRange { min: f32::INFINITY, max: f32::NEG_INFINITY };
@@ -107,7 +114,7 @@ pub(crate) fn quantise(values: &[f32]) -> Option<(Vec<u8>, ValueRange)> {
 
 /// The values back from their bytes.
 pub(crate) fn restore(bytes: &[u8], range: ValueRange) -> Vec<f32> {
-    let step = (range.max - range.min) / 255.0;
+    let step = range.step();
     let mut values = vec![0.0; bytes.len()];
     pulp::Arch::new().dispatch(
         #[inline(always)]

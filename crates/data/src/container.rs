@@ -22,7 +22,7 @@ mod build;
 
 use crate::codec::{Codec, ValueRange, restore};
 use crate::error::DataError;
-use crate::source::Field;
+use crate::source::{Field, FieldWindow, FrameWindow, Window};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -281,29 +281,79 @@ impl Container {
     /// As [`Container::frame`].
     pub fn field(&self, index: usize) -> Result<Field, DataError> {
         let (record, payload) = self.entry(index, &[Kind::ForwardFlow, Kind::BackwardFlow])?;
-        let mut rest = payload.as_slice();
-        let mut component = |range: ValueRange, last: bool| {
-            let short = || self.corrupt(format!("two components in entry {index}"), "less".to_owned());
-            let length = match self.header.codec {
-                _ if last => rest.len(),
-                Codec::Raw8 => self.header.width * self.header.height,
-                Codec::Jpeg { .. } => {
-                    let (length, tail) = rest.split_first_chunk().ok_or_else(short)?;
-                    rest = tail;
-                    u32::from_le_bytes(*length) as usize
-                }
-            };
-            let (bytes, tail) = rest.split_at_checked(length).ok_or_else(short)?;
-            rest = tail;
-            let finite = range.min.is_finite() && range.max.is_finite() && range.min <= range.max;
-            if !finite {
+        let [u, v] = self.components(index, &record, &payload)?;
+        let [range_u, range_v] = record.ranges;
+        let u = restore(&self.decode(index, 1, u)?, range_u);
+        let v = restore(&self.decode(index, 1, v)?, range_v);
+        Ok(Field { width: self.header.width, height: self.header.height, u, v, mean: record.mean })
+    }
+
+    /// The part of frame `index` within `window`.
+    ///
+    /// # Errors
+    /// As [`Container::frame`], and for a window that does not fit.
+    pub fn frame_window(&self, index: usize, window: Window, out: &mut FrameWindow) -> Result<(), DataError> {
+        window.check((self.header.width, self.header.height))?;
+        self.read_entry(index, &[Kind::Frames], &mut out.file)?;
+        (out.frame.width, out.frame.height) = (window.width, window.height);
+        self.decode_window(index, 3, &out.file, window, &mut out.frame.rgb)
+    }
+
+    /// The part of flow field `index` within `window`, as bytes.
+    ///
+    /// # Errors
+    /// As [`Container::frame_window`].
+    pub fn field_window(&self, index: usize, window: Window, out: &mut FieldWindow) -> Result<(), DataError> {
+        window.check((self.header.width, self.header.height))?;
+        let FieldWindow { u, v, file, .. } = out;
+        let record = self.read_entry(index, &[Kind::ForwardFlow, Kind::BackwardFlow], file)?;
+        let parts = self.components(index, &record, file)?;
+        for ((range, bytes), plane) in record.ranges.into_iter().zip(parts).zip([u, v]) {
+            self.decode_window(index, 1, bytes, window, plane.bytes(range.min, range.step()))?;
+        }
+        (out.width, out.height, out.mean) = (window.width, window.height, record.mean);
+        Ok(())
+    }
+
+    /// The stored bytes of u and of v, whose ranges are found sound.
+    fn components<'a>(
+        &self,
+        index: usize,
+        record: &Record,
+        payload: &'a [u8],
+    ) -> Result<[&'a [u8]; 2], DataError> {
+        for range in record.ranges {
+            if !(range.min.is_finite() && range.max.is_finite() && range.min <= range.max) {
                 return Err(self.corrupt(format!("a range in entry {index}"), format!("{range:?}")));
             }
-            Ok(restore(&self.decode(index, 1, bytes)?, range))
+        }
+        let short = || self.corrupt(format!("two components in entry {index}"), "less".to_owned());
+        let (length, rest) = match self.header.codec {
+            Codec::Raw8 => (self.header.width * self.header.height, payload),
+            Codec::Jpeg { .. } => {
+                let (length, rest) = payload.split_first_chunk().ok_or_else(short)?;
+                (u32::from_le_bytes(*length) as usize, rest)
+            }
         };
-        let [range_u, range_v] = record.ranges;
-        let (u, v) = (component(range_u, false)?, component(range_v, true)?);
-        Ok(Field { width: self.header.width, height: self.header.height, u, v, mean: record.mean })
+        rest.split_at_checked(length).map(Into::into).ok_or_else(short)
+    }
+
+    /// The picture within `window`. Only what is stored as it is can be cut without decoding all of it.
+    fn decode_window(
+        &self,
+        index: usize,
+        channels: usize,
+        bytes: &[u8],
+        window: Window,
+        out: &mut Vec<u8>,
+    ) -> Result<(), DataError> {
+        let Header { codec, width, height, .. } = self.header;
+        if codec == Codec::Raw8 && bytes.len() == width * height * channels {
+            window.cut(bytes, width, channels, out);
+        } else {
+            window.cut(&self.decode(index, channels, bytes)?, width, channels, out);
+        }
+        Ok(())
     }
 
     fn decode(&self, index: usize, channels: usize, bytes: &[u8]) -> Result<Vec<u8>, DataError> {
@@ -315,6 +365,13 @@ impl Container {
 
     /// Reads and verifies one entry by itself.
     fn entry(&self, index: usize, kinds: &[Kind]) -> Result<(Record, Vec<u8>), DataError> {
+        let mut payload = Vec::new();
+        let record = self.read_entry(index, kinds, &mut payload)?;
+        Ok((record, payload))
+    }
+
+    /// As [`Container::entry`], the bytes into `payload`.
+    fn read_entry(&self, index: usize, kinds: &[Kind], payload: &mut Vec<u8>) -> Result<Record, DataError> {
         if !kinds.contains(&self.header.kind) || index >= self.header.count {
             let Header { kind, count, .. } = self.header;
             return Err(self
@@ -326,11 +383,23 @@ impl Container {
         file.seek(SeekFrom::Start(self.index + (index * RECORD) as u64)).map_err(io)?;
         self.read(&mut file, &mut record)?;
         let record = Record::from_bytes(&record);
-        let payload = self.payload_of(&mut file, index, record)?;
-        Ok((record, payload))
+        self.read_payload(&mut file, index, record, payload)?;
+        Ok(record)
     }
 
     fn payload_of(&self, file: &mut File, index: usize, record: Record) -> Result<Vec<u8>, DataError> {
+        let mut payload = Vec::new();
+        self.read_payload(file, index, record, &mut payload)?;
+        Ok(payload)
+    }
+
+    fn read_payload(
+        &self,
+        file: &mut File,
+        index: usize,
+        record: Record,
+        payload: &mut Vec<u8>,
+    ) -> Result<(), DataError> {
         let end = record.offset.checked_add(u64::from(record.length));
         if end.is_none_or(|end| end > self.header.bytes) {
             let found = format!("{} bytes at {}", record.length, record.offset);
@@ -338,12 +407,12 @@ impl Container {
         }
         let io = |error| DataError::io("read", &self.path, error);
         file.seek(SeekFrom::Start(self.payload + record.offset)).map_err(io)?;
-        let mut payload = vec![0; record.length as usize];
-        self.read(file, &mut payload)?;
-        if record.checksum_of(&self.header.key, index, &payload) != record.checksum {
+        payload.resize(record.length as usize, 0);
+        self.read(file, payload)?;
+        if record.checksum_of(&self.header.key, index, payload) != record.checksum {
             return Err(self.corrupt(format!("entry {index} as checked"), "another checksum".to_owned()));
         }
-        Ok(payload)
+        Ok(())
     }
 
     /// A file that shrank since it was opened is damaged, not an input error.

@@ -26,4 +26,4 @@ pub mod split;
 pub mod synth;
 
 pub use error::DataError;
-pub use source::{Direction, Field, FlowSource};
+pub use source::{Direction, Field, VideoReader};

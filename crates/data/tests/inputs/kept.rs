@@ -3,14 +3,16 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use data::augment::Augmentation;
 use data::codec::Codec;
 use data::container::{Builder, Container, Kind};
 use data::inputs::{FlowStack, Sampling};
 use data::loader::{Batch, Crops, LabelledVideo, TestConfig, TestViews, TrainConfig, TrainLoader};
-use data::{DataError, Direction, Field, FlowSource};
+use data::source::{FieldWindow, Frame, Window};
+use data::{DataError, Direction, Field, VideoReader};
 use flow::FlowField;
 
-use crate::support::{Planted, noise};
+use crate::support::{Planted, noise, one};
 
 /// Flow in cache files, as a prepared video keeps it.
 struct Cached {
@@ -37,13 +39,17 @@ impl Cached {
     }
 }
 
-impl FlowSource for Cached {
+impl VideoReader for Cached {
     fn size(&self) -> (usize, usize) {
         (self.files[0].header().width, self.files[0].header().height)
     }
 
-    fn fields(&self) -> usize {
-        self.files[0].header().count
+    fn frames(&self) -> usize {
+        self.files[0].header().count + 1
+    }
+
+    fn frame(&self, _t: usize) -> Result<Frame, DataError> {
+        Err(DataError::NotPrepared { id: "without frames".into() })
     }
 
     fn segments(&self) -> &[Range<usize>] {
@@ -52,6 +58,16 @@ impl FlowSource for Cached {
 
     fn field(&self, direction: Direction, t: usize) -> Result<Field, DataError> {
         self.files[direction as usize].field(t)
+    }
+
+    fn field_window(
+        &self,
+        direction: Direction,
+        t: usize,
+        window: Window,
+        out: &mut FieldWindow,
+    ) -> Result<(), DataError> {
+        self.files[direction as usize].field_window(t, window, out)
     }
 }
 
@@ -68,9 +84,15 @@ fn stack(sampling: Sampling, mean_subtraction: bool) -> FlowStack {
 fn hash_of(batches: impl Iterator<Item = Batch>) -> String {
     let mut hash = blake3::Hasher::new();
     for batch in batches {
-        batch.data.iter().for_each(|value| drop(hash.update(&value.to_le_bytes())));
-        batch.labels.iter().for_each(|label| drop(hash.update(&label.to_le_bytes())));
-        batch.videos.iter().for_each(|video| drop(hash.update(&(*video as u64).to_le_bytes())));
+        for value in batch.inputs.iter().flat_map(|input| &input.data) {
+            hash.update(&value.to_le_bytes());
+        }
+        for label in &batch.labels {
+            hash.update(&label.to_le_bytes());
+        }
+        for &video in &batch.videos {
+            hash.update(&(video as u64).to_le_bytes());
+        }
     }
     hash.finalize().to_hex()[..16].to_owned()
 }
@@ -86,22 +108,32 @@ fn hashes(video: impl Fn(usize) -> LabelledVideo) -> Vec<String> {
         (Sampling::BiDirectional, true),
     ] {
         let stack = stack(sampling, mean);
-        let config =
-            TrainConfig { stack, crop: (17, 13), batch: 5, flip: true, seed: 77, depth: 2, workers: 2 };
+        let config = TrainConfig {
+            sample: one(stack),
+            size: (17, 13),
+            batch: 5,
+            augmentation: Augmentation::random_crops(true),
+            seed: 77,
+            depth: 2,
+            workers: 2,
+        };
         let loader = TrainLoader::new(videos.clone(), &config, 3..6).unwrap();
         hashes.push(hash_of(loader.map(Result::unwrap)));
 
-        let config = TestConfig { stack, crop: (17, 13), frames: 3, crops: Crops::Ten };
-        let views = TestViews::new("v", &*videos[1].source, &config, 7).unwrap().map(|views| {
-            let data = views.unwrap().data;
-            Batch { iteration: 0, data, shape: [0; 4], labels: Vec::new(), videos: Vec::new() }
+        let config = TestConfig { sample: one(stack), size: (17, 13), frames: 3, crops: Crops::Ten };
+        let views = TestViews::new("v", &*videos[1].source, &config, 7).unwrap().map(|views| Batch {
+            iteration: 0,
+            inputs: views.unwrap().inputs,
+            labels: Vec::new(),
+            videos: Vec::new(),
+            moments: Vec::new(),
         });
         hashes.push(hash_of(views));
     }
     hashes
 }
 
-fn labelled(i: usize, source: impl FlowSource + Send + Sync + 'static) -> LabelledVideo {
+fn labelled(i: usize, source: impl VideoReader + Send + Sync + 'static) -> LabelledVideo {
     LabelledVideo { id: format!("v{i}"), label: (i % 3) as u32, source: Arc::new(source) }
 }
 
