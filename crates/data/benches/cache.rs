@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use data::codec::{Codec, Window};
+use data::codec::Codec;
 use data::container::{Builder, Container, Kind};
 use data::decode::Decoder;
 use data::resize::FrameResizer;
+use data::source::{FieldWindow, Window};
 use flow::{FlowField, GrayImage, TvL1, TvL1Params};
 
 /// The papers' smaller side and crop.
@@ -78,6 +79,7 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
 
 fn store_flow(clips: &[Clip], codec: Codec, bound: Option<f32>, scratch: &Path) -> Result<Totals> {
     let mut totals = Totals::default();
+    let mut part = FieldWindow::default();
     for clip in clips {
         let mut builder = Builder::new(Kind::ForwardFlow, codec, "bench".to_owned()).with_bound(bound);
         clip.fields.iter().try_for_each(|field| builder.push_field(field))?;
@@ -87,7 +89,9 @@ fn store_flow(clips: &[Clip], codec: Codec, bound: Option<f32>, scratch: &Path) 
         totals.clipped += file.header().clipped as f64;
         for (index, exact) in clip.fields.iter().enumerate() {
             let (stored, whole_ms) = timed(|| file.field(index));
-            let (_, window_ms) = timed(|| file.field_window(index, middle(clip.width, clip.height)));
+            let middle = middle(clip.width, clip.height);
+            let (window, window_ms) = timed(|| file.field_window(index, middle, &mut part));
+            window?;
             let stored = stored?;
             totals.whole_ms += whole_ms;
             totals.window_ms += window_ms;

@@ -6,12 +6,16 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use data::augment::Augmentation;
 use data::inputs::{FlowStack, Sampling};
 use data::loader::{Crops, LabelledVideo, TestConfig, TestViews, TrainConfig, TrainLoader};
-use data::{DataError, Direction, Field, FlowSource};
+use data::sample::SampleSpec;
+use data::source::{FieldWindow, Frame, Window};
+use data::{DataError, Direction, Field, VideoReader};
 
 const SIDE: usize = 64;
 const FRAMES: usize = 60;
+const STEP: f32 = 16.0 / 255.0;
 
 /// Fields as bytes over -8..8 pixels, as a cache keeps them.
 struct Bytes {
@@ -35,13 +39,17 @@ impl Bytes {
     }
 }
 
-impl FlowSource for Bytes {
+impl VideoReader for Bytes {
     fn size(&self) -> (usize, usize) {
         (SIDE, SIDE)
     }
 
-    fn fields(&self) -> usize {
-        self.fields.len()
+    fn frames(&self) -> usize {
+        FRAMES
+    }
+
+    fn frame(&self, _t: usize) -> Result<Frame, DataError> {
+        Err(DataError::NotPrepared { id: "flow alone".to_owned() })
     }
 
     fn segments(&self) -> &[Range<usize>] {
@@ -49,9 +57,26 @@ impl FlowSource for Bytes {
     }
 
     fn field(&self, _direction: Direction, t: usize) -> Result<Field, DataError> {
-        let decode = |part: &Vec<u8>| part.iter().map(|&b| f32::from(b) * (16.0 / 255.0) - 8.0).collect();
+        let decode = |part: &Vec<u8>| part.iter().map(|&b| f32::from(b) * STEP - 8.0).collect();
         let [u, v] = &self.fields[t];
         Ok(Field { width: SIDE, height: SIDE, u: decode(u), v: decode(v), mean: [0.5, -0.5] })
+    }
+
+    fn field_window(
+        &self,
+        _direction: Direction,
+        t: usize,
+        window: Window,
+        out: &mut FieldWindow,
+    ) -> Result<(), DataError> {
+        for (plane, bytes) in [&mut out.u, &mut out.v].into_iter().zip(&self.fields[t]) {
+            let data = plane.bytes(-8.0, STEP);
+            for row in window.y..window.y + window.height {
+                data.extend_from_slice(&bytes[row * SIDE + window.x..][..window.width]);
+            }
+        }
+        (out.width, out.height, out.mean) = (window.width, window.height, [0.5, -0.5]);
+        Ok(())
     }
 }
 
@@ -68,14 +93,25 @@ fn batches(c: &mut Criterion) {
     let videos = videos();
     for sampling in [Sampling::Stack, Sampling::Trajectory, Sampling::BiDirectional] {
         let stack = FlowStack { sampling, length: 10, mean_subtraction: true, scale: 0.25 };
-        let config =
-            TrainConfig { stack, crop: (56, 56), batch: 64, flip: true, seed: 1, depth: 1, workers: 1 };
+        let config = TrainConfig {
+            sample: SampleSpec::single(stack),
+            size: (56, 56),
+            batch: 64,
+            augmentation: Augmentation::random_crops(true),
+            seed: 1,
+            depth: 1,
+            workers: 1,
+        };
         // One thread and depth 1: the time of a call is the time to make a batch.
         let mut loader = TrainLoader::new(videos.clone(), &config, 0..u64::MAX).expect("valid");
         c.bench_function(&format!("train batch 64x20x56x56, {sampling:?}"), |b| {
-            b.iter(|| loader.next().expect("endless").expect("valid"));
+            b.iter(|| {
+                let batch = loader.next().expect("endless").expect("valid");
+                loader.recycle(batch);
+            });
         });
-        let config = TestConfig { stack, crop: (56, 56), frames: 25, crops: Crops::Ten };
+        let config =
+            TestConfig { sample: SampleSpec::single(stack), size: (56, 56), frames: 25, crops: Crops::Ten };
         c.bench_function(&format!("test video, 250 views, {sampling:?}"), |b| {
             b.iter(|| TestViews::new("v", &*videos[0].source, &config, 50).expect("valid").count());
         });

@@ -8,6 +8,7 @@
 mod flow;
 mod jpeg;
 
+use crate::source::Window;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use flow::{ValueRange, mean, quantise, restore};
@@ -26,42 +27,6 @@ pub enum Codec {
     },
     /// Flow only: its values to the bit, 8 bytes per pixel.
     Float32,
-}
-
-/// A rectangle of a frame or field, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    /// Left edge.
-    pub x: usize,
-    /// Top edge.
-    pub y: usize,
-    /// Width.
-    pub width: usize,
-    /// Height.
-    pub height: usize,
-}
-
-impl Window {
-    /// All of a picture.
-    #[must_use]
-    pub fn whole(width: usize, height: usize) -> Self {
-        Self { x: 0, y: 0, width, height }
-    }
-
-    /// Whether it is not empty and lies within a picture.
-    #[must_use]
-    pub fn lies_within(&self, width: usize, height: usize) -> bool {
-        let fits = |at: usize, length: usize, limit: usize| {
-            length > 0 && at.checked_add(length).is_some_and(|end| end <= limit)
-        };
-        fits(self.x, self.width, width) && fits(self.y, self.height, height)
-    }
-
-    /// Its values, out of rows of `stride` pixels with `channels` values each.
-    pub(crate) fn cut<T: Copy>(&self, data: &[T], stride: usize, channels: usize) -> Vec<T> {
-        let rows = data.chunks_exact(stride * channels).skip(self.y).take(self.height);
-        rows.flat_map(|row| &row[self.x * channels..][..self.width * channels]).copied().collect()
-    }
 }
 
 impl Codec {
@@ -83,20 +48,24 @@ impl Codec {
         }
     }
 
-    /// A window of such a picture, which must lie within it; `Err` says how the bytes differ from a picture of this size.
-    /// The size is checked before anything is allocated.
+    /// Writes a window of such a picture, which must lie within it, over what `out` holds; `Err` says how the bytes
+    /// differ from a picture of this size. The size is checked before anything is allocated.
     pub(crate) fn decode(
         self,
         (width, height): (usize, usize),
         channels: usize,
         bytes: &[u8],
         window: Window,
-    ) -> Result<Vec<u8>, String> {
+        out: &mut Vec<u8>,
+    ) -> Result<(), String> {
         let expected = width * height * channels;
         match self {
-            Self::Raw8 if bytes.len() == expected => Ok(window.cut(bytes, width, channels)),
+            Self::Raw8 if bytes.len() == expected => {
+                window.cut(bytes, width, channels, out);
+                Ok(())
+            }
             Self::Raw8 => Err(format!("{} bytes instead of {expected}", bytes.len())),
-            Self::Jpeg { .. } => jpeg::decode(width, height, channels, bytes, window),
+            Self::Jpeg { .. } => jpeg::decode((width, height), channels, bytes, window, out),
             Self::Float32 => Err("floating-point numbers, which are no picture".to_owned()),
         }
     }
@@ -112,12 +81,16 @@ pub(crate) fn floats(
     (width, height): (usize, usize),
     bytes: &[u8],
     window: Window,
-) -> Result<Vec<f32>, String> {
+    out: &mut Vec<f32>,
+) -> Result<(), String> {
     let (values, []) = bytes.as_chunks() else { return Err(format!("{} bytes", bytes.len())) };
     if values.len() != width * height {
         return Err(format!("{} values instead of {}", values.len(), width * height));
     }
-    Ok(window.cut(values, width, 1).into_iter().map(f32::from_le_bytes).collect())
+    let rows = values.chunks_exact(width).skip(window.y).take(window.height);
+    let inside = rows.flat_map(|row| &row[window.x..][..window.width]);
+    out.extend(inside.map(|value| f32::from_le_bytes(*value)));
+    Ok(())
 }
 
 #[cfg(test)]
@@ -129,20 +102,10 @@ mod tests {
         let codec = Codec::Jpeg { quality: 90 };
         let bytes = codec.encode(16, 8, 1, &[7; 128]).unwrap();
         let decode = |size: (usize, usize), channels| {
-            codec.decode(size, channels, &bytes, Window::whole(size.0, size.1))
+            codec.decode(size, channels, &bytes, Window::whole(size), &mut Vec::new())
         };
         assert!(decode((16, 8), 1).is_ok());
         assert!(decode((8, 16), 1).is_err());
         assert!(decode((16, 8), 3).is_err());
-    }
-
-    #[test]
-    fn windows_lie_within() {
-        let window = Window { x: 2, y: 1, width: 3, height: 2 };
-        assert!(window.lies_within(5, 3) && !window.lies_within(4, 3) && !window.lies_within(5, 2));
-        assert!(!Window { width: 0, ..window }.lies_within(9, 9));
-        assert!(!Window { x: usize::MAX, ..window }.lies_within(9, 9));
-        let data: Vec<usize> = (0..15).collect();
-        assert_eq!(window.cut(&data, 5, 1), [7, 8, 9, 12, 13, 14]);
     }
 }

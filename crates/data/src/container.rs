@@ -20,9 +20,10 @@
 
 mod build;
 
-use crate::codec::{Codec, ValueRange, Window, floats, restore};
+use crate::codec::ValueRange;
+use crate::codec::{Codec, floats, restore};
 use crate::error::DataError;
-use crate::source::Field;
+use crate::source::{Field, FieldWindow, FrameWindow, Plane, Window};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -293,17 +294,9 @@ impl Container {
     /// # Errors
     /// [`DataError::CorruptCache`] if it is damaged, is no frame or does not exist.
     pub fn frame(&self, index: usize) -> Result<Vec<u8>, DataError> {
-        self.frame_window(index, self.whole())
-    }
-
-    /// A window of frame `index` as RGB; of a JPEG no more is decoded than it needs.
-    ///
-    /// # Errors
-    /// As [`Container::frame`], and [`DataError::Invalid`] for a window beyond the frame.
-    pub fn frame_window(&self, index: usize, window: Window) -> Result<Vec<u8>, DataError> {
-        self.check_window(window)?;
-        let (_, payload) = self.entry(index, &[Kind::Frames])?;
-        self.decode(index, 3, &payload, window)
+        let mut window = FrameWindow::default();
+        self.frame_window(index, self.whole(), &mut window)?;
+        Ok(window.frame.rgb)
     }
 
     /// Flow field `index`.
@@ -311,73 +304,79 @@ impl Container {
     /// # Errors
     /// As [`Container::frame`].
     pub fn field(&self, index: usize) -> Result<Field, DataError> {
-        self.field_window(index, self.whole())
+        let mut window = FieldWindow::default();
+        self.field_window(index, self.whole(), &mut window)?;
+        let FieldWindow { width, height, mean, u, v, .. } = window;
+        Ok(Field { width, height, u: values(u), v: values(v), mean })
     }
 
-    /// A window of flow field `index`, with the mean of the whole field; of a JPEG no more is decoded than it needs.
+    /// The part of frame `index` within `window`; of a JPEG no more is decoded than it needs.
+    ///
+    /// # Errors
+    /// As [`Container::frame`], and for a window that does not fit.
+    pub fn frame_window(&self, index: usize, window: Window, out: &mut FrameWindow) -> Result<(), DataError> {
+        window.check(self.size())?;
+        self.read_entry(index, &[Kind::Frames], &mut out.file)?;
+        (out.frame.width, out.frame.height) = (window.width, window.height);
+        self.decode(index, 3, &out.file, window, &mut out.frame.rgb)
+    }
+
+    /// The part of flow field `index` within `window`, as it is stored, with the mean of the whole field; of a JPEG no more is
+    /// decoded than it needs.
     ///
     /// # Errors
     /// As [`Container::frame_window`].
-    pub fn field_window(&self, index: usize, window: Window) -> Result<Field, DataError> {
-        self.check_window(window)?;
-        let (record, payload) = self.entry(index, &[Kind::ForwardFlow, Kind::BackwardFlow])?;
-        let [u, v] = self.components(index, &payload)?;
-        let (u, v) = (
-            self.values(index, u, record.ranges[0], window)?,
-            self.values(index, v, record.ranges[1], window)?,
-        );
-        Ok(Field { width: window.width, height: window.height, u, v, mean: record.mean })
+    pub fn field_window(&self, index: usize, window: Window, out: &mut FieldWindow) -> Result<(), DataError> {
+        window.check(self.size())?;
+        let FieldWindow { u, v, file, .. } = out;
+        let record = self.read_entry(index, &[Kind::ForwardFlow, Kind::BackwardFlow], file)?;
+        let parts = self.components(index, file)?;
+        for ((range, bytes), plane) in record.ranges.into_iter().zip(parts).zip([u, v]) {
+            self.component(index, bytes, range, window, plane)?;
+        }
+        (out.width, out.height, out.mean) = (window.width, window.height, record.mean);
+        Ok(())
+    }
+
+    fn size(&self) -> (usize, usize) {
+        (self.header.width, self.header.height)
     }
 
     fn whole(&self) -> Window {
-        Window::whole(self.header.width, self.header.height)
-    }
-
-    fn check_window(&self, window: Window) -> Result<(), DataError> {
-        let Header { width, height, .. } = self.header;
-        if window.lies_within(width, height) {
-            return Ok(());
-        }
-        Err(DataError::Invalid {
-            what: "window of a frame or field".to_owned(),
-            expected: format!("a part of {width}x{height} pixels"),
-            found: format!("{window:?}"),
-        })
+        Window::whole(self.size())
     }
 
     /// The bytes of both components of a field.
     fn components<'a>(&self, index: usize, payload: &'a [u8]) -> Result<[&'a [u8]; 2], DataError> {
         let pixels = self.header.width * self.header.height;
-        let (first, rest) = match self.header.codec {
-            Codec::Raw8 => (Some(pixels), payload),
-            Codec::Float32 => (pixels.checked_mul(4), payload),
-            Codec::Jpeg { .. } => match payload.split_first_chunk() {
-                Some((length, rest)) => (Some(u32::from_le_bytes(*length) as usize), rest),
-                None => (None, payload),
-            },
+        let short = || self.corrupt(format!("two components in entry {index}"), "less".to_owned());
+        let (length, rest) = match self.header.codec {
+            Codec::Raw8 => (pixels, payload),
+            Codec::Float32 => (4 * pixels, payload),
+            Codec::Jpeg { .. } => {
+                let (length, rest) = payload.split_first_chunk().ok_or_else(short)?;
+                (u32::from_le_bytes(*length) as usize, rest)
+            }
         };
-        let parts = first.and_then(|first| rest.split_at_checked(first));
-        parts
-            .map(|(u, v)| [u, v])
-            .ok_or_else(|| self.corrupt(format!("two components in entry {index}"), "less".to_owned()))
+        rest.split_at_checked(length).map(Into::into).ok_or_else(short)
     }
 
-    fn values(
+    fn component(
         &self,
         index: usize,
         bytes: &[u8],
         range: ValueRange,
         window: Window,
-    ) -> Result<Vec<f32>, DataError> {
-        let Header { codec, width, height, .. } = self.header;
-        if codec == Codec::Float32 {
-            return floats((width, height), bytes, window)
-                .map_err(|found| self.corrupt(format!("{width}x{height} values in entry {index}"), found));
+        out: &mut Plane,
+    ) -> Result<(), DataError> {
+        if self.header.codec == Codec::Float32 {
+            let read = floats(self.size(), bytes, window, out.floats());
+            return read.map_err(|found| self.corrupt(format!("the values of entry {index}"), found));
         }
         if !(range.min.is_finite() && range.max.is_finite() && range.min <= range.max) {
             return Err(self.corrupt(format!("a range in entry {index}"), format!("{range:?}")));
         }
-        Ok(restore(&self.decode(index, 1, bytes, window)?, range))
+        self.decode(index, 1, bytes, window, out.bytes(range.min, range.step()))
     }
 
     fn decode(
@@ -386,15 +385,16 @@ impl Container {
         channels: usize,
         bytes: &[u8],
         window: Window,
-    ) -> Result<Vec<u8>, DataError> {
+        out: &mut Vec<u8>,
+    ) -> Result<(), DataError> {
         let Header { codec, width, height, .. } = self.header;
         codec
-            .decode((width, height), channels, bytes, window)
+            .decode((width, height), channels, bytes, window, out)
             .map_err(|found| self.corrupt(format!("{width}x{height} pixels in entry {index}"), found))
     }
 
-    /// Reads and verifies one entry by itself.
-    fn entry(&self, index: usize, kinds: &[Kind]) -> Result<(Record, Vec<u8>), DataError> {
+    /// Reads and verifies one entry by itself, its bytes into `payload`.
+    fn read_entry(&self, index: usize, kinds: &[Kind], payload: &mut Vec<u8>) -> Result<Record, DataError> {
         if !kinds.contains(&self.header.kind) || index >= self.header.count {
             let Header { kind, count, .. } = self.header;
             return Err(self
@@ -406,11 +406,23 @@ impl Container {
         file.seek(SeekFrom::Start(self.index + (index * RECORD) as u64)).map_err(io)?;
         self.read(&mut file, &mut record)?;
         let record = Record::from_bytes(&record);
-        let payload = self.payload_of(&mut file, index, record)?;
-        Ok((record, payload))
+        self.read_payload(&mut file, index, record, payload)?;
+        Ok(record)
     }
 
     fn payload_of(&self, file: &mut File, index: usize, record: Record) -> Result<Vec<u8>, DataError> {
+        let mut payload = Vec::new();
+        self.read_payload(file, index, record, &mut payload)?;
+        Ok(payload)
+    }
+
+    fn read_payload(
+        &self,
+        file: &mut File,
+        index: usize,
+        record: Record,
+        payload: &mut Vec<u8>,
+    ) -> Result<(), DataError> {
         let end = record.offset.checked_add(u64::from(record.length));
         if end.is_none_or(|end| end > self.header.bytes) {
             let found = format!("{} bytes at {}", record.length, record.offset);
@@ -418,12 +430,12 @@ impl Container {
         }
         let io = |error| DataError::io("read", &self.path, error);
         file.seek(SeekFrom::Start(self.payload + record.offset)).map_err(io)?;
-        let mut payload = vec![0; record.length as usize];
-        self.read(file, &mut payload)?;
-        if record.checksum_of(&self.header.key, index, &payload) != record.checksum {
+        payload.resize(record.length as usize, 0);
+        self.read(file, payload)?;
+        if record.checksum_of(&self.header.key, index, payload) != record.checksum {
             return Err(self.corrupt(format!("entry {index} as checked"), "another checksum".to_owned()));
         }
-        Ok(payload)
+        Ok(())
     }
 
     /// A file that shrank since it was opened is damaged, not an input error.
@@ -438,5 +450,13 @@ impl Container {
 
     fn corrupt(&self, expected: String, found: String) -> DataError {
         DataError::corrupt(&self.path, expected, found)
+    }
+}
+
+/// The values of a component.
+fn values(plane: Plane) -> Vec<f32> {
+    match plane {
+        Plane::Bytes { data, min, step } => restore(&data, min, step),
+        Plane::Floats(values) => values,
     }
 }

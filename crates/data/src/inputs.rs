@@ -1,192 +1,139 @@
-//! The temporal network's input: displacement fields stacked as channels
-//! (Two-Stream ConvNets, Sect. 3.1).
+//! What a network sees of a video: displacement fields or frames, stacked as channels.
 //!
-//! Write d_t for the field from frame t to frame t + 1 and let an input start at
-//! frame s. All three kinds read the L + 1 frames s..=s+L, so that rows that
-//! differ in the kind alone see the same frames:
+//! | input | channels | frames read from its start s |
+//! |---|---|---|
+//! | [`FlowStack`] | 2L: x and y of each field in turn | s ..= s + L |
+//! | [`FrameStack`] | 3 a frame: R, G, B of each frame in turn | s, s + stride, ... |
 //!
-//! | kind | channels 2k-1, 2k (k = 1..L) |
-//! |---|---|
-//! | `stack` (eq. 1) | x, y of d_{s+k-1} at (u, v) |
-//! | `trajectory` (eq. 2) | x, y of d_{s+k-1} at p_k; p_1 = (u, v), p_k = p_{k-1} + d_{s+k-2}(p_{k-1}) |
-//! | `bi-directional` | k <= L/2: forward field from frame c+k-1 to c+k; k > L/2: backward field from c-j to c-j-1, j = k-1-L/2; c = s + L/2 |
-//!
-//! A bi-directional input thus leads away from its central frame c both ways,
-//! the forward half first.
-//!
-//! Three rules that the paper leaves open:
-//! - p_k is real-valued: the field is read there bilinearly.
-//! - A point that would leave the frame is moved to the nearest point of the
-//!   border, stays in the stack, and may come back. The path may leave the crop.
-//! - The path follows the field as it was estimated. Only the values that enter
-//!   the input have the mean subtracted.
-//!
-//! Mean subtraction takes from each component its mean over the whole field,
-//! not over the crop: it stands for the camera's motion.
+//! An input is painted into [`View`]s: crops of it, each with its place in a batch. A view that is
+//! larger or smaller than its crop is interpolated bilinearly: pixel centres on pixel centres, the
+//! border repeated, no smoothing before a reduction. Displacements are not rescaled with the
+//! picture, as in Temporal Segment Networks: they stay in pixels of the prepared frame.
 
 mod error;
+mod flow;
 mod paint;
+mod resample;
+mod rgb;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::error::InputError;
-use self::paint::{Grid, Painter};
+pub use self::flow::{FlowStack, Sampling};
+pub use self::rgb::FrameStack;
 use crate::augment::Crop;
-use crate::{DataError, Direction, FlowSource};
+use crate::source::{FieldWindow, FrameWindow, Window};
+use crate::{DataError, VideoReader};
 
-/// Where the L fields of an input are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Sampling {
-    /// All at the same pixel (eq. 1).
-    Stack,
-    /// Along the path of the pixel's motion (eq. 2).
-    Trajectory,
-    /// At the same pixel, half of them forward and half backward from the central frame.
-    BiDirectional,
-}
-
-/// One temporal input: L displacement fields as 2L channels.
+/// One input of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct FlowStack {
-    /// Where the fields are read.
-    pub sampling: Sampling,
-    /// L, the number of fields.
-    pub length: usize,
-    /// Whether each field's mean vector is subtracted from it.
-    pub mean_subtraction: bool,
-    /// Factor on the values, after the mean is subtracted: with s, a motion of
-    /// 1/s pixels a frame enters the network as 1. The paper states none.
-    pub scale: f32,
+#[serde(rename_all = "kebab-case")]
+pub enum Input {
+    /// Displacement fields.
+    Flow(FlowStack),
+    /// Frames.
+    Rgb(FrameStack),
 }
 
-impl FlowStack {
+impl From<FlowStack> for Input {
+    fn from(stack: FlowStack) -> Self {
+        Self::Flow(stack)
+    }
+}
+
+impl From<FrameStack> for Input {
+    fn from(stack: FrameStack) -> Self {
+        Self::Rgb(stack)
+    }
+}
+
+impl Input {
     /// Checks that the configuration describes an input.
     ///
     /// # Errors
-    /// L = 0, an odd L for a bi-directional stack, a scale that is not above 0.
+    /// As [`FlowStack::validate`] and [`FrameStack::validate`].
     pub fn validate(&self) -> Result<(), InputError> {
-        if self.length == 0 {
-            return Err(InputError::EmptyStack);
+        match self {
+            Self::Flow(stack) => stack.validate(),
+            Self::Rgb(stack) => stack.validate(),
         }
-        if self.sampling == Sampling::BiDirectional && !self.length.is_multiple_of(2) {
-            return Err(InputError::OddBiDirectional { length: self.length });
-        }
-        if !(self.scale.is_finite() && self.scale > 0.0) {
-            return Err(InputError::Scale { scale: self.scale });
-        }
-        Ok(())
     }
 
-    /// Channels of the input, 2L.
+    /// Channels of the input, C.
     #[must_use]
     pub fn channels(&self) -> usize {
-        2 * self.length
+        match self {
+            Self::Flow(stack) => stack.channels(),
+            Self::Rgb(stack) => stack.channels(),
+        }
     }
 
-    /// Consecutive frames that the input is made from, L + 1 whatever the kind.
+    /// Consecutive frames that the input is made from.
     #[must_use]
     pub fn span(&self) -> usize {
-        self.length + 1
-    }
-
-    /// Direction and index of the k-th field (k from 0) of an input that starts at frame `start`.
-    ///
-    /// The index is that of the earlier frame of the pair, in both directions.
-    #[must_use]
-    pub fn field(&self, start: usize, k: usize) -> (Direction, usize) {
-        let half = self.length / 2;
-        match self.sampling {
-            Sampling::BiDirectional if k < half => (Direction::Forward, start + half + k),
-            Sampling::BiDirectional => (Direction::Backward, (start + self.length).saturating_sub(k + 1)),
-            Sampling::Stack | Sampling::Trajectory => (Direction::Forward, start + k),
+        match self {
+            Self::Flow(stack) => stack.span(),
+            Self::Rgb(stack) => stack.span(),
         }
     }
 
-    /// Writes the input that starts at frame `start`, cut to `crop`, into `out` (2L, H, W).
-    ///
-    /// A flipped crop is mirrored and its x components change sign. That no cut
-    /// lies inside the input is the caller's care, see [`crate::sample::Starts`].
+    /// Paints the input that starts at frame `start` into all `views`, reading each frame or field once.
+    /// That no cut lies inside the input is the caller's care, see [`crate::sample::Clips`].
     ///
     /// # Errors
-    /// As [`FlowStack::fill_crops`].
-    pub fn fill(
+    /// An invalid configuration, a view that is empty, does not fit the frame or whose buffer has
+    /// the wrong size, no view, an input that reaches past the video's end, and whatever the source
+    /// reports on reading.
+    pub fn paint(
         &self,
-        video: &dyn FlowSource,
+        video: &dyn VideoReader,
         start: usize,
-        crop: &Crop,
-        out: &mut [f32],
+        views: &mut [View<'_>],
+        scratch: &mut Scratch,
     ) -> Result<(), DataError> {
-        self.fill_crops(video, start, std::slice::from_ref(crop), out)
-    }
-
-    /// Writes several crops of one input into `out` (crops, 2L, H, W), reading each field once.
-    ///
-    /// # Errors
-    /// An invalid configuration, crops that differ in size or do not fit the
-    /// frame, an `out` of the wrong size, a stack that reaches past the last
-    /// field, and whatever the source reports on reading a field.
-    pub fn fill_crops(
-        &self,
-        video: &dyn FlowSource,
-        start: usize,
-        crops: &[Crop],
-        out: &mut [f32],
-    ) -> Result<(), DataError> {
-        self.validate()?;
-        let size = video.size();
-        let plane = check_crops(crops, size)?;
-        let expected = crops.len() * self.channels() * plane;
-        if out.len() != expected {
-            return Err(InputError::Output { expected, found: out.len() }.into());
+        match self {
+            Self::Flow(stack) => stack.paint(video, start, views, scratch),
+            Self::Rgb(stack) => stack.paint(video, start, views, scratch),
         }
-        let end = start.saturating_add(self.length);
-        if end > video.fields() {
-            return Err(InputError::OutOfFields { start, end, fields: video.fields() }.into());
-        }
-
-        let follow = self.sampling == Sampling::Trajectory;
-        let mut painters: Vec<Painter> =
-            crops.iter().map(|crop| Painter::new(crop, size, self.scale, follow)).collect();
-        let mut grid = Grid::default();
-        for k in 0..self.length {
-            let (direction, index) = self.field(start, k);
-            let field = video.field(direction, index)?;
-            let values = field.u.len().min(field.v.len());
-            if (field.width, field.height) != size || values < size.0 * size.1 {
-                return Err(InputError::FieldSize {
-                    index,
-                    width: field.width,
-                    height: field.height,
-                    values,
-                    frame_width: size.0,
-                    frame_height: size.1,
-                }
-                .into());
-            }
-            if follow {
-                grid.load(&field);
-            }
-            let mean = if self.mean_subtraction { field.mean } else { [0.0; 2] };
-            let views = out.chunks_exact_mut(self.channels() * plane);
-            for (painter, view) in painters.iter_mut().zip(views) {
-                let (x, y) = view[2 * k * plane..][..2 * plane].split_at_mut(plane);
-                painter.paint(&field, &grid, mean, x, y);
-            }
-        }
-        Ok(())
     }
 }
 
-/// Pixels of one crop, after checking that all have one size and fit the frame.
-fn check_crops(crops: &[Crop], frame: (usize, usize)) -> Result<usize, InputError> {
-    let first = crops.first().ok_or(InputError::UnequalCrops)?;
-    for crop in crops {
+/// One crop of an input and where it goes.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// The part of the frame.
+    pub crop: Crop,
+    /// Width and height that it is brought to, pixels.
+    pub size: (usize, usize),
+    /// What is added to R, G and B before mean and scale; flow does not look at it.
+    pub colour: [f32; 3],
+    /// (C, H, W) values, all of which are written.
+    pub out: &'a mut [f32],
+}
+
+/// Memory that painting uses again and again; each thread has its own.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    field: FieldWindow,
+    frame: FrameWindow,
+    grid: paint::Grid,
+    row: Vec<f32>,
+}
+
+/// The window that holds all crops, after checking the views.
+fn check_views(views: &[View<'_>], channels: usize, frame: (usize, usize)) -> Result<Window, InputError> {
+    let mut all: Option<Window> = None;
+    for View { crop, size, out, .. } in views {
         crop.check(frame)?;
-        if (crop.width, crop.height) != (first.width, first.height) {
-            return Err(InputError::UnequalCrops);
+        if size.0 == 0 || size.1 == 0 {
+            return Err(InputError::Zero { name: "the width or height of an input" });
         }
+        let expected = channels * size.0 * size.1;
+        if out.len() != expected {
+            return Err(InputError::Output { expected, found: out.len() });
+        }
+        let window = crop.window();
+        all = Some(all.map_or(window, |all| all.join(window)));
     }
-    Ok(first.width * first.height)
+    all.ok_or(InputError::UnequalCrops)
 }

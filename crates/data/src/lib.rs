@@ -27,4 +27,4 @@ pub mod split;
 pub mod synth;
 
 pub use error::DataError;
-pub use source::{Direction, Field, FlowSource};
+pub use source::{Direction, Field, VideoReader};

@@ -24,7 +24,7 @@ use crate::codec::Codec;
 use crate::container::{Header, Kind};
 use crate::dataset::{Dataset, SourceHashes};
 use crate::error::DataError;
-use crate::source::{Direction, FlowSource as _};
+use crate::source::{Direction, VideoReader as _};
 use flow::TvL1Params;
 use rayon::prelude::*;
 use std::collections::BTreeMap;

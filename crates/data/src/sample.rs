@@ -1,16 +1,24 @@
-//! Which frames, and which videos (Two-Stream ConvNets, Sect. 5).
+//! Which videos, and which of their frames (Two-Stream ConvNets, Sect. 5).
+//!
+//! A [`Sampler`] chooses videos, [`Clips`] the moments within one, as a [`SampleSpec`] says.
 //!
 //! A draw depends on nothing but the run's seed, the iteration and the place in
 //! the batch ([`draw_rng`]). Any batch can therefore be made alone, and a run
 //! that goes on from a checkpoint has no generator state to restore.
 
-use std::collections::BTreeMap;
+mod clips;
+mod sampler;
+mod spec;
+
 use std::ops::Range;
 
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
+pub use self::clips::Clips;
+pub use self::sampler::{ClassBalanced, Sampler, Together};
+pub use self::spec::{Align, At, Moments, SampleInput, SampleSpec};
 use crate::DataError;
 use crate::inputs::InputError;
 
@@ -61,6 +69,12 @@ impl Starts {
         Ok(Self { runs, count })
     }
 
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn contains(&self, start: usize) -> bool {
+        self.runs.iter().any(|run| run.contains(&start))
+    }
+
     /// How many there are; at least one.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -93,7 +107,7 @@ impl Starts {
         }
     }
 
-    /// The start with this index, counting over all runs.
+    /// The start with this index, counting over all runs; the index is below [`Starts::count`].
     fn nth(&self, index: usize) -> usize {
         let mut left = index;
         for run in &self.runs {
@@ -103,36 +117,5 @@ impl Starts {
             left -= run.len();
         }
         unreachable!("index {index} of {} starts", self.count)
-    }
-}
-
-/// Draws videos uniformly across the classes: a class first, then one of its
-/// videos, so that a class with few videos is seen as often as any other.
-#[derive(Clone, Debug)]
-pub struct ClassBalanced {
-    /// Indices of the videos, by class; classes without a video are left out.
-    classes: Vec<Vec<usize>>,
-}
-
-impl ClassBalanced {
-    /// A sampler over videos 0..n, given their labels in order.
-    ///
-    /// # Errors
-    /// When there is no video.
-    pub fn new(labels: impl IntoIterator<Item = u32>) -> Result<Self, InputError> {
-        let mut classes = BTreeMap::<u32, Vec<usize>>::new();
-        for (video, label) in labels.into_iter().enumerate() {
-            classes.entry(label).or_default().push(video);
-        }
-        if classes.is_empty() {
-            return Err(InputError::NoVideos);
-        }
-        Ok(Self { classes: classes.into_values().collect() })
-    }
-
-    /// The index of a video.
-    pub fn draw(&self, rng: &mut impl Rng) -> usize {
-        let class = &self.classes[rng.random_range(0..self.classes.len() as u64) as usize];
-        class[rng.random_range(0..class.len() as u64) as usize]
     }
 }

@@ -29,6 +29,11 @@ impl ValueRange {
         Self { min: -bound, max: bound }
     }
 
+    /// What one step of a byte stands for.
+    pub(crate) fn step(self) -> f32 {
+        (self.max - self.min) / 255.0
+    }
+
     pub(crate) fn contains(self, value: f32) -> bool {
         (self.min..=self.max).contains(&value)
     }
@@ -42,15 +47,14 @@ pub(crate) fn quantise(values: &[f32], range: ValueRange) -> Vec<u8> {
     values.iter().map(|&value| ((value - range.min) * scale + 0.5) as u8).collect()
 }
 
-/// The values back from their bytes.
-pub(crate) fn restore(bytes: &[u8], range: ValueRange) -> Vec<f32> {
-    let step = (range.max - range.min) / 255.0;
+/// The values back from their bytes, of which 0 stands for `min`.
+pub(crate) fn restore(bytes: &[u8], min: f32, step: f32) -> Vec<f32> {
     let mut values = vec![0.0; bytes.len()];
     pulp::Arch::new().dispatch(
         #[inline(always)]
         || {
             for (value, &byte) in values.iter_mut().zip(bytes) {
-                *value = range.min + f32::from(byte) * step;
+                *value = min + f32::from(byte) * step;
             }
         },
     );
@@ -72,7 +76,7 @@ mod tests {
         #[test]
         fn quantisation_stays_within_half_a_step(values in prop::collection::vec(-80.0f32..80.0, 1..300)) {
             let range = ValueRange::of(&values).unwrap();
-            let back = restore(&quantise(&values, range), range);
+            let back = restore(&quantise(&values, range), range.min, range.step());
             let most = (range.max - range.min) / 510.0 * 1.001 + 1e-5;
             for (a, b) in values.iter().zip(back) {
                 prop_assert!((a - b).abs() <= most, "{a} came back as {b}, at most {most}");
@@ -82,7 +86,7 @@ mod tests {
         #[test]
         fn a_bound_clips_and_keeps_the_rest(values in prop::collection::vec(-80.0f32..80.0, 1..300)) {
             let range = ValueRange::symmetric(20.0);
-            let back = restore(&quantise(&values, range), range);
+            let back = restore(&quantise(&values, range), range.min, range.step());
             for (a, b) in values.iter().zip(back) {
                 prop_assert!((a.clamp(-20.0, 20.0) - b).abs() <= 40.0 / 510.0 * 1.001, "{a} came back as {b}");
             }
@@ -92,7 +96,7 @@ mod tests {
     #[test]
     fn a_constant_component_comes_back_exactly() {
         let range = ValueRange::of(&[-3.7; 10]).unwrap();
-        assert_eq!(restore(&quantise(&[-3.7; 10], range), range), [-3.7; 10]);
+        assert_eq!(restore(&quantise(&[-3.7; 10], range), range.min, range.step()), [-3.7; 10]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use image::codecs::jpeg::JpegDecoder;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use std::io::Cursor;
 
-use super::Window;
+use crate::source::Window;
 
 /// Colour at half resolution is interpolated from its neighbours, this many pixels away at most.
 const COLOUR_REACH: usize = 2;
@@ -56,25 +56,25 @@ pub(super) fn encode(
     Ok(out)
 }
 
-/// A window of a picture of `width` x `height`; `Err` says how the bytes differ from such a picture.
+/// Writes a window of a picture of `size` over what `out` holds; `Err` says how the bytes differ from such a picture.
 pub(super) fn decode(
-    width: usize,
-    height: usize,
+    (width, height): (usize, usize),
     channels: usize,
     bytes: &[u8],
     window: Window,
-) -> Result<Vec<u8>, String> {
-    if let Some(stream) = Stream::parse(bytes, channels)
-        && let Some(part) = stream.part(window)
-    {
+    out: &mut Vec<u8>,
+) -> Result<(), String> {
+    if let Some(part) = Stream::parse(bytes, channels).and_then(|stream| stream.part(window)) {
         let (picture, part_width) =
             pixels(&part.bytes, channels, |w, h| (w, h) == (part.width, part.height))?;
         let inside = Window { x: window.x - part.x, y: window.y - part.y, ..window };
-        return Ok(inside.cut(&picture, part_width, channels));
+        inside.cut(&picture, part_width, channels, out);
+        return Ok(());
     }
     let padded = width.next_multiple_of(segment_blocks(width, channels) * block_side(channels));
     let (picture, found) = pixels(bytes, channels, |w, h| h == height && (w == width || w == padded))?;
-    Ok(window.cut(&picture, found, channels))
+    window.cut(&picture, found, channels, out);
+    Ok(())
 }
 
 /// All pixels and the width of a JPEG, if its size is `expected`; checked before anything is allocated.
@@ -234,6 +234,22 @@ mod tests {
         (0..width * height * channels).map(value).collect()
     }
 
+    fn cut(window: Window, data: &[u8], width: usize, channels: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        window.cut(data, width, channels, &mut out);
+        out
+    }
+
+    fn decoded(
+        size: (usize, usize),
+        channels: usize,
+        bytes: &[u8],
+        window: Window,
+    ) -> Result<Vec<u8>, String> {
+        let mut out = vec![7; 5];
+        decode(size, channels, bytes, window, &mut out).map(|()| out)
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -247,10 +263,10 @@ mod tests {
             let bytes = encode(width, height, channels, &data, quality).unwrap();
             let (x, y) = (at[0].index(width), at[1].index(height));
             let window = Window { x, y, width: 1 + at[2].index(width - x), height: 1 + at[3].index(height - y) };
-            let whole = decode(width, height, channels, &bytes, Window::whole(width, height)).unwrap();
+            let whole = decoded((width, height), channels, &bytes, Window::whole((width, height))).unwrap();
             prop_assert_eq!(whole.len(), data.len());
-            let part = decode(width, height, channels, &bytes, window).unwrap();
-            prop_assert_eq!(part, window.cut(&whole, width, channels));
+            let part = decoded((width, height), channels, &bytes, window).unwrap();
+            prop_assert_eq!(part, cut(window, &whole, width, channels));
         }
 
         #[test]
@@ -262,9 +278,9 @@ mod tests {
             let mut bytes = encode(90, 40, channels, &picture(90, 40, channels), 80).unwrap();
             changes.iter().for_each(|(at, value)| { let at = at.index(bytes.len()); bytes[at] = *value });
             let window = Window { x: 41, y: 9, width: 30, height: 20 };
-            let _ = decode(90, 40, channels, &bytes, window);
+            let _ = decoded((90, 40), channels, &bytes, window);
             bytes.truncate(keep.index(bytes.len()));
-            let _ = decode(90, 40, channels, &bytes, window);
+            let _ = decoded((90, 40), channels, &bytes, window);
         }
     }
 
@@ -283,8 +299,8 @@ mod tests {
         let mut bytes = Vec::new();
         Encoder::new(&mut bytes, 90).encode(&data, 50, 20, ColorType::Luma).unwrap();
         let window = Window { x: 10, y: 5, width: 8, height: 8 };
-        let whole = decode(50, 20, 1, &bytes, Window::whole(50, 20)).unwrap();
-        assert_eq!(decode(50, 20, 1, &bytes, window).unwrap(), window.cut(&whole, 50, 1));
+        let whole = decoded((50, 20), 1, &bytes, Window::whole((50, 20))).unwrap();
+        assert_eq!(decoded((50, 20), 1, &bytes, window).unwrap(), cut(window, &whole, 50, 1));
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use super::{CHECKSUM, Facts, Header, Kind, MAGIC, MAX_SIDE, PREAMBLE, RECORD, Record, VERSION};
 use crate::atomic::write_atomically;
-use crate::codec::{Codec, ValueRange, Window, float_bytes, mean, quantise, restore};
+use crate::codec::{Codec, ValueRange, float_bytes, mean, quantise, restore};
 use crate::error::DataError;
+use crate::source::Window;
 use flow::FlowField;
 use std::ops::Range;
 use std::path::Path;
@@ -133,7 +134,7 @@ impl Builder {
         bound: f32,
     ) -> Result<(), DataError> {
         let range = ValueRange::symmetric(bound);
-        let [u, v] = components.map(|component| restore(component.pixels, range));
+        let [u, v] = components.map(|component| restore(component.pixels, range.min, range.step()));
         // Where the extractor clipped, its bytes are at an end.
         let at_an_end = |byte: u8| byte == 0 || byte == 255;
         let vectors = components[0].pixels.iter().zip(components[1].pixels);
@@ -155,16 +156,12 @@ impl Builder {
         channels: usize,
         picture: Stored<'_>,
     ) -> Result<Vec<u8>, DataError> {
-        let whole = |pixels: &Vec<u8>| pixels == picture.pixels;
-        let jpeg = matches!(self.codec, Codec::Jpeg { .. });
-        if jpeg
-            && self
-                .codec
-                .decode((width, height), channels, picture.jpeg, Window::whole(width, height))
-                .as_ref()
-                .is_ok_and(whole)
-        {
-            return Ok(picture.jpeg.to_vec());
+        if let Codec::Jpeg { .. } = self.codec {
+            let (size, mut pixels) = ((width, height), Vec::new());
+            let read = self.codec.decode(size, channels, picture.jpeg, Window::whole(size), &mut pixels);
+            if read.is_ok() && pixels == picture.pixels {
+                return Ok(picture.jpeg.to_vec());
+            }
         }
         self.encode(width, height, channels, picture.pixels)
     }

@@ -42,6 +42,48 @@ pub enum InputError {
         /// Fields of the video.
         fields: usize,
     },
+    /// A stack reaches past the last frame.
+    #[error(
+        "frames {start}..{end} were asked of a video that has {frames}; take the start of a stack \
+         from the video's valid starts"
+    )]
+    OutOfFrames {
+        /// First frame of the stack.
+        start: usize,
+        /// One past its last frame.
+        end: usize,
+        /// Frames of the video.
+        frames: usize,
+    },
+    /// A frame's constants are not finite, or a factor is not above 0.
+    #[error("the {name} of an RGB input must be finite, a scale above 0; found {found:?}")]
+    Colour {
+        /// "mean", "scale", "colour jitter".
+        name: &'static str,
+        /// What it is.
+        found: [f32; 3],
+    },
+    /// A description that contradicts itself.
+    #[error("{name}: expected {expected}; found {found}")]
+    Spec {
+        /// What is described.
+        name: &'static str,
+        /// What would be right.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// A sampler drew a video that does not exist, or moments that a video does not have.
+    #[error(
+        "the sampler drew {what} of {count} videos; a group that shares its moments must be drawn \
+         from videos of one length and the same cuts"
+    )]
+    Drawn {
+        /// What was drawn.
+        what: String,
+        /// Videos of the loader.
+        count: usize,
+    },
     /// A crop does not lie within the frame.
     #[error(
         "a crop of {width}x{height} at ({x}, {y}) does not fit a frame of {frame_width}x\
@@ -86,6 +128,25 @@ pub enum InputError {
         height: usize,
         /// The smaller count of values of its two components.
         values: usize,
+        /// Width the source declares.
+        frame_width: usize,
+        /// Height the source declares.
+        frame_height: usize,
+    },
+    /// A source returned a frame of another size than it declares.
+    #[error(
+        "frame {index} is {width}x{height} with {bytes} bytes; expected {frame_width}x{frame_height} \
+         in RGB; the cache is damaged, prepare the video again"
+    )]
+    FrameSize {
+        /// Index of the frame.
+        index: usize,
+        /// Width found.
+        width: usize,
+        /// Height found.
+        height: usize,
+        /// Bytes found.
+        bytes: usize,
         /// Width the source declares.
         frame_width: usize,
         /// Height the source declares.

@@ -1,13 +1,17 @@
-//! Training batches: class-balanced videos, random starts, crops and flips.
+//! Training batches: videos by a sampler, random moments, crops, flips and colours.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use super::fill::{InputBatch, Sample};
 use super::prefetch::{Prefetch, Stop};
-use crate::augment::Crop;
-use crate::inputs::{FlowStack, InputError};
-use crate::sample::{ClassBalanced, Starts, draw_rng};
-use crate::{DataError, FlowSource};
+use crate::augment::Augmentation;
+use crate::inputs::{InputError, Scratch};
+use crate::sample::{ClassBalanced, Clips, SampleSpec, Sampler, Together, draw_rng};
+use crate::{DataError, VideoReader};
 
 /// A video to train on.
 #[derive(Clone)]
@@ -16,42 +20,42 @@ pub struct LabelledVideo {
     pub id: String,
     /// Its class.
     pub label: u32,
-    /// Its displacement fields.
-    pub source: Arc<dyn FlowSource + Send + Sync>,
+    /// Its frames and displacement fields.
+    pub source: Arc<dyn VideoReader + Send + Sync>,
 }
 
 /// What a training batch is.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TrainConfig {
-    /// The input made of each sample.
-    pub stack: FlowStack,
-    /// Width and height of the crop, pixels.
-    pub crop: (usize, usize),
-    /// B, samples of a batch; the paper's 256.
+    /// What is made of each video.
+    pub sample: SampleSpec,
+    /// Width and height of the inputs, pixels.
+    pub size: (usize, usize),
+    /// Places of a batch; the paper's 256. With a [`ClassBalanced`] sampler a place is a sample.
     pub batch: usize,
-    /// Whether crops are mirrored with probability 1/2.
-    pub flip: bool,
+    /// How samples are varied.
+    pub augmentation: Augmentation,
     /// The run's seed: fixes every draw of every batch.
     pub seed: u64,
     /// Batches that may be begun or wait ahead of the one in use; bounds the memory.
     pub depth: usize,
-    /// Threads that make them.
+    /// Threads that make samples. They share the work of each batch.
     pub workers: usize,
 }
 
-/// One training batch.
+/// One training batch of B samples: the places of the configuration times the sampler's group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     /// The iteration it belongs to.
     pub iteration: u64,
-    /// Inputs, (B, 2L, H, W) in row-major order.
-    pub data: Vec<f32>,
-    /// B, 2L, H, W.
-    pub shape: [usize; 4],
-    /// Class of each sample.
+    /// The inputs, in the order of [`SampleSpec::inputs`].
+    pub inputs: Vec<InputBatch>,
+    /// Class of each sample, B.
     pub labels: Vec<u32>,
-    /// Index of each sample's video in the list given to the loader.
+    /// Index of each sample's video in the list given to the loader, B.
     pub videos: Vec<usize>,
+    /// First frame of each sample's moments, (B, T).
+    pub moments: Vec<usize>,
 }
 
 /// The training batches of a range of iterations, in order, made by threads ahead of use.
@@ -61,26 +65,47 @@ pub struct Batch {
 /// iterator ends after the last iteration or after the first error; the batches
 /// before the error are handed out first. Dropping it stops its threads within
 /// the time of one sample.
+///
+/// A batch can be large: 256 stacks of 224x224x20 are 1 GiB. Its memory can be used again, see
+/// [`TrainLoader::recycle`].
 pub struct TrainLoader {
     batches: Prefetch<Batch>,
-    shape: [usize; 4],
+    shapes: Vec<[usize; 5]>,
+    spare: Arc<Spare>,
 }
 
 impl TrainLoader {
-    /// Checks configuration and videos and starts the threads.
+    /// Checks configuration and videos and starts the threads; videos are drawn uniformly across the
+    /// classes.
     ///
     /// # Errors
-    /// An invalid stack, a batch, depth or number of workers of 0, no videos, a
-    /// video too short for the stack or smaller than the crop, and a thread
-    /// that the system refuses.
+    /// As [`TrainLoader::with_sampler`].
     pub fn new(
         videos: Vec<LabelledVideo>,
         config: &TrainConfig,
         iterations: Range<u64>,
     ) -> Result<Self, DataError> {
-        config.stack.validate()?;
+        config.sample.validate()?;
+        let sampler = ClassBalanced::new(videos.iter().map(|video| video.label))?;
+        Self::with_sampler(videos, Box::new(sampler), config, iterations)
+    }
+
+    /// As [`TrainLoader::new`], with a choice of videos of one's own.
+    ///
+    /// # Errors
+    /// An invalid sample or augmentation, a batch, group, depth or number of workers of 0, no videos, a
+    /// video too short for the sample or smaller than its crop, and a thread that the system refuses.
+    pub fn with_sampler(
+        videos: Vec<LabelledVideo>,
+        sampler: Box<dyn Sampler>,
+        config: &TrainConfig,
+        iterations: Range<u64>,
+    ) -> Result<Self, DataError> {
+        config.sample.validate()?;
+        config.augmentation.validate()?;
         for (name, value) in [
             ("the batch size", config.batch),
+            ("the sampler's group", sampler.group()),
             ("the prefetch depth", config.depth),
             ("the number of loader threads", config.workers),
         ] {
@@ -88,24 +113,58 @@ impl TrainLoader {
                 return Err(InputError::Zero { name }.into());
             }
         }
-        let mut starts = Vec::with_capacity(videos.len());
-        for video in &videos {
-            Crop::center(video.source.size(), config.crop)?;
-            starts.push(Starts::new(&video.id, video.source.segments(), config.stack.span())?);
+        if videos.is_empty() {
+            return Err(InputError::NoVideos.into());
         }
-        let classes = ClassBalanced::new(videos.iter().map(|video| video.label))?;
-        let shape = [config.batch, config.stack.channels(), config.crop.1, config.crop.0];
-        let maker = Maker { videos, starts, classes, config: *config, shape };
-        let batches = Prefetch::new(iterations, config.depth, config.workers, move |iteration, stop| {
+        let mut clips = Vec::with_capacity(videos.len());
+        for video in &videos {
+            config.augmentation.check(video.source.size(), config.size)?;
+            clips.push(Clips::new(&video.id, video.source.segments(), &config.sample)?);
+        }
+        let samples = config.batch * sampler.group();
+        let shapes: Vec<_> =
+            config.sample.shapes(config.size).into_iter().map(|[t, c, h, w]| [samples, t, c, h, w]).collect();
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(config.workers)
+            .thread_name(|worker| format!("loader-{worker}"))
+            .build()
+            .map_err(|e| InputError::Spawn { worker: 0, source: std::io::Error::other(e) })?;
+        // Batches under way at once: a second one for the threads that find nothing left to do in the
+        // first, more where there are more threads than places.
+        let under_way = config.depth.min(1 + config.workers.div_ceil(config.batch));
+        let spare = Arc::new(Spare::default());
+        let maker = Maker {
+            videos,
+            clips,
+            sampler,
+            config: config.clone(),
+            shapes: shapes.clone(),
+            pool,
+            scratch: Mutex::default(),
+            spare: Arc::clone(&spare),
+        };
+        let batches = Prefetch::new(iterations, config.depth, under_way, move |iteration, stop| {
             maker.batch(iteration, stop)
         })?;
-        Ok(Self { batches, shape })
+        Ok(Self { batches, shapes, spare })
     }
 
-    /// B, 2L, H, W of every batch.
+    /// B, T, C, H, W of each input of every batch.
     #[must_use]
-    pub fn shape(&self) -> [usize; 4] {
-        self.shape
+    pub fn shapes(&self) -> &[[usize; 5]] {
+        &self.shapes
+    }
+
+    /// Takes a batch back whose values are no longer needed, so that a later one is written into the same
+    /// memory. Fresh memory of this size is given page by page, which takes about as long as filling it.
+    pub fn recycle(&self, batch: Batch) {
+        let fits = batch.inputs.len() == self.shapes.len()
+            && batch.inputs.iter().zip(&self.shapes).all(|(input, shape)| {
+                input.shape == *shape && input.data.len() == shape.iter().product::<usize>()
+            });
+        if fits {
+            self.spare.lock().push(batch.inputs);
+        }
     }
 }
 
@@ -117,32 +176,108 @@ impl Iterator for TrainLoader {
     }
 }
 
-/// All that a thread needs to make any batch.
+/// The memory of batches that were given back.
+#[derive(Default)]
+struct Spare(Mutex<Vec<Vec<InputBatch>>>);
+
+impl Spare {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<InputBatch>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All that is needed to make any batch.
 struct Maker {
     videos: Vec<LabelledVideo>,
-    starts: Vec<Starts>,
-    classes: ClassBalanced,
+    clips: Vec<Clips>,
+    sampler: Box<dyn Sampler>,
     config: TrainConfig,
-    shape: [usize; 4],
+    shapes: Vec<[usize; 5]>,
+    pool: ThreadPool,
+    /// One for each thread, once it has made a sample.
+    scratch: Mutex<Vec<Scratch>>,
+    spare: Arc<Spare>,
+}
+
+/// A group's part of a batch.
+struct Place<'a> {
+    /// For each sample of the group, for each input, its (T, C, H, W).
+    outs: Vec<Vec<&'a mut [f32]>>,
+    labels: &'a mut [u32],
+    videos: &'a mut [usize],
+    moments: &'a mut [usize],
 }
 
 impl Maker {
     fn batch(&self, iteration: u64, stop: &Stop) -> Result<Batch, DataError> {
-        let sample: usize = self.shape[1..].iter().product();
-        let mut data = vec![0.0; self.config.batch * sample];
-        let mut labels = Vec::with_capacity(self.config.batch);
-        let mut videos = Vec::with_capacity(self.config.batch);
-        for (index, out) in data.chunks_exact_mut(sample).enumerate() {
+        let spare = self.spare.lock().pop();
+        let mut inputs = spare.unwrap_or_else(|| {
+            let fresh = |&shape: &[usize; 5]| InputBatch { data: vec![0.0; shape.iter().product()], shape };
+            self.shapes.iter().map(fresh).collect()
+        });
+        let (group, count) = (self.sampler.group(), self.config.sample.moments.count());
+        let samples = self.config.batch * group;
+        let (mut labels, mut videos) = (vec![0; samples], vec![0; samples]);
+        let mut moments = vec![0; samples * count];
+
+        let mut values: Vec<_> = inputs
+            .iter_mut()
+            .map(|input| input.data.chunks_exact_mut(input.shape[1..].iter().product()))
+            .collect();
+        let places: Vec<Place> = labels
+            .chunks_exact_mut(group)
+            .zip(videos.chunks_exact_mut(group))
+            .zip(moments.chunks_exact_mut(group * count))
+            .map(|((labels, videos), moments)| Place {
+                outs: (0..group).map(|_| values.iter_mut().filter_map(Iterator::next).collect()).collect(),
+                labels,
+                videos,
+                moments,
+            })
+            .collect();
+        let made: Vec<Result<(), DataError>> = self.pool.install(|| {
+            let places = places.into_par_iter().enumerate().with_max_len(1);
+            places.map(|(index, place)| self.place(iteration, index, place, stop)).collect()
+        });
+        // The first in the batch's order, whichever happened first.
+        made.into_iter().collect::<Result<(), _>>()?;
+        Ok(Batch { iteration, inputs, labels, videos, moments })
+    }
+
+    fn place(&self, iteration: u64, index: usize, place: Place<'_>, stop: &Stop) -> Result<(), DataError> {
+        let Place { outs, labels, videos, moments } = place;
+        let mut rng = draw_rng(self.config.seed, iteration, index);
+        let drawn = |what| InputError::Drawn { what, count: self.videos.len() };
+        let together = self.sampler.draw(&mut rng, videos);
+        let mut scratch =
+            self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let mut at = Vec::new();
+        let members = outs.into_iter().zip(labels).zip(&*videos);
+        let members = members.zip(moments.chunks_exact_mut(self.config.sample.moments.count()));
+        for (member, (((mut outs, label), &video), moments)) in members.enumerate() {
             stop.check()?;
-            let mut rng = draw_rng(self.config.seed, iteration, index);
-            let video = self.classes.draw(&mut rng);
-            let LabelledVideo { label, source, .. } = &self.videos[video];
-            let start = self.starts[video].draw(&mut rng);
-            let crop = Crop::random(source.size(), self.config.crop, self.config.flip, &mut rng)?;
-            self.config.stack.fill(&**source, start, &crop, out)?;
-            labels.push(*label);
-            videos.push(video);
+            let labelled = self.videos.get(video).ok_or_else(|| drawn(format!("video {video}")))?;
+            if member == 0 || together == Together::Apart {
+                self.clips[video].draw(&mut rng, &mut at);
+            } else if !self.clips[video].hold(&at) {
+                return Err(drawn(format!("the moments {at:?}, which `{}` has not,", labelled.id)).into());
+            }
+            let config = &self.config;
+            let variation = config.augmentation.draw(labelled.source.size(), config.size, &mut rng)?;
+            let sample = Sample {
+                spec: &config.sample,
+                video: &*labelled.source,
+                moments: &at,
+                size: config.size,
+                colour: variation.colour,
+            };
+            for (input, out) in outs.iter_mut().enumerate() {
+                sample.fill(input, &[variation.crop], out, &mut scratch)?;
+            }
+            *label = labelled.label;
+            moments.copy_from_slice(&at);
         }
-        Ok(Batch { iteration, data, shape: self.shape, labels, videos })
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+        Ok(())
     }
 }

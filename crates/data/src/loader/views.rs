@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fill::{InputBatch, Sample};
 use crate::augment::Crop;
-use crate::inputs::{FlowStack, InputError};
-use crate::sample::Starts;
-use crate::{DataError, FlowSource};
+use crate::inputs::{InputError, Scratch};
+use crate::sample::{Clips, SampleSpec};
+use crate::{DataError, VideoReader};
 
 /// Which crops of a frame are tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,51 +19,51 @@ pub enum Crops {
 }
 
 /// How a video is tested.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TestConfig {
-    /// The input made of each view.
-    pub stack: FlowStack,
-    /// Width and height of a crop, pixels.
-    pub crop: (usize, usize),
-    /// Starts at equal temporal spacing, the paper's 25; fewer where the video
-    /// has not as many, see [`Starts::spaced`].
+    /// What is made of each view.
+    pub sample: SampleSpec,
+    /// Width and height of a crop and of the inputs, pixels.
+    pub size: (usize, usize),
+    /// Clips at equal temporal spacing, the paper's 25; fewer where the video
+    /// has not as many, see [`Clips::spaced`].
     pub frames: usize,
-    /// Crops at each start.
+    /// Crops of each clip.
     pub crops: Crops,
 }
 
 /// Some views of one video.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ViewBatch {
-    /// Inputs, (N, 2L, H, W) in row-major order.
-    pub data: Vec<f32>,
-    /// N, 2L, H, W.
-    pub shape: [usize; 4],
+    /// The inputs, in the order of [`SampleSpec::inputs`], each (N, T, C, H, W) for N views.
+    pub inputs: Vec<InputBatch>,
 }
 
-/// All views of one video, in batches: start by start, at each the crops in their order.
+/// All views of one video, in batches: clip by clip, of each the crops in their order.
 pub struct TestViews<'a> {
-    video: &'a dyn FlowSource,
-    stack: FlowStack,
-    starts: Vec<usize>,
+    video: &'a dyn VideoReader,
+    sample: SampleSpec,
+    size: (usize, usize),
+    clips: Vec<Vec<usize>>,
     crops: Vec<Crop>,
     limit: usize,
     next: usize,
+    scratch: Scratch,
 }
 
 impl<'a> TestViews<'a> {
     /// Plans the views of `video`, to be made in batches of up to `limit`; `id` names it in errors.
     ///
     /// # Errors
-    /// An invalid stack, a number of frames or a limit of 0, a video too short
-    /// for the stack or smaller than the crop.
+    /// An invalid sample, a number of frames or a limit of 0, a video too short
+    /// for the sample or smaller than the crop.
     pub fn new(
         id: &str,
-        video: &'a dyn FlowSource,
+        video: &'a dyn VideoReader,
         config: &TestConfig,
         limit: usize,
     ) -> Result<Self, DataError> {
-        config.stack.validate()?;
+        config.sample.validate()?;
         for (name, value) in
             [("the number of test frames", config.frames), ("the batch size of a test", limit)]
         {
@@ -70,37 +71,47 @@ impl<'a> TestViews<'a> {
                 return Err(InputError::Zero { name }.into());
             }
         }
-        let starts = Starts::new(id, video.segments(), config.stack.span())?.spaced(config.frames);
+        let clips = Clips::new(id, video.segments(), &config.sample)?.spaced(config.frames);
         let crops = match config.crops {
-            Crops::Ten => Crop::ten(video.size(), config.crop)?.to_vec(),
-            Crops::Center => vec![Crop::center(video.size(), config.crop)?],
+            Crops::Ten => Crop::ten(video.size(), config.size)?.to_vec(),
+            Crops::Center => vec![Crop::center(video.size(), config.size)?],
         };
-        Ok(Self { video, stack: config.stack, starts, crops, limit, next: 0 })
+        let (sample, size) = (config.sample.clone(), config.size);
+        Ok(Self { video, sample, size, clips, crops, limit, next: 0, scratch: Scratch::default() })
     }
 
     /// Number of views of the video.
     #[must_use]
     pub fn views(&self) -> usize {
-        self.starts.len() * self.crops.len()
+        self.clips.len() * self.crops.len()
     }
 
-    /// Makes the views `from..to`, reading each field once for all crops of a start.
-    fn make(&self, from: usize, to: usize) -> Result<ViewBatch, DataError> {
-        let (width, height) = (self.crops[0].width, self.crops[0].height);
-        let shape = [to - from, self.stack.channels(), height, width];
-        let view: usize = shape[1..].iter().product();
-        let mut data = vec![0.0; (to - from) * view];
-        let mut rest = data.as_mut_slice();
-        let mut at = from;
-        while at < to {
-            let (start, first) = (at / self.crops.len(), at % self.crops.len());
-            let crops = &self.crops[first..self.crops.len().min(first + to - at)];
-            let (out, others) = rest.split_at_mut(crops.len() * view);
-            self.stack.fill_crops(self.video, self.starts[start], crops, out)?;
-            rest = others;
-            at += crops.len();
+    /// Makes the views `from..to`, reading each field once for all crops of a clip's moment.
+    fn make(&mut self, from: usize, to: usize) -> Result<ViewBatch, DataError> {
+        let mut inputs = Vec::new();
+        for (input, [t, c, h, w]) in self.sample.shapes(self.size).into_iter().enumerate() {
+            let view = t * c * h * w;
+            let mut data = vec![0.0; (to - from) * view];
+            let mut rest = data.as_mut_slice();
+            let mut at = from;
+            while at < to {
+                let (clip, first) = (at / self.crops.len(), at % self.crops.len());
+                let crops = &self.crops[first..self.crops.len().min(first + to - at)];
+                let (out, others) = rest.split_at_mut(crops.len() * view);
+                let sample = Sample {
+                    spec: &self.sample,
+                    video: self.video,
+                    moments: &self.clips[clip],
+                    size: self.size,
+                    colour: [0.0; 3],
+                };
+                sample.fill(input, crops, out, &mut self.scratch)?;
+                rest = others;
+                at += crops.len();
+            }
+            inputs.push(InputBatch { data, shape: [to - from, t, c, h, w] });
         }
-        Ok(ViewBatch { data, shape })
+        Ok(ViewBatch { inputs })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::work::Files;
 use crate::container::Container;
 use crate::error::DataError;
-use crate::source::{Direction, Field, FlowSource};
+use crate::source::{Direction, Field, FieldWindow, Frame, FrameWindow, VideoReader, Window};
 use std::ops::Range;
 
 /// A video whose frames and flow lie in the cache. Cheap to keep: it holds no picture and no open file.
@@ -39,21 +39,21 @@ impl PreparedVideo {
         Self { id, label, frames, width, height, segments, repeated, judged, files }
     }
 
-    /// Frame `t` as RGB, H x W x 3 bytes.
-    ///
-    /// # Errors
-    /// [`DataError::NoSuchEntry`] for `t` out of range, [`DataError::CorruptCache`] or
-    /// [`DataError::Io`] if the cache was damaged since it was verified.
-    pub fn frame(&self, t: usize) -> Result<Vec<u8>, DataError> {
-        self.check("frame", t, self.frames)?;
-        self.files.frames.frame(t)
-    }
-
     /// The cache files that this video reads: frames, forward flow, backward flow if it was asked for.
     pub fn cache_files(&self) -> impl Iterator<Item = &Container> {
         [Some(&self.files.frames), Some(&self.files.forward), self.files.backward.as_ref()]
             .into_iter()
             .flatten()
+    }
+
+    /// The file that holds field `t`.
+    fn flow_file(&self, direction: Direction, t: usize) -> Result<&Container, DataError> {
+        self.check("flow field", t, self.fields())?;
+        match (direction, &self.files.backward) {
+            (Direction::Forward, _) => Ok(&self.files.forward),
+            (Direction::Backward, Some(backward)) => Ok(backward),
+            (Direction::Backward, None) => Err(DataError::NotPrepared { id: self.id.clone() }),
+        }
     }
 
     fn check(&self, what: &'static str, index: usize, count: usize) -> Result<(), DataError> {
@@ -64,25 +64,40 @@ impl PreparedVideo {
     }
 }
 
-impl FlowSource for PreparedVideo {
+impl VideoReader for PreparedVideo {
     fn size(&self) -> (usize, usize) {
         (self.width, self.height)
     }
 
-    fn fields(&self) -> usize {
-        self.frames.saturating_sub(1)
+    fn frames(&self) -> usize {
+        self.frames
     }
 
     fn segments(&self) -> &[Range<usize>] {
         &self.segments
     }
 
+    fn frame(&self, t: usize) -> Result<Frame, DataError> {
+        self.check("frame", t, self.frames)?;
+        Ok(Frame { width: self.width, height: self.height, rgb: self.files.frames.frame(t)? })
+    }
+
     fn field(&self, direction: Direction, t: usize) -> Result<Field, DataError> {
-        self.check("flow field", t, self.fields())?;
-        match (direction, &self.files.backward) {
-            (Direction::Forward, _) => self.files.forward.field(t),
-            (Direction::Backward, Some(backward)) => backward.field(t),
-            (Direction::Backward, None) => Err(DataError::NotPrepared { id: self.id.clone() }),
-        }
+        self.flow_file(direction, t)?.field(t)
+    }
+
+    fn frame_window(&self, t: usize, window: Window, out: &mut FrameWindow) -> Result<(), DataError> {
+        self.check("frame", t, self.frames)?;
+        self.files.frames.frame_window(t, window, out)
+    }
+
+    fn field_window(
+        &self,
+        direction: Direction,
+        t: usize,
+        window: Window,
+        out: &mut FieldWindow,
+    ) -> Result<(), DataError> {
+        self.flow_file(direction, t)?.field_window(t, window, out)
     }
 }

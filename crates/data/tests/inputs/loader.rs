@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use data::augment::Augmentation;
 use data::inputs::{InputError, Sampling};
 use data::loader::{Batch, LabelledVideo, TrainConfig, TrainLoader};
-use data::{DataError, Direction, Field, FlowSource};
+use data::source::Frame;
+use data::{DataError, Direction, Field, VideoReader};
 
-use crate::support::{Planted, noise, plain};
+use crate::support::{Planted, noise, one, plain};
 
 fn config() -> TrainConfig {
     TrainConfig {
-        stack: plain(Sampling::Trajectory, 3),
-        crop: (6, 5),
+        sample: one(plain(Sampling::Trajectory, 3)),
+        size: (6, 5),
         batch: 4,
-        flip: true,
+        augmentation: Augmentation::random_crops(true),
         seed: 5,
         depth: 3,
         workers: 1,
@@ -41,7 +43,7 @@ fn batches(config: &TrainConfig, iterations: Range<u64>) -> Vec<Batch> {
 fn batches_are_the_same_for_any_number_of_threads() {
     let one = batches(&config(), 0..12);
     assert_eq!(one.len(), 12);
-    for (workers, depth) in [(2, 1), (2, 3), (4, 2), (4, 9)] {
+    for (workers, depth) in [(1, 1), (2, 1), (2, 3), (4, 2), (4, 9), (16, 9)] {
         assert!(batches(&TrainConfig { workers, depth, ..config() }, 0..12) == one);
     }
     assert!(batches(&TrainConfig { seed: 6, ..config() }, 0..12) != one);
@@ -60,8 +62,9 @@ fn a_batch_says_what_it_holds() {
     let videos = videos();
     for (iteration, batch) in batches(&config(), 0..5).into_iter().enumerate() {
         assert_eq!(batch.iteration, iteration as u64);
-        assert_eq!(batch.shape, [4, 6, 5, 6]);
-        assert_eq!(batch.data.len(), 4 * 6 * 5 * 6);
+        assert_eq!(batch.inputs.len(), 1);
+        assert_eq!(batch.inputs[0].shape, [4, 1, 6, 5, 6]);
+        assert_eq!(batch.inputs[0].data.len(), 4 * 6 * 5 * 6);
         let labels: Vec<u32> = batch.videos.iter().map(|&video| videos[video].label).collect();
         assert_eq!(batch.labels, labels);
     }
@@ -82,13 +85,17 @@ enum Behaviour {
     Quick,
 }
 
-impl FlowSource for Odd {
+impl VideoReader for Odd {
     fn size(&self) -> (usize, usize) {
         self.video.size()
     }
 
-    fn fields(&self) -> usize {
-        self.video.fields()
+    fn frames(&self) -> usize {
+        self.video.frames()
+    }
+
+    fn frame(&self, t: usize) -> Result<Frame, DataError> {
+        self.video.frame(t)
     }
 
     fn segments(&self) -> &[Range<usize>] {
@@ -167,7 +174,7 @@ fn dropping_the_loader_stops_its_threads_within_a_sample() {
 fn no_more_than_depth_batches_are_made_ahead() {
     let (video, reads) = odd(Behaviour::Quick);
     let config = TrainConfig { workers: 4, depth: 2, ..config() };
-    let per_batch = config.batch * config.stack.length;
+    let per_batch = config.batch * 3;
     let mut loader = TrainLoader::new(vec![video], &config, 0..50).unwrap();
     for ahead in [2, 1, 1, 1, 1] {
         for _ in 0..ahead * per_batch {
@@ -192,14 +199,52 @@ fn bad_configurations_and_videos_are_refused_before_any_thread_starts() {
         assert!(matches!(refused(videos(), config), DataError::Input(InputError::Zero { .. })));
     }
     assert!(matches!(refused(vec![], config()), DataError::Input(InputError::NoVideos)));
-    let large = TrainConfig { crop: (9, 5), ..config() };
+    let large = TrainConfig { size: (9, 5), ..config() };
     assert!(matches!(refused(videos(), large), DataError::Input(InputError::Crop { .. })));
-    let long = TrainConfig { stack: plain(Sampling::Stack, 6), ..config() };
+    let long = TrainConfig { sample: one(plain(Sampling::Stack, 6)), ..config() };
     let error = refused(videos(), long);
     assert!(matches!(&error, DataError::ShortVideo { id, longest: 6, needed: 7 } if id == "v0"), "{error}");
-    let odd_length = TrainConfig { stack: plain(Sampling::BiDirectional, 3), ..config() };
+    let odd_length = TrainConfig { sample: one(plain(Sampling::BiDirectional, 3)), ..config() };
     assert!(matches!(
         refused(videos(), odd_length),
         DataError::Input(InputError::OddBiDirectional { length: 3 })
     ));
+}
+
+#[test]
+fn threads_share_one_batch() {
+    // A single batch of eight samples, each three reads of 20 ms: half a second on one thread.
+    let (video, _reads) = odd(Behaviour::Slow);
+    let config = TrainConfig { batch: 8, workers: 8, depth: 1, ..config() };
+    let begun = Instant::now();
+    TrainLoader::new(vec![video], &config, 0..1).unwrap().next().unwrap().unwrap();
+    assert!(begun.elapsed() < Duration::from_millis(400), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn memory_that_was_given_back_is_used_again_and_leaves_no_trace() {
+    let expected = batches(&config(), 0..8);
+    let mut loader = TrainLoader::new(videos(), &TrainConfig { depth: 1, ..config() }, 0..8).unwrap();
+    let mut places = Vec::new();
+    for expected in &expected {
+        let mut batch = loader.next().unwrap().unwrap();
+        assert!(batch == *expected);
+        places.push(batch.inputs[0].data.as_ptr());
+        batch.inputs[0].data.fill(f32::NAN);
+        loader.recycle(batch);
+    }
+    // One is under way while one is in use, so two go round.
+    places.sort_unstable();
+    places.dedup();
+    assert!(places.len() <= 3, "{} buffers", places.len());
+}
+
+#[test]
+fn memory_of_another_size_is_not_taken_back() {
+    let mut loader = TrainLoader::new(videos(), &config(), 0..6).unwrap();
+    let mut batch = loader.next().unwrap().unwrap();
+    batch.inputs[0].data.pop();
+    loader.recycle(batch);
+    let rest: Vec<Batch> = loader.map(Result::unwrap).collect();
+    assert!(rest == batches(&config(), 1..6));
 }

@@ -1,7 +1,11 @@
 //! Temporal inputs, crops, sampling and the loader, on planted flow.
 
 mod crops;
+mod jitter;
+mod kept;
 mod loader;
+mod rgb;
+mod samples;
 mod sampling;
 mod stacks;
 mod support;

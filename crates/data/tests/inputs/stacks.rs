@@ -2,7 +2,7 @@
 
 use data::augment::Crop;
 use data::inputs::{FlowStack, InputError, Sampling};
-use data::{DataError, Direction, FlowSource};
+use data::{DataError, Direction, VideoReader};
 use proptest::prelude::*;
 
 use crate::support::{Planted, noise, plain};
@@ -255,7 +255,7 @@ fn misuse_is_an_error() {
     let mut video = Planted::new((6, 6), 6, |_, _, _, _| (0.0, 0.0));
     let stack = plain(Sampling::Stack, 2);
     let crop = Crop { x: 1, y: 1, width: 5, height: 5, flip: false };
-    let fill = |video: &dyn FlowSource, start, crops: &[Crop], values| match stack
+    let fill = |video: &dyn VideoReader, start, crops: &[Crop], values| match stack
         .fill_crops(video, start, crops, &mut vec![0.0; values])
         .unwrap_err()
     {

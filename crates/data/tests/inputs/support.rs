@@ -4,9 +4,12 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use data::inputs::{FlowStack, Sampling};
-use data::{DataError, Direction, Field, FlowSource};
+use data::sample::SampleSpec;
+use data::source::Frame;
+use data::{DataError, Direction, Field, VideoReader};
 
-/// A video in memory that keeps a list of the fields that were read.
+/// A video in memory that keeps a list of the fields that were read. The pixels of its frames say
+/// where they are, see [`rgb`].
 pub(crate) struct Planted {
     pub(crate) size: (usize, usize),
     pub(crate) segments: Vec<Range<usize>>,
@@ -59,13 +62,24 @@ fn field((width, height): (usize, usize), at: impl Fn(usize, usize) -> (f32, f32
     Field { width, height, u, v, mean }
 }
 
-impl FlowSource for Planted {
+/// The pixel of a planted frame.
+pub(crate) fn rgb(t: usize, x: usize, y: usize) -> [u8; 3] {
+    [10 * t + x, 10 * y + x, t * y + 7].map(|value| value as u8)
+}
+
+impl VideoReader for Planted {
     fn size(&self) -> (usize, usize) {
         self.size
     }
 
-    fn fields(&self) -> usize {
-        self.forward.len()
+    fn frames(&self) -> usize {
+        self.forward.len() + 1
+    }
+
+    fn frame(&self, t: usize) -> Result<Frame, DataError> {
+        let (width, height) = self.size;
+        let pixels = (0..height).flat_map(|y| (0..width).flat_map(move |x| rgb(t, x, y)));
+        Ok(Frame { width, height, rgb: pixels.collect() })
     }
 
     fn segments(&self) -> &[Range<usize>] {
@@ -79,6 +93,11 @@ impl FlowSource for Planted {
             Direction::Backward => self.backward[t].clone(),
         })
     }
+}
+
+/// A sample of one stack.
+pub(crate) fn one(stack: FlowStack) -> SampleSpec {
+    SampleSpec::single(stack)
 }
 
 /// A stack in pixels a frame, nothing subtracted.

@@ -1,13 +1,17 @@
 //! The views of a test video.
 
 use data::augment::Crop;
-use data::inputs::Sampling;
+use data::inputs::{FlowStack, Sampling};
 use data::loader::{Crops, TestConfig, TestViews};
 
-use crate::support::{Planted, noise, plain};
+use crate::support::{Planted, noise, one, plain};
+
+fn stack() -> FlowStack {
+    plain(Sampling::Stack, 2)
+}
 
 fn config() -> TestConfig {
-    TestConfig { stack: plain(Sampling::Stack, 2), crop: (5, 4), frames: 3, crops: Crops::Ten }
+    TestConfig { sample: one(stack()), size: (5, 4), frames: 3, crops: Crops::Ten }
 }
 
 fn video() -> Planted {
@@ -22,7 +26,7 @@ fn views_go_start_by_start_and_crop_by_crop_however_they_are_batched() {
     for start in [0, 3, 6] {
         for crop in Crop::ten((8, 7), (5, 4)).unwrap() {
             let mut view = vec![0.0; 4 * 20];
-            config().stack.fill(&video, start, &crop, &mut view).unwrap();
+            stack().fill(&video, start, &crop, &mut view).unwrap();
             expected.extend(view);
         }
     }
@@ -31,9 +35,9 @@ fn views_go_start_by_start_and_crop_by_crop_however_they_are_batched() {
         assert_eq!(views.views(), 30);
         let mut all = Vec::new();
         for batch in views {
-            let batch = batch.unwrap();
+            let [batch] = batch.unwrap().inputs.try_into().unwrap();
             assert!(batch.shape[0] <= limit);
-            assert_eq!(batch.shape[1..], [4, 4, 5]);
+            assert_eq!(batch.shape[1..], [1, 4, 4, 5]);
             assert_eq!(batch.data.len(), batch.shape.iter().product::<usize>());
             all.extend(batch.data);
         }
@@ -62,8 +66,8 @@ fn an_impossible_test_is_refused_at_once() {
     let refused = |config, limit| TestViews::new("v", &video, &config, limit).is_err();
     assert!(refused(TestConfig { frames: 0, ..config() }, 1));
     assert!(refused(config(), 0));
-    assert!(refused(TestConfig { crop: (9, 4), ..config() }, 1));
-    assert!(refused(TestConfig { stack: plain(Sampling::Stack, 9), ..config() }, 1));
+    assert!(refused(TestConfig { size: (9, 4), ..config() }, 1));
+    assert!(refused(TestConfig { sample: one(plain(Sampling::Stack, 9)), ..config() }, 1));
 }
 
 #[test]

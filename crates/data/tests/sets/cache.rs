@@ -1,9 +1,10 @@
 //! The cache file: what goes in comes out, and what was touched is noticed.
 
 use data::DataError;
-use data::codec::{Codec, Window};
+use data::codec::Codec;
 use data::container::{Builder, Container, Kind};
 use data::cuts::segments;
+use data::source::{FieldWindow, FrameWindow, Plane, Window};
 use flow::FlowField;
 use proptest::prelude::*;
 use std::fs;
@@ -123,11 +124,16 @@ fn a_window_is_what_the_whole_has_there() {
     for codec in [Codec::Raw8, Codec::Jpeg { quality: 90 }, Codec::Float32] {
         let (_folder, path) = flow_file(codec, &[field(96, 60, 3)]);
         let file = Container::open(&path).unwrap();
-        let (whole, part) = (file.field(0).unwrap(), file.field_window(0, window).unwrap());
+        let whole = file.field(0).unwrap();
+        let mut part = FieldWindow::default();
+        file.field_window(0, window, &mut part).unwrap();
         assert_eq!((part.width, part.height, part.mean), (40, 25, whole.mean));
-        assert_eq!((part.u, part.v), (cut(&whole.u), cut(&whole.v)), "{codec:?}");
-        let beyond = Window { x: 60, ..window };
-        assert!(matches!(file.field_window(0, beyond), Err(DataError::Invalid { .. })));
+        let values = |plane: &Plane| match plane {
+            Plane::Bytes { data, min, step } => data.iter().map(|&b| min + f32::from(b) * step).collect(),
+            Plane::Floats(values) => values.clone(),
+        };
+        assert_eq!((values(&part.u), values(&part.v)), (cut(&whole.u), cut(&whole.v)), "{codec:?}");
+        assert!(file.field_window(0, Window { x: 60, ..window }, &mut part).is_err());
     }
 }
 
@@ -232,5 +238,43 @@ proptest! {
         fs::write(&path, [b"VARVIDEO\x02\0\0\0".as_slice(), &rest].concat()).unwrap();
         let refused = matches!(Container::open(&path), Err(DataError::CorruptCache { .. }));
         prop_assert!(refused);
+    }
+}
+
+#[test]
+fn a_window_is_the_same_as_the_whole_cut() {
+    let windows = [(0, 0, 33, 20), (5, 3, 9, 8), (32, 19, 1, 1), (0, 12, 33, 8)]
+        .map(|(x, y, width, height)| Window { x, y, width, height });
+    let (mut field_part, mut frame_part) = (FieldWindow::default(), FrameWindow::default());
+    for codec in [Codec::Raw8, Codec::Jpeg { quality: 90 }] {
+        let (_folder, path) = flow_file(codec, &[field(33, 20, 1), field(33, 20, 2)]);
+        let file = Container::open(&path).unwrap();
+        let pixels: Vec<u8> = (0..33 * 20 * 3).map(|i| (i * i / 7) as u8).collect();
+        let mut builder = Builder::new(Kind::Frames, codec, KEY.to_owned());
+        builder.push_frame(33, 20, &pixels).unwrap();
+        let frames = path.with_file_name("frames.var");
+        builder.write(&frames, "a test".to_owned(), segments(1, &[]), (1, 1)).unwrap();
+        let frames = Container::open(&frames).unwrap();
+        let (whole, picture) = (file.field(1).unwrap(), frames.frame(0).unwrap());
+        for window in windows {
+            let rows = || (window.y..window.y + window.height).map(|y| y * 33 + window.x);
+            file.field_window(1, window, &mut field_part).unwrap();
+            assert_eq!((field_part.width, field_part.height), (window.width, window.height));
+            assert_eq!(field_part.mean, whole.mean);
+            for (plane, whole) in [(&field_part.u, &whole.u), (&field_part.v, &whole.v)] {
+                let Plane::Bytes { data, min, step } = plane else { panic!("stored as bytes") };
+                let values: Vec<f32> = data.iter().map(|&byte| min + f32::from(byte) * step).collect();
+                let cut: Vec<f32> = rows().flat_map(|i| whole[i..i + window.width].to_vec()).collect();
+                assert_eq!(values, cut);
+            }
+            frames.frame_window(0, window, &mut frame_part).unwrap();
+            let cut: Vec<u8> = rows().flat_map(|i| picture[3 * i..3 * (i + window.width)].to_vec()).collect();
+            assert_eq!(frame_part.frame.rgb, cut);
+        }
+        let outside = Window { x: 30, y: 0, width: 4, height: 1 };
+        assert!(file.field_window(1, outside, &mut field_part).is_err());
+        assert!(file.field_window(2, windows[0], &mut field_part).is_err());
+        assert!(frames.frame_window(0, outside, &mut frame_part).is_err());
+        assert!(frames.field_window(0, windows[0], &mut field_part).is_err());
     }
 }

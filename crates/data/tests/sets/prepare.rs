@@ -6,7 +6,7 @@ use data::container::Container;
 use data::dataset::Dataset;
 use data::decode::{DecodeProblem, Decoder};
 use data::prepare::{PrepareConfig, PrepareError, Prepared, PreparedVideo, Progress, Silent, prepare};
-use data::{DataError, Direction, FlowSource};
+use data::{DataError, Direction, VideoReader};
 use flow::TvL1Params;
 use std::collections::BTreeMap;
 use std::fs;
@@ -102,7 +102,7 @@ fn frames_and_fields_can_be_read_in_any_order() {
         (video.fields(), video.segments()),
         (video.frames - 1, std::slice::from_ref(&(0..video.frames)))
     );
-    assert_eq!(video.frame(video.frames - 1).unwrap().len(), 32 * 32 * 3);
+    assert_eq!(video.frame(video.frames - 1).unwrap().rgb.len(), 32 * 32 * 3);
     let field = video.field(Direction::Forward, video.fields() - 1).unwrap();
     assert_eq!((field.u.len(), field.v.len()), (32 * 32, 32 * 32));
     assert!(field.mean.iter().all(|mean| mean.abs() < 5.0));

@@ -1,0 +1,199 @@
+//! Displacement fields stacked as channels (Two-Stream ConvNets, Sect. 3.1).
+//!
+//! Write d_t for the field from frame t to frame t + 1 and let an input start at
+//! frame s. All three kinds read the L + 1 frames s..=s+L, so that rows that
+//! differ in the kind alone see the same frames:
+//!
+//! | kind | channels 2k-1, 2k (k = 1..L) |
+//! |---|---|
+//! | `stack` (eq. 1) | x, y of d_{s+k-1} at (u, v) |
+//! | `trajectory` (eq. 2) | x, y of d_{s+k-1} at p_k; p_1 = (u, v), p_k = p_{k-1} + d_{s+k-2}(p_{k-1}) |
+//! | `bi-directional` | k <= L/2: forward field from frame c+k-1 to c+k; k > L/2: backward field from c-j to c-j-1, j = k-1-L/2; c = s + L/2 |
+//!
+//! A bi-directional input thus leads away from its central frame c both ways,
+//! the forward half first.
+//!
+//! Three rules that the paper leaves open:
+//! - p_k is real-valued: the field is read there bilinearly.
+//! - A point that would leave the frame is moved to the nearest point of the
+//!   border, stays in the stack, and may come back. The path may leave the crop.
+//! - The path follows the field as it was estimated. Only the values that enter
+//!   the input have the mean subtracted.
+//!
+//! Mean subtraction takes from each component its mean over the whole field,
+//! not over the crop: it stands for the camera's motion.
+
+use serde::{Deserialize, Serialize};
+
+use super::paint::Painter;
+use super::{InputError, Scratch, View, check_views};
+use crate::augment::Crop;
+use crate::source::Window;
+use crate::{DataError, Direction, VideoReader};
+
+/// Where the L fields of an input are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sampling {
+    /// All at the same pixel (eq. 1).
+    Stack,
+    /// Along the path of the pixel's motion (eq. 2).
+    Trajectory,
+    /// At the same pixel, half of them forward and half backward from the central frame.
+    BiDirectional,
+}
+
+/// One temporal input: L displacement fields as 2L channels.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FlowStack {
+    /// Where the fields are read.
+    pub sampling: Sampling,
+    /// L, the number of fields.
+    pub length: usize,
+    /// Whether each field's mean vector is subtracted from it.
+    pub mean_subtraction: bool,
+    /// Factor on the values, after the mean is subtracted: with s, a motion of
+    /// 1/s pixels a frame enters the network as 1. The paper states none.
+    pub scale: f32,
+}
+
+impl FlowStack {
+    /// Checks that the configuration describes an input.
+    ///
+    /// # Errors
+    /// L = 0, an odd L for a bi-directional stack, a scale that is not above 0.
+    pub fn validate(&self) -> Result<(), InputError> {
+        if self.length == 0 {
+            return Err(InputError::EmptyStack);
+        }
+        if self.sampling == Sampling::BiDirectional && !self.length.is_multiple_of(2) {
+            return Err(InputError::OddBiDirectional { length: self.length });
+        }
+        if !(self.scale.is_finite() && self.scale > 0.0) {
+            return Err(InputError::Scale { scale: self.scale });
+        }
+        Ok(())
+    }
+
+    /// Channels of the input, 2L.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        2 * self.length
+    }
+
+    /// Consecutive frames that the input is made from, L + 1 whatever the kind.
+    #[must_use]
+    pub fn span(&self) -> usize {
+        self.length + 1
+    }
+
+    /// Direction and index of the k-th field (k from 0) of an input that starts at frame `start`.
+    ///
+    /// The index is that of the earlier frame of the pair, in both directions.
+    #[must_use]
+    pub fn field(&self, start: usize, k: usize) -> (Direction, usize) {
+        let half = self.length / 2;
+        match self.sampling {
+            Sampling::BiDirectional if k < half => (Direction::Forward, start + half + k),
+            Sampling::BiDirectional => (Direction::Backward, (start + self.length).saturating_sub(k + 1)),
+            Sampling::Stack | Sampling::Trajectory => (Direction::Forward, start + k),
+        }
+    }
+
+    /// Writes the input that starts at frame `start`, cut to `crop`, into `out` (2L, H, W).
+    ///
+    /// A flipped crop is mirrored and its x components change sign. That no cut
+    /// lies inside the input is the caller's care, see [`crate::sample::Starts`].
+    ///
+    /// # Errors
+    /// As [`FlowStack::fill_crops`].
+    pub fn fill(
+        &self,
+        video: &dyn VideoReader,
+        start: usize,
+        crop: &Crop,
+        out: &mut [f32],
+    ) -> Result<(), DataError> {
+        self.fill_crops(video, start, std::slice::from_ref(crop), out)
+    }
+
+    /// Writes several crops of one input into `out` (crops, 2L, H, W), reading each field once.
+    ///
+    /// # Errors
+    /// An invalid configuration, crops that differ in size or do not fit the
+    /// frame, an `out` of the wrong size, a stack that reaches past the last
+    /// field, and whatever the source reports on reading a field.
+    pub fn fill_crops(
+        &self,
+        video: &dyn VideoReader,
+        start: usize,
+        crops: &[Crop],
+        out: &mut [f32],
+    ) -> Result<(), DataError> {
+        self.validate()?;
+        let first = crops.first().ok_or(InputError::UnequalCrops)?;
+        let size = (first.width, first.height);
+        if crops.iter().any(|crop| (crop.width, crop.height) != size) {
+            return Err(InputError::UnequalCrops.into());
+        }
+        first.check(video.size())?;
+        let each = self.channels() * size.0 * size.1;
+        if out.len() != crops.len() * each {
+            return Err(InputError::Output { expected: crops.len() * each, found: out.len() }.into());
+        }
+        let mut views: Vec<View> = crops
+            .iter()
+            .zip(out.chunks_exact_mut(each))
+            .map(|(&crop, out)| View { crop, size, colour: [0.0; 3], out })
+            .collect();
+        self.paint(video, start, &mut views, &mut Scratch::default())
+    }
+
+    /// As [`super::Input::paint`].
+    pub(super) fn paint(
+        &self,
+        video: &dyn VideoReader,
+        start: usize,
+        views: &mut [View<'_>],
+        scratch: &mut Scratch,
+    ) -> Result<(), DataError> {
+        self.validate()?;
+        let size = video.size();
+        let cut = check_views(views, self.channels(), size)?;
+        let end = start.saturating_add(self.length);
+        if end > video.fields() {
+            return Err(InputError::OutOfFields { start, end, fields: video.fields() }.into());
+        }
+
+        let follow = self.sampling == Sampling::Trajectory;
+        // A path may leave the crop, so it needs all of the field.
+        let window = if follow { Window::whole(size) } else { cut };
+        let mut painters: Vec<Painter> =
+            views.iter().map(|view| Painter::new(view, window, size, self.scale, follow)).collect();
+        let Scratch { field, grid, row, .. } = scratch;
+        for k in 0..self.length {
+            let (direction, index) = self.field(start, k);
+            video.field_window(direction, index, window, field)?;
+            let values = field.u.len().min(field.v.len());
+            if (field.width, field.height) != (window.width, window.height)
+                || values < window.width * window.height
+            {
+                let (width, height) = (field.width, field.height);
+                let (frame_width, frame_height) = (window.width, window.height);
+                let found = InputError::FieldSize { index, width, height, values, frame_width, frame_height };
+                return Err(found.into());
+            }
+            if follow {
+                grid.load(field);
+            }
+            let mean = if self.mean_subtraction { field.mean } else { [0.0; 2] };
+            for (painter, view) in painters.iter_mut().zip(views.iter_mut()) {
+                let plane = view.size.0 * view.size.1;
+                let (x, y) = view.out[2 * k * plane..][..2 * plane].split_at_mut(plane);
+                painter.paint(field, grid, mean, row, x, y);
+            }
+        }
+        Ok(())
+    }
+}

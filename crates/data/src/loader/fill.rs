@@ -1,0 +1,60 @@
+//! Fills the places of samples in a batch.
+
+use crate::augment::Crop;
+use crate::inputs::{InputError, Scratch, View};
+use crate::sample::SampleSpec;
+use crate::{DataError, VideoReader};
+
+/// One input of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InputBatch {
+    /// The values, (B, T, C, H, W) in row-major order.
+    pub data: Vec<f32>,
+    /// B samples, T moments, C channels, H rows, W columns.
+    pub shape: [usize; 5],
+}
+
+/// Some crops of one sample, and how they become inputs.
+pub(super) struct Sample<'a> {
+    pub(super) spec: &'a SampleSpec,
+    pub(super) video: &'a dyn VideoReader,
+    /// First frame of each moment.
+    pub(super) moments: &'a [usize],
+    /// What the crops are brought to, width and height.
+    pub(super) size: (usize, usize),
+    /// Added to R, G and B.
+    pub(super) colour: [f32; 3],
+}
+
+impl Sample<'_> {
+    /// Writes input number `input`: for each of the `crops` a part (T, C, H, W) of `out`, one after
+    /// the other.
+    pub(super) fn fill(
+        &self,
+        input: usize,
+        crops: &[Crop],
+        out: &mut [f32],
+        scratch: &mut Scratch,
+    ) -> Result<(), DataError> {
+        let Self { spec, video, moments, size, colour } = *self;
+        let placed = &spec.inputs[input];
+        let read_at = spec.read_at(placed);
+        let moment = placed.input.channels() * size.0 * size.1;
+        let expected = crops.len() * read_at.len() * moment;
+        if out.len() != expected {
+            return Err(InputError::Output { expected, found: out.len() }.into());
+        }
+        // Moment by moment over all crops, so that each field is read once for all of them.
+        let mut parts: Vec<_> =
+            out.chunks_exact_mut(read_at.len() * moment).map(|all| all.chunks_exact_mut(moment)).collect();
+        for k in read_at {
+            let mut views: Vec<View> = crops
+                .iter()
+                .zip(&mut parts)
+                .filter_map(|(&crop, part)| part.next().map(|out| View { crop, size, colour, out }))
+                .collect();
+            placed.input.paint(video, moments[k] + spec.offset(placed), &mut views, scratch)?;
+        }
+        Ok(())
+    }
+}

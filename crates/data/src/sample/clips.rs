@@ -1,0 +1,98 @@
+//! The moments of one video at which a sample may be read.
+
+use std::ops::Range;
+
+use rand::{Rng, RngExt};
+
+use super::{Moments, SampleSpec, Starts};
+use crate::DataError;
+
+/// All that a video offers for a [`SampleSpec`]. A moment is given by its first frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clips {
+    moments: Moments,
+    /// Where one moment may begin.
+    single: Starts,
+    /// By distance, where the first of strided moments may begin; ascending, at least one.
+    strides: Vec<(usize, Starts)>,
+}
+
+impl Clips {
+    /// What `segments`, the video's frame ranges between hard cuts, offer. `video` names it in the error.
+    ///
+    /// # Errors
+    /// An invalid description; [`DataError::ShortVideo`] when no segment is long enough.
+    pub fn new(video: &str, segments: &[Range<usize>], spec: &SampleSpec) -> Result<Self, DataError> {
+        spec.validate()?;
+        let single = Starts::new(video, segments, spec.span())?;
+        let mut strides = Vec::new();
+        if let Moments::Strided { count, from, to } = spec.moments {
+            let span = |stride: usize| (count - 1).saturating_mul(stride).saturating_add(spec.span());
+            let longest = segments.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
+            // The largest distance that fits; 1 if none does, for the error.
+            let room = longest.saturating_sub(spec.span());
+            let most = if count == 1 { to } else { (room / (count - 1)).clamp(1, to) };
+            for stride in from.min(most)..=most {
+                strides.push((stride, Starts::new(video, segments, span(stride))?));
+            }
+        }
+        Ok(Self { moments: spec.moments, single, strides })
+    }
+
+    /// Draws the moments of a training sample into `out`.
+    pub fn draw(&self, rng: &mut impl Rng, out: &mut Vec<usize>) {
+        out.clear();
+        match self.moments {
+            Moments::Single => out.push(self.single.draw(rng)),
+            Moments::Strided { count, .. } => {
+                let (stride, starts) = &self.strides[rng.random_range(0..self.strides.len() as u64) as usize];
+                let first = starts.draw(rng);
+                out.extend((0..count).map(|k| first + k * stride));
+            }
+            Moments::Segments { count } => out.extend((0..count).map(|k| {
+                let part = self.part(k, count);
+                self.single.nth(rng.random_range(part.start as u64..part.end as u64) as usize)
+            })),
+        }
+    }
+
+    /// Up to `n` clips at equal temporal spacing for a test, each with its T moments, as
+    /// [`Starts::spaced`] spaces the first of them. Of moments by segments, the j-th of n clips
+    /// takes from each part the start at (2j + 1) / 2n of it; there are no more clips than a part
+    /// has starts.
+    #[must_use]
+    pub fn spaced(&self, n: usize) -> Vec<Vec<usize>> {
+        match self.moments {
+            Moments::Single => self.single.spaced(n).into_iter().map(|start| vec![start]).collect(),
+            Moments::Strided { count, from, to } => {
+                let middle = from + (to - from) / 2;
+                let nearest = self.strides.iter().min_by_key(|(stride, _)| stride.abs_diff(middle));
+                nearest.map_or_else(Vec::new, |(stride, starts)| {
+                    let clip = |first| (0..count).map(|k| first + k * stride).collect();
+                    starts.spaced(n).into_iter().map(clip).collect()
+                })
+            }
+            Moments::Segments { count } => {
+                let n = n.min(self.single.count().div_ceil(count));
+                let moment = |j: usize, k| {
+                    let part = self.part(k, count);
+                    self.single.nth(part.start + (2 * j + 1) * part.len() / (2 * n))
+                };
+                (0..n).map(|j| (0..count).map(|k| moment(j, k)).collect()).collect()
+            }
+        }
+    }
+
+    /// Whether all of these moments may be read here.
+    #[must_use]
+    pub fn hold(&self, moments: &[usize]) -> bool {
+        moments.iter().all(|&moment| self.single.contains(moment))
+    }
+
+    /// Part k of `count` equal parts of the starts, by their number; never empty.
+    fn part(&self, k: usize, count: usize) -> Range<usize> {
+        let starts = self.single.count();
+        let (from, to) = (k * starts / count, (k + 1) * starts / count);
+        from..to.max(from + 1)
+    }
+}

@@ -1,0 +1,72 @@
+//! Which videos a batch is made of.
+
+use std::collections::BTreeMap;
+
+use rand::{Rng, RngExt};
+use rand_chacha::ChaCha8Rng;
+
+use crate::inputs::InputError;
+
+/// Draws the videos of a batch, place by place.
+///
+/// A place holds a group of one or more samples: one for classification, two for the pairs of a
+/// Siamese network. The samples of a group stand side by side in the batch.
+pub trait Sampler: Send + Sync {
+    /// Samples in a group.
+    fn group(&self) -> usize;
+
+    /// Draws the videos of one place into `videos`, which has room for a group: indices into the list
+    /// that the loader was given. Must depend on `rng` alone.
+    fn draw(&self, rng: &mut ChaCha8Rng, videos: &mut [usize]) -> Together;
+}
+
+/// How the samples of a group lie in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Together {
+    /// Each has moments of its own.
+    Apart,
+    /// All have the moments drawn for the first: views of one event at one time.
+    SameMoments,
+}
+
+/// Draws videos uniformly across the classes: a class first, then one of its
+/// videos, so that a class with few videos is seen as often as any other.
+#[derive(Clone, Debug)]
+pub struct ClassBalanced {
+    /// Indices of the videos, by class; classes without a video are left out.
+    classes: Vec<Vec<usize>>,
+}
+
+impl ClassBalanced {
+    /// A sampler over videos 0..n, given their labels in order.
+    ///
+    /// # Errors
+    /// When there is no video.
+    pub fn new(labels: impl IntoIterator<Item = u32>) -> Result<Self, InputError> {
+        let mut classes = BTreeMap::<u32, Vec<usize>>::new();
+        for (video, label) in labels.into_iter().enumerate() {
+            classes.entry(label).or_default().push(video);
+        }
+        if classes.is_empty() {
+            return Err(InputError::NoVideos);
+        }
+        Ok(Self { classes: classes.into_values().collect() })
+    }
+
+    /// The index of a video.
+    pub fn draw(&self, rng: &mut impl Rng) -> usize {
+        let class = &self.classes[rng.random_range(0..self.classes.len() as u64) as usize];
+        class[rng.random_range(0..class.len() as u64) as usize]
+    }
+}
+
+impl Sampler for ClassBalanced {
+    fn group(&self) -> usize {
+        1
+    }
+
+    fn draw(&self, rng: &mut ChaCha8Rng, videos: &mut [usize]) -> Together {
+        videos.fill_with(|| Self::draw(self, rng));
+        Together::Apart
+    }
+}

@@ -1,0 +1,172 @@
+//! What one sample of a video is: inputs, and the moments at which they are read.
+
+use serde::{Deserialize, Serialize};
+
+use crate::inputs::{Input, InputError};
+
+/// A sample: one or more inputs of a network, read at one or more moments of one video.
+///
+/// A batch of B samples holds for input i the array (B, T_i, C_i, H, W): T_i is the number of moments,
+/// or 1 for an input that is read at the middle moment alone.
+///
+/// | network | inputs | moments |
+/// |---|---|---|
+/// | one stream of Two-Stream ConvNets | flow, or RGB | single |
+/// | both at once | RGB and flow | single |
+/// | ST-ResNet | RGB and flow, every moment | strided, 5 moments 5..=15 frames apart |
+/// | the pyramid network | RGB at the middle moment, flow at every one | strided, 3 moments 1..=10 frames apart |
+/// | Temporal Segment Networks | RGB or flow | segments, 3 |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SampleSpec {
+    /// What is read; at least one.
+    pub inputs: Vec<SampleInput>,
+    /// How the inputs of one moment lie in time.
+    pub align: Align,
+    /// How many moments, and how far apart.
+    pub moments: Moments,
+}
+
+/// One input of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SampleInput {
+    /// What is read.
+    pub input: Input,
+    /// At which moments.
+    pub at: At,
+}
+
+/// At which of its sample's moments an input is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum At {
+    /// At all T of them.
+    Every,
+    /// At number (T - 1) / 2 alone, counted from 0 and rounded down.
+    Middle,
+}
+
+/// How the inputs of one moment lie in time when they take different numbers of frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Align {
+    /// All begin at the same frame.
+    Start,
+    /// All have the same middle frame: of n frames, number (n - 1) / 2, counted from 0 and rounded down.
+    Center,
+}
+
+/// When a sample's inputs are read.
+///
+/// The frames of one moment always lie between two hard cuts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Moments {
+    /// One, anywhere in the video.
+    Single,
+    /// `count` of them at equal distances, all between the same two cuts. The distance is drawn once a
+    /// sample, uniformly over those of `from..=to` frames for which the video is long enough; where it
+    /// is too short for `from`, it is the largest that fits. A test takes the one nearest to
+    /// (from + to) / 2, the smaller of two.
+    Strided {
+        /// T.
+        count: usize,
+        /// Least distance, frames; at least 1.
+        from: usize,
+        /// Largest distance, frames.
+        to: usize,
+    },
+    /// `count` of them, one in each of as many equal parts of the video's valid starts (Temporal
+    /// Segment Networks); cuts may lie between two moments. With fewer starts than parts, starts are
+    /// used again.
+    Segments {
+        /// T.
+        count: usize,
+    },
+}
+
+impl Moments {
+    /// T.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match *self {
+            Self::Single => 1,
+            Self::Strided { count, .. } | Self::Segments { count } => count,
+        }
+    }
+}
+
+impl SampleSpec {
+    /// One input at one moment.
+    #[must_use]
+    pub fn single(input: impl Into<Input>) -> Self {
+        let inputs = vec![SampleInput { input: input.into(), at: At::Every }];
+        Self { inputs, align: Align::Start, moments: Moments::Single }
+    }
+
+    /// Checks that the description can be met.
+    ///
+    /// # Errors
+    /// No input, an invalid one, no moment, distances of 0 or in the wrong order.
+    pub fn validate(&self) -> Result<(), InputError> {
+        if self.inputs.is_empty() {
+            return Err(InputError::Zero { name: "the number of a sample's inputs" });
+        }
+        self.inputs.iter().try_for_each(|input| input.input.validate())?;
+        if self.moments.count() == 0 {
+            return Err(InputError::Zero { name: "the number of moments" });
+        }
+        if let Moments::Strided { from, to, .. } = self.moments
+            && !(1..=to).contains(&from)
+        {
+            return Err(InputError::Spec {
+                name: "the distance of moments",
+                expected: "from at least 1, to no less than from",
+                found: format!("from {from} to {to}"),
+            });
+        }
+        Ok(())
+    }
+
+    /// T, C, H, W of each input, given the views' `size` (width, height).
+    #[must_use]
+    pub fn shapes(&self, size: (usize, usize)) -> Vec<[usize; 4]> {
+        let shape = |i: &SampleInput| [self.read_at(i).len(), i.input.channels(), size.1, size.0];
+        self.inputs.iter().map(shape).collect()
+    }
+
+    /// Frames that all inputs of one moment take together.
+    #[must_use]
+    pub fn span(&self) -> usize {
+        let lead = self.lead();
+        let end = |i: &SampleInput| lead - self.lead_of(i) + i.input.span();
+        self.inputs.iter().map(end).max().unwrap_or(0)
+    }
+
+    /// The moments, by number, at which an input is read.
+    pub(crate) fn read_at(&self, input: &SampleInput) -> std::ops::Range<usize> {
+        let count = self.moments.count();
+        match input.at {
+            At::Every => 0..count,
+            At::Middle => count.saturating_sub(1) / 2..count.saturating_sub(1) / 2 + 1,
+        }
+    }
+
+    /// Where an input begins, in frames from the first frame of its moment.
+    pub(crate) fn offset(&self, input: &SampleInput) -> usize {
+        self.lead() - self.lead_of(input)
+    }
+
+    /// Frames of an input before the frame that all have in common.
+    fn lead_of(&self, input: &SampleInput) -> usize {
+        match self.align {
+            Align::Start => 0,
+            Align::Center => input.input.span().saturating_sub(1) / 2,
+        }
+    }
+
+    fn lead(&self) -> usize {
+        self.inputs.iter().map(|input| self.lead_of(input)).max().unwrap_or(0)
+    }
+}

@@ -1,0 +1,188 @@
+//! What must not change: records that exist were made from these very bits.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use data::augment::Augmentation;
+use data::codec::Codec;
+use data::container::{Builder, Container, Kind};
+use data::inputs::{FlowStack, Sampling};
+use data::loader::{Batch, Crops, LabelledVideo, TestConfig, TestViews, TrainConfig, TrainLoader};
+use data::source::{FieldWindow, Frame, Window};
+use data::{DataError, Direction, Field, VideoReader};
+use flow::FlowField;
+
+use crate::support::{Planted, noise, one};
+
+/// Flow in cache files, as a prepared video keeps it.
+struct Cached {
+    files: [Container; 2],
+    segments: Vec<Range<usize>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Cached {
+    fn new(planted: &Planted, codec: Codec) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |kind: Kind, fields: &[Field]| {
+            let mut builder = Builder::new(kind, codec, "00ff".to_owned());
+            for Field { width, height, u, v, .. } in fields {
+                let field = FlowField::new(*width, *height, u.clone(), v.clone()).unwrap();
+                builder.push_field(&field).unwrap();
+            }
+            let path = folder.path().join(kind.folder());
+            builder.write(&path, "a test".to_owned(), planted.segments.clone(), (1, 1)).unwrap();
+            Container::open_verified(&path).unwrap()
+        };
+        let files = [file(Kind::ForwardFlow, &planted.forward), file(Kind::BackwardFlow, &planted.backward)];
+        Self { files, segments: planted.segments.clone(), _folder: folder }
+    }
+}
+
+impl VideoReader for Cached {
+    fn size(&self) -> (usize, usize) {
+        (self.files[0].header().width, self.files[0].header().height)
+    }
+
+    fn frames(&self) -> usize {
+        self.files[0].header().count + 1
+    }
+
+    fn frame(&self, _t: usize) -> Result<Frame, DataError> {
+        Err(DataError::NotPrepared { id: "without frames".into() })
+    }
+
+    fn segments(&self) -> &[Range<usize>] {
+        &self.segments
+    }
+
+    fn field(&self, direction: Direction, t: usize) -> Result<Field, DataError> {
+        self.files[direction as usize].field(t)
+    }
+
+    fn field_window(
+        &self,
+        direction: Direction,
+        t: usize,
+        window: Window,
+        out: &mut FieldWindow,
+    ) -> Result<(), DataError> {
+        self.files[direction as usize].field_window(t, window, out)
+    }
+}
+
+fn planted(i: usize) -> Planted {
+    let mut video = Planted::new((23 + i, 19), 14 + i, |d, t, x, y| noise(i as u64, d, t, x, y));
+    video.segments = vec![0..7, 7..14 + i];
+    video
+}
+
+fn stack(sampling: Sampling, mean_subtraction: bool) -> FlowStack {
+    FlowStack { sampling, length: 4, mean_subtraction, scale: 0.3 }
+}
+
+fn hash_of(batches: impl Iterator<Item = Batch>) -> String {
+    let mut hash = blake3::Hasher::new();
+    for batch in batches {
+        for value in batch.inputs.iter().flat_map(|input| &input.data) {
+            hash.update(&value.to_le_bytes());
+        }
+        for label in &batch.labels {
+            hash.update(&label.to_le_bytes());
+        }
+        for &video in &batch.videos {
+            hash.update(&(video as u64).to_le_bytes());
+        }
+    }
+    hash.finalize().to_hex()[..16].to_owned()
+}
+
+/// Three batches of every kind of stack, and the views of a test, by storage.
+fn hashes(video: impl Fn(usize) -> LabelledVideo) -> Vec<String> {
+    let videos: Vec<_> = (0..5).map(video).collect();
+    let mut hashes = Vec::new();
+    for (sampling, mean) in [
+        (Sampling::Stack, true),
+        (Sampling::Stack, false),
+        (Sampling::Trajectory, true),
+        (Sampling::BiDirectional, true),
+    ] {
+        let stack = stack(sampling, mean);
+        let config = TrainConfig {
+            sample: one(stack),
+            size: (17, 13),
+            batch: 5,
+            augmentation: Augmentation::random_crops(true),
+            seed: 77,
+            depth: 2,
+            workers: 2,
+        };
+        let loader = TrainLoader::new(videos.clone(), &config, 3..6).unwrap();
+        hashes.push(hash_of(loader.map(Result::unwrap)));
+
+        let config = TestConfig { sample: one(stack), size: (17, 13), frames: 3, crops: Crops::Ten };
+        let views = TestViews::new("v", &*videos[1].source, &config, 7).unwrap().map(|views| Batch {
+            iteration: 0,
+            inputs: views.unwrap().inputs,
+            labels: Vec::new(),
+            videos: Vec::new(),
+            moments: Vec::new(),
+        });
+        hashes.push(hash_of(views));
+    }
+    hashes
+}
+
+fn labelled(i: usize, source: impl VideoReader + Send + Sync + 'static) -> LabelledVideo {
+    LabelledVideo { id: format!("v{i}"), label: (i % 3) as u32, source: Arc::new(source) }
+}
+
+/// As hashes of training batches and of test views in turn: stacks with and without mean
+/// subtraction, trajectories, bi-directional stacks.
+const FLOATS: [&str; 8] = [
+    "62292e5e2fd56cf5",
+    "913bdbb966a94788",
+    "263ce2e466342a03",
+    "b1c2e7b50ca4e7a0",
+    "1c9dbce0f4a8ab45",
+    "c3c68eaa9dd8134e",
+    "36e6633bb980d398",
+    "0c201b4c320df615",
+];
+const RAW: [&str; 8] = [
+    "79096c1264ed3676",
+    "ee30f4f11f8119a7",
+    "4fc1a1faf7af7fce",
+    "f4a4e90435edcbe2",
+    "32e9ac604a2804ca",
+    "3de4a4b0c73d6c35",
+    "d598c24c81cfcff3",
+    "38b05e85a676ffaa",
+];
+const JPEG: [&str; 8] = [
+    "b21c457bb3c2d72b",
+    "df7ce8eb48af7b6d",
+    "4f08b39426935873",
+    "8be9aee75289b4e9",
+    "74841b346f37f7c4",
+    "849bf2dee058bc06",
+    "9bf7921387c2bf11",
+    "0a8f6f5e447c8a28",
+];
+
+#[test]
+fn batches_of_floats_are_what_they_were() {
+    assert_eq!(hashes(|i| labelled(i, planted(i))), FLOATS);
+}
+
+#[test]
+fn batches_of_raw_bytes_are_what_they_were() {
+    assert_eq!(hashes(|i| labelled(i, Cached::new(&planted(i), Codec::Raw8))), RAW);
+}
+
+/// Of the JPEG decoder too: another one may round otherwise.
+#[test]
+fn batches_of_jpeg_are_what_they_were() {
+    let jpeg = Codec::Jpeg { quality: 90 };
+    assert_eq!(hashes(|i| labelled(i, Cached::new(&planted(i), jpeg))), JPEG);
+}

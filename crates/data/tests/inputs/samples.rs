@@ -1,0 +1,324 @@
+//! Samples of several inputs and moments, and samplers of several videos.
+
+use std::sync::Arc;
+
+use data::augment::Augmentation;
+use data::inputs::{FrameStack, Input, InputError, Sampling};
+use data::loader::{Batch, Crops, LabelledVideo, TestConfig, TestViews, TrainConfig, TrainLoader};
+use data::sample::{Align, At, Clips, Moments, SampleInput, SampleSpec, Sampler, Together, draw_rng};
+use data::{DataError, VideoReader};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use crate::support::{Planted, noise, one, plain, rgb};
+
+fn flow(length: usize) -> Input {
+    plain(Sampling::Stack, length).into()
+}
+
+fn picture() -> Input {
+    FrameStack { length: 1, stride: 1, mean: None, scale: [1.0; 3] }.into()
+}
+
+fn spec(inputs: &[(Input, At)], align: Align, moments: Moments) -> SampleSpec {
+    let inputs = inputs.iter().map(|&(input, at)| SampleInput { input, at }).collect();
+    SampleSpec { inputs, align, moments }
+}
+
+fn strided(count: usize, from: usize, to: usize) -> Moments {
+    Moments::Strided { count, from, to }
+}
+
+/// A clip without cuts.
+fn clips(frames: usize, spec: &SampleSpec) -> Clips {
+    Clips::new("v", std::slice::from_ref(&(0..frames)), spec).unwrap()
+}
+
+fn draws(clips: &Clips, count: usize) -> Vec<Vec<usize>> {
+    let mut moments = Vec::new();
+    let draw = |index| {
+        clips.draw(&mut draw_rng(9, 0, index), &mut moments);
+        moments.clone()
+    };
+    (0..count).map(draw).collect()
+}
+
+#[test]
+fn strided_moments_have_one_distance_a_sample_drawn_from_the_range() {
+    let spec = spec(&[(flow(10), At::Every)], Align::Start, strided(5, 5, 15));
+    let mut seen = [0; 16];
+    for moments in draws(&clips(100, &spec), 11_000) {
+        assert_eq!(moments.len(), 5);
+        let stride = moments[1] - moments[0];
+        assert!(moments.windows(2).all(|pair| pair[1] - pair[0] == stride));
+        assert!(moments[4] + 11 <= 100);
+        seen[stride] += 1;
+    }
+    // 1,000 expected of each, deviation 30.
+    assert!(seen[..5].iter().all(|&count| count == 0));
+    assert!(seen[5..].iter().all(|count| (850..1150).contains(count)), "{seen:?}");
+}
+
+#[test]
+fn a_short_video_takes_the_distances_that_fit() {
+    let spec = spec(&[(flow(10), At::Every)], Align::Start, strided(5, 5, 15));
+    let most = |frames| draws(&clips(frames, &spec), 500).iter().map(|m| m[1] - m[0]).max();
+    let least = |frames| draws(&clips(frames, &spec), 500).iter().map(|m| m[1] - m[0]).min();
+    assert_eq!((least(44), most(44)), (Some(5), Some(8)));
+    assert_eq!((least(31), most(31)), (Some(5), Some(5)));
+    // The shortest video of UCF-101 has 29 frames.
+    assert_eq!((least(29), most(29)), (Some(4), Some(4)));
+    assert_eq!((least(15), most(15)), (Some(1), Some(1)));
+    let error = Clips::new("short", std::slice::from_ref(&(0..14)), &spec).unwrap_err();
+    assert!(matches!(error, DataError::ShortVideo { longest: 14, needed: 15, .. }), "{error}");
+}
+
+#[test]
+fn strided_moments_keep_to_one_side_of_a_cut_and_segments_need_not() {
+    let cuts = [0..20, 20..40];
+    let spec_of = |moments| spec(&[(flow(4), At::Every)], Align::Start, moments);
+    let side = |moment: &usize| moment / 20;
+    let strided = Clips::new("v", &cuts, &spec_of(strided(3, 1, 10))).unwrap();
+    for moments in draws(&strided, 500) {
+        assert!(moments.iter().all(|moment| side(moment) == side(&moments[0])));
+        assert!(moments.iter().all(|moment| moment % 20 + 5 <= 20));
+    }
+    let segments = Clips::new("v", &cuts, &spec_of(Moments::Segments { count: 2 })).unwrap();
+    for moments in draws(&segments, 500) {
+        assert_eq!((side(&moments[0]), side(&moments[1])), (0, 1));
+        assert!(moments.iter().all(|moment| moment % 20 + 5 <= 20));
+    }
+}
+
+#[test]
+fn segments_draw_one_moment_in_each_part() {
+    let spec = spec(&[(picture(), At::Every)], Align::Start, Moments::Segments { count: 3 });
+    let mut seen = [0; 30];
+    for moments in draws(&clips(30, &spec), 9_000) {
+        assert_eq!(moments.iter().map(|moment| moment / 10).collect::<Vec<_>>(), [0, 1, 2]);
+        moments.into_iter().for_each(|moment| seen[moment] += 1);
+    }
+    // 900 expected of each, deviation 28.
+    assert!(seen.iter().all(|count| (750..1050).contains(count)), "{seen:?}");
+    for moments in draws(&clips(2, &spec), 50) {
+        assert_eq!(moments, [0, 0, 1]);
+    }
+}
+
+#[test]
+fn test_clips_are_spaced_and_have_the_middle_distance() {
+    let inputs = [(picture(), At::Every)];
+    let strided_spec = spec(&inputs, Align::Start, strided(3, 2, 5));
+    assert_eq!(clips(17, &strided_spec).spaced(3), [[0, 3, 6], [5, 8, 11], [10, 13, 16]]);
+    // Too short for 3: the nearest that fits.
+    assert_eq!(clips(5, &strided_spec).spaced(3), [[0, 2, 4]]);
+    let segments = spec(&inputs, Align::Start, Moments::Segments { count: 3 });
+    assert_eq!(clips(30, &segments).spaced(1), [[5, 15, 25]]);
+    assert_eq!(clips(30, &segments).spaced(2), [[2, 12, 22], [7, 17, 27]]);
+    assert_eq!(clips(5, &segments).spaced(25).len(), 2);
+    assert_eq!(clips(7, &one(plain(Sampling::Stack, 2))).spaced(2), [[0], [4]]);
+}
+
+fn videos(count: usize) -> Vec<LabelledVideo> {
+    let video = |i: usize| LabelledVideo {
+        id: format!("v{i}"),
+        label: (i / 2) as u32,
+        source: Arc::new(Planted::new((12, 10), 30, |d, t, x, y| noise((i / 2) as u64, d, t, x, y))),
+    };
+    (0..count).map(video).collect()
+}
+
+fn config(sample: SampleSpec) -> TrainConfig {
+    TrainConfig {
+        sample,
+        size: (12, 10),
+        batch: 3,
+        augmentation: Augmentation::random_crops(false),
+        seed: 4,
+        depth: 2,
+        workers: 2,
+    }
+}
+
+fn first(config: &TrainConfig) -> Batch {
+    TrainLoader::new(videos(6), config, 0..1).unwrap().next().unwrap().unwrap()
+}
+
+/// What an input holds when it starts at a frame of a video, whole.
+fn expected(input: &Input, video: &dyn VideoReader, start: usize) -> Vec<f32> {
+    use data::augment::Crop;
+    use data::inputs::{Scratch, View};
+    let mut out = vec![0.0; input.channels() * 120];
+    let crop = Crop { x: 0, y: 0, width: 12, height: 10, flip: false };
+    let view = View { crop, size: (12, 10), colour: [0.0; 3], out: &mut out };
+    input.paint(video, start, &mut [view], &mut Scratch::default()).unwrap();
+    out
+}
+
+#[test]
+fn a_pyramid_sample_has_one_picture_amid_its_snippets() {
+    let sample = spec(&[(picture(), At::Middle), (flow(4), At::Every)], Align::Center, strided(3, 1, 8));
+    let batch = first(&config(sample));
+    assert_eq!(batch.inputs[0].shape, [3, 1, 3, 10, 12]);
+    assert_eq!(batch.inputs[1].shape, [3, 3, 8, 10, 12]);
+    let videos = videos(6);
+    for (sample, &video) in batch.videos.iter().enumerate() {
+        let moments = &batch.moments[3 * sample..][..3];
+        let source = &*videos[video].source;
+        // A stack of four fields takes five frames; the picture is the third.
+        let rgb_at = expected(&picture(), source, moments[1] + 2);
+        assert_eq!(batch.inputs[0].data[sample * 360..][..360], rgb_at);
+        assert_eq!(f32::from(rgb(moments[1] + 2, 0, 0)[0]), rgb_at[0]);
+        let snippets: Vec<f32> = moments.iter().flat_map(|&m| expected(&flow(4), source, m)).collect();
+        assert_eq!(batch.inputs[1].data[sample * 2880..][..2880], snippets);
+    }
+}
+
+#[test]
+fn inputs_that_start_together_share_their_first_frame() {
+    let sample = spec(&[(picture(), At::Every), (flow(4), At::Every)], Align::Start, strided(2, 3, 3));
+    assert_eq!(sample.span(), 5);
+    let batch = first(&config(sample));
+    let source = videos(6)[batch.videos[0]].source.clone();
+    let pictures: Vec<f32> =
+        batch.moments[..2].iter().flat_map(|&m| expected(&picture(), &*source, m)).collect();
+    assert_eq!(batch.inputs[0].data[..720], pictures);
+    assert_eq!(batch.moments[1] - batch.moments[0], 3);
+}
+
+#[test]
+fn all_inputs_and_moments_of_a_sample_have_one_crop_and_flip() {
+    // Constant in time, so that all moments of a sample must be equal; the picture's red is x at t = 0.
+    let video = LabelledVideo {
+        id: "still".into(),
+        label: 0,
+        source: Arc::new(Planted::new((12, 10), 30, |_, _, x, y| (x as f32, y as f32))),
+    };
+    let sample = spec(&[(picture(), At::Every), (flow(1), At::Every)], Align::Start, strided(3, 2, 2));
+    let config = TrainConfig {
+        size: (4, 4),
+        batch: 20,
+        augmentation: Augmentation::random_crops(true),
+        ..config(sample)
+    };
+    let batch = TrainLoader::new(vec![video], &config, 0..1).unwrap().next().unwrap().unwrap();
+    let (mut flips, [pictures, fields]) = (0, [&batch.inputs[0].data, &batch.inputs[1].data]);
+    for sample in 0..20 {
+        let snippets: Vec<_> = fields[sample * 96..][..96].chunks(32).collect();
+        assert!(snippets.iter().all(|snippet| *snippet == snippets[0]));
+        for k in 0..3 {
+            let frame = batch.moments[sample * 3 + k];
+            let red = pictures[(sample * 3 + k) * 48] - (10 * frame) as f32;
+            assert_eq!(red.rem_euclid(256.0), snippets[k][0].abs(), "one place");
+        }
+        flips += usize::from(snippets[0][1] < 0.0 && snippets[0][0].abs() > snippets[0][1].abs());
+    }
+    assert!((1..20).contains(&flips), "{flips}");
+}
+
+#[test]
+fn tests_have_all_inputs_and_moments_of_every_view() {
+    let video = Planted::new((8, 7), 12, |d, t, x, y| noise(4, d, t, x, y));
+    let sample = spec(&[(picture(), At::Middle), (flow(2), At::Every)], Align::Center, strided(3, 2, 2));
+    let config = TestConfig { sample, size: (5, 4), frames: 2, crops: Crops::Ten };
+    let whole: Vec<_> = TestViews::new("v", &video, &config, 100).unwrap().map(Result::unwrap).collect();
+    assert_eq!(whole[0].inputs[0].shape, [20, 1, 3, 4, 5]);
+    assert_eq!(whole[0].inputs[1].shape, [20, 3, 4, 4, 5]);
+    for limit in [1, 7, 10] {
+        let parts: Vec<_> =
+            TestViews::new("v", &video, &config, limit).unwrap().map(Result::unwrap).collect();
+        for input in 0..2 {
+            let joined: Vec<f32> = parts.iter().flat_map(|part| part.inputs[input].data.clone()).collect();
+            assert!(joined == whole[0].inputs[input].data);
+        }
+    }
+}
+
+/// Two views of one event at one time, or, one time in three, any two videos.
+struct Pairs {
+    events: u64,
+}
+
+impl Sampler for Pairs {
+    fn group(&self) -> usize {
+        2
+    }
+
+    fn draw(&self, rng: &mut ChaCha8Rng, videos: &mut [usize]) -> Together {
+        let event = rng.random_range(0..self.events) as usize;
+        videos.copy_from_slice(&[2 * event, 2 * event + 1]);
+        if rng.random_range(0..3u32) > 0 {
+            return Together::SameMoments;
+        }
+        videos[1] = (videos[1] + 2) % (2 * self.events as usize);
+        Together::Apart
+    }
+}
+
+#[test]
+fn a_sampler_of_pairs_needs_no_other_loader() {
+    let config = TrainConfig { batch: 30, ..config(one(plain(Sampling::Stack, 2))) };
+    let pairs = || Box::new(Pairs { events: 3 });
+    let mut loader = TrainLoader::with_sampler(videos(6), pairs(), &config, 0..2).unwrap();
+    assert_eq!(loader.shapes(), [[60, 1, 4, 10, 12]]);
+    let batch = loader.next().unwrap().unwrap();
+    let mut similar = 0;
+    for pair in 0..30 {
+        let at = 2 * pair..2 * pair + 2;
+        let (videos, moments) = (&batch.videos[at.clone()], &batch.moments[at.clone()]);
+        if videos[0] / 2 == videos[1] / 2 {
+            similar += 1;
+            assert_eq!(moments[0], moments[1]);
+            // Both views of an event have the same flow here, and the crop is the whole frame.
+            let values = batch.inputs[0].data[pair * 960..][..960].chunks(480).collect::<Vec<_>>();
+            assert_eq!(values[0], values[1]);
+        }
+        assert_eq!(batch.labels[2 * pair], (videos[0] / 2) as u32);
+    }
+    assert!((10..30).contains(&similar), "{similar}");
+    let one = TrainConfig { workers: 1, depth: 1, ..config };
+    let mut again = TrainLoader::with_sampler(videos(6), pairs(), &one, 0..1).unwrap();
+    assert!(again.next().unwrap().unwrap() == batch);
+}
+
+#[test]
+fn a_sampler_that_draws_what_is_not_there_is_an_error() {
+    let config = config(one(plain(Sampling::Stack, 2)));
+    let mut loader =
+        TrainLoader::with_sampler(videos(6), Box::new(Pairs { events: 9 }), &config, 0..9).unwrap();
+    let error = loader.find_map(Result::err).unwrap();
+    assert!(matches!(error, DataError::Input(InputError::Drawn { count: 6, .. })), "{error}");
+}
+
+#[test]
+fn descriptions_are_strict_and_contradictions_refused() {
+    let text = r#"
+        align = "center"
+        [moments.strided]
+        count = 3
+        from = 1
+        to = 10
+        [[inputs]]
+        at = "middle"
+        input.rgb = { length = 1, stride = 1, scale = [1.0, 1.0, 1.0] }
+        [[inputs]]
+        at = "every"
+        input.flow = { sampling = "stack", length = 10, mean-subtraction = false, scale = 1.0 }
+    "#;
+    let expected = spec(&[(picture(), At::Middle), (flow(10), At::Every)], Align::Center, strided(3, 1, 10));
+    assert_eq!(toml::from_str::<SampleSpec>(text).unwrap(), expected);
+    assert_eq!(expected.span(), 11);
+    for wrong in ["align", "count", "at =", "stride =", "mean-subtraction"] {
+        assert!(toml::from_str::<SampleSpec>(&text.replace(wrong, "wrong =")).is_err(), "{wrong}");
+    }
+    let refused = |inputs: &[(Input, At)], moments| {
+        spec(inputs, Align::Start, moments).validate().unwrap_err().to_string()
+    };
+    let inputs = [(picture(), At::Every)];
+    insta::assert_snapshot!(refused(&[], Moments::Single), @"the number of a sample's inputs is 0; expected at least 1");
+    insta::assert_snapshot!(refused(&inputs, strided(0, 1, 1)), @"the number of moments is 0; expected at least 1");
+    insta::assert_snapshot!(refused(&inputs, strided(2, 5, 4)),
+        @"the distance of moments: expected from at least 1, to no less than from; found from 5 to 4");
+    assert!(spec(&inputs, Align::Start, strided(2, 0, 4)).validate().is_err());
+    assert!(spec(&inputs, Align::Start, Moments::Segments { count: 0 }).validate().is_err());
+}
