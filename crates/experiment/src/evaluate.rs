@@ -2,9 +2,9 @@
 
 use std::sync::mpsc::sync_channel;
 
-use candle_core::{Device, Tensor};
 use data::DataError;
 use data::loader::{LabelledVideo, TestConfig, TestViews};
+use data::sample::SampleSpec;
 use models::{Inputs, Network};
 use nn::Pass;
 
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::plan::Protocol;
 use crate::scores::Scores;
-use crate::train::network_error;
+use crate::train::{flow_input, network_error};
 
 /// Views that go through the network at once.
 const BATCH: usize = 64;
@@ -40,7 +40,7 @@ pub struct Test<'a> {
 }
 
 /// The views of one video, as batches of network inputs.
-type Views = std::result::Result<Vec<Tensor>, Error>;
+type Views = std::result::Result<Vec<Inputs>, Error>;
 
 /// Scores every test video.
 ///
@@ -80,28 +80,26 @@ pub fn evaluate(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Re
 
 fn views(video: &LabelledVideo, protocol: &Protocol) -> Views {
     let config = TestConfig {
-        stack: protocol.input,
-        crop: (protocol.crop, protocol.crop),
+        sample: SampleSpec::single(protocol.input),
+        size: (protocol.crop, protocol.crop),
         frames: protocol.test.frames,
         crops: protocol.test.crops,
     };
     TestViews::new(&video.id, &*video.source, &config, BATCH)?
         .map(|batch: std::result::Result<_, DataError>| {
-            let batch = batch?;
-            let [b, c, h, w] = batch.shape;
-            Tensor::from_vec(batch.data, (b, 1, c, h, w), &Device::Cpu)
+            flow_input(batch?.inputs)
+                .map(|flow| Inputs { rgb: None, flow })
                 .map_err(Error::tensor(format!("making the views of {}", video.id)))
         })
         .collect()
 }
 
 /// The mean over all views of a video, summed in f64 in the views' order.
-fn mean_softmax(test: &Test<'_>, views: &[Tensor], classes: usize) -> Result<Vec<f32>> {
+fn mean_softmax(test: &Test<'_>, views: &[Inputs], classes: usize) -> Result<Vec<f32>> {
     let mut sum = vec![0.0_f64; classes];
     let mut count = 0;
-    let mut add = |flow: &Tensor| -> models::Result<()> {
-        let inputs = Inputs { rgb: None, flow: Some(flow.clone()) };
-        let outputs = test.network.forward(&inputs, &Pass::eval())?;
+    let mut add = |inputs: &Inputs| -> models::Result<()> {
+        let outputs = test.network.forward(inputs, &Pass::eval())?;
         for row in nn::softmax(&outputs.heads[0].logits)?.to_vec2::<f32>()? {
             count += 1;
             for (sum, score) in sum.iter_mut().zip(row) {
@@ -110,8 +108,8 @@ fn mean_softmax(test: &Test<'_>, views: &[Tensor], classes: usize) -> Result<Vec
         }
         Ok(())
     };
-    for flow in views {
-        add(flow).map_err(network_error("testing"))?;
+    for inputs in views {
+        add(inputs).map_err(network_error("testing"))?;
     }
     Ok(sum.into_iter().map(|s| (s / f64::from(count)) as f32).collect())
 }

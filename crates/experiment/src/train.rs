@@ -7,7 +7,9 @@
 use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
-use data::loader::{LabelledVideo, TrainConfig, TrainLoader};
+use data::augment::Augmentation;
+use data::loader::{InputBatch, LabelledVideo, TrainConfig, TrainLoader};
+use data::sample::SampleSpec;
 use models::{Inputs, Network};
 use nn::{Params, Pass, Sgd, tensors};
 
@@ -82,13 +84,13 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     };
 
     let config = TrainConfig {
-        stack: protocol.input,
-        crop: (protocol.crop, protocol.crop),
+        sample: SampleSpec::single(protocol.input),
+        size: (protocol.crop, protocol.crop),
         batch: plan.batch,
-        flip: plan.flip,
+        augmentation: Augmentation::random_crops(plan.flip),
         seed,
         depth: PREFETCH,
-        workers: 1,
+        workers: loader_threads(),
     };
     let begun = state.losses.len();
     let loader = TrainLoader::new(videos.to_vec(), &config, begun as u64..plan.iterations as u64)?;
@@ -143,10 +145,8 @@ fn one_step(
     iteration: usize,
     rate: f64,
 ) -> Result<f32> {
-    let [b, c, h, w] = batch.shape;
     let step = || -> models::Result<f32> {
-        let flow = Tensor::from_vec(batch.data, (b, 1, c, h, w), &Device::Cpu)?;
-        let inputs = Inputs { rgb: None, flow: Some(flow) };
+        let inputs = Inputs { rgb: None, flow: flow_input(batch.inputs)? };
         let pass = Pass::train(pass_seed(seed, iteration));
         let outputs = network.forward(&inputs, &pass)?;
         let loss = nn::softmax_cross_entropy(&outputs.heads[0].logits, &batch.labels, &pass)?;
@@ -154,6 +154,17 @@ fn one_step(
         Ok(loss.to_scalar::<f32>()?)
     };
     step().map_err(|e| Error::Network { doing: format!("training step {iteration}"), message: e.to_string() })
+}
+
+/// The one input of a temporal network's samples, (B, T, C, H, W).
+pub(crate) fn flow_input(inputs: Vec<InputBatch>) -> candle_core::Result<Option<Tensor>> {
+    let only = inputs.into_iter().next();
+    only.map(|InputBatch { data, shape }| Tensor::from_vec(data, &shape[..], &Device::Cpu)).transpose()
+}
+
+/// Threads that make batches beside those that train: half of the cores.
+fn loader_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
 }
 
 fn classes(protocol: &Protocol) -> Result<usize> {
