@@ -16,7 +16,7 @@ use flow::{FlowField, GrayImage};
 
 /// What is hard about a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A shift by a few pixels and a fraction.
     Translation,
     /// A turn by some degrees about a point in the picture.
@@ -35,7 +35,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Translation,
         Self::Rotation,
         Self::Zoom,
@@ -46,7 +46,7 @@ impl Kind {
     ];
 
     /// The kind in letters and hyphens.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Translation => "translation",
             Self::Rotation => "rotation",
@@ -61,17 +61,17 @@ impl Kind {
 
 /// Two pictures and the flow from one to the other.
 #[derive(Debug, Clone)]
-pub struct Pair {
+pub(crate) struct Pair {
     /// The first picture.
-    pub from: GrayImage,
+    pub(crate) from: GrayImage,
     /// The second picture.
-    pub to: GrayImage,
+    pub(crate) to: GrayImage,
     /// The true flow; NaN where it is unknown.
-    pub truth: FlowField,
+    pub(crate) truth: FlowField,
 }
 
 /// The pair of a kind, a size and a seed: always the same.
-pub fn pair(kind: Kind, width: usize, height: usize, seed: u64) -> Pair {
+pub(crate) fn pair(kind: Kind, width: usize, height: usize, seed: u64) -> Pair {
     let scene = Scene::new(kind, [width as f64, height as f64], seed);
     let (mut u, mut v) = (Vec::new(), Vec::new());
     for y in 0..height {
