@@ -25,7 +25,7 @@ use crate::container::{Header, Kind};
 use crate::dataset::{Dataset, SourceHashes};
 use crate::error::DataError;
 use crate::source::{Direction, VideoReader as _};
-use flow::TvL1Params;
+use flow::Method;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,8 +47,8 @@ pub struct PrepareConfig {
     /// Pixels per frame that the bytes 0 and 255 stand for, negative and positive; what exceeds it is clipped and
     /// counted. `None`: every component of every field is mapped over its own range, as in Two-Stream ConvNets.
     pub flow_bound: Option<f32>,
-    /// The flow method's parameters.
-    pub flow: TvL1Params,
+    /// How flow is estimated.
+    pub flow: Method,
     /// Backward flow as well, for bi-directional stacking.
     pub backward: bool,
     /// The `ffmpeg` binary, usually just `ffmpeg`. Looked for only if a real video has to be decoded.

@@ -107,8 +107,8 @@ pub struct VideoPlan {
     pub short_side: usize,
     /// How both are stored.
     pub storage: Storage,
-    /// The flow method's parameters.
-    pub flow: flow::TvL1Params,
+    /// How flow is estimated.
+    pub flow: flow::Method,
     /// Pixels per frame that stored flow reaches to either side; each component's own range if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flow_bound: Option<f32>,
@@ -309,8 +309,8 @@ impl Protocol {
                 short_side: scaled(shared.frames.short_side, profile.size, "frames.short-side")?,
                 storage: profile.storage,
                 flow: match profile.flow {
-                    FlowPreset::Fast => flow::TvL1Params::fast(),
-                    FlowPreset::Accurate => flow::TvL1Params::accurate(),
+                    FlowPreset::Fast => flow::Method::TvL1(flow::TvL1Params::fast()),
+                    FlowPreset::Accurate => flow::Method::TvL1(flow::TvL1Params::accurate()),
                 },
                 flow_bound: profile.flow_bound,
                 extraction: request.extraction,

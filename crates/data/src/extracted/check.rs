@@ -14,7 +14,7 @@
 
 use super::{ExtractedFolder, ExtractedProblem, Extraction, Picture};
 use crate::error::DataError;
-use flow::{FlowField, GrayImage, TvL1, TvL1Params, Workspace};
+use flow::{FlowField, GrayImage, TvL1, TvL1Params, TvL1Workspace};
 
 /// Pairs looked at first, evenly spaced over the video.
 const CANDIDATES: usize = 16;
@@ -169,7 +169,7 @@ fn compare(
     extraction: Extraction,
     size: (usize, usize),
     t: usize,
-    (tvl1, workspace): (&TvL1, &mut Workspace),
+    (tvl1, workspace): (&TvL1, &mut TvL1Workspace),
 ) -> Result<Option<Compared>, DataError> {
     let theirs = folder.flow(t, size)?;
     let frames = folder.layout.images.len();

@@ -10,7 +10,7 @@ use crate::error::DataError;
 use crate::extracted::Extraction;
 use crate::resize::{FrameResizer, target_size};
 use crate::source::Direction;
-use flow::{FlowField, GrayImage, TvL1};
+use flow::{Estimator, FlowField, GrayImage};
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -42,7 +42,7 @@ pub(super) struct Work<'a> {
     pub(super) progress: &'a dyn Progress,
     pub(super) stop: &'a AtomicBool,
     pub(super) resizing_noted: AtomicBool,
-    tvl1: TvL1,
+    estimator: Estimator,
     decoder: OnceLock<Decoder>,
     reused: AtomicUsize,
     built: AtomicUsize,
@@ -98,7 +98,7 @@ impl<'a> Work<'a> {
             progress,
             stop,
             resizing_noted: AtomicBool::new(false),
-            tvl1: TvL1::new(config.flow.clone())?,
+            estimator: Estimator::new(config.flow.clone())?,
             decoder: OnceLock::new(),
             reused: AtomicUsize::new(0),
             built: AtomicUsize::new(0),
@@ -227,28 +227,33 @@ impl<'a> Work<'a> {
         let grey = |t| Ok::<_, DataError>(GrayImage::from_rgb8(*width, *height, &frames.frame(t)?)?);
         let mut builder = Builder::new(kind_of(direction), self.config.flow_codec, key.to_owned())
             .with_bound(self.config.flow_bound);
-        let mut workspace = self.tvl1.workspace();
-        let mut earlier = if *count > 0 { Some(grey(0)?) } else { None };
-        for t in 1..*count {
+        let mut stream = self.estimator.stream();
+        let mut workspace = self.estimator.workspace();
+        let mut earlier = None;
+        for t in 0..*count {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(DataError::Interrupted);
             }
-            let later = grey(t)?;
-            if let Some(earlier) = &earlier {
-                // Across a cut there is no motion; the zero field only keeps the numbering.
-                let field = if segments.iter().any(|segment| segment.start == t) {
-                    let zero = vec![0.0; width * height];
-                    FlowField::new(*width, *height, zero.clone(), zero)?
-                } else {
-                    let (from, to) = match direction {
-                        Direction::Forward => (earlier, &later),
-                        Direction::Backward => (&later, earlier),
-                    };
-                    self.tvl1.compute_with(&mut workspace, from, to)?
-                };
+            // Across a cut there is no motion; the zero field only keeps the numbering.
+            let cut = t > 0 && segments.iter().any(|segment| segment.start == t);
+            if cut {
+                stream.restart();
+                earlier = None;
+                let zero = vec![0.0; width * height];
+                builder.push_field(&FlowField::new(*width, *height, zero.clone(), zero)?)?;
+            }
+            let frame = grey(t)?;
+            let field = match (direction, &earlier) {
+                (Direction::Forward, _) => stream.push(&frame)?,
+                (Direction::Backward, None) => None,
+                (Direction::Backward, Some(earlier)) => {
+                    Some(self.estimator.compute_with(&mut workspace, &frame, earlier)?)
+                }
+            };
+            if let Some(field) = field {
                 builder.push_field(&field)?;
             }
-            earlier = Some(later);
+            earlier = Some(frame);
         }
         builder.write(path, source.clone(), segments.clone(), (*width, *height))
     }

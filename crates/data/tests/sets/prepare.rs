@@ -7,7 +7,7 @@ use data::dataset::Dataset;
 use data::decode::{DecodeProblem, Decoder};
 use data::prepare::{PrepareConfig, PrepareError, Prepared, PreparedVideo, Progress, Silent, prepare};
 use data::{DataError, Direction, VideoReader};
-use flow::TvL1Params;
+use flow::{Method, TvL1Params};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ fn config() -> PrepareConfig {
         frame_codec: Codec::Raw8,
         flow_codec: Codec::Raw8,
         flow_bound: None,
-        flow: TvL1Params::fast(),
+        flow: Method::TvL1(TvL1Params::fast()),
         backward: false,
         ffmpeg: PathBuf::from("ffmpeg"),
     }
@@ -150,7 +150,8 @@ fn the_number_of_threads_does_not_reach_the_bytes() {
 fn a_changed_setting_makes_other_files_and_keeps_the_old() {
     let (set, cache) = (synth(), tempfile::tempdir().unwrap());
     run(&set, &config(), &[0], cache.path()).unwrap();
-    let other_flow = PrepareConfig { flow: TvL1Params { lambda: 0.1, ..TvL1Params::fast() }, ..config() };
+    let other_flow =
+        PrepareConfig { flow: Method::TvL1(TvL1Params { lambda: 0.1, ..TvL1Params::fast() }), ..config() };
     let again = run(&set, &other_flow, &[0], cache.path()).unwrap();
     assert_eq!((again.built, again.reused), (1, 1), "frames stay, flow is made anew");
     let other_size = PrepareConfig { short_side: 48, ..config() };
