@@ -23,6 +23,10 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
         }
         Command::Run(flags) => Ok(run(flags, console, interrupt)?),
         Command::Prepare(flags) => Ok(prepare(flags, console, interrupt)?),
+        Command::Flow(flags) => {
+            println!("{}", experiment::estimate_flow(&flags.request(), console, interrupt)?);
+            Ok(())
+        }
         Command::Bench(flags) => Ok(bench(flags, console, interrupt)?),
     }
 }

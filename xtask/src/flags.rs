@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use experiment::spec::ProfileName;
-use experiment::{Extraction, Request, Workspace};
+use experiment::spec::{FlowPreset, ProfileName};
+use experiment::{Extraction, FlowRequest, Request, Workspace};
 
 use crate::bench::{self, Form, Layout, Suite, Torch};
 
@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Run(Box<Run>),
     /// Check a data set, decode its videos and compute their flow; resumes
     Prepare(Box<Prepare>),
+    /// Estimate optical flow between two pictures or along a video
+    Flow(Flow),
     /// Measure the kernels or whole training steps, alone or in turns with PyTorch
     Bench(Box<Bench>),
 }
@@ -85,6 +87,45 @@ pub(crate) struct Prepare {
     pub(crate) scale: Scale,
     #[command(flatten)]
     pub(crate) folders: Folders,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Flow {
+    /// The first picture (PNG or JPEG), or a video
+    from: PathBuf,
+    /// The second picture
+    to: Option<PathBuf>,
+    /// Where it goes: OUT.flo (the vectors) or OUT.png (their colours); for a video a folder
+    #[arg(short, long, value_name = "OUT")]
+    out: Option<PathBuf>,
+    /// Write the fields of a video as .flo files, not as pictures
+    #[arg(long, conflicts_with = "to", requires = "out")]
+    flo: bool,
+    /// The method: fast or accurate (both TV-L1)
+    #[arg(long, value_name = "NAME", default_value = "accurate")]
+    method: FlowPreset,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// The true flow, a .flo file: print the error
+    #[arg(long, value_name = "FLO")]
+    truth: Option<PathBuf>,
+}
+
+impl Flow {
+    pub(crate) fn request(&self) -> FlowRequest {
+        FlowRequest {
+            from: self.from.clone(),
+            to: self.to.clone(),
+            out: self.out.clone(),
+            flo: self.flo,
+            method: self.method,
+            threads: self
+                .threads
+                .unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
+            truth: self.truth.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -19,12 +19,14 @@ pub mod error;
 pub mod extracted;
 pub mod inputs;
 pub mod loader;
+pub mod picture;
 pub mod prepare;
 pub mod resize;
 pub mod sample;
 pub mod source;
 pub mod split;
 pub mod synth;
+pub mod video_flow;
 
 pub use error::DataError;
 pub use source::{Direction, Field, VideoReader};

@@ -12,7 +12,7 @@ use nn::StepSchedule;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, did_you_mean};
-use crate::spec::{self, DropoutRule, FlowPreset, Input, ProfileName, Spec, Stem, Storage};
+use crate::spec::{self, DropoutRule, Input, ProfileName, Spec, Stem, Storage};
 
 /// What a user asks of a table beyond its name.
 #[derive(Debug, Clone, Default)]
@@ -308,10 +308,7 @@ impl Protocol {
             video: VideoPlan {
                 short_side: scaled(shared.frames.short_side, profile.size, "frames.short-side")?,
                 storage: profile.storage,
-                flow: match profile.flow {
-                    FlowPreset::Fast => flow::Method::TvL1(flow::TvL1Params::fast()),
-                    FlowPreset::Accurate => flow::Method::TvL1(flow::TvL1Params::accurate()),
-                },
+                flow: profile.flow.method(),
                 flow_bound: profile.flow_bound,
                 extraction: request.extraction,
                 videos_per_class: profile.videos_per_class,

@@ -256,6 +256,38 @@ pub enum FlowPreset {
     Accurate,
 }
 
+impl FlowPreset {
+    /// The method with all its parameters.
+    pub fn method(self) -> flow::Method {
+        match self {
+            Self::Fast => flow::Method::TvL1(flow::TvL1Params::fast()),
+            Self::Accurate => flow::Method::TvL1(flow::TvL1Params::accurate()),
+        }
+    }
+}
+
+impl std::fmt::Display for FlowPreset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Fast => "fast",
+            Self::Accurate => "accurate",
+        })
+    }
+}
+
+impl std::str::FromStr for FlowPreset {
+    type Err = String;
+
+    fn from_str(s: &str) -> std::result::Result<Self, String> {
+        let all = [Self::Fast, Self::Accurate];
+        all.into_iter().find(|preset| preset.to_string() == s).ok_or_else(|| {
+            let names = all.map(|preset| preset.to_string());
+            let hint = crate::error::did_you_mean(s, names.iter().map(String::as_str));
+            format!("no flow method `{s}`{hint}; there are {}", names.join(", "))
+        })
+    }
+}
+
 /// How frames and flow are stored in the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]

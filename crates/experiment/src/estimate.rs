@@ -1,0 +1,184 @@
+//! Optical flow of two pictures or of a video, for a person to look at.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use data::DataError;
+use data::atomic::write_atomically;
+use data::decode::Decoder;
+use data::picture::{read_grey, write_png};
+use data::video_flow::flow_along_video;
+use flow::{Estimator, FlowField, angular_error, encode_flo, endpoint_error, flow_to_rgb8, read_flo};
+
+use crate::console::Console;
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::spec::FlowPreset;
+
+/// Frame pairs of UCF-101, one direction.
+const UCF101_PAIRS: f64 = 2.4e6;
+
+/// What is to be estimated.
+#[derive(Debug, Clone)]
+pub struct FlowRequest {
+    /// The first picture, or a video.
+    pub from: PathBuf,
+    /// The second picture; a video has none.
+    pub to: Option<PathBuf>,
+    /// Where it goes: a `.flo` or `.png` file for pictures, a folder for a video.
+    pub out: Option<PathBuf>,
+    /// Of a video: `.flo` files instead of pictures.
+    pub flo: bool,
+    /// The method.
+    pub method: FlowPreset,
+    /// Threads.
+    pub threads: NonZeroUsize,
+    /// The true flow of two pictures, a `.flo` file.
+    pub truth: Option<PathBuf>,
+}
+
+/// Estimates flow, writes it where it is wanted, and says how it went.
+///
+/// # Errors
+/// [`Error::Usage`] for an output of unknown kind, [`Error::Data`] for files that cannot be read or written.
+pub fn estimate_flow(request: &FlowRequest, console: &Console, interrupt: &Interrupt) -> Result<String> {
+    match &request.to {
+        Some(to) => of_pictures(request, to),
+        None => of_video(request, console, interrupt),
+    }
+}
+
+fn of_pictures(request: &FlowRequest, to: &Path) -> Result<String> {
+    let save = request.out.as_deref().map(|out| Ok::<_, Error>((out, Form::of(out)?))).transpose()?;
+    let (from, to) = (read_grey(&request.from)?, read_grey(to)?);
+    let estimator = Estimator::new(request.method.method()).map_err(DataError::from)?;
+    let estimator = estimator.with_threads(request.threads);
+    let begun = Instant::now();
+    let field = estimator.compute(&from, &to).map_err(DataError::from)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let (mean, largest) = lengths(&field);
+    let mut text = format!(
+        "{}x{}, {}, {} threads, {:.1} ms; mean length {mean:.3} pixels, largest {largest:.2}",
+        field.width,
+        field.height,
+        request.method,
+        request.threads,
+        1e3 * seconds
+    );
+    if let Some(truth) = &request.truth {
+        let truth = read_flo(truth).map_err(DataError::from)?;
+        let endpoint = endpoint_error(&field, &truth).map_err(DataError::from)?;
+        let angle = angular_error(&field, &truth).map_err(DataError::from)?;
+        text.push_str(&format!("; endpoint error {endpoint:.3} pixels, angular error {angle:.2} degrees"));
+    }
+    if let Some((out, form)) = save {
+        form.write(out, &field, None)?;
+        text.push_str(&format!("; written to {}", out.display()));
+    }
+    Ok(text)
+}
+
+fn of_video(request: &FlowRequest, console: &Console, interrupt: &Interrupt) -> Result<String> {
+    if let Some(truth) = &request.truth {
+        let truth = truth.display();
+        return Err(Error::Usage(format!(
+            "--truth {truth} is the flow of two pictures, and {} is the only input; name the second picture too",
+            request.from.display()
+        )));
+    }
+    let decoder = Decoder::find()?;
+    let estimator = Estimator::new(request.method.method()).map_err(DataError::from)?;
+    let form = if request.flo { Form::Flo } else { Form::Png };
+    let step = console.step("flow", 0, 0);
+    let mut pairs = 0;
+    let begun = Instant::now();
+    let decoded = flow_along_video(
+        &decoder,
+        &request.from,
+        &estimator,
+        request.threads,
+        interrupt.flag(),
+        |number, field| {
+            if let Some(folder) = &request.out {
+                form.write(&folder.join(format!("{:05}.{form}", number + 1)), &field, Some(FULL_SCALE))?;
+            }
+            pairs = number + 1;
+            step.set(pairs as u64, "pairs");
+            Ok(())
+        },
+    );
+    drop(step);
+    let decoded = match decoded {
+        Err(DataError::Interrupted) => return Err(Error::Interrupted),
+        decoded => decoded?,
+    };
+    let seconds = begun.elapsed().as_secs_f64();
+    let rate = pairs as f64 / seconds;
+    let mut text = format!(
+        "{pairs} pairs of {}x{}, {}, {} threads, {seconds:.2} s with decoding: {rate:.1} pairs/s; the 2.4 million pairs \
+         of UCF-101 would take {:.1} hours at this rate",
+        decoded.width,
+        decoded.height,
+        request.method,
+        request.threads,
+        UCF101_PAIRS / rate / 3600.0,
+    );
+    if let Some(folder) = &request.out {
+        text.push_str(&format!("; written to {}", folder.display()));
+    }
+    match decoded.strict(&request.from) {
+        Ok(_) => Ok(text),
+        Err(damage) => {
+            console.line(&text);
+            Err(damage.into())
+        }
+    }
+}
+
+/// Pixels a frame that are painted fully saturated in all pictures of a video, so that their colours can be compared.
+const FULL_SCALE: f32 = 8.0;
+
+/// What a field is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Flo,
+    Png,
+}
+
+impl std::fmt::Display for Form {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Flo => "flo",
+            Self::Png => "png",
+        })
+    }
+}
+
+impl Form {
+    fn of(out: &Path) -> Result<Self> {
+        match out.extension().and_then(|ending| ending.to_str()) {
+            Some("flo") => Ok(Self::Flo),
+            Some("png") => Ok(Self::Png),
+            _ => Err(Error::Usage(format!(
+                "{}: expected a name that ends in .flo (the vectors) or .png (their colours)",
+                out.display()
+            ))),
+        }
+    }
+
+    fn write(self, path: &Path, field: &FlowField, full_scale: Option<f32>) -> Result<(), DataError> {
+        match self {
+            Self::Flo => write_atomically(path, &[&encode_flo(field)?]),
+            Self::Png => write_png(path, field.width, field.height, &flow_to_rgb8(field, full_scale)?),
+        }
+    }
+}
+
+/// Mean and largest length of the vectors, in pixels.
+fn lengths(field: &FlowField) -> (f64, f32) {
+    let lengths = field.u.iter().zip(&field.v).map(|(u, v)| u.hypot(*v));
+    let (sum, largest) =
+        lengths.fold((0.0, 0f32), |(sum, largest), length| (sum + f64::from(length), largest.max(length)));
+    (sum / field.u.len().max(1) as f64, largest)
+}
