@@ -118,11 +118,7 @@ impl Dataset {
     ///
     /// # Errors
     /// As [`Dataset::open`], but for missing videos.
-    pub fn open_partial(
-        path: &Path,
-        root: Option<&Path>,
-        data_seed: Option<u64>,
-    ) -> Result<Self, DataError> {
+    pub fn open_partial(path: &Path, root: Option<&Path>, data_seed: Option<u64>) -> Result<Self, DataError> {
         let root = root.map(Path::to_path_buf);
         let options = OpenOptions { root, data_seed, partial: true, ..OpenOptions::default() };
         Self::open_with(&DatasetSpec::load(path)?, &options)

@@ -96,7 +96,11 @@ impl fmt::Display for Prepared {
         write!(out, "{} videos are ready", self.videos.len())?;
         if self.repeated > 0 {
             let percent = 100.0 * self.repeated as f64 / self.pairs.max(1) as f64;
-            write!(out, "; {} of {} frame pairs ({percent:.1} %) repeat a picture", self.repeated, self.pairs)?;
+            write!(
+                out,
+                "; {} of {} frame pairs ({percent:.1} %) repeat a picture",
+                self.repeated, self.pairs
+            )?;
         }
         if self.not_judged > 0 {
             write!(out, "; in {} too little moves to compare flow and frames", self.not_judged)?;

@@ -69,11 +69,7 @@ impl FrameResizer {
 ///
 /// # Errors
 /// [`DataError::Invalid`] for a buffer that is not of the size `from`, or an empty size.
-pub fn resize_plane(
-    values: &[f32],
-    from: (usize, usize),
-    to: (usize, usize),
-) -> Result<Vec<f32>, DataError> {
+pub fn resize_plane(values: &[f32], from: (usize, usize), to: (usize, usize)) -> Result<Vec<f32>, DataError> {
     let invalid = |found: String| DataError::Invalid {
         what: "flow to resize".to_owned(),
         expected: format!("{}x{} values", from.0, from.1),

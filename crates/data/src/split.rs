@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-pub use hmdb51::read as read_hmdb51;
-pub use ucf101::read as read_ucf101;
+pub use hmdb51::{parse as parse_hmdb51, read as read_hmdb51};
+pub use ucf101::{parse as parse_ucf101, read as read_ucf101};
 
 /// A clip as a split file names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,16 +72,38 @@ impl Line<'_> {
     }
 }
 
-/// Reads a small text file and hands each non-empty line to `each`.
-fn each_line(file: &Path, mut each: impl FnMut(Line<'_>) -> Result<(), DataError>) -> Result<(), DataError> {
-    let text = fs::read_to_string(file).map_err(|e| DataError::io("read split file", file, e))?;
-    for (index, text) in text.lines().enumerate() {
-        let text = text.trim();
-        if !text.is_empty() {
-            each(Line { file, number: index + 1, text })?;
-        }
+/// A split file: where it is from, for messages, and its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+impl ListFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`DataError::Io`].
+    pub fn read(path: PathBuf) -> Result<Self, DataError> {
+        let bytes = fs::read(&path).map_err(|e| DataError::io("read split file", &path, e))?;
+        Ok(Self { path, bytes })
     }
-    Ok(())
+
+    /// Hands each non-empty line to `each`.
+    fn each_line(&self, mut each: impl FnMut(Line<'_>) -> Result<(), DataError>) -> Result<(), DataError> {
+        for (index, bytes) in self.bytes.split(|&byte| byte == b'\n').enumerate() {
+            let line = |text| Line { file: &self.path, number: index + 1, text };
+            let text = str::from_utf8(bytes)
+                .map_err(|_| line("").error("expected text in UTF-8, found other bytes; restore the list"))?
+                .trim();
+            if !text.is_empty() {
+                each(line(text))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Which part of a split a clip belongs to.

@@ -36,7 +36,15 @@ impl Builder {
     /// A file of the given kind, codec and key.
     #[must_use]
     pub fn new(kind: Kind, codec: Codec, key: String) -> Self {
-        Self { kind, codec, size: None, records: Vec::new(), payload: Vec::new(), key, facts: Facts::default() }
+        Self {
+            kind,
+            codec,
+            size: None,
+            records: Vec::new(),
+            payload: Vec::new(),
+            key,
+            facts: Facts::default(),
+        }
     }
 
     /// Number of entries so far.

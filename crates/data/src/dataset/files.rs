@@ -94,9 +94,8 @@ fn folded(present: &Present) -> BTreeMap<String, String> {
 }
 
 fn take(present: &mut Present, folded: &BTreeMap<String, String>, name: &str) -> Option<PathBuf> {
-    let up_to_case = |present: &mut Present| {
-        folded.get(&name.to_lowercase()).and_then(|actual| present.remove(actual))
-    };
+    let up_to_case =
+        |present: &mut Present| folded.get(&name.to_lowercase()).and_then(|actual| present.remove(actual));
     present.remove(name).or_else(|| up_to_case(present))
 }
 

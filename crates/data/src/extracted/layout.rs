@@ -98,8 +98,7 @@ fn numbered(names: &[String], prefix: &str) -> Result<Numbered, ExtractedProblem
     let mut width = None;
     for name in names {
         let Some((digits, rest)) = digits(name, prefix) else { continue };
-        let bad =
-            |expected: String| Err(ExtractedProblem::Name { file: name.clone(), expected });
+        let bad = |expected: String| Err(ExtractedProblem::Name { file: name.clone(), expected });
         if rest != ENDING || !DIGITS.contains(&digits.len()) {
             return bad(format!("{prefix}, 4 to 6 digits, {ENDING}"));
         }
@@ -216,9 +215,13 @@ mod tests {
             assert!(found.contains(says), "{found}");
         }
         let refused = |names: &[String]| Layout::of(names).unwrap_err().to_string();
-        assert!(refused(&folder(1..11, 1..6)).contains("found 10 frames and 5 flow pairs; expected 10 pairs"));
+        assert!(
+            refused(&folder(1..11, 1..6)).contains("found 10 frames and 5 flow pairs; expected 10 pairs")
+        );
         assert!(refused(&folder(1..6, 1..8)).contains("found 5 frames and 7 flow pairs"));
-        assert!(refused(&folder(0..6, 1..6)).contains("begin with img_00000.jpg, the flow with flow_x_00001"));
+        assert!(
+            refused(&folder(0..6, 1..6)).contains("begin with img_00000.jpg, the flow with flow_x_00001")
+        );
         assert!(refused(&folder(2..6, 2..6)).contains("0 or 1"));
         assert!(refused(&folder(1..6, 1..1)).contains("beside 5 frames"));
         assert!(refused(&[]).contains("found none"));

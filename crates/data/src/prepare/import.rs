@@ -32,7 +32,9 @@ impl Work<'_> {
         let Header { width, height, count, segments, source, .. } = frames.header();
         let first = folder.frame(0, None)?;
         let size = (first.width, first.height);
-        if folder.layout.images.len() != *count || target_size(size.0, size.1, self.config.short_side) != (*width, *height) {
+        if folder.layout.images.len() != *count
+            || target_size(size.0, size.1, self.config.short_side) != (*width, *height)
+        {
             return Err(DataError::Invalid {
                 what: format!("frames in {}", folder.path.display()),
                 expected: format!("{count} of {width}x{height} as when they were read"),
