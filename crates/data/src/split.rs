@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-pub use hmdb51::read as read_hmdb51;
-pub use ucf101::read as read_ucf101;
+pub use hmdb51::{parse as parse_hmdb51, read as read_hmdb51};
+pub use ucf101::{parse as parse_ucf101, read as read_ucf101};
 
 /// A clip as a split file names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,16 +72,38 @@ impl Line<'_> {
     }
 }
 
-/// Reads a small text file and hands each non-empty line to `each`.
-fn each_line(file: &Path, mut each: impl FnMut(Line<'_>) -> Result<(), DataError>) -> Result<(), DataError> {
-    let text = fs::read_to_string(file).map_err(|e| DataError::io("read split file", file, e))?;
-    for (index, text) in text.lines().enumerate() {
-        let text = text.trim();
-        if !text.is_empty() {
-            each(Line { file, number: index + 1, text })?;
-        }
+/// A split file: where it is from, for messages, and its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+impl ListFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`DataError::Io`].
+    pub fn read(path: PathBuf) -> Result<Self, DataError> {
+        let bytes = fs::read(&path).map_err(|e| DataError::io("read split file", &path, e))?;
+        Ok(Self { path, bytes })
     }
-    Ok(())
+
+    /// Hands each non-empty line to `each`.
+    fn each_line(&self, mut each: impl FnMut(Line<'_>) -> Result<(), DataError>) -> Result<(), DataError> {
+        for (index, bytes) in self.bytes.split(|&byte| byte == b'\n').enumerate() {
+            let line = |text| Line { file: &self.path, number: index + 1, text };
+            let text = str::from_utf8(bytes)
+                .map_err(|_| line("").error("expected text in UTF-8, found other bytes; restore the list"))?
+                .trim();
+            if !text.is_empty() {
+                each(line(text))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Which part of a split a clip belongs to.
@@ -161,7 +183,6 @@ impl Gather {
 }
 
 /// A path from a list, refused if it could lead out of the data root by its text alone.
-/// Links are checked when the file is looked up, by [`inside_root`].
 fn safe_relative(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
@@ -171,23 +192,6 @@ fn safe_relative(text: &str) -> Result<PathBuf, String> {
         ));
     }
     Ok(path)
-}
-
-/// The real path of `path`, or what is wrong if links lead it out of `root` (itself a real path).
-///
-/// # Errors
-/// A sentence for [`DataError::Split`] or [`DataError::Layout`].
-pub(crate) fn inside_root(root: &Path, path: &Path) -> Result<PathBuf, String> {
-    let real = path.canonicalize().map_err(|error| format!("cannot follow {}: {error}", path.display()))?;
-    if real.starts_with(root) {
-        return Ok(real);
-    }
-    Err(format!(
-        "{} is a link to {}, outside the data root {}; copy the file or move the root",
-        path.display(),
-        real.display(),
-        root.display()
-    ))
 }
 
 #[cfg(test)]

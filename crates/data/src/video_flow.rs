@@ -129,8 +129,10 @@ mod tests {
             let (sender, receiver) = sync_channel(2);
             (0..count).for_each(|step| sender.send(picture(step)).unwrap());
             drop(sender);
-            estimate(&mut [estimator.stream()], receiver, |_, _| panic!("a field of {count} frames"))
-                .unwrap();
+            estimate(&pool(), &mut [estimator.stream()], receiver, |_, _| {
+                panic!("a field of {count} frames")
+            })
+            .unwrap();
         }
     }
 }

@@ -9,7 +9,7 @@ use super::VideoSource;
 use crate::atomic::list;
 use crate::error::DataError;
 use crate::extracted::{self, Extraction};
-use crate::split::{ListedClip, inside_root};
+use crate::split::ListedClip;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -57,7 +57,7 @@ pub(super) fn find(
                 let name = file.rsplit_once('.').map_or(&*file, |(name, _)| name);
                 let flat = name.rsplit_once('/').map_or(name, |(_, flat)| flat);
                 let found = take(&mut folders, &folded, name).or_else(|| take(&mut folders, &folded, flat));
-                source(&root, name.to_owned(), found, VideoSource::Extracted)
+                source(name.to_owned(), found, VideoSource::Extracted)
             };
             clips.iter().map(&mut each).collect()
         }
@@ -66,7 +66,7 @@ pub(super) fn find(
             let mut each = |clip: &ListedClip| {
                 let name = clip.file.to_string_lossy().into_owned();
                 let found = take(&mut videos, &folded, &name);
-                source(&root, name, found, VideoSource::File)
+                source(name, found, VideoSource::File)
             };
             clips.iter().map(&mut each).collect()
         }
@@ -75,15 +75,14 @@ pub(super) fn find(
     Ok(Found { root, sources, surplus: left.into_keys().collect() })
 }
 
-fn source(
-    root: &Path,
-    expected: String,
-    found: Option<PathBuf>,
-    kind: impl Fn(PathBuf) -> VideoSource,
-) -> VideoSource {
-    match found.map(|path| inside_root(root, &path)) {
-        Some(Ok(path)) => kind(path),
-        Some(Err(why)) => VideoSource::Missing { expected, why: Some(why) },
+/// What a listed clip is. Links are followed wherever they lead: whoever can lay them in the data root may name the files, and
+/// collections of links are how many people keep these sets. Only the *names* in lists are not to be trusted.
+fn source(expected: String, found: Option<PathBuf>, kind: impl Fn(PathBuf) -> VideoSource) -> VideoSource {
+    match found.map(|path| (path.canonicalize(), path)) {
+        Some((Ok(path), _)) => kind(path),
+        Some((Err(error), path)) => {
+            VideoSource::Missing { expected, why: Some(format!("cannot follow {}: {error}", path.display())) }
+        }
         None => VideoSource::Missing { expected, why: None },
     }
 }

@@ -6,11 +6,13 @@
 //! not clipped by the bound, f being the folder's field and g ours:
 //!
 //! - correlation: sum of f.g over the root of sum of f.f times sum of g.g (1: same directions and proportions);
-//! - scale: the slope of f on g by least squares, from both sides (the geometric mean of the slope of f on g and of the
-//!   inverse slope of g on f), so that noise in either does not bias it.
+//! - scale: f.g over g.g, the slope of f on g by least squares, for each pixel that moves in g; of these the median, so that
+//!   places where one of the two fields is wrong do not count.
 //!
 //! Of both the median over the pairs counts, so that a cut or a flash among them does not. Another flow
-//! method than ours correlates less but at the same place; the thresholds leave room for that.
+//! method than ours correlates less but at the same place; the thresholds leave room for that. Where the motion is so
+//! steady that neighbouring fields are all but equal, a shift by a frame is told by the share that is left unexplained (1 less
+//! the squared correlation).
 
 use super::{ExtractedFolder, ExtractedProblem, Extraction, Picture};
 use crate::error::DataError;
@@ -28,8 +30,10 @@ const LEAST_SPEED: f32 = 0.5;
 const LEAST_AREA: f64 = 0.01;
 /// Below this the flow is not that of the frames.
 pub const LEAST_CORRELATION: f64 = 0.5;
-/// How much better another place has to fit to be believed.
+/// How much better another place has to fit to be believed: by this much more correlation ...
 pub const LEAST_GAIN: f64 = 0.05;
+/// ... or by so many times less that is left unexplained.
+pub const LEAST_RATIO: f64 = 1.5;
 /// Outside of this the bound is another.
 pub const SCALES: std::ops::RangeInclusive<f64> = 0.8..=1.25;
 
@@ -77,7 +81,8 @@ pub enum Mismatch {
     /// It has nothing to do with the frames.
     #[error(
         "flow does not fit the frames, neither in its place nor one frame earlier or later (correlation {} at best): \
-         it is of another video or its components are swapped; extract it again", format_args!("{best:.2}")
+         it is of another video or its components are swapped; extract it again",
+        format_args!("{best:.2}")
     )]
     Unrelated {
         /// The best correlation.
@@ -105,7 +110,8 @@ pub enum Verdict {
 #[derive(Debug, Clone, Copy)]
 struct Compared {
     correlation: [Option<f64>; 3],
-    scale: f64,
+    /// `None` if nothing moves in ours.
+    scale: Option<f64>,
 }
 
 /// Compares the flow of a video with its frames.
@@ -200,20 +206,26 @@ fn compare(
         }
         sums
     };
-    let [_, ff, gg] = sums(here);
+    let least = least_speed(extraction);
+    let mut slopes = Vec::new();
+    for &(at, u, v) in &pixels {
+        let (gu, gv) = (here.u[at], here.v[at]);
+        if gu.hypot(gv) > least {
+            slopes.push(f64::from((u * gu + v * gv) / (gu * gu + gv * gv)));
+        }
+    }
     // Nothing at all in one of the two: no correlation, however it is counted.
     let correlation = |field: &FlowField| {
         let [fg, ff, gg] = sums(field);
         if ff > 0.0 && gg > 0.0 { fg / (ff * gg).sqrt() } else { 0.0 }
     };
     let correlation = [&ours[0], &ours[1], &ours[2]].map(|field| field.as_ref().map(correlation));
-    let scale = if gg > 0.0 { (ff / gg).sqrt() } else { f64::INFINITY };
-    Ok(Some(Compared { correlation, scale }))
+    Ok(Some(Compared { correlation, scale: median(slopes) }))
 }
 
 /// Index and displacement of the pixels that move in either field and that the bound clips in neither.
 fn moving(theirs: &[Picture; 2], ours: &FlowField, extraction: Extraction) -> Vec<(usize, f32, f32)> {
-    let least = LEAST_SPEED.max(4.0 * extraction.bound / 255.0);
+    let least = least_speed(extraction);
     let inside = 0.95 * extraction.bound;
     let [x, y] = theirs;
     let mut moving = Vec::new();
@@ -228,6 +240,11 @@ fn moving(theirs: &[Picture; 2], ours: &FlowField, extraction: Extraction) -> Ve
     moving
 }
 
+/// What counts as motion, in pixels a frame.
+fn least_speed(extraction: Extraction) -> f32 {
+    LEAST_SPEED.max(4.0 * extraction.bound / 255.0)
+}
+
 fn judge(compared: &[Compared], bound: f32) -> Result<Verdict, Mismatch> {
     let at = |place: usize| median(compared.iter().filter_map(|pair| pair.correlation[place]).collect());
     let [before, here, behind] = [0, 1, 2].map(at);
@@ -236,8 +253,13 @@ fn judge(compared: &[Compared], bound: f32) -> Result<Verdict, Mismatch> {
         let Some(there) = there else { continue };
         let other = if later { before } else { behind };
         let wins = compared.iter().filter(|pair| pair.correlation[place] > pair.correlation[1]).count();
-        let clear = there - here >= LEAST_GAIN && 3 * wins >= 2 * compared.len();
-        if clear && there >= LEAST_CORRELATION && other.is_none_or(|other| there >= other) {
+        let unexplained = |correlation: f64| 1.0 - correlation.max(0.0).powi(2);
+        let clear = there - here >= LEAST_GAIN || unexplained(here) >= LEAST_RATIO * unexplained(there);
+        if clear
+            && 3 * wins >= 2 * compared.len()
+            && there >= LEAST_CORRELATION
+            && other.is_none_or(|other| there >= other)
+        {
             return Err(Mismatch::Shifted { later, there, here });
         }
     }
@@ -248,7 +270,7 @@ fn judge(compared: &[Compared], bound: f32) -> Result<Verdict, Mismatch> {
         let best = [before, behind].into_iter().flatten().fold(here, f64::max);
         return Err(Mismatch::Unrelated { best });
     }
-    let scale = median(compared.iter().map(|pair| pair.scale).collect()).unwrap_or(1.0);
+    let scale = median(compared.iter().filter_map(|pair| pair.scale).collect()).unwrap_or(1.0);
     if !SCALES.contains(&scale) {
         let probable = f64::from(bound) / scale;
         return Err(Mismatch::Scaled { scale, correlation: here, bound, probable });

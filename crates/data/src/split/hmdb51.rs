@@ -1,6 +1,6 @@
 //! HMDB-51: one file `CLASS_test_splitN.txt` per class and split, lines `NAME.avi FLAG`.
 
-use super::{Gather, Part, SplitLists, each_line};
+use super::{Gather, ListFile, Part, SplitLists};
 use crate::error::DataError;
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,12 +20,24 @@ pub fn read(folder: &Path, splits: usize) -> Result<SplitLists, DataError> {
             names.insert(class.to_owned());
         }
     }
-    let classes: Vec<String> = names.into_iter().collect();
-    let mut gather = Gather::default();
+    let mut lists = Vec::with_capacity(splits);
     for number in 1..=splits {
-        let split = number.to_string();
-        for (label, class) in classes.iter().enumerate() {
-            each_line(&folder.join(format!("{class}_test_split{number}.txt")), |line| {
+        let list = |class| ListFile::read(folder.join(format!("{class}_test_split{number}.txt")));
+        lists.push(names.iter().map(list).collect::<Result<Vec<_>, _>>()?);
+    }
+    parse(folder, names.into_iter().collect(), &lists)
+}
+
+/// Reads lists that are in memory: for each split the list of each class, in the order of `classes`.
+///
+/// # Errors
+/// As [`read`], but for reading files.
+pub fn parse(folder: &Path, classes: Vec<String>, lists: &[Vec<ListFile>]) -> Result<SplitLists, DataError> {
+    let mut gather = Gather::default();
+    for (index, lists) in lists.iter().enumerate() {
+        let split = (index + 1).to_string();
+        for (label, (class, list)) in classes.iter().zip(lists).enumerate() {
+            list.each_line(|line| {
                 let (file, flag) = line
                     .text
                     .rsplit_once([' ', '\t'])

@@ -1,8 +1,8 @@
 //! UCF-101: `classInd.txt`, `trainlist01.txt`, `testlist01.txt` and so on.
 
-use super::{Gather, Line, Part, SplitLists, each_line};
+use super::{Gather, Line, ListFile, Part, SplitLists};
 use crate::error::DataError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Reads `splits` official splits from `folder`.
@@ -11,13 +11,27 @@ use std::path::Path;
 /// [`DataError::Io`] for a missing file, [`DataError::Split`] with file and line for a line that is
 /// wrong, [`DataError::Spec`] for a clip named twice in a split.
 pub fn read(folder: &Path, splits: usize) -> Result<SplitLists, DataError> {
-    let classes = classes(&folder.join("classInd.txt"))?;
+    let classes = ListFile::read(folder.join("classInd.txt"))?;
+    let mut parts = Vec::with_capacity(splits);
+    for number in 1..=splits {
+        let list = |part: &str| ListFile::read(folder.join(format!("{part}list{number:02}.txt")));
+        parts.push([list("train")?, list("test")?]);
+    }
+    parse(folder, &classes, &parts)
+}
+
+/// Reads lists that are in memory: the classes, then training and test list of each split.
+///
+/// # Errors
+/// As [`read`], but for reading files.
+pub fn parse(folder: &Path, classes: &ListFile, parts: &[[ListFile; 2]]) -> Result<SplitLists, DataError> {
+    let classes = self::classes(classes)?;
     let labels: BTreeMap<&str, usize> =
         classes.iter().enumerate().map(|(label, name)| (name.as_str(), label)).collect();
     let mut gather = Gather::default();
-    for number in 1..=splits {
-        let name = number.to_string();
-        each_line(&folder.join(format!("trainlist{number:02}.txt")), |line| {
+    for (index, [train, test]) in parts.iter().enumerate() {
+        let name = (index + 1).to_string();
+        train.each_line(|line| {
             let (path, index) = line
                 .text
                 .rsplit_once([' ', '\t'])
@@ -30,7 +44,7 @@ pub fn read(folder: &Path, splits: usize) -> Result<SplitLists, DataError> {
             }
             gather.add(&name, Part::Train, class, label, file, &line)
         })?;
-        each_line(&folder.join(format!("testlist{number:02}.txt")), |line| {
+        test.each_line(|line| {
             let (class, file, label) = clip(line.text, &labels, &line)?;
             gather.add(&name, Part::Test, class, label, file, &line)
         })?;
@@ -39,9 +53,10 @@ pub fn read(folder: &Path, splits: usize) -> Result<SplitLists, DataError> {
 }
 
 /// `INDEX NAME` per line, indices from 1 without gaps.
-fn classes(file: &Path) -> Result<Vec<String>, DataError> {
+fn classes(file: &ListFile) -> Result<Vec<String>, DataError> {
     let mut classes: Vec<String> = Vec::new();
-    each_line(file, |line| {
+    let mut seen = BTreeSet::new();
+    file.each_line(|line| {
         let (index, name) = line
             .text
             .split_once([' ', '\t'])
@@ -50,7 +65,7 @@ fn classes(file: &Path) -> Result<Vec<String>, DataError> {
         if index.parse() != Ok(next) {
             return Err(line.error(format!("expected class index {next}, found `{index}`")));
         }
-        if classes.iter().any(|class| class == name) {
+        if !seen.insert(name.to_owned()) {
             return Err(line.error(format!("class `{name}` is listed twice")));
         }
         classes.push(name.to_owned());

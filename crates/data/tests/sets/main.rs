@@ -5,8 +5,13 @@
 mod cache;
 mod common;
 mod decode;
+mod extracted;
+mod kill;
 mod layout;
+mod outcomes;
+mod partial;
 mod prepare;
+mod readers;
 mod spec;
 mod splits;
 mod weizmann;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-fn config() -> PrepareConfig {
+pub(crate) fn config() -> PrepareConfig {
     PrepareConfig {
         short_side: 32,
         frame_codec: Codec::Raw8,
@@ -26,7 +26,7 @@ fn config() -> PrepareConfig {
     }
 }
 
-fn run(
+pub(crate) fn run(
     set: &Dataset,
     config: &PrepareConfig,
     videos: &[usize],
@@ -40,7 +40,7 @@ fn synth() -> Dataset {
 }
 
 /// Every file below a folder with its content.
-fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut todo = vec![folder.to_path_buf()];
     while let Some(folder) = todo.pop() {
