@@ -23,16 +23,16 @@ struct Cached {
 
 impl Cached {
     fn new(planted: &Planted, codec: Codec) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("valid");
         let file = |kind: Kind, fields: &[Field]| {
             let mut builder = Builder::new(kind, codec, "00ff".to_owned());
             for Field { width, height, u, v, .. } in fields {
-                let field = FlowField::new(*width, *height, u.clone(), v.clone()).unwrap();
-                builder.push_field(&field).unwrap();
+                let field = FlowField::new(*width, *height, u.clone(), v.clone()).expect("valid");
+                builder.push_field(&field).expect("valid");
             }
             let path = folder.path().join(kind.folder());
-            builder.write(&path, "a test".to_owned(), planted.segments.clone(), (1, 1)).unwrap();
-            Container::open_verified(&path).unwrap()
+            builder.write(&path, "a test".to_owned(), planted.segments.clone(), (1, 1)).expect("valid");
+            Container::open_verified(&path).expect("valid")
         };
         let files = [file(Kind::ForwardFlow, &planted.forward), file(Kind::BackwardFlow, &planted.backward)];
         Self { files, segments: planted.segments.clone(), _folder: folder }
@@ -117,13 +117,13 @@ fn hashes(video: impl Fn(usize) -> LabelledVideo) -> Vec<String> {
             depth: 2,
             workers: 2,
         };
-        let loader = TrainLoader::new(videos.clone(), &config, 3..6).unwrap();
+        let loader = TrainLoader::new(videos.clone(), &config, 3..6).expect("valid");
         hashes.push(hash_of(loader.map(Result::unwrap)));
 
         let config = TestConfig { sample: one(stack), size: (17, 13), frames: 3, crops: Crops::Ten };
-        let views = TestViews::new("v", &*videos[1].source, &config, 7).unwrap().map(|views| Batch {
+        let views = TestViews::new("v", &*videos[1].source, &config, 7).expect("valid").map(|views| Batch {
             iteration: 0,
-            inputs: views.unwrap().inputs,
+            inputs: views.expect("valid").inputs,
             labels: Vec::new(),
             videos: Vec::new(),
             moments: Vec::new(),
