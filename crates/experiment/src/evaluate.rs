@@ -2,9 +2,10 @@
 
 use std::sync::mpsc::sync_channel;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use data::DataError;
 use data::loader::{LabelledVideo, TestConfig, TestViews};
+use data::sample::SampleSpec;
 use models::{Inputs, Network};
 use nn::Pass;
 
@@ -13,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::plan::Protocol;
 use crate::scores::Scores;
-use crate::train::network_error;
+use crate::train::{network_error, only_input};
 
 /// Views that go through the network at once.
 const BATCH: usize = 64;
@@ -80,17 +81,14 @@ pub fn evaluate(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Re
 
 fn views(video: &LabelledVideo, protocol: &Protocol) -> Views {
     let config = TestConfig {
-        stack: protocol.input,
-        crop: (protocol.crop, protocol.crop),
+        sample: SampleSpec::single(protocol.input),
+        size: (protocol.crop, protocol.crop),
         frames: protocol.test.frames,
         crops: protocol.test.crops,
     };
     TestViews::new(&video.id, &*video.source, &config, BATCH)?
         .map(|batch: std::result::Result<_, DataError>| {
-            let batch = batch?;
-            let [b, c, h, w] = batch.shape;
-            Tensor::from_vec(batch.data, (b, 1, c, h, w), &Device::Cpu)
-                .map_err(Error::tensor(format!("making the views of {}", video.id)))
+            only_input(batch?.inputs).map_err(Error::tensor(format!("making the views of {}", video.id)))
         })
         .collect()
 }

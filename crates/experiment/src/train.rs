@@ -4,10 +4,14 @@
 //! follow from the seed and i. A run that is killed and started again
 //! therefore goes on from its last checkpoint to the very same numbers.
 
+use std::num::NonZero;
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
-use data::loader::{LabelledVideo, TrainConfig, TrainLoader};
+use data::augment::Augmentation;
+use data::loader::{Batch, InputBatch, LabelledVideo, TrainConfig, TrainLoader};
+use data::sample::SampleSpec;
 use models::{Inputs, Network};
 use nn::{Params, Pass, Sgd, tensors};
 
@@ -82,13 +86,14 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     };
 
     let config = TrainConfig {
-        stack: protocol.input,
-        crop: (protocol.crop, protocol.crop),
+        sample: SampleSpec::single(protocol.input),
+        size: (protocol.crop, protocol.crop),
         batch: plan.batch,
-        flip: plan.flip,
+        augmentation: Augmentation::random_crops(plan.flip),
         seed,
         depth: PREFETCH,
-        workers: 1,
+        // They rest once the batches are made ahead.
+        workers: available_parallelism().map_or(1, NonZero::get),
     };
     let begun = state.losses.len();
     let loader = TrainLoader::new(videos.to_vec(), &config, begun as u64..plan.iterations as u64)?;
@@ -138,14 +143,13 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
 fn one_step(
     network: &dyn Network,
     sgd: &mut Sgd,
-    batch: data::loader::Batch,
+    batch: Batch,
     seed: u64,
     iteration: usize,
     rate: f64,
 ) -> Result<f32> {
-    let [b, c, h, w] = batch.shape;
     let step = || -> models::Result<f32> {
-        let flow = Tensor::from_vec(batch.data, (b, 1, c, h, w), &Device::Cpu)?;
+        let flow = only_input(batch.inputs)?;
         let inputs = Inputs { rgb: None, flow: Some(flow) };
         let pass = Pass::train(pass_seed(seed, iteration));
         let outputs = network.forward(&inputs, &pass)?;
@@ -154,6 +158,14 @@ fn one_step(
         Ok(loss.to_scalar::<f32>()?)
     };
     step().map_err(|e| Error::Network { doing: format!("training step {iteration}"), message: e.to_string() })
+}
+
+/// The input of samples that have one, (B, T, C, H, W).
+pub(crate) fn only_input(inputs: Vec<InputBatch>) -> candle_core::Result<Tensor> {
+    let Ok([InputBatch { data, shape }]) = <[InputBatch; 1]>::try_from(inputs) else {
+        candle_core::bail!("a batch with another number of inputs than one");
+    };
+    Tensor::from_vec(data, &shape[..], &Device::Cpu)
 }
 
 fn classes(protocol: &Protocol) -> Result<usize> {
