@@ -83,9 +83,11 @@ def main():
         for _ in range(4):
             next(batches)
         begun, made = time.perf_counter(), 0
+        # Whole rounds of the workers, for batches come in bursts.
         while time.perf_counter() - begun < least:
-            values, _ = next(batches)
-            made += values.shape[0]
+            for _ in range(job["workers"]):
+                values, _ = next(batches)
+                made += values.shape[0]
         rate = made / (time.perf_counter() - begun)
         # Ends the workers, so that nothing is made while the other side has its turn.
         del batches

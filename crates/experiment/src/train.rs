@@ -4,6 +4,7 @@
 //! follow from the seed and i. A run that is killed and started again
 //! therefore goes on from its last checkpoint to the very same numbers.
 
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
@@ -90,7 +91,8 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
         augmentation: Augmentation::random_crops(plan.flip),
         seed,
         depth: PREFETCH,
-        workers: loader_threads(),
+        // They rest once the batches are made ahead.
+        workers: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
     };
     let begun = state.losses.len();
     let loader = TrainLoader::new(videos.to_vec(), &config, begun as u64..plan.iterations as u64)?;
@@ -158,13 +160,10 @@ fn one_step(
 
 /// The one input of a temporal network's samples, (B, T, C, H, W).
 pub(crate) fn flow_input(inputs: Vec<InputBatch>) -> candle_core::Result<Option<Tensor>> {
-    let only = inputs.into_iter().next();
-    only.map(|InputBatch { data, shape }| Tensor::from_vec(data, &shape[..], &Device::Cpu)).transpose()
-}
-
-/// Threads that make batches beside those that train: half of the cores.
-fn loader_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
+    let Ok([InputBatch { data, shape }]) = <[InputBatch; 1]>::try_from(inputs) else {
+        candle_core::bail!("a batch with another number of inputs than one");
+    };
+    Tensor::from_vec(data, &shape[..], &Device::Cpu).map(Some)
 }
 
 fn classes(protocol: &Protocol) -> Result<usize> {

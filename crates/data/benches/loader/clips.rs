@@ -5,6 +5,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use data::codec::Codec;
 use data::container::{Builder, Container, Kind};
@@ -55,7 +56,7 @@ fn clip(decoder: &Decoder, file: &Path, id: usize, pairs: usize, out: &Path, qua
     let mut pictures = Vec::new();
     let mut resizer = Resizer::new();
     let mut problem = None;
-    decoder.decode(file, &mut |frame| {
+    decoder.decode(file, &AtomicBool::new(false), |frame| {
         if pictures.len() <= pairs && problem.is_none() {
             match picture(&mut resizer, frame.width, frame.height, frame.data) {
                 Ok(picture) => pictures.push(picture),

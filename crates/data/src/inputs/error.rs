@@ -107,7 +107,9 @@ pub enum InputError {
     #[error("the crops of one call must be one or more of one size")]
     UnequalCrops,
     /// The buffer to fill has another size than the crops ask for.
-    #[error("the output holds {found} values; expected {expected} (crops x 2L x height x width)")]
+    #[error(
+        "the output holds {found} values; expected {expected} (crops x moments x channels x height x width)"
+    )]
     Output {
         /// Values expected.
         expected: usize,

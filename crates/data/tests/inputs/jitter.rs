@@ -18,8 +18,8 @@ fn drawn(
 ) -> BTreeMap<[usize; 5], usize> {
     let mut seen = BTreeMap::new();
     for index in 0..draws {
-        let crop = rule.draw(frame, size, &mut draw_rng(3, 1, index)).unwrap().crop;
-        crop.check(frame).unwrap();
+        let crop = rule.draw(frame, size, &mut draw_rng(3, 1, index)).expect("valid").crop;
+        crop.check(frame).expect("valid");
         *seen.entry([crop.width, crop.height, crop.x, crop.y, usize::from(crop.flip)]).or_insert(0) += 1;
     }
     seen

@@ -23,16 +23,16 @@ struct Cached {
 
 impl Cached {
     fn new(planted: &Planted, codec: Codec) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("valid");
         let file = |kind: Kind, fields: &[Field]| {
             let mut builder = Builder::new(kind, codec, "00ff".to_owned());
             for Field { width, height, u, v, .. } in fields {
-                let field = FlowField::new(*width, *height, u.clone(), v.clone()).unwrap();
-                builder.push_field(&field).unwrap();
+                let field = FlowField::new(*width, *height, u.clone(), v.clone()).expect("valid");
+                builder.push_field(&field).expect("valid");
             }
             let path = folder.path().join(kind.folder());
-            builder.write(&path, "a test".to_owned(), planted.segments.clone(), (1, 1)).unwrap();
-            Container::open_verified(&path).unwrap()
+            builder.write(&path, "a test".to_owned(), planted.segments.clone(), (1, 1)).expect("valid");
+            Container::open_verified(&path).expect("valid")
         };
         let files = [file(Kind::ForwardFlow, &planted.forward), file(Kind::BackwardFlow, &planted.backward)];
         Self { files, segments: planted.segments.clone(), _folder: folder }
@@ -117,13 +117,13 @@ fn hashes(video: impl Fn(usize) -> LabelledVideo) -> Vec<String> {
             depth: 2,
             workers: 2,
         };
-        let loader = TrainLoader::new(videos.clone(), &config, 3..6).unwrap();
+        let loader = TrainLoader::new(videos.clone(), &config, 3..6).expect("valid");
         hashes.push(hash_of(loader.map(Result::unwrap)));
 
         let config = TestConfig { sample: one(stack), size: (17, 13), frames: 3, crops: Crops::Ten };
-        let views = TestViews::new("v", &*videos[1].source, &config, 7).unwrap().map(|views| Batch {
+        let views = TestViews::new("v", &*videos[1].source, &config, 7).expect("valid").map(|views| Batch {
             iteration: 0,
-            inputs: views.unwrap().inputs,
+            inputs: views.expect("valid").inputs,
             labels: Vec::new(),
             videos: Vec::new(),
             moments: Vec::new(),
@@ -160,14 +160,14 @@ const RAW: [&str; 8] = [
     "38b05e85a676ffaa",
 ];
 const JPEG: [&str; 8] = [
-    "b21c457bb3c2d72b",
-    "df7ce8eb48af7b6d",
-    "4f08b39426935873",
-    "8be9aee75289b4e9",
-    "74841b346f37f7c4",
-    "849bf2dee058bc06",
-    "9bf7921387c2bf11",
-    "0a8f6f5e447c8a28",
+    "b441c7f8d8149c81",
+    "4c73c7ac28ba7cc7",
+    "3add3acf9763e470",
+    "9ab423373212e11d",
+    "2f6e458d39651f2b",
+    "8399cff481e748dc",
+    "a16bcc629a78fef8",
+    "82702505018ef971",
 ];
 
 #[test]

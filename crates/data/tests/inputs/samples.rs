@@ -31,7 +31,7 @@ fn strided(count: usize, from: usize, to: usize) -> Moments {
 
 /// A clip without cuts.
 fn clips(frames: usize, spec: &SampleSpec) -> Clips {
-    Clips::new("v", std::slice::from_ref(&(0..frames)), spec).unwrap()
+    Clips::new("v", std::slice::from_ref(&(0..frames)), spec).expect("valid")
 }
 
 fn draws(clips: &Clips, count: usize) -> Vec<Vec<usize>> {
@@ -141,7 +141,7 @@ fn config(sample: SampleSpec) -> TrainConfig {
 }
 
 fn first(config: &TrainConfig) -> Batch {
-    TrainLoader::new(videos(6), config, 0..1).unwrap().next().unwrap().unwrap()
+    TrainLoader::new(videos(6), config, 0..1).expect("valid").next().expect("valid").expect("valid")
 }
 
 /// What an input holds when it starts at a frame of a video, whole.
@@ -151,7 +151,7 @@ fn expected(input: &Input, video: &dyn VideoReader, start: usize) -> Vec<f32> {
     let mut out = vec![0.0; input.channels() * 120];
     let crop = Crop { x: 0, y: 0, width: 12, height: 10, flip: false };
     let view = View { crop, size: (12, 10), colour: [0.0; 3], out: &mut out };
-    input.paint(video, start, &mut [view], &mut Scratch::default()).unwrap();
+    input.paint(video, start, &mut [view], &mut Scratch::default()).expect("valid");
     out
 }
 
