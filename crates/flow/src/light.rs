@@ -1,8 +1,8 @@
 //! The change of illumination between two pictures.
 //!
 //! Brightness constancy I1(x + u) = I0(x) fails where a lamp flickers, a shadow
-//! passes or a camera adapts. As in Chambolle and Pock 2011, section 6.2.3, the
-//! data term therefore has an additive change w(x) of its own,
+//! passes or a camera adapts. As in Chambolle and Pock 2011, the data term
+//! therefore has an additive change w(x) of its own,
 //!
 //! rho(u) = I1(x + u) - I0(x) - w(x),
 //!

@@ -39,7 +39,7 @@ pub struct TvL1Params {
     /// smoothed with first, 0 for none. It tames noise and aliasing.
     pub smoothing: f32,
     /// Share of the first picture's gradient in that of the data term, 0 to 1;
-    /// the warped second picture's is the rest. 0.5 is the best against noise.
+    /// the warped second picture's is the rest. 0.5 is the mean of the two.
     pub gradient_blend: f32,
     /// The most, in intensities, that the estimated change of illumination
     /// follows a difference per warp; 0 assumes that brightness is constant.
@@ -85,7 +85,7 @@ impl TvL1Params {
     }
 
     /// For quality: finer steps between levels, a tighter coupling, more warps
-    /// and iterations. About six times the work of [`TvL1Params::fast`].
+    /// and iterations. Three to four times the time of [`TvL1Params::fast`].
     pub fn accurate() -> Self {
         Self {
             tau: 0.25,
