@@ -27,6 +27,7 @@
 //! displacement to the right and v the displacement downwards, in pixels per
 //! frame.
 
+mod brox;
 mod colour;
 mod error;
 mod field;
@@ -40,6 +41,7 @@ mod solver;
 mod tvl1;
 mod warp;
 
+pub use brox::{Brox, BroxParams, BroxWorkspace};
 pub use colour::flow_to_rgb8;
 pub use error::{FloProblem, FlowError};
 pub use field::{FlowField, GrayImage, UNKNOWN_FLOW};

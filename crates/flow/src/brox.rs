@@ -1,0 +1,222 @@
+//! Brox et al.
+
+mod bands;
+mod data;
+mod derivatives;
+mod grid;
+mod params;
+mod sor;
+mod system;
+
+use crate::plane::Plane;
+use crate::pyramid::{self, Gaussian};
+use crate::{FlowError, FlowField, GrayImage, MedianFilter, median};
+
+use data::{Data, First, Second};
+use derivatives::Derivatives;
+use sor::State;
+use system::{Coefficients, Weights};
+
+pub use params::BroxParams;
+
+/// Intensities beyond this are cut off, so that no square overflows.
+const MOST_INTENSITY: f32 = 1e5;
+
+/// The estimator: checked parameters, ready for any number of pairs.
+#[derive(Debug, Clone)]
+pub struct Brox {
+    params: BroxParams,
+    threads: usize,
+}
+
+/// Scratch memory of [`Brox::compute_with`], kept from pair to pair. It fits
+/// itself to the size of the pair; what it holds never shows in a result.
+#[derive(Debug, Clone, Default)]
+pub struct BroxWorkspace {
+    levels: Vec<Level>,
+    work: Work,
+    /// What the levels were laid out for.
+    layout: Option<(usize, usize, usize, f32)>,
+}
+
+/// A pair of pictures of the pyramid.
+#[derive(Debug, Clone)]
+struct Level {
+    first: Plane,
+    second: Plane,
+    smooth: Plane,
+    between: Plane,
+    flow: [Plane; 2],
+}
+
+impl Level {
+    fn new((width, height): (usize, usize)) -> Self {
+        let plane = || Plane::new(width, height);
+        Self { first: plane(), second: plane(), smooth: plane(), between: plane(), flow: [plane(), plane()] }
+    }
+}
+
+/// What the level in work needs.
+#[derive(Debug, Clone, Default)]
+struct Work {
+    derivatives: Derivatives,
+    first: First,
+    second: Second,
+    state: State,
+    data: Data,
+    system: Coefficients,
+    median: Vec<f32>,
+}
+
+impl Brox {
+    /// An estimator with these parameters, on the calling thread.
+    ///
+    /// # Errors
+    /// [`FlowError::Parameter`] when one is outside its range.
+    pub fn new(params: BroxParams) -> Result<Self, FlowError> {
+        params.check()?;
+        Ok(Self { params, threads: 1 })
+    }
+
+    /// The same on up to `threads` threads.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads: threads.max(1), ..self }
+    }
+
+    /// The parameters.
+    pub fn params(&self) -> &BroxParams {
+        &self.params
+    }
+
+    /// Empty scratch memory for [`Brox::compute_with`].
+    pub fn workspace(&self) -> BroxWorkspace {
+        BroxWorkspace::default()
+    }
+
+    /// The flow.
+    ///
+    /// # Errors
+    /// When the pictures differ in size, a buffer has the wrong length, or an
+    /// intensity is not finite.
+    pub fn compute(&self, from: &GrayImage, to: &GrayImage) -> Result<FlowField, FlowError> {
+        self.compute_with(&mut self.workspace(), from, to)
+    }
+
+    /// [`Brox::compute`] with scratch memory of the caller's, for many pairs of
+    /// one size. The result is the same.
+    ///
+    /// # Errors
+    /// As [`Brox::compute`].
+    pub fn compute_with(
+        &self,
+        workspace: &mut BroxWorkspace,
+        from: &GrayImage,
+        to: &GrayImage,
+    ) -> Result<FlowField, FlowError> {
+        from.check("first")?;
+        to.check("second")?;
+        if (from.width, from.height) != (to.width, to.height) {
+            return Err(FlowError::SizeMismatch {
+                first_width: from.width,
+                first_height: from.height,
+                second_width: to.width,
+                second_height: to.height,
+            });
+        }
+        self.lay_out(workspace, from.width, from.height);
+        self.fill_pyramid(workspace, from, to);
+
+        let BroxWorkspace { levels, work, .. } = workspace;
+        for at in (0..levels.len()).rev() {
+            let (fine, coarser) = levels.split_at_mut(at + 1);
+            let level = &mut fine[at];
+            match coarser.first() {
+                Some(coarse) => enlarge(&coarse.flow, &mut level.flow),
+                None => level.flow.iter_mut().for_each(Plane::clear),
+            }
+            self.solve(level, work);
+        }
+        let [u, v] = &levels[0].flow;
+        FlowField::new(from.width, from.height, unpad(u), unpad(v))
+    }
+
+    fn lay_out(&self, workspace: &mut BroxWorkspace, width: usize, height: usize) {
+        let layout = (width, height, self.params.levels, self.params.scale_factor);
+        if workspace.layout != Some(layout) {
+            let sizes = pyramid::level_sizes(width, height, layout.2, layout.3);
+            workspace.levels = sizes.into_iter().map(Level::new).collect();
+            workspace.layout = Some(layout);
+        }
+    }
+
+    fn fill_pyramid(&self, workspace: &mut BroxWorkspace, from: &GrayImage, to: &GrayImage) {
+        let first_blur = Gaussian::new(self.params.smoothing);
+        let blur = Gaussian::new(pyramid::sigma_for(self.params.scale_factor));
+        for at in 0..workspace.levels.len() {
+            let (finer, rest) = workspace.levels.split_at_mut(at);
+            let level = &mut rest[0];
+            if let Some(finer) = finer.last_mut() {
+                blur.smooth(&finer.first, &mut finer.smooth, &mut finer.between);
+                pyramid::resize(&finer.smooth, &mut level.first, 1.0);
+                blur.smooth(&finer.second, &mut finer.smooth, &mut finer.between);
+                pyramid::resize(&finer.smooth, &mut level.second, 1.0);
+            } else {
+                pad(from, &mut level.smooth);
+                first_blur.smooth(&level.smooth, &mut level.first, &mut level.between);
+                pad(to, &mut level.smooth);
+                first_blur.smooth(&level.smooth, &mut level.second, &mut level.between);
+            }
+        }
+    }
+
+    fn solve(&self, level: &mut Level, work: &mut Work) {
+        let BroxParams { alpha, gamma, epsilon, .. } = self.params;
+        let weights = Weights { alpha, gamma, epsilon };
+        let Work { derivatives, first, second, state, data, system, median } = work;
+        let (width, height) = (level.first.width, level.first.height);
+        first.reshape(width, height);
+        state.reshape(width, height);
+        data.reshape(width, height);
+        system.reshape(width, height);
+        data::take_first(first, &level.first, derivatives);
+        second.take(&level.second, derivatives);
+        level.flow.iter().enumerate().for_each(|(at, plane)| state.take(at, plane));
+        for _ in 0..self.params.warps {
+            data::linearise(data, first, second, state, self.threads);
+            for _ in 0..self.params.inner_iterations {
+                system.build(state, data, weights, self.threads);
+                sor::relax(state, system, self.params.omega, self.params.sor_iterations, self.threads);
+            }
+            if self.params.median != MedianFilter::None {
+                for (at, plane) in level.flow.iter_mut().enumerate() {
+                    state.give(at, plane);
+                    median::filter(plane, self.params.median, median);
+                    state.take(at, plane);
+                }
+            }
+        }
+        level.flow.iter_mut().enumerate().for_each(|(at, plane)| state.give(at, plane));
+    }
+}
+
+/// The flow of a level as the start of the next finer one.
+fn enlarge(coarse: &[Plane; 2], fine: &mut [Plane; 2]) {
+    let factors =
+        [fine[0].width as f32 / coarse[0].width as f32, fine[0].height as f32 / coarse[0].height as f32];
+    for ((from, to), factor) in coarse.iter().zip(fine).zip(factors) {
+        pyramid::resize(from, to, factor);
+    }
+}
+
+fn pad(picture: &GrayImage, plane: &mut Plane) {
+    for (y, row) in picture.data.chunks_exact(picture.width).enumerate() {
+        for (to, from) in plane.row_mut(y).iter_mut().zip(row) {
+            *to = from.clamp(-MOST_INTENSITY, MOST_INTENSITY);
+        }
+    }
+}
+
+fn unpad(plane: &Plane) -> Vec<f32> {
+    (0..plane.height).flat_map(|y| plane.row(y)).copied().collect()
+}
