@@ -179,8 +179,9 @@ impl Brox {
         state.reshape(width, height);
         data.reshape(width, height);
         system.reshape(width, height);
-        data::take_first(first, &level.first, derivatives);
-        second.take(&level.second, derivatives);
+        let Level { smooth, between, .. } = level;
+        data::take_first(first, &level.first, [&mut *smooth, &mut *between], derivatives);
+        second.take(&level.second, [smooth, between], derivatives);
         level.flow.iter().enumerate().for_each(|(at, plane)| state.take(at, plane));
         for _ in 0..self.params.warps {
             data::linearise(data, first, second, state, self.threads);

@@ -37,10 +37,10 @@ const SAMPLE: usize = 8;
 const SHARE_OF_FIRST: f32 = 0.5;
 
 /// Takes the first picture of a level.
-pub(super) fn take_first(first: &mut First, picture: &Plane, derivatives: &mut Derivatives) {
+pub(super) fn take_first(first: &mut First, picture: &Plane, scratch: [&mut Plane; 2], derivatives: &mut Derivatives) {
     let all = 0..picture.height;
     let mut bands = first.bands_mut(std::slice::from_ref(&all));
-    derivatives.of(picture, |y, channels| {
+    derivatives.of(picture, scratch, |y, channels| {
         for band in &mut bands {
             for (field, channel) in channels.iter().enumerate() {
                 for colour in COLOURS {
@@ -64,12 +64,12 @@ pub(super) struct Second {
 
 impl Second {
     /// Takes the second picture of a level.
-    pub(super) fn take(&mut self, picture: &Plane, derivatives: &mut Derivatives) {
+    pub(super) fn take(&mut self, picture: &Plane, scratch: [&mut Plane; 2], derivatives: &mut Derivatives) {
         (self.width, self.height) = (picture.width, picture.height);
         let (stride, width) = (self.stride(), self.width);
         self.pixels.clear();
         self.pixels.resize(stride * (self.height + 2 * BORDER), [0.0; SAMPLE]);
-        derivatives.of(picture, |y, channels| {
+        derivatives.of(picture, scratch, |y, channels| {
             let row = &mut self.pixels[(y + BORDER) * stride..][..stride];
             for (x, pixel) in row[BORDER..BORDER + width].iter_mut().enumerate() {
                 for (to, from) in pixel.iter_mut().zip(channels) {
@@ -187,11 +187,11 @@ impl Block {
                 for column in 0..4 {
                     let weight = self.across[column][i];
                     for channel in 0..SAMPLE {
-                        row[channel] += weight * taps[column][channel];
+                        row[channel] = weight.mul_add(taps[column][channel], row[channel]);
                     }
                 }
                 for channel in 0..SAMPLE {
-                    sample[channel] += self.down[tap][i] * row[channel];
+                    sample[channel] = self.down[tap][i].mul_add(row[channel], sample[channel]);
                 }
             }
             self.samples[i] = sample;
@@ -206,35 +206,45 @@ impl Block {
         flow: [&[f32]; 2],
         out: &mut [&mut [f32]; FIELDS],
     ) {
-        let end = start + LANES;
-        let [value, x, y, xx, xy, yy] = [
-            &first[0][start..end],
-            &first[1][start..end],
-            &first[2][start..end],
-            &first[3][start..end],
-            &first[4][start..end],
-            &first[5][start..end],
-        ];
-        let (u, v) = (&flow[0][start..end], &flow[1][start..end]);
-        let [gx, gy, c0, gxx, gxy, gyy, c1, c2] = out;
-        let (gx, gy, c0) = (&mut gx[start..end], &mut gy[start..end], &mut c0[start..end]);
-        let (gxx, gxy, gyy) = (&mut gxx[start..end], &mut gxy[start..end], &mut gyy[start..end]);
-        let (c1, c2) = (&mut c1[start..end], &mut c2[start..end]);
+        let mut to = [[0.0; LANES]; CHANNELS];
         for i in 0..LANES {
-            let to = self.samples[i];
+            for channel in 0..CHANNELS {
+                to[channel][i] = self.samples[i][channel];
+            }
+        }
+        let [value, x, y, xx, xy, yy] = first;
+        let (value, x, y) = (lanes(value, start), lanes(x, start), lanes(y, start));
+        let (xx, xy, yy) = (lanes(xx, start), lanes(xy, start), lanes(yy, start));
+        let (u, v) = (lanes(flow[0], start), lanes(flow[1], start));
+        let mut fields = [[0.0; LANES]; FIELDS];
+        for i in 0..LANES {
             let inside = self.inside[i];
             let own = inside * SHARE_OF_FIRST;
             let other = inside * (1.0 - SHARE_OF_FIRST);
-            gx[i] = own * x[i] + other * to[1];
-            gy[i] = own * y[i] + other * to[2];
-            gxx[i] = own * xx[i] + other * to[3];
-            gxy[i] = own * xy[i] + other * to[4];
-            gyy[i] = own * yy[i] + other * to[5];
-            c0[i] = inside * (to[0] - value[i]) - (gx[i] * u[i] + gy[i] * v[i]);
-            c1[i] = inside * (to[1] - x[i]) - (gxx[i] * u[i] + gxy[i] * v[i]);
-            c2[i] = inside * (to[2] - y[i]) - (gxy[i] * u[i] + gyy[i] * v[i]);
+            let (gx, gy) = (own * x[i] + other * to[1][i], own * y[i] + other * to[2][i]);
+            let (gxx, gyy) = (own * xx[i] + other * to[3][i], own * yy[i] + other * to[5][i]);
+            let gxy = own * xy[i] + other * to[4][i];
+            fields[0][i] = gx;
+            fields[1][i] = gy;
+            fields[2][i] = inside * (to[0][i] - value[i]) - (gx * u[i] + gy * v[i]);
+            fields[3][i] = gxx;
+            fields[4][i] = gxy;
+            fields[5][i] = gyy;
+            fields[6][i] = inside * (to[1][i] - x[i]) - (gxx * u[i] + gxy * v[i]);
+            fields[7][i] = inside * (to[2][i] - y[i]) - (gxy * u[i] + gyy * v[i]);
+        }
+        for field in 0..FIELDS {
+            out[field][start..start + LANES].copy_from_slice(&fields[field]);
         }
     }
+}
+
+/// A vector of a row, of known length.
+#[inline(always)]
+fn lanes(row: &[f32], start: usize) -> [f32; LANES] {
+    let mut values = [0.0; LANES];
+    values.copy_from_slice(&row[start..start + LANES]);
+    values
 }
 
 /// `f32::clamp` takes care of NaN, which costs instructions.

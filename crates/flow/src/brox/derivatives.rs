@@ -14,34 +14,34 @@ const REACH: usize = 2;
 /// Scratch memory for the derivatives of a picture.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Derivatives {
-    along: Plane,
-    down: Plane,
     rows: [Vec<f32>; 3],
     line: Vec<f32>,
 }
 
 impl Derivatives {
-    /// Calls `each` with the channels of every row of the picture.
-    pub(super) fn of(&mut self, picture: &Plane, mut each: impl FnMut(usize, [&[f32]; CHANNELS])) {
-        let (width, height) = (picture.width, picture.height);
-        if (self.along.width, self.along.height) != (width, height) {
-            self.along = Plane::new(width, height);
-            self.down = Plane::new(width, height);
-        }
-        self.rows.iter_mut().for_each(|row| row.resize(width, 0.0));
-        pulp::Arch::new().dispatch(First { of: picture, scratch: self });
-        for y in 0..height {
-            pulp::Arch::new().dispatch(Second { scratch: self, y });
+    /// Calls `each` with the channels of every row of the picture. The two
+    /// planes of its size are scratch.
+    pub(super) fn of(
+        &mut self,
+        picture: &Plane,
+        [along, down]: [&mut Plane; 2],
+        mut each: impl FnMut(usize, [&[f32]; CHANNELS]),
+    ) {
+        self.rows.iter_mut().for_each(|row| row.resize(picture.width, 0.0));
+        pulp::Arch::new().dispatch(First { picture, along, down, line: &mut self.line });
+        for y in 0..picture.height {
+            pulp::Arch::new().dispatch(Second { scratch: self, along, down, y });
             let [along_twice, mixed, down_twice] = &self.rows;
-            let first = [picture.row(y), self.along.row(y), self.down.row(y)];
-            each(y, [first[0], first[1], first[2], along_twice, mixed, down_twice]);
+            each(y, [picture.row(y), along.row(y), down.row(y), along_twice, mixed, down_twice]);
         }
     }
 }
 
 struct First<'a> {
-    of: &'a Plane,
-    scratch: &'a mut Derivatives,
+    picture: &'a Plane,
+    along: &'a mut Plane,
+    down: &'a mut Plane,
+    line: &'a mut Vec<f32>,
 }
 
 impl pulp::NullaryFnOnce for First<'_> {
@@ -49,16 +49,18 @@ impl pulp::NullaryFnOnce for First<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { of, scratch } = self;
-        for y in 0..of.height {
-            difference_along(of.row(y), &mut scratch.line, scratch.along.row_mut(y));
-            difference_down(of, y, scratch.down.row_mut(y));
+        let Self { picture, along, down, line } = self;
+        for y in 0..picture.height {
+            difference_along(picture.row(y), line, along.row_mut(y));
+            difference_down(picture, y, down.row_mut(y));
         }
     }
 }
 
 struct Second<'a> {
     scratch: &'a mut Derivatives,
+    along: &'a Plane,
+    down: &'a Plane,
     y: usize,
 }
 
@@ -67,11 +69,11 @@ impl pulp::NullaryFnOnce for Second<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Derivatives { along, down, rows, line } = self.scratch;
-        let [along_twice, mixed, down_twice] = rows;
-        difference_along(along.row(self.y), line, along_twice);
-        difference_along(down.row(self.y), line, mixed);
-        difference_down(down, self.y, down_twice);
+        let Self { scratch, along, down, y } = self;
+        let [along_twice, mixed, down_twice] = &mut scratch.rows;
+        difference_along(along.row(y), &mut scratch.line, along_twice);
+        difference_along(down.row(y), &mut scratch.line, mixed);
+        difference_down(down, y, down_twice);
     }
 }
 

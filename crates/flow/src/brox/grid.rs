@@ -37,13 +37,17 @@ pub(super) struct Grid<const F: usize> {
 }
 
 impl<const F: usize> Grid<F> {
-    /// Takes the size of a level, all values and margins zero.
+    /// Takes the size of a level. Values are any, margins and padding zero.
     pub(super) fn reshape(&mut self, width: usize, height: usize) {
         self.width = width;
         self.height = height;
         self.padded = width.div_ceil(2).next_multiple_of(LANES);
-        self.data.clear();
         self.data.resize(height * self.row_length(), 0.0);
+        let (stride, end) = (self.stride(), MARGIN + width / 2);
+        for field in self.data.chunks_exact_mut(stride) {
+            field[..MARGIN].fill(0.0);
+            field[end..].fill(0.0);
+        }
     }
 
     #[inline(always)]

@@ -169,10 +169,13 @@ fn relax_values(
     let [ru, rv] = [&pixel[0][..n], &pixel[1][..n]];
     let [m11, m12, m22] = [&pixel[2][..n], &pixel[3][..n], &pixel[4][..n]];
     for i in 0..n {
-        let su = ru[i] + ((wl[i] * ul[i] + wr[i] * ur[i]) + (wa[i] * ua[i] + wb[i] * ub[i]));
-        let sv = rv[i] + ((wl[i] * vl[i] + wr[i] * vr[i]) + (wa[i] * va[i] + wb[i] * vb[i]));
-        let (to_u, to_v) = (m11[i] * su + m12[i] * sv, m12[i] * su + m22[i] * sv);
-        u[i] += omega * (to_u - u[i]);
-        v[i] += omega * (to_v - v[i]);
+        let across_u = wl[i].mul_add(ul[i], wr[i].mul_add(ur[i], ru[i]));
+        let across_v = wl[i].mul_add(vl[i], wr[i].mul_add(vr[i], rv[i]));
+        let sum_u = wa[i].mul_add(ua[i], wb[i].mul_add(ub[i], across_u));
+        let sum_v = wa[i].mul_add(va[i], wb[i].mul_add(vb[i], across_v));
+        let to_u = m11[i].mul_add(sum_u, m12[i] * sum_v);
+        let to_v = m12[i].mul_add(sum_u, m22[i] * sum_v);
+        u[i] = omega.mul_add(to_u - u[i], u[i]);
+        v[i] = omega.mul_add(to_v - v[i], v[i]);
     }
 }

@@ -225,7 +225,7 @@ impl Neighbours<'_> {
     fn slope_right(&self, i: usize) -> f32 {
         let across = self.right[i] - self.here[i];
         let along = 0.25 * ((self.below[i] - self.above[i]) + (self.below_right[i] - self.above_right[i]));
-        across * across + along * along
+        across.mul_add(across, along * along)
     }
 
     /// The squared gradient half-way down.
@@ -233,7 +233,7 @@ impl Neighbours<'_> {
     fn slope_down(&self, i: usize) -> f32 {
         let across = self.below[i] - self.here[i];
         let along = 0.25 * ((self.right[i] - self.left[i]) + (self.below_right[i] - self.below_left[i]));
-        across * across + along * along
+        across.mul_add(across, along * along)
     }
 }
 
@@ -276,23 +276,26 @@ fn pixel_values(
     let [c1, c2] = [&data[6][..n], &data[7][..n]];
     let [u, v] = [&flow[0][..n], &flow[1][..n]];
     for i in 0..n {
-        let r0 = c0[i] + (gx[i] * u[i] + gy[i] * v[i]);
-        let r1 = c1[i] + (gxx[i] * u[i] + gxy[i] * v[i]);
-        let r2 = c2[i] + (gxy[i] * u[i] + gyy[i] * v[i]);
-        let psi = 1.0 / (r0 * r0 + epsilon_squared).sqrt();
-        let psi_gradient = gamma / (r1 * r1 + r2 * r2 + epsilon_squared).sqrt();
-        let a11 = psi * (gx[i] * gx[i]) + psi_gradient * (gxx[i] * gxx[i] + gxy[i] * gxy[i]);
-        let a22 = psi * (gy[i] * gy[i]) + psi_gradient * (gxy[i] * gxy[i] + gyy[i] * gyy[i]);
-        let a12 = psi * (gx[i] * gy[i]) + psi_gradient * (gxy[i] * (gxx[i] + gyy[i]));
-        to_u[i] = -(psi * (gx[i] * c0[i]) + psi_gradient * (gxx[i] * c1[i] + gxy[i] * c2[i]));
-        to_v[i] = -(psi * (gy[i] * c0[i]) + psi_gradient * (gxy[i] * c1[i] + gyy[i] * c2[i]));
+        let r0 = gx[i].mul_add(u[i], gy[i].mul_add(v[i], c0[i]));
+        let r1 = gxx[i].mul_add(u[i], gxy[i].mul_add(v[i], c1[i]));
+        let r2 = gxy[i].mul_add(u[i], gyy[i].mul_add(v[i], c2[i]));
+        let psi = 1.0 / r0.mul_add(r0, epsilon_squared).sqrt();
+        let psi_gradient = gamma / r1.mul_add(r1, r2.mul_add(r2, epsilon_squared)).sqrt();
+        let (px, py) = (psi * gx[i], psi * gy[i]);
+        let (pxx, pxy, pyy) = (psi_gradient * gxx[i], psi_gradient * gxy[i], psi_gradient * gyy[i]);
+        let a11 = px.mul_add(gx[i], pxx.mul_add(gxx[i], pxy * gxy[i]));
+        let a12 = px.mul_add(gy[i], pxx.mul_add(gxy[i], pxy * gyy[i]));
+        let a22 = py.mul_add(gy[i], pxy.mul_add(gxy[i], pyy * gyy[i]));
+        to_u[i] = -px.mul_add(c0[i], pxx.mul_add(c1[i], pxy * c2[i]));
+        to_v[i] = -py.mul_add(c0[i], pxy.mul_add(c1[i], pyy * c2[i]));
         let sum = ((wl[i] + wr[i]) + (wa[i] + wb[i])) + REGULAR;
         // a11 a22 - a12^2 as Lagrange's sum of squares: it cannot cancel.
         let d01 = gx[i] * gxy[i] - gy[i] * gxx[i];
         let d02 = gx[i] * gyy[i] - gy[i] * gxy[i];
         let d12 = gxx[i] * gyy[i] - gxy[i] * gxy[i];
-        let data_part = psi_gradient * (psi * (d01 * d01 + d02 * d02) + psi_gradient * (d12 * d12));
-        let share = 1.0 / (data_part + sum * (a11 + a22) + sum * sum);
+        let with_brightness = psi * d01.mul_add(d01, d02 * d02);
+        let data_part = psi_gradient * (psi_gradient * d12).mul_add(d12, with_brightness);
+        let share = 1.0 / sum.mul_add(a11 + a22 + sum, data_part);
         m11[i] = share * (a22 + sum);
         m12[i] = -(share * a12);
         m22[i] = share * (a11 + sum);
