@@ -1,10 +1,53 @@
-//! Brox et al.
+//! The method of Brox, Bruhn, Papenberg and Weickert, "High Accuracy Optical
+//! Flow Estimation Based on a Theory for Warping" (ECCV 2004).
+//!
+//! The flow w = (u, v) from picture I0 to picture I1 minimises (section 2.1
+//! and 2.2 of the paper)
+//!
+//! E(u, v) = integral of Psi(|I1(x + w) - I0(x)|^2)
+//!   + gamma Psi(|grad I1(x + w) - grad I0(x)|^2)
+//!   + alpha Psi(|grad u|^2 + |grad v|^2),
+//!   Psi(s^2) = sqrt(s^2 + epsilon^2).
+//!
+//! The constancy of the gradient holds where brightness changes slowly over the
+//! picture, Psi lets outliers and edges of motion pass, and the last term is
+//! total variation. The paper has one Psi around both data terms; each with its
+//! own is the form of Bruhn and Weickert, "Towards Ultimate Motion Estimation"
+//! (ICCV 2005): where one of the two constancies fails the other still counts.
+//!
+//! Nothing is linearised in E itself. Its Euler-Lagrange equations (2.3) are
+//! solved by two nested fixed-point iterations from coarse to fine (3.1, 3.2):
+//!
+//! 1. both pictures are smoothed and shrunk to a pyramid in small steps eta
+//!    (`scale_factor`);
+//! 2. outer iteration k (`warps`): with w of the step before, the second
+//!    picture and its derivatives are taken at x + w, and the increment dw is
+//!    sought for which, to first order,
+//!    I1(x + w + dw) - I0 = I_z + I_x du + I_y dv, and likewise
+//!    I_xz + I_xx du + I_xy dv and I_yz + I_xy du + I_yy dv for the gradient;
+//! 3. inner iteration l (`inner_iterations`): Psi' is frozen at the present
+//!    dw, which leaves a linear system
+//!
+//!    Psi'_0 I_x (I_z + I_x du + I_y dv)
+//!      + gamma Psi'_1 (I_xx (I_xz + I_xx du + I_xy dv) + I_xy (I_yz + I_xy du + I_yy dv))
+//!      - alpha div(Psi'_s grad(u + du)) = 0
+//!
+//!    and its like for v (the `system` module has the discrete form);
+//! 4. the system is relaxed by successive over-relaxation (`sor_iterations`,
+//!    the `sor` module);
+//! 5. the flow is enlarged to the next level.
+//!
+//! The code's unknown is w + dw as a whole. All arithmetic is `f32` in a fixed
+//! order with fused multiply-adds, so a pair gives the same bits on every
+//! machine, with every vector width and any number of threads.
 
 mod bands;
 mod data;
 mod derivatives;
 mod grid;
 mod params;
+#[cfg(test)]
+mod reference;
 mod sor;
 mod system;
 
@@ -72,13 +115,14 @@ impl Brox {
     /// An estimator with these parameters, on the calling thread.
     ///
     /// # Errors
-    /// [`FlowError::Parameter`] when one is outside its range.
+    /// [`FlowError::BroxParameter`] when one is outside its range.
     pub fn new(params: BroxParams) -> Result<Self, FlowError> {
         params.check()?;
         Ok(Self { params, threads: 1 })
     }
 
-    /// The same on up to `threads` threads.
+    /// The same on up to `threads` threads: the calling one and, from two on,
+    /// rayon's. The result is the same to the bit. Small levels use fewer.
     #[must_use]
     pub fn with_threads(self, threads: usize) -> Self {
         Self { threads: threads.max(1), ..self }
@@ -94,7 +138,9 @@ impl Brox {
         BroxWorkspace::default()
     }
 
-    /// The flow.
+    /// The flow from `from` to `to`, H x W vectors in pixels: what is at (x, y)
+    /// in `from` is at (x + u, y + v) in `to`. Intensities beyond +-100,000 are
+    /// cut off there.
     ///
     /// # Errors
     /// When the pictures differ in size, a buffer has the wrong length, or an

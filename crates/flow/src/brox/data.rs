@@ -34,10 +34,15 @@ const BORDER: usize = 2;
 const SAMPLE: usize = 8;
 
 /// Share of the first picture in the derivatives.
-const SHARE_OF_FIRST: f32 = 0.5;
+pub(super) const SHARE_OF_FIRST: f32 = 0.5;
 
 /// Takes the first picture of a level.
-pub(super) fn take_first(first: &mut First, picture: &Plane, scratch: [&mut Plane; 2], derivatives: &mut Derivatives) {
+pub(super) fn take_first(
+    first: &mut First,
+    picture: &Plane,
+    scratch: [&mut Plane; 2],
+    derivatives: &mut Derivatives,
+) {
     let all = 0..picture.height;
     let mut bands = first.bands_mut(std::slice::from_ref(&all));
     derivatives.of(picture, scratch, |y, channels| {

@@ -60,12 +60,6 @@ impl<const F: usize> Grid<F> {
         2 * F * self.stride()
     }
 
-    /// Pixels of a colour in row `y`.
-    #[inline(always)]
-    pub(super) fn count(&self, y: usize, colour: usize) -> usize {
-        (self.width + 1 - parity(y, colour)) / 2
-    }
-
     /// Values of one colour in a row with their padding.
     pub(super) fn padded(&self) -> usize {
         self.padded

@@ -35,7 +35,7 @@ pub(super) const INVERSE: [usize; 3] = [4, 5, 6];
 
 /// Added to the diagonal, so that a pixel without data and neighbours (a
 /// picture of one pixel) has a solution, which is zero.
-const REGULAR: f32 = 1e-6;
+pub(super) const REGULAR: f32 = 1e-6;
 
 /// The weights of the energy.
 #[derive(Debug, Clone, Copy)]
