@@ -4,10 +4,12 @@
 //! The flow w = (u, v) from picture I0 to picture I1 minimises (section 2.1
 //! and 2.2 of the paper)
 //!
+//! ```text
 //! E(u, v) = integral of Psi(|I1(x + w) - I0(x)|^2)
-//!   + gamma Psi(|grad I1(x + w) - grad I0(x)|^2)
-//!   + alpha Psi(|grad u|^2 + |grad v|^2),
-//!   Psi(s^2) = sqrt(s^2 + epsilon^2).
+//!         + gamma Psi(|grad I1(x + w) - grad I0(x)|^2)
+//!         + alpha Psi(|grad u|^2 + |grad v|^2),
+//! Psi(s^2) = sqrt(s^2 + epsilon^2).
+//! ```
 //!
 //! The constancy of the gradient holds where brightness changes slowly over the
 //! picture, Psi lets outliers and edges of motion pass, and the last term is
@@ -28,9 +30,11 @@
 //! 3. inner iteration l (`inner_iterations`): Psi' is frozen at the present
 //!    dw, which leaves a linear system
 //!
+//!    ```text
 //!    Psi'_0 I_x (I_z + I_x du + I_y dv)
-//!      + gamma Psi'_1 (I_xx (I_xz + I_xx du + I_xy dv) + I_xy (I_yz + I_xy du + I_yy dv))
-//!      - alpha div(Psi'_s grad(u + du)) = 0
+//!    + gamma Psi'_1 (I_xx (I_xz + I_xx du + I_xy dv) + I_xy (I_yz + I_xy du + I_yy dv))
+//!    - alpha div(Psi'_s grad(u + du)) = 0
+//!    ```
 //!
 //!    and its like for v (the `system` module has the discrete form);
 //! 4. the system is relaxed by successive over-relaxation (`sor_iterations`,
@@ -82,33 +86,46 @@ pub struct BroxWorkspace {
     layout: Option<(usize, usize, usize, f32)>,
 }
 
-/// A pair of pictures of the pyramid.
+/// One level of the pyramid: the two pictures and the flow.
 #[derive(Debug, Clone)]
 struct Level {
-    first: Plane,
-    second: Plane,
+    pictures: [Picture; 2],
+    flow: [Plane; 2],
+}
+
+/// A picture of the pyramid with two planes of scratch, so that both pictures
+/// may be in work at once.
+#[derive(Debug, Clone)]
+struct Picture {
+    plane: Plane,
     smooth: Plane,
     between: Plane,
-    flow: [Plane; 2],
 }
 
 impl Level {
     fn new((width, height): (usize, usize)) -> Self {
         let plane = || Plane::new(width, height);
-        Self { first: plane(), second: plane(), smooth: plane(), between: plane(), flow: [plane(), plane()] }
+        let picture = || Picture { plane: plane(), smooth: plane(), between: plane() };
+        Self { pictures: [picture(), picture()], flow: [plane(), plane()] }
     }
 }
 
 /// What the level in work needs.
 #[derive(Debug, Clone, Default)]
 struct Work {
-    derivatives: Derivatives,
+    derivatives: [Derivatives; 2],
     first: First,
     second: Second,
     state: State,
     data: Data,
     system: Coefficients,
     median: Vec<f32>,
+}
+
+/// Which picture's derivatives are to be laid out, and where.
+enum Side<'a> {
+    First(&'a mut First),
+    Second(&'a mut Second),
 }
 
 impl Brox {
@@ -199,20 +216,36 @@ impl Brox {
     fn fill_pyramid(&self, workspace: &mut BroxWorkspace, from: &GrayImage, to: &GrayImage) {
         let first_blur = Gaussian::new(self.params.smoothing);
         let blur = Gaussian::new(pyramid::sigma_for(self.params.scale_factor));
-        for at in 0..workspace.levels.len() {
-            let (finer, rest) = workspace.levels.split_at_mut(at);
-            let level = &mut rest[0];
-            if let Some(finer) = finer.last_mut() {
-                blur.smooth(&finer.first, &mut finer.smooth, &mut finer.between);
-                pyramid::resize(&finer.smooth, &mut level.first, 1.0);
-                blur.smooth(&finer.second, &mut finer.smooth, &mut finer.between);
-                pyramid::resize(&finer.smooth, &mut level.second, 1.0);
-            } else {
-                pad(from, &mut level.smooth);
-                first_blur.smooth(&level.smooth, &mut level.first, &mut level.between);
-                pad(to, &mut level.smooth);
-                first_blur.smooth(&level.smooth, &mut level.second, &mut level.between);
+        let mut sides = [(from, Vec::new()), (to, Vec::new())];
+        for level in &mut workspace.levels {
+            for ((_, side), picture) in sides.iter_mut().zip(&mut level.pictures) {
+                side.push(picture);
             }
+        }
+        let parts = self.two_parts(sides);
+        bands::on_each(parts, |sides| {
+            for (source, mut levels) in sides {
+                for at in 0..levels.len() {
+                    let (finer, rest) = levels.split_at_mut(at);
+                    let level = &mut *rest[0];
+                    if let Some(finer) = finer.last_mut() {
+                        blur.smooth(&finer.plane, &mut finer.smooth, &mut finer.between);
+                        pyramid::resize(&finer.smooth, &mut level.plane, 1.0);
+                    } else {
+                        pad(source, &mut level.smooth);
+                        first_blur.smooth(&level.smooth, &mut level.plane, &mut level.between);
+                    }
+                }
+            }
+        });
+    }
+
+    /// Two things to do, one after the other or, with threads, at once.
+    fn two_parts<T>(&self, parts: [T; 2]) -> Vec<Vec<T>> {
+        let parts = parts.into_iter();
+        match self.threads {
+            1 => vec![parts.collect()],
+            _ => parts.map(|part| vec![part]).collect(),
         }
     }
 
@@ -220,14 +253,22 @@ impl Brox {
         let BroxParams { alpha, gamma, epsilon, .. } = self.params;
         let weights = Weights { alpha, gamma, epsilon };
         let Work { derivatives, first, second, state, data, system, median } = work;
-        let (width, height) = (level.first.width, level.first.height);
-        first.reshape(width, height);
+        let [from, to] = &mut level.pictures;
+        let (width, height) = (from.plane.width, from.plane.height);
         state.reshape(width, height);
         data.reshape(width, height);
         system.reshape(width, height);
-        let Level { smooth, between, .. } = level;
-        data::take_first(first, &level.first, [&mut *smooth, &mut *between], derivatives);
-        second.take(&level.second, [smooth, between], derivatives);
+        let [of_first, of_second] = derivatives;
+        let sides = [(Side::First(first), from, of_first), (Side::Second(second), to, of_second)];
+        bands::on_each(self.two_parts(sides), |sides| {
+            for (side, picture, derivatives) in sides {
+                let scratch = [&mut picture.smooth, &mut picture.between];
+                match side {
+                    Side::First(first) => data::take_first(first, &picture.plane, scratch, derivatives),
+                    Side::Second(second) => second.take(&picture.plane, scratch, derivatives),
+                }
+            }
+        });
         level.flow.iter().enumerate().for_each(|(at, plane)| state.take(at, plane));
         for _ in 0..self.params.warps {
             data::linearise(data, first, second, state, self.threads);

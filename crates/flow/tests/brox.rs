@@ -33,7 +33,8 @@ fn error_on(brox: &Brox, kind: Kind) -> f64 {
     let seeds = [101, 102, 103];
     let error = |seed| {
         let pair = pair(kind, 160, 120, seed);
-        endpoint_error(&brox.compute(&pair.from, &pair.to).unwrap(), &pair.truth).unwrap()
+        let field = brox.compute(&pair.from, &pair.to).expect("a good pair");
+        endpoint_error(&field, &pair.truth).expect("a known flow")
     };
     seeds.map(error).iter().sum::<f64>() / seeds.len() as f64
 }

@@ -43,6 +43,7 @@ pub(super) fn take_first(
     scratch: [&mut Plane; 2],
     derivatives: &mut Derivatives,
 ) {
+    first.reshape(picture.width, picture.height);
     let all = 0..picture.height;
     let mut bands = first.bands_mut(std::slice::from_ref(&all));
     derivatives.of(picture, scratch, |y, channels| {
@@ -189,14 +190,13 @@ impl Block {
             for tap in 0..4 {
                 let taps = &window[tap * stride..tap * stride + 4];
                 let mut row = [0.0; SAMPLE];
-                for column in 0..4 {
-                    let weight = self.across[column][i];
-                    for channel in 0..SAMPLE {
-                        row[channel] = weight.mul_add(taps[column][channel], row[channel]);
+                for (across, tap) in self.across.iter().zip(taps) {
+                    for (sum, value) in row.iter_mut().zip(tap) {
+                        *sum = across[i].mul_add(*value, *sum);
                     }
                 }
-                for channel in 0..SAMPLE {
-                    sample[channel] = self.down[tap][i].mul_add(row[channel], sample[channel]);
+                for (sum, value) in sample.iter_mut().zip(row) {
+                    *sum = self.down[tap][i].mul_add(value, *sum);
                 }
             }
             self.samples[i] = sample;
@@ -212,9 +212,9 @@ impl Block {
         out: &mut [&mut [f32]; FIELDS],
     ) {
         let mut to = [[0.0; LANES]; CHANNELS];
-        for i in 0..LANES {
-            for channel in 0..CHANNELS {
-                to[channel][i] = self.samples[i][channel];
+        for (channel, to) in to.iter_mut().enumerate() {
+            for (to, sample) in to.iter_mut().zip(&self.samples) {
+                *to = sample[channel];
             }
         }
         let [value, x, y, xx, xy, yy] = first;

@@ -127,7 +127,7 @@ impl<const F: usize> Grid<F> {
                         let i = (x - parity(y, colour) as isize) / 2;
                         ((colour * F + field) * stride + MARGIN).wrapping_add_signed(i)
                     };
-                    row[place(outside)] = row[place(x as isize)];
+                    row[place(outside)] = row[place(x)];
                 }
             }
         }

@@ -207,7 +207,6 @@ impl Fast {
         fast.state.reshape(width, height);
         fast.data.reshape(width, height);
         fast.system.reshape(width, height);
-        fast.first.reshape(width, height);
         let (mut one, mut two) = (Plane::new(width, height), Plane::new(width, height));
         let mut derivatives = Derivatives::default();
         data::take_first(&mut fast.first, &first.plane(), [&mut one, &mut two], &mut derivatives);
