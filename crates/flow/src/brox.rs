@@ -55,6 +55,8 @@ mod reference;
 mod sor;
 mod system;
 
+use std::num::NonZeroUsize;
+
 use crate::plane::Plane;
 use crate::pyramid::{self, Gaussian};
 use crate::{FlowError, FlowField, GrayImage, MedianFilter, median};
@@ -73,7 +75,7 @@ const MOST_INTENSITY: f32 = 1e5;
 #[derive(Debug, Clone)]
 pub struct Brox {
     params: BroxParams,
-    threads: usize,
+    threads: NonZeroUsize,
 }
 
 /// Scratch memory of [`Brox::compute_with`], kept from pair to pair. It fits
@@ -135,14 +137,14 @@ impl Brox {
     /// [`FlowError::BroxParameter`] when one is outside its range.
     pub fn new(params: BroxParams) -> Result<Self, FlowError> {
         params.check()?;
-        Ok(Self { params, threads: 1 })
+        Ok(Self { params, threads: NonZeroUsize::MIN })
     }
 
     /// The same on up to `threads` threads: the calling one and, from two on,
     /// rayon's. The result is the same to the bit. Small levels use fewer.
     #[must_use]
-    pub fn with_threads(self, threads: usize) -> Self {
-        Self { threads: threads.max(1), ..self }
+    pub fn with_threads(self, threads: NonZeroUsize) -> Self {
+        Self { threads, ..self }
     }
 
     /// The parameters.
@@ -243,7 +245,7 @@ impl Brox {
     /// Two things to do, one after the other or, with threads, at once.
     fn two_parts<T>(&self, parts: [T; 2]) -> Vec<Vec<T>> {
         let parts = parts.into_iter();
-        match self.threads {
+        match self.threads.get() {
             1 => vec![parts.collect()],
             _ => parts.map(|part| vec![part]).collect(),
         }
@@ -251,6 +253,7 @@ impl Brox {
 
     fn solve(&self, level: &mut Level, work: &mut Work) {
         let BroxParams { alpha, gamma, epsilon, .. } = self.params;
+        let threads = self.threads.get();
         let weights = Weights { alpha, gamma, epsilon };
         let Work { derivatives, first, second, state, data, system, median } = work;
         let [from, to] = &mut level.pictures;
@@ -271,10 +274,10 @@ impl Brox {
         });
         level.flow.iter().enumerate().for_each(|(at, plane)| state.take(at, plane));
         for _ in 0..self.params.warps {
-            data::linearise(data, first, second, state, self.threads);
+            data::linearise(data, first, second, state, threads);
             for _ in 0..self.params.inner_iterations {
-                system.build(state, data, weights, self.threads);
-                sor::relax(state, system, self.params.omega, self.params.sor_iterations, self.threads);
+                system.build(state, data, weights, threads);
+                sor::relax(state, system, self.params.omega, self.params.sor_iterations, threads);
             }
             if self.params.median != MedianFilter::None {
                 for (at, plane) in level.flow.iter_mut().enumerate() {

@@ -2,6 +2,7 @@
 
 mod pairs;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use flow::{Brox, BroxParams, FlowError, FlowField, GrayImage, MedianFilter, endpoint_error, read_flo};
@@ -84,7 +85,7 @@ fn threads_and_a_kept_workspace_change_no_bit() {
         let brox = Brox::new(BroxParams { median, ..BroxParams::fast() }).unwrap();
         let alone = brox.compute(&pair.from, &pair.to).unwrap();
         for threads in [1, 2, 3, 7] {
-            let brox = brox.clone().with_threads(threads);
+            let brox = brox.clone().with_threads(NonZeroUsize::new(threads).unwrap());
             let mut workspace = brox.workspace();
             for _ in 0..2 {
                 brox.compute_with(&mut workspace, &small, &small).unwrap();

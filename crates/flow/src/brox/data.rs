@@ -73,8 +73,9 @@ impl Second {
     pub(super) fn take(&mut self, picture: &Plane, scratch: [&mut Plane; 2], derivatives: &mut Derivatives) {
         (self.width, self.height) = (picture.width, picture.height);
         let (stride, width) = (self.stride(), self.width);
-        self.pixels.clear();
-        self.pixels.resize(stride * (self.height + 2 * BORDER), [0.0; SAMPLE]);
+        // Never shorter: growing again would write zeros for nothing.
+        let pixels = stride * (self.height + 2 * BORDER);
+        self.pixels.resize(self.pixels.len().max(pixels), [0.0; SAMPLE]);
         derivatives.of(picture, scratch, |y, channels| {
             let row = &mut self.pixels[(y + BORDER) * stride..][..stride];
             for (x, pixel) in row[BORDER..BORDER + width].iter_mut().enumerate() {

@@ -42,9 +42,11 @@ impl<const F: usize> Grid<F> {
         self.width = width;
         self.height = height;
         self.padded = width.div_ceil(2).next_multiple_of(LANES);
-        self.data.resize(height * self.row_length(), 0.0);
+        // Never shorter: growing again would write zeros for nothing.
+        let values = height * self.row_length();
+        self.data.resize(self.data.len().max(values), 0.0);
         let (stride, end) = (self.stride(), MARGIN + width / 2);
-        for field in self.data.chunks_exact_mut(stride) {
+        for field in self.data[..values].chunks_exact_mut(stride) {
             field[..MARGIN].fill(0.0);
             field[end..].fill(0.0);
         }
@@ -117,8 +119,8 @@ impl<const F: usize> Grid<F> {
 
     /// Repeats the first and last pixel of every row once to the outside.
     pub(super) fn repeat_borders(&mut self) {
-        let (stride, width) = (self.stride(), self.width);
-        for (y, row) in self.data.chunks_exact_mut(2 * F * stride).enumerate() {
+        let (stride, width, height) = (self.stride(), self.width, self.height);
+        for (y, row) in self.data.chunks_exact_mut(2 * F * stride).take(height).enumerate() {
             for field in 0..F {
                 for (x, outside) in [(0, -1), (width as isize - 1, width as isize)] {
                     let place = |x: isize| {
