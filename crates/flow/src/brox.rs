@@ -48,6 +48,7 @@
 mod bands;
 mod data;
 mod derivatives;
+mod frame;
 mod grid;
 mod params;
 #[cfg(test)]
@@ -57,19 +58,18 @@ mod system;
 
 use std::num::NonZeroUsize;
 
+use crate::bands::{Bands, each};
 use crate::plane::Plane;
-use crate::pyramid::{self, Gaussian};
-use crate::{FlowError, FlowField, GrayImage, MedianFilter, median};
+use crate::tvl1::same_size;
+use crate::{FlowError, FlowField, GrayImage, MedianFilter, median, pyramid};
 
 use data::{Data, First, Second};
 use derivatives::Derivatives;
+use frame::Frame;
 use sor::State;
 use system::{Coefficients, Weights};
 
 pub use params::BroxParams;
-
-/// Intensities beyond this are cut off, so that no square overflows.
-const MOST_INTENSITY: f32 = 1e5;
 
 /// The estimator: checked parameters, ready for any number of pairs.
 #[derive(Debug, Clone)]
@@ -82,56 +82,112 @@ pub struct Brox {
 /// itself to the size of the pair; what it holds never shows in a result.
 #[derive(Debug, Clone, Default)]
 pub struct BroxWorkspace {
+    frames: [Frame; 2],
     levels: Vec<Level>,
     work: Work,
     /// What the levels were laid out for.
-    layout: Option<(usize, usize, usize, f32)>,
+    layout: Option<Layout>,
 }
 
-/// One level of the pyramid: the two pictures and the flow.
+/// Width, height, levels, scale factor and threads.
+type Layout = (usize, usize, usize, f32, NonZeroUsize);
+
+/// A level of the pyramid: its flow, and scratch planes of its size.
 #[derive(Debug, Clone)]
 struct Level {
-    pictures: [Picture; 2],
+    bands: Bands,
     flow: [Plane; 2],
-}
-
-/// A picture of the pyramid with two planes of scratch, so that both pictures
-/// may be in work at once.
-#[derive(Debug, Clone)]
-struct Picture {
-    plane: Plane,
-    smooth: Plane,
-    between: Plane,
+    scratch: [Plane; 4],
 }
 
 impl Level {
-    fn new((width, height): (usize, usize)) -> Self {
+    fn new((width, height): (usize, usize), threads: NonZeroUsize) -> Self {
         let plane = || Plane::new(width, height);
-        let picture = || Picture { plane: plane(), smooth: plane(), between: plane() };
-        Self { pictures: [picture(), picture()], flow: [plane(), plane()] }
+        Self {
+            bands: Bands::new(width, height, threads),
+            flow: [plane(), plane()],
+            scratch: [plane(), plane(), plane(), plane()],
+        }
+    }
+
+    /// The start of a level: the flow of the next coarser one enlarged, or none.
+    fn start(&mut self, coarser: Option<&Self>) {
+        let Some(coarser) = coarser else {
+            return self.flow.iter_mut().for_each(Plane::clear);
+        };
+        let (from, to) = (&coarser.flow[0], &self.flow[0]);
+        let factors = [to.width as f32 / from.width as f32, to.height as f32 / from.height as f32];
+        for ((from, to), factor) in coarser.flow.iter().zip(&mut self.flow).zip(factors) {
+            pyramid::resize(from, to, factor, &self.bands);
+        }
+    }
+
+    /// Passes the flow through the median filter.
+    fn filter(&mut self, window: MedianFilter) {
+        let Self { bands, flow, scratch } = self;
+        for (flow, rough) in flow.iter_mut().zip(scratch) {
+            std::mem::swap(flow, rough);
+            each(bands.ranges().zip(rough.bands_mut(bands)), |(rows, mut rough)| {
+                rows.for_each(|y| rough.repeat_ends(y));
+            });
+            let rough = &*rough;
+            each(bands.ranges().zip(flow.bands_mut(bands)), |(rows, mut flow)| {
+                median::filter(rough, window, rows, &mut flow);
+            });
+        }
     }
 }
 
-/// What the level in work needs.
+/// What the level in work needs, in the size of the largest so far.
 #[derive(Debug, Clone, Default)]
 struct Work {
-    derivatives: [Derivatives; 2],
     first: First,
     second: Second,
+    derivatives: [Derivatives; 2],
     state: State,
     data: Data,
     system: Coefficients,
-    median: Vec<f32>,
 }
 
-/// Which picture's derivatives are to be laid out, and where.
+impl Work {
+    /// Takes over a level: its pictures with their derivatives, and its flow.
+    fn take(&mut self, level: &mut Level, from: &Plane, to: &Plane) {
+        let (width, height) = (from.width, from.height);
+        self.state.reshape(width, height);
+        self.data.reshape(width, height);
+        self.system.reshape(width, height);
+        level.flow.iter().enumerate().for_each(|(at, plane)| self.state.take(at, plane));
+        let [a, b, c, d] = &mut level.scratch;
+        let [of_first, of_second] = &mut self.derivatives;
+        let first = Side::First(&mut self.first, from, [a, b], of_first);
+        let second = Side::Second(&mut self.second, to, [c, d], of_second);
+        // A level that is shared out has both pictures in work at once.
+        match level.bands.count() {
+            1 => [first, second].into_iter().for_each(Side::lay_out),
+            _ => each([first, second], Side::lay_out),
+        }
+    }
+}
+
+/// A picture of which the derivatives are wanted, and where.
 enum Side<'a> {
-    First(&'a mut First),
-    Second(&'a mut Second),
+    First(&'a mut First, &'a Plane, [&'a mut Plane; 2], &'a mut Derivatives),
+    Second(&'a mut Second, &'a Plane, [&'a mut Plane; 2], &'a mut Derivatives),
+}
+
+impl Side<'_> {
+    fn lay_out(self) {
+        match self {
+            Self::First(to, picture, scratch, derivatives) => {
+                data::take_first(to, picture, scratch, derivatives);
+            }
+            Self::Second(to, picture, scratch, derivatives) => to.take(picture, scratch, derivatives),
+        }
+    }
 }
 
 impl Brox {
-    /// An estimator with these parameters, on the calling thread.
+    /// An estimator with these parameters. It works on the calling thread.
     ///
     /// # Errors
     /// [`FlowError::BroxParameter`] when one is outside its range.
@@ -140,8 +196,9 @@ impl Brox {
         Ok(Self { params, threads: NonZeroUsize::MIN })
     }
 
-    /// The same on up to `threads` threads: the calling one and, from two on,
-    /// rayon's. The result is the same to the bit. Small levels use fewer.
+    /// The same with each pair shared out over so many threads of rayon's pool.
+    /// Results are the same to the bit. A program that has many videos at once
+    /// is better off with a video per thread.
     #[must_use]
     pub fn with_threads(self, threads: NonZeroUsize) -> Self {
         Self { threads, ..self }
@@ -179,135 +236,108 @@ impl Brox {
         from: &GrayImage,
         to: &GrayImage,
     ) -> Result<FlowField, FlowError> {
+        self.fill_both(workspace, from, to)?;
+        self.solve(workspace, 0, 1)
+    }
+
+    /// The flow from `from` to `to` and that from `to` to `from`, the same as of
+    /// two calls of [`Brox::compute_with`]. The pyramids are made once.
+    ///
+    /// # Errors
+    /// As [`Brox::compute`].
+    pub fn compute_both(
+        &self,
+        workspace: &mut BroxWorkspace,
+        from: &GrayImage,
+        to: &GrayImage,
+    ) -> Result<[FlowField; 2], FlowError> {
+        self.fill_both(workspace, from, to)?;
+        Ok([self.solve(workspace, 0, 1)?, self.solve(workspace, 1, 0)?])
+    }
+
+    fn fill_both(
+        &self,
+        workspace: &mut BroxWorkspace,
+        from: &GrayImage,
+        to: &GrayImage,
+    ) -> Result<(), FlowError> {
         from.check("first")?;
         to.check("second")?;
-        if (from.width, from.height) != (to.width, to.height) {
-            return Err(FlowError::SizeMismatch {
-                first_width: from.width,
-                first_height: from.height,
-                second_width: to.width,
-                second_height: to.height,
-            });
-        }
+        same_size((from.width, from.height), (to.width, to.height))?;
         self.lay_out(workspace, from.width, from.height);
-        self.fill_pyramid(workspace, from, to);
+        self.fill(workspace, 0, from);
+        self.fill(workspace, 1, to);
+        Ok(())
+    }
 
-        let BroxWorkspace { levels, work, .. } = workspace;
+    /// Puts the next frame of a video, checked and of the size of the others, in
+    /// the place of the second; the second becomes the first.
+    pub(crate) fn next_frame(&self, workspace: &mut BroxWorkspace, frame: &GrayImage) {
+        self.lay_out(workspace, frame.width, frame.height);
+        workspace.frames.swap(0, 1);
+        self.fill(workspace, 1, frame);
+    }
+
+    /// The flow between two frames of the workspace.
+    pub(crate) fn solve(
+        &self,
+        workspace: &mut BroxWorkspace,
+        from: usize,
+        to: usize,
+    ) -> Result<FlowField, FlowError> {
+        let BroxWorkspace { frames, levels, work, .. } = workspace;
         for at in (0..levels.len()).rev() {
             let (fine, coarser) = levels.split_at_mut(at + 1);
             let level = &mut fine[at];
-            match coarser.first() {
-                Some(coarse) => enlarge(&coarse.flow, &mut level.flow),
-                None => level.flow.iter_mut().for_each(Plane::clear),
-            }
-            self.solve(level, work);
+            level.start(coarser.first());
+            work.take(level, &frames[from].levels[at], &frames[to].levels[at]);
+            self.solve_level(level, work);
         }
         let [u, v] = &levels[0].flow;
-        FlowField::new(from.width, from.height, unpad(u), unpad(v))
+        FlowField::new(u.width, u.height, unpad(u), unpad(v))
     }
 
     fn lay_out(&self, workspace: &mut BroxWorkspace, width: usize, height: usize) {
-        let layout = (width, height, self.params.levels, self.params.scale_factor);
+        let BroxParams { levels, scale_factor, .. } = self.params;
+        let layout = (width, height, levels, scale_factor, self.threads);
         if workspace.layout != Some(layout) {
-            let sizes = pyramid::level_sizes(width, height, layout.2, layout.3);
-            workspace.levels = sizes.into_iter().map(Level::new).collect();
+            let sizes = pyramid::level_sizes(width, height, levels, scale_factor);
+            // What was there goes before the new is asked for.
+            *workspace = BroxWorkspace::default();
+            workspace.frames = [Frame::new(&sizes), Frame::new(&sizes)];
+            workspace.levels = sizes.into_iter().map(|size| Level::new(size, self.threads)).collect();
             workspace.layout = Some(layout);
         }
     }
 
-    fn fill_pyramid(&self, workspace: &mut BroxWorkspace, from: &GrayImage, to: &GrayImage) {
-        let first_blur = Gaussian::new(self.params.smoothing);
-        let blur = Gaussian::new(pyramid::sigma_for(self.params.scale_factor));
-        let mut sides = [(from, Vec::new()), (to, Vec::new())];
-        for level in &mut workspace.levels {
-            for ((_, side), picture) in sides.iter_mut().zip(&mut level.pictures) {
-                side.push(picture);
-            }
-        }
-        let parts = self.two_parts(sides);
-        bands::on_each(parts, |sides| {
-            for (source, mut levels) in sides {
-                for at in 0..levels.len() {
-                    let (finer, rest) = levels.split_at_mut(at);
-                    let level = &mut *rest[0];
-                    if let Some(finer) = finer.last_mut() {
-                        blur.smooth(&finer.plane, &mut finer.smooth, &mut finer.between);
-                        pyramid::resize(&finer.smooth, &mut level.plane, 1.0);
-                    } else {
-                        pad(source, &mut level.smooth);
-                        first_blur.smooth(&level.smooth, &mut level.plane, &mut level.between);
-                    }
-                }
-            }
-        });
+    fn fill(&self, workspace: &mut BroxWorkspace, slot: usize, image: &GrayImage) {
+        let BroxWorkspace { frames, levels, .. } = workspace;
+        let scratch = levels.iter_mut().map(|level| (&mut level.scratch[0], &level.bands));
+        frames[slot].fill(image, (self.params.smoothing, self.params.scale_factor), scratch);
     }
 
-    /// Two things to do, one after the other or, with threads, at once.
-    fn two_parts<T>(&self, parts: [T; 2]) -> Vec<Vec<T>> {
-        let parts = parts.into_iter();
-        match self.threads.get() {
-            1 => vec![parts.collect()],
-            _ => parts.map(|part| vec![part]).collect(),
-        }
-    }
-
-    fn solve(&self, level: &mut Level, work: &mut Work) {
-        let BroxParams { alpha, gamma, epsilon, .. } = self.params;
-        let threads = self.threads.get();
+    fn solve_level(&self, level: &mut Level, work: &mut Work) {
+        let BroxParams { alpha, gamma, epsilon, omega, sor_iterations, median, .. } = self.params;
         let weights = Weights { alpha, gamma, epsilon };
-        let Work { derivatives, first, second, state, data, system, median } = work;
-        let [from, to] = &mut level.pictures;
-        let (width, height) = (from.plane.width, from.plane.height);
-        state.reshape(width, height);
-        data.reshape(width, height);
-        system.reshape(width, height);
-        let [of_first, of_second] = derivatives;
-        let sides = [(Side::First(first), from, of_first), (Side::Second(second), to, of_second)];
-        bands::on_each(self.two_parts(sides), |sides| {
-            for (side, picture, derivatives) in sides {
-                let scratch = [&mut picture.smooth, &mut picture.between];
-                match side {
-                    Side::First(first) => data::take_first(first, &picture.plane, scratch, derivatives),
-                    Side::Second(second) => second.take(&picture.plane, scratch, derivatives),
-                }
-            }
-        });
-        level.flow.iter().enumerate().for_each(|(at, plane)| state.take(at, plane));
+        let Work { first, second, state, data, system, .. } = work;
         for _ in 0..self.params.warps {
-            data::linearise(data, first, second, state, threads);
+            data::linearise(data, first, second, state, self.threads);
             for _ in 0..self.params.inner_iterations {
-                system.build(state, data, weights, threads);
-                sor::relax(state, system, self.params.omega, self.params.sor_iterations, threads);
+                system.build(state, data, weights, self.threads);
+                sor::relax(state, system, omega, sor_iterations, self.threads);
             }
-            if self.params.median != MedianFilter::None {
-                for (at, plane) in level.flow.iter_mut().enumerate() {
-                    state.give(at, plane);
-                    median::filter(plane, self.params.median, median);
-                    state.take(at, plane);
-                }
+            if median != MedianFilter::None {
+                level.flow.iter_mut().enumerate().for_each(|(at, plane)| state.give(at, plane));
+                level.filter(median);
+                level.flow.iter().enumerate().for_each(|(at, plane)| state.take(at, plane));
             }
         }
         level.flow.iter_mut().enumerate().for_each(|(at, plane)| state.give(at, plane));
     }
 }
 
-/// The flow of a level as the start of the next finer one.
-fn enlarge(coarse: &[Plane; 2], fine: &mut [Plane; 2]) {
-    let factors =
-        [fine[0].width as f32 / coarse[0].width as f32, fine[0].height as f32 / coarse[0].height as f32];
-    for ((from, to), factor) in coarse.iter().zip(fine).zip(factors) {
-        pyramid::resize(from, to, factor);
-    }
-}
-
-fn pad(picture: &GrayImage, plane: &mut Plane) {
-    for (y, row) in picture.data.chunks_exact(picture.width).enumerate() {
-        for (to, from) in plane.row_mut(y).iter_mut().zip(row) {
-            *to = from.clamp(-MOST_INTENSITY, MOST_INTENSITY);
-        }
-    }
-}
-
 fn unpad(plane: &Plane) -> Vec<f32> {
-    (0..plane.height).flat_map(|y| plane.row(y)).copied().collect()
+    let mut values = Vec::with_capacity(plane.width * plane.height);
+    (0..plane.height).for_each(|y| values.extend_from_slice(plane.row(y)));
+    values
 }

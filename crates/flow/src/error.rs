@@ -56,7 +56,7 @@ pub enum FlowError {
     /// A picture holds a NaN or an infinity.
     #[error("expected finite intensities (0 to 255), found {value} at x {x}, y {y} of the {which} picture")]
     NotFinite {
-        /// `first` or `second`.
+        /// `first`, `second` or `pushed`.
         which: &'static str,
         /// Column of the value.
         x: usize,

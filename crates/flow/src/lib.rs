@@ -1,24 +1,30 @@
 //! Dense optical flow: where every pixel of one picture went in the next.
 //!
-//! - [`TvL1`] estimates a [`FlowField`] between two [`GrayImage`]s by
-//!   coarse-to-fine TV-L1 (Zach, Pock and Bischof 2007, with the median
-//!   filtering and the projected dual step of Wedel et al. 2009). Its two
-//!   presets are [`TvL1Params::fast`] and [`TvL1Params::accurate`].
+//! - [`Estimator`] estimates a [`FlowField`] between two [`GrayImage`]s by a
+//!   [`Method`], and a [`Stream`] of it the fields along a video.
+//! - [`TvL1`] is the method of coarse-to-fine TV-L1 (Zach, Pock and Bischof
+//!   2007, with the median filter, the blended gradient and the projected dual
+//!   step of Wedel et al. 2009, and an estimate of the change of illumination).
+//!   Its two presets are [`TvL1Params::fast`] and [`TvL1Params::accurate`].
+//! - [`Brox`] is the method of Brox et al. 2004: constancy of brightness and of its
+//!   gradient under a robust function, with warping. Its two presets are
+//!   [`BroxParams::fast`] and [`BroxParams::accurate`].
 //! - [`read_flo`] and [`write_flo`] speak the Middlebury `.flo` format.
 //! - [`endpoint_error`] and [`angular_error`] compare a field with the truth.
 //! - [`flow_to_rgb8`] paints a field with the Middlebury colour wheel.
 //!
-//! The crate knows no data set and starts no thread: a pair is computed on the
-//! calling thread, with scratch memory that the caller may keep in a
-//! [`Workspace`], so that a program runs one video per core.
+//! The crate knows no data set. A pair is computed on the calling thread, with
+//! scratch memory that the caller may keep in a [`Workspace`], so that a program
+//! runs one video per core; only [`Estimator::with_threads`] shares a pair out over
+//! rayon's pool. The bits of a field depend on neither.
 //!
 //! ```
-//! use flow::{GrayImage, TvL1, TvL1Params};
+//! use flow::{Estimator, GrayImage, Method, TvL1Params};
 //!
 //! let picture = GrayImage::new(8, 8, (0..64).map(|i| i as f32).collect())?;
-//! let tvl1 = TvL1::new(TvL1Params::fast())?;
-//! let mut workspace = tvl1.workspace();
-//! let field = tvl1.compute_with(&mut workspace, &picture, &picture)?;
+//! let estimator = Estimator::new(Method::TvL1(TvL1Params::fast()))?;
+//! let mut workspace = estimator.workspace();
+//! let field = estimator.compute_with(&mut workspace, &picture, &picture)?;
 //! assert!(field.u.iter().chain(&field.v).all(|&d| d == 0.0));
 //! # Ok::<(), flow::FlowError>(())
 //! ```
@@ -27,11 +33,15 @@
 //! displacement to the right and v the displacement downwards, in pixels per
 //! frame.
 
+mod bands;
 mod brox;
 mod colour;
 mod error;
+mod estimator;
 mod field;
 mod flo;
+mod frame;
+mod light;
 mod median;
 mod metrics;
 mod params;
@@ -44,8 +54,9 @@ mod warp;
 pub use brox::{Brox, BroxParams, BroxWorkspace};
 pub use colour::flow_to_rgb8;
 pub use error::{FloProblem, FlowError};
+pub use estimator::{Estimator, Method, Stream, Workspace};
 pub use field::{FlowField, GrayImage, UNKNOWN_FLOW};
 pub use flo::{encode_flo, parse_flo, read_flo, write_flo};
 pub use metrics::{angular_error, endpoint_error};
 pub use params::{MedianFilter, TvL1Params};
-pub use tvl1::{TvL1, Workspace};
+pub use tvl1::{TvL1, TvL1Workspace};

@@ -3,8 +3,10 @@
 //! Each median is taken by a fixed network of compare-and-exchange steps, the
 //! same for every pixel, so that a vector of pixels goes through it at once.
 
+use std::ops::Range;
+
 use crate::MedianFilter;
-use crate::plane::Plane;
+use crate::plane::{Plane, Rows};
 
 /// Puts each named pair of `$values` in order. Written out as code, because the
 /// compiler makes vector instructions of it only when every place is a constant.
@@ -74,87 +76,54 @@ fn shifts_5(line: &[f32], n: usize) -> [&[f32]; 5] {
     [&line[..n], &line[1..][..n], &line[2..][..n], &line[3..][..n], &line[4..][..n]]
 }
 
-/// Replaces `plane` by its median, border pixels repeated outwards. `scratch`
-/// is of any size and is kept for its memory.
-pub(crate) fn filter(plane: &mut Plane, window: MedianFilter, scratch: &mut Vec<f32>) {
-    pulp::Arch::new().dispatch(Filter { plane, window, scratch });
+/// The median of `from` into `rows` of `to`, border pixels repeated outwards.
+/// The ends of the rows of `from` are repeated already.
+pub(crate) fn filter(from: &Plane, window: MedianFilter, rows: Range<usize>, to: &mut Rows<'_>) {
+    pulp::Arch::new().dispatch(Filter { from, window, rows, to });
 }
 
-struct Filter<'a> {
-    plane: &'a mut Plane,
+struct Filter<'a, 'b> {
+    from: &'a Plane,
     window: MedianFilter,
-    scratch: &'a mut Vec<f32>,
+    rows: Range<usize>,
+    to: &'a mut Rows<'b>,
 }
 
-impl pulp::NullaryFnOnce for Filter<'_> {
+impl pulp::NullaryFnOnce for Filter<'_, '_> {
     type Output = ();
 
+    // Loops and array literals only: a closure would be compiled for the machine
+    // at large instead of for the instruction set dispatched to.
     #[inline(always)]
     fn call(self) {
-        match self.window {
-            MedianFilter::None => {}
-            MedianFilter::Three => filter_3x3(self.plane, self.scratch),
-            MedianFilter::Five => filter_5x5(self.plane, self.scratch),
+        let Self { from, window, rows, to } = self;
+        for y in rows {
+            let [up_2, up_1] = [y.saturating_sub(2), y.saturating_sub(1)];
+            let last = from.height - 1;
+            let [down_1, down_2] = [(y + 1).min(last), (y + 2).min(last)];
+            let out = to.padded_row_mut(y);
+            match window {
+                MedianFilter::None => out.copy_from_slice(from.padded_row(y)),
+                MedianFilter::Three => {
+                    let near = [from.wide_row(up_1), from.wide_row(y), from.wide_row(down_1)];
+                    row_3x3([&near[0][1..], &near[1][1..], &near[2][1..]], out);
+                }
+                MedianFilter::Five => {
+                    let above = [from.wide_row(up_2), from.wide_row(up_1)];
+                    let below = [from.wide_row(down_1), from.wide_row(down_2)];
+                    row_5x5([above[0], above[1], from.wide_row(y), below[0], below[1]], out);
+                }
+            }
         }
-    }
-}
-
-// Loops and array literals only: a closure would be compiled for the machine
-// at large instead of for the instruction set dispatched to.
-
-#[inline(always)]
-fn filter_3x3(plane: &mut Plane, scratch: &mut Vec<f32>) {
-    let lines = Lines::take(plane, 1, scratch);
-    for y in 0..plane.height {
-        let near = [lines.at(y, 0), lines.at(y, 1), lines.at(y, 2)];
-        row_3x3(near, plane.padded_row_mut(y));
-    }
-}
-
-#[inline(always)]
-fn filter_5x5(plane: &mut Plane, scratch: &mut Vec<f32>) {
-    let lines = Lines::take(plane, 2, scratch);
-    for y in 0..plane.height {
-        let near = [lines.at(y, 0), lines.at(y, 1), lines.at(y, 2), lines.at(y, 3), lines.at(y, 4)];
-        row_5x5(near, plane.padded_row_mut(y));
-    }
-}
-
-/// A copy of a plane with its border pixels repeated outwards.
-struct Lines<'a> {
-    radius: usize,
-    height: usize,
-    stride: usize,
-    data: &'a [f32],
-}
-
-impl<'a> Lines<'a> {
-    #[inline(always)]
-    fn take(plane: &Plane, radius: usize, scratch: &'a mut Vec<f32>) -> Self {
-        let stride = plane.padded_row(0).len() + 2 * radius;
-        let (width, height) = (plane.width, plane.height);
-        scratch.resize(stride * height, 0.0);
-        for (y, line) in scratch.chunks_exact_mut(stride).enumerate() {
-            let row = plane.row(y);
-            line[..radius].fill(row[0]);
-            line[radius..radius + width].copy_from_slice(row);
-            line[radius + width..].fill(row[width - 1]);
-        }
-        Self { radius, height, stride, data: scratch }
-    }
-
-    /// The line `tap` of the window around row `y`.
-    #[inline(always)]
-    fn at(&self, y: usize, tap: usize) -> &[f32] {
-        let line = (y + tap).saturating_sub(self.radius).min(self.height - 1);
-        &self.data[line * self.stride..][..self.stride]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bands::Bands;
     use proptest::prelude::*;
+    use std::num::NonZeroUsize;
 
     fn check(window: MedianFilter, radius: usize, width: usize, height: usize, seed: u64) {
         let mut plane = Plane::new(width, height);
@@ -166,8 +135,15 @@ mod tests {
                 *value = ((state >> 40) % 19) as f32 - 9.0;
             }
         }
-        let source = plane.clone();
-        filter(&mut plane, window, &mut Vec::new());
+        let bands = Bands::new(width, height, NonZeroUsize::MIN);
+        for mut rows in plane.bands_mut(&bands) {
+            (0..height).for_each(|y| rows.repeat_ends(y));
+        }
+        let source = plane;
+        let mut plane = Plane::new(width, height);
+        for mut rows in plane.bands_mut(&bands) {
+            filter(&source, window, 0..height, &mut rows);
+        }
         for y in 0..height {
             for x in 0..width {
                 let near = |at: usize, last: usize, by: usize| (at + by).saturating_sub(radius).min(last - 1);

@@ -1,6 +1,9 @@
 //! Smoothing and resizing of pictures and fields.
 
-use crate::plane::Plane;
+use std::ops::Range;
+
+use crate::bands::{self, Bands};
+use crate::plane::{Plane, Rows};
 
 /// Smallest side of a level: below it a picture has too little to match.
 const SMALLEST_SIDE: usize = 8;
@@ -52,8 +55,10 @@ impl Gaussian {
     }
 
     /// `to` = `from` smoothed, border pixels repeated outwards; both of a size.
-    pub(crate) fn smooth(&self, from: &Plane, to: &mut Plane, scratch: &mut Plane) {
-        pulp::Arch::new().dispatch(Smooth { kernel: self, from, to, scratch });
+    pub(crate) fn smooth(&self, from: &Plane, to: &mut Plane, bands: &Bands) {
+        bands::each(bands.ranges().zip(to.bands_mut(bands)), |(rows, to)| {
+            pulp::Arch::new().dispatch(Smooth { kernel: self, from, rows, to });
+        });
     }
 
     #[inline(always)]
@@ -72,14 +77,13 @@ impl Gaussian {
     }
 
     #[inline(always)]
-    fn smooth_along(&self, row: &[f32], line: &mut Vec<f32>, out: &mut [f32]) {
+    fn smooth_along(&self, line: &mut [f32], out: &mut [f32]) {
         let radius = self.taps.len() - 1;
-        let width = row.len();
-        line.clear();
-        line.resize(radius, row[0]);
-        line.extend_from_slice(row);
-        line.resize(width + 2 * radius, row[width - 1]);
-        for (out, &value) in out.iter_mut().zip(row) {
+        let width = out.len();
+        let (first, last) = (line[radius], line[radius + width - 1]);
+        line[..radius].fill(first);
+        line[radius + width..].fill(last);
+        for (out, &value) in out.iter_mut().zip(&line[radius..]) {
             *out = self.taps[0] * value;
         }
         for (distance, &tap) in self.taps.iter().enumerate().skip(1) {
@@ -95,8 +99,8 @@ impl Gaussian {
 struct Smooth<'a> {
     kernel: &'a Gaussian,
     from: &'a Plane,
-    to: &'a mut Plane,
-    scratch: &'a mut Plane,
+    rows: Range<usize>,
+    to: Rows<'a>,
 }
 
 impl pulp::NullaryFnOnce for Smooth<'_> {
@@ -104,30 +108,57 @@ impl pulp::NullaryFnOnce for Smooth<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { kernel, from, to, scratch } = self;
-        for y in 0..from.height {
-            kernel.smooth_down(from, y, scratch.row_mut(y));
-        }
-        let mut line = Vec::new();
-        for y in 0..from.height {
-            kernel.smooth_along(scratch.row(y), &mut line, to.row_mut(y));
+        let Self { kernel, from, rows, mut to } = self;
+        let radius = kernel.taps.len() - 1;
+        let mut line = vec![0.0; from.width + 2 * radius];
+        for y in rows {
+            kernel.smooth_down(from, y, &mut line[radius..radius + from.width]);
+            kernel.smooth_along(&mut line, to.row_mut(y));
+            to.repeat_ends(y);
         }
     }
 }
 
 /// Resizes `from` to the size of `to` by bilinear interpolation between pixel
 /// centres, multiplying by `factor`.
-pub(crate) fn resize(from: &Plane, to: &mut Plane, factor: f32) {
-    let columns = Sampling::new(from.width, to.width);
-    let rows = Sampling::new(from.height, to.height);
-    for y in 0..to.height {
-        let (top, bottom, down) = rows.at(y);
-        let (top, bottom) = (from.row(top), from.row(bottom));
-        for (x, out) in to.row_mut(y).iter_mut().enumerate() {
-            let (left, right, along) = columns.at(x);
-            let above = top[left] + along * (top[right] - top[left]);
-            let below = bottom[left] + along * (bottom[right] - bottom[left]);
-            *out = factor * (above + down * (below - above));
+pub(crate) fn resize(from: &Plane, to: &mut Plane, factor: f32, bands: &Bands) {
+    let sampling = Sampling::new(from.width, to.width);
+    let columns: Vec<(usize, f32)> = (0..to.width).map(|x| sampling.at(x)).collect();
+    let down = Sampling::new(from.height, to.height);
+    bands::each(bands.ranges().zip(to.bands_mut(bands)), |(rows, to)| {
+        pulp::Arch::new().dispatch(Resize { from, factor, columns: &columns, down: &down, rows, to });
+    });
+}
+
+struct Resize<'a> {
+    from: &'a Plane,
+    factor: f32,
+    columns: &'a [(usize, f32)],
+    down: &'a Sampling,
+    rows: Range<usize>,
+    to: Rows<'a>,
+}
+
+impl pulp::NullaryFnOnce for Resize<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { from, factor, columns, down, rows, mut to } = self;
+        // One value more than the row, so that the last column has a right
+        // neighbour.
+        let mut line = vec![0.0; from.width + 1];
+        for y in rows {
+            let (top, share) = down.at(y);
+            let (above, below) = (from.row(top), from.row((top + 1).min(from.height - 1)));
+            for ((out, &above), &below) in line.iter_mut().zip(above).zip(below) {
+                *out = factor * (above + share * (below - above));
+            }
+            line[from.width] = line[from.width - 1];
+            for (out, &(left, along)) in to.row_mut(y).iter_mut().zip(columns) {
+                *out = line[left] + along * (line[left + 1] - line[left]);
+            }
+            to.repeat_ends(y);
         }
     }
 }
@@ -143,18 +174,22 @@ impl Sampling {
         Self { step: from as f32 / to as f32, last: from - 1 }
     }
 
-    /// The two neighbours of pixel `to` and the share of the second.
+    /// The first neighbour of pixel `to` and the share of the second.
     #[inline(always)]
-    fn at(&self, to: usize) -> (usize, usize, f32) {
+    fn at(&self, to: usize) -> (usize, f32) {
         let position = ((to as f32 + 0.5) * self.step - 0.5).clamp(0.0, self.last as f32);
         let low = position as usize;
-        (low, (low + 1).min(self.last), position - low as f32)
+        (low, position - low as f32)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn one(width: usize, height: usize) -> Bands {
+        Bands::new(width, height, std::num::NonZeroUsize::MIN)
+    }
 
     #[test]
     fn levels_stop_before_a_side_gets_too_small() {
@@ -168,10 +203,9 @@ mod tests {
         let mut from = Plane::new(13, 7);
         (0..7).for_each(|y| from.row_mut(y).fill(42.0));
         let mut smooth = Plane::new(13, 7);
-        let mut scratch = Plane::new(13, 7);
-        Gaussian::new(1.3).smooth(&from, &mut smooth, &mut scratch);
+        Gaussian::new(1.3).smooth(&from, &mut smooth, &one(13, 7));
         let mut small = Plane::new(6, 3);
-        resize(&smooth, &mut small, 2.0);
+        resize(&smooth, &mut small, 2.0, &one(6, 3));
         for y in 0..3 {
             assert!(small.row(y).iter().all(|&v| (v - 84.0).abs() < 1e-3));
         }
@@ -183,7 +217,7 @@ mod tests {
         let ramp: Vec<f32> = (0..8).map(|x| x as f32).collect();
         from.row_mut(0).copy_from_slice(&ramp);
         let mut to = Plane::new(4, 1);
-        resize(&from, &mut to, 1.0);
+        resize(&from, &mut to, 1.0, &one(4, 1));
         assert_eq!(to.row(0), [0.5, 2.5, 4.5, 6.5]);
     }
 }

@@ -19,36 +19,86 @@
 //! together, each one row behind the one before, so that the rows that they
 //! share stay in cache. The result is the same to the bit as one sweep after
 //! the other.
+//!
+//! With several threads the picture is cut into bands of rows. Each band has a
+//! state of its own, with copies of as many rows of its neighbours as there are
+//! iterations that go together. What is wrong at the far end of these copies
+//! comes one row nearer an iteration, so that the band's own rows are right when
+//! the copies are made anew.
 
+use std::ops::Range;
+
+use crate::bands::{self, Bands};
 use crate::plane::Plane;
 
-/// Iterations that go down the picture together.
-const TOGETHER: usize = 8;
+/// Iterations that go down the picture together, and rows of the neighbours
+/// that a band has copies of.
+const TOGETHER: usize = 10;
 
-/// The flow and its dual variables on one level.
+/// The flow and its dual variables on some rows of a level.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     /// The two components of the flow.
-    pub(crate) u: [Plane; 2],
+    u: [Plane; 2],
     /// For each component, the two components of its dual variable.
-    pub(crate) p: [[Plane; 2]; 2],
+    p: [[Plane; 2]; 2],
     zeros: Plane,
+    /// The row of the picture that is the first here.
+    first: usize,
+    /// The rows that are not copies, by their numbers in the picture.
+    own: Range<usize>,
 }
 
 impl State {
-    pub(crate) fn new(width: usize, height: usize) -> Self {
-        let plane = || Plane::new(width, height);
+    /// A state for each band of a level.
+    pub(crate) fn of_bands(width: usize, height: usize, bands: &Bands) -> Vec<Self> {
+        bands.ranges().map(|own| Self::new(width, height, own)).collect()
+    }
+
+    fn new(width: usize, height: usize, own: Range<usize>) -> Self {
+        let first = own.start.saturating_sub(TOGETHER);
+        let rows = (own.end + TOGETHER).min(height) - first;
+        let plane = || Plane::new(width, rows);
         Self {
             u: [plane(), plane()],
             p: [[plane(), plane()], [plane(), plane()]],
             zeros: Plane::new(width, 1),
+            first,
+            own,
         }
     }
 
-    /// The flow and its dual variables set to zero.
-    pub(crate) fn clear(&mut self) {
-        self.u.iter_mut().for_each(Plane::clear);
+    /// The rows that are not copies, by their numbers in the picture.
+    pub(crate) fn own(&self) -> Range<usize> {
+        self.own.clone()
+    }
+
+    /// Row `y` of the picture, of one component of the flow.
+    #[inline(always)]
+    pub(crate) fn flow(&self, component: usize, y: usize) -> &[f32] {
+        self.u[component].padded_row(y - self.first)
+    }
+
+    /// Row `y` of the picture, of one component of the flow.
+    #[inline(always)]
+    pub(crate) fn flow_mut(&mut self, component: usize, y: usize) -> &mut [f32] {
+        self.u[component].padded_row_mut(y - self.first)
+    }
+
+    /// The dual variables set to zero.
+    pub(crate) fn clear_duals(&mut self) {
         self.p.iter_mut().flatten().for_each(Plane::clear);
+    }
+
+    /// Copies `rows` of the picture from a neighbour.
+    fn copy_rows(&mut self, from: &Self, rows: Range<usize>) {
+        let to_planes = self.u.iter_mut().chain(self.p.iter_mut().flatten());
+        let from_planes = from.u.iter().chain(from.p.iter().flatten());
+        for (to, from_plane) in to_planes.zip(from_planes) {
+            for y in rows.clone() {
+                to.row_mut(y - self.first).copy_from_slice(from_plane.row(y - from.first));
+            }
+        }
     }
 }
 
@@ -77,48 +127,60 @@ pub(crate) struct Weights {
     pub(crate) tau: f32,
 }
 
-/// Runs `iterations` on `state`.
-pub(crate) fn iterate(state: &mut State, data: &DataTerm, weights: Weights, iterations: usize) {
-    pulp::Arch::new().dispatch(Iterate { state, data, weights, iterations });
+/// Runs `iterations` on the states of all bands of a level.
+pub(crate) fn iterate(states: &mut [State], data: &DataTerm, weights: Weights, iterations: usize) {
+    let mut left = iterations;
+    while left > 0 {
+        let together = left.min(TOGETHER);
+        exchange(states);
+        bands::each(states.iter_mut(), |state| {
+            pulp::Arch::new().dispatch(Sweep { state, data, weights, iterations: together });
+        });
+        left -= together;
+    }
 }
 
-struct Iterate<'a> {
+/// Makes the copies of neighbours' rows anew.
+fn exchange(states: &mut [State]) {
+    for border in 1..states.len() {
+        let (above, below) = states.split_at_mut(border);
+        let (above, below) = (&mut above[border - 1], &mut below[0]);
+        let cut = below.own.start;
+        // A band has more rows of its own than it lends.
+        below.copy_rows(above, below.first..cut);
+        let end = above.first + above.u[0].height;
+        above.copy_rows(below, cut..end);
+    }
+}
+
+/// Several iterations, each one row behind the one before.
+struct Sweep<'a> {
     state: &'a mut State,
     data: &'a DataTerm,
     weights: Weights,
     iterations: usize,
 }
 
-impl pulp::NullaryFnOnce for Iterate<'_> {
+impl pulp::NullaryFnOnce for Sweep<'_> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        let mut left = self.iterations;
-        while left > 0 {
-            let together = left.min(TOGETHER);
-            sweep(self.state, self.data, self.weights, together);
-            left -= together;
-        }
-    }
-}
-
-/// Several iterations, each one row behind the one before.
-#[inline(always)]
-fn sweep(state: &mut State, data: &DataTerm, weights: Weights, iterations: usize) {
-    let height = state.u[0].height;
-    // Step r of an iteration is the primal step of row r and the dual step of
-    // row r - 1; the last step has only the latter.
-    for front in 0..height + iterations {
-        for behind in 0..iterations {
-            let Some(row) = front.checked_sub(behind) else {
-                break;
-            };
-            if row < height {
-                primal_step(state, data, weights, row);
-            }
-            if (1..=height).contains(&row) {
-                dual_step(state, weights, row - 1);
+        let Self { state, data, weights, iterations } = self;
+        let height = state.u[0].height;
+        // Step r of an iteration is the primal step of row r and the dual step
+        // of row r - 1; the last step has only the latter.
+        for front in 0..height + iterations {
+            for behind in 0..iterations {
+                let Some(row) = front.checked_sub(behind) else {
+                    break;
+                };
+                if row < height {
+                    primal_step(state, data, weights, row);
+                }
+                if (1..=height).contains(&row) {
+                    dual_step(state, weights, row - 1);
+                }
             }
         }
     }
@@ -126,6 +188,7 @@ fn sweep(state: &mut State, data: &DataTerm, weights: Weights, iterations: usize
 
 #[inline(always)]
 fn primal_step(state: &mut State, data: &DataTerm, weights: Weights, y: usize) {
+    let in_picture = state.first + y;
     let [u, v] = &mut state.u;
     let [[ux, uy], [vx, vy]] = &state.p;
     let (uy_above, vy_above) = match y.checked_sub(1) {
@@ -136,10 +199,10 @@ fn primal_step(state: &mut State, data: &DataTerm, weights: Weights, y: usize) {
         u.padded_row_mut(y),
         v.padded_row_mut(y),
         [
-            data.gradient[0].padded_row(y),
-            data.gradient[1].padded_row(y),
-            data.constant.padded_row(y),
-            data.inverse.padded_row(y),
+            data.gradient[0].padded_row(in_picture),
+            data.gradient[1].padded_row(in_picture),
+            data.constant.padded_row(in_picture),
+            data.inverse.padded_row(in_picture),
         ],
         [ux.padded_row(y), ux.left_of_row(y), uy.padded_row(y), uy_above],
         [vx.padded_row(y), vx.left_of_row(y), vy.padded_row(y), vy_above],
@@ -228,10 +291,16 @@ fn inverse_root(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::num::NonZeroUsize;
+
+    fn states(width: usize, height: usize, bands: usize) -> Vec<State> {
+        let bands = Bands::new(width, height, NonZeroUsize::new(bands).unwrap());
+        State::of_bands(width, height, &bands)
+    }
 
     #[test]
-    fn iterations_together_equal_iterations_one_by_one() {
-        let (width, height) = (21, 5);
+    fn iterations_together_and_in_bands_equal_iterations_one_by_one() {
+        let (width, height) = (210, 77);
         let mut data = DataTerm::new(width, height);
         for y in 0..height {
             for x in 0..width {
@@ -243,14 +312,19 @@ mod tests {
             }
         }
         let weights = Weights { lambda: 0.15, theta: 0.3, tau: 0.25 };
-        let (mut together, mut single) = (State::new(width, height), State::new(width, height));
-        iterate(&mut together, &data, weights, 19);
-        (0..19).for_each(|_| iterate(&mut single, &data, weights, 1));
+        let (mut together, mut single) = (states(width, height, 1), states(width, height, 1));
+        let mut banded = states(width, height, 3);
+        assert_eq!(banded.len(), 3);
+        iterate(&mut together, &data, weights, 2 * TOGETHER + 3);
+        iterate(&mut banded, &data, weights, 2 * TOGETHER + 3);
+        (0..2 * TOGETHER + 3).for_each(|_| iterate(&mut single, &data, weights, 1));
         for y in 0..height {
             for component in 0..2 {
-                let row = together.u[component].row(y);
+                let row = together[0].flow(component, y);
                 assert!(row.iter().any(|&d| d != 0.0));
-                assert_eq!(row, single.u[component].row(y));
+                assert_eq!(row, single[0].flow(component, y));
+                let band = banded.iter().find(|state| state.own().contains(&y)).unwrap();
+                assert_eq!(row, band.flow(component, y));
             }
         }
     }

@@ -23,62 +23,123 @@
 //! Arithmetic is plain `f32` in a fixed order, so a pair gives the same bits
 //! on every thread and with every vector width.
 
+use std::num::NonZeroUsize;
+
+use crate::bands::{self, Bands};
+use crate::frame::{Frame, Kernels, Picture};
+use crate::light::{self, Light};
 use crate::plane::Plane;
 use crate::pyramid::{self, Gaussian};
 use crate::solver::{self, DataTerm, State, Weights};
-use crate::warp::{self, Bordered};
+use crate::warp::{self, Pair};
 use crate::{FlowError, FlowField, GrayImage, TvL1Params, median};
 
 /// The estimator: checked parameters, ready for any number of pairs.
 #[derive(Debug, Clone)]
 pub struct TvL1 {
     params: TvL1Params,
+    threads: NonZeroUsize,
 }
 
 /// Scratch memory of [`TvL1::compute_with`], kept from pair to pair. It fits
 /// itself to the size of the pair; what it holds never shows in a result.
 #[derive(Debug, Clone, Default)]
-pub struct Workspace {
+pub struct TvL1Workspace {
+    frames: [Frame; 2],
     levels: Vec<Level>,
-    scratch: Vec<f32>,
     /// What the levels were laid out for.
-    layout: Option<(usize, usize, usize, f32)>,
+    layout: Option<Layout>,
 }
+
+/// Width, height, levels, scale factor and threads.
+type Layout = (usize, usize, usize, f32, NonZeroUsize);
 
 #[derive(Debug, Clone)]
 struct Level {
-    first: Plane,
-    second: Plane,
-    smooth: Plane,
-    between: Plane,
-    bordered: Bordered,
-    state: State,
+    bands: Bands,
+    states: Vec<State>,
+    /// The flow after the median filter and before.
+    flow: [Plane; 2],
+    rough: [Plane; 2],
     data: DataTerm,
+    light: Light,
 }
 
 impl Level {
-    fn new((width, height): (usize, usize)) -> Self {
+    fn new((width, height): (usize, usize), threads: NonZeroUsize) -> Self {
         let plane = || Plane::new(width, height);
+        let bands = Bands::new(width, height, threads);
         Self {
-            first: plane(),
-            second: plane(),
-            smooth: plane(),
-            between: plane(),
-            bordered: Bordered::new(width, height),
-            state: State::new(width, height),
+            states: State::of_bands(width, height, &bands),
+            bands,
+            flow: [plane(), plane()],
+            rough: [plane(), plane()],
             data: DataTerm::new(width, height),
+            light: Light::new(width, height, |width, height| Bands::new(width, height, threads)),
+        }
+    }
+
+    /// The start of a level: the flow of the next coarser one enlarged, or none.
+    fn start(&mut self, coarser: Option<&Self>) {
+        let Self { bands, states, flow, light, .. } = self;
+        if let Some(coarser) = coarser {
+            let (from, to) = (&coarser.flow[0], &flow[0]);
+            let factors = [to.width as f32 / from.width as f32, to.height as f32 / from.height as f32];
+            for ((from, to), factor) in coarser.flow.iter().zip(flow.iter_mut()).zip(factors) {
+                pyramid::resize(from, to, factor, bands);
+            }
+        } else {
+            flow.iter_mut().for_each(Plane::clear);
+        }
+        light.start(coarser.map(|coarser| &coarser.light), bands);
+        let flow = &*flow;
+        bands::each(states.iter_mut(), |state| {
+            state.clear_duals();
+            for (component, flow) in flow.iter().enumerate() {
+                for y in state.own() {
+                    state.flow_mut(component, y).copy_from_slice(flow.padded_row(y));
+                }
+            }
+        });
+    }
+
+    /// Passes the flow of the states through the median filter.
+    fn filter(&mut self, window: crate::MedianFilter) {
+        let Self { bands, states, flow, rough, .. } = self;
+        for (component, (flow, rough)) in flow.iter_mut().zip(rough).enumerate() {
+            bands::each(states.iter().zip(rough.bands_mut(bands)), |(state, mut rough)| {
+                for y in state.own() {
+                    rough.padded_row_mut(y).copy_from_slice(state.flow(component, y));
+                    rough.repeat_ends(y);
+                }
+            });
+            let rough = &*rough;
+            bands::each(states.iter_mut().zip(flow.bands_mut(bands)), |(state, mut flow)| {
+                median::filter(rough, window, state.own(), &mut flow);
+                for y in state.own() {
+                    state.flow_mut(component, y).copy_from_slice(flow.padded_row_mut(y));
+                }
+            });
         }
     }
 }
 
 impl TvL1 {
-    /// An estimator with these parameters.
+    /// An estimator with these parameters. It works on the calling thread.
     ///
     /// # Errors
     /// [`FlowError::Parameter`] when one is outside its range.
     pub fn new(params: TvL1Params) -> Result<Self, FlowError> {
         params.check()?;
-        Ok(Self { params })
+        Ok(Self { params, threads: NonZeroUsize::MIN })
+    }
+
+    /// The same with each pair shared out over so many threads of rayon's pool.
+    /// Results are the same to the bit. A program that has many videos at once
+    /// is better off with a video per thread.
+    #[must_use]
+    pub fn with_threads(self, threads: NonZeroUsize) -> Self {
+        Self { threads, ..self }
     }
 
     /// The parameters.
@@ -87,8 +148,8 @@ impl TvL1 {
     }
 
     /// Empty scratch memory for [`TvL1::compute_with`].
-    pub fn workspace(&self) -> Workspace {
-        Workspace::default()
+    pub fn workspace(&self) -> TvL1Workspace {
+        TvL1Workspace::default()
     }
 
     /// The flow from `from` to `to`, H x W vectors in pixels: what is at (x, y)
@@ -108,98 +169,129 @@ impl TvL1 {
     /// As [`TvL1::compute`].
     pub fn compute_with(
         &self,
-        workspace: &mut Workspace,
+        workspace: &mut TvL1Workspace,
         from: &GrayImage,
         to: &GrayImage,
     ) -> Result<FlowField, FlowError> {
+        self.fill_both(workspace, from, to)?;
+        self.solve(workspace, 0, 1)
+    }
+
+    /// The flow from `from` to `to` and that from `to` to `from`, the same as of
+    /// two calls of [`TvL1::compute_with`]. The pyramids are made once.
+    ///
+    /// # Errors
+    /// As [`TvL1::compute`].
+    pub fn compute_both(
+        &self,
+        workspace: &mut TvL1Workspace,
+        from: &GrayImage,
+        to: &GrayImage,
+    ) -> Result<[FlowField; 2], FlowError> {
+        self.fill_both(workspace, from, to)?;
+        Ok([self.solve(workspace, 0, 1)?, self.solve(workspace, 1, 0)?])
+    }
+
+    fn fill_both(
+        &self,
+        workspace: &mut TvL1Workspace,
+        from: &GrayImage,
+        to: &GrayImage,
+    ) -> Result<(), FlowError> {
         from.check("first")?;
         to.check("second")?;
-        if (from.width, from.height) != (to.width, to.height) {
-            return Err(FlowError::SizeMismatch {
-                first_width: from.width,
-                first_height: from.height,
-                second_width: to.width,
-                second_height: to.height,
-            });
-        }
+        same_size((from.width, from.height), (to.width, to.height))?;
         self.lay_out(workspace, from.width, from.height);
-        self.fill_pyramid(workspace, from, to);
+        self.fill(workspace, 0, from);
+        self.fill(workspace, 1, to);
+        Ok(())
+    }
 
-        let Workspace { levels, scratch, .. } = workspace;
+    /// Puts the next frame of a video, checked and of the size of the others, in
+    /// the place of the second; the second becomes the first.
+    pub(crate) fn next_frame(&self, workspace: &mut TvL1Workspace, frame: &GrayImage) {
+        self.lay_out(workspace, frame.width, frame.height);
+        workspace.frames.swap(0, 1);
+        self.fill(workspace, 1, frame);
+    }
+
+    /// The flow between two frames of the workspace.
+    pub(crate) fn solve(
+        &self,
+        workspace: &mut TvL1Workspace,
+        from: usize,
+        to: usize,
+    ) -> Result<FlowField, FlowError> {
+        let TvL1Workspace { frames, levels, .. } = workspace;
+        let kernel = Gaussian::new(self.params.illumination_scale / light::CELL as f32);
         for at in (0..levels.len()).rev() {
             let (fine, coarser) = levels.split_at_mut(at + 1);
             let level = &mut fine[at];
-            level.state.clear();
-            if let Some(coarse) = coarser.first() {
-                enlarge(&coarse.state, &mut level.state);
-            }
-            self.solve(level, scratch);
+            level.start(coarser.first());
+            self.solve_level(level, &frames[from].levels[at], &frames[to].levels[at], &kernel);
         }
-        let [u, v] = &levels[0].state.u;
-        FlowField::new(from.width, from.height, unpad(u), unpad(v))
+        let [u, v] = &levels[0].flow;
+        FlowField::new(u.width, u.height, unpad(u), unpad(v))
     }
 
-    fn lay_out(&self, workspace: &mut Workspace, width: usize, height: usize) {
-        let layout = (width, height, self.params.levels, self.params.scale_factor);
+    fn lay_out(&self, workspace: &mut TvL1Workspace, width: usize, height: usize) {
+        let TvL1Params { levels, scale_factor, .. } = self.params;
+        let layout = (width, height, levels, scale_factor, self.threads);
         if workspace.layout != Some(layout) {
-            let sizes = pyramid::level_sizes(width, height, layout.2, layout.3);
-            workspace.levels = sizes.into_iter().map(Level::new).collect();
+            let sizes = pyramid::level_sizes(width, height, levels, scale_factor);
+            // What was there goes before the new is asked for.
+            *workspace = TvL1Workspace::default();
+            workspace.frames = [Frame::new(&sizes), Frame::new(&sizes)];
+            workspace.levels = sizes.into_iter().map(|size| Level::new(size, self.threads)).collect();
             workspace.layout = Some(layout);
         }
     }
 
-    fn fill_pyramid(&self, workspace: &mut Workspace, from: &GrayImage, to: &GrayImage) {
-        let first_blur = Gaussian::new(self.params.smoothing);
-        let blur = Gaussian::new(pyramid::sigma_for(self.params.scale_factor));
-        for at in 0..workspace.levels.len() {
-            let (finer, rest) = workspace.levels.split_at_mut(at);
-            let level = &mut rest[0];
-            if let Some(finer) = finer.last_mut() {
-                blur.smooth(&finer.first, &mut finer.smooth, &mut finer.between);
-                pyramid::resize(&finer.smooth, &mut level.first, 1.0);
-                blur.smooth(&finer.second, &mut finer.smooth, &mut finer.between);
-                pyramid::resize(&finer.smooth, &mut level.second, 1.0);
-            } else {
-                pad(from, &mut level.smooth);
-                first_blur.smooth(&level.smooth, &mut level.first, &mut level.between);
-                pad(to, &mut level.smooth);
-                first_blur.smooth(&level.smooth, &mut level.second, &mut level.between);
-            }
-            level.bordered.fill(&level.second);
-        }
+    fn fill(&self, workspace: &mut TvL1Workspace, slot: usize, image: &GrayImage) {
+        let TvL1Workspace { frames, levels, .. } = workspace;
+        let kernels = Kernels::new(self.params.smoothing, self.params.scale_factor);
+        let scratch = levels.iter_mut().map(|level| (&mut level.rough[0], &level.bands));
+        frames[slot].fill(image, &kernels, scratch);
     }
 
-    fn solve(&self, level: &mut Level, scratch: &mut Vec<f32>) {
+    fn solve_level(&self, level: &mut Level, first: &Picture, second: &Picture, kernel: &Gaussian) {
         let params = &self.params;
         let weights = Weights { lambda: params.lambda, theta: params.theta, tau: params.tau };
-        let Level { first, bordered, state, data, .. } = level;
         for _ in 0..params.warps {
-            warp::linearise(first, bordered, state, data);
+            let pair = Pair {
+                first: &first.plane,
+                second: &second.bordered,
+                flow: &level.flow,
+                blend: params.gradient_blend,
+                limit: params.illumination_limit,
+            };
+            warp::linearise(pair, &mut level.data, &mut level.light, &level.bands);
+            if params.illumination_limit > 0.0 {
+                level.light.update(&mut level.data.constant, kernel, &level.bands);
+            }
             for _ in 0..params.rounds {
-                solver::iterate(state, data, weights, params.iterations);
-                for component in &mut state.u {
-                    median::filter(component, params.median, scratch);
-                }
+                solver::iterate(&mut level.states, &level.data, weights, params.iterations);
+                level.filter(params.median);
             }
         }
     }
 }
 
-/// The flow of a level as the start of the next finer one.
-fn enlarge(coarse: &State, fine: &mut State) {
-    let (from, to) = (&coarse.u[0], &fine.u[0]);
-    let factors = [to.width as f32 / from.width as f32, to.height as f32 / from.height as f32];
-    for ((from, to), factor) in coarse.u.iter().zip(&mut fine.u).zip(factors) {
-        pyramid::resize(from, to, factor);
+/// Refuses a pair of pictures of two sizes.
+pub(crate) fn same_size(first: (usize, usize), second: (usize, usize)) -> Result<(), FlowError> {
+    if first == second {
+        return Ok(());
     }
-}
-
-fn pad(picture: &GrayImage, plane: &mut Plane) {
-    for (y, row) in picture.data.chunks_exact(picture.width).enumerate() {
-        plane.row_mut(y).copy_from_slice(row);
-    }
+    Err(FlowError::SizeMismatch {
+        first_width: first.0,
+        first_height: first.1,
+        second_width: second.0,
+        second_height: second.1,
+    })
 }
 
 fn unpad(plane: &Plane) -> Vec<f32> {
-    (0..plane.height).flat_map(|y| plane.row(y)).copied().collect()
+    let mut values = Vec::with_capacity(plane.width * plane.height);
+    (0..plane.height).for_each(|y| values.extend_from_slice(plane.row(y)));
+    values
 }

@@ -1,7 +1,11 @@
 //! Warping: the second picture and its gradient where the flow points.
 
-use crate::plane::{LANES, Plane};
-use crate::solver::{DataTerm, State, clamp};
+use std::ops::Range;
+
+use crate::bands::{self, Bands};
+use crate::light::Light;
+use crate::plane::{LANES, Plane, Rows};
+use crate::solver::{DataTerm, clamp};
 
 /// Columns and rows repeated round a picture: a cubic reaches two pixels out.
 const BORDER: usize = 2;
@@ -32,21 +36,56 @@ impl Bordered {
     }
 }
 
-/// Linearises the data term about the flow of `state`.
+/// What the data term is made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Pair<'a> {
+    /// The first picture; the ends of its rows are repeated.
+    pub(crate) first: &'a Plane,
+    pub(crate) second: &'a Bordered,
+    /// The flow to linearise about.
+    pub(crate) flow: &'a [Plane; 2],
+    /// The share of the first picture's gradient.
+    pub(crate) blend: f32,
+    /// The most that a pixel moves the estimate of the illumination by.
+    pub(crate) limit: f32,
+}
+
+/// Linearises the data term about a flow.
 ///
 /// The second picture is interpolated by the cubic of Keys 1981 (Catmull-Rom)
-/// and its gradient is the gradient of that same interpolant. Where the flow
-/// points out of the picture there is nothing to compare, and the data term is
-/// switched off.
-pub(crate) fn linearise(first: &Plane, second: &Bordered, state: &State, data: &mut DataTerm) {
-    pulp::Arch::new().dispatch(Linearise { first, second, state, data });
+/// and its gradient is the gradient of that same interpolant. The gradient of
+/// the data term is a blend of it and the first picture's (central differences),
+/// as in Wedel et al. 2009: the mean of the two halves the noise's variance, and
+/// makes the linearisation exact to second order. Where the flow points out of
+/// the picture there is nothing to compare, and the data term is switched off.
+///
+/// `data` does not allow for the change of illumination yet; what of the
+/// difference that leaves unexplained goes to `light.error`.
+pub(crate) fn linearise(pair: Pair<'_>, data: &mut DataTerm, light: &mut Light, bands: &Bands) {
+    let [gx, gy] = &mut data.gradient;
+    let gradients = gx.bands_mut(bands).into_iter().zip(gy.bands_mut(bands));
+    let others = data.constant.bands_mut(bands).into_iter().zip(data.inverse.bands_mut(bands));
+    let parts = bands.ranges().zip(gradients).zip(others).zip(light.error.bands_mut(bands));
+    let change = &light.change;
+    bands::each(parts, |(((rows, (gx, gy)), (constant, inverse)), error)| {
+        let out = Out { gx, gy, constant, inverse, error };
+        pulp::Arch::new().dispatch(Linearise { pair, change, rows, out });
+    });
+}
+
+struct Out<'a> {
+    gx: Rows<'a>,
+    gy: Rows<'a>,
+    constant: Rows<'a>,
+    inverse: Rows<'a>,
+    error: Rows<'a>,
 }
 
 struct Linearise<'a> {
-    first: &'a Plane,
-    second: &'a Bordered,
-    state: &'a State,
-    data: &'a mut DataTerm,
+    pair: Pair<'a>,
+    change: &'a Plane,
+    rows: Range<usize>,
+    out: Out<'a>,
 }
 
 impl pulp::NullaryFnOnce for Linearise<'_> {
@@ -54,35 +93,64 @@ impl pulp::NullaryFnOnce for Linearise<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { first, second, state, data } = self;
-        for y in 0..first.height {
-            warp_row(first, second, state, data, y);
-            complete_row(first, state, data, y);
+        let Self { pair, change, rows, mut out } = self;
+        let mut block = Block::default();
+        for y in rows {
+            warp_row(pair, &mut block, &mut out, y);
+            complete_row(pair, change, &mut out, y);
         }
     }
 }
 
-/// Interpolates row `y`: the gradient goes to its place in `data`, the warped
-/// intensity to `data.constant`.
+/// Interpolates row `y`: the gradient goes to its place, the difference of
+/// intensities to the constant, and to the error whether the flow points into
+/// the picture, 1 or 0.
 #[inline(always)]
-fn warp_row(first: &Plane, second: &Bordered, state: &State, data: &mut DataTerm, y: usize) {
-    let [gx, gy] = &mut data.gradient;
-    let rows = [gx.padded_row_mut(y), gy.padded_row_mut(y), data.constant.padded_row_mut(y)];
-    let [gx, gy, warped] = rows;
-    let (u, v) = (state.u[0].padded_row(y), state.u[1].padded_row(y));
+fn warp_row(pair: Pair<'_>, block: &mut Block, out: &mut Out<'_>, y: usize) {
+    let Pair { first, second, flow, .. } = pair;
+    let (u, v) = (flow[0].padded_row(y), flow[1].padded_row(y));
     let intensity = first.padded_row(y);
+    let gx = out.gx.padded_row_mut(y);
+    let gy = out.gy.padded_row_mut(y);
+    let difference = out.constant.padded_row_mut(y);
+    let inside = out.error.padded_row_mut(y);
     let last = [(second.width - 1) as f32, (second.height - 1) as f32];
-    let mut block = Block::default();
     for start in (0..first.width).step_by(LANES) {
         let span = start..start + LANES;
         block.locate(&u[span.clone()], &v[span.clone()], start as f32, y as f32, last);
         block.gather(second);
         block.interpolate(
             &intensity[span.clone()],
-            &mut gx[span.clone()],
-            &mut gy[span.clone()],
-            &mut warped[span],
+            [&mut gx[span.clone()], &mut gy[span.clone()], &mut difference[span.clone()], &mut inside[span]],
         );
+    }
+}
+
+/// Blends the gradients, and completes the constant and the error of row `y`.
+#[inline(always)]
+fn complete_row(pair: Pair<'_>, change: &Plane, out: &mut Out<'_>, y: usize) {
+    let Pair { first, flow, blend, limit, .. } = pair;
+    let gx = out.gx.padded_row_mut(y);
+    let n = gx.len();
+    let gy = &mut out.gy.padded_row_mut(y)[..n];
+    let constant = &mut out.constant.padded_row_mut(y)[..n];
+    let inverse = &mut out.inverse.padded_row_mut(y)[..n];
+    let error = &mut out.error.padded_row_mut(y)[..n];
+    let change = &change.padded_row(y)[..n];
+    let [u, v] = [&flow[0].padded_row(y)[..n], &flow[1].padded_row(y)[..n]];
+    let (left, right) = (&first.left_of_row(y)[..n], &first.right_of_row(y)[..n]);
+    let above = &first.padded_row(y.saturating_sub(1))[..n];
+    let below = &first.padded_row((y + 1).min(first.height - 1))[..n];
+    for i in 0..n {
+        let inside = error[i];
+        let x = gx[i] + blend * (0.5 * (right[i] - left[i]) - gx[i]);
+        let y = gy[i] + blend * (0.5 * (below[i] - above[i]) - gy[i]);
+        let difference = inside * constant[i];
+        gx[i] = inside * x;
+        gy[i] = inside * y;
+        error[i] = inside * clamp(difference - change[i], -limit, limit);
+        constant[i] = difference - (gx[i] * u[i] + gy[i] * v[i]);
+        inverse[i] = 1.0 / (gx[i] * gx[i] + gy[i] * gy[i] + 1e-9);
     }
 }
 
@@ -149,34 +217,21 @@ impl Block {
     }
 
     #[inline(always)]
-    fn interpolate(&self, intensity: &[f32], gx: &mut [f32], gy: &mut [f32], warped: &mut [f32]) {
+    fn interpolate(&self, intensity: &[f32], out: [&mut [f32]; 4]) {
         let intensity = &intensity[..LANES];
-        let (gx, gy, warped) = (&mut gx[..LANES], &mut gy[..LANES], &mut warped[..LANES]);
+        let [gx, gy, difference, inside] = out;
+        let (gx, gy) = (&mut gx[..LANES], &mut gy[..LANES]);
+        let (difference, inside) = (&mut difference[..LANES], &mut inside[..LANES]);
         let [v0, v1, v2, v3] = &self.values;
         let [s0, s1, s2, s3] = &self.slopes;
         for i in 0..LANES {
             let ([w0, w1, w2, w3], [d0, d1, d2, d3]) = cubic(self.along[i]);
             let value = (w0 * v0[i] + w1 * v1[i]) + (w2 * v2[i] + w3 * v3[i]);
-            gx[i] = self.inside[i] * ((d0 * v0[i] + d1 * v1[i]) + (d2 * v2[i] + d3 * v3[i]));
-            gy[i] = self.inside[i] * ((w0 * s0[i] + w1 * s1[i]) + (w2 * s2[i] + w3 * s3[i]));
-            warped[i] = if self.inside[i] == 1.0 { value } else { intensity[i] };
+            gx[i] = (d0 * v0[i] + d1 * v1[i]) + (d2 * v2[i] + d3 * v3[i]);
+            gy[i] = (w0 * s0[i] + w1 * s1[i]) + (w2 * s2[i] + w3 * s3[i]);
+            difference[i] = value - intensity[i];
+            inside[i] = self.inside[i];
         }
-    }
-}
-
-/// From the warped intensity to the constant of the linearised data term.
-#[inline(always)]
-fn complete_row(first: &Plane, state: &State, data: &mut DataTerm, y: usize) {
-    let constant = data.constant.padded_row_mut(y);
-    let inverse = data.inverse.padded_row_mut(y);
-    let n = constant.len();
-    let inverse = &mut inverse[..n];
-    let [gx, gy] = [&data.gradient[0], &data.gradient[1]].map(|plane| &plane.padded_row(y)[..n]);
-    let [u, v] = [&state.u[0], &state.u[1]].map(|plane| &plane.padded_row(y)[..n]);
-    let intensity = &first.padded_row(y)[..n];
-    for i in 0..n {
-        constant[i] = constant[i] - intensity[i] - (gx[i] * u[i] + gy[i] * v[i]);
-        inverse[i] = 1.0 / (gx[i] * gx[i] + gy[i] * gy[i] + 1e-9);
     }
 }
 
@@ -218,13 +273,15 @@ mod tests {
         }
         let mut second = Bordered::new(9, 9);
         second.fill(&picture);
-        let mut state = State::new(9, 9);
+        let mut flow = [Plane::new(9, 9), Plane::new(9, 9)];
         for y in 0..9 {
-            state.u[0].row_mut(y).fill(0.25);
-            state.u[1].row_mut(y).fill(-0.5);
+            flow[0].row_mut(y).fill(0.25);
+            flow[1].row_mut(y).fill(-0.5);
         }
-        let mut data = DataTerm::new(9, 9);
-        linearise(&picture, &second, &state, &mut data);
+        let bands = |width, height| Bands::new(width, height, std::num::NonZeroUsize::MIN);
+        let (mut data, mut light) = (DataTerm::new(9, 9), Light::new(9, 9, bands));
+        let pair = Pair { first: &picture, second: &second, flow: &flow, blend: 0.0, limit: 2.0 };
+        linearise(pair, &mut data, &mut light, &bands(9, 9));
         for x in 2..6 {
             let to = x as f32 + 0.25;
             let (gx, gy) = (data.gradient[0].row(4)[x], data.gradient[1].row(4)[x]);
@@ -233,6 +290,7 @@ mod tests {
             let difference = to * to + 3.0 * 3.5 - picture.row(4)[x];
             let rho = data.constant.row(4)[x] + gx * 0.25 - gy * 0.5;
             assert!((rho - difference).abs() < 1e-4, "{rho} {difference}");
+            assert!((light.error.row(4)[x] - difference.clamp(-2.0, 2.0)).abs() < 1e-4);
         }
     }
 }

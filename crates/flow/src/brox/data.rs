@@ -10,6 +10,9 @@
 //! Where the flow points out of the picture there is nothing to compare: all
 //! is zero there.
 
+use std::num::NonZeroUsize;
+
+use crate::bands::each;
 use crate::plane::{LANES, Plane};
 
 use super::bands;
@@ -101,10 +104,16 @@ impl Second {
 }
 
 /// Linearises the data term about the flow `state`, on up to `threads` threads.
-pub(super) fn linearise(data: &mut Data, first: &First, second: &Second, state: &State, threads: usize) {
+pub(super) fn linearise(
+    data: &mut Data,
+    first: &First,
+    second: &Second,
+    state: &State,
+    threads: NonZeroUsize,
+) {
     let bands = bands::cut(first.width, first.height, threads, 1);
     let (first, state) = (first.rows(), state.rows());
-    bands::on_each(data.bands_mut(&bands), |band| {
+    each(data.bands_mut(&bands), |band| {
         pulp::Arch::new().dispatch(Linearise { first, second, state, band });
     });
 }

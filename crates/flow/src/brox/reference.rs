@@ -1,6 +1,8 @@
 //! One fixed-point step in plain `f64`, pixel by pixel, to compare the fast
 //! code with: no colours side by side, no bands, no vectors.
 
+use std::num::NonZeroUsize;
+
 use proptest::prelude::*;
 
 use crate::plane::Plane;
@@ -212,11 +214,11 @@ impl Fast {
         data::take_first(&mut fast.first, &first.plane(), [&mut one, &mut two], &mut derivatives);
         fast.second.take(&second.plane(), [&mut one, &mut two], &mut derivatives);
         flow.iter().enumerate().for_each(|(at, component)| fast.state.take(at, &component.plane()));
-        data::linearise(&mut fast.data, &fast.first, &fast.second, &fast.state, 1);
+        data::linearise(&mut fast.data, &fast.first, &fast.second, &fast.state, NonZeroUsize::MIN);
         fast
     }
 
-    fn step(&mut self, weights: Weights, omega: f32, sweeps: usize, threads: usize) {
+    fn step(&mut self, weights: Weights, omega: f32, sweeps: usize, threads: NonZeroUsize) {
         self.system.build(&mut self.state, &self.data, weights, threads);
         sor::relax(&mut self.state, &self.system, omega, sweeps, threads);
     }
@@ -270,7 +272,7 @@ proptest! {
     fn a_fixed_point_step_agrees(width in 1usize..50, height in 1usize..20, phase in 0.0..6.0) {
         let (first, second, mut flow) = problem(width, height, phase);
         let mut fast = Fast::new(&first, &second, &flow);
-        fast.step(WEIGHTS, 1.7, 3, 1);
+        fast.step(WEIGHTS, 1.7, 3, NonZeroUsize::MIN);
         step(&linearise(&first, &second, &flow), &mut flow, WEIGHTS, 1.7, 3);
         for (component, slow) in flow.iter().enumerate() {
             assert_close("component", &values(&fast.state, component), slow);
@@ -282,7 +284,7 @@ proptest! {
 fn many_sweeps_solve_the_system() {
     let (first, second, mut flow) = problem(37, 22, 0.4);
     let mut fast = Fast::new(&first, &second, &flow);
-    fast.step(WEIGHTS, 1.8, 400, 1);
+    fast.step(WEIGHTS, 1.8, 400, NonZeroUsize::MIN);
     let data = linearise(&first, &second, &flow);
     let equations = step(&data, &mut flow, WEIGHTS, 1.0, 0);
     for (component, flow) in flow.iter_mut().enumerate() {
@@ -304,10 +306,10 @@ fn a_step_on_several_threads_is_the_same_to_the_bit() {
     for (width, height) in [(301, 157), (520, 96), (80, 400)] {
         let (first, second, flow) = problem(width, height, 1.0);
         let mut alone = Fast::new(&first, &second, &flow);
-        alone.step(WEIGHTS, 1.9, 23, 1);
+        alone.step(WEIGHTS, 1.9, 23, NonZeroUsize::MIN);
         for threads in [2, 3, 8] {
             let mut shared = Fast::new(&first, &second, &flow);
-            shared.step(WEIGHTS, 1.9, 23, threads);
+            shared.step(WEIGHTS, 1.9, 23, NonZeroUsize::new(threads).unwrap());
             for component in [0, 1] {
                 assert_eq!(values(&alone.state, component), values(&shared.state, component));
             }

@@ -16,7 +16,10 @@
 //! the s rows next to another band; what is left at each border after that is
 //! a wedge, done as soon as both its bands are.
 
+use std::num::NonZeroUsize;
 use std::ops::Range;
+
+use crate::bands::each;
 
 use super::bands;
 use super::grid::{Band, Grid, Rows, parity};
@@ -30,21 +33,31 @@ const TOGETHER: usize = 20;
 
 /// Relaxes `state` by `sweeps` sweeps over both colours, on up to `threads`
 /// threads.
-pub(super) fn relax(state: &mut State, system: &Coefficients, omega: f32, sweeps: usize, threads: usize) {
+pub(super) fn relax(
+    state: &mut State,
+    system: &Coefficients,
+    omega: f32,
+    sweeps: usize,
+    threads: NonZeroUsize,
+) {
     let (width, height) = (state.width, state.height);
     let mut left = 2 * sweeps;
     while left > 0 {
         let together = left.min(TOGETHER);
         let bands = bands::cut(width, height, threads, 2 * together + 4);
         let borders: Vec<usize> = bands.iter().skip(1).map(|band| band.start).collect();
-        bands::on_each(state.bands_mut(&bands), |mut band| {
+        each(state.bands_mut(&bands), |mut band| {
             let rows = band.range();
             let wave = Wave { rows, height, half_sweeps: together, part: Part::Inside };
             run(&mut band, system, omega, &wave);
         });
         let wedges: Vec<Range<usize>> =
             borders.iter().map(|&border| border - together - 1..border + together + 1).collect();
-        bands::on_each(state.bands_mut(&wedges), |mut band| {
+        if wedges.is_empty() {
+            left -= together;
+            continue;
+        }
+        each(state.bands_mut(&wedges), |mut band| {
             let rows = band.range();
             let wave = Wave { rows, height, half_sweeps: together, part: Part::Wedge };
             run(&mut band, system, omega, &wave);

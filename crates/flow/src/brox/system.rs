@@ -19,6 +19,10 @@
 //!   pixels: the difference across, and along the mean of the central
 //!   differences at both.
 
+use std::num::NonZeroUsize;
+
+use crate::bands::each;
+
 use super::bands;
 use super::data::{Data, FIELDS};
 use super::grid::{Band, COLOURS, Grid, Rows, parity};
@@ -71,12 +75,12 @@ impl Coefficients {
     }
 
     /// Makes the system of the flow `state`, on up to `threads` threads.
-    pub(super) fn build(&mut self, state: &mut State, data: &Data, weights: Weights, threads: usize) {
+    pub(super) fn build(&mut self, state: &mut State, data: &Data, weights: Weights, threads: NonZeroUsize) {
         state.repeat_borders();
         let (width, height) = (state.width, state.height);
         let build = Build { state: state.rows(), data: data.rows(), weights, width, height };
         let padded = self.zeros.len();
-        bands::on_each(self.grid.bands_mut(&bands::cut(width, height, threads, 1)), |band| {
+        each(self.grid.bands_mut(&bands::cut(width, height, threads, 1)), |band| {
             let above = [vec![0.0; padded], vec![0.0; padded]];
             pulp::Arch::new().dispatch(BuildBand { build: &build, band, above });
         });

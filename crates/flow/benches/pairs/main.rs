@@ -1,0 +1,138 @@
+//! Time and endpoint error of a pair, by method and pair.
+//!
+//!     cargo bench -p flow --bench pairs
+//!     cargo bench -p flow --bench pairs -- --against-opencv venv/bin/python [--rounds N]
+//!
+//! Alone, criterion measures (or `--serve` lets a peer take turns, see
+//! [`testkit::bench`]). Against OpenCV, both sides see the same pictures and take turns,
+//! and a Markdown table is printed. The generated pairs always run; RubberWhale runs
+//! where the folder of real clips is.
+
+#[path = "../../tests/pairs/mod.rs"]
+mod generated;
+mod opencv;
+mod versus;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use flow::{Estimator, FlowField, GrayImage, Method, TvL1Params, Workspace, read_flo};
+use generated::{Kind, pair};
+use serde_json::json;
+use testkit::bench::{Case, Phase, Unit, Work};
+
+/// The seed of the generated pairs. No choice of a preset was made on it.
+const SEED: u64 = 1;
+
+/// Width and height of the generated pairs, and of RubberWhale.
+const SMALL: [usize; 2] = [320, 240];
+const LARGE: [usize; 2] = [584, 388];
+
+/// A pair with its name.
+struct Named {
+    name: String,
+    from: GrayImage,
+    to: GrayImage,
+    truth: FlowField,
+}
+
+impl Named {
+    fn generated(kind: Kind, [width, height]: [usize; 2]) -> Self {
+        let generated::Pair { from, to, truth } = pair(kind, width, height, SEED);
+        Self { name: kind.name().to_owned(), from, to, truth }
+    }
+}
+
+/// Our methods.
+fn methods() -> [(&'static str, Method); 2] {
+    [("fast", Method::TvL1(TvL1Params::fast())), ("accurate", Method::TvL1(TvL1Params::accurate()))]
+}
+
+fn estimator(method: Method, threads: usize) -> Estimator {
+    let threads = NonZeroUsize::new(threads).expect("at least one thread");
+    Estimator::new(method).expect("presets are valid").with_threads(threads)
+}
+
+/// RubberWhale of Baker et al. 2011, in whole intensities as OpenCV wants them; none where
+/// it is not there.
+fn rubber_whale() -> Option<Named> {
+    let root = std::env::var_os("VAR_REAL_DATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/real")),
+        PathBuf::from,
+    );
+    let folder = root.join("flow_gt/RubberWhale");
+    if !folder.is_dir() {
+        eprintln!("RubberWhale is left out: no {}; set VAR_REAL_DATA", folder.display());
+        return None;
+    }
+    let load = |name: &str| {
+        let rgb = image::open(folder.join(name)).expect("a picture of the pair").to_rgb8();
+        let (width, height) = (rgb.width() as usize, rgb.height() as usize);
+        let mut grey = GrayImage::from_rgb8(width, height, rgb.as_raw()).expect("sizes agree");
+        grey.data.iter_mut().for_each(|value| *value = value.round());
+        grey
+    };
+    let truth = read_flo(folder.join("flow_gt.flo")).expect("the true field");
+    let (from, to) = (load("rubberwhale1.png"), load("rubberwhale2.png"));
+    Some(Named { name: "RubberWhale".to_owned(), from, to, truth })
+}
+
+struct Run {
+    estimator: Estimator,
+    workspace: Workspace,
+    pair: Rc<Named>,
+}
+
+impl Work for Run {
+    fn sizes(&mut self) -> Vec<u64> {
+        vec![2 * self.pair.from.data.len() as u64]
+    }
+
+    fn run(&mut self, _: usize) {
+        let Self { estimator, workspace, pair } = self;
+        estimator.compute_with(workspace, &pair.from, &pair.to).expect("the pictures are good");
+    }
+}
+
+fn cases(threads: usize) -> Vec<Case> {
+    let mut pairs: Vec<_> =
+        [[64, 64], SMALL, LARGE].map(|size| Rc::new(Named::generated(Kind::Occlusion, size))).into();
+    pairs.extend(rubber_whale().map(Rc::new));
+    let mut cases = Vec::new();
+    for pair in pairs {
+        for (name, method) in methods() {
+            let (width, height) = (pair.from.width, pair.from.height);
+            let work = 2 * (width * height) as u64;
+            let pair = Rc::clone(&pair);
+            cases.push(Case {
+                name: format!("{name}-{}-{width}x{height}", pair.name),
+                group: "pairs",
+                size: format!("{width}x{height}"),
+                unit: Unit::Values,
+                work,
+                phases: vec![Phase { name: "flow", work }],
+                apart: false,
+                facts: json!({"method": &method}),
+                start: Box::new(move || {
+                    let estimator = estimator(method.clone(), threads);
+                    let workspace = estimator.workspace();
+                    Box::new(Run { estimator, workspace, pair: Rc::clone(&pair) })
+                }),
+            });
+        }
+    }
+    cases
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let after = |flag: &str| arguments.iter().skip_while(|a| *a != flag).nth(1);
+    if let Some(python) = after("--against-opencv") {
+        let rounds = after("--rounds").map_or(7, |n| n.parse().expect("--rounds is followed by a number"));
+        versus::against_opencv(python, rounds);
+    } else {
+        let threads = after("--threads").map_or(1, |n| n.parse().expect("--threads is followed by a number"));
+        testkit::bench::main(&[("flow", env!("CARGO_PKG_VERSION").to_owned())], threads, &cases(threads));
+    }
+}

@@ -1,0 +1,71 @@
+//! Bands of rows, one for each thread.
+//!
+//! Every pass over a level is cut into bands, and a row is computed by the
+//! same operations whatever band it is in: the result does not depend on the
+//! number of threads. A level with one band is computed on the calling thread
+//! and no thread pool is touched; several bands go to rayon's pool.
+
+use std::num::NonZeroUsize;
+use std::ops::Range;
+
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+
+/// A band has at least so many rows: the iterations of a band repeat some rows
+/// of its neighbours.
+const FEWEST_ROWS: usize = 24;
+
+/// A band has at least so many pixels: less does not pay for waking a thread.
+const FEWEST_PIXELS: usize = 4096;
+
+/// How the rows of a level are shared out.
+#[derive(Debug, Clone)]
+pub(crate) struct Bands {
+    /// The first row of each band, then the number of rows.
+    bounds: Vec<usize>,
+}
+
+impl Bands {
+    /// As many bands as threads, fewer on a small level.
+    pub(crate) fn new(width: usize, height: usize, threads: NonZeroUsize) -> Self {
+        let most = (height / FEWEST_ROWS).min(width * height / FEWEST_PIXELS).max(1);
+        let count = threads.get().min(most);
+        Self { bounds: (0..=count).map(|band| band * height / count).collect() }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.bounds.len() - 1
+    }
+
+    /// The rows of each band, from the top.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
+        self.bounds.windows(2).map(|pair| pair[0]..pair[1])
+    }
+}
+
+/// Does the work of each band: one on the calling thread, several in the pool.
+pub(crate) fn each<T: Send>(parts: impl IntoIterator<Item = T>, work: impl Fn(T) + Send + Sync) {
+    let mut parts: Vec<T> = parts.into_iter().collect();
+    if parts.len() == 1 {
+        parts.drain(..).for_each(work);
+    } else {
+        parts.into_par_iter().with_max_len(1).for_each(work);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bands_cover_the_rows_once_and_are_few_where_rows_are_few() {
+        for threads in 1..9 {
+            for (width, height) in [(1, 1), (64, 48), (584, 388), (9000, 25), (3, 4000)] {
+                let bands = Bands::new(width, height, NonZeroUsize::new(threads).unwrap());
+                let rows: Vec<usize> = bands.ranges().flatten().collect();
+                assert_eq!(rows, (0..height).collect::<Vec<_>>());
+                assert!((1..=threads).contains(&bands.count()));
+                assert!(bands.count() == 1 || bands.ranges().all(|rows| rows.len() >= FEWEST_ROWS));
+            }
+        }
+    }
+}

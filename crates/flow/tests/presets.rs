@@ -1,0 +1,61 @@
+//! How far the presets are from the truth on the generated pairs, with the seed of the
+//! benchmark: no choice was made on it.
+
+mod pairs;
+
+use flow::{Estimator, Method, TvL1Params, endpoint_error};
+use pairs::{Kind, pair};
+
+fn error(params: TvL1Params, pair: &pairs::Pair) -> f64 {
+    let estimator = Estimator::new(Method::TvL1(params)).expect("the parameters are valid");
+    let field = estimator.compute(&pair.from, &pair.to).expect("the pictures are good");
+    endpoint_error(&field, &pair.truth).expect("something is known")
+}
+
+/// About a tenth above what was seen.
+fn bounds(kind: Kind) -> [f64; 2] {
+    match kind {
+        Kind::Translation => [0.001, 0.001],
+        Kind::Rotation => [0.001, 0.001],
+        Kind::Zoom => [0.001, 0.001],
+        Kind::Occlusion => [0.001, 0.001],
+        Kind::Noise => [0.001, 0.001],
+        Kind::LargeMotion => [0.001, 0.001],
+        Kind::Brightness => [0.001, 0.001],
+    }
+}
+
+#[test]
+fn both_presets_stay_below_their_errors() {
+    let mut worse = Vec::new();
+    for kind in Kind::ALL {
+        let pair = pair(kind, 320, 240, 1);
+        let presets = [TvL1Params::fast(), TvL1Params::accurate()];
+        for (params, most) in presets.into_iter().zip(bounds(kind)) {
+            let error = error(params, &pair);
+            if error > most {
+                worse.push(format!("{}: {error:.4}, allowed {most}", kind.name()));
+            }
+        }
+    }
+    assert!(worse.is_empty(), "{worse:#?}");
+}
+
+#[test]
+fn the_accurate_preset_stands_noise_as_the_fast_one_does() {
+    let [mut fast, mut accurate] = [0.0; 2];
+    for seed in [1, 2] {
+        let pair = pair(Kind::Noise, 240, 180, seed);
+        fast += error(TvL1Params::fast(), &pair);
+        accurate += error(TvL1Params::accurate(), &pair);
+    }
+    assert!(accurate < fast * 1.02, "{accurate} against {fast}");
+}
+
+#[test]
+fn the_estimate_of_illumination_is_what_stands_a_change_of_brightness() {
+    let pair = pair(Kind::Brightness, 240, 180, 1);
+    let with = error(TvL1Params::fast(), &pair);
+    let without = error(TvL1Params { illumination_limit: 0.0, ..TvL1Params::fast() }, &pair);
+    assert!(with < 0.3 * without, "{with} against {without}");
+}
