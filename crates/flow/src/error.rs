@@ -18,6 +18,16 @@ pub enum FlowError {
         /// The value given.
         found: String,
     },
+    /// A parameter of the method of Brox et al. is outside its range.
+    #[error("Brox parameter `{name}` is {found}, expected {expected}")]
+    BroxParameter {
+        /// The parameter, spelt as in a spec file.
+        name: &'static str,
+        /// The range that is accepted.
+        expected: &'static str,
+        /// The value given.
+        found: String,
+    },
     /// A picture or field has no pixels, or more than can be addressed.
     #[error(
         "expected a width and height of 1 to {max} pixels, found {width}x{height}",

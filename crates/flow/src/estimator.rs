@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
 
+use crate::brox::{Brox, BroxParams, BroxWorkspace};
 use crate::tvl1::{TvL1, TvL1Workspace, same_size};
 use crate::{FlowError, FlowField, GrayImage, TvL1Params};
 
@@ -16,6 +17,8 @@ pub enum Method {
     /// [`TvL1`]: `method = "tv-l1"`.
     #[serde(rename = "tv-l1")]
     TvL1(TvL1Params),
+    /// [`Brox`]: `method = "brox"`.
+    Brox(BroxParams),
 }
 
 /// An estimator of any method: checked parameters, ready for any number of
@@ -28,26 +31,29 @@ pub struct Estimator {
 #[derive(Debug, Clone)]
 enum Engine {
     TvL1(TvL1),
+    Brox(Brox),
 }
 
 /// Scratch memory of [`Estimator::compute_with`], kept from pair to pair. It fits
 /// itself to the estimator and the pair; what it holds never shows in a result.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Workspace {
-    space: Space,
+    // The memory of one method at a time.
+    tvl1: Option<Box<TvL1Workspace>>,
+    brox: Option<Box<BroxWorkspace>>,
 }
 
-#[derive(Debug, Clone)]
-enum Space {
-    TvL1(Box<TvL1Workspace>),
-}
-
-impl Space {
-    /// The memory of this method, fresh where it was another's.
+impl Workspace {
+    /// The memory of TV-L1, fresh where it was another method's.
     fn tvl1(&mut self) -> &mut TvL1Workspace {
-        match self {
-            Self::TvL1(space) => space,
-        }
+        self.brox = None;
+        self.tvl1.get_or_insert_default()
+    }
+
+    /// The memory of Brox et al., fresh where it was another method's.
+    fn brox(&mut self) -> &mut BroxWorkspace {
+        self.tvl1 = None;
+        self.brox.get_or_insert_default()
     }
 }
 
@@ -55,10 +61,12 @@ impl Estimator {
     /// An estimator of this method. It works on the calling thread.
     ///
     /// # Errors
-    /// [`FlowError::Parameter`] when a parameter is outside its range.
+    /// [`FlowError::Parameter`] or [`FlowError::BroxParameter`] when a parameter is
+    /// outside its range.
     pub fn new(method: Method) -> Result<Self, FlowError> {
         let engine = match method {
             Method::TvL1(params) => Engine::TvL1(TvL1::new(params)?),
+            Method::Brox(params) => Engine::Brox(Brox::new(params)?),
         };
         Ok(Self { engine })
     }
@@ -70,6 +78,7 @@ impl Estimator {
     pub fn with_threads(self, threads: NonZeroUsize) -> Self {
         let engine = match self.engine {
             Engine::TvL1(tvl1) => Engine::TvL1(tvl1.with_threads(threads)),
+            Engine::Brox(brox) => Engine::Brox(brox.with_threads(threads)),
         };
         Self { engine }
     }
@@ -78,15 +87,13 @@ impl Estimator {
     pub fn method(&self) -> Method {
         match &self.engine {
             Engine::TvL1(tvl1) => Method::TvL1(tvl1.params().clone()),
+            Engine::Brox(brox) => Method::Brox(brox.params().clone()),
         }
     }
 
     /// Empty scratch memory for [`Estimator::compute_with`].
     pub fn workspace(&self) -> Workspace {
-        let space = match &self.engine {
-            Engine::TvL1(tvl1) => Space::TvL1(Box::new(tvl1.workspace())),
-        };
-        Workspace { space }
+        Workspace::default()
     }
 
     /// The flow from `from` to `to`, H x W vectors in pixels: what is at (x, y)
@@ -111,7 +118,8 @@ impl Estimator {
         to: &GrayImage,
     ) -> Result<FlowField, FlowError> {
         match &self.engine {
-            Engine::TvL1(tvl1) => tvl1.compute_with(workspace.space.tvl1(), from, to),
+            Engine::TvL1(tvl1) => tvl1.compute_with(workspace.tvl1(), from, to),
+            Engine::Brox(brox) => brox.compute_with(workspace.brox(), from, to),
         }
     }
 
@@ -127,7 +135,8 @@ impl Estimator {
         to: &GrayImage,
     ) -> Result<[FlowField; 2], FlowError> {
         match &self.engine {
-            Engine::TvL1(tvl1) => tvl1.compute_both(workspace.space.tvl1(), from, to),
+            Engine::TvL1(tvl1) => tvl1.compute_both(workspace.tvl1(), from, to),
+            Engine::Brox(brox) => brox.compute_both(workspace.brox(), from, to),
         }
     }
 
@@ -161,7 +170,8 @@ impl Stream {
             return Ok(None);
         }
         match &self.estimator.engine {
-            Engine::TvL1(tvl1) => tvl1.solve(self.workspace.space.tvl1(), 0, 1).map(Some),
+            Engine::TvL1(tvl1) => tvl1.solve(self.workspace.tvl1(), 0, 1).map(Some),
+            Engine::Brox(brox) => brox.solve(self.workspace.brox(), 0, 1).map(Some),
         }
     }
 
@@ -176,8 +186,12 @@ impl Stream {
         }
         match &self.estimator.engine {
             Engine::TvL1(tvl1) => {
-                let space = self.workspace.space.tvl1();
+                let space = self.workspace.tvl1();
                 Ok(Some([tvl1.solve(space, 0, 1)?, tvl1.solve(space, 1, 0)?]))
+            }
+            Engine::Brox(brox) => {
+                let space = self.workspace.brox();
+                Ok(Some([brox.solve(space, 0, 1)?, brox.solve(space, 1, 0)?]))
             }
         }
     }
@@ -195,7 +209,8 @@ impl Stream {
             same_size(before, size)?;
         }
         match &self.estimator.engine {
-            Engine::TvL1(tvl1) => tvl1.next_frame(self.workspace.space.tvl1(), frame),
+            Engine::TvL1(tvl1) => tvl1.next_frame(self.workspace.tvl1(), frame),
+            Engine::Brox(brox) => brox.next_frame(self.workspace.brox(), frame),
         }
         Ok(self.size.replace(size).is_some())
     }

@@ -6,6 +6,9 @@
 //!   2007, with the median filter, the blended gradient and the projected dual
 //!   step of Wedel et al. 2009, and an estimate of the change of illumination).
 //!   Its two presets are [`TvL1Params::fast`] and [`TvL1Params::accurate`].
+//! - [`Brox`] is the method of Brox et al. 2004: constancy of brightness and of its
+//!   gradient under a robust function, with warping. Its two presets are
+//!   [`BroxParams::fast`] and [`BroxParams::accurate`].
 //! - [`read_flo`] and [`write_flo`] speak the Middlebury `.flo` format.
 //! - [`endpoint_error`] and [`angular_error`] compare a field with the truth.
 //! - [`flow_to_rgb8`] paints a field with the Middlebury colour wheel.
@@ -31,6 +34,7 @@
 //! frame.
 
 mod bands;
+mod brox;
 mod colour;
 mod error;
 mod estimator;
@@ -47,6 +51,7 @@ mod solver;
 mod tvl1;
 mod warp;
 
+pub use brox::{Brox, BroxParams, BroxWorkspace};
 pub use colour::flow_to_rgb8;
 pub use error::{FloProblem, FlowError};
 pub use estimator::{Estimator, Method, Stream, Workspace};

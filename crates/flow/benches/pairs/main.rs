@@ -17,7 +17,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use flow::{Estimator, FlowField, GrayImage, Method, TvL1Params, Workspace, read_flo};
+use flow::{BroxParams, Estimator, FlowField, GrayImage, Method, TvL1Params, Workspace, read_flo};
 use generated::{Kind, pair};
 use serde_json::json;
 use testkit::bench::{Case, Phase, Unit, Work};
@@ -45,8 +45,13 @@ impl Named {
 }
 
 /// Our methods.
-fn methods() -> [(&'static str, Method); 2] {
-    [("fast", Method::TvL1(TvL1Params::fast())), ("accurate", Method::TvL1(TvL1Params::accurate()))]
+fn methods() -> [(&'static str, Method); 4] {
+    [
+        ("fast", Method::TvL1(TvL1Params::fast())),
+        ("accurate", Method::TvL1(TvL1Params::accurate())),
+        ("brox-fast", Method::Brox(BroxParams::fast())),
+        ("brox-accurate", Method::Brox(BroxParams::accurate())),
+    ]
 }
 
 fn estimator(method: Method, threads: usize) -> Estimator {

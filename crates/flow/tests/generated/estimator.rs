@@ -3,14 +3,16 @@
 use std::num::NonZeroUsize;
 
 use crate::pairs::{Kind, pair};
-use flow::{Estimator, FlowError, GrayImage, MedianFilter, Method, TvL1Params};
+use flow::{BroxParams, Estimator, FlowError, GrayImage, MedianFilter, Method, TvL1Params};
 use proptest::prelude::*;
 
-fn methods() -> [Method; 2] {
-    [TvL1Params::fast(), TvL1Params::accurate()].map(Method::TvL1)
+fn methods() -> [Method; 4] {
+    let [fast, accurate] = [TvL1Params::fast(), TvL1Params::accurate()].map(Method::TvL1);
+    let [brox_fast, brox] = [BroxParams::fast(), BroxParams::accurate()].map(Method::Brox);
+    [fast, accurate, brox_fast, brox]
 }
 
-fn estimators() -> [Estimator; 2] {
+fn estimators() -> [Estimator; 4] {
     methods().map(|method| Estimator::new(method).expect("presets are valid"))
 }
 
@@ -22,10 +24,17 @@ fn threads(count: usize) -> NonZeroUsize {
 fn a_method_is_written_beside_its_parameters_and_read_strictly() {
     for method in methods() {
         let written = toml::to_string(&method).unwrap();
-        assert!(written.contains("method = \"tv-l1\"") && written.contains("scale-factor = "), "{written}");
+        let name = match method {
+            Method::Brox(_) => "brox",
+            _ => "tv-l1",
+        };
+        assert!(
+            written.contains(&format!("method = \"{name}\"")) && written.contains("scale-factor = "),
+            "{written}"
+        );
         assert_eq!(toml::from_str::<Method>(&written).unwrap(), method);
         assert!(toml::from_str::<Method>(&written.replace("warps", "wraps")).is_err());
-        assert!(toml::from_str::<Method>(&written.replace("tv-l1", "tv-l2")).is_err());
+        assert!(toml::from_str::<Method>(&written.replace(name, "tv-l2")).is_err());
         assert_eq!(Estimator::new(method.clone()).unwrap().method(), method);
     }
     let broken = Method::TvL1(TvL1Params { lambda: f32::NAN, ..TvL1Params::fast() });
@@ -60,7 +69,7 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
 #[test]
 fn a_pool_of_one_thread_does_the_work_of_three() {
     let pair = pair(Kind::Translation, 200, 120, 3);
-    let [fast, _] = estimators();
+    let [fast, ..] = estimators();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let shared = fast.clone().with_threads(threads(3));
     let field = pool.install(|| shared.compute(&pair.from, &pair.to)).unwrap();
@@ -106,7 +115,7 @@ fn a_stream_refuses_a_bad_frame_and_goes_on() {
     let other = GrayImage::new(30, 40, vec![1.0; 1200]).unwrap();
     let mut broken = pair.to.clone();
     broken.data[0] = f32::INFINITY;
-    let [fast, _] = estimators();
+    let [fast, ..] = estimators();
     let mut stream = fast.stream();
     stream.push(&pair.from).unwrap();
     assert!(matches!(stream.push(&other), Err(FlowError::SizeMismatch { .. })));

@@ -1,0 +1,98 @@
+//! The parameters of Brox et al. and their presets.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{FlowError, MedianFilter};
+
+/// The parameters of [`crate::Brox`], by the names of the paper where it has
+/// one. There is no `Default`: a spec writes all of them or starts from a
+/// preset.
+///
+/// Work per pair is proportional to
+/// `warps * inner-iterations * (sor-iterations + 5)`, about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct BroxParams {
+    /// Weight alpha of the smoothness term, for intensities of 0 to 255:
+    /// larger is smoother.
+    pub alpha: f32,
+    /// Weight gamma of the constancy of the gradient against that of
+    /// brightness; 0 is brightness alone.
+    pub gamma: f32,
+    /// The epsilon of the robust function sqrt(s^2 + epsilon^2).
+    pub epsilon: f32,
+    /// Levels of the pyramid at most; a small picture gets fewer.
+    pub levels: usize,
+    /// Size eta of each level relative to the next finer one, 0.4 to 0.95.
+    pub scale_factor: f32,
+    /// Outer fixed-point iterations per level: warps of the second picture.
+    pub warps: usize,
+    /// Inner fixed-point iterations per warp: updates of the robust weights.
+    pub inner_iterations: usize,
+    /// Iterations of the linear solver per inner iteration. A fixed count: the
+    /// same work for every pair.
+    pub sor_iterations: usize,
+    /// Over-relaxation omega of the linear solver, over 0 and below 2.
+    pub omega: f32,
+    /// Standard deviation in pixels of the Gaussian that both pictures are
+    /// smoothed with first, 0 for none.
+    pub smoothing: f32,
+    /// Filter of both flow components after each warp. The paper has none.
+    pub median: MedianFilter,
+}
+
+impl BroxParams {
+    /// For quality: small steps between levels, each solved nearly to the end.
+    pub fn accurate() -> Self {
+        Self {
+            alpha: 40.0,
+            gamma: 4.0,
+            epsilon: 1e-3,
+            levels: 40,
+            scale_factor: 0.8,
+            warps: 4,
+            inner_iterations: 5,
+            sor_iterations: 8,
+            omega: 1.95,
+            smoothing: 0.6,
+            median: MedianFilter::None,
+        }
+    }
+
+    /// For many pairs: the same energy, larger steps between levels and about a
+    /// third of the iterations.
+    pub fn fast() -> Self {
+        Self { scale_factor: 0.65, warps: 3, inner_iterations: 3, sor_iterations: 6, ..Self::accurate() }
+    }
+
+    /// Checks every parameter against its range.
+    pub(crate) fn check(&self) -> Result<(), FlowError> {
+        let float = |name, value: f32, good: bool, expected| match good {
+            true => Ok(()),
+            false => Err(FlowError::BroxParameter { name, expected, found: value.to_string() }),
+        };
+        // A NaN is in no range.
+        let alpha = (1e-3..=1e4).contains(&self.alpha);
+        float("alpha", self.alpha, alpha, "0.001 to 10000")?;
+        let gamma = (0.0..=1e3).contains(&self.gamma);
+        float("gamma", self.gamma, gamma, "0 to 1000")?;
+        let epsilon = (1e-4..=10.0).contains(&self.epsilon);
+        float("epsilon", self.epsilon, epsilon, "0.0001 to 10")?;
+        let scale = (0.4..=0.95).contains(&self.scale_factor);
+        float("scale-factor", self.scale_factor, scale, "0.4 to 0.95")?;
+        let omega = self.omega > 0.0 && self.omega < 2.0;
+        float("omega", self.omega, omega, "over 0 and below 2")?;
+        let smoothing = (0.0..=10.0).contains(&self.smoothing);
+        float("smoothing", self.smoothing, smoothing, "0 to 10 pixels")?;
+        let count = |name, value: usize, most: usize, expected| {
+            if (1..=most).contains(&value) {
+                return Ok(());
+            }
+            Err(FlowError::BroxParameter { name, expected, found: value.to_string() })
+        };
+        count("levels", self.levels, 128, "1 to 128")?;
+        count("warps", self.warps, 1000, "1 to 1000")?;
+        count("inner-iterations", self.inner_iterations, 1000, "1 to 1000")?;
+        count("sor-iterations", self.sor_iterations, 10_000, "1 to 10000")
+    }
+}
