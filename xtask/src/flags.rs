@@ -101,7 +101,7 @@ pub(crate) struct Flow {
     /// Write the fields of a video as .flo files, not as pictures
     #[arg(long, conflicts_with = "to", requires = "out")]
     flo: bool,
-    /// The method: fast or accurate (both TV-L1)
+    /// The method: fast or accurate (both TV-L1), or brox
     #[arg(long, value_name = "NAME", default_value = "accurate")]
     method: FlowPreset,
     /// Threads [default: all cores]

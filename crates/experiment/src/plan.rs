@@ -12,7 +12,7 @@ use nn::StepSchedule;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, did_you_mean};
-use crate::spec::{self, DropoutRule, Input, ProfileName, Spec, Stem, Storage};
+use crate::spec::{self, DropoutRule, FlowPreset, Input, ProfileName, Spec, Stem, Storage};
 
 /// What a user asks of a table beyond its name.
 #[derive(Debug, Clone, Default)]
@@ -392,7 +392,9 @@ fn departures(spec: &Spec, profile: &spec::Profile, dataset: &DatasetFacts) -> V
     if let Some(n) = profile.videos_per_class {
         list.push(format!("at most {n} videos a class in training and in testing"));
     }
-    list.push("TV-L1 flow instead of that of Brox et al. 2004".into());
+    if profile.flow != FlowPreset::Brox {
+        list.push("TV-L1 flow instead of that of Brox et al. 2004".into());
+    }
     if profile.storage != paper.storage {
         list.push("flow stored without JPEG".into());
     }

@@ -250,10 +250,12 @@ pub enum DropoutRule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FlowPreset {
-    /// For small pictures and small motion.
+    /// TV-L1 for speed.
     Fast,
-    /// For pictures of 100 pixels and more.
+    /// TV-L1 for quality.
     Accurate,
+    /// The papers' method, Brox et al. 2004.
+    Brox,
 }
 
 impl FlowPreset {
@@ -262,6 +264,7 @@ impl FlowPreset {
         match self {
             Self::Fast => flow::Method::TvL1(flow::TvL1Params::fast()),
             Self::Accurate => flow::Method::TvL1(flow::TvL1Params::accurate()),
+            Self::Brox => flow::Method::Brox(flow::BroxParams::accurate()),
         }
     }
 }
@@ -271,6 +274,7 @@ impl std::fmt::Display for FlowPreset {
         f.pad(match self {
             Self::Fast => "fast",
             Self::Accurate => "accurate",
+            Self::Brox => "brox",
         })
     }
 }
@@ -279,7 +283,7 @@ impl std::str::FromStr for FlowPreset {
     type Err = String;
 
     fn from_str(s: &str) -> std::result::Result<Self, String> {
-        let all = [Self::Fast, Self::Accurate];
+        let all = [Self::Fast, Self::Accurate, Self::Brox];
         all.into_iter().find(|preset| preset.to_string() == s).ok_or_else(|| {
             let names = all.map(|preset| preset.to_string());
             let hint = crate::error::did_you_mean(s, names.iter().map(String::as_str));
