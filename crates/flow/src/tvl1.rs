@@ -2,26 +2,33 @@
 //!
 //! The flow (u, v) from picture I0 to picture I1 minimises
 //!
-//! E(u, v) = integral of |grad u| + |grad v| + lambda |I1(x + (u, v)) - I0(x)|
+//! E(u, v) = integral of |grad u| + |grad v| + lambda |I1(x + (u, v)) - I0(x) - w(x)|
 //!
 //! (Zach, Pock and Bischof, "A Duality Based Approach for Realtime TV-L1
 //! Optical Flow", DAGM 2007). Total variation keeps the edges of moving
-//! things sharp and the L1 data term shrugs off occlusions. The data term is
-//! linearised about the present flow, which holds for motions of about a pixel
-//! only; hence
+//! things sharp and the L1 data term shrugs off occlusions; w is the change of
+//! illumination, smooth in space (the `light` module has its equation). The
+//! data term is linearised about the present flow u0,
+//!
+//! rho(u) = I1(x + u0) - I0(x) - w(x) + g . (u - u0),
+//! g = (1 - b) grad I1(x + u0) + b grad I0(x),
+//!
+//! with b the `gradient-blend`, which holds for motions of about a pixel only;
+//! hence
 //!
 //! 1. both pictures are smoothed and shrunk to a pyramid;
 //! 2. from the coarsest level to the finest, `warps` times, the second picture
-//!    is warped by the present flow and the data term linearised anew;
+//!    is warped by the present flow, the data term linearised anew and the
+//!    change of illumination moved;
 //! 3. after each warp, `rounds` times, `iterations` primal-dual steps (the
 //!    `solver` module has the equations) are followed by a median filter of
 //!    both components, as in Wedel, Pock, Zach, Bischof and Cremers, "An
 //!    Improved Algorithm for TV-L1 Optical Flow" (2009);
-//! 4. the flow is enlarged to the next level and the dual variables start
+//! 4. the flow and w are enlarged to the next level and the dual variables start
 //!    there from zero.
 //!
 //! Arithmetic is plain `f32` in a fixed order, so a pair gives the same bits
-//! on every thread and with every vector width.
+//! on any number of threads and with every vector width.
 
 use std::num::NonZeroUsize;
 

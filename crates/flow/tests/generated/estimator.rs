@@ -1,11 +1,9 @@
 //! The face of all methods: spec files, both directions, streams, threads.
 
-mod pairs;
-
 use std::num::NonZeroUsize;
 
+use crate::pairs::{Kind, pair};
 use flow::{BroxParams, Estimator, FlowError, GrayImage, MedianFilter, Method, TvL1Params};
-use pairs::{Kind, pair};
 use proptest::prelude::*;
 
 fn methods() -> [Method; 4] {

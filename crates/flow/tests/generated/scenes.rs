@@ -1,9 +1,7 @@
 //! The generated pairs themselves.
 
-mod pairs;
-
+use crate::pairs::{Kind, pair};
 use flow::{FlowField, endpoint_error};
-use pairs::{Kind, pair};
 
 #[test]
 fn a_pair_depends_on_its_kind_and_seed_alone() {

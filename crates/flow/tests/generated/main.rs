@@ -1,0 +1,8 @@
+//! Tests on generated pairs: the pairs themselves, the errors of the presets, and the face of
+//! all methods.
+
+mod estimator;
+#[path = "../pairs/mod.rs"]
+mod pairs;
+mod presets;
+mod scenes;
