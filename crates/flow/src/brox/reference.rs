@@ -218,6 +218,19 @@ impl Fast {
         fast
     }
 
+    /// The data term, for the plain step. That step is compared on this one and
+    /// not on the plain data term: where a residual is almost zero the robust
+    /// weight is so steep that the rounding of an intensity to `f32` shows in
+    /// the fourth digit of the flow.
+    fn data_term(&self) -> Vec<Field> {
+        (0..data::FIELDS)
+            .map(|field| {
+                let values = values(&self.data, field).into_iter().map(f64::from).collect();
+                Field { width: self.data.width, height: self.data.height, values }
+            })
+            .collect()
+    }
+
     fn step(&mut self, weights: Weights, omega: f32, sweeps: usize, threads: NonZeroUsize) {
         self.system.build(&mut self.state, &self.data, weights, threads);
         sor::relax(&mut self.state, &self.system, omega, sweeps, threads);
@@ -230,12 +243,12 @@ fn values<const F: usize>(grid: &super::grid::Grid<F>, field: usize) -> Vec<f32>
     (0..grid.height).flat_map(|y| plane.row(y).to_vec()).collect()
 }
 
-/// Asserts that all values agree to 1e-4 of the largest.
-fn assert_close(what: &str, fast: &[f32], slow: &Field) {
+/// Asserts that all values agree to `within` of the largest.
+fn assert_close(what: &str, fast: &[f32], slow: &Field, within: f64) {
     assert_eq!(fast.len(), slow.values.len());
     let largest = slow.values.iter().fold(1.0_f64, |largest, value| largest.max(value.abs()));
     for (i, (&fast, &slow)) in fast.iter().zip(&slow.values).enumerate() {
-        assert!((f64::from(fast) - slow).abs() < 1e-4 * largest, "{what} {i}: {fast}, expected {slow}");
+        assert!((f64::from(fast) - slow).abs() < within * largest, "{what} {i}: {fast}, expected {slow}");
     }
 }
 
@@ -264,7 +277,7 @@ proptest! {
         let (first, second, flow) = problem(width, height, phase);
         let fast = Fast::new(&first, &second, &flow);
         for (field, slow) in linearise(&first, &second, &flow).iter().enumerate() {
-            assert_close("field of the data term", &values(&fast.data, field), slow);
+            assert_close("field of the data term", &values(&fast.data, field), slow, 1e-4);
         }
     }
 
@@ -273,9 +286,9 @@ proptest! {
         let (first, second, mut flow) = problem(width, height, phase);
         let mut fast = Fast::new(&first, &second, &flow);
         fast.step(WEIGHTS, 1.7, 3, NonZeroUsize::MIN);
-        step(&linearise(&first, &second, &flow), &mut flow, WEIGHTS, 1.7, 3);
+        step(&fast.data_term(), &mut flow, WEIGHTS, f64::from(1.7_f32), 3);
         for (component, slow) in flow.iter().enumerate() {
-            assert_close("component", &values(&fast.state, component), slow);
+            assert_close("component", &values(&fast.state, component), slow, 1e-4);
         }
     }
 }
@@ -285,8 +298,7 @@ fn many_sweeps_solve_the_system() {
     let (first, second, mut flow) = problem(37, 22, 0.4);
     let mut fast = Fast::new(&first, &second, &flow);
     fast.step(WEIGHTS, 1.8, 400, NonZeroUsize::MIN);
-    let data = linearise(&first, &second, &flow);
-    let equations = step(&data, &mut flow, WEIGHTS, 1.0, 0);
+    let equations = step(&fast.data_term(), &mut flow, WEIGHTS, 1.0, 0);
     for (component, flow) in flow.iter_mut().enumerate() {
         flow.values = values(&fast.state, component).into_iter().map(f64::from).collect();
     }
