@@ -13,8 +13,8 @@
 //!
 //! The clamp keeps out what is not light: occlusions, and things that do not
 //! lie on each other yet. What the warped pictures have in common never enters
-//! w, so that, unlike the removal of each picture's own local mean, it puts no
-//! halo round the edges of things. From level to level w is kept.
+//! w, so that it does less harm at the edges of things than the removal of each
+//! picture's own local mean. From level to level w is kept.
 
 use std::ops::Range;
 
