@@ -192,7 +192,6 @@ impl<'a> Work<'a> {
                 }
             }
             (VideoSource::Extracted(folder), _) => {
-                drop(take);
                 self.import_frames(folder, |picture| {
                     if self.stop.load(Ordering::Relaxed) {
                         return Err(DataError::Interrupted);

@@ -4,8 +4,11 @@ use super::*;
 use image::ExtendedColorType;
 use made::{HEIGHT, WIDTH, encode, jpeg, panned};
 
+/// Name of a folder, what is done to it, a fragment of what is said of it.
+type Case<'a> = (&'a str, &'a dyn Fn(&Path), &'a str);
+
 /// Folders, each spoilt in one way, with a fragment of what is said of it.
-fn refused(made: &Made, cases: &[(&str, &dyn Fn(&Path), &str)], stated: f32) {
+fn refused(made: &Made, cases: &[Case<'_>], stated: f32) {
     let names: Vec<&str> = cases.iter().map(|case| case.0).chain(["good"]).collect();
     let place = Place::new(&names);
     made.write(&place.root().join("Run/good_Run"), &Style::default());
@@ -43,7 +46,7 @@ fn folders_that_do_not_add_up_are_named_with_the_file() {
     let colour = jpeg(WIDTH, HEIGHT, &[128; WIDTH * HEIGHT * 3], ExtendedColorType::Rgb8);
     let place = |name: &'static str, bytes: Vec<u8>| move |folder: &Path| put(&folder.join(name), &bytes);
     let cut = made.jpegs[5][..made.jpegs[5].len() / 2].to_vec();
-    let cases: [(&str, &dyn Fn(&Path), &str); 10] = [
+    let cases: [Case<'_>; 10] = [
         ("gap", &remove("img_00005.jpg"), "img_00005.jpg is missing"),
         ("unpaired", &remove("flow_y_00005.jpg"), "flow_y_00005.jpg is missing: flow_x_00005.jpg has no"),
         ("counts", &remove("img_00023.jpg"), "found 22 frames and 23 flow pairs"),
@@ -93,7 +96,7 @@ fn flow_that_is_not_of_the_frames_is_refused_with_what_is_wrong() {
             [y, x]
         });
     };
-    let cases: [(&str, &dyn Fn(&Path), &str); 8] = [
+    let cases: [Case<'_>; 8] = [
         ("later", &|f| again(f, made, Style { shift: 1, ..Style::default() }), "flow fits one frame later"),
         (
             "earlier",
@@ -110,13 +113,13 @@ fn flow_that_is_not_of_the_frames_is_refused_with_what_is_wrong() {
     refused(made, &cases, BOUND);
     // The convention of one pair fewer is checked as well.
     let pairs = Style { first_pair: true, ..Style::default() };
-    let cases: [(&str, &dyn Fn(&Path), &str); 2] = [
+    let cases: [Case<'_>; 2] = [
         ("later", &|f| again(f, made, Style { shift: 1, ..pairs }), "flow fits one frame later"),
         ("earlier", &|f| again(f, made, Style { shift: -1, ..pairs }), "flow fits one frame earlier"),
     ];
     refused(made, &cases, BOUND);
     // A steady pan, whose neighbouring fields are all but equal.
-    let cases: [(&str, &dyn Fn(&Path), &str); 3] = [
+    let cases: [Case<'_>; 3] = [
         ("later", &|f| again(f, other, Style { shift: 1, ..pairs }), "flow fits one frame later"),
         ("earlier", &|f| again(f, other, Style { shift: -1, ..pairs }), "flow fits one frame earlier"),
         ("double", &|f| double(f, other), "of what the frames show"),
