@@ -43,17 +43,23 @@ impl Console {
 
     /// Starts a step of `total` pieces; the step ends when it is dropped.
     pub fn step(&self, name: &str, total: u64, done: u64) -> Step {
+        self.bar(name, Some(total), done, "{prefix:22} {wide_bar} {pos}/{len} {msg} {eta} left")
+    }
+
+    /// As [`Console::step`], for a step whose end is not known before it is reached.
+    pub fn open_step(&self, name: &str) -> Step {
+        self.bar(name, None, 0, "{prefix:22} {spinner} {pos} {msg} {per_sec}")
+    }
+
+    fn bar(&self, name: &str, total: Option<u64>, done: u64, template: &str) -> Step {
         let bar = ProgressBar::with_draw_target(
-            Some(total),
+            total,
             match self.mode {
                 Mode::Terminal => ProgressDrawTarget::stderr_with_hz(8),
                 Mode::Plain | Mode::Silent => ProgressDrawTarget::hidden(),
             },
         );
-        bar.set_style(
-            ProgressStyle::with_template("{prefix:22} {wide_bar} {pos}/{len} {msg} {eta} left")
-                .expect("the template is a constant"),
-        );
+        bar.set_style(ProgressStyle::with_template(template).expect("the template is a constant"));
         bar.set_prefix(name.to_owned());
         bar.set_position(done);
         bar.reset_eta();
@@ -95,7 +101,11 @@ impl Step {
             return;
         }
         *said = Instant::now();
-        let (done, total) = (self.bar.position(), self.bar.length().unwrap_or(0));
+        let done = self.bar.position();
+        let Some(total) = self.bar.length() else {
+            eprintln!("{}: {done} {message}", self.name);
+            return;
+        };
         let (begun, first) = self.start;
         let rate = (done - first.min(done)) as f64 / begun.elapsed().as_secs_f64();
         let left = total.saturating_sub(done) as f64 / rate;

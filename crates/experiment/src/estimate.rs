@@ -90,7 +90,7 @@ fn of_video(request: &FlowRequest, console: &Console, interrupt: &Interrupt) -> 
     let decoder = Decoder::find()?;
     let estimator = Estimator::new(request.method.method()).map_err(DataError::from)?;
     let form = if request.flo { Form::Flo } else { Form::Png };
-    let step = console.step("flow", 0, 0);
+    let step = console.open_step("flow");
     let mut pairs = 0;
     let begun = Instant::now();
     let decoded = flow_along_video(

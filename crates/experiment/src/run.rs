@@ -161,7 +161,8 @@ impl<'a> Job<'a> {
         let dataset = Dataset::open_with(&spec, &options)?;
         let hashes = SourceHashes::open(&workspace.cache.join("videos"));
         let mut fingerprints = BTreeMap::new();
-        let wanted = plan.rows.first().map_or(&[][..], |row| &row.splits);
+        // What is only prepared needs no name for its data, and has none while videos are missing.
+        let wanted = plan.rows.first().filter(|_| !partial).map_or(&[][..], |row| &row.splits);
         for (index, split) in dataset.splits.iter().enumerate().filter(|(_, s)| wanted.contains(&s.name)) {
             fingerprints.insert(split.name.clone(), dataset.fingerprint(index, &hashes)?);
         }
