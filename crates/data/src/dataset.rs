@@ -5,13 +5,14 @@
 
 mod files;
 mod hashes;
+mod lists;
 mod parts;
 mod spec;
 
 use crate::cuts::CutConfig;
 use crate::error::DataError;
 use crate::extracted::{ExtractedFolder, Extraction};
-use crate::split::{ListedClip, Split, SplitLists, read_hmdb51, read_ucf101};
+use crate::split::Split;
 use crate::synth::SynthSet;
 use std::path::{Path, PathBuf};
 
@@ -163,10 +164,14 @@ impl Dataset {
                 spec.name
             )));
         }
-        let (lists, extensions, cuts) = listed(spec)?;
+        let (lists, extensions, cuts) = lists::listed(spec)?;
         let missing_root = |found: String| DataError::MissingRoot {
             dataset: spec.name.clone(),
-            expected: format!("{} videos as CLASS/FILE, such as {}", lists.clips.len(), example(&lists)),
+            expected: format!(
+                "{} videos as CLASS/FILE, such as {}",
+                lists.clips.len(),
+                lists::example(&lists)
+            ),
             found,
         };
         let root = root.as_deref().ok_or_else(|| missing_root("no folder was given".to_owned()))?;
@@ -183,7 +188,7 @@ impl Dataset {
             );
         }
         if !partial {
-            complete(spec, &lists, extensions, &found)?;
+            lists::complete(spec, &lists, extensions, &found)?;
         }
         let videos = lists.clips.into_iter().zip(found.sources);
         Ok(Self {
@@ -233,7 +238,7 @@ impl Dataset {
                 (set.classes, set.videos.len(), set.splits)
             }
             _ => {
-                let (lists, ..) = listed(spec)?;
+                let (lists, ..) = lists::listed(spec)?;
                 (lists.classes, lists.clips.len(), lists.splits)
             }
         };
@@ -320,44 +325,6 @@ impl Dataset {
     }
 }
 
-/// Refuses a folder in which listed videos are missing.
-fn complete(
-    spec: &DatasetSpec,
-    lists: &SplitLists,
-    extensions: &[String],
-    found: &files::Found,
-) -> Result<(), DataError> {
-    let mut missing = Vec::new();
-    let mut indices = Vec::new();
-    for (index, (clip, source)) in lists.clips.iter().zip(&found.sources).enumerate() {
-        let VideoSource::Missing { expected, why } = source else { continue };
-        if let Some(message) = why {
-            let (path, line, message) = (clip.list.clone(), clip.line, message.clone());
-            return Err(DataError::Split { path, line, message });
-        }
-        missing.push(expected.clone());
-        indices.push(index);
-    }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let message = format!(
-        "expected {} videos, found {}; missing: {}; {}{}; the layout is CLASS/FILE with the endings {}",
-        lists.clips.len(),
-        lists.clips.len() - missing.len(),
-        parts::shorten(&missing),
-        parts::count(&lists.splits, &indices),
-        if found.surplus.is_empty() {
-            String::new()
-        } else {
-            format!("; not of this data set: {}", parts::shorten(&found.surplus))
-        },
-        extensions.join(", "),
-    );
-    let (dataset, root, surplus) = (spec.name.clone(), found.root.clone(), found.surplus.clone());
-    Err(DataError::Layout { dataset, root, message, missing, surplus })
-}
-
 /// Split k tests group k and trains on the others.
 fn group_splits(set: &SynthSet) -> Vec<Split> {
     let groups = (0..set.len()).map(|index| set.group(index) + 1).max().unwrap_or(0);
@@ -366,82 +333,4 @@ fn group_splits(set: &SynthSet) -> Vec<Split> {
         Split { name: (group + 1).to_string(), train, test }
     };
     (0..groups).map(split).collect()
-}
-
-/// Lists, video endings and cut search of a set of real videos; the counts are checked.
-fn listed(spec: &DatasetSpec) -> Result<(SplitLists, &[String], Option<CutConfig>), DataError> {
-    match &spec.body {
-        SpecBody::Synth(_) => Err(spec.error("a generated set has no lists")),
-        SpecBody::VideoFolders(folders) => Ok((grid(spec, folders), &folders.extensions, folders.cuts)),
-        SpecBody::SplitFiles(files) => {
-            let folder = spec.path.parent().unwrap_or(Path::new("")).join(&files.lists);
-            let lists = match files.layout {
-                ListLayout::Ucf101 => read_ucf101(&folder, files.split.len())?,
-                ListLayout::Hmdb51 => read_hmdb51(&folder, files.split.len())?,
-            };
-            let sizes: Vec<SplitSize> = lists
-                .splits
-                .iter()
-                .map(|split| SplitSize {
-                    name: split.name.clone(),
-                    train: split.train.len(),
-                    test: split.test.len(),
-                })
-                .collect();
-            let found = (lists.classes.len(), lists.clips.len(), &sizes);
-            if found != (files.classes, files.clips, &files.split) {
-                return Err(spec.error(format!(
-                    "expected {} classes, {} clips, {}; the lists in {} have {} classes, {} clips, {}; restore the \
-                     official lists",
-                    files.classes,
-                    files.clips,
-                    describe_sizes(&files.split),
-                    folder.display(),
-                    found.0,
-                    found.1,
-                    describe_sizes(&sizes),
-                )));
-            }
-            Ok((lists, &files.extensions, None))
-        }
-    }
-}
-
-fn describe_sizes(splits: &[SplitSize]) -> String {
-    let one = |split: &SplitSize| format!("split {}: {} + {}", split.name, split.train, split.test);
-    splits.iter().map(one).collect::<Vec<_>>().join(", ")
-}
-
-/// One clip per class and group, sorted by id.
-fn grid(spec: &DatasetSpec, folders: &VideoFoldersSpec) -> SplitLists {
-    let ending = folders.extensions.first().map_or("", String::as_str);
-    let mut clips = Vec::new();
-    for (label, class) in folders.classes.iter().enumerate() {
-        for group in &folders.groups {
-            let name = folders.clip_name.replace("{class}", class).replace("{group}", group);
-            let clip = ListedClip {
-                id: format!("{class}/{name}"),
-                label,
-                file: PathBuf::from(format!("{class}/{name}.{ending}")),
-                list: spec.path.clone(),
-                line: 1,
-            };
-            clips.push((clip, group));
-        }
-    }
-    clips.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
-    let splits = folders.split.iter().map(|split| {
-        let (test, train) = (0..clips.len()).partition(|&index| split.test.contains(clips[index].1));
-        Split { name: split.name.clone(), train, test }
-    });
-    let splits = splits.collect();
-    SplitLists {
-        classes: folders.classes.clone(),
-        clips: clips.into_iter().map(|(clip, _)| clip).collect(),
-        splits,
-    }
-}
-
-fn example(lists: &SplitLists) -> String {
-    lists.clips.first().map(|clip| clip.file.display().to_string()).unwrap_or_default()
 }

@@ -71,17 +71,28 @@ pub enum Mismatch {
     },
     /// It points the other way.
     #[error(
-        "flow points against the motion of the frames (correlation {correlation:.2}): it is backward flow or counts \
-         the other way; extract forward flow"
+        "flow points against the motion of the frames (correlation {correlation:.2}): it is backward flow or of another \
+         video; extract forward flow"
     )]
     Opposite {
         /// Correlation.
         correlation: f64,
     },
+    /// Its horizontal and vertical components have changed places.
+    #[error(
+        "flow fits with its components swapped (correlation {swapped:.2} against {here:.2}): the x files hold vertical \
+         flow; rename them"
+    )]
+    Swapped {
+        /// Correlation with x and y swapped.
+        swapped: f64,
+        /// Correlation as it is.
+        here: f64,
+    },
     /// It has nothing to do with the frames.
     #[error(
         "flow does not fit the frames, neither in its place nor one frame earlier or later (correlation {} at best): \
-         it is of another video or its components are swapped; extract it again",
+         it is of another video or was damaged; extract it again",
         format_args!("{best:.2}")
     )]
     Unrelated {
@@ -110,6 +121,8 @@ pub enum Verdict {
 #[derive(Debug, Clone, Copy)]
 struct Compared {
     correlation: [Option<f64>; 3],
+    /// At the pair itself, with the folder's components swapped.
+    swapped: f64,
     /// `None` if nothing moves in ours.
     scale: Option<f64>,
 }
@@ -219,18 +232,23 @@ fn compare(
         let [fg, ff, gg] = sums(field);
         if ff > 0.0 && gg > 0.0 { fg / (ff * gg).sqrt() } else { 0.0 }
     };
+    let swapped: f64 = pixels.iter().map(|&(at, u, v)| f64::from(u * here.v[at] + v * here.u[at])).sum();
+    let [_, ff, gg] = sums(here);
+    let swapped = if ff > 0.0 && gg > 0.0 { swapped / (ff * gg).sqrt() } else { 0.0 };
     let correlation = [&ours[0], &ours[1], &ours[2]].map(|field| field.as_ref().map(correlation));
-    Ok(Some(Compared { correlation, scale: median(slopes) }))
+    Ok(Some(Compared { correlation, swapped, scale: median(slopes) }))
 }
 
 /// Index and displacement of the pixels that move in either field and that the bound clips in neither.
 fn moving(theirs: &[Picture; 2], ours: &FlowField, extraction: Extraction) -> Vec<(usize, f32, f32)> {
     let least = least_speed(extraction);
     let inside = 0.95 * extraction.bound;
+    // Zero lies between two bytes. Taken for half a step, flow that is zero everywhere would point down and to the right.
+    let displacement = |byte: u8| if matches!(byte, 127 | 128) { 0.0 } else { extraction.pixels(byte) };
     let [x, y] = theirs;
     let mut moving = Vec::new();
     for (at, (&x, &y)) in x.pixels.iter().zip(&y.pixels).enumerate() {
-        let (u, v, gu, gv) = (extraction.pixels(x), extraction.pixels(y), ours.u[at], ours.v[at]);
+        let (u, v, gu, gv) = (displacement(x), displacement(y), ours.u[at], ours.v[at]);
         let fast = u.hypot(v) > least || gu.hypot(gv) > least;
         let clipped = [u, v].iter().any(|d| d.abs() > inside);
         if fast && !clipped {
@@ -249,17 +267,22 @@ fn judge(compared: &[Compared], bound: f32) -> Result<Verdict, Mismatch> {
     let at = |place: usize| median(compared.iter().filter_map(|pair| pair.correlation[place]).collect());
     let [before, here, behind] = [0, 1, 2].map(at);
     let here = here.unwrap_or(0.0);
+    // Whether another reading fits so much better, and in most of the pairs, that it is the right one.
+    let clear = |there: f64, wins: usize| {
+        let unexplained = |correlation: f64| 1.0 - correlation.max(0.0).powi(2);
+        let better = there - here >= LEAST_GAIN || unexplained(here) >= LEAST_RATIO * unexplained(there);
+        better && 3 * wins >= 2 * compared.len() && there >= LEAST_CORRELATION && there > here
+    };
+    let neighbours = before.unwrap_or(0.0).max(behind.unwrap_or(0.0));
+    let swapped = median(compared.iter().map(|pair| pair.swapped).collect()).unwrap_or(0.0);
+    let wins = compared.iter().filter(|pair| Some(pair.swapped) > pair.correlation[1]).count();
+    if swapped > neighbours && clear(swapped, wins) {
+        return Err(Mismatch::Swapped { swapped, here });
+    }
     for (later, place, there) in [(false, 0, before), (true, 2, behind)] {
         let Some(there) = there else { continue };
-        let other = if later { before } else { behind };
         let wins = compared.iter().filter(|pair| pair.correlation[place] > pair.correlation[1]).count();
-        let unexplained = |correlation: f64| 1.0 - correlation.max(0.0).powi(2);
-        let clear = there - here >= LEAST_GAIN || unexplained(here) >= LEAST_RATIO * unexplained(there);
-        if clear
-            && 3 * wins >= 2 * compared.len()
-            && there >= LEAST_CORRELATION
-            && other.is_none_or(|other| there >= other)
-        {
+        if there >= neighbours && clear(there, wins) {
             return Err(Mismatch::Shifted { later, there, here });
         }
     }

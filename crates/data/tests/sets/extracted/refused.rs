@@ -107,8 +107,8 @@ fn flow_that_is_not_of_the_frames_is_refused_with_what_is_wrong() {
         ("double", &at(2.0), "of what the frames show"),
         ("backward", &at(-1.0), "points against the motion"),
         ("nothing", &at(0.0), "does not fit the frames"),
-        ("another", &|f| with_flow(f, &|t| other.flow[t].clone()), "does not fit the frames"),
-        ("swapped", &swapped, "does not fit the frames"),
+        ("another", &|f| with_flow(f, &|t| other.flow[t].clone()), "of another video"),
+        ("swapped", &swapped, "fits with its components swapped"),
     ];
     refused(made, &cases, BOUND);
     // The convention of one pair fewer is checked as well.

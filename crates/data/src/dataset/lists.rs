@@ -1,0 +1,124 @@
+//! What the lists of a set of real videos say, before and after the folder has been searched.
+
+use super::{DatasetSpec, ListLayout, SpecBody, SplitSize, VideoFoldersSpec, VideoSource, files, parts};
+use crate::cuts::CutConfig;
+use crate::error::DataError;
+use crate::split::{ListedClip, Split, SplitLists, read_hmdb51, read_ucf101};
+use std::path::{Path, PathBuf};
+
+/// Lists, video endings and cut search of a set of real videos; the counts are checked.
+pub(super) fn listed(spec: &DatasetSpec) -> Result<(SplitLists, &[String], Option<CutConfig>), DataError> {
+    match &spec.body {
+        SpecBody::Synth(_) => Err(spec.error("a generated set has no lists")),
+        SpecBody::VideoFolders(folders) => Ok((grid(spec, folders), &folders.extensions, folders.cuts)),
+        SpecBody::SplitFiles(files) => {
+            let folder = spec.path.parent().unwrap_or(Path::new("")).join(&files.lists);
+            let lists = match files.layout {
+                ListLayout::Ucf101 => read_ucf101(&folder, files.split.len())?,
+                ListLayout::Hmdb51 => read_hmdb51(&folder, files.split.len())?,
+            };
+            let sizes: Vec<SplitSize> = lists
+                .splits
+                .iter()
+                .map(|split| SplitSize {
+                    name: split.name.clone(),
+                    train: split.train.len(),
+                    test: split.test.len(),
+                })
+                .collect();
+            let found = (lists.classes.len(), lists.clips.len(), &sizes);
+            if found != (files.classes, files.clips, &files.split) {
+                return Err(spec.error(format!(
+                    "expected {} classes, {} clips, {}; the lists in {} have {} classes, {} clips, {}; restore the \
+                     official lists",
+                    files.classes,
+                    files.clips,
+                    describe_sizes(&files.split),
+                    folder.display(),
+                    found.0,
+                    found.1,
+                    describe_sizes(&sizes),
+                )));
+            }
+            Ok((lists, &files.extensions, None))
+        }
+    }
+}
+
+fn describe_sizes(splits: &[SplitSize]) -> String {
+    let one = |split: &SplitSize| format!("split {}: {} + {}", split.name, split.train, split.test);
+    splits.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// One clip per class and group, sorted by id.
+fn grid(spec: &DatasetSpec, folders: &VideoFoldersSpec) -> SplitLists {
+    let ending = folders.extensions.first().map_or("", String::as_str);
+    let mut clips = Vec::new();
+    for (label, class) in folders.classes.iter().enumerate() {
+        for group in &folders.groups {
+            let name = folders.clip_name.replace("{class}", class).replace("{group}", group);
+            let clip = ListedClip {
+                id: format!("{class}/{name}"),
+                label,
+                file: PathBuf::from(format!("{class}/{name}.{ending}")),
+                list: spec.path.clone(),
+                line: 1,
+            };
+            clips.push((clip, group));
+        }
+    }
+    clips.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
+    let splits = folders.split.iter().map(|split| {
+        let (test, train) = (0..clips.len()).partition(|&index| split.test.contains(clips[index].1));
+        Split { name: split.name.clone(), train, test }
+    });
+    let splits = splits.collect();
+    SplitLists {
+        classes: folders.classes.clone(),
+        clips: clips.into_iter().map(|(clip, _)| clip).collect(),
+        splits,
+    }
+}
+
+/// The first listed file.
+pub(super) fn example(lists: &SplitLists) -> String {
+    lists.clips.first().map(|clip| clip.file.display().to_string()).unwrap_or_default()
+}
+
+/// Refuses a folder in which listed videos are missing.
+pub(super) fn complete(
+    spec: &DatasetSpec,
+    lists: &SplitLists,
+    extensions: &[String],
+    found: &files::Found,
+) -> Result<(), DataError> {
+    let mut missing = Vec::new();
+    let mut indices = Vec::new();
+    for (index, (clip, source)) in lists.clips.iter().zip(&found.sources).enumerate() {
+        let VideoSource::Missing { expected, why } = source else { continue };
+        if let Some(message) = why {
+            let (path, line, message) = (clip.list.clone(), clip.line, message.clone());
+            return Err(DataError::Split { path, line, message });
+        }
+        missing.push(expected.clone());
+        indices.push(index);
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "expected {} videos, found {}; missing: {}; {}{}; the layout is CLASS/FILE with the endings {}",
+        lists.clips.len(),
+        lists.clips.len() - missing.len(),
+        parts::shorten(&missing),
+        parts::count(&lists.splits, &indices),
+        if found.surplus.is_empty() {
+            String::new()
+        } else {
+            format!("; not of this data set: {}", parts::shorten(&found.surplus))
+        },
+        extensions.join(", "),
+    );
+    let (dataset, root, surplus) = (spec.name.clone(), found.root.clone(), found.surplus.clone());
+    Err(DataError::Layout { dataset, root, message, missing, surplus })
+}
