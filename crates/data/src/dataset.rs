@@ -109,7 +109,7 @@ impl Dataset {
     ///
     /// # Errors
     /// Those of [`DatasetSpec::load`]; [`DataError::MissingRoot`], [`DataError::Layout`] naming the
-    /// missing videos, [`DataError::Split`] for a bad list or a video that a link leads out of the root.
+    /// missing videos, [`DataError::Split`] for a bad list or a link that leads nowhere.
     pub fn open(path: &Path, root: Option<&Path>, data_seed: Option<u64>) -> Result<Self, DataError> {
         Self::from_spec(&DatasetSpec::load(path)?, root, data_seed)
     }

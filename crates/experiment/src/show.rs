@@ -3,9 +3,11 @@
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};
+use data::extracted::Extraction;
+use flow::Method;
 
 use crate::error::{Error, Result};
-use crate::plan::{Protocol, Request, TablePlan};
+use crate::plan::{Protocol, Request, TablePlan, VideoPlan};
 use crate::record::Record;
 use crate::run::describe_data;
 use crate::table::{duration, plain};
@@ -87,7 +89,7 @@ fn describe(plan: &TablePlan) -> Result<String> {
     }
     text.push_str(&format!(
         "\nDepartures from the paper (docs/deviations.md): {}.\n",
-        plan.departures.join("; ")
+        if plan.departures.is_empty() { "none".to_owned() } else { plan.departures.join("; ") }
     ));
     Ok(text)
 }
@@ -103,12 +105,13 @@ fn protocol_lines(p: &Protocol) -> String {
         })
         .collect();
     format!(
-        "video      short side {}, TV-L1 flow, stored as {}, x {} into the network\n\
+        "video      short side {}, {}, stored as {}, x {} into the network\n\
          training   {} iterations of {} videos drawn across classes, random {}x{} crops{}\n\
          rate       {:.0e}, {}\n\
          sgd        momentum {}, weight decay {:.0e}, He-normal start\n\
          test       {} frames x {} crops, mean of the softmax\n",
         p.video.short_side,
+        flow_words(&p.video),
         kebab(&p.video.storage),
         p.input.scale,
         thousands(p.train.iterations as u64),
@@ -126,6 +129,22 @@ fn protocol_lines(p: &Protocol) -> String {
             data::loader::Crops::Center => 1,
         },
     )
+}
+
+/// "TV-L1 flow", "extracted flow of bound 20".
+fn flow_words(video: &VideoPlan) -> String {
+    if let Some(Extraction { bound, check }) = video.extraction {
+        return format!("extracted flow of bound {bound}{}", if check { "" } else { ", not checked" });
+    }
+    let method = match &video.flow {
+        Method::TvL1(_) => "TV-L1 flow",
+        Method::Brox(_) => "flow of Brox et al.",
+        _ => "flow",
+    };
+    match video.flow_bound {
+        Some(bound) => format!("{method} clipped to {bound} pixels"),
+        None => method.to_owned(),
+    }
 }
 
 /// The name that a unit variant has in a spec.
