@@ -25,11 +25,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use data::augment::Augmentation;
-use data::codec::Codec;
 use data::inputs::{FlowStack, Sampling};
 use data::loader::{LabelledVideo, TrainConfig, TrainLoader};
 use data::sample::SampleSpec;
-use loader::clips::{self, Clip};
+use loader::clips::{self, Clip, Form};
 use loader::peer::Peer;
 
 /// Quality of all JPEG files, ours and those of the peer.
@@ -93,10 +92,8 @@ fn main() -> Result<()> {
     let pairs: usize = clips.iter().map(|clip| clip.pairs).sum();
     println!("{} clips, {pairs} flow fields of {}x{}", clips.len(), clips::WIDTH, clips::HEIGHT);
 
-    let mut sides = vec![
-        ours("ours, raw8", &clips, Codec::Raw8, &options)?,
-        ours("ours, JPEG", &clips, Codec::Jpeg { quality: QUALITY }, &options)?,
-    ];
+    let mut sides =
+        Form::ALL.map(|form| ours(form, &clips, &options)).into_iter().collect::<Result<Vec<_>>>()?;
     if let Some(python) = &options.python {
         let mut peer = Peer::start(python, &clips, &options)?;
         println!("Python: {}", peer.versions);
@@ -132,12 +129,12 @@ impl Side {
     }
 }
 
-fn ours(name: &'static str, clips: &[Clip], codec: Codec, options: &Options) -> Result<Side> {
+fn ours(form: Form, clips: &[Clip], options: &Options) -> Result<Side> {
     let videos: Vec<LabelledVideo> =
-        clips.iter().map(|clip| clip.labelled(codec)).collect::<std::result::Result<_, _>>()?;
+        clips.iter().map(|clip| clip.labelled(form)).collect::<std::result::Result<_, _>>()?;
     let (pairs, bytes) = clips
         .iter()
-        .fold((0, 0), |(pairs, bytes), clip| (pairs + clip.pairs as u64, bytes + clip.cache_bytes(codec)));
+        .fold((0, 0), |(pairs, bytes), clip| (pairs + clip.pairs as u64, bytes + clip.cache_bytes(form)));
     let stack = FlowStack { sampling: Sampling::Stack, length: LENGTH, mean_subtraction: true, scale: 1.0 };
     let config = TrainConfig {
         sample: SampleSpec::single(stack),
@@ -169,7 +166,7 @@ fn ours(name: &'static str, clips: &[Clip], codec: Codec, options: &Options) -> 
         }
         Ok((batches * config.batch) as f64 / begun.elapsed().as_secs_f64())
     };
-    Ok(Side::new(name, bytes / pairs, Box::new(run)))
+    Ok(Side::new(form.name(), bytes / pairs, Box::new(run)))
 }
 
 fn report(sides: &mut [Side], options: &Options) {

@@ -25,6 +25,34 @@ pub(crate) const HEIGHT: usize = 256;
 /// Pixels that bytes 0 and 255 stand for in the layout of Temporal Segment Networks.
 pub(crate) const BOUND: f32 = 20.0;
 
+/// A way to store flow in the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Raw8,
+    /// Each component of each field over its own range, as prepared videos have it.
+    Jpeg,
+    /// Over the same bound as the peer's files: the same bytes to decode.
+    BoundedJpeg,
+}
+
+impl Form {
+    pub(crate) const ALL: [Self; 3] = [Self::Raw8, Self::Jpeg, Self::BoundedJpeg];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Raw8 => "ours, raw8",
+            Self::Jpeg => "ours, JPEG over own range",
+            Self::BoundedJpeg => "ours, JPEG over [-20, 20]",
+        }
+    }
+
+    fn builder(self, key: String, quality: u8) -> Builder {
+        let codec = if self == Self::Raw8 { Codec::Raw8 } else { Codec::Jpeg { quality } };
+        let bound = (self == Self::BoundedJpeg).then_some(BOUND);
+        Builder::new(Kind::ForwardFlow, codec, key).with_bound(bound)
+    }
+}
+
 /// One clip in all forms.
 pub(crate) struct Clip {
     id: usize,
@@ -33,8 +61,8 @@ pub(crate) struct Clip {
     pub(crate) tsn: PathBuf,
     /// Size of these files, per field both together.
     pub(crate) tsn_bytes: u64,
-    raw8: PathBuf,
-    jpeg: PathBuf,
+    /// A cache file for each of [`Form::ALL`].
+    files: [PathBuf; 3],
 }
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -72,8 +100,7 @@ fn clip(decoder: &Decoder, file: &Path, id: usize, pairs: usize, out: &Path, qua
     let mut workspace = tvl1.workspace();
     let tsn = out.join(format!("tsn-{id}"));
     fs::create_dir_all(&tsn)?;
-    let codecs = [Codec::Raw8, Codec::Jpeg { quality }];
-    let mut builders = codecs.map(|codec| Builder::new(Kind::ForwardFlow, codec, format!("{id:04}")));
+    let mut builders = Form::ALL.map(|form| form.builder(format!("{id:04}"), quality));
     let mut tsn_bytes = 0;
     for (t, pair) in pictures.windows(2).enumerate() {
         let field: FlowField = tvl1.compute_with(&mut workspace, &pair[0], &pair[1])?;
@@ -95,11 +122,11 @@ fn clip(decoder: &Decoder, file: &Path, id: usize, pairs: usize, out: &Path, qua
         }
     }
     let pairs = pictures.len().saturating_sub(1);
-    let [raw8, jpeg] = ["raw8", "jpeg"].map(|name| out.join(format!("{name}-{id}")));
-    for (builder, path) in builders.into_iter().zip([&raw8, &jpeg]) {
+    let files = Form::ALL.map(|form| out.join(format!("{form:?}-{id}")));
+    for (builder, path) in builders.into_iter().zip(&files) {
         builder.write(path, file.display().to_string(), segments(pairs), (WIDTH, HEIGHT))?;
     }
-    Ok(Clip { id, pairs, tsn, tsn_bytes, raw8, jpeg })
+    Ok(Clip { id, pairs, tsn, tsn_bytes, files })
 }
 
 fn picture(resizer: &mut Resizer, width: usize, height: usize, rgb: &[u8]) -> Result<GrayImage> {
@@ -114,17 +141,17 @@ fn segments(pairs: usize) -> Vec<Range<usize>> {
 }
 
 impl Clip {
-    fn file(&self, codec: Codec) -> &Path {
-        if codec == Codec::Raw8 { &self.raw8 } else { &self.jpeg }
+    fn file(&self, form: Form) -> &Path {
+        &self.files[form as usize]
     }
 
     /// Size of the cache file.
-    pub(crate) fn cache_bytes(&self, codec: Codec) -> u64 {
-        fs::metadata(self.file(codec)).map_or(0, |data| data.len())
+    pub(crate) fn cache_bytes(&self, form: Form) -> u64 {
+        fs::metadata(self.file(form)).map_or(0, |data| data.len())
     }
 
-    pub(crate) fn labelled(&self, codec: Codec) -> std::result::Result<LabelledVideo, DataError> {
-        let file = Container::open_verified(self.file(codec))?;
+    pub(crate) fn labelled(&self, form: Form) -> std::result::Result<LabelledVideo, DataError> {
+        let file = Container::open_verified(self.file(form))?;
         let source = Arc::new(Cached { file, segments: segments(self.pairs) });
         Ok(LabelledVideo { id: self.id.to_string(), label: self.id as u32, source })
     }
