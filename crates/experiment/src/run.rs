@@ -79,8 +79,8 @@ struct TestOutcome {
 
 const SCORES: &str = "scores.parquet";
 
-/// Frames at a quality that shows no blocks, flow at one that comes to the 27 GB
-/// of Two-Stream ConvNets (Sect. 5) for UCF-101; docs/data.md has the errors.
+/// Frames at a quality that shows no blocks, flow at one that comes to 22 GB for
+/// UCF-101, where Two-Stream ConvNets (Sect. 5) has 27; docs/data.md has the errors.
 const FRAME_JPEG: Codec = Codec::Jpeg { quality: 90 };
 const FLOW_JPEG: Codec = Codec::Jpeg { quality: 75 };
 

@@ -6,6 +6,7 @@
 use data::codec::Codec;
 use data::container::{Builder, Container, Facts, Kind};
 use data::extracted::{Layout, decode_colour, decode_grey};
+use data::source::{FieldWindow, FrameWindow, Window};
 use data::split::{ListFile, SplitLists, parse_hmdb51, parse_ucf101};
 use flow::{FlowField, encode_flo, parse_flo};
 use std::cell::RefCell;
@@ -126,13 +127,24 @@ fn read_container(bytes: &[u8]) {
         let Ok(container) = Container::open(file.path()) else { return assert!(!verified) };
         assert_eq!(container.file_bytes(), bytes.len() as u64);
         let header = container.header();
+        let (x, y) = (header.width / 3, header.height / 2);
+        let window = Window { x, y, width: header.width - x, height: header.height - y };
+        let (mut frame_part, mut field_part) = (FrameWindow::default(), FieldWindow::default());
         for index in (0..header.count.min(4)).chain([header.count, usize::MAX]) {
             if header.kind == Kind::Frames {
                 if let Ok(frame) = container.frame(index) {
                     assert_eq!(frame.len(), header.width * header.height * 3);
                 }
-            } else if let Ok(field) = container.field(index) {
-                assert_eq!(field.u.len(), header.width * header.height);
+                if container.frame_window(index, window, &mut frame_part).is_ok() {
+                    assert_eq!(frame_part.frame.rgb.len(), window.width * window.height * 3);
+                }
+            } else {
+                if let Ok(field) = container.field(index) {
+                    assert_eq!(field.u.len(), header.width * header.height);
+                }
+                if container.field_window(index, window, &mut field_part).is_ok() {
+                    assert_eq!(field_part.u.len(), window.width * window.height);
+                }
             }
         }
     });
@@ -146,7 +158,8 @@ fn temporary() -> tempfile::NamedTempFile {
 
 /// The file with right checksums; `None` if it has no index to speak of. The layout is that of `container.rs`.
 fn mend(bytes: &[u8]) -> Option<Vec<u8>> {
-    const RECORD: usize = 52;
+    const RECORD: usize = 56;
+    const FACTS: usize = RECORD - 16;
     let mut bytes = bytes.to_vec();
     let length = u32::from_le_bytes(*bytes.get(12..)?.first_chunk()?) as usize;
     let index = 16usize.checked_add(length)?;
@@ -168,10 +181,10 @@ fn mend(bytes: &[u8]) -> Option<Vec<u8>> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(key.as_bytes());
         hasher.update(&(number as u64).to_le_bytes());
-        hasher.update(&bytes[at..at + 36]);
+        hasher.update(&bytes[at..at + FACTS]);
         hasher.update(entry);
         let checksum = *hasher.finalize().as_bytes();
-        bytes[at + 36..at + RECORD].copy_from_slice(&checksum[..16]);
+        bytes[at + FACTS..at + RECORD].copy_from_slice(&checksum[..16]);
     }
     let checksum = blake3::hash(&bytes[..end]);
     bytes[end..payload].copy_from_slice(checksum.as_bytes());
@@ -182,21 +195,31 @@ fn container_seeds() -> Vec<Vec<u8>> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("x.var");
     let mut seeds = Vec::new();
-    for codec in [Codec::Raw8, Codec::Jpeg { quality: 80 }] {
-        for kind in [Kind::Frames, Kind::ForwardFlow] {
-            let mut builder = Builder::new(kind, codec, "00ff".to_owned());
-            for _ in 0..2 {
-                match kind {
-                    Kind::Frames => builder.push_frame(9, 7, &[90; 9 * 7 * 3]),
-                    _ => builder.push_field(&field(9, 7)),
-                }
-                .expect("a whole entry");
+    let jpeg = Codec::Jpeg { quality: 80 };
+    let files = [
+        (Codec::Raw8, Kind::Frames),
+        (Codec::Raw8, Kind::ForwardFlow),
+        (jpeg, Kind::Frames),
+        (jpeg, Kind::ForwardFlow),
+        (Codec::Float32, Kind::ForwardFlow),
+    ];
+    for (codec, kind) in files {
+        // Wide enough for several segments of a JPEG.
+        let (width, height) = if codec == jpeg { (150, 20) } else { (9, 7) };
+        let mut builder = Builder::new(kind, codec, "00ff".to_owned());
+        for _ in 0..2 {
+            match kind {
+                Kind::Frames => builder.push_frame(width, height, &vec![90; width * height * 3]),
+                _ => builder.push_field(&field(width, height)),
             }
-            builder.set_facts(Facts { repeated: Some(1), judged: None });
-            let cut = [0..2, 2..3];
-            builder.write(&path, "a seed".to_owned(), cut.to_vec(), (1, 1)).expect("a written file");
-            seeds.push(std::fs::read(&path).expect("a written file"));
+            .expect("a whole entry");
         }
+        builder.set_facts(Facts { repeated: Some(1), judged: None });
+        let cut = [0..2, 2..3];
+        builder.write(&path, "a seed".to_owned(), cut.to_vec(), (1, 1)).expect("a written file");
+        let seed = std::fs::read(&path).expect("a written file");
+        assert_eq!(mend(&seed).as_ref(), Some(&seed), "`mend` knows the layout of container.rs");
+        seeds.push(seed);
     }
     seeds
 }
