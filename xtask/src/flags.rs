@@ -207,7 +207,7 @@ pub(crate) struct Scale {
 pub(crate) struct Extracted {
     /// The data root holds frames and flow as TSN and dense_flow write them, not videos; bytes 0 to 255 of its flow
     /// stand for -BOUND to BOUND pixels
-    #[arg(long, value_name = "BOUND", value_parser = bound)]
+    #[arg(long, value_name = "BOUND", value_parser = bound, allow_negative_numbers = true)]
     extracted_bound: Option<Extraction>,
     /// Take extracted flow as it is, without comparing it with the frames
     #[arg(long, requires = "extracted_bound")]

@@ -89,7 +89,9 @@ pub enum DataError {
 
     /// The data root holds extracted flow, and nothing says what its bytes mean.
     #[error(
-        "data set `{dataset}`: {} holds extracted frames and flow, whose files do not say what a byte stands for;          state the bound of the extraction in pixels (byte 0 is -bound, 255 is +bound; dense_flow's own is 20)",
+        "data set `{dataset}`: {} holds extracted frames and flow, whose files do not say what a byte stands for; \
+         state the bound of the extraction in pixels, --extracted-bound BOUND (byte 0 is -BOUND, 255 is BOUND; \
+         dense_flow's own is 20)",
         folder.display()
     )]
     BoundNeeded {

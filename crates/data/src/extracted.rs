@@ -155,7 +155,7 @@ pub enum ExtractedProblem {
         found: String,
     },
     /// The flow is not that of the frames.
-    #[error("{0}; switch the check off only if you know why")]
+    #[error("{0}; switch the check off (--unchecked-flow) only if you know why")]
     Mismatch(check::Mismatch),
 }
 

@@ -237,15 +237,19 @@ impl<'a> Job<'a> {
                 return Ok(known);
             }
         }
-        let state = match self.record(row) {
-            Ok(record) => {
-                write_json(&self.record_path(row), &record)?;
-                State::Done { record: Box::new(record) }
+        let state = if let Some(message) = videos::lacks(row) {
+            State::Failed { message }
+        } else {
+            match self.record(row) {
+                Ok(record) => {
+                    write_json(&self.record_path(row), &record)?;
+                    State::Done { record: Box::new(record) }
+                }
+                Err(Error::Interrupted) => return Err(Error::Interrupted),
+                // A data set that cannot be prepared fails every row alike.
+                Err(e) if self.prepared.get().is_none() => return Err(e),
+                Err(e) => State::Failed { message: e.to_string() },
             }
-            Err(Error::Interrupted) => return Err(Error::Interrupted),
-            // A data set that cannot be prepared fails every row alike.
-            Err(e) if self.prepared.get().is_none() => return Err(e),
-            Err(e) => State::Failed { message: e.to_string() },
         };
         self.runner.console.line(&match &state {
             State::Done { record } => format!(

@@ -26,6 +26,17 @@ pub(super) enum Part {
     Test,
 }
 
+fn wants_backward(row: &RowPlan) -> bool {
+    row.protocol.input.sampling == Sampling::BiDirectional
+}
+
+/// What a row needs and its data cannot give, in words.
+pub(super) fn lacks(row: &RowPlan) -> Option<String> {
+    (wants_backward(row) && row.protocol.video.extraction.is_some()).then(|| {
+        "it needs backward flow, which extracted folders do not hold; give the videos themselves as data root".to_owned()
+    })
+}
+
 impl Job<'_> {
     /// The prepared videos of one part of a split.
     pub(super) fn videos(&self, row: &RowPlan, split: &str, part: Part) -> Result<Vec<LabelledVideo>> {
@@ -99,7 +110,7 @@ impl Job<'_> {
             flow_codec,
             flow_bound: video.flow_bound,
             flow: video.flow.clone(),
-            backward: rows.iter().any(|row| row.protocol.input.sampling == Sampling::BiDirectional),
+            backward: rows.iter().any(|row| wants_backward(row) && lacks(row).is_none()),
             ffmpeg: "ffmpeg".into(),
         };
         let progress = PrepareStep { console: self.runner.console, step: Default::default() };
