@@ -19,7 +19,7 @@ use flow::{FlowField, GrayImage, TvL1, TvL1Params};
 /// The papers' smaller side and crop.
 const SHORT_SIDE: usize = 256;
 const CROP: usize = 224;
-/// Frames of all 13,320 videos of UCF-101, as the data set's authors count them.
+/// Frames of all 13,320 videos of UCF-101, about.
 const UCF101_FRAMES: f64 = 2.4e6;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;

@@ -103,13 +103,6 @@ fn killed(kills: usize) {
 
 #[cfg(unix)]
 #[test]
-fn a_few_kills_do_not_show_in_the_cache() {
-    killed(3);
-}
-
-#[cfg(unix)]
-#[test]
-#[ignore = "takes a minute"]
 fn twenty_kills_do_not_show_in_the_cache() {
     killed(20);
 }
