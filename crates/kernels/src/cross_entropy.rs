@@ -5,16 +5,27 @@ use candle_core::{Result, Tensor, bail};
 use crate::check;
 use crate::op::{Array, Gradient, Op, forward};
 
-/// Mean over the batch of `-ln softmax(logits)[label]`: input logits (B, K), output a scalar.
+/// Mean of `-ln softmax(logits)[label]` over the samples that have a label: input logits (B, K), output a scalar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SoftmaxCrossEntropy {
-    labels: Vec<u32>,
+    labels: Vec<Option<u32>>,
 }
 
 impl SoftmaxCrossEntropy {
     /// For the classes of a batch, numbers below K.
     pub fn new(labels: Vec<u32>) -> Self {
+        Self::of_some(labels.into_iter().map(Some).collect())
+    }
+
+    /// For a batch in which some samples are none of this loss's business: they count nothing, and the gradient
+    /// of their logits is zero. One sample at least has a label.
+    pub fn of_some(labels: Vec<Option<u32>>) -> Self {
         Self { labels }
+    }
+
+    /// Samples with a label.
+    fn count(&self) -> usize {
+        self.labels.iter().flatten().count()
     }
 
     /// Checks the logits and returns K.
@@ -25,7 +36,10 @@ impl SoftmaxCrossEntropy {
         if batch == 0 || batch != self.labels.len() {
             bail!("{op}: {} labels for a batch of {batch}", self.labels.len());
         }
-        if let Some(label) = self.labels.iter().find(|&&label| label as usize >= classes) {
+        if self.count() == 0 {
+            bail!("{op}: none of the {batch} samples has a label; expected one at least");
+        }
+        if let Some(label) = self.labels.iter().flatten().find(|&&label| label as usize >= classes) {
             bail!("{op}: label {label} is out of range for {classes} classes");
         }
         Ok(classes)
@@ -41,15 +55,16 @@ impl Op for SoftmaxCrossEntropy {
         let [logits] = check::inputs(self.name(), inputs)?;
         let classes = self.classes(&logits)?;
         let mut loss = 0f64;
-        for (row, &label) in logits.data.chunks_exact(classes).zip(&self.labels) {
+        for (row, label) in logits.data.chunks_exact(classes).zip(&self.labels) {
+            let Some(label) = *label else { continue };
             let largest = largest(row);
             let sum: f64 = row.iter().map(|&x| f64::from(x - largest).exp()).sum();
             loss += sum.ln() - f64::from(row[label as usize] - largest);
         }
-        Ok((vec![(loss / self.labels.len() as f64) as f32], Vec::new()))
+        Ok((vec![(loss / self.count() as f64) as f32], Vec::new()))
     }
 
-    /// `(softmax - one-hot) / B`, times the gradient of the loss.
+    /// `(softmax - one-hot) / (samples with a label)`, times the gradient of the loss; zero for the others.
     fn backward_cpu(
         &self,
         inputs: &[Array<'_>],
@@ -63,10 +78,11 @@ impl Op for SoftmaxCrossEntropy {
         let &[gradient] = gradient.data else {
             bail!("{}: the gradient has shape {:?}, expected a scalar", self.name(), gradient.dims);
         };
-        let scale = gradient / self.labels.len() as f32;
+        let scale = gradient / self.count() as f32;
         let mut out = vec![0f32; logits.data.len()];
         let rows = out.chunks_exact_mut(classes).zip(logits.data.chunks_exact(classes));
-        for ((out, logits), &label) in rows.zip(&self.labels) {
+        for ((out, logits), label) in rows.zip(&self.labels) {
+            let Some(label) = *label else { continue };
             probabilities(logits, out);
             out[label as usize] -= 1.0;
             for out in out.iter_mut() {

@@ -1,4 +1,6 @@
-//! A graph with its parameters: a network of one input and one classifier.
+//! A graph with its parameters: a network of one input.
+
+use std::sync::Arc;
 
 use candle_core::Tensor;
 use nn::{
@@ -25,13 +27,15 @@ pub struct Backbone {
     input: [usize; 3],
     steps: Vec<Step>,
     features: Option<usize>,
+    /// The values that are classifiers' outputs.
+    heads: Vec<usize>,
 }
 
 /// A layer with its parameters, in its place. Values are numbered as in the graph.
 #[derive(Debug)]
 struct Step {
     name: String,
-    layer: Built,
+    layer: Arc<Built>,
     inputs: Vec<usize>,
     /// Values that no later step reads.
     finished: Vec<usize>,
@@ -45,10 +49,13 @@ impl Backbone {
     pub(crate) fn new(graph: &Graph, builder: &Builder) -> Result<Self> {
         let rows = graph.nodes.iter().map(|node| node.row.output.as_slice());
         let shapes: Vec<&[usize]> = std::iter::once(graph.input.as_slice()).chain(rows).collect();
-        let mut steps = Vec::new();
+        let mut steps: Vec<Step> = Vec::new();
         for node in &graph.nodes {
             let inputs: Vec<usize> = node.inputs.iter().map(|value| value.index()).collect();
-            let layer = Built::new(&node.layer, shapes[inputs[0]], &builder.pp(&node.row.name))?;
+            let layer = match node.shares {
+                Some(first) => Arc::clone(&steps[first].layer),
+                None => Arc::new(Built::new(&node.layer, shapes[inputs[0]], &builder.pp(&node.row.name))?),
+            };
             steps.push(Step { name: node.row.name.clone(), layer, inputs, finished: Vec::new() });
         }
         for value in 0..=steps.len() {
@@ -57,11 +64,15 @@ impl Backbone {
             }
         }
         let features = graph.features.map(|value| value.index());
-        Ok(Self { model: graph.model, modality: graph.modality, input: graph.input, steps, features })
+        let heads = match &graph.heads[..] {
+            [] => vec![steps.len()],
+            heads => heads.iter().map(|value| value.index()).collect(),
+        };
+        Ok(Self { model: graph.model, modality: graph.modality, input: graph.input, steps, features, heads })
     }
 
     /// Runs a batch (B, 1, C, H, W) through. `visit` sees every layer's name and output,
-    /// feature maps as (B, H, W, C); the last are the logits.
+    /// feature maps as (B, H, W, C).
     ///
     /// # Errors
     /// If the input has another shape than the configuration says.
@@ -85,7 +96,7 @@ impl Backbone {
     /// Runs the steps on (B, H, W, C).
     fn run(&self, x: &Tensor, pass: &Pass, mut visit: impl FnMut(&str, &Tensor)) -> Result<Outputs> {
         let mut values: Vec<Option<Tensor>> = vec![Some(x.clone())];
-        let (mut features, mut logits) = (None, x.clone());
+        let (mut features, mut heads) = (None, Vec::new());
         for step in &self.steps {
             let inputs: Vec<&Tensor> =
                 step.inputs.iter().filter_map(|&value| values[value].as_ref()).collect();
@@ -94,13 +105,17 @@ impl Backbone {
             if self.features == Some(values.len()) {
                 features = Some(output.clone());
             }
-            logits = output.clone();
+            if self.heads.contains(&values.len()) {
+                // A single one is `main`, whatever its layer is called.
+                let name = if self.heads.len() == 1 { "main" } else { &step.name };
+                heads.push(Head { name: name.into(), logits: output.clone() });
+            }
             values.push(Some(output));
             for &value in &step.finished {
                 values[value] = None;
             }
         }
-        Ok(Outputs { heads: vec![Head { name: "main".into(), logits }], features })
+        Ok(Outputs { heads, features })
     }
 }
 
@@ -124,6 +139,7 @@ enum Built {
     AvgPool(Pool2d),
     GlobalAvgPool,
     Concat,
+    Channels { from: usize, count: usize },
     Linear(Linear),
     Dropout(Dropout),
 }
@@ -153,6 +169,7 @@ impl Built {
             Layer::AvgPool(pool) => Self::AvgPool(pool),
             Layer::GlobalAvgPool => Self::GlobalAvgPool,
             Layer::Concat => Self::Concat,
+            Layer::Channels { from, count } => Self::Channels { from, count },
             Layer::Linear { outputs, activation } => {
                 Self::Linear(Linear::new(builder, input.iter().product(), outputs, activation)?)
             }
@@ -171,6 +188,8 @@ impl Built {
             Self::AvgPool(pool) => pass.apply(ops::AvgPool2d { pool: *pool, count_padding: true }, inputs)?,
             Self::GlobalAvgPool => pass.apply(ops::GlobalAvgPool, inputs)?,
             Self::Concat => pass.apply(ops::Concat, inputs)?,
+            // Of the network's input, which has no gradient, so that nothing need be recorded.
+            Self::Channels { from, count } => x.narrow(3, *from, *count)?.contiguous()?,
             Self::Linear(linear) if x.rank() == 2 => linear.forward(x, pass)?,
             Self::Linear(linear) => {
                 // The weights are in the order (C, H, W).

@@ -15,14 +15,18 @@
 //! The temporal stream drops the second normalisation to save memory. Pooling rounds
 //! up, as in Caffe. The figure writes "pool 2x2" where text and released model have
 //! 3x3 stride 2; the constants of the normalisation are those of the released VGG-M.
+//!
+//! A network for several tasks has a softmax layer for each (Sect. 4): `full8_1`, `full8_2` instead of `full8`.
+//!
+//! The paper also tries "slow fusion" (Karpathy et al. 2014) on 11 frames: [`Fusion::Slow`].
 
 use nn::ops::{Lrn, Pool2d};
 use nn::{Activation, Builder};
 use serde::{Deserialize, Serialize};
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Value};
 use crate::layer::Layer;
-use crate::{Backbone, Modality, Result, Summary, Window, settings};
+use crate::{Backbone, Error, Modality, Result, Summary, Window, settings};
 
 const MODEL: &str = "CNN-M-2048";
 
@@ -42,6 +46,21 @@ pub enum Stream {
     Temporal,
 }
 
+/// How the frames of an input come together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fusion {
+    /// All channels in conv1: a single frame, or a stack of flow.
+    Early,
+    /// Eleven frames, little by little. conv1 looks at five frames two apart, that is four times, with one set of
+    /// weights; conv2 at two of those responses, twice, with one set of weights; conv3 at both of these.
+    /// Karpathy et al. give conv1 an extent of four of ten frames; five of eleven leaves no frame out.
+    Slow,
+}
+
+/// Frames that slow fusion reads.
+const SLOW_FRAMES: usize = 11;
+
 /// Every size of the network; [`CnnM2048Config::paper`] has the paper's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -52,8 +71,10 @@ pub struct CnnM2048Config {
     pub channels: usize,
     /// Height and width of the input.
     pub input: [usize; 2],
-    /// Classes of the softmax.
-    pub classes: usize,
+    /// How the frames of the input come together.
+    pub fusion: Fusion,
+    /// Classes of each softmax layer; one unless the network learns several tasks.
+    pub classes: Vec<usize>,
     /// Output channels of conv1 to conv5.
     pub widths: [usize; 5],
     /// Window of conv1.
@@ -75,7 +96,8 @@ impl CnnM2048Config {
             stream,
             channels,
             input: [224, 224],
-            classes,
+            fusion: Fusion::Early,
+            classes: vec![classes],
             widths: [96, 256, 512, 512, 512],
             conv1: Window { kernel: 7, stride: 2, padding: 0 },
             conv2: Window { kernel: 5, stride: 2, padding: 1 },
@@ -101,10 +123,18 @@ impl CnnM2048Config {
         Ok(self.graph()?.summary())
     }
 
+    /// The names of the softmax layers, which are new when a net is trained on other classes.
+    pub fn classifiers(&self) -> Vec<String> {
+        match self.classes.len() {
+            1 => vec!["full8".into()],
+            tasks => (1..=tasks).map(|task| format!("full8_{task}")).collect(),
+        }
+    }
+
     /// The layers from the input to the logits, as in the table above.
     fn graph(&self) -> Result<Graph> {
         self.check()?;
-        let [width1, width2, width3, width4, width5] = self.widths;
+        let [_, _, width3, width4, width5] = self.widths;
         let same = Window { kernel: 3, stride: 1, padding: 1 };
         let full = |outputs| Layer::Linear { outputs, activation: Activation::Relu };
         let (stream, modality) = match self.stream {
@@ -113,22 +143,17 @@ impl CnnM2048Config {
         };
 
         let [height, width] = self.input;
-        let title = format!("{stream} stream, {} classes", self.classes);
+        let classes: Vec<String> = self.classes.iter().map(usize::to_string).collect();
+        let slow = if self.fusion == Fusion::Slow { ", slow fusion" } else { "" };
+        let title = format!("{stream} stream{slow}, {} classes", classes.join(" and "));
         let mut graph = Graph::new(MODEL, title, modality, [self.channels, height, width]);
-        let mut stem = vec![
-            ("conv1", Layer::conv_relu(width1, self.conv1)),
-            ("norm1", Layer::Lrn(LRN)),
-            ("pool1", Layer::MaxPool(POOL)),
-            ("conv2", Layer::conv_relu(width2, self.conv2)),
-        ];
-        if self.stream == Stream::Spatial {
-            stem.push(("norm2", Layer::Lrn(LRN)));
-        }
-        let x = graph.chain(graph.input(), stem)?;
+        let x = match self.fusion {
+            Fusion::Early => self.stem(&mut graph)?,
+            Fusion::Slow => self.slow_stem(&mut graph)?,
+        };
         let full7 = graph.chain(
             x,
             [
-                ("pool2", Layer::MaxPool(POOL)),
                 ("conv3", Layer::conv_relu(width3, same)),
                 ("conv4", Layer::conv_relu(width4, same)),
                 ("conv5", Layer::conv_relu(width5, same)),
@@ -139,14 +164,83 @@ impl CnnM2048Config {
             ],
         )?;
         graph.set_features(full7);
-        graph.chain(
-            full7,
-            [
-                ("dropout7", Layer::Dropout(self.dropout)),
-                ("full8", Layer::Linear { outputs: self.classes, activation: Activation::None }),
-            ],
-        )?;
+        let x = graph.add("dropout7", Layer::Dropout(self.dropout), &[full7])?;
+        for (name, &outputs) in self.classifiers().into_iter().zip(&self.classes) {
+            let logits = graph.add(name, Layer::Linear { outputs, activation: Activation::None }, &[x])?;
+            graph.add_head(logits);
+        }
         Ok(graph)
+    }
+
+    /// conv1 to pool2.
+    fn stem(&self, graph: &mut Graph) -> Result<Value> {
+        graph.chain(graph.input(), self.first_block().into_iter().chain(self.second_block()))
+    }
+
+    fn first_block(&self) -> Vec<(&'static str, Layer)> {
+        vec![
+            ("conv1", Layer::conv_relu(self.widths[0], self.conv1)),
+            ("norm1", Layer::Lrn(LRN)),
+            ("pool1", Layer::MaxPool(POOL)),
+        ]
+    }
+
+    fn second_block(&self) -> Vec<(&'static str, Layer)> {
+        let mut block = vec![("conv2", Layer::conv_relu(self.widths[1], self.conv2))];
+        if self.stream == Stream::Spatial {
+            block.push(("norm2", Layer::Lrn(LRN)));
+        }
+        block.push(("pool2", Layer::MaxPool(POOL)));
+        block
+    }
+
+    /// conv1 to pool2 of slow fusion, and the two last responses joined.
+    fn slow_stem(&self, graph: &mut Graph) -> Result<Value> {
+        let per_frame = self.channels / SLOW_FRAMES;
+        let mut windows = Vec::new();
+        for window in 0..4 {
+            let frames = Layer::Channels { from: 2 * window * per_frame, count: 5 * per_frame };
+            let input = graph.input();
+            windows.push(vec![graph.add(format!("frames{window}"), frames, &[input])?]);
+        }
+        let first = Self::side_by_side(graph, windows, self.first_block())?;
+        let joined = Self::joined(graph, "join1", &first)?;
+        let second = Self::side_by_side(graph, joined, self.second_block())?;
+        let joined = Self::joined(graph, "join2", &second)?;
+        Ok(joined[0][0])
+    }
+
+    /// Runs each of the inputs through a block, with one set of weights.
+    fn side_by_side(
+        graph: &mut Graph,
+        inputs: Vec<Vec<Value>>,
+        block: Vec<(&'static str, Layer)>,
+    ) -> Result<Vec<Value>> {
+        let mut firsts: Vec<Value> = Vec::new();
+        let mut outputs = Vec::new();
+        for (time, mut x) in inputs.into_iter().enumerate() {
+            for (position, (name, layer)) in block.iter().enumerate() {
+                let output = match firsts.get(position) {
+                    Some(&first) => graph.add_again(format!("{name}@{time}"), first, &x)?,
+                    None => {
+                        let first = graph.add(*name, layer.clone(), &x)?;
+                        firsts.push(first);
+                        first
+                    }
+                };
+                x = vec![output];
+            }
+            outputs.extend(x);
+        }
+        Ok(outputs)
+    }
+
+    /// Joins the channels of neighbours, two by two.
+    fn joined(graph: &mut Graph, name: &str, values: &[Value]) -> Result<Vec<Vec<Value>>> {
+        let pair = |(time, pair): (usize, &[Value])| {
+            Ok(vec![graph.add(format!("{name}@{time}"), Layer::Concat, pair)?])
+        };
+        values.chunks(2).enumerate().map(pair).collect()
     }
 
     fn check(&self) -> Result<()> {
@@ -154,12 +248,21 @@ impl CnnM2048Config {
             MODEL,
             [
                 ("channels", self.channels),
-                ("classes", self.classes),
+                ("softmax layers", self.classes.len()),
+                ("classes", settings::smallest(&self.classes)),
                 ("full6", self.full6),
                 ("full7", self.full7),
                 ("the smallest of widths", settings::smallest(&self.widths)),
             ],
         )?;
+        if self.fusion == Fusion::Slow && (self.stream, self.channels) != (Stream::Spatial, 3 * SLOW_FRAMES) {
+            return Err(Error::Setting {
+                model: MODEL,
+                what: "slow fusion",
+                found: format!("{} channels of the {:?} stream", self.channels, self.stream),
+                expected: "11 frames of the spatial stream, which are 33 channels",
+            });
+        }
         settings::dropout(MODEL, self.dropout)
     }
 }

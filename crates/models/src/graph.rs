@@ -25,9 +25,11 @@ pub(crate) struct Node {
     pub(crate) layer: Layer,
     pub(crate) inputs: Vec<Value>,
     pub(crate) row: Row,
+    /// The node whose parameters it uses, unless it has its own.
+    pub(crate) shares: Option<usize>,
 }
 
-/// The layers of a network of one input and one classifier, in the order in which they run.
+/// The layers of a network of one input, in the order in which they run.
 #[derive(Debug)]
 pub(crate) struct Graph {
     pub(crate) model: &'static str,
@@ -36,6 +38,8 @@ pub(crate) struct Graph {
     pub(crate) input: [usize; 3],
     pub(crate) nodes: Vec<Node>,
     pub(crate) features: Option<Value>,
+    /// The classifiers' outputs.
+    pub(crate) heads: Vec<Value>,
 }
 
 impl Graph {
@@ -47,7 +51,7 @@ impl Graph {
         input: [usize; 3],
     ) -> Self {
         let title = format!("{model}, {}", title.into());
-        Self { model, title, modality, input, nodes: Vec::new(), features: None }
+        Self { model, title, modality, input, nodes: Vec::new(), features: None, heads: Vec::new() }
     }
 
     /// What the first layer reads.
@@ -60,13 +64,49 @@ impl Graph {
     /// # Errors
     /// If the layer does not fit the shapes of its inputs.
     pub(crate) fn add(&mut self, name: impl Into<String>, layer: Layer, inputs: &[Value]) -> Result<Value> {
+        self.push(name.into(), layer, inputs, None)
+    }
+
+    /// Adds a layer with the parameters of one that is there already, the one that made `first`: a network that
+    /// sees several moments looks at each with the same filters.
+    ///
+    /// # Errors
+    /// As [`Graph::add`].
+    pub(crate) fn add_again(
+        &mut self,
+        name: impl Into<String>,
+        first: Value,
+        inputs: &[Value],
+    ) -> Result<Value> {
         let name = name.into();
+        let Some(node) = first.0.checked_sub(1) else {
+            return Err(self.refused(name, "the input has no parameters to share".into()));
+        };
+        let layer = self.nodes[node].layer.clone();
+        self.push(name, layer, inputs, Some(node))
+    }
+
+    fn push(
+        &mut self,
+        name: String,
+        layer: Layer,
+        inputs: &[Value],
+        shares: Option<usize>,
+    ) -> Result<Value> {
+        if matches!(layer, Layer::Channels { .. }) && *inputs != [self.input()] {
+            return Err(self.refused(name, "channels are taken of the network's input only".into()));
+        }
         let shapes: Vec<&[usize]> = inputs.iter().map(|&input| self.shape(input)).collect();
-        let facts = layer.facts(&shapes).map_err(|problem| Error::Shape {
-            model: self.model,
-            layer: name.clone(),
-            problem,
-        })?;
+        let mut facts = layer.facts(&shapes).map_err(|problem| self.refused(name.clone(), problem))?;
+        if let Some(node) = shares {
+            let first = &self.nodes[node].row;
+            if first.parameters != facts.parameters {
+                let problem = format!("its weights are not of the shape of those of {}", first.name);
+                return Err(self.refused(name, problem));
+            }
+            facts.parameters = 0;
+            facts.operation.push_str(&format!(", weights of {}", first.name));
+        }
         let operation = facts.operation + &self.reads(&name, inputs);
         let row = Row {
             name,
@@ -75,7 +115,7 @@ impl Graph {
             parameters: facts.parameters,
             multiply_adds: facts.multiply_adds,
         };
-        self.nodes.push(Node { layer, inputs: inputs.to_vec(), row });
+        self.nodes.push(Node { layer, inputs: inputs.to_vec(), row, shares });
         Ok(Value(self.nodes.len()))
     }
 
@@ -89,6 +129,15 @@ impl Graph {
         layers: impl IntoIterator<Item = (N, Layer)>,
     ) -> Result<Value> {
         layers.into_iter().try_fold(x, |x, (name, layer)| self.add(name, layer, &[x]))
+    }
+
+    fn refused(&self, layer: String, problem: String) -> Error {
+        Error::Shape { model: self.model, layer, problem }
+    }
+
+    /// Names a classifier's output; the first that is named is the main one.
+    pub(crate) fn add_head(&mut self, logits: Value) {
+        self.heads.push(logits);
     }
 
     /// Names the value that the classifier reads, before dropout.

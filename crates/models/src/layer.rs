@@ -70,6 +70,11 @@ pub(crate) enum Layer {
     GlobalAvgPool,
     /// Joins the channels of feature maps of one size.
     Concat,
+    /// Some channels of the network's input: of a stack of frames, some of its frames. It has no gradient.
+    Channels {
+        from: usize,
+        count: usize,
+    },
     /// A feature map is flattened first, in PyTorch's order.
     Linear {
         outputs: usize,
@@ -140,6 +145,13 @@ impl Layer {
                 }
             }
             Self::Dropout(probability) => free(format!("dropout {probability}"), x.to_vec()),
+            Self::Channels { from, count } => {
+                let [c, h, w] = map(x)?;
+                if from + count > c {
+                    return Err(format!("channels {from} to {} of {c}", from + count));
+                }
+                free(format!("channels {from} to {}", from + count - 1), vec![*count, h, w])
+            }
             Self::BatchNorm { .. } | Self::Concat => return Err("it reads more than one input".into()),
         })
     }

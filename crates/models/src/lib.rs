@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use alex_net::AlexNetConfig;
 pub use backbone::Backbone;
 pub use bn_inception::BnInceptionConfig;
-pub use cnn_m_2048::{CnnM2048Config, Stream};
+pub use cnn_m_2048::{CnnM2048Config, Fusion, Stream};
 pub use error::{Error, Result};
 pub use layer::{BatchStatistics, Window};
 pub use network::{Head, Inputs, Modality, Network, Outputs};

@@ -51,7 +51,7 @@ impl Modality {
 /// One classifier's answer.
 #[derive(Debug, Clone)]
 pub struct Head {
-    /// Name of the head; a network with one calls it `main`.
+    /// Name of the head: `main` if there is one, that of its layer if there are several.
     pub name: String,
     /// (B, K), before the softmax.
     pub logits: Tensor,

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use crate::{Pass, Result};
+use crate::{Error, Pass, Result};
 
 /// Mean over the batch of the cross-entropy of (B, K) logits, a scalar of the pass.
 ///
@@ -10,6 +10,26 @@ use crate::{Pass, Result};
 /// If there is not one label for every row, or a label is K or more.
 pub fn softmax_cross_entropy(logits: &Tensor, labels: &[u32], pass: &Pass) -> Result<Tensor> {
     pass.apply(kernels::SoftmaxCrossEntropy::new(labels.to_vec()), &[logits])
+}
+
+/// The mean cross-entropy of the samples that have a label; the others get no gradient. So a softmax layer of
+/// multi-task learning learns from its own data set's videos alone (Two-Stream ConvNets, Sect. 4).
+///
+/// # Errors
+/// If there is not one entry for every row, none holds a label, or a label is K or more.
+pub fn softmax_cross_entropy_of(logits: &Tensor, labels: &[Option<u32>], pass: &Pass) -> Result<Tensor> {
+    pass.apply(kernels::SoftmaxCrossEntropy::of_some(labels.to_vec()), &[logits])
+}
+
+/// The sum of several losses, a scalar of the pass.
+///
+/// # Errors
+/// If there is none.
+pub fn sum(losses: &[Tensor], pass: &Pass) -> Result<Tensor> {
+    let [first, rest @ ..] = losses else {
+        return Err(Error::Setting { what: "a sum of losses".into(), found: "none".into(), expected: "one at least" });
+    };
+    rest.iter().try_fold(first.clone(), |sum, loss| pass.apply(kernels::Add { relu: false }, &[&sum, loss]))
 }
 
 /// Class scores of (B, K) logits, summing to one; without a gradient.

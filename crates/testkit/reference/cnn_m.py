@@ -16,7 +16,11 @@ WIDTHS = (5, 6, 8, 7, 8)
 FULL = (12, 10)
 
 
-def parameters():
+def parameters(channels, slow):
+    # With slow fusion conv2 and conv3 each read two neighbouring responses.
+    fused = 2 if slow else 1
+    channels = 15 if slow else channels
+
     def layer(name, *shape):
         fan_in = torch.Size(shape[1:]).numel()
         return {
@@ -26,13 +30,13 @@ def parameters():
 
     a, b, c, d, e = WIDTHS
     return (
-        layer("conv1", a, CHANNELS, 7, 7) | layer("conv2", b, a, 5, 5) | layer("conv3", c, b, 3, 3)
+        layer("conv1", a, channels, 7, 7) | layer("conv2", b, fused * a, 5, 5) | layer("conv3", c, fused * b, 3, 3)
         | layer("conv4", d, c, 3, 3) | layer("conv5", e, d, 3, 3) | layer("full6", FULL[0], e * 2 * 1)
         | layer("full7", FULL[1], FULL[0]) | layer("full8", CLASSES, FULL[1])
     )
 
 
-def forward(p, x, spatial):
+def forward(p, x, spatial, slow):
     layers = {}
 
     def keep(name, value):
@@ -52,23 +56,39 @@ def forward(p, x, spatial):
     def full(name, x):
         return keep(name, F.linear(x, p[f"{name}.weight"], p[f"{name}.bias"]))
 
-    x = pool("pool1", norm("norm1", conv("conv1", x, 2, 0)))
-    x = conv("conv2", x, 2, 1)
-    if spatial:
-        x = norm("norm2", x)
-    x = pool("pool2", x)
+    def first(x):
+        return pool("pool1", norm("norm1", conv("conv1", x, 2, 0)))
+
+    def second(x):
+        x = conv("conv2", x, 2, 1)
+        if spatial:
+            x = norm("norm2", x)
+        return pool("pool2", x)
+
+    if slow:
+        # conv1 over five frames at 0, 2, 4, 6; conv2 over two responses, two apart; conv3 over both that remain.
+        early = [first(x[:, 3 * t : 3 * (t + 5)]) for t in (0, 2, 4, 6)]
+        late = [second(torch.cat(early[t : t + 2], 1)) for t in (0, 2)]
+        layers.clear()  # the windows overwrite one another under these names
+        x = keep("join2@0", torch.cat(late, 1))
+    else:
+        x = second(first(x))
     x = pool("pool5", conv("conv5", conv("conv4", conv("conv3", x, 1, 1), 1, 1), 1, 1))
     x = keep("full6", F.relu(full("full6", x.flatten(1))))
     x = keep("full7", F.relu(full("full7", x)))
     return full("full8", x), layers
 
 
-for name, spatial in (("temporal", False), ("spatial", True)):
+for name, channels, spatial, slow in (
+    ("temporal", CHANNELS, False, False),
+    ("spatial", CHANNELS, True, False),
+    ("slow", 33, True, True),
+):
     torch.manual_seed(7)
-    p = parameters()
+    p = parameters(channels, slow)
     with torch.no_grad():
         p["full6.weight"].mul_(0.03)  # the large input must not give large logits
-    x = 25 * torch.randn(BATCH, CHANNELS, *SIZE)
+    x = 25 * torch.randn(BATCH, channels, *SIZE)
     labels = torch.tensor([1, 3])
     out = {"x": x, "labels": labels, "widths": integers(*WIDTHS), "full": integers(*FULL)}
     out |= {f"start.{key}": value.clone() for key, value in p.items()}
@@ -77,7 +97,7 @@ for name, spatial in (("temporal", False), ("spatial", True)):
     losses = []
     for step in range(10):
         optimiser.zero_grad()
-        logits, layers = forward(p, x, spatial)
+        logits, layers = forward(p, x, spatial, slow)
         loss = F.cross_entropy(logits, labels)
         loss.backward()
         if step == 0:

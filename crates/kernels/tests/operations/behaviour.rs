@@ -283,6 +283,7 @@ fn bad_arguments_are_refused_with_a_reason() {
     refused(&Linear { relu: false }, &[&matrix, &noise(6, &[4, 6]), &bias], "5 features");
     refused(&SoftmaxCrossEntropy::new(vec![0, 1]), &[&matrix], "2 labels for a batch of 3");
     refused(&SoftmaxCrossEntropy::new(vec![0, 1, 5]), &[&matrix], "label 5 is out of range");
+    refused(&SoftmaxCrossEntropy::of_some(vec![None; 3]), &[&matrix], "none of the 3 samples has a label");
 }
 
 #[test]

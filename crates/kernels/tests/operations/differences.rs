@@ -66,4 +66,6 @@ fn batch_normalisation() {
 #[test]
 fn cross_entropy() {
     check(|| Box::new(SoftmaxCrossEntropy::new(vec![3, 0, 4])), &[&noise(1, &[3, 5])], 1e-2, 1e-3);
+    let some = vec![Some(3), None, Some(4)];
+    check(|| Box::new(SoftmaxCrossEntropy::of_some(some.clone())), &[&noise(1, &[3, 5])], 1e-2, 1e-3);
 }

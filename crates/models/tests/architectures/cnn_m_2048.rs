@@ -1,7 +1,7 @@
 //! CNN-M-2048.
 
 use candle_core::Device;
-use models::{CnnM2048Config, Inputs, Modality, ModelConfig, Network, Stream, Window};
+use models::{CnnM2048Config, Fusion, Inputs, Modality, ModelConfig, Network, Stream, Window};
 use nn::{Params, Pass, Sgd};
 use testkit::{fixture, sizes};
 
@@ -20,12 +20,13 @@ fn mini() -> CnnM2048Config {
     }
 }
 
-fn agrees_with_pytorch(name: &str, stream: Stream) {
+fn agrees_with_pytorch(name: &str, stream: Stream, fusion: Fusion) {
     let tensors = fixture(name);
     let (widths, full) = (sizes(&tensors["widths"]), sizes(&tensors["full"]));
     let (_, channels, height, width) = tensors["x"].dims4().unwrap();
     let config = CnnM2048Config {
         input: [height, width],
+        fusion,
         widths: widths.try_into().unwrap(),
         full6: full[0],
         full7: full[1],
@@ -38,12 +39,80 @@ fn agrees_with_pytorch(name: &str, stream: Stream) {
 
 #[test]
 fn the_temporal_stream_agrees_with_pytorch() {
-    agrees_with_pytorch("cnn_m_temporal", Stream::Temporal);
+    agrees_with_pytorch("cnn_m_temporal", Stream::Temporal, Fusion::Early);
 }
 
 #[test]
 fn the_spatial_stream_agrees_with_pytorch() {
-    agrees_with_pytorch("cnn_m_spatial", Stream::Spatial);
+    agrees_with_pytorch("cnn_m_spatial", Stream::Spatial, Fusion::Early);
+}
+
+#[test]
+fn slow_fusion_agrees_with_pytorch() {
+    agrees_with_pytorch("cnn_m_slow", Stream::Spatial, Fusion::Slow);
+}
+
+#[test]
+fn slow_fusion_reads_eleven_frames() {
+    let slow = |channels| CnnM2048Config {
+        fusion: Fusion::Slow,
+        ..CnnM2048Config::paper(Stream::Spatial, channels, 101, 0.9)
+    };
+    insta::assert_snapshot!("paper_slow_fusion", slow(33).summary().unwrap());
+    insta::assert_snapshot!(
+        slow(30).summary().unwrap_err(),
+        @"CNN-M-2048: slow fusion is 30 channels of the Spatial stream, expected 11 frames of the spatial stream, which are 33 channels"
+    );
+}
+
+/// Multi-task learning (Sect. 4): a softmax layer learns from the videos of its own data set alone.
+#[test]
+fn a_softmax_layer_gets_no_gradient_from_the_other_tasks_samples() {
+    let config = CnnM2048Config { classes: vec![10, 7], dropout: 0.3, ..mini() };
+    assert_eq!(config.classifiers(), ["full8_1", "full8_2"]);
+    let params = Params::new(&Device::Cpu);
+    let network = config.build(&params.builder(5)).unwrap();
+    let x = |seed: u64| {
+        let values = testkit::noise(seed, 4 * 20 * 56 * 56);
+        candle_core::Tensor::from_vec(values, (4, 1, 20, 56, 56), &Device::Cpu).unwrap()
+    };
+    // Two batches that differ in the samples of the second task alone.
+    let mixed = |other: u64| {
+        let own = x(1).narrow(0, 0, 2).unwrap();
+        let flow = candle_core::Tensor::cat(&[own, x(other).narrow(0, 2, 2).unwrap()], 0).unwrap();
+        Inputs { rgb: None, flow: Some(flow) }
+    };
+    let gradients = |inputs: &Inputs, labels: [Option<u32>; 4], head: usize| {
+        let pass = Pass::train(3);
+        let outputs = network.forward(inputs, &pass).unwrap();
+        assert_eq!(outputs.heads[head].name, format!("full8_{}", head + 1));
+        let loss = nn::softmax_cross_entropy_of(&outputs.heads[head].logits, &labels, &pass).unwrap();
+        let gradients = pass.backward(&loss).unwrap();
+        let of = |name: &str| gradients.get(&params.get(name).unwrap()).map(testkit::values);
+        ["full8_1.weight", "full8_1.bias", "full8_2.weight", "full8_2.bias", "conv1.weight"].map(of)
+    };
+    let first = [Some(3), Some(9), None, None];
+    let (a, b) = (gradients(&mixed(2), first, 0), gradients(&mixed(4), first, 0));
+    assert_eq!(a, b, "the first task's loss looked at the second task's samples");
+    assert!(a[0].as_ref().unwrap().iter().any(|&g| g != 0.0));
+    assert_eq!([&a[2], &a[3]], [&None, &None], "the first task's loss reached the second task's layer");
+    let second = [None, None, Some(0), Some(6)];
+    assert_ne!(gradients(&mixed(2), second, 1), gradients(&mixed(4), second, 1));
+
+    // Both losses together give the sum, in the layers that the tasks share.
+    let pass = Pass::train(3);
+    let inputs = mixed(2);
+    let outputs = network.forward(&inputs, &pass).unwrap();
+    let losses = [(0, first), (1, second)]
+        .map(|(h, labels)| nn::softmax_cross_entropy_of(&outputs.heads[h].logits, &labels, &pass).unwrap());
+    let total = nn::sum_of_losses(&losses, &pass).unwrap();
+    let together = pass.backward(&total).unwrap();
+    let conv1 = testkit::values(together.get(&params.get("conv1.weight").unwrap()).unwrap());
+    let [.., first] = a;
+    let [.., second] = gradients(&inputs, second, 1);
+    for ((sum, a), b) in conv1.iter().zip(first.unwrap()).zip(second.unwrap()) {
+        assert!((sum - (a + b)).abs() <= 1e-5 * (1.0 + sum.abs()), "{sum} is not {a} + {b}");
+    }
 }
 
 #[test]
@@ -163,7 +232,7 @@ fn a_wrong_input_is_refused_with_what_was_expected() {
 fn sizes_that_do_not_fit_are_refused_before_anything_is_allocated() {
     let small = CnnM2048Config { input: [10, 10], ..CnnM2048Config::paper(Stream::Temporal, 20, 101, 0.9) };
     insta::assert_snapshot!(small.summary().unwrap_err());
-    let no_classes = CnnM2048Config { classes: 0, ..mini() };
+    let no_classes = CnnM2048Config { classes: vec![0], ..mini() };
     insta::assert_snapshot!(no_classes.summary().unwrap_err(), @"CNN-M-2048: classes is 0, expected at least 1");
     let all_dropped = CnnM2048Config { dropout: 1.0, ..mini() };
     assert!(all_dropped.summary().is_err());
