@@ -4,13 +4,20 @@
 //! default that hides a paper's value. Unknown keys are refused with file,
 //! line and a suggestion. What will actually run is a [`crate::plan`].
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod check;
+mod net;
+mod profile;
 
-use data::inputs::Sampling;
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use data::loader::Crops;
 use serde::{Deserialize, Serialize};
 
+pub use self::net::{
+    Also, AlsoAs, Architecture, Fuse, FuseBy, Input, Learns, Net, RateStep, Svm, Train, Videos,
+};
+pub use self::profile::{DropoutRule, FlowPreset, Profile, ProfileName, Profiles, Stem, Storage};
 use crate::error::{Error, Result};
 
 /// One table of a paper.
@@ -31,6 +38,14 @@ pub struct Spec {
     pub shared: Shared,
     /// The scales at which the table can be run.
     pub profile: Profiles,
+    /// What plays the parts of the paper's data sets, by the name that `--dataset` takes.
+    pub data: BTreeMap<String, Cast>,
+    /// By data set: its classes that the data set it is added to has as well.
+    #[serde(default)]
+    pub overlap: BTreeMap<String, Vec<String>>,
+    /// Stages that rows start from and that are no rows themselves.
+    #[serde(default)]
+    pub net: BTreeMap<String, Net>,
     /// The cells to train and test.
     pub row: Vec<Row>,
     /// Numbers of other work: printed, never run.
@@ -55,26 +70,16 @@ pub struct Columns {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Shared {
-    /// The network.
-    pub model: Model,
+    /// The network, where a row does not name another.
+    pub model: Architecture,
     /// Sizes of the video and of the network's view of it.
     pub frames: Frames,
-    /// The training protocol.
-    pub train: Train,
+    /// The training protocols, by name.
+    pub train: BTreeMap<String, Train>,
     /// The test protocol.
     pub test: Test,
-}
-
-/// The network of a row.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
-pub enum Model {
-    /// CNN-M-2048, either stream of Two-Stream ConvNets.
-    #[serde(rename = "cnn-m-2048")]
-    CnnM2048 {
-        /// The share of full6 and full7 that is dropped in training.
-        dropout: f64,
-    },
+    /// How a fusion by SVM is trained.
+    pub svm: Option<Svm>,
 }
 
 /// Sizes, in pixels.
@@ -87,36 +92,6 @@ pub struct Frames {
     pub crop: usize,
 }
 
-/// The training protocol.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Train {
-    /// Videos a batch.
-    pub batch: usize,
-    /// Iterations in all.
-    pub iterations: usize,
-    /// The first learning rate.
-    pub rate: f64,
-    /// The iterations after which the rate changes, and what it becomes.
-    pub steps: Vec<RateStep>,
-    /// Momentum of SGD.
-    pub momentum: f64,
-    /// L2 penalty on the weights.
-    pub weight_decay: f64,
-    /// Whether samples are mirrored at random.
-    pub flip: bool,
-}
-
-/// One step of the learning rate.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct RateStep {
-    /// The first iteration at the new rate.
-    pub at: usize,
-    /// The new rate.
-    pub rate: f64,
-}
-
 /// The test protocol.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -127,184 +102,10 @@ pub struct Test {
     pub crops: Crops,
 }
 
-/// The scales of a table. Each says all it has to say: nothing is inherited.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Profiles {
-    /// The paper's own scale.
-    pub paper: Profile,
-    /// Two CPU cores and minutes.
-    pub mini: Profile,
-    /// A few iterations, to prove the wiring.
-    pub smoke: Profile,
-}
+/// What plays the parts of the paper's data sets: the paper's name of a data set, and a file of `datasets/`.
+pub type Cast = BTreeMap<String, String>;
 
-impl Profiles {
-    /// The profile of that name.
-    pub fn get(&self, name: ProfileName) -> &Profile {
-        match name {
-            ProfileName::Paper => &self.paper,
-            ProfileName::Mini => &self.mini,
-            ProfileName::Smoke => &self.smoke,
-        }
-    }
-}
-
-/// The name of a profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ProfileName {
-    /// The paper's own scale.
-    Paper,
-    /// Two CPU cores and minutes.
-    Mini,
-    /// A few iterations.
-    Smoke,
-}
-
-impl std::fmt::Display for ProfileName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Paper => "paper",
-            Self::Mini => "mini",
-            Self::Smoke => "smoke",
-        })
-    }
-}
-
-impl std::str::FromStr for ProfileName {
-    type Err = String;
-
-    fn from_str(s: &str) -> std::result::Result<Self, String> {
-        match s {
-            "paper" => Ok(Self::Paper),
-            "mini" => Ok(Self::Mini),
-            "smoke" => Ok(Self::Smoke),
-            other => Err(format!(
-                "no profile `{other}`{}; there are paper, mini and smoke",
-                crate::error::did_you_mean(other, ["paper", "mini", "smoke"])
-            )),
-        }
-    }
-}
-
-/// How `[shared]` is scaled. The factors hold for every row alike.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Profile {
-    /// The data set that is used unless a flag names another.
-    pub dataset: String,
-    /// Which splits are run, by data set; a data set that is not named here
-    /// runs all of its splits.
-    pub splits: BTreeMap<String, Vec<String>>,
-    /// Training seeds a row.
-    pub seeds: usize,
-    /// Factor on `frames.short-side` and `frames.crop`.
-    pub size: f64,
-    /// Factor on the width of every layer.
-    pub width: f64,
-    /// The first two convolutions: the paper's, or those for small pictures.
-    pub stem: Stem,
-    /// What becomes of the dropout when the layers are narrower.
-    pub dropout: DropoutRule,
-    /// Factor on `train.batch`.
-    pub batch: f64,
-    /// Factor on `train.iterations` and on the rate's steps.
-    pub iterations: f64,
-    /// Factor on `test.frames`.
-    pub test_frames: f64,
-    /// The parameters of the flow estimate.
-    pub flow: FlowPreset,
-    /// How frames and flow are stored.
-    pub storage: Storage,
-    /// Pixels per frame that stored flow reaches to either side; more is clipped. Each component of each field over its
-    /// own range unless given.
-    pub flow_bound: Option<f32>,
-    /// At most so many videos a class in training and as many in testing.
-    pub videos_per_class: Option<usize>,
-}
-
-/// The geometry of the first two convolutions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stem {
-    /// As the paper has it.
-    Paper,
-    /// conv1 5x5 stride 2, conv2 3x3 stride 1: a quarter of the picture keeps
-    /// half of the paper's grid in conv3 to conv5 instead of a sixth.
-    Small,
-}
-
-/// What becomes of the dropout when the layers are narrower.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DropoutRule {
-    /// The paper's share.
-    AsPaper,
-    /// As many units stay alive as in the paper (or all, when the narrower
-    /// layer has no more): keep = min(1, keep of the paper / width).
-    KeepUnits,
-}
-
-/// The parameters of the flow estimate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FlowPreset {
-    /// TV-L1 for speed.
-    Fast,
-    /// TV-L1 for quality.
-    Accurate,
-    /// The papers' method, Brox et al. 2004.
-    Brox,
-}
-
-impl FlowPreset {
-    /// The method with all its parameters.
-    pub fn method(self) -> flow::Method {
-        match self {
-            Self::Fast => flow::Method::TvL1(flow::TvL1Params::fast()),
-            Self::Accurate => flow::Method::TvL1(flow::TvL1Params::accurate()),
-            Self::Brox => flow::Method::Brox(flow::BroxParams::accurate()),
-        }
-    }
-}
-
-impl std::fmt::Display for FlowPreset {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Fast => "fast",
-            Self::Accurate => "accurate",
-            Self::Brox => "brox",
-        })
-    }
-}
-
-impl std::str::FromStr for FlowPreset {
-    type Err = String;
-
-    fn from_str(s: &str) -> std::result::Result<Self, String> {
-        let all = [Self::Fast, Self::Accurate, Self::Brox];
-        all.into_iter().find(|preset| preset.to_string() == s).ok_or_else(|| {
-            let names = all.map(|preset| preset.to_string());
-            let hint = crate::error::did_you_mean(s, names.iter().map(String::as_str));
-            format!("no flow method `{s}`{hint}; there are {}", names.join(", "))
-        })
-    }
-}
-
-/// How frames and flow are stored in the cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Storage {
-    /// One byte a value: exact frames, flow quantised to 256 steps.
-    Raw8,
-    /// The same, then JPEG, as in the paper.
-    Jpeg,
-    /// Exact frames, and flow as it was estimated, to the bit.
-    Float32,
-}
-
-/// One cell of the table.
+/// One cell of the table: a net, a fusion of nets, or a net that another table trains.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Row {
@@ -314,26 +115,17 @@ pub struct Row {
     pub label: String,
     /// The column, where the table has columns.
     pub column: Option<String>,
+    /// Where the number is from, for a row that is not in the paper's table.
+    #[serde(rename = "where")]
+    pub place: Option<String>,
     /// The paper's top-1 accuracy, in percent.
     pub reported: Option<f64>,
-    /// What the network sees.
-    pub input: Input,
-}
-
-/// What a network sees of a video.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
-pub enum Input {
-    /// A volume of optical flow, 2L channels.
-    #[serde(rename_all = "kebab-case")]
-    Flow {
-        /// Where the fields are sampled.
-        sampling: Sampling,
-        /// L, the number of displacement fields.
-        length: usize,
-        /// Whether each field's mean vector is subtracted from it.
-        mean_subtraction: bool,
-    },
+    /// A net to train and test.
+    pub net: Option<Net>,
+    /// A row, as `tableN/row`, whose nets are tested here.
+    pub same_as: Option<String>,
+    /// Rows whose scores are fused.
+    pub fuse: Option<Fuse>,
 }
 
 /// A number of other work.
@@ -393,65 +185,20 @@ impl Spec {
         Ok(spec)
     }
 
-    fn check(&self, path: &Path) -> Result<()> {
-        let fail = |message: String| Error::Spec { file: path.display().to_string(), message };
-        let expected = PathBuf::from(&self.paper).join(format!("table{}.toml", self.table));
-        if !path.ends_with(&expected) {
-            return Err(fail(format!(
-                "paper = \"{}\" and table = \"{}\" belong into {}; rename the file or change the keys",
-                self.paper,
-                self.table,
-                expected.display()
-            )));
-        }
-        if self.row.is_empty() {
-            return Err(fail("the table has no [[row]]; add at least one".into()));
-        }
-        for (index, row) in self.row.iter().enumerate() {
-            if row.id.is_empty()
-                || !row.id.starts_with(|c: char| c.is_ascii_lowercase())
-                || !row.id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-            {
-                return Err(fail(format!(
-                    "row id `{}` must begin with a small letter and hold small letters, digits and `-` only",
-                    row.id
-                )));
-            }
-            if self.row[..index].iter().any(|earlier| earlier.id == row.id) {
-                return Err(fail(format!("two rows have the id `{}`; every id is used once", row.id)));
-            }
-            match (&self.columns, &row.column) {
-                (None, None) => {}
-                (Some(columns), Some(column)) if columns.names.contains(column) => {}
-                (Some(columns), _) => {
-                    return Err(fail(format!(
-                        "row `{}` needs column = one of {}",
-                        row.id,
-                        columns.names.join(", ")
-                    )));
-                }
-                (None, Some(_)) => {
-                    return Err(fail(format!(
-                        "row `{}` names a column, but the table has no [columns]",
-                        row.id
-                    )));
-                }
-            }
-        }
-        for claim in &self.claim {
-            let rule = crate::claim::Comparison::parse(&claim.holds)
-                .map_err(|e| fail(format!("claim `{}`: {e}", claim.id)))?;
-            for id in rule.rows() {
-                if !self.row.iter().any(|row| row.id == id) {
-                    let known = self.row.iter().map(|row| row.id.as_str());
-                    return Err(fail(format!(
-                        "claim `{}` speaks of row `{id}`, which the table does not have{}",
-                        claim.id,
-                        crate::error::did_you_mean(id, known)
-                    )));
-                }
-            }
-        }
-        Ok(())
+    /// The data set that the paper's table is about, by the paper's name: the one that `--dataset` replaces.
+    pub fn main_role(&self) -> &str {
+        &self.profile.paper.dataset
+    }
+
+    /// The net of that name: a stage, or a row's.
+    pub fn stage(&self, name: &str) -> Option<&Net> {
+        let row = || self.row.iter().find(|row| row.id == name)?.net.as_ref();
+        self.net.get(name).or_else(row)
+    }
+
+    /// The names of all nets: stages, then rows.
+    pub fn stages(&self) -> impl Iterator<Item = &str> {
+        let rows = self.row.iter().filter(|row| row.net.is_some()).map(|row| row.id.as_str());
+        self.net.keys().map(String::as_str).chain(rows)
     }
 }

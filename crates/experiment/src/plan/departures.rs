@@ -1,0 +1,41 @@
+//! Where a profile departs from the paper, in words.
+
+use std::collections::BTreeMap;
+
+use super::DatasetFacts;
+use crate::spec::{FlowPreset, Profile, Spec};
+
+/// For `show` and for the table's foot.
+pub(super) fn of(spec: &Spec, profile: &Profile, cast: &BTreeMap<String, DatasetFacts>) -> Vec<String> {
+    let mut list = Vec::new();
+    let paper = &spec.profile.paper;
+    for (role, facts) in cast.iter().filter(|(role, facts)| **role != facts.name) {
+        list.push(format!("data set {} instead of {role}", facts.name));
+    }
+    let mut factor = |what: &str, value: f64, reference: f64| {
+        if value != reference {
+            list.push(format!("{what} x {}", value / reference));
+        }
+    };
+    factor("picture side", profile.size, paper.size);
+    factor("layer width", profile.width, paper.width);
+    factor("batch", profile.batch, paper.batch);
+    factor("iterations and rate steps", profile.iterations, paper.iterations);
+    factor("test frames", profile.test_frames, paper.test_frames);
+    if profile.stem != paper.stem {
+        list.push("conv1 5x5 stride 2, conv2 3x3 stride 1".into());
+    }
+    if profile.dropout != paper.dropout {
+        list.push("dropout keeps as many units as the paper's".into());
+    }
+    if let Some(n) = profile.videos_per_class {
+        list.push(format!("at most {n} videos a class in training and in testing"));
+    }
+    if profile.flow != FlowPreset::Brox {
+        list.push("TV-L1 flow instead of that of Brox et al. 2004".into());
+    }
+    if profile.storage != paper.storage {
+        list.push("flow stored without JPEG".into());
+    }
+    list
+}

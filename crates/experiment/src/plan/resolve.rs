@@ -1,0 +1,358 @@
+//! From what a spec says of a net to its plan.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use data::augment::{Augmentation, PcaJitter};
+use data::inputs::{FlowStack, FrameStack, Input};
+use models::{CnnM2048Config, Fusion, ModelConfig, Stream, Window};
+use nn::StepSchedule;
+
+use super::{
+    DataPlan, DatasetFacts, FusionPlan, NetPlan, Protocol, Request, Sources, Start, TestPlan, TrainPlan,
+    VideoPlan, Work, cast, reseeded,
+};
+use crate::error::{Error, Result};
+use crate::spec::{
+    self, AlsoAs, Architecture, DropoutRule, FuseBy, Profile, ProfileName, Row, Spec, Stem, Videos,
+};
+
+/// Mean and standard deviation of natural pictures, in 0..=255 (ImageNet's, as torchvision's models expect them).
+const MEAN: [f32; 3] = [123.675, 116.28, 103.53];
+const DEVIATION: [f32; 3] = [58.395, 57.12, 57.375];
+
+/// Stages of stages; more is a circle.
+const DEEPEST: usize = 8;
+
+/// Answers what rows stand for.
+pub(super) struct Resolver<'a> {
+    pub(super) sources: &'a dyn Sources,
+    pub(super) request: &'a Request,
+    pub(super) profile: ProfileName,
+    pub(super) dataset: &'a str,
+}
+
+/// Why a net has no plan.
+enum Refusal {
+    /// The data sets at hand cannot give it.
+    Unavailable(String),
+    /// The spec contradicts itself.
+    Contradiction(String),
+    /// Another table cannot be read.
+    Other(Error),
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        Self::Contradiction(message)
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// A table at hand: its spec, its profile and its data sets.
+struct Table<'a> {
+    spec: &'a Spec,
+    profile: &'a Profile,
+    cast: &'a BTreeMap<String, DatasetFacts>,
+}
+
+impl Resolver<'_> {
+    /// What a row takes.
+    pub(super) fn work(
+        &self,
+        spec: &Spec,
+        file: &Path,
+        cast: &BTreeMap<String, DatasetFacts>,
+        row: &Row,
+    ) -> Result<Work> {
+        let table = Table { spec, profile: spec.profile.get(self.profile), cast };
+        match self.row(&table, row) {
+            Ok(work) => Ok(work),
+            Err(Refusal::Unavailable(reason)) => Ok(Work::Unavailable { reason }),
+            Err(Refusal::Other(error)) => Err(error),
+            Err(Refusal::Contradiction(message)) => {
+                Err(Error::Contradiction { file: file.display().to_string(), row: row.id.clone(), message })
+            }
+        }
+    }
+
+    fn row(&self, table: &Table<'_>, row: &Row) -> Result<Work, Refusal> {
+        let Some(fuse) = &row.fuse else {
+            return Ok(Work::Net(Box::new(self.row_net(table, row)?)));
+        };
+        let mut streams = Vec::with_capacity(fuse.streams.len());
+        for id in &fuse.streams {
+            // The spec has checked that there is such a row.
+            let stream = table.spec.row.iter().find(|row| row.id == *id);
+            let stream = stream.ok_or_else(|| format!("there is no row `{id}`"))?;
+            streams.push(self.row_net(table, stream)?);
+        }
+        if let Some(other) = streams.iter().find(|p| p.net.target() != streams[0].net.target()) {
+            let (a, b) = (&streams[0].net.target().set, &other.net.target().set);
+            return Err(format!("fuse.streams are tested on different videos, {a} and {b}").into());
+        }
+        let svm = table.spec.shared.svm.clone().filter(|_| fuse.by == FuseBy::Svm);
+        Ok(Work::Fusion(FusionPlan { streams, by: fuse.by, svm }))
+    }
+
+    /// The net of a row, which may be another table's.
+    fn row_net(&self, table: &Table<'_>, row: &Row) -> Result<Protocol, Refusal> {
+        let protocol = self.net_of_row(table, row)?;
+        // Its test videos are those of a split; no stage may learn from more of the data set than that split trains on.
+        let target = &protocol.net.target().set;
+        let data = || protocol.net.stages().into_iter().flat_map(|net| &net.data);
+        if data().any(|data| data.set == *target && data.videos != Videos::Split) {
+            return Err(format!("a stage of row `{}` learns from test videos of {target}", row.id).into());
+        }
+        Ok(protocol)
+    }
+
+    fn net_of_row(&self, table: &Table<'_>, row: &Row) -> Result<Protocol, Refusal> {
+        let protocol = self.net_of_row(table, row)?;
+        // Its test videos are those of a split; no stage may learn from more of the data set than that split trains on.
+        let target = &protocol.net.target().set;
+        let data = || protocol.net.stages().into_iter().flat_map(|net| &net.data);
+        if data().any(|data| data.set == *target && data.videos != Videos::Split) {
+            return Err(format!("a stage of row `{}` learns from test videos of {target}", row.id).into());
+        }
+        Ok(protocol)
+    }
+
+    fn net_of_row(&self, table: &Table<'_>, row: &Row) -> Result<Protocol, Refusal> {
+        match (&row.net, &row.same_as) {
+            (Some(net), _) => {
+                let net = self.net(table, net, 0)?;
+                Ok(Protocol { net, test: test(table)? })
+            }
+            (None, Some(name)) => self.elsewhere(table.spec, name, |other, stage| {
+                let net = self.net(other, stage, 0)?;
+                Ok(Protocol { net, test: test(other)? })
+            }),
+            (None, None) => Err(format!("row `{}` has no net of its own", row.id).into()),
+        }
+    }
+
+    /// Does something with a net of another table of the same paper, named `tableN/net`.
+    fn elsewhere<T>(
+        &self,
+        spec: &Spec,
+        name: &str,
+        then: impl FnOnce(&Table<'_>, &spec::Net) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let (table, net) = name
+            .split_once('/')
+            .ok_or_else(|| format!("`{name}` should name a table and a row of it, as table1b/stack-10-on"))?;
+        let (other, file): (Spec, PathBuf) = self.sources.spec(&format!("{}/{table}", spec.paper))?;
+        let stage = other.stage(net).ok_or_else(|| {
+            let known: Vec<&str> = other
+                .net
+                .keys()
+                .map(String::as_str)
+                .chain(other.row.iter().filter(|row| row.net.is_some()).map(|row| row.id.as_str()))
+                .collect();
+            format!(
+                "`{name}`: {} has no net of that name{}; it has {}",
+                file.display(),
+                crate::error::did_you_mean(net, known.iter().copied()),
+                known.join(", ")
+            )
+        })?;
+        let cast = reseeded(&other, cast(&other, self.dataset, self.sources)?, self.request)?;
+        then(&Table { spec: &other, profile: other.profile.get(self.profile), cast: &cast }, stage)
+    }
+
+    fn net(&self, table: &Table<'_>, net: &spec::Net, depth: usize) -> Result<NetPlan, Refusal> {
+        if depth > DEEPEST {
+            return Err(format!("more than {DEEPEST} stages start from one another; is there a circle?").into());
+        }
+        let profile = table.profile;
+        let shared = &table.spec.shared;
+        let data = self.data(table, net)?;
+        let input = input(net, profile);
+        input.validate().map_err(|e| e.to_string())?;
+        let crop = scaled(shared.frames.crop, profile.size, "frames.crop")?;
+        let model = model(table, net, &input, &data, crop)?;
+        let protocol =
+            shared.train.get(&net.train).ok_or_else(|| format!("no protocol `{}`", net.train))?;
+        let mut steps = Vec::with_capacity(protocol.steps.len());
+        for step in &protocol.steps {
+            steps.push((scaled(step.at, profile.iterations, "train.steps")?, step.rate / protocol.rate));
+        }
+        let schedule = StepSchedule { base_lr: protocol.rate, steps };
+        schedule.validate().map_err(|e| e.to_string())?;
+        let start = match net.start.as_deref() {
+            None => Start::HeNormal,
+            Some(name) => Start::Net { net: Box::new(self.start(table, name, depth)?) },
+        };
+        if let Start::Net { net: first } = &start
+            && let Some(difference) = different_trunk(&first.model, &model)
+        {
+            return Err(format!("it cannot start from that net: {difference}").into());
+        }
+        let flow = matches!(input, Input::Flow(_));
+        let colour = (protocol.rgb_jittering && !flow).then(PcaJitter::imagenet);
+        Ok(NetPlan {
+            data,
+            video: VideoPlan {
+                short_side: scaled(shared.frames.short_side, profile.size, "frames.short-side")?,
+                storage: profile.storage,
+                flow: flow.then(|| profile.flow.method()),
+                flow_bound: profile.flow_bound.filter(|_| flow),
+                extraction: self.request.extraction,
+                videos_per_class: profile.videos_per_class,
+            },
+            input,
+            crop,
+            model,
+            train: TrainPlan {
+                start,
+                learns: net.learns,
+                batch: scaled(protocol.batch, profile.batch, "train.batch")?,
+                iterations: scaled(protocol.iterations, profile.iterations, "train.iterations")?,
+                schedule,
+                momentum: protocol.momentum,
+                weight_decay: protocol.weight_decay,
+                augmentation: Augmentation { colour, ..Augmentation::random_crops(protocol.flip) },
+            },
+        })
+    }
+
+    fn start(&self, table: &Table<'_>, name: &str, depth: usize) -> Result<NetPlan, Refusal> {
+        if name.contains('/') {
+            return self.elsewhere(table.spec, name, |other, stage| self.net(other, stage, depth + 1));
+        }
+        let stage = table.spec.stage(name).ok_or_else(|| format!("no net `{name}` to start from"))?;
+        self.net(table, stage, depth + 1)
+    }
+
+    fn data(&self, table: &Table<'_>, net: &spec::Net) -> Result<Vec<DataPlan>, Refusal> {
+        let facts = |role: &str| {
+            table.cast.get(role).ok_or_else(|| {
+                Refusal::Unavailable(format!("nothing stands for {role} where the data set is {}", self.dataset))
+            })
+        };
+        let target = facts(&net.on)?;
+        if let Videos::Of(split) = &net.videos
+            && !target.splits.iter().any(|known| known.name == *split)
+        {
+            return Err(format!("videos = {{ of = \"{split}\" }}: {} has no such split", target.name).into());
+        }
+        let mut data = vec![DataPlan {
+            set: target.name.clone(),
+            videos: net.videos.clone(),
+            without: Vec::new(),
+            classes: target.classes.len(),
+            task: 0,
+        }];
+        if let Some(also) = &net.also {
+            let more = facts(&also.on)?;
+            let without = match also.role {
+                AlsoAs::Task => Vec::new(),
+                AlsoAs::Classes => table.spec.overlap.get(&more.name).cloned().ok_or_else(|| {
+                    format!("[overlap] does not say which classes of {} {} has too", more.name, target.name)
+                })?,
+            };
+            if let Some(class) = without.iter().find(|class| !more.classes.contains(class)) {
+                let hint = crate::error::did_you_mean(class, more.classes.iter().map(String::as_str));
+                return Err(format!("[overlap]: {} has no class `{class}`{hint}", more.name).into());
+            }
+            data.push(DataPlan {
+                set: more.name.clone(),
+                videos: Videos::All,
+                classes: more.classes.len() - without.len(),
+                without,
+                task: usize::from(also.role == AlsoAs::Task),
+            });
+        }
+        Ok(data)
+    }
+}
+
+fn test(table: &Table<'_>) -> std::result::Result<TestPlan, String> {
+    let test = &table.spec.shared.test;
+    Ok(TestPlan { frames: scaled(test.frames, table.profile.test_frames, "test.frames")?, crops: test.crops })
+}
+
+fn input(net: &spec::Net, profile: &Profile) -> Input {
+    match net.input {
+        spec::Input::Flow { sampling, length, mean_subtraction } => {
+            // A motion covers as many pixels fewer as the picture is smaller; the
+            // network sees the displacement of the paper's picture.
+            let scale = (1.0 / profile.size) as f32;
+            FlowStack { sampling, length, mean_subtraction, scale }.into()
+        }
+        spec::Input::Rgb { frames } => {
+            FrameStack { length: frames, stride: 1, mean: Some(MEAN), scale: DEVIATION.map(|d| 1.0 / d) }.into()
+        }
+    }
+}
+
+/// The network at the profile's scale.
+fn model(
+    table: &Table<'_>,
+    net: &spec::Net,
+    input: &Input,
+    data: &[DataPlan],
+    crop: usize,
+) -> std::result::Result<ModelConfig, String> {
+    let profile = table.profile;
+    if !(0.0..1.0).contains(&net.dropout) {
+        return Err(format!("dropout = {}; it must be at least 0 and below 1", net.dropout));
+    }
+    let stream = match input {
+        Input::Flow(_) => Stream::Temporal,
+        Input::Rgb(_) => Stream::Spatial,
+    };
+    let mut model = CnnM2048Config::paper(stream, input.channels(), 0, net.dropout);
+    model.fusion = match net.model.unwrap_or(table.spec.shared.model) {
+        Architecture::CnnM2048 => Fusion::Early,
+        Architecture::SlowFusion => Fusion::Slow,
+    };
+    let tasks = data.iter().map(|data| data.task + 1).max().unwrap_or(0);
+    let of = |task| data.iter().filter(|data| data.task == task).map(|data| data.classes).sum();
+    model.classes = (0..tasks).map(of).collect();
+    model.input = [crop; 2];
+    for width in &mut model.widths {
+        *width = scaled(*width, profile.width, "a layer's width")?;
+    }
+    model.full6 = scaled(model.full6, profile.width, "full6's width")?;
+    model.full7 = scaled(model.full7, profile.width, "full7's width")?;
+    if profile.stem == Stem::Small {
+        model.conv1 = Window { kernel: 5, stride: 2, padding: 0 };
+        model.conv2 = Window { kernel: 3, stride: 1, padding: 1 };
+    }
+    if profile.dropout == DropoutRule::KeepUnits {
+        let keep = ((1.0 - model.dropout) / profile.width).min(1.0);
+        // Away from the last bits of a division.
+        model.dropout = ((1.0 - keep) * 1e6).round() / 1e6;
+    }
+    // A network that cannot be built for this picture is a contradiction
+    // of the profile, not a surprise of the run.
+    let model = ModelConfig::CnnM2048(model);
+    model.summary().map_err(|e| e.to_string())?;
+    Ok(model)
+}
+
+/// What keeps a net from starting with another's weights, but for the softmax layers and what has no weights.
+fn different_trunk(first: &ModelConfig, second: &ModelConfig) -> Option<String> {
+    let trunk = |model: &ModelConfig| match model {
+        ModelConfig::CnnM2048(config) => {
+            ModelConfig::CnnM2048(CnnM2048Config { classes: vec![1], dropout: 0.0, ..config.clone() })
+        }
+        other => other.clone(),
+    };
+    (trunk(first) != trunk(second)).then(|| "it is another network, or reads another input".into())
+}
+
+/// `value * factor`, rounded, at least 1.
+fn scaled(value: usize, factor: f64, what: &str) -> std::result::Result<usize, String> {
+    if !(factor.is_finite() && factor > 0.0) {
+        return Err(format!("the profile's factor on {what} is {factor}; it must be above 0"));
+    }
+    Ok(((value as f64 * factor).round() as usize).max(1))
+}

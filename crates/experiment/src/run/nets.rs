@@ -1,0 +1,164 @@
+//! The units of a net: its training stages, and its test.
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::{Job, Run};
+use crate::error::Result;
+use crate::evaluate::{Test, evaluate};
+use crate::plan::{NetPlan, Protocol, Start, TestPlan};
+use crate::record::{StageRecord, TestOutcome, TrainOutcome};
+use crate::scores::Scores;
+use crate::store::Unit;
+use crate::train::{Training, WEIGHTS, build, network_error, train};
+
+/// What decides a trained net: equal ones are trained once, whichever table asks.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct TrainKey<'a> {
+    version: &'static str,
+    net: &'a NetPlan,
+    /// Of each of its data sets.
+    fingerprints: Vec<String>,
+    start: Option<String>,
+    seed: u64,
+}
+
+/// What decides the scores of a net.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct TestKey<'a> {
+    train: &'a str,
+    test: &'a TestPlan,
+    set: &'a str,
+    split: &'a str,
+    fold: Option<(usize, usize)>,
+}
+
+/// The scores of a test unit.
+pub(super) const SCORES: &str = "scores.parquet";
+
+/// A tested net.
+pub(super) struct Tested {
+    pub(super) stages: Vec<StageRecord>,
+    pub(super) unit: Unit,
+    pub(super) outcome: TestOutcome,
+    pub(super) scores: Scores,
+}
+
+impl Job<'_> {
+    /// The training units of a net's stages, the first one first.
+    pub(super) fn train_units(&self, net: &NetPlan, run: &Run<'_>) -> Result<Vec<Unit>> {
+        let mut units = match &net.train.start {
+            Start::HeNormal => Vec::new(),
+            Start::Net { net } => self.train_units(net, run)?,
+        };
+        let fingerprints =
+            net.data.iter().map(|data| self.library.fingerprint(data, run)).collect::<Result<_>>()?;
+        let start = units.last().map(|unit| unit.name.clone());
+        let key = TrainKey { version: env!("CARGO_PKG_VERSION"), net, fingerprints, start, seed: run.seed };
+        units.push(self.store.unit("train", &key));
+        Ok(units)
+    }
+
+    pub(super) fn test_unit(&self, protocol: &Protocol, run: &Run<'_>) -> Result<Unit> {
+        let units = self.train_units(&protocol.net, run)?;
+        let key = TestKey {
+            train: units.last().map_or("", |unit| &unit.name),
+            test: &protocol.test,
+            set: &protocol.net.target().set,
+            split: run.split,
+            fold: run.fold,
+        };
+        Ok(self.store.unit("test", &key))
+    }
+
+    /// Trains a net and the stages before it, or finds them done.
+    fn trained(&self, name: &str, net: &NetPlan, run: &Run<'_>) -> Result<Vec<StageRecord>> {
+        let mut stages = match &net.train.start {
+            Start::HeNormal => Vec::new(),
+            Start::Net { net } => self.trained(&format!("{name}, before"), net, run)?,
+        };
+        let units = self.train_units(net, run)?;
+        let (unit, first) = units.split_last().expect("a net has a unit of its own");
+        let (console, interrupt) = (self.runner.console, self.runner.interrupt);
+        let _lock = unit.lock(console, interrupt)?;
+        if self.runner.fresh && self.runner.census.first_sight(unit) {
+            unit.clear()?;
+        }
+        let training = match unit.outcome::<TrainOutcome>()? {
+            Some(outcome) => outcome,
+            None => {
+                let videos = self.library.training(net, run)?;
+                let start = first.last().map(|unit| unit.path(WEIGHTS));
+                let job = Training {
+                    name,
+                    net,
+                    seed: run.seed,
+                    tasks: &videos,
+                    start: start.as_deref(),
+                    unit,
+                    checkpoint_every: self.runner.checkpoint_every,
+                };
+                let outcome = train(&job, console, interrupt)?;
+                unit.finish(&outcome)?;
+                self.runner.census.trained(unit);
+                outcome
+            }
+        };
+        stages.push(StageRecord { unit: unit.name.clone(), training });
+        Ok(stages)
+    }
+
+    /// Trains and tests a net, or finds it done.
+    pub(super) fn tested(&self, name: &str, protocol: &Protocol, run: &Run<'_>) -> Result<Tested> {
+        let stages = self.trained(name, &protocol.net, run)?;
+        let unit = self.test_unit(protocol, run)?;
+        let (console, interrupt) = (self.runner.console, self.runner.interrupt);
+        let _lock = unit.lock(console, interrupt)?;
+        if self.runner.fresh && self.runner.census.first_sight(&unit) {
+            unit.clear()?;
+        }
+        let path = unit.path(SCORES);
+        let (outcome, scores) = match finished(&unit)? {
+            Some(outcome) => (outcome, Scores::read(&path)?),
+            None => {
+                let begun = Instant::now();
+                let videos = self.library.testing(&protocol.net, run)?;
+                let (params, network) = build(&protocol.net, run.seed)?;
+                let units = self.train_units(&protocol.net, run)?;
+                let trained = units.last().expect("a net has a unit of its own");
+                params
+                    .load(&trained.path(WEIGHTS))
+                    .map_err(network_error("loading the trained weights"))?;
+                let test = Test {
+                    name: &format!("{name} test"),
+                    protocol,
+                    network: &*network,
+                    videos: &videos,
+                    classes: self.library.classes(&protocol.net.target().set)?,
+                    split: run.split,
+                    seed: run.seed,
+                };
+                let scores = evaluate(&test, console, interrupt)?;
+                scores.write(&path)?;
+                let outcome = TestOutcome {
+                    videos_expected: videos.len(),
+                    videos_scored: scores.videos.len(),
+                    seconds: (begun.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+                    streams: Vec::new(),
+                    svm: None,
+                };
+                unit.finish(&outcome)?;
+                (outcome, scores)
+            }
+        };
+        Ok(Tested { stages, unit, outcome, scores })
+    }
+}
+
+/// The outcome of a test unit, while its scores are there too.
+pub(super) fn finished(unit: &Unit) -> Result<Option<TestOutcome>> {
+    Ok(unit.outcome()?.filter(|_| unit.path(SCORES).exists()))
+}

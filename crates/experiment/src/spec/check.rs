@@ -1,0 +1,160 @@
+//! What a spec must keep beyond its types: names that exist, rows that are one thing.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::{Cast, Fuse, FuseBy, Learns, Net, Row, Spec, Svm};
+use crate::error::{Error, Result, did_you_mean};
+
+/// A check that says what is wrong.
+type Checked = std::result::Result<(), String>;
+
+impl Spec {
+    /// Checks names and combinations; `path` must fit paper and table.
+    pub(super) fn check(&self, path: &Path) -> Result<()> {
+        self.check_all(path).map_err(|message| Error::Spec { file: path.display().to_string(), message })
+    }
+
+    fn check_all(&self, path: &Path) -> Checked {
+        let expected = PathBuf::from(&self.paper).join(format!("table{}.toml", self.table));
+        if !path.ends_with(&expected) {
+            return Err(format!(
+                "paper = \"{}\" and table = \"{}\" belong into {}; rename the file or change the keys",
+                self.paper,
+                self.table,
+                expected.display()
+            ));
+        }
+        if self.row.is_empty() {
+            return Err("the table has no [[row]]; add at least one".into());
+        }
+        for (index, row) in self.row.iter().enumerate() {
+            if self.row[..index].iter().any(|earlier| earlier.id == row.id) {
+                return Err(format!("two rows have the id `{}`; every id is used once", row.id));
+            }
+            self.check_row(row)?;
+        }
+        for (name, net) in &self.net {
+            if self.row.iter().any(|row| row.id == *name) {
+                return Err(format!("[net.{name}] and a row have one name; give the stage another"));
+            }
+            self.check_net(net).map_err(|message| format!("[net.{name}]: {message}"))?;
+        }
+        self.claim.iter().try_for_each(|claim| {
+            self.check_rule(&claim.holds).map_err(|message| format!("claim `{}` {message}", claim.id))
+        })
+    }
+
+    fn check_row(&self, row: &Row) -> Checked {
+        let id = &row.id;
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !id.starts_with(|c: char| c.is_ascii_lowercase()) || !id.chars().all(allowed) {
+            return Err(format!(
+                "row id `{id}` must begin with a small letter and hold small letters, digits and `-` only"
+            ));
+        }
+        match (&self.columns, &row.column) {
+            (None, None) => {}
+            (Some(_), None) if row.place.is_some() => {}
+            (Some(columns), Some(column)) if columns.names.contains(column) => {}
+            (Some(columns), _) => {
+                return Err(format!(
+                    "row `{id}` needs column = one of {} (or where = \"...\", if the paper has its number outside \
+                     the table)",
+                    columns.names.join(", ")
+                ));
+            }
+            (None, Some(_)) => {
+                return Err(format!("row `{id}` names a column, but the table has no [columns]"));
+            }
+        }
+        match (&row.net, &row.same_as, &row.fuse) {
+            (Some(net), None, None) => self.check_net(net),
+            (None, Some(_), None) => Ok(()),
+            (None, None, Some(fuse)) => self.check_fuse(fuse),
+            _ => Err("it needs exactly one of net (what to train), same-as (a row of another table) and fuse (the \
+                      rows to fuse)"
+                .into()),
+        }
+        .map_err(|message| format!("row `{id}`: {message}"))
+    }
+
+    fn check_net(&self, net: &Net) -> Checked {
+        if !self.shared.train.contains_key(&net.train) {
+            let known: Vec<&str> = self.shared.train.keys().map(String::as_str).collect();
+            return Err(format!(
+                "no protocol [shared.train.{}]{}; there are: {}",
+                net.train,
+                did_you_mean(&net.train, known.iter().copied()),
+                known.join(", ")
+            ));
+        }
+        if net.learns == Learns::LastLayer && net.start.is_none() {
+            return Err(
+                "learns = \"last-layer\" keeps the other layers as they start; say with start = what from".into(),
+            );
+        }
+        let roles: BTreeSet<&str> = self.data.values().flat_map(Cast::keys).map(String::as_str).collect();
+        for role in std::iter::once(&net.on).chain(net.also.as_ref().map(|also| &also.on)) {
+            if !roles.contains(role.as_str()) {
+                return Err(format!(
+                    "no line of [data] says what stands for `{role}`{}; there are: {}",
+                    did_you_mean(role, roles.iter().copied()),
+                    Vec::from_iter(roles).join(", ")
+                ));
+            }
+        }
+        match &net.start {
+            Some(start) if !start.contains('/') && self.stage(start).is_none() => Err(format!(
+                "start = \"{start}\" is neither a [net] nor a row with a net{}; there are: {}",
+                did_you_mean(start, self.stages()),
+                self.stages().collect::<Vec<_>>().join(", ")
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_fuse(&self, fuse: &Fuse) -> Checked {
+        if fuse.streams.len() < 2 {
+            return Err(format!("fuse.streams names {} rows; expected two or more", fuse.streams.len()));
+        }
+        let single = || self.row.iter().filter(|row| row.fuse.is_none()).map(|row| row.id.as_str());
+        for id in &fuse.streams {
+            if !single().any(|known| known == id) {
+                let hint = did_you_mean(id, single());
+                return Err(format!("fuse.streams: `{id}` is no row with a net{hint}"));
+            }
+        }
+        match (&self.shared.svm, fuse.by) {
+            (None, FuseBy::Svm) => Err("fuse.by = \"svm\" needs [shared.svm]".into()),
+            (Some(svm), FuseBy::Svm) => svm.check(),
+            (_, FuseBy::Average) => Ok(()),
+        }
+    }
+
+    fn check_rule(&self, rule: &str) -> Checked {
+        let rule = crate::claim::Comparison::parse(rule).map_err(|e| format!("is no comparison: {e}"))?;
+        for id in rule.rows() {
+            if !self.row.iter().any(|row| row.id == id) {
+                let known = self.row.iter().map(|row| row.id.as_str());
+                return Err(format!(
+                    "speaks of row `{id}`, which the table does not have{}",
+                    did_you_mean(id, known)
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Svm {
+    fn check(&self) -> Checked {
+        if self.folds < 2 {
+            return Err(format!("svm.folds = {}; expected two or more", self.folds));
+        }
+        if self.c.is_empty() || !self.c.iter().all(|c| c.is_finite() && *c > 0.0) {
+            return Err(format!("svm.c = {:?}; expected one or more numbers above 0", self.c));
+        }
+        Ok(())
+    }
+}
