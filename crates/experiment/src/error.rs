@@ -117,6 +117,10 @@ pub enum Error {
         message: String,
     },
 
+    /// Scores that an SVM cannot learn from.
+    #[error("fusing scores by an SVM: {0}")]
+    Svm(#[from] crate::svm::SvmError),
+
     /// Some rows failed; the others are finished and recorded.
     #[error("{failed} of {total} rows failed: {names}; the others are finished and recorded")]
     RowsFailed {
@@ -152,7 +156,7 @@ impl Error {
             Self::Videos(_) | Self::Prepare(_) => 3,
             Self::Diverged { .. } | Self::RowsFailed { .. } => 4,
             Self::Interrupted => 130,
-            Self::Io { .. } | Self::Damaged { .. } | Self::Tensor { .. } | Self::Network { .. } => 1,
+            Self::Io { .. } | Self::Damaged { .. } | Self::Tensor { .. } | Self::Network { .. } | Self::Svm(_) => 1,
         }
     }
 

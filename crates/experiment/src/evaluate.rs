@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::plan::Protocol;
 use crate::scores::Scores;
-use crate::train::{flow_input, network_error};
+use crate::train::{inputs_of, network_error, single_input};
 
 /// Views that go through the network at once.
 const BATCH: usize = 64;
@@ -56,7 +56,7 @@ pub fn evaluate(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Re
         scope.spawn(move || {
             for video in test.videos {
                 // The receiver is gone when the test was given up.
-                if sender.send(views(video, test.protocol)).is_err() {
+                if sender.send(views(video, test)).is_err() {
                     return;
                 }
             }
@@ -78,23 +78,25 @@ pub fn evaluate(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Re
     })
 }
 
-fn views(video: &LabelledVideo, protocol: &Protocol) -> Views {
+fn views(video: &LabelledVideo, test: &Test<'_>) -> Views {
+    let Protocol { net, test: views } = test.protocol;
     let config = TestConfig {
-        sample: SampleSpec::single(protocol.input),
-        size: (protocol.crop, protocol.crop),
-        frames: protocol.test.frames,
-        crops: protocol.test.crops,
+        sample: SampleSpec::single(net.input),
+        size: (net.crop, net.crop),
+        frames: views.frames,
+        crops: views.crops,
     };
     TestViews::new(&video.id, &*video.source, &config, BATCH)?
         .map(|batch: std::result::Result<_, DataError>| {
-            flow_input(batch?.inputs)
-                .map(|flow| Inputs { rgb: None, flow })
+            single_input(batch?.inputs)
+                .map(|input| inputs_of(test.network, input))
                 .map_err(Error::tensor(format!("making the views of {}", video.id)))
         })
         .collect()
 }
 
-/// The mean over all views of a video, summed in f64 in the views' order.
+/// The mean over all views of a video, summed in f64 in the views' order. Of a softmax layer that knows more classes
+/// than the data set has, the data set's own come first and the others are left out.
 fn mean_softmax(test: &Test<'_>, views: &[Inputs], classes: usize) -> Result<Vec<f32>> {
     let mut sum = vec![0.0_f64; classes];
     let mut count = 0;

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::claim::Estimate;
 use crate::error::{Error, Result};
-use crate::plan::Protocol;
+use crate::plan::Work;
 use crate::spec::ProfileName;
 
 /// The record's format; raised when a field changes its meaning.
-pub const RECORD_VERSION: u32 = 1;
+pub const RECORD_VERSION: u32 = 2;
 
 /// One row, run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,8 +32,8 @@ pub struct Record {
     pub column: Option<String>,
     /// The paper's top-1 accuracy, in percent.
     pub reported: Option<f64>,
-    /// The data set and its fingerprints.
-    pub dataset: DatasetRecord,
+    /// The data sets and their fingerprints; the first is the one that is tested on.
+    pub data: Vec<DatasetRecord>,
     /// The profile that the plan came from.
     pub profile: ProfileName,
     /// Top-1 accuracy in percent, mean over splits and seeds, with the 95 %
@@ -42,10 +42,10 @@ pub struct Record {
     /// Recall of each class in percent, over all splits and seeds.
     pub recall: BTreeMap<String, f64>,
     /// Every value that decided the numbers.
-    pub protocol: Protocol,
-    /// Learnable numbers of the network.
+    pub work: Work,
+    /// Learnable numbers of the networks whose scores are used.
     pub parameters: u64,
-    /// Multiply-adds of one forward pass of one sample.
+    /// Multiply-adds of one forward pass of one sample through each of them.
     pub multiply_adds: u64,
     /// The runs, one a split and seed.
     pub runs: Vec<RunRecord>,
@@ -65,7 +65,7 @@ pub struct DatasetRecord {
     pub fingerprints: BTreeMap<String, String>,
 }
 
-/// One training and test.
+/// The training and test of one split and seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RunRecord {
@@ -73,20 +73,56 @@ pub struct RunRecord {
     pub split: String,
     /// The training seed.
     pub seed: u64,
-    /// The training unit's name, the hash of its plan.
-    pub train_unit: String,
-    /// The test unit's name.
+    /// The training stages, the first one first; none for fused scores.
+    pub stages: Vec<StageRecord>,
+    /// The test unit's name. The names of units follow from all that they depend on.
     pub test_unit: String,
     /// Top-1 accuracy in percent.
     pub top1: f64,
+    /// The test.
+    pub test: TestOutcome,
+}
+
+/// One training stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct StageRecord {
+    /// The training unit's name, the hash of its plan.
+    pub unit: String,
+    /// How the training went.
+    pub training: TrainOutcome,
+}
+
+/// What a test unit leaves beside its scores.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TestOutcome {
     /// Test videos of the split.
     pub videos_expected: usize,
     /// Test videos that got a score.
     pub videos_scored: usize,
-    /// How the training went.
-    pub training: TrainOutcome,
     /// How long the test took, in seconds.
-    pub test_seconds: f64,
+    pub seconds: f64,
+    /// The test units whose scores were fused; none for a single net.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<String>,
+    /// The SVM that fused them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub svm: Option<SvmOutcome>,
+}
+
+/// The SVM of a fusion.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SvmOutcome {
+    /// Training videos, each with scores of nets that were trained without its fold.
+    pub videos: usize,
+    /// The C that was chosen.
+    pub c: f64,
+    /// Each candidate and its accuracy over the folds, in percent.
+    pub candidates: Vec<(f64, f64)>,
+    /// Whether the solver reached its tolerance.
+    pub converged: bool,
 }
 
 /// What a training unit leaves beside its weights.
@@ -153,7 +189,8 @@ impl Record {
 
     /// Test videos that were expected and scored, over all runs.
     pub fn videos(&self) -> (usize, usize) {
-        self.runs.iter().fold((0, 0), |sum, run| (sum.0 + run.videos_expected, sum.1 + run.videos_scored))
+        let tests = self.runs.iter().map(|run| &run.test);
+        tests.fold((0, 0), |sum, test| (sum.0 + test.videos_expected, sum.1 + test.videos_scored))
     }
 
     /// Whether a test video is missing from the scores.
@@ -162,9 +199,10 @@ impl Record {
         expected != scored
     }
 
-    /// Seconds of training, over all runs.
-    pub fn seconds(&self) -> f64 {
-        self.runs.iter().map(|run| run.training.seconds).sum()
+    /// Seconds of training, over all runs and without the stages before the last, which rows may share; `None` for
+    /// fused scores.
+    pub fn seconds(&self) -> Option<f64> {
+        self.runs.iter().map(|run| Some(run.stages.last()?.training.seconds)).sum()
     }
 
     /// The spread (standard deviation) of the accuracy over seeds, where there

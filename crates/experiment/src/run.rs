@@ -1,30 +1,28 @@
 //! The main job: a table's rows, trained, tested, recorded and printed.
 
-mod videos;
+mod census;
+mod fusion;
+mod library;
+mod nets;
 
-use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use data::dataset::{Dataset, DatasetSpec, OpenOptions, SourceHashes};
-use data::prepare::PreparedVideo;
-use serde::{Deserialize, Serialize};
-
+pub use self::census::Census;
+use self::library::Library;
+use self::nets::{SCORES, Tested, finished};
 use crate::claim::{Bootstrap, Comparison, Outcomes};
 use crate::console::Console;
 use crate::error::{Error, Result};
-use crate::evaluate::{Test, evaluate};
 use crate::interrupt::Interrupt;
-use crate::plan::{Protocol, Request, RowPlan, TablePlan, TestPlan};
-use crate::record::{DatasetRecord, Environment, RECORD_VERSION, Record, RunRecord, TrainOutcome};
+use crate::plan::{Request, RowPlan, TablePlan, Work};
+use crate::record::{Environment, RECORD_VERSION, Record, RunRecord};
 use crate::scores::Scores;
 use crate::store::{Store, Unit, write_atomic, write_json};
 use crate::table::{self, State, Table};
-use crate::train::{Training, WEIGHTS, build, network_error, train};
+use crate::train::network_error;
 use crate::workspace::Workspace;
-use videos::Part;
 
 /// What `run` needs beside the table's name.
 pub struct Runner<'a> {
@@ -32,51 +30,46 @@ pub struct Runner<'a> {
     pub workspace: &'a Workspace,
     /// What is asked of the table.
     pub request: &'a Request,
-    /// The folder of real videos.
-    pub data_root: Option<PathBuf>,
-    /// Whether finished units are done again.
+    /// The folders of real videos.
+    pub data_roots: DataRoots,
+    /// Whether finished units are done again, once each.
     pub fresh: bool,
-    /// Time between checkpoints, see [`Training::checkpoint_every`].
+    /// Time between checkpoints, see [`crate::train::Training::checkpoint_every`].
     pub checkpoint_every: Duration,
     /// Where progress goes.
     pub console: &'a Console,
     /// The way to stop.
     pub interrupt: &'a Interrupt,
+    /// Counts the nets of all tables.
+    pub census: Census,
 }
 
-/// What decides a trained net: equal ones are trained once, whichever table
-/// asks.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct TrainUnit<'a> {
-    version: &'static str,
-    dataset: &'a str,
-    fingerprint: &'a str,
-    video: &'a crate::plan::VideoPlan,
-    input: data::inputs::FlowStack,
-    crop: usize,
-    model: &'a models::ModelConfig,
-    train: &'a crate::plan::TrainPlan,
+/// The folders of real videos.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DataRoots {
+    /// Of the data set that the table is run on.
+    pub main: Option<PathBuf>,
+    /// Of data sets by name.
+    pub named: BTreeMap<String, PathBuf>,
+}
+
+impl DataRoots {
+    /// The folder of a data set; `main` is the one that the table is run on.
+    fn of(&self, set: &str, main: &str) -> Option<PathBuf> {
+        self.named.get(set).or(self.main.as_ref().filter(|_| set == main)).cloned()
+    }
+}
+
+/// One training and test of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Run<'a> {
+    /// The split of the data set that is tested on.
+    split: &'a str,
+    /// The training seed.
     seed: u64,
+    /// The part of the training videos that is left out and tested on instead, and of how many parts.
+    fold: Option<(usize, usize)>,
 }
-
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct TestUnit<'a> {
-    train: &'a str,
-    test: &'a TestPlan,
-}
-
-/// What a test unit leaves beside its scores.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct TestOutcome {
-    videos_expected: usize,
-    videos_scored: usize,
-    seconds: f64,
-}
-
-const SCORES: &str = "scores.parquet";
 
 impl Runner<'_> {
     /// Runs a table and gives it back, judged; records and `table.md` are
@@ -87,9 +80,10 @@ impl Runner<'_> {
     /// cannot be used, folders that cannot be written, an interruption.
     pub fn run(&self, name: &str) -> Result<Table> {
         let (spec, file) = self.workspace.spec(name)?;
-        let plan = TablePlan::resolve(spec, file, self.request, |name| self.workspace.dataset_facts(name))?;
+        let plan = TablePlan::resolve(spec, file, self.request, self.workspace)?;
         let job = Job::open(self, &plan, false)?;
         probe_writable(&job.results)?;
+        job.count()?;
         let mut states = BTreeMap::new();
         for row in &plan.rows {
             let state = if row.wanted { job.run_row(row)? } else { job.known(row)? };
@@ -100,22 +94,22 @@ impl Runner<'_> {
         Ok(table)
     }
 
-    /// Decodes (or renders) all videos that a table needs and computes their
+    /// Decodes (or renders) all videos that a table needs of one data set and computes their
     /// flow, in both directions where a row wants both; says what was done.
     /// Videos that are missing or bad do not stop the others.
     ///
     /// # Errors
     /// As [`Runner::run`], but for training; [`Error::Prepare`] in the end if a
-    /// video is missing or bad.
-    pub fn prepare(&self, name: &str) -> Result<String> {
+    /// video is missing or bad; [`Error::Usage`] if the table does not use the data set.
+    pub fn prepare(&self, name: &str, dataset: &str) -> Result<String> {
         let (spec, file) = self.workspace.spec(name)?;
-        let plan = TablePlan::resolve(spec, file, self.request, |name| self.workspace.dataset_facts(name))?;
+        let plan = TablePlan::resolve(spec, file, self.request, self.workspace)?;
         let job = Job::open(self, &plan, true)?;
-        let prepared = job.prepare(&job.needed()).map_err(|error| match error {
+        let said = job.library.prepare_all(dataset).map_err(|error| match error {
             Error::Videos(report) => Error::Prepare(report),
             error => error,
         })?;
-        Ok(format!("{}: {prepared}, in {}", plan.dataset.name, self.workspace.cache.join("videos").display()))
+        Ok(format!("{said}, in {}", self.workspace.cache.join("videos").display()))
     }
 }
 
@@ -130,91 +124,81 @@ fn probe_writable(folder: &Path) -> Result<()> {
     }
 }
 
-/// A table being run on an opened data set.
+/// A table being run on opened data sets.
 struct Job<'a> {
     runner: &'a Runner<'a>,
     plan: &'a TablePlan,
-    dataset: Dataset,
-    fingerprints: BTreeMap<String, String>,
+    library: Library<'a>,
     store: Store,
     results: PathBuf,
     environment: Environment,
-    prepared: OnceCell<BTreeMap<usize, Arc<PreparedVideo>>>,
 }
 
 impl<'a> Job<'a> {
     fn open(runner: &'a Runner<'a>, plan: &'a TablePlan, partial: bool) -> Result<Self> {
         let workspace = runner.workspace;
-        let spec = DatasetSpec::load(&workspace.dataset_file(&plan.dataset.name)?)?;
-        let options = OpenOptions {
-            root: runner.data_root.clone(),
-            data_seed: runner.request.data_seed,
-            extraction: runner.request.extraction,
-            partial,
-        };
-        let dataset = Dataset::open_with(&spec, &options)?;
-        let hashes = SourceHashes::open(&workspace.cache.join("videos"));
-        let mut fingerprints = BTreeMap::new();
-        // What is only prepared needs no name for its data, and has none while videos are missing.
-        let wanted = plan.rows.first().filter(|_| !partial).map_or(&[][..], |row| &row.splits);
-        for (index, split) in dataset.splits.iter().enumerate().filter(|(_, s)| wanted.contains(&s.name)) {
-            fingerprints.insert(split.name.clone(), dataset.fingerprint(index, &hashes)?);
-        }
-        hashes.save()?;
         Ok(Self {
             runner,
             plan,
-            dataset,
-            fingerprints,
+            library: Library::open(runner, plan, partial)?,
             store: Store::new(workspace.cache.join("units")),
             results: workspace.results.join(&plan.results),
             environment: Environment::here(&workspace.root),
-            prepared: OnceCell::new(),
         })
     }
 
-    fn units(&self, row: &RowPlan, split: &str, seed: u64) -> (Unit, Unit) {
-        let Protocol { video, input, crop, model, train, test } = &row.protocol;
-        let train = self.store.unit(
-            "train",
-            &TrainUnit {
-                version: env!("CARGO_PKG_VERSION"),
-                dataset: &self.plan.dataset.name,
-                fingerprint: &self.fingerprints[split],
-                video,
-                input: *input,
-                crop: *crop,
-                model,
-                train,
-                seed,
-            },
-        );
-        let test = self.store.unit("test", &TestUnit { train: &train.name, test });
-        (train, test)
+    /// All (split, seed) of a row.
+    fn runs(row: &RowPlan) -> impl Iterator<Item = Run<'_>> {
+        row.splits.iter().flat_map(|split| row.seeds.iter().map(move |&seed| Run { split, seed, fold: None }))
     }
 
-    /// All (split, seed) of a row.
-    fn runs(row: &RowPlan) -> impl Iterator<Item = (&str, u64)> {
-        row.splits.iter().flat_map(|split| row.seeds.iter().map(move |&seed| (split.as_str(), seed)))
+    /// Tells the census which nets the wanted rows ask for.
+    fn count(&self) -> Result<()> {
+        for row in self.plan.wanted().filter(|row| library::lacks(row).is_none()) {
+            self.runner.census.row();
+            for run in Self::runs(row) {
+                let folds = match &row.work {
+                    Work::Fusion(fusion) => fusion::fold_runs(fusion, &run).collect(),
+                    _ => Vec::new(),
+                };
+                for run in std::iter::once(run).chain(folds) {
+                    for protocol in row.work.protocols() {
+                        self.runner.census.ask(&self.train_units(&protocol.net, &run)?);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The unit that holds the scores of one run of a row.
+    fn scores_unit(&self, row: &RowPlan, run: &Run<'_>) -> Result<Option<Unit>> {
+        match &row.work {
+            Work::Net(protocol) => self.test_unit(protocol, run).map(Some),
+            Work::Fusion(fusion) => self.fuse_unit(fusion, run).map(Some),
+            Work::Unavailable { .. } => Ok(None),
+        }
     }
 
     /// The state of a row as it is on disk: its record counts only while its
     /// plan is the present one and its scores are there.
     fn known(&self, row: &RowPlan) -> Result<State> {
+        if let Work::Unavailable { reason } = &row.work {
+            return Ok(State::Unavailable { reason: reason.clone() });
+        }
         let path = self.record_path(row);
-        if !path.exists() {
+        if !path.exists() || !self.library.has(&row.work) {
             return Ok(State::NotRun);
         }
         // An old or damaged record is no answer; it will be written anew.
         let Ok(record) = Record::read(&path) else { return Ok(State::NotRun) };
         let mut count = 0;
-        for (split, seed) in Self::runs(row) {
-            let (train, test) = self.units(row, split, seed);
-            let Some(run) = record.runs.iter().find(|run| run.split == split && run.seed == seed) else {
+        for run in Self::runs(row) {
+            let recorded = record.runs.iter().find(|r| (r.split.as_str(), r.seed) == (run.split, run.seed));
+            let (Some(recorded), Some(unit)) = (recorded, self.scores_unit(row, &run)?) else {
                 return Ok(State::NotRun);
             };
-            let same = run.train_unit == train.name && run.test_unit == test.name;
-            if !same || tested(&test)?.is_none() {
+            if recorded.test_unit != unit.name || finished(&unit)?.is_none() {
                 return Ok(State::NotRun);
             }
             count += 1;
@@ -231,13 +215,11 @@ impl<'a> Job<'a> {
     /// an interruption ends the table.
     fn run_row(&self, row: &RowPlan) -> Result<State> {
         let id = &row.row.id;
-        if !self.runner.fresh {
-            let known = self.known(row)?;
-            if known.record().is_some() {
-                return Ok(known);
-            }
+        let known = self.known(row)?;
+        if matches!(known, State::Unavailable { .. }) || known.record().is_some() && !self.runner.fresh {
+            return Ok(known);
         }
-        let state = if let Some(message) = videos::lacks(row) {
+        let state = if let Some(message) = library::lacks(row) {
             State::Failed { message }
         } else {
             match self.record(row) {
@@ -247,19 +229,20 @@ impl<'a> Job<'a> {
                 }
                 Err(Error::Interrupted) => return Err(Error::Interrupted),
                 // A data set that cannot be prepared fails every row alike.
-                Err(e) if self.prepared.get().is_none() => return Err(e),
+                Err(e) if self.library.broken() => return Err(e),
                 Err(e) => State::Failed { message: e.to_string() },
             }
         };
         self.runner.console.line(&match &state {
             State::Done { record } => format!(
-                "{id}: {:.1} % [{:.1}, {:.1}]{}, trained in {}",
+                "{id}: {:.1} % [{:.1}, {:.1}]{}{}",
                 record.top1.value,
                 record.top1.low,
                 record.top1.high,
                 row.row.reported.map_or(String::new(), |r| format!(", paper {r:.1}")),
-                table::duration(record.seconds())
+                record.seconds().map_or(String::new(), |s| format!(", trained in {}", table::duration(s)))
             ),
+            State::Unavailable { reason } => format!("{id}: not available: {reason}"),
             State::Failed { message } => format!("{id}: failed: {message}"),
             State::NotRun => format!("{id}: not run"),
         });
@@ -271,17 +254,35 @@ impl<'a> Job<'a> {
         let mut outcomes = Outcomes::default();
         let mut recall = Recall::default();
         let share = 1.0 / (row.splits.len() * row.seeds.len()) as f64;
-        for (split, seed) in Self::runs(row) {
-            let (run, scores) = self.run_one(row, split, seed)?;
+        for run in Self::runs(row) {
+            let name = run_name(row, &run);
+            let Tested { stages, unit, outcome, scores } = match &row.work {
+                Work::Net(protocol) => self.tested(&name, protocol, &run)?,
+                Work::Fusion(fusion) => self.fused(&name, fusion, &run)?,
+                Work::Unavailable { reason } => return Err(Error::Usage(reason.clone())),
+            };
             scores.add_to(&mut outcomes, share);
             recall.add(&scores);
-            runs.push(run);
+            runs.push(RunRecord {
+                split: run.split.to_owned(),
+                seed: run.seed,
+                stages,
+                test_unit: unit.name,
+                top1: scores.accuracy(),
+                test: outcome,
+            });
         }
         let rows = BTreeMap::from([(row.row.id.clone(), outcomes)]);
         let top1 = Bootstrap::new(&rows).accuracy(&row.row.id).ok_or_else(|| {
             Error::Usage(format!("row {}: no test video was scored, so there is no accuracy", row.row.id))
         })?;
-        let summary = row.protocol.model.summary().map_err(network_error("describing the network"))?;
+        let (mut parameters, mut multiply_adds) = (0, 0);
+        for protocol in row.work.protocols() {
+            let summary = protocol.net.model.summary().map_err(network_error("describing the network"))?;
+            parameters += summary.parameters() as u64;
+            multiply_adds += summary.multiply_adds();
+        }
+        let classes = row.work.target().map_or(Ok(&[][..]), |set| self.library.classes(set))?;
         Ok(Record {
             version: RECORD_VERSION,
             table: self.plan.spec.name(),
@@ -289,108 +290,16 @@ impl<'a> Job<'a> {
             label: row.row.label.clone(),
             column: row.row.column.clone(),
             reported: row.row.reported,
-            dataset: DatasetRecord {
-                name: self.plan.dataset.name.clone(),
-                data_seed: self.plan.dataset.data_seed,
-                fingerprints: row
-                    .splits
-                    .iter()
-                    .map(|split| (split.clone(), self.fingerprints[split].clone()))
-                    .collect(),
-            },
+            data: self.library.records(row)?,
             profile: self.plan.profile,
             top1,
-            recall: recall.percent(&self.dataset.classes),
-            protocol: row.protocol.clone(),
-            parameters: summary.parameters() as u64,
-            multiply_adds: summary.multiply_adds(),
+            recall: recall.percent(classes),
+            work: row.work.clone(),
+            parameters,
+            multiply_adds,
             runs,
             environment: self.environment.clone(),
         })
-    }
-
-    /// Trains and tests one net, or finds it done.
-    fn run_one(&self, row: &RowPlan, split: &str, seed: u64) -> Result<(RunRecord, Scores)> {
-        let (console, interrupt) = (self.runner.console, self.runner.interrupt);
-        let (train_unit, test_unit) = self.units(row, split, seed);
-        let id = &row.row.id;
-        let name = match (row.splits.len(), row.seeds.len()) {
-            (1, 1) => id.clone(),
-            (_, 1) => format!("{id} split {split}"),
-            (1, _) => format!("{id} seed {seed}"),
-            _ => format!("{id} split {split} seed {seed}"),
-        };
-
-        let training = {
-            let _lock = train_unit.lock(console, interrupt)?;
-            if self.runner.fresh {
-                train_unit.clear()?;
-            }
-            match train_unit.outcome::<TrainOutcome>()? {
-                Some(outcome) => outcome,
-                None => {
-                    let videos = self.videos(row, split, Part::Train)?;
-                    let job = Training {
-                        name: &name,
-                        protocol: &row.protocol,
-                        seed,
-                        videos: &videos,
-                        unit: &train_unit,
-                        checkpoint_every: self.runner.checkpoint_every,
-                    };
-                    let outcome = train(&job, console, interrupt)?;
-                    train_unit.finish(&outcome)?;
-                    outcome
-                }
-            }
-        };
-
-        let _lock = test_unit.lock(console, interrupt)?;
-        if self.runner.fresh {
-            test_unit.clear()?;
-        }
-        let path = test_unit.path(SCORES);
-        let (outcome, scores) = match tested(&test_unit)? {
-            Some(outcome) => (outcome, Scores::read(&path)?),
-            None => {
-                let videos = self.videos(row, split, Part::Test)?;
-                let (params, network) = build(&row.protocol, seed)?;
-                params
-                    .load(&train_unit.path(WEIGHTS))
-                    .map_err(network_error("loading the trained weights"))?;
-                let begun = Instant::now();
-                let test = Test {
-                    name: &format!("{name} test"),
-                    protocol: &row.protocol,
-                    network: &*network,
-                    videos: &videos,
-                    classes: &self.dataset.classes,
-                    split,
-                    seed,
-                };
-                let scores = evaluate(&test, console, interrupt)?;
-                scores.write(&path)?;
-                let outcome = TestOutcome {
-                    videos_expected: videos.len(),
-                    videos_scored: scores.videos.len(),
-                    seconds: (begun.elapsed().as_secs_f64() * 10.0).round() / 10.0,
-                };
-                test_unit.finish(&outcome)?;
-                (outcome, scores)
-            }
-        };
-        let run = RunRecord {
-            split: split.to_owned(),
-            seed,
-            train_unit: train_unit.name,
-            test_unit: test_unit.name,
-            top1: scores.accuracy(),
-            videos_expected: outcome.videos_expected,
-            videos_scored: outcome.videos_scored,
-            training,
-            test_seconds: outcome.seconds,
-        };
-        Ok((run, scores))
     }
 
     /// The table as it stands.
@@ -402,9 +311,10 @@ impl<'a> Job<'a> {
             }
             let mut of_row = Outcomes::default();
             let share = 1.0 / (row.splits.len() * row.seeds.len()) as f64;
-            for (split, seed) in Self::runs(row) {
-                let (_, test) = self.units(row, split, seed);
-                Scores::read(&test.path(SCORES))?.add_to(&mut of_row, share);
+            for run in Self::runs(row) {
+                if let Some(unit) = self.scores_unit(row, &run)? {
+                    Scores::read(&unit.path(SCORES))?.add_to(&mut of_row, share);
+                }
             }
             outcomes.insert(row.row.id.clone(), of_row);
         }
@@ -454,21 +364,35 @@ impl<'a> Job<'a> {
     }
 }
 
-/// The outcome of a test unit, while its scores are there too.
-fn tested(unit: &Unit) -> Result<Option<TestOutcome>> {
-    Ok(unit.outcome()?.filter(|_| unit.path(SCORES).exists()))
+/// The name of one run of a row, for people.
+fn run_name(row: &RowPlan, run: &Run<'_>) -> String {
+    let mut name = row.row.id.clone();
+    if row.splits.len() > 1 {
+        name.push_str(&format!(" split {}", run.split));
+    }
+    if row.seeds.len() > 1 {
+        name.push_str(&format!(" seed {}", run.seed));
+    }
+    name
 }
 
-/// "synth (data seed 0), split 1, 1 seed".
+/// "synth (data seed 0) as ucf101, synth-hmdb (data seed 0) as hmdb51; splits 1, 2, 3; 1 training seed".
 pub(crate) fn describe_data(plan: &TablePlan) -> String {
-    let seed = plan.dataset.data_seed.map_or(String::new(), |seed| format!(" (data seed {seed})"));
-    let (splits, seeds) =
-        plan.rows.first().map_or((&[][..], 0), |row| (row.splits.as_slice(), row.seeds.len()));
+    let used: BTreeSet<&str> =
+        plan.rows.iter().flat_map(|row| row.work.stages()).flat_map(|net| &net.data).map(|data| data.set.as_str()).collect();
+    let mut sets = Vec::new();
+    for (role, facts) in plan.cast.iter().filter(|(_, facts)| used.contains(facts.name.as_str())) {
+        let seed = facts.data_seed.map_or(String::new(), |seed| format!(" (data seed {seed})"));
+        let role = if *role == facts.name { String::new() } else { format!(" as {role}") };
+        sets.push(format!("{}{seed}{role}", facts.name));
+    }
+    let splits: BTreeSet<&str> = plan.rows.iter().flat_map(|row| &row.splits).map(String::as_str).collect();
+    let seeds = plan.rows.first().map_or(0, |row| row.seeds.len());
     format!(
-        "{}{seed}, split{} {}, {seeds} training seed{}",
-        plan.dataset.name,
+        "{}; split{} {}; {seeds} training seed{}",
+        sets.join(", "),
         if splits.len() == 1 { "" } else { "s" },
-        splits.join(", "),
+        Vec::from_iter(splits).join(", "),
         if seeds == 1 { "" } else { "s" }
     )
 }

@@ -5,21 +5,22 @@
 //! therefore goes on from its last checkpoint to the very same numbers.
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
-use data::augment::Augmentation;
-use data::loader::{InputBatch, LabelledVideo, TrainConfig, TrainLoader};
+use data::loader::{Batch, InputBatch, LabelledVideo, TrainConfig, TrainLoader};
 use data::sample::SampleSpec;
-use models::{Inputs, Network};
-use nn::{Params, Pass, Sgd, tensors};
+use models::{Head, Inputs, Modality, Network};
+use nn::{Params, Pass, Sgd, below, tensors};
 
 use crate::checkpoint::Checkpoint;
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::plan::Protocol;
+use crate::plan::{NetPlan, Start};
 use crate::record::{TrainOutcome, peak_memory_mib, thin};
+use crate::spec::Learns;
 use crate::store::{Unit, write_atomic};
 
 /// The weights of a finished training unit.
@@ -39,10 +40,9 @@ const CURVE: usize = 100;
 ///
 /// # Errors
 /// [`Error::Tensor`] for a network that cannot be built.
-pub fn build(protocol: &Protocol, seed: u64) -> Result<(Params, Box<dyn Network>)> {
+pub fn build(net: &NetPlan, seed: u64) -> Result<(Params, Box<dyn Network>)> {
     let params = Params::new(&Device::Cpu);
-    let network =
-        protocol.model.build(&params.builder(seed)).map_err(network_error("building the network"))?;
+    let network = net.model.build(&params.builder(seed)).map_err(network_error("building the network"))?;
     Ok((params, network))
 }
 
@@ -51,11 +51,13 @@ pub struct Training<'a> {
     /// A name for the progress bar.
     pub name: &'a str,
     /// How.
-    pub protocol: &'a Protocol,
+    pub net: &'a NetPlan,
     /// Decides initial weights, batches and dropout masks.
     pub seed: u64,
-    /// The training videos of the split.
-    pub videos: &'a [LabelledVideo],
+    /// The training videos of each task.
+    pub tasks: &'a [Vec<LabelledVideo>],
+    /// The file of the weights to start from, where the plan starts from another stage.
+    pub start: Option<&'a Path>,
     /// Where checkpoints and weights go.
     pub unit: &'a Unit,
     /// A checkpoint is written so often, but never takes more than a twentieth
@@ -69,9 +71,22 @@ pub struct Training<'a> {
 /// [`Error::Diverged`], [`Error::Interrupted`] after a last checkpoint, and
 /// whatever data, tensors or the disk report.
 pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Result<TrainOutcome> {
-    let Training { name, protocol, seed, videos, unit, checkpoint_every } = *job;
-    let plan = &protocol.train;
-    let (params, network) = build(protocol, seed)?;
+    let Training { name, net, seed, tasks, start, unit, checkpoint_every } = *job;
+    let plan = &net.train;
+    let (params, network) = build(net, seed)?;
+    if let (Start::Net { net: first }, Some(path)) = (&plan.start, start) {
+        // The softmax layers of both, which may have other names.
+        let fresh = below(&[net.model.classifiers(), first.model.classifiers()].concat());
+        let stored =
+            tensors::read(path, &Device::Cpu).map_err(network_error("reading the weights to start from"))?;
+        params
+            .transfer(&stored, &fresh)
+            .map_err(network_error("starting from the weights of another stage"))?;
+    }
+    if plan.learns == Learns::LastLayer {
+        let learns = below(&net.model.classifiers());
+        params.configure(|name, training| training.frozen = !learns(name));
+    }
     let mut sgd = Sgd::new(&params, plan.momentum, plan.weight_decay)
         .map_err(network_error("setting up the optimiser"))?;
 
@@ -84,36 +99,38 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
         None => Default::default(),
     };
 
-    let config = TrainConfig {
-        sample: SampleSpec::single(protocol.input),
-        size: (protocol.crop, protocol.crop),
-        batch: plan.batch,
-        augmentation: Augmentation::random_crops(plan.flip),
-        seed,
-        depth: PREFETCH,
-        // They rest once the batches are made ahead.
-        workers: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
-    };
     let begun = state.losses.len();
-    let loader = TrainLoader::new(videos.to_vec(), &config, begun as u64..plan.iterations as u64)?;
+    let mut loaders = Vec::with_capacity(tasks.len());
+    for (task, videos) in tasks.iter().enumerate() {
+        let config = TrainConfig {
+            sample: SampleSpec::single(net.input),
+            size: (net.crop, net.crop),
+            batch: plan.batch,
+            augmentation: plan.augmentation.clone(),
+            seed: task_seed(seed, task),
+            depth: PREFETCH,
+            // They rest once the batches are made ahead.
+            workers: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        };
+        loaders.push(TrainLoader::new(videos.clone(), &config, begun as u64..plan.iterations as u64)?);
+    }
     let step = console.step(name, plan.iterations as u64, begun as u64);
-    let mut watch = DivergenceWatch::new(classes(protocol)?);
+    let mut watch = DivergenceWatch::new(&net.classes());
     let started = Instant::now();
     let before = state.seconds;
     let mut saved = Instant::now();
     let mut saving = Duration::ZERO;
 
-    for batch in loader {
-        let batch = batch?;
-        let iteration = state.losses.len();
+    for iteration in begun..plan.iterations {
+        let batches = loaders.iter_mut().filter_map(Iterator::next).collect::<Result<Vec<_>, _>>()?;
         let rate = plan.schedule.rate(iteration);
-        let loss = one_step(&*network, &mut sgd, batch, seed, iteration, rate)?;
+        let loss = one_step(&*network, &mut sgd, batches, seed, iteration, rate)?;
         state.losses.push(loss);
         state.seconds = before + started.elapsed().as_secs_f64();
         watch.look(iteration, loss)?;
 
         let done = state.losses.len();
-        let speed = (done - begun) as f64 * plan.batch as f64 / started.elapsed().as_secs_f64();
+        let speed = ((done - begun) * plan.batch * tasks.len()) as f64 / started.elapsed().as_secs_f64();
         step.set(done as u64, &format!("loss {:.3}, rate {rate:.0e}, {speed:.0} samples/s", watch.mean()));
         let due = checkpoint_every.is_zero() || saved.elapsed() > checkpoint_every.max(saving * 20);
         if done < plan.iterations && (due || interrupt.raised()) {
@@ -132,43 +149,76 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     Ok(TrainOutcome {
         iterations: state.losses.len(),
         seconds: round(state.seconds, 10.0),
-        samples_per_second: round((plan.iterations * plan.batch) as f64 / state.seconds, 10.0),
+        samples_per_second: round((plan.iterations * plan.batch * tasks.len()) as f64 / state.seconds, 10.0),
         peak_memory_mib: peak_memory_mib(),
-        videos: videos.len(),
+        videos: tasks.iter().map(Vec::len).sum(),
         loss: thin(&state.losses, CURVE),
     })
 }
 
+/// One step on a batch of each task.
 fn one_step(
     network: &dyn Network,
     sgd: &mut Sgd,
-    batch: data::loader::Batch,
+    batches: Vec<Batch>,
     seed: u64,
     iteration: usize,
     rate: f64,
 ) -> Result<f32> {
     let step = || -> models::Result<f32> {
-        let inputs = Inputs { rgb: None, flow: flow_input(batch.inputs)? };
         let pass = Pass::train(pass_seed(seed, iteration));
-        let outputs = network.forward(&inputs, &pass)?;
-        let loss = nn::softmax_cross_entropy(&outputs.heads[0].logits, &batch.labels, &pass)?;
+        let (labels, values): (Vec<_>, Vec<_>) = batches.into_iter().map(|b| (b.labels, b.inputs)).unzip();
+        let outputs = network.forward(&together(network, values)?, &pass)?;
+        let loss = sum_of_tasks(&outputs.heads, &labels, &pass)?;
         sgd.step(&pass.backward(&loss)?, rate)?;
         Ok(loss.to_scalar::<f32>()?)
     };
     step().map_err(|e| Error::Network { doing: format!("training step {iteration}"), message: e.to_string() })
 }
 
-/// The one input of a temporal network's samples, (B, T, C, H, W).
-pub(crate) fn flow_input(inputs: Vec<InputBatch>) -> candle_core::Result<Option<Tensor>> {
+/// The sum of the tasks' losses. A batch holds the samples of all tasks, one task after the other; each softmax layer
+/// learns from its own (Two-Stream ConvNets, Sect. 4).
+fn sum_of_tasks(heads: &[Head], labels: &[Vec<u32>], pass: &Pass) -> models::Result<Tensor> {
+    if let ([head], [labels]) = (heads, labels) {
+        return Ok(nn::softmax_cross_entropy(&head.logits, labels, pass)?);
+    }
+    let mut losses = Vec::with_capacity(heads.len());
+    for (task, head) in heads.iter().enumerate() {
+        let own = |(other, labels): (usize, &Vec<u32>)| {
+            labels.iter().map(|&label| (other == task).then_some(label)).collect::<Vec<_>>()
+        };
+        let labels: Vec<Option<u32>> = labels.iter().enumerate().flat_map(own).collect();
+        losses.push(nn::softmax_cross_entropy_of(&head.logits, &labels, pass)?);
+    }
+    Ok(nn::sum_of_losses(&losses, pass)?)
+}
+
+/// The inputs of a network from those of batches, one batch after the other.
+fn together(network: &dyn Network, batches: Vec<Vec<InputBatch>>) -> candle_core::Result<Inputs> {
+    let mut parts = batches.into_iter().map(single_input).collect::<candle_core::Result<Vec<_>>>()?;
+    let all = if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(&parts, 0)? };
+    Ok(inputs_of(network, all))
+}
+
+/// The one input of a single stream's samples, (B, T, C, H, W).
+pub(crate) fn single_input(inputs: Vec<InputBatch>) -> candle_core::Result<Tensor> {
     let Ok([InputBatch { data, shape }]) = <[InputBatch; 1]>::try_from(inputs) else {
         candle_core::bail!("a batch with another number of inputs than one");
     };
-    Tensor::from_vec(data, &shape[..], &Device::Cpu).map(Some)
+    Tensor::from_vec(data, &shape[..], &Device::Cpu)
 }
 
-fn classes(protocol: &Protocol) -> Result<usize> {
-    let summary = protocol.model.summary().map_err(network_error("describing the network"))?;
-    Ok(summary.rows.last().map_or(0, |row| row.output.iter().product()))
+/// The input of a single stream under the name that it reads it by.
+pub(crate) fn inputs_of(network: &dyn Network, input: Tensor) -> Inputs {
+    match network.reads() {
+        [Modality::Rgb] => Inputs { rgb: Some(input), flow: None },
+        _ => Inputs { rgb: None, flow: Some(input) },
+    }
+}
+
+/// The seed of a task's batches; that of the first is the run's.
+fn task_seed(seed: u64, task: usize) -> u64 {
+    seed ^ ((task as u64) << 48)
 }
 
 /// The seed of one iteration's dropout masks.
@@ -196,10 +246,12 @@ impl DivergenceWatch {
     /// Losses that are averaged.
     const WINDOW: usize = 50;
 
-    fn new(classes: usize) -> Self {
+    /// For softmax layers of so many classes each.
+    fn new(classes: &[usize]) -> Self {
         // A net that says nothing has a loss of ln(classes); four times that,
         // for a whole window, is a net that is wrong with great confidence.
-        Self { recent: Default::default(), bound: 4.0 * (classes.max(2) as f32).ln() }
+        let says_nothing: f32 = classes.iter().map(|&classes| (classes.max(2) as f32).ln()).sum();
+        Self { recent: Default::default(), bound: 4.0 * says_nothing }
     }
 
     fn mean(&self) -> f32 {
@@ -235,13 +287,13 @@ mod tests {
 
     #[test]
     fn a_loss_that_is_not_a_number_stops_at_once() {
-        let error = DivergenceWatch::new(10).look(17, f32::NAN).unwrap_err();
+        let error = DivergenceWatch::new(&[10]).look(17, f32::NAN).unwrap_err();
         assert!(error.to_string().contains("iteration 17"), "{error}");
     }
 
     #[test]
     fn a_single_high_loss_is_borne_and_a_window_of_them_is_not() {
-        let mut watch = DivergenceWatch::new(10);
+        let mut watch = DivergenceWatch::new(&[10]);
         for i in 0..100 {
             watch.look(i, if i == 3 { 100.0 } else { 2.3 }).unwrap();
         }

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use data::dataset::{Dataset, DatasetSpec, SpecBody};
+use data::dataset::{Dataset, DatasetSpec};
 
 use crate::error::{Error, Result, did_you_mean};
-use crate::plan::DatasetFacts;
+use crate::plan::{DatasetFacts, Sources};
 use crate::spec::Spec;
 
 /// The folders of the workspace.
@@ -112,22 +112,22 @@ impl Workspace {
             names.join(", ")
         )))
     }
+}
 
-    /// What a plan must know of a data set; its videos need not be there.
-    ///
-    /// # Errors
-    /// [`Error::Usage`], [`Error::Data`].
-    pub fn dataset_facts(&self, name: &str) -> Result<DatasetFacts> {
-        let spec = DatasetSpec::load(&self.dataset_file(name)?)?;
+impl Sources for Workspace {
+    fn spec(&self, table: &str) -> Result<(Spec, PathBuf)> {
+        Self::spec(self, table)
+    }
+
+    /// Its videos need not be there.
+    fn facts(&self, dataset: &str) -> Result<DatasetFacts> {
+        let spec = DatasetSpec::load(&self.dataset_file(dataset)?)?;
         let facts = Dataset::describe(&spec)?;
         Ok(DatasetFacts {
-            name: name.to_owned(),
-            classes: facts.classes.len(),
+            name: dataset.to_owned(),
+            classes: facts.classes,
             splits: facts.splits,
-            data_seed: match &spec.body {
-                SpecBody::Synth(synth) => Some(synth.data_seed),
-                SpecBody::VideoFolders(_) | SpecBody::SplitFiles(_) => None,
-            },
+            data_seed: spec.data_seed(),
         })
     }
 }

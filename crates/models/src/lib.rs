@@ -78,4 +78,14 @@ impl ModelConfig {
             Self::BnInception(config) => config.summary(),
         }
     }
+
+    /// The names of the layers that give class scores, which are new when a net is trained on other classes.
+    pub fn classifiers(&self) -> Vec<String> {
+        match self {
+            Self::CnnM2048(config) => config.classifiers(),
+            Self::AlexNet(_) => vec!["fc8".into()],
+            Self::ResNet50(_) => vec!["fc".into()],
+            Self::BnInception(_) => vec!["fc-action".into()],
+        }
+    }
 }

@@ -52,9 +52,7 @@ type Ready = Rc<BTreeMap<usize, Arc<PreparedVideo>>>;
 
 /// What a row needs and its data cannot give, in words.
 pub(super) fn lacks(row: &RowPlan) -> Option<String> {
-    let backward = row.work.protocols().iter().flat_map(|protocol| protocol.net.stages()).any(|net| {
-        wants_backward(net) && net.video.extraction.is_some()
-    });
+    let backward = row.work.stages().any(|net| wants_backward(net) && net.video.extraction.is_some());
     backward.then(|| {
         "it needs backward flow, which extracted folders do not hold; give the videos themselves as data root".to_owned()
     })
@@ -96,8 +94,7 @@ impl<'a> Library<'a> {
 
     /// Whether all data sets of a row are open; those of rows that nobody asks for need not be.
     pub(super) fn has(&self, work: &Work) -> bool {
-        let nets = work.protocols().iter().flat_map(|protocol| protocol.net.stages());
-        nets.flat_map(|net| &net.data).all(|data| self.sets.contains_key(&data.set))
+        work.stages().flat_map(|net| &net.data).all(|data| self.sets.contains_key(&data.set))
     }
 
     /// Whether the videos of a data set could not be prepared.
@@ -169,7 +166,7 @@ impl<'a> Library<'a> {
         self.labelled(net.target(), &net.video, &indices, 0)
     }
 
-    /// The folds of the training videos that [`Library::testing`] gives fold by fold, by video id.
+    /// Videos with their labels among those of their softmax layer.
     fn labelled(
         &self,
         data: &DataPlan,
@@ -212,7 +209,7 @@ impl<'a> Library<'a> {
             (Videos::Of(name), Part::Train, _) => split(name)?.train.clone(),
             (Videos::Split, _, Some((fold, of))) => {
                 let train = at_most(dataset, split(run.split)?.train.clone(), limit);
-                let folds = data::split::folds(&dataset.videos, &train, of);
+                let folds = data::split::folds(&dataset.videos, &train, of)?;
                 let left_out = part == Part::Test;
                 let chosen = train.iter().zip(folds).filter(|(_, number)| (*number == fold) == left_out);
                 return Ok(chosen.map(|(index, _)| *index).collect());
@@ -278,6 +275,14 @@ impl<'a> Library<'a> {
 
     /// Prepares all that the wanted rows need of one data set and says what was done.
     pub(super) fn prepare_all(&self, set: &str) -> Result<String> {
+        if !self.sets.contains_key(set) {
+            let used: Vec<&str> = self.sets.keys().map(String::as_str).collect();
+            return Err(Error::Usage(format!(
+                "{} does not use the data set `{set}`; it uses {}. Name another table with --table",
+                self.plan.spec.name(),
+                used.join(", ")
+            )));
+        }
         let nets = self.plan.stages().filter(|net| net.data.iter().any(|data| data.set == set));
         let recipes: BTreeMap<String, VideoPlan> = nets
             .map(|net| self.as_wanted(set, &net.video))
