@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use experiment::train::CHECKPOINT_EVERY;
-use experiment::{Console, Error, Interrupt, Result, Runner};
+use experiment::{Census, Console, Error, Interrupt, Result, Runner};
 
 use crate::bench;
 use crate::failure::Failure;
@@ -50,11 +50,12 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
     let runner = Runner {
         workspace: &workspace,
         request: &request,
-        data_root: flags.data_root.clone(),
+        data_roots: flags.data_roots(),
         fresh: flags.fresh,
         checkpoint_every: Duration::from_secs(flags.checkpoint_every),
         console,
         interrupt,
+        census: Census::default(),
     };
     let mut failed = Vec::new();
     let mut total = 0;
@@ -68,6 +69,7 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
         total += table.rows.len();
         failed.extend(table.failed().map(str::to_owned));
     }
+    console.line(&runner.census.to_string());
     if failed.is_empty() {
         Ok(())
     } else {
@@ -81,12 +83,13 @@ fn prepare(flags: &Prepare, console: &Console, interrupt: &Interrupt) -> Result<
     let runner = Runner {
         workspace: &workspace,
         request: &request,
-        data_root: flags.root.clone(),
+        data_roots: flags.data_roots(),
         fresh: false,
         checkpoint_every: CHECKPOINT_EVERY,
         console,
         interrupt,
+        census: Census::default(),
     };
-    println!("{}", runner.prepare(&flags.table)?);
+    println!("{}", runner.prepare(&flags.table, &flags.dataset)?);
     Ok(())
 }

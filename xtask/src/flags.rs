@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use experiment::spec::{FlowPreset, ProfileName};
-use experiment::{Extraction, FlowRequest, Request, Workspace};
+use experiment::{DataRoots, Extraction, FlowRequest, Request, Workspace};
 
 use crate::bench::{self, Form, Layout, Suite, Torch};
 
@@ -50,9 +50,10 @@ pub(crate) struct Run {
     /// Where it runs; this build knows the cpu
     #[arg(long, default_value = "cpu", value_parser = ["cpu"])]
     pub(crate) device: String,
-    /// The folder of real videos, for data sets that are not generated
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data_root: Option<PathBuf>,
+    /// The folder of real videos, for data sets that are not generated: DIR of the table's data set, NAME=DIR of the
+    /// data set NAME
+    #[arg(long, value_name = "[NAME=]DIR", num_args = 1..)]
+    data_root: Vec<DataRoot>,
     #[command(flatten)]
     pub(crate) extracted: Extracted,
     #[command(flatten)]
@@ -77,7 +78,7 @@ pub(crate) struct Prepare {
     pub(crate) dataset: String,
     /// The folder of real videos, for data sets that are not generated
     #[arg(long, visible_alias = "data-root", value_name = "DIR")]
-    pub(crate) root: Option<PathBuf>,
+    root: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) extracted: Extracted,
     /// The table whose profile says how frames and flow are made
@@ -162,7 +163,25 @@ impl Run {
     }
 }
 
+impl Run {
+    pub(crate) fn data_roots(&self) -> DataRoots {
+        let mut roots = DataRoots::default();
+        for DataRoot { name, folder } in &self.data_root {
+            match name {
+                Some(name) => _ = roots.named.insert(name.clone(), folder.clone()),
+                None => roots.main = Some(folder.clone()),
+            }
+        }
+        roots
+    }
+}
+
 impl Prepare {
+    pub(crate) fn data_roots(&self) -> DataRoots {
+        let folder = self.root.iter().map(|root| (self.dataset.clone(), root.clone()));
+        DataRoots { main: None, named: folder.collect() }
+    }
+
     pub(crate) fn request(&self) -> Request {
         Request {
             profile: Some(self.scale.profile),
@@ -188,6 +207,26 @@ impl Bench {
             threads: self.threads.map(NonZeroUsize::get),
             torch: self.against_torch.as_ref().map(torch),
         }
+    }
+}
+
+/// `DIR`, or `NAME=DIR`.
+#[derive(Debug, Clone)]
+struct DataRoot {
+    name: Option<String>,
+    folder: PathBuf,
+}
+
+impl std::str::FromStr for DataRoot {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // A folder whose path holds a `=` before any `/` is taken for a name; `./a=b` is a folder.
+        let name = |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') && !name.is_empty();
+        Ok(match text.split_once('=').filter(|(before, _)| name(before)) {
+            Some((name, folder)) => Self { name: Some(name.to_owned()), folder: folder.into() },
+            None => Self { name: None, folder: text.into() },
+        })
     }
 }
 

@@ -101,15 +101,39 @@ impl Runner<'_> {
     /// # Errors
     /// As [`Runner::run`], but for training; [`Error::Prepare`] in the end if a
     /// video is missing or bad; [`Error::Usage`] if the table does not use the data set.
-    pub fn prepare(&self, name: &str, dataset: &str) -> Result<String> {
-        let (spec, file) = self.workspace.spec(name)?;
-        let plan = TablePlan::resolve(spec, file, self.request, self.workspace)?;
+    pub fn prepare(&self, table: Option<&str>, dataset: &str) -> Result<String> {
+        let plan = self.plan_with(table, dataset)?;
         let job = Job::open(self, &plan, true)?;
         let said = job.library.prepare_all(dataset).map_err(|error| match error {
             Error::Videos(report) => Error::Prepare(report),
             error => error,
         })?;
         Ok(format!("{said}, in {}", self.workspace.cache.join("videos").display()))
+    }
+
+    /// The plan of a table, the first in which the data set plays a part unless one is named.
+    fn plan_with(&self, table: Option<&str>, dataset: &str) -> Result<TablePlan> {
+        // A wrong name is answered with those that there are.
+        self.workspace.dataset_file(dataset)?;
+        let tables = match table {
+            Some(table) => vec![table.to_owned()],
+            None => self.workspace.tables()?,
+        };
+        for table in &tables {
+            let (spec, file) = self.workspace.spec(table)?;
+            let has = |(_, cast): &(&String, &spec::Cast)| cast.values().any(|set| set == dataset);
+            let named = spec.data.iter().find(has).map_or(dataset, |(name, _)| name).to_owned();
+            let request = Request { dataset: Some(named), ..self.request.clone() };
+            let plan = TablePlan::resolve(spec, file, &request, self.workspace)?;
+            // For its motion, if it moves: a table of frames alone would leave the flow for later.
+            let uses = |net: &NetPlan| net.data.iter().any(|data| data.set == dataset);
+            let flow = plan.stages().any(|net| uses(net) && net.video.flow.is_some());
+            let last = Some(table) == tables.last();
+            if flow || (table_is_named(&tables) || last) && plan.stages().any(uses) {
+                return Ok(plan);
+            }
+        }
+        Err(Error::Usage(format!("the data set `{dataset}` plays no part in {}", tables.join(", "))))
     }
 }
 
@@ -353,6 +377,7 @@ impl<'a> Job<'a> {
                     id: row.row.id.clone(),
                     label: row.row.label.clone(),
                     column: row.row.column.clone(),
+                    place: row.row.place.clone(),
                     reported: row.row.reported,
                     state: states[&row.row.id].clone(),
                 })

@@ -4,12 +4,14 @@ use std::time::Instant;
 
 use candle_core::{Device, Tensor};
 use data::extracted::Extraction;
+use data::inputs::Input;
 use flow::Method;
 
 use crate::error::{Error, Result};
-use crate::plan::{Protocol, Request, TablePlan, VideoPlan};
+use crate::plan::{NetPlan, Protocol, Request, Start, TablePlan, VideoPlan, Work};
 use crate::record::Record;
 use crate::run::describe_data;
+use crate::spec::{FuseBy, Learns};
 use crate::table::{duration, plain};
 use crate::train::network_error;
 use crate::workspace::Workspace;
@@ -29,59 +31,75 @@ pub struct Shown {
 /// Those of reading and resolving a spec.
 pub fn show(workspace: &Workspace, table: &str, request: &Request) -> Result<Shown> {
     let (spec, file) = workspace.spec(table)?;
-    let plan = TablePlan::resolve(spec, file, request, |name| workspace.dataset_facts(name))?;
+    let plan = TablePlan::resolve(spec, file, request, workspace)?;
     Ok(Shown { plan: describe(&plan)?, estimate: estimate(&plan)? })
 }
 
 fn describe(plan: &TablePlan) -> Result<String> {
     let spec = &plan.spec;
     let mut text = format!(
-        "{}: {}\n{}\n\nprofile    {}\ndata       {}, {} classes\n",
+        "{}: {}\n{}\n\nprofile    {}\ndata       {}\n",
         spec.name(),
         spec.title,
         spec.source,
         plan.profile,
         describe_data(plan),
-        plan.dataset.classes
     );
-    let splits = plan.rows.first().map_or(&[][..], |row| &row.splits);
-    for split in plan.dataset.splits.iter().filter(|s| splits.contains(&s.name)) {
-        text.push_str(&format!(
-            "split {:<4} {} training and {} test videos\n",
-            split.name, split.train, split.test
-        ));
+    for facts in plan.cast.values() {
+        let used: Vec<&str> = plan
+            .rows
+            .iter()
+            .filter(|row| row.work.target() == Some(&facts.name))
+            .flat_map(|row| &row.splits)
+            .map(String::as_str)
+            .collect();
+        for split in facts.splits.iter().filter(|split| used.contains(&split.name.as_str())) {
+            text.push_str(&format!(
+                "{:10} {} classes; split {}: {} training and {} test videos\n",
+                facts.name,
+                facts.classes.len(),
+                split.name,
+                split.train,
+                split.test
+            ));
+        }
     }
-    if let Some(row) = plan.wanted().next() {
-        text.push_str(&protocol_lines(&row.protocol));
+    let first = plan.wanted().flat_map(|row| row.work.protocols()).next();
+    if let Some(protocol) = first {
+        text.push_str(&protocol_lines(protocol));
     }
     text.push_str(&format!("records    results/{}\n\n", plan.results.display()));
 
     let mut lines = vec![
-        ["row", "paper", "input", "channels x side", "parameters", "multiply-adds"]
+        ["row", "paper", "input", "learns", "channels x side", "parameters", "multiply-adds"]
             .map(str::to_owned)
             .to_vec(),
     ];
     for row in plan.wanted() {
-        let p = &row.protocol;
-        let summary = p.model.summary().map_err(network_error("describing the network"))?;
-        lines.push(vec![
-            row.row.id.clone(),
-            row.row.reported.map_or("-".into(), |r| format!("{r:.1}")),
-            format!(
-                "{}, L = {}, mean subtraction {}",
-                kebab(&p.input.sampling),
-                p.input.length,
-                if p.input.mean_subtraction { "on" } else { "off" }
-            ),
-            format!("{} x {}x{}", p.input.channels(), p.crop, p.crop),
-            thousands(summary.parameters() as u64),
-            format!("{:.3} G", summary.multiply_adds() as f64 / 1e9),
-        ]);
+        let reported = row.row.reported.map_or("-".into(), |r| format!("{r:.1}"));
+        lines.push(match &row.work {
+            Work::Net(protocol) => net_line(&row.row.id, reported, &protocol.net)?,
+            Work::Fusion(fusion) => {
+                let streams = row.row.fuse.as_ref().map_or(String::new(), |fuse| fuse.streams.join(" + "));
+                let by = match (&fusion.by, &fusion.svm) {
+                    (FuseBy::Average, _) => "mean of the scores".to_owned(),
+                    (FuseBy::Svm, svm) => {
+                        let folds = svm.as_ref().map_or(0, |svm| svm.folds);
+                        format!("SVM, scores of {folds} held-out folds")
+                    }
+                };
+                vec![row.row.id.clone(), reported, streams, by, "-".into(), "-".into(), "-".into()]
+            }
+            Work::Unavailable { reason } => {
+                let id = row.row.id.clone();
+                vec![id, reported, format!("not available: {reason}"), "-".into(), "-".into(), "-".into(), "-".into()]
+            }
+        });
     }
-    text.push_str(&plain(lines, 3));
-    if let Some(row) = plan.wanted().last() {
-        let summary = row.protocol.model.summary().map_err(network_error("describing the network"))?;
-        text.push_str(&format!("\n\nThe network of row {}:\n{summary}\n", row.row.id));
+    text.push_str(&plain(lines, 4));
+    if let Some(protocol) = plan.wanted().flat_map(|row| row.work.protocols()).last() {
+        let summary = protocol.net.model.summary().map_err(network_error("describing the network"))?;
+        text.push_str(&format!("\n\nThe network of the last row:\n{summary}\n"));
     }
     text.push_str("\nClaims to be judged:\n");
     for claim in &spec.claim {
@@ -94,37 +112,73 @@ fn describe(plan: &TablePlan) -> Result<String> {
     Ok(text)
 }
 
-fn protocol_lines(p: &Protocol) -> String {
-    let steps: Vec<String> = p
-        .train
+fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<String>> {
+    let summary = net.model.summary().map_err(network_error("describing the network"))?;
+    let what = match net.input {
+        Input::Flow(stack) => format!(
+            "{}, L = {}, mean subtraction {}",
+            kebab(&stack.sampling),
+            stack.length,
+            if stack.mean_subtraction { "on" } else { "off" }
+        ),
+        Input::Rgb(stack) if stack.length == 1 => "a frame".into(),
+        Input::Rgb(stack) => format!("{} frames", stack.length),
+    };
+    let learns = match (&net.train.start, net.train.learns) {
+        (Start::HeNormal, _) => "from scratch",
+        (Start::Net { .. }, Learns::All) => "pre-trained, all layers",
+        (Start::Net { .. }, Learns::LastLayer) => "pre-trained, last layer",
+    };
+    let data: Vec<&str> = net.data.iter().map(|data| data.set.as_str()).collect();
+    let iterations = thousands(net.train.iterations as u64);
+    Ok(vec![
+        id.to_owned(),
+        reported,
+        what,
+        format!("{learns}, on {}, {iterations} iterations", data.join(" and ")),
+        format!("{} x {}x{}", net.input.channels(), net.crop, net.crop),
+        thousands(summary.parameters() as u64),
+        format!("{:.3} G", summary.multiply_adds() as f64 / 1e9),
+    ])
+}
+
+/// How the first row's net is trained and tested; what other rows do otherwise is in their lines.
+fn protocol_lines(protocol: &Protocol) -> String {
+    let net = &protocol.net;
+    let train = &net.train;
+    let steps: Vec<String> = train
         .schedule
         .steps
         .iter()
         .map(|(at, factor)| {
-            format!("{:.0e} from iteration {}", p.train.schedule.base_lr * factor, thousands(*at as u64))
+            format!("{:.0e} from iteration {}", train.schedule.base_lr * factor, thousands(*at as u64))
         })
         .collect();
+    let augmentation = &train.augmentation;
+    let video = &net.video;
+    let values = match net.input {
+        Input::Flow(stack) => format!("{}, stored as {}, x {} into the network", flow_words(video), kebab(&video.storage), stack.scale),
+        Input::Rgb(_) => format!("frames stored as {}", kebab(&video.storage)),
+    };
     format!(
-        "video      short side {}, {}, stored as {}, x {} into the network\n\
-         training   {} iterations of {} videos drawn across classes, random {}x{} crops{}\n\
+        "video      short side {}, {values}\n\
+         training   {} iterations of {} videos drawn across classes, random {}x{} crops{}{}\n\
          rate       {:.0e}, {}\n\
-         sgd        momentum {}, weight decay {:.0e}, He-normal start\n\
+         sgd        momentum {}, weight decay {:.0e}\n\
          test       {} frames x {} crops, mean of the softmax\n",
-        p.video.short_side,
-        flow_words(&p.video),
-        kebab(&p.video.storage),
-        p.input.scale,
-        thousands(p.train.iterations as u64),
-        p.train.batch,
-        p.crop,
-        p.crop,
-        if p.train.flip { " and flips" } else { "" },
-        p.train.schedule.base_lr,
+        video.short_side,
+        thousands(train.iterations as u64),
+        train.batch,
+        net.crop,
+        net.crop,
+        if augmentation.flip { " and flips" } else { "" },
+        if augmentation.colour.is_some() { ", RGB jittering" } else { "" },
+        train.schedule.base_lr,
         steps.join(", "),
-        p.train.momentum,
-        p.train.weight_decay,
-        p.test.frames,
-        match p.test.crops {
+        train.momentum,
+        train.weight_decay,
+        protocol.test.frames,
+        match protocol.test.crops {
             data::loader::Crops::Ten => 10,
             data::loader::Crops::Center => 1,
         },
@@ -137,8 +191,8 @@ fn flow_words(video: &VideoPlan) -> String {
         return format!("extracted flow of bound {bound}{}", if check { "" } else { ", not checked" });
     }
     let method = match &video.flow {
-        Method::TvL1(_) => "TV-L1 flow",
-        Method::Brox(_) => "flow of Brox et al.",
+        Some(Method::TvL1(_)) => "TV-L1 flow",
+        Some(Method::Brox(_)) => "flow of Brox et al.",
         _ => "flow",
     };
     match video.flow_bound {
@@ -173,12 +227,18 @@ fn estimate(plan: &TablePlan) -> Result<String> {
     let mut lines = vec![["row", "memory", "training, each run", "runs"].map(str::to_owned).to_vec()];
     let mut total = 0.0;
     for row in plan.wanted() {
-        let p = &row.protocol;
-        let summary = p.model.summary().map_err(network_error("describing the network"))?;
-        let bytes = summary.training_bytes(p.train.batch) as f64;
-        let work = 6.0 * summary.multiply_adds() as f64 * p.train.batch as f64 * p.train.iterations as f64;
-        let seconds = work / (speed * 0.35);
+        let Work::Net(protocol) = &row.work else { continue };
         let runs = row.splits.len() * row.seeds.len();
+        let (mut bytes, mut seconds) = (0f64, 0.0);
+        for net in protocol.net.stages() {
+            let summary = net.model.summary().map_err(network_error("describing the network"))?;
+            let batch = net.train.batch * net.tasks();
+            bytes = bytes.max(summary.training_bytes(batch) as f64);
+            // Without gradients a third of the arithmetic is left.
+            let passes = if net.train.learns == Learns::All { 3.0 } else { 1.0 };
+            let forward = 2.0 * summary.multiply_adds() as f64 * (batch * net.train.iterations) as f64;
+            seconds += passes * forward / (speed * 0.35);
+        }
         total += seconds * runs as f64;
         lines.push(vec![
             row.row.id.clone(),
@@ -189,7 +249,8 @@ fn estimate(plan: &TablePlan) -> Result<String> {
     }
     Ok(format!(
         "Estimate for this machine ({} threads, {:.0} GFLOP/s in a matrix product):\n{}\n\
-         training in all: about {}, without preparing the videos and testing\n",
+         training in all: about {}, without preparing the videos, testing and the folds of an SVM, and nets that rows \
+         share counted for each\n",
         rayon::current_num_threads(),
         speed / 1e9,
         plain(lines, 1),

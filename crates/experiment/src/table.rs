@@ -47,6 +47,9 @@ pub struct Row {
     pub label: String,
     /// The paper's column.
     pub column: Option<String>,
+    /// Where the paper has its number, if not in the table.
+    #[serde(rename = "where")]
+    pub place: Option<String>,
     /// The paper's accuracy, in percent.
     pub reported: Option<f64>,
     /// Ours.
@@ -69,6 +72,11 @@ pub enum State {
     },
     /// Not run yet.
     NotRun,
+    /// Cannot be run on these data sets.
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// A claim, judged.
@@ -162,8 +170,12 @@ impl Table {
             paragraph(self.claims_table(form));
         }
         for row in &self.rows {
-            if let State::Failed { message } = &row.state {
-                paragraph(format!("Row {} failed: {message}", row.id));
+            match &row.state {
+                State::Failed { message } => paragraph(format!("Row {} failed: {message}", row.id)),
+                State::Unavailable { reason } => {
+                    paragraph(format!("Row {} is not available here: {reason}.", row.id));
+                }
+                State::Done { .. } | State::NotRun => {}
             }
         }
         if !self.departures.is_empty() {
@@ -187,7 +199,7 @@ impl Table {
         }
         let mut lines = vec![head];
         let mut labels: Vec<&str> = Vec::new();
-        for row in &self.rows {
+        for row in self.rows.iter().filter(|row| row.column.is_some()) {
             if !labels.contains(&row.label.as_str()) {
                 labels.push(&row.label);
             }
@@ -207,15 +219,28 @@ impl Table {
 
     fn details(&self, form: Form) -> String {
         let spread = self.rows.iter().any(|row| row.state.record().and_then(Record::seed_spread).is_some());
-        let mut head = ["row", "paper", "ours", "95 % interval", "ours - paper", "videos scored", "train"]
-            .map(str::to_owned)
-            .to_vec();
+        // In a table of one column there is no grid to say what a row is.
+        let described = self.columns.is_none() || self.rows.iter().any(|row| row.place.is_some());
+        let mut head = vec!["row".to_owned()];
+        if described {
+            head.push("what".into());
+        }
+        let numbers = head.len();
+        head.extend(
+            ["paper", "ours", "95 % interval", "ours - paper", "videos scored", "train"].map(str::to_owned),
+        );
         if spread {
             head.push("sd over seeds".into());
         }
         let mut lines = vec![head];
         for row in &self.rows {
-            let mut line = vec![row.id.clone(), row.reported.map_or("-".into(), points), row.state.number()];
+            let mut line = vec![row.id.clone()];
+            if described {
+                let column = row.column.as_ref().map_or(String::new(), |column| format!(", {column}"));
+                let place = row.place.as_ref().map_or(String::new(), |place| format!(" ({place})"));
+                line.push(format!("{}{column}{place}", row.label));
+            }
+            line.extend([row.reported.map_or("-".into(), points), row.state.number()]);
             match row.state.record() {
                 Some(record) => {
                     let (expected, scored) = record.videos();
@@ -226,7 +251,7 @@ impl Table {
                     } else {
                         format!("{scored} of {expected} (partial)")
                     });
-                    line.push(duration(record.seconds()));
+                    line.push(record.seconds().map_or("-".into(), duration));
                 }
                 None => line.extend(["-", "-", "-", "-"].map(str::to_owned)),
             }
@@ -236,7 +261,7 @@ impl Table {
             }
             lines.push(line);
         }
-        layout(lines, form, 1)
+        layout(lines, form, numbers)
     }
 
     fn quotes(&self, form: Form) -> String {
@@ -273,7 +298,7 @@ impl State {
     pub fn record(&self) -> Option<&Record> {
         match self {
             Self::Done { record } => Some(record),
-            Self::Failed { .. } | Self::NotRun => None,
+            Self::Failed { .. } | Self::NotRun | Self::Unavailable { .. } => None,
         }
     }
 
@@ -286,6 +311,7 @@ impl State {
             Self::Done { record } => points(record.top1.value),
             Self::Failed { .. } => "failed".into(),
             Self::NotRun => "not run".into(),
+            Self::Unavailable { .. } => "n/a".into(),
         }
     }
 }
