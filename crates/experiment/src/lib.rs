@@ -18,6 +18,7 @@ pub mod scores;
 pub mod show;
 pub mod spec;
 pub mod store;
+pub mod svm;
 pub mod table;
 pub mod train;
 pub mod workspace;

@@ -1,0 +1,115 @@
+//! What can be wrong with the examples or the settings of an SVM.
+
+/// Why an SVM could not be trained or asked.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SvmError {
+    /// No examples.
+    #[error("no examples to train on; expected at least one row of features with its label")]
+    Empty,
+
+    /// A list with one entry an example that is longer or shorter than the labels.
+    #[error(
+        "expected one {what} for each of {expected} labels, found {found}; pass lists of the same videos"
+    )]
+    Lengths {
+        /// What the list holds.
+        what: &'static str,
+        /// The number of labels.
+        expected: usize,
+        /// The list's length.
+        found: usize,
+    },
+
+    /// Training features that do not form rows.
+    #[error(
+        "{found} values cannot be cut into {rows} rows of equal, positive length; pass as many rows of \
+         features as there are labels"
+    )]
+    Rows {
+        /// The number of labels.
+        rows: usize,
+        /// The number of feature values.
+        found: usize,
+    },
+
+    /// Features that are not those of the training.
+    #[error(
+        "expected rows of {expected} features, as in training, found {found} values, which is no multiple; \
+         stack the same streams"
+    )]
+    Width {
+        /// Features a row.
+        expected: usize,
+        /// The number of feature values.
+        found: usize,
+    },
+
+    /// A label that is no class.
+    #[error(
+        "expected labels below {classes}, the number of classes, found {label} at example {example}; count \
+         classes from 0"
+    )]
+    Label {
+        /// The example, from 0.
+        example: usize,
+        /// Its label.
+        label: u32,
+        /// The number of classes.
+        classes: usize,
+    },
+
+    /// More classes than labels of 32 bits can name.
+    #[error(
+        "expected at most 4294967295 classes, found {0}; pass the number of classes, not of videos or bytes"
+    )]
+    Classes(usize),
+
+    /// A feature that is infinite or no number.
+    #[error(
+        "expected finite features, found {value} in row {row}, column {column} (from 0); look at the scores it \
+         was made of"
+    )]
+    NotFinite {
+        /// The row, from 0.
+        row: usize,
+        /// The column, from 0.
+        column: usize,
+        /// The value.
+        value: f32,
+    },
+
+    /// A setting that is no positive number.
+    #[error(
+        "expected {what} to be positive and at most 3.4e38, found {value}; 1 is usual for C, 1e-4 for the tolerance"
+    )]
+    Setting {
+        /// Which one.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+    },
+
+    /// No sweep allowed.
+    #[error("expected max-sweeps of at least 1, found 0; 100000 is usual")]
+    NoSweeps,
+
+    /// Weights that left the range of numbers.
+    #[error("the weights overflowed with C = {c}; use a smaller C, or features of norm 1")]
+    Overflow {
+        /// C.
+        c: f64,
+    },
+
+    /// Cross-validation with less than two folds.
+    #[error(
+        "expected at least 2 different folds, found {found}; give the videos of different groups different folds"
+    )]
+    Folds {
+        /// How many there are.
+        found: usize,
+    },
+
+    /// Nothing to choose from.
+    #[error("expected at least one candidate for C, found none; `svm::CANDIDATES` is the usual list")]
+    NoCandidates,
+}

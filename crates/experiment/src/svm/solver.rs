@@ -1,0 +1,345 @@
+//! The sequential dual method (Keerthi et al. 2008) for the SVM of Crammer & Singer.
+//!
+//! The dual has a variable alpha_i^m for each example and class,
+//!
+//! ```text
+//! min  1/2 sum_m |w_m|^2 + sum_i sum_m e_i^m alpha_i^m,    w_m = sum_i alpha_i^m x_i
+//! with  sum_m alpha_i^m = 0,   alpha_i^m <= bound,   bound = C for m = y_i, else 0
+//! ```
+//!
+//! and its gradient is g_i^m = w_m . x_i + e_i^m. One step takes one example and
+//! solves for all its alphas exactly; the weights follow. At the optimum the
+//! largest gradient of an example is not above the smallest one of those alphas
+//! that are below their bound; the difference is the example's *violation*.
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+use super::{Fit, Svm, SvmConfig, SvmError, all_finite};
+
+/// Partial sums of a product; rows are padded with zeros to a multiple.
+const LANES: usize = 8;
+
+/// A violation that may be rounding alone, where a step gains nothing.
+const ROUNDING: f64 = 1e-12;
+
+/// Checked examples, ready to be trained on as a whole or in part.
+pub(super) struct Problem {
+    /// (N, width): the features, the bias, zeros.
+    rows: Vec<f64>,
+    width: usize,
+    features: usize,
+    labels: Vec<u32>,
+    classes: usize,
+}
+
+impl Problem {
+    pub(super) fn new(
+        x: &[f32],
+        labels: &[u32],
+        classes: usize,
+        bias: Option<f64>,
+    ) -> Result<Self, SvmError> {
+        if labels.is_empty() {
+            return Err(SvmError::Empty);
+        }
+        if u32::try_from(classes).is_err() {
+            return Err(SvmError::Classes(classes));
+        }
+        if x.is_empty() || !x.len().is_multiple_of(labels.len()) {
+            return Err(SvmError::Rows { rows: labels.len(), found: x.len() });
+        }
+        if let Some(example) = labels.iter().position(|&label| label as usize >= classes) {
+            return Err(SvmError::Label { example, label: labels[example], classes });
+        }
+        let features = x.len() / labels.len();
+        all_finite(x, features)?;
+        let width = (features + 1).next_multiple_of(LANES);
+        let mut rows = vec![0.0; labels.len() * width];
+        for (row, x) in rows.chunks_exact_mut(width).zip(x.chunks_exact(features)) {
+            for (to, &from) in row.iter_mut().zip(x) {
+                *to = f64::from(from);
+            }
+            row[features] = bias.unwrap_or(0.0);
+        }
+        Ok(Self { rows, width, features, labels: labels.to_vec(), classes })
+    }
+
+    /// Trains on `examples` alone, given by their numbers.
+    pub(super) fn solve(&self, examples: &[usize], config: &SvmConfig) -> Result<Svm, SvmError> {
+        let mut seen = vec![false; self.classes];
+        for &example in examples {
+            seen[self.labels[example] as usize] = true;
+        }
+        // Classes that occur are numbered among themselves.
+        let present: Vec<usize> = (0..self.classes).filter(|&class| seen[class]).collect();
+        let mut number = vec![0; self.classes];
+        for (new, &class) in present.iter().enumerate() {
+            number[class] = new;
+        }
+        let examples = examples
+            .iter()
+            .map(|&i| (&self.rows[i * self.width..][..self.width], number[self.labels[i] as usize]))
+            .collect();
+        let mut solver = Solver::new(examples, present.len(), self.width, config.c);
+        let fit = solver.run(config);
+        if !fit.objective.is_finite() {
+            return Err(SvmError::Overflow { c: config.c });
+        }
+
+        let mut weights = vec![0.0; self.classes * self.features];
+        let mut intercepts = vec![0.0; self.classes];
+        for (&class, trained) in present.iter().zip(solver.weights.chunks_exact(self.width)) {
+            weights[class * self.features..][..self.features].copy_from_slice(&trained[..self.features]);
+            intercepts[class] = config.bias.unwrap_or(0.0) * trained[self.features];
+        }
+        Ok(Svm { classes: self.classes, features: self.features, weights, intercepts, seen, fit })
+    }
+
+    /// How many of `examples` get their own label.
+    pub(super) fn correct(&self, svm: &Svm, examples: &[usize]) -> usize {
+        let right = |&&i: &&usize| {
+            let row = &self.rows[i * self.width..][..self.features];
+            let scores: Vec<f64> = svm.scores(row.iter().copied()).collect();
+            svm.best(&scores) == self.labels[i]
+        };
+        examples.iter().filter(right).count()
+    }
+}
+
+struct Solver<'a> {
+    /// Features and class of each example.
+    examples: Vec<(&'a [f64], usize)>,
+    /// |x_i|^2.
+    squares: Vec<f64>,
+    classes: usize,
+    width: usize,
+    c: f64,
+    /// (N, K).
+    alpha: Vec<f64>,
+    /// (N, K): all classes of each example; those in use come first.
+    order: Vec<usize>,
+    /// How many are in use.
+    used: Vec<usize>,
+    /// (K, width).
+    weights: Vec<f64>,
+    /// Per class in use: the gradient, then what [`subproblem`] needs. Kept for their memory.
+    gradient: Vec<f64>,
+    sorted: Vec<f64>,
+}
+
+impl<'a> Solver<'a> {
+    fn new(examples: Vec<(&'a [f64], usize)>, classes: usize, width: usize, c: f64) -> Self {
+        let n = examples.len();
+        let squares: Vec<f64> = examples.iter().map(|(x, _)| dot(x, x)).collect();
+        let mut alpha = vec![0.0; n * classes];
+        for (i, &(_, y)) in examples.iter().enumerate() {
+            // Without features the weights cannot lower the loss of 1. Any other class
+            // is the dual solution, which makes the duality gap right.
+            if squares[i] == 0.0 && classes > 1 {
+                alpha[i * classes + y] = c;
+                alpha[i * classes + usize::from(y == 0)] = -c;
+            }
+        }
+        Self {
+            squares,
+            classes,
+            width,
+            c,
+            alpha,
+            order: (0..n).flat_map(|_| 0..classes).collect(),
+            used: vec![classes; n],
+            weights: vec![0.0; classes * width],
+            gradient: Vec::with_capacity(classes),
+            sorted: Vec::with_capacity(classes),
+            examples,
+        }
+    }
+
+    /// Sweeps in an order drawn anew for each. Alphas at their bound, and examples
+    /// that have no others, are left out of later sweeps (shrinking, Sect. 4 of
+    /// Keerthi et al.) until the rest is solved to a bound that is halved each time.
+    fn run(&mut self, config: &SvmConfig) -> Fit {
+        let mut rng = ChaCha8Rng::seed_from_u64(0x0057_3a11);
+        let mut queue: Vec<usize> = (0..self.examples.len()).collect();
+        let mut left = queue.len();
+        let mut bound = (10.0 * config.tolerance).max(1.0);
+        let mut complete = true;
+        let mut sweeps = 0;
+        while sweeps < config.max_sweeps {
+            sweeps += 1;
+            shuffle(&mut queue[..left], &mut rng);
+            let mut worst = 0.0_f64;
+            let mut at = 0;
+            while at < left {
+                match self.step(queue[at]) {
+                    Some(violation) => {
+                        worst = worst.max(violation);
+                        at += 1;
+                    }
+                    None => {
+                        left -= 1;
+                        queue.swap(at, left);
+                    }
+                }
+            }
+            if worst >= bound {
+                complete = false;
+                continue;
+            }
+            // The weights moved while `worst` was measured, so it is measured again.
+            if complete && worst < config.tolerance {
+                let fit = self.fit(sweeps, config.tolerance);
+                if fit.converged {
+                    return fit;
+                }
+            }
+            left = queue.len();
+            self.used.fill(self.classes);
+            bound = (bound / 2.0).max(config.tolerance);
+            complete = true;
+        }
+        self.fit(sweeps, config.tolerance)
+    }
+
+    /// Solves for the alphas of example `i`; its violation before, or `None` where
+    /// at most one of its alphas is left.
+    fn step(&mut self, i: usize) -> Option<f64> {
+        let (x, y) = self.examples[i];
+        let square = self.squares[i];
+        if square == 0.0 {
+            return None;
+        }
+        let (c, width) = (self.c, self.width);
+        let classes = i * self.classes..(i + 1) * self.classes;
+        let alpha = &mut self.alpha[classes.clone()];
+        let order = &mut self.order[classes];
+        let limit = |class: usize| if class == y { c } else { 0.0 };
+
+        self.gradient.clear();
+        let (mut smallest, mut largest) = (f64::INFINITY, f64::NEG_INFINITY);
+        for &class in &order[..self.used[i]] {
+            let g = dot(&self.weights[class * width..][..width], x) + f64::from(u8::from(class != y));
+            largest = largest.max(g);
+            if alpha[class] < limit(class) {
+                smallest = smallest.min(g);
+            }
+            self.gradient.push(g);
+        }
+        for place in (0..self.gradient.len()).rev() {
+            let class = order[place];
+            if alpha[class] == limit(class) && self.gradient[place] < smallest {
+                self.gradient.swap_remove(place);
+                order.swap(place, self.gradient.len());
+            }
+        }
+        self.used[i] = self.gradient.len();
+        if self.used[i] <= 1 {
+            return None;
+        }
+        let violation = (largest - smallest).max(0.0);
+        if violation <= ROUNDING {
+            return Some(violation);
+        }
+
+        let order = &order[..self.used[i]];
+        for (linear, &class) in self.gradient.iter_mut().zip(order) {
+            *linear -= square * alpha[class];
+        }
+        let beta = subproblem(
+            &self.gradient,
+            order.iter().position(|&class| class == y),
+            square * c,
+            &mut self.sorted,
+        );
+        for (&linear, &class) in self.gradient.iter().zip(order) {
+            let solved = limit(class).min((beta.shift - linear + beta.rest) / square);
+            let change = solved - alpha[class];
+            if change != 0.0 {
+                alpha[class] = solved;
+                for (w, &x) in self.weights[class * width..][..width].iter_mut().zip(x) {
+                    *w += change * x;
+                }
+            }
+        }
+        Some(violation)
+    }
+
+    /// What holds at the present weights, over all examples and classes.
+    fn fit(&self, sweeps: usize, tolerance: f64) -> Fit {
+        let (mut violation, mut loss, mut linear) = (0.0_f64, 0.0, 0.0);
+        for (&(x, y), alpha) in self.examples.iter().zip(self.alpha.chunks_exact(self.classes)) {
+            let (mut smallest, mut largest, mut own) = (f64::INFINITY, f64::NEG_INFINITY, 0.0);
+            for (class, (weights, &alpha)) in self.weights.chunks_exact(self.width).zip(alpha).enumerate() {
+                let product = dot(weights, x);
+                let (g, limit) = if class == y { (product, self.c) } else { (product + 1.0, 0.0) };
+                largest = largest.max(g);
+                if alpha < limit {
+                    smallest = smallest.min(g);
+                }
+                if class == y {
+                    own = product;
+                } else {
+                    linear += alpha;
+                }
+            }
+            violation = violation.max(largest - smallest);
+            loss += largest - own;
+        }
+        let norm: f64 = self.weights.chunks_exact(self.width).map(|w| dot(w, w)).sum();
+        let objective = 0.5 * norm + self.c * loss;
+        let gap = objective + 0.5 * norm + linear;
+        Fit { converged: violation <= tolerance, sweeps, violation, objective, gap }
+    }
+}
+
+/// A sum that is kept in two parts, because `rest` may be far below the rounding of `shift`.
+struct Beta {
+    shift: f64,
+    rest: f64,
+}
+
+/// Minimises 1/2 A sum_m alpha_m^2 + sum_m linear_m alpha_m over alphas of sum zero
+/// and below their bounds. The solution is alpha_m = min(bound_m, (beta - linear_m) / A)
+/// for the beta that is returned (Keerthi et al. 2008, Sect. 3).
+///
+/// `own` is the place of the example's own class, `product` is A C.
+fn subproblem(linear: &[f64], own: Option<usize>, product: f64, sorted: &mut Vec<f64>) -> Beta {
+    let shift = linear.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    sorted.clear();
+    sorted.extend(linear.iter().map(|value| value - shift));
+    if let Some(own) = own {
+        sorted[own] += product;
+    }
+    sorted.sort_unstable_by(|a, b| b.total_cmp(a));
+    let mut sum = -product;
+    let mut count = 0.0;
+    for &value in &*sorted {
+        if count > 0.0 && sum >= count * value {
+            break;
+        }
+        sum += value;
+        count += 1.0;
+    }
+    Beta { shift, rest: sum / count }
+}
+
+/// The inner product of two padded rows, always summed in the same order.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0; LANES];
+    for (a, b) in a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
+        for lane in 0..LANES {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    sums.iter().sum()
+}
+
+/// Fisher and Yates, with a multiply-shift draw whose bias is below 2^-32.
+fn shuffle(list: &mut [usize], rng: &mut ChaCha8Rng) {
+    for end in (1..list.len()).rev() {
+        let range = end as u128 + 1;
+        let pick = (u128::from(rng.next_u64()) * range) >> 64;
+        list.swap(end, usize::try_from(pick).unwrap_or(end));
+    }
+}
