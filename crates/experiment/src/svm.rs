@@ -18,6 +18,7 @@
 
 mod choose;
 mod error;
+mod problem;
 mod solver;
 #[cfg(test)]
 mod tests;
@@ -25,8 +26,8 @@ mod tests;
 pub use choose::{CANDIDATES, Candidate, Choice, choose_c};
 pub use error::SvmError;
 
+use problem::Problem;
 use serde::{Deserialize, Serialize};
-use solver::Problem;
 
 /// What a training depends on beside its examples.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -182,7 +183,6 @@ pub fn features(scores: &[&[f32]]) -> Vec<f32> {
     for stream in scores {
         let norm = stream.iter().map(|&score| f64::from(score).powi(2)).sum::<f64>().sqrt();
         let divisor = if norm == 0.0 { 1.0 } else { norm };
-        #[expect(clippy::cast_possible_truncation, reason = "rounded to the precision of the scores")]
         features.extend(stream.iter().map(|&score| (f64::from(score) / divisor) as f32));
     }
     features

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::solver::Problem;
+use super::problem::Problem;
 use super::{SvmConfig, SvmError};
 
 /// The usual candidates for C: powers of four, 2^-6 to 2^8.
@@ -86,7 +86,6 @@ pub fn choose_c(
         .zip(trained.chunks_exact(distinct.len()))
         .map(|(&c, folds)| {
             let correct = folds.iter().map(|(correct, _)| correct).sum();
-            #[expect(clippy::cast_precision_loss, reason = "a count of videos")]
             let accuracy = correct as f64 / labels.len() as f64;
             Candidate { c, correct, accuracy, converged: folds.iter().all(|&(_, converged)| converged) }
         })

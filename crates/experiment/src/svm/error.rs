@@ -58,11 +58,16 @@ pub enum SvmError {
         classes: usize,
     },
 
-    /// More classes than labels of 32 bits can name.
+    /// Too many classes.
     #[error(
-        "expected at most 4294967295 classes, found {0}; pass the number of classes, not of videos or bytes"
+        "expected at most {most} classes, found {found}; pass the number of classes, not of videos or bytes"
     )]
-    Classes(usize),
+    Classes {
+        /// The limit.
+        most: usize,
+        /// The number of classes.
+        found: usize,
+    },
 
     /// A feature that is infinite or no number.
     #[error(

@@ -15,99 +15,15 @@
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-use super::{Fit, Svm, SvmConfig, SvmError, all_finite};
+use super::{Fit, SvmConfig};
 
 /// Partial sums of a product; rows are padded with zeros to a multiple.
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
 /// A violation that may be rounding alone, where a step gains nothing.
 const ROUNDING: f64 = 1e-12;
 
-/// Checked examples, ready to be trained on as a whole or in part.
-pub(super) struct Problem {
-    /// (N, width): the features, the bias, zeros.
-    rows: Vec<f64>,
-    width: usize,
-    features: usize,
-    labels: Vec<u32>,
-    classes: usize,
-}
-
-impl Problem {
-    pub(super) fn new(
-        x: &[f32],
-        labels: &[u32],
-        classes: usize,
-        bias: Option<f64>,
-    ) -> Result<Self, SvmError> {
-        if labels.is_empty() {
-            return Err(SvmError::Empty);
-        }
-        if u32::try_from(classes).is_err() {
-            return Err(SvmError::Classes(classes));
-        }
-        if x.is_empty() || !x.len().is_multiple_of(labels.len()) {
-            return Err(SvmError::Rows { rows: labels.len(), found: x.len() });
-        }
-        if let Some(example) = labels.iter().position(|&label| label as usize >= classes) {
-            return Err(SvmError::Label { example, label: labels[example], classes });
-        }
-        let features = x.len() / labels.len();
-        all_finite(x, features)?;
-        let width = (features + 1).next_multiple_of(LANES);
-        let mut rows = vec![0.0; labels.len() * width];
-        for (row, x) in rows.chunks_exact_mut(width).zip(x.chunks_exact(features)) {
-            for (to, &from) in row.iter_mut().zip(x) {
-                *to = f64::from(from);
-            }
-            row[features] = bias.unwrap_or(0.0);
-        }
-        Ok(Self { rows, width, features, labels: labels.to_vec(), classes })
-    }
-
-    /// Trains on `examples` alone, given by their numbers.
-    pub(super) fn solve(&self, examples: &[usize], config: &SvmConfig) -> Result<Svm, SvmError> {
-        let mut seen = vec![false; self.classes];
-        for &example in examples {
-            seen[self.labels[example] as usize] = true;
-        }
-        // Classes that occur are numbered among themselves.
-        let present: Vec<usize> = (0..self.classes).filter(|&class| seen[class]).collect();
-        let mut number = vec![0; self.classes];
-        for (new, &class) in present.iter().enumerate() {
-            number[class] = new;
-        }
-        let examples = examples
-            .iter()
-            .map(|&i| (&self.rows[i * self.width..][..self.width], number[self.labels[i] as usize]))
-            .collect();
-        let mut solver = Solver::new(examples, present.len(), self.width, config.c);
-        let fit = solver.run(config);
-        if !fit.objective.is_finite() {
-            return Err(SvmError::Overflow { c: config.c });
-        }
-
-        let mut weights = vec![0.0; self.classes * self.features];
-        let mut intercepts = vec![0.0; self.classes];
-        for (&class, trained) in present.iter().zip(solver.weights.chunks_exact(self.width)) {
-            weights[class * self.features..][..self.features].copy_from_slice(&trained[..self.features]);
-            intercepts[class] = config.bias.unwrap_or(0.0) * trained[self.features];
-        }
-        Ok(Svm { classes: self.classes, features: self.features, weights, intercepts, seen, fit })
-    }
-
-    /// How many of `examples` get their own label.
-    pub(super) fn correct(&self, svm: &Svm, examples: &[usize]) -> usize {
-        let right = |&&i: &&usize| {
-            let row = &self.rows[i * self.width..][..self.features];
-            let scores: Vec<f64> = svm.scores(row.iter().copied()).collect();
-            svm.best(&scores) == self.labels[i]
-        };
-        examples.iter().filter(right).count()
-    }
-}
-
-struct Solver<'a> {
+pub(super) struct Solver<'a> {
     /// Features and class of each example.
     examples: Vec<(&'a [f64], usize)>,
     /// |x_i|^2.
@@ -129,7 +45,8 @@ struct Solver<'a> {
 }
 
 impl<'a> Solver<'a> {
-    fn new(examples: Vec<(&'a [f64], usize)>, classes: usize, width: usize, c: f64) -> Self {
+    /// Takes padded rows, each with its class below `classes`.
+    pub(super) fn new(examples: Vec<(&'a [f64], usize)>, classes: usize, width: usize, c: f64) -> Self {
         let n = examples.len();
         let squares: Vec<f64> = examples.iter().map(|(x, _)| dot(x, x)).collect();
         let mut alpha = vec![0.0; n * classes];
@@ -159,7 +76,7 @@ impl<'a> Solver<'a> {
     /// Sweeps in an order drawn anew for each. Alphas at their bound, and examples
     /// that have no others, are left out of later sweeps (shrinking, Sect. 4 of
     /// Keerthi et al.) until the rest is solved to a bound that is halved each time.
-    fn run(&mut self, config: &SvmConfig) -> Fit {
+    pub(super) fn run(&mut self, config: &SvmConfig) -> Fit {
         let mut rng = ChaCha8Rng::seed_from_u64(0x0057_3a11);
         let mut queue: Vec<usize> = (0..self.examples.len()).collect();
         let mut left = queue.len();
@@ -200,6 +117,11 @@ impl<'a> Solver<'a> {
             complete = true;
         }
         self.fit(sweeps, config.tolerance)
+    }
+
+    /// The weights, (K, width).
+    pub(super) fn weights(&self) -> &[f64] {
+        &self.weights
     }
 
     /// Solves for the alphas of example `i`; its violation before, or `None` where

@@ -6,7 +6,7 @@ use rand_core::SeedableRng;
 use super::{Set, below, objective, uniform, worst};
 use crate::svm::SvmConfig;
 
-const PROBLEMS: u64 = 200;
+const PROBLEMS: u64 = 120;
 
 fn config(seed: u64) -> SvmConfig {
     let c = [0.01, 0.3, 1.0, 10.0][(seed % 4) as usize];
@@ -37,23 +37,26 @@ fn the_duality_gap_closes_and_is_bounded_by_the_violation() {
 
 #[test]
 fn a_slower_solver_finds_the_same_weights() {
+    let mut compared = 0;
     for seed in 0..PROBLEMS {
         let (set, config) = (Set::random(seed), config(seed));
+        // The slower solver would push a class without examples away; ours leaves it out.
+        if !(0..set.classes).all(|class| set.labels.contains(&(class as u32))) {
+            continue;
+        }
+        compared += 1;
         let svm = set.train(&config);
         let bias = config.bias.unwrap_or(0.0);
         let (weights, intercepts) = projected_gradient(&set, bias, config.c);
-        // A class without examples would be pushed away by the slower solver; ours leaves it out.
-        let (ours, theirs) = (
-            objective(&set, svm.weights(), svm.intercepts(), bias, config.c),
-            objective(&set, &weights, &intercepts, bias, config.c),
-        );
-        if (0..set.classes).all(|class| set.labels.contains(&(class as u32))) {
-            assert!(ours <= theirs + 1e-8 * (1.0 + theirs), "problem {seed}: {ours}, slower solver {theirs}");
-            assert!(theirs - ours < 1e-3 * (1.0 + theirs), "problem {seed}: {ours}, slower solver {theirs}");
-            let off = worst(svm.weights(), &weights).max(worst(svm.intercepts(), &intercepts));
-            assert!(off < 2e-3, "problem {seed}: weights {off:e}");
-        }
+        let ours = objective(&set, svm.weights(), svm.intercepts(), bias, config.c);
+        let theirs = objective(&set, &weights, &intercepts, bias, config.c);
+        let above = svm.fit().gap.max(0.0) + 1e-11 * (1.0 + theirs);
+        assert!(ours <= theirs + above, "problem {seed}: {ours}, slower solver {theirs}");
+        assert!(theirs - ours < 1e-3 * (1.0 + theirs), "problem {seed}: {ours}, slower solver {theirs}");
+        let off = worst(svm.weights(), &weights).max(worst(svm.intercepts(), &intercepts));
+        assert!(off < 2e-3, "problem {seed}: weights {off:e}");
     }
+    assert!(compared > PROBLEMS / 3, "{compared} problems compared");
 }
 
 #[test]
