@@ -71,8 +71,8 @@ pub enum SvmError {
 
     /// A feature that is infinite or no number.
     #[error(
-        "expected finite features, found {value} in row {row}, column {column} (from 0); look at the scores it \
-         was made of"
+        "expected finite features, found {value} in row {row}, column {column} (from 0); look at the scores \
+         it was made of"
     )]
     NotFinite {
         /// The row, from 0.
@@ -85,7 +85,8 @@ pub enum SvmError {
 
     /// A setting that is no positive number.
     #[error(
-        "expected {what} to be positive and at most 3.4e38, found {value}; 1 is usual for C, 1e-4 for the tolerance"
+        "expected {what} to be positive and at most 3.4e38, found {value}; 1 is usual for C, 1e-4 for \
+         the tolerance"
     )]
     Setting {
         /// Which one.
@@ -107,7 +108,8 @@ pub enum SvmError {
 
     /// Cross-validation with less than two folds.
     #[error(
-        "expected at least 2 different folds, found {found}; give the videos of different groups different folds"
+        "expected at least 2 different folds, found {found}; give the videos of different groups \
+         different folds"
     )]
     Folds {
         /// How many there are.

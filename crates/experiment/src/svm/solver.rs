@@ -23,6 +23,7 @@ pub(super) const LANES: usize = 8;
 /// A violation that may be rounding alone, where a step gains nothing.
 const ROUNDING: f64 = 1e-12;
 
+/// The variables of both problems, and what was left out so far.
 pub(super) struct Solver<'a> {
     /// Features and class of each example.
     examples: Vec<(&'a [f64], usize)>,
@@ -51,8 +52,8 @@ impl<'a> Solver<'a> {
         let squares: Vec<f64> = examples.iter().map(|(x, _)| dot(x, x)).collect();
         let mut alpha = vec![0.0; n * classes];
         for (i, &(_, y)) in examples.iter().enumerate() {
-            // Without features the weights cannot lower the loss of 1. Any other class
-            // is the dual solution, which makes the duality gap right.
+            // No weights change the loss of an example of zeros, so no step touches it. Its
+            // part of the dual is solved by giving all to one other class, whichever.
             if squares[i] == 0.0 && classes > 1 {
                 alpha[i * classes + y] = c;
                 alpha[i * classes + usize::from(y == 0)] = -c;
@@ -74,8 +75,8 @@ impl<'a> Solver<'a> {
     }
 
     /// Sweeps in an order drawn anew for each. Alphas at their bound, and examples
-    /// that have no others, are left out of later sweeps (shrinking, Sect. 4 of
-    /// Keerthi et al.) until the rest is solved to a bound that is halved each time.
+    /// that have no others, are left out of later sweeps (shrinking), until
+    /// the rest is solved to a bound that is halved each time.
     pub(super) fn run(&mut self, config: &SvmConfig) -> Fit {
         let mut rng = ChaCha8Rng::seed_from_u64(0x0057_3a11);
         let mut queue: Vec<usize> = (0..self.examples.len()).collect();
@@ -223,7 +224,7 @@ struct Beta {
 
 /// Minimises 1/2 A sum_m alpha_m^2 + sum_m linear_m alpha_m over alphas of sum zero
 /// and below their bounds. The solution is alpha_m = min(bound_m, (beta - linear_m) / A)
-/// for the beta that is returned (Keerthi et al. 2008, Sect. 3).
+/// for the beta that is returned (Keerthi et al. 2008).
 ///
 /// `own` is the place of the example's own class, `product` is A C.
 fn subproblem(linear: &[f64], own: Option<usize>, product: f64, sorted: &mut Vec<f64>) -> Beta {
