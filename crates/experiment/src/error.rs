@@ -117,6 +117,10 @@ pub enum Error {
         message: String,
     },
 
+    /// Published weights that cannot be had or do not fit.
+    #[error(transparent)]
+    Weights(Box<crate::weights::WeightsError>),
+
     /// Some rows failed; the others are finished and recorded.
     #[error("{failed} of {total} rows failed: {names}; the others are finished and recorded")]
     RowsFailed {
@@ -149,7 +153,8 @@ impl Error {
                 data::DataError::DiskFull { .. } => 1,
                 _ => 3,
             },
-            Self::Videos(_) | Self::Prepare(_) => 3,
+            Self::Weights(e) if e.is_of_the_request() => 2,
+            Self::Videos(_) | Self::Prepare(_) | Self::Weights(_) => 3,
             Self::Diverged { .. } | Self::RowsFailed { .. } => 4,
             Self::Interrupted => 130,
             Self::Io { .. } | Self::Damaged { .. } | Self::Tensor { .. } | Self::Network { .. } => 1,

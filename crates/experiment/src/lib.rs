@@ -20,6 +20,7 @@ pub mod spec;
 pub mod store;
 pub mod table;
 pub mod train;
+pub mod weights;
 pub mod workspace;
 
 pub use console::Console;
