@@ -121,6 +121,10 @@ pub enum Error {
     #[error("fusing scores by an SVM: {0}")]
     Svm(#[from] crate::svm::SvmError),
 
+    /// Published weights that cannot be had or do not fit.
+    #[error(transparent)]
+    Weights(Box<crate::weights::WeightsError>),
+
     /// Some rows failed; the others are finished and recorded.
     #[error("{failed} of {total} rows failed: {names}; the others are finished and recorded")]
     RowsFailed {
@@ -153,7 +157,8 @@ impl Error {
                 data::DataError::DiskFull { .. } => 1,
                 _ => 3,
             },
-            Self::Videos(_) | Self::Prepare(_) => 3,
+            Self::Weights(e) if e.is_of_the_request() => 2,
+            Self::Videos(_) | Self::Prepare(_) | Self::Weights(_) => 3,
             Self::Diverged { .. } | Self::RowsFailed { .. } => 4,
             Self::Interrupted => 130,
             Self::Io { .. } | Self::Damaged { .. } | Self::Tensor { .. } | Self::Network { .. } | Self::Svm(_) => 1,

@@ -21,6 +21,7 @@ pub mod store;
 pub mod svm;
 pub mod table;
 pub mod train;
+pub mod weights;
 pub mod workspace;
 
 pub use console::Console;

@@ -115,45 +115,54 @@ impl Unit {
     /// # Errors
     /// [`Error::Io`] when the folder cannot be written, [`Error::Interrupted`].
     pub fn lock(&self, console: &Console, interrupt: &Interrupt) -> Result<Lock> {
-        std::fs::create_dir_all(&self.dir).map_err(Error::io("create", &self.dir))?;
-        let path = self.path("lock");
-        let mut file = File::options()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(Error::io("open", &path))?;
-        let mut told = false;
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) => {
-                    if !told {
-                        let mut owner = String::new();
-                        // The owner is for the message only; an unreadable one is no obstacle.
-                        let _ = file.read_to_string(&mut owner);
-                        console.line(&format!(
-                            "waiting for {}, which is being worked on by {}",
-                            self.name,
-                            if owner.is_empty() { "another process" } else { owner.trim() }
-                        ));
-                        told = true;
-                    }
-                    interrupt.check()?;
-                    interrupt.wait(Duration::from_millis(300));
-                }
-                Err(TryLockError::Error(e)) => return Err(Error::io("lock", path)(e)),
-            }
-        }
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let owner = format!("process {} on {}\n", std::process::id(), host.trim());
-        file.set_len(0)
-            .and_then(|()| std::io::Seek::rewind(&mut file))
-            .and_then(|()| file.write_all(owner.as_bytes()))
-            .map_err(Error::io("write", &path))?;
-        Ok(Lock { _file: file })
+        lock(&self.path("lock"), &self.name, console, interrupt)
     }
+}
+
+/// Takes the exclusive lock on a file, which is made with its folder; waits while another
+/// process works on `name`.
+///
+/// # Errors
+/// As [`Unit::lock`].
+pub(crate) fn lock(path: &Path, name: &str, console: &Console, interrupt: &Interrupt) -> Result<Lock> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    }
+    let mut file = File::options()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(Error::io("open", path))?;
+    let mut told = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) => {
+                if !told {
+                    let mut owner = String::new();
+                    // The owner is for the message only; an unreadable one is no obstacle.
+                    let _ = file.read_to_string(&mut owner);
+                    console.line(&format!(
+                        "waiting for {name}, which is being worked on by {}",
+                        if owner.is_empty() { "another process" } else { owner.trim() }
+                    ));
+                    told = true;
+                }
+                interrupt.check()?;
+                interrupt.wait(Duration::from_millis(300));
+            }
+            Err(TryLockError::Error(e)) => return Err(Error::io("lock", path)(e)),
+        }
+    }
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let owner = format!("process {} on {}\n", std::process::id(), host.trim());
+    file.set_len(0)
+        .and_then(|()| std::io::Seek::rewind(&mut file))
+        .and_then(|()| file.write_all(owner.as_bytes()))
+        .map_err(Error::io("write", path))?;
+    Ok(Lock { _file: file })
 }
 
 /// Writes a file so that it is there whole or not at all.

@@ -42,6 +42,26 @@ pub enum Error {
         /// What it was given.
         found: String,
     },
+    /// No published weights of the architecture are named so.
+    #[error("no table says what the {names} names of {model} are; there are tables for: {known}")]
+    NoNames {
+        /// The architecture.
+        model: &'static str,
+        /// The names that were asked for.
+        names: &'static str,
+        /// Those that there are.
+        known: String,
+    },
+    /// Two stored tensors mean the same parameter.
+    #[error("stored tensors `{first}` and `{second}` both are `{name}` here; one of them is too many")]
+    SameName {
+        /// Name of the parameter.
+        name: String,
+        /// Name in the store.
+        first: String,
+        /// Name in the store.
+        second: String,
+    },
 }
 
 /// A result with this crate's [`enum@Error`].

@@ -16,6 +16,7 @@ mod cnn_m_2048;
 mod error;
 mod graph;
 mod layer;
+mod names;
 mod network;
 mod res_net_50;
 mod settings;
@@ -30,6 +31,7 @@ pub use bn_inception::BnInceptionConfig;
 pub use cnn_m_2048::{CnnM2048Config, Fusion, Stream};
 pub use error::{Error, Result};
 pub use layer::{BatchStatistics, Window};
+pub use names::{NameMap, Rule};
 pub use network::{Head, Inputs, Modality, Network, Outputs};
 pub use res_net_50::ResNet50Config;
 pub use summary::{Row, Summary};
@@ -64,6 +66,26 @@ impl ModelConfig {
             Self::ResNet50(config) => config.build(builder)?,
             Self::BnInception(config) => config.build(builder)?,
         }))
+    }
+
+    /// The architecture's name, as in a configuration's `kind`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::CnnM2048(_) => "cnn-m-2048",
+            Self::AlexNet(_) => "alexnet",
+            Self::ResNet50(_) => "resnet-50",
+            Self::BnInception(_) => "bn-inception",
+        }
+    }
+
+    /// The last layer, which is made anew for other classes.
+    pub fn classifier(&self) -> &'static str {
+        match self {
+            Self::CnnM2048(_) => "full8",
+            Self::AlexNet(_) => "fc8",
+            Self::ResNet50(_) => "fc",
+            Self::BnInception(_) => "fc-action",
+        }
     }
 
     /// Describes the network layer by layer; allocates no weights.

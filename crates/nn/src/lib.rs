@@ -23,6 +23,7 @@ mod record;
 mod schedule;
 mod sgd;
 pub mod tensors;
+mod transfer;
 
 pub use batch_norm::{BatchNorm, BatchNormConfig, Statistics};
 pub use dropout::Dropout;
@@ -36,6 +37,7 @@ pub use pass::Pass;
 pub use record::Gradients;
 pub use schedule::StepSchedule;
 pub use sgd::Sgd;
+pub use transfer::{below, cross_modality};
 
 /// Operations without parameters, for [`Pass::apply`].
 pub mod ops {

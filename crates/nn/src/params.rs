@@ -177,9 +177,23 @@ impl Params {
     /// If a tensor is missing, surplus, or of another shape or type; then nothing changes.
     pub fn set_tensors(&self, stored: &Tensors) -> Result<()> {
         tensors::check_same_layout(&self.tensors(), stored)?;
-        for (entry, stored) in lock(&self.by_name).values().zip(stored.values()) {
-            // A copy, because `stored` may share memory with the parameter itself.
-            entry.var().set(&stored.to_device(&self.device)?.copy()?)?;
+        self.copy_in(stored)
+    }
+
+    /// Copies in what is stored for the parameters and buffers of the same names; their
+    /// layout has been checked.
+    pub(crate) fn copy_in(&self, stored: &Tensors) -> Result<()> {
+        // Copies, because `stored` may share memory with the parameters themselves; all of
+        // them first, so that a device that is full changes nothing.
+        let mut copies = Vec::new();
+        let entries = lock(&self.by_name);
+        for (name, entry) in entries.iter() {
+            if let Some(stored) = stored.get(name) {
+                copies.push((entry, stored.to_device(&self.device)?.copy()?));
+            }
+        }
+        for (entry, copy) in copies {
+            entry.var().set(&copy)?;
         }
         Ok(())
     }

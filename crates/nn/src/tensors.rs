@@ -23,8 +23,18 @@ pub fn to_bytes(tensors: &Tensors) -> Result<Vec<u8>> {
 /// # Errors
 /// If the bytes are not a whole safetensors file.
 pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<Tensors> {
+    let format = |reason| Error::Format { reason };
+    let header = safetensors::SafeTensors::read_metadata(bytes).map_err(|e| format(e.to_string()))?;
+    let infos: BTreeMap<_, _> = header.1.tensors().into_iter().collect();
+    for (name, info) in infos {
+        // A side of zero hides from the parser that the others are beyond all numbers.
+        let mut sides = info.shape.iter().filter(|side| **side > 0);
+        if sides.try_fold(1usize, |size, &side| size.checked_mul(side)).is_none() {
+            return Err(format(format!("`{name}` has the impossible shape {:?}", info.shape)));
+        }
+    }
     let tensors = candle_core::safetensors::load_buffer(bytes, device);
-    let tensors = tensors.map_err(|error| Error::Format { reason: error.to_string() })?;
+    let tensors = tensors.map_err(|error| format(error.to_string()))?;
     Ok(tensors.into_iter().collect())
 }
 

@@ -6,5 +6,6 @@ mod alex_net;
 mod bn_inception;
 mod cnn_m_2048;
 mod graph;
+mod names;
 mod res_net_50;
 mod support;

@@ -1,0 +1,81 @@
+//! Published weights: from a pinned file of the Hugging Face hub to a network's parameters.
+//!
+//! A [`WeightSource`] says which file, which bytes (its SHA-256) and how its tensors are
+//! named. [`fetch`] puts the file into the project's cache once; [`load`] fills a network.
+//!
+//! Names, addresses and the cache's layout are `hf-hub`'s ([`hf_hub::Repo`],
+//! [`hf_hub::Cache`]), so that a cache may be copied from or to other programs. The download
+//! is ours, with the HTTP client that `hf-hub` brings, because its own (0.5)
+//! - verifies nothing, and takes the checksum and the commit from the server as parts of paths,
+//! - appends to a partial file even when the server ignores the range and sends all of it,
+//! - cannot be interrupted, has no time limits, and panics on some answers.
+//!
+//! Here the file is named by the pinned sum (as the hub names large files), so a file that is
+//! there needs no question to the server, and no text of the server's becomes a path.
+
+mod error;
+mod hub;
+mod place;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use models::ModelConfig;
+use nn::{Params, below, tensors};
+
+pub use error::WeightsError;
+pub use hub::Hub;
+pub use models::NameMap;
+pub use source::WeightSource;
+
+use crate::{Console, Interrupt, Result};
+
+/// Puts the file of a source into `cache`/weights, unless it is there, and checks its sum.
+/// The server is the one that `HF_ENDPOINT` names, or the hub's own.
+///
+/// An interrupted download goes on where it was with the next call.
+///
+/// # Errors
+/// [`WeightsError`] when the file cannot be had or is another one than was pinned,
+/// [`Error::Interrupted`](crate::Error::Interrupted), [`Error::Io`](crate::Error::Io).
+pub fn fetch(
+    source: &WeightSource,
+    cache: &Path,
+    console: &Console,
+    interrupt: &Interrupt,
+) -> Result<PathBuf> {
+    Hub::from_env()?.fetch(source, cache, console, interrupt)
+}
+
+/// What becomes of the classifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Head {
+    /// Its weights are loaded like all others.
+    Keep,
+    /// It keeps the fresh values it was made with, whatever the file holds for it.
+    Replace,
+}
+
+/// Fills a network with the tensors of a file, such as [`fetch`] returns.
+///
+/// # Errors
+/// [`WeightsError::Content`] when the file cannot be read, or when a tensor is missing,
+/// surplus or of another shape; then nothing has changed.
+pub fn load(path: &Path, names: NameMap, model: &ModelConfig, params: &Params, head: Head) -> Result<()> {
+    let refused = |reason: String| WeightsError::Content { path: path.into(), names, reason };
+    let stored = tensors::read(path, params.device()).map_err(|e| refused(e.to_string()))?;
+    let ours = names.ours(model, stored.keys().map(String::as_str)).map_err(|e| refused(e.to_string()))?;
+    let renamed = ours.iter().filter_map(|(name, theirs)| Some((name.clone(), stored.get(*theirs)?.clone())));
+    let replaced: &[&str] = if head == Head::Replace { &[model.classifier()] } else { &[] };
+    params.transfer(&renamed.collect(), &below(replaced)).map_err(|error| {
+        let theirs = match &error {
+            nn::Error::TensorMismatch { name, .. } => ours.get(name).filter(|theirs| **theirs != name),
+            _ => None,
+        };
+        let theirs = theirs.map(|theirs| format!(" (`{theirs}` in the file)")).unwrap_or_default();
+        refused(format!("{error}{theirs}"))
+    })?;
+    Ok(())
+}

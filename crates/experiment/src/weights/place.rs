@@ -1,0 +1,103 @@
+//! Where a file of weights lies in the cache.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use hf_hub::{Cache, CacheRepo, Repo, RepoType};
+use sha2::{Digest, Sha256};
+
+use super::WeightSource;
+use crate::{Error, Interrupt, Result};
+
+/// Bytes that are read before the next look at the interrupt.
+pub(super) const BLOCK: usize = 256 << 10;
+
+/// The places of one file, in the hub's layout.
+pub(super) struct Place {
+    /// The file itself, named by its sum.
+    pub(super) blob: PathBuf,
+    /// As much of it as has been downloaded.
+    pub(super) part: PathBuf,
+    /// Held by whoever downloads.
+    pub(super) lock: PathBuf,
+    repo: CacheRepo,
+}
+
+impl Place {
+    /// The places of a checked source below the folder of all weights.
+    pub(super) fn new(source: &WeightSource, weights: &Path) -> Self {
+        let repo = Cache::new(weights.into()).repo(repository(source));
+        let blob = repo.blob_path(&source.sha256);
+        Self { part: blob.with_extension("part"), lock: blob.with_extension("lock"), blob, repo }
+    }
+
+    /// The sum of the file, if there is one.
+    pub(super) fn sum(&self, interrupt: &Interrupt) -> Result<Option<String>> {
+        let mut file = match File::open(&self.blob) {
+            Ok(file) => file,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Error::io("read", &self.blob)(e)),
+        };
+        let mut sum = Sha256::new();
+        add(&mut sum, &mut file, &self.blob, interrupt)?;
+        Ok(Some(hex(sum)))
+    }
+
+    /// The whole and checked download becomes the file.
+    pub(super) fn keep(&self) -> Result<()> {
+        fs::rename(&self.part, &self.blob).map_err(Error::io("write", &self.blob))
+    }
+
+    /// Lists the file under its commit and its own name, where the hub's other programs look
+    /// for it. We do not, so a file system without links merely goes without.
+    pub(super) fn list(&self, source: &WeightSource, commit: &str) {
+        let pointer = self.repo.pointer_path(commit).join(&source.file);
+        let up = "../".repeat(2 + source.file.matches('/').count());
+        let folder = pointer.parent().unwrap_or(&pointer);
+        let linked =
+            fs::create_dir_all(folder).and_then(|()| link(&format!("{up}blobs/{}", source.sha256), &pointer));
+        if linked.is_ok() && source.revision != commit {
+            let _listed = self.repo.create_ref(commit);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn link(to: &str, at: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(to, at)
+}
+
+#[cfg(not(unix))]
+fn link(to: &str, at: &Path) -> std::io::Result<()> {
+    let folder = at.parent().unwrap_or(at);
+    fs::hard_link(folder.join(to), at)
+}
+
+/// The repository of a source, as the hub's library knows it.
+pub(super) fn repository(source: &WeightSource) -> Repo {
+    Repo::with_revision(source.repository.clone(), RepoType::Model, source.revision.clone())
+}
+
+/// Adds what is left of a file to a sum; returns how many bytes that was.
+pub(super) fn add(sum: &mut Sha256, file: &mut File, path: &Path, interrupt: &Interrupt) -> Result<u64> {
+    let mut block = vec![0; BLOCK];
+    let mut bytes = 0;
+    loop {
+        interrupt.check()?;
+        match file.read(&mut block) {
+            Ok(0) => return Ok(bytes),
+            Ok(read) => {
+                sum.update(&block[..read]);
+                bytes += read as u64;
+            }
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return Err(Error::io("read", path)(e)),
+        }
+    }
+}
+
+/// The sum in hexadecimal digits.
+pub(super) fn hex(sum: Sha256) -> String {
+    sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,111 @@
+//! Files into networks.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use models::{CnnM2048Config, ModelConfig, ResNet50Config, Stream};
+use nn::Params;
+use nn::tensors::{self, Tensors};
+
+use crate::weights::{Head, NameMap, load};
+
+fn made(model: &ModelConfig, seed: u64) -> Params {
+    let params = Params::new(&Device::Cpu);
+    model.build(&params.builder(seed)).unwrap();
+    params
+}
+
+fn cnn_m(classes: usize) -> ModelConfig {
+    ModelConfig::CnnM2048(CnnM2048Config {
+        input: [64, 64],
+        widths: [4, 4, 4, 4, 4],
+        full6: 6,
+        full7: 5,
+        ..CnnM2048Config::paper(Stream::Spatial, 3, classes, 0.5)
+    })
+}
+
+/// A file in the folder, with the names of the released Caffe model.
+fn caffe(folder: &Path, change: impl Fn(&mut Tensors)) -> PathBuf {
+    let ours = made(&cnn_m(10), 1).tensors();
+    let mut theirs = ours.into_iter().map(|(name, tensor)| (name.replace("full", "fc"), tensor)).collect();
+    change(&mut theirs);
+    let path = folder.join("caffe.safetensors");
+    std::fs::write(&path, tensors::to_bytes(&theirs).unwrap()).unwrap();
+    path
+}
+
+fn bits(tensor: &Tensor) -> Vec<u32> {
+    testkit::values(tensor).into_iter().map(f32::to_bits).collect()
+}
+
+#[test]
+fn a_state_of_torchvision_fills_a_network_with_any_number_of_classes() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/fixtures");
+    let path = Path::new(folder).join("torchvision_res_net_50.safetensors");
+    let stored = testkit::fixture("torchvision_res_net_50");
+    for (classes, head) in [(7, Head::Keep), (7, Head::Replace), (5, Head::Replace)] {
+        let model = ModelConfig::ResNet50(ResNet50Config { width: 2, ..ResNet50Config::paper(3, classes) });
+        let (params, fresh) = (made(&model, 3), made(&model, 3).tensors());
+        load(&path, NameMap::Torchvision, &model, &params, head).unwrap();
+        for (name, tensor) in params.tensors() {
+            let kept = head == Head::Replace && name.starts_with("fc.");
+            let expected = if kept { &fresh[&name] } else { &stored[&name] };
+            assert_eq!(bits(&tensor), bits(expected), "{name}");
+        }
+    }
+    let model = ModelConfig::ResNet50(ResNet50Config { width: 2, ..ResNet50Config::paper(3, 5) });
+    let params = made(&model, 3);
+    let error = load(&path, NameMap::Torchvision, &model, &params, Head::Keep).unwrap_err().to_string();
+    assert!(error.contains("`fc.bias`") && error.contains(&path.display().to_string()), "{error}");
+    // Read as our own names, PyTorch's counts are surplus.
+    let error = load(&path, NameMap::Native, &model, &params, Head::Replace).unwrap_err().to_string();
+    assert!(error.contains("num_batches_tracked") && error.contains("native"), "{error}");
+}
+
+#[test]
+fn what_does_not_fit_is_named_with_its_file_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+    let wide = |t: &mut Tensors| drop(t.insert("fc6.weight".into(), zeros(&[6, 9])));
+    let lacking = |t: &mut Tensors| drop(t.remove("fc7.bias"));
+    let surplus = |t: &mut Tensors| drop(t.insert("conv6.weight".into(), zeros(&[1])));
+    let twice = |t: &mut Tensors| drop(t.insert("full6.bias".into(), zeros(&[6])));
+    let cases: [(&dyn Fn(&mut Tensors), &[&str]); 4] = [
+        (&wide, &["`full6.weight`", "`fc6.weight`", "[6, 9]"]),
+        (&lacking, &["`full7.bias`", "lack"]),
+        (&surplus, &["`conv6.weight`"]),
+        (&twice, &["`full6.bias`", "`fc6.bias`"]),
+    ];
+    for (change, words) in cases {
+        let path = caffe(folder.path(), change);
+        let params = made(&cnn_m(5), 2);
+        let error = load(&path, NameMap::Caffe, &cnn_m(5), &params, Head::Replace).unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        let error = error.to_string();
+        for word in words.iter().chain(&["caffe.safetensors"]) {
+            assert!(error.contains(word), "`{word}` is not in: {error}");
+        }
+        for (name, fresh) in made(&cnn_m(5), 2).tensors() {
+            assert_eq!(bits(&params.tensors()[&name]), bits(&fresh), "{name}");
+        }
+    }
+    load(&caffe(folder.path(), |_| ()), NameMap::Caffe, &cnn_m(5), &made(&cnn_m(5), 2), Head::Replace)
+        .unwrap();
+}
+
+#[test]
+fn a_file_that_holds_no_tensors_is_an_error_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = caffe(folder.path(), |_| ());
+    let whole = std::fs::read(&path).unwrap();
+    let huge = u64::MAX.to_le_bytes().to_vec();
+    for bytes in [whole[..whole.len() - 1].to_vec(), huge, b"<html>not a file of weights".to_vec()] {
+        std::fs::write(&path, bytes).unwrap();
+        let error = load(&path, NameMap::Caffe, &cnn_m(5), &made(&cnn_m(5), 2), Head::Keep).unwrap_err();
+        assert!(error.to_string().contains("caffe.safetensors"), "{error}");
+    }
+    let missing = folder.path().join("missing.safetensors");
+    let error = load(&missing, NameMap::Caffe, &cnn_m(5), &made(&cnn_m(5), 2), Head::Keep).unwrap_err();
+    assert!(error.to_string().contains("missing.safetensors"), "{error}");
+}

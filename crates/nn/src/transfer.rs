@@ -1,0 +1,67 @@
+//! Weights of one network as the start of another: fine-tuning, and a first layer that
+//! reads another kind of input.
+
+use candle_core::Tensor;
+
+use crate::tensors::{self, Tensors};
+use crate::{Error, Params, Result};
+
+impl Params {
+    /// Copies in stored values for every parameter and buffer that is not `fresh`; those
+    /// keep the values they have, whatever is stored under their names.
+    ///
+    /// `fresh` sees full names, of the network and of the store: [`below`] the classifier
+    /// for fine-tuning, never for the same network again.
+    ///
+    /// # Errors
+    /// If a tensor that is not fresh is missing, surplus, or of another shape or type; then
+    /// nothing changes.
+    pub fn transfer(&self, stored: &Tensors, fresh: &dyn Fn(&str) -> bool) -> Result<()> {
+        let kept = |all: &Tensors| -> Tensors {
+            let kept = all.iter().filter(|(name, _)| !fresh(name));
+            kept.map(|(name, tensor)| (name.clone(), tensor.clone())).collect()
+        };
+        let stored = kept(stored);
+        tensors::check_same_layout(&kept(&self.tensors()), &stored)?;
+        self.copy_in(&stored)
+    }
+}
+
+/// Whether a name is that of something in one of the layers: below `fc` are `fc.weight` and
+/// `fc.bias`, but not `fc6.weight`.
+pub fn below(layers: &[&str]) -> impl Fn(&str) -> bool + use<> {
+    let prefixes: Vec<String> = layers.iter().map(|layer| format!("{layer}.")).collect();
+    move |name| prefixes.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Cross-modality initialisation: the weights (O, I, H, W) of a first convolution that reads
+/// pictures, for one that reads `channels` of something else. They are averaged over the I
+/// input channels and repeated, (O, `channels`, H, W). No gradient flows back.
+///
+/// # Errors
+/// If the weights do not have that form, or `channels` is 0.
+pub fn cross_modality(weight: &Tensor, channels: usize) -> Result<Tensor> {
+    let refused = |what: &str, found, expected| Error::Setting { what: what.into(), found, expected };
+    let &[outputs, inputs, height, width] = weight.dims() else {
+        let found = format!("of shape {:?}", weight.dims());
+        return Err(refused("the weight of the first convolution", found, "shape (O, I, H, W)"));
+    };
+    if inputs == 0 || channels == 0 {
+        let found = format!("{inputs} and {channels}");
+        return Err(refused("the number of input channels, before and after,", found, "at least 1"));
+    }
+    let values = weight.detach().flatten_all()?.to_vec1::<f32>()?;
+    let area = height * width;
+    let mut repeated = Vec::with_capacity(outputs * channels * area);
+    for filter in values.chunks_exact((inputs * area).max(1)) {
+        let mean = |at: usize| {
+            let sum: f64 = filter.iter().skip(at).step_by(area).copied().map(f64::from).sum();
+            (sum / inputs as f64) as f32
+        };
+        let mean: Vec<f32> = (0..area).map(mean).collect();
+        for _ in 0..channels {
+            repeated.extend_from_slice(&mean);
+        }
+    }
+    Ok(Tensor::from_vec(repeated, (outputs, channels, height, width), weight.device())?)
+}
