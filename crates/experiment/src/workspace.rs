@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use data::dataset::{Dataset, DatasetSpec, SpecBody};
+use data::dataset::{Dataset, DatasetSpec};
 
 use crate::error::{Error, Result, did_you_mean};
 use crate::plan::DatasetFacts;
@@ -124,10 +124,7 @@ impl Workspace {
             name: name.to_owned(),
             classes: facts.classes.len(),
             splits: facts.splits,
-            data_seed: match &spec.body {
-                SpecBody::Synth(synth) => Some(synth.data_seed),
-                SpecBody::VideoFolders(_) | SpecBody::SplitFiles(_) => None,
-            },
+            data_seed: spec.data_seed(),
         })
     }
 }
