@@ -1,47 +1,55 @@
-//! Writes contact sheets of the generated set, to look at what the generator makes:
-//! `cargo run --release -p data --example contact_sheet -- OUT_FOLDER [DATA_SEED]`.
+//! Writes contact sheets of a generated set, to look at what the generator makes:
+//! `cargo run --release -p data --example contact_sheet -- OUT_FOLDER [SET] [DATA_SEED]`, SET being `synth` (as when
+//! left out), `synth-hmdb` or `synth-stills`.
 //!
 //! `frames-<class>.png` has four videos of one class, a row each, every fourth frame; `overview.png`
-//! has the middle frame of eight videos of every class. Pictures are doubled in size.
+//! has the middle frame of eight videos of every class, and of sixteen pictures for a set of stills. Pictures are doubled in
+//! size.
 
 use std::path::{Path, PathBuf};
 
 use data::clip::Clip;
-use data::synth::{SynthConfig, SynthSet};
+use data::dataset::Dataset;
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
-    let out = PathBuf::from(args.next().ok_or("usage: contact_sheet OUT_FOLDER [DATA_SEED]")?);
+    let out = PathBuf::from(args.next().ok_or("usage: contact_sheet OUT_FOLDER [SET] [DATA_SEED]")?);
+    let name = args.next().unwrap_or_else(|| "synth".to_owned());
     let seed = args.next().map_or(Ok(1), |text| text.parse())?;
     std::fs::create_dir_all(&out)?;
 
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets/synth.toml");
-    let spec: toml::Table = toml::from_str(&std::fs::read_to_string(file)?)?;
-    let table = spec.get("synth").ok_or("datasets/synth.toml has no [synth] table")?;
-    let set = SynthSet::new(table.clone().try_into::<SynthConfig>()?, seed)?;
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../datasets/{name}.toml"));
+    let set = Dataset::open(&file, None, Some(seed))?;
+    let generator = set.generator().ok_or("not a generated set")?;
 
-    let each = set.len() / set.classes().len();
+    let each = set.videos.len() / set.classes.len();
+    let stills = generator.render(0).frames.len() == 1;
     let mut overview = Vec::new();
-    for (label, class) in set.classes().iter().enumerate() {
-        let clips: Vec<Clip> = (0..each.min(8)).map(|n| set.render(label * each + n)).collect();
-        let rows: Vec<Vec<&[u8]>> = clips
-            .iter()
-            .take(4)
-            .map(|clip| clip.frames.iter().step_by(4).map(Vec::as_slice).collect())
-            .collect();
-        sheet(&rows, clips[0].width, clips[0].height)?.save(out.join(format!("frames-{class}.png")))?;
+    let mut size = (0, 0);
+    for (label, class) in set.classes.iter().enumerate() {
+        let shown = if stills { 16 } else { 8 };
+        let clips: Vec<Clip> = (0..each.min(shown)).map(|n| generator.render(label * each + n)).collect();
+        size = (clips[0].width, clips[0].height);
+        if !stills {
+            let rows: Vec<Vec<&[u8]>> = clips
+                .iter()
+                .take(4)
+                .map(|clip| clip.frames.iter().step_by(4).map(Vec::as_slice).collect())
+                .collect();
+            sheet(&rows, size)?.save(out.join(format!("frames-{class}.png")))?;
+        }
         overview.push(clips.into_iter().map(|clip| clip.frames[clip.frames.len() / 2].clone()).collect());
     }
     let rows: Vec<Vec<&[u8]>> =
         overview.iter().map(|row: &Vec<Vec<u8>>| row.iter().map(Vec::as_slice).collect()).collect();
-    sheet(&rows, set.config().width, set.config().height)?.save(out.join("overview.png"))?;
+    sheet(&rows, size)?.save(out.join("overview.png"))?;
     Ok(())
 }
 
 /// Rows of frames of one size, two pixels apart, doubled.
-fn sheet(rows: &[Vec<&[u8]>], width: usize, height: usize) -> Result<RgbImage, String> {
+fn sheet(rows: &[Vec<&[u8]>], (width, height): (usize, usize)) -> Result<RgbImage, String> {
     let (w, h) = (width as u32, height as u32);
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0) as u32;
     let mut sheet = RgbImage::new(columns * (w + 2), rows.len() as u32 * (h + 2));

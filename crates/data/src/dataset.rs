@@ -4,6 +4,7 @@
 //! file (and the official lists beside it); [`Dataset::open`] also finds the videos.
 
 mod files;
+mod generated;
 mod hashes;
 mod lists;
 mod parts;
@@ -13,15 +14,15 @@ use crate::cuts::CutConfig;
 use crate::error::DataError;
 use crate::extracted::{ExtractedFolder, Extraction};
 use crate::split::Split;
-use crate::synth::SynthSet;
 use std::path::{Path, PathBuf};
 
+pub use generated::{Generator, Numbers, SplitRule};
 pub use hashes::SourceHashes;
 pub use parts::{Part, Role};
 pub(crate) use parts::{count as lacking, shorten};
 pub use spec::{
-    DatasetSpec, GroupSplit, ListLayout, SpecBody, SplitFilesSpec, SplitSize, SynthSpec, VideoFoldersSpec,
-    parse_toml,
+    DatasetSpec, GroupSplit, ListLayout, SpecBody, SplitFilesSpec, SplitSize, StillsSpec, SynthSpec,
+    VideoFoldersSpec, parse_toml,
 };
 
 /// Where a video comes from.
@@ -62,6 +63,10 @@ pub struct Video {
     pub id: String,
     /// Class index.
     pub label: usize,
+    /// Videos of one class and one group must stay together when the training part is divided ([`crate::split::folds`]):
+    /// what UCF-101 calls a group (`g07`), the film that a clip of HMDB-51 is cut from, the actor in Weizmann; a generated video
+    /// is a group of its own.
+    pub group: String,
     /// Where it comes from.
     pub source: VideoSource,
 }
@@ -100,7 +105,7 @@ pub struct Dataset {
     pub extraction: Option<Extraction>,
     /// The folder of real videos, by its real path.
     pub root: Option<PathBuf>,
-    synth: Option<SynthSet>,
+    generator: Option<Generator>,
 }
 
 impl Dataset {
@@ -145,7 +150,7 @@ impl Dataset {
     /// [`OpenOptions::extraction`].
     pub fn open_with(spec: &DatasetSpec, options: &OpenOptions) -> Result<Self, DataError> {
         let OpenOptions { root, data_seed, extraction, partial } = options;
-        if let SpecBody::Synth(synth) = &spec.body {
+        if let Some(default_seed) = spec.data_seed() {
             if let Some(root) = root {
                 return Err(spec.error(format!(
                     "`{}` is generated and takes no data root, found {}; leave --data-root out",
@@ -156,7 +161,7 @@ impl Dataset {
             if extraction.is_some() {
                 return Err(spec.error(format!("`{}` is generated and has no extracted flow", spec.name)));
             }
-            return Self::generated(spec, synth, data_seed.unwrap_or(synth.data_seed));
+            return Self::generated(spec, data_seed.unwrap_or(default_seed));
         }
         if let Some(seed) = data_seed {
             return Err(spec.error(format!(
@@ -194,36 +199,31 @@ impl Dataset {
         Ok(Self {
             name: spec.name.clone(),
             classes: lists.classes,
-            videos: videos.map(|(clip, source)| Video { id: clip.id, label: clip.label, source }).collect(),
+            videos: videos.map(|(clip, source)| Video { id: clip.id, label: clip.label, group: clip.group, source }).collect(),
             splits: lists.splits,
             cuts,
             surplus: found.surplus,
             data_seed: None,
             extraction: *extraction,
             root: Some(found.root),
-            synth: None,
+            generator: None,
         })
     }
 
-    fn generated(spec: &DatasetSpec, synth: &SynthSpec, data_seed: u64) -> Result<Self, DataError> {
-        let set =
-            SynthSet::new(synth.synth.clone(), data_seed).map_err(|error| spec.error(error.to_string()))?;
-        let videos = (0..set.len()).map(|index| Video {
-            id: set.id(index),
-            label: set.label(index),
-            source: VideoSource::Generated(index),
-        });
+    fn generated(spec: &DatasetSpec, data_seed: u64) -> Result<Self, DataError> {
+        let (generator, splits) =
+            spec.generated(data_seed)?.ok_or_else(|| spec.error("real videos have no generator"))?;
         Ok(Self {
             name: spec.name.clone(),
-            classes: set.classes().to_vec(),
-            videos: videos.collect(),
-            splits: group_splits(&set),
+            classes: generator.classes().to_vec(),
+            videos: generator.videos(),
+            splits,
             cuts: None,
             surplus: Vec::new(),
             data_seed: Some(data_seed),
             extraction: None,
             root: None,
-            synth: Some(set),
+            generator: Some(generator),
         })
     }
 
@@ -232,12 +232,12 @@ impl Dataset {
     /// # Errors
     /// Those of the data-set file and its lists.
     pub fn describe(spec: &DatasetSpec) -> Result<Description, DataError> {
-        let (classes, videos, splits) = match &spec.body {
-            SpecBody::Synth(synth) => {
-                let set = Self::generated(spec, synth, synth.data_seed)?;
+        let (classes, videos, splits) = match spec.data_seed() {
+            Some(seed) => {
+                let set = Self::generated(spec, seed)?;
                 (set.classes, set.videos.len(), set.splits)
             }
-            _ => {
+            None => {
                 let (lists, ..) = lists::listed(spec)?;
                 (lists.classes, lists.clips.len(), lists.splits)
             }
@@ -252,8 +252,8 @@ impl Dataset {
 
     /// The generator, for a generated set.
     #[must_use]
-    pub fn synth(&self) -> Option<&SynthSet> {
-        self.synth.as_ref()
+    pub fn generator(&self) -> Option<&Generator> {
+        self.generator.as_ref()
     }
 
     /// Where a video counts: its role in each split that uses it.
@@ -298,7 +298,7 @@ impl Dataset {
 
     /// Hash of a video's content: of the file, or of everything that its rendering depends on.
     pub(crate) fn source_hash(&self, video: &Video, hashes: &SourceHashes) -> Result<String, DataError> {
-        match (&video.source, &self.synth) {
+        match (&video.source, &self.generator) {
             (VideoSource::File(path), _) => {
                 hashes.hash(path).map(|(hash, size)| format!("file of {size} bytes, BLAKE3 {hash}"))
             }
@@ -323,14 +323,4 @@ impl Dataset {
             }),
         }
     }
-}
-
-/// Split k tests group k and trains on the others.
-fn group_splits(set: &SynthSet) -> Vec<Split> {
-    let groups = (0..set.len()).map(|index| set.group(index) + 1).max().unwrap_or(0);
-    let split = |group: usize| {
-        let (test, train) = (0..set.len()).partition(|&index| set.group(index) == group);
-        Split { name: (group + 1).to_string(), train, test }
-    };
-    (0..groups).map(split).collect()
 }

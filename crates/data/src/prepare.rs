@@ -10,6 +10,9 @@
 //! One bad video never stops the rest: all failures come back together, each with the id, the class, its place in every
 //! split and the cause, and are listed in a file beside the cache ([`PrepareReport::list`]).
 //!
+//! Generated still pictures are the exception: a picture is rendered in less time than its file would take to write, so they
+//! are kept in memory (`W * H * 3` bytes each) and no cache file is made.
+//!
 //! A data set of extracted frames and flow ([`crate::extracted`]) goes the same way; its flow is taken over instead of
 //! being computed.
 
@@ -31,6 +34,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use video::Content;
 
 pub use report::{PrepareReport, VideoFailure};
 pub use video::PreparedVideo;
@@ -47,8 +51,9 @@ pub struct PrepareConfig {
     /// Pixels per frame that the bytes 0 and 255 stand for, negative and positive; what exceeds it is clipped and
     /// counted. `None`: every component of every field is mapped over its own range, as in Two-Stream ConvNets.
     pub flow_bound: Option<f32>,
-    /// How flow is estimated.
-    pub flow: Method,
+    /// How flow is estimated; `None`: no flow is made or taken over, for networks that see frames alone. Frames are cached apart
+    /// from flow, so frames without flow serve a later request with flow, and the other way round.
+    pub flow: Option<Method>,
     /// Backward flow as well, for bi-directional stacking.
     pub backward: bool,
     /// The `ffmpeg` binary, usually just `ffmpeg`. Looked for only if a real video has to be decoded.
@@ -102,11 +107,8 @@ impl fmt::Display for Prepared {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let frames: usize = self.videos.iter().map(|video| video.frames).sum();
         let gigabytes = self.bytes as f64 / 1e9;
-        write!(
-            out,
-            "{} videos, {frames} frames, are ready with their flow, {gigabytes:.2} GB",
-            self.videos.len()
-        )?;
+        let flow = if self.videos.iter().any(PreparedVideo::has_flow) { " with their flow" } else { "" };
+        write!(out, "{} videos, {frames} frames, are ready{flow}, {gigabytes:.2} GB", self.videos.len())?;
         if self.clipped > 0 {
             let percent = 100.0 * self.clipped as f64 / self.vectors.max(1) as f64;
             write!(out, "; {percent:.3} % of the flow vectors exceed the bound and are clipped")?;
@@ -192,7 +194,7 @@ pub fn prepare(
 
     // `fatal` stops the rest: what went wrong there would go wrong for every video.
     let fatal = AtomicBool::new(false);
-    let done: Vec<(&str, Result<work::Files, DataError>)> = order
+    let done: Vec<(&str, Result<Content, DataError>)> = order
         .into_par_iter()
         .with_max_len(1)
         .map(|source| {
@@ -201,8 +203,8 @@ pub fn prepare(
                 return (source, Err(DataError::Interrupted));
             }
             let video = &dataset.videos[videos[positions[0]]];
-            let files = work.files(video, source);
-            if let Err(error) = &files {
+            let content = work.content(video, source);
+            if let Err(error) = &content {
                 if is_fatal(error) {
                     fatal.store(true, Ordering::Relaxed);
                 } else if !matches!(error, DataError::Interrupted) {
@@ -210,20 +212,20 @@ pub fn prepare(
                 }
             }
             progress.advance(positions.len());
-            (source, files)
+            (source, content)
         })
         .collect();
 
     let mut prepared = Prepared { reused: work.reused(), built: work.built(), ..Prepared::default() };
     let mut failures = Vec::new();
-    for (source, files) in done {
-        let mut files = Some(files);
+    for (source, content) in done {
+        let mut content = Some(content);
         for &position in &groups[source] {
             let video = &dataset.videos[videos[position]];
-            let result = match &files {
-                Some(Ok(files)) => Ok(PreparedVideo::new(video.id.clone(), video.label, files.clone())),
+            let result = match &content {
+                Some(Ok(content)) => Ok(PreparedVideo::new(video.id.clone(), video.label, content.clone())),
                 // The first video of a group carries the error; the others repeat its words.
-                _ => match files.take() {
+                _ => match content.take() {
                     Some(Err(error)) => Err(error),
                     _ => Err(DataError::Invalid {
                         what: format!("content of {}", video.id),
@@ -232,9 +234,9 @@ pub fn prepare(
                     }),
                 },
             };
-            if let (Some(Ok(files)), true) = (&files, position == groups[source][0]) {
-                prepared.bytes += files.bytes();
-                for file in files.flow() {
+            if let (Some(Ok(content)), true) = (&content, position == groups[source][0]) {
+                prepared.bytes += content.bytes();
+                for file in content.flow() {
                     let Header { width, height, count, clipped, .. } = file.header();
                     prepared.vectors += (width * height * count) as u64;
                     prepared.clipped += clipped;

@@ -11,6 +11,7 @@
 //!
 //! HMDB-51 class indices are those of the sorted plain names (`kick` before `kick_ball`).
 
+mod folds;
 mod hmdb51;
 mod ucf101;
 
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+pub use folds::folds;
 pub use hmdb51::{parse as parse_hmdb51, read as read_hmdb51};
 pub use ucf101::{parse as parse_ucf101, read as read_ucf101};
 
@@ -29,6 +31,8 @@ pub struct ListedClip {
     pub id: String,
     /// Class index.
     pub label: usize,
+    /// Videos of the class that must stay together, see [`crate::dataset::Video::group`].
+    pub group: String,
     /// Path relative to the data root, as listed.
     pub file: PathBuf,
     /// The file that lists the clip first.
@@ -114,14 +118,22 @@ enum Part {
     Unused,
 }
 
+/// Reads the group out of a class and a file name without its ending; `None` if it is not named, and then the whole
+/// name is the group.
+type GroupOf = for<'a> fn(&str, &'a str) -> Option<&'a str>;
+
 /// Gathers clips and splits while lists are read.
-#[derive(Default)]
 struct Gather {
+    group: GroupOf,
     clips: BTreeMap<String, ListedClip>,
     parts: BTreeMap<String, Vec<(String, Part)>>,
 }
 
 impl Gather {
+    fn new(group: GroupOf) -> Self {
+        Self { group, clips: BTreeMap::new(), parts: BTreeMap::new() }
+    }
+
     fn add(
         &mut self,
         split: &str,
@@ -137,6 +149,7 @@ impl Gather {
         let known = self.clips.entry(id.clone()).or_insert_with(|| ListedClip {
             id: id.clone(),
             label,
+            group: (self.group)(class, stem).unwrap_or(stem).to_owned(),
             file: path,
             list: line.file.to_path_buf(),
             line: line.number,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// Lists, video endings and cut search of a set of real videos; the counts are checked.
 pub(super) fn listed(spec: &DatasetSpec) -> Result<(SplitLists, &[String], Option<CutConfig>), DataError> {
     match &spec.body {
-        SpecBody::Synth(_) => Err(spec.error("a generated set has no lists")),
+        SpecBody::Synth(_) | SpecBody::Stills(_) => Err(spec.error("a generated set has no lists")),
         SpecBody::VideoFolders(folders) => Ok((grid(spec, folders), &folders.extensions, folders.cuts)),
         SpecBody::SplitFiles(files) => {
             let folder = spec.path.parent().unwrap_or(Path::new("")).join(&files.lists);
@@ -63,21 +63,18 @@ fn grid(spec: &DatasetSpec, folders: &VideoFoldersSpec) -> SplitLists {
                 file: PathBuf::from(format!("{class}/{name}.{ending}")),
                 list: spec.path.clone(),
                 line: 1,
+                group: group.clone(),
             };
-            clips.push((clip, group));
+            clips.push(clip);
         }
     }
-    clips.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
+    clips.sort_by(|a, b| a.id.cmp(&b.id));
     let splits = folders.split.iter().map(|split| {
-        let (test, train) = (0..clips.len()).partition(|&index| split.test.contains(clips[index].1));
+        let (test, train) = (0..clips.len()).partition(|&index| split.test.contains(&clips[index].group));
         Split { name: split.name.clone(), train, test }
     });
     let splits = splits.collect();
-    SplitLists {
-        classes: folders.classes.clone(),
-        clips: clips.into_iter().map(|(clip, _)| clip).collect(),
-        splits,
-    }
+    SplitLists { classes: folders.classes.clone(), clips, splits }
 }
 
 /// The first listed file.

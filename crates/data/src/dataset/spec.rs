@@ -4,7 +4,10 @@
 
 use crate::cuts::CutConfig;
 use crate::error::DataError;
-use crate::synth::SynthConfig;
+use super::generated::{Generator, SplitRule, generate};
+use crate::split::Split;
+use crate::synth::stills::StillsConfig;
+use crate::synth::{ClassList, StillSet, SynthConfig, SynthSet};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::fs;
@@ -26,6 +29,8 @@ pub struct DatasetSpec {
 pub enum SpecBody {
     /// Rendered videos.
     Synth(Box<SynthSpec>),
+    /// Rendered still pictures.
+    Stills(Box<StillsSpec>),
     /// A grid of `CLASS/FILE` videos with splits by group, all in this file.
     VideoFolders(VideoFoldersSpec),
     /// `CLASS/FILE` videos with official split files.
@@ -41,8 +46,27 @@ pub struct SynthSpec {
     pub title: String,
     /// Seed of the whole set unless the command line gives another.
     pub data_seed: u64,
-    /// The generator's knobs. Split k tests group k and trains on the other groups.
+    /// Which list of classes.
+    pub classes: ClassList,
+    /// Which videos a split tests.
+    pub splits: SplitRule,
+    /// The generator's knobs.
     pub synth: SynthConfig,
+}
+
+/// `kind = "synth-stills"`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct StillsSpec {
+    kind: Kind,
+    /// One line for people.
+    pub title: String,
+    /// Seed of the whole set unless the command line gives another.
+    pub data_seed: u64,
+    /// Which pictures a split tests.
+    pub splits: SplitRule,
+    /// The generator's knobs.
+    pub stills: StillsConfig,
 }
 
 /// `kind = "video-folders"`: one clip for each class and group (actor), in `CLASS/`.
@@ -125,6 +149,7 @@ pub enum ListLayout {
 #[serde(rename_all = "kebab-case")]
 enum Kind {
     Synth,
+    SynthStills,
     VideoFolders,
     SplitFiles,
 }
@@ -154,6 +179,7 @@ impl DatasetSpec {
         let Tag { kind } = parse_toml(path, text)?;
         let body = match kind {
             Kind::Synth => SpecBody::Synth(Box::new(parse_toml(path, text)?)),
+            Kind::SynthStills => SpecBody::Stills(Box::new(parse_toml(path, text)?)),
             Kind::VideoFolders => SpecBody::VideoFolders(parse_toml(path, text)?),
             Kind::SplitFiles => SpecBody::SplitFiles(parse_toml(path, text)?),
         };
@@ -168,6 +194,7 @@ impl DatasetSpec {
     pub fn title(&self) -> &str {
         match &self.body {
             SpecBody::Synth(spec) => &spec.title,
+            SpecBody::Stills(spec) => &spec.title,
             SpecBody::VideoFolders(spec) => &spec.title,
             SpecBody::SplitFiles(spec) => &spec.title,
         }
@@ -176,7 +203,32 @@ impl DatasetSpec {
     /// Whether the videos come from a folder of the user's.
     #[must_use]
     pub fn needs_root(&self) -> bool {
-        !matches!(self.body, SpecBody::Synth(_))
+        self.data_seed().is_none()
+    }
+
+    /// Seed of a generated set unless the command line gives another; none for real videos.
+    #[must_use]
+    pub fn data_seed(&self) -> Option<u64> {
+        match &self.body {
+            SpecBody::Synth(spec) => Some(spec.data_seed),
+            SpecBody::Stills(spec) => Some(spec.data_seed),
+            SpecBody::VideoFolders(_) | SpecBody::SplitFiles(_) => None,
+        }
+    }
+
+    /// The generator and splits of a generated set; none for real videos.
+    pub(super) fn generated(&self, data_seed: u64) -> Result<Option<(Generator, Vec<Split>)>, DataError> {
+        let (generator, rule) = match &self.body {
+            SpecBody::Synth(spec) => (
+                SynthSet::new(spec.classes, spec.synth.clone(), data_seed).map(Generator::Videos),
+                &spec.splits,
+            ),
+            SpecBody::Stills(spec) => {
+                (StillSet::new(spec.stills.clone(), data_seed).map(Generator::Stills), &spec.splits)
+            }
+            SpecBody::VideoFolders(_) | SpecBody::SplitFiles(_) => return Ok(None),
+        };
+        generate(self, generator, rule).map(Some)
     }
 
     pub(super) fn error(&self, message: impl Into<String>) -> DataError {
@@ -185,7 +237,7 @@ impl DatasetSpec {
 
     fn check(&self) -> Result<(), DataError> {
         match &self.body {
-            SpecBody::Synth(spec) => spec.synth.validate().map_err(|e| self.error(e.to_string())),
+            SpecBody::Synth(_) | SpecBody::Stills(_) => self.generated(0).map(drop),
             SpecBody::VideoFolders(spec) => self.check_folders(spec),
             SpecBody::SplitFiles(spec) => {
                 let names: Vec<&String> = spec.split.iter().map(|split| &split.name).collect();

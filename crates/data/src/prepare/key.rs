@@ -5,6 +5,7 @@ use crate::container::{Kind, VERSION};
 use crate::cuts::CutConfig;
 use crate::error::DataError;
 use crate::extracted::Extraction;
+use flow::Method;
 use std::path::{Path, PathBuf};
 
 /// Raised when decoding, resizing, cut search or flow change their results without a change of any setting.
@@ -21,8 +22,13 @@ pub(super) fn frames(
 }
 
 /// Key of the flow computed from the frames with the key `frames`.
-pub(super) fn flow(kind: Kind, frames: &str, config: &PrepareConfig) -> Result<String, DataError> {
-    let settings = (VERSION, METHOD, config.flow_codec, config.flow_bound, &config.flow);
+pub(super) fn flow(
+    kind: Kind,
+    frames: &str,
+    config: &PrepareConfig,
+    method: &Method,
+) -> Result<String, DataError> {
+    let settings = (VERSION, METHOD, config.flow_codec, config.flow_bound, method);
     hash(&[kind.folder(), frames, &json(&settings)?])
 }
 

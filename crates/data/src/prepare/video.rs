@@ -2,11 +2,39 @@
 
 use super::work::Files;
 use crate::container::Container;
+use crate::cuts::segments;
 use crate::error::DataError;
 use crate::source::{Direction, Field, FieldWindow, Frame, FrameWindow, VideoReader, Window};
 use std::ops::Range;
+use std::sync::Arc;
 
-/// A video whose frames and flow lie in the cache. Cheap to keep: it holds no picture and no open file.
+/// What a video is read from.
+#[derive(Debug, Clone)]
+pub(super) enum Content {
+    /// Cache files.
+    Cached(Files),
+    /// Rendered frames of a generated still picture; there is at most one, so there is no flow.
+    Stills(Arc<[Frame]>),
+}
+
+impl Content {
+    /// Bytes in the cache.
+    pub(super) fn bytes(&self) -> u64 {
+        if let Self::Cached(files) = self { files.bytes() } else { 0 }
+    }
+
+    /// The cache files of the flow.
+    pub(super) fn flow(&self) -> impl Iterator<Item = &Container> {
+        self.files().into_iter().flat_map(Files::flow)
+    }
+
+    fn files(&self) -> Option<&Files> {
+        if let Self::Cached(files) = self { Some(files) } else { None }
+    }
+}
+
+/// A video whose frames and flow lie in the cache, or a rendered picture. A video is cheap to keep: it holds no frame and no
+/// open file. A picture holds its pixels, which its clones share.
 #[derive(Debug, Clone)]
 pub struct PreparedVideo {
     /// Id within the data set.
@@ -26,34 +54,47 @@ pub struct PreparedVideo {
     /// Of extracted flow: whether it was compared with the frames (it fits then) or too little moves for that.
     /// `None` if it was computed here or the comparison was switched off.
     pub judged: Option<bool>,
-    files: Files,
+    content: Content,
 }
 
 impl PreparedVideo {
-    pub(super) fn new(id: String, label: usize, files: Files) -> Self {
-        let header = files.frames.header();
-        let (frames, width, height) = (header.count, header.width, header.height);
-        let segments = header.segments.clone();
-        let repeated = header.facts.repeated.unwrap_or(0);
-        let judged = files.forward.header().facts.judged;
-        Self { id, label, frames, width, height, segments, repeated, judged, files }
+    pub(super) fn new(id: String, label: usize, content: Content) -> Self {
+        let (size, segments, repeated, judged) = match &content {
+            Content::Cached(files) => {
+                let header = files.frames.header();
+                let judged = files.forward.as_ref().and_then(|flow| flow.header().facts.judged);
+                let size = (header.count, header.width, header.height);
+                (size, header.segments.clone(), header.facts.repeated.unwrap_or(0), judged)
+            }
+            Content::Stills(frames) => {
+                let (width, height) = frames.first().map_or((1, 1), |frame| (frame.width, frame.height));
+                ((frames.len(), width, height), segments(frames.len(), &[]), 0, None)
+            }
+        };
+        let (frames, width, height) = size;
+        Self { id, label, frames, width, height, segments, repeated, judged, content }
     }
 
-    /// The cache files that this video reads: frames, forward flow, backward flow if it was asked for.
+    /// The cache files that this video reads: frames, and flow as far as it was asked for. None for a rendered picture.
     pub fn cache_files(&self) -> impl Iterator<Item = &Container> {
-        [Some(&self.files.frames), Some(&self.files.forward), self.files.backward.as_ref()]
-            .into_iter()
-            .flatten()
+        self.content.files().into_iter().flat_map(|files| [&files.frames].into_iter().chain(files.flow()))
+    }
+
+    /// Whether there is a file of flow, which for a video of one frame holds no field.
+    #[must_use]
+    pub fn has_flow(&self) -> bool {
+        self.content.flow().next().is_some()
     }
 
     /// The file that holds field `t`.
     fn flow_file(&self, direction: Direction, t: usize) -> Result<&Container, DataError> {
         self.check("flow field", t, self.fields())?;
-        match (direction, &self.files.backward) {
-            (Direction::Forward, _) => Ok(&self.files.forward),
-            (Direction::Backward, Some(backward)) => Ok(backward),
-            (Direction::Backward, None) => Err(DataError::NotPrepared { id: self.id.clone() }),
-        }
+        let files = self.content.files();
+        let file = files.and_then(|files| match direction {
+            Direction::Forward => files.forward.as_ref(),
+            Direction::Backward => files.backward.as_ref(),
+        });
+        file.ok_or_else(|| DataError::NotPrepared { id: self.id.clone() })
     }
 
     fn check(&self, what: &'static str, index: usize, count: usize) -> Result<(), DataError> {
@@ -79,7 +120,12 @@ impl VideoReader for PreparedVideo {
 
     fn frame(&self, t: usize) -> Result<Frame, DataError> {
         self.check("frame", t, self.frames)?;
-        Ok(Frame { width: self.width, height: self.height, rgb: self.files.frames.frame(t)? })
+        match &self.content {
+            Content::Cached(files) => {
+                Ok(Frame { width: self.width, height: self.height, rgb: files.frames.frame(t)? })
+            }
+            Content::Stills(frames) => Ok(frames[t].clone()),
+        }
     }
 
     fn field(&self, direction: Direction, t: usize) -> Result<Field, DataError> {
@@ -88,7 +134,15 @@ impl VideoReader for PreparedVideo {
 
     fn frame_window(&self, t: usize, window: Window, out: &mut FrameWindow) -> Result<(), DataError> {
         self.check("frame", t, self.frames)?;
-        self.files.frames.frame_window(t, window, out)
+        match &self.content {
+            Content::Cached(files) => files.frames.frame_window(t, window, out),
+            Content::Stills(frames) => {
+                window.check(self.size())?;
+                (out.frame.width, out.frame.height) = (window.width, window.height);
+                window.cut(&frames[t].rgb, self.width, 3, &mut out.frame.rgb);
+                Ok(())
+            }
+        }
     }
 
     fn field_window(

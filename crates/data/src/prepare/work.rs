@@ -1,15 +1,16 @@
 //! One video: which of its cache files are there, and making the others.
 
+use super::video::Content;
 use super::{PrepareConfig, Progress, import, key, kind_of};
 use crate::codec::Codec;
 use crate::container::{Builder, Container, Facts, Header, Kind};
 use crate::cuts::{ChangeMeter, find_cuts, segments};
-use crate::dataset::{Dataset, Video, VideoSource};
+use crate::dataset::{Dataset, Generator, Video, VideoSource};
 use crate::decode::{Decoder, RgbFrame};
 use crate::error::DataError;
 use crate::extracted::Extraction;
 use crate::resize::{FrameResizer, target_size};
-use crate::source::Direction;
+use crate::source::{Direction, Frame};
 use flow::{Estimator, FlowField, GrayImage};
 use std::path::Path;
 use std::sync::OnceLock;
@@ -19,7 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 #[derive(Debug, Clone)]
 pub(super) struct Files {
     pub(super) frames: Container,
-    pub(super) forward: Container,
+    pub(super) forward: Option<Container>,
     pub(super) backward: Option<Container>,
 }
 
@@ -28,9 +29,9 @@ impl Files {
         self.frames.file_bytes() + self.flow().map(Container::file_bytes).sum::<u64>()
     }
 
-    /// Forward flow, and backward flow if it was asked for.
+    /// Forward and backward flow, as far as they were asked for.
     pub(super) fn flow(&self) -> impl Iterator<Item = &Container> {
-        [Some(&self.forward), self.backward.as_ref()].into_iter().flatten()
+        [self.forward.as_ref(), self.backward.as_ref()].into_iter().flatten()
     }
 }
 
@@ -42,7 +43,7 @@ pub(super) struct Work<'a> {
     pub(super) progress: &'a dyn Progress,
     pub(super) stop: &'a AtomicBool,
     pub(super) resizing_noted: AtomicBool,
-    estimator: Estimator,
+    estimator: Option<Estimator>,
     decoder: OnceLock<Decoder>,
     reused: AtomicUsize,
     built: AtomicUsize,
@@ -84,6 +85,13 @@ impl<'a> Work<'a> {
                 found: format!("{:?}", config.flow_bound),
             });
         }
+        if config.backward && config.flow.is_none() {
+            return Err(DataError::Invalid {
+                what: "flow".to_owned(),
+                expected: "a method, since backward flow was asked for".to_owned(),
+                found: "none".to_owned(),
+            });
+        }
         if config.backward && dataset.extraction.is_some() {
             return Err(DataError::Invalid {
                 what: format!("flow of `{}`", dataset.name),
@@ -98,7 +106,7 @@ impl<'a> Work<'a> {
             progress,
             stop,
             resizing_noted: AtomicBool::new(false),
-            estimator: Estimator::new(config.flow.clone())?,
+            estimator: config.flow.clone().map(Estimator::new).transpose()?,
             decoder: OnceLock::new(),
             reused: AtomicUsize::new(0),
             built: AtomicUsize::new(0),
@@ -113,29 +121,51 @@ impl<'a> Work<'a> {
         self.built.load(Ordering::Relaxed)
     }
 
+    /// What a video with the given source hash is read from.
+    pub(super) fn content(&self, video: &Video, source: &str) -> Result<Content, DataError> {
+        if let (VideoSource::Generated(index), Some(stills @ Generator::Stills(_))) =
+            (&video.source, self.dataset.generator())
+        {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(DataError::Interrupted);
+            }
+            let clip = stills.render(*index);
+            let mut resizer = FrameResizer::new(self.config.short_side);
+            let resized = |rgb: &Vec<u8>| {
+                let (width, height, rgb) = resizer.resize(clip.width, clip.height, rgb)?;
+                Ok::<_, DataError>(Frame { width, height, rgb: rgb.to_vec() })
+            };
+            return Ok(Content::Stills(clip.frames.iter().map(resized).collect::<Result<_, _>>()?));
+        }
+        self.files(video, source).map(Content::Cached)
+    }
+
     /// All files of a video with the given source hash, made where they are missing or damaged.
-    pub(super) fn files(&self, video: &Video, source: &str) -> Result<Files, DataError> {
+    fn files(&self, video: &Video, source: &str) -> Result<Files, DataError> {
         let frames_key = key::frames(source, self.config, self.dataset.cuts)?;
         let frames = self.file(video, Kind::Frames, &frames_key, None, |path| {
             self.build_frames(video, source, &frames_key, path)
         })?;
+        let (Some(method), Some(estimator)) = (&self.config.flow, &self.estimator) else {
+            return Ok(Files { frames, forward: None, backward: None });
+        };
         if let VideoSource::Extracted(folder) = &video.source {
             let flow_key = key::imported(&frames_key, self.config, self.extraction()?)?;
             let forward = self.file(video, Kind::ForwardFlow, &flow_key, Some(frames.header()), |path| {
                 self.import_flow(folder, &frames, &flow_key, path)
             })?;
-            return Ok(Files { frames, forward, backward: None });
+            return Ok(Files { frames, forward: Some(forward), backward: None });
         }
         let flow = |direction| {
             let kind = kind_of(direction);
-            let flow_key = key::flow(kind, &frames_key, self.config)?;
+            let flow_key = key::flow(kind, &frames_key, self.config, method)?;
             self.file(video, kind, &flow_key, Some(frames.header()), |path| {
-                self.build_flow(direction, &frames, &flow_key, path)
+                self.build_flow(estimator, direction, &frames, &flow_key, path)
             })
         };
         let forward = flow(Direction::Forward)?;
         let backward = if self.config.backward { Some(flow(Direction::Backward)?) } else { None };
-        Ok(Files { frames, forward, backward })
+        Ok(Files { frames, forward: Some(forward), backward })
     }
 
     /// Opens and verifies a file; builds it if it is missing, damaged or not what its name says. The flow of
@@ -179,14 +209,14 @@ impl<'a> Work<'a> {
             builder.push_frame(width, height, rgb)
         };
         let mut decoded_by = String::new();
-        match (&video.source, self.dataset.synth()) {
+        match (&video.source, self.dataset.generator()) {
             (VideoSource::File(file), _) => {
                 let decoder = self.decoder()?;
                 decoder.decode(file, self.stop, &mut take)?.strict(file)?;
                 decoded_by = format!(", decoded by ffmpeg {}", decoder.version());
             }
-            (VideoSource::Generated(index), Some(set)) => {
-                let clip = set.render(*index);
+            (VideoSource::Generated(index), Some(generator)) => {
+                let clip = generator.render(*index);
                 for data in &clip.frames {
                     take(RgbFrame { width: clip.width, height: clip.height, data })?;
                 }
@@ -217,6 +247,7 @@ impl<'a> Work<'a> {
     /// Flow over the frames as the cache gives them back.
     fn build_flow(
         &self,
+        estimator: &Estimator,
         direction: Direction,
         frames: &Container,
         key: &str,
@@ -226,8 +257,8 @@ impl<'a> Work<'a> {
         let grey = |t| Ok::<_, DataError>(GrayImage::from_rgb8(*width, *height, &frames.frame(t)?)?);
         let mut builder = Builder::new(kind_of(direction), self.config.flow_codec, key.to_owned())
             .with_bound(self.config.flow_bound);
-        let mut stream = self.estimator.stream();
-        let mut workspace = self.estimator.workspace();
+        let mut stream = estimator.stream();
+        let mut workspace = estimator.workspace();
         let mut earlier = None;
         for t in 0..*count {
             if self.stop.load(Ordering::Relaxed) {
@@ -246,7 +277,7 @@ impl<'a> Work<'a> {
                 (Direction::Forward, _) => stream.push(&frame)?,
                 (Direction::Backward, None) => None,
                 (Direction::Backward, Some(earlier)) => {
-                    Some(self.estimator.compute_with(&mut workspace, &frame, earlier)?)
+                    Some(estimator.compute_with(&mut workspace, &frame, earlier)?)
                 }
             };
             if let Some(field) = field {

@@ -33,7 +33,7 @@ pub fn read(folder: &Path, splits: usize) -> Result<SplitLists, DataError> {
 /// # Errors
 /// As [`read`], but for reading files.
 pub fn parse(folder: &Path, classes: Vec<String>, lists: &[Vec<ListFile>]) -> Result<SplitLists, DataError> {
-    let mut gather = Gather::default();
+    let mut gather = Gather::new(film);
     for (index, lists) in lists.iter().enumerate() {
         let split = (index + 1).to_string();
         for (label, (class, list)) in classes.iter().zip(lists).enumerate() {
@@ -61,4 +61,10 @@ pub fn parse(folder: &Path, classes: Vec<String>, lists: &[Vec<ListFile>]) -> Re
         }
     }
     gather.finish(classes, folder)
+}
+
+/// The film that a clip is cut from: what stands before `_CLASS_` in its name. Film names are free text and may hold the class
+/// themselves, so the last place counts; what follows it are marks such as `f_cm_np1_ba_med_0`.
+fn film<'a>(class: &str, name: &'a str) -> Option<&'a str> {
+    name.rsplit_once(&format!("_{class}_")).map(|(film, _)| film).filter(|film| !film.is_empty())
 }

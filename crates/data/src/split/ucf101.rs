@@ -28,7 +28,7 @@ pub fn parse(folder: &Path, classes: &ListFile, parts: &[[ListFile; 2]]) -> Resu
     let classes = self::classes(classes)?;
     let labels: BTreeMap<&str, usize> =
         classes.iter().enumerate().map(|(label, name)| (name.as_str(), label)).collect();
-    let mut gather = Gather::default();
+    let mut gather = Gather::new(group);
     for (index, [train, test]) in parts.iter().enumerate() {
         let name = (index + 1).to_string();
         train.each_line(|line| {
@@ -89,4 +89,14 @@ fn clip<'a>(
     let label =
         *labels.get(class).ok_or_else(|| line.error(format!("class `{class}` is not in classInd.txt")))?;
     Ok((class, file, label))
+}
+
+/// `g07` of `v_CLASS_g07_c02`.
+fn group<'a>(_class: &str, name: &'a str) -> Option<&'a str> {
+    let numbered = |text: &str, mark| {
+        text.strip_prefix(mark).is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let (rest, clip) = name.rsplit_once('_')?;
+    let (_, group) = rest.rsplit_once('_')?;
+    (numbered(group, 'g') && numbered(clip, 'c')).then_some(group)
 }

@@ -28,11 +28,7 @@ impl Actor {
         let strength = draw.unit();
         let chroma_range = if class.hue == Hue::Free { a.chroma } else { config.hue.chroma };
         let chroma = chroma_range.lo + (chroma_range.hi - chroma_range.lo) * strength;
-        let hue = match class.hue {
-            Hue::Free => any,
-            Hue::Warm => 0.375 + spread,
-            Hue::Cool => 0.875 + spread,
-        };
+        let hue = class.hue.turns(any, spread);
         let limb_luma = (luma + 0.6 * side * pattern).clamp(30.0, 225.0);
         Actor {
             body: Object::new(class.actor, radius, luma, pattern, hue, chroma),
@@ -52,8 +48,8 @@ impl Actor {
         let scale = pose.scale;
         let reach = (self.reach() * scale).max(1.5 * self.body.radius * scale) + 1.0;
         let root = ROOT * self.body.radius * scale;
-        // Root and direction of each limb. The root stays on the body; the two swing as wings do.
-        let limbs = [(SHOULDER, pose.swing), (0.5 - SHOULDER, -pose.swing)].map(|(rest, swing)| {
+        // Root and direction of each limb. The root stays on the body; equal swings are those of wings.
+        let limbs = [(SHOULDER, pose.swings[0]), (0.5 - SHOULDER, -pose.swings[1])].map(|(rest, swing)| {
             let (x, y) = (root * cos_turns(rest), root * sin_turns(rest));
             [x, y, cos_turns(rest + swing), sin_turns(rest + swing)]
         });
@@ -90,7 +86,7 @@ const SHOULDER: f32 = 0.06;
 
 #[cfg(test)]
 mod tests {
-    use super::super::class::CLASSES;
+    use super::super::class::SYNTH;
     use super::super::draw::VideoKey;
     use super::super::tests_support::config;
     use super::*;
@@ -102,7 +98,7 @@ mod tests {
             let key = VideoKey { set: "test", data_seed: 1, class: "any", index };
             let background =
                 config.scene.luma.lo + (config.scene.luma.hi - config.scene.luma.lo) * index as f32 / 2000.0;
-            let class = &CLASSES[index % CLASSES.len()];
+            let class = &SYNTH[index % SYNTH.len()];
             let actor = Actor::draw(class, &config, background, &mut key.stream("actor"));
             let luma =
                 actor.body.colours.iter().map(|[r, g, b]| 0.299 * r + 0.587 * g + 0.114 * b).sum::<f32>()

@@ -80,36 +80,37 @@ fn extent(values: &[f32]) -> (f32, f32) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::class::CLASSES;
+    use super::super::class::{SYNTH, SYNTH_HMDB};
     use super::super::draw::VideoKey;
     use super::super::motion::Motion;
-    use super::super::tests_support::config;
+    use super::super::tests_support::{config, hmdb_config};
     use super::*;
 
     #[test]
     fn the_actor_stays_in_the_frame() {
-        let config = config();
-        let (mut outside, mut all) = (0, 0);
-        for class in &CLASSES {
-            for index in 0..100 {
-                let key = VideoKey { set: "test", data_seed: 1, class: class.name, index };
-                let motion = Motion::draw(class.motion, &config, &mut key.stream("motion"));
-                let poses: Vec<Pose> = (0..config.frames).map(|t| motion.pose(t)).collect();
-                let shot = Shot::draw(&config, &poses, 14.0, &mut key.stream("camera"));
-                for [x, y] in shot.actor {
-                    all += 1;
-                    outside += usize::from(!(8.0..56.0).contains(&x) || !(8.0..56.0).contains(&y));
+        for (config, classes) in [(config(), &SYNTH[..]), (hmdb_config(), &SYNTH_HMDB[..])] {
+            let (mut outside, mut all) = (0, 0);
+            for class in classes {
+                for index in 0..100 {
+                    let key = VideoKey { set: "test", data_seed: 1, class: class.name, index };
+                    let motion = Motion::draw(class.motion, &config, &mut key.stream("motion"));
+                    let poses: Vec<Pose> = (0..config.frames).map(|t| motion.pose(t)).collect();
+                    let shot = Shot::draw(&config, &poses, 14.0, &mut key.stream("camera"));
+                    for [x, y] in shot.actor {
+                        all += 1;
+                        outside += usize::from(!(8.0..56.0).contains(&x) || !(8.0..56.0).contains(&y));
+                    }
                 }
             }
+            assert!(outside * 100 < all, "{outside} of {all} centres near or past the border");
         }
-        assert!(outside * 100 < all, "{outside} of {all} centres near or past the border");
     }
 
     #[test]
     fn the_actor_moves_against_the_background_as_its_poses_say() {
         let config = config();
         let key = VideoKey { set: "test", data_seed: 1, class: "rise", index: 3 };
-        let motion = Motion::draw(CLASSES[0].motion, &config, &mut key.stream("motion"));
+        let motion = Motion::draw(SYNTH[0].motion, &config, &mut key.stream("motion"));
         let poses: Vec<Pose> = (0..config.frames).map(|t| motion.pose(t)).collect();
         let shot = Shot::draw(&config, &poses, 14.0, &mut key.stream("camera"));
         for t in 1..config.frames {

@@ -1,12 +1,14 @@
-//! The fourteen classes: seven pairs, each pair with one actor and one scene of its own.
+//! The classes of the two sets of videos: pairs, each with one actor and one scene of its own.
 //!
 //! Which actor or scene is seen tells the pair, never the class; what tells the class within a pair is
-//! the motion (five pairs) or the actor's hue (two pairs). Left against right is no class, because
-//! training flips.
+//! the motion or the actor's hue. Left against right is no class, because training flips.
+//!
+//! A class that stands in both sets is the same action there, by another actor in another scene.
 
 use super::motion::MotionKind;
 use super::object::Shape;
 use super::texture::Family;
+use serde::{Deserialize, Serialize};
 
 /// Where the actor's hue lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +19,45 @@ pub(crate) enum Hue {
     Warm,
     /// Around azure, opposite to warm.
     Cool,
+}
+
+impl Hue {
+    /// The hue in turns: `any` where it is free, else `spread` away from orange or azure.
+    pub(crate) fn turns(self, any: f32, spread: f32) -> f32 {
+        match self {
+            Hue::Free => any,
+            Hue::Warm => 0.375 + spread,
+            Hue::Cool => 0.875 + spread,
+        }
+    }
+}
+
+/// The lists of classes; a data set's file names one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClassList {
+    /// The fourteen actions of `synth`.
+    Synth,
+    /// The twelve actions of `synth-hmdb`, half of which `synth` has too.
+    SynthHmdb,
+}
+
+impl ClassList {
+    /// The name that videos are keyed by.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            ClassList::Synth => "synth",
+            ClassList::SynthHmdb => "synth-hmdb",
+        }
+    }
+
+    /// The classes in the order of their labels; labels 2k and 2k + 1 are a pair.
+    pub(crate) fn classes(self) -> &'static [Class] {
+        match self {
+            ClassList::Synth => &SYNTH,
+            ClassList::SynthHmdb => &SYNTH_HMDB,
+        }
+    }
 }
 
 /// One class.
@@ -38,9 +79,9 @@ const fn class(name: &'static str, actor: Shape, scene: Family, motion: MotionKi
     Class { name, actor, scene, motion, hue }
 }
 
-/// The classes in the order of their labels; labels 2k and 2k + 1 are a pair.
+/// `synth`.
 #[rustfmt::skip]
-pub(crate) const CLASSES: [Class; 14] = [
+pub(crate) const SYNTH: [Class; 14] = [
     class("rise", Shape::Triangle, Family::Clouds, MotionKind::Rise, Hue::Free),
     class("fall", Shape::Triangle, Family::Clouds, MotionKind::Fall, Hue::Free),
     class("sway-slow", Shape::Box, Family::Stripes, MotionKind::SwaySlow, Hue::Free),
@@ -57,24 +98,56 @@ pub(crate) const CLASSES: [Class; 14] = [
     class("spin-then-hop", Shape::Hexagon, Family::Grain, MotionKind::SpinThenHop, Hue::Free),
 ];
 
+/// `synth-hmdb`. Six names are those of `synth`.
+#[rustfmt::skip]
+pub(crate) const SYNTH_HMDB: [Class; 12] = [
+    class("sway-slow", Shape::Drop, Family::Waves, MotionKind::SwaySlow, Hue::Free),
+    class("sway-fast", Shape::Drop, Family::Waves, MotionKind::SwayFast, Hue::Free),
+    class("bounce-floor", Shape::Flower, Family::Rings, MotionKind::BounceFloor, Hue::Free),
+    class("bounce-ceiling", Shape::Flower, Family::Rings, MotionKind::BounceCeiling, Hue::Free),
+    class("spin", Shape::Dumbbell, Family::Clouds, MotionKind::Spin, Hue::Free),
+    class("wag", Shape::Dumbbell, Family::Clouds, MotionKind::Wag, Hue::Free),
+    class("circle", Shape::Ring, Family::Checks, MotionKind::Circle, Hue::Free),
+    class("figure-eight", Shape::Ring, Family::Checks, MotionKind::FigureEight, Hue::Free),
+    class("flap", Shape::Crescent, Family::Stripes, MotionKind::Flap, Hue::Free),
+    class("paddle", Shape::Crescent, Family::Stripes, MotionKind::Paddle, Hue::Free),
+    class("pulse-warm", Shape::Hexagon, Family::Spots, MotionKind::Pulse, Hue::Warm),
+    class("pulse-cool", Shape::Hexagon, Family::Spots, MotionKind::Pulse, Hue::Cool),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_pair_shares_actor_and_scene_and_no_two_pairs_do() {
-        for pair in CLASSES.chunks(2) {
-            assert_eq!((pair[0].actor, pair[0].scene), (pair[1].actor, pair[1].scene));
-            assert!((pair[0].motion == pair[1].motion) != (pair[0].hue == pair[1].hue));
+        for classes in [&SYNTH[..], &SYNTH_HMDB[..]] {
+            for pair in classes.chunks(2) {
+                assert_eq!((pair[0].actor, pair[0].scene), (pair[1].actor, pair[1].scene));
+                assert!((pair[0].motion == pair[1].motion) != (pair[0].hue == pair[1].hue));
+            }
+            for (label, class) in classes.iter().enumerate() {
+                for other in &classes[label + 1..] {
+                    assert_ne!(class.name, other.name);
+                }
+                for other in classes.chunks(2).skip(label / 2 + 1) {
+                    assert_ne!(class.actor, other[0].actor);
+                    assert_ne!(class.scene, other[0].scene);
+                }
+            }
         }
-        for (label, class) in CLASSES.iter().enumerate() {
-            for other in &CLASSES[label + 1..] {
-                assert_ne!(class.name, other.name);
-            }
-            for other in CLASSES.chunks(2).skip(label / 2 + 1) {
-                assert_ne!(class.actor, other[0].actor);
-                assert_ne!(class.scene, other[0].scene);
-            }
+    }
+
+    #[test]
+    fn a_name_in_both_sets_is_one_action_by_another_actor_elsewhere() {
+        let both: Vec<_> = SYNTH
+            .iter()
+            .flat_map(|a| SYNTH_HMDB.iter().filter(|b| a.name == b.name).map(move |b| (a, b)))
+            .collect();
+        assert_eq!(both.len(), 6);
+        for (a, b) in both {
+            assert_eq!((a.motion, a.hue), (b.motion, b.hue));
+            assert!(a.actor != b.actor && a.scene != b.scene, "{}", a.name);
         }
     }
 }

@@ -1,16 +1,23 @@
-//! Every knob of the generated set, as `datasets/synth.toml` writes it under `[synth]`.
+//! Every knob of a generated set of videos, as `datasets/synth.toml` writes it under `[synth]`.
 //!
-//! Nothing here has a default: the file states each value beside the claim it serves. Lengths are
-//! pixels, times are frames (the field between two frames counts as one), angles are degrees,
+//! Nothing here has a default: the file states each value beside the claim it serves, and no knob that none of its
+//! classes uses. Lengths are pixels, times are frames (the field between two frames counts as one), angles are degrees,
 //! grey levels run from 0 to 255. A pair `[lo, hi]` is a range from which every video draws uniformly.
 
+mod motion;
+
+use super::class::Class;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// What is wrong with the `[synth]` table.
+pub use motion::{MotionConfig, OrderConfig};
+
+/// What is wrong with the knobs of a generated set.
 #[derive(Clone, Debug, Error, PartialEq)]
-#[error("synth: `{key}` = {found}: expected {expected}; change it under [synth] in the data set's file")]
+#[error("{table}: `{key}` = {found}: expected {expected}; change it under [{table}] in the data set's file")]
 pub struct SynthError {
+    /// The table of knobs, `synth` or `stills`.
+    pub table: &'static str,
     /// Knob, as `table.key`.
     pub key: &'static str,
     /// The value found.
@@ -51,14 +58,13 @@ impl From<Span> for [f32; 2] {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SynthConfig {
-    /// Videos of each class; a multiple of three, because split k tests one third of them and trains
-    /// on the rest. Serves the width of every interval.
+    /// Videos of each class; the `[splits]` of the file deal them out. Serves the width of every interval.
     pub videos_per_class: usize,
     /// Width of a frame. Serves the time a row takes.
     pub width: usize,
     /// Height of a frame.
     pub height: usize,
-    /// Frames T of a video; must leave room for the order classes (see [`OrderConfig`]).
+    /// Frames T of a video; must leave room for the order classes (see [`OrderConfig`]) where there are any.
     pub frames: usize,
     /// The moving camera. Serves "mean subtraction helps" (Table 1b).
     pub camera: CameraConfig,
@@ -73,7 +79,8 @@ pub struct SynthConfig {
     /// Motions of the pairs that need several fields. Serves "L = 10 > L = 5 > L = 1" (Table 1b).
     pub motion: MotionConfig,
     /// The two-phase classes. Serves the networks that see several snippets (ST-ResNet, pyramid).
-    pub order: OrderConfig,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderConfig>,
     /// The classes that only colour tells apart. Serves "two streams beat one" (Table 3).
     pub hue: HueConfig,
 }
@@ -112,6 +119,36 @@ pub struct SceneConfig {
     pub feature: Span,
     /// Strength of the colour.
     pub chroma: Span,
+}
+
+impl SceneConfig {
+    pub(super) fn look(&self) -> TextureLook {
+        let Self { luma, contrast, feature, chroma, .. } = *self;
+        TextureLook { luma, contrast, feature, chroma }
+    }
+}
+
+/// What a texture is drawn from.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextureLook {
+    /// Mean grey level.
+    pub luma: Span,
+    /// Swing about the mean, grey levels.
+    pub contrast: Span,
+    /// Size of the features.
+    pub feature: Span,
+    /// Strength of the colour.
+    pub chroma: Span,
+}
+
+impl TextureLook {
+    pub(super) fn validate(&self) -> Result<(), SynthError> {
+        within("scene.luma", self.luma, 60.0, 195.0)?;
+        within("scene.contrast", self.contrast, 1.0, 60.0)?;
+        within("scene.feature", self.feature, 4.0, 64.0)?;
+        within("scene.chroma", self.chroma, 0.0, 128.0)
+    }
 }
 
 /// The actor: a patterned body with two limbs.
@@ -164,64 +201,7 @@ pub struct LightConfig {
     pub fade: f32,
 }
 
-/// Motions. Both classes of a pair draw their peak speed from the same range, which leaves a single
-/// field blind to the pair.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct MotionConfig {
-    /// `rise`, `fall`: constant vertical speed. The pair that one field can see: serves L = 1
-    /// well above chance.
-    pub climb_speed: Span,
-    /// `sway-slow`, `sway-fast`: peak horizontal speed.
-    pub sway_speed: Span,
-    /// Period of `sway-slow`. Overlaps the next range, so the pair is graded, not a coin flip.
-    pub sway_slow_period: Span,
-    /// Period of `sway-fast`. A stack of ten sees most of it, a stack of five only part.
-    pub sway_fast_period: Span,
-    /// `bounce-floor`, `bounce-ceiling`: peak vertical speed.
-    pub bounce_speed: Span,
-    /// Period of a bounce.
-    pub bounce_period: Span,
-    /// Share of the period that the turn at the floor takes: 0 a hard bounce, 0.5 the same motion
-    /// in both classes. Graded difficulty; serves L = 10 > L = 5.
-    pub bounce_rebound: Span,
-    /// `spin`, `wag`: peak turning rate, degrees a frame.
-    pub turn_rate: Span,
-    /// Period of the change in turning rate.
-    pub turn_period: Span,
-    /// Steady part of the turning rate in `spin`: 1 turns evenly, 0 would be a wag.
-    pub spin_steady: Span,
-    /// Steady part of the turning rate in `wag`.
-    pub wag_steady: Span,
-    /// `approach-*`: growth of the actor, per cent a frame.
-    pub approach_growth: Span,
-    /// `wave-*`: half the swing of the limbs, degrees.
-    pub wave_swing: Span,
-    /// Period of the limbs.
-    pub wave_period: Span,
-}
-
-/// `hop-then-spin`, `spin-then-hop`: a lead, a burst, a gap, a burst, a tail. Lead, gap and tail are
-/// all longer than the longest stack, so that no single stack can tell which burst came first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct OrderConfig {
-    /// The longest stack L, in fields, that must not be able to tell the two classes apart.
-    pub stack: usize,
-    /// Still fields on top of `stack` in lead, gap and tail.
-    pub margin: usize,
-    /// Fewest fields of a burst.
-    pub burst_min: usize,
-    /// Most fields of a burst.
-    pub burst_max: usize,
-    /// Peak speed of the hop, which ends where it began.
-    pub hop_speed: Span,
-    /// Turning rate of the spin, degrees a frame; the actor's first orientation is uniform, so the
-    /// turn leaves no trace.
-    pub spin_rate: Span,
-}
-
-/// `approach-warm/cool`, `wave-warm/cool`: same actor, scene and motion; only hue differs, which the
+/// The pairs named `-warm` and `-cool`: same actor, scene and motion; only hue differs, which the
 /// flow of grey-level frames cannot see. Luma has the same distribution in both.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -236,17 +216,13 @@ impl SynthConfig {
     /// Checks what serde cannot: signs, probabilities and what must fit into the frame or the video.
     pub fn validate(&self) -> Result<(), SynthError> {
         let whole = |key, value: usize, ok, expected: &str| check(key, value, ok, expected);
-        whole(
-            "videos-per-class",
-            self.videos_per_class,
-            self.videos_per_class > 0 && self.videos_per_class.is_multiple_of(3),
-            "a multiple of 3, because each of the three splits tests one third",
-        )?;
+        let count = self.videos_per_class;
+        whole("videos-per-class", count, (1..=100_000).contains(&count), "1 to 100000")?;
         let side_ok = |side: usize| (32..=1024).contains(&side);
         whole("width", self.width, side_ok(self.width), "32 to 1024 pixels")?;
         whole("height", self.height, side_ok(self.height), "32 to 1024 pixels")?;
         whole("frames", self.frames, (2..=10_000).contains(&self.frames), "2 to 10000")?;
-        self.order.validate(self.frames)?;
+        self.order.as_ref().map_or(Ok(()), |order| order.validate(self.frames))?;
         self.camera.validate()?;
         self.scene.validate()?;
         self.actor.validate(self.width.min(self.height))?;
@@ -254,36 +230,27 @@ impl SynthConfig {
         within("light.noise", self.light.noise, 0.0, 64.0)?;
         fraction("light.fade", self.light.fade)?;
         self.motion.validate()?;
-        check("hue.spread", self.hue.spread, (0.0..=180.0).contains(&self.hue.spread), "0 to 180 degrees")?;
-        within("hue.chroma", self.hue.chroma, 0.0, 128.0)
+        self.hue.validate()
     }
 }
 
-impl OrderConfig {
-    fn validate(&self, frames: usize) -> Result<(), SynthError> {
-        check("order.stack", self.stack, (1..=1000).contains(&self.stack), "1 to 1000 fields")?;
-        check("order.margin", self.margin, self.margin <= 1000, "at most 1000 fields")?;
-        check("order.burst-min", self.burst_min, self.burst_min >= 2, "at least 2 fields, up and down")?;
-        check(
-            "order.burst-max",
-            self.burst_max,
-            (self.burst_min..=1000).contains(&self.burst_max),
-            "at least burst-min and at most 1000",
-        )?;
-        let needed = 3 * (self.stack + self.margin) + 2 * self.burst_max + 1;
-        check(
-            "frames",
-            frames,
-            frames >= needed,
-            &format!(
-                "at least {needed}: lead, gap and tail of {} fields and two bursts of up to {} \
-                 (order.stack, order.margin, order.burst-max), one frame more than fields",
-                self.stack + self.margin,
-                self.burst_max
-            ),
-        )?;
-        within("order.hop-speed", self.hop_speed, 0.0, 8.0)?;
-        within("order.spin-rate", self.spin_rate, 0.0, 45.0)
+impl SynthConfig {
+    /// Checks that the knobs of motions are those that `classes` use.
+    pub(super) fn fits(&self, classes: &[Class]) -> Result<(), SynthError> {
+        self.motion.fits(classes)?;
+        let (found, expected) = match (classes.iter().find(|class| class.motion.ordered()), &self.order) {
+            (Some(class), None) => ("nothing", format!("a table, by which class `{}` moves", class.name)),
+            (None, Some(_)) => ("a table", "nothing, since no class of this set uses it".to_owned()),
+            _ => return Ok(()),
+        };
+        Err(SynthError { table: "synth", key: "order", found: found.to_owned(), expected })
+    }
+}
+
+impl HueConfig {
+    pub(super) fn validate(&self) -> Result<(), SynthError> {
+        check("hue.spread", self.spread, (0.0..=180.0).contains(&self.spread), "0 to 180 degrees")?;
+        within("hue.chroma", self.chroma, 0.0, 128.0)
     }
 }
 
@@ -300,10 +267,7 @@ impl CameraConfig {
 impl SceneConfig {
     fn validate(&self) -> Result<(), SynthError> {
         fraction("scene.follows-class", self.follows_class)?;
-        within("scene.luma", self.luma, 60.0, 195.0)?;
-        within("scene.contrast", self.contrast, 1.0, 60.0)?;
-        within("scene.feature", self.feature, 4.0, 64.0)?;
-        within("scene.chroma", self.chroma, 0.0, 128.0)
+        self.look().validate()
     }
 }
 
@@ -330,26 +294,7 @@ impl DistractorConfig {
     }
 }
 
-impl MotionConfig {
-    fn validate(&self) -> Result<(), SynthError> {
-        within("motion.climb-speed", self.climb_speed, 0.0, 8.0)?;
-        within("motion.sway-speed", self.sway_speed, 0.0, 8.0)?;
-        within("motion.sway-slow-period", self.sway_slow_period, 4.0, 1000.0)?;
-        within("motion.sway-fast-period", self.sway_fast_period, 4.0, 1000.0)?;
-        within("motion.bounce-speed", self.bounce_speed, 0.0, 8.0)?;
-        within("motion.bounce-period", self.bounce_period, 4.0, 1000.0)?;
-        within("motion.bounce-rebound", self.bounce_rebound, 0.01, 0.5)?;
-        within("motion.turn-rate", self.turn_rate, 0.0, 45.0)?;
-        within("motion.turn-period", self.turn_period, 4.0, 1000.0)?;
-        within("motion.spin-steady", self.spin_steady, 0.0, 1.0)?;
-        within("motion.wag-steady", self.wag_steady, 0.0, 1.0)?;
-        within("motion.approach-growth", self.approach_growth, 0.0, 5.0)?;
-        within("motion.wave-swing", self.wave_swing, 0.0, 90.0)?;
-        within("motion.wave-period", self.wave_period, 4.0, 1000.0)
-    }
-}
-
-fn check(
+pub(super) fn check(
     key: &'static str,
     found: impl std::fmt::Display,
     ok: bool,
@@ -358,15 +303,15 @@ fn check(
     if ok {
         return Ok(());
     }
-    Err(SynthError { key, found: found.to_string(), expected: expected.to_owned() })
+    Err(SynthError { table: "synth", key, found: found.to_string(), expected: expected.to_owned() })
 }
 
-fn within(key: &'static str, span: Span, lo: f32, hi: f32) -> Result<(), SynthError> {
+pub(super) fn within(key: &'static str, span: Span, lo: f32, hi: f32) -> Result<(), SynthError> {
     let ok = lo <= span.lo && span.lo <= span.hi && span.hi <= hi;
     check(key, format!("[{}, {}]", span.lo, span.hi), ok, &format!("a range within {lo} to {hi}"))
 }
 
-fn fraction(key: &'static str, value: f32) -> Result<(), SynthError> {
+pub(super) fn fraction(key: &'static str, value: f32) -> Result<(), SynthError> {
     check(key, value, (0.0..=1.0).contains(&value), "a fraction from 0 to 1")
 }
 
@@ -396,14 +341,14 @@ mod tests {
     fn each_check_names_its_key() {
         type Break = fn(&mut SynthConfig);
         let cases: [(&str, Break); 9] = [
-            ("videos-per-class", |c| c.videos_per_class = 100),
+            ("videos-per-class", |c| c.videos_per_class = 0),
             ("width", |c| c.width = 8),
             ("frames", |c| c.frames = 40),
             ("camera.follow", |c| c.camera.follow.hi = 1.5),
             ("actor.radius", |c| c.actor.radius.hi = 40.0),
             ("light.noise", |c| c.light.noise.lo = -1.0),
-            ("motion.bounce-rebound", |c| c.motion.bounce_rebound.lo = 0.0),
-            ("order.burst-max", |c| c.order.burst_max = 1),
+            ("motion.bounce-rebound", |c| c.motion.bounce_rebound = Some(Span { lo: 0.0, hi: 0.1 })),
+            ("order.burst-max", |c| c.order.as_mut().unwrap().burst_max = 1),
             ("hue.spread", |c| c.hue.spread = f32::NAN),
         ];
         for (key, spoil) in cases {

@@ -1,13 +1,13 @@
-//! The generated video set `synth`: fourteen actions of small actors before moving backgrounds,
-//! rendered from a seed. Nothing is downloaded and nothing is stored: a video is its key.
+//! Generated sets: videos of small actors before moving backgrounds (`synth`, `synth-hmdb`) and still pictures
+//! (`synth-stills`), rendered from a seed. Nothing is downloaded and nothing need be stored: a video is its key.
 //!
 //! Any one video can be rendered alone and comes out bit for bit the same whatever else is rendered,
-//! on however many threads. All randomness is keyed by (generator version, data seed, class, index,
-//! part of the video). [`config::SynthConfig`] names each knob and what it serves; `docs/synth.md`
-//! says which property of the videos each claim rests on.
+//! on however many threads. All randomness is keyed by (generator version, set, data seed, class, index,
+//! part of the video). [`config::SynthConfig`] and [`stills::StillsConfig`] name each knob and what it serves;
+//! `docs/synth.md` says which property of the videos each claim rests on.
 //!
 //! `texture`, `object`, `actor`, `motion` and `camera` each draw one part; `scene` puts a video
-//! together; `class` lists the actions.
+//! together; `class` lists the actions of both sets of videos.
 
 mod actor;
 mod camera;
@@ -17,11 +17,14 @@ mod draw;
 mod motion;
 mod object;
 mod scene;
+pub mod stills;
 mod texture;
 
+pub use class::ClassList;
 pub use config::{SynthConfig, SynthError};
+pub use stills::StillSet;
 
-use self::class::CLASSES;
+use self::class::Class;
 use self::draw::VideoKey;
 use crate::clip::Clip;
 
@@ -29,12 +32,10 @@ use crate::clip::Clip;
 /// former videos are not taken for the new ones.
 pub const GENERATOR_VERSION: u32 = 1;
 
-/// Number of groups that the splits are made of.
-pub const GROUPS: usize = 3;
-
-/// One draw of the set: the knobs and a seed. Videos are numbered class by class.
+/// One draw of a set of videos: the classes, the knobs and a seed. Videos are numbered class by class.
 #[derive(Clone, Debug)]
 pub struct SynthSet {
+    list: ClassList,
     config: SynthConfig,
     data_seed: u64,
     classes: Vec<String>,
@@ -43,18 +44,14 @@ pub struct SynthSet {
 }
 
 impl SynthSet {
-    /// The set with these knobs and this seed; an error names the knob that cannot be.
-    pub fn new(config: SynthConfig, data_seed: u64) -> Result<Self, SynthError> {
+    /// The set with these classes, these knobs and this seed; an error names the knob that cannot be, that is missing
+    /// or that no class uses.
+    pub fn new(list: ClassList, config: SynthConfig, data_seed: u64) -> Result<Self, SynthError> {
         config.validate()?;
-        let pixels = serde_json::to_string(&SynthConfig { videos_per_class: 0, ..config.clone() }).map_err(
-            |error| SynthError {
-                key: "synth",
-                found: error.to_string(),
-                expected: "knobs that can be written as text".to_owned(),
-            },
-        )?;
-        let classes = CLASSES.iter().map(|class| class.name.to_owned()).collect();
-        Ok(SynthSet { config, data_seed, classes, pixels })
+        config.fits(list.classes())?;
+        let pixels = text("synth", &SynthConfig { videos_per_class: 0, ..config.clone() })?;
+        let classes = list.classes().iter().map(|class| class.name.to_owned()).collect();
+        Ok(SynthSet { list, config, data_seed, classes, pixels })
     }
 
     /// Names of the classes in the order of their labels.
@@ -64,7 +61,7 @@ impl SynthSet {
 
     /// Number of videos of all classes.
     pub fn len(&self) -> usize {
-        CLASSES.len() * self.config.videos_per_class
+        self.classes.len() * self.config.videos_per_class
     }
 
     /// Whether the set has no videos (it always has some).
@@ -77,6 +74,11 @@ impl SynthSet {
         &self.config
     }
 
+    /// Number of videos of each class.
+    pub fn each(&self) -> usize {
+        self.config.videos_per_class
+    }
+
     /// Label of video `i`, an index into [`SynthSet::classes`].
     pub fn label(&self, i: usize) -> usize {
         i / self.config.videos_per_class
@@ -87,18 +89,12 @@ impl SynthSet {
     /// # Panics
     /// If `i` is not below [`SynthSet::len`], as indexing does; so do `render` and `fingerprint`.
     pub fn id(&self, i: usize) -> String {
-        format!("{}-{:03}", CLASSES[self.label(i)].name, self.number(i))
-    }
-
-    /// Group of video `i`, 0, 1 or 2; each has a third of every class. Split k tests group k and trains
-    /// on the other two.
-    pub fn group(&self, i: usize) -> usize {
-        self.number(i) % GROUPS
+        format!("{}-{:03}", self.class(i).name, self.number(i))
     }
 
     /// Renders video `i`.
     pub fn render(&self, i: usize) -> Clip {
-        scene::render(self.key(i), &CLASSES[self.label(i)], &self.config)
+        scene::render(self.key(i), self.class(i), &self.config)
     }
 
     /// A hash of all that decides the pixels of video `i`: generator version, knobs, seed, class, number.
@@ -110,10 +106,24 @@ impl SynthSet {
         i % self.config.videos_per_class
     }
 
-    fn key(&self, i: usize) -> VideoKey<'static> {
-        let class = CLASSES[self.label(i)].name;
-        VideoKey { set: "synth", data_seed: self.data_seed, class, index: self.number(i) }
+    fn class(&self, i: usize) -> &'static Class {
+        &self.list.classes()[self.label(i)]
     }
+
+    fn key(&self, i: usize) -> VideoKey<'static> {
+        let (set, class) = (self.list.name(), self.class(i).name);
+        VideoKey { set, data_seed: self.data_seed, class, index: self.number(i) }
+    }
+}
+
+/// Knobs as the text that videos are hashed by.
+fn text(table: &'static str, knobs: &impl serde::Serialize) -> Result<String, SynthError> {
+    serde_json::to_string(knobs).map_err(|error| SynthError {
+        table,
+        key: table,
+        found: error.to_string(),
+        expected: "knobs that can be written as text".to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Objects: twelve silhouettes, each with a pattern of its own, drawn with soft edges at sub-pixel
 //! places so that flow sees motions of less than a pixel.
 
+use super::config::Span;
 use super::draw::{Draw, cos_turns, sin_turns};
 
 /// The silhouettes.
@@ -138,6 +139,21 @@ impl Object {
     pub(crate) fn new(shape: Shape, radius: f32, luma: f32, pattern: f32, hue: f32, chroma: f32) -> Self {
         let colours = [colour(luma - pattern, hue, chroma), colour(luma + pattern, hue, chroma)];
         Object { shape, radius, colours }
+    }
+
+    /// An object of any shape and colour that stands out a little from a background of mean grey level `background`.
+    pub(crate) fn any(radius: Span, background: f32, draw: &mut Draw) -> Self {
+        let shape = draw.pick(&Shape::ALL);
+        let radius = draw.span(radius);
+        let contrast = 25.0 + 50.0 * draw.unit();
+        let tone = contrasting(background, contrast, draw);
+        let (pattern, hue, chroma) = (25.0 * draw.unit(), draw.unit(), 60.0 * draw.unit());
+        Object::new(shape, radius, tone, pattern, hue, chroma)
+    }
+
+    /// How far a turned object reaches from its centre, pixels.
+    pub(crate) fn reach(&self) -> f32 {
+        1.5 * self.radius + 1.0
     }
 
     /// Coverage (0..1) and colour at (`x`, `y`) pixels from the centre in the object's own axes, the

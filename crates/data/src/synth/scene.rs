@@ -6,7 +6,7 @@ use super::class::Class;
 use super::config::{DistractorConfig, SynthConfig};
 use super::draw::{Draw, VideoKey};
 use super::motion::{Motion, Pose};
-use super::object::{Canvas, Object, Shape, contrasting};
+use super::object::{Canvas, Object};
 use super::texture::{Family, Patch, Texture};
 use crate::clip::Clip;
 
@@ -31,17 +31,13 @@ impl Distractor {
         luma: f32,
         draw: &mut Draw,
     ) -> Self {
-        let shape = draw.pick(&Shape::ALL);
-        let radius = draw.span(config.radius);
-        let contrast = 25.0 + 50.0 * draw.unit();
-        let tone = contrasting(luma, contrast, draw);
-        let (pattern, hue, chroma) = (25.0 * draw.unit(), draw.unit(), 60.0 * draw.unit());
+        let object = Object::any(config.radius, luma, draw);
         let place = [0, 1].map(|axis| corner[axis] + size[axis] as f32 * draw.unit());
         let (drifts, turns) = (draw.chance(config.drifts), draw.chance(config.turns));
         let drift = [0, 1].map(|_| config.drift * draw.normal());
         let (start_turns, turn) = (draw.unit(), draw.sign() * draw.span(config.turn) / 360.0);
         Distractor {
-            object: Object::new(shape, radius, tone, pattern, hue, chroma),
+            object,
             place,
             drift: if drifts { drift } else { [0.0; 2] },
             start_turns,
@@ -52,8 +48,7 @@ impl Distractor {
     fn paint(&self, canvas: &mut Canvas<'_>, corner: [f32; 2], t: f32, gain: f32) {
         let place = [0, 1].map(|axis| self.place[axis] + self.drift[axis] * t - corner[axis]);
         let turns = self.start_turns + self.turn * t;
-        canvas
-            .paint(place, turns, 1.5 * self.object.radius + 1.0, gain, |x, y| self.object.sample(x, y, 1.0));
+        canvas.paint(place, turns, self.object.reach(), gain, |x, y| self.object.sample(x, y, 1.0));
     }
 }
 
@@ -69,7 +64,7 @@ pub(super) fn render(key: VideoKey<'_>, class: &Class, config: &SynthConfig) -> 
     let follows = scene_draw.chance(config.scene.follows_class);
     let any = scene_draw.pick(&Family::ALL);
     let family = if follows { class.scene } else { any };
-    let texture = Texture::draw(family, &config.scene, patch(&shot, width, height), &mut scene_draw);
+    let texture = Texture::draw(family, config.scene.look(), patch(&shot, width, height), &mut scene_draw);
     let actor = Actor::draw(class, config, texture.luma, &mut key.stream("actor"));
 
     let middle = (config.frames - 1) as f32 / 2.0;
@@ -116,7 +111,7 @@ fn patch(shot: &Shot, width: usize, height: usize) -> Patch {
 
 /// Adds grey noise of standard deviation `sd` and rounds to bytes. Four random bytes a pixel: their
 /// sum is close to normal, needs no logarithm and is the same on every machine.
-fn expose(rgb: &[f32], noise: &[u8], sd: f32) -> Vec<u8> {
+pub(super) fn expose(rgb: &[f32], noise: &[u8], sd: f32) -> Vec<u8> {
     // Variance of a sum of four draws from 0..=255 is 4 (256^2 - 1) / 12 = 147.8^2; its mean is 510.
     let scale = sd / 147.800_77;
     let mut frame = vec![0; rgb.len()];

@@ -1,11 +1,15 @@
 //! Tests of whole videos.
 
-use super::class::{CLASSES, Hue};
-use super::tests_support::config;
+use super::class::Hue;
+use super::tests_support::{config, hmdb_config};
 use super::*;
 
 fn set(data_seed: u64) -> SynthSet {
-    SynthSet::new(config(), data_seed).unwrap()
+    SynthSet::new(ClassList::Synth, config(), data_seed).unwrap()
+}
+
+fn hmdb(data_seed: u64) -> SynthSet {
+    SynthSet::new(ClassList::SynthHmdb, hmdb_config(), data_seed).unwrap()
 }
 
 fn hash(clip: &Clip) -> String {
@@ -26,7 +30,7 @@ fn a_video_is_the_same_alone_or_in_a_sequence() {
     }
     let mut shorter = config();
     shorter.videos_per_class = 3;
-    let shorter = SynthSet::new(shorter, 1).unwrap();
+    let shorter = SynthSet::new(ClassList::Synth, shorter, 1).unwrap();
     assert_eq!(shorter.id(4), set.id(100));
     assert_eq!(shorter.fingerprint(4), set.fingerprint(100));
     assert_eq!(shorter.render(4), alone);
@@ -45,7 +49,7 @@ fn another_seed_is_another_set() {
 fn a_knob_of_one_part_leaves_the_others_alone() {
     let mut other = config();
     other.light.noise = config::Span { lo: 0.0, hi: 0.0 };
-    let quiet = SynthSet::new(other, 1).unwrap().render(0);
+    let quiet = SynthSet::new(ClassList::Synth, other, 1).unwrap().render(0);
     let noisy = set(1).render(0);
     let differences: f64 = quiet.frames[0]
         .iter()
@@ -57,39 +61,64 @@ fn a_knob_of_one_part_leaves_the_others_alone() {
 }
 
 #[test]
-fn every_class_renders_to_the_stated_size() {
-    let set = set(1);
-    assert_eq!(set.classes().len(), 14);
-    assert_eq!(set.len(), 14 * 99);
-    for class in 0..14 {
-        let clip = set.render(class * 99 + 7);
-        assert_eq!((clip.width, clip.height, clip.frames.len()), (64, 64, 48));
-        assert!(clip.frames.iter().all(|frame| frame.len() == 64 * 64 * 3));
-        let mean = clip.frames[0].iter().map(|&v| f64::from(v)).sum::<f64>() / (64.0 * 64.0 * 3.0);
-        assert!((40.0..215.0).contains(&mean));
-        assert!(clip.frames.windows(2).all(|pair| pair[0] != pair[1]));
+fn every_class_renders_to_the_stated_size_under_a_name_of_its_own() {
+    for (set, classes, each) in [(set(1), 14, 99), (hmdb(1), 12, 100)] {
+        assert_eq!((set.classes().len(), set.each(), set.len()), (classes, each, classes * each));
+        for class in 0..classes {
+            let clip = set.render(class * each + 7);
+            assert_eq!((clip.width, clip.height, clip.frames.len()), (64, 64, 48));
+            assert!(clip.frames.iter().all(|frame| frame.len() == 64 * 64 * 3));
+            let mean = clip.frames[0].iter().map(|&v| f64::from(v)).sum::<f64>() / (64.0 * 64.0 * 3.0);
+            assert!((40.0..215.0).contains(&mean));
+            assert!(clip.frames.windows(2).all(|pair| pair[0] != pair[1]));
+        }
+        let ids: std::collections::BTreeSet<_> = (0..set.len()).map(|i| set.id(i)).collect();
+        assert_eq!(ids.len(), set.len());
+        assert!((0..set.len()).all(|i| set.id(i).starts_with(&set.classes()[set.label(i)])));
     }
 }
 
+/// A class that stands in both sets is drawn anew there: same name and number, other video.
 #[test]
-fn groups_are_equal_in_every_class_and_ids_are_unique() {
-    let set = set(1);
-    let mut counts = [[0; GROUPS]; 14];
-    let mut ids = std::collections::BTreeSet::new();
-    for i in 0..set.len() {
-        counts[set.label(i)][set.group(i)] += 1;
-        assert!(ids.insert(set.id(i)));
-        assert!(set.id(i).starts_with(&set.classes()[set.label(i)]));
-    }
-    assert!(counts.iter().flatten().all(|&count| count == 33));
+fn the_sets_have_no_video_in_common() {
+    let (a, b) = (set(1), hmdb(1));
+    let at = |set: &SynthSet| set.classes().iter().position(|class| class == "spin").unwrap() * set.each();
+    assert_eq!(a.id(at(&a)), b.id(at(&b)));
+    assert_ne!(a.fingerprint(at(&a)), b.fingerprint(at(&b)));
+    let same_knobs = SynthSet { list: ClassList::SynthHmdb, ..a.clone() };
+    assert_ne!(same_knobs.key(0).hash(b""), a.key(0).hash(b""));
+}
+
+#[test]
+fn a_set_states_the_knobs_of_its_classes_and_no_others() {
+    let refused = |list, config| SynthSet::new(list, config, 1).unwrap_err();
+    let mut lacking = config();
+    lacking.motion.wag_steady = None;
+    let error = refused(ClassList::Synth, lacking);
+    assert_eq!(error.key, "motion.wag-steady");
+    assert!(error.to_string().contains("class `wag`"), "{error}");
+    let mut lacking = config();
+    lacking.order = None;
+    assert_eq!(refused(ClassList::Synth, lacking).key, "order");
+    let mut surplus = hmdb_config();
+    surplus.motion.climb_speed = Some(config::Span { lo: 0.5, hi: 1.0 });
+    let error = refused(ClassList::SynthHmdb, surplus);
+    assert!(error.key == "motion.climb-speed" && error.to_string().contains("no class"), "{error}");
+    let mut surplus = hmdb_config();
+    surplus.order = config().order;
+    assert_eq!(refused(ClassList::SynthHmdb, surplus).key, "order");
 }
 
 /// Under one key the warm and the cool class draw the same video but for the actor's hue. In grey
 /// they differ by rounding only, so luma has one distribution in both and flow cannot tell them apart.
 #[test]
 fn warm_and_cool_are_one_video_in_grey() {
-    let config = config();
-    for pair in CLASSES.chunks(2).filter(|pair| pair[0].hue == Hue::Warm) {
+    let pairs = [(ClassList::Synth, config()), (ClassList::SynthHmdb, hmdb_config())].map(|(list, config)| {
+        let pairs = list.classes().chunks(2).filter(|pair| pair[0].hue == Hue::Warm);
+        pairs.map(|pair| (pair, config.clone())).collect::<Vec<_>>()
+    });
+    assert_eq!(pairs.each_ref().map(Vec::len), [2, 1]);
+    for (pair, config) in pairs.concat() {
         assert_eq!(pair[1].hue, Hue::Cool);
         for index in 0..20 {
             let key = VideoKey { set: "test", data_seed: 1, class: "either", index };
@@ -121,4 +150,17 @@ fn the_generator_has_not_changed() {
         hash(&set(1).render(5 * 99 + 2)),
         "b3233a81f2bdfc29602c200e3fe16b5852d2ed85b05841f1b8cbd984875b2618"
     );
+    assert_eq!(hash(&hmdb(1).render(6 * 100 + 2)), "");
+}
+
+/// Caches and records hold these: the knobs of a set are hashed as they are written down, so a knob that another
+/// set brings must not show in this one.
+#[test]
+fn fingerprints_have_not_changed() {
+    for (seed, index, expected) in [
+        (0, 0, "15d6187e32553b8978807efae45af5c3e711eeec943d81145f5ea74809451f17"),
+        (1, 5 * 99 + 2, "b3307e30a9d96247be301cbd09690dbc0b2f2ab4e114dde1cd01a95ac7446348"),
+    ] {
+        assert_eq!(set(seed).fingerprint(index), expected);
+    }
 }

@@ -2,15 +2,25 @@
 
 use super::config::SynthConfig;
 
-/// The `[synth]` table of `datasets/synth.toml`, its sub-tables included, as a document of its own.
-pub(super) fn config_text() -> String {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/synth.toml");
+/// A table of a data set's file, its sub-tables included, as a document of its own.
+pub(super) fn knobs(file: &str, table: &str) -> String {
+    let file = format!("{}/../../datasets/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(file).unwrap();
-    let table: toml::Table = toml::from_str(&text).unwrap();
-    toml::to_string(&table["synth"]).unwrap()
+    let tables: toml::Table = toml::from_str(&text).unwrap();
+    toml::to_string(&tables[table]).unwrap()
 }
 
-/// The shipped knobs.
+/// The `[synth]` table of `datasets/synth.toml`.
+pub(super) fn config_text() -> String {
+    knobs("synth.toml", "synth")
+}
+
+/// The shipped knobs of `synth`.
 pub(super) fn config() -> SynthConfig {
     toml::from_str(&config_text()).unwrap()
+}
+
+/// The shipped knobs of `synth-hmdb`.
+pub(super) fn hmdb_config() -> SynthConfig {
+    toml::from_str(&knobs("synth-hmdb.toml", "synth")).unwrap()
 }

@@ -3,7 +3,7 @@
 //! A texture is a patch of a plane that has no end: it is worked out for the rectangle that the camera
 //! will see, and a pixel's value depends on its place alone, not on the rectangle.
 
-use super::config::SceneConfig;
+use super::config::TextureLook;
 use super::draw::{Draw, cos_turns, sin_turns};
 use super::object::colour;
 
@@ -66,15 +66,15 @@ pub(crate) struct Patch {
 
 impl Texture {
     /// Draws a texture of `family` and works it out on `patch`.
-    pub(crate) fn draw(family: Family, config: &SceneConfig, patch: Patch, draw: &mut Draw) -> Self {
-        let luma = draw.span(config.luma);
-        let contrast = draw.span(config.contrast);
-        let (hue, chroma) = (draw.unit(), draw.span(config.chroma));
-        let (other_hue, other_chroma) = (draw.unit(), draw.span(config.chroma));
+    pub(crate) fn draw(family: Family, look: TextureLook, patch: Patch, draw: &mut Draw) -> Self {
+        let luma = draw.span(look.luma);
+        let contrast = draw.span(look.contrast);
+        let (hue, chroma) = (draw.unit(), draw.span(look.chroma));
+        let (other_hue, other_chroma) = (draw.unit(), draw.span(look.chroma));
         let side = draw.sign();
         let dark = colour(luma - side * contrast, hue, chroma);
         let light = colour(luma + side * contrast, other_hue, other_chroma);
-        let pattern = Pattern::draw(family, draw.span(config.feature), draw);
+        let pattern = Pattern::draw(family, draw.span(look.feature), draw);
         let values = pattern.fill(patch);
         let mut rgb = Vec::with_capacity(values.len() * 3);
         for value in values {
@@ -278,7 +278,7 @@ mod tests {
 
     fn texture(family: Family, patch: Patch) -> Texture {
         let key = VideoKey { set: "test", data_seed: 1, class: "any", index: 0 };
-        Texture::draw(family, &config().scene, patch, &mut key.stream("scene"))
+        Texture::draw(family, config().scene.look(), patch, &mut key.stream("scene"))
     }
 
     #[test]

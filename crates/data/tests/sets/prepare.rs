@@ -20,7 +20,7 @@ pub(crate) fn config() -> PrepareConfig {
         frame_codec: Codec::Raw8,
         flow_codec: Codec::Raw8,
         flow_bound: None,
-        flow: Method::TvL1(TvL1Params::fast()),
+        flow: Some(Method::TvL1(TvL1Params::fast())),
         backward: false,
         ffmpeg: PathBuf::from("ffmpeg"),
     }
@@ -151,7 +151,7 @@ fn a_changed_setting_makes_other_files_and_keeps_the_old() {
     let (set, cache) = (synth(), tempfile::tempdir().unwrap());
     run(&set, &config(), &[0], cache.path()).unwrap();
     let other_flow =
-        PrepareConfig { flow: Method::TvL1(TvL1Params { lambda: 0.1, ..TvL1Params::fast() }), ..config() };
+        PrepareConfig { flow: Some(Method::TvL1(TvL1Params { lambda: 0.1, ..TvL1Params::fast() })), ..config() };
     let again = run(&set, &other_flow, &[0], cache.path()).unwrap();
     assert_eq!((again.built, again.reused), (1, 1), "frames stay, flow is made anew");
     let other_size = PrepareConfig { short_side: 48, ..config() };

@@ -109,7 +109,7 @@ impl Job<'_> {
             frame_codec,
             flow_codec,
             flow_bound: video.flow_bound,
-            flow: video.flow.clone(),
+            flow: Some(video.flow.clone()),
             backward: rows.iter().any(|row| wants_backward(row) && lacks(row).is_none()),
             ffmpeg: "ffmpeg".into(),
         };

@@ -1,0 +1,149 @@
+//! Generated sets: what renders a video, and which videos a split tests.
+
+use super::{DatasetSpec, Video, VideoSource};
+use crate::clip::Clip;
+use crate::error::DataError;
+use crate::split::Split;
+use crate::synth::{StillSet, SynthError, SynthSet};
+use serde::Deserialize;
+
+/// What renders the videos of a generated set.
+#[derive(Debug, Clone)]
+pub enum Generator {
+    /// Videos of actors.
+    Videos(SynthSet),
+    /// Still pictures, clips of one frame.
+    Stills(StillSet),
+}
+
+impl Generator {
+    /// Names of the classes in the order of their labels.
+    #[must_use]
+    pub fn classes(&self) -> &[String] {
+        match self {
+            Self::Videos(set) => set.classes(),
+            Self::Stills(set) => set.classes(),
+        }
+    }
+
+    /// Renders video `i`.
+    ///
+    /// # Panics
+    /// If `i` is not below the number of videos, as indexing does; so does `fingerprint`.
+    #[must_use]
+    pub fn render(&self, i: usize) -> Clip {
+        match self {
+            Self::Videos(set) => set.render(i),
+            Self::Stills(set) => set.render(i),
+        }
+    }
+
+    /// A hash of all that decides the pixels of video `i`.
+    #[must_use]
+    pub fn fingerprint(&self, i: usize) -> String {
+        match self {
+            Self::Videos(set) => set.fingerprint(i),
+            Self::Stills(set) => set.fingerprint(i),
+        }
+    }
+
+    /// Number of videos of each class; they are numbered class by class.
+    fn each(&self) -> usize {
+        match self {
+            Self::Videos(set) => set.each(),
+            Self::Stills(set) => set.each(),
+        }
+    }
+
+    fn id(&self, i: usize) -> String {
+        match self {
+            Self::Videos(set) => set.id(i),
+            Self::Stills(set) => set.id(i),
+        }
+    }
+
+    /// All videos, each a group of its own: they are drawn independently.
+    pub(super) fn videos(&self) -> Vec<Video> {
+        let video = |index| {
+            let id = self.id(index);
+            let source = VideoSource::Generated(index);
+            Video { group: id.clone(), id, label: index / self.each(), source }
+        };
+        (0..self.classes().len() * self.each()).map(video).collect()
+    }
+}
+
+/// `[splits]` of a generated set: which numbers of each class a split tests; it trains on all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SplitRule {
+    /// Number of splits, named "1" and so on.
+    pub count: usize,
+    /// Test videos of each class in a split.
+    pub test: usize,
+    /// Which they are.
+    pub numbers: Numbers,
+}
+
+/// How test videos lie among the numbers of a class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Numbers {
+    /// Split k tests the numbers n with n mod `count` = k - 1. Every video is tested once.
+    Interleaved,
+    /// Split k tests the numbers from (k - 1) `test` up to k `test`. Numbers from `count` times `test` on are always
+    /// trained on.
+    Blocks,
+}
+
+impl SplitRule {
+    /// Checks that the rule suits classes of `each` videos.
+    fn check(&self, each: usize) -> Result<(), String> {
+        let Self { count, test, numbers } = *self;
+        let tested = count.checked_mul(test).filter(|&tested| tested > 0 && test < each);
+        let fits = tested.is_some_and(|tested| match numbers {
+            Numbers::Interleaved => tested == each,
+            Numbers::Blocks => tested <= each,
+        });
+        if fits {
+            return Ok(());
+        }
+        Err(format!(
+            "splits: expected {} {each} videos of a class, some left to train on, found count = {count} and test = {test}",
+            match numbers {
+                Numbers::Interleaved => "count times test to be the",
+                Numbers::Blocks => "count times test of at most the",
+            }
+        ))
+    }
+
+    /// Whether split `k`, from 0, tests the videos with this number.
+    fn tests(&self, k: usize, number: usize) -> bool {
+        match self.numbers {
+            Numbers::Interleaved => number % self.count == k,
+            Numbers::Blocks => number / self.test == k,
+        }
+    }
+
+    fn splits(&self, generator: &Generator) -> Vec<Split> {
+        let each = generator.each();
+        let videos = generator.classes().len() * each;
+        let split = |k: usize| {
+            let (test, train) = (0..videos).partition(|&index| self.tests(k, index % each));
+            Split { name: (k + 1).to_string(), train, test }
+        };
+        (0..self.count).map(split).collect()
+    }
+}
+
+/// The generator and the splits of a spec's set.
+pub(super) fn generate(
+    spec: &DatasetSpec,
+    generator: Result<Generator, SynthError>,
+    rule: &SplitRule,
+) -> Result<(Generator, Vec<Split>), DataError> {
+    let generator = generator.map_err(|error| spec.error(error.to_string()))?;
+    rule.check(generator.each()).map_err(|message| spec.error(message))?;
+    let splits = rule.splits(&generator);
+    Ok((generator, splits))
+}
