@@ -38,7 +38,8 @@ pub struct CurveOptions<'a> {
 /// Loss curves as lines of different colours and dashes with a legend.
 ///
 /// A curve is its name and its points, (iteration, loss), in any order. A loss
-/// that is not finite leaves a gap in its line and a cross at the upper edge.
+/// that is not finite leaves a gap in its line, with a cross at the upper edge where
+/// the gap begins.
 ///
 /// # Errors
 /// [`FigureError::Empty`] without a curve or a point; [`FigureError::Shape`]
@@ -60,7 +61,8 @@ pub fn loss_curves(curves: &[(&str, Vec<(usize, f64)>)], options: &CurveOptions<
     legend.draw(&mut svg);
     axes.draw(&mut svg);
     for &step in options.rate_steps {
-        if let Some(x) = axes.x_within(step) {
+        let x = axes.x(step as f64);
+        if step as f64 <= axes.end {
             svg.line((x, axes.top), (x, axes.bottom), QUIET, 1.0, "3 3");
         }
     }
@@ -94,6 +96,8 @@ struct Axes {
     right: f64,
     top: f64,
     bottom: f64,
+    /// The last iteration.
+    end: f64,
     iterations: Vec<f64>,
     losses: Vec<f64>,
     scale: LossScale,
@@ -121,19 +125,14 @@ impl Axes {
         let left = MARGIN + 20.0 + widest(names.iter().map(String::as_str), 11.0) + 8.0;
         // The last number of the lower axis reaches beyond its line.
         let right = WIDTH - MARGIN - 16.0;
-        let iterations = scale::linear(0.0, last.max(1) as f64);
-        Self { left, right, top, bottom: top + HEIGHT, iterations, losses, scale }
+        let end = last.max(1) as f64;
+        let mut iterations = scale::linear(0.0, end);
+        iterations.retain(|&iteration| iteration <= end && iteration.fract() == 0.0);
+        Self { left, right, top, bottom: top + HEIGHT, end, iterations, losses, scale }
     }
 
-    /// The place of an iteration, which ends the axis where the last point is.
     fn x(&self, iteration: f64) -> f64 {
-        let end = self.iterations.last().copied().unwrap_or(1.0);
-        self.left + iteration / end * (self.right - self.left)
-    }
-
-    fn x_within(&self, iteration: usize) -> Option<f64> {
-        let x = self.x(iteration as f64);
-        (x <= self.right).then_some(x)
+        self.left + iteration / self.end * (self.right - self.left)
     }
 
     fn y(&self, loss: f64) -> f64 {
@@ -168,22 +167,15 @@ impl Axes {
         let mut points = points.to_vec();
         points.sort_by_key(|point| point.0);
         for run in points.chunk_by(|a, b| drawable(a.1) == drawable(b.1)) {
-            let mut line = String::new();
-            for &(iteration, loss) in run {
-                let x = self.x(iteration as f64);
-                if drawable(loss) {
-                    let command = if line.is_empty() { 'M' } else { 'L' };
-                    let _ = write!(line, "{command}{} {}", num(x), num(self.y(loss)));
-                } else {
-                    cross(svg, x, self.top, colour);
-                }
-            }
-            match run {
-                [(iteration, loss)] if drawable(*loss) => {
-                    svg.dot(self.x(*iteration as f64), self.y(*loss), 3.0, colour);
-                }
-                _ if !line.is_empty() => svg.path(&line, colour, 2.0, dash),
-                _ => {}
+            let place = |&(iteration, loss): &(usize, f64)| (self.x(iteration as f64), self.y(loss));
+            let (x, y) = place(&run[0]);
+            if !drawable(run[0].1) {
+                cross(svg, x, self.top, colour);
+            } else if run.len() == 1 {
+                svg.dot(x, y, 3.0, colour);
+            } else {
+                let places = run.iter().map(place).map(|(x, y)| format!("{} {}", num(x), num(y)));
+                svg.path(&format!("M{}", places.collect::<Vec<_>>().join("L")), colour, 2.0, dash);
             }
         }
     }
@@ -213,16 +205,27 @@ impl<'a> Legend<'a> {
         let named = curves.iter().enumerate().map(|(i, curve)| (Sign::Curve(i), curve.0));
         let steps = steps.then_some((Sign::RateStep, "learning rate lowered"));
         let broken = broken.then_some((Sign::Cross, "not finite"));
-        let (mut x, mut line, mut entries) = (MARGIN, 0, Vec::new());
-        for (sign, text) in named.chain(steps).chain(broken) {
-            let width = 34.0 + text_width(text, 12.0).min(WIDTH - 2.0 * MARGIN - 34.0);
-            if x > MARGIN && x + width > WIDTH - MARGIN {
-                (x, line) = (MARGIN, line + 1);
+        let entries: Vec<(Sign, &str)> = named.chain(steps).chain(broken).collect();
+        let room = WIDTH - 2.0 * MARGIN;
+        let width = |text: &str| 34.0 + text_width(text, 12.0) + 22.0;
+        let widest = entries.iter().map(|entry| width(entry.1)).fold(0.0, f64::max);
+        let columns = if entries.iter().map(|entry| width(entry.1)).sum::<f64>() <= room + 22.0 {
+            entries.len()
+        } else {
+            ((room / widest) as usize).max(1)
+        };
+        let lines = entries.len().div_ceil(columns);
+        let mut x = MARGIN;
+        let mut placed = Vec::with_capacity(entries.len());
+        for (i, (sign, text)) in entries.into_iter().enumerate() {
+            if i % columns == 0 {
+                x = MARGIN;
             }
-            entries.push((sign, text, (x, HEAD + 8.0 + f64::from(line) * LINE)));
-            x += width + 22.0;
+            placed.push((sign, text, (x, HEAD + 8.0 + (i / columns) as f64 * LINE)));
+            // Below one another where there are several lines.
+            x += if lines > 1 { widest } else { width(text) };
         }
-        Self { entries, lines: line as usize + 1 }
+        Self { entries: placed, lines }
     }
 
     fn height(&self) -> f64 {
@@ -289,8 +292,8 @@ mod tests {
             vec![(0, 2.0), (1, 1.0), (2, f64::NAN), (3, 1.0), (4, 1.0), (5, f64::INFINITY), (6, 1e300)];
         let curves = [("a", points), ("none", vec![]), ("one", vec![(2, 0.5)])];
         let svg = loss_curves(&curves, &CurveOptions::default()).unwrap();
-        // Two runs of the line and two strokes for each of three crosses.
-        assert_eq!(paths(&svg, "#0072b2").len(), 2 + 6);
+        // Two runs of the line, and two strokes for the cross of each of two gaps.
+        assert_eq!(paths(&svg, "#0072b2").len(), 2 + 4);
         assert!(svg.contains("not finite at iteration 6") && svg.contains("none: no points"));
         assert_eq!(svg.matches("<circle").count(), 1, "a single point is a dot");
         for scale in [LossScale::Linear, LossScale::Logarithmic] {

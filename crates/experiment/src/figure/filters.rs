@@ -11,7 +11,7 @@ const GAP: usize = 6;
 const MOSAIC: usize = 720;
 
 /// Room for a filter's number and for the letters x and y.
-const GUTTER: f64 = 46.0;
+const GUTTER: f64 = 44.0;
 /// Between two blocks, to the right and downwards.
 const BLOCK_GAP: f64 = 18.0;
 /// Height of the line that counts the time steps.
@@ -82,10 +82,10 @@ pub fn filters_flow(weights: &[f32], shape: [usize; 4], title: &str) -> Result<S
     let most = (((WIDTH - 2.0 * MARGIN + BLOCK_GAP) / pitch.0) as usize).max(1);
     let columns = bank.filters.min(most);
     let rows = bank.filters.div_ceil(columns);
-    let width = (2.0 * MARGIN + columns as f64 * pitch.0 - BLOCK_GAP).max(480.0);
+    let width = (2.0 * MARGIN + columns as f64 * pitch.0 - BLOCK_GAP).max(600.0);
     let top = HEAD + STEPS + 4.0;
     let mut svg = Svg::new(width, top + rows as f64 * pitch.1 - BLOCK_GAP + MARGIN);
-    svg.head(title, "x above y, time to the right; grey is 0, white and black are + and \u{2212} the filter's largest weight");
+    svg.head(title, "x above y, time to the right; grey is 0, white and black are \u{b1} the filter\u{2019}s largest weight");
 
     let small = Style::new(SMALL);
     let tile = (bank.width * zoom + 1) as f64;

@@ -56,7 +56,7 @@ pub fn recall_of_nets(nets: &[&str], classes: &[(&str, Vec<f64>)], title: &str) 
             x += 42.0 + text_width(&legend[net], 12.0);
         }
     }
-    plot.axis(&mut svg);
+    plot.axis(&mut svg, None);
     for (row, (name, recalls)) in order.iter().enumerate() {
         draw_row(&mut svg, &plot, row, name, recalls, nets);
     }

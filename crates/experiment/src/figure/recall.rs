@@ -23,7 +23,7 @@ pub fn recall_chart(classes: &[(&str, f64)], title: &str) -> Result<String> {
     let mut svg = Svg::new(WIDTH, plot.bottom + 30.0);
     let mean = mean(classes.iter().map(|class| class.1));
     svg.head(title, &counted(classes.len(), "recall of each class, the best first"));
-    plot.axis(&mut svg);
+    plot.axis(&mut svg, mean);
     for (i, (name, recall)) in order.iter().enumerate() {
         plot.name(&mut svg, i, name);
         let (top, height) = (plot.y(i) - plot.bar / 2.0, plot.bar);
@@ -32,11 +32,14 @@ pub fn recall_chart(classes: &[(&str, f64)], title: &str) -> Result<String> {
             svg.text(plot.left + 6.0, plot.y(i) + 4.0, plot.style.fill(QUIET), "no test videos");
         } else {
             svg.rect(plot.left, top, plot.x(*recall) - plot.left, height, SERIES[0]);
-            svg.text(plot.x(*recall) + 6.0, plot.y(i) + 4.0, plot.style, &percent(*recall));
         }
     }
     if let Some(mean) = mean {
         plot.mean(&mut svg, mean, SERIES[1]);
+    }
+    // The numbers come last, so that no line crosses them.
+    for (i, (_, recall)) in order.iter().enumerate().filter(|(_, class)| !class.1.is_nan()) {
+        svg.text(plot.x(*recall) + 6.0, plot.y(i) + 4.0, plot.style.rim(), &percent(*recall));
     }
     Ok(svg.finish(title, &description(&order, mean)))
 }
@@ -130,8 +133,9 @@ impl Plot {
         svg.text_within(self.left - 8.0, self.y(row) + 4.0, self.style.end(), name, room);
     }
 
-    /// Lines and numbers at quarters, above and below.
-    pub(super) fn axis(&self, svg: &mut Svg) {
+    /// Lines and numbers at quarters, above and below; none above where the
+    /// line of the `mean` passes.
+    pub(super) fn axis(&self, svg: &mut Svg, mean: Option<f64>) {
         for quarter in 0..=4 {
             let value = f64::from(quarter) * 25.0;
             let x = self.x(value);
@@ -139,7 +143,9 @@ impl Plot {
             svg.line((x, self.top), (x, self.bottom), stroke, 1.0, "");
             let number = format!("{value}\u{a0}%");
             let style = Style::new(11.0).fill(QUIET).middle();
-            svg.text(x, self.top - 6.0, style, &number);
+            if mean.is_none_or(|mean| (self.x(mean) - x).abs() > 24.0) {
+                svg.text(x, self.top - 6.0, style, &number);
+            }
             svg.text(x, self.bottom + 16.0, style, &number);
         }
     }

@@ -131,9 +131,9 @@ pub fn sample_input(sample: &Sample<'_>) -> Result<String> {
             }
         }
     }
+    let fields = if stack.fields == 1 { "field 1".into() } else { format!("fields 1 to {}", stack.fields) };
     let says = format!(
-        "field 1 to {}; x above y; grey is 0, white is +{full:.2} and above, black \u{2212}{full:.2} and below",
-        stack.fields
+        "{fields}; x above y; grey is 0, white is +{full:.2} and above, black \u{2212}{full:.2} and below"
     );
     svg.text(MARGIN + GUTTER, stack_top + 2.0 * (tile.1 + 3.0) + 18.0, quiet, &says);
     let description = format!(

@@ -33,12 +33,14 @@ pub(super) struct Style {
     pub bold: bool,
     /// Degrees, clockwise about the position.
     pub turn: f64,
+    /// Whether a white rim keeps it apart from lines behind it.
+    pub rim: bool,
 }
 
 impl Style {
     /// A text of `size` pixels in ink.
     pub(super) const fn new(size: f64) -> Self {
-        Self { size, fill: INK, anchor: Anchor::Start, bold: false, turn: 0.0 }
+        Self { size, fill: INK, anchor: Anchor::Start, bold: false, turn: 0.0, rim: false }
     }
 
     pub(super) const fn fill(self, fill: Rgb) -> Self {
@@ -59,6 +61,10 @@ impl Style {
 
     pub(super) const fn turn(self, turn: f64) -> Self {
         Self { turn, ..self }
+    }
+
+    pub(super) const fn rim(self) -> Self {
+        Self { rim: true, ..self }
     }
 }
 
@@ -129,9 +135,13 @@ impl Svg {
         ));
     }
 
-    /// A filled shape along path data, with a tip.
+    /// A filled shape along path data with a thin white rim and a tip.
     pub(super) fn shape(&mut self, data: &str, fill: Rgb, tip: &str) {
-        self.add(&format!("<path d=\"{data}\" fill=\"{}\"><title>{}</title></path>", hex(fill), escape(tip)));
+        self.add(&format!(
+            "<path d=\"{data}\" fill=\"{}\" stroke=\"#ffffff\"><title>{}</title></path>",
+            hex(fill),
+            escape(tip)
+        ));
     }
 
     /// A filled circle.
@@ -172,6 +182,9 @@ impl Svg {
         }
         if style.bold {
             line.push_str(" font-weight=\"bold\"");
+        }
+        if style.rim {
+            line.push_str(" stroke=\"#ffffff\" stroke-width=\"4\" paint-order=\"stroke\"");
         }
         if style.turn != 0.0 {
             let _ = write!(line, " transform=\"rotate({} {x} {y})\"", num(style.turn));
