@@ -10,6 +10,7 @@ pub mod console;
 pub mod error;
 pub mod estimate;
 pub mod evaluate;
+pub mod figure;
 pub mod interrupt;
 pub mod plan;
 pub mod record;

@@ -1,0 +1,170 @@
+//! Recall of each class, several nets beside one another.
+
+use super::colour::{BORDER, QUIET, Rgb, SERIES};
+use super::recall::{Plot, WHAT, best_first, check, counted, mean};
+use super::svg::{HEAD, MARGIN, Style, Svg, WIDTH, num, percent, text_width, widest};
+use super::{FigureError, Result};
+
+/// Nets that can be told apart by the shape of their marks.
+const MOST: usize = 4;
+/// The last net, which the others are compared with, has the first colour.
+const COLOURS: [Rgb; MOST] = [SERIES[0], SERIES[1], SERIES[2], SERIES[3]];
+
+/// Recall of each class as a row of marks, one a net; the best of the last net
+/// first, whose number stands at the end of the row.
+///
+/// `nets` are the names of one to four nets, such as spatial, temporal and
+/// two-stream. A class is its name and its recall with each net in percent;
+/// NaN stands for a class that the net saw no test video of.
+///
+/// # Errors
+/// [`FigureError::Empty`]; [`FigureError::Shape`] for another number of nets
+/// or of recalls; [`FigureError::Value`] for a recall outside 0 to 100.
+pub fn recall_of_nets(nets: &[&str], classes: &[(&str, Vec<f64>)], title: &str) -> Result<String> {
+    let Some(last) = nets.len().checked_sub(1) else { return Err(FigureError::Empty { what: WHAT }) };
+    if last >= MOST {
+        let (expected, found) = (format!("1 to {MOST} nets"), format!("{} nets", nets.len()));
+        return Err(FigureError::Shape { what: WHAT, expected, found });
+    }
+    if let Some((name, recalls)) = classes.iter().find(|class| class.1.len() != nets.len()) {
+        let expected = format!("a recall for each of {} nets", nets.len());
+        return Err(FigureError::Shape {
+            what: WHAT,
+            expected,
+            found: format!("{} of class {name}", recalls.len()),
+        });
+    }
+    for net in 0..nets.len() {
+        check(classes.iter().map(|class| class.1[net]))?;
+    }
+    let mut order: Vec<&(&str, Vec<f64>)> = classes.iter().collect();
+    order.sort_by(|a, b| best_first(a.1[last], b.1[last]).then_with(|| a.0.cmp(b.0)));
+
+    let means: Vec<Option<f64>> = (0..nets.len()).map(|net| mean(classes.iter().map(|c| c.1[net]))).collect();
+    let legend: Vec<String> = nets.iter().zip(&means).map(|(net, mean)| with_mean(net, *mean)).collect();
+    let lines = lines_of(&legend);
+    let top = HEAD + lines.len() as f64 * 20.0 + 26.0;
+    let plot = Plot::new(classes.iter().map(|class| class.0), classes.len(), top);
+    let mut svg = Svg::new(WIDTH, plot.bottom + 30.0);
+    let rest = format!("recall of each class, the best of {} first and in figures", nets[last]);
+    svg.head(title, &counted(classes.len(), &rest));
+    for (line, members) in lines.iter().enumerate() {
+        let (mut x, y) = (MARGIN, HEAD + line as f64 * 20.0 + 8.0);
+        for &net in members {
+            svg.shape(&mark(x + 6.0, y, net, last), colour(net, last), &legend[net]);
+            svg.text_within(x + 18.0, y + 4.0, Style::new(12.0), &legend[net], WIDTH - 2.0 * MARGIN - 18.0);
+            x += 42.0 + text_width(&legend[net], 12.0);
+        }
+    }
+    plot.axis(&mut svg, None);
+    for (row, (name, recalls)) in order.iter().enumerate() {
+        draw_row(&mut svg, &plot, row, name, recalls, nets);
+    }
+    let says: Vec<String> = legend.iter().map(|text| format!("{text}.")).collect();
+    let description =
+        format!("Marks of {} nets for {} classes. {}", nets.len(), classes.len(), says.join(" "));
+    Ok(svg.finish(title, &description))
+}
+
+fn draw_row(svg: &mut Svg, plot: &Plot, row: usize, name: &str, recalls: &[f64], nets: &[&str]) {
+    plot.name(svg, row, name);
+    let (y, last) = (plot.y(row), nets.len() - 1);
+    let known = || recalls.iter().copied().filter(|recall| !recall.is_nan());
+    let (low, high) = (known().fold(100.0, f64::min), known().fold(0.0, f64::max));
+    if low < high {
+        svg.line((plot.x(low), y), (plot.x(high), y), BORDER, 3.0, "");
+    }
+    for (net, &recall) in recalls.iter().enumerate().filter(|(_, recall)| !recall.is_nan()) {
+        let tip = format!("{name}, {}: {}", nets[net], percent(recall));
+        svg.shape(&mark(plot.x(recall), y, net, last), colour(net, last), &tip);
+    }
+    let number = if recalls[last].is_nan() { "no videos".into() } else { percent(recalls[last]) };
+    svg.text(WIDTH - MARGIN, y + 4.0, plot.style.fill(QUIET).end(), &number);
+}
+
+fn with_mean(net: &str, mean: Option<f64>) -> String {
+    match mean {
+        Some(mean) => format!("{net}, mean {}", percent(mean)),
+        None => format!("{net}, no test videos"),
+    }
+}
+
+/// Which entries of a legend go into which line.
+fn lines_of(legend: &[String]) -> Vec<Vec<usize>> {
+    let mut lines: Vec<Vec<usize>> = Vec::new();
+    let mut left = 0.0;
+    for (net, text) in legend.iter().enumerate() {
+        let width = 42.0 + widest([text.as_str()], 12.0);
+        match lines.last_mut() {
+            Some(line) if width <= left => line.push(net),
+            _ => {
+                lines.push(vec![net]);
+                left = WIDTH - 2.0 * MARGIN;
+            }
+        }
+        left -= width;
+    }
+    lines
+}
+
+fn colour(net: usize, last: usize) -> Rgb {
+    COLOURS[last - net]
+}
+
+/// A circle for the last net, then a triangle, a square and a cross, all about
+/// (x, y) and of about the same area.
+fn mark(x: f64, y: f64, net: usize, last: usize) -> String {
+    let at = |dx: f64, dy: f64| format!("{} {}", num(x + dx), num(y + dy));
+    let polygon = |points: &[(f64, f64)]| {
+        let points: Vec<String> = points.iter().map(|&(dx, dy)| at(dx, dy)).collect();
+        format!("M{}Z", points.join("L"))
+    };
+    match last - net {
+        0 => format!("M{}a5 5 0 1 0 10 0a5 5 0 1 0 -10 0Z", at(-5.0, 0.0)),
+        1 => polygon(&[(-5.2, 4.2), (5.2, 4.2), (0.0, -5.2)]),
+        2 => polygon(&[(-4.2, -4.2), (4.2, -4.2), (4.2, 4.2), (-4.2, 4.2)]),
+        _ => polygon(&[(0.0, -6.0), (4.5, 0.0), (0.0, 6.0), (-4.5, 0.0)]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_lie_at_their_recall_and_rows_follow_the_last_net() {
+        let classes = [("a", vec![90.0, 10.0]), ("b", vec![0.0, 100.0]), ("c", vec![40.0, f64::NAN])];
+        let svg = recall_of_nets(&["spatial", "temporal"], &classes, "T").unwrap();
+        let at = |text: &str| svg.find(text).unwrap_or_else(|| panic!("no {text} in {svg}"));
+        assert!(at(">b</text>") < at(">a</text>") && at(">a</text>") < at(">c</text>"));
+        for tip in [
+            "a, spatial: 90.0",
+            "b, temporal: 100.0",
+            "c, spatial: 40.0",
+            "spatial, mean 43.3",
+            "temporal, mean 55.0",
+        ] {
+            at(tip);
+        }
+        assert!(!svg.contains("c, temporal") && svg.contains("no videos"));
+        // A circle begins 5 pixels to the left of its place.
+        let place = |class: &str| {
+            let path = svg.lines().find(|line| line.contains(&format!("<title>{class}, temporal"))).unwrap();
+            path.split("d=\"M").nth(1).unwrap().split(' ').next().unwrap().parse::<f64>().unwrap() + 5.0
+        };
+        let plot = Plot::new(["a"].into_iter(), 3, 0.0);
+        assert!((place("b") - plot.x(100.0)).abs() < 0.01 && (place("a") - plot.x(10.0)).abs() < 0.01);
+        roxmltree::Document::parse(&svg).unwrap();
+    }
+
+    #[test]
+    fn nets_and_recalls_must_agree() {
+        let classes = [("a", vec![1.0, 2.0])];
+        assert!(matches!(recall_of_nets(&[], &classes, ""), Err(FigureError::Empty { .. })));
+        assert!(matches!(recall_of_nets(&["x", "y"], &[], ""), Err(FigureError::Empty { .. })));
+        let message = recall_of_nets(&["x"], &classes, "").unwrap_err().to_string();
+        assert!(message.contains("each of 1 nets, found 2 of class a"), "{message}");
+        let five = [("a", vec![1.0; 5])];
+        assert!(recall_of_nets(&["x"; 5], &five, "").unwrap_err().to_string().contains("1 to 4 nets"));
+    }
+}
