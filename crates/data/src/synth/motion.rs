@@ -500,7 +500,8 @@ mod tests {
             for mut motion in draws(kind, 200) {
                 let Path::Loop { period, speed, roundness, .. } = &mut motion.path else { unreachable!() };
                 (*period, *speed, *roundness) = (200.0, 1.0, 1.0);
-                let nearest = (0..200).map(|t| motion.pose(t)).map(|p| p.x.hypot(p.y)).fold(f32::MAX, f32::min);
+                let nearest =
+                    (0..200).map(|t| motion.pose(t)).map(|p| p.x.hypot(p.y)).fold(f32::MAX, f32::min);
                 assert_eq!(nearest < 1.0, crosses, "{nearest}");
             }
         }
