@@ -153,7 +153,7 @@ fn the_generator_has_not_changed() {
     );
     assert_eq!(
         hash(&hmdb(1).render(6 * 100 + 2)),
-        "dbced16a4c4273055596c6bfc93c16164c38cde624d8a79fb1a63e79f6d03af2"
+        "104f6f4172a19aeecfee877debe4a74fedba75a5f12d32642b308891c9cb406a"
     );
 }
 

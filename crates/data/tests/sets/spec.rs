@@ -2,7 +2,7 @@
 
 use crate::common::{GRID, dataset_file, workspace};
 use data::DataError;
-use data::dataset::{Dataset, DatasetSpec};
+use data::dataset::{Dataset, DatasetSpec, SourceHashes};
 use std::fs;
 use std::path::Path;
 
@@ -55,6 +55,15 @@ fn generated_splits_are_those_of_the_file() {
     }
     // Each generated video is a group of its own.
     assert!(set.videos.iter().all(|video| video.group == video.id));
+}
+
+/// The committed records of `synth` hold this. If it fails, they are of another set.
+#[test]
+fn the_default_set_is_that_of_the_records() {
+    let cache = tempfile::tempdir().unwrap();
+    let set = Dataset::open(&dataset_file("synth.toml"), None, None).unwrap();
+    let found = set.fingerprint(0, &SourceHashes::open(cache.path())).unwrap();
+    assert_eq!(found, "7647eb038bc3529723d18f248b036019369522fc1b66b5ef11ac4a81ee83491b");
 }
 
 #[test]
