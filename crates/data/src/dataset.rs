@@ -199,7 +199,9 @@ impl Dataset {
         Ok(Self {
             name: spec.name.clone(),
             classes: lists.classes,
-            videos: videos.map(|(clip, source)| Video { id: clip.id, label: clip.label, group: clip.group, source }).collect(),
+            videos: videos
+                .map(|(clip, source)| Video { id: clip.id, label: clip.label, group: clip.group, source })
+                .collect(),
             splits: lists.splits,
             cuts,
             surplus: found.surplus,

@@ -187,7 +187,9 @@ pub enum DataError {
     },
 
     /// Flow of a direction that `prepare` was not asked for.
-    #[error("video `{id}` was prepared without this flow; prepare it with a flow method, and with `backward = true` for backward flow")]
+    #[error(
+        "video `{id}` was prepared without this flow; prepare it with a flow method, and with `backward = true` for backward flow"
+    )]
     NotPrepared {
         /// Id of the video.
         id: String,

@@ -2,9 +2,9 @@
 //!
 //! A misspelt key is an error with file, line, column and a suggestion.
 
+use super::generated::{Generator, SplitRule, generate};
 use crate::cuts::CutConfig;
 use crate::error::DataError;
-use super::generated::{Generator, SplitRule, generate};
 use crate::split::Split;
 use crate::synth::stills::StillsConfig;
 use crate::synth::{ClassList, StillSet, SynthConfig, SynthSet};

@@ -25,9 +25,9 @@ pub fn folds(videos: &[Video], indices: &[usize], n: usize) -> Result<Vec<usize>
     }
     let mut classes: BTreeMap<usize, BTreeMap<&str, usize>> = BTreeMap::new();
     for &index in indices {
-        let video = videos.get(index).ok_or_else(|| {
-            invalid("index of a video to divide", format!("below {}", videos.len()), index)
-        })?;
+        let video = videos
+            .get(index)
+            .ok_or_else(|| invalid("index of a video to divide", format!("below {}", videos.len()), index))?;
         *classes.entry(video.label).or_default().entry(&video.group).or_default() += 1;
     }
     let mut fold_of: BTreeMap<(usize, &str), usize> = BTreeMap::new();

@@ -109,8 +109,8 @@ pub(crate) const SYNTH_HMDB: [Class; 12] = [
     class("wag", Shape::Dumbbell, Family::Clouds, MotionKind::Wag, Hue::Free),
     class("circle", Shape::Ring, Family::Checks, MotionKind::Circle, Hue::Free),
     class("figure-eight", Shape::Ring, Family::Checks, MotionKind::FigureEight, Hue::Free),
-    class("flap", Shape::Crescent, Family::Stripes, MotionKind::Flap, Hue::Free),
-    class("paddle", Shape::Crescent, Family::Stripes, MotionKind::Paddle, Hue::Free),
+    class("flap", Shape::Triangle, Family::Stripes, MotionKind::Flap, Hue::Free),
+    class("paddle", Shape::Triangle, Family::Stripes, MotionKind::Paddle, Hue::Free),
     class("pulse-warm", Shape::Hexagon, Family::Spots, MotionKind::Pulse, Hue::Warm),
     class("pulse-cool", Shape::Hexagon, Family::Spots, MotionKind::Pulse, Hue::Cool),
 ];

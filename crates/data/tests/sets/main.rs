@@ -6,6 +6,7 @@ mod cache;
 mod common;
 mod decode;
 mod extracted;
+mod frames_only;
 mod kill;
 mod layout;
 mod outcomes;

@@ -150,8 +150,10 @@ fn the_number_of_threads_does_not_reach_the_bytes() {
 fn a_changed_setting_makes_other_files_and_keeps_the_old() {
     let (set, cache) = (synth(), tempfile::tempdir().unwrap());
     run(&set, &config(), &[0], cache.path()).unwrap();
-    let other_flow =
-        PrepareConfig { flow: Some(Method::TvL1(TvL1Params { lambda: 0.1, ..TvL1Params::fast() })), ..config() };
+    let other_flow = PrepareConfig {
+        flow: Some(Method::TvL1(TvL1Params { lambda: 0.1, ..TvL1Params::fast() })),
+        ..config()
+    };
     let again = run(&set, &other_flow, &[0], cache.path()).unwrap();
     assert_eq!((again.built, again.reused), (1, 1), "frames stay, flow is made anew");
     let other_size = PrepareConfig { short_side: 48, ..config() };

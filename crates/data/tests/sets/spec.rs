@@ -2,7 +2,7 @@
 
 use crate::common::{GRID, dataset_file, workspace};
 use data::DataError;
-use data::dataset::{Dataset, DatasetSpec};
+use data::dataset::{Dataset, DatasetSpec, SourceHashes};
 use std::fs;
 use std::path::Path;
 
@@ -31,6 +31,73 @@ fn every_committed_file_parses_and_is_described_without_videos() {
     assert_eq!(find("weizmann-loao"), ("weizmann-loao".to_owned(), 10, 90, vec![(80, 10); 9]));
     let (_, classes, videos, splits) = find("synth");
     assert!(splits.iter().all(|(train, test)| train + test == videos && *test > 0) && classes > 1);
+    assert_eq!(find("synth-hmdb"), ("synth-hmdb".to_owned(), 12, 1200, vec![(840, 360); 3]));
+    assert_eq!(find("synth-stills"), ("synth-stills".to_owned(), 24, 10_800, vec![(9600, 1200)]));
+}
+
+#[test]
+fn generated_splits_are_those_of_the_file() {
+    let number = |id: &str| id[id.len() - 3..].parse::<usize>().unwrap();
+    let set = Dataset::open(&dataset_file("synth.toml"), None, None).unwrap();
+    for (k, split) in set.splits.iter().enumerate() {
+        assert!(split.test.iter().all(|&i| number(&set.videos[i].id) % 3 == k));
+    }
+    let set = Dataset::open(&dataset_file("synth-hmdb.toml"), None, None).unwrap();
+    for (k, split) in set.splits.iter().enumerate() {
+        for label in 0..12 {
+            let of = |part: &[usize]| -> Vec<usize> {
+                let here = part.iter().map(|&i| &set.videos[i]).filter(|video| video.label == label);
+                here.map(|video| number(&video.id)).collect()
+            };
+            assert!(of(&split.test).into_iter().eq(30 * k..30 * (k + 1)));
+            assert!(of(&split.train).ends_with(&(90..100).collect::<Vec<_>>()));
+        }
+    }
+    // Each generated video is a group of its own.
+    assert!(set.videos.iter().all(|video| video.group == video.id));
+}
+
+/// The committed records of `synth` hold this. If it fails, they are of another set.
+#[test]
+fn the_default_set_is_that_of_the_records() {
+    let cache = tempfile::tempdir().unwrap();
+    let set = Dataset::open(&dataset_file("synth.toml"), None, None).unwrap();
+    let found = set.fingerprint(0, &SourceHashes::open(cache.path())).unwrap();
+    assert_eq!(found, "7647eb038bc3529723d18f248b036019369522fc1b66b5ef11ac4a81ee83491b");
+}
+
+#[test]
+fn in_a_grid_of_clips_the_actors_are_the_groups() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.toml");
+    fs::write(&file, GRID).unwrap();
+    let set = Dataset::open_partial(&file, Some(folder.path()), None).unwrap();
+    let groups: Vec<(&str, &str)> = set.videos.iter().map(|v| (v.id.as_str(), v.group.as_str())).collect();
+    assert_eq!(
+        groups,
+        [("run/ann_run", "ann"), ("run/bob_run", "bob"), ("walk/ann_walk", "ann"), ("walk/bob_walk", "bob")]
+    );
+}
+
+#[test]
+fn splits_that_do_not_suit_the_set_are_refused() {
+    let synth = fs::read_to_string(dataset_file("synth.toml")).unwrap();
+    let stills = fs::read_to_string(dataset_file("synth-stills.toml")).unwrap();
+    for (text, from, to, says) in [
+        (&synth, "videos-per-class = 99", "videos-per-class = 100", "the 100 videos of a class"),
+        (&synth, "count = 3\n# Videos", "count = 0\n# Videos", "found count = 0"),
+        (&synth, "test = 33", "test = 99", "some left to train on"),
+        (&stills, "test = 50", "test = 450", "some left to train on"),
+        (&stills, "pictures-per-class = 450", "pictures-per-class = 40", "at most the 40 videos"),
+        (&stills, "radius = [2.5, 5.5]", "radius = [2.5, 7.5]", "under [stills]"),
+        (&synth, "climb-speed", "# climb-speed", "`motion.climb-speed` = nothing"),
+        (&synth, "classes = \"synth\"", "classes = \"synth-hmdb\"", "motion."),
+        (&synth, "numbers = \"interleaved\"", "numbers = \"odd\"", "unknown variant `odd`"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let error = refuse(&text.replace(from, to)).to_string();
+        assert!(error.contains(says), "{error}");
+    }
 }
 
 #[test]

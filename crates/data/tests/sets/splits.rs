@@ -1,8 +1,9 @@
 //! The official split files, with every quirk that they have.
 
 use crate::common::{dataset_file, put};
-use data::split::{SplitLists, read_hmdb51, read_ucf101};
-use std::collections::BTreeSet;
+use data::dataset::{Video, VideoSource};
+use data::split::{SplitLists, folds, read_hmdb51, read_ucf101};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 #[test]
@@ -133,4 +134,79 @@ fn hmdb51_names_are_taken_literally() {
         let error = read_hmdb51(folder.path(), 1).unwrap_err().to_string();
         assert!(error.contains("wave_test_split1.txt:1: ") && error.contains(says), "{error}");
     }
+}
+
+fn videos(lists: &SplitLists) -> Vec<Video> {
+    let video = |clip: &data::split::ListedClip| Video {
+        id: clip.id.clone(),
+        label: clip.label,
+        group: clip.group.clone(),
+        source: VideoSource::Missing { expected: clip.id.clone(), why: None },
+    };
+    lists.clips.iter().map(video).collect()
+}
+
+#[test]
+fn ucf101_groups_are_the_25_of_its_names_and_no_official_split_divides_one() {
+    let lists = read_ucf101(&dataset_file("ucf101"), 3).unwrap();
+    let mut groups: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
+    for clip in &lists.clips {
+        groups.entry(clip.label).or_default().insert(&clip.group);
+        assert!(clip.id.contains(&format!("_{}_c", clip.group)), "{}", clip.id);
+    }
+    let expected: BTreeSet<String> = (1..=25).map(|n| format!("g{n:02}")).collect();
+    assert!(groups.values().all(|found| found.iter().copied().eq(expected.iter().map(String::as_str))));
+    for split in &lists.splits {
+        let of = |part: &[usize]| -> BTreeSet<(usize, &str)> {
+            part.iter().map(|&i| (lists.clips[i].label, lists.clips[i].group.as_str())).collect()
+        };
+        assert!(of(&split.train).is_disjoint(&of(&split.test)));
+    }
+}
+
+#[test]
+fn folds_of_ucf101_keep_groups_together_and_classes_balanced() {
+    let lists = read_ucf101(&dataset_file("ucf101"), 1).unwrap();
+    let (videos, train) = (videos(&lists), &lists.splits[0].train);
+    let folds = folds(&videos, train, 5).unwrap();
+    let mut of_group = BTreeMap::new();
+    let mut counts = vec![[0; 5]; 101];
+    for (&index, &fold) in train.iter().zip(&folds) {
+        let video = &videos[index];
+        assert_eq!(*of_group.entry((video.label, &video.group)).or_insert(fold), fold);
+        counts[video.label][fold] += 1;
+    }
+    // A group has four to seven clips.
+    let spread = |counts: &[i32; 5]| counts.iter().max().unwrap() - counts.iter().min().unwrap();
+    assert!(counts.iter().all(|counts| spread(counts) <= 7));
+    let whole: Vec<usize> = (0..5).map(|fold| folds.iter().filter(|&&f| f == fold).count()).collect();
+    assert!(whole.iter().all(|&count| count.abs_diff(9537 / 5) < 200), "{whole:?}");
+}
+
+#[test]
+fn hmdb51_groups_are_films() {
+    let lists = read_hmdb51(&dataset_file("hmdb51"), 3).unwrap();
+    let group = |id: &str| &lists.clips.iter().find(|clip| clip.id == id).unwrap().group;
+    assert_eq!(group("wave/RATRACE_wave_f_nm_np1_fr_goo_37"), "RATRACE");
+    let whole = |clip: &&data::split::ListedClip| clip.id.ends_with(&format!("/{}", clip.group));
+    assert_eq!(lists.clips.iter().filter(whole).count(), 0);
+    assert!(lists.clips.iter().all(|clip| !clip.group.is_empty()));
+    let films: BTreeSet<(usize, &str)> = lists.clips.iter().map(|c| (c.label, c.group.as_str())).collect();
+    assert!((1500..3500).contains(&films.len()), "{} films", films.len());
+}
+
+#[test]
+fn a_name_without_a_group_is_a_group_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let lists =
+        ucf101(folder.path(), "Run/v_Run_g01_c01.avi 1\nRun/v_Run_gx_c01.avi 1\n", "Run/odd.avi\n").unwrap();
+    let groups: Vec<&str> = lists.clips.iter().map(|clip| clip.group.as_str()).collect();
+    assert_eq!(groups, ["odd", "g01", "v_Run_gx_c01"]);
+    // The class may be in the film's name; what stands last counts.
+    let names = "a_wave_b_wave_f_nm.avi 1\n_wave_f.avi 1\nx_waves_f.avi 1\n#1_(a)_wave_f.avi 1\n";
+    let folder = tempfile::tempdir().unwrap();
+    put(&folder.path().join("wave_test_split1.txt"), names);
+    let lists = read_hmdb51(folder.path(), 1).unwrap();
+    let groups: Vec<&str> = lists.clips.iter().map(|clip| clip.group.as_str()).collect();
+    assert_eq!(groups, ["#1_(a)", "_wave_f", "a_wave_b", "x_waves_f"]);
 }
