@@ -1,5 +1,7 @@
 //! Weights of one network as the start of another.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};

@@ -4,6 +4,7 @@ use models::NameMap;
 use serde::{Deserialize, Serialize};
 
 use super::WeightsError;
+use crate::{Error, Result};
 
 /// A published file of weights. What is read from a spec has been checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,9 +34,9 @@ struct Written {
 }
 
 impl TryFrom<Written> for WeightSource {
-    type Error = WeightsError;
+    type Error = Error;
 
-    fn try_from(written: Written) -> Result<Self, WeightsError> {
+    fn try_from(written: Written) -> Result<Self> {
         let Written { repository, revision, file, sha256, names } = written;
         let source = Self { repository, revision, file, sha256, names };
         source.check()?;
@@ -48,7 +49,7 @@ impl WeightSource {
     ///
     /// # Errors
     /// [`WeightsError::Source`].
-    pub fn check(&self) -> Result<(), WeightsError> {
+    pub fn check(&self) -> Result<()> {
         let checks = [
             // The hub forbids `--`, with which the cache's folders stand for the slash.
             (
@@ -82,7 +83,7 @@ impl WeightSource {
         ];
         match checks.into_iter().find(|(_, _, good, _)| !good) {
             Some((what, found, _, expected)) => {
-                Err(WeightsError::Source { what, found: found.clone(), expected })
+                Err(WeightsError::Source { what, found: found.clone(), expected }.into())
             }
             None => Ok(()),
         }

@@ -320,19 +320,20 @@ fn a_server_can_neither_fill_the_disk_nor_choose_paths() {
 
 #[test]
 fn what_is_no_name_on_the_hub_is_refused_before_anything_else() {
-    let bad: [(&str, &dyn Fn(&mut WeightSource)); 12] = [
-        ("repository", &|s| s.repository = "../x".into()),
-        ("repository", &|s| s.repository = "a/b/c".into()),
-        ("repository", &|s| s.repository = "a--b".into()),
-        ("repository", &|s| s.repository = String::new()),
-        ("revision", &|s| s.revision = "refs/../../x".into()),
-        ("revision", &|s| s.revision = "main?x=y".into()),
-        ("file", &|s| s.file = "../../model.safetensors".into()),
-        ("file", &|s| s.file = "/etc/passwd".into()),
-        ("file", &|s| s.file = "C:\\model".into()),
-        ("file", &|s| s.file = "a//b".into()),
-        ("sha256", &|s| s.sha256 = "00FF".repeat(16)),
-        ("sha256", &|s| s.sha256 = "00".into()),
+    type Spoil = fn(&mut WeightSource);
+    let bad: [(&str, Spoil); 12] = [
+        ("repository", |s| s.repository = "../x".into()),
+        ("repository", |s| s.repository = "a/b/c".into()),
+        ("repository", |s| s.repository = "a--b".into()),
+        ("repository", |s| s.repository = String::new()),
+        ("revision", |s| s.revision = "refs/../../x".into()),
+        ("revision", |s| s.revision = "main?x=y".into()),
+        ("file", |s| s.file = "../../model.safetensors".into()),
+        ("file", |s| s.file = "/etc/passwd".into()),
+        ("file", |s| s.file = "C:\\model".into()),
+        ("file", |s| s.file = "a//b".into()),
+        ("sha256", |s| s.sha256 = "00FF".repeat(16)),
+        ("sha256", |s| s.sha256 = "00".into()),
     ];
     for (what, spoil) in bad {
         let mut source = source();

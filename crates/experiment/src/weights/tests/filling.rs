@@ -71,7 +71,8 @@ fn what_does_not_fit_is_named_with_its_file_and_changes_nothing() {
     let lacking = |t: &mut Tensors| drop(t.remove("fc7.bias"));
     let surplus = |t: &mut Tensors| drop(t.insert("conv6.weight".into(), zeros(&[1])));
     let twice = |t: &mut Tensors| drop(t.insert("full6.bias".into(), zeros(&[6])));
-    let cases: [(&dyn Fn(&mut Tensors), &[&str]); 4] = [
+    type Change<'a> = &'a dyn Fn(&mut Tensors);
+    let cases: [(Change<'_>, &[&str]); 4] = [
         (&wide, &["`full6.weight`", "`fc6.weight`", "[6, 9]"]),
         (&lacking, &["`full7.bias`", "lack"]),
         (&surplus, &["`conv6.weight`"]),
