@@ -90,6 +90,6 @@ fn prepare(flags: &Prepare, console: &Console, interrupt: &Interrupt) -> Result<
         interrupt,
         census: Census::default(),
     };
-    println!("{}", runner.prepare(&flags.table, &flags.dataset)?);
+    println!("{}", runner.prepare(flags.table.as_deref(), &flags.dataset)?);
     Ok(())
 }

@@ -81,9 +81,9 @@ pub(crate) struct Prepare {
     root: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) extracted: Extracted,
-    /// The table whose profile says how frames and flow are made
-    #[arg(long, default_value = "two-stream/table1b")]
-    pub(crate) table: String,
+    /// The table whose profile says how frames and flow are made [default: the first one that sees the set's motion]
+    #[arg(long)]
+    pub(crate) table: Option<String>,
     #[command(flatten)]
     pub(crate) scale: Scale,
     #[command(flatten)]

@@ -16,7 +16,7 @@ use crate::claim::{Bootstrap, Comparison, Outcomes};
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::plan::{Request, RowPlan, TablePlan, Work};
+use crate::plan::{NetPlan, Request, RowPlan, TablePlan, Work};
 use crate::record::{Environment, RECORD_VERSION, Record, RunRecord};
 use crate::scores::Scores;
 use crate::store::{Store, Unit, write_atomic, write_json};
@@ -119,21 +119,25 @@ impl Runner<'_> {
             Some(table) => vec![table.to_owned()],
             None => self.workspace.tables()?,
         };
+        let mut without_flow = None;
         for table in &tables {
             let (spec, file) = self.workspace.spec(table)?;
-            let has = |(_, cast): &(&String, &spec::Cast)| cast.values().any(|set| set == dataset);
-            let named = spec.data.iter().find(has).map_or(dataset, |(name, _)| name).to_owned();
+            let cast = spec.data.iter().find(|(_, cast)| cast.values().any(|set| set == dataset));
+            let named = cast.map_or(dataset, |(name, _)| name).to_owned();
             let request = Request { dataset: Some(named), ..self.request.clone() };
             let plan = TablePlan::resolve(spec, file, &request, self.workspace)?;
-            // For its motion, if it moves: a table of frames alone would leave the flow for later.
-            let uses = |net: &NetPlan| net.data.iter().any(|data| data.set == dataset);
-            let flow = plan.stages().any(|net| uses(net) && net.video.flow.is_some());
-            let last = Some(table) == tables.last();
-            if flow || (table_is_named(&tables) || last) && plan.stages().any(uses) {
+            let uses = |net: &&NetPlan| net.data.iter().any(|data| data.set == dataset);
+            // A table that sees its motion, if there is one: most tables do.
+            if plan.stages().filter(uses).any(|net| net.video.flow.is_some()) {
                 return Ok(plan);
             }
+            if without_flow.is_none() && plan.stages().any(|net| uses(&net)) {
+                without_flow = Some(plan);
+            }
         }
-        Err(Error::Usage(format!("the data set `{dataset}` plays no part in {}", tables.join(", "))))
+        without_flow.ok_or_else(|| {
+            Error::Usage(format!("the data set `{dataset}` plays no part in {}", tables.join(", ")))
+        })
     }
 }
 

@@ -68,8 +68,8 @@ pub fn load(path: &Path, names: NameMap, model: &ModelConfig, params: &Params, h
     let stored = tensors::read(path, params.device()).map_err(|e| refused(e.to_string()))?;
     let ours = names.ours(model, stored.keys().map(String::as_str)).map_err(|e| refused(e.to_string()))?;
     let renamed = ours.iter().filter_map(|(name, theirs)| Some((name.clone(), stored.get(*theirs)?.clone())));
-    let replaced: &[&str] = if head == Head::Replace { &[model.classifier()] } else { &[] };
-    params.transfer(&renamed.collect(), &below(replaced)).map_err(|error| {
+    let replaced = if head == Head::Replace { model.classifiers() } else { Vec::new() };
+    params.transfer(&renamed.collect(), &below(&replaced)).map_err(|error| {
         let theirs = match &error {
             nn::Error::TensorMismatch { name, .. } => ours.get(name).filter(|theirs| **theirs != name),
             _ => None,

@@ -44,6 +44,14 @@ impl Workspace {
         Ok(files)
     }
 
+    /// The full names of all tables, in name order.
+    ///
+    /// # Errors
+    /// As [`Workspace::spec_files`].
+    pub fn tables(&self) -> Result<Vec<String>> {
+        Ok(self.spec_files()?.iter().map(|file| self.table_name(file)).collect())
+    }
+
     /// The file of the table with that name: `table1b` where one paper alone
     /// has it, `two-stream/table1b` always.
     ///

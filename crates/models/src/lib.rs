@@ -78,16 +78,6 @@ impl ModelConfig {
         }
     }
 
-    /// The last layer, which is made anew for other classes.
-    pub fn classifier(&self) -> &'static str {
-        match self {
-            Self::CnnM2048(_) => "full8",
-            Self::AlexNet(_) => "fc8",
-            Self::ResNet50(_) => "fc",
-            Self::BnInception(_) => "fc-action",
-        }
-    }
-
     /// Describes the network layer by layer; allocates no weights.
     ///
     /// # Errors

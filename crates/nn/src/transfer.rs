@@ -29,8 +29,8 @@ impl Params {
 
 /// Whether a name is that of something in one of the layers: below `fc` are `fc.weight` and
 /// `fc.bias`, but not `fc6.weight`.
-pub fn below(layers: &[&str]) -> impl Fn(&str) -> bool + use<> {
-    let prefixes: Vec<String> = layers.iter().map(|layer| format!("{layer}.")).collect();
+pub fn below<S: AsRef<str>>(layers: &[S]) -> impl Fn(&str) -> bool + use<S> {
+    let prefixes: Vec<String> = layers.iter().map(|layer| format!("{}.", layer.as_ref())).collect();
     move |name| prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 

@@ -113,17 +113,6 @@ impl Resolver<'_> {
     }
 
     fn net_of_row(&self, table: &Table<'_>, row: &Row) -> Result<Protocol, Refusal> {
-        let protocol = self.net_of_row(table, row)?;
-        // Its test videos are those of a split; no stage may learn from more of the data set than that split trains on.
-        let target = &protocol.net.target().set;
-        let data = || protocol.net.stages().into_iter().flat_map(|net| &net.data);
-        if data().any(|data| data.set == *target && data.videos != Videos::Split) {
-            return Err(format!("a stage of row `{}` learns from test videos of {target}", row.id).into());
-        }
-        Ok(protocol)
-    }
-
-    fn net_of_row(&self, table: &Table<'_>, row: &Row) -> Result<Protocol, Refusal> {
         match (&row.net, &row.same_as) {
             (Some(net), _) => {
                 let net = self.net(table, net, 0)?;

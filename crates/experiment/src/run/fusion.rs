@@ -151,7 +151,7 @@ fn by_svm(plan: &SvmPlan, streams: &[&Scores], folds: &[Vec<&Scores>]) -> Result
     let outcome = SvmOutcome {
         videos: labels.len(),
         c: choice.c,
-        accuracies: choice.candidates.iter().map(|one| (one.c, 100.0 * one.accuracy)).collect(),
+        candidates: choice.candidates.iter().map(|one| (one.c, 100.0 * one.accuracy)).collect(),
         converged: svm.fit().converged,
     };
     Ok((Scores { scores, ..streams[0].clone() }, outcome))
