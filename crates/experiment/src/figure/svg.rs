@@ -33,14 +33,12 @@ pub(super) struct Style {
     pub bold: bool,
     /// Degrees, clockwise about the position.
     pub turn: f64,
-    /// Whether a white rim keeps it apart from lines behind it.
-    pub rim: bool,
 }
 
 impl Style {
     /// A text of `size` pixels in ink.
     pub(super) const fn new(size: f64) -> Self {
-        Self { size, fill: INK, anchor: Anchor::Start, bold: false, turn: 0.0, rim: false }
+        Self { size, fill: INK, anchor: Anchor::Start, bold: false, turn: 0.0 }
     }
 
     pub(super) const fn fill(self, fill: Rgb) -> Self {
@@ -61,10 +59,6 @@ impl Style {
 
     pub(super) const fn turn(self, turn: f64) -> Self {
         Self { turn, ..self }
-    }
-
-    pub(super) const fn rim(self) -> Self {
-        Self { rim: true, ..self }
     }
 }
 
@@ -182,9 +176,6 @@ impl Svg {
         }
         if style.bold {
             line.push_str(" font-weight=\"bold\"");
-        }
-        if style.rim {
-            line.push_str(" stroke=\"#ffffff\" stroke-width=\"4\" paint-order=\"stroke\"");
         }
         if style.turn != 0.0 {
             let _ = write!(line, " transform=\"rotate({} {x} {y})\"", num(style.turn));
