@@ -159,7 +159,9 @@ impl Svg {
 
     /// A text cut to `room` pixels; the whole of it is then its tip.
     pub(super) fn text_within(&mut self, x: f64, y: f64, style: Style, text: &str, room: f64) {
-        match cut(text, style.size, room) {
+        // Bold letters are about a sixth wider.
+        let size = if style.bold { style.size * 1.17 } else { style.size };
+        match cut(text, size, room) {
             None => self.text_of(x, y, style, text, None),
             Some(short) => self.text_of(x, y, style, &short, Some(text)),
         }
