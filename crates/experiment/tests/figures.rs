@@ -1,7 +1,5 @@
 //! How pictures are written, from numbers made up here.
 
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
-
 use experiment::figure::{CurveOptions, LossScale, confusion, loss_curves, recall_chart};
 
 #[test]

@@ -1,7 +1,7 @@
 //! Which class was taken for which.
 
 use super::colour::{GRID, INK, QUIET, VOID, readable_on, shade};
-use super::svg::{HEAD, MARGIN, Style, Svg, WIDTH, percent, widest};
+use super::svg::{HEAD, MARGIN, Style, Svg, percent, widest};
 use super::{FigureError, Result};
 
 const WHAT: &str = "a confusion matrix";
@@ -9,6 +9,8 @@ const WHAT: &str = "a confusion matrix";
 const MOST: usize = 1000;
 /// Longest name of a class in pixels; longer ones are cut.
 const NAME: f64 = 200.0;
+/// Least width of a picture: the line under the title must fit.
+const LEAST: f64 = 660.0;
 /// The least shade of a cell that is not empty, so that one video is seen.
 const FAINTEST: f64 = 0.04;
 
@@ -22,7 +24,7 @@ const FAINTEST: f64 = 0.04;
 /// # Errors
 /// [`FigureError::Empty`] without classes or videos; [`FigureError::Shape`] for
 /// lists of different lengths or more than 1000 classes; [`FigureError::Value`]
-/// for a class without a name.
+/// for a label or a prediction that has no name.
 pub fn confusion(labels: &[usize], predictions: &[usize], names: &[&str], title: &str) -> Result<String> {
     let counts = count(labels, predictions, names.len())?;
     let classes = names.len();
@@ -142,7 +144,7 @@ impl Grid {
     }
 
     fn width(&self) -> f64 {
-        (self.left + self.side() + self.overhang.max(52.0) + MARGIN).max(640.0).max(WIDTH * 0.75)
+        (self.left + self.side() + self.overhang.max(52.0) + MARGIN).max(LEAST)
     }
 
     fn height(&self) -> f64 {
@@ -193,13 +195,13 @@ impl Grid {
         }
     }
 
-    /// White lines between the cells, or between every five of a large matrix.
+    /// Lines between the cells, or between every five of a large matrix.
     fn lines(&self, svg: &mut Svg) {
-        let (every, width) = if self.classes <= 40 { (1, 1.0) } else { (5, 1.0) };
+        let every = if self.classes <= 40 { 1 } else { 5 };
         for class in (every..self.classes).step_by(every) {
             let (x, y) = self.place(class, class);
-            svg.line((x, self.top), (x, self.top + self.side()), GRID, width, "");
-            svg.line((self.left, y), (self.left + self.side(), y), GRID, width, "");
+            svg.line((x, self.top), (x, self.top + self.side()), GRID, 1.0, "");
+            svg.line((self.left, y), (self.left + self.side(), y), GRID, 1.0, "");
         }
         svg.frame(self.left, self.top, self.side(), self.side(), QUIET);
     }

@@ -147,13 +147,17 @@ mod tests {
             at(tip);
         }
         assert!(!svg.contains("c, temporal") && svg.contains("no videos"));
-        // A circle begins 5 pixels to the left of its place.
-        let place = |class: &str| {
-            let path = svg.lines().find(|line| line.contains(&format!("<title>{class}, temporal"))).unwrap();
-            path.split("d=\"M").nth(1).unwrap().split(' ').next().unwrap().parse::<f64>().unwrap() + 5.0
+        let place = |tip: &str| {
+            let path = svg.lines().find(|line| line.contains(&format!("<title>{tip}:"))).unwrap();
+            path.split("d=\"M").nth(1).unwrap().split(' ').next().unwrap().parse::<f64>().unwrap()
         };
         let plot = Plot::new(["a"].into_iter(), 3, 0.0);
-        assert!((place("b") - plot.x(100.0)).abs() < 0.01 && (place("a") - plot.x(10.0)).abs() < 0.01);
+        // A circle begins 5 pixels to the left of its place, a triangle 5.2.
+        for (tip, recall, reach) in
+            [("b, temporal", 100.0, 5.0), ("a, temporal", 10.0, 5.0), ("a, spatial", 90.0, 5.2)]
+        {
+            assert!((place(tip) + reach - plot.x(recall)).abs() < 0.01, "{tip}");
+        }
         roxmltree::Document::parse(&svg).unwrap();
     }
 

@@ -1,7 +1,7 @@
 //! Recall of each class, as bars.
 
-use super::colour::{GRID, INK, QUIET, Rgb, SERIES, VOID};
-use super::svg::{HEAD, MARGIN, Style, Svg, WIDTH, percent, widest};
+use super::colour::{GRID, INK, QUIET, Rgb, SERIES, VOID, WHITE};
+use super::svg::{HEAD, MARGIN, Style, Svg, WIDTH, percent, text_width, widest};
 use super::{FigureError, Result};
 
 pub(super) const WHAT: &str = "recall of classes";
@@ -37,9 +37,14 @@ pub fn recall_chart(classes: &[(&str, f64)], title: &str) -> Result<String> {
     if let Some(mean) = mean {
         plot.mean(&mut svg, mean, SERIES[1]);
     }
-    // The numbers come last, so that no line crosses them.
     for (i, (_, recall)) in order.iter().enumerate().filter(|(_, class)| !class.1.is_nan()) {
-        svg.text(plot.x(*recall) + 6.0, plot.y(i) + 4.0, plot.style.rim(), &percent(*recall));
+        let (x, number) = (plot.x(*recall) + 6.0, percent(*recall));
+        let width = text_width(&number, plot.style.size);
+        // No line crosses a number.
+        if mean.is_some_and(|mean| (x - 3.0..x + width + 3.0).contains(&plot.x(mean))) {
+            svg.rect(x - 3.0, plot.y(i) - plot.bar / 2.0, width + 6.0, plot.bar, WHITE);
+        }
+        svg.text(x, plot.y(i) + 4.0, plot.style, &number);
     }
     Ok(svg.finish(title, &description(&order, mean)))
 }

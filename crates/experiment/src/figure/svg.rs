@@ -33,14 +33,12 @@ pub(super) struct Style {
     pub bold: bool,
     /// Degrees, clockwise about the position.
     pub turn: f64,
-    /// Whether a white rim keeps it apart from lines behind it.
-    pub rim: bool,
 }
 
 impl Style {
     /// A text of `size` pixels in ink.
     pub(super) const fn new(size: f64) -> Self {
-        Self { size, fill: INK, anchor: Anchor::Start, bold: false, turn: 0.0, rim: false }
+        Self { size, fill: INK, anchor: Anchor::Start, bold: false, turn: 0.0 }
     }
 
     pub(super) const fn fill(self, fill: Rgb) -> Self {
@@ -61,10 +59,6 @@ impl Style {
 
     pub(super) const fn turn(self, turn: f64) -> Self {
         Self { turn, ..self }
-    }
-
-    pub(super) const fn rim(self) -> Self {
-        Self { rim: true, ..self }
     }
 }
 
@@ -165,7 +159,9 @@ impl Svg {
 
     /// A text cut to `room` pixels; the whole of it is then its tip.
     pub(super) fn text_within(&mut self, x: f64, y: f64, style: Style, text: &str, room: f64) {
-        match cut(text, style.size, room) {
+        // Bold letters are about a sixth wider.
+        let size = if style.bold { style.size * 1.17 } else { style.size };
+        match cut(text, size, room) {
             None => self.text_of(x, y, style, text, None),
             Some(short) => self.text_of(x, y, style, &short, Some(text)),
         }
@@ -182,9 +178,6 @@ impl Svg {
         }
         if style.bold {
             line.push_str(" font-weight=\"bold\"");
-        }
-        if style.rim {
-            line.push_str(" stroke=\"#ffffff\" stroke-width=\"4\" paint-order=\"stroke\"");
         }
         if style.turn != 0.0 {
             let _ = write!(line, " transform=\"rotate({} {x} {y})\"", num(style.turn));
