@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use self::net::{DataPlan, NetPlan, Protocol, Start, TestPlan, TrainPlan, VideoPlan};
 use self::resolve::Resolver;
 use crate::error::{Error, Result, did_you_mean};
-use crate::spec::{self, FuseBy, ProfileName, Spec, Svm};
+use crate::spec::{self, FuseBy, Player, ProfileName, Spec, Svm};
 
 /// What a user asks of a table beyond its name.
 #[derive(Debug, Clone, Default)]
@@ -240,9 +240,10 @@ impl TablePlan {
 
 /// The data sets that play the paper's. A data set that the spec does not name plays the main one alone.
 fn cast(spec: &Spec, dataset: &str, sources: &dyn Sources) -> Result<BTreeMap<String, DatasetFacts>> {
-    let alone = || BTreeMap::from([(spec.main_role().to_owned(), dataset.to_owned())]);
+    let alone = || BTreeMap::from([(spec.main_role().to_owned(), Player::Set(dataset.to_owned()))]);
     let players = spec.data.get(dataset).cloned().unwrap_or_else(alone);
-    players.into_iter().map(|(role, set)| Ok((role, sources.facts(&set)?))).collect()
+    let sets = players.iter().filter_map(|(role, player)| Some((role, player.set()?)));
+    sets.map(|(role, set)| Ok((role.clone(), sources.facts(set)?))).collect()
 }
 
 /// The same with the seed that is asked for.

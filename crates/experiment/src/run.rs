@@ -122,7 +122,7 @@ impl Runner<'_> {
         let mut without_flow = None;
         for table in &tables {
             let (spec, file) = self.workspace.spec(table)?;
-            let cast = spec.data.iter().find(|(_, cast)| cast.values().any(|set| set == dataset));
+            let cast = spec.data.iter().find(|(_, cast)| cast.values().any(|player| player.set() == Some(dataset)));
             let named = cast.map_or(dataset, |(name, _)| name).to_owned();
             let request = Request { dataset: Some(named), ..self.request.clone() };
             let plan = TablePlan::resolve(spec, file, &request, self.workspace)?;

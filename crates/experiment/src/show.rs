@@ -126,8 +126,8 @@ fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<String>> {
     };
     let learns = match (&net.train.start, net.train.learns) {
         (Start::HeNormal, _) => "from scratch",
-        (Start::Net { .. }, Learns::All) => "pre-trained, all layers",
-        (Start::Net { .. }, Learns::LastLayer) => "pre-trained, last layer",
+        (Start::Net { .. } | Start::Weights { .. }, Learns::All) => "pre-trained, all layers",
+        (Start::Net { .. } | Start::Weights { .. }, Learns::LastLayer) => "pre-trained, last layer",
     };
     let data: Vec<&str> = net.data.iter().map(|data| data.set.as_str()).collect();
     let iterations = thousands(net.train.iterations as u64);

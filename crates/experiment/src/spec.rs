@@ -12,13 +12,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use data::loader::Crops;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use self::net::{
     Also, AlsoAs, Architecture, Fuse, FuseBy, Input, Learns, Net, RateStep, Svm, Train, Videos,
 };
 pub use self::profile::{DropoutRule, FlowPreset, Profile, ProfileName, Profiles, Stem, Storage};
 use crate::error::{Error, Result};
+use crate::weights::WeightSource;
 
 /// One table of a paper.
 #[derive(Debug, Clone, Deserialize)]
@@ -102,8 +105,49 @@ pub struct Test {
     pub crops: Crops,
 }
 
-/// What plays the parts of the paper's data sets: the paper's name of a data set, and a file of `datasets/`.
-pub type Cast = BTreeMap<String, String>;
+/// What plays the parts of the paper's data sets, by the paper's name of them.
+pub type Cast = BTreeMap<String, Player>;
+
+/// What plays the part of one of the paper's data sets: a name, or a table of published weights.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Player {
+    /// A file of `datasets/`, without its ending.
+    Set(String),
+    /// Weights that somebody else has trained on it: nets that start from a stage on this data set start from them.
+    Weights(WeightSource),
+}
+
+impl<'de> Deserialize<'de> for Player {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Player;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("the name of a data set, or a table of published weights (docs/weights.md)")
+            }
+
+            fn visit_str<E>(self, name: &str) -> std::result::Result<Player, E> {
+                Ok(Player::Set(name.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<Player, A::Error> {
+                WeightSource::deserialize(MapAccessDeserializer::new(map)).map(Player::Weights)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl Player {
+    /// The data set, if it is one.
+    pub fn set(&self) -> Option<&str> {
+        match self {
+            Self::Set(name) => Some(name),
+            Self::Weights(_) => None,
+        }
+    }
+}
 
 /// One cell of the table: a net, a fusion of nets, or a net that another table trains.
 #[derive(Debug, Clone, Deserialize)]

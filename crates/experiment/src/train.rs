@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use candle_core::{Device, Tensor};
 use data::loader::{Batch, InputBatch, LabelledVideo, TrainConfig, TrainLoader};
 use data::sample::SampleSpec;
-use models::{Head, Inputs, Modality, Network};
+use models::{Inputs, Modality, Network};
 use nn::{Params, Pass, Sgd, below, tensors};
 
 use crate::checkpoint::Checkpoint;
@@ -22,6 +22,7 @@ use crate::plan::{NetPlan, Start};
 use crate::record::{TrainOutcome, peak_memory_mib, thin};
 use crate::spec::Learns;
 use crate::store::{Unit, write_atomic};
+use crate::weights::{self, Head};
 
 /// The weights of a finished training unit.
 pub const WEIGHTS: &str = "weights.safetensors";
@@ -56,7 +57,7 @@ pub struct Training<'a> {
     pub seed: u64,
     /// The training videos of each task.
     pub tasks: &'a [Vec<LabelledVideo>],
-    /// The file of the weights to start from, where the plan starts from another stage.
+    /// The file of the weights to start from, where the plan has any.
     pub start: Option<&'a Path>,
     /// Where checkpoints and weights go.
     pub unit: &'a Unit,
@@ -74,14 +75,8 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     let Training { name, net, seed, tasks, start, unit, checkpoint_every } = *job;
     let plan = &net.train;
     let (params, network) = build(net, seed)?;
-    if let (Start::Net { net: first }, Some(path)) = (&plan.start, start) {
-        // The softmax layers of both, which may have other names.
-        let fresh = below(&[net.model.classifiers(), first.model.classifiers()].concat());
-        let stored =
-            tensors::read(path, &Device::Cpu).map_err(network_error("reading the weights to start from"))?;
-        params
-            .transfer(&stored, &fresh)
-            .map_err(network_error("starting from the weights of another stage"))?;
+    if let Some(path) = start {
+        begin(&params, net, path)?;
     }
     if plan.learns == Learns::LastLayer {
         let learns = below(&net.model.classifiers());
@@ -156,6 +151,23 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     })
 }
 
+/// Starts a net with the weights in a file, but for its softmax layers.
+fn begin(params: &Params, net: &NetPlan, path: &Path) -> Result<()> {
+    match &net.train.start {
+        Start::HeNormal => Ok(()),
+        Start::Weights { source } => weights::load(path, source.names, &net.model, params, Head::Replace),
+        Start::Net { net: first } => {
+            // The softmax layers of both, which may have other names.
+            let fresh = below(&[net.model.classifiers(), first.model.classifiers()].concat());
+            let stored =
+                tensors::read(path, &Device::Cpu).map_err(network_error("reading the weights to start from"))?;
+            params
+                .transfer(&stored, &fresh)
+                .map_err(network_error("starting from the weights of another stage"))
+        }
+    }
+}
+
 /// One step on a batch of each task.
 fn one_step(
     network: &dyn Network,
@@ -178,7 +190,7 @@ fn one_step(
 
 /// The sum of the tasks' losses. A batch holds the samples of all tasks, one task after the other; each softmax layer
 /// learns from its own (Two-Stream ConvNets, Sect. 4).
-fn sum_of_tasks(heads: &[Head], labels: &[Vec<u32>], pass: &Pass) -> models::Result<Tensor> {
+fn sum_of_tasks(heads: &[models::Head], labels: &[Vec<u32>], pass: &Pass) -> models::Result<Tensor> {
     if let ([head], [labels]) = (heads, labels) {
         return Ok(nn::softmax_cross_entropy(&head.logits, labels, pass)?);
     }

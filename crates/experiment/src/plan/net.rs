@@ -9,6 +9,7 @@ use nn::StepSchedule;
 use serde::{Deserialize, Serialize};
 
 use crate::spec::{Learns, Storage, Videos};
+use crate::weights::WeightSource;
 
 /// A net and its test: all that decides a row's numbers but the split and the seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,6 +109,11 @@ pub enum Start {
         /// That stage.
         net: Box<NetPlan>,
     },
+    /// Published weights, but for the softmax layers, which are new.
+    Weights {
+        /// The file.
+        source: WeightSource,
+    },
 }
 
 /// The test of a net.
@@ -129,7 +135,7 @@ impl NetPlan {
     /// This stage and those before it, the first one first.
     pub fn stages(&self) -> Vec<&Self> {
         let mut stages = match &self.train.start {
-            Start::HeNormal => Vec::new(),
+            Start::HeNormal | Start::Weights { .. } => Vec::new(),
             Start::Net { net } => net.stages(),
         };
         stages.push(self);

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::spec::{
-    self, AlsoAs, Architecture, DropoutRule, FuseBy, Profile, ProfileName, Row, Spec, Stem, Videos,
+    self, AlsoAs, Architecture, DropoutRule, FuseBy, Player, Profile, ProfileName, Row, Spec, Stem, Videos,
 };
 
 /// Mean and standard deviation of natural pictures, in 0..=255 (ImageNet's, as torchvision's models expect them).
@@ -176,7 +176,7 @@ impl Resolver<'_> {
         schedule.validate().map_err(|e| e.to_string())?;
         let start = match net.start.as_deref() {
             None => Start::HeNormal,
-            Some(name) => Start::Net { net: Box::new(self.start(table, name, depth)?) },
+            Some(name) => self.start(table, name, depth)?,
         };
         if let Start::Net { net: first } = &start
             && let Some(difference) = different_trunk(&first.model, &model)
@@ -211,18 +211,27 @@ impl Resolver<'_> {
         })
     }
 
-    fn start(&self, table: &Table<'_>, name: &str, depth: usize) -> Result<NetPlan, Refusal> {
+    fn start(&self, table: &Table<'_>, name: &str, depth: usize) -> Result<Start, Refusal> {
         if name.contains('/') {
-            return self.elsewhere(table.spec, name, |other, stage| self.net(other, stage, depth + 1));
+            return self.elsewhere(table.spec, name, |other, stage| self.stage(other, stage, depth));
         }
         let stage = table.spec.stage(name).ok_or_else(|| format!("no net `{name}` to start from"))?;
-        self.net(table, stage, depth + 1)
+        self.stage(table, stage, depth)
+    }
+
+    /// A stage that is trained here, or the weights that stand for it.
+    fn stage(&self, table: &Table<'_>, stage: &spec::Net, depth: usize) -> Result<Start, Refusal> {
+        let player = table.spec.data.get(self.dataset).and_then(|cast| cast.get(&stage.on));
+        if let Some(Player::Weights(source)) = player {
+            return Ok(Start::Weights { source: source.clone() });
+        }
+        Ok(Start::Net { net: Box::new(self.net(table, stage, depth + 1)?) })
     }
 
     fn data(&self, table: &Table<'_>, net: &spec::Net) -> Result<Vec<DataPlan>, Refusal> {
         let facts = |role: &str| {
             table.cast.get(role).ok_or_else(|| {
-                Refusal::Unavailable(format!("nothing stands for {role} where the data set is {}", self.dataset))
+                Refusal::Unavailable(format!("[data] names nothing for {role} where the data set is {}", self.dataset))
             })
         };
         let target = facts(&net.on)?;

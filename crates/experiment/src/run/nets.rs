@@ -12,6 +12,7 @@ use crate::record::{StageRecord, TestOutcome, TrainOutcome};
 use crate::scores::Scores;
 use crate::store::Unit;
 use crate::train::{Training, WEIGHTS, build, network_error, train};
+use crate::weights;
 
 /// What decides a trained net: equal ones are trained once, whichever table asks.
 #[derive(Serialize)]
@@ -51,7 +52,7 @@ impl Job<'_> {
     /// The training units of a net's stages, the first one first.
     pub(super) fn train_units(&self, net: &NetPlan, run: &Run<'_>) -> Result<Vec<Unit>> {
         let mut units = match &net.train.start {
-            Start::HeNormal => Vec::new(),
+            Start::HeNormal | Start::Weights { .. } => Vec::new(),
             Start::Net { net } => self.train_units(net, run)?,
         };
         let fingerprints =
@@ -77,7 +78,7 @@ impl Job<'_> {
     /// Trains a net and the stages before it, or finds them done.
     fn trained(&self, name: &str, net: &NetPlan, run: &Run<'_>) -> Result<Vec<StageRecord>> {
         let mut stages = match &net.train.start {
-            Start::HeNormal => Vec::new(),
+            Start::HeNormal | Start::Weights { .. } => Vec::new(),
             Start::Net { net } => self.trained(&format!("{name}, before"), net, run)?,
         };
         let units = self.train_units(net, run)?;
@@ -91,7 +92,13 @@ impl Job<'_> {
             Some(outcome) => outcome,
             None => {
                 let videos = self.library.training(net, run)?;
-                let start = first.last().map(|unit| unit.path(WEIGHTS));
+                let start = match &net.train.start {
+                    Start::HeNormal => None,
+                    Start::Net { .. } => first.last().map(|unit| unit.path(WEIGHTS)),
+                    Start::Weights { source } => {
+                        Some(weights::fetch(source, &self.runner.workspace.cache, console, interrupt)?)
+                    }
+                };
                 let job = Training {
                     name,
                     net,
