@@ -8,7 +8,7 @@ use experiment::{Census, Console, Error, Interrupt, Result, Runner};
 
 use crate::bench;
 use crate::failure::Failure;
-use crate::flags::{Bench, Command, Prepare, Run};
+use crate::flags::{Bench, Command, Figures, Prepare, Run};
 
 pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
     match command {
@@ -22,6 +22,7 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             Ok(())
         }
         Command::Run(flags) => Ok(run(flags, console, interrupt)?),
+        Command::Figures(flags) => Ok(figures(flags, console, interrupt)?),
         Command::Prepare(flags) => Ok(prepare(flags, console, interrupt)?),
         Command::Flow(flags) => {
             println!("{}", experiment::estimate_flow(&flags.request(), console, interrupt)?);
@@ -50,7 +51,7 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
     let runner = Runner {
         workspace: &workspace,
         request: &request,
-        data_roots: flags.data_roots(),
+        data_roots: flags.roots.data_roots(),
         fresh: flags.fresh,
         checkpoint_every: Duration::from_secs(flags.checkpoint_every),
         console,
@@ -75,6 +76,27 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
     } else {
         Err(Error::RowsFailed { failed: failed.len(), total, names: failed.join(", ") })
     }
+}
+
+fn figures(flags: &Figures, console: &Console, interrupt: &Interrupt) -> Result<()> {
+    let workspace = flags.folders.workspace();
+    let request = flags.request();
+    let runner = Runner {
+        workspace: &workspace,
+        request: &request,
+        data_roots: flags.data_roots(),
+        fresh: false,
+        checkpoint_every: CHECKPOINT_EVERY,
+        console,
+        interrupt,
+        census: Census::default(),
+    };
+    for table in &flags.tables {
+        for file in runner.figures(table)? {
+            println!("{}", file.display());
+        }
+    }
+    Ok(())
 }
 
 fn prepare(flags: &Prepare, console: &Console, interrupt: &Interrupt) -> Result<()> {

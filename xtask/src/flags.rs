@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Run(Box<Run>),
     /// Check a data set, decode its videos and compute their flow; resumes
     Prepare(Box<Prepare>),
+    /// Draw what the finished rows of tables saw and learnt: filters, recall, confusion, loss, inputs
+    Figures(Box<Figures>),
     /// Estimate optical flow between two pictures or along a video
     Flow(Flow),
     /// Measure the kernels or whole training steps, alone or in turns with PyTorch
@@ -50,10 +52,8 @@ pub(crate) struct Run {
     /// Where it runs; this build knows the cpu
     #[arg(long, default_value = "cpu", value_parser = ["cpu"])]
     pub(crate) device: String,
-    /// The folder of real videos, for data sets that are not generated: DIR of the table's data set, NAME=DIR of the
-    /// data set NAME
-    #[arg(long, value_name = "[NAME=]DIR", num_args = 1..)]
-    data_root: Vec<DataRoot>,
+    #[command(flatten)]
+    pub(crate) roots: Roots,
     #[command(flatten)]
     pub(crate) extracted: Extracted,
     #[command(flatten)]
@@ -70,6 +70,21 @@ pub(crate) struct Run {
     /// Print the finished tables as JSON
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Figures {
+    /// The tables, such as table3 or two-stream/table3
+    #[arg(required = true)]
+    pub(crate) tables: Vec<String>,
+    #[command(flatten)]
+    question: Question,
+    #[command(flatten)]
+    roots: Roots,
+    #[command(flatten)]
+    extracted: Extracted,
+    #[command(flatten)]
+    pub(crate) folders: Folders,
 }
 
 #[derive(Debug, Args)]
@@ -163,7 +178,26 @@ impl Run {
     }
 }
 
-impl Run {
+impl Figures {
+    pub(crate) fn request(&self) -> Request {
+        Request { extraction: self.extracted.extraction(), ..self.question.request() }
+    }
+
+    pub(crate) fn data_roots(&self) -> DataRoots {
+        self.roots.data_roots()
+    }
+}
+
+/// Where real videos lie.
+#[derive(Debug, Args)]
+pub(crate) struct Roots {
+    /// The folder of real videos, for data sets that are not generated: DIR of the table's data set, NAME=DIR of the
+    /// data set NAME
+    #[arg(long, value_name = "[NAME=]DIR", num_args = 1..)]
+    data_root: Vec<DataRoot>,
+}
+
+impl Roots {
     pub(crate) fn data_roots(&self) -> DataRoots {
         let mut roots = DataRoots::default();
         for DataRoot { name, folder } in &self.data_root {

@@ -125,6 +125,10 @@ pub enum Error {
     #[error(transparent)]
     Weights(Box<crate::weights::WeightsError>),
 
+    /// A picture that cannot be drawn.
+    #[error(transparent)]
+    Figure(#[from] crate::figure::FigureError),
+
     /// Some rows failed; the others are finished and recorded.
     #[error("{failed} of {total} rows failed: {names}; the others are finished and recorded")]
     RowsFailed {
@@ -161,7 +165,7 @@ impl Error {
             Self::Videos(_) | Self::Prepare(_) | Self::Weights(_) => 3,
             Self::Diverged { .. } | Self::RowsFailed { .. } => 4,
             Self::Interrupted => 130,
-            Self::Io { .. } | Self::Damaged { .. } | Self::Tensor { .. } | Self::Network { .. } | Self::Svm(_) => 1,
+            Self::Io { .. } | Self::Damaged { .. } | Self::Tensor { .. } | Self::Network { .. } | Self::Svm(_) | Self::Figure(_) => 1,
         }
     }
 

@@ -4,6 +4,7 @@ mod census;
 mod fusion;
 mod library;
 mod nets;
+mod pictures;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use experiment::plan::TablePlan;
+use experiment::plan::{TablePlan, Work};
 use experiment::spec::{ProfileName, Spec};
 use experiment::{Error, Request, Workspace};
 
@@ -13,17 +13,20 @@ fn workspace() -> Workspace {
     Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
 }
 
-fn table1b() -> String {
-    std::fs::read_to_string(workspace().find("table1b").unwrap()).unwrap()
+/// Parses and resolves a changed table.
+fn resolve_in(table: &str, from: &str, to: &str) -> Result<TablePlan, Error> {
+    let path = workspace().find(table).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "`{from}` is not in the spec");
+    let file = PathBuf::from(format!("experiments/two-stream/{table}.toml"));
+    let spec = Spec::parse(&text.replacen(from, to, 1), &file)?;
+    TablePlan::resolve(spec, file, &Request::default(), &workspace())
 }
 
-/// Parses and resolves a changed Table 1b.
-fn resolve(from: &str, to: &str) -> Result<TablePlan, Error> {
-    let text = table1b();
-    assert!(text.contains(from), "`{from}` is not in the spec");
-    let file = PathBuf::from("experiments/two-stream/table1b.toml");
-    let spec = Spec::parse(&text.replacen(from, to, 1), &file)?;
-    TablePlan::resolve(spec, file, &Request::default(), |name| workspace().dataset_facts(name))
+/// A committed table, resolved.
+fn plan(table: &str, request: &Request) -> TablePlan {
+    let (spec, file) = workspace().spec(table).unwrap();
+    TablePlan::resolve(spec, file, request, &workspace()).unwrap()
 }
 
 #[test]
@@ -33,7 +36,7 @@ fn every_committed_spec_resolves_at_every_profile() {
         for profile in [ProfileName::Paper, ProfileName::Mini, ProfileName::Smoke] {
             let request = Request { profile: Some(profile), ..Request::default() };
             let spec = Spec::read(&file).unwrap();
-            TablePlan::resolve(spec, file.clone(), &request, |name| workspace.dataset_facts(name)).unwrap();
+            TablePlan::resolve(spec, file.clone(), &request, &workspace).unwrap();
         }
     }
 }
@@ -47,15 +50,17 @@ fn the_plan_of_table_1b() {
     }
 }
 
-/// Whatever a profile scales, the rows differ in their input alone.
+/// Whatever a profile scales, the rows of Table 1b differ in their input alone.
 #[test]
 fn rows_of_a_table_share_all_but_their_input() {
-    let plan = resolve("dropout = 0.9", "dropout = 0.9").unwrap();
-    let mut protocols = plan.rows.iter().map(|row| {
-        let mut protocol = row.protocol.clone();
-        protocol.input = plan.rows[0].protocol.input;
-        let models::ModelConfig::CnnM2048(model) = &mut protocol.model else {
-            panic!("table 1b is of CNN-M-2048, found {:?}", protocol.model);
+    let plan = plan("table1b", &Request::default());
+    let cells = plan.rows.iter().filter(|row| row.row.column.is_some());
+    let mut protocols = cells.map(|row| {
+        let Work::Net(protocol) = &row.work else { panic!("{} is no net", row.row.id) };
+        let mut protocol = protocol.clone();
+        protocol.net.input = plan.rows[0].work.protocols()[0].net.input;
+        let models::ModelConfig::CnnM2048(model) = &mut protocol.net.model else {
+            panic!("table 1b is of CNN-M-2048, found {:?}", protocol.net.model);
         };
         model.channels = 0;
         protocol
@@ -65,16 +70,50 @@ fn rows_of_a_table_share_all_but_their_input() {
 }
 
 #[test]
+fn the_plans_of_the_other_tables() {
+    for table in ["table1a", "table2", "table3", "table4"] {
+        let shown = experiment::show::show(&workspace(), table, &Request::default()).unwrap();
+        let rows = shown.plan.split("\n\nThe network").next().unwrap();
+        insta::assert_snapshot!(table, rows);
+    }
+}
+
+/// Table 3 fuses nets of Tables 1a and 1b: to the last value the same, so that they are trained once.
+#[test]
+fn a_row_of_another_table_is_the_same_net() {
+    let other = |table: &str, id: &str| {
+        let plan = plan(table, &Request::default());
+        plan.rows.iter().find(|row| row.row.id == id).unwrap().work.protocols().last().unwrap().clone()
+    };
+    assert_eq!(other("table3", "spatial"), other("table1a", "last-layer-low"));
+    assert_eq!(other("table3", "average"), other("table1b", "stack-10-on"));
+    assert_eq!(other("table4", "temporal-hmdb51"), other("table2", "multi-task"));
+    assert_eq!(other("table4", "temporal-ucf101"), other("table3", "multi-task-svm"));
+    let stage = |protocol: experiment::plan::Protocol| protocol.net.stages()[0].clone();
+    assert_eq!(stage(other("table4", "spatial-hmdb51")), stage(other("table1a", "fine-tuned-high")));
+}
+
+/// What a data set cannot give is said, not left out and not put in by something else.
+#[test]
+fn rows_that_need_a_second_data_set_say_so_where_there_is_none() {
+    let request = Request { dataset: Some("weizmann".into()), ..Request::default() };
+    let reasons = |table: &str| -> Vec<String> {
+        let plan = plan(table, &request);
+        let reason = |work: &Work| match work {
+            Work::Unavailable { reason } => Some(reason.clone()),
+            _ => None,
+        };
+        plan.rows.iter().filter_map(|row| Some(format!("{}: {}", row.row.id, reason(&row.work)?))).collect()
+    };
+    assert_eq!(reasons("table1a"), Vec::<String>::new());
+    assert_eq!(reasons("table2").len(), 4);
+    insta::assert_debug_snapshot!(reasons("table3"));
+}
+
+#[test]
 fn a_question_of_its_own_has_a_folder_of_its_own() {
     let results = |request: Request| {
-        let (spec, file) = workspace().spec("table1b").unwrap();
-        TablePlan::resolve(spec, file, &request, |name| workspace().dataset_facts(name))
-            .unwrap()
-            .results
-            .file_name()
-            .unwrap()
-            .to_string_lossy()
-            .into_owned()
+        plan("table1b", &request).results.file_name().unwrap().to_string_lossy().into_owned()
     };
     assert_eq!(results(Request::default()), "synth-mini");
     assert_eq!(results(Request { data_seed: Some(0), ..Request::default() }), "synth-mini");
@@ -86,35 +125,61 @@ fn a_question_of_its_own_has_a_folder_of_its_own() {
 
 /// One mistake, and the answer to it.
 macro_rules! mistakes {
-    ($($name:ident: $from:expr => $to:expr;)*) => {
+    ($($name:ident: $table:literal, $from:expr => $to:expr;)*) => {
         $(#[test]
         fn $name() {
-            let error = resolve($from, $to).expect_err("the mistake was not noticed");
+            let error = resolve_in($table, $from, $to).expect_err("the mistake was not noticed");
             insta::assert_snapshot!(stringify!($name), format!("exit code {}\n{error}", error.exit_code()));
         })*
     };
 }
 
 mistakes! {
-    misspelt_key: "mean-subtraction = true" => "mean-substraction = true";
-    misspelt_key_of_a_section: "weight-decay = 5e-4" => "weight-decai = 5e-4";
-    unknown_section: "[shared.train]" => "[shared.training]";
-    unknown_kind_of_model: "kind = \"cnn-m-2048\"" => "kind = \"cnn-m\"";
-    wrong_type: "batch = 256" => "batch = \"many\"";
-    broken_toml: "title = \"" => "title = ";
-    missing_key: "momentum = 0.9\n" => "\n";
-    bi_directional_with_odd_length:
+    misspelt_key: "table1b", "mean-subtraction = true" => "mean-substraction = true";
+    misspelt_key_of_a_section: "table1b", "weight-decay = 5e-4" => "weight-decai = 5e-4";
+    unknown_section: "table1b", "[shared.train.scratch]" => "[shared.training.scratch]";
+    unknown_kind_of_model: "table1b", "model = \"cnn-m-2048\"" => "model = \"cnn-m\"";
+    wrong_type: "table1b", "batch = 256" => "batch = \"many\"";
+    broken_toml: "table1b", "title = \"" => "title = ";
+    missing_key: "table1b", "momentum = 0.9\n" => "\n";
+    bi_directional_with_odd_length: "table1b",
         "sampling = \"bi-directional\", length = 10" => "sampling = \"bi-directional\", length = 9";
-    empty_stack: "sampling = \"stack\", length = 1," => "sampling = \"stack\", length = 0,";
-    two_rows_of_one_name: "id = \"stack-5-on\"" => "id = \"single-on\"";
-    row_name_with_a_blank: "id = \"stack-5-on\"" => "id = \"stack 5\"";
-    column_that_the_table_does_not_have: "column = \"off\"" => "column = \"maybe\"";
-    claim_about_an_unknown_row: "holds = \"stack-5-on > single-on\"" => "holds = \"stack-5-on > singel-on\"";
-    claim_that_is_no_comparison: "holds = \"stack-5-on > single-on\"" => "holds = \"stack-5-on\"";
-    name_that_does_not_fit_the_path: "table = \"1b\"" => "table = \"1c\"";
-    rate_steps_out_of_order: "at = 50_000" => "at = 75_000";
-    picture_too_small_for_the_network: "size = 0.25\nwidth = 0.125" => "size = 0.03\nwidth = 0.125";
-    factor_of_zero: "width = 0.125" => "width = 0.0";
-    dropout_of_everything: "dropout = 0.9" => "dropout = 1.5";
-    unknown_data_set: "dataset = \"synth\"" => "dataset = \"sinth\"";
+    empty_stack: "table1b", "sampling = \"stack\", length = 1," => "sampling = \"stack\", length = 0,";
+    two_rows_of_one_name: "table1b", "id = \"stack-5-on\"" => "id = \"single-on\"";
+    row_name_with_a_blank: "table1b", "id = \"stack-5-on\"" => "id = \"stack 5\"";
+    column_that_the_table_does_not_have: "table1b", "column = \"off\"" => "column = \"maybe\"";
+    claim_about_an_unknown_row: "table1b",
+        "holds = \"stack-5-on > single-on\"" => "holds = \"stack-5-on > singel-on\"";
+    claim_that_is_no_comparison: "table1b", "holds = \"stack-5-on > single-on\"" => "holds = \"stack-5-on\"";
+    name_that_does_not_fit_the_path: "table1b", "table = \"1b\"" => "table = \"1c\"";
+    rate_steps_out_of_order: "table1b", "at = 50_000" => "at = 75_000";
+    picture_too_small_for_the_network: "table1b",
+        "size = 0.25\nwidth = 0.125" => "size = 0.03\nwidth = 0.125";
+    factor_of_zero: "table1b", "width = 0.125" => "width = 0.0";
+    dropout_of_everything: "table1b", "dropout = 0.9" => "dropout = 1.5";
+    unknown_data_set: "table1b", "dataset = \"synth\"" => "dataset = \"sinth\"";
+    slow_fusion_of_too_few_frames: "table1b", "frames = 11" => "frames = 9";
+    row_of_a_table_that_does_not_have_it: "table1b", "table1a/scratch-high" => "table1a/scratch-hihg";
+    row_of_no_table: "table1b", "table1a/scratch-high" => "table9/scratch-high";
+    protocol_that_is_not_there: "table1a", "net.train = \"scratch\"" => "net.train = \"scrach\"";
+    last_layer_of_nothing: "table1a",
+        "net.start = \"imagenet\"\nnet.learns = \"last-layer\"" => "net.learns = \"last-layer\"";
+    start_that_is_not_there: "table1a", "net.start = \"imagenet\"" => "net.start = \"imagnet\"";
+    start_from_another_kind_of_net: "table2", "net.start = \"ucf101\"\nnet.input = { kind = \"flow\", sampling = \"stack\", length = 10" =>
+        "net.start = \"ucf101\"\nnet.input = { kind = \"flow\", sampling = \"stack\", length = 5";
+    data_set_that_nothing_stands_for: "table1a", "net.on = \"ucf101\"" => "net.on = \"ufc101\"";
+    split_of_a_stage_that_is_not_there: "table1a", "of = \"1\"" => "of = \"7\"";
+    overlap_that_the_data_set_does_not_have: "table2", "\"sway-slow\"" => "\"sway-slwo\"";
+    stage_that_learns_from_test_videos: "table2", "on = \"ucf101\"\nvideos = \"all\"" => "on = \"hmdb51\"\nvideos = \"all\"";
+    fusion_of_a_row_that_is_not_there: "table3", "[\"spatial\", \"temporal-bi\"]" => "[\"spatial\", \"temporal-by\"]";
+    fusion_of_one: "table3", "[\"spatial\", \"temporal-bi\"]" => "[\"spatial\"]";
+    fusion_of_different_videos: "table4",
+        "[\"spatial-ucf101\", \"temporal-ucf101\"]" => "[\"spatial-ucf101\", \"temporal-hmdb51\"]";
+    one_fold: "table3", "folds = 2" => "folds = 1";
+    row_that_is_nothing: "table3", "same-as = \"table1a/last-layer-low\"\n" => "\n";
+    row_without_a_column: "table4", "column = \"UCF-101\"\nreported = 73.0" => "reported = 73.0";
+    weights_without_a_sum: "table1a", "imagenet = \"synth-stills\"" =>
+        "imagenet = { repository = \"a/b\", revision = \"main\", file = \"f.safetensors\", names = \"caffe\" }";
+    weights_with_half_a_sum: "table1a", "imagenet = \"synth-stills\"" =>
+        "imagenet = { repository = \"a/b\", revision = \"main\", file = \"f.safetensors\", sha256 = \"12ab\", names = \"caffe\" }";
 }

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use experiment::claim::{Estimate, Verdict};
 use experiment::plan::TablePlan;
-use experiment::record::{DatasetRecord, Environment, RECORD_VERSION, Record, RunRecord, TrainOutcome};
+use experiment::record::{
+    DatasetRecord, Environment, RECORD_VERSION, Record, RunRecord, StageRecord, TestOutcome, TrainOutcome,
+};
 use experiment::spec::{ProfileName, Quoted};
 use experiment::table::{Claim, Row, State, Table};
 use experiment::{Request, Workspace};
@@ -17,20 +19,26 @@ fn record(plan: &TablePlan, row: usize, top1: f64, scored: usize, seeds: u64) ->
     let run = |seed: u64| RunRecord {
         split: "1".into(),
         seed,
-        train_unit: "train-0".into(),
+        stages: vec![StageRecord {
+            unit: "train-0".into(),
+            training: TrainOutcome {
+                iterations: 1000,
+                seconds: 41.0,
+                samples_per_second: 1500.0,
+                peak_memory_mib: Some(700),
+                videos: 924,
+                loss: vec![(1000, 0.5)],
+            },
+        }],
         test_unit: "test-0".into(),
         top1: top1 + seed as f64,
-        videos_expected: 462,
-        videos_scored: scored,
-        training: TrainOutcome {
-            iterations: 1000,
-            seconds: 41.0,
-            samples_per_second: 1500.0,
-            peak_memory_mib: Some(700),
-            videos: 924,
-            loss: vec![(1000, 0.5)],
+        test: TestOutcome {
+            videos_expected: 462,
+            videos_scored: scored,
+            seconds: 5.0,
+            streams: Vec::new(),
+            svm: None,
         },
-        test_seconds: 5.0,
     };
     Record {
         version: RECORD_VERSION,
@@ -39,11 +47,11 @@ fn record(plan: &TablePlan, row: usize, top1: f64, scored: usize, seeds: u64) ->
         label: row.row.label.clone(),
         column: row.row.column.clone(),
         reported: row.row.reported,
-        dataset: DatasetRecord { name: "synth".into(), data_seed: Some(0), fingerprints: BTreeMap::new() },
+        data: vec![DatasetRecord { name: "synth".into(), data_seed: Some(0), fingerprints: BTreeMap::new() }],
         profile: ProfileName::Mini,
         top1: Estimate { value: top1, low: top1 - 4.0, high: top1 + 4.0 },
         recall: BTreeMap::new(),
-        protocol: row.protocol.clone(),
+        work: row.work.clone(),
         parameters: 1,
         multiply_adds: 1,
         runs: (0..seeds).map(run).collect(),
@@ -61,20 +69,25 @@ fn record(plan: &TablePlan, row: usize, top1: f64, scored: usize, seeds: u64) ->
 
 /// Rows in every state that a table can meet.
 fn table(seeds: u64) -> Table {
+    of_spec("table1b", seeds)
+}
+
+fn of_spec(name: &str, seeds: u64) -> Table {
     let workspace = Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
-    let (spec, file) = workspace.spec("table1b").unwrap();
-    let plan =
-        TablePlan::resolve(spec, file, &Request::default(), |name| workspace.dataset_facts(name)).unwrap();
+    let (spec, file) = workspace.spec(name).unwrap();
+    let plan = TablePlan::resolve(spec, file, &Request::default(), &workspace).unwrap();
     let state = |i: usize| match i {
         0 => State::Done { record: Box::new(record(&plan, i, 55.4, 462, seeds)) },
         1 => State::Done { record: Box::new(record(&plan, i, 69.5, 460, seeds)) },
         2 => State::Failed { message: "training diverged at iteration 7: the loss is NaN".into() },
+        3 => State::Unavailable { reason: "[data] names nothing for hmdb51".into() },
         _ => State::NotRun,
     };
     let rows = plan.rows.iter().enumerate().map(|(i, row)| Row {
         id: row.row.id.clone(),
         label: row.row.label.clone(),
         column: row.row.column.clone(),
+        place: row.row.place.clone(),
         reported: row.row.reported,
         state: state(i),
     });
@@ -114,6 +127,12 @@ fn a_table_in_a_terminal() {
 #[test]
 fn a_table_in_markdown() {
     insta::assert_snapshot!(table(1).markdown());
+}
+
+/// A table without columns says in words what its rows are.
+#[test]
+fn a_table_of_one_column() {
+    insta::assert_snapshot!(of_spec("table3", 1).markdown());
 }
 
 #[test]

@@ -1,0 +1,207 @@
+//! The pictures of a table's finished rows.
+
+use std::path::PathBuf;
+
+use candle_core::Device;
+use data::augment::Crop;
+use data::inputs::{Input, Scratch, View};
+use data::source::Direction;
+use flow::FlowField;
+use nn::tensors;
+
+use super::nets::{SCORES, finished};
+use super::{Job, Run, Runner};
+use crate::error::{Error, Result};
+use crate::figure::{
+    CurveOptions, Frame, LossScale, Sample, Stack, confusion, filters_flow, filters_rgb, loss_curves,
+    recall_chart, recall_of_nets, sample_input,
+};
+use crate::plan::{NetPlan, RowPlan, TablePlan, Work};
+use crate::record::Record;
+use crate::scores::Scores;
+use crate::store::write_atomic;
+use crate::train::{WEIGHTS, network_error};
+
+impl Runner<'_> {
+    /// Draws what the finished rows of a table saw and learnt, into the folder `figures` beside their records, and gives
+    /// the files back:
+    ///
+    /// | file | shows |
+    /// |---|---|
+    /// | `loss.svg` | the loss curves of all nets |
+    /// | `streams.svg` | recall of each class by the streams of the last fusion and by the fusion |
+    /// | `ROW-recall.svg`, `ROW-confusion.svg` | recall of each class, and what is taken for what |
+    /// | `ROW-filters.svg`, `.png` | first-layer filters: of flow over time, x and y; of frames in colour |
+    /// | `ROW-input.svg` | a frame, its flow, and the stack that the network sees |
+    ///
+    /// Where a row has several splits and seeds, curves and filters are of the first, recall is over all.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if no row is finished; whatever the disk, the data and the pictures report.
+    pub fn figures(&self, name: &str) -> Result<Vec<PathBuf>> {
+        let (spec, file) = self.workspace.spec(name)?;
+        let plan = TablePlan::resolve(spec, file, self.request, self.workspace)?;
+        let job = Job::open(self, &plan, false)?;
+        let mut rows = Vec::new();
+        for row in plan.wanted() {
+            if let Some(record) = job.known(row)?.record() {
+                rows.push((row, record.clone()));
+            }
+        }
+        if rows.is_empty() {
+            return Err(Error::Usage(format!(
+                "no row of {} is finished on {}, so there is nothing to draw; run `cargo xtask run {name}` with the \
+                 same flags first",
+                plan.spec.name(),
+                super::describe_data(&plan)
+            )));
+        }
+        let mut album = Album { folder: job.results.join("figures"), files: Vec::new() };
+        album.losses(&plan, &rows)?;
+        album.streams(&plan, &rows)?;
+        for (row, record) in &rows {
+            album.row(&job, row, record)?;
+        }
+        Ok(album.files)
+    }
+}
+
+type Done<'a> = (&'a RowPlan, Record);
+
+/// The folder of pictures.
+struct Album {
+    folder: PathBuf,
+    files: Vec<PathBuf>,
+}
+
+impl Album {
+    fn keep(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.folder.join(name);
+        write_atomic(&path, bytes)?;
+        self.files.push(path);
+        Ok(())
+    }
+
+    fn losses(&mut self, plan: &TablePlan, rows: &[Done<'_>]) -> Result<()> {
+        let curves: Vec<(&str, Vec<(usize, f64)>)> = rows
+            .iter()
+            .filter_map(|(row, record)| {
+                let stage = record.runs.first()?.stages.last()?;
+                Some((row.row.id.as_str(), stage.training.loss.clone()))
+            })
+            .collect();
+        if curves.is_empty() {
+            return Ok(());
+        }
+        let title = format!("Training loss, {}", plan.spec.name());
+        let options = CurveOptions { title: &title, scale: LossScale::Logarithmic, rate_steps: &[] };
+        self.keep("loss.svg", loss_curves(&curves, &options)?.as_bytes())
+    }
+
+    fn streams(&mut self, plan: &TablePlan, rows: &[Done<'_>]) -> Result<()> {
+        let of = |id: &str| rows.iter().find(|(row, _)| row.row.id == id).map(|(_, record)| record);
+        let fused = rows.iter().rev().find_map(|(row, record)| {
+            let streams = row.row.fuse.as_ref()?.streams.iter().map(|id| of(id)).collect::<Option<Vec<_>>>()?;
+            Some((row, streams.into_iter().chain([record]).collect::<Vec<_>>()))
+        });
+        let Some((row, records)) = fused.filter(|(_, records)| records.len() <= 4) else { return Ok(()) };
+        let names: Vec<&str> = records.iter().map(|record| record.row.as_str()).collect();
+        let classes: Vec<(&str, Vec<f64>)> = records[0]
+            .recall
+            .keys()
+            .map(|class| {
+                let recalls = records.iter().map(|record| record.recall.get(class).copied().unwrap_or(f64::NAN));
+                (class.as_str(), recalls.collect())
+            })
+            .collect();
+        let title = format!("Recall of each class, {}, {}", row.row.label, plan.spec.name());
+        self.keep("streams.svg", recall_of_nets(&names, &classes, &title)?.as_bytes())
+    }
+
+    fn row(&mut self, job: &Job<'_>, row: &RowPlan, record: &Record) -> Result<()> {
+        let id = &row.row.id;
+        let recall: Vec<(&str, f64)> = record.recall.iter().map(|(class, r)| (class.as_str(), *r)).collect();
+        let title = format!("Recall of each class: {}", row.row.label);
+        self.keep(&format!("{id}-recall.svg"), recall_chart(&recall, &title)?.as_bytes())?;
+
+        let (mut labels, mut predictions, mut classes) = (Vec::new(), Vec::new(), Vec::new());
+        for run in Job::runs(row) {
+            let Some(unit) = job.scores_unit(row, &run)?.filter(|unit| finished(unit).is_ok_and(|o| o.is_some()))
+            else {
+                continue;
+            };
+            let scores = Scores::read(&unit.path(SCORES))?;
+            labels.extend(scores.labels.iter().map(|&label| label as usize));
+            predictions.extend((0..scores.videos.len()).map(|video| scores.prediction(video) as usize));
+            classes = scores.classes;
+        }
+        let names: Vec<&str> = classes.iter().map(String::as_str).collect();
+        let title = format!("Confusion: {}", row.row.label);
+        let picture = confusion(&labels, &predictions, &names, &title)?;
+        self.keep(&format!("{id}-confusion.svg"), picture.as_bytes())?;
+
+        let (Work::Net(protocol), Some(run)) = (&row.work, Job::runs(row).next()) else { return Ok(()) };
+        self.filters(job, row, &protocol.net, &run)?;
+        if let Input::Flow(_) = protocol.net.input {
+            let picture = job.sample_picture(&protocol.net, &run, &row.row.label)?;
+            self.keep(&format!("{id}-input.svg"), picture.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// The filters of the layer that sees the input.
+    fn filters(&mut self, job: &Job<'_>, row: &RowPlan, net: &NetPlan, run: &Run<'_>) -> Result<()> {
+        let units = job.train_units(net, run)?;
+        let Some(unit) = units.last() else { return Ok(()) };
+        let weights = tensors::read(&unit.path(WEIGHTS), &Device::Cpu)
+            .map_err(network_error("reading the trained weights"))?;
+        let first = weights.get("conv1.weight");
+        let Some((shape, first)) = first.and_then(|first| Some((first.dims4().ok()?, first))) else {
+            return Ok(());
+        };
+        let values = first
+            .flatten_all()
+            .and_then(|flat| flat.to_vec1::<f32>())
+            .map_err(Error::tensor("reading the filters"))?;
+        let shape = <[usize; 4]>::from(shape);
+        let id = &row.row.id;
+        match net.input {
+            Input::Flow(_) => {
+                let title = format!("First-layer filters: {}", row.row.label);
+                self.keep(&format!("{id}-filters.svg"), filters_flow(&values, shape, &title)?.as_bytes())
+            }
+            Input::Rgb(_) if shape[1] == 3 => {
+                self.keep(&format!("{id}-filters.png"), &filters_rgb(&values, shape)?)
+            }
+            // A layer that looks at several frames has no colours to be shown in.
+            Input::Rgb(_) => Ok(()),
+        }
+    }
+}
+
+impl Job<'_> {
+    /// The first test video in its middle: the frame, its flow, and the stack as the network sees it.
+    fn sample_picture(&self, net: &NetPlan, run: &Run<'_>, label: &str) -> Result<String> {
+        let videos = self.library.testing(net, run)?;
+        let video = videos.first().ok_or_else(|| Error::Usage("there is no test video to show".into()))?;
+        let source = &*video.source;
+        let start = (source.frames().saturating_sub(net.input.span())) / 2;
+        let frame = source.frame(start)?;
+        let field = source.field(Direction::Forward, start)?;
+        let size = (net.crop, net.crop);
+        let crop = Crop::center(source.size(), size).map_err(data::DataError::from)?;
+        let mut values = vec![0.0; net.input.channels() * net.crop * net.crop];
+        let mut views = [View { crop, size, colour: [0.0; 3], out: &mut values }];
+        net.input.paint(source, start, &mut views, &mut Scratch::default())?;
+        let shown = FlowField { width: field.width, height: field.height, u: field.u, v: field.v };
+        let stack =
+            Stack { fields: net.input.channels() / 2, width: net.crop, height: net.crop, values: &values };
+        Ok(sample_input(&Sample {
+            title: &format!("{}: {label}", video.id),
+            frame: Frame { width: frame.width, height: frame.height, rgb: &frame.rgb },
+            flow: &shown,
+            full_scale: None,
+            stack,
+        })?)
+    }
+}

@@ -1,0 +1,176 @@
+//! Stages, tasks and fusions, run from the committed specs at the smallest scale.
+
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use candle_core::{Device, Tensor};
+use experiment::plan::{Request, Work};
+use experiment::record::Record;
+use experiment::scores::Scores;
+use experiment::spec::ProfileName;
+use experiment::table::Table;
+use experiment::{Census, Console, DataRoots, Interrupt, Runner, Workspace};
+use nn::tensors::{self, Tensors};
+
+/// A workspace of its own, with the specs and data sets of the checkout.
+struct Place {
+    folder: tempfile::TempDir,
+    workspace: Workspace,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut workspace = Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
+        workspace.results = folder.path().join("results");
+        workspace.cache = folder.path().join("cache");
+        Self { folder, workspace }
+    }
+
+    /// Runs rows of tables (all where none is named), and says how many nets were asked for and trained.
+    fn run(&self, tables: &[&str], rows: &[&str]) -> (Vec<Table>, String) {
+        let request = Request {
+            profile: Some(ProfileName::Smoke),
+            rows: rows.iter().map(|row| (*row).to_owned()).collect(),
+            ..Request::default()
+        };
+        let runner = Runner {
+            workspace: &self.workspace,
+            request: &request,
+            data_roots: DataRoots::default(),
+            fresh: false,
+            checkpoint_every: Duration::from_secs(60),
+            console: &Console::silent(),
+            interrupt: &Interrupt::never(),
+            census: Census::default(),
+        };
+        let tables = tables.iter().map(|table| runner.run(table).unwrap()).collect();
+        (tables, runner.census.to_string())
+    }
+
+    fn weights(&self, unit: &str) -> Tensors {
+        let path = self.workspace.cache.join("units").join(unit).join("weights.safetensors");
+        tensors::read(&path, &Device::Cpu).unwrap()
+    }
+
+    /// The scores of every test unit.
+    fn scores(&self) -> Vec<Scores> {
+        let units = std::fs::read_dir(self.folder.path().join("cache/units")).unwrap();
+        let mut paths: Vec<_> = units.map(|unit| unit.unwrap().path().join("scores.parquet")).collect();
+        paths.retain(|path| path.exists());
+        paths.iter().map(|path| Scores::read(path).unwrap()).collect()
+    }
+}
+
+fn record<'a>(table: &'a Table, row: &str) -> &'a Record {
+    table.rows.iter().find(|r| r.id == row).unwrap().state.record().unwrap()
+}
+
+fn bits(tensor: &Tensor) -> Vec<u32> {
+    testkit::values(tensor).into_iter().map(f32::to_bits).collect()
+}
+
+/// Table 1a: "last layer" keeps every other weight to the bit; fine-tuning moves them all.
+#[test]
+fn training_the_last_layer_moves_no_other_weight() {
+    let place = Place::new();
+    let (tables, _) = place.run(&["table1a"], &["last-layer-low", "fine-tuned-low"]);
+    let stages = |row: &str| {
+        let stages = &record(&tables[0], row).runs[0].stages;
+        assert_eq!(stages.len(), 2);
+        (place.weights(&stages[0].unit), place.weights(&stages[1].unit))
+    };
+    let (before, after) = stages("last-layer-low");
+    let (start, tuned) = stages("fine-tuned-low");
+    assert!(before.len() > 10);
+    for (name, weights) in &before {
+        let classifier = name.starts_with("full8");
+        assert_eq!(bits(weights), bits(&start[name]), "both rows start from one net");
+        assert!(classifier || bits(weights) == bits(&after[name]), "{name} has moved");
+        assert!(classifier || bits(weights) != bits(&tuned[name]), "{name} has not learnt");
+    }
+    // 24 kinds of pictures before, 14 actions after.
+    assert_eq!((before["full8.bias"].dims(), after["full8.bias"].dims()), (&[24][..], &[14][..]));
+}
+
+/// Table 2: what each way of using a second data set leaves behind.
+#[test]
+fn a_second_data_set_adds_classes_or_a_task() {
+    let place = Place::new();
+    let (tables, census) = place.run(&["table2"], &[]);
+    assert_eq!(census, "4 rows ask 5 times for a trained net; these are 5 different nets, 5 of them trained now");
+    let outputs = |row: &str| -> Vec<(String, usize)> {
+        let stage = record(&tables[0], row).runs[0].stages.last().unwrap();
+        let weights = place.weights(&stage.unit);
+        let heads = weights.iter().filter(|(name, _)| name.starts_with("full8") && name.ends_with("bias"));
+        heads.map(|(name, bias)| (name.clone(), bias.dims()[0])).collect()
+    };
+    assert_eq!(outputs("hmdb51-only"), [("full8.bias".to_owned(), 12)]);
+    assert_eq!(outputs("fine-tuned"), [("full8.bias".to_owned(), 12)]);
+    assert_eq!(outputs("classes-added"), [("full8.bias".to_owned(), 12 + 8)]);
+    assert_eq!(outputs("multi-task"), [("full8_1.bias".to_owned(), 12), ("full8_2.bias".to_owned(), 14)]);
+    // All splits of the second set together: 14 classes of 99 videos, of which smoke takes two.
+    let videos = |row: &str| record(&tables[0], row).runs[0].stages.last().unwrap().training.videos;
+    assert_eq!(videos("hmdb51-only"), 2 * 12);
+    assert_eq!(videos("classes-added"), 2 * 12 + 2 * 8);
+    assert_eq!(videos("multi-task"), 2 * 12 + 2 * 14);
+    // Whatever the net knows besides, it is tested among the twelve classes.
+    for scores in place.scores() {
+        assert_eq!((scores.classes.len(), scores.videos.len()), (12, 24));
+    }
+}
+
+/// Table 3: the SVM learns from scores of videos that their nets were not trained on, and never sees a test video.
+#[test]
+fn an_svm_learns_from_folds_that_its_nets_have_not_seen() {
+    let place = Place::new();
+    let (tables, census) = place.run(&["table3"], &["svm", "average"]);
+    // Each row asks for both streams, the spatial one with its stage before; the SVM again for each of two folds.
+    assert_eq!(
+        census,
+        "2 rows ask 12 times for a trained net; these are 7 different nets, 7 of them trained now"
+    );
+    let svm = record(&tables[0], "svm").runs[0].test.svm.clone().unwrap();
+    assert_eq!(svm.videos, 28);
+    assert!(svm.converged && svm.candidates.iter().any(|(c, _)| *c == svm.c));
+    let Work::Fusion(plan) = &record(&tables[0], "svm").work else { panic!("a fusion") };
+    assert_eq!(plan.svm.as_ref().unwrap().folds, 2);
+
+    let set = |scores: &Scores| -> BTreeSet<String> { scores.videos.iter().cloned().collect() };
+    let tested = set(place.scores().iter().max_by_key(|scores| scores.videos.len()).unwrap());
+    assert_eq!(tested.len(), 28);
+    let folds: Vec<_> = place.scores().iter().map(set).filter(|videos| *videos != tested).collect();
+    // Two folds, each scored by two streams.
+    assert_eq!(folds.len(), 4);
+    let all: BTreeSet<_> = folds.iter().flatten().cloned().collect();
+    assert_eq!(all.len(), 28, "every training video is scored");
+    assert!(all.is_disjoint(&tested), "a test video has reached the SVM");
+    let distinct: BTreeSet<_> = folds.iter().collect();
+    assert_eq!(distinct.len(), 2);
+    assert!(distinct.first().unwrap().is_disjoint(distinct.last().unwrap()));
+}
+
+/// Nets that tables share are trained once, and a second call trains none.
+#[test]
+fn tables_share_their_nets() {
+    let place = Place::new();
+    let rows = ["last-layer-low", "stack-10-on", "spatial", "temporal", "average"];
+    let run = |tables: &[&str]| {
+        let known = |table: &str| {
+            let (spec, _) = place.workspace.spec(table).unwrap();
+            rows.into_iter().filter(|id| spec.row.iter().any(|row| row.id == *id)).collect::<Vec<_>>()
+        };
+        tables.iter().map(|table| place.run(&[table], &known(table)).1).collect::<Vec<_>>()
+    };
+    let first = run(&["table1a", "table1b", "table3"]);
+    assert!(first[0].ends_with("2 of them trained now") && first[1].ends_with("1 of them trained now"));
+    assert_eq!(
+        first[2],
+        "3 rows ask 6 times for a trained net; these are 3 different nets, 0 of them trained now"
+    );
+    let again = run(&["table1a", "table1b", "table3"]);
+    assert!(again.iter().all(|said| said.ends_with(" 0 of them trained now")), "{again:?}");
+}
