@@ -11,7 +11,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone)]
 pub enum Generator {
     /// Videos of actors.
-    Videos(SynthSet),
+    Videos(Box<SynthSet>),
     /// Still pictures, clips of one frame.
     Stills(StillSet),
 }

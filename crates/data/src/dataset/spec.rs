@@ -220,7 +220,8 @@ impl DatasetSpec {
     pub(super) fn generated(&self, data_seed: u64) -> Result<Option<(Generator, Vec<Split>)>, DataError> {
         let (generator, rule) = match &self.body {
             SpecBody::Synth(spec) => (
-                SynthSet::new(spec.classes, spec.synth.clone(), data_seed).map(Generator::Videos),
+                SynthSet::new(spec.classes, spec.synth.clone(), data_seed)
+                    .map(|set| Generator::Videos(Box::new(set))),
                 &spec.splits,
             ),
             SpecBody::Stills(spec) => {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub(super) enum Content {
     /// Cache files.
-    Cached(Files),
+    Cached(Box<Files>),
     /// Rendered frames of a generated still picture; there is at most one, so there is no flow.
     Stills(Arc<[Frame]>),
 }

@@ -137,7 +137,7 @@ impl<'a> Work<'a> {
             };
             return Ok(Content::Stills(clip.frames.iter().map(resized).collect::<Result<_, _>>()?));
         }
-        self.files(video, source).map(Content::Cached)
+        self.files(video, source).map(|files| Content::Cached(Box::new(files)))
     }
 
     /// All files of a video with the given source hash, made where they are missing or damaged.
