@@ -256,7 +256,8 @@ impl std::str::FromStr for DataRoot {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // A folder whose path holds a `=` before any `/` is taken for a name; `./a=b` is a folder.
-        let name = |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') && !name.is_empty();
+        let name =
+            |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') && !name.is_empty();
         Ok(match text.split_once('=').filter(|(before, _)| name(before)) {
             Some((name, folder)) => Self { name: Some(name.to_owned()), folder: folder.into() },
             None => Self { name: None, folder: text.into() },

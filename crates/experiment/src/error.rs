@@ -165,7 +165,12 @@ impl Error {
             Self::Videos(_) | Self::Prepare(_) | Self::Weights(_) => 3,
             Self::Diverged { .. } | Self::RowsFailed { .. } => 4,
             Self::Interrupted => 130,
-            Self::Io { .. } | Self::Damaged { .. } | Self::Tensor { .. } | Self::Network { .. } | Self::Svm(_) | Self::Figure(_) => 1,
+            Self::Io { .. }
+            | Self::Damaged { .. }
+            | Self::Tensor { .. }
+            | Self::Network { .. }
+            | Self::Svm(_)
+            | Self::Figure(_) => 1,
         }
     }
 

@@ -123,7 +123,8 @@ impl Runner<'_> {
         let mut without_flow = None;
         for table in &tables {
             let (spec, file) = self.workspace.spec(table)?;
-            let cast = spec.data.iter().find(|(_, cast)| cast.values().any(|player| player.set() == Some(dataset)));
+            let cast =
+                spec.data.iter().find(|(_, cast)| cast.values().any(|player| player.set() == Some(dataset)));
             let named = cast.map_or(dataset, |(name, _)| name).to_owned();
             let request = Request { dataset: Some(named), ..self.request.clone() };
             let plan = TablePlan::resolve(spec, file, &request, self.workspace)?;
@@ -408,8 +409,13 @@ fn run_name(row: &RowPlan, run: &Run<'_>) -> String {
 
 /// "synth (data seed 0) as ucf101, synth-hmdb (data seed 0) as hmdb51; splits 1, 2, 3; 1 training seed".
 pub(crate) fn describe_data(plan: &TablePlan) -> String {
-    let used: BTreeSet<&str> =
-        plan.rows.iter().flat_map(|row| row.work.stages()).flat_map(|net| &net.data).map(|data| data.set.as_str()).collect();
+    let used: BTreeSet<&str> = plan
+        .rows
+        .iter()
+        .flat_map(|row| row.work.stages())
+        .flat_map(|net| &net.data)
+        .map(|data| data.set.as_str())
+        .collect();
     let mut sets = Vec::new();
     for (role, facts) in plan.cast.iter().filter(|(_, facts)| used.contains(facts.name.as_str())) {
         let seed = facts.data_seed.map_or(String::new(), |seed| format!(" (data seed {seed})"));

@@ -92,7 +92,15 @@ fn describe(plan: &TablePlan) -> Result<String> {
             }
             Work::Unavailable { reason } => {
                 let id = row.row.id.clone();
-                vec![id, reported, format!("not available: {reason}"), "-".into(), "-".into(), "-".into(), "-".into()]
+                vec![
+                    id,
+                    reported,
+                    format!("not available: {reason}"),
+                    "-".into(),
+                    "-".into(),
+                    "-".into(),
+                    "-".into(),
+                ]
             }
         });
     }
@@ -157,7 +165,12 @@ fn protocol_lines(protocol: &Protocol) -> String {
     let augmentation = &train.augmentation;
     let video = &net.video;
     let values = match net.input {
-        Input::Flow(stack) => format!("{}, stored as {}, x {} into the network", flow_words(video), kebab(&video.storage), stack.scale),
+        Input::Flow(stack) => format!(
+            "{}, stored as {}, x {} into the network",
+            flow_words(video),
+            kebab(&video.storage),
+            stack.scale
+        ),
         Input::Rgb(_) => format!("frames stored as {}", kebab(&video.storage)),
     };
     format!(

@@ -159,8 +159,8 @@ fn begin(params: &Params, net: &NetPlan, path: &Path) -> Result<()> {
         Start::Net { net: first } => {
             // The softmax layers of both, which may have other names.
             let fresh = below(&[net.model.classifiers(), first.model.classifiers()].concat());
-            let stored =
-                tensors::read(path, &Device::Cpu).map_err(network_error("reading the weights to start from"))?;
+            let stored = tensors::read(path, &Device::Cpu)
+                .map_err(network_error("reading the weights to start from"))?;
             params
                 .transfer(&stored, &fresh)
                 .map_err(network_error("starting from the weights of another stage"))

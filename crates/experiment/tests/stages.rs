@@ -101,7 +101,10 @@ fn training_the_last_layer_moves_no_other_weight() {
 fn a_second_data_set_adds_classes_or_a_task() {
     let place = Place::new();
     let (tables, census) = place.run(&["table2"], &[]);
-    assert_eq!(census, "4 rows ask 5 times for a trained net; these are 5 different nets, 5 of them trained now");
+    assert_eq!(
+        census,
+        "4 rows ask 5 times for a trained net; these are 5 different nets, 5 of them trained now"
+    );
     let outputs = |row: &str| -> Vec<(String, usize)> {
         let stage = record(&tables[0], row).runs[0].stages.last().unwrap();
         let weights = place.weights(&stage.unit);

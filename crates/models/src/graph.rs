@@ -86,13 +86,7 @@ impl Graph {
         self.push(name, layer, inputs, Some(node))
     }
 
-    fn push(
-        &mut self,
-        name: String,
-        layer: Layer,
-        inputs: &[Value],
-        shares: Option<usize>,
-    ) -> Result<Value> {
+    fn push(&mut self, name: String, layer: Layer, inputs: &[Value], shares: Option<usize>) -> Result<Value> {
         if matches!(layer, Layer::Channels { .. }) && *inputs != [self.input()] {
             return Err(self.refused(name, "channels are taken of the network's input only".into()));
         }

@@ -27,7 +27,11 @@ pub fn softmax_cross_entropy_of(logits: &Tensor, labels: &[Option<u32>], pass: &
 /// If there is none.
 pub fn sum(losses: &[Tensor], pass: &Pass) -> Result<Tensor> {
     let [first, rest @ ..] = losses else {
-        return Err(Error::Setting { what: "a sum of losses".into(), found: "none".into(), expected: "one at least" });
+        return Err(Error::Setting {
+            what: "a sum of losses".into(),
+            found: "none".into(),
+            expected: "one at least",
+        });
     };
     rest.iter().try_fold(first.clone(), |sum, loss| pass.apply(kernels::Add { relu: false }, &[&sum, loss]))
 }

@@ -157,7 +157,9 @@ impl Resolver<'_> {
 
     fn net(&self, table: &Table<'_>, net: &spec::Net, depth: usize) -> Result<NetPlan, Refusal> {
         if depth > DEEPEST {
-            return Err(format!("more than {DEEPEST} stages start from one another; is there a circle?").into());
+            return Err(
+                format!("more than {DEEPEST} stages start from one another; is there a circle?").into()
+            );
         }
         let profile = table.profile;
         let shared = &table.spec.shared;
@@ -166,8 +168,7 @@ impl Resolver<'_> {
         input.validate().map_err(|e| e.to_string())?;
         let crop = scaled(shared.frames.crop, profile.size, "frames.crop")?;
         let model = model(table, net, &input, &data, crop)?;
-        let protocol =
-            shared.train.get(&net.train).ok_or_else(|| format!("no protocol `{}`", net.train))?;
+        let protocol = shared.train.get(&net.train).ok_or_else(|| format!("no protocol `{}`", net.train))?;
         let mut steps = Vec::with_capacity(protocol.steps.len());
         for step in &protocol.steps {
             steps.push((scaled(step.at, profile.iterations, "train.steps")?, step.rate / protocol.rate));
@@ -231,7 +232,10 @@ impl Resolver<'_> {
     fn data(&self, table: &Table<'_>, net: &spec::Net) -> Result<Vec<DataPlan>, Refusal> {
         let facts = |role: &str| {
             table.cast.get(role).ok_or_else(|| {
-                Refusal::Unavailable(format!("[data] names nothing for {role} where the data set is {}", self.dataset))
+                Refusal::Unavailable(format!(
+                    "[data] names nothing for {role} where the data set is {}",
+                    self.dataset
+                ))
             })
         };
         let target = facts(&net.on)?;
@@ -285,7 +289,8 @@ fn input(net: &spec::Net, profile: &Profile) -> Input {
             FlowStack { sampling, length, mean_subtraction, scale }.into()
         }
         spec::Input::Rgb { frames } => {
-            FrameStack { length: frames, stride: 1, mean: Some(MEAN), scale: DEVIATION.map(|d| 1.0 / d) }.into()
+            FrameStack { length: frames, stride: 1, mean: Some(MEAN), scale: DEVIATION.map(|d| 1.0 / d) }
+                .into()
         }
     }
 }

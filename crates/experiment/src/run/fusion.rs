@@ -76,8 +76,10 @@ impl Job<'_> {
                 let (fused, svm) = match &fusion.svm {
                     None => (average(&scores)?, None),
                     Some(plan) => {
-                        let folds: Vec<Vec<&Scores>> =
-                            folds.iter().map(|fold| fold.iter().map(|stream| &stream.scores).collect()).collect();
+                        let folds: Vec<Vec<&Scores>> = folds
+                            .iter()
+                            .map(|fold| fold.iter().map(|stream| &stream.scores).collect())
+                            .collect();
                         let (fused, outcome) = by_svm(plan, &scores, &folds)?;
                         (fused, Some(outcome))
                     }

@@ -114,13 +114,13 @@ impl<'a> Library<'a> {
     /// What identifies the videos that a net learns from: which they are, and what is in them.
     pub(super) fn fingerprint(&self, data: &DataPlan, run: &Run<'_>) -> Result<String> {
         let set = self.set(&data.set)?;
-        let of = |split: &str| {
-            set.fingerprints.get(split).cloned().ok_or_else(|| no_such_split(&data.set, split))
-        };
+        let of =
+            |split: &str| set.fingerprints.get(split).cloned().ok_or_else(|| no_such_split(&data.set, split));
         Ok(match &data.videos {
             Videos::Of(split) => of(split)?,
             Videos::Split => {
-                let fold = run.fold.map_or(String::new(), |(number, of)| format!(" without fold {number} of {of}"));
+                let fold =
+                    run.fold.map_or(String::new(), |(number, of)| format!(" without fold {number} of {of}"));
                 format!("{}{fold}", of(run.split)?)
             }
             Videos::All => {
@@ -194,7 +194,13 @@ impl<'a> Library<'a> {
     }
 
     /// Indices of the videos of a part, at most `limit` of each class.
-    fn indices(&self, data: &DataPlan, run: &Run<'_>, part: Part, limit: Option<usize>) -> Result<Vec<usize>> {
+    fn indices(
+        &self,
+        data: &DataPlan,
+        run: &Run<'_>,
+        part: Part,
+        limit: Option<usize>,
+    ) -> Result<Vec<usize>> {
         let dataset = &self.set(&data.set)?.dataset;
         let split = |name: &str| {
             let split = dataset.splits.iter().find(|split| split.name == name);
@@ -202,8 +208,12 @@ impl<'a> Library<'a> {
         };
         let list: Vec<usize> = match (&data.videos, part, run.fold) {
             (Videos::All, Part::Train, _) => {
-                let all: BTreeSet<usize> =
-                    dataset.splits.iter().flat_map(|split| split.train.iter().chain(&split.test)).copied().collect();
+                let all: BTreeSet<usize> = dataset
+                    .splits
+                    .iter()
+                    .flat_map(|split| split.train.iter().chain(&split.test))
+                    .copied()
+                    .collect();
                 all.into_iter().collect()
             }
             (Videos::Of(name), Part::Train, _) => split(name)?.train.clone(),
@@ -245,7 +255,8 @@ impl<'a> Library<'a> {
         let frames = |video: &VideoPlan| VideoPlan { flow: None, flow_bound: None, ..video.clone() };
         let of_set = |net: &&NetPlan| net.data.iter().any(|data| data.set == set);
         let with_flow = self.plan.stages().filter(of_set).map(|net| &net.video).find(|other| {
-            other.flow.is_some() && (video.flow.is_none() && frames(other) == frames(video) || *other == video)
+            other.flow.is_some()
+                && (video.flow.is_none() && frames(other) == frames(video) || *other == video)
         });
         with_flow.unwrap_or(video).clone()
     }

@@ -136,9 +136,7 @@ impl Job<'_> {
                 let (params, network) = build(&protocol.net, run.seed)?;
                 let units = self.train_units(&protocol.net, run)?;
                 let trained = units.last().expect("a net has a unit of its own");
-                params
-                    .load(&trained.path(WEIGHTS))
-                    .map_err(network_error("loading the trained weights"))?;
+                params.load(&trained.path(WEIGHTS)).map_err(network_error("loading the trained weights"))?;
                 let test = Test {
                     name: &format!("{name} test"),
                     protocol,

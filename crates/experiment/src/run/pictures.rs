@@ -101,7 +101,8 @@ impl Album {
     fn streams(&mut self, plan: &TablePlan, rows: &[Done<'_>]) -> Result<()> {
         let of = |id: &str| rows.iter().find(|(row, _)| row.row.id == id).map(|(_, record)| record);
         let fused = rows.iter().rev().find_map(|(row, record)| {
-            let streams = row.row.fuse.as_ref()?.streams.iter().map(|id| of(id)).collect::<Option<Vec<_>>>()?;
+            let streams =
+                row.row.fuse.as_ref()?.streams.iter().map(|id| of(id)).collect::<Option<Vec<_>>>()?;
             Some((row, streams.into_iter().chain([record]).collect::<Vec<_>>()))
         });
         let Some((row, records)) = fused.filter(|(_, records)| records.len() <= 4) else { return Ok(()) };
@@ -110,7 +111,8 @@ impl Album {
             .recall
             .keys()
             .map(|class| {
-                let recalls = records.iter().map(|record| record.recall.get(class).copied().unwrap_or(f64::NAN));
+                let recalls =
+                    records.iter().map(|record| record.recall.get(class).copied().unwrap_or(f64::NAN));
                 (class.as_str(), recalls.collect())
             })
             .collect();
@@ -126,7 +128,8 @@ impl Album {
 
         let (mut labels, mut predictions, mut classes) = (Vec::new(), Vec::new(), Vec::new());
         for run in Job::runs(row) {
-            let Some(unit) = job.scores_unit(row, &run)?.filter(|unit| finished(unit).is_ok_and(|o| o.is_some()))
+            let Some(unit) =
+                job.scores_unit(row, &run)?.filter(|unit| finished(unit).is_ok_and(|o| o.is_some()))
             else {
                 continue;
             };

@@ -91,7 +91,8 @@ impl Spec {
         }
         if net.learns == Learns::LastLayer && net.start.is_none() {
             return Err(
-                "learns = \"last-layer\" keeps the other layers as they start; say with start = what from".into(),
+                "learns = \"last-layer\" keeps the other layers as they start; say with start = what from"
+                    .into(),
             );
         }
         let roles: BTreeSet<&str> = self.data.values().flat_map(Cast::keys).map(String::as_str).collect();
