@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use experiment::table::{Table, verdicts};
 use experiment::train::CHECKPOINT_EVERY;
 use experiment::{Census, Console, Error, Interrupt, Result, Runner};
 
@@ -58,8 +59,7 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
         interrupt,
         census: Census::default(),
     };
-    let mut failed = Vec::new();
-    let mut total = 0;
+    let mut tables = Vec::with_capacity(flags.tables.len());
     for name in &flags.tables {
         let table = runner.run(name)?;
         if flags.json {
@@ -67,10 +67,14 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
         } else {
             println!("{}", table.terminal());
         }
-        total += table.rows.len();
-        failed.extend(table.failed().map(str::to_owned));
+        tables.push(table);
+    }
+    if !flags.json && tables.len() > 1 {
+        println!("{}", verdicts(&tables));
     }
     console.line(&runner.census.to_string());
+    let total = tables.iter().map(|table| table.rows.len()).sum();
+    let failed: Vec<&str> = tables.iter().flat_map(Table::failed).collect();
     if failed.is_empty() {
         Ok(())
     } else {

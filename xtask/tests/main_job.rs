@@ -50,6 +50,7 @@ fn every_table_runs() {
     for unwanted in ["not run │", "failed", "n/a"] {
         assert!(!table.contains(unwanted), "{unwanted} is in\n{table}");
     }
+    assert!(table.contains("claims undecided: "), "{table}");
     for quoted in ["85.9", "57.2", "66.8", "22.8", "65.4"] {
         assert!(table.contains(quoted), "{quoted} is not in\n{table}");
     }

@@ -293,6 +293,30 @@ impl Table {
     }
 }
 
+/// How the claims of several tables came out, by verdict, each named.
+pub fn verdicts(tables: &[Table]) -> String {
+    let mut lines = Vec::new();
+    for verdict in [Verdict::Holds, Verdict::Undecided, Verdict::Contradicted, Verdict::NotRun] {
+        let of_table = |table: &Table| -> Option<String> {
+            let ids: Vec<&str> = table
+                .claims
+                .iter()
+                .filter(|claim| claim.verdict == verdict)
+                .map(|claim| claim.id.as_str())
+                .collect();
+            let name = table.name.rsplit('/').next().unwrap_or(&table.name);
+            (!ids.is_empty()).then(|| format!("{name}: {}", ids.join(", ")))
+        };
+        let named: Vec<String> = tables.iter().filter_map(of_table).collect();
+        let count =
+            tables.iter().flat_map(|table| &table.claims).filter(|claim| claim.verdict == verdict).count();
+        if count > 0 {
+            lines.push(format!("claims {verdict}: {count} ({})", named.join("; ")));
+        }
+    }
+    lines.join("\n")
+}
+
 impl State {
     /// The record, when there is one.
     pub fn record(&self) -> Option<&Record> {
