@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use experiment::table::{Table, verdicts};
 use experiment::train::CHECKPOINT_EVERY;
-use experiment::{Census, Console, Error, Interrupt, Result, Runner};
+use experiment::{Census, Console, Error, Interrupt, Result, Runner, list};
 
 use crate::bench;
 use crate::failure::Failure;
@@ -13,8 +13,9 @@ use crate::flags::{Bench, Command, Figures, Prepare, Run};
 
 pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
     match command {
-        Command::List(folders) => {
-            println!("{}", experiment::show::list(&folders.workspace())?);
+        Command::List { claims, run, folders } => {
+            let workspace = folders.workspace();
+            println!("{}", if *claims { list::claims(&workspace, run)? } else { list::tables(&workspace)? });
             Ok(())
         }
         Command::Show { table, question, folders } => {

@@ -20,7 +20,16 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List every table: rows, claims, what has been run on what
-    List(Folders),
+    List {
+        /// Print every claim with its verdicts instead, as Markdown
+        #[arg(long)]
+        claims: bool,
+        /// The runs whose verdicts are printed, such as synth-mini [default: all]
+        #[arg(long, value_name = "NAME", num_args = 1.., requires = "claims")]
+        run: Vec<String>,
+        #[command(flatten)]
+        folders: Folders,
+    },
     /// Print the resolved plan of a table: shapes, parameters, cost, departures from the paper
     Show {
         /// The table, such as table1b or two-stream/table1b

@@ -24,7 +24,7 @@ fn the_same_command_gives_the_same_table() {
         assert!(table.contains(expected), "{expected} is not in\n{table}");
     }
     assert!(!table.contains("not run"), "{table}");
-    assert_eq!(one.numbers().len(), 9);
+    assert_eq!(one.numbers().len(), 9 + 1, "nine rows, and the verdicts");
     let markdown =
         std::fs::read_to_string(one.path("results/two-stream/table1b/synth-smoke/table.md")).unwrap();
     assert!(markdown.contains("| stack-10-on"), "{markdown}");
@@ -54,6 +54,13 @@ fn every_table_runs() {
     for quoted in ["85.9", "57.2", "66.8", "22.8", "65.4"] {
         assert!(table.contains(quoted), "{quoted} is not in\n{table}");
     }
+
+    let listed = place.command(&["list", "--claims", "--run", "synth-smoke"]).output().unwrap();
+    assert_ok(&listed);
+    let listed = text(&listed.stdout);
+    assert!(listed.contains("| table3") && listed.contains("synth-smoke: "), "{listed}");
+    let unknown = place.command(&["list", "--claims", "--run", "synth-smok"]).output().unwrap();
+    assert!(text(&unknown.stderr).contains("there are: synth-smoke"), "{}", text(&unknown.stderr));
 
     let drawn = place.command(&["figures", "table3", "--profile", "smoke"]).output().unwrap();
     assert_ok(&drawn);

@@ -12,6 +12,7 @@ pub mod estimate;
 pub mod evaluate;
 pub mod figure;
 pub mod interrupt;
+pub mod list;
 pub mod plan;
 pub mod record;
 pub mod run;

@@ -5,6 +5,8 @@ mod fusion;
 mod library;
 mod nets;
 mod pictures;
+mod preparing;
+mod recall;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,11 +15,13 @@ use std::time::Duration;
 pub use self::census::Census;
 use self::library::Library;
 use self::nets::{SCORES, Tested, finished};
+use self::recall::Recall;
 use crate::claim::{Bootstrap, Comparison, Outcomes};
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::plan::{NetPlan, Request, RowPlan, TablePlan, Work};
+use crate::list;
+use crate::plan::{Request, RowPlan, TablePlan, Work};
 use crate::record::{Environment, RECORD_VERSION, Record, RunRecord};
 use crate::scores::Scores;
 use crate::store::{Store, Unit, write_atomic, write_json};
@@ -82,7 +86,7 @@ impl Runner<'_> {
     pub fn run(&self, name: &str) -> Result<Table> {
         let (spec, file) = self.workspace.spec(name)?;
         let plan = TablePlan::resolve(spec, file, self.request, self.workspace)?;
-        let job = Job::open(self, &plan, false)?;
+        let job = Job::open(self, &plan, None)?;
         probe_writable(&job.results)?;
         job.count()?;
         let mut states = BTreeMap::new();
@@ -92,54 +96,8 @@ impl Runner<'_> {
         }
         let table = job.table(&states)?;
         write_atomic(&job.results.join("table.md"), table.markdown().as_bytes())?;
+        write_json(&job.results.join(list::VERDICTS), &table.claims)?;
         Ok(table)
-    }
-
-    /// Decodes (or renders) all videos that a table needs of one data set and computes their
-    /// flow, in both directions where a row wants both; says what was done.
-    /// Videos that are missing or bad do not stop the others.
-    ///
-    /// # Errors
-    /// As [`Runner::run`], but for training; [`Error::Prepare`] in the end if a
-    /// video is missing or bad; [`Error::Usage`] if the table does not use the data set.
-    pub fn prepare(&self, table: Option<&str>, dataset: &str) -> Result<String> {
-        let plan = self.plan_with(table, dataset)?;
-        let job = Job::open(self, &plan, true)?;
-        let said = job.library.prepare_all(dataset).map_err(|error| match error {
-            Error::Videos(report) => Error::Prepare(report),
-            error => error,
-        })?;
-        Ok(format!("{said}, in {}", self.workspace.cache.join("videos").display()))
-    }
-
-    /// The plan of a table, the first in which the data set plays a part unless one is named.
-    fn plan_with(&self, table: Option<&str>, dataset: &str) -> Result<TablePlan> {
-        // A wrong name is answered with those that there are.
-        self.workspace.dataset_file(dataset)?;
-        let tables = match table {
-            Some(table) => vec![table.to_owned()],
-            None => self.workspace.tables()?,
-        };
-        let mut without_flow = None;
-        for table in &tables {
-            let (spec, file) = self.workspace.spec(table)?;
-            let cast =
-                spec.data.iter().find(|(_, cast)| cast.values().any(|player| player.set() == Some(dataset)));
-            let named = cast.map_or(dataset, |(name, _)| name).to_owned();
-            let request = Request { dataset: Some(named), ..self.request.clone() };
-            let plan = TablePlan::resolve(spec, file, &request, self.workspace)?;
-            let uses = |net: &&NetPlan| net.data.iter().any(|data| data.set == dataset);
-            // A table that sees its motion, if there is one: most tables do.
-            if plan.stages().filter(uses).any(|net| net.video.flow.is_some()) {
-                return Ok(plan);
-            }
-            if without_flow.is_none() && plan.stages().any(|net| uses(&net)) {
-                without_flow = Some(plan);
-            }
-        }
-        without_flow.ok_or_else(|| {
-            Error::Usage(format!("the data set `{dataset}` plays no part in {}", tables.join(", ")))
-        })
     }
 }
 
@@ -165,12 +123,13 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    fn open(runner: &'a Runner<'a>, plan: &'a TablePlan, partial: bool) -> Result<Self> {
+    /// Opens the data sets of the wanted rows, or `only` one to be prepared.
+    fn open(runner: &'a Runner<'a>, plan: &'a TablePlan, only: Option<&str>) -> Result<Self> {
         let workspace = runner.workspace;
         Ok(Self {
             runner,
             plan,
-            library: Library::open(runner, plan, partial)?,
+            library: Library::open(runner, plan, only)?,
             store: Store::new(workspace.cache.join("units")),
             results: workspace.results.join(&plan.results),
             environment: Environment::here(&workspace.root),
@@ -431,28 +390,4 @@ pub(crate) fn describe_data(plan: &TablePlan) -> String {
         Vec::from_iter(splits).join(", "),
         if seeds == 1 { "" } else { "s" }
     )
-}
-
-/// Correct and all test videos of each class.
-#[derive(Default)]
-struct Recall(BTreeMap<u32, (usize, usize)>);
-
-impl Recall {
-    fn add(&mut self, scores: &Scores) {
-        for (video, &label) in scores.labels.iter().enumerate() {
-            let entry = self.0.entry(label).or_default();
-            entry.0 += usize::from(scores.prediction(video) == label);
-            entry.1 += 1;
-        }
-    }
-
-    fn percent(&self, classes: &[String]) -> BTreeMap<String, f64> {
-        self.0
-            .iter()
-            .map(|(&class, &(correct, all))| {
-                let percent = 100.0 * correct as f64 / all as f64;
-                (classes[class as usize].clone(), (percent * 10.0).round() / 10.0)
-            })
-            .collect()
-    }
 }

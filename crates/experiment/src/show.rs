@@ -1,4 +1,4 @@
-//! `show` and `list`: what a table is, before and after it is run.
+//! `show`: what a table is before it is run.
 
 use std::time::Instant;
 
@@ -9,7 +9,6 @@ use flow::Method;
 
 use crate::error::{Error, Result};
 use crate::plan::{NetPlan, Protocol, Request, Start, TablePlan, VideoPlan, Work};
-use crate::record::Record;
 use crate::run::describe_data;
 use crate::spec::{FuseBy, Learns};
 use crate::table::{duration, plain};
@@ -283,44 +282,6 @@ fn matrix_speed() -> candle_core::Result<f64> {
         best = best.min(begun.elapsed().as_secs_f64());
     }
     Ok(2.0 * (N * N * N) as f64 / best)
-}
-
-/// Every table: paper, rows, what has been run on what.
-///
-/// # Errors
-/// Specs or records that cannot be read.
-pub fn list(workspace: &Workspace) -> Result<String> {
-    let mut lines = vec![["table", "title", "rows", "claims", "recorded"].map(str::to_owned).to_vec()];
-    for file in workspace.spec_files()? {
-        let shown = file.strip_prefix(&workspace.root).unwrap_or(&file);
-        let text = std::fs::read_to_string(&file).map_err(Error::io("read", &file))?;
-        let spec = crate::spec::Spec::parse(&text, shown)?;
-        let folder = workspace.results.join(&spec.paper).join(format!("table{}", spec.table));
-        let mut recorded = Vec::new();
-        let mut runs: Vec<_> = std::fs::read_dir(&folder)
-            .map(|entries| entries.filter_map(|e| e.ok().map(|e| e.path())).collect())
-            .unwrap_or_default();
-        runs.sort();
-        for run in runs {
-            let rows = spec
-                .row
-                .iter()
-                .filter(|row| Record::read(&run.join(format!("{}.json", row.id))).is_ok())
-                .count();
-            if rows > 0 {
-                let name = run.file_name().unwrap_or_default().to_string_lossy();
-                recorded.push(format!("{name}: {rows} of {} rows", spec.row.len()));
-            }
-        }
-        lines.push(vec![
-            spec.name(),
-            spec.title.clone(),
-            spec.row.len().to_string(),
-            spec.claim.len().to_string(),
-            if recorded.is_empty() { "nothing yet".into() } else { recorded.join("\n") },
-        ]);
-    }
-    Ok(plain(lines, 9))
 }
 
 #[cfg(test)]

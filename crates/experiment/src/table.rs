@@ -3,7 +3,7 @@
 //! Built from records and scores alone, and printed for a terminal, as
 //! Markdown, or as JSON. No number is typed by hand.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tabled::builder::Builder;
 use tabled::settings::{Alignment, Style, object::Columns as ColumnsOf};
 
@@ -80,8 +80,8 @@ pub enum State {
 }
 
 /// A claim, judged.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Claim {
     /// Its name.
     pub id: String,
@@ -368,6 +368,11 @@ fn layout(lines: Vec<Vec<String>>, form: Form, numbers: usize) -> String {
     };
     table.modify(ColumnsOf::new(numbers..), Alignment::right());
     table.to_string()
+}
+
+/// A Markdown table for `list`.
+pub(crate) fn markdown(lines: Vec<Vec<String>>, numbers: usize) -> String {
+    layout(lines, Form::Markdown, numbers)
 }
 
 /// A plain table for `show` and `list`.

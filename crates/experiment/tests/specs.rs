@@ -170,6 +170,7 @@ mistakes! {
     data_set_that_nothing_stands_for: "table1a", "net.on = \"ucf101\"" => "net.on = \"ufc101\"";
     split_of_a_stage_that_is_not_there: "table1a", "of = \"1\"" => "of = \"7\"";
     overlap_that_the_data_set_does_not_have: "table2", "\"sway-slow\"" => "\"sway-slwo\"";
+    stage_of_no_split: "table1a", "videos = { of = \"1\" }\n" => "\n";
     stage_that_learns_from_test_videos: "table2", "on = \"ucf101\"\nvideos = \"all\"" => "on = \"hmdb51\"\nvideos = \"all\"";
     fusion_of_a_row_that_is_not_there: "table3", "[\"spatial\", \"temporal-bi\"]" => "[\"spatial\", \"temporal-by\"]";
     fusion_of_one: "table3", "[\"spatial\", \"temporal-bi\"]" => "[\"spatial\"]";

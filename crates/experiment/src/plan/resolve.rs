@@ -109,6 +109,14 @@ impl Resolver<'_> {
         if data().any(|data| data.set == *target && data.videos != Videos::Split) {
             return Err(format!("a stage of row `{}` learns from test videos of {target}", row.id).into());
         }
+        // The splits that are run are those of the target.
+        if let Some(other) = data().find(|data| data.set != *target && data.videos == Videos::Split) {
+            return Err(format!(
+                "a stage of row `{}` on {} does not say which videos; give videos = \"all\" or {{ of = \"1\" }}",
+                row.id, other.set
+            )
+            .into());
+        }
         Ok(protocol)
     }
 

@@ -1,27 +1,22 @@
 //! The data sets of a table: opened once, their videos prepared once, cut into what a run trains and tests on.
 
+mod prepare;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use data::codec::Codec;
 use data::dataset::{Dataset, DatasetSpec, OpenOptions, SourceHashes};
 use data::inputs::{Input, Sampling};
 use data::loader::LabelledVideo;
-use data::prepare::{PrepareConfig, PrepareError, Prepared, PreparedVideo};
+use data::prepare::PreparedVideo;
 
 use super::{Run, Runner};
-use crate::console::{Console, Step};
 use crate::error::{Error, Result};
 use crate::plan::{DataPlan, NetPlan, RowPlan, TablePlan, VideoPlan, Work};
 use crate::record::DatasetRecord;
-use crate::spec::{Storage, Videos};
-
-/// Frames at a quality that shows no blocks, flow at one that comes to 22 GB for
-/// UCF-101, where Two-Stream ConvNets (Sect. 5) has 27; docs/data.md has the errors.
-const FRAME_JPEG: Codec = Codec::Jpeg { quality: 90 };
-const FLOW_JPEG: Codec = Codec::Jpeg { quality: 75 };
+use crate::spec::Videos;
 
 /// A part of a split.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,12 +58,13 @@ fn wants_backward(net: &NetPlan) -> bool {
 }
 
 impl<'a> Library<'a> {
-    /// Opens the data sets that the wanted rows need. With `partial`, videos that are missing do not matter yet, and
-    /// the fingerprints are left out.
-    pub(super) fn open(runner: &'a Runner<'a>, plan: &'a TablePlan, partial: bool) -> Result<Self> {
+    /// Opens the data sets that the wanted rows need, or one of them to be prepared: then videos that are missing do
+    /// not matter yet, and the fingerprints are left out.
+    pub(super) fn open(runner: &'a Runner<'a>, plan: &'a TablePlan, only: Option<&str>) -> Result<Self> {
         let workspace = runner.workspace;
-        let names: BTreeSet<&str> =
-            plan.stages().flat_map(|net| &net.data).map(|data| data.set.as_str()).collect();
+        let partial = only.is_some();
+        let used = plan.stages().flat_map(|net| &net.data).map(|data| data.set.as_str());
+        let names: BTreeSet<&str> = used.filter(|set| only.is_none_or(|only| only == *set)).collect();
         let hashes = SourceHashes::open(&workspace.cache.join("videos"));
         let mut sets = BTreeMap::new();
         for name in names {
@@ -229,117 +225,6 @@ impl<'a> Library<'a> {
         };
         Ok(at_most(dataset, list, limit))
     }
-
-    /// All videos of a data set that the wanted rows need, decoded and, where one of them wants flow, with it.
-    fn prepared(&self, set: &str, video: &VideoPlan) -> Result<Ready> {
-        let video = self.as_wanted(set, video);
-        let key = crate::store::hash(&video);
-        if let Some(ready) = self.set(set)?.prepared.borrow().get(&key) {
-            return Ok(Rc::clone(ready));
-        }
-        let indices = self.needed(set)?;
-        let videos = match self.prepare(set, &video, &indices) {
-            Ok(prepared) => prepared.videos.into_iter().map(Arc::new),
-            Err(error) => {
-                self.broken.set(true);
-                return Err(error);
-            }
-        };
-        let ready: Ready = Rc::new(indices.into_iter().zip(videos).collect());
-        self.set(set)?.prepared.borrow_mut().insert(key, Rc::clone(&ready));
-        Ok(ready)
-    }
-
-    /// The way in which videos are prepared once for all rows: with flow, if any row that is otherwise alike wants it.
-    fn as_wanted(&self, set: &str, video: &VideoPlan) -> VideoPlan {
-        let frames = |video: &VideoPlan| VideoPlan { flow: None, flow_bound: None, ..video.clone() };
-        let of_set = |net: &&NetPlan| net.data.iter().any(|data| data.set == set);
-        let with_flow = self.plan.stages().filter(of_set).map(|net| &net.video).find(|other| {
-            other.flow.is_some()
-                && (video.flow.is_none() && frames(other) == frames(video) || *other == video)
-        });
-        with_flow.unwrap_or(video).clone()
-    }
-
-    /// Indices of the videos of a data set that the wanted rows need.
-    fn needed(&self, set: &str) -> Result<Vec<usize>> {
-        let mut needed = BTreeSet::new();
-        for row in self.plan.wanted() {
-            for split in &row.splits {
-                let run = Run { split, seed: 0, fold: None };
-                for protocol in row.work.protocols() {
-                    let limit = protocol.net.video.videos_per_class;
-                    let target = protocol.net.target();
-                    if target.set == set {
-                        needed.extend(self.indices(target, &run, Part::Test, limit)?);
-                    }
-                    for data in protocol.net.stages().into_iter().flat_map(|net| &net.data) {
-                        if data.set == set {
-                            needed.extend(self.indices(data, &run, Part::Train, limit)?);
-                        }
-                    }
-                }
-            }
-        }
-        Ok(needed.into_iter().collect())
-    }
-
-    /// Prepares all that the wanted rows need of one data set and says what was done.
-    pub(super) fn prepare_all(&self, set: &str) -> Result<String> {
-        if !self.sets.contains_key(set) {
-            let used: Vec<&str> = self.sets.keys().map(String::as_str).collect();
-            return Err(Error::Usage(format!(
-                "{} does not use the data set `{set}`; it uses {}. Name another table with --table",
-                self.plan.spec.name(),
-                used.join(", ")
-            )));
-        }
-        let nets = self.plan.stages().filter(|net| net.data.iter().any(|data| data.set == set));
-        let recipes: BTreeMap<String, VideoPlan> = nets
-            .map(|net| self.as_wanted(set, &net.video))
-            .map(|video| (crate::store::hash(&video), video))
-            .collect();
-        let indices = self.needed(set)?;
-        let mut said = Vec::new();
-        for video in recipes.values() {
-            said.push(self.prepare(set, video, &indices)?.to_string());
-        }
-        Ok(format!("{set}: {}", said.join("; ")))
-    }
-
-    fn prepare(&self, set: &str, video: &VideoPlan, indices: &[usize]) -> Result<Prepared> {
-        let (frame_codec, flow_codec) = match video.storage {
-            Storage::Raw8 => (Codec::Raw8, Codec::Raw8),
-            Storage::Jpeg => (FRAME_JPEG, FLOW_JPEG),
-            Storage::Float32 => (Codec::Raw8, Codec::Float32),
-        };
-        let here = |net: &&NetPlan| net.data.iter().any(|data| data.set == set);
-        let config = PrepareConfig {
-            short_side: video.short_side,
-            frame_codec,
-            flow_codec,
-            flow_bound: video.flow_bound,
-            flow: video.flow.clone(),
-            backward: video.flow.is_some()
-                && video.extraction.is_none()
-                && self.plan.stages().filter(here).any(wants_backward),
-            ffmpeg: "ffmpeg".into(),
-        };
-        let progress = PrepareStep { console: self.runner.console, set, step: Default::default() };
-        data::prepare::prepare(
-            &self.set(set)?.dataset,
-            &config,
-            indices,
-            &self.runner.workspace.cache.join("videos"),
-            &progress,
-            self.runner.interrupt.flag(),
-        )
-        .map_err(|e| match e {
-            PrepareError::Setup(e) => e.into(),
-            PrepareError::Interrupted { .. } => Error::Interrupted,
-            PrepareError::Videos(report) => Error::Videos(report),
-        })
-    }
 }
 
 fn no_such_split(set: &str, split: &str) -> Error {
@@ -356,28 +241,4 @@ fn at_most(dataset: &Dataset, list: Vec<usize>, limit: Option<usize>) -> Vec<usi
         *count <= limit
     };
     list.into_iter().filter(|index| room(index)).collect()
-}
-
-/// Shows the progress of `prepare` on the console.
-struct PrepareStep<'a> {
-    console: &'a Console,
-    set: &'a str,
-    step: std::sync::Mutex<Option<Step>>,
-}
-
-impl data::prepare::Progress for PrepareStep<'_> {
-    fn begin(&self, total: usize) {
-        let step = self.console.step(&format!("preparing {}", self.set), total as u64, 0);
-        *self.step.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(step);
-    }
-
-    fn advance(&self, n: usize) {
-        if let Some(step) = &*self.step.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
-            step.advance(n as u64);
-        }
-    }
-
-    fn note(&self, text: &str) {
-        self.console.line(text);
-    }
 }

@@ -41,7 +41,7 @@ impl Runner<'_> {
     pub fn figures(&self, name: &str) -> Result<Vec<PathBuf>> {
         let (spec, file) = self.workspace.spec(name)?;
         let plan = TablePlan::resolve(spec, file, self.request, self.workspace)?;
-        let job = Job::open(self, &plan, false)?;
+        let job = Job::open(self, &plan, None)?;
         let mut rows = Vec::new();
         for row in plan.wanted() {
             if let Some(record) = job.known(row)?.record() {

@@ -1,0 +1,156 @@
+//! Decoding, flow and cache of the videos that the rows of a table need.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use data::codec::Codec;
+use data::prepare::{PrepareConfig, PrepareError, Prepared};
+
+use super::{Library, Part, Ready, Run, wants_backward};
+use crate::console::{Console, Step};
+use crate::error::{Error, Result};
+use crate::plan::{NetPlan, VideoPlan};
+use crate::spec::Storage;
+
+/// Frames at a quality that shows no blocks, flow at one that comes to 22 GB for
+/// UCF-101, where Two-Stream ConvNets (Sect. 5) has 27; docs/data.md has the errors.
+const FRAME_JPEG: Codec = Codec::Jpeg { quality: 90 };
+const FLOW_JPEG: Codec = Codec::Jpeg { quality: 75 };
+
+impl Library<'_> {
+    /// All videos of a data set that the wanted rows need, decoded and, where one of them wants flow, with it.
+    pub(super) fn prepared(&self, set: &str, video: &VideoPlan) -> Result<Ready> {
+        let video = self.as_wanted(set, video);
+        let key = crate::store::hash(&video);
+        if let Some(ready) = self.set(set)?.prepared.borrow().get(&key) {
+            return Ok(Rc::clone(ready));
+        }
+        let indices = self.needed(set)?;
+        let videos = match self.prepare(set, &video, &indices) {
+            Ok(prepared) => prepared.videos.into_iter().map(Arc::new),
+            Err(error) => {
+                self.broken.set(true);
+                return Err(error);
+            }
+        };
+        let ready: Ready = Rc::new(indices.into_iter().zip(videos).collect());
+        self.set(set)?.prepared.borrow_mut().insert(key, Rc::clone(&ready));
+        Ok(ready)
+    }
+
+    /// The way in which videos are prepared once for all rows: with flow, if any row that is otherwise alike wants it.
+    fn as_wanted(&self, set: &str, video: &VideoPlan) -> VideoPlan {
+        let frames = |video: &VideoPlan| VideoPlan { flow: None, flow_bound: None, ..video.clone() };
+        let of_set = |net: &&NetPlan| net.data.iter().any(|data| data.set == set);
+        let with_flow = self.plan.stages().filter(of_set).map(|net| &net.video).find(|other| {
+            other.flow.is_some()
+                && (video.flow.is_none() && frames(other) == frames(video) || *other == video)
+        });
+        with_flow.unwrap_or(video).clone()
+    }
+
+    /// Indices of the videos of a data set that the wanted rows need.
+    fn needed(&self, set: &str) -> Result<Vec<usize>> {
+        let mut needed = BTreeSet::new();
+        for row in self.plan.wanted() {
+            for split in &row.splits {
+                let run = Run { split, seed: 0, fold: None };
+                for protocol in row.work.protocols() {
+                    let limit = protocol.net.video.videos_per_class;
+                    let target = protocol.net.target();
+                    if target.set == set {
+                        needed.extend(self.indices(target, &run, Part::Test, limit)?);
+                    }
+                    for data in protocol.net.stages().into_iter().flat_map(|net| &net.data) {
+                        if data.set == set {
+                            needed.extend(self.indices(data, &run, Part::Train, limit)?);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(needed.into_iter().collect())
+    }
+
+    /// Prepares all that the wanted rows need of one data set and says what was done.
+    pub(in crate::run) fn prepare_all(&self, set: &str) -> Result<String> {
+        if !self.sets.contains_key(set) {
+            let used: Vec<&str> = self.sets.keys().map(String::as_str).collect();
+            return Err(Error::Usage(format!(
+                "{} does not use the data set `{set}`; it uses {}. Name another table with --table",
+                self.plan.spec.name(),
+                used.join(", ")
+            )));
+        }
+        let nets = self.plan.stages().filter(|net| net.data.iter().any(|data| data.set == set));
+        let recipes: BTreeMap<String, VideoPlan> = nets
+            .map(|net| self.as_wanted(set, &net.video))
+            .map(|video| (crate::store::hash(&video), video))
+            .collect();
+        let indices = self.needed(set)?;
+        let mut said = Vec::new();
+        for video in recipes.values() {
+            said.push(self.prepare(set, video, &indices)?.to_string());
+        }
+        Ok(format!("{set}: {}", said.join("; ")))
+    }
+
+    fn prepare(&self, set: &str, video: &VideoPlan, indices: &[usize]) -> Result<Prepared> {
+        let (frame_codec, flow_codec) = match video.storage {
+            Storage::Raw8 => (Codec::Raw8, Codec::Raw8),
+            Storage::Jpeg => (FRAME_JPEG, FLOW_JPEG),
+            Storage::Float32 => (Codec::Raw8, Codec::Float32),
+        };
+        let here = |net: &&NetPlan| net.data.iter().any(|data| data.set == set);
+        let config = PrepareConfig {
+            short_side: video.short_side,
+            frame_codec,
+            flow_codec,
+            flow_bound: video.flow_bound,
+            flow: video.flow.clone(),
+            backward: video.flow.is_some()
+                && video.extraction.is_none()
+                && self.plan.stages().filter(here).any(wants_backward),
+            ffmpeg: "ffmpeg".into(),
+        };
+        let progress = PrepareStep { console: self.runner.console, set, step: Default::default() };
+        data::prepare::prepare(
+            &self.set(set)?.dataset,
+            &config,
+            indices,
+            &self.runner.workspace.cache.join("videos"),
+            &progress,
+            self.runner.interrupt.flag(),
+        )
+        .map_err(|e| match e {
+            PrepareError::Setup(e) => e.into(),
+            PrepareError::Interrupted { .. } => Error::Interrupted,
+            PrepareError::Videos(report) => Error::Videos(report),
+        })
+    }
+}
+
+/// Shows the progress of `prepare` on the console.
+struct PrepareStep<'a> {
+    console: &'a Console,
+    set: &'a str,
+    step: std::sync::Mutex<Option<Step>>,
+}
+
+impl data::prepare::Progress for PrepareStep<'_> {
+    fn begin(&self, total: usize) {
+        let step = self.console.step(&format!("preparing {}", self.set), total as u64, 0);
+        *self.step.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(step);
+    }
+
+    fn advance(&self, n: usize) {
+        if let Some(step) = &*self.step.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            step.advance(n as u64);
+        }
+    }
+
+    fn note(&self, text: &str) {
+        self.console.line(text);
+    }
+}

@@ -1,0 +1,54 @@
+//! `prepare`: the videos of a data set, ahead of any run.
+
+use super::{Job, Runner};
+use crate::error::{Error, Result};
+use crate::plan::{NetPlan, Request, TablePlan};
+
+impl Runner<'_> {
+    /// Decodes (or renders) all videos that a table needs of one data set and computes their
+    /// flow, in both directions where a row wants both; says what was done.
+    /// Videos that are missing or bad do not stop the others.
+    ///
+    /// # Errors
+    /// As [`Runner::run`], but for training; [`Error::Prepare`] in the end if a
+    /// video is missing or bad; [`Error::Usage`] if the table does not use the data set.
+    pub fn prepare(&self, table: Option<&str>, dataset: &str) -> Result<String> {
+        let plan = self.plan_with(table, dataset)?;
+        let job = Job::open(self, &plan, Some(dataset))?;
+        let said = job.library.prepare_all(dataset).map_err(|error| match error {
+            Error::Videos(report) => Error::Prepare(report),
+            error => error,
+        })?;
+        Ok(format!("{said}, in {}", self.workspace.cache.join("videos").display()))
+    }
+
+    /// The plan of a table, the first in which the data set plays a part unless one is named.
+    fn plan_with(&self, table: Option<&str>, dataset: &str) -> Result<TablePlan> {
+        // A wrong name is answered with those that there are.
+        self.workspace.dataset_file(dataset)?;
+        let tables = match table {
+            Some(table) => vec![table.to_owned()],
+            None => self.workspace.tables()?,
+        };
+        let mut without_flow = None;
+        for table in &tables {
+            let (spec, file) = self.workspace.spec(table)?;
+            let cast =
+                spec.data.iter().find(|(_, cast)| cast.values().any(|player| player.set() == Some(dataset)));
+            let named = cast.map_or(dataset, |(name, _)| name).to_owned();
+            let request = Request { dataset: Some(named), ..self.request.clone() };
+            let plan = TablePlan::resolve(spec, file, &request, self.workspace)?;
+            let uses = |net: &&NetPlan| net.data.iter().any(|data| data.set == dataset);
+            // A table that sees its motion, if there is one: most tables do.
+            if plan.stages().filter(uses).any(|net| net.video.flow.is_some()) {
+                return Ok(plan);
+            }
+            if without_flow.is_none() && plan.stages().any(|net| uses(&net)) {
+                without_flow = Some(plan);
+            }
+        }
+        without_flow.ok_or_else(|| {
+            Error::Usage(format!("the data set `{dataset}` plays no part in {}", tables.join(", ")))
+        })
+    }
+}
