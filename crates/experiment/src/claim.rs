@@ -260,9 +260,21 @@ pub struct Bootstrap {
 }
 
 impl Bootstrap {
-    /// Draws the resamplings. Rows that were tested on different videos (a
-    /// partial run) are paired over the videos that all of them have.
+    /// Draws the resamplings of rows that were tested on one data set. Rows that
+    /// were tested on different videos of it (a partial run) are paired over the
+    /// videos that all of them have.
     pub fn new(rows: &BTreeMap<String, Outcomes>) -> Self {
+        Self::of_sets([rows])
+    }
+
+    /// As [`Bootstrap::new`], of rows of several data sets, each set with draws
+    /// of its own: equal names in two sets are not the same video.
+    pub fn of_sets<'a>(sets: impl IntoIterator<Item = &'a BTreeMap<String, Outcomes>>) -> Self {
+        let draws = sets.into_iter().zip(0x000b_0075..).flat_map(|(rows, seed)| Self::draw(rows, seed));
+        Self { accuracies: draws.collect() }
+    }
+
+    fn draw(rows: &BTreeMap<String, Outcomes>, seed: u64) -> BTreeMap<String, Vec<f64>> {
         let mut common: Option<BTreeSet<&str>> = None;
         for outcomes in rows.values() {
             let videos: BTreeSet<&str> = outcomes.videos.keys().map(String::as_str).collect();
@@ -274,7 +286,7 @@ impl Bootstrap {
         let videos: Vec<&str> = common.unwrap_or_default().into_iter().collect();
         let table: Vec<Vec<(f64, f64)>> =
             rows.values().map(|outcomes| videos.iter().map(|v| outcomes.videos[*v]).collect()).collect();
-        let mut rng = ChaCha8Rng::seed_from_u64(0x000b_0075);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut draws: Vec<Vec<f64>> = vec![Vec::with_capacity(RESAMPLES + 1); table.len()];
         let mut sample: Vec<usize> = (0..videos.len()).collect();
         for resample in 0..=RESAMPLES {
@@ -289,7 +301,7 @@ impl Bootstrap {
                 draws.push(100.0 * correct / all);
             }
         }
-        Self { accuracies: rows.keys().cloned().zip(draws).collect() }
+        rows.keys().cloned().zip(draws).collect()
     }
 
     /// Whether there is a video to resample.
@@ -407,6 +419,29 @@ mod tests {
         let accuracy = bootstrap.accuracy("a").unwrap();
         let half = 1.96 * (0.75_f64 * 0.25 / 400.0).sqrt() * 100.0;
         assert!((accuracy.high - accuracy.low - 2.0 * half).abs() < 0.8, "{accuracy:?} against {half}");
+    }
+
+    /// Two data sets may call their videos alike; a row of one is not paired with a row of the other.
+    #[test]
+    fn rows_of_two_data_sets_are_not_paired() {
+        let first = rows(&[("a", &|v| v % 10 != 0), ("b", &|v| v % 10 < 5)], 400);
+        let second = rows(&[("c", &|v| v % 4 == 0)], 60);
+        let both = Bootstrap::of_sets([&first, &second]);
+        let alone = Bootstrap::new(&first);
+        for row in ["a", "b"] {
+            assert_eq!(both.accuracy(row), alone.accuracy(row));
+        }
+        assert_eq!(both.accuracy("c").unwrap().value, 25.0);
+        let judge = |rule: &str| both.judge(&Comparison::parse(rule).unwrap());
+        assert_eq!(judge("a > b"), alone.judge(&Comparison::parse("a > b").unwrap()));
+        // Independent draws: the widths add as those of independent numbers do.
+        let width = |row: &str| both.accuracy(row).map(|a| a.high - a.low).unwrap();
+        let margin = judge("a > c").1.unwrap();
+        let expected = width("a").hypot(width("c"));
+        assert!(
+            (margin.high - margin.low - expected).abs() < 0.15 * expected,
+            "{margin:?} against {expected}"
+        );
     }
 
     /// Three seeds of the same video are one video, not three.

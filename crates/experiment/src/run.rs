@@ -293,11 +293,12 @@ impl<'a> Job<'a> {
 
     /// The table as it stands.
     fn table(&self, states: &BTreeMap<String, State>) -> Result<Table> {
-        let mut outcomes = BTreeMap::new();
+        // By the data set that is tested on.
+        let mut sets: BTreeMap<&str, BTreeMap<String, Outcomes>> = BTreeMap::new();
         for row in &self.plan.rows {
-            if states[&row.row.id].record().is_none() {
+            let Some(set) = row.work.target().filter(|_| states[&row.row.id].record().is_some()) else {
                 continue;
-            }
+            };
             let mut of_row = Outcomes::default();
             let share = 1.0 / (row.splits.len() * row.seeds.len()) as f64;
             for run in Self::runs(row) {
@@ -305,9 +306,9 @@ impl<'a> Job<'a> {
                     Scores::read(&unit.path(SCORES))?.add_to(&mut of_row, share);
                 }
             }
-            outcomes.insert(row.row.id.clone(), of_row);
+            sets.entry(set).or_default().insert(row.row.id.clone(), of_row);
         }
-        let bootstrap = Bootstrap::new(&outcomes);
+        let bootstrap = Bootstrap::of_sets(sets.values());
         let spec = &self.plan.spec;
         let file = self.plan.file.display().to_string();
         let claims = spec
