@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use experiment::table::{Table, verdicts};
 use experiment::train::CHECKPOINT_EVERY;
-use experiment::{Census, Console, Error, Interrupt, Result, Runner, list};
+use experiment::{Census, Console, DataRoots, Error, Interrupt, Request, Result, Runner, Workspace, list};
 
 use crate::bench;
 use crate::failure::Failure;
@@ -51,14 +51,10 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
         return Ok(());
     }
     let runner = Runner {
-        workspace: &workspace,
-        request: &request,
         data_roots: flags.roots.data_roots(),
         fresh: flags.fresh,
         checkpoint_every: Duration::from_secs(flags.checkpoint_every),
-        console,
-        interrupt,
-        census: Census::default(),
+        ..plain(&workspace, &request, console, interrupt)
     };
     let mut tables = Vec::with_capacity(flags.tables.len());
     for name in &flags.tables {
@@ -86,16 +82,7 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
 fn figures(flags: &Figures, console: &Console, interrupt: &Interrupt) -> Result<()> {
     let workspace = flags.folders.workspace();
     let request = flags.request();
-    let runner = Runner {
-        workspace: &workspace,
-        request: &request,
-        data_roots: flags.data_roots(),
-        fresh: false,
-        checkpoint_every: CHECKPOINT_EVERY,
-        console,
-        interrupt,
-        census: Census::default(),
-    };
+    let runner = Runner { data_roots: flags.data_roots(), ..plain(&workspace, &request, console, interrupt) };
     for table in &flags.tables {
         for file in runner.figures(table)? {
             println!("{}", file.display());
@@ -107,16 +94,26 @@ fn figures(flags: &Figures, console: &Console, interrupt: &Interrupt) -> Result<
 fn prepare(flags: &Prepare, console: &Console, interrupt: &Interrupt) -> Result<()> {
     let workspace = flags.folders.workspace();
     let request = flags.request();
-    let runner = Runner {
-        workspace: &workspace,
-        request: &request,
-        data_roots: flags.data_roots(),
+    let runner = Runner { data_roots: flags.data_roots(), ..plain(&workspace, &request, console, interrupt) };
+    println!("{}", runner.prepare(flags.table.as_deref(), &flags.dataset)?);
+    Ok(())
+}
+
+/// A runner without wishes of its own.
+fn plain<'a>(
+    workspace: &'a Workspace,
+    request: &'a Request,
+    console: &'a Console,
+    interrupt: &'a Interrupt,
+) -> Runner<'a> {
+    Runner {
+        workspace,
+        request,
+        data_roots: DataRoots::default(),
         fresh: false,
         checkpoint_every: CHECKPOINT_EVERY,
         console,
         interrupt,
         census: Census::default(),
-    };
-    println!("{}", runner.prepare(flags.table.as_deref(), &flags.dataset)?);
-    Ok(())
+    }
 }

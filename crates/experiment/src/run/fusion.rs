@@ -62,11 +62,7 @@ impl Job<'_> {
             })
             .collect::<Result<Vec<_>>>()?;
 
-        let (console, interrupt) = (self.runner.console, self.runner.interrupt);
-        let _lock = unit.lock(console, interrupt)?;
-        if self.runner.fresh && self.runner.census.first_sight(&unit) {
-            unit.clear()?;
-        }
+        let _lock = self.take(&unit)?;
         let path = unit.path(SCORES);
         let (outcome, scores) = match finished(&unit)? {
             Some(outcome) => (outcome, Scores::read(&path)?),

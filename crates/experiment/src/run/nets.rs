@@ -10,7 +10,7 @@ use crate::evaluate::{Test, evaluate};
 use crate::plan::{NetPlan, Protocol, Start, TestPlan};
 use crate::record::{StageRecord, TestOutcome, TrainOutcome};
 use crate::scores::Scores;
-use crate::store::Unit;
+use crate::store::{Lock, Unit};
 use crate::train::{Training, WEIGHTS, build, network_error, train};
 use crate::weights;
 
@@ -75,6 +75,15 @@ impl Job<'_> {
         Ok(self.store.unit("test", &key))
     }
 
+    /// Takes a unit, and forgets what is in it where all is to be done again.
+    pub(super) fn take(&self, unit: &Unit) -> Result<Lock> {
+        let lock = unit.lock(self.runner.console, self.runner.interrupt)?;
+        if self.runner.fresh && self.runner.census.first_sight(unit) {
+            unit.clear()?;
+        }
+        Ok(lock)
+    }
+
     /// Trains a net and the stages before it, or finds them done.
     fn trained(&self, name: &str, net: &NetPlan, run: &Run<'_>) -> Result<Vec<StageRecord>> {
         let mut stages = match &net.train.start {
@@ -84,10 +93,7 @@ impl Job<'_> {
         let units = self.train_units(net, run)?;
         let (unit, first) = units.split_last().expect("a net has a unit of its own");
         let (console, interrupt) = (self.runner.console, self.runner.interrupt);
-        let _lock = unit.lock(console, interrupt)?;
-        if self.runner.fresh && self.runner.census.first_sight(unit) {
-            unit.clear()?;
-        }
+        let _lock = self.take(unit)?;
         let training = match unit.outcome::<TrainOutcome>()? {
             Some(outcome) => outcome,
             None => {
@@ -122,11 +128,7 @@ impl Job<'_> {
     pub(super) fn tested(&self, name: &str, protocol: &Protocol, run: &Run<'_>) -> Result<Tested> {
         let stages = self.trained(name, &protocol.net, run)?;
         let unit = self.test_unit(protocol, run)?;
-        let (console, interrupt) = (self.runner.console, self.runner.interrupt);
-        let _lock = unit.lock(console, interrupt)?;
-        if self.runner.fresh && self.runner.census.first_sight(&unit) {
-            unit.clear()?;
-        }
+        let _lock = self.take(&unit)?;
         let path = unit.path(SCORES);
         let (outcome, scores) = match finished(&unit)? {
             Some(outcome) => (outcome, Scores::read(&path)?),
@@ -146,7 +148,7 @@ impl Job<'_> {
                     split: run.split,
                     seed: run.seed,
                 };
-                let scores = evaluate(&test, console, interrupt)?;
+                let scores = evaluate(&test, self.runner.console, self.runner.interrupt)?;
                 scores.write(&path)?;
                 let outcome = TestOutcome {
                     videos_expected: videos.len(),
