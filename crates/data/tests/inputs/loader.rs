@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use data::augment::Augmentation;
@@ -98,12 +98,14 @@ struct Company {
 impl Company {
     /// Whether a second one came before long.
     fn meets(&self) -> bool {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.0 += 1;
         state.1 |= state.0 >= 2;
         self.changed.notify_all();
-        let (mut state, _) =
-            self.changed.wait_timeout_while(state, Duration::from_secs(20), |(_, met)| !*met).unwrap();
+        let (mut state, _) = self
+            .changed
+            .wait_timeout_while(state, Duration::from_secs(20), |(_, met)| !*met)
+            .unwrap_or_else(PoisonError::into_inner);
         state.0 -= 1;
         state.1
     }
