@@ -183,6 +183,13 @@ fn a_missing_data_root_says_what_is_expected() {
 }
 
 #[test]
+fn a_data_root_that_nothing_reads_is_refused() {
+    refused(&["run", "table1b", "--data-root", "/tmp"], 2, &["synth", "generated", "leave --data-root out"]);
+    refused(&["run", "table1b", "--data-root", "hmdb=/tmp"], 2, &["no data set `hmdb`", "hmdb51"]);
+    refused(&["run", "table1b", "--extracted-bound", "20"], 2, &["--extracted-bound", "synth", "generated"]);
+}
+
+#[test]
 fn an_unknown_split_is_named() {
     refused(&["run", "table1b", "--split", "9"], 2, &["no split `9`", "1, 2, 3"]);
 }

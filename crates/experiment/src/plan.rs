@@ -165,6 +165,13 @@ impl TablePlan {
         let dataset = request.dataset.clone().unwrap_or_else(|| profile.dataset.clone());
         let own = cast(&spec, &dataset, sources)?;
         let cast = reseeded(&spec, own.clone(), request)?;
+        let generated = |facts: &&DatasetFacts| facts.data_seed.is_some();
+        if let (Some(_), Some(main)) = (request.extraction, cast.get(spec.main_role()).filter(generated)) {
+            return Err(Error::Usage(format!(
+                "--extracted-bound is for frames and flow of real videos, and `{}` is generated; leave the flag out",
+                main.name
+            )));
+        }
         if request.seeds == Some(0) {
             return Err(Error::Usage("--seeds must be at least 1".into()));
         }
@@ -186,23 +193,23 @@ impl TablePlan {
         let mut usual_splits = true;
         for row in &spec.row {
             let work = resolver.work(&spec, &file, &cast, row)?;
-            let facts = work.target().and_then(|set| cast.values().find(|facts| facts.name == set));
+            let facts = match work.target() {
+                // A row of another table may be tested on a data set that only that table names.
+                Some(set) => Some(sources.facts(set)?),
+                None => None,
+            };
+            let facts = facts.as_ref();
             let usual = facts.map_or_else(Vec::new, |facts| {
                 let all = || facts.splits.iter().map(|split| split.name.clone()).collect();
                 profile.splits.get(&facts.name).cloned().unwrap_or_else(all)
             });
-            let splits = match facts.filter(|_| !request.splits.is_empty()) {
+            let wanted = request.rows.is_empty() || request.rows.contains(&row.id);
+            let splits = match facts.filter(|_| wanted && !request.splits.is_empty()) {
                 Some(facts) => asked_splits(facts, &request.splits)?,
                 None => usual.clone(),
             };
             usual_splits &= splits == usual;
-            rows.push(RowPlan {
-                row: row.clone(),
-                work,
-                splits,
-                seeds: (0..seeds as u64).collect(),
-                wanted: request.rows.is_empty() || request.rows.contains(&row.id),
-            });
+            rows.push(RowPlan { row: row.clone(), work, splits, seeds: (0..seeds as u64).collect(), wanted });
         }
 
         // A question other than the profile's own gets a folder of its own, so
@@ -222,7 +229,7 @@ impl TablePlan {
             tag.push_str(if check { "" } else { "-unchecked" });
         }
         let results = PathBuf::from(&spec.paper).join(format!("table{}", spec.table)).join(tag);
-        let departures = departures::of(&spec, profile, &cast);
+        let departures = departures::of(&spec, profile, &cast, &rows);
         let data_seed = request.data_seed;
         Ok(Self { results, departures, file, profile: name, dataset, cast, data_seed, rows, spec })
     }
@@ -268,7 +275,15 @@ fn reseeded(
 
 fn asked_splits(facts: &DatasetFacts, asked: &[String]) -> Result<Vec<String>> {
     match asked.iter().find(|split| !facts.splits.iter().any(|known| known.name == **split)) {
-        None => Ok(asked.to_vec()),
+        None => {
+            let mut once: Vec<String> = Vec::with_capacity(asked.len());
+            for split in asked {
+                if !once.contains(split) {
+                    once.push(split.clone());
+                }
+            }
+            Ok(once)
+        }
         Some(split) => {
             let known: Vec<&str> = facts.splits.iter().map(|split| split.name.as_str()).collect();
             Err(Error::Usage(format!(

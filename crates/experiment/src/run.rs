@@ -84,6 +84,10 @@ impl Runner<'_> {
     /// Anything that concerns the whole table: a spec, flag or data set that
     /// cannot be used, folders that cannot be written, an interruption.
     pub fn run(&self, name: &str) -> Result<Table> {
+        // A misspelt name would be a folder that nothing reads.
+        for set in self.data_roots.named.keys() {
+            self.workspace.dataset_file(set)?;
+        }
         let (spec, file) = self.workspace.spec(name)?;
         let plan = TablePlan::resolve(spec, file, self.request, self.workspace)?;
         let job = Job::open(self, &plan, None)?;
@@ -143,7 +147,8 @@ impl<'a> Job<'a> {
 
     /// Tells the census which nets the wanted rows ask for.
     fn count(&self) -> Result<()> {
-        for row in self.plan.wanted().filter(|row| library::lacks(row).is_none()) {
+        let runs = |row: &&RowPlan| row.work.target().is_some() && library::lacks(row).is_none();
+        for row in self.plan.wanted().filter(runs) {
             self.runner.census.row();
             for run in Self::runs(row) {
                 let folds = match &row.work {
@@ -204,9 +209,15 @@ impl<'a> Job<'a> {
     /// an interruption ends the table.
     fn run_row(&self, row: &RowPlan) -> Result<State> {
         let id = &row.row.id;
-        let known = self.known(row)?;
-        if matches!(known, State::Unavailable { .. }) || known.record().is_some() && !self.runner.fresh {
-            return Ok(known);
+        if let Work::Unavailable { reason } = &row.work {
+            return Ok(State::Unavailable { reason: reason.clone() });
+        }
+        // What is to be done again need not be readable.
+        if !self.runner.fresh {
+            let known = self.known(row)?;
+            if known.record().is_some() {
+                return Ok(known);
+            }
         }
         let state = if let Some(message) = library::lacks(row) {
             State::Failed { message }
@@ -217,8 +228,8 @@ impl<'a> Job<'a> {
                     State::Done { record: Box::new(record) }
                 }
                 Err(Error::Interrupted) => return Err(Error::Interrupted),
-                // A data set that cannot be prepared fails every row alike.
-                Err(e) if self.library.broken() => return Err(e),
+                // Videos that cannot be prepared end the table if every row needs them.
+                Err(e) if self.plan.wanted().all(|row| self.library.is_broken(&row.work)) => return Err(e),
                 Err(e) => State::Failed { message: e.to_string() },
             }
         };

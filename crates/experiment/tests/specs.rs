@@ -176,6 +176,7 @@ mistakes! {
     fusion_of_one: "table3", "[\"spatial\", \"temporal-bi\"]" => "[\"spatial\"]";
     fusion_of_different_videos: "table4",
         "[\"spatial-ucf101\", \"temporal-ucf101\"]" => "[\"spatial-ucf101\", \"temporal-hmdb51\"]";
+    splits_of_no_data_set: "table2", "splits = { hmdb51 = [\"1\"], synth-hmdb" => "splits = { hmdb51 = [\"1\"], synth-hmbd";
     one_fold: "table3", "folds = 2" => "folds = 1";
     row_that_is_nothing: "table3", "same-as = \"table1a/last-layer-low\"\n" => "\n";
     row_without_a_column: "table4", "column = \"UCF-101\"\nreported = 73.0" => "reported = 73.0";

@@ -91,6 +91,14 @@ impl ModelConfig {
         }
     }
 
+    /// The name of the layer that gives class scores where there is one task.
+    pub fn single_task_classifier(&self) -> Vec<String> {
+        match self {
+            Self::CnnM2048(config) => CnnM2048Config { classes: vec![1], ..config.clone() }.classifiers(),
+            other => other.classifiers(),
+        }
+    }
+
     /// The names of the layers that give class scores, which are new when a net is trained on other classes.
     pub fn classifiers(&self) -> Vec<String> {
         match self {

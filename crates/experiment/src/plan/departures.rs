@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::DatasetFacts;
+use super::{DatasetFacts, RowPlan, Start};
 use crate::spec::{FlowPreset, Profile, Spec};
 
 /// For `show` and for the table's foot.
-pub(super) fn of(spec: &Spec, profile: &Profile, cast: &BTreeMap<String, DatasetFacts>) -> Vec<String> {
+pub(super) fn of(
+    spec: &Spec,
+    profile: &Profile,
+    cast: &BTreeMap<String, DatasetFacts>,
+    rows: &[RowPlan],
+) -> Vec<String> {
     let mut list = Vec::new();
     let paper = &spec.profile.paper;
     for (role, facts) in cast.iter().filter(|(role, facts)| **role != facts.name) {
@@ -31,11 +36,27 @@ pub(super) fn of(spec: &Spec, profile: &Profile, cast: &BTreeMap<String, Dataset
     if let Some(n) = profile.videos_per_class {
         list.push(format!("at most {n} videos a class in training and in testing"));
     }
-    if profile.flow != FlowPreset::Brox {
-        list.push("TV-L1 flow instead of that of Brox et al. 2004".into());
+    let nets: Vec<_> = rows.iter().flat_map(|row| row.work.stages()).collect();
+    let mut files: Vec<String> = Vec::new();
+    for net in &nets {
+        if let Start::Weights { source } = &net.train.start {
+            let file = format!("starts from {} of {}", source.file, source.repository);
+            if !files.contains(&file) {
+                files.push(file);
+            }
+        }
     }
-    if profile.storage != paper.storage {
-        list.push("flow stored without JPEG".into());
+    list.extend(files);
+    let extracted = nets.iter().any(|net| net.video.extraction.is_some());
+    if nets.iter().any(|net| net.video.flow.is_some()) {
+        if extracted {
+            list.push("frames and flow that another program has extracted".into());
+        } else if profile.flow != FlowPreset::Brox {
+            list.push("TV-L1 flow instead of that of Brox et al. 2004".into());
+        }
+    }
+    if profile.storage != paper.storage && !extracted {
+        list.push("frames and flow stored without JPEG".into());
     }
     list
 }

@@ -193,6 +193,9 @@ impl Resolver<'_> {
             return Err(format!("it cannot start from that net: {difference}").into());
         }
         let flow = matches!(input, Input::Flow(_));
+        let is_real =
+            |set: &str| table.cast.values().any(|facts| facts.name == set && facts.data_seed.is_none());
+        let real = data.iter().any(|data| is_real(&data.set));
         let colour = (protocol.rgb_jittering && !flow).then(PcaJitter::imagenet);
         Ok(NetPlan {
             data,
@@ -201,7 +204,7 @@ impl Resolver<'_> {
                 storage: profile.storage,
                 flow: flow.then(|| profile.flow.method()),
                 flow_bound: profile.flow_bound.filter(|_| flow),
-                extraction: self.request.extraction,
+                extraction: self.request.extraction.filter(|_| real),
                 videos_per_class: profile.videos_per_class,
             },
             input,
@@ -241,7 +244,8 @@ impl Resolver<'_> {
         let facts = |role: &str| {
             table.cast.get(role).ok_or_else(|| {
                 Refusal::Unavailable(format!(
-                    "[data] names nothing for {role} where the data set is {}",
+                    "[data] of {} names nothing for {role} where the data set is {}",
+                    table.spec.name(),
                     self.dataset
                 ))
             })

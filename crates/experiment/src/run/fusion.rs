@@ -145,7 +145,10 @@ fn by_svm(plan: &SvmPlan, streams: &[&Scores], folds: &[Vec<&Scores>]) -> Result
     let config = SvmConfig::default();
     let choice = choose_c(&x, &labels, classes, &numbers, &plan.c, &config)?;
     let svm = Svm::train(&x, &labels, classes, &SvmConfig { c: choice.c, ..config })?;
-    let scores = svm.decision(&stacked(streams))?.into_iter().map(|value| value as f32).collect();
+    // A class without training videos has no weights, and 0 would beat the others' negative values.
+    let seen: Vec<bool> = (0..classes as u32).map(|class| labels.contains(&class)).collect();
+    let values = svm.decision(&stacked(streams))?.into_iter().zip(seen.iter().cycle());
+    let scores = values.map(|(value, &seen)| if seen { value as f32 } else { f32::MIN }).collect();
     let outcome = SvmOutcome {
         videos: labels.len(),
         c: choice.c,

@@ -2,7 +2,7 @@
 
 mod prepare;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,8 +30,8 @@ pub(super) struct Library<'a> {
     runner: &'a Runner<'a>,
     plan: &'a TablePlan,
     sets: BTreeMap<String, Set>,
-    /// Whether videos could not be prepared, which fails every row alike.
-    broken: Cell<bool>,
+    /// The data sets with videos that could not be prepared.
+    broken: RefCell<BTreeSet<String>>,
 }
 
 struct Set {
@@ -69,9 +69,9 @@ impl<'a> Library<'a> {
         let mut sets = BTreeMap::new();
         for name in names {
             let spec = DatasetSpec::load(&workspace.dataset_file(name)?)?;
-            let generated = plan.cast.values().any(|facts| facts.name == name && facts.data_seed.is_some());
+            let generated = spec.data_seed().is_some();
             let options = OpenOptions {
-                root: runner.data_roots.of(name, &plan.dataset).filter(|_| !generated),
+                root: runner.data_roots.of(name, &plan.dataset),
                 data_seed: plan.data_seed.filter(|_| generated),
                 extraction: runner.request.extraction.filter(|_| !generated),
                 partial,
@@ -85,7 +85,7 @@ impl<'a> Library<'a> {
             sets.insert(name.to_owned(), Set { dataset, fingerprints, prepared: RefCell::default() });
         }
         hashes.save()?;
-        Ok(Self { runner, plan, sets, broken: Cell::new(false) })
+        Ok(Self { runner, plan, sets, broken: RefCell::default() })
     }
 
     /// Whether all data sets of a row are open; those of rows that nobody asks for need not be.
@@ -93,9 +93,9 @@ impl<'a> Library<'a> {
         work.stages().flat_map(|net| &net.data).all(|data| self.sets.contains_key(&data.set))
     }
 
-    /// Whether the videos of a data set could not be prepared.
-    pub(super) fn broken(&self) -> bool {
-        self.broken.get()
+    /// Whether videos that a row needs could not be prepared.
+    pub(super) fn is_broken(&self, work: &Work) -> bool {
+        work.stages().flat_map(|net| &net.data).any(|data| self.broken.borrow().contains(&data.set))
     }
 
     fn set(&self, name: &str) -> Result<&Set> {
@@ -114,11 +114,17 @@ impl<'a> Library<'a> {
             |split: &str| set.fingerprints.get(split).cloned().ok_or_else(|| no_such_split(&data.set, split));
         Ok(match &data.videos {
             Videos::Of(split) => of(split)?,
-            Videos::Split => {
-                let fold =
-                    run.fold.map_or(String::new(), |(number, of)| format!(" without fold {number} of {of}"));
-                format!("{}{fold}", of(run.split)?)
-            }
+            Videos::Split => match run.fold {
+                None => of(run.split)?,
+                Some(_) => {
+                    let kept: Vec<&str> = self
+                        .indices(data, run, Part::Train, None)?
+                        .into_iter()
+                        .map(|index| set.dataset.videos[index].id.as_str())
+                        .collect();
+                    format!("{}, of these {}", of(run.split)?, crate::store::hash(&kept))
+                }
+            },
             Videos::All => {
                 let all: Vec<&str> = set.fingerprints.values().map(String::as_str).collect();
                 format!("all of {}", crate::store::hash(&all))

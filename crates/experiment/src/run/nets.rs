@@ -94,7 +94,8 @@ impl Job<'_> {
         let (unit, first) = units.split_last().expect("a net has a unit of its own");
         let (console, interrupt) = (self.runner.console, self.runner.interrupt);
         let _lock = self.take(unit)?;
-        let training = match unit.outcome::<TrainOutcome>()? {
+        let done = unit.outcome::<TrainOutcome>()?.filter(|_| unit.path(WEIGHTS).exists());
+        let training = match done {
             Some(outcome) => outcome,
             None => {
                 let videos = self.library.training(net, run)?;

@@ -3,6 +3,7 @@
 use super::{Job, Runner};
 use crate::error::{Error, Result};
 use crate::plan::{NetPlan, Request, TablePlan};
+use crate::spec::Cast;
 
 impl Runner<'_> {
     /// Decodes (or renders) all videos that a table needs of one data set and computes their
@@ -31,20 +32,29 @@ impl Runner<'_> {
             None => self.workspace.tables()?,
         };
         let mut without_flow = None;
-        for table in &tables {
-            let (spec, file) = self.workspace.spec(table)?;
-            let cast =
-                spec.data.iter().find(|(_, cast)| cast.values().any(|player| player.set() == Some(dataset)));
-            let named = cast.map_or(dataset, |(name, _)| name).to_owned();
-            let request = Request { dataset: Some(named), ..self.request.clone() };
-            let plan = TablePlan::resolve(spec, file, &request, self.workspace)?;
-            let uses = |net: &&NetPlan| net.data.iter().any(|data| data.set == dataset);
-            // A table that sees its motion, if there is one: most tables do.
-            if plan.stages().filter(uses).any(|net| net.video.flow.is_some()) {
-                return Ok(plan);
+        // Tables that are for the data set, then those that it can be given to in place of their main one.
+        for named in [true, false] {
+            for table in &tables {
+                let (spec, file) = self.workspace.spec(table)?;
+                let plays = |(_, cast): &(&String, &Cast)| cast.values().any(|p| p.set() == Some(dataset));
+                let cast = spec.data.iter().find(plays).map(|(name, _)| name.clone());
+                if cast.is_some() != named {
+                    continue;
+                }
+                let as_whom = cast.unwrap_or_else(|| dataset.to_owned());
+                let request = Request { dataset: Some(as_whom), ..self.request.clone() };
+                let plan = TablePlan::resolve(spec, file, &request, self.workspace)?;
+                let uses = |net: &&NetPlan| net.data.iter().any(|data| data.set == dataset);
+                // A table that sees its motion, if there is one: most tables do.
+                if plan.stages().filter(uses).any(|net| net.video.flow.is_some()) {
+                    return Ok(plan);
+                }
+                if without_flow.is_none() && plan.stages().any(|net| uses(&net)) {
+                    without_flow = Some(plan);
+                }
             }
-            if without_flow.is_none() && plan.stages().any(|net| uses(&net)) {
-                without_flow = Some(plan);
+            if without_flow.is_some() {
+                break;
             }
         }
         without_flow.ok_or_else(|| {

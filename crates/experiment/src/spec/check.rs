@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Cast, Fuse, FuseBy, Learns, Net, Row, Spec, Svm};
+use super::{Cast, Fuse, FuseBy, Learns, Net, Player, Row, Spec, Svm};
 use crate::error::{Error, Result, did_you_mean};
 
 /// A check that says what is wrong.
@@ -40,9 +40,27 @@ impl Spec {
             }
             self.check_net(net).map_err(|message| format!("[net.{name}]: {message}"))?;
         }
+        self.check_names_of_sets()?;
         self.claim.iter().try_for_each(|claim| {
             self.check_rule(&claim.holds).map_err(|message| format!("claim `{}` {message}", claim.id))
         })
+    }
+
+    /// `[overlap]` and the profiles' splits speak of the data sets that `[data]` names.
+    fn check_names_of_sets(&self) -> Checked {
+        let known: BTreeSet<&str> =
+            self.data.values().flat_map(Cast::values).filter_map(Player::set).collect();
+        let profiles = [&self.profile.paper, &self.profile.mini, &self.profile.smoke];
+        let splits = profiles.iter().flat_map(|profile| profile.splits.keys()).map(|name| ("splits", name));
+        let overlap = self.overlap.keys().map(|name| ("[overlap]", name));
+        match overlap.chain(splits).find(|(_, name)| !known.contains(name.as_str())) {
+            None => Ok(()),
+            Some((place, name)) => Err(format!(
+                "{place} speaks of the data set `{name}`, which no line of [data] names{}; there are: {}",
+                did_you_mean(name, known.iter().copied()),
+                Vec::from_iter(known).join(", ")
+            )),
+        }
     }
 
     fn check_row(&self, row: &Row) -> Checked {

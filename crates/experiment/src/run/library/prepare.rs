@@ -30,7 +30,7 @@ impl Library<'_> {
         let videos = match self.prepare(set, &video, &indices) {
             Ok(prepared) => prepared.videos.into_iter().map(Arc::new),
             Err(error) => {
-                self.broken.set(true);
+                self.broken.borrow_mut().insert(set.to_owned());
                 return Err(error);
             }
         };
@@ -57,14 +57,19 @@ impl Library<'_> {
             for split in &row.splits {
                 let run = Run { split, seed: 0, fold: None };
                 for protocol in row.work.protocols() {
-                    let limit = protocol.net.video.videos_per_class;
                     let target = protocol.net.target();
                     if target.set == set {
+                        let limit = protocol.net.video.videos_per_class;
                         needed.extend(self.indices(target, &run, Part::Test, limit)?);
                     }
-                    for data in protocol.net.stages().into_iter().flat_map(|net| &net.data) {
-                        if data.set == set {
-                            needed.extend(self.indices(data, &run, Part::Train, limit)?);
+                    for net in protocol.net.stages() {
+                        for data in net.data.iter().filter(|data| data.set == set) {
+                            needed.extend(self.indices(
+                                data,
+                                &run,
+                                Part::Train,
+                                net.video.videos_per_class,
+                            )?);
                         }
                     }
                 }
