@@ -12,7 +12,7 @@ use candle_core::{Device, Tensor};
 use data::loader::{Batch, InputBatch, LabelledVideo, TrainConfig, TrainLoader};
 use data::sample::SampleSpec;
 use models::{Inputs, Modality, Network};
-use nn::{Params, Pass, Sgd, below, tensors};
+use nn::{Params, Pass, Sgd, tensors};
 
 use crate::checkpoint::Checkpoint;
 use crate::console::Console;
@@ -79,8 +79,7 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
         begin(&params, net, path)?;
     }
     if plan.learns == Learns::LastLayer {
-        let learns = below(&net.model.classifiers());
-        params.configure(|name, training| training.frozen = !learns(name));
+        params.configure(|name, training| training.frozen = !net.model.is_classifier(name));
     }
     let mut sgd = Sgd::new(&params, plan.momentum, plan.weight_decay)
         .map_err(network_error("setting up the optimiser"))?;
@@ -156,13 +155,11 @@ fn begin(params: &Params, net: &NetPlan, path: &Path) -> Result<()> {
     match &net.train.start {
         Start::HeNormal => Ok(()),
         Start::Weights { source } => weights::load(path, source.names, &net.model, params, Head::Replace),
-        Start::Net { net: first } => {
-            // The softmax layers of both, which may have other names.
-            let fresh = below(&[net.model.classifiers(), first.model.classifiers()].concat());
+        Start::Net { .. } => {
             let stored = tensors::read(path, &Device::Cpu)
                 .map_err(network_error("reading the weights to start from"))?;
             params
-                .transfer(&stored, &fresh)
+                .transfer(&stored, &|name| net.model.is_classifier(name))
                 .map_err(network_error("starting from the weights of another stage"))
         }
     }

@@ -23,7 +23,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use models::ModelConfig;
-use nn::{Params, below, tensors};
+use nn::{Params, tensors};
 
 pub use error::WeightsError;
 pub use hub::Hub;
@@ -68,12 +68,8 @@ pub fn load(path: &Path, names: NameMap, model: &ModelConfig, params: &Params, h
     let stored = tensors::read(path, params.device()).map_err(|e| refused(e.to_string()))?;
     let ours = names.ours(model, stored.keys().map(String::as_str)).map_err(|e| refused(e.to_string()))?;
     let renamed = ours.iter().filter_map(|(name, theirs)| Some((name.clone(), stored.get(*theirs)?.clone())));
-    // Those of the network, and the single one that a file has where the network has several.
-    let replaced = match head {
-        Head::Keep => Vec::new(),
-        Head::Replace => [model.classifiers(), model.single_task_classifier()].concat(),
-    };
-    params.transfer(&renamed.collect(), &below(&replaced)).map_err(|error| {
+    let fresh = |name: &str| head == Head::Replace && model.is_classifier(name);
+    params.transfer(&renamed.collect(), &fresh).map_err(|error| {
         let theirs = match &error {
             nn::Error::TensorMismatch { name, .. } => ours.get(name).filter(|theirs| **theirs != name),
             _ => None,

@@ -91,21 +91,16 @@ impl ModelConfig {
         }
     }
 
-    /// The name of the layer that gives class scores where there is one task.
-    pub fn single_task_classifier(&self) -> Vec<String> {
+    /// Whether a parameter is of a layer that gives class scores, in this network or in one of the same architecture for
+    /// other classes or another number of tasks: such layers are made anew.
+    pub fn is_classifier(&self, parameter: &str) -> bool {
+        let layer = parameter.rsplit_once('.').map_or(parameter, |(layer, _)| layer);
         match self {
-            Self::CnnM2048(config) => CnnM2048Config { classes: vec![1], ..config.clone() }.classifiers(),
-            other => other.classifiers(),
-        }
-    }
-
-    /// The names of the layers that give class scores, which are new when a net is trained on other classes.
-    pub fn classifiers(&self) -> Vec<String> {
-        match self {
-            Self::CnnM2048(config) => config.classifiers(),
-            Self::AlexNet(_) => vec!["fc8".into()],
-            Self::ResNet50(_) => vec!["fc".into()],
-            Self::BnInception(_) => vec!["fc-action".into()],
+            // `full8`, or `full8_1` and so on.
+            Self::CnnM2048(_) => layer.split('_').next() == Some("full8"),
+            Self::AlexNet(_) => layer == "fc8",
+            Self::ResNet50(_) => layer == "fc",
+            Self::BnInception(_) => layer == "fc-action",
         }
     }
 }

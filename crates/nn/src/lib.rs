@@ -37,7 +37,7 @@ pub use pass::Pass;
 pub use record::Gradients;
 pub use schedule::StepSchedule;
 pub use sgd::Sgd;
-pub use transfer::{below, cross_modality};
+pub use transfer::cross_modality;
 
 /// Operations without parameters, for [`Pass::apply`].
 pub mod ops {

@@ -10,7 +10,7 @@ impl Params {
     /// Copies in stored values for every parameter and buffer that is not `fresh`; those
     /// keep the values they have, whatever is stored under their names.
     ///
-    /// `fresh` sees full names, of the network and of the store: [`below`] the classifier
+    /// `fresh` sees full names, of the network and of the store: those of the classifier
     /// for fine-tuning, never for the same network again.
     ///
     /// # Errors
@@ -25,13 +25,6 @@ impl Params {
         tensors::check_same_layout(&kept(&self.tensors()), &stored)?;
         self.copy_in(&stored)
     }
-}
-
-/// Whether a name is that of something in one of the layers: below `fc` are `fc.weight` and
-/// `fc.bias`, but not `fc6.weight`.
-pub fn below<S: AsRef<str>>(layers: &[S]) -> impl Fn(&str) -> bool + use<S> {
-    let prefixes: Vec<String> = layers.iter().map(|layer| format!("{}.", layer.as_ref())).collect();
-    move |name| prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Cross-modality initialisation: the weights (O, I, H, W) of a first convolution that reads
