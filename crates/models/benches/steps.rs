@@ -97,7 +97,7 @@ impl Step {
         let params = Params::new(&Device::Cpu);
         let network = config.build(&params.builder(1)).expect("the sizes fit");
         let summary = config.summary().expect("the sizes fit");
-        let [channels, height, width] = summary.input[..] else { panic!("an input is a picture") };
+        let [channels, height, width] = summary.inputs[0].1[..] else { panic!("an input is a picture") };
         let classes = summary.rows.last().map_or(1, |row| row.output[0]);
 
         let shape = [batch, 1, channels, height, width];

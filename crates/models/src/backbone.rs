@@ -1,15 +1,15 @@
-//! A graph with its parameters: a network of one input.
+//! A graph with its parameters: a network that runs.
 
 use std::sync::Arc;
 
 use candle_core::Tensor;
 use nn::{
-    BatchNorm, BatchNormConfig, Builder, Conv2d, Conv2dConfig, Dropout, Linear, Pass,
+    BatchNorm, BatchNormConfig, Builder, Conv2d, Conv2dConfig, Dropout, Linear, Pass, TemporalConv,
     ops::{self, Lrn, Pool2d},
 };
 
-use crate::graph::Graph;
-use crate::layer::Layer;
+use crate::graph::{Graph, HeadAt, Port};
+use crate::layer::{Layer, TemporalPool};
 use crate::{Error, Head, Inputs, Modality, Network, Outputs, Result};
 
 /// Added to the variance by batch normalisation; the released models of all networks
@@ -23,12 +23,19 @@ const MOMENTUM: f64 = 0.1;
 #[derive(Debug)]
 pub struct Backbone {
     model: &'static str,
-    modality: Modality,
-    input: [usize; 3],
+    ports: Vec<Port>,
+    reads: Vec<Modality>,
     steps: Vec<Step>,
     features: Option<usize>,
-    /// The values that are classifiers' outputs.
-    heads: Vec<usize>,
+    heads: Vec<Classifier>,
+}
+
+/// A classifier's output: the value, and what it is an answer to.
+#[derive(Debug)]
+struct Classifier {
+    value: usize,
+    name: String,
+    task: usize,
 }
 
 /// A layer with its parameters, in its place. Values are numbered as in the graph.
@@ -47,68 +54,94 @@ impl Backbone {
     /// # Errors
     /// If a parameter cannot be made.
     pub(crate) fn new(graph: &Graph, builder: &Builder) -> Result<Self> {
-        let rows = graph.nodes.iter().map(|node| node.row.output.as_slice());
-        let shapes: Vec<&[usize]> = std::iter::once(graph.input.as_slice()).chain(rows).collect();
         let mut steps: Vec<Step> = Vec::new();
         for node in &graph.nodes {
             let inputs: Vec<usize> = node.inputs.iter().map(|value| value.index()).collect();
             let layer = match node.shares {
                 Some(first) => Arc::clone(&steps[first].layer),
-                None => Arc::new(Built::new(&node.layer, shapes[inputs[0]], &builder.pp(&node.row.name))?),
+                None => {
+                    let input = &graph.shape(node.inputs[0]).each;
+                    Arc::new(Built::new(&node.layer, input, &builder.pp(&node.row.name))?)
+                }
             };
             steps.push(Step { name: node.row.name.clone(), layer, inputs, finished: Vec::new() });
         }
-        for value in 0..=steps.len() {
+        let ports = graph.ports.len();
+        for value in 0..ports + steps.len() {
             if let Some(last) = steps.iter_mut().rev().find(|step| step.inputs.contains(&value)) {
                 last.finished.push(value);
             }
         }
         let features = graph.features.map(|value| value.index());
         let heads = match &graph.heads[..] {
-            [] => vec![steps.len()],
-            heads => heads.iter().map(|value| value.index()).collect(),
+            // A single one is `main`, whatever its layer is called.
+            [] => vec![Classifier { value: ports + steps.len() - 1, name: "main".into(), task: 0 }],
+            [head] => vec![Classifier { value: head.logits.index(), name: "main".into(), task: head.task }],
+            heads => {
+                let named = |head: &HeadAt| {
+                    let value = head.logits.index();
+                    Classifier { value, name: steps[value - ports].name.clone(), task: head.task }
+                };
+                heads.iter().map(named).collect()
+            }
         };
-        Ok(Self { model: graph.model, modality: graph.modality, input: graph.input, steps, features, heads })
+        let reads = graph.ports.iter().map(|port| port.modality).collect();
+        Ok(Self { model: graph.model, ports: graph.ports.clone(), reads, steps, features, heads })
     }
 
-    /// Runs a batch (B, 1, C, H, W) through. `visit` sees every layer's name and output,
-    /// feature maps as (B, H, W, C).
+    /// Runs a batch (B, T, C, H, W) through; T is 1 but for networks of clips, which take clips of any length. `visit`
+    /// sees every layer's name and output, feature maps as (B, H, W, C), those of clips as (B T, H, W, C).
     ///
     /// # Errors
-    /// If the input has another shape than the configuration says.
+    /// If an input is missing or has another shape than the configuration says.
     pub fn trace(&self, inputs: &Inputs, pass: &Pass, visit: impl FnMut(&str, &Tensor)) -> Result<Outputs> {
-        let [channels, height, width] = self.input;
-        let refused = |found: String| Error::Input {
-            model: self.model,
-            expected: format!("`{}` of shape (B, 1, {channels}, {height}, {width})", self.modality.name()),
-            found,
-        };
-        let input = inputs.get(self.modality).ok_or_else(|| refused("none".into()))?;
-        match *input.dims() {
-            [batch, 1, c, h, w] if [c, h, w] == self.input => {
-                let x = input.reshape((batch, c, h, w))?;
-                self.run(&pass.apply(ops::ToChannelsLast, &[&x])?, pass, visit)
+        let mut values = Vec::with_capacity(self.ports.len() + self.steps.len());
+        let mut first: Option<(usize, usize)> = None;
+        for port in &self.ports {
+            let refused = |found: String| Error::Input { model: self.model, expected: expected(port), found };
+            let input = inputs.get(port.modality).ok_or_else(|| refused("none".into()))?;
+            let fits = |each: &[usize], moments: usize| {
+                each == port.shape.each && (port.shape.moments.is_some() || moments == 1)
+            };
+            match *input.dims() {
+                [batch, moments, ref each @ ..] if fits(each, moments) => {
+                    let (samples, others) = *first.get_or_insert((batch, moments));
+                    if (samples, others) != (batch, moments) {
+                        let found = format!(
+                            "{batch} clips of {moments} moments beside {samples} clips of {others} moments"
+                        );
+                        return Err(refused(found));
+                    }
+                    let [c, h, w] = [each[0], each[1], each[2]];
+                    let x = input.reshape((batch * moments, c, h, w))?;
+                    values.push(Some(pass.apply(ops::ToChannelsLast, &[&x])?));
+                }
+                ref other => return Err(refused(format!("{other:?}"))),
             }
-            ref other => Err(refused(format!("{other:?}"))),
         }
+        let batch = first.map_or(0, |(batch, _)| batch);
+        self.run(values, batch, pass, visit)
     }
 
-    /// Runs the steps on (B, H, W, C).
-    fn run(&self, x: &Tensor, pass: &Pass, mut visit: impl FnMut(&str, &Tensor)) -> Result<Outputs> {
-        let mut values: Vec<Option<Tensor>> = vec![Some(x.clone())];
+    /// Runs the steps on inputs (B T, H, W, C).
+    fn run(
+        &self,
+        mut values: Vec<Option<Tensor>>,
+        batch: usize,
+        pass: &Pass,
+        mut visit: impl FnMut(&str, &Tensor),
+    ) -> Result<Outputs> {
         let (mut features, mut heads) = (None, Vec::new());
         for step in &self.steps {
             let inputs: Vec<&Tensor> =
                 step.inputs.iter().filter_map(|&value| values[value].as_ref()).collect();
-            let output = step.layer.forward(&inputs, pass)?;
+            let output = step.layer.forward(&inputs, batch, pass)?;
             visit(&step.name, &output);
             if self.features == Some(values.len()) {
                 features = Some(output.clone());
             }
-            if self.heads.contains(&values.len()) {
-                // A single one is `main`, whatever its layer is called.
-                let name = if self.heads.len() == 1 { "main" } else { &step.name };
-                heads.push(Head { name: name.into(), logits: output.clone() });
+            if let Some(head) = self.heads.iter().find(|head| head.value == values.len()) {
+                heads.push(Head { name: head.name.clone(), logits: output.clone(), task: head.task });
             }
             values.push(Some(output));
             for &value in &step.finished {
@@ -119,9 +152,16 @@ impl Backbone {
     }
 }
 
+/// What is expected of an input, in words.
+fn expected(port: &Port) -> String {
+    let each: Vec<String> = port.shape.each.iter().map(usize::to_string).collect();
+    let moments = if port.shape.moments.is_some() { "T" } else { "1" };
+    format!("`{}` of shape (B, {moments}, {})", port.modality.name(), each.join(", "))
+}
+
 impl Network for Backbone {
     fn reads(&self) -> &[Modality] {
-        std::slice::from_ref(&self.modality)
+        &self.reads
     }
 
     fn forward(&self, inputs: &Inputs, pass: &Pass) -> Result<Outputs> {
@@ -139,9 +179,13 @@ enum Built {
     AvgPool(Pool2d),
     GlobalAvgPool,
     Concat,
+    Add,
     Channels { from: usize, count: usize },
     Linear(Linear),
     Dropout(Dropout),
+    TemporalConv(TemporalConv),
+    TemporalMaxPool(TemporalPool),
+    TemporalMean,
 }
 
 impl Built {
@@ -169,17 +213,24 @@ impl Built {
             Layer::AvgPool(pool) => Self::AvgPool(pool),
             Layer::GlobalAvgPool => Self::GlobalAvgPool,
             Layer::Concat => Self::Concat,
+            Layer::Add => Self::Add,
             Layer::Channels { from, count } => Self::Channels { from, count },
             Layer::Linear { outputs, activation } => {
                 Self::Linear(Linear::new(builder, input.iter().product(), outputs, activation)?)
             }
             Layer::Dropout(probability) => Self::Dropout(Dropout::new(builder.prefix(), probability)?),
+            Layer::TemporalConv { outputs, kernel } => {
+                Self::TemporalConv(TemporalConv::new(builder, input[0], outputs, kernel)?)
+            }
+            Layer::TemporalMaxPool(pool) => Self::TemporalMaxPool(pool),
+            Layer::TemporalMean => Self::TemporalMean,
         })
     }
 
-    /// The graph has checked how many inputs there are.
-    fn forward(&self, inputs: &[&Tensor], pass: &Pass) -> Result<Tensor> {
+    /// Of a batch of so many samples. The graph has checked how many inputs there are.
+    fn forward(&self, inputs: &[&Tensor], batch: usize, pass: &Pass) -> Result<Tensor> {
         let x = inputs[0];
+        let moments = || -> Result<usize> { Ok(x.dim(0)? / batch.max(1)) };
         Ok(match self {
             Self::Conv(conv) => conv.forward(x, pass)?,
             Self::BatchNorm(norm) => norm.forward(x, inputs.get(1).copied(), pass)?,
@@ -188,6 +239,7 @@ impl Built {
             Self::AvgPool(pool) => pass.apply(ops::AvgPool2d { pool: *pool, count_padding: true }, inputs)?,
             Self::GlobalAvgPool => pass.apply(ops::GlobalAvgPool, inputs)?,
             Self::Concat => pass.apply(ops::Concat, inputs)?,
+            Self::Add => pass.apply(ops::Add { relu: false }, inputs)?,
             // Of the network's input, which has no gradient, so that nothing need be recorded.
             Self::Channels { from, count } => x.narrow(3, *from, *count)?.contiguous()?,
             Self::Linear(linear) if x.rank() == 2 => linear.forward(x, pass)?,
@@ -198,6 +250,11 @@ impl Built {
                 linear.forward(&pass.reshape(&map, (batch, features))?, pass)?
             }
             Self::Dropout(dropout) => dropout.forward(x, pass)?,
+            Self::TemporalConv(conv) => conv.forward(x, moments()?, pass)?,
+            Self::TemporalMaxPool(TemporalPool { kernel, stride }) => {
+                nn::max_over_time(x, moments()?, [*kernel, *stride], pass)?
+            }
+            Self::TemporalMean => nn::mean_over_time(x, moments()?, pass)?,
         })
     }
 }

@@ -165,9 +165,9 @@ impl CnnM2048Config {
         )?;
         graph.set_features(full7);
         let x = graph.add("dropout7", Layer::Dropout(self.dropout), &[full7])?;
-        for (name, &outputs) in self.classifiers().into_iter().zip(&self.classes) {
+        for (task, (name, &outputs)) in self.classifiers().into_iter().zip(&self.classes).enumerate() {
             let logits = graph.add(name, Layer::Linear { outputs, activation: Activation::None }, &[x])?;
-            graph.add_head(logits);
+            graph.add_head(logits, task);
         }
         Ok(graph)
     }

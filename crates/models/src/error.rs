@@ -42,6 +42,14 @@ pub enum Error {
         /// What it was given.
         found: String,
     },
+    /// A network cannot start with the weights of another.
+    #[error("{model} cannot start from those weights: {problem}")]
+    Start {
+        /// The architecture.
+        model: &'static str,
+        /// What is different.
+        problem: String,
+    },
     /// No published weights of the architecture are named so.
     #[error("no table says what the {names} names of {model} are; there are tables for: {known}")]
     NoNames {

@@ -13,9 +13,36 @@ use crate::{Error, Modality, Result, Summary};
 pub(crate) struct Value(usize);
 
 impl Value {
-    /// Position among the graph's values: the input is 0, the first layer's output 1.
+    /// Position among the graph's values: first the inputs, then the layers' outputs.
     pub(crate) fn index(self) -> usize {
         self.0
+    }
+}
+
+/// One of the inputs of a network.
+#[derive(Debug, Clone)]
+pub(crate) struct Port {
+    pub(crate) modality: Modality,
+    pub(crate) shape: Shape,
+}
+
+/// Shape of a value of one sample.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// Of each moment: (C, H, W) of a feature map, (F) of a vector.
+    pub(crate) each: Vec<usize>,
+    /// T, of what a clip has at each of its moments.
+    pub(crate) moments: Option<usize>,
+}
+
+impl Shape {
+    /// (C, T, H, W) and (F, T), PyTorch's order; without T where there is none.
+    pub(crate) fn dims(&self) -> Vec<usize> {
+        let mut dims = self.each.clone();
+        if let Some(moments) = self.moments {
+            dims.insert(1, moments);
+        }
+        dims
     }
 }
 
@@ -24,22 +51,29 @@ impl Value {
 pub(crate) struct Node {
     pub(crate) layer: Layer,
     pub(crate) inputs: Vec<Value>,
+    pub(crate) shape: Shape,
     pub(crate) row: Row,
     /// The node whose parameters it uses, unless it has its own.
     pub(crate) shares: Option<usize>,
 }
 
-/// The layers of a network of one input, in the order in which they run.
+/// A classifier's output, and the task that it is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeadAt {
+    pub(crate) logits: Value,
+    pub(crate) task: usize,
+}
+
+/// The layers of a network, in the order in which they run.
 #[derive(Debug)]
 pub(crate) struct Graph {
     pub(crate) model: &'static str,
     title: String,
-    pub(crate) modality: Modality,
-    pub(crate) input: [usize; 3],
+    pub(crate) ports: Vec<Port>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) features: Option<Value>,
     /// The classifiers' outputs.
-    pub(crate) heads: Vec<Value>,
+    pub(crate) heads: Vec<HeadAt>,
 }
 
 impl Graph {
@@ -50,13 +84,47 @@ impl Graph {
         modality: Modality,
         input: [usize; 3],
     ) -> Self {
-        let title = format!("{model}, {}", title.into());
-        Self { model, title, modality, input, nodes: Vec::new(), features: None, heads: Vec::new() }
+        let shape = Shape { each: input.to_vec(), moments: None };
+        Self::of_ports(model, title, vec![Port { modality, shape }])
     }
 
-    /// What the first layer reads.
+    /// No layers yet, for a network that sees `moments` of a clip. Each input is a kind, and its shape (C, H, W) at one
+    /// moment.
+    pub(crate) fn of_clips(
+        model: &'static str,
+        title: impl Into<String>,
+        inputs: impl IntoIterator<Item = (Modality, [usize; 3])>,
+        moments: usize,
+    ) -> Self {
+        let port = |(modality, each): (Modality, [usize; 3])| Port {
+            modality,
+            shape: Shape { each: each.to_vec(), moments: Some(moments) },
+        };
+        Self::of_ports(model, title, inputs.into_iter().map(port).collect())
+    }
+
+    fn of_ports(model: &'static str, title: impl Into<String>, ports: Vec<Port>) -> Self {
+        let title = format!("{model}, {}", title.into());
+        Self { model, title, ports, nodes: Vec::new(), features: None, heads: Vec::new() }
+    }
+
+    /// What the first layer reads; of several inputs, the first.
     pub(crate) fn input(&self) -> Value {
         Value(0)
+    }
+
+    /// The input of that kind.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(crate) fn input_of(&self, modality: Modality) -> Result<Value> {
+        let at = self.ports.iter().position(|port| port.modality == modality);
+        at.map(Value).ok_or_else(|| self.refused(modality.name().into(), "there is no such input".into()))
+    }
+
+    /// The node that makes a value, unless it is an input.
+    fn node(&self, value: Value) -> Option<usize> {
+        value.0.checked_sub(self.ports.len())
     }
 
     /// Adds a layer that reads the given values.
@@ -79,7 +147,7 @@ impl Graph {
         inputs: &[Value],
     ) -> Result<Value> {
         let name = name.into();
-        let Some(node) = first.0.checked_sub(1) else {
+        let Some(node) = self.node(first) else {
             return Err(self.refused(name, "the input has no parameters to share".into()));
         };
         let layer = self.nodes[node].layer.clone();
@@ -87,10 +155,10 @@ impl Graph {
     }
 
     fn push(&mut self, name: String, layer: Layer, inputs: &[Value], shares: Option<usize>) -> Result<Value> {
-        if matches!(layer, Layer::Channels { .. }) && *inputs != [self.input()] {
+        if matches!(layer, Layer::Channels { .. }) && inputs.iter().any(|&value| self.node(value).is_some()) {
             return Err(self.refused(name, "channels are taken of the network's input only".into()));
         }
-        let shapes: Vec<&[usize]> = inputs.iter().map(|&input| self.shape(input)).collect();
+        let shapes: Vec<&Shape> = inputs.iter().map(|&input| self.shape(input)).collect();
         let mut facts = layer.facts(&shapes).map_err(|problem| self.refused(name.clone(), problem))?;
         if let Some(node) = shares {
             let first = &self.nodes[node].row;
@@ -105,12 +173,17 @@ impl Graph {
         let row = Row {
             name,
             operation,
-            output: facts.output,
+            output: facts.output.dims(),
             parameters: facts.parameters,
             multiply_adds: facts.multiply_adds,
         };
-        self.nodes.push(Node { layer, inputs: inputs.to_vec(), row, shares });
-        Ok(Value(self.nodes.len()))
+        self.nodes.push(Node { layer, inputs: inputs.to_vec(), shape: facts.output, row, shares });
+        Ok(self.last())
+    }
+
+    /// The value of the layer that was added last.
+    fn last(&self) -> Value {
+        Value(self.ports.len() + self.nodes.len() - 1)
     }
 
     /// Adds layers that each read the one before, the first of them `x`.
@@ -129,9 +202,10 @@ impl Graph {
         Error::Shape { model: self.model, layer, problem }
     }
 
-    /// Names a classifier's output; the first that is named is the main one.
-    pub(crate) fn add_head(&mut self, logits: Value) {
-        self.heads.push(logits);
+    /// Names the output of a classifier for a task; the first that is named is the main one. Without any, the last
+    /// layer is the one classifier.
+    pub(crate) fn add_head(&mut self, logits: Value, task: usize) {
+        self.heads.push(HeadAt { logits, task });
     }
 
     /// Names the value that the classifier reads, before dropout.
@@ -140,34 +214,37 @@ impl Graph {
     }
 
     pub(crate) fn summary(&self) -> Summary {
+        let input = |port: &Port| (port.modality, port.shape.dims());
         Summary {
             title: self.title.clone(),
-            input: self.input.to_vec(),
+            inputs: self.ports.iter().map(input).collect(),
             rows: self.nodes.iter().map(|node| node.row.clone()).collect(),
         }
     }
 
-    /// Shape of a value of one sample; a feature map is (C, H, W).
-    fn shape(&self, value: Value) -> &[usize] {
-        match value.0.checked_sub(1) {
-            Some(node) => &self.nodes[node].row.output,
-            None => &self.input,
+    /// Shape of a value of one sample.
+    pub(crate) fn shape(&self, value: Value) -> &Shape {
+        match self.node(value) {
+            Some(node) => &self.nodes[node].shape,
+            None => &self.ports[value.0].shape,
         }
     }
 
     /// The names of a new layer's inputs, unless it reads the row above and nothing else.
     fn reads(&self, name: &str, inputs: &[Value]) -> String {
-        if *inputs == [Value(self.nodes.len())] {
+        let above = self.ports.len() + self.nodes.len() - 1;
+        if *inputs == [Value(above)] {
             return String::new();
         }
         let block = name.rfind(['.', '/']).map_or("", |end| &name[..=end]);
-        let named = inputs.iter().map(|input| match input.0.checked_sub(1) {
+        let named = inputs.iter().map(|&input| match self.node(input) {
             // Within a block, without the block's name.
             Some(node) => {
                 let name = self.nodes[node].row.name.as_str();
                 name.strip_prefix(block).unwrap_or(name)
             }
-            None => "input",
+            None if self.ports.len() == 1 => "input",
+            None => self.ports[input.0].modality.name(),
         });
         format!(" <- {}", named.collect::<Vec<_>>().join(", "))
     }

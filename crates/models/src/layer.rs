@@ -4,6 +4,8 @@ use nn::ops::{self, Lrn, Pool2d};
 use nn::{Activation, Statistics};
 use serde::{Deserialize, Serialize};
 
+use crate::graph::Shape;
+
 /// Square window of a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -70,6 +72,8 @@ pub(crate) enum Layer {
     GlobalAvgPool,
     /// Joins the channels of feature maps of one size.
     Concat,
+    /// The sum of two values of one shape.
+    Add,
     /// Some channels of the network's input: of a stack of frames, some of its frames. It has no gradient.
     Channels {
         from: usize,
@@ -81,16 +85,38 @@ pub(crate) enum Layer {
         activation: Activation,
     },
     Dropout(f64),
+    /// Convolution over the moments of a clip at each place, padded with zeros, without bias.
+    TemporalConv {
+        outputs: usize,
+        kernel: usize,
+    },
+    /// Maximum over windows of a clip's moments.
+    TemporalMaxPool(TemporalPool),
+    /// The mean over a clip's moments.
+    TemporalMean,
+}
+
+/// Window over the moments of a clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TemporalPool {
+    /// Moments of a window.
+    pub kernel: usize,
+    /// Moments from one window to the next.
+    pub stride: usize,
 }
 
 /// What is known of a layer once its input shapes are.
-pub(crate) struct Facts {
+pub(crate) struct Facts<S = Shape> {
     pub(crate) operation: String,
-    /// Without the batch; a feature map is (C, H, W).
-    pub(crate) output: Vec<usize>,
+    /// Without the batch.
+    pub(crate) output: S,
     pub(crate) parameters: usize,
     pub(crate) multiply_adds: u64,
 }
+
+/// Of a layer that looks at one moment, for that moment.
+type Each = Facts<Vec<usize>>;
 
 impl Layer {
     /// Convolution with bias, and rectification.
@@ -99,28 +125,85 @@ impl Layer {
     }
 
     /// The layer's facts for inputs of the given shapes, or the problem with them.
-    pub(crate) fn facts(&self, inputs: &[&[usize]]) -> Result<Facts, String> {
+    pub(crate) fn facts(&self, inputs: &[&Shape]) -> Result<Facts, String> {
+        let moments = inputs.first().and_then(|shape| shape.moments);
+        if let Some(other) = inputs.iter().find(|shape| shape.moments != moments) {
+            return Err(format!("its inputs have {moments:?} and {:?} moments", other.moments));
+        }
         let facts = match (self, inputs) {
-            (Self::Concat, inputs) => concat(inputs)?,
-            (Self::BatchNorm { statistics, activation }, [x, residual @ ..]) if residual.len() < 2 => {
-                batch_norm(x, residual.first().copied(), *statistics, *activation)?
+            (Self::TemporalConv { .. } | Self::TemporalMaxPool(_) | Self::TemporalMean, [x]) => {
+                let moments = moments.ok_or("it reads clips, and this is one moment")?;
+                self.along_time(&x.each, moments)?
             }
-            (_, [x]) => self.of_one(x)?,
-            (_, inputs) => return Err(format!("it does not read {} inputs", inputs.len())),
+            _ => {
+                let each: Vec<&[usize]> = inputs.iter().map(|shape| shape.each.as_slice()).collect();
+                let facts = self.each(&each)?;
+                Facts {
+                    operation: facts.operation,
+                    output: Shape { each: facts.output, moments },
+                    parameters: facts.parameters,
+                    multiply_adds: facts.multiply_adds * moments.unwrap_or(1) as u64,
+                }
+            }
         };
-        if facts.output.contains(&0) {
-            return Err(format!("its output would be empty: {:?}", facts.output));
+        if facts.output.each.contains(&0) {
+            return Err(format!("its output would be empty: {:?}", facts.output.dims()));
         }
         Ok(facts)
     }
 
-    fn of_one(&self, x: &[usize]) -> Result<Facts, String> {
-        let free = |operation: String, output: Vec<usize>| Facts {
-            operation,
-            output,
-            parameters: 0,
-            multiply_adds: 0,
+    /// The facts for one moment.
+    fn each(&self, inputs: &[&[usize]]) -> Result<Each, String> {
+        match (self, inputs) {
+            (Self::Concat, inputs) => concat(inputs),
+            (Self::Add, [x, y]) if x == y => Ok(free("sum".into(), x.to_vec())),
+            (Self::Add, [x, y]) => Err(format!("cannot add {y:?} to {x:?}")),
+            (Self::BatchNorm { statistics, activation }, [x, residual @ ..]) if residual.len() < 2 => {
+                batch_norm(x, residual.first().copied(), *statistics, *activation)
+            }
+            (_, [x]) => self.of_one(x),
+            (_, inputs) => Err(format!("it does not read {} inputs", inputs.len())),
+        }
+    }
+
+    /// The facts of a layer that looks along time, for so many moments of the given shape.
+    fn along_time(&self, x: &[usize], moments: usize) -> Result<Facts, String> {
+        let [c, h, w] = match self {
+            Self::TemporalMean => {
+                let &[features] = x else { return Err(format!("expected a vector, found {x:?}")) };
+                let output = Shape { each: vec![features], moments: None };
+                let operation = format!("average over {moments} moments");
+                return Ok(Facts { operation, output, parameters: 0, multiply_adds: 0 });
+            }
+            _ => map(x)?,
         };
+        match *self {
+            Self::TemporalConv { outputs, kernel } => {
+                let weights = outputs * c * kernel;
+                Ok(Facts {
+                    operation: format!("conv 1x1x{kernel} over time"),
+                    output: Shape { each: vec![outputs, h, w], moments: Some(moments) },
+                    parameters: weights,
+                    multiply_adds: (weights * moments * h * w) as u64,
+                })
+            }
+            Self::TemporalMaxPool(TemporalPool { kernel, stride }) => {
+                if kernel == 0 || stride == 0 || moments < kernel {
+                    return Err(format!("windows of {kernel} moments, {stride} apart, over {moments}"));
+                }
+                let moments = Some((moments - kernel) / stride + 1);
+                Ok(Facts {
+                    operation: format!("max-pool 1x1x{kernel} stride {stride} over time"),
+                    output: Shape { each: x.to_vec(), moments },
+                    parameters: 0,
+                    multiply_adds: 0,
+                })
+            }
+            _ => Err("it does not look along time".into()),
+        }
+    }
+
+    fn of_one(&self, x: &[usize]) -> Result<Each, String> {
         Ok(match self {
             Self::Conv { outputs, window, groups, bias, activation } => {
                 conv(map(x)?, *outputs, *window, *groups, *bias, *activation)?
@@ -152,9 +235,19 @@ impl Layer {
                 }
                 free(format!("channels {from} to {}", from + count - 1), vec![*count, h, w])
             }
-            Self::BatchNorm { .. } | Self::Concat => return Err("it reads more than one input".into()),
+            Self::BatchNorm { .. } | Self::Concat | Self::Add => {
+                return Err("it reads more than one input".into());
+            }
+            Self::TemporalConv { .. } | Self::TemporalMaxPool(_) | Self::TemporalMean => {
+                return Err("it reads clips".into());
+            }
         })
     }
+}
+
+/// A layer without parameters or products.
+fn free(operation: String, output: Vec<usize>) -> Each {
+    Facts { operation, output, parameters: 0, multiply_adds: 0 }
 }
 
 fn conv(
@@ -164,7 +257,7 @@ fn conv(
     groups: usize,
     bias: bool,
     activation: Activation,
-) -> Result<Facts, String> {
+) -> Result<Each, String> {
     let Window { kernel, stride, padding } = window;
     if groups == 0 || !c.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
         return Err(format!("{groups} groups do not divide {c} input and {outputs} output channels"));
@@ -189,7 +282,7 @@ fn batch_norm(
     residual: Option<&[usize]>,
     statistics: Statistics,
     activation: Activation,
-) -> Result<Facts, String> {
+) -> Result<Each, String> {
     let &[c, ..] = x else { return Err("expected channels, found nothing".into()) };
     if let Some(residual) = residual.filter(|residual| *residual != x) {
         return Err(format!("cannot add {residual:?} to {x:?}"));
@@ -204,7 +297,7 @@ fn batch_norm(
     })
 }
 
-fn concat(inputs: &[&[usize]]) -> Result<Facts, String> {
+fn concat(inputs: &[&[usize]]) -> Result<Each, String> {
     let maps = inputs.iter().map(|x| map(x)).collect::<Result<Vec<_>, _>>()?;
     let &[[_, h, w], ..] = maps.as_slice() else { return Err("nothing to concatenate".into()) };
     if maps.iter().any(|&[_, oh, ow]| [oh, ow] != [h, w]) {

@@ -4,11 +4,12 @@
 //! [`ModelConfig::summary`] describes without allocating a weight. Models know no
 //! data set and no file.
 //!
-//! Inputs are (B, S, C, H, W); inside a network feature maps are (B, H, W, C).
+//! Inputs are (B, S, C, H, W); inside a network feature maps are (B, H, W, C), of clips (B S, H, W, C).
 //!
 //! Letters: B batch, S snippets or frames of a sample, C channels, H height,
 //! W width, F features, K classes.
 
+mod adopt;
 mod alex_net;
 mod backbone;
 mod bn_inception;
@@ -20,6 +21,7 @@ mod names;
 mod network;
 mod res_net_50;
 mod settings;
+mod st_res_net;
 mod summary;
 
 use nn::Builder;
@@ -30,10 +32,11 @@ pub use backbone::Backbone;
 pub use bn_inception::BnInceptionConfig;
 pub use cnn_m_2048::{CnnM2048Config, Fusion, Stream};
 pub use error::{Error, Result};
-pub use layer::{BatchStatistics, Window};
+pub use layer::{BatchStatistics, TemporalPool, Window};
 pub use names::{NameMap, Rule};
 pub use network::{Head, Inputs, Modality, Network, Outputs};
 pub use res_net_50::ResNet50Config;
+pub use st_res_net::StResNetConfig;
 pub use summary::{Row, Summary};
 
 /// Every architecture; the only list of them.
@@ -49,6 +52,9 @@ pub enum ModelConfig {
     /// The single stream of ST-ResNet (2016).
     #[serde(rename = "resnet-50")]
     ResNet50(ResNet50Config),
+    /// Both streams of ST-ResNet, joined (2016).
+    #[serde(rename = "st-resnet")]
+    StResNet(StResNetConfig),
     /// The base of the Spatiotemporal Pyramid Network (2017).
     #[serde(rename = "bn-inception")]
     BnInception(BnInceptionConfig),
@@ -64,6 +70,7 @@ impl ModelConfig {
             Self::CnnM2048(config) => config.build(builder)?,
             Self::AlexNet(config) => config.build(builder)?,
             Self::ResNet50(config) => config.build(builder)?,
+            Self::StResNet(config) => config.build(builder)?,
             Self::BnInception(config) => config.build(builder)?,
         }))
     }
@@ -74,6 +81,7 @@ impl ModelConfig {
             Self::CnnM2048(_) => "cnn-m-2048",
             Self::AlexNet(_) => "alexnet",
             Self::ResNet50(_) => "resnet-50",
+            Self::StResNet(_) => "st-resnet",
             Self::BnInception(_) => "bn-inception",
         }
     }
@@ -87,6 +95,7 @@ impl ModelConfig {
             Self::CnnM2048(config) => config.summary(),
             Self::AlexNet(config) => config.summary(),
             Self::ResNet50(config) => config.summary(),
+            Self::StResNet(config) => config.summary(),
             Self::BnInception(config) => config.summary(),
         }
     }
@@ -100,6 +109,7 @@ impl ModelConfig {
             Self::CnnM2048(_) => layer.split('_').next() == Some("full8"),
             Self::AlexNet(_) => layer == "fc8",
             Self::ResNet50(_) => layer == "fc",
+            Self::StResNet(_) => matches!(layer, "appearance.fc" | "motion.fc"),
             Self::BnInception(_) => layer == "fc-action",
         }
     }

@@ -55,6 +55,9 @@ pub struct Head {
     pub name: String,
     /// (B, K), before the softmax.
     pub logits: Tensor,
+    /// The task that it answers, counted from 0. Several heads of one task all learn from its samples, and their
+    /// scores are averaged.
+    pub task: usize,
 }
 
 /// What a network says about a batch.
@@ -71,7 +74,7 @@ pub trait Network: Send + Sync {
     /// The parts of [`Inputs`] that it needs.
     fn reads(&self) -> &[Modality];
 
-    /// Runs the batch through.
+    /// Runs the batch through; all inputs have as many samples, and as many moments where it sees clips.
     ///
     /// # Errors
     /// If an input is missing or of the wrong shape.

@@ -15,7 +15,7 @@
 //! 1x1 before it in the paper), are those of torchvision, so that its weights fit.
 
 use nn::ops::Pool2d;
-use nn::{Activation, Builder, Statistics};
+use nn::{Activation, Builder};
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{Graph, Value};
@@ -23,6 +23,9 @@ use crate::layer::Layer;
 use crate::{Backbone, BatchStatistics, Modality, Result, Summary, Window, settings};
 
 const MODEL: &str = "ResNet-50";
+
+/// The paper's conv1.
+pub(crate) const CONV1: Window = Window { kernel: 7, stride: 2, padding: 3 };
 
 /// The pooling layer after conv1.
 const POOL: Pool2d = Pool2d { kernel: [3, 3], stride: [2, 2], padding: [1, 1], ceil_mode: false };
@@ -42,6 +45,8 @@ pub struct ResNet50Config {
     pub classes: usize,
     /// Output channels of conv1; every other width is a multiple of it.
     pub width: usize,
+    /// Window of conv1, 7x7 stride 2 in the paper.
+    pub conv1: Window,
     /// Blocks of the four stages.
     pub blocks: [usize; 4],
     /// Probability that dropout zeroes an input of the classifier.
@@ -63,6 +68,7 @@ impl ResNet50Config {
             input: [224, 224],
             classes,
             width: 64,
+            conv1: CONV1,
             blocks: [3, 4, 6, 3],
             dropout,
             batch_statistics: BatchStatistics::All,
@@ -93,23 +99,17 @@ impl ResNet50Config {
         let modality = Modality::of_channels(self.channels);
         let title = format!("{} classes", self.classes);
         let mut graph = Graph::new(MODEL, title, modality, [self.channels, height, width]);
-        let statistics = self.batch_statistics.first();
-        let mut x = graph.chain(
-            graph.input(),
-            [
-                ("conv1", conv(self.width, Window { kernel: 7, stride: 2, padding: 3 })),
-                ("bn1", Layer::BatchNorm { statistics, activation: Activation::Relu }),
-                ("maxpool", Layer::MaxPool(POOL)),
-            ],
-        )?;
+        let layers = Layers {
+            prefix: "",
+            width: self.width,
+            conv1: self.conv1,
+            batch_statistics: self.batch_statistics,
+        };
+        let input = graph.input();
+        let mut x = layers.stem(&mut graph, input)?;
         for (stage, &blocks) in self.blocks.iter().enumerate() {
             for block in 0..blocks {
-                let name = format!("layer{}.{block}", stage + 1);
-                let stride = if stage > 0 && block == 0 { 2 } else { 1 };
-                let statistics = self.batch_statistics.later();
-                let bottleneck =
-                    Bottleneck { width: self.width << stage, stride, project: block == 0, statistics };
-                x = bottleneck.add(&mut graph, &name, x)?;
+                x = layers.unit(&mut graph, Unit::plain(stage, block), x)?;
             }
         }
         let features = graph.add("avgpool", Layer::GlobalAvgPool, &[x])?;
@@ -136,25 +136,64 @@ impl ResNet50Config {
     }
 }
 
-/// A residual block (Fig. 5, right): `relu(shortcut(x) + F(x))`.
-struct Bottleneck {
-    /// Channels of the first two convolutions.
-    width: usize,
-    /// Of the 3x3 convolution and the shortcut.
-    stride: usize,
-    /// Whether the shortcut is a 1x1 convolution; else it is the input itself.
-    project: bool,
-    statistics: Statistics,
+/// The layers of one stream, under the names of torchvision with a prefix.
+pub(crate) struct Layers<'a> {
+    /// Of every name, such as `appearance.`.
+    pub(crate) prefix: &'a str,
+    /// Output channels of conv1.
+    pub(crate) width: usize,
+    pub(crate) conv1: Window,
+    pub(crate) batch_statistics: BatchStatistics,
 }
 
-impl Bottleneck {
-    fn add(&self, graph: &mut Graph, block: &str, x: Value) -> Result<Value> {
-        let Self { width, stride, project, statistics } = *self;
-        let name = |layer: &str| format!("{block}.{layer}");
+/// A residual unit (Fig. 5, right) in its place: `relu(shortcut(x) + F(x))`.
+pub(crate) struct Unit {
+    /// Counted from 0.
+    pub(crate) stage: usize,
+    /// Of the stage, counted from 0.
+    pub(crate) block: usize,
+    /// What is added to the input of the residual branch, and not to the shortcut's.
+    pub(crate) entering: Option<Value>,
+    /// Moments that the 1x1 convolutions of the residual branch look at.
+    pub(crate) moments: usize,
+}
+
+impl Unit {
+    pub(crate) fn plain(stage: usize, block: usize) -> Self {
+        Self { stage, block, entering: None, moments: 1 }
+    }
+}
+
+impl Layers<'_> {
+    /// From the input to the first stage's.
+    pub(crate) fn stem(&self, graph: &mut Graph, input: Value) -> Result<Value> {
+        let name = |layer: &str| format!("{}{layer}", self.prefix);
+        let statistics = self.batch_statistics.first();
+        graph.chain(
+            input,
+            [
+                (name("conv1"), conv(self.width, self.conv1)),
+                (name("bn1"), Layer::BatchNorm { statistics, activation: Activation::Relu }),
+                (name("maxpool"), Layer::MaxPool(POOL)),
+            ],
+        )
+    }
+
+    /// A residual unit; the first of a stage widens, and but for the first stage's it halves the picture.
+    pub(crate) fn unit(&self, graph: &mut Graph, unit: Unit, x: Value) -> Result<Value> {
+        let Unit { stage, block, entering, moments } = unit;
+        let width = self.width << stage;
+        let stride = if stage > 0 && block == 0 { 2 } else { 1 };
+        let name = |layer: &str| format!("{}layer{}.{block}.{layer}", self.prefix, stage + 1);
         let one = |stride| Window { kernel: 1, stride, padding: 0 };
+        let point = |outputs| match moments {
+            1 => conv(outputs, one(1)),
+            kernel => Layer::TemporalConv { outputs, kernel },
+        };
+        let statistics = self.batch_statistics.later();
         let norm = |activation| Layer::BatchNorm { statistics, activation };
         let mut shortcut = x;
-        if project {
+        if block == 0 {
             shortcut = graph.chain(
                 x,
                 [
@@ -163,14 +202,18 @@ impl Bottleneck {
                 ],
             )?;
         }
+        let x = match entering {
+            None => x,
+            Some(other) => graph.add(name("entering"), Layer::Add, &[x, other])?,
+        };
         let residual = graph.chain(
             x,
             [
-                (name("conv1"), conv(width, one(1))),
+                (name("conv1"), point(width)),
                 (name("bn1"), norm(Activation::Relu)),
                 (name("conv2"), conv(width, Window { kernel: 3, stride, padding: 1 })),
                 (name("bn2"), norm(Activation::Relu)),
-                (name("conv3"), conv(EXPANSION * width, one(1))),
+                (name("conv3"), point(EXPANSION * width)),
             ],
         )?;
         graph.add(name("bn3"), norm(Activation::Relu), &[residual, shortcut])

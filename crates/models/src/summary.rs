@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Modality;
+
 /// One layer, for one sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -22,8 +24,8 @@ pub struct Row {
 pub struct Summary {
     /// Title of the table.
     pub title: String,
-    /// Input shape without the batch.
-    pub input: Vec<usize>,
+    /// The inputs, and their shapes without the batch: (C, H, W), of clips (C, T, H, W).
+    pub inputs: Vec<(Modality, Vec<usize>)>,
     /// Layers in order.
     pub rows: Vec<Row>,
 }
@@ -53,7 +55,8 @@ impl Summary {
     /// input in two layouts, and the activations of a batch with a quarter as much again for
     /// the gradients that are alive with them.
     pub fn training_bytes(&self, batch: usize) -> u64 {
-        let input = self.input.iter().product::<usize>() as u64 * BYTES;
+        let inputs = self.inputs.iter().map(|(_, shape)| shape.iter().product::<usize>());
+        let input = inputs.sum::<usize>() as u64 * BYTES;
         let activations = (2 * input + self.activation_bytes() * 5 / 4) * batch as u64;
         self.parameters() as u64 * BYTES * 3 + activations
     }
@@ -68,7 +71,10 @@ impl fmt::Display for Summary {
             "parameters".to_owned(),
             "multiply-adds".to_owned(),
         ]];
-        lines.push(["input".into(), String::new(), shape(&self.input), String::new(), String::new()]);
+        for (modality, dims) in &self.inputs {
+            let name = if self.inputs.len() == 1 { "input" } else { modality.name() };
+            lines.push([name.into(), String::new(), shape(dims), String::new(), String::new()]);
+        }
         for row in &self.rows {
             lines.push([
                 row.name.clone(),

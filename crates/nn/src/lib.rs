@@ -22,6 +22,7 @@ pub mod random;
 mod record;
 mod schedule;
 mod sgd;
+mod temporal;
 pub mod tensors;
 mod transfer;
 
@@ -37,7 +38,8 @@ pub use pass::Pass;
 pub use record::Gradients;
 pub use schedule::StepSchedule;
 pub use sgd::Sgd;
-pub use transfer::cross_modality;
+pub use temporal::{TemporalConv, max_over_time, mean_over_time};
+pub use transfer::{cross_modality, inflate};
 
 /// Operations without parameters, for [`Pass::apply`].
 pub mod ops {

@@ -50,7 +50,7 @@ def randomise(model):
     """He-normal weights, and something other than the usual start for all else; shifts
     that leave most units of a narrow network alive."""
     for module in model.modules():
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
+        if isinstance(module, (nn.Conv2d, nn.Conv3d, nn.Linear)):
             nn.init.kaiming_normal_(module.weight)
             if module.bias is not None:
                 nn.init.normal_(module.bias, std=0.1)
@@ -69,6 +69,13 @@ def set_mode(model, batch_statistics):
         norm.eval()
 
 
+def loss_of(answers, labels):
+    """The cross-entropy of a classifier's answer, or the sum of those of several."""
+    if isinstance(answers, torch.Tensor):
+        return F.cross_entropy(answers, labels)
+    return sum(F.cross_entropy(logits, labels) for logits in answers)
+
+
 def train(model, x, labels, rate):
     """Ten steps: the losses, and of the first step every gradient and `model.layers`,
     which the forward pass fills."""
@@ -76,7 +83,7 @@ def train(model, x, labels, rate):
     losses = []
     for step in range(10):
         optimiser.zero_grad()
-        loss = F.cross_entropy(model(x), labels)
+        loss = loss_of(model(x), labels)
         loss.backward()
         if step == 0:
             layers = {key: value.detach().clone() for key, value in model.layers.items()}

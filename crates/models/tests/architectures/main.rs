@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod adopt;
 mod alex_net;
 mod bn_inception;
 mod cnn_m_2048;
 mod graph;
 mod names;
 mod res_net_50;
+mod st_res_net;
 mod support;

@@ -99,7 +99,7 @@ fn comes_back(model: &ModelConfig, names: NameMap, theirs: impl Fn(&str) -> Stri
     let (params, copy) = made(model, 2);
     let mapped = names.apply(model, &stored).unwrap();
     params.transfer(&mapped, &|_| false).unwrap();
-    let shape = [&[2], model.summary().unwrap().input.as_slice()].concat();
+    let shape = [&[2], model.summary().unwrap().inputs[0].1.as_slice()].concat();
     assert_close("logits", &logits(&*copy, &shape), &logits(&*network, &shape), 0.0);
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
-use models::{Backbone, Inputs, Modality, Network, Summary};
+use models::{Backbone, Head, Inputs, Modality, Network, Summary};
 use nn::{Params, Pass, Sgd};
 use testkit::{assert_close, noise, sizes, values};
 
@@ -38,14 +38,21 @@ pub(crate) fn random_batch(
     batch: usize,
     classes: usize,
 ) -> (Inputs, Vec<u32>) {
-    let shape = [&[batch], summary.input.as_slice()].concat();
+    let [(_, input)] = summary.inputs.as_slice() else { panic!("a network of one input") };
+    let shape = [&[batch], input.as_slice()].concat();
     let x = Tensor::from_vec(noise(9, shape.iter().product()), shape, &Device::Cpu).unwrap();
-    (inputs(modality, &x), (0..batch as u32).map(|i| i % classes as u32).collect())
+    (inputs(modality, &x), labels(batch, classes))
 }
 
+pub(crate) fn labels(batch: usize, classes: usize) -> Vec<u32> {
+    (0..batch as u32).map(|i| i % classes as u32).collect()
+}
+
+/// The sum of all heads' losses.
 pub(crate) fn loss(network: &dyn Network, inputs: &Inputs, labels: &[u32], pass: &Pass) -> Tensor {
     let outputs = network.forward(inputs, pass).unwrap();
-    nn::softmax_cross_entropy(&outputs.heads[0].logits, labels, pass).unwrap()
+    let loss = |head: &Head| nn::softmax_cross_entropy(&head.logits, labels, pass).unwrap();
+    nn::sum_of_losses(&outputs.heads.iter().map(loss).collect::<Vec<_>>(), pass).unwrap()
 }
 
 /// One step at the given rate; returns the loss before it.
@@ -79,8 +86,20 @@ pub(crate) fn agrees_with_pytorch(
     network: &Backbone,
     rate: f64,
 ) {
-    params.set_tensors(&prefixed(fixture, "start.")).unwrap();
     let inputs = inputs(network.reads()[0], &input(fixture));
+    agrees_on(name, fixture, params, network, &inputs, rate);
+}
+
+/// [`agrees_with_pytorch`] on these inputs.
+pub(crate) fn agrees_on(
+    name: &str,
+    fixture: &BTreeMap<String, Tensor>,
+    params: &Params,
+    network: &Backbone,
+    inputs: &Inputs,
+    rate: f64,
+) {
+    params.set_tensors(&prefixed(fixture, "start.")).unwrap();
     let labels: Vec<u32> = sizes(&fixture["labels"]).iter().map(|&l| l as u32).collect();
 
     let expected = prefixed(fixture, "layer.");
@@ -91,14 +110,14 @@ pub(crate) fn agrees_with_pytorch(
             seen += 1;
         }
     };
-    network.trace(&inputs, &Pass::train(0), visit).unwrap();
+    network.trace(inputs, &Pass::train(0), visit).unwrap();
     assert_eq!(seen, expected.len(), "every stored layer was compared");
 
     let mut optimiser = Sgd::new(params, 0.9, 5e-4).unwrap();
     let (mut worst_gradient, mut worst_loss) = (0f64, 0f64);
     for (step, &expected) in values(&fixture["losses"]).iter().enumerate() {
         let pass = Pass::train(0);
-        let loss = loss(network, &inputs, &labels, &pass);
+        let loss = loss(network, inputs, &labels, &pass);
         let found = values(&loss)[0];
         worst_loss = worst_loss.max(f64::from((found / expected - 1.0).abs()));
         assert!(worst_loss < 1e-3, "loss {step} is {found}, expected {expected}");

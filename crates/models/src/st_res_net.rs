@@ -1,0 +1,213 @@
+//! ST-ResNet (Feichtenhofer, Pinz & Wildes, "Spatiotemporal Residual Networks for Video Action Recognition",
+//! NIPS 2016, Table 1 and Sect. 3): two ResNet-50 that see a clip of T frames, each frame with its stack of flow.
+//!
+//! | layer | output, T = 11 | of each stream |
+//! |---|---|---|
+//! | conv1 | 112x112x11 | 7x7 stride 2 |
+//! | pool1 | 56x56x11 | 3x3 stride 2 |
+//! | conv2_x | 56x56x11 | 3 units, the second one spatiotemporal |
+//! | conv3_x | 28x28x11 | 4 units, likewise |
+//! | conv4_x | 14x14x11 | 6 units, likewise |
+//! | conv5_x | 7x7x11 | 3 units, likewise |
+//! | pool5 | 1x1x4 | ST-ResNet*: maximum over 5 moments, stride 2; mean over the picture |
+//! | softmax | classes | of the mean over the moments that are left |
+//!
+//! In a spatiotemporal unit the two 1x1 convolutions look at three moments (eq. 5), and what the motion stream's
+//! unit reads enters the residual branch of the appearance stream's (eq. 2), not its shortcut.
+//!
+//! Names are those of [`crate::ResNet50Config`] under `appearance.` and `motion.`.
+
+use nn::{Activation, Builder};
+use serde::{Deserialize, Serialize};
+
+use crate::graph::{Graph, Value};
+use crate::layer::{Layer, TemporalPool};
+use crate::res_net_50::{CONV1, Layers, Unit};
+use crate::{Backbone, BatchStatistics, Error, Modality, ResNet50Config, Result, Summary, Window, settings};
+
+const MODEL: &str = "ST-ResNet";
+
+/// The unit of each stage that is spatiotemporal.
+const SPATIOTEMPORAL: usize = 1;
+
+/// Every size of the network; [`StResNetConfig::paper`] has the paper's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct StResNetConfig {
+    /// Input channels of the motion stream, 2L.
+    pub flow_channels: usize,
+    /// T, the moments of a clip, for the summary; the network takes clips of any length.
+    pub moments: usize,
+    /// Height and width of the inputs.
+    pub input: [usize; 2],
+    /// Classes of both softmax layers.
+    pub classes: usize,
+    /// Output channels of conv1; every other width is a multiple of it.
+    pub width: usize,
+    /// Window of conv1, 7x7 stride 2 in the paper.
+    pub conv1: Window,
+    /// Units of the four stages, at least two each.
+    pub blocks: [usize; 4],
+    /// Moments that the convolutions over time look at, an odd number.
+    pub temporal_kernel: usize,
+    /// The maximum over time of ST-ResNet*.
+    pub temporal_pool: Option<TemporalPool>,
+    /// Which layers are normalised by their batch in training.
+    pub batch_statistics: BatchStatistics,
+}
+
+impl StResNetConfig {
+    /// The paper's ST-ResNet: clips of 5 frames, no maximum over time.
+    pub fn paper(classes: usize) -> Self {
+        Self {
+            flow_channels: 20,
+            moments: 5,
+            input: [224, 224],
+            classes,
+            width: 64,
+            conv1: CONV1,
+            blocks: [3, 4, 6, 3],
+            temporal_kernel: 3,
+            temporal_pool: None,
+            batch_statistics: BatchStatistics::All,
+        }
+    }
+
+    /// The paper's ST-ResNet*: clips of 11 frames, of which the maximum over time leaves 4.
+    pub fn paper_star(classes: usize) -> Self {
+        let temporal_pool = Some(TemporalPool { kernel: 5, stride: 2 });
+        Self { moments: 11, temporal_pool, ..Self::paper(classes) }
+    }
+
+    /// The stream that sees a modality, as a network of its own, whose weights it may start from.
+    pub fn stream(&self, modality: Modality) -> ResNet50Config {
+        ResNet50Config {
+            channels: self.channels(modality),
+            input: self.input,
+            classes: self.classes,
+            width: self.width,
+            conv1: self.conv1,
+            blocks: self.blocks,
+            dropout: 0.0,
+            batch_statistics: self.batch_statistics,
+        }
+    }
+
+    /// Makes the network, with parameters `appearance.conv1.weight`, ... `motion.fc.bias`.
+    ///
+    /// # Errors
+    /// As [`StResNetConfig::summary`].
+    pub fn build(&self, builder: &Builder) -> Result<Backbone> {
+        Backbone::new(&self.graph()?, builder)
+    }
+
+    /// Describes the network; allocates no weights.
+    ///
+    /// # Errors
+    /// If a layer does not fit the size that reaches it, or a setting is out of range.
+    pub fn summary(&self) -> Result<Summary> {
+        Ok(self.graph()?.summary())
+    }
+
+    /// Of the names of a stream's parameters.
+    pub(crate) fn prefix(modality: Modality) -> &'static str {
+        match modality {
+            Modality::Rgb => "appearance.",
+            Modality::Flow => "motion.",
+        }
+    }
+
+    /// Moments that a stream's layer looks at, by the name of its weight in the stream; none if it looks at one.
+    pub(crate) fn temporal_kernel(&self, parameter: &str) -> Option<usize> {
+        let (stage, layer) = parameter.split_once('.')?;
+        let spatiotemporal = stage.starts_with("layer")
+            && ["conv1", "conv3"]
+                .map(|conv| format!("{SPATIOTEMPORAL}.{conv}.weight"))
+                .contains(&layer.to_owned());
+        (spatiotemporal && self.temporal_kernel > 1).then_some(self.temporal_kernel)
+    }
+
+    fn channels(&self, modality: Modality) -> usize {
+        match modality {
+            Modality::Rgb => 3,
+            Modality::Flow => self.flow_channels,
+        }
+    }
+
+    fn graph(&self) -> Result<Graph> {
+        self.check()?;
+        let [height, width] = self.input;
+        let star = if self.temporal_pool.is_some() { "*" } else { "" };
+        let title = format!("{} classes", self.classes);
+        let input = |modality| (modality, [self.channels(modality), height, width]);
+        let inputs = [Modality::Rgb, Modality::Flow].map(input);
+        let mut graph = Graph::of_clips(MODEL, format!("{title}{star}"), inputs, self.moments);
+        let layers = |modality| Layers {
+            prefix: Self::prefix(modality),
+            width: self.width,
+            conv1: self.conv1,
+            batch_statistics: self.batch_statistics,
+        };
+        let (appearance, motion) = (layers(Modality::Rgb), layers(Modality::Flow));
+        let (rgb, flow) = (graph.input_of(Modality::Rgb)?, graph.input_of(Modality::Flow)?);
+        let mut m = motion.stem(&mut graph, flow)?;
+        let mut a = appearance.stem(&mut graph, rgb)?;
+        for (stage, &blocks) in self.blocks.iter().enumerate() {
+            for block in 0..blocks {
+                let spatiotemporal = block == SPATIOTEMPORAL;
+                let moments = if spatiotemporal { self.temporal_kernel } else { 1 };
+                let entering = spatiotemporal.then_some(m);
+                let unit = |entering| Unit { stage, block, entering, moments };
+                m = motion.unit(&mut graph, unit(None), m)?;
+                a = appearance.unit(&mut graph, unit(entering), a)?;
+            }
+        }
+        let a = self.classifier(&mut graph, Self::prefix(Modality::Rgb), a)?;
+        graph.set_features(a);
+        self.classifier(&mut graph, Self::prefix(Modality::Flow), m)?;
+        Ok(graph)
+    }
+
+    /// From a stream's last feature maps to its logits; returns what the classifier reads.
+    fn classifier(&self, graph: &mut Graph, prefix: &str, mut x: Value) -> Result<Value> {
+        if let Some(pool) = self.temporal_pool {
+            x = graph.add(format!("{prefix}maxpool_time"), Layer::TemporalMaxPool(pool), &[x])?;
+        }
+        let layers = [("avgpool", Layer::GlobalAvgPool), ("avgpool_time", Layer::TemporalMean)];
+        let features = graph.chain(x, layers.map(|(name, layer)| (format!("{prefix}{name}"), layer)))?;
+        let fc = Layer::Linear { outputs: self.classes, activation: Activation::None };
+        let logits = graph.add(format!("{prefix}fc"), fc, &[features])?;
+        // Both streams learn the one task, each with a loss of its own.
+        graph.add_head(logits, 0);
+        Ok(features)
+    }
+
+    fn check(&self) -> Result<()> {
+        settings::at_least_one(
+            MODEL,
+            [
+                ("flow-channels", self.flow_channels),
+                ("moments", self.moments),
+                ("classes", self.classes),
+                ("width", self.width),
+            ],
+        )?;
+        if settings::smallest(&self.blocks) <= SPATIOTEMPORAL {
+            return Err(Error::Setting {
+                model: MODEL,
+                what: "the smallest of blocks",
+                found: settings::smallest(&self.blocks).to_string(),
+                expected: "at least 2: the second unit of a stage is the spatiotemporal one",
+            });
+        }
+        if self.temporal_kernel.is_multiple_of(2) {
+            return Err(Error::Setting {
+                model: MODEL,
+                what: "temporal-kernel",
+                found: self.temporal_kernel.to_string(),
+                expected: "an odd number",
+            });
+        }
+        Ok(())
+    }
+}

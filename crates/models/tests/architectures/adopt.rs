@@ -1,0 +1,89 @@
+//! Weights of one network as the start of another.
+
+use candle_core::Device;
+use models::{Modality, ModelConfig, ResNet50Config, StResNetConfig, TemporalPool};
+use nn::Params;
+use testkit::{assert_close, values};
+
+fn stream(channels: usize, classes: usize) -> ResNet50Config {
+    ResNet50Config {
+        input: [32, 32],
+        width: 2,
+        blocks: [2, 2, 2, 2],
+        dropout: 0.0,
+        ..ResNet50Config::paper(channels, classes)
+    }
+}
+
+fn joined() -> StResNetConfig {
+    StResNetConfig {
+        flow_channels: 4,
+        moments: 3,
+        input: [32, 32],
+        width: 2,
+        blocks: [2, 2, 2, 2],
+        ..StResNetConfig::paper(3)
+    }
+}
+
+fn params(model: &ModelConfig, seed: u64) -> Params {
+    let params = Params::new(&Device::Cpu);
+    model.build(&params.builder(seed)).unwrap();
+    params
+}
+
+#[test]
+fn filters_for_frames_become_filters_for_flow() {
+    let rgb = ModelConfig::ResNet50(stream(3, 7));
+    let flow = ModelConfig::ResNet50(ResNet50Config { dropout: 0.8, ..stream(4, 3) });
+    let (first, own) = (params(&rgb, 1), params(&flow, 2));
+    let stored = first.tensors();
+    let adopted = flow.adopt(&rgb, &stored, None).unwrap();
+    own.transfer(&adopted, &|name| flow.is_classifier(name)).unwrap();
+    let conv1 = &own.tensors()["conv1.weight"];
+    let mean = stored["conv1.weight"].mean_keepdim(1).unwrap();
+    assert_close("conv1.weight", conv1, &mean.repeat((1, 4, 1, 1)).unwrap(), 1e-6);
+    assert_eq!(values(&own.tensors()["bn1.weight"]), values(&stored["bn1.weight"]));
+    // A net that saw flow is no start for one that sees frames, nor for one that sees longer stacks.
+    assert!(rgb.can_adopt(&flow, None).is_err());
+    assert!(ModelConfig::ResNet50(stream(6, 3)).can_adopt(&flow, None).is_err());
+}
+
+#[test]
+fn two_streams_fill_every_parameter_of_the_joined_network() {
+    let model = ModelConfig::StResNet(joined());
+    let own = params(&model, 3);
+    let mut all = nn::tensors::Tensors::new();
+    for (seed, (modality, channels)) in [(Modality::Rgb, 3), (Modality::Flow, 4)].into_iter().enumerate() {
+        // The motion stream learnt with dropout, which leaves no trace in the weights.
+        let first = ModelConfig::ResNet50(ResNet50Config { dropout: 0.5, ..stream(channels, 3) });
+        let stored = params(&first, seed as u64).tensors();
+        all.extend(model.adopt(&first, &stored, Some(modality)).unwrap());
+    }
+    own.set_tensors(&all).unwrap();
+    assert_eq!(own.tensors()["motion.layer2.1.conv1.weight"].dims(), [4, 16, 3, 1, 1]);
+    assert_eq!(own.tensors()["motion.layer2.0.conv1.weight"].dims(), [4, 8, 1, 1]);
+}
+
+#[test]
+fn the_maximum_over_time_and_longer_clips_need_no_new_weights() {
+    let star =
+        StResNetConfig { moments: 5, temporal_pool: Some(TemporalPool { kernel: 3, stride: 2 }), ..joined() };
+    let (first, second) = (ModelConfig::StResNet(joined()), ModelConfig::StResNet(star));
+    let stored = params(&first, 1).tensors();
+    params(&second, 2).set_tensors(&second.adopt(&first, &stored, None).unwrap()).unwrap();
+}
+
+#[test]
+fn other_networks_are_refused_with_what_is_different() {
+    let model = ModelConfig::StResNet(joined());
+    let refused = |first: ResNet50Config, stream| {
+        model.can_adopt(&ModelConfig::ResNet50(first), stream).unwrap_err().to_string()
+    };
+    let wide = ResNet50Config { width: 4, ..stream(3, 3) };
+    assert!(refused(wide, Some(Modality::Rgb)).contains("other sizes"));
+    assert!(refused(stream(3, 3), None).contains("is a resnet-50"));
+    let plain = ModelConfig::ResNet50(stream(3, 3));
+    let error = plain.can_adopt(&plain, Some(Modality::Flow)).unwrap_err().to_string();
+    assert!(error.contains("no stream of its own for flow"), "{error}");
+}
