@@ -98,13 +98,16 @@ impl Starts {
     /// n = 1 takes the middle one. With fewer than n valid starts, each is taken once.
     #[must_use]
     pub fn spaced(&self, n: usize) -> Vec<usize> {
+        if n >= self.count && n != 1 { self.iter().collect() } else { self.spread(n).collect() }
+    }
+
+    /// `n` starts spaced as by [`Starts::spaced`]; with fewer than n valid starts, some are taken again.
+    pub fn spread(&self, n: usize) -> impl Iterator<Item = usize> {
         let last = self.count - 1;
-        match n {
-            0 => Vec::new(),
-            1 => vec![self.nth(last / 2)],
-            _ if n >= self.count => self.iter().collect(),
-            _ => (0..n).map(|i| self.nth((2 * i * last + n - 1) / (2 * (n - 1)))).collect(),
-        }
+        (0..n).map(move |i| match n {
+            1 => self.nth(last / 2),
+            _ => self.nth((2 * i * last + n - 1) / (2 * (n - 1))),
+        })
     }
 
     /// The start with this index, counting over all runs; the index is below [`Starts::count`].

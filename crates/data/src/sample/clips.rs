@@ -29,9 +29,9 @@ impl Clips {
         if let Moments::Strided { count, from, to } = spec.moments {
             let span = |stride: usize| (count - 1).saturating_mul(stride).saturating_add(spec.span());
             let longest = segments.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
-            // The largest distance that fits; 1 if none does, for the error.
+            // The largest distance that fits.
             let room = longest.saturating_sub(spec.span());
-            let most = if count == 1 { to } else { (room / (count - 1)).clamp(1, to) };
+            let most = if count == 1 { to } else { (room / (count - 1)).min(to) };
             for stride in from.min(most)..=most {
                 strides.push((stride, Starts::new(video, segments, span(stride))?));
             }
@@ -53,13 +53,14 @@ impl Clips {
                 let part = self.part(k, count);
                 self.single.nth(rng.random_range(part.start as u64..part.end as u64) as usize)
             })),
+            Moments::Spread { count } => out.extend(self.single.spread(count)),
         }
     }
 
     /// Up to `n` clips at equal temporal spacing for a test, each with its T moments, as
     /// [`Starts::spaced`] spaces the first of them. Of moments by segments, the j-th of n clips
     /// takes from each part the start at (2j + 1) / 2n of it; there are no more clips than a part
-    /// has starts.
+    /// has starts. Spread moments are one clip, whatever n.
     #[must_use]
     pub fn spaced(&self, n: usize) -> Vec<Vec<usize>> {
         match self.moments {
@@ -80,6 +81,7 @@ impl Clips {
                 };
                 (0..n).map(|j| (0..count).map(|k| moment(j, k)).collect()).collect()
             }
+            Moments::Spread { count } => vec![self.single.spread(count).collect()],
         }
     }
 

@@ -67,8 +67,9 @@ pub enum Moments {
     Single,
     /// `count` of them at equal distances, all between the same two cuts. The distance is drawn once a
     /// sample, uniformly over those of `from..=to` frames for which the video is long enough; where it
-    /// is too short for `from`, it is the largest that fits. A test takes the one nearest to
-    /// (from + to) / 2, the smaller of two.
+    /// is too short for `from`, it is the largest that fits, and where it is too short for a frame from
+    /// each to the next, all are one moment. A test takes the one nearest to (from + to) / 2, the smaller
+    /// of two.
     Strided {
         /// T.
         count: usize,
@@ -84,6 +85,13 @@ pub enum Moments {
         /// T.
         count: usize,
     },
+    /// `count` of them at equal distances from the video's first valid start to its last, as a test
+    /// chooses its frames; cuts may lie between two. The only clip of a video, for a network that is
+    /// tested on all of it at once. With fewer starts than moments, starts are used again.
+    Spread {
+        /// T.
+        count: usize,
+    },
 }
 
 impl Moments {
@@ -92,7 +100,7 @@ impl Moments {
     pub fn count(&self) -> usize {
         match *self {
             Self::Single => 1,
-            Self::Strided { count, .. } | Self::Segments { count } => count,
+            Self::Strided { count, .. } | Self::Segments { count } | Self::Spread { count } => count,
         }
     }
 }

@@ -69,8 +69,24 @@ fn a_short_video_takes_the_distances_that_fit() {
     // The shortest video of UCF-101 has 29 frames.
     assert_eq!((least(29), most(29)), (Some(4), Some(4)));
     assert_eq!((least(15), most(15)), (Some(1), Some(1)));
-    let error = Clips::new("short", std::slice::from_ref(&(0..14)), &spec).unwrap_err();
-    assert!(matches!(error, DataError::ShortVideo { longest: 14, needed: 15, .. }), "{error}");
+    // No two moments: all five are one, and one there must be.
+    assert_eq!((least(14), most(14)), (Some(0), Some(0)));
+    assert_eq!(clips(11, &spec).spaced(25), [[0; 5]]);
+    let error = Clips::new("short", std::slice::from_ref(&(0..10)), &spec).unwrap_err();
+    assert!(matches!(error, DataError::ShortVideo { longest: 10, needed: 11, .. }), "{error}");
+}
+
+#[test]
+fn spread_moments_are_the_frames_of_a_test_as_one_clip() {
+    let at = |count| spec(&[(flow(10), At::Every)], Align::Start, Moments::Spread { count });
+    let single = spec(&[(flow(10), At::Every)], Align::Start, Moments::Single);
+    let frames: Vec<usize> = clips(107, &single).spaced(25).into_iter().flatten().collect();
+    assert_eq!(clips(107, &at(25)).spaced(1), std::slice::from_ref(&frames));
+    assert_eq!(clips(107, &at(25)).spaced(25), std::slice::from_ref(&frames));
+    assert_eq!(draws(&clips(107, &at(25)), 1), [frames]);
+    assert_eq!(clips(21, &at(1)).spaced(1), [[5]]);
+    // Three starts for seven moments.
+    assert_eq!(clips(13, &at(7)).spaced(1), [[0, 0, 1, 1, 1, 2, 2]]);
 }
 
 #[test]
