@@ -1,10 +1,9 @@
-//! The test of a trained net: the mean softmax over frames and crops.
+//! The test of a trained net: the mean softmax over frames, crops and, of a network of two streams, both.
 
 use std::sync::mpsc::sync_channel;
 
 use data::DataError;
 use data::loader::{LabelledVideo, TestConfig, TestViews};
-use data::sample::SampleSpec;
 use models::{Inputs, Network};
 use nn::Pass;
 
@@ -13,9 +12,9 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::plan::Protocol;
 use crate::scores::Scores;
-use crate::train::{inputs_of, network_error, single_input};
+use crate::train::{inputs_of, network_error};
 
-/// Views that go through the network at once.
+/// Moments of views that go through the network at once; one view at least.
 const BATCH: usize = 64;
 
 /// Videos whose views are made ahead of their use.
@@ -80,32 +79,31 @@ pub fn evaluate(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Re
 
 fn views(video: &LabelledVideo, test: &Test<'_>) -> Views {
     let Protocol { net, test: views } = test.protocol;
-    let config = TestConfig {
-        sample: SampleSpec::single(net.input),
-        size: (net.crop, net.crop),
-        frames: views.frames,
-        crops: views.crops,
-    };
-    TestViews::new(&video.id, &*video.source, &config, BATCH)?
+    let (sample, frames) = test.protocol.tested();
+    let limit = (BATCH / sample.moments.count()).max(1);
+    let config = TestConfig { sample, size: (net.crop, net.crop), frames, crops: views.crops };
+    TestViews::new(&video.id, &*video.source, &config, limit)?
         .map(|batch: std::result::Result<_, DataError>| {
-            single_input(batch?.inputs)
-                .map(|input| inputs_of(test.network, input))
+            inputs_of(test.network, batch?.inputs)
                 .map_err(Error::tensor(format!("making the views of {}", video.id)))
         })
         .collect()
 }
 
-/// The mean over all views of a video, summed in f64 in the views' order. Of a softmax layer that knows more classes
+/// The mean over all views of a video, summed in f64 in the views' order, and over the softmax layers of the data
+/// set's task. Of a softmax layer that knows more classes
 /// than the data set has, the data set's own come first and the others are left out.
 fn mean_softmax(test: &Test<'_>, views: &[Inputs], classes: usize) -> Result<Vec<f32>> {
     let mut sum = vec![0.0_f64; classes];
     let mut count = 0;
     let mut add = |inputs: &Inputs| -> models::Result<()> {
         let outputs = test.network.forward(inputs, &Pass::eval())?;
-        for row in nn::softmax(&outputs.heads[0].logits)?.to_vec2::<f32>()? {
-            count += 1;
-            for (sum, score) in sum.iter_mut().zip(row) {
-                *sum += f64::from(score);
+        for head in outputs.heads.iter().filter(|head| head.task == 0) {
+            for row in nn::softmax(&head.logits)?.to_vec2::<f32>()? {
+                count += 1;
+                for (sum, score) in sum.iter_mut().zip(row) {
+                    *sum += f64::from(score);
+                }
             }
         }
         Ok(())

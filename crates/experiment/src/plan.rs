@@ -4,8 +4,10 @@
 //! keeps, what decides the names of the units of work, and what `show` prints.
 
 mod departures;
+mod model;
 mod net;
 mod resolve;
+mod sample;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -228,7 +230,7 @@ impl TablePlan {
             tag.push_str(&format!(".extracted-{bound}"));
             tag.push_str(if check { "" } else { "-unchecked" });
         }
-        let results = PathBuf::from(&spec.paper).join(format!("table{}", spec.table)).join(tag);
+        let results = PathBuf::from(&spec.paper).join(spec.short_name()).join(tag);
         let departures = departures::of(&spec, profile, &cast, &rows);
         let data_seed = request.data_seed;
         Ok(Self { results, departures, file, profile: name, dataset, cast, data_seed, rows, spec })

@@ -3,8 +3,10 @@
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};
+use data::augment::CropRule;
 use data::extracted::Extraction;
 use data::inputs::Input;
+use data::sample::Moments;
 use flow::Method;
 
 use crate::error::{Error, Result};
@@ -121,7 +123,37 @@ fn describe(plan: &TablePlan) -> Result<String> {
 
 fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<String>> {
     let summary = net.model.summary().map_err(network_error("describing the network"))?;
-    let what = match net.input {
+    let what: Vec<String> = net.inputs().map(input_words).collect();
+    let what = match net.sample.moments {
+        Moments::Strided { count, from, to } => {
+            format!("{count} times, {from} to {to} frames apart, {}", what.join(" and "))
+        }
+        _ => what.join(" and "),
+    };
+    let learns = match (&net.train.start, net.train.learns) {
+        (Start::HeNormal, _) => "from scratch",
+        (Start::Streams { .. }, _) => "from both streams, all layers",
+        (Start::Net { classifiers: true, .. }, _) => "goes on, all layers",
+        (Start::Net { .. } | Start::Weights { .. }, Learns::All) => "pre-trained, all layers",
+        (Start::Net { .. } | Start::Weights { .. }, Learns::LastLayer) => "pre-trained, last layer",
+    };
+    let channels: Vec<String> = net.inputs().map(|input| input.channels().to_string()).collect();
+    let data: Vec<&str> = net.data.iter().map(|data| data.set.as_str()).collect();
+    let iterations = thousands(net.train.iterations as u64);
+    Ok(vec![
+        id.to_owned(),
+        reported,
+        what,
+        format!("{learns}, on {}, {iterations} iterations", data.join(" and ")),
+        format!("{} x {}x{}", channels.join(" + "), net.crop, net.crop),
+        thousands(summary.parameters() as u64),
+        format!("{:.3} G", summary.multiply_adds() as f64 / 1e9),
+    ])
+}
+
+/// "stack, L = 10, mean subtraction on", "a frame".
+fn input_words(input: &Input) -> String {
+    match input {
         Input::Flow(stack) => format!(
             "{}, L = {}, mean subtraction {}",
             kebab(&stack.sampling),
@@ -130,23 +162,7 @@ fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<String>> {
         ),
         Input::Rgb(stack) if stack.length == 1 => "a frame".into(),
         Input::Rgb(stack) => format!("{} frames", stack.length),
-    };
-    let learns = match (&net.train.start, net.train.learns) {
-        (Start::HeNormal, _) => "from scratch",
-        (Start::Net { .. } | Start::Weights { .. }, Learns::All) => "pre-trained, all layers",
-        (Start::Net { .. } | Start::Weights { .. }, Learns::LastLayer) => "pre-trained, last layer",
-    };
-    let data: Vec<&str> = net.data.iter().map(|data| data.set.as_str()).collect();
-    let iterations = thousands(net.train.iterations as u64);
-    Ok(vec![
-        id.to_owned(),
-        reported,
-        what,
-        format!("{learns}, on {}, {iterations} iterations", data.join(" and ")),
-        format!("{} x {}x{}", net.input.channels(), net.crop, net.crop),
-        thousands(summary.parameters() as u64),
-        format!("{:.3} G", summary.multiply_adds() as f64 / 1e9),
-    ])
+    }
 }
 
 /// How the first row's net is trained and tested; what other rows do otherwise is in their lines.
@@ -163,21 +179,26 @@ fn protocol_lines(protocol: &Protocol) -> String {
         .collect();
     let augmentation = &train.augmentation;
     let video = &net.video;
-    let values = match net.input {
-        Input::Flow(stack) => format!(
+    let values = match net.flow() {
+        Some(stack) => format!(
             "{}, stored as {}, x {} into the network",
             flow_words(video),
             kebab(&video.storage),
             stack.scale
         ),
-        Input::Rgb(_) => format!("frames stored as {}", kebab(&video.storage)),
+        None => format!("frames stored as {}", kebab(&video.storage)),
+    };
+    let crops = match augmentation.crop {
+        CropRule::Random => "random",
+        CropRule::Center => "central",
+        CropRule::MultiScale(_) => "multi-scale corner",
     };
     format!(
         "video      short side {}, {values}\n\
-         training   {} iterations of {} videos drawn across classes, random {}x{} crops{}{}\n\
+         training   {} iterations of {} videos drawn across classes, {crops} {}x{} crops{}{}\n\
          rate       {:.0e}, {}\n\
          sgd        momentum {}, weight decay {:.0e}\n\
-         test       {} frames x {} crops, mean of the softmax\n",
+         test       {} frames{} x {} crops, mean of the softmax\n",
         video.short_side,
         thousands(train.iterations as u64),
         train.batch,
@@ -190,6 +211,7 @@ fn protocol_lines(protocol: &Protocol) -> String {
         train.momentum,
         train.weight_decay,
         protocol.test.frames,
+        if protocol.test.as_clip { " as one clip" } else { "" },
         match protocol.test.crops {
             data::loader::Crops::Ten => 10,
             data::loader::Crops::Center => 1,

@@ -12,12 +12,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use data::loader::Crops;
+use models::BatchStatistics;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use self::net::{
-    Also, AlsoAs, Architecture, Fuse, FuseBy, Input, Learns, Net, RateStep, Svm, Train, Videos,
+    Also, AlsoAs, Architecture, Cropping, Fuse, FuseBy, Input, Learns, Net, RateStep, StartFrom, Svm, Train,
+    Videos,
 };
 pub use self::profile::{DropoutRule, FlowPreset, Profile, ProfileName, Profiles, Stem, Storage};
 use crate::error::{Error, Result};
@@ -29,7 +31,7 @@ use crate::weights::WeightSource;
 pub struct Spec {
     /// The paper's folder under `experiments/`, such as `two-stream`.
     pub paper: String,
-    /// The table's name in the paper, such as `1b`.
+    /// The table's number in the paper, such as `1b`, or a name for it.
     pub table: String,
     /// The table's title.
     pub title: String,
@@ -83,6 +85,8 @@ pub struct Shared {
     pub test: Test,
     /// How a fusion by SVM is trained.
     pub svm: Option<Svm>,
+    /// Which batch normalisation layers use the statistics of the batch in training; for networks that have any.
+    pub batch_statistics: Option<BatchStatistics>,
 }
 
 /// Sizes, in pixels.
@@ -99,7 +103,7 @@ pub struct Frames {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Test {
-    /// Temporal positions a video.
+    /// Temporal positions a video. A network of clips sees them all at once, as one clip.
     pub frames: usize,
     /// Views of each position.
     pub crops: Crops,
@@ -205,7 +209,13 @@ pub struct Claim {
 impl Spec {
     /// The table's full name, such as `two-stream/table1b`.
     pub fn name(&self) -> String {
-        format!("{}/table{}", self.paper, self.table)
+        format!("{}/{}", self.paper, self.short_name())
+    }
+
+    /// The table's name within its paper: `table1b` of number `1b`, and `results` of a table without a number.
+    pub fn short_name(&self) -> String {
+        let numbered = self.table.starts_with(|c: char| c.is_ascii_digit());
+        format!("{}{}", if numbered { "table" } else { "" }, self.table)
     }
 
     /// Reads a spec.

@@ -5,14 +5,14 @@
 //! therefore goes on from its last checkpoint to the very same numbers.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
 use data::loader::{Batch, InputBatch, LabelledVideo, TrainConfig, TrainLoader};
-use data::sample::SampleSpec;
 use models::{Inputs, Modality, Network};
-use nn::{Params, Pass, Sgd, tensors};
+use nn::tensors::{self, Tensors};
+use nn::{Params, Pass, Sgd};
 
 use crate::checkpoint::Checkpoint;
 use crate::console::Console;
@@ -57,8 +57,8 @@ pub struct Training<'a> {
     pub seed: u64,
     /// The training videos of each task.
     pub tasks: &'a [Vec<LabelledVideo>],
-    /// The file of the weights to start from, where the plan has any.
-    pub start: Option<&'a Path>,
+    /// The files of the weights to start from, in the order of the plan.
+    pub start: &'a [PathBuf],
     /// Where checkpoints and weights go.
     pub unit: &'a Unit,
     /// A checkpoint is written so often, but never takes more than a twentieth
@@ -75,9 +75,7 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     let Training { name, net, seed, tasks, start, unit, checkpoint_every } = *job;
     let plan = &net.train;
     let (params, network) = build(net, seed)?;
-    if let Some(path) = start {
-        begin(&params, net, path)?;
-    }
+    begin(&params, net, start)?;
     if plan.learns == Learns::LastLayer {
         params.configure(|name, training| training.frozen = !net.model.is_classifier(name));
     }
@@ -97,7 +95,7 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     let mut loaders = Vec::with_capacity(tasks.len());
     for (task, videos) in tasks.iter().enumerate() {
         let config = TrainConfig {
-            sample: SampleSpec::single(net.input),
+            sample: net.sample.clone(),
             size: (net.crop, net.crop),
             batch: plan.batch,
             augmentation: plan.augmentation.clone(),
@@ -109,7 +107,7 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
         loaders.push(TrainLoader::new(videos.clone(), &config, begun as u64..plan.iterations as u64)?);
     }
     let step = console.step(name, plan.iterations as u64, begun as u64);
-    let mut watch = DivergenceWatch::new(&net.classes());
+    let mut watch = DivergenceWatch::new(&net.model.heads());
     let started = Instant::now();
     let before = state.seconds;
     let mut saved = Instant::now();
@@ -150,19 +148,26 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     })
 }
 
-/// Starts a net with the weights in a file, but for its softmax layers.
-fn begin(params: &Params, net: &NetPlan, path: &Path) -> Result<()> {
-    match &net.train.start {
-        Start::HeNormal => Ok(()),
-        Start::Weights { source } => weights::load(path, source.names, &net.model, params, Head::Replace),
-        Start::Net { .. } => {
-            let stored = tensors::read(path, &Device::Cpu)
-                .map_err(network_error("reading the weights to start from"))?;
-            params
-                .transfer(&stored, &|name| net.model.is_classifier(name))
-                .map_err(network_error("starting from the weights of another stage"))
+/// Starts a net with the weights in files, one for each stage that it starts from.
+fn begin(params: &Params, net: &NetPlan, files: &[PathBuf]) -> Result<()> {
+    let model = &net.model;
+    let classifiers = match &net.train.start {
+        Start::HeNormal => return Ok(()),
+        Start::Weights { source } => {
+            return files
+                .iter()
+                .try_for_each(|path| weights::load(path, source.names, model, params, Head::Replace));
         }
+        Start::Net { classifiers, .. } => *classifiers,
+        Start::Streams { .. } => true,
+    };
+    let doing = "starting from the weights of another stage";
+    let mut stored = Tensors::new();
+    for ((stream, first), path) in net.train.start.nets().into_iter().zip(files) {
+        let read = tensors::read(path, &Device::Cpu).map_err(network_error(doing))?;
+        stored.extend(model.adopt(&first.model, &read, stream).map_err(network_error(doing))?);
     }
+    params.transfer(&stored, &|name| !classifiers && model.is_classifier(name)).map_err(network_error(doing))
 }
 
 /// One step on a batch of each task.
@@ -178,51 +183,61 @@ fn one_step(
         let pass = Pass::train(pass_seed(seed, iteration));
         let (labels, values): (Vec<_>, Vec<_>) = batches.into_iter().map(|b| (b.labels, b.inputs)).unzip();
         let outputs = network.forward(&together(network, values)?, &pass)?;
-        let loss = sum_of_tasks(&outputs.heads, &labels, &pass)?;
+        let loss = sum_of_losses(&outputs.heads, &labels, &pass)?;
         sgd.step(&pass.backward(&loss)?, rate)?;
         Ok(loss.to_scalar::<f32>()?)
     };
     step().map_err(|e| Error::Network { doing: format!("training step {iteration}"), message: e.to_string() })
 }
 
-/// The sum of the tasks' losses. A batch holds the samples of all tasks, one task after the other; each softmax layer
-/// learns from its own (Two-Stream ConvNets, Sect. 4).
-fn sum_of_tasks(heads: &[models::Head], labels: &[Vec<u32>], pass: &Pass) -> models::Result<Tensor> {
-    if let ([head], [labels]) = (heads, labels) {
-        return Ok(nn::softmax_cross_entropy(&head.logits, labels, pass)?);
-    }
+/// The sum of all softmax layers' losses. A batch holds the samples of all tasks, one task after the other; each
+/// softmax layer learns from its own task's (Two-Stream ConvNets, Sect. 4).
+fn sum_of_losses(heads: &[models::Head], labels: &[Vec<u32>], pass: &Pass) -> models::Result<Tensor> {
     let mut losses = Vec::with_capacity(heads.len());
-    for (task, head) in heads.iter().enumerate() {
-        let own = |(other, labels): (usize, &Vec<u32>)| {
-            labels.iter().map(|&label| (other == task).then_some(label)).collect::<Vec<_>>()
-        };
-        let labels: Vec<Option<u32>> = labels.iter().enumerate().flat_map(own).collect();
-        losses.push(nn::softmax_cross_entropy_of(&head.logits, &labels, pass)?);
+    for head in heads {
+        losses.push(match labels {
+            [labels] => nn::softmax_cross_entropy(&head.logits, labels, pass)?,
+            _ => {
+                let own = |(task, labels): (usize, &Vec<u32>)| {
+                    labels.iter().map(|&label| (head.task == task).then_some(label)).collect::<Vec<_>>()
+                };
+                let labels: Vec<Option<u32>> = labels.iter().enumerate().flat_map(own).collect();
+                nn::softmax_cross_entropy_of(&head.logits, &labels, pass)?
+            }
+        });
     }
     Ok(nn::sum_of_losses(&losses, pass)?)
 }
 
 /// The inputs of a network from those of batches, one batch after the other.
 fn together(network: &dyn Network, batches: Vec<Vec<InputBatch>>) -> candle_core::Result<Inputs> {
-    let mut parts = batches.into_iter().map(single_input).collect::<candle_core::Result<Vec<_>>>()?;
-    let all = if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(&parts, 0)? };
-    Ok(inputs_of(network, all))
-}
-
-/// The one input of a single stream's samples, (B, T, C, H, W).
-pub(crate) fn single_input(inputs: Vec<InputBatch>) -> candle_core::Result<Tensor> {
-    let Ok([InputBatch { data, shape }]) = <[InputBatch; 1]>::try_from(inputs) else {
-        candle_core::bail!("a batch with another number of inputs than one");
-    };
-    Tensor::from_vec(data, &shape[..], &Device::Cpu)
-}
-
-/// The input of a single stream under the name that it reads it by.
-pub(crate) fn inputs_of(network: &dyn Network, input: Tensor) -> Inputs {
-    match network.reads() {
-        [Modality::Rgb] => Inputs { rgb: Some(input), flow: None },
-        _ => Inputs { rgb: None, flow: Some(input) },
+    let mut parts: Vec<Inputs> =
+        batches.into_iter().map(|inputs| inputs_of(network, inputs)).collect::<candle_core::Result<_>>()?;
+    if parts.len() == 1 {
+        return Ok(parts.remove(0));
     }
+    let all = |of: fn(&Inputs) -> Option<&Tensor>| -> candle_core::Result<Option<Tensor>> {
+        let parts: Vec<&Tensor> = parts.iter().filter_map(of).collect();
+        if parts.is_empty() { Ok(None) } else { Tensor::cat(&parts, 0).map(Some) }
+    };
+    Ok(Inputs { rgb: all(|x| x.rgb.as_ref())?, flow: all(|x| x.flow.as_ref())? })
+}
+
+/// The inputs of samples, each (B, T, C, H, W), under the names that the network reads them by.
+pub(crate) fn inputs_of(network: &dyn Network, inputs: Vec<InputBatch>) -> candle_core::Result<Inputs> {
+    let modalities = network.reads();
+    if inputs.len() != modalities.len() {
+        candle_core::bail!("a batch of {} inputs for a network of {}", inputs.len(), modalities.len());
+    }
+    let mut found = Inputs::default();
+    for (InputBatch { data, shape }, modality) in inputs.into_iter().zip(modalities) {
+        let tensor = Some(Tensor::from_vec(data, &shape[..], &Device::Cpu)?);
+        match modality {
+            Modality::Rgb => found.rgb = tensor,
+            Modality::Flow => found.flow = tensor,
+        }
+    }
+    Ok(found)
 }
 
 /// The seed of a task's batches; that of the first is the run's.
@@ -292,7 +307,48 @@ impl DivergenceWatch {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use testkit::{assert_close, values};
+
     use super::*;
+    use crate::plan::{Request, TablePlan};
+    use crate::spec::ProfileName;
+    use crate::workspace::Workspace;
+
+    /// Both streams' weights, softmax layers included, are where ST-ResNet's training begins.
+    #[test]
+    fn two_streams_are_where_the_joined_network_starts() {
+        let workspace = Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
+        let (spec, file) = workspace.spec("st-resnet/results").unwrap();
+        let request = Request { profile: Some(ProfileName::Smoke), ..Request::default() };
+        let plan = TablePlan::resolve(spec, file, &request, &workspace).unwrap();
+        let row = plan.rows.iter().find(|row| row.row.id == "st-resnet-ucf101").unwrap();
+        let net = &row.work.protocols()[0].net;
+        let folder = tempfile::tempdir().unwrap();
+        let (mut files, mut trained) = (Vec::new(), Vec::new());
+        for (seed, (_, stage)) in net.train.start.nets().into_iter().enumerate() {
+            let stored = build(stage, 7 + seed as u64).unwrap().0.tensors();
+            files.push(folder.path().join(format!("{seed}.safetensors")));
+            write_atomic(&files[seed], &tensors::to_bytes(&stored).unwrap()).unwrap();
+            trained.push(stored);
+        }
+        let (params, _) = build(net, 1).unwrap();
+        begin(&params, net, &files).unwrap();
+        let own = params.tensors();
+        for (stored, prefix) in trained.iter().zip(["appearance", "motion"]) {
+            for (name, tensor) in stored {
+                let found = &own[&format!("{prefix}.{name}")];
+                if tensor.rank() == found.rank() {
+                    assert_eq!(values(found), values(tensor), "{prefix}.{name}");
+                } else {
+                    // Eq. 5.
+                    assert_close(name, &found.sum_keepdim(2).unwrap().squeeze(2).unwrap(), tensor, 1e-6);
+                }
+            }
+        }
+        assert_eq!(own.len(), trained[0].len() + trained[1].len());
+    }
 
     #[test]
     fn a_loss_that_is_not_a_number_stops_at_once() {

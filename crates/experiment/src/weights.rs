@@ -58,7 +58,8 @@ pub enum Head {
     Replace,
 }
 
-/// Fills a network with the tensors of a file, such as [`fetch`] returns.
+/// Fills a network with the tensors of a file, such as [`fetch`] returns. Weights for frames also fill a network for
+/// flow, see [`ModelConfig::adopt_published`].
 ///
 /// # Errors
 /// [`WeightsError::Content`] when the file cannot be read, or when a tensor is missing,
@@ -69,7 +70,8 @@ pub fn load(path: &Path, names: NameMap, model: &ModelConfig, params: &Params, h
     let ours = names.ours(model, stored.keys().map(String::as_str)).map_err(|e| refused(e.to_string()))?;
     let renamed = ours.iter().filter_map(|(name, theirs)| Some((name.clone(), stored.get(*theirs)?.clone())));
     let fresh = |name: &str| head == Head::Replace && model.is_classifier(name);
-    params.transfer(&renamed.collect(), &fresh).map_err(|error| {
+    let adopted = model.adopt_published(renamed.collect()).map_err(|e| refused(e.to_string()))?;
+    params.transfer(&adopted, &fresh).map_err(|error| {
         let theirs = match &error {
             nn::Error::TensorMismatch { name, .. } => ours.get(name).filter(|theirs| **theirs != name),
             _ => None,

@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use experiment::plan::{TablePlan, Work};
 use experiment::spec::{ProfileName, Spec};
@@ -18,7 +18,7 @@ fn resolve_in(table: &str, from: &str, to: &str) -> Result<TablePlan, Error> {
     let path = workspace().find(table).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "`{from}` is not in the spec");
-    let file = PathBuf::from(format!("experiments/two-stream/{table}.toml"));
+    let file = path.strip_prefix(workspace().root).unwrap().to_owned();
     let spec = Spec::parse(&text.replacen(from, to, 1), &file)?;
     TablePlan::resolve(spec, file, &Request::default(), &workspace())
 }
@@ -58,7 +58,7 @@ fn rows_of_a_table_share_all_but_their_input() {
     let mut protocols = cells.map(|row| {
         let Work::Net(protocol) = &row.work else { panic!("{} is no net", row.row.id) };
         let mut protocol = protocol.clone();
-        protocol.net.input = plan.rows[0].work.protocols()[0].net.input;
+        protocol.net.sample = plan.rows[0].work.protocols()[0].net.sample.clone();
         let models::ModelConfig::CnnM2048(model) = &mut protocol.net.model else {
             panic!("table 1b is of CNN-M-2048, found {:?}", protocol.net.model);
         };
@@ -71,10 +71,13 @@ fn rows_of_a_table_share_all_but_their_input() {
 
 #[test]
 fn the_plans_of_the_other_tables() {
-    for table in ["table1a", "table2", "table3", "table4"] {
+    for table in ["table1a", "table2", "table3", "two-stream/table4", "st-resnet/results", "st-resnet/table4"]
+    {
         let shown = experiment::show::show(&workspace(), table, &Request::default()).unwrap();
         let rows = shown.plan.split("\n\nThe network").next().unwrap();
-        insta::assert_snapshot!(table, rows);
+        // The tables of the first paper have their numbers as names.
+        let name = table.strip_prefix("two-stream/").unwrap_or(table).replace('/', "-");
+        insta::assert_snapshot!(name, rows);
     }
 }
 
@@ -87,10 +90,13 @@ fn a_row_of_another_table_is_the_same_net() {
     };
     assert_eq!(other("table3", "spatial"), other("table1a", "last-layer-low"));
     assert_eq!(other("table3", "average"), other("table1b", "stack-10-on"));
-    assert_eq!(other("table4", "temporal-hmdb51"), other("table2", "multi-task"));
-    assert_eq!(other("table4", "temporal-ucf101"), other("table3", "multi-task-svm"));
+    assert_eq!(other("two-stream/table4", "temporal-hmdb51"), other("table2", "multi-task"));
+    assert_eq!(other("two-stream/table4", "temporal-ucf101"), other("table3", "multi-task-svm"));
     let stage = |protocol: experiment::plan::Protocol| protocol.net.stages()[0].clone();
-    assert_eq!(stage(other("table4", "spatial-hmdb51")), stage(other("table1a", "fine-tuned-high")));
+    assert_eq!(
+        stage(other("two-stream/table4", "spatial-hmdb51")),
+        stage(other("table1a", "fine-tuned-high"))
+    );
 }
 
 /// What a data set cannot give is said, not left out and not put in by something else.
@@ -174,12 +180,27 @@ mistakes! {
     stage_that_learns_from_test_videos: "table2", "on = \"ucf101\"\nvideos = \"all\"" => "on = \"hmdb51\"\nvideos = \"all\"";
     fusion_of_a_row_that_is_not_there: "table3", "[\"spatial\", \"temporal-bi\"]" => "[\"spatial\", \"temporal-by\"]";
     fusion_of_one: "table3", "[\"spatial\", \"temporal-bi\"]" => "[\"spatial\"]";
-    fusion_of_different_videos: "table4",
+    fusion_of_different_videos: "two-stream/table4",
         "[\"spatial-ucf101\", \"temporal-ucf101\"]" => "[\"spatial-ucf101\", \"temporal-hmdb51\"]";
     splits_of_no_data_set: "table2", "splits = { hmdb51 = [\"1\"], synth-hmdb" => "splits = { hmdb51 = [\"1\"], synth-hmbd";
     one_fold: "table3", "folds = 2" => "folds = 1";
     row_that_is_nothing: "table3", "same-as = \"table1a/last-layer-low\"\n" => "\n";
-    row_without_a_column: "table4", "column = \"UCF-101\"\nreported = 73.0" => "reported = 73.0";
+    row_without_a_column: "two-stream/table4", "column = \"UCF-101\"\nreported = 73.0" => "reported = 73.0";
+    start_of_one_stream: "st-resnet/results",
+        "{ appearance = \"appearance-ucf101\", motion = \"motion-ucf101\" }" => "{ appearance = \"appearance-ucf101\" }";
+    start_of_one_net_for_two_streams: "st-resnet/results",
+        "{ appearance = \"appearance-ucf101\", motion = \"motion-ucf101\" }" => "\"appearance-ucf101\"";
+    streams_the_wrong_way_round: "st-resnet/results",
+        "{ appearance = \"appearance-ucf101\", motion = \"motion-ucf101\" }" =>
+        "{ appearance = \"motion-ucf101\", motion = \"appearance-ucf101\" }";
+    streams_of_other_classes: "st-resnet/results", "motion = \"motion-ucf101\"" => "motion = \"motion-hmdb51\"";
+    clip_for_one_stream: "st-resnet/results", "net.model = \"st-resnet\"\n" => "\n";
+    frame_for_two_streams: "st-resnet/results",
+        "net.input = { kind = \"clip\", frames = 5, stride = [5, 15], length = 10, mean-subtraction = true }" =>
+        "net.input = { kind = \"rgb\", frames = 1 }";
+    strides_in_the_wrong_order: "st-resnet/results", "stride = [5, 15]" => "stride = [15, 5]";
+    batch_norm_that_nothing_is_said_of: "st-resnet/results", "batch-statistics = \"all\"" => "";
+    batch_norm_that_there_is_not: "table1b", "model = \"cnn-m-2048\"" => "model = \"cnn-m-2048\"\nbatch-statistics = \"all\"";
     weights_without_a_sum: "table1a", "imagenet = \"synth-stills\"" =>
         "imagenet = { repository = \"a/b\", revision = \"main\", file = \"f.safetensors\", names = \"caffe\" }";
     weights_with_half_a_sum: "table1a", "imagenet = \"synth-stills\"" =>

@@ -156,6 +156,31 @@ fn an_svm_learns_from_folds_that_its_nets_have_not_seen() {
     assert!(distinct.first().unwrap().is_disjoint(distinct.last().unwrap()));
 }
 
+/// ST-ResNet: streams, then the joined network, then the maximum over time, each from the weights before.
+#[test]
+fn a_joined_network_comes_after_its_streams() {
+    let place = Place::new();
+    let rows = ["two-streams-ucf101", "st-resnet-ucf101", "st-resnet-star-ucf101"];
+    let (tables, census) = place.run(&["st-resnet/results"], &rows);
+    // A stream asks for itself and the stage before; both start from one net.
+    assert_eq!(
+        census,
+        "3 rows ask 15 times for a trained net; these are 5 different nets, 5 of them trained now"
+    );
+    let stages = |row: &str| -> Vec<String> {
+        record(&tables[0], row).runs[0].stages.iter().map(|stage| stage.unit.clone()).collect()
+    };
+    let (joined, star) = (stages("st-resnet-ucf101"), stages("st-resnet-star-ucf101"));
+    assert_eq!((joined.len(), star.len()), (4, 5));
+    assert_eq!(joined, star[..4]);
+    assert_eq!(place.weights(&star[4])["motion.layer3.1.conv3.weight"].dims()[2..], [3, 1, 1]);
+    assert_eq!(place.weights(&star[1])["fc.bias"].dims(), [14]);
+    // The other table shows the same net.
+    let (tables, census) = place.run(&["st-resnet/table4"], &["st-resnet-star-ucf101"]);
+    assert!(census.ends_with(" 0 of them trained now"), "{census}");
+    assert_eq!(record(&tables[0], "st-resnet-star-ucf101").runs[0].stages.len(), 5);
+}
+
 /// Nets that tables share are trained once, and a second call trains none.
 #[test]
 fn tables_share_their_nets() {

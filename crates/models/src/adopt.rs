@@ -32,6 +32,20 @@ impl ModelConfig {
         Ok(adopted)
     }
 
+    /// Published weights, under this network's names, as its own. Where they see frames and it sees flow, the filters of
+    /// the first layer are averaged and repeated, as in [`ModelConfig::adopt`].
+    ///
+    /// # Errors
+    /// If that layer's weights have no form that it can be done with.
+    pub fn adopt_published(&self, mut stored: Tensors) -> Result<Tensors> {
+        let frames = |name: &&str| stored.get(*name).is_some_and(|weight| weight.dims().get(1) == Some(&3));
+        if let Some(name) = self.first_convolution().filter(frames).filter(|_| self.channels() != 3) {
+            let flow = nn::cross_modality(&stored[name], self.channels())?;
+            stored.insert(name.to_owned(), flow);
+        }
+        Ok(stored)
+    }
+
     /// Checks that [`ModelConfig::adopt`] will do for weights of such a network.
     ///
     /// # Errors

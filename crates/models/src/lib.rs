@@ -100,6 +100,17 @@ impl ModelConfig {
         }
     }
 
+    /// Classes of each classifier, in the order of [`Outputs::heads`].
+    pub fn heads(&self) -> Vec<usize> {
+        match self {
+            Self::CnnM2048(config) => config.classes.clone(),
+            Self::AlexNet(config) => vec![config.classes],
+            Self::ResNet50(config) => vec![config.classes],
+            Self::StResNet(config) => vec![config.classes; 2],
+            Self::BnInception(config) => vec![config.classes],
+        }
+    }
+
     /// Whether a parameter is of a layer that gives class scores, in this network or in one of the same architecture for
     /// other classes or another number of tasks: such layers are made anew.
     pub fn is_classifier(&self, parameter: &str) -> bool {

@@ -1,8 +1,10 @@
 //! Where a profile departs from the paper, in words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{DatasetFacts, RowPlan, Start};
+use models::ModelConfig;
+
+use super::{DatasetFacts, NetPlan, RowPlan, Start};
 use crate::spec::{FlowPreset, Profile, Spec};
 
 /// For `show` and for the table's foot.
@@ -24,11 +26,17 @@ pub(super) fn of(
     };
     factor("picture side", profile.size, paper.size);
     factor("layer width", profile.width, paper.width);
+    factor("residual units of a stage", profile.depth.unwrap_or(1.0), paper.depth.unwrap_or(1.0));
     factor("batch", profile.batch, paper.batch);
     factor("iterations and rate steps", profile.iterations, paper.iterations);
     factor("test frames", profile.test_frames, paper.test_frames);
+    let nets: Vec<_> = rows.iter().flat_map(|row| row.work.stages()).collect();
     if profile.stem != paper.stem {
-        list.push("conv1 5x5 stride 2, conv2 3x3 stride 1".into());
+        let stem = |net: &&NetPlan| match &net.model {
+            ModelConfig::ResNet50(_) | ModelConfig::StResNet(_) => "conv1 3x3 stride 1",
+            _ => "conv1 5x5 stride 2, conv2 3x3 stride 1",
+        };
+        list.extend(nets.iter().map(stem).collect::<BTreeSet<_>>().into_iter().map(str::to_owned));
     }
     if profile.dropout != paper.dropout {
         list.push("dropout keeps as many units as the paper's".into());
@@ -36,7 +44,6 @@ pub(super) fn of(
     if let Some(n) = profile.videos_per_class {
         list.push(format!("at most {n} videos a class in training and in testing"));
     }
-    let nets: Vec<_> = rows.iter().flat_map(|row| row.work.stages()).collect();
     let mut files: Vec<String> = Vec::new();
     for net in &nets {
         if let Start::Weights { source } = &net.train.start {

@@ -2,9 +2,10 @@
 
 use data::augment::Augmentation;
 use data::extracted::Extraction;
-use data::inputs::Input;
+use data::inputs::{FlowStack, Input};
 use data::loader::Crops;
-use models::ModelConfig;
+use data::sample::{Moments, SampleSpec};
+use models::{Modality, ModelConfig};
 use nn::StepSchedule;
 use serde::{Deserialize, Serialize};
 
@@ -29,8 +30,9 @@ pub struct NetPlan {
     pub data: Vec<DataPlan>,
     /// How videos become frames and flow.
     pub video: VideoPlan,
-    /// What the network sees.
-    pub input: Input,
+    /// What the network sees of a video.
+    #[serde(rename = "input", with = "super::sample")]
+    pub sample: SampleSpec,
     /// The side of the square crop, in pixels.
     pub crop: usize,
     /// The network.
@@ -104,16 +106,39 @@ pub struct TrainPlan {
 pub enum Start {
     /// He et al.'s normal initialisation, biases zero.
     HeNormal,
-    /// The weights of another stage, but for the softmax layers, which are new.
+    /// The weights of another stage.
     Net {
         /// That stage.
         net: Box<NetPlan>,
+        /// Whether its softmax layers are kept; else they are new.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        classifiers: bool,
+    },
+    /// For each stream the weights of a stage that was trained for it, with its softmax layer.
+    Streams {
+        /// Of the stream that sees frames.
+        appearance: Box<NetPlan>,
+        /// Of the stream that sees flow.
+        motion: Box<NetPlan>,
     },
     /// Published weights, but for the softmax layers, which are new.
     Weights {
         /// The file.
         source: WeightSource,
     },
+}
+
+impl Start {
+    /// The stages whose weights are taken over, each with the stream that takes them where there are several.
+    pub fn nets(&self) -> Vec<(Option<Modality>, &NetPlan)> {
+        match self {
+            Self::HeNormal | Self::Weights { .. } => Vec::new(),
+            Self::Net { net, .. } => vec![(None, net)],
+            Self::Streams { appearance, motion } => {
+                vec![(Some(Modality::Rgb), appearance), (Some(Modality::Flow), motion)]
+            }
+        }
+    }
 }
 
 /// The test of a net.
@@ -124,6 +149,20 @@ pub struct TestPlan {
     pub frames: usize,
     /// Views of each.
     pub crops: Crops,
+    /// Whether the network sees all positions at once, as one clip.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub as_clip: bool,
+}
+
+impl Protocol {
+    /// What the network sees in the test, and how often in a video, at equal distances.
+    pub fn tested(&self) -> (SampleSpec, usize) {
+        if !self.test.as_clip {
+            return (self.net.sample.clone(), self.test.frames);
+        }
+        let moments = Moments::Spread { count: self.test.frames };
+        (SampleSpec { moments, ..self.net.sample.clone() }, 1)
+    }
 }
 
 impl NetPlan {
@@ -134,22 +173,27 @@ impl NetPlan {
 
     /// This stage and those before it, the first one first.
     pub fn stages(&self) -> Vec<&Self> {
-        let mut stages = match &self.train.start {
-            Start::HeNormal | Start::Weights { .. } => Vec::new(),
-            Start::Net { net } => net.stages(),
-        };
+        let mut stages: Vec<&Self> =
+            self.train.start.nets().iter().flat_map(|(_, net)| net.stages()).collect();
         stages.push(self);
         stages
+    }
+
+    /// What is read at each moment.
+    pub fn inputs(&self) -> impl Iterator<Item = &Input> {
+        self.sample.inputs.iter().map(|input| &input.input)
+    }
+
+    /// The flow that is read at each moment, if any is.
+    pub fn flow(&self) -> Option<&FlowStack> {
+        self.inputs().find_map(|input| match input {
+            Input::Flow(stack) => Some(stack),
+            Input::Rgb(_) => None,
+        })
     }
 
     /// Number of softmax layers.
     pub fn tasks(&self) -> usize {
         self.data.iter().map(|data| data.task + 1).max().unwrap_or(0)
-    }
-
-    /// Classes of each softmax layer.
-    pub fn classes(&self) -> Vec<usize> {
-        let of = |task| self.data.iter().filter(|data| data.task == task).map(|data| data.classes).sum();
-        (0..self.tasks()).map(of).collect()
     }
 }

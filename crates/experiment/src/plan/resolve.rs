@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use data::augment::{Augmentation, PcaJitter};
-use data::inputs::{FlowStack, FrameStack, Input};
-use models::{CnnM2048Config, Fusion, ModelConfig, Stream, Window};
+use data::augment::{Augmentation, CropRule, MultiScale, PcaJitter, Places};
+use data::inputs::{FlowStack, FrameStack, Input, Sampling};
+use data::sample::{Align, At, Moments, SampleInput, SampleSpec};
 use nn::StepSchedule;
 
+use super::model::Known;
 use super::{
     DataPlan, DatasetFacts, FusionPlan, NetPlan, Protocol, Request, Sources, Start, TestPlan, TrainPlan,
     VideoPlan, Work, cast, reseeded,
 };
 use crate::error::{Error, Result};
 use crate::spec::{
-    self, AlsoAs, Architecture, DropoutRule, FuseBy, Player, Profile, ProfileName, Row, Spec, Stem, Videos,
+    self, AlsoAs, Cropping, FuseBy, Player, Profile, ProfileName, Row, Spec, StartFrom, Videos,
 };
 
 /// Mean and standard deviation of natural pictures, in 0..=255 (ImageNet's, as torchvision's models expect them).
@@ -124,11 +125,11 @@ impl Resolver<'_> {
         match (&row.net, &row.same_as) {
             (Some(net), _) => {
                 let net = self.net(table, net, 0)?;
-                Ok(Protocol { net, test: test(table)? })
+                Ok(Protocol { test: test(table, &net)?, net })
             }
             (None, Some(name)) => self.elsewhere(table.spec, name, |other, stage| {
                 let net = self.net(other, stage, 0)?;
-                Ok(Protocol { net, test: test(other)? })
+                Ok(Protocol { test: test(other, &net)?, net })
             }),
             (None, None) => Err(format!("row `{}` has no net of its own", row.id).into()),
         }
@@ -172,10 +173,13 @@ impl Resolver<'_> {
         let profile = table.profile;
         let shared = &table.spec.shared;
         let data = self.data(table, net)?;
-        let input = input(net, profile);
-        input.validate().map_err(|e| e.to_string())?;
+        let sample = sample(net, profile);
+        sample.validate().map_err(|e| e.to_string())?;
+        let inputs: Vec<Input> = sample.inputs.iter().map(|input| input.input).collect();
         let crop = scaled(shared.frames.crop, profile.size, "frames.crop")?;
-        let model = model(table, net, &input, &data, crop)?;
+        let moments = sample.moments.count();
+        let known = Known { spec: table.spec, profile, net, inputs: &inputs, moments, data: &data, crop };
+        let model = known.model()?;
         let protocol = shared.train.get(&net.train).ok_or_else(|| format!("no protocol `{}`", net.train))?;
         let mut steps = Vec::with_capacity(protocol.steps.len());
         for step in &protocol.steps {
@@ -183,20 +187,24 @@ impl Resolver<'_> {
         }
         let schedule = StepSchedule { base_lr: protocol.rate, steps };
         schedule.validate().map_err(|e| e.to_string())?;
-        let start = match net.start.as_deref() {
+        let start = match &net.start {
             None => Start::HeNormal,
-            Some(name) => self.start(table, name, depth)?,
+            Some(from) => self.start(table, from, depth, &data)?,
         };
-        if let Start::Net { net: first } = &start
-            && let Some(difference) = different_trunk(&first.model, &model)
-        {
-            return Err(format!("it cannot start from that net: {difference}").into());
+        for (stream, first) in start.nets() {
+            model.can_adopt(&first.model, stream).map_err(|e| e.to_string())?;
         }
-        let flow = matches!(input, Input::Flow(_));
+        let flow = inputs.iter().any(|input| matches!(input, Input::Flow(_)));
+        let rgb = inputs.iter().any(|input| matches!(input, Input::Rgb(_)));
         let is_real =
             |set: &str| table.cast.values().any(|facts| facts.name == set && facts.data_seed.is_none());
         let real = data.iter().any(|data| is_real(&data.set));
-        let colour = (protocol.rgb_jittering && !flow).then(PcaJitter::imagenet);
+        let colour = (protocol.rgb_jittering && rgb).then(PcaJitter::imagenet);
+        let crops = match protocol.crops {
+            Cropping::Random => CropRule::Random,
+            // As the public code of Temporal Segment Networks has them.
+            Cropping::MultiScale => CropRule::MultiScale(MultiScale::published(Places::Five)),
+        };
         Ok(NetPlan {
             data,
             video: VideoPlan {
@@ -207,7 +215,7 @@ impl Resolver<'_> {
                 extraction: self.request.extraction.filter(|_| real),
                 videos_per_class: profile.videos_per_class,
             },
-            input,
+            sample,
             crop,
             model,
             train: TrainPlan {
@@ -218,12 +226,40 @@ impl Resolver<'_> {
                 schedule,
                 momentum: protocol.momentum,
                 weight_decay: protocol.weight_decay,
-                augmentation: Augmentation { colour, ..Augmentation::random_crops(protocol.flip) },
+                augmentation: Augmentation { crop: crops, flip: protocol.flip, colour },
             },
         })
     }
 
-    fn start(&self, table: &Table<'_>, name: &str, depth: usize) -> Result<Start, Refusal> {
+    fn start(
+        &self,
+        table: &Table<'_>,
+        from: &StartFrom,
+        depth: usize,
+        data: &[DataPlan],
+    ) -> Result<Start, Refusal> {
+        match from {
+            StartFrom::Net(name) => {
+                let start = self.stage_of(table, name, depth)?;
+                // The classes are the same only where the data is.
+                Ok(match start {
+                    Start::Net { net, .. } => Start::Net { classifiers: same_classes(&net.data, data), net },
+                    other => other,
+                })
+            }
+            StartFrom::Streams { appearance, motion } => {
+                let stream = |name: &str| match self.stage_of(table, name, depth)? {
+                    Start::Net { net, .. } if same_classes(&net.data, data) => Ok(net),
+                    _ => Err(Refusal::Contradiction(format!(
+                        "start: the stream `{name}` must be trained on the same classes, since its softmax layer is kept"
+                    ))),
+                };
+                Ok(Start::Streams { appearance: stream(appearance)?, motion: stream(motion)? })
+            }
+        }
+    }
+
+    fn stage_of(&self, table: &Table<'_>, name: &str, depth: usize) -> Result<Start, Refusal> {
         if name.contains('/') {
             return self.elsewhere(table.spec, name, |other, stage| self.stage(other, stage, depth));
         }
@@ -237,7 +273,7 @@ impl Resolver<'_> {
         if let Some(Player::Weights(source)) = player {
             return Ok(Start::Weights { source: source.clone() });
         }
-        Ok(Start::Net { net: Box::new(self.net(table, stage, depth + 1)?) })
+        Ok(Start::Net { net: Box::new(self.net(table, stage, depth + 1)?), classifiers: false })
     }
 
     fn data(&self, table: &Table<'_>, net: &spec::Net) -> Result<Vec<DataPlan>, Refusal> {
@@ -287,85 +323,48 @@ impl Resolver<'_> {
     }
 }
 
-fn test(table: &Table<'_>) -> std::result::Result<TestPlan, String> {
+/// The test of a net. A network of clips sees at least as many positions as a clip of its training has.
+fn test(table: &Table<'_>, net: &NetPlan) -> std::result::Result<TestPlan, String> {
     let test = &table.spec.shared.test;
-    Ok(TestPlan { frames: scaled(test.frames, table.profile.test_frames, "test.frames")?, crops: test.crops })
+    let frames = scaled(test.frames, table.profile.test_frames, "test.frames")?;
+    let moments = net.sample.moments.count();
+    Ok(TestPlan { frames: frames.max(moments), crops: test.crops, as_clip: moments > 1 })
 }
 
-fn input(net: &spec::Net, profile: &Profile) -> Input {
+/// What the network sees of a video.
+fn sample(net: &spec::Net, profile: &Profile) -> SampleSpec {
+    // A motion covers as many pixels fewer as the picture is smaller; the
+    // network sees the displacement of the paper's picture.
+    let scale = (1.0 / profile.size) as f32;
+    let frames =
+        |length| FrameStack { length, stride: 1, mean: Some(MEAN), scale: DEVIATION.map(|d| 1.0 / d) };
     match net.input {
         spec::Input::Flow { sampling, length, mean_subtraction } => {
-            // A motion covers as many pixels fewer as the picture is smaller; the
-            // network sees the displacement of the paper's picture.
-            let scale = (1.0 / profile.size) as f32;
-            FlowStack { sampling, length, mean_subtraction, scale }.into()
+            SampleSpec::single(FlowStack { sampling, length, mean_subtraction, scale })
         }
-        spec::Input::Rgb { frames } => {
-            FrameStack { length: frames, stride: 1, mean: Some(MEAN), scale: DEVIATION.map(|d| 1.0 / d) }
-                .into()
+        spec::Input::Rgb { frames: length } => SampleSpec::single(frames(length)),
+        spec::Input::Clip { frames: count, stride: [from, to], length, mean_subtraction } => {
+            let flow = FlowStack { sampling: Sampling::Stack, length, mean_subtraction, scale };
+            let inputs = [frames(1).into(), flow.into()].map(|input| SampleInput { input, at: At::Every });
+            SampleSpec {
+                inputs: inputs.to_vec(),
+                align: Align::Center,
+                moments: Moments::Strided { count, from, to },
+            }
         }
     }
 }
 
-/// The network at the profile's scale.
-fn model(
-    table: &Table<'_>,
-    net: &spec::Net,
-    input: &Input,
-    data: &[DataPlan],
-    crop: usize,
-) -> std::result::Result<ModelConfig, String> {
-    let profile = table.profile;
-    if !(0.0..1.0).contains(&net.dropout) {
-        return Err(format!("dropout = {}; it must be at least 0 and below 1", net.dropout));
-    }
-    let stream = match input {
-        Input::Flow(_) => Stream::Temporal,
-        Input::Rgb(_) => Stream::Spatial,
+/// Whether the softmax layers of nets trained on these tell the same classes apart.
+fn same_classes(a: &[DataPlan], b: &[DataPlan]) -> bool {
+    let classes = |data: &[DataPlan]| -> Vec<_> {
+        data.iter().map(|data| (data.set.clone(), data.without.clone(), data.task)).collect()
     };
-    let mut model = CnnM2048Config::paper(stream, input.channels(), 0, net.dropout);
-    model.fusion = match net.model.unwrap_or(table.spec.shared.model) {
-        Architecture::CnnM2048 => Fusion::Early,
-        Architecture::SlowFusion => Fusion::Slow,
-    };
-    let tasks = data.iter().map(|data| data.task + 1).max().unwrap_or(0);
-    let of = |task| data.iter().filter(|data| data.task == task).map(|data| data.classes).sum();
-    model.classes = (0..tasks).map(of).collect();
-    model.input = [crop; 2];
-    for width in &mut model.widths {
-        *width = scaled(*width, profile.width, "a layer's width")?;
-    }
-    model.full6 = scaled(model.full6, profile.width, "full6's width")?;
-    model.full7 = scaled(model.full7, profile.width, "full7's width")?;
-    if profile.stem == Stem::Small {
-        model.conv1 = Window { kernel: 5, stride: 2, padding: 0 };
-        model.conv2 = Window { kernel: 3, stride: 1, padding: 1 };
-    }
-    if profile.dropout == DropoutRule::KeepUnits {
-        let keep = ((1.0 - model.dropout) / profile.width).min(1.0);
-        // Away from the last bits of a division.
-        model.dropout = ((1.0 - keep) * 1e6).round() / 1e6;
-    }
-    // A network that cannot be built for this picture is a contradiction
-    // of the profile, not a surprise of the run.
-    let model = ModelConfig::CnnM2048(model);
-    model.summary().map_err(|e| e.to_string())?;
-    Ok(model)
-}
-
-/// What keeps a net from starting with another's weights, but for the softmax layers and what has no weights.
-fn different_trunk(first: &ModelConfig, second: &ModelConfig) -> Option<String> {
-    let trunk = |model: &ModelConfig| match model {
-        ModelConfig::CnnM2048(config) => {
-            ModelConfig::CnnM2048(CnnM2048Config { classes: vec![1], dropout: 0.0, ..config.clone() })
-        }
-        other => other.clone(),
-    };
-    (trunk(first) != trunk(second)).then(|| "it is another network, or reads another input".into())
+    classes(a) == classes(b)
 }
 
 /// `value * factor`, rounded, at least 1.
-fn scaled(value: usize, factor: f64, what: &str) -> std::result::Result<usize, String> {
+pub(super) fn scaled(value: usize, factor: f64, what: &str) -> std::result::Result<usize, String> {
     if !(factor.is_finite() && factor > 0.0) {
         return Err(format!("the profile's factor on {what} is {factor}; it must be above 0"));
     }

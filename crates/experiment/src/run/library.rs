@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use data::dataset::{Dataset, DatasetSpec, OpenOptions, SourceHashes};
-use data::inputs::{Input, Sampling};
+use data::inputs::Sampling;
 use data::loader::LabelledVideo;
 use data::prepare::PreparedVideo;
 
@@ -54,7 +54,7 @@ pub(super) fn lacks(row: &RowPlan) -> Option<String> {
 }
 
 fn wants_backward(net: &NetPlan) -> bool {
-    matches!(net.input, Input::Flow(stack) if stack.sampling == Sampling::BiDirectional)
+    net.flow().is_some_and(|stack| stack.sampling == Sampling::BiDirectional)
 }
 
 impl<'a> Library<'a> {

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use models::Modality;
 use serde::Serialize;
 
 use super::{Job, Run};
@@ -51,22 +52,33 @@ pub(super) struct Tested {
 impl Job<'_> {
     /// The training units of a net's stages, the first one first.
     pub(super) fn train_units(&self, net: &NetPlan, run: &Run<'_>) -> Result<Vec<Unit>> {
-        let mut units = match &net.train.start {
-            Start::HeNormal | Start::Weights { .. } => Vec::new(),
-            Start::Net { net } => self.train_units(net, run)?,
-        };
-        let fingerprints =
-            net.data.iter().map(|data| self.library.fingerprint(data, run)).collect::<Result<_>>()?;
-        let start = units.last().map(|unit| unit.name.clone());
-        let key = TrainKey { version: env!("CARGO_PKG_VERSION"), net, fingerprints, start, seed: run.seed };
-        units.push(self.store.unit("train", &key));
+        let mut units = Vec::new();
+        for (_, first) in net.train.start.nets() {
+            units.extend(self.train_units(first, run)?);
+        }
+        units.push(self.train_unit(net, run)?);
         Ok(units)
     }
 
+    /// The training unit of a net itself.
+    fn train_unit(&self, net: &NetPlan, run: &Run<'_>) -> Result<Unit> {
+        let fingerprints =
+            net.data.iter().map(|data| self.library.fingerprint(data, run)).collect::<Result<_>>()?;
+        let starts: Vec<String> = self.starts(net, run)?.into_iter().map(|unit| unit.name).collect();
+        let start = (!starts.is_empty()).then(|| starts.join("+"));
+        let key = TrainKey { version: env!("CARGO_PKG_VERSION"), net, fingerprints, start, seed: run.seed };
+        Ok(self.store.unit("train", &key))
+    }
+
+    /// The units whose weights a net starts from.
+    fn starts(&self, net: &NetPlan, run: &Run<'_>) -> Result<Vec<Unit>> {
+        net.train.start.nets().into_iter().map(|(_, first)| self.train_unit(first, run)).collect()
+    }
+
     pub(super) fn test_unit(&self, protocol: &Protocol, run: &Run<'_>) -> Result<Unit> {
-        let units = self.train_units(&protocol.net, run)?;
+        let trained = self.train_unit(&protocol.net, run)?;
         let key = TestKey {
-            train: units.last().map_or("", |unit| &unit.name),
+            train: &trained.name,
             test: &protocol.test,
             set: &protocol.net.target().set,
             split: run.split,
@@ -86,12 +98,17 @@ impl Job<'_> {
 
     /// Trains a net and the stages before it, or finds them done.
     fn trained(&self, name: &str, net: &NetPlan, run: &Run<'_>) -> Result<Vec<StageRecord>> {
-        let mut stages = match &net.train.start {
-            Start::HeNormal | Start::Weights { .. } => Vec::new(),
-            Start::Net { net } => self.trained(&format!("{name}, before"), net, run)?,
-        };
-        let units = self.train_units(net, run)?;
-        let (unit, first) = units.split_last().expect("a net has a unit of its own");
+        let mut stages: Vec<StageRecord> = Vec::new();
+        for (stream, first) in net.train.start.nets() {
+            let which = stream.map_or("before", Modality::name);
+            for stage in self.trained(&format!("{name}, {which}"), first, run)? {
+                // Two streams may come from one net.
+                if stages.iter().all(|known| known.unit != stage.unit) {
+                    stages.push(stage);
+                }
+            }
+        }
+        let unit = &self.train_unit(net, run)?;
         let (console, interrupt) = (self.runner.console, self.runner.interrupt);
         let _lock = self.take(unit)?;
         let done = unit.outcome::<TrainOutcome>()?.filter(|_| unit.path(WEIGHTS).exists());
@@ -100,10 +117,12 @@ impl Job<'_> {
             None => {
                 let videos = self.library.training(net, run)?;
                 let start = match &net.train.start {
-                    Start::HeNormal => None,
-                    Start::Net { .. } => first.last().map(|unit| unit.path(WEIGHTS)),
+                    Start::HeNormal => Vec::new(),
+                    Start::Net { .. } | Start::Streams { .. } => {
+                        self.starts(net, run)?.iter().map(|unit| unit.path(WEIGHTS)).collect()
+                    }
                     Start::Weights { source } => {
-                        Some(weights::fetch(source, &self.runner.workspace.cache, console, interrupt)?)
+                        vec![weights::fetch(source, &self.runner.workspace.cache, console, interrupt)?]
                     }
                 };
                 let job = Training {
@@ -111,7 +130,7 @@ impl Job<'_> {
                     net,
                     seed: run.seed,
                     tasks: &videos,
-                    start: start.as_deref(),
+                    start: &start,
                     unit,
                     checkpoint_every: self.runner.checkpoint_every,
                 };
@@ -137,8 +156,7 @@ impl Job<'_> {
                 let begun = Instant::now();
                 let videos = self.library.testing(&protocol.net, run)?;
                 let (params, network) = build(&protocol.net, run.seed)?;
-                let units = self.train_units(&protocol.net, run)?;
-                let trained = units.last().expect("a net has a unit of its own");
+                let trained = self.train_unit(&protocol.net, run)?;
                 params.load(&trained.path(WEIGHTS)).map_err(network_error("loading the trained weights"))?;
                 let test = Test {
                     name: &format!("{name} test"),

@@ -145,7 +145,7 @@ impl Album {
 
         let (Work::Net(protocol), Some(run)) = (&row.work, Job::runs(row).next()) else { return Ok(()) };
         self.filters(job, row, &protocol.net, &run)?;
-        if let Input::Flow(_) = protocol.net.input {
+        if protocol.net.flow().is_some() {
             let picture = job.sample_picture(&protocol.net, &run, &row.row.label)?;
             self.keep(&format!("{id}-input.svg"), picture.as_bytes())?;
         }
@@ -158,27 +158,34 @@ impl Album {
         let Some(unit) = units.last() else { return Ok(()) };
         let weights = tensors::read(&unit.path(WEIGHTS), &Device::Cpu)
             .map_err(network_error("reading the trained weights"))?;
-        let first = weights.get("conv1.weight");
-        let Some((shape, first)) = first.and_then(|first| Some((first.dims4().ok()?, first))) else {
-            return Ok(());
-        };
-        let values = first
-            .flatten_all()
-            .and_then(|flat| flat.to_vec1::<f32>())
-            .map_err(Error::tensor("reading the filters"))?;
-        let shape = <[usize; 4]>::from(shape);
         let id = &row.row.id;
-        match net.input {
-            Input::Flow(_) => {
+        for (name, first) in &weights {
+            // Of a network of two streams, one each.
+            let stream = match name.strip_suffix("conv1.weight") {
+                Some("") => "",
+                Some("appearance.") => "-appearance",
+                Some("motion.") => "-motion",
+                _ => continue,
+            };
+            let shape = <[usize; 4]>::from(first.dims4().map_err(Error::tensor("reading the filters"))?);
+            let values = first
+                .flatten_all()
+                .and_then(|flat| flat.to_vec1::<f32>())
+                .map_err(Error::tensor("reading the filters"))?;
+            let sees_flow = match stream {
+                "" => net.flow().is_some(),
+                _ => stream == "-motion",
+            };
+            if sees_flow {
                 let title = format!("First-layer filters: {}", row.row.label);
-                self.keep(&format!("{id}-filters.svg"), filters_flow(&values, shape, &title)?.as_bytes())
+                let picture = filters_flow(&values, shape, &title)?;
+                self.keep(&format!("{id}{stream}-filters.svg"), picture.as_bytes())?;
+            } else if shape[1] == 3 {
+                // A layer that looks at several frames has no colours to be shown in.
+                self.keep(&format!("{id}{stream}-filters.png"), &filters_rgb(&values, shape)?)?;
             }
-            Input::Rgb(_) if shape[1] == 3 => {
-                self.keep(&format!("{id}-filters.png"), &filters_rgb(&values, shape)?)
-            }
-            // A layer that looks at several frames has no colours to be shown in.
-            Input::Rgb(_) => Ok(()),
         }
+        Ok(())
     }
 }
 
@@ -188,17 +195,18 @@ impl Job<'_> {
         let videos = self.library.testing(net, run)?;
         let video = videos.first().ok_or_else(|| Error::Usage("there is no test video to show".into()))?;
         let source = &*video.source;
-        let start = (source.frames().saturating_sub(net.input.span())) / 2;
+        let input = Input::from(*net.flow().ok_or_else(|| Error::Usage("the net sees no flow".into()))?);
+        let start = (source.frames().saturating_sub(input.span())) / 2;
         let frame = source.frame(start)?;
         let field = source.field(Direction::Forward, start)?;
         let size = (net.crop, net.crop);
         let crop = Crop::center(source.size(), size).map_err(data::DataError::from)?;
-        let mut values = vec![0.0; net.input.channels() * net.crop * net.crop];
+        let mut values = vec![0.0; input.channels() * net.crop * net.crop];
         let mut views = [View { crop, size, colour: [0.0; 3], out: &mut values }];
-        net.input.paint(source, start, &mut views, &mut Scratch::default())?;
+        input.paint(source, start, &mut views, &mut Scratch::default())?;
         let shown = FlowField { width: field.width, height: field.height, u: field.u, v: field.v };
         let stack =
-            Stack { fields: net.input.channels() / 2, width: net.crop, height: net.crop, values: &values };
+            Stack { fields: input.channels() / 2, width: net.crop, height: net.crop, values: &values };
         Ok(sample_input(&Sample {
             title: &format!("{}: {label}", video.id),
             frame: Frame { width: frame.width, height: frame.height, rgb: &frame.rgb },

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Cast, Fuse, FuseBy, Learns, Net, Player, Row, Spec, Svm};
+use super::{Cast, Fuse, FuseBy, Learns, Net, Player, Row, Spec, StartFrom, Svm};
 use crate::error::{Error, Result, did_you_mean};
 
 /// A check that says what is wrong.
@@ -16,7 +16,7 @@ impl Spec {
     }
 
     fn check_all(&self, path: &Path) -> Checked {
-        let expected = PathBuf::from(&self.paper).join(format!("table{}.toml", self.table));
+        let expected = PathBuf::from(&self.paper).join(format!("{}.toml", self.short_name()));
         if !path.ends_with(&expected) {
             return Err(format!(
                 "paper = \"{}\" and table = \"{}\" belong into {}; rename the file or change the keys",
@@ -123,13 +123,25 @@ impl Spec {
                 ));
             }
         }
-        match &net.start {
-            Some(start) if !start.contains('/') && self.stage(start).is_none() => Err(format!(
+        let architecture = net.model.unwrap_or(self.shared.model);
+        if architecture.has_batch_norm() != self.shared.batch_statistics.is_some() {
+            let statistics = "batch-statistics = \"all\", \"first\" or \"none\"";
+            return Err(if architecture.has_batch_norm() {
+                format!(
+                    "its network has batch normalisation; say in [shared] which layers use their batch, {statistics}"
+                )
+            } else {
+                "its network has no batch normalisation for [shared] batch-statistics to speak of".into()
+            });
+        }
+        let mut unknown = net.start.iter().flat_map(StartFrom::names);
+        match unknown.find(|start| !start.contains('/') && self.stage(start).is_none()) {
+            Some(start) => Err(format!(
                 "start = \"{start}\" is neither a [net] nor a row with a net{}; there are: {}",
                 did_you_mean(start, self.stages()),
                 self.stages().collect::<Vec<_>>().join(", ")
             )),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 

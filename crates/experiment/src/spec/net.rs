@@ -1,7 +1,9 @@
 //! What a spec says of a network and its training.
 
 use data::inputs::Sampling;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A net to train: a row of its own, or a stage that rows start from.
 #[derive(Debug, Clone, Deserialize)]
@@ -18,15 +20,69 @@ pub struct Net {
     pub input: Input,
     /// The architecture, where it is not the table's.
     pub model: Option<Architecture>,
-    /// The share of full6 and full7 that is dropped in training.
+    /// The share of what the classifier reads that is dropped in training; of CNN-M-2048, of full6 and full7.
     pub dropout: f64,
-    /// The net or row whose weights it starts from; fresh ones unless given. `table1a/imagenet` is of another table.
-    pub start: Option<String>,
+    /// Whose weights it starts from; fresh ones unless given.
+    pub start: Option<StartFrom>,
     /// Which layers learn.
     #[serde(default)]
     pub learns: Learns,
     /// The training protocol, one of `[shared.train]`.
     pub train: String,
+}
+
+/// Whose weights a net starts from: nets or rows by name. `table1a/imagenet` is of another table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartFrom {
+    /// A net of the same architecture, or of the same for frames.
+    Net(String),
+    /// A net for each stream of a network that joins two.
+    Streams {
+        /// Of the stream that sees frames.
+        appearance: String,
+        /// Of the stream that sees flow.
+        motion: String,
+    },
+}
+
+impl StartFrom {
+    /// The names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let (first, second) = match self {
+            Self::Net(name) => (name, None),
+            Self::Streams { appearance, motion } => (appearance, Some(motion)),
+        };
+        std::iter::once(first).chain(second).map(String::as_str)
+    }
+}
+
+impl<'de> Deserialize<'de> for StartFrom {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Streams {
+            appearance: String,
+            motion: String,
+        }
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = StartFrom;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("the name of a net, or { appearance = \"...\", motion = \"...\" }")
+            }
+
+            fn visit_str<E>(self, name: &str) -> std::result::Result<StartFrom, E> {
+                Ok(StartFrom::Net(name.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<StartFrom, A::Error> {
+                let Streams { appearance, motion } = Streams::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(StartFrom::Streams { appearance, motion })
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// Which videos of a data set.
@@ -83,6 +139,25 @@ pub enum Architecture {
     /// CNN-M-2048 with the connectivity of slow fusion, on eleven frames.
     #[serde(rename = "slow-fusion")]
     SlowFusion,
+    /// ResNet-50, either stream of ST-ResNet alone.
+    #[serde(rename = "resnet-50")]
+    ResNet50,
+    /// ST-ResNet: both streams, joined by motion residuals and convolutions over time.
+    #[serde(rename = "st-resnet")]
+    StResNet,
+    /// ST-ResNet*: with a maximum over time besides.
+    #[serde(rename = "st-resnet-star")]
+    StResNetStar,
+}
+
+impl Architecture {
+    /// Whether its layers are normalised by batches, so that a spec has to say how.
+    pub fn has_batch_norm(self) -> bool {
+        match self {
+            Self::CnnM2048 | Self::SlowFusion => false,
+            Self::ResNet50 | Self::StResNet | Self::StResNetStar => true,
+        }
+    }
 }
 
 /// What a network sees of a video.
@@ -100,6 +175,18 @@ pub enum Input {
         /// Where the fields are sampled.
         sampling: Sampling,
         /// L, the number of displacement fields.
+        length: usize,
+        /// Whether each field's mean vector is subtracted from it.
+        mean_subtraction: bool,
+    },
+    /// A clip: frames, each in the middle of a volume of optical flow (ST-ResNet, Sect. 4).
+    #[serde(rename_all = "kebab-case")]
+    Clip {
+        /// T, the number of frames in training.
+        frames: usize,
+        /// Least and largest distance of two frames in training, frames; see [`data::sample::Moments::Strided`].
+        stride: [usize; 2],
+        /// L, the number of displacement fields around each frame.
         length: usize,
         /// Whether each field's mean vector is subtracted from it.
         mean_subtraction: bool,
@@ -122,10 +209,22 @@ pub struct Train {
     pub momentum: f64,
     /// L2 penalty on the weights.
     pub weight_decay: f64,
+    /// How samples are cut out.
+    pub crops: Cropping,
     /// Whether samples are mirrored at random.
     pub flip: bool,
     /// Whether the colours of frames are jittered; flow has none.
     pub rgb_jittering: bool,
+}
+
+/// How training samples are cut out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cropping {
+    /// Of the input's size, anywhere in the frame (Two-Stream ConvNets, Sect. 5).
+    Random,
+    /// Of several sizes, at the corners and the centre (Temporal Segment Networks, and the public code of ST-ResNet).
+    MultiScale,
 }
 
 /// One step of the learning rate.

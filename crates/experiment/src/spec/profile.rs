@@ -80,7 +80,9 @@ pub struct Profile {
     pub size: f64,
     /// Factor on the width of every layer.
     pub width: f64,
-    /// The first two convolutions: the paper's, or those for small pictures.
+    /// Factor on the residual units of each stage, of which two at least stay; for networks that have them.
+    pub depth: Option<f64>,
+    /// The first convolutions: the paper's, or those for small pictures.
     pub stem: Stem,
     /// What becomes of the dropout when the layers are narrower.
     pub dropout: DropoutRule,
@@ -101,14 +103,14 @@ pub struct Profile {
     pub videos_per_class: Option<usize>,
 }
 
-/// The geometry of the first two convolutions.
+/// The geometry of the first convolutions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stem {
     /// As the paper has it.
     Paper,
-    /// conv1 5x5 stride 2, conv2 3x3 stride 1: a quarter of the picture keeps
-    /// half of the paper's grid in conv3 to conv5 instead of a sixth.
+    /// CNN-M-2048: conv1 5x5 stride 2, conv2 3x3 stride 1; ResNet-50: conv1 3x3 stride 1. A quarter of the
+    /// picture keeps half of the paper's grid in the layers behind, instead of a sixth or a quarter.
     Small,
 }
 

@@ -1,0 +1,151 @@
+//! The network of a row at a profile's scale.
+
+use data::inputs::{FlowStack, Input};
+use models::{CnnM2048Config, Fusion, ModelConfig, ResNet50Config, StResNetConfig, Stream, Window};
+
+use super::net::DataPlan;
+use super::resolve::scaled;
+use crate::spec::{self, Architecture, DropoutRule, Profile, Spec, Stem};
+
+/// conv1 of a ResNet for small pictures.
+const SMALL_CONV1: Window = Window { kernel: 3, stride: 1, padding: 1 };
+
+/// What is known of a net before its network.
+pub(super) struct Known<'a> {
+    pub(super) spec: &'a Spec,
+    pub(super) profile: &'a Profile,
+    pub(super) net: &'a spec::Net,
+    /// What is read at each moment.
+    pub(super) inputs: &'a [Input],
+    /// T, of a network of clips.
+    pub(super) moments: usize,
+    pub(super) data: &'a [DataPlan],
+    /// The side of the square crop, in pixels.
+    pub(super) crop: usize,
+}
+
+type Scaled<T> = Result<T, String>;
+
+impl Known<'_> {
+    /// The network. One that cannot be built for this picture is a contradiction of the profile, not a surprise of
+    /// the run.
+    pub(super) fn model(&self) -> Scaled<ModelConfig> {
+        let dropout = self.net.dropout;
+        if !(0.0..1.0).contains(&dropout) {
+            return Err(format!("dropout = {dropout}; it must be at least 0 and below 1"));
+        }
+        let architecture = self.net.model.unwrap_or(self.spec.shared.model);
+        let model = match architecture {
+            Architecture::CnnM2048 => ModelConfig::CnnM2048(self.cnn_m(Fusion::Early)?),
+            Architecture::SlowFusion => ModelConfig::CnnM2048(self.cnn_m(Fusion::Slow)?),
+            Architecture::ResNet50 => ModelConfig::ResNet50(self.res_net()?),
+            Architecture::StResNet => ModelConfig::StResNet(self.st_res_net(StResNetConfig::paper(0))?),
+            Architecture::StResNetStar => {
+                ModelConfig::StResNet(self.st_res_net(StResNetConfig::paper_star(0))?)
+            }
+        };
+        model.summary().map_err(|e| e.to_string())?;
+        Ok(model)
+    }
+
+    fn cnn_m(&self, fusion: Fusion) -> Scaled<CnnM2048Config> {
+        let profile = self.profile;
+        let input = self.one_input()?;
+        let stream = match input {
+            Input::Flow(_) => Stream::Temporal,
+            Input::Rgb(_) => Stream::Spatial,
+        };
+        let mut model = CnnM2048Config::paper(stream, input.channels(), 0, self.dropout());
+        model.fusion = fusion;
+        let tasks = self.data.iter().map(|data| data.task + 1).max().unwrap_or(0);
+        let of = |task| self.data.iter().filter(|data| data.task == task).map(|data| data.classes).sum();
+        model.classes = (0..tasks).map(of).collect();
+        model.input = [self.crop; 2];
+        for width in &mut model.widths {
+            *width = scaled(*width, profile.width, "a layer's width")?;
+        }
+        model.full6 = scaled(model.full6, profile.width, "full6's width")?;
+        model.full7 = scaled(model.full7, profile.width, "full7's width")?;
+        if profile.stem == Stem::Small {
+            model.conv1 = Window { kernel: 5, stride: 2, padding: 0 };
+            model.conv2 = Window { kernel: 3, stride: 1, padding: 1 };
+        }
+        Ok(model)
+    }
+
+    fn res_net(&self) -> Scaled<ResNet50Config> {
+        let paper = ResNet50Config::paper(self.one_input()?.channels(), self.classes()?);
+        Ok(ResNet50Config {
+            input: [self.crop; 2],
+            width: scaled(paper.width, self.profile.width, "conv1's width")?,
+            conv1: self.conv1(paper.conv1),
+            blocks: self.blocks(paper.blocks)?,
+            dropout: self.dropout(),
+            batch_statistics: self.spec.shared.batch_statistics.unwrap_or(paper.batch_statistics),
+            ..paper
+        })
+    }
+
+    fn st_res_net(&self, paper: StResNetConfig) -> Scaled<StResNetConfig> {
+        let [Input::Rgb(_), Input::Flow(FlowStack { length, .. })] = self.inputs else {
+            return Err("it joins two streams; give input = { kind = \"clip\", ... }".into());
+        };
+        if self.net.dropout > 0.0 {
+            return Err(format!("dropout = {}; ST-ResNet has none, give 0.0", self.net.dropout));
+        }
+        Ok(StResNetConfig {
+            flow_channels: 2 * length,
+            moments: self.moments,
+            input: [self.crop; 2],
+            classes: self.classes()?,
+            width: scaled(paper.width, self.profile.width, "conv1's width")?,
+            conv1: self.conv1(paper.conv1),
+            blocks: self.blocks(paper.blocks)?,
+            batch_statistics: self.spec.shared.batch_statistics.unwrap_or(paper.batch_statistics),
+            ..paper
+        })
+    }
+
+    fn one_input(&self) -> Scaled<&Input> {
+        match (self.inputs, self.moments) {
+            ([input], 1) => Ok(input),
+            _ => Err("its network sees one input at one moment, not a clip".into()),
+        }
+    }
+
+    /// Classes of the only softmax layer.
+    fn classes(&self) -> Scaled<usize> {
+        if self.data.iter().any(|data| data.task > 0) {
+            return Err("its network has one task; also = { ..., as = \"task\" } is for CNN-M-2048".into());
+        }
+        Ok(self.data.iter().map(|data| data.classes).sum())
+    }
+
+    fn conv1(&self, paper: Window) -> Window {
+        match self.profile.stem {
+            Stem::Paper => paper,
+            Stem::Small => SMALL_CONV1,
+        }
+    }
+
+    /// Residual units of each stage; the second of each is the spatiotemporal one, so two stay.
+    fn blocks(&self, paper: [usize; 4]) -> Scaled<[usize; 4]> {
+        let mut blocks = paper;
+        for blocks in &mut blocks {
+            *blocks = scaled(*blocks, self.profile.depth.unwrap_or(1.0), "the units of a stage")?.max(2);
+        }
+        Ok(blocks)
+    }
+
+    fn dropout(&self) -> f64 {
+        let dropout = self.net.dropout;
+        match self.profile.dropout {
+            DropoutRule::AsPaper => dropout,
+            DropoutRule::KeepUnits => {
+                let keep = ((1.0 - dropout) / self.profile.width).min(1.0);
+                // Away from the last bits of a division.
+                ((1.0 - keep) * 1e6).round() / 1e6
+            }
+        }
+    }
+}
