@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use experiment::plan::TablePlan;
 use experiment::table::{Table, verdicts};
 use experiment::train::CHECKPOINT_EVERY;
 use experiment::{Census, Console, DataRoots, Error, Interrupt, Request, Result, Runner, Workspace, list};
@@ -43,8 +44,14 @@ fn bench(flags: &Bench, console: &Console, interrupt: &Interrupt) -> Result<(), 
 fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
     let workspace = flags.folders.workspace();
     let request = flags.request();
+    let names = workspace.full_names(&flags.tables)?;
+    // A mistake in the last table shows before the first is trained.
+    for name in &names {
+        let (spec, file) = workspace.spec(name)?;
+        TablePlan::resolve(spec, file, &request, &workspace)?;
+    }
     if flags.dry_run {
-        for table in &flags.tables {
+        for table in &names {
             let shown = experiment::show::show(&workspace, table, &request)?;
             println!("{}\n{}", shown.plan, shown.estimate);
         }
@@ -56,8 +63,8 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
         checkpoint_every: Duration::from_secs(flags.checkpoint_every),
         ..plain(&workspace, &request, console, interrupt)
     };
-    let mut tables = Vec::with_capacity(flags.tables.len());
-    for name in &flags.tables {
+    let mut tables = Vec::with_capacity(names.len());
+    for name in &names {
         let table = runner.run(name)?;
         if flags.json {
             println!("{}", table.json());
@@ -83,7 +90,7 @@ fn figures(flags: &Figures, console: &Console, interrupt: &Interrupt) -> Result<
     let workspace = flags.folders.workspace();
     let request = flags.request();
     let runner = Runner { data_roots: flags.data_roots(), ..plain(&workspace, &request, console, interrupt) };
-    for table in &flags.tables {
+    for table in &workspace.full_names(&flags.tables)? {
         for file in runner.figures(table)? {
             println!("{}", file.display());
         }

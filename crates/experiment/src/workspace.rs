@@ -1,5 +1,6 @@
 //! Where things lie: specs, data sets, results, the cache.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use data::dataset::{Dataset, DatasetSpec};
@@ -58,30 +59,49 @@ impl Workspace {
     /// # Errors
     /// [`Error::UnknownTable`].
     pub fn find(&self, table: &str) -> Result<PathBuf> {
-        let files = self.spec_files()?;
-        let names: Vec<String> = files.iter().map(|file| self.table_name(file)).collect();
-        let hits: Vec<usize> = (0..files.len())
-            .filter(|&i| names[i] == table || names[i].split('/').nth(1) == Some(table))
+        let name = self.full_names(&[table])?.remove(0);
+        Ok(self.root.join("experiments").join(name).with_extension("toml"))
+    }
+
+    /// The full names of the tables of one command. A short name that several papers have means the table of the paper
+    /// that all others of the command are of.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTable`] for a name that is no table's, or that may mean several.
+    pub fn full_names(&self, asked: &[impl AsRef<str>]) -> Result<Vec<String>> {
+        let known = self.tables()?;
+        let meant: Vec<Vec<&String>> =
+            asked.iter().map(|name| meant_by(name.as_ref(), &known)).collect::<Result<_>>()?;
+        let papers: BTreeSet<&str> = meant
+            .iter()
+            .filter_map(|names| match names[..] {
+                [name] => name.split('/').next(),
+                _ => None,
+            })
             .collect();
-        match hits[..] {
-            [hit] => Ok(files[hit].clone()),
-            [] => {
-                let short = names.iter().filter_map(|name| name.split('/').nth(1));
-                let known = names.iter().map(String::as_str).chain(short);
-                Err(Error::UnknownTable(format!(
-                    "no table `{table}`{}; there are: {}",
-                    did_you_mean(table, known),
-                    names.join(", ")
-                )))
+        let one = |names: &Vec<&String>| match names[..] {
+            [name] => Some(name.clone()),
+            _ if papers.len() == 1 => {
+                let of_paper =
+                    |name: &&&String| name.split('/').next().is_some_and(|paper| papers.contains(paper));
+                names.iter().find(of_paper).map(|name| (*name).clone())
             }
-            _ => {
-                let several: Vec<&str> = hits.iter().map(|&i| names[i].as_str()).collect();
-                Err(Error::UnknownTable(format!(
-                    "`{table}` may mean {}; name one of them in full",
-                    several.join(" or ")
-                )))
-            }
-        }
+            _ => None,
+        };
+        asked
+            .iter()
+            .zip(&meant)
+            .map(|(asked, names)| {
+                one(names).ok_or_else(|| {
+                    let several: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+                    Error::UnknownTable(format!(
+                        "`{}` may mean {}; name one of them in full",
+                        asked.as_ref(),
+                        several.join(" or ")
+                    ))
+                })
+            })
+            .collect()
     }
 
     /// Reads the spec of a table.
@@ -138,6 +158,22 @@ impl Sources for Workspace {
             data_seed: spec.data_seed(),
         })
     }
+}
+
+/// The tables that a name may mean; at least one.
+fn meant_by<'a>(asked: &str, known: &'a [String]) -> Result<Vec<&'a String>> {
+    let short = |name: &'a String| name.split('/').nth(1);
+    let hits: Vec<&String> =
+        known.iter().filter(|name| *name == asked || short(name) == Some(asked)).collect();
+    if hits.is_empty() {
+        let all = known.iter().map(String::as_str).chain(known.iter().filter_map(short));
+        let hint = did_you_mean(asked, all);
+        return Err(Error::UnknownTable(format!(
+            "no table `{asked}`{hint}; there are: {}",
+            known.join(", ")
+        )));
+    }
+    Ok(hits)
 }
 
 fn list(folder: &Path) -> Result<Vec<PathBuf>> {

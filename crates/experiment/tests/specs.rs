@@ -206,3 +206,15 @@ mistakes! {
     weights_with_half_a_sum: "table1a", "imagenet = \"synth-stills\"" =>
         "imagenet = { repository = \"a/b\", revision = \"main\", file = \"f.safetensors\", sha256 = \"12ab\", names = \"caffe\" }";
 }
+
+#[test]
+fn a_short_name_of_several_papers_is_that_of_the_commands_paper() {
+    let names = |asked: &[&str]| workspace().full_names(asked);
+    assert_eq!(names(&["table1b", "table4"]).unwrap(), ["two-stream/table1b", "two-stream/table4"]);
+    assert_eq!(names(&["table4", "results"]).unwrap(), ["st-resnet/table4", "st-resnet/results"]);
+    let refused = |asked: &[&str]| names(asked).unwrap_err().to_string();
+    let both = "`table4` may mean st-resnet/table4 or two-stream/table4; name one of them in full";
+    assert_eq!(refused(&["table4"]), both);
+    assert_eq!(refused(&["table1b", "results", "table4"]), both);
+    assert!(refused(&["table1b", "table44"]).starts_with("no table `table44` (did you mean `table4`?)"));
+}
