@@ -3,8 +3,8 @@
 
 use candle_core::{Device, Tensor};
 use models::{
-    AlexNetConfig, BnInceptionConfig, CnnM2048Config, Inputs, ModelConfig, Network, ResNet50Config, Stream,
-    Window,
+    AlexNetConfig, BnInceptionConfig, CnnM2048Config, Inputs, Modality, ModelConfig, Network, ResNet50Config,
+    StResNetConfig, Stream, Window,
 };
 use nn::simd::Level;
 use nn::{Gradients, Params, Pass, Sgd};
@@ -36,6 +36,7 @@ fn cases() -> Vec<Case> {
         case("resnet-50-flow", 8, ModelConfig::ResNet50(ResNet50Config::paper(FLOW, CLASSES))),
         case("bn-inception-rgb", 8, ModelConfig::BnInception(BnInceptionConfig::paper(RGB, CLASSES))),
         case("bn-inception-flow", 8, ModelConfig::BnInception(BnInceptionConfig::paper(FLOW, CLASSES))),
+        case("st-resnet", 1, ModelConfig::StResNet(StResNetConfig::paper(CLASSES))),
         case("cnn-m-mini", 64, ModelConfig::CnnM2048(mini())),
     ]
 }
@@ -54,14 +55,16 @@ fn mini() -> CnnM2048Config {
 }
 
 fn case(name: &str, batch: usize, config: ModelConfig) -> Case {
-    let input = config.summary().expect("the sizes fit").input;
-    let shape: Vec<String> = input.iter().map(usize::to_string).collect();
+    let inputs = config.summary().expect("the sizes fit").inputs;
+    let inputs: Vec<Vec<usize>> = inputs.into_iter().map(|(_, shape)| shape).collect();
+    let shape = |shape: &Vec<usize>| shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
+    let shapes: Vec<String> = inputs.iter().map(shape).collect();
     let work = batch as u64;
     let phase = |name| Phase { name, work };
     Case {
         name: name.into(),
         group: "training steps",
-        size: format!("batch {batch}, {}", shape.join("x")),
+        size: format!("batch {batch}, {}", shapes.join(" + ")),
         unit: Unit::Samples,
         work,
         phases: vec![phase("forward"), phase("backward"), phase("update")],
@@ -70,7 +73,7 @@ fn case(name: &str, batch: usize, config: ModelConfig) -> Case {
             "op": "step",
             "network": config,
             "batch": batch,
-            "input": input,
+            "inputs": inputs,
             "rate": RATE,
             "momentum": MOMENTUM,
             "weight-decay": WEIGHT_DECAY,
@@ -97,17 +100,27 @@ impl Step {
         let params = Params::new(&Device::Cpu);
         let network = config.build(&params.builder(1)).expect("the sizes fit");
         let summary = config.summary().expect("the sizes fit");
-        let [channels, height, width] = summary.inputs[0].1[..] else { panic!("an input is a picture") };
         let classes = summary.rows.last().map_or(1, |row| row.output[0]);
-
-        let shape = [batch, 1, channels, height, width];
-        let data = testkit::noise(1, shape.iter().product());
-        let x = Tensor::from_vec(data, &shape, &Device::Cpu).expect("the shape fits");
-        let (rgb, flow) = if channels == RGB { (Some(x), None) } else { (None, Some(x)) };
+        let mut inputs = Inputs::default();
+        for (modality, shape) in &summary.inputs {
+            // (C, H, W), or of clips (C, T, H, W).
+            let (moments, [height, width]) = match shape[1..] {
+                [height, width] => (1, [height, width]),
+                [moments, height, width] => (moments, [height, width]),
+                _ => panic!("an input is pictures"),
+            };
+            let shape = [batch, moments, shape[0], height, width];
+            let data = testkit::noise(1, shape.iter().product());
+            let x = Some(Tensor::from_vec(data, &shape, &Device::Cpu).expect("the shape fits"));
+            match modality {
+                Modality::Rgb => inputs.rgb = x,
+                Modality::Flow => inputs.flow = x,
+            }
+        }
         Self {
             sizes: [params.count() as u64, summary.multiply_adds()],
             network,
-            inputs: Inputs { rgb, flow },
+            inputs,
             labels: (0..batch as u32).map(|sample| sample % classes as u32).collect(),
             optimiser: Sgd::new(&params, MOMENTUM, WEIGHT_DECAY).expect("valid settings"),
             iteration: 0,
@@ -128,8 +141,14 @@ impl Work for Step {
                 self.iteration += 1;
                 let pass = Pass::train(self.iteration);
                 let outputs = self.network.forward(&self.inputs, &pass).expect("the input fits");
-                let loss = nn::softmax_cross_entropy(&outputs.heads[0].logits, &self.labels, &pass);
-                self.loss = Some((pass, loss.expect("the labels fit")));
+                let losses: Vec<Tensor> = outputs
+                    .heads
+                    .iter()
+                    .map(|head| nn::softmax_cross_entropy(&head.logits, &self.labels, &pass))
+                    .collect::<nn::Result<_>>()
+                    .expect("the labels fit");
+                let loss = nn::sum_of_losses(&losses, &pass).expect("one at least");
+                self.loss = Some((pass, loss));
             }
             1 => {
                 let (pass, loss) = self.loss.take().expect("a forward pass has run");

@@ -170,25 +170,43 @@ def alexnet(network):
     return classifier(layers, shape, [network["fc6"], network["fc7"]], network)
 
 
-class Bottleneck(nn.Module):
-    """As in torchvision: the 3x3 convolution has the stride."""
+class OverTime(nn.Module):
+    """A convolution over the moments of clips that stand side by side in the batch."""
 
-    def __init__(self, inputs, width, stride):
+    def __init__(self, inputs, outputs, kernel, moments):
+        super().__init__()
+        self.conv = nn.Conv3d(inputs, outputs, (kernel, 1, 1), padding=(kernel // 2, 0, 0), bias=False)
+        self.moments = moments
+
+    def forward(self, x):
+        clips = x.unflatten(0, (-1, self.moments)).transpose(1, 2)
+        return self.conv(clips).transpose(1, 2).flatten(0, 1)
+
+
+class Bottleneck(nn.Module):
+    """As in torchvision: the 3x3 convolution has the stride. With moments, the others look along time."""
+
+    def __init__(self, inputs, width, stride, kernel=1, moments=1):
         super().__init__()
         outputs = 4 * width
-        self.conv1, self.bn1 = nn.Conv2d(inputs, width, 1, bias=False), nn.BatchNorm2d(width)
+
+        def point(i, o):
+            return nn.Conv2d(i, o, 1, bias=False) if kernel == 1 else OverTime(i, o, kernel, moments)
+
+        self.conv1, self.bn1 = point(inputs, width), nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
-        self.conv3, self.bn3 = nn.Conv2d(width, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
+        self.conv3, self.bn3 = point(width, outputs), nn.BatchNorm2d(outputs)
         self.relu, self.downsample = relu(), None
         if stride != 1 or inputs != outputs:
             self.downsample = nn.Sequential(
                 nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
             )
 
-    def forward(self, x):
+    def forward(self, x, entering=None):
         shortcut = x if self.downsample is None else self.downsample(x)
-        y = self.relu(self.bn1(self.conv1(x)))
+        y = x if entering is None else x + entering
+        y = self.relu(self.bn1(self.conv1(y)))
         y = self.relu(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
         y += shortcut
@@ -206,6 +224,37 @@ def resnet_50(network):
             channels = 4 * (width << stage)
     layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(network["dropout"])]
     return nn.Sequential(*layers, nn.Linear(channels, network["classes"]))
+
+
+class StResNet(nn.Module):
+    """Both streams; what the motion stream's second unit of a stage reads is added to what the other's reads."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.moments = network["moments"]
+        kernel, classes = network["temporal-kernel"], network["classes"]
+        for stream, channels in (("rgb", 3), ("flow", network["flow-channels"])):
+            width = network["width"]
+            layers = [nn.Conv2d(channels, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), relu()]
+            layers.append(nn.MaxPool2d(3, 2, 1))
+            units, inputs = nn.ModuleList(), width
+            for stage, blocks in enumerate(network["blocks"]):
+                for block in range(blocks):
+                    stride = 2 if stage > 0 and block == 0 else 1
+                    along = kernel if block == 1 else 1
+                    units.append(Bottleneck(inputs, width << stage, stride, along, self.moments))
+                    inputs = 4 * (width << stage)
+            self.add_module(stream, nn.ModuleDict(
+                {"stem": nn.Sequential(*layers), "units": units, "fc": nn.Linear(inputs, classes)}
+            ))
+        self.enters = [block == 1 for blocks in network["blocks"] for block in range(blocks)]
+
+    def forward(self, rgb, flow):
+        a, m = self.rgb["stem"](rgb), self.flow["stem"](flow)
+        for enters, of_a, of_m in zip(self.enters, self.rgb["units"], self.flow["units"]):
+            a, m = of_a(a, m if enters else None), of_m(m)
+        features = [x.mean((2, 3)).unflatten(0, (-1, self.moments)).mean(1) for x in (a, m)]
+        return [self.rgb["fc"](features[0]), self.flow["fc"](features[1])]
 
 
 def normalised(inputs, outputs, kernel, stride=1, padding=0):
@@ -274,11 +323,11 @@ def bn_inception(network):
 class Step:
     """A whole training step, as PyTorch's tutorials write it."""
 
-    def __init__(self, network, batch, input, rate, momentum, **settings):
+    def __init__(self, network, batch, inputs, rate, momentum, **settings):
         self.network = NETWORKS[network["kind"]](network).to(memory_format=FORMAT).train()
         self.parameters = list(self.network.parameters())
-        self.shape, classes = input, network["classes"]
-        self.x, self.labels = noise(batch, *input), torch.arange(batch) % classes
+        self.shapes, classes = inputs, network["classes"]
+        self.x, self.labels = frames(batch, inputs), torch.arange(batch) % classes
         self.loss = None
         self.optimiser = torch.optim.SGD(
             self.parameters, lr=rate, momentum=momentum, weight_decay=settings["weight-decay"]
@@ -286,29 +335,37 @@ class Step:
         self.phases = [self.forward, self.backward, self.optimiser.step]
 
     def sizes(self):
-        return [sum(p.numel() for p in self.parameters), multiply_adds(self.network, self.shape)]
+        return [sum(p.numel() for p in self.parameters), multiply_adds(self.network, self.shapes)]
 
     def forward(self):
         self.optimiser.zero_grad(set_to_none=True)
-        self.loss = F.cross_entropy(self.network(self.x), self.labels)
+        answers = self.network(*self.x)
+        heads = answers if isinstance(answers, list) else [answers]
+        self.loss = sum(F.cross_entropy(logits, self.labels) for logits in heads)
 
     def backward(self):
         self.loss.backward()
         self.loss = None
 
 
-def multiply_adds(network, shape):
+def frames(batch, inputs):
+    """Noise for each input (C, H, W); of clips (C, T, H, W) all frames side by side in the batch."""
+    return [noise(batch * shape[1] if len(shape) == 4 else batch, shape[0], *shape[-2:]) for shape in inputs]
+
+
+def multiply_adds(network, shapes):
     """Of the convolutions and fully connected layers, for one sample."""
     total = 0
 
     def count(layer, _inputs, output):
         nonlocal total
-        total += layer.weight.numel() * (output[0, 0].numel() if output.dim() == 4 else 1)
+        places = output.numel() // output.shape[1] if output.dim() > 2 else 1
+        total += layer.weight.numel() * places
 
-    layers = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    layers = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.Conv3d, nn.Linear))]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     with torch.no_grad():
-        network.eval()(noise(1, *shape))
+        network.eval()(*frames(1, shapes))
     network.train()
     for hook in hooks:
         hook.remove()
@@ -319,6 +376,7 @@ NETWORKS = {
     "cnn-m-2048": cnn_m,
     "alexnet": alexnet,
     "resnet-50": resnet_50,
+    "st-resnet": StResNet,
     "bn-inception": bn_inception,
 }
 CASES = {
