@@ -126,7 +126,7 @@ fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<String>> {
     let what: Vec<String> = net.inputs().map(input_words).collect();
     let what = match net.sample.moments {
         Moments::Strided { count, from, to } => {
-            format!("{count} times, {from} to {to} frames apart, {}", what.join(" and "))
+            format!("{count} moments, {from} to {to} frames apart: {}", what.join(" and "))
         }
         _ => what.join(" and "),
     };

@@ -63,6 +63,23 @@ fn a_state_of_torchvision_fills_a_network_with_any_number_of_classes() {
     assert!(error.contains("num_batches_tracked") && error.contains("native"), "{error}");
 }
 
+/// The motion stream of ST-ResNet starts from ImageNet too.
+#[test]
+fn a_state_for_frames_fills_a_network_for_flow() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/fixtures");
+    let path = Path::new(folder).join("torchvision_res_net_50.safetensors");
+    let stored = testkit::fixture("torchvision_res_net_50");
+    let model = ModelConfig::ResNet50(ResNet50Config { width: 2, ..ResNet50Config::paper(20, 5) });
+    let params = made(&model, 3);
+    load(&path, NameMap::Torchvision, &model, &params, Head::Replace).unwrap();
+    let own = params.tensors();
+    let mean = stored["conv1.weight"].mean_keepdim(1).unwrap();
+    testkit::assert_close("conv1", &own["conv1.weight"], &mean.repeat((1, 20, 1, 1)).unwrap(), 1e-6);
+    for name in ["bn1.running_var", "layer1.0.conv1.weight", "layer4.2.bn3.bias"] {
+        assert_eq!(bits(&own[name]), bits(&stored[name]), "{name}");
+    }
+}
+
 #[test]
 fn what_does_not_fit_is_named_with_its_file_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
