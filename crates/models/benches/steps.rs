@@ -38,6 +38,8 @@ fn cases() -> Vec<Case> {
         case("bn-inception-flow", 8, ModelConfig::BnInception(BnInceptionConfig::paper(FLOW, CLASSES))),
         case("st-resnet", 1, ModelConfig::StResNet(StResNetConfig::paper(CLASSES))),
         case("cnn-m-mini", 64, ModelConfig::CnnM2048(mini())),
+        case("st-resnet-mini", 32, ModelConfig::StResNet(joined_mini())),
+        case("resnet-mini", 32, ModelConfig::ResNet50(joined_mini().stream(Modality::Flow))),
     ]
 }
 
@@ -51,6 +53,17 @@ fn mini() -> CnnM2048Config {
         full6: 512,
         full7: 256,
         ..CnnM2048Config::paper(Stream::Temporal, FLOW, 14, 0.2)
+    }
+}
+
+/// What st-resnet/results trains at the scale `mini`, clips of five frames; its motion stream is trained before.
+fn joined_mini() -> StResNetConfig {
+    StResNetConfig {
+        input: [56, 56],
+        width: 8,
+        conv1: Window { kernel: 3, stride: 1, padding: 1 },
+        blocks: [2, 2, 3, 2],
+        ..StResNetConfig::paper(14)
     }
 }
 

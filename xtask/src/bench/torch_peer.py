@@ -133,7 +133,13 @@ def classifier(layers, shape, hidden, network):
     for outputs in hidden:
         layers += [nn.Linear(features, outputs), relu(), nn.Dropout(network["dropout"])]
         features = outputs
-    return nn.Sequential(*layers, nn.Linear(features, network["classes"]))
+    return nn.Sequential(*layers, nn.Linear(features, classes_of(network)))
+
+
+def classes_of(network):
+    """Of the one task that a benchmark trains; some networks may have several."""
+    classes = network["classes"]
+    return classes[0] if isinstance(classes, list) else classes
 
 
 def cnn_m(network):
@@ -213,9 +219,17 @@ class Bottleneck(nn.Module):
         return self.relu(y)
 
 
+def first(channels, network):
+    """The convolution that reads the input."""
+    window = network["conv1"]
+    return nn.Conv2d(
+        channels, network["width"], window["kernel"], window["stride"], window["padding"], bias=False
+    )
+
+
 def resnet_50(network):
     width = channels = network["width"]
-    layers = [nn.Conv2d(network["channels"], width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), relu()]
+    layers = [first(network["channels"], network), nn.BatchNorm2d(width), relu()]
     layers.append(nn.MaxPool2d(3, 2, 1))
     for stage, blocks in enumerate(network["blocks"]):
         for block in range(blocks):
@@ -235,7 +249,7 @@ class StResNet(nn.Module):
         kernel, classes = network["temporal-kernel"], network["classes"]
         for stream, channels in (("rgb", 3), ("flow", network["flow-channels"])):
             width = network["width"]
-            layers = [nn.Conv2d(channels, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), relu()]
+            layers = [first(channels, network), nn.BatchNorm2d(width), relu()]
             layers.append(nn.MaxPool2d(3, 2, 1))
             units, inputs = nn.ModuleList(), width
             for stage, blocks in enumerate(network["blocks"]):
@@ -326,7 +340,7 @@ class Step:
     def __init__(self, network, batch, inputs, rate, momentum, **settings):
         self.network = NETWORKS[network["kind"]](network).to(memory_format=FORMAT).train()
         self.parameters = list(self.network.parameters())
-        self.shapes, classes = inputs, network["classes"]
+        self.shapes, classes = inputs, classes_of(network)
         self.x, self.labels = frames(batch, inputs), torch.arange(batch) % classes
         self.loss = None
         self.optimiser = torch.optim.SGD(
