@@ -113,3 +113,128 @@ fn mean_softmax(test: &Test<'_>, views: &[Inputs], classes: usize) -> Result<Vec
     }
     Ok(sum.into_iter().map(|s| (s / f64::from(count)) as f32).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::{Arc, Mutex};
+
+    use candle_core::{Device, Tensor};
+    use data::source::{Direction, Field, Frame, VideoReader};
+    use models::{Head, Modality, Outputs};
+
+    use super::*;
+    use crate::plan::{Request, TablePlan};
+    use crate::spec::ProfileName;
+    use crate::workspace::Workspace;
+
+    /// A video whose frame t is grey of value t, and whose flow at t is t to the right, everywhere.
+    struct Counting {
+        frames: usize,
+        segments: Vec<std::ops::Range<usize>>,
+    }
+
+    const SIDE: usize = 64;
+
+    impl VideoReader for Counting {
+        fn segments(&self) -> &[std::ops::Range<usize>] {
+            &self.segments
+        }
+
+        fn size(&self) -> (usize, usize) {
+            (SIDE, SIDE)
+        }
+
+        fn frames(&self) -> usize {
+            self.frames
+        }
+
+        fn field(&self, _direction: Direction, t: usize) -> std::result::Result<Field, DataError> {
+            let u = vec![t as f32; SIDE * SIDE];
+            Ok(Field { width: SIDE, height: SIDE, u, v: vec![0.0; SIDE * SIDE], mean: [0.0; 2] })
+        }
+
+        fn frame(&self, t: usize) -> std::result::Result<Frame, DataError> {
+            Ok(Frame { width: SIDE, height: SIDE, rgb: vec![t as u8; SIDE * SIDE * 3] })
+        }
+    }
+
+    /// Two softmax layers of one task with logits of their own, and a note of what was seen.
+    struct TwoHeads {
+        logits: [[f32; 2]; 2],
+        seen: Mutex<Vec<(Vec<usize>, Vec<f32>, Vec<f32>)>>,
+    }
+
+    impl Network for TwoHeads {
+        fn reads(&self) -> &[Modality] {
+            &[Modality::Rgb, Modality::Flow]
+        }
+
+        fn forward(&self, inputs: &Inputs, _pass: &Pass) -> models::Result<Outputs> {
+            let (rgb, flow) = (inputs.rgb.as_ref().unwrap(), inputs.flow.as_ref().unwrap());
+            // The first view's moments: a pixel's red, and the first field's x.
+            self.seen.lock().unwrap().push((rgb.dims().to_vec(), first_pixels(rgb), first_pixels(flow)));
+            let views = rgb.dim(0)?;
+            let head = |(name, logits): (&str, [f32; 2])| -> models::Result<Head> {
+                let logits = Tensor::from_vec(logits.repeat(views), (views, 2), &Device::Cpu)?;
+                Ok(Head { name: name.into(), logits, task: 0 })
+            };
+            let heads = [("a", self.logits[0]), ("b", self.logits[1])].map(head);
+            Ok(Outputs { heads: heads.into_iter().collect::<models::Result<_>>()?, features: None })
+        }
+    }
+
+    /// Of (B, T, C, H, W): for each moment of the first sample the first value of the first channel.
+    fn first_pixels(x: &Tensor) -> Vec<f32> {
+        let (_, moments, c, h, w) = x.dims5().unwrap();
+        let all = testkit::values(x);
+        (0..moments).map(|t| all[t * c * h * w]).collect()
+    }
+
+    /// A network of clips sees the test frames as one clip, in order, each with its own flow, and the score is the mean
+    /// of both softmax layers.
+    #[test]
+    fn a_network_of_clips_is_tested_on_a_whole_video_at_once() {
+        let workspace = Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
+        let (spec, file) = workspace.spec("st-resnet/results").unwrap();
+        let request = Request { profile: Some(ProfileName::Mini), ..Request::default() };
+        let plan = TablePlan::resolve(spec, file, &request, &workspace).unwrap();
+        let row = plan.rows.iter().find(|row| row.row.id == "st-resnet-ucf101").unwrap();
+        let mut protocol = row.work.protocols()[0].clone();
+        for input in &mut protocol.net.sample.inputs {
+            match &mut input.input {
+                data::inputs::Input::Rgb(stack) => (stack.mean, stack.scale) = (None, [1.0; 3]),
+                data::inputs::Input::Flow(stack) => (stack.mean_subtraction, stack.scale) = (false, 1.0),
+            }
+        }
+        let network = TwoHeads { logits: [[2.0, 0.0], [0.0, 1.0]], seen: Mutex::default() };
+        let source = Arc::new(Counting { frames: 61, segments: vec![0..61] });
+        let video = LabelledVideo { id: "counting".into(), label: 0, source };
+        let test = Test {
+            name: "test",
+            protocol: &protocol,
+            network: &network,
+            videos: &[video],
+            classes: &["first".into(), "second".into()],
+            split: "1",
+            seed: 0,
+        };
+        let scores = evaluate(&test, &Console::silent(), &Interrupt::never()).unwrap();
+        let seen = network.seen.into_inner().unwrap();
+        let (views, crop) = (seen.iter().map(|(dims, ..)| dims[0]).sum::<usize>(), protocol.net.crop);
+        assert_eq!(views, 10, "ten crops of one clip");
+        for (dims, frames, fields) in &seen {
+            assert_eq!(dims[1..], [6, 3, crop, crop]);
+            // Of 51 starts the six at equal distances; the frame is in the middle of its eleven.
+            assert_eq!(*frames, [5.0, 15.0, 25.0, 35.0, 45.0, 55.0]);
+            // Mirrored views, which come second, have the other sign.
+            assert_eq!(
+                fields.iter().map(|x| x.abs()).collect::<Vec<_>>(),
+                [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
+            );
+        }
+        let softmax = |[a, b]: [f32; 2]| 1.0 / (1.0 + (b - a).exp());
+        let first = (softmax([2.0, 0.0]) + softmax([0.0, 1.0])) / 2.0;
+        assert!((scores.scores[0] - first).abs() < 1e-6 && (scores.scores[1] - 1.0 + first).abs() < 1e-6);
+    }
+}

@@ -71,7 +71,7 @@ pub fn claims(workspace: &Workspace, runs: &[String]) -> Result<String> {
         };
         let judged: Vec<Vec<Claim>> = columns.iter().map(of_run).collect();
         for claim in &spec.claim {
-            let mut line = vec![format!("{}{}", "table", spec.table), claim.says.clone()];
+            let mut line = vec![spec.name(), claim.says.clone()];
             for (run, judged) in columns.iter().zip(&judged) {
                 let found = judged.iter().find(|judged| judged.id == claim.id && judged.rule == claim.holds);
                 let margin = found.and_then(|judged| judged.margin);
@@ -104,7 +104,7 @@ fn recorded(workspace: &Workspace) -> Result<Vec<(Spec, Vec<PathBuf>)>> {
         let shown = file.strip_prefix(&workspace.root).unwrap_or(&file);
         let text = std::fs::read_to_string(&file).map_err(Error::io("read", &file))?;
         let spec = Spec::parse(&text, shown)?;
-        let folder = workspace.results.join(&spec.paper).join(format!("table{}", spec.table));
+        let folder = workspace.results.join(spec.name());
         let mut runs: Vec<PathBuf> = std::fs::read_dir(&folder)
             .map(|entries| entries.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| p.is_dir()).collect())
             .unwrap_or_default();

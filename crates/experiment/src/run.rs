@@ -239,7 +239,7 @@ impl<'a> Job<'a> {
                 record.top1.value,
                 record.top1.low,
                 record.top1.high,
-                row.row.reported.map_or(String::new(), |r| format!(", paper {r:.1}")),
+                row.row.reported.map_or(String::new(), |r| format!(", paper {}", table::reported(r))),
                 record.seconds().map_or(String::new(), |s| format!(", trained in {}", table::duration(s)))
             ),
             State::Unavailable { reason } => format!("{id}: not available: {reason}"),

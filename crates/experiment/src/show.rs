@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::plan::{NetPlan, Protocol, Request, Start, TablePlan, VideoPlan, Work};
 use crate::run::describe_data;
 use crate::spec::{FuseBy, Learns};
-use crate::table::{duration, plain};
+use crate::table::{self, duration, plain};
 use crate::train::network_error;
 use crate::workspace::Workspace;
 
@@ -65,10 +65,7 @@ fn describe(plan: &TablePlan) -> Result<String> {
             ));
         }
     }
-    let first = plan.wanted().flat_map(|row| row.work.protocols()).next();
-    if let Some(protocol) = first {
-        text.push_str(&protocol_lines(protocol));
-    }
+    text.push_str(&protocols(plan));
     text.push_str(&format!("records    results/{}\n\n", plan.results.display()));
 
     let mut lines = vec![
@@ -77,7 +74,7 @@ fn describe(plan: &TablePlan) -> Result<String> {
             .to_vec(),
     ];
     for row in plan.wanted() {
-        let reported = row.row.reported.map_or("-".into(), |r| format!("{r:.1}"));
+        let reported = row.row.reported.map_or("-".into(), table::reported);
         lines.push(match &row.work {
             Work::Net(protocol) => net_line(&row.row.id, reported, &protocol.net)?,
             Work::Fusion(fusion) => {
@@ -130,12 +127,16 @@ fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<String>> {
         }
         _ => what.join(" and "),
     };
+    let start = match &net.train.start {
+        Start::HeNormal => "from scratch",
+        Start::Streams { .. } => "from both streams",
+        Start::Net { classifiers: true, .. } => "goes on",
+        Start::Net { .. } | Start::Weights { .. } => "pre-trained",
+    };
     let learns = match (&net.train.start, net.train.learns) {
-        (Start::HeNormal, _) => "from scratch",
-        (Start::Streams { .. }, _) => "from both streams, all layers",
-        (Start::Net { classifiers: true, .. }, _) => "goes on, all layers",
-        (Start::Net { .. } | Start::Weights { .. }, Learns::All) => "pre-trained, all layers",
-        (Start::Net { .. } | Start::Weights { .. }, Learns::LastLayer) => "pre-trained, last layer",
+        (Start::HeNormal, _) => "",
+        (_, Learns::All) => ", all layers",
+        (_, Learns::LastLayer) => ", last layer",
     };
     let channels: Vec<String> = net.inputs().map(|input| input.channels().to_string()).collect();
     let data: Vec<&str> = net.data.iter().map(|data| data.set.as_str()).collect();
@@ -144,7 +145,7 @@ fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<String>> {
         id.to_owned(),
         reported,
         what,
-        format!("{learns}, on {}, {iterations} iterations", data.join(" and ")),
+        format!("{start}{learns}, on {}, {iterations} iterations", data.join(" and ")),
         format!("{} x {}x{}", channels.join(" + "), net.crop, net.crop),
         thousands(summary.parameters() as u64),
         format!("{:.3} G", summary.multiply_adds() as f64 / 1e9),
@@ -165,7 +166,26 @@ fn input_words(input: &Input) -> String {
     }
 }
 
-/// How the first row's net is trained and tested; what other rows do otherwise is in their lines.
+/// How the rows' nets are trained and tested; rows that are alike in that stand together.
+fn protocols(plan: &TablePlan) -> String {
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for row in plan.wanted() {
+        let Work::Net(protocol) = &row.work else { continue };
+        let lines = protocol_lines(protocol);
+        match groups.iter_mut().find(|(known, _)| *known == lines) {
+            Some((_, rows)) => rows.push(&row.row.id),
+            None => groups.push((lines, vec![&row.row.id])),
+        }
+    }
+    let one = groups.len() == 1;
+    let block = |(lines, rows): &(String, Vec<&str>)| {
+        if one { lines.clone() } else { format!("\nrows       {}\n{lines}", rows.join(", ")) }
+    };
+    let text: String = groups.iter().map(block).collect();
+    if one { text } else { format!("{text}\n") }
+}
+
+/// How a net is trained and tested.
 fn protocol_lines(protocol: &Protocol) -> String {
     let net = &protocol.net;
     let train = &net.train;
@@ -264,7 +284,13 @@ fn estimate(plan: &TablePlan) -> Result<String> {
         let Work::Net(protocol) = &row.work else { continue };
         let runs = row.splits.len() * row.seeds.len();
         let (mut bytes, mut seconds) = (0f64, 0.0);
+        let mut stages: Vec<&NetPlan> = Vec::new();
         for net in protocol.net.stages() {
+            // Two streams may come from one net.
+            if stages.contains(&net) {
+                continue;
+            }
+            stages.push(net);
             let summary = net.model.summary().map_err(network_error("describing the network"))?;
             let batch = net.train.batch * net.tasks();
             bytes = bytes.max(summary.training_bytes(batch) as f64);

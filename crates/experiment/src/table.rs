@@ -209,7 +209,7 @@ impl Table {
             for name in columns {
                 let cell =
                     self.rows.iter().find(|row| row.label == label && row.column.as_deref() == Some(name));
-                line.push(cell.and_then(|row| row.reported).map_or("-".into(), points));
+                line.push(cell.and_then(|row| row.reported).map_or("-".into(), reported));
                 line.push(cell.map_or("-".into(), |row| row.state.number()));
             }
             lines.push(line);
@@ -240,7 +240,7 @@ impl Table {
                 let place = row.place.as_ref().map_or(String::new(), |place| format!(" ({place})"));
                 line.push(format!("{}{column}{place}", row.label));
             }
-            line.extend([row.reported.map_or("-".into(), points), row.state.number()]);
+            line.extend([row.reported.map_or("-".into(), reported), row.state.number()]);
             match row.state.record() {
                 Some(record) => {
                     let (expected, scored) = record.videos();
@@ -342,6 +342,12 @@ impl State {
 
 fn points(value: f64) -> String {
     format!("{value:.1}")
+}
+
+/// A paper's number with the decimals that it has there, one at least.
+pub(crate) fn reported(value: f64) -> String {
+    let rounded = points(value);
+    if rounded.parse() == Ok(value) { rounded } else { value.to_string() }
 }
 
 /// Seconds as a person says them.

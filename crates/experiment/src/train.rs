@@ -350,6 +350,32 @@ mod tests {
         assert_eq!(own.len(), trained[0].len() + trained[1].len());
     }
 
+    /// Of two softmax layers of one task both learn from every sample; of two tasks each from its own.
+    #[test]
+    fn every_softmax_layer_has_a_loss() {
+        let logits = |values: [f32; 4]| Tensor::from_vec(values.to_vec(), (2, 2), &Device::Cpu).unwrap();
+        let (a, b) = (logits([2.0, 0.0, 0.0, 1.0]), logits([0.0, 3.0, 0.5, 0.0]));
+        let heads = |tasks: [usize; 2]| {
+            let head = |(logits, task): (&Tensor, usize)| models::Head {
+                name: format!("head of {task}"),
+                logits: logits.clone(),
+                task,
+            };
+            [&a, &b].into_iter().zip(tasks).map(head).collect::<Vec<_>>()
+        };
+        let pass = Pass::eval();
+        let sum =
+            |tasks, labels: &[Vec<u32>]| values(&sum_of_losses(&heads(tasks), labels, &pass).unwrap())[0];
+        let cross_entropy = |[x, y]: [f32; 2]| (1.0 + (y - x).exp()).ln();
+        let [a0, a1] = [[2.0, 0.0], [1.0, 0.0]].map(cross_entropy);
+        let [b0, b1] = [[0.0, 3.0], [0.0, 0.5]].map(cross_entropy);
+        let both = sum([0, 0], &[vec![0, 1]]);
+        assert!((both - (a0 + a1) / 2.0 - (b0 + b1) / 2.0).abs() < 1e-6, "{both}");
+        // The first sample is of the first task, the second of the other.
+        let apart = sum([0, 1], &[vec![0], vec![1]]);
+        assert!((apart - a0 - b1).abs() < 1e-6, "{apart}");
+    }
+
     #[test]
     fn a_loss_that_is_not_a_number_stops_at_once() {
         let error = DivergenceWatch::new(&[10]).look(17, f32::NAN).unwrap_err();

@@ -60,7 +60,7 @@ impl Workspace {
     /// [`Error::UnknownTable`].
     pub fn find(&self, table: &str) -> Result<PathBuf> {
         let name = self.full_names(&[table])?.remove(0);
-        Ok(self.root.join("experiments").join(name).with_extension("toml"))
+        Ok(self.root.join("experiments").join(format!("{name}.toml")))
     }
 
     /// The full names of the tables of one command. A short name that several papers have means the table of the paper
@@ -117,7 +117,8 @@ impl Workspace {
 
     fn table_name(&self, file: &Path) -> String {
         let path = file.strip_prefix(self.root.join("experiments")).unwrap_or(file);
-        path.with_extension("").to_string_lossy().into_owned()
+        let path = path.to_string_lossy();
+        path.strip_suffix(".toml").unwrap_or(&path).to_owned()
     }
 
     /// The file that describes a data set.

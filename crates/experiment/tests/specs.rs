@@ -194,6 +194,13 @@ mistakes! {
         "{ appearance = \"appearance-ucf101\", motion = \"motion-ucf101\" }" =>
         "{ appearance = \"motion-ucf101\", motion = \"appearance-ucf101\" }";
     streams_of_other_classes: "st-resnet/results", "motion = \"motion-ucf101\"" => "motion = \"motion-hmdb51\"";
+    one_stream_twice: "st-resnet/results", "motion = \"motion-ucf101\"" => "motion = \"appearance-ucf101\"";
+    stream_that_saw_other_flow: "st-resnet/results",
+        "net.input = { kind = \"clip\", frames = 5, stride = [5, 15], length = 10, mean-subtraction = true }" =>
+        "net.input = { kind = \"clip\", frames = 5, stride = [5, 15], length = 10, mean-subtraction = false }";
+    clip_of_one_frame: "st-resnet/results", "frames = 5, stride" => "frames = 1, stride";
+    clip_of_too_many_frames: "st-resnet/results", "frames = 5, stride" => "frames = 100_000_000_000, stride";
+    stack_without_end: "table1b", "sampling = \"stack\", length = 1," => "sampling = \"stack\", length = 9_000_000_000,";
     clip_for_one_stream: "st-resnet/results", "net.model = \"st-resnet\"\n" => "\n";
     frame_for_two_streams: "st-resnet/results",
         "net.input = { kind = \"clip\", frames = 5, stride = [5, 15], length = 10, mean-subtraction = true }" =>

@@ -245,6 +245,8 @@ class StResNet(nn.Module):
 
     def __init__(self, network):
         super().__init__()
+        if network["temporal-pool"] is not None:
+            raise ValueError("the maximum over time is not written here")
         self.moments = network["moments"]
         kernel, classes = network["temporal-kernel"], network["classes"]
         for stream, channels in (("rgb", 3), ("flow", network["flow-channels"])):

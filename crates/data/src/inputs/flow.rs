@@ -43,6 +43,9 @@ pub enum Sampling {
     BiDirectional,
 }
 
+/// More than any video's worth of motion; sizes that follow from L stay far from the bounds of numbers.
+const MOST_FIELDS: usize = 1000;
+
 /// One temporal input: L displacement fields as 2L channels.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -62,10 +65,17 @@ impl FlowStack {
     /// Checks that the configuration describes an input.
     ///
     /// # Errors
-    /// L = 0, an odd L for a bi-directional stack, a scale that is not above 0.
+    /// L = 0 or above 1000, an odd L for a bi-directional stack, a scale that is not above 0.
     pub fn validate(&self) -> Result<(), InputError> {
         if self.length == 0 {
             return Err(InputError::EmptyStack);
+        }
+        if self.length > MOST_FIELDS {
+            return Err(InputError::Spec {
+                name: "the length of a stack of flow",
+                expected: "at most 1000 fields",
+                found: self.length.to_string(),
+            });
         }
         if self.sampling == Sampling::BiDirectional && !self.length.is_multiple_of(2) {
             return Err(InputError::OddBiDirectional { length: self.length });

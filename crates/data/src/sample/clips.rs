@@ -31,7 +31,7 @@ impl Clips {
             let longest = segments.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
             // The largest distance that fits.
             let room = longest.saturating_sub(spec.span());
-            let most = if count == 1 { to } else { (room / (count - 1)).min(to) };
+            let most = if count == 1 { from } else { (room / (count - 1)).min(to) };
             for stride in from.min(most)..=most {
                 strides.push((stride, Starts::new(video, segments, span(stride))?));
             }

@@ -29,8 +29,10 @@ pub(super) fn of(
     factor("residual units of a stage", profile.depth.unwrap_or(1.0), paper.depth.unwrap_or(1.0));
     factor("batch", profile.batch, paper.batch);
     factor("iterations and rate steps", profile.iterations, paper.iterations);
-    factor("test frames", profile.test_frames, paper.test_frames);
     let nets: Vec<_> = rows.iter().flat_map(|row| row.work.stages()).collect();
+    let clips = nets.iter().any(|net| net.sample.moments.count() > 1);
+    let frames = if clips { "test frames (of a clip at least those of its training)" } else { "test frames" };
+    factor(frames, profile.test_frames, paper.test_frames);
     if profile.stem != paper.stem {
         let stem = |net: &&NetPlan| match &net.model {
             ModelConfig::ResNet50(_) | ModelConfig::StResNet(_) => "conv1 3x3 stride 1",

@@ -189,7 +189,7 @@ impl Resolver<'_> {
         schedule.validate().map_err(|e| e.to_string())?;
         let start = match &net.start {
             None => Start::HeNormal,
-            Some(from) => self.start(table, from, depth, &data)?,
+            Some(from) => self.start(table, from, depth, (&data, &inputs))?,
         };
         for (stream, first) in start.nets() {
             model.can_adopt(&first.model, stream).map_err(|e| e.to_string())?;
@@ -236,7 +236,7 @@ impl Resolver<'_> {
         table: &Table<'_>,
         from: &StartFrom,
         depth: usize,
-        data: &[DataPlan],
+        (data, inputs): (&[DataPlan], &[Input]),
     ) -> Result<Start, Refusal> {
         match from {
             StartFrom::Net(name) => {
@@ -248,13 +248,32 @@ impl Resolver<'_> {
                 })
             }
             StartFrom::Streams { appearance, motion } => {
-                let stream = |name: &str| match self.stage_of(table, name, depth)? {
-                    Start::Net { net, .. } if same_classes(&net.data, data) => Ok(net),
+                let stream = |name: &str, input: fn(&Input) -> bool| match self
+                    .stage_of(table, name, depth)?
+                {
+                    Start::Net { net, .. } if !same_classes(&net.data, data) => {
+                        Err(Refusal::Contradiction(format!(
+                            "start: the stream `{name}` must be trained on the same classes, since its softmax layer is \
+                             kept; it is trained on {}",
+                            net.target().set
+                        )))
+                    }
+                    Start::Net { net, .. } if net.inputs().eq(inputs.iter().filter(|one| input(one))) => {
+                        Ok(net)
+                    }
+                    Start::Net { .. } => Err(Refusal::Contradiction(format!(
+                        "start: the stream `{name}` sees something else than its part of the clip; appearance sees a \
+                         frame, and motion flow of the same length and mean subtraction as the clip"
+                    ))),
                     _ => Err(Refusal::Contradiction(format!(
-                        "start: the stream `{name}` must be trained on the same classes, since its softmax layer is kept"
+                        "start: published weights stand for the stream `{name}`; a stream has to be trained here, on the \
+                         same classes"
                     ))),
                 };
-                Ok(Start::Streams { appearance: stream(appearance)?, motion: stream(motion)? })
+                Ok(Start::Streams {
+                    appearance: stream(appearance, |input| matches!(input, Input::Rgb(_)))?,
+                    motion: stream(motion, |input| matches!(input, Input::Flow(_)))?,
+                })
             }
         }
     }

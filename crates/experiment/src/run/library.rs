@@ -53,7 +53,7 @@ pub(super) fn lacks(row: &RowPlan) -> Option<String> {
     })
 }
 
-fn wants_backward(net: &NetPlan) -> bool {
+pub(super) fn wants_backward(net: &NetPlan) -> bool {
     net.flow().is_some_and(|stack| stack.sampling == Sampling::BiDirectional)
 }
 

@@ -1,5 +1,6 @@
 //! `prepare`: the videos of a data set, ahead of any run.
 
+use super::library::wants_backward;
 use super::{Job, Runner};
 use crate::error::{Error, Result};
 use crate::plan::{NetPlan, Request, TablePlan};
@@ -23,7 +24,8 @@ impl Runner<'_> {
         Ok(format!("{said}, in {}", self.workspace.cache.join("videos").display()))
     }
 
-    /// The plan of a table, the first in which the data set plays a part unless one is named.
+    /// The plan of a table; unless one is named, that in which the data set has the most to give: flow in both
+    /// directions, in one, frames alone; the first of several.
     fn plan_with(&self, table: Option<&str>, dataset: &str) -> Result<TablePlan> {
         // A wrong name is answered with those that there are.
         self.workspace.dataset_file(dataset)?;
@@ -31,7 +33,7 @@ impl Runner<'_> {
             Some(table) => vec![table.to_owned()],
             None => self.workspace.tables()?,
         };
-        let mut without_flow = None;
+        let mut best: Option<(Wanted, TablePlan)> = None;
         // Tables that are for the data set, then those that it can be given to in place of their main one.
         for named in [true, false] {
             for table in &tables {
@@ -45,20 +47,35 @@ impl Runner<'_> {
                 let request = Request { dataset: Some(as_whom), ..self.request.clone() };
                 let plan = TablePlan::resolve(spec, file, &request, self.workspace)?;
                 let uses = |net: &&NetPlan| net.data.iter().any(|data| data.set == dataset);
-                // A table that sees its motion, if there is one: most tables do.
-                if plan.stages().filter(uses).any(|net| net.video.flow.is_some()) {
-                    return Ok(plan);
-                }
-                if without_flow.is_none() && plan.stages().any(|net| uses(&net)) {
-                    without_flow = Some(plan);
+                let wanted = plan.stages().filter(uses).map(Wanted::by).max();
+                if wanted > best.as_ref().map(|(wanted, _)| *wanted) {
+                    best = wanted.map(|wanted| (wanted, plan));
                 }
             }
-            if without_flow.is_some() {
+            if best.is_some() {
                 break;
             }
         }
-        without_flow.ok_or_else(|| {
+        best.map(|(_, plan)| plan).ok_or_else(|| {
             Error::Usage(format!("the data set `{dataset}` plays no part in {}", tables.join(", ")))
         })
+    }
+}
+
+/// What a net wants of a video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Wanted {
+    Frames,
+    Flow,
+    BothDirections,
+}
+
+impl Wanted {
+    fn by(net: &NetPlan) -> Self {
+        match net.video.flow {
+            None => Self::Frames,
+            Some(_) if wants_backward(net) => Self::BothDirections,
+            Some(_) => Self::Flow,
+        }
     }
 }

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Cast, Fuse, FuseBy, Learns, Net, Player, Row, Spec, StartFrom, Svm};
+use super::{Cast, Fuse, FuseBy, Input, Learns, Net, Player, Row, Spec, StartFrom, Svm};
 use crate::error::{Error, Result, did_you_mean};
+
+/// Frames of a clip; more is a slip of the pen, and the sizes that follow from it have no bounds.
+const MOST_FRAMES: usize = 1000;
 
 /// A check that says what is wrong.
 type Checked = std::result::Result<(), String>;
@@ -122,6 +125,13 @@ impl Spec {
                     Vec::from_iter(roles).join(", ")
                 ));
             }
+        }
+        if let Input::Clip { frames, .. } = net.input
+            && !(2..=MOST_FRAMES).contains(&frames)
+        {
+            return Err(format!(
+                "a clip of frames = {frames}; expected 2 to {MOST_FRAMES} (a single moment is kind = \"rgb\" or \"flow\")"
+            ));
         }
         let architecture = net.model.unwrap_or(self.shared.model);
         if architecture.has_batch_norm() != self.shared.batch_statistics.is_some() {
