@@ -61,7 +61,7 @@ fn joined_mini() -> StResNetConfig {
     StResNetConfig {
         input: [56, 56],
         width: 8,
-        conv1: Window { kernel: 3, stride: 1, padding: 1 },
+        conv1: Window { kernel: 5, stride: 2, padding: 2 },
         blocks: [2, 2, 3, 2],
         ..StResNetConfig::paper(14)
     }

@@ -35,7 +35,7 @@ pub(super) fn of(
     factor(frames, profile.test_frames, paper.test_frames);
     if profile.stem != paper.stem {
         let stem = |net: &&NetPlan| match &net.model {
-            ModelConfig::ResNet50(_) | ModelConfig::StResNet(_) => "conv1 3x3 stride 1",
+            ModelConfig::ResNet50(_) | ModelConfig::StResNet(_) => "conv1 5x5",
             _ => "conv1 5x5 stride 2, conv2 3x3 stride 1",
         };
         list.extend(nets.iter().map(stem).collect::<BTreeSet<_>>().into_iter().map(str::to_owned));

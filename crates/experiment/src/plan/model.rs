@@ -7,8 +7,8 @@ use super::net::DataPlan;
 use super::resolve::scaled;
 use crate::spec::{self, Architecture, DropoutRule, Profile, Spec, Stem};
 
-/// conv1 of a ResNet for small pictures.
-const SMALL_CONV1: Window = Window { kernel: 3, stride: 1, padding: 1 };
+/// conv1 of a ResNet for small pictures; the paper's grid needs its padding.
+const SMALL_CONV1: Window = Window { kernel: 5, stride: 2, padding: 2 };
 
 /// What is known of a net before its network.
 pub(super) struct Known<'a> {

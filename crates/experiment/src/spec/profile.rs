@@ -109,8 +109,8 @@ pub struct Profile {
 pub enum Stem {
     /// As the paper has it.
     Paper,
-    /// CNN-M-2048: conv1 5x5 stride 2, conv2 3x3 stride 1; ResNet-50: conv1 3x3 stride 1. A quarter of the
-    /// picture keeps half of the paper's grid in the layers behind, instead of a sixth or a quarter.
+    /// CNN-M-2048: conv1 5x5 stride 2, conv2 3x3 stride 1, so that a quarter of the picture keeps half of the paper's
+    /// grid in conv3 to conv5 instead of a sixth. ResNet-50: conv1 5x5 stride 2.
     Small,
 }
 
