@@ -39,6 +39,28 @@ fn the_same_command_gives_the_same_table() {
     assert_eq!(one.numbers(), two.numbers());
 }
 
+/// ST-ResNet: its claims are listed by the table's name, and its pictures set it beside its streams.
+#[test]
+fn a_table_with_a_name_runs() {
+    let place = Place::new();
+    let output = place.command(&["run", "results", "--profile", "smoke"]).output().unwrap();
+    assert_ok(&output);
+    assert!(text(&output.stdout).contains("82.29"), "the paper's decimals");
+    let listed = place.command(&["list", "--claims", "--run", "synth-smoke"]).output().unwrap();
+    assert_ok(&listed);
+    let listed = text(&listed.stdout);
+    let judged = listed.lines().filter(|line| line.contains("st-resnet/results") && !line.contains("| - "));
+    assert_eq!(judged.count(), 12, "{listed}");
+    let drawn = place.command(&["figures", "results", "--profile", "smoke"]).output().unwrap();
+    assert_ok(&drawn);
+    let drawn = text(&drawn.stdout);
+    for file in
+        ["st-resnet-ucf101-streams.svg", "st-resnet-ucf101-motion-filters.svg", "motion-hmdb51-input.svg"]
+    {
+        assert!(drawn.contains(file), "{file} is not in\n{drawn}");
+    }
+}
+
 /// The other tables of the paper: every row is run, and its pictures can be drawn.
 #[test]
 fn every_table_runs() {
@@ -58,7 +80,7 @@ fn every_table_runs() {
     let listed = place.command(&["list", "--claims", "--run", "synth-smoke"]).output().unwrap();
     assert_ok(&listed);
     let listed = text(&listed.stdout);
-    assert!(listed.contains("| table3") && listed.contains("synth-smoke: "), "{listed}");
+    assert!(listed.contains("| two-stream/table3") && listed.contains("synth-smoke: "), "{listed}");
     let unknown = place.command(&["list", "--claims", "--run", "synth-smok"]).output().unwrap();
     assert!(text(&unknown.stderr).contains("there are: synth-smoke"), "{}", text(&unknown.stderr));
 

@@ -131,14 +131,14 @@ mod tests {
     /// A video whose frame t is grey of value t, and whose flow at t is t to the right, everywhere.
     struct Counting {
         frames: usize,
-        segments: Vec<std::ops::Range<usize>>,
+        segment: std::ops::Range<usize>,
     }
 
     const SIDE: usize = 64;
 
     impl VideoReader for Counting {
         fn segments(&self) -> &[std::ops::Range<usize>] {
-            &self.segments
+            std::slice::from_ref(&self.segment)
         }
 
         fn size(&self) -> (usize, usize) {
@@ -162,8 +162,11 @@ mod tests {
     /// Two softmax layers of one task with logits of their own, and a note of what was seen.
     struct TwoHeads {
         logits: [[f32; 2]; 2],
-        seen: Mutex<Vec<(Vec<usize>, Vec<f32>, Vec<f32>)>>,
+        seen: Mutex<Vec<Seen>>,
     }
+
+    /// The shape of the frames, and the first pixel of each frame and of each field.
+    type Seen = (Vec<usize>, Vec<f32>, Vec<f32>);
 
     impl Network for TwoHeads {
         fn reads(&self) -> &[Modality] {
@@ -208,7 +211,7 @@ mod tests {
             }
         }
         let network = TwoHeads { logits: [[2.0, 0.0], [0.0, 1.0]], seen: Mutex::default() };
-        let source = Arc::new(Counting { frames: 61, segments: vec![0..61] });
+        let source = Arc::new(Counting { frames: 61, segment: 0..61 });
         let video = LabelledVideo { id: "counting".into(), label: 0, source };
         let test = Test {
             name: "test",

@@ -16,7 +16,7 @@ use crate::figure::{
     CurveOptions, Frame, LossScale, Sample, Stack, confusion, filters_flow, filters_rgb, loss_curves,
     recall_chart, recall_of_nets, sample_input,
 };
-use crate::plan::{NetPlan, RowPlan, TablePlan, Work};
+use crate::plan::{NetPlan, RowPlan, Start, TablePlan, Work};
 use crate::record::Record;
 use crate::scores::Scores;
 use crate::store::write_atomic;
@@ -30,6 +30,7 @@ impl Runner<'_> {
     /// |---|---|
     /// | `loss.svg` | the loss curves of all nets |
     /// | `streams.svg` | recall of each class by the streams of the last fusion and by the fusion |
+    /// | `ROW-streams.svg` | recall of each class by a network that joins two streams, by both, and by their fusion |
     /// | `ROW-recall.svg`, `ROW-confusion.svg` | recall of each class, and what is taken for what |
     /// | `ROW-filters.svg`, `.png` | first-layer filters: of flow over time, x and y; of frames in colour |
     /// | `ROW-input.svg` | a frame, its flow, and the stack that the network sees |
@@ -59,6 +60,7 @@ impl Runner<'_> {
         let mut album = Album { folder: job.results.join("figures"), files: Vec::new() };
         album.losses(&plan, &rows)?;
         album.streams(&plan, &rows)?;
+        album.joined(&plan, &rows)?;
         for (row, record) in &rows {
             album.row(&job, row, record)?;
         }
@@ -67,6 +69,15 @@ impl Runner<'_> {
 }
 
 type Done<'a> = (&'a RowPlan, Record);
+
+/// Nets that one picture of recall can show beside one another.
+const MOST_BESIDE: usize = 4;
+
+/// The records of a fusion's streams, if the row is a fusion and all are there.
+fn fused<'a>(rows: &'a [Done<'_>], row: &RowPlan) -> Option<Vec<&'a Record>> {
+    let of = |id: &String| rows.iter().find(|(row, _)| row.row.id == *id).map(|(_, record)| record);
+    row.row.fuse.as_ref()?.streams.iter().map(of).collect()
+}
 
 /// The folder of pictures.
 struct Album {
@@ -98,26 +109,47 @@ impl Album {
         self.keep("loss.svg", loss_curves(&curves, &options)?.as_bytes())
     }
 
+    /// The streams of the last fusion, and the fusion.
     fn streams(&mut self, plan: &TablePlan, rows: &[Done<'_>]) -> Result<()> {
-        let of = |id: &str| rows.iter().find(|(row, _)| row.row.id == id).map(|(_, record)| record);
-        let fused = rows.iter().rev().find_map(|(row, record)| {
-            let streams =
-                row.row.fuse.as_ref()?.streams.iter().map(|id| of(id)).collect::<Option<Vec<_>>>()?;
-            Some((row, streams.into_iter().chain([record]).collect::<Vec<_>>()))
-        });
-        let Some((row, records)) = fused.filter(|(_, records)| records.len() <= 4) else { return Ok(()) };
-        let names: Vec<&str> = records.iter().map(|record| record.row.as_str()).collect();
-        let classes: Vec<(&str, Vec<f64>)> = records[0]
-            .recall
-            .keys()
-            .map(|class| {
-                let recalls =
-                    records.iter().map(|record| record.recall.get(class).copied().unwrap_or(f64::NAN));
-                (class.as_str(), recalls.collect())
-            })
-            .collect();
+        let fused = rows.iter().rev().find_map(|(row, record)| Some((row, fused(rows, row)?, record)));
+        let Some((row, streams, record)) = fused else { return Ok(()) };
+        let records: Vec<&Record> = streams.into_iter().chain([record]).collect();
         let title = format!("Recall of each class, {}, {}", row.row.label, plan.spec.name());
-        self.keep("streams.svg", recall_of_nets(&names, &classes, &title)?.as_bytes())
+        self.side_by_side("streams.svg", &records, &title)
+    }
+
+    /// A network that joins two streams, beside both and their fusion.
+    fn joined(&mut self, plan: &TablePlan, rows: &[Done<'_>]) -> Result<()> {
+        for (row, record) in rows {
+            let Work::Net(protocol) = &row.work else { continue };
+            let Start::Streams { appearance, motion } = &protocol.net.train.start else { continue };
+            let of_both = |other: &RowPlan| match &other.work {
+                Work::Fusion(fusion) => {
+                    fusion.streams.iter().map(|stream| &stream.net).eq([appearance, motion].map(|net| &**net))
+                }
+                _ => false,
+            };
+            let Some((fusion, late)) = rows.iter().find(|(other, _)| of_both(other)) else { continue };
+            let Some(streams) = fused(rows, fusion) else { continue };
+            let records: Vec<&Record> = streams.into_iter().chain([late, record]).collect();
+            let column = row.row.column.as_deref().unwrap_or_default();
+            let title = format!("Recall of each class, {} {column}, {}", row.row.label, plan.spec.name());
+            self.side_by_side(&format!("{}-streams.svg", row.row.id), &records, &title)?;
+        }
+        Ok(())
+    }
+
+    fn side_by_side(&mut self, file: &str, records: &[&Record], title: &str) -> Result<()> {
+        if records.len() > MOST_BESIDE {
+            return Ok(());
+        }
+        let names: Vec<&str> = records.iter().map(|record| record.row.as_str()).collect();
+        let recall = |class: &String| {
+            records.iter().map(|record| record.recall.get(class).copied().unwrap_or(f64::NAN)).collect()
+        };
+        let classes: Vec<(&str, Vec<f64>)> =
+            records[0].recall.keys().map(|class| (class.as_str(), recall(class))).collect();
+        self.keep(file, recall_of_nets(&names, &classes, title)?.as_bytes())
     }
 
     fn row(&mut self, job: &Job<'_>, row: &RowPlan, record: &Record) -> Result<()> {

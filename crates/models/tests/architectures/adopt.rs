@@ -5,6 +5,8 @@ use models::{Modality, ModelConfig, ResNet50Config, StResNetConfig, TemporalPool
 use nn::Params;
 use testkit::{assert_close, values};
 
+use crate::st_res_net::small;
+
 fn stream(channels: usize, classes: usize) -> ResNet50Config {
     ResNet50Config {
         input: [32, 32],
@@ -12,17 +14,6 @@ fn stream(channels: usize, classes: usize) -> ResNet50Config {
         blocks: [2, 2, 2, 2],
         dropout: 0.0,
         ..ResNet50Config::paper(channels, classes)
-    }
-}
-
-fn joined() -> StResNetConfig {
-    StResNetConfig {
-        flow_channels: 4,
-        moments: 3,
-        input: [32, 32],
-        width: 2,
-        blocks: [2, 2, 2, 2],
-        ..StResNetConfig::paper(3)
     }
 }
 
@@ -51,7 +42,7 @@ fn filters_for_frames_become_filters_for_flow() {
 
 #[test]
 fn two_streams_fill_every_parameter_of_the_joined_network() {
-    let model = ModelConfig::StResNet(joined());
+    let model = ModelConfig::StResNet(small());
     let own = params(&model, 3);
     let mut all = nn::tensors::Tensors::new();
     for (seed, (modality, channels)) in [(Modality::Rgb, 3), (Modality::Flow, 4)].into_iter().enumerate() {
@@ -68,15 +59,15 @@ fn two_streams_fill_every_parameter_of_the_joined_network() {
 #[test]
 fn the_maximum_over_time_and_longer_clips_need_no_new_weights() {
     let star =
-        StResNetConfig { moments: 5, temporal_pool: Some(TemporalPool { kernel: 3, stride: 2 }), ..joined() };
-    let (first, second) = (ModelConfig::StResNet(joined()), ModelConfig::StResNet(star));
+        StResNetConfig { moments: 5, temporal_pool: Some(TemporalPool { kernel: 3, stride: 2 }), ..small() };
+    let (first, second) = (ModelConfig::StResNet(small()), ModelConfig::StResNet(star));
     let stored = params(&first, 1).tensors();
     params(&second, 2).set_tensors(&second.adopt(&first, &stored, None).unwrap()).unwrap();
 }
 
 #[test]
 fn other_networks_are_refused_with_what_is_different() {
-    let model = ModelConfig::StResNet(joined());
+    let model = ModelConfig::StResNet(small());
     let refused = |first: ResNet50Config, stream| {
         model.can_adopt(&ModelConfig::ResNet50(first), stream).unwrap_err().to_string()
     };

@@ -8,7 +8,7 @@ use testkit::{assert_close, fixture, noise, sizes, values};
 
 use crate::support::{self, bits_after_three_steps, channels_first, input, labels, loss, step};
 
-fn small() -> StResNetConfig {
+pub(crate) fn small() -> StResNetConfig {
     StResNetConfig {
         flow_channels: 4,
         moments: 3,
