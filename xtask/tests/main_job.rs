@@ -103,7 +103,11 @@ fn every_table_runs() {
 
 #[test]
 fn pictures_need_finished_rows() {
-    refused(&["figures", "table3", "--profile", "smoke"], 2, &["nothing to draw", "cargo xtask run two-stream/table3"]);
+    refused(
+        &["figures", "table3", "--profile", "smoke"],
+        2,
+        &["nothing to draw", "cargo xtask run two-stream/table3"],
+    );
 }
 
 /// Killed with SIGKILL in the middle of training, and started again: the same
