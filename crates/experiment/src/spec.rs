@@ -5,6 +5,7 @@
 //! line and a suggestion. What will actually run is a [`crate::plan`].
 
 mod check;
+mod either;
 mod net;
 mod profile;
 
@@ -13,10 +14,9 @@ use std::path::Path;
 
 use data::loader::Crops;
 use models::BatchStatistics;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use self::either::name_or_table;
 pub use self::net::{
     Also, AlsoAs, Architecture, Cropping, Fuse, FuseBy, Input, Learns, Net, RateStep, StartFrom, Svm, Train,
     Videos,
@@ -123,23 +123,8 @@ pub enum Player {
 
 impl<'de> Deserialize<'de> for Player {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = Player;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("the name of a data set, or a table of published weights (docs/weights.md)")
-            }
-
-            fn visit_str<E>(self, name: &str) -> std::result::Result<Player, E> {
-                Ok(Player::Set(name.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<Player, A::Error> {
-                WeightSource::deserialize(MapAccessDeserializer::new(map)).map(Player::Weights)
-            }
-        }
-        deserializer.deserialize_any(Either)
+        let expected = "the name of a data set, or a table of published weights (docs/weights.md)";
+        name_or_table(deserializer, expected, Player::Set, Player::Weights)
     }
 }
 

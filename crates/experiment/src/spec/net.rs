@@ -1,9 +1,9 @@
 //! What a spec says of a network and its training.
 
 use data::inputs::Sampling;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+
+use super::either::name_or_table;
 
 /// A net to train: a row of its own, or a stage that rows start from.
 #[derive(Debug, Clone, Deserialize)]
@@ -64,24 +64,11 @@ impl<'de> Deserialize<'de> for StartFrom {
             appearance: String,
             motion: String,
         }
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = StartFrom;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("the name of a net, or { appearance = \"...\", motion = \"...\" }")
-            }
-
-            fn visit_str<E>(self, name: &str) -> std::result::Result<StartFrom, E> {
-                Ok(StartFrom::Net(name.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<StartFrom, A::Error> {
-                let Streams { appearance, motion } = Streams::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(StartFrom::Streams { appearance, motion })
-            }
-        }
-        deserializer.deserialize_any(Either)
+        let expected = "the name of a net, or { appearance = \"...\", motion = \"...\" }";
+        name_or_table(deserializer, expected, Self::Net, |Streams { appearance, motion }| Self::Streams {
+            appearance,
+            motion,
+        })
     }
 }
 

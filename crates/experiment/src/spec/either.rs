@@ -1,0 +1,44 @@
+//! Keys that take a name or a table.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// Reads a name as it is, or a table as a `T`; `expected` says both, for whoever writes something else.
+///
+/// # Errors
+/// What is neither, and whatever reading a `T` reports, at its place in the file.
+pub(super) fn name_or_table<'de, D: Deserializer<'de>, T: Deserialize<'de>, Out>(
+    deserializer: D,
+    expected: &'static str,
+    name: fn(String) -> Out,
+    table: fn(T) -> Out,
+) -> Result<Out, D::Error> {
+    deserializer.deserialize_any(Either { expected, name, table, of: PhantomData })
+}
+
+struct Either<'de, T, Out> {
+    expected: &'static str,
+    name: fn(String) -> Out,
+    table: fn(T) -> Out,
+    of: PhantomData<&'de ()>,
+}
+
+impl<'de, T: Deserialize<'de>, Out> Visitor<'de> for Either<'de, T, Out> {
+    type Value = Out;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Out, E> {
+        Ok((self.name)(name.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Out, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(self.table)
+    }
+}
