@@ -16,7 +16,7 @@ use data::dataset::SplitSize;
 use data::extracted::Extraction;
 use serde::{Deserialize, Serialize};
 
-pub use self::net::{DataPlan, NetPlan, Protocol, Start, TestPlan, TrainPlan, VideoPlan};
+pub use self::net::{DataPlan, NetPlan, Protocol, Source, SourceRef, Start, TestPlan, TrainPlan, VideoPlan};
 use self::resolve::Resolver;
 use crate::error::{Error, Result, did_you_mean};
 use crate::spec::{self, FuseBy, Player, ProfileName, Spec, Svm};

@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor};
 use data::augment::CropRule;
 use data::extracted::Extraction;
 use data::inputs::Input;
-use data::sample::Moments;
+use data::sample::{At, Moments};
 use flow::Method;
 
 use crate::error::{Error, Result};
@@ -120,16 +120,23 @@ fn describe(plan: &TablePlan) -> Result<String> {
 
 fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<String>> {
     let summary = net.model.summary().map_err(network_error("describing the network"))?;
-    let what: Vec<String> = net.inputs().map(input_words).collect();
-    let what = match net.sample.moments {
-        Moments::Strided { count, from, to } => {
-            format!("{count} moments, {from} to {to} frames apart: {}", what.join(" and "))
-        }
-        _ => what.join(" and "),
+    let read = |at: At| -> Vec<String> {
+        let inputs = net.sample.inputs.iter().filter(|input| input.at == at);
+        inputs.map(|input| input_words(&input.input)).collect()
     };
+    let mut what = read(At::Middle);
+    let every = read(At::Every).join(" and ");
+    what.push(match net.sample.moments {
+        Moments::Strided { count, from, to } => {
+            format!("{count} moments, {from} to {to} frames apart: {every}")
+        }
+        _ => every,
+    });
+    let what = what.join(" and ");
     let start = match &net.train.start {
         Start::HeNormal => "from scratch",
-        Start::Streams { .. } => "from both streams",
+        Start::Streams { appearance: Some(_), motion: Some(_) } => "from both streams",
+        Start::Streams { .. } => "pre-trained",
         Start::Net { classifiers: true, .. } => "goes on",
         Start::Net { .. } | Start::Weights { .. } => "pre-trained",
     };
@@ -217,7 +224,7 @@ fn protocol_lines(protocol: &Protocol) -> String {
         "video      short side {}, {values}\n\
          training   {} iterations of {} videos drawn across classes, {crops} {}x{} crops{}{}\n\
          rate       {:.0e}, {}\n\
-         sgd        momentum {}, weight decay {:.0e}\n\
+         sgd        momentum {}, weight decay {:.0e}{}\n\
          test       {} frames{} x {} crops, mean of the softmax\n",
         video.short_side,
         thousands(train.iterations as u64),
@@ -230,6 +237,7 @@ fn protocol_lines(protocol: &Protocol) -> String {
         steps.join(", "),
         train.momentum,
         train.weight_decay,
+        train.clip_gradient_norm.map_or(String::new(), |norm| format!(", gradient norm clipped at {norm}")),
         protocol.test.frames,
         if protocol.test.as_clip { " as one clip" } else { "" },
         match protocol.test.crops {

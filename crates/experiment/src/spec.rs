@@ -18,8 +18,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use self::either::name_or_table;
 pub use self::net::{
-    Also, AlsoAs, Architecture, Cropping, Fuse, FuseBy, Input, Learns, Net, RateStep, StartFrom, Svm, Train,
-    Videos,
+    Also, AlsoAs, Architecture, Cropping, Fuse, FuseBy, Input, Learns, Net, Pyramid, PyramidSizes, RateStep,
+    StartFrom, Streams, Svm, Train, Videos,
 };
 pub use self::profile::{DropoutRule, FlowPreset, Profile, ProfileName, Profiles, Stem, Storage};
 use crate::error::{Error, Result};
@@ -87,6 +87,8 @@ pub struct Shared {
     pub svm: Option<Svm>,
     /// Which batch normalisation layers use the statistics of the batch in training; for networks that have any.
     pub batch_statistics: Option<BatchStatistics>,
+    /// The sizes of the pyramid's levels, for the nets that have any.
+    pub pyramid: Option<PyramidSizes>,
 }
 
 /// Sizes, in pixels.

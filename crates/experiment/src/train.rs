@@ -18,7 +18,7 @@ use crate::checkpoint::Checkpoint;
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::plan::{NetPlan, Start};
+use crate::plan::{NetPlan, SourceRef, Start};
 use crate::record::{TrainOutcome, peak_memory_mib, thin};
 use crate::spec::Learns;
 use crate::store::{Unit, write_atomic};
@@ -81,6 +81,9 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     }
     let mut sgd = Sgd::new(&params, plan.momentum, plan.weight_decay)
         .map_err(network_error("setting up the optimiser"))?;
+    if let Some(norm) = plan.clip_gradient_norm {
+        sgd.clip(norm).map_err(network_error("setting up the optimiser"))?;
+    }
 
     let path = unit.path(CHECKPOINT);
     let mut state = match Checkpoint::read(&path)? {
@@ -148,26 +151,33 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     })
 }
 
-/// Starts a net with the weights in files, one for each stage that it starts from.
+/// Starts a net with the weights in files, one for each stage or published file that it starts from.
 fn begin(params: &Params, net: &NetPlan, files: &[PathBuf]) -> Result<()> {
     let model = &net.model;
-    let classifiers = match &net.train.start {
-        Start::HeNormal => return Ok(()),
-        Start::Weights { source } => {
-            return files
-                .iter()
-                .try_for_each(|path| weights::load(path, source.names, model, params, Head::Replace));
-        }
-        Start::Net { classifiers, .. } => *classifiers,
-        Start::Streams { .. } => true,
-    };
+    let start = &net.train.start;
+    if let (Start::Weights { source }, [path]) = (start, files) {
+        return weights::load(path, source.names, model, params, Head::Replace);
+    }
     let doing = "starting from the weights of another stage";
     let mut stored = Tensors::new();
-    for ((stream, first), path) in net.train.start.nets().into_iter().zip(files) {
-        let read = tensors::read(path, &Device::Cpu).map_err(network_error(doing))?;
-        stored.extend(model.adopt(&first.model, &read, stream).map_err(network_error(doing))?);
+    for ((stream, source), path) in start.sources().into_iter().zip(files) {
+        stored.extend(match (source, stream) {
+            (SourceRef::Net(first), _) => {
+                let read = tensors::read(path, &Device::Cpu).map_err(network_error(doing))?;
+                model.adopt(&first.model, &read, stream).map_err(network_error(doing))?
+            }
+            (SourceRef::Weights(source), Some(stream)) => {
+                weights::read_stream(path, source.names, model, stream)?
+            }
+            (SourceRef::Weights(_), None) => continue,
+        });
     }
-    params.transfer(&stored, &|name| !classifiers && model.is_classifier(name)).map_err(network_error(doing))
+    let fresh = |name: &str| match start {
+        Start::HeNormal => true,
+        Start::Net { classifiers, .. } => !classifiers && model.is_classifier(name),
+        Start::Streams { .. } | Start::Weights { .. } => model.joins_streams(name),
+    };
+    params.transfer(&stored, &fresh).map_err(network_error(doing))
 }
 
 /// One step on a batch of each task.

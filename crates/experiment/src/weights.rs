@@ -20,10 +20,13 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use models::ModelConfig;
-use nn::{Params, tensors};
+use candle_core::Device;
+use models::{Modality, ModelConfig};
+use nn::Params;
+use nn::tensors::{self, Tensors};
 
 pub use error::WeightsError;
 pub use hub::Hub;
@@ -66,18 +69,44 @@ pub enum Head {
 /// surplus or of another shape; then nothing has changed.
 pub fn load(path: &Path, names: NameMap, model: &ModelConfig, params: &Params, head: Head) -> Result<()> {
     let refused = |reason: String| WeightsError::Content { path: path.into(), names, reason };
-    let stored = tensors::read(path, params.device()).map_err(|e| refused(e.to_string()))?;
-    let ours = names.ours(model, stored.keys().map(String::as_str)).map_err(|e| refused(e.to_string()))?;
-    let renamed = ours.iter().filter_map(|(name, theirs)| Some((name.clone(), stored.get(*theirs)?.clone())));
+    let (adopted, ours) = read_named(path, names, model)?;
     let fresh = |name: &str| head == Head::Replace && model.is_classifier(name);
-    let adopted = model.adopt_published(renamed.collect()).map_err(|e| refused(e.to_string()))?;
     params.transfer(&adopted, &fresh).map_err(|error| {
         let theirs = match &error {
-            nn::Error::TensorMismatch { name, .. } => ours.get(name).filter(|theirs| **theirs != name),
+            nn::Error::TensorMismatch { name, .. } => ours.get(name).filter(|theirs| *theirs != name),
             _ => None,
         };
         let theirs = theirs.map(|theirs| format!(" (`{theirs}` in the file)")).unwrap_or_default();
         refused(format!("{error}{theirs}"))
     })?;
     Ok(())
+}
+
+/// The tensors of a file as those of a network that is a stream of another: under the other's names, its classifier
+/// among them.
+///
+/// # Errors
+/// [`WeightsError::Content`] when the file cannot be read, or holds names that are nobody's.
+pub fn read_stream(path: &Path, names: NameMap, model: &ModelConfig, stream: Modality) -> Result<Tensors> {
+    let refused = |reason: String| WeightsError::Content { path: path.into(), names, reason };
+    let own = model.stream(stream).map_err(|e| refused(e.to_string()))?;
+    let (adopted, _) = read_named(path, names, &own)?;
+    Ok(adopted
+        .into_iter()
+        .map(|(name, tensor)| (format!("{}{name}", model.prefix(stream)), tensor))
+        .collect())
+}
+
+/// The tensors of a file under our names, and for each of these the name in the file.
+fn read_named(
+    path: &Path,
+    names: NameMap,
+    model: &ModelConfig,
+) -> Result<(Tensors, BTreeMap<String, String>)> {
+    let refused = |reason: String| WeightsError::Content { path: path.into(), names, reason };
+    let stored = tensors::read(path, &Device::Cpu).map_err(|e| refused(e.to_string()))?;
+    let ours = names.ours(model, stored.keys().map(String::as_str)).map_err(|e| refused(e.to_string()))?;
+    let renamed = ours.iter().filter_map(|(name, theirs)| Some((name.clone(), stored.get(*theirs)?.clone())));
+    let adopted = model.adopt_published(renamed.collect()).map_err(|e| refused(e.to_string()))?;
+    Ok((adopted, ours.into_iter().map(|(ours, theirs)| (ours, theirs.to_owned())).collect()))
 }

@@ -231,7 +231,7 @@ impl Kernel {
                     parameter: Var::from_tensor(&parameter).expect("a tensor on the CPU"),
                     velocity,
                     gradient,
-                    step: SgdStep { rate, momentum, weight_decay },
+                    step: SgdStep { rate, momentum, weight_decay, gradient_scale: 1.0 },
                 })
             }
         }

@@ -36,8 +36,10 @@
 )]
 
 mod activation;
+mod attention;
 mod batch_norm;
 mod check;
+mod compact_bilinear;
 mod conv;
 mod cross_entropy;
 mod disjoint;
@@ -47,19 +49,25 @@ mod layout;
 mod linear;
 mod lrn;
 mod memory;
+mod moments;
+mod normalise;
 mod op;
 mod pool;
 pub mod reference;
 mod sgd;
 pub mod simd;
 
+pub use attention::{PlaceSoftmax, WeightedPool};
 pub use batch_norm::{BatchNorm, FrozenBatchNorm};
+pub use compact_bilinear::{CompactBilinear, Fourier, Sketch};
 pub use conv::Conv2d;
 pub use cross_entropy::{SoftmaxCrossEntropy, softmax};
 pub use elementwise::{Add, Mask, Relu};
 pub use layout::{Concat, ToChannelsFirst, ToChannelsLast};
 pub use linear::Linear;
 pub use lrn::{LocalResponseNorm, Lrn};
+pub use moments::{JoinMoments, SumMoments};
+pub use normalise::{RmsNorm, SignedSqrt};
 pub use op::{Array, Gradient, Op, apply, backward, forward};
 pub use pool::{AvgPool2d, GlobalAvgPool, MaxPool2d, Pool2d};
-pub use sgd::{SgdStep, sgd_step};
+pub use sgd::{SgdStep, sgd_step, sum_of_squares};

@@ -367,3 +367,27 @@ pub fn joined(parts: &[&[f32]], widths: &[usize]) -> Vec<f32> {
 fn to_f32(values: Vec<f64>) -> Vec<f32> {
     values.into_iter().map(|value| value as f32).collect()
 }
+
+/// One factor of an outer product: its values, and the bucket and the sign of each.
+pub type SketchedFactor<'a> = (&'a [f32], &'a [usize], &'a [f32]);
+
+/// The count sketch of the explicit outer product of vectors: each product goes, with the product of its factors'
+/// signs, to the bucket that is the sum of theirs modulo `size`.
+pub fn outer_product_sketch(factors: &[SketchedFactor<'_>], size: usize) -> Vec<f32> {
+    let mut out = vec![0f64; size];
+    let mut at = vec![0; factors.len()];
+    loop {
+        let (mut product, mut bucket) = (1f64, 0);
+        for (&i, (x, buckets, signs)) in at.iter().zip(factors) {
+            product *= f64::from(x[i]) * f64::from(signs[i]);
+            bucket = (bucket + buckets[i]) % size;
+        }
+        out[bucket] += product;
+        // The next of all combinations, as a counter with a digit for each factor.
+        let Some(digit) = (0..at.len()).find(|&digit| at[digit] + 1 < factors[digit].0.len()) else {
+            return to_f32(out);
+        };
+        at[..digit].fill(0);
+        at[digit] += 1;
+    }
+}

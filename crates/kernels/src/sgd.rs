@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor, Var, bail};
+use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Storage, Tensor, Var, bail};
 use rayon::prelude::*;
 
 use crate::check;
@@ -20,9 +20,25 @@ pub struct SgdStep {
     pub momentum: f32,
     /// Added to the gradient as `weight_decay * parameter`.
     pub weight_decay: f32,
+    /// Factor of the gradient: 1, or less where its norm is clipped.
+    pub gradient_scale: f32,
 }
 
-/// `velocity = momentum * velocity + (gradient + weight_decay * parameter)`, then
+/// The sum of the squares of all values.
+///
+/// # Errors
+/// If the tensor is not `f32` on the CPU.
+pub fn sum_of_squares(x: &Tensor) -> Result<f64> {
+    let x = x.contiguous()?;
+    let (storage, layout) = x.storage_and_layout();
+    let Storage::Cpu(storage) = &*storage else { bail!("sum-of-squares: the input is not on the CPU") };
+    let values = check::values("sum-of-squares", "the input", storage, layout)?;
+    let of = |chunk: &[f32]| chunk.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>();
+    let parts: Vec<f64> = values.par_chunks(CHUNK).map(of).collect();
+    Ok(parts.into_iter().sum())
+}
+
+/// `velocity = momentum * velocity + (gradient_scale * gradient + weight_decay * parameter)`, then
 /// `parameter -= rate * velocity` (PyTorch's form). Both are changed in place.
 ///
 /// # Errors
@@ -84,7 +100,7 @@ impl InplaceOp1 for Inner<'_> {
                     #[inline(always)]
                     || {
                         for ((w, v), &g) in parameter.iter_mut().zip(velocity.iter_mut()).zip(gradient) {
-                            *v = step.momentum * *v + (g + step.weight_decay * *w);
+                            *v = step.momentum * *v + (step.gradient_scale * g + step.weight_decay * *w);
                             *w -= step.rate * *v;
                         }
                     },

@@ -5,7 +5,7 @@ use nn::tensors::Tensors;
 
 use crate::{
     AlexNetConfig, BatchStatistics, BnInceptionConfig, CnnM2048Config, Error, Modality, ModelConfig,
-    ResNet50Config, Result, StResNetConfig,
+    PyramidConfig, ResNet50Config, Result, StResNetConfig, Vgg16Config,
 };
 
 impl ModelConfig {
@@ -27,7 +27,7 @@ impl ModelConfig {
                 (false, Some(moments)) => nn::inflate(tensor, moments)?,
                 (false, None) => tensor.clone(),
             };
-            adopted.insert(format!("{}{name}", stream.map_or("", StResNetConfig::prefix)), tensor);
+            adopted.insert(format!("{}{name}", stream.map_or("", |stream| self.prefix(stream))), tensor);
         }
         Ok(adopted)
     }
@@ -46,6 +46,28 @@ impl ModelConfig {
         Ok(stored)
     }
 
+    /// The network of a stream, alone.
+    ///
+    /// # Errors
+    /// [`Error::Start`] if there is no such stream.
+    pub fn stream(&self, modality: Modality) -> Result<Self> {
+        let stream = match self {
+            Self::StResNet(config) => Some(Self::ResNet50(config.stream(modality))),
+            Self::Pyramid(config) => config.stream(modality),
+            _ => None,
+        };
+        let problem = || format!("it has no stream of its own for {}", modality.name());
+        stream.ok_or_else(|| Error::Start { model: self.kind(), problem: problem() })
+    }
+
+    /// What the names of a stream's parameters begin with.
+    pub fn prefix(&self, stream: Modality) -> &'static str {
+        match self {
+            Self::Pyramid(_) => PyramidConfig::prefix(stream),
+            _ => StResNetConfig::prefix(stream),
+        }
+    }
+
     /// Checks that [`ModelConfig::adopt`] will do for weights of such a network.
     ///
     /// # Errors
@@ -56,13 +78,9 @@ impl ModelConfig {
 
     /// This network, or its stream, if it can take over the first one's weights.
     fn adopter(&self, first: &Self, stream: Option<Modality>) -> Result<Self> {
-        let own = match (self, stream) {
-            (_, None) => self.clone(),
-            (Self::StResNet(config), Some(modality)) => Self::ResNet50(config.stream(modality)),
-            (_, Some(modality)) => {
-                let problem = format!("it has no stream of its own for {}", modality.name());
-                return Err(Error::Start { model: self.kind(), problem });
-            }
+        let own = match stream {
+            None => self.clone(),
+            Some(modality) => self.stream(modality)?,
         };
         let frames_to_flow = own.first_convolution().is_some() && first.channels() == 3;
         let seen = if frames_to_flow { own.channels() } else { first.channels() };
@@ -79,7 +97,7 @@ impl ModelConfig {
 
     /// What decides the layers that are taken over: all but classes, dropout and other things without weights, for
     /// that many input channels.
-    fn trunk(&self, channels: usize) -> Self {
+    pub(crate) fn trunk(&self, channels: usize) -> Self {
         let batch_statistics = BatchStatistics::All;
         match self.clone() {
             Self::CnnM2048(config) => {
@@ -109,6 +127,8 @@ impl ModelConfig {
                 batch_statistics,
                 ..config
             }),
+            Self::Vgg16(config) => Self::Vgg16(Vgg16Config { channels, classes: 1, dropout: 0.0, ..config }),
+            Self::Pyramid(config) => Self::Pyramid(config.trunk()),
         }
     }
 
@@ -120,6 +140,8 @@ impl ModelConfig {
             Self::ResNet50(config) => config.channels,
             Self::StResNet(config) => config.flow_channels,
             Self::BnInception(config) => config.channels,
+            Self::Vgg16(config) => config.channels,
+            Self::Pyramid(config) => config.flow_channels,
         }
     }
 
@@ -128,7 +150,8 @@ impl ModelConfig {
         match self {
             Self::ResNet50(_) => Some("conv1.weight"),
             Self::BnInception(_) => Some("conv1/7x7_s2.weight"),
-            Self::CnnM2048(_) | Self::AlexNet(_) | Self::StResNet(_) => None,
+            Self::Vgg16(_) => Some("features.0.weight"),
+            Self::CnnM2048(_) | Self::AlexNet(_) | Self::StResNet(_) | Self::Pyramid(_) => None,
         }
     }
 

@@ -4,17 +4,21 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 use nn::{
-    BatchNorm, BatchNormConfig, Builder, Conv2d, Conv2dConfig, Dropout, Linear, Pass, TemporalConv,
+    BatchNorm, BatchNormConfig, BilinearInput, Builder, CompactBilinear, Conv2d, Conv2dConfig, Dropout,
+    Linear, Pass, TemporalConv,
     ops::{self, Lrn, Pool2d},
 };
 
-use crate::graph::{Graph, HeadAt, Port};
+use crate::graph::{Graph, HeadAt, Port, Shape};
 use crate::layer::{Layer, TemporalPool};
 use crate::{Error, Head, Inputs, Modality, Network, Outputs, Result};
 
 /// Added to the variance by batch normalisation; the released models of all networks
 /// here use it.
 const EPSILON: f64 = 1e-5;
+
+/// Added under the signed square root, whose slope at zero is then 16 and not infinite.
+const ROOT_EPSILON: f32 = 1e-3;
 
 /// Share of a new batch in the running statistics; likewise.
 const MOMENTUM: f64 = 0.1;
@@ -60,8 +64,8 @@ impl Backbone {
             let layer = match node.shares {
                 Some(first) => Arc::clone(&steps[first].layer),
                 None => {
-                    let input = &graph.shape(node.inputs[0]).each;
-                    Arc::new(Built::new(&node.layer, input, &builder.pp(&node.row.name))?)
+                    let shapes: Vec<&Shape> = node.inputs.iter().map(|&input| graph.shape(input)).collect();
+                    Arc::new(Built::new(&node.layer, &shapes, &builder.pp(&node.row.name))?)
                 }
             };
             steps.push(Step { name: node.row.name.clone(), layer, inputs, finished: Vec::new() });
@@ -89,26 +93,29 @@ impl Backbone {
         Ok(Self { model: graph.model, ports: graph.ports.clone(), reads, steps, features, heads })
     }
 
-    /// Runs a batch (B, T, C, H, W) through; T is 1 but for networks of clips, which take clips of any length. `visit`
-    /// sees every layer's name and output, feature maps as (B, H, W, C), those of clips as (B T, H, W, C).
+    /// Runs a batch (B, T, C, H, W) through; T is 1 but for networks of clips. `visit` sees every layer's name and output, feature maps as (B, H, W, C), those of clips as (B T, H, W, C).
     ///
     /// # Errors
     /// If an input is missing or has another shape than the configuration says.
     pub fn trace(&self, inputs: &Inputs, pass: &Pass, visit: impl FnMut(&str, &Tensor)) -> Result<Outputs> {
         let mut values = Vec::with_capacity(self.ports.len() + self.steps.len());
-        let mut first: Option<(usize, usize)> = None;
+        // Samples, and of inputs that may have any length their moments.
+        let mut first: Option<(usize, Option<usize>)> = None;
         for port in &self.ports {
             let refused = |found: String| Error::Input { model: self.model, expected: expected(port), found };
             let input = inputs.get(port.modality).ok_or_else(|| refused("none".into()))?;
             let fits = |each: &[usize], moments: usize| {
-                each == port.shape.each && (port.shape.moments.is_some() || moments == 1)
+                each == port.shape.each && (port.any_length || moments == port.shape.moments.unwrap_or(1))
             };
             match *input.dims() {
                 [batch, moments, ref each @ ..] if fits(each, moments) => {
-                    let (samples, others) = *first.get_or_insert((batch, moments));
-                    if (samples, others) != (batch, moments) {
+                    let own = (batch, port.any_length.then_some(moments));
+                    let others = *first.get_or_insert(own);
+                    if others != own {
                         let found = format!(
-                            "{batch} clips of {moments} moments beside {samples} clips of {others} moments"
+                            "{batch} clips of {moments} moments beside {} clips of {} moments",
+                            others.0,
+                            others.1.unwrap_or(moments)
                         );
                         return Err(refused(found));
                     }
@@ -155,7 +162,10 @@ impl Backbone {
 /// What is expected of an input, in words.
 fn expected(port: &Port) -> String {
     let each: Vec<String> = port.shape.each.iter().map(usize::to_string).collect();
-    let moments = if port.shape.moments.is_some() { "T" } else { "1" };
+    let moments = match port.shape.moments {
+        Some(_) if port.any_length => "T".to_owned(),
+        moments => moments.unwrap_or(1).to_string(),
+    };
     format!("`{}` of shape (B, {moments}, {})", port.modality.name(), each.join(", "))
 }
 
@@ -186,10 +196,19 @@ enum Built {
     TemporalConv(TemporalConv),
     TemporalMaxPool(TemporalPool),
     TemporalMean,
+    JoinMoments,
+    SumMoments,
+    CompactBilinear(CompactBilinear),
+    SignedSqrt,
+    RmsNorm,
+    PlaceSoftmax,
+    WeightedPool,
 }
 
 impl Built {
-    fn new(layer: &Layer, input: &[usize], builder: &Builder) -> Result<Self> {
+    /// For inputs of these shapes.
+    fn new(layer: &Layer, shapes: &[&Shape], builder: &Builder) -> Result<Self> {
+        let input = &shapes[0].each;
         Ok(match *layer {
             Layer::Conv { outputs, window, groups, bias, activation } => {
                 let config = Conv2dConfig {
@@ -224,6 +243,22 @@ impl Built {
             }
             Layer::TemporalMaxPool(pool) => Self::TemporalMaxPool(pool),
             Layer::TemporalMean => Self::TemporalMean,
+            Layer::JoinMoments => Self::JoinMoments,
+            Layer::SumMoments => Self::SumMoments,
+            Layer::CompactBilinear { size, pooled } => {
+                let inputs: Vec<BilinearInput> = shapes
+                    .iter()
+                    .map(|shape| BilinearInput {
+                        channels: shape.each[0],
+                        moments: shape.moments.unwrap_or(1),
+                    })
+                    .collect();
+                Self::CompactBilinear(CompactBilinear::new(builder, &inputs, size, pooled)?)
+            }
+            Layer::SignedSqrt => Self::SignedSqrt,
+            Layer::RmsNorm => Self::RmsNorm,
+            Layer::PlaceSoftmax => Self::PlaceSoftmax,
+            Layer::WeightedPool => Self::WeightedPool,
         })
     }
 
@@ -255,6 +290,13 @@ impl Built {
                 nn::max_over_time(x, moments()?, [*kernel, *stride], pass)?
             }
             Self::TemporalMean => nn::mean_over_time(x, moments()?, pass)?,
+            Self::JoinMoments => pass.apply(ops::JoinMoments { moments: moments()? }, inputs)?,
+            Self::SumMoments => pass.apply(ops::SumMoments { moments: moments()? }, inputs)?,
+            Self::CompactBilinear(fusion) => fusion.forward(inputs, pass)?,
+            Self::SignedSqrt => pass.apply(ops::SignedSqrt { epsilon: ROOT_EPSILON }, inputs)?,
+            Self::RmsNorm => pass.apply(ops::RmsNorm { epsilon: EPSILON }, inputs)?,
+            Self::PlaceSoftmax => pass.apply(ops::PlaceSoftmax, inputs)?,
+            Self::WeightedPool => pass.apply(ops::WeightedPool, inputs)?,
         })
     }
 }

@@ -18,7 +18,7 @@
 //! in Caffe, where the released weights come from.
 
 use nn::ops::Pool2d;
-use nn::{Activation, Builder};
+use nn::{Activation, Builder, Statistics};
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{Graph, Value};
@@ -81,6 +81,18 @@ const BLOCKS: [Block; 10] = [
     block("5b", 352, [192, 320], [192, 224], Pooling::Max(128)),
 ];
 
+/// The first layers, which bring the picture down to the size that the blocks see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InceptionStem {
+    /// As in the table above.
+    #[default]
+    Paper,
+    /// For a picture of a quarter of the size: conv1 is 5x5, there is no pool1, and block 4e does not halve. 56x56
+    /// end as the same 7x7 places as 224x224 of the paper's.
+    Small,
+}
+
 /// Every size of the network; [`BnInceptionConfig::paper`] has the paper's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -97,6 +109,8 @@ pub struct BnInceptionConfig {
     pub dropout: f64,
     /// Which layers are normalised by their batch in training.
     pub batch_statistics: BatchStatistics,
+    /// The first layers.
+    pub stem: InceptionStem,
 }
 
 impl BnInceptionConfig {
@@ -114,6 +128,7 @@ impl BnInceptionConfig {
             width_divisor: 1,
             dropout,
             batch_statistics: BatchStatistics::All,
+            stem: InceptionStem::Paper,
         }
     }
 
@@ -141,18 +156,8 @@ impl BnInceptionConfig {
         let modality = Modality::of_channels(self.channels);
         let title = format!("{} classes", self.classes);
         let mut graph = Graph::new(MODEL, title, modality, [self.channels, height, width]);
-        let [width1, reduced, width2] = STEM;
-        let halve = Layer::MaxPool(pool(2, 0));
-        let x = graph.input();
-        let x =
-            self.conv(&mut graph, "conv1/7x7_s2", width1, Window { kernel: 7, stride: 2, padding: 3 }, x)?;
-        let x = graph.add("pool1/3x3_s2", halve.clone(), &[x])?;
-        let x = self.conv(&mut graph, "conv2/3x3_reduce", reduced, ONE, x)?;
-        let x = self.conv(&mut graph, "conv2/3x3", width2, three(1), x)?;
-        let mut x = graph.add("pool2/3x3_s2", halve, &[x])?;
-        for block in &BLOCKS {
-            x = self.block(&mut graph, block, x)?;
-        }
+        let input = graph.input();
+        let x = self.trunk(&mut graph, "", input)?;
         let features = graph.add("global_pool", Layer::GlobalAvgPool, &[x])?;
         graph.set_features(features);
         let classifier = Layer::Linear { outputs: self.classes, activation: Activation::None };
@@ -160,40 +165,72 @@ impl BnInceptionConfig {
         Ok(graph)
     }
 
+    /// The layers from an input to the last feature map, their names under a prefix.
+    pub(crate) fn trunk(&self, graph: &mut Graph, prefix: &str, input: Value) -> Result<Value> {
+        let [width1, reduced, width2] = STEM;
+        let name = |layer: &str| format!("{prefix}{layer}");
+        let halve = Layer::MaxPool(pool(2, 0));
+        let (first, later) = (self.batch_statistics.first(), self.batch_statistics.later());
+        let window = match self.stem {
+            InceptionStem::Paper => Window { kernel: 7, stride: 2, padding: 3 },
+            InceptionStem::Small => Window { kernel: 5, stride: 2, padding: 2 },
+        };
+        let mut x = self.conv(graph, name("conv1/7x7_s2"), width1, window, first, input)?;
+        if self.stem == InceptionStem::Paper {
+            x = graph.add(name("pool1/3x3_s2"), halve.clone(), &[x])?;
+        }
+        let x = self.conv(graph, name("conv2/3x3_reduce"), reduced, ONE, later, x)?;
+        let x = self.conv(graph, name("conv2/3x3"), width2, three(1), later, x)?;
+        let mut x = graph.add(name("pool2/3x3_s2"), halve, &[x])?;
+        for block in &BLOCKS {
+            x = self.block(graph, prefix, block, x)?;
+        }
+        Ok(x)
+    }
+
     /// The branches of a block, joined in this order.
-    fn block(&self, graph: &mut Graph, block: &Block, x: Value) -> Result<Value> {
-        let name = |layer: &str| format!("inception_{}/{layer}", block.name);
-        let stride = if block.one.is_some() { 1 } else { 2 };
+    fn block(&self, graph: &mut Graph, prefix: &str, block: &Block, x: Value) -> Result<Value> {
+        let name = |layer: &str| format!("{prefix}inception_{}/{layer}", block.name);
+        let statistics = self.batch_statistics.later();
+        let whole = self.stem == InceptionStem::Small && block.name == "4e";
+        let stride = if block.one.is_some() || whole { 1 } else { 2 };
         let mut branches = Vec::new();
         if let Some(width) = block.one {
-            branches.push(self.conv(graph, &name("1x1"), width, ONE, x)?);
+            branches.push(self.conv(graph, name("1x1"), width, ONE, statistics, x)?);
         }
         let [reduced, width] = block.three;
-        let y = self.conv(graph, &name("3x3_reduce"), reduced, ONE, x)?;
-        branches.push(self.conv(graph, &name("3x3"), width, three(stride), y)?);
+        let y = self.conv(graph, name("3x3_reduce"), reduced, ONE, statistics, x)?;
+        branches.push(self.conv(graph, name("3x3"), width, three(stride), statistics, y)?);
 
         let [reduced, width] = block.double;
-        let y = self.conv(graph, &name("double_3x3_reduce"), reduced, ONE, x)?;
-        let y = self.conv(graph, &name("double_3x3_1"), width, three(1), y)?;
-        branches.push(self.conv(graph, &name("double_3x3_2"), width, three(stride), y)?);
+        let y = self.conv(graph, name("double_3x3_reduce"), reduced, ONE, statistics, x)?;
+        let y = self.conv(graph, name("double_3x3_1"), width, three(1), statistics, y)?;
+        branches.push(self.conv(graph, name("double_3x3_2"), width, three(stride), statistics, y)?);
 
         let (layer, projected) = match block.pool {
             Pooling::Average(width) => (Layer::AvgPool(pool(1, 1)), Some(width)),
             Pooling::Max(width) => (Layer::MaxPool(pool(1, 1)), Some(width)),
+            Pooling::Halving if whole => (Layer::MaxPool(pool(1, 1)), None),
             Pooling::Halving => (Layer::MaxPool(pool(2, 0)), None),
         };
         let y = graph.add(name("pool"), layer, &[x])?;
         branches.push(match projected {
-            Some(width) => self.conv(graph, &name("pool_proj"), width, ONE, y)?,
+            Some(width) => self.conv(graph, name("pool_proj"), width, ONE, statistics, y)?,
             None => y,
         });
         graph.add(name("output"), Layer::Concat, &branches)
     }
 
     /// Convolution, batch normalisation and rectification.
-    fn conv(&self, graph: &mut Graph, name: &str, width: usize, window: Window, x: Value) -> Result<Value> {
-        let statistics =
-            if x == graph.input() { self.batch_statistics.first() } else { self.batch_statistics.later() };
+    fn conv(
+        &self,
+        graph: &mut Graph,
+        name: String,
+        width: usize,
+        window: Window,
+        statistics: Statistics,
+        x: Value,
+    ) -> Result<Value> {
         let conv = Layer::Conv {
             outputs: width / self.width_divisor,
             window,
@@ -202,7 +239,8 @@ impl BnInceptionConfig {
             activation: Activation::None,
         };
         let norm = Layer::BatchNorm { statistics, activation: Activation::Relu };
-        graph.chain(x, [(name.to_owned(), conv), (format!("{name}_bn"), norm)])
+        let normalised = format!("{name}_bn");
+        graph.chain(x, [(name, conv), (normalised, norm)])
     }
 
     fn check(&self) -> Result<()> {

@@ -24,6 +24,22 @@ impl Value {
 pub(crate) struct Port {
     pub(crate) modality: Modality,
     pub(crate) shape: Shape,
+    /// Whether clips may have another number of moments than the shape says.
+    pub(crate) any_length: bool,
+}
+
+impl Port {
+    /// For one moment; the shape is (C, H, W).
+    pub(crate) fn one(modality: Modality, each: [usize; 3]) -> Self {
+        let shape = Shape { each: each.to_vec(), moments: None };
+        Self { modality, shape, any_length: false }
+    }
+
+    /// For so many moments of that shape.
+    pub(crate) fn clip(modality: Modality, each: [usize; 3], moments: usize) -> Self {
+        let shape = Shape { each: each.to_vec(), moments: Some(moments) };
+        Self { modality, shape, any_length: false }
+    }
 }
 
 /// Shape of a value of one sample.
@@ -84,11 +100,10 @@ impl Graph {
         modality: Modality,
         input: [usize; 3],
     ) -> Self {
-        let shape = Shape { each: input.to_vec(), moments: None };
-        Self::of_ports(model, title, vec![Port { modality, shape }])
+        Self::of_ports(model, title, vec![Port::one(modality, input)])
     }
 
-    /// No layers yet, for a network that sees `moments` of a clip. Each input is a kind, and its shape (C, H, W) at one
+    /// No layers yet, for a network that sees `moments` of a clip, or more or fewer. Each input is a kind, and its shape (C, H, W) at one
     /// moment.
     pub(crate) fn of_clips(
         model: &'static str,
@@ -97,13 +112,14 @@ impl Graph {
         moments: usize,
     ) -> Self {
         let port = |(modality, each): (Modality, [usize; 3])| Port {
-            modality,
-            shape: Shape { each: each.to_vec(), moments: Some(moments) },
+            any_length: true,
+            ..Port::clip(modality, each, moments)
         };
         Self::of_ports(model, title, inputs.into_iter().map(port).collect())
     }
 
-    fn of_ports(model: &'static str, title: impl Into<String>, ports: Vec<Port>) -> Self {
+    /// No layers yet, for a network with these inputs.
+    pub(crate) fn of_ports(model: &'static str, title: impl Into<String>, ports: Vec<Port>) -> Self {
         let title = format!("{model}, {}", title.into());
         Self { model, title, ports, nodes: Vec::new(), features: None, heads: Vec::new() }
     }

@@ -94,6 +94,24 @@ pub(crate) enum Layer {
     TemporalMaxPool(TemporalPool),
     /// The mean over a clip's moments.
     TemporalMean,
+    /// The maps of a clip's moments side by side in the channels.
+    JoinMoments,
+    /// The sum of the maps of a clip's moments.
+    SumMoments,
+    /// The count sketch of the outer product of all inputs, every moment of a clip and every vector among them.
+    CompactBilinear {
+        /// d.
+        size: usize,
+        /// Whether the mean over the places is taken.
+        pooled: bool,
+    },
+    SignedSqrt,
+    /// L2 normalisation to a length of the square root of the number of channels.
+    RmsNorm,
+    /// The softmax over the places of a map of one channel.
+    PlaceSoftmax,
+    /// Of weights and a feature map, the weighted sum over the places.
+    WeightedPool,
 }
 
 /// Window over the moments of a clip.
@@ -126,6 +144,9 @@ impl Layer {
 
     /// The layer's facts for inputs of the given shapes, or the problem with them.
     pub(crate) fn facts(&self, inputs: &[&Shape]) -> Result<Facts, String> {
+        if let Self::CompactBilinear { size, pooled } = *self {
+            return compact_bilinear(inputs, size, pooled);
+        }
         let moments = inputs.first().and_then(|shape| shape.moments);
         if let Some(other) = inputs.iter().find(|shape| shape.moments != moments) {
             return Err(format!("its inputs have {moments:?} and {:?} moments", other.moments));
@@ -134,6 +155,10 @@ impl Layer {
             (Self::TemporalConv { .. } | Self::TemporalMaxPool(_) | Self::TemporalMean, [x]) => {
                 let moments = moments.ok_or("it reads clips, and this is one moment")?;
                 self.along_time(&x.each, moments)?
+            }
+            (Self::JoinMoments | Self::SumMoments, [x]) => {
+                let moments = moments.ok_or("it reads clips, and this is one moment")?;
+                self.one_of_moments(map(&x.each)?, moments)
             }
             _ => {
                 let each: Vec<&[usize]> = inputs.iter().map(|shape| shape.each.as_slice()).collect();
@@ -160,6 +185,13 @@ impl Layer {
             (Self::Add, [x, y]) => Err(format!("cannot add {y:?} to {x:?}")),
             (Self::BatchNorm { statistics, activation }, [x, residual @ ..]) if residual.len() < 2 => {
                 batch_norm(x, residual.first().copied(), *statistics, *activation)
+            }
+            (Self::WeightedPool, [weights, x]) => {
+                let [c, h, w] = map(x)?;
+                if **weights != [1, h, w] {
+                    return Err(format!("weights of shape {weights:?} for a map {x:?}"));
+                }
+                Ok(free(format!("weighted sum over {h}x{w}"), vec![c]))
             }
             (_, [x]) => self.of_one(x),
             (_, inputs) => Err(format!("it does not read {} inputs", inputs.len())),
@@ -203,6 +235,16 @@ impl Layer {
         }
     }
 
+    /// The facts of a layer that makes the maps of so many moments one.
+    fn one_of_moments(&self, [c, h, w]: [usize; 3], moments: usize) -> Facts {
+        let (operation, channels) = match self {
+            Self::SumMoments => (format!("sum of {moments} moments"), c),
+            _ => (format!("concat of {moments} moments"), c * moments),
+        };
+        let output = Shape { each: vec![channels, h, w], moments: None };
+        Facts { operation, output, parameters: 0, multiply_adds: 0 }
+    }
+
     fn of_one(&self, x: &[usize]) -> Result<Each, String> {
         Ok(match self {
             Self::Conv { outputs, window, groups, bias, activation } => {
@@ -235,14 +277,51 @@ impl Layer {
                 }
                 free(format!("channels {from} to {}", from + count - 1), vec![*count, h, w])
             }
-            Self::BatchNorm { .. } | Self::Concat | Self::Add => {
+            Self::SignedSqrt => free("signed square root".into(), x.to_vec()),
+            Self::RmsNorm => free("L2 norm to sqrt(d)".into(), x.to_vec()),
+            Self::PlaceSoftmax => match *x {
+                [1, h, w] => free(format!("softmax over {h}x{w}"), x.to_vec()),
+                ref other => return Err(format!("expected a map of one channel, found {other:?}")),
+            },
+            Self::BatchNorm { .. }
+            | Self::Concat
+            | Self::Add
+            | Self::WeightedPool
+            | Self::CompactBilinear { .. } => {
                 return Err("it reads more than one input".into());
             }
-            Self::TemporalConv { .. } | Self::TemporalMaxPool(_) | Self::TemporalMean => {
+            Self::TemporalConv { .. }
+            | Self::TemporalMaxPool(_)
+            | Self::TemporalMean
+            | Self::JoinMoments
+            | Self::SumMoments => {
                 return Err("it reads clips".into());
             }
         })
     }
+}
+
+/// Of feature maps of one size, clips of them, and vectors.
+fn compact_bilinear(inputs: &[&Shape], size: usize, pooled: bool) -> Result<Facts, String> {
+    let maps: Vec<&[usize]> = inputs.iter().map(|x| x.each.as_slice()).filter(|x| x.len() != 1).collect();
+    let places = |x: &&[usize]| map(x).map(|[_, h, w]| [h, w]);
+    let sizes = maps.iter().map(places).collect::<Result<Vec<_>, _>>()?;
+    let Some(&[h, w]) = sizes.first() else { return Err("it reads one feature map at least".into()) };
+    if sizes.iter().any(|&other| other != [h, w]) {
+        return Err(format!("cannot fuse feature maps of different sizes: {maps:?}"));
+    }
+    if inputs.iter().any(|x| x.each.len() == 1 && x.moments.is_some()) {
+        return Err("it reads vectors of one moment".into());
+    }
+    let factors: usize = inputs.iter().map(|x| x.moments.unwrap_or(1)).sum();
+    let over = if pooled { format!(", average over {h}x{w}") } else { String::new() };
+    let each = if pooled { vec![size] } else { vec![size, h, w] };
+    Ok(Facts {
+        operation: format!("compact bilinear, {factors} factors{over}"),
+        output: Shape { each, moments: None },
+        parameters: 0,
+        multiply_adds: 0,
+    })
 }
 
 /// A layer without parameters or products.

@@ -19,25 +19,29 @@ mod graph;
 mod layer;
 mod names;
 mod network;
+mod pyramid;
 mod res_net_50;
 mod settings;
 mod st_res_net;
 mod summary;
+mod vgg_16;
 
 use nn::Builder;
 use serde::{Deserialize, Serialize};
 
 pub use alex_net::AlexNetConfig;
 pub use backbone::Backbone;
-pub use bn_inception::BnInceptionConfig;
+pub use bn_inception::{BnInceptionConfig, InceptionStem};
 pub use cnn_m_2048::{CnnM2048Config, Fusion, Stream};
 pub use error::{Error, Result};
 pub use layer::{BatchStatistics, TemporalPool, Window};
 pub use names::{NameMap, Rule};
 pub use network::{Head, Inputs, Modality, Network, Outputs};
+pub use pyramid::{ATTENTION, PyramidBase, PyramidConfig, PyramidHead, SnippetFusion};
 pub use res_net_50::ResNet50Config;
 pub use st_res_net::StResNetConfig;
 pub use summary::{Row, Summary};
+pub use vgg_16::Vgg16Config;
 
 /// Every architecture; the only list of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,6 +62,12 @@ pub enum ModelConfig {
     /// The base of the Spatiotemporal Pyramid Network (2017).
     #[serde(rename = "bn-inception")]
     BnInception(BnInceptionConfig),
+    /// VGG-16, another base of it.
+    #[serde(rename = "vgg-16")]
+    Vgg16(Vgg16Config),
+    /// The Spatiotemporal Pyramid Network and what its levels give alone (2017).
+    #[serde(rename = "pyramid")]
+    Pyramid(PyramidConfig),
 }
 
 impl ModelConfig {
@@ -72,6 +82,8 @@ impl ModelConfig {
             Self::ResNet50(config) => config.build(builder)?,
             Self::StResNet(config) => config.build(builder)?,
             Self::BnInception(config) => config.build(builder)?,
+            Self::Vgg16(config) => config.build(builder)?,
+            Self::Pyramid(config) => config.build(builder)?,
         }))
     }
 
@@ -83,6 +95,8 @@ impl ModelConfig {
             Self::ResNet50(_) => "resnet-50",
             Self::StResNet(_) => "st-resnet",
             Self::BnInception(_) => "bn-inception",
+            Self::Vgg16(_) => "vgg-16",
+            Self::Pyramid(_) => "pyramid",
         }
     }
 
@@ -97,6 +111,8 @@ impl ModelConfig {
             Self::ResNet50(config) => config.summary(),
             Self::StResNet(config) => config.summary(),
             Self::BnInception(config) => config.summary(),
+            Self::Vgg16(config) => config.summary(),
+            Self::Pyramid(config) => config.summary(),
         }
     }
 
@@ -108,6 +124,8 @@ impl ModelConfig {
             Self::ResNet50(config) => vec![config.classes],
             Self::StResNet(config) => vec![config.classes; 2],
             Self::BnInception(config) => vec![config.classes],
+            Self::Vgg16(config) => vec![config.classes],
+            Self::Pyramid(config) => vec![config.classes()],
         }
     }
 
@@ -119,9 +137,29 @@ impl ModelConfig {
             // `full8`, or `full8_1` and so on.
             Self::CnnM2048(_) => layer.split('_').next() == Some("full8"),
             Self::AlexNet(_) => layer == "fc8",
-            Self::ResNet50(_) => layer == "fc",
+            Self::ResNet50(_) | Self::Pyramid(_) => layer == "fc",
             Self::StResNet(_) => matches!(layer, "appearance.fc" | "motion.fc"),
             Self::BnInception(_) => layer == "fc-action",
+            Self::Vgg16(_) => layer == "classifier.6",
         }
+    }
+
+    /// Whether a parameter, of this network or of a network that it starts from stream by stream, is made anew then:
+    /// it belongs to what joins the streams.
+    pub fn joins_streams(&self, parameter: &str) -> bool {
+        match self {
+            Self::Pyramid(config) => !config.is_of_stream(parameter),
+            _ => false,
+        }
+    }
+
+    /// Whether streams that it starts from bring their softmax layers along, which then have to be for the same classes.
+    pub fn keeps_classifiers_of_streams(&self) -> bool {
+        matches!(self, Self::StResNet(_))
+    }
+
+    /// Whether a video is one sample in a test: the network takes clips of any length, and sees all of it at once.
+    pub fn sees_whole_videos(&self) -> bool {
+        matches!(self, Self::StResNet(_))
     }
 }

@@ -87,6 +87,7 @@ impl NameMap {
         match (self, model) {
             (Self::Native, _) | (Self::Caffe, ModelConfig::AlexNet(_)) => Some(NONE),
             (Self::Torchvision, ModelConfig::ResNet50(_)) => Some(RES_NET_50_TORCHVISION),
+            (Self::Torchvision, ModelConfig::Vgg16(_)) => Some(NONE),
             (Self::Caffe, ModelConfig::CnnM2048(_)) => Some(CNN_M_2048_CAFFE),
             (Self::Caffe, ModelConfig::BnInception(_)) => Some(BN_INCEPTION_CAFFE),
             (Self::Torchvision | Self::Caffe, _) => None,

@@ -99,19 +99,8 @@ impl ResNet50Config {
         let modality = Modality::of_channels(self.channels);
         let title = format!("{} classes", self.classes);
         let mut graph = Graph::new(MODEL, title, modality, [self.channels, height, width]);
-        let layers = Layers {
-            prefix: "",
-            width: self.width,
-            conv1: self.conv1,
-            batch_statistics: self.batch_statistics,
-        };
         let input = graph.input();
-        let mut x = layers.stem(&mut graph, input)?;
-        for (stage, &blocks) in self.blocks.iter().enumerate() {
-            for block in 0..blocks {
-                x = layers.unit(&mut graph, Unit::plain(stage, block), x)?;
-            }
-        }
+        let x = self.trunk(&mut graph, "", input)?;
         let features = graph.add("avgpool", Layer::GlobalAvgPool, &[x])?;
         graph.set_features(features);
         let mut x = features;
@@ -120,6 +109,19 @@ impl ResNet50Config {
         }
         graph.add("fc", Layer::Linear { outputs: self.classes, activation: Activation::None }, &[x])?;
         Ok(graph)
+    }
+
+    /// The layers from an input to the last feature map, their names under a prefix.
+    pub(crate) fn trunk(&self, graph: &mut Graph, prefix: &str, input: Value) -> Result<Value> {
+        let layers =
+            Layers { prefix, width: self.width, conv1: self.conv1, batch_statistics: self.batch_statistics };
+        let mut x = layers.stem(graph, input)?;
+        for (stage, &blocks) in self.blocks.iter().enumerate() {
+            for block in 0..blocks {
+                x = layers.unit(graph, Unit::plain(stage, block), x)?;
+            }
+        }
+        Ok(x)
     }
 
     fn check(&self) -> Result<()> {

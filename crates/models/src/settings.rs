@@ -15,6 +15,20 @@ pub(crate) fn at_least_one<const N: usize>(
     }
 }
 
+/// Refuses a size above the largest that there is.
+pub(crate) fn at_most(
+    model: &'static str,
+    what: &'static str,
+    found: usize,
+    most: usize,
+    expected: &'static str,
+) -> Result<()> {
+    if found <= most {
+        return Ok(());
+    }
+    Err(Error::Setting { model, what, found: found.to_string(), expected })
+}
+
 /// Refuses what is no probability of dropping.
 pub(crate) fn dropout(model: &'static str, probability: f64) -> Result<()> {
     if (0.0..1.0).contains(&probability) {

@@ -17,6 +17,13 @@ pub enum Init {
         /// Values that one output sums over.
         fan_in: usize,
     },
+    /// Whole numbers from 0 to below `count`, all alike: the buckets of a count sketch.
+    Bucket {
+        /// Buckets.
+        count: usize,
+    },
+    /// 1 and -1, both alike: the signs of a count sketch.
+    Sign,
 }
 
 impl Init {
@@ -31,6 +38,13 @@ impl Init {
                 let deviation = (2.0 / fan_in.max(1) as f64).sqrt();
                 let generator = random::generator("init", seed, name);
                 random::normal(&generator, deviation, shape.elem_count())
+            }
+            Self::Bucket { count } => {
+                random::below(&mut random::generator("init", seed, name), count, shape.elem_count())
+            }
+            Self::Sign => {
+                let bits = random::below(&mut random::generator("init", seed, name), 2, shape.elem_count());
+                bits.into_iter().map(|bit| 1.0 - 2.0 * bit).collect()
             }
         };
         Ok(Tensor::from_vec(values, shape, device)?)

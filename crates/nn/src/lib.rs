@@ -11,6 +11,7 @@
 //! Letters: B batch, C channels, H height, W width, O outputs, I inputs, K classes.
 
 mod batch_norm;
+mod bilinear;
 mod dropout;
 mod error;
 pub mod init;
@@ -27,6 +28,7 @@ pub mod tensors;
 mod transfer;
 
 pub use batch_norm::{BatchNorm, BatchNormConfig, Statistics};
+pub use bilinear::{BilinearInput, CompactBilinear};
 pub use dropout::Dropout;
 pub use error::{Error, Result};
 pub use init::Init;
@@ -44,7 +46,8 @@ pub use transfer::{cross_modality, inflate};
 /// Operations without parameters, for [`Pass::apply`].
 pub mod ops {
     pub use kernels::{
-        Add, AvgPool2d, Concat, Conv2d, GlobalAvgPool, LocalResponseNorm, Lrn, MaxPool2d, Pool2d, Relu,
-        ToChannelsFirst, ToChannelsLast,
+        Add, AvgPool2d, Concat, Conv2d, GlobalAvgPool, JoinMoments, LocalResponseNorm, Lrn, MaxPool2d,
+        PlaceSoftmax, Pool2d, Relu, RmsNorm, SignedSqrt, SumMoments, ToChannelsFirst, ToChannelsLast,
+        WeightedPool,
     };
 }

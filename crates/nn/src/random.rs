@@ -57,6 +57,12 @@ pub fn mask(generator: &ChaCha8Rng, keep: f64, kept: f32, count: usize) -> Vec<f
     out
 }
 
+/// `count` whole numbers from 0 to below `bound`, which is at most 2^24.
+pub fn below(generator: &mut ChaCha8Rng, bound: usize, count: usize) -> Vec<f32> {
+    // Of 64 bits the bias is less than one in 2^40.
+    (0..count).map(|_| (generator.next_u64() % bound.max(1) as u64) as f32).collect()
+}
+
 /// A uniform value in [0, 1) with 53 random bits.
 fn uniform(rng: &mut impl Rng) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64

@@ -1,11 +1,13 @@
 //! Stochastic gradient descent with momentum and weight decay.
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
 use kernels::SgdStep;
 use rayon::prelude::*;
 
 use crate::tensors::{self, Tensors};
-use crate::{Error, Gradients, Params, Result};
+use crate::{Error, Gradients, Param, Params, Result};
 
 /// The optimiser of the papers, in PyTorch's form:
 /// `v = momentum * v + (gradient + weight_decay * w)`, `w -= rate * v`.
@@ -19,6 +21,7 @@ pub struct Sgd {
     velocities: Tensors,
     momentum: f64,
     weight_decay: f64,
+    clip: Option<f64>,
 }
 
 impl Sgd {
@@ -45,7 +48,35 @@ impl Sgd {
         for param in params.all() {
             velocities.insert(param.name().to_owned(), zeros_like(param.var().as_tensor())?);
         }
-        Ok(Self { params: params.clone(), velocities, momentum, weight_decay })
+        Ok(Self { params: params.clone(), velocities, momentum, weight_decay, clip: None })
+    }
+
+    /// Scales the gradient of all parameters together down to this L2 norm where it is larger, before weight decay.
+    ///
+    /// # Errors
+    /// If the norm is not above 0.
+    pub fn clip(&mut self, norm: f64) -> Result<()> {
+        if !(norm > 0.0 && norm.is_finite()) {
+            return Err(Error::Setting {
+                what: "the norm that gradients are clipped at".into(),
+                found: norm.to_string(),
+                expected: "a number above 0",
+            });
+        }
+        self.clip = Some(norm);
+        Ok(())
+    }
+
+    /// What the gradients of a step are multiplied by.
+    fn gradient_scale(&self, gradients: &Gradients) -> Result<f64> {
+        let Some(most) = self.clip else { return Ok(1.0) };
+        let trained = |param: &Arc<Param>| gradients.get(param).filter(|_| !param.training().frozen).cloned();
+        let trained: Vec<Tensor> = self.params.all().iter().filter_map(trained).collect();
+        let squares =
+            trained.par_iter().map(kernels::sum_of_squares).collect::<candle_core::Result<Vec<_>>>()?;
+        // In the order of the names, whichever came first.
+        let norm = squares.iter().sum::<f64>().sqrt();
+        Ok(if norm > most { most / norm } else { 1.0 })
     }
 
     /// One step with the gradients of a loss. Parameters that are frozen, or that the
@@ -55,6 +86,7 @@ impl Sgd {
     /// # Errors
     /// If a gradient does not fit its parameter.
     pub fn step(&mut self, gradients: &Gradients, rate: f64) -> Result<()> {
+        let gradient_scale = self.gradient_scale(gradients)? as f32;
         // Side by side: a network has hundreds of small parameters, and a few that are cut up again.
         self.params.all().into_par_iter().try_for_each(|param| -> Result<()> {
             let training = param.training();
@@ -67,6 +99,7 @@ impl Sgd {
                 rate: (rate * training.rate) as f32,
                 momentum: self.momentum as f32,
                 weight_decay: (self.weight_decay * training.weight_decay) as f32,
+                gradient_scale,
             };
             Ok(kernels::sgd_step(param.var(), velocity, gradient, step)?)
         })?;

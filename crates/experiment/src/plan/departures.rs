@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use models::ModelConfig;
+use models::{ModelConfig, PyramidBase};
 
-use super::{DatasetFacts, NetPlan, RowPlan, Start};
+use super::{DatasetFacts, NetPlan, RowPlan};
 use crate::spec::{FlowPreset, Profile, Spec};
 
 /// For `show` and for the table's foot.
@@ -30,12 +30,19 @@ pub(super) fn of(
     factor("batch", profile.batch, paper.batch);
     factor("iterations and rate steps", profile.iterations, paper.iterations);
     let nets: Vec<_> = rows.iter().flat_map(|row| row.work.stages()).collect();
-    let clips = nets.iter().any(|net| net.sample.moments.count() > 1);
+    let clips = nets.iter().any(|net| net.model.sees_whole_videos());
     let frames = if clips { "test frames (of a clip at least those of its training)" } else { "test frames" };
     factor(frames, profile.test_frames, paper.test_frames);
     if profile.stem != paper.stem {
         let stem = |net: &&NetPlan| match &net.model {
             ModelConfig::ResNet50(_) | ModelConfig::StResNet(_) => "conv1 5x5",
+            ModelConfig::BnInception(_) => "conv1 5x5, no pool1, inception 4e keeps the size",
+            ModelConfig::Pyramid(config) => match config.base {
+                PyramidBase::BnInception(_) => "conv1 5x5, no pool1, inception 4e keeps the size",
+                PyramidBase::ResNet50(_) => "conv1 5x5",
+                PyramidBase::Vgg16(_) => "no pool4, no pool5",
+            },
+            ModelConfig::Vgg16(_) => "no pool4, no pool5",
             _ => "conv1 5x5 stride 2, conv2 3x3 stride 1",
         };
         list.extend(nets.iter().map(stem).collect::<BTreeSet<_>>().into_iter().map(str::to_owned));
@@ -48,7 +55,7 @@ pub(super) fn of(
     }
     let mut files: Vec<String> = Vec::new();
     for net in &nets {
-        if let Start::Weights { source } = &net.train.start {
+        for source in net.train.start.files() {
             let file = format!("starts from {} of {}", source.file, source.repository);
             if !files.contains(&file) {
                 files.push(file);

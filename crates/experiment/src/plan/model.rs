@@ -1,7 +1,10 @@
 //! The network of a row at a profile's scale.
 
 use data::inputs::{FlowStack, Input};
-use models::{CnnM2048Config, Fusion, ModelConfig, ResNet50Config, StResNetConfig, Stream, Window};
+use models::{
+    BatchStatistics, BnInceptionConfig, CnnM2048Config, Fusion, InceptionStem, ModelConfig, PyramidBase,
+    PyramidConfig, ResNet50Config, SnippetFusion, StResNetConfig, Stream, Vgg16Config, Window,
+};
 
 use super::net::DataPlan;
 use super::resolve::scaled;
@@ -36,13 +39,18 @@ impl Known<'_> {
         }
         let architecture = self.net.model.unwrap_or(self.spec.shared.model);
         let model = match architecture {
+            base if self.net.pyramid.is_some() => ModelConfig::Pyramid(self.pyramid(base)?),
             Architecture::CnnM2048 => ModelConfig::CnnM2048(self.cnn_m(Fusion::Early)?),
             Architecture::SlowFusion => ModelConfig::CnnM2048(self.cnn_m(Fusion::Slow)?),
-            Architecture::ResNet50 => ModelConfig::ResNet50(self.res_net()?),
+            Architecture::ResNet50 => ModelConfig::ResNet50(self.res_net(self.one_input()?.channels())?),
             Architecture::StResNet => ModelConfig::StResNet(self.st_res_net(StResNetConfig::paper(0))?),
             Architecture::StResNetStar => {
                 ModelConfig::StResNet(self.st_res_net(StResNetConfig::paper_star(0))?)
             }
+            Architecture::BnInception => {
+                ModelConfig::BnInception(self.bn_inception(self.one_input()?.channels())?)
+            }
+            Architecture::Vgg16 => ModelConfig::Vgg16(self.vgg_16(self.one_input()?.channels())?),
         };
         model.summary().map_err(|e| e.to_string())?;
         Ok(model)
@@ -73,15 +81,15 @@ impl Known<'_> {
         Ok(model)
     }
 
-    fn res_net(&self) -> Scaled<ResNet50Config> {
-        let paper = ResNet50Config::paper(self.one_input()?.channels(), self.classes()?);
+    fn res_net(&self, channels: usize) -> Scaled<ResNet50Config> {
+        let paper = ResNet50Config::paper(channels, self.classes()?);
         Ok(ResNet50Config {
             input: [self.crop; 2],
             width: scaled(paper.width, self.profile.width, "conv1's width")?,
             conv1: self.conv1(paper.conv1),
             blocks: self.blocks(paper.blocks)?,
             dropout: self.dropout(),
-            batch_statistics: self.spec.shared.batch_statistics.unwrap_or(paper.batch_statistics),
+            batch_statistics: self.batch_statistics(paper.batch_statistics),
             ..paper
         })
     }
@@ -101,9 +109,73 @@ impl Known<'_> {
             width: scaled(paper.width, self.profile.width, "conv1's width")?,
             conv1: self.conv1(paper.conv1),
             blocks: self.blocks(paper.blocks)?,
-            batch_statistics: self.spec.shared.batch_statistics.unwrap_or(paper.batch_statistics),
+            batch_statistics: self.batch_statistics(paper.batch_statistics),
             ..paper
         })
+    }
+
+    fn bn_inception(&self, channels: usize) -> Scaled<BnInceptionConfig> {
+        let paper = BnInceptionConfig::paper(channels, self.classes()?);
+        let width_divisor = (1.0 / self.profile.width).round();
+        if width_divisor * self.profile.width != 1.0 {
+            return Err(format!(
+                "the profile's factor on a layer's width is {}; BN-Inception takes 1, 1/2, 1/4, 1/8, 1/16 and 1/32",
+                self.profile.width
+            ));
+        }
+        Ok(BnInceptionConfig {
+            input: [self.crop; 2],
+            width_divisor: width_divisor as usize,
+            dropout: self.dropout(),
+            batch_statistics: self.batch_statistics(paper.batch_statistics),
+            stem: match self.profile.stem {
+                Stem::Paper => InceptionStem::Paper,
+                Stem::Small => InceptionStem::Small,
+            },
+            ..paper
+        })
+    }
+
+    fn vgg_16(&self, channels: usize) -> Scaled<Vgg16Config> {
+        let paper = Vgg16Config::paper(channels, self.classes()?);
+        Ok(Vgg16Config {
+            input: [self.crop; 2],
+            width: scaled(paper.width, self.profile.width, "a layer's width")?,
+            full: scaled(paper.full, self.profile.width, "a fully connected layer's width")?,
+            dropout: self.dropout(),
+            pooled: match self.profile.stem {
+                Stem::Paper => paper.pooled,
+                // A quarter of the picture keeps the paper's grid at the end.
+                Stem::Small => [true, true, true, false, false],
+            },
+            ..paper
+        })
+    }
+
+    fn pyramid(&self, base: Architecture) -> Scaled<PyramidConfig> {
+        let (Some(pyramid), Some(sizes)) = (self.net.pyramid, self.spec.shared.pyramid) else {
+            return Err("it needs pyramid = { ... } and [shared.pyramid]".into());
+        };
+        let flow = self.inputs.iter().find(|input| matches!(input, Input::Flow(_)));
+        let base = match base {
+            Architecture::BnInception => PyramidBase::BnInception(self.bn_inception(3)?),
+            Architecture::ResNet50 => PyramidBase::ResNet50(self.res_net(3)?),
+            Architecture::Vgg16 => PyramidBase::Vgg16(self.vgg_16(3)?),
+            other => return Err(format!("the pyramid does not stand on {other:?}")),
+        };
+        Ok(PyramidConfig {
+            base,
+            flow_channels: flow.map_or(0, Input::channels),
+            snippets: self.moments,
+            fusion: pyramid.snippets.unwrap_or(SnippetFusion::Concatenation),
+            head: pyramid.classifies,
+            sketch: scaled(sizes.sketch, self.profile.width, "a sketch's size")?,
+            attention: scaled(sizes.attention, self.profile.width, "the attention's width")?,
+        })
+    }
+
+    fn batch_statistics(&self, paper: BatchStatistics) -> BatchStatistics {
+        self.net.batch_statistics.or(self.spec.shared.batch_statistics).unwrap_or(paper)
     }
 
     fn one_input(&self) -> Scaled<&Input> {

@@ -96,6 +96,9 @@ pub struct TrainPlan {
     pub momentum: f64,
     /// L2 penalty.
     pub weight_decay: f64,
+    /// The largest L2 norm of the gradient of all parameters together; larger ones are scaled down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_gradient_norm: Option<f64>,
     /// How samples are varied.
     pub augmentation: Augmentation,
 }
@@ -114,12 +117,14 @@ pub enum Start {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         classifiers: bool,
     },
-    /// For each stream the weights of a stage that was trained for it, with its softmax layer.
+    /// For each stream that the network has, weights of its own.
     Streams {
         /// Of the stream that sees frames.
-        appearance: Box<NetPlan>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        appearance: Option<Source>,
         /// Of the stream that sees flow.
-        motion: Box<NetPlan>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        motion: Option<Source>,
     },
     /// Published weights, but for the softmax layers, which are new.
     Weights {
@@ -128,16 +133,67 @@ pub enum Start {
     },
 }
 
-impl Start {
-    /// The stages whose weights are taken over, each with the stream that takes them where there are several.
-    pub fn nets(&self) -> Vec<(Option<Modality>, &NetPlan)> {
+/// Where weights come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Source {
+    /// Another stage.
+    Net(Box<NetPlan>),
+    /// A published file.
+    Weights(WeightSource),
+}
+
+impl Source {
+    fn borrowed(&self) -> SourceRef<'_> {
         match self {
-            Self::HeNormal | Self::Weights { .. } => Vec::new(),
-            Self::Net { net, .. } => vec![(None, net)],
+            Self::Net(net) => SourceRef::Net(net),
+            Self::Weights(source) => SourceRef::Weights(source),
+        }
+    }
+}
+
+/// [`Source`], borrowed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum SourceRef<'a> {
+    /// Another stage.
+    Net(&'a NetPlan),
+    /// A published file.
+    Weights(&'a WeightSource),
+}
+
+impl Start {
+    /// Whose weights are taken over, each with the stream that takes them where streams are apart.
+    pub fn sources<'a>(&'a self) -> Vec<(Option<Modality>, SourceRef<'a>)> {
+        match self {
+            Self::HeNormal => Vec::new(),
+            Self::Net { net, .. } => vec![(None, SourceRef::Net(net))],
+            Self::Weights { source } => vec![(None, SourceRef::Weights(source))],
             Self::Streams { appearance, motion } => {
-                vec![(Some(Modality::Rgb), appearance), (Some(Modality::Flow), motion)]
+                let streams = [(Modality::Rgb, appearance), (Modality::Flow, motion)];
+                let given = |(modality, source): (_, &'a Option<Source>)| {
+                    source.as_ref().map(|source| (Some(modality), source.borrowed()))
+                };
+                streams.into_iter().filter_map(given).collect()
             }
         }
+    }
+
+    /// The stages whose weights are taken over, each with the stream that takes them where streams are apart.
+    pub fn nets(&self) -> Vec<(Option<Modality>, &NetPlan)> {
+        let net = |(stream, source)| match source {
+            SourceRef::Net(net) => Some((stream, net)),
+            SourceRef::Weights(_) => None,
+        };
+        self.sources().into_iter().filter_map(net).collect()
+    }
+
+    /// The published files whose weights are taken over.
+    pub fn files(&self) -> Vec<&WeightSource> {
+        let file = |(_, source)| match source {
+            SourceRef::Weights(source) => Some(source),
+            SourceRef::Net(_) => None,
+        };
+        self.sources().into_iter().filter_map(file).collect()
     }
 }
 

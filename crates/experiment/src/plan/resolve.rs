@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use data::augment::{Augmentation, CropRule, MultiScale, PcaJitter, Places};
 use data::inputs::{FlowStack, FrameStack, Input, Sampling};
 use data::sample::{Align, At, Moments, SampleInput, SampleSpec};
+use models::{Modality, ModelConfig};
 use nn::StepSchedule;
 
 use super::model::Known;
 use super::{
-    DataPlan, DatasetFacts, FusionPlan, NetPlan, Protocol, Request, Sources, Start, TestPlan, TrainPlan,
-    VideoPlan, Work, cast, reseeded,
+    DataPlan, DatasetFacts, FusionPlan, NetPlan, Protocol, Request, Source, Sources, Start, TestPlan,
+    TrainPlan, VideoPlan, Work, cast, reseeded,
 };
 use crate::error::{Error, Result};
 use crate::spec::{
@@ -60,6 +61,13 @@ struct Table<'a> {
     spec: &'a Spec,
     profile: &'a Profile,
     cast: &'a BTreeMap<String, DatasetFacts>,
+}
+
+/// A net whose start is looked for.
+struct Joined<'a> {
+    data: &'a [DataPlan],
+    inputs: &'a [Input],
+    model: &'a ModelConfig,
 }
 
 impl Resolver<'_> {
@@ -189,7 +197,9 @@ impl Resolver<'_> {
         schedule.validate().map_err(|e| e.to_string())?;
         let start = match &net.start {
             None => Start::HeNormal,
-            Some(from) => self.start(table, from, depth, (&data, &inputs))?,
+            Some(from) => {
+                self.start(table, from, depth, &Joined { data: &data, inputs: &inputs, model: &model })?
+            }
         };
         for (stream, first) in start.nets() {
             model.can_adopt(&first.model, stream).map_err(|e| e.to_string())?;
@@ -226,6 +236,7 @@ impl Resolver<'_> {
                 schedule,
                 momentum: protocol.momentum,
                 weight_decay: protocol.weight_decay,
+                clip_gradient_norm: clip(protocol.clip_gradient_norm)?,
                 augmentation: Augmentation { crop: crops, flip: protocol.flip, colour },
             },
         })
@@ -236,45 +247,83 @@ impl Resolver<'_> {
         table: &Table<'_>,
         from: &StartFrom,
         depth: usize,
-        (data, inputs): (&[DataPlan], &[Input]),
+        joined: &Joined<'_>,
     ) -> Result<Start, Refusal> {
         match from {
             StartFrom::Net(name) => {
                 let start = self.stage_of(table, name, depth)?;
                 // The classes are the same only where the data is.
                 Ok(match start {
-                    Start::Net { net, .. } => Start::Net { classifiers: same_classes(&net.data, data), net },
+                    Start::Net { net, .. } => {
+                        Start::Net { classifiers: same_classes(&net.data, joined.data), net }
+                    }
                     other => other,
                 })
             }
-            StartFrom::Streams { appearance, motion } => {
-                let stream = |name: &str, input: fn(&Input) -> bool| match self
-                    .stage_of(table, name, depth)?
-                {
-                    Start::Net { net, .. } if !same_classes(&net.data, data) => {
-                        Err(Refusal::Contradiction(format!(
-                            "start: the stream `{name}` must be trained on the same classes, since its softmax layer is \
-                             kept; it is trained on {}",
-                            net.target().set
-                        )))
-                    }
-                    Start::Net { net, .. } if net.inputs().eq(inputs.iter().filter(|one| input(one))) => {
-                        Ok(net)
-                    }
-                    Start::Net { .. } => Err(Refusal::Contradiction(format!(
-                        "start: the stream `{name}` sees something else than its part of the clip; appearance sees a \
-                         frame, and motion flow of the same length and mean subtraction as the clip"
-                    ))),
-                    _ => Err(Refusal::Contradiction(format!(
-                        "start: published weights stand for the stream `{name}`; a stream has to be trained here, on the \
-                         same classes"
-                    ))),
-                };
-                Ok(Start::Streams {
-                    appearance: stream(appearance, |input| matches!(input, Input::Rgb(_)))?,
-                    motion: stream(motion, |input| matches!(input, Input::Flow(_)))?,
-                })
+            StartFrom::Streams(streams) => Ok(Start::Streams {
+                appearance: self.stream(
+                    table,
+                    streams.appearance.as_deref(),
+                    Modality::Rgb,
+                    depth,
+                    joined,
+                )?,
+                motion: self.stream(table, streams.motion.as_deref(), Modality::Flow, depth, joined)?,
+            }),
+        }
+    }
+
+    /// What a stream starts from, if the network has that stream.
+    fn stream(
+        &self,
+        table: &Table<'_>,
+        name: Option<&str>,
+        stream: Modality,
+        depth: usize,
+        joined: &Joined<'_>,
+    ) -> Result<Option<Source>, Refusal> {
+        let key = match stream {
+            Modality::Rgb => "appearance",
+            Modality::Flow => "motion",
+        };
+        let name = match (name, joined.model.stream(stream)) {
+            (None, Err(_)) => return Ok(None),
+            (Some(name), Ok(_)) => name,
+            (None, Ok(_)) => {
+                return Err(format!("start names no net for its stream {key}; give {key} = \"...\"").into());
             }
+            (Some(_), Err(_)) => return Err(format!("start: its network has no stream {key}").into()),
+        };
+        let source = match self.stage_of(table, name, depth)? {
+            Start::Net { net, .. } => Source::Net(net),
+            Start::Weights { source } => Source::Weights(source),
+            Start::HeNormal | Start::Streams { .. } => {
+                return Err(format!("start: `{name}` is no network of one stream").into());
+            }
+        };
+        if !joined.model.keeps_classifiers_of_streams() {
+            return Ok(Some(source));
+        }
+        // Its softmax layer is kept.
+        let is_own = |input: &&Input| matches!(input, Input::Rgb(_)) == (stream == Modality::Rgb);
+        match &source {
+            Source::Net(net) if !same_classes(&net.data, joined.data) => Err(format!(
+                "start: the stream `{name}` must be trained on the same classes, since its softmax layer is kept; it is \
+                 trained on {}",
+                net.target().set
+            )
+            .into()),
+            Source::Net(net) if net.inputs().eq(joined.inputs.iter().filter(is_own)) => Ok(Some(source)),
+            Source::Net(_) => Err(format!(
+                "start: the stream `{name}` sees something else than its part of the clip; appearance sees a frame, and \
+                 motion flow of the same length and mean subtraction as the clip"
+            )
+            .into()),
+            Source::Weights(_) => Err(format!(
+                "start: published weights stand for the stream `{name}`; a stream has to be trained here, on the same \
+                 classes"
+            )
+            .into()),
         }
     }
 
@@ -346,8 +395,9 @@ impl Resolver<'_> {
 fn test(table: &Table<'_>, net: &NetPlan) -> std::result::Result<TestPlan, String> {
     let test = &table.spec.shared.test;
     let frames = scaled(test.frames, table.profile.test_frames, "test.frames")?;
-    let moments = net.sample.moments.count();
-    Ok(TestPlan { frames: frames.max(moments), crops: test.crops, as_clip: moments > 1 })
+    let as_clip = net.model.sees_whole_videos();
+    let least = if as_clip { net.sample.moments.count() } else { 1 };
+    Ok(TestPlan { frames: frames.max(least), crops: test.crops, as_clip })
 }
 
 /// What the network sees of a video.
@@ -371,6 +421,29 @@ fn sample(net: &spec::Net, profile: &Profile) -> SampleSpec {
                 moments: Moments::Strided { count, from, to },
             }
         }
+        spec::Input::Snippets { count, interval: [from, to], length, mean_subtraction, frame } => {
+            let flow = FlowStack { sampling: Sampling::Stack, length, mean_subtraction, scale };
+            let middle = frame.then(|| SampleInput { input: frames(1).into(), at: At::Middle });
+            let snippets = SampleInput { input: flow.into(), at: At::Every };
+            SampleSpec {
+                inputs: middle.into_iter().chain([snippets]).collect(),
+                align: Align::Center,
+                moments: match count {
+                    1 => Moments::Single,
+                    _ => Moments::Strided { count, from, to },
+                },
+            }
+        }
+    }
+}
+
+/// The norm that gradients are clipped at, which is above 0.
+fn clip(norm: Option<f64>) -> std::result::Result<Option<f64>, String> {
+    match norm {
+        Some(norm) if !(norm.is_finite() && norm > 0.0) => {
+            Err(format!("train.clip-gradient-norm = {norm}; it must be above 0"))
+        }
+        norm => Ok(norm),
     }
 }
 

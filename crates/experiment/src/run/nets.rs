@@ -1,14 +1,15 @@
 //! The units of a net: its training stages, and its test.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use models::Modality;
 use serde::Serialize;
 
-use super::{Job, Run};
+use super::{Job, Run, Runner};
 use crate::error::Result;
 use crate::evaluate::{Test, evaluate};
-use crate::plan::{NetPlan, Protocol, Start, TestPlan};
+use crate::plan::{NetPlan, Protocol, SourceRef, TestPlan};
 use crate::record::{StageRecord, TestOutcome, TrainOutcome};
 use crate::scores::Scores;
 use crate::store::{Lock, Unit};
@@ -75,6 +76,16 @@ impl Job<'_> {
         net.train.start.nets().into_iter().map(|(_, first)| self.train_unit(first, run)).collect()
     }
 
+    /// The files of the weights that a net starts from, in the order of the plan.
+    fn start_files(&self, net: &NetPlan, run: &Run<'_>) -> Result<Vec<PathBuf>> {
+        let Runner { console, interrupt, workspace, .. } = self.runner;
+        let file = |(_, source)| match source {
+            SourceRef::Net(first) => Ok(self.train_unit(first, run)?.path(WEIGHTS)),
+            SourceRef::Weights(source) => weights::fetch(source, &workspace.cache, console, interrupt),
+        };
+        net.train.start.sources().into_iter().map(file).collect()
+    }
+
     pub(super) fn test_unit(&self, protocol: &Protocol, run: &Run<'_>) -> Result<Unit> {
         let trained = self.train_unit(&protocol.net, run)?;
         let key = TestKey {
@@ -116,15 +127,7 @@ impl Job<'_> {
             Some(outcome) => outcome,
             None => {
                 let videos = self.library.training(net, run)?;
-                let start = match &net.train.start {
-                    Start::HeNormal => Vec::new(),
-                    Start::Net { .. } | Start::Streams { .. } => {
-                        self.starts(net, run)?.iter().map(|unit| unit.path(WEIGHTS)).collect()
-                    }
-                    Start::Weights { source } => {
-                        vec![weights::fetch(source, &self.runner.workspace.cache, console, interrupt)?]
-                    }
-                };
+                let start = self.start_files(net, run)?;
                 let job = Training {
                     name,
                     net,

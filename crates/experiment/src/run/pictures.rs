@@ -122,10 +122,15 @@ impl Album {
     fn joined(&mut self, plan: &TablePlan, rows: &[Done<'_>]) -> Result<()> {
         for (row, record) in rows {
             let Work::Net(protocol) = &row.work else { continue };
-            let Start::Streams { appearance, motion } = &protocol.net.train.start else { continue };
+            let streams: Vec<&NetPlan> = match &protocol.net.train.start {
+                Start::Streams { .. } => {
+                    protocol.net.train.start.nets().into_iter().map(|(_, net)| net).collect()
+                }
+                _ => continue,
+            };
             let of_both = |other: &RowPlan| match &other.work {
                 Work::Fusion(fusion) => {
-                    fusion.streams.iter().map(|stream| &stream.net).eq([appearance, motion].map(|net| &**net))
+                    fusion.streams.iter().map(|stream| &stream.net).eq(streams.iter().copied())
                 }
                 _ => false,
             };

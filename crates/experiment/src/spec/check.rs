@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Cast, Fuse, FuseBy, Input, Learns, Net, Player, Row, Spec, StartFrom, Svm};
+use super::{Cast, Fuse, FuseBy, Input, Learns, Net, Player, Row, Spec, StartFrom, Streams, Svm};
 use crate::error::{Error, Result, did_you_mean};
 
 /// Frames of a clip; more is a slip of the pen, and the sizes that follow from it have no bounds.
@@ -126,23 +126,11 @@ impl Spec {
                 ));
             }
         }
-        if let Input::Clip { frames, .. } = net.input
-            && !(2..=MOST_FRAMES).contains(&frames)
-        {
-            return Err(format!(
-                "a clip of frames = {frames}; expected 2 to {MOST_FRAMES} (a single moment is kind = \"rgb\" or \"flow\")"
-            ));
-        }
-        let architecture = net.model.unwrap_or(self.shared.model);
-        if architecture.has_batch_norm() != self.shared.batch_statistics.is_some() {
-            let statistics = "batch-statistics = \"all\", \"first\" or \"none\"";
-            return Err(if architecture.has_batch_norm() {
-                format!(
-                    "its network has batch normalisation; say in [shared] which layers use their batch, {statistics}"
-                )
-            } else {
-                "its network has no batch normalisation for [shared] batch-statistics to speak of".into()
-            });
+        self.check_input(net)?;
+        self.check_pyramid(net)?;
+        self.check_statistics(net)?;
+        if let Some(StartFrom::Streams(Streams { appearance: None, motion: None })) = net.start {
+            return Err("start = {} names no net; give appearance = \"...\", motion = \"...\" or both".into());
         }
         let mut unknown = net.start.iter().flat_map(StartFrom::names);
         match unknown.find(|start| !start.contains('/') && self.stage(start).is_none()) {
@@ -153,6 +141,73 @@ impl Spec {
             )),
             None => Ok(()),
         }
+    }
+
+    fn check_input(&self, net: &Net) -> Checked {
+        match net.input {
+            Input::Clip { frames, .. } if !(2..=MOST_FRAMES).contains(&frames) => Err(format!(
+                "a clip of frames = {frames}; expected 2 to {MOST_FRAMES} (a single moment is kind = \"rgb\" or \"flow\")"
+            )),
+            Input::Snippets { count, .. } if !(1..=MOST_FRAMES).contains(&count) => {
+                Err(format!("snippets of count = {count}; expected 1 to {MOST_FRAMES}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The levels of a pyramid fit what it sees.
+    fn check_pyramid(&self, net: &Net) -> Checked {
+        let (pyramid, count, frame) = match (net.pyramid, &net.input) {
+            (None, Input::Snippets { .. }) => {
+                return Err(
+                    "input.kind = \"snippets\" needs pyramid = { classifies = ... }: how they are joined"
+                        .into(),
+                );
+            }
+            (None, _) => return Ok(()),
+            (Some(pyramid), Input::Snippets { count, frame, .. }) => (pyramid, *count, *frame),
+            (Some(_), _) => {
+                return Err("pyramid = { ... } joins snippets; give input.kind = \"snippets\"".into());
+            }
+        };
+        if self.shared.pyramid.is_none() {
+            return Err("pyramid = { ... } needs [shared.pyramid] with the sizes of its levels".into());
+        }
+        if !net.model.unwrap_or(self.shared.model).is_base() {
+            return Err(
+                "pyramid = { ... } stands on model = \"bn-inception\", \"resnet-50\" or \"vgg-16\"".into()
+            );
+        }
+        if pyramid.snippets.is_some() != (count > 1) {
+            return Err(format!(
+                "count = {count}; pyramid.snippets says how several snippets become one, and is given for more than one \
+                 alone"
+            ));
+        }
+        if pyramid.classifies.sees_frame() != frame {
+            return Err(format!(
+                "pyramid.classifies needs input.frame = {}",
+                pyramid.classifies.sees_frame()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Batch statistics are spoken of where there is batch normalisation.
+    fn check_statistics(&self, net: &Net) -> Checked {
+        let architecture = net.model.unwrap_or(self.shared.model);
+        let given = net.batch_statistics.or(self.shared.batch_statistics).is_some();
+        if architecture.has_batch_norm() == given {
+            return Ok(());
+        }
+        let statistics = "batch-statistics = \"all\", \"first\" or \"none\"";
+        Err(if architecture.has_batch_norm() {
+            format!(
+                "its network has batch normalisation; say in [shared] which layers use their batch, {statistics}"
+            )
+        } else {
+            "its network has no batch normalisation for batch-statistics to speak of".into()
+        })
     }
 
     fn check_fuse(&self, fuse: &Fuse) -> Checked {

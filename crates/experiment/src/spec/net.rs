@@ -1,6 +1,7 @@
 //! What a spec says of a network and its training.
 
 use data::inputs::Sampling;
+use models::{BatchStatistics, PyramidHead, SnippetFusion};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::either::name_or_table;
@@ -20,6 +21,10 @@ pub struct Net {
     pub input: Input,
     /// The architecture, where it is not the table's.
     pub model: Option<Architecture>,
+    /// The levels of the pyramid network over that architecture.
+    pub pyramid: Option<Pyramid>,
+    /// Which batch normalisation layers use the statistics of the batch in training, where it is not the table's.
+    pub batch_statistics: Option<BatchStatistics>,
     /// The share of what the classifier reads that is dropped in training; of CNN-M-2048, of full6 and full7.
     pub dropout: f64,
     /// Whose weights it starts from; fresh ones unless given.
@@ -36,39 +41,35 @@ pub struct Net {
 pub enum StartFrom {
     /// A net of the same architecture, or of the same for frames.
     Net(String),
-    /// A net for each stream of a network that joins two.
-    Streams {
-        /// Of the stream that sees frames.
-        appearance: String,
-        /// Of the stream that sees flow.
-        motion: String,
-    },
+    /// A net for each stream of a network that has one or two.
+    Streams(Streams),
+}
+
+/// The nets that streams start from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Streams {
+    /// Of the stream that sees frames.
+    pub appearance: Option<String>,
+    /// Of the stream that sees flow.
+    pub motion: Option<String>,
 }
 
 impl StartFrom {
     /// The names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let (first, second) = match self {
-            Self::Net(name) => (name, None),
-            Self::Streams { appearance, motion } => (appearance, Some(motion)),
+            Self::Net(name) => (Some(name), None),
+            Self::Streams(streams) => (streams.appearance.as_ref(), streams.motion.as_ref()),
         };
-        std::iter::once(first).chain(second).map(String::as_str)
+        first.into_iter().chain(second).map(String::as_str)
     }
 }
 
 impl<'de> Deserialize<'de> for StartFrom {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Streams {
-            appearance: String,
-            motion: String,
-        }
         let expected = "the name of a net, or { appearance = \"...\", motion = \"...\" }";
-        name_or_table(deserializer, expected, Self::Net, |Streams { appearance, motion }| Self::Streams {
-            appearance,
-            motion,
-        })
+        name_or_table(deserializer, expected, Self::Net, Self::Streams)
     }
 }
 
@@ -135,16 +136,47 @@ pub enum Architecture {
     /// ST-ResNet*: with a maximum over time besides.
     #[serde(rename = "st-resnet-star")]
     StResNetStar,
+    /// BN-Inception, either stream of the pyramid network alone, and its base.
+    #[serde(rename = "bn-inception")]
+    BnInception,
+    /// VGG-16, another base of the pyramid network.
+    #[serde(rename = "vgg-16")]
+    Vgg16,
 }
 
 impl Architecture {
     /// Whether its layers are normalised by batches, so that a spec has to say how.
     pub fn has_batch_norm(self) -> bool {
         match self {
-            Self::CnnM2048 | Self::SlowFusion => false,
-            Self::ResNet50 | Self::StResNet | Self::StResNetStar => true,
+            Self::CnnM2048 | Self::SlowFusion | Self::Vgg16 => false,
+            Self::ResNet50 | Self::StResNet | Self::StResNetStar | Self::BnInception => true,
         }
     }
+
+    /// Whether the pyramid network can stand on it.
+    pub fn is_base(self) -> bool {
+        matches!(self, Self::BnInception | Self::ResNet50 | Self::Vgg16)
+    }
+}
+
+/// The levels of a pyramid network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Pyramid {
+    /// How several snippets become one; not given for one snippet.
+    pub snippets: Option<SnippetFusion>,
+    /// What the classifier reads.
+    pub classifies: PyramidHead,
+}
+
+/// The sizes of the pyramid's levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PyramidSizes {
+    /// d, the values of a sketch.
+    pub sketch: usize,
+    /// Output channels of the first convolution of the attention.
+    pub attention: usize,
 }
 
 /// What a network sees of a video.
@@ -178,6 +210,20 @@ pub enum Input {
         /// Whether each field's mean vector is subtracted from it.
         mean_subtraction: bool,
     },
+    /// Snippets of flow, and a frame in the middle of them if wanted (the pyramid network).
+    #[serde(rename_all = "kebab-case")]
+    Snippets {
+        /// T, the number of snippets.
+        count: usize,
+        /// Least and largest distance of two snippets in training, frames; of one snippet it says nothing.
+        interval: [usize; 2],
+        /// L, the number of displacement fields of a snippet.
+        length: usize,
+        /// Whether each field's mean vector is subtracted from it.
+        mean_subtraction: bool,
+        /// Whether there is a frame.
+        frame: bool,
+    },
 }
 
 /// A training protocol.
@@ -196,6 +242,8 @@ pub struct Train {
     pub momentum: f64,
     /// L2 penalty on the weights.
     pub weight_decay: f64,
+    /// The L2 norm that the gradient of all parameters together is scaled down to where it is larger; any unless given.
+    pub clip_gradient_norm: Option<f64>,
     /// How samples are cut out.
     pub crops: Cropping,
     /// Whether samples are mirrored at random.

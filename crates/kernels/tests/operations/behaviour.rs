@@ -3,13 +3,14 @@
 
 use candle_core::{DType, Device, Tensor, Var};
 use kernels::{
-    Add, Array, AvgPool2d, BatchNorm, Concat, Conv2d, FrozenBatchNorm, GlobalAvgPool, Gradient, Linear,
-    LocalResponseNorm, Lrn, Mask, MaxPool2d, Op, Pool2d, Relu, SgdStep, SoftmaxCrossEntropy, ToChannelsFirst,
-    ToChannelsLast,
+    Add, Array, AvgPool2d, BatchNorm, CompactBilinear, Concat, Conv2d, Fourier, FrozenBatchNorm,
+    GlobalAvgPool, Gradient, JoinMoments, Linear, LocalResponseNorm, Lrn, Mask, MaxPool2d, Op, PlaceSoftmax,
+    Pool2d, Relu, RmsNorm, SgdStep, SignedSqrt, Sketch, SoftmaxCrossEntropy, SumMoments, ToChannelsFirst,
+    ToChannelsLast, WeightedPool,
 };
 use testkit::values;
 
-use crate::support::{noise, run, tensor};
+use crate::support::{bilinear, noise, run, tensor};
 
 const CONV: Conv2d = Conv2d { stride: [2, 2], padding: [1, 1], groups: 1, relu: true };
 const POOL: Pool2d = Pool2d { kernel: [3, 3], stride: [2, 2], padding: [0, 0], ceil_mode: true };
@@ -43,6 +44,17 @@ fn operations() -> Vec<(Box<dyn Op>, Vec<Tensor>)> {
         (Box::new(ToChannelsFirst), vec![map()]),
         (Box::new(Linear { relu: true }), vec![wide(), noise(3, &[70, 900]), noise(4, &[70])]),
         (Box::new(SoftmaxCrossEntropy::new(vec![0, 1, 2, 3, 899])), vec![wide()]),
+        (Box::new(SignedSqrt { epsilon: 1e-3 }), vec![map()]),
+        (Box::new(RmsNorm { epsilon: 1e-5 }), vec![wide()]),
+        (Box::new(PlaceSoftmax), vec![noise(1, &[3, 40, 41, 1])]),
+        (Box::new(WeightedPool), vec![noise(2, &[3, 40, 41, 1]), map()]),
+        (Box::new(JoinMoments { moments: 3 }), vec![map()]),
+        (Box::new(SumMoments { moments: 3 }), vec![map()]),
+        (
+            Box::new(bilinear(&[(7, 1), (5, 2), (9, 1)], 12, true)),
+            vec![noise(1, &[3, 4, 5, 7]), noise(2, &[6, 4, 5, 5]), noise(3, &[3, 9])],
+        ),
+        (Box::new(bilinear(&[(7, 1), (5, 1)], 13, false)), vec![noise(1, &[3, 4, 5, 7]), noise(2, &[3, 5])]),
     ]
 }
 
@@ -71,7 +83,7 @@ fn bits_do_not_depend_on_the_number_of_threads() {
     let step = || {
         let parameter = Var::from_tensor(&noise(1, &[100_003])).unwrap();
         let (velocity, gradient) = (noise(2, &[100_003]), noise(3, &[100_003]));
-        let step = SgdStep { rate: 0.1, momentum: 0.9, weight_decay: 1e-3 };
+        let step = SgdStep { rate: 0.1, momentum: 0.9, weight_decay: 1e-3, gradient_scale: 1.0 };
         kernels::sgd_step(&parameter, &velocity, &gradient, step).unwrap();
         values(&parameter).into_iter().map(f32::to_bits).collect()
     };
@@ -222,7 +234,7 @@ fn one_step_is_pytorchs_formula() {
     let velocity = Tensor::new(&[0.5f32, -1.0, 2.0], &Device::Cpu).unwrap();
     let gradient = Tensor::new(&[1f32, 2.0, 3.0], &Device::Cpu).unwrap();
     let before = values(&parameter);
-    let step = SgdStep { rate: 0.1, momentum: 0.9, weight_decay: 0.01 };
+    let step = SgdStep { rate: 0.1, momentum: 0.9, weight_decay: 0.01, gradient_scale: 1.0 };
     kernels::sgd_step(&parameter, &velocity, &gradient, step).unwrap();
     for (i, (g, v)) in [(1f32, 0.5f32), (2.0, -1.0), (3.0, 2.0)].iter().enumerate() {
         let expected = 0.9 * v + (g + 0.01 * before[i]);
@@ -284,6 +296,58 @@ fn bad_arguments_are_refused_with_a_reason() {
     refused(&SoftmaxCrossEntropy::new(vec![0, 1]), &[&matrix], "2 labels for a batch of 3");
     refused(&SoftmaxCrossEntropy::new(vec![0, 1, 5]), &[&matrix], "label 5 is out of range");
     refused(&SoftmaxCrossEntropy::of_some(vec![None; 3]), &[&matrix], "none of the 3 samples has a label");
+    refused(&SignedSqrt { epsilon: 0.0 }, &[&x], "above 0");
+    refused(&RmsNorm { epsilon: f64::NAN }, &[&x], "above 0");
+    refused(&RmsNorm { epsilon: 1.0 }, &[&noise(1, &[2, 0])], "no channels");
+    refused(&PlaceSoftmax, &[&x], "expected (B, H, W, 1)");
+    refused(&WeightedPool, &[&noise(1, &[2, 9, 8, 1]), &x], "expected [2, 9, 9, 1]");
+    refused(&JoinMoments { moments: 3 }, &[&x], "T = 3");
+    refused(&SumMoments { moments: 0 }, &[&x], "T = 0");
+    let fusion = bilinear(&[(3, 1), (3, 2)], 8, true);
+    refused(&fusion, &[&x], "1 inputs, expected 2");
+    refused(&fusion, &[&x, &noise(1, &[4, 9, 8, 3])], "expected one size");
+    refused(&fusion, &[&x, &noise(1, &[3, 9, 9, 3])], "2 moments");
+    refused(&fusion, &[&x, &noise(1, &[6, 9, 9, 3])], "2 moments");
+    refused(&fusion, &[&x, &noise(1, &[4, 9, 9, 5])], "5 channels, expected 3");
+    refused(&fusion, &[&x, &noise(1, &[4, 3])], "expected (B, H, W, C)");
+}
+
+/// What a weights file may hold in the place of a sketch.
+#[test]
+fn what_is_no_sketch_is_refused() {
+    let problem = |buckets: &[f32], signs: &[f32]| Sketch::new(buckets, signs, 4).unwrap_err().to_string();
+    assert!(Sketch::new(&[0.0, 3.0], &[1.0, -1.0], 4).is_ok());
+    for bucket in [4.0, -1.0, 0.5, f32::NAN, f32::INFINITY] {
+        assert!(problem(&[0.0, bucket], &[1.0, 1.0]).contains("from 0 to 3"), "{bucket}");
+    }
+    assert!(problem(&[0.0], &[0.5]).contains("1 or -1"));
+    assert!(problem(&[0.0], &[f32::NAN]).contains("1 or -1"));
+    assert!(problem(&[0.0, 1.0], &[1.0]).contains("2 buckets and 1 signs"));
+    assert!(Fourier::new(0).is_err());
+    let beyond = Sketch::new(&[5.0], &[1.0], 6).unwrap();
+    for sketches in [vec![], vec![vec![]], vec![vec![beyond]]] {
+        assert!(CompactBilinear::new(Fourier::new(4).unwrap(), sketches, true).is_err());
+    }
+}
+
+/// An attention that sees nothing but one place gives what is there.
+#[test]
+fn weights_of_places_sum_to_one_and_find_a_place() {
+    let mut scores = vec![0.0; 2 * 5 * 7];
+    scores[17] = 40.0;
+    let scores = tensor(&scores, &[2, 5, 7, 1]);
+    let weights = kernels::forward(&PlaceSoftmax, &[&scores]).unwrap();
+    for weights in values(&weights).chunks(35) {
+        assert!((weights.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+    }
+    let map = noise(3, &[2, 5, 7, 4]);
+    let found = values(&kernels::forward(&WeightedPool, &[&weights, &map]).unwrap());
+    let mean = kernels::forward(&GlobalAvgPool, &[&map]).unwrap();
+    let map = values(&map);
+    for channel in 0..4 {
+        assert!((found[channel] - map[17 * 4 + channel]).abs() < 1e-6);
+        assert!((found[4 + channel] - values(&mean)[4 + channel]).abs() < 1e-6);
+    }
 }
 
 #[test]

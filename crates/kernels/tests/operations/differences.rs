@@ -2,11 +2,12 @@
 
 use candle_core::Tensor;
 use kernels::{
-    AvgPool2d, BatchNorm, Conv2d, Linear, LocalResponseNorm, Lrn, MaxPool2d, Op, Pool2d, SoftmaxCrossEntropy,
+    AvgPool2d, BatchNorm, Conv2d, JoinMoments, Linear, LocalResponseNorm, Lrn, MaxPool2d, Op, PlaceSoftmax,
+    Pool2d, RmsNorm, SignedSqrt, SoftmaxCrossEntropy, SumMoments, WeightedPool,
 };
 use testkit::{assert_close_values, numeric_gradient, values};
 
-use crate::support::{noise, run_values};
+use crate::support::{bilinear, noise, run_values};
 
 /// Compares the gradients of all inputs of `sum(y * g)`, for a random `g`.
 fn check(make: impl Fn() -> Box<dyn Op>, inputs: &[&Tensor], step: f32, tolerance: f64) {
@@ -68,4 +69,38 @@ fn cross_entropy() {
     check(|| Box::new(SoftmaxCrossEntropy::new(vec![3, 0, 4])), &[&noise(1, &[3, 5])], 1e-2, 1e-3);
     let some = vec![Some(3), None, Some(4)];
     check(|| Box::new(SoftmaxCrossEntropy::of_some(some.clone())), &[&noise(1, &[3, 5])], 1e-2, 1e-3);
+}
+
+/// Of two inputs and of three factors in all, over maps, moments and a vector that is the same everywhere; an even
+/// and an odd number of buckets.
+#[test]
+fn compact_bilinear_fusion() {
+    let [visual, motion, vector] = [noise(1, &[2, 2, 3, 5]), noise(2, &[4, 2, 3, 4]), noise(3, &[2, 6])];
+    for (pooled, size) in [(true, 16), (false, 16), (true, 15), (false, 15)] {
+        let two = || Box::new(bilinear(&[(5, 1), (6, 1)], size, pooled)) as Box<dyn Op>;
+        check(two, &[&visual, &vector], 0.25, 1e-5);
+        let four = || Box::new(bilinear(&[(5, 1), (4, 2), (6, 1)], size, pooled)) as Box<dyn Op>;
+        check(four, &[&visual, &motion, &vector], 0.25, 1e-5);
+    }
+    check(|| Box::new(bilinear(&[(6, 1)], 8, true)), &[&vector], 0.25, 1e-5);
+}
+
+#[test]
+fn what_follows_a_bilinear_layer() {
+    check(|| Box::new(SignedSqrt { epsilon: 0.1 }), &[&noise(1, &[3, 9])], 1e-2, 1e-3);
+    check(|| Box::new(RmsNorm { epsilon: 1e-2 }), &[&noise(1, &[3, 9])], 1e-2, 1e-3);
+}
+
+#[test]
+fn attention() {
+    let [scores, map] = [noise(1, &[2, 3, 4, 1]), noise(2, &[2, 3, 4, 5])];
+    check(|| Box::new(PlaceSoftmax), &[&scores], 1e-2, 1e-3);
+    check(|| Box::new(WeightedPool), &[&scores, &map], 0.25, 1e-5);
+}
+
+#[test]
+fn moments_made_one() {
+    let clips = noise(1, &[6, 2, 3, 4]);
+    check(|| Box::new(JoinMoments { moments: 3 }), &[&clips], 0.25, 1e-5);
+    check(|| Box::new(SumMoments { moments: 3 }), &[&clips], 0.25, 1e-5);
 }

@@ -1,14 +1,14 @@
 //! Random shapes: the fast versions against the plain ones, values and gradients.
 
 use kernels::{
-    Add, AvgPool2d, BatchNorm, Concat, Conv2d, FrozenBatchNorm, GlobalAvgPool, Linear, LocalResponseNorm,
-    Lrn, Mask, MaxPool2d, Pool2d, Relu, SgdStep, SoftmaxCrossEntropy, ToChannelsFirst, ToChannelsLast,
-    reference,
+    Add, AvgPool2d, BatchNorm, CompactBilinear, Concat, Conv2d, Fourier, FrozenBatchNorm, GlobalAvgPool,
+    Linear, LocalResponseNorm, Lrn, Mask, MaxPool2d, Pool2d, Relu, SgdStep, SoftmaxCrossEntropy,
+    ToChannelsFirst, ToChannelsLast, reference,
 };
 use proptest::prelude::*;
 use testkit::{noise, values};
 
-use crate::support::{assert_near, run, run_values, tensor};
+use crate::support::{assert_near, run, run_values, sketch, tensor};
 
 /// Of sums of some hundred products.
 const TOLERANCE: f64 = 1e-5;
@@ -344,6 +344,59 @@ proptest! {
         assert_near("softmax", &values(&kernels::softmax(&logits_tensor).unwrap()), &expected, 1e-6);
     }
 
+    /// At each place the sketch of the explicit outer product of what all inputs have there, or its mean.
+    #[test]
+    fn compact_bilinear_is_the_sketch_of_the_outer_product(
+        batch in 1usize..3,
+        size in pair(1..4),
+        widths in prop_oneof![
+            pair(1..40).prop_map(|[a, b]| vec![(a, 1), (b, 1)]),
+            [1usize..9, 1..9, 1..9].prop_map(|[a, b, c]| vec![(a, 1), (b, 2), (c, 1)]),
+        ],
+        buckets in 2usize..70,
+        pooled: bool,
+        last_is_a_vector: bool,
+        seed: u64,
+    ) {
+        let [h, w] = size;
+        let places = h * w;
+        let mut inputs = Vec::new();
+        // By sample and place: every factor's values.
+        let mut factors = vec![Vec::new(); batch * places];
+        let mut sketches = Vec::new();
+        for (input, &(channels, moments)) in widths.iter().enumerate() {
+            let vector = last_is_a_vector && input + 1 == widths.len();
+            let shape =
+                if vector { vec![batch, channels] } else { vec![batch * moments, h, w, channels] };
+            let x = noise(seed ^ (input as u64 + 1), shape.iter().product());
+            let mut of_input = Vec::new();
+            for moment in 0..moments {
+                let drawn = sketch(seed ^ (100 + 10 * input + moment) as u64, channels, buckets);
+                for (sample, place) in (0..batch).flat_map(|b| (0..places).map(move |p| (b, p))) {
+                    let row = if vector { sample } else { (sample * moments + moment) * places + place };
+                    let values = x[row * channels..][..channels].to_vec();
+                    factors[sample * places + place].push((values, drawn.0.clone(), drawn.1.clone()));
+                }
+                of_input.push(drawn.2);
+            }
+            inputs.push(tensor(&x, &shape));
+            sketches.push(of_input);
+        }
+        let mut expected: Vec<Vec<f32>> = factors.iter().map(|factors| {
+            let factors: Vec<_> = factors.iter().map(|(x, b, s)| (&x[..], &b[..], &s[..])).collect();
+            reference::outer_product_sketch(&factors, buckets)
+        }).collect();
+        if pooled {
+            let mean = |rows: &[Vec<f32>]| -> Vec<f32> {
+                (0..buckets).map(|i| rows.iter().map(|row| row[i]).sum::<f32>() / places as f32).collect()
+            };
+            expected = expected.chunks(places).map(mean).collect();
+        }
+        let op = CompactBilinear::new(Fourier::new(buckets).unwrap(), sketches, pooled).unwrap();
+        let found = kernels::forward(&op, &inputs.iter().collect::<Vec<_>>()).unwrap();
+        assert_near("y", &values(&found), &expected.concat(), TOLERANCE);
+    }
+
     #[test]
     fn a_step_of_descent_is_its_formula(
         count in prop_oneof![1usize..200, 16_000usize..17_000],
@@ -352,11 +405,47 @@ proptest! {
         let [before, v, g] = [0, 1, 2].map(|key| noise(seed ^ key, count));
         let parameter = candle_core::Var::from_tensor(&tensor(&before, &[count])).unwrap();
         let (velocity, gradient) = (tensor(&v, &[count]), tensor(&g, &[count]));
-        let step = SgdStep { rate: 0.1, momentum: 0.9, weight_decay: 0.01 };
+        let step = SgdStep { rate: 0.1, momentum: 0.9, weight_decay: 0.01, gradient_scale: 1.0 };
         kernels::sgd_step(&parameter, &velocity, &gradient, step).unwrap();
         let expected: Vec<_> = (0..count).map(|i| 0.9 * v[i] + (g[i] + 0.01 * before[i])).collect();
         assert_near("velocity", &values(&velocity), &expected, EXACT);
         let expected: Vec<_> = (0..count).map(|i| before[i] - 0.1 * expected[i]).collect();
         assert_near("parameter", &values(&parameter), &expected, EXACT);
     }
+}
+
+/// The inner product of two sketches estimates the product of the inner products of the factors: over many draws of
+/// buckets and signs its mean is that product, and its spread falls with the number of buckets.
+#[test]
+fn inner_products_of_sketches_are_unbiased() {
+    let (channels, draws) = (12, 4000);
+    let vectors: Vec<Vec<f32>> = (0..4).map(|key| noise(900 + key, channels)).collect();
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+    let expected = dot(&vectors[0], &vectors[2]) * dot(&vectors[1], &vectors[3]);
+    let x = |vector: usize| tensor(&vectors[vector], &[1, channels]);
+    let mut spreads = Vec::new();
+    for size in [16, 256] {
+        let fourier = Fourier::new(size).unwrap();
+        let estimates: Vec<f64> = (0..draws)
+            .map(|draw| {
+                let sketches =
+                    [0, 1].map(|factor| vec![sketch(2 * draw + factor, channels, size).2]).to_vec();
+                let op = CompactBilinear::new(fourier.clone(), sketches, true).unwrap();
+                let [a, b] =
+                    [[0, 1], [2, 3]].map(|[i, j]| values(&kernels::forward(&op, &[&x(i), &x(j)]).unwrap()));
+                dot(&a, &b)
+            })
+            .collect();
+        let mean = estimates.iter().sum::<f64>() / draws as f64;
+        let variance = estimates.iter().map(|e| (e - mean).powi(2)).sum::<f64>() / (draws - 1) as f64;
+        // Five standard errors of the mean.
+        let allowed = 5.0 * (variance / draws as f64).sqrt();
+        assert!(
+            (mean - expected).abs() < allowed,
+            "{size} buckets: {mean}, expected {expected} within {allowed}"
+        );
+        spreads.push(variance);
+    }
+    let ratio = spreads[0] / spreads[1];
+    assert!((8.0..32.0).contains(&ratio), "16 times the buckets, {ratio} times less variance");
 }

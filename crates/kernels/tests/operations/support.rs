@@ -1,7 +1,7 @@
 //! Tensors from slices, and both halves of an operation at once.
 
 use candle_core::{Device, Tensor};
-use kernels::Op;
+use kernels::{CompactBilinear, Fourier, Op, Sketch};
 use testkit::values;
 
 pub(crate) fn tensor(data: &[f32], shape: &[usize]) -> Tensor {
@@ -44,4 +44,23 @@ pub(crate) fn assert_near(what: &str, found: &[f32], expected: &[f32], tolerance
             tolerance * scale
         );
     }
+}
+
+/// Random buckets, signs, and the sketch of them, for so many channels.
+pub(crate) fn sketch(seed: u64, channels: usize, size: usize) -> (Vec<usize>, Vec<f32>, Sketch) {
+    let draws = testkit::noise(seed, 2 * channels);
+    let bucket = |x: &f32| (((x + 1.0) / 2.0 * size as f32) as usize).min(size - 1);
+    let buckets: Vec<usize> = draws[..channels].iter().map(bucket).collect();
+    let signs: Vec<f32> = draws[channels..].iter().map(|x| if *x < 0.0 { -1.0 } else { 1.0 }).collect();
+    let written: Vec<f32> = buckets.iter().map(|&bucket| bucket as f32).collect();
+    let sketch = Sketch::new(&written, &signs, size).unwrap();
+    (buckets, signs, sketch)
+}
+
+/// A fusion of inputs of so many channels and moments.
+pub(crate) fn bilinear(inputs: &[(usize, usize)], size: usize, pooled: bool) -> CompactBilinear {
+    let sketches = inputs.iter().enumerate().map(|(input, &(channels, moments))| {
+        (0..moments).map(|moment| sketch((input * 16 + moment) as u64, channels, size).2).collect()
+    });
+    CompactBilinear::new(Fourier::new(size).unwrap(), sketches.collect(), pooled).unwrap()
 }

@@ -280,7 +280,7 @@ fn three_steps_of_descent() {
     let case = &cases("sgd")[0];
     let parameter = candle_core::Var::from_tensor(case.get("x")).unwrap();
     let velocity = parameter.zeros_like().unwrap();
-    let step = SgdStep { rate: 0.1, momentum: 0.9, weight_decay: 0.01 };
+    let step = SgdStep { rate: 0.1, momentum: 0.9, weight_decay: 0.01, gradient_scale: 1.0 };
     for i in 0..3 {
         kernels::sgd_step(&parameter, &velocity, &case.get("g").get(i).unwrap(), step).unwrap();
     }

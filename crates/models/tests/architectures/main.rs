@@ -8,6 +8,8 @@ mod bn_inception;
 mod cnn_m_2048;
 mod graph;
 mod names;
+mod pyramid;
 mod res_net_50;
 mod st_res_net;
 mod support;
+mod vgg_16;

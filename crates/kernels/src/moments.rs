@@ -1,0 +1,118 @@
+//! The T moments of a sample, (B T, H, W, C) with those of a sample side by side, made one: side by side in the
+//! channels, or added.
+
+use candle_core::{Result, bail};
+use rayon::prelude::*;
+
+use crate::check;
+use crate::memory::unwritten;
+use crate::op::{Array, Gradient, Op};
+
+/// Samples, places and channels of a batch of clips (B T, H, W, C).
+fn sizes(op: &str, x: &Array<'_>, moments: usize) -> Result<[usize; 4]> {
+    let [frames, h, w, c] = check::feature_map(op, x)?;
+    if moments == 0 || !frames.is_multiple_of(moments) || h * w * c == 0 {
+        bail!("{op}: the input has shape {:?}, expected (B T, H, W, C) with T = {moments}", x.dims);
+    }
+    Ok([frames / moments, h, w, c])
+}
+
+/// (B T, H, W, C) to (B, H, W, T C): the channels of the first moment, then those of the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JoinMoments {
+    /// T.
+    pub moments: usize,
+}
+
+impl Op for JoinMoments {
+    fn name(&self) -> &'static str {
+        "join-moments"
+    }
+
+    fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
+        let [x] = check::inputs(self.name(), inputs)?;
+        let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
+        // SAFETY: the tasks write every value.
+        let mut out = unsafe { unwritten(x.data.len()) };
+        let sample = self.moments * h * w * c;
+        out.par_chunks_mut(sample).zip(x.data.par_chunks(sample)).for_each(|(out, x)| {
+            for (place, out) in out.chunks_exact_mut(self.moments * c).enumerate() {
+                for (moment, out) in out.chunks_exact_mut(c).enumerate() {
+                    out.copy_from_slice(&x[(moment * h * w + place) * c..][..c]);
+                }
+            }
+        });
+        Ok((out, vec![batch, h, w, self.moments * c]))
+    }
+
+    fn backward_cpu(
+        &self,
+        inputs: &[Array<'_>],
+        _output: Array<'_>,
+        gradient: Array<'_>,
+        wanted: &[bool],
+    ) -> Result<Vec<Gradient>> {
+        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+        let [x] = check::inputs(self.name(), inputs)?;
+        let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
+        check::dims(self.name(), "the gradient", &gradient, &[batch, h, w, self.moments * c])?;
+        // SAFETY: the tasks write every value.
+        let mut out = unsafe { unwritten(x.data.len()) };
+        let sample = self.moments * h * w * c;
+        out.par_chunks_mut(sample).zip(gradient.data.par_chunks(sample)).for_each(|(out, gradient)| {
+            for (at, out) in out.chunks_exact_mut(c).enumerate() {
+                let (moment, place) = (at / (h * w), at % (h * w));
+                out.copy_from_slice(&gradient[(place * self.moments + moment) * c..][..c]);
+            }
+        });
+        Ok(vec![Gradient::Values(out)])
+    }
+}
+
+/// (B T, H, W, C) to the sum over the moments, (B, H, W, C).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SumMoments {
+    /// T.
+    pub moments: usize,
+}
+
+impl Op for SumMoments {
+    fn name(&self) -> &'static str {
+        "sum-moments"
+    }
+
+    fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
+        let [x] = check::inputs(self.name(), inputs)?;
+        let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
+        let map = h * w * c;
+        let mut out = vec![0.0; batch * map];
+        out.par_chunks_mut(map).zip(x.data.par_chunks(self.moments * map)).for_each(|(out, x)| {
+            for x in x.chunks_exact(map) {
+                out.iter_mut().zip(x).for_each(|(out, x)| *out += x);
+            }
+        });
+        Ok((out, vec![batch, h, w, c]))
+    }
+
+    fn backward_cpu(
+        &self,
+        inputs: &[Array<'_>],
+        _output: Array<'_>,
+        gradient: Array<'_>,
+        wanted: &[bool],
+    ) -> Result<Vec<Gradient>> {
+        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+        let [x] = check::inputs(self.name(), inputs)?;
+        let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
+        check::dims(self.name(), "the gradient", &gradient, &[batch, h, w, c])?;
+        let map = h * w * c;
+        // SAFETY: the tasks write every value.
+        let mut out = unsafe { unwritten(x.data.len()) };
+        out.par_chunks_mut(self.moments * map).zip(gradient.data.par_chunks(map)).for_each(
+            |(out, gradient)| {
+                out.chunks_exact_mut(map).for_each(|out| out.copy_from_slice(gradient));
+            },
+        );
+        Ok(vec![Gradient::Values(out)])
+    }
+}

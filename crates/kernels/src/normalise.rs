@@ -1,0 +1,146 @@
+//! What follows a bilinear layer: a signed square root, and vectors brought to one length.
+
+use candle_core::{Result, bail};
+use rayon::prelude::*;
+
+use crate::check;
+use crate::op::{Array, Gradient, Op};
+use crate::simd::vectorised;
+
+/// Values handled by one task; a constant, so that the cut depends on nothing else.
+const CHUNK: usize = 1 << 14;
+
+/// `sign(x) (sqrt(|x| + epsilon) - sqrt(epsilon))` for one input of any shape.
+///
+/// The epsilon bounds the slope at zero, which of the plain root is infinite, and keeps the function continuous.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SignedSqrt {
+    /// Above 0.
+    pub epsilon: f32,
+}
+
+impl SignedSqrt {
+    fn check(self) -> Result<()> {
+        if !(self.epsilon > 0.0 && self.epsilon.is_finite()) {
+            bail!("{}: epsilon is {}, expected a number above 0", self.name(), self.epsilon);
+        }
+        Ok(())
+    }
+}
+
+impl Op for SignedSqrt {
+    fn name(&self) -> &'static str {
+        "signed-sqrt"
+    }
+
+    fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
+        self.check()?;
+        let [x] = check::inputs(self.name(), inputs)?;
+        let (epsilon, at_zero) = (self.epsilon, self.epsilon.sqrt());
+        let mut out = x.data.to_vec();
+        out.par_chunks_mut(CHUNK).for_each(|out| {
+            vectorised(
+                #[inline(always)]
+                || {
+                    for out in &mut *out {
+                        *out = ((out.abs() + epsilon).sqrt() - at_zero).copysign(*out);
+                    }
+                },
+            );
+        });
+        Ok((out, x.dims.to_vec()))
+    }
+
+    fn backward_cpu(
+        &self,
+        inputs: &[Array<'_>],
+        _output: Array<'_>,
+        gradient: Array<'_>,
+        wanted: &[bool],
+    ) -> Result<Vec<Gradient>> {
+        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+        let [x] = check::inputs(self.name(), inputs)?;
+        check::dims(self.name(), "the gradient", &gradient, x.dims)?;
+        let epsilon = self.epsilon;
+        let mut out = gradient.data.to_vec();
+        out.par_chunks_mut(CHUNK).zip(x.data.par_chunks(CHUNK)).for_each(|(out, x)| {
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (out, x) in out.iter_mut().zip(x) {
+                        *out *= 0.5 / (x.abs() + epsilon).sqrt();
+                    }
+                },
+            );
+        });
+        Ok(vec![Gradient::Values(out)])
+    }
+}
+
+/// Divides every row of (..., C) by its root mean square, `sqrt(mean(x²) + epsilon)`: L2 normalisation to length
+/// `sqrt(C)`, so that a value is of order one whatever C is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RmsNorm {
+    /// Above 0, for rows of zeros.
+    pub epsilon: f64,
+}
+
+impl RmsNorm {
+    /// The length of a row, which is not 0.
+    fn width(self, x: &Array<'_>) -> Result<usize> {
+        if !(self.epsilon > 0.0 && self.epsilon.is_finite()) {
+            bail!("{}: epsilon is {}, expected a number above 0", self.name(), self.epsilon);
+        }
+        match check::channels_last(self.name(), x)? {
+            [_, 0] => bail!("{}: the input of shape {:?} has no channels", self.name(), x.dims),
+            [_, width] => Ok(width),
+        }
+    }
+
+    /// One over the root mean square.
+    fn factor(self, row: &[f32]) -> f64 {
+        let squares: f64 = row.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+        1.0 / (squares / row.len() as f64 + self.epsilon).sqrt()
+    }
+}
+
+impl Op for RmsNorm {
+    fn name(&self) -> &'static str {
+        "rms-norm"
+    }
+
+    fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
+        let [x] = check::inputs(self.name(), inputs)?;
+        let width = self.width(&x)?;
+        let mut out = x.data.to_vec();
+        out.par_chunks_mut(width).for_each(|row| {
+            let factor = self.factor(row) as f32;
+            row.iter_mut().for_each(|x| *x *= factor);
+        });
+        Ok((out, x.dims.to_vec()))
+    }
+
+    fn backward_cpu(
+        &self,
+        inputs: &[Array<'_>],
+        _output: Array<'_>,
+        gradient: Array<'_>,
+        wanted: &[bool],
+    ) -> Result<Vec<Gradient>> {
+        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+        let [x] = check::inputs(self.name(), inputs)?;
+        let width = self.width(&x)?;
+        check::dims(self.name(), "the gradient", &gradient, x.dims)?;
+        let mut out = gradient.data.to_vec();
+        out.par_chunks_mut(width).zip(x.data.par_chunks(width)).for_each(|(out, x)| {
+            let factor = self.factor(x);
+            // With y = x r, r = 1 / rms: dx = r (g - y mean(g y)).
+            let product: f64 = out.iter().zip(x).map(|(&g, &x)| f64::from(g) * f64::from(x)).sum();
+            let along = product * factor * factor / width as f64;
+            for (out, &x) in out.iter_mut().zip(x) {
+                *out = (factor * (f64::from(*out) - f64::from(x) * along)) as f32;
+            }
+        });
+        Ok(vec![Gradient::Values(out)])
+    }
+}
