@@ -183,7 +183,8 @@ mod tests {
                 Ok(Head { name: name.into(), logits, task: 0 })
             };
             let heads = [("a", self.logits[0]), ("b", self.logits[1])].map(head);
-            Ok(Outputs { heads: heads.into_iter().collect::<models::Result<_>>()?, features: None })
+            let heads = heads.into_iter().collect::<models::Result<_>>()?;
+            Ok(Outputs { heads, features: None, attention: None })
         }
     }
 

@@ -31,6 +31,7 @@ pub struct Backbone {
     reads: Vec<Modality>,
     steps: Vec<Step>,
     features: Option<usize>,
+    attention: Option<usize>,
     heads: Vec<Classifier>,
 }
 
@@ -77,6 +78,7 @@ impl Backbone {
             }
         }
         let features = graph.features.map(|value| value.index());
+        let attention = graph.attention.map(|value| value.index());
         let heads = match &graph.heads[..] {
             // A single one is `main`, whatever its layer is called.
             [] => vec![Classifier { value: ports + steps.len() - 1, name: "main".into(), task: 0 }],
@@ -90,7 +92,7 @@ impl Backbone {
             }
         };
         let reads = graph.ports.iter().map(|port| port.modality).collect();
-        Ok(Self { model: graph.model, ports: graph.ports.clone(), reads, steps, features, heads })
+        Ok(Self { model: graph.model, ports: graph.ports.clone(), reads, steps, features, attention, heads })
     }
 
     /// Runs a batch (B, T, C, H, W) through; T is 1 but for networks of clips. `visit` sees every layer's name and output, feature maps as (B, H, W, C), those of clips as (B T, H, W, C).
@@ -138,7 +140,7 @@ impl Backbone {
         pass: &Pass,
         mut visit: impl FnMut(&str, &Tensor),
     ) -> Result<Outputs> {
-        let (mut features, mut heads) = (None, Vec::new());
+        let (mut features, mut attention, mut heads) = (None, None, Vec::new());
         for step in &self.steps {
             let inputs: Vec<&Tensor> =
                 step.inputs.iter().filter_map(|&value| values[value].as_ref()).collect();
@@ -146,6 +148,9 @@ impl Backbone {
             visit(&step.name, &output);
             if self.features == Some(values.len()) {
                 features = Some(output.clone());
+            }
+            if self.attention == Some(values.len()) {
+                attention = Some(output.squeeze(3)?);
             }
             if let Some(head) = self.heads.iter().find(|head| head.value == values.len()) {
                 heads.push(Head { name: head.name.clone(), logits: output.clone(), task: head.task });
@@ -155,7 +160,7 @@ impl Backbone {
                 values[value] = None;
             }
         }
-        Ok(Outputs { heads, features })
+        Ok(Outputs { heads, features, attention })
     }
 }
 

@@ -88,6 +88,8 @@ pub(crate) struct Graph {
     pub(crate) ports: Vec<Port>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) features: Option<Value>,
+    /// The weights of the places.
+    pub(crate) attention: Option<Value>,
     /// The classifiers' outputs.
     pub(crate) heads: Vec<HeadAt>,
 }
@@ -121,7 +123,7 @@ impl Graph {
     /// No layers yet, for a network with these inputs.
     pub(crate) fn of_ports(model: &'static str, title: impl Into<String>, ports: Vec<Port>) -> Self {
         let title = format!("{model}, {}", title.into());
-        Self { model, title, ports, nodes: Vec::new(), features: None, heads: Vec::new() }
+        Self { model, title, ports, nodes: Vec::new(), features: None, attention: None, heads: Vec::new() }
     }
 
     /// What the first layer reads; of several inputs, the first.
@@ -227,6 +229,11 @@ impl Graph {
     /// Names the value that the classifier reads, before dropout.
     pub(crate) fn set_features(&mut self, features: Value) {
         self.features = Some(features);
+    }
+
+    /// Names the value that holds the weights of the places.
+    pub(crate) fn set_attention(&mut self, weights: Value) {
+        self.attention = Some(weights);
     }
 
     pub(crate) fn summary(&self) -> Summary {

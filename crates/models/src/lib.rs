@@ -37,7 +37,7 @@ pub use error::{Error, Result};
 pub use layer::{BatchStatistics, TemporalPool, Window};
 pub use names::{NameMap, Rule};
 pub use network::{Head, Inputs, Modality, Network, Outputs};
-pub use pyramid::{ATTENTION, PyramidBase, PyramidConfig, PyramidHead, SnippetFusion};
+pub use pyramid::{PyramidBase, PyramidConfig, PyramidHead, SnippetFusion};
 pub use res_net_50::ResNet50Config;
 pub use st_res_net::StResNetConfig;
 pub use summary::{Row, Summary};

@@ -67,6 +67,8 @@ pub struct Outputs {
     pub heads: Vec<Head>,
     /// What the first classifier reads, (B, F), before dropout.
     pub features: Option<Tensor>,
+    /// Of a network that attends, the weights of the places of its frames, (B, H, W); those of a frame sum to one.
+    pub attention: Option<Tensor>,
 }
 
 /// A network that classifies batches.

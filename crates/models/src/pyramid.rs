@@ -239,9 +239,10 @@ impl PyramidConfig {
             [
                 ("attention.0", point(self.attention, Activation::Relu)),
                 ("attention.1", point(1, Activation::None)),
-                (ATTENTION, Layer::PlaceSoftmax),
+                ("attention", Layer::PlaceSoftmax),
             ],
         )?;
+        graph.set_attention(weights);
         graph.add("attended", Layer::WeightedPool, &[weights, visual])
     }
 
@@ -273,9 +274,6 @@ impl PyramidConfig {
         Ok(())
     }
 }
-
-/// The layer whose output are the weights of the places, (B, H, W, 1).
-pub const ATTENTION: &str = "attention";
 
 impl PyramidBase {
     /// The layers from an input to the last feature map.

@@ -29,6 +29,9 @@ pub(super) fn of(
     factor("residual units of a stage", profile.depth.unwrap_or(1.0), paper.depth.unwrap_or(1.0));
     factor("batch", profile.batch, paper.batch);
     factor("iterations and rate steps", profile.iterations, paper.iterations);
+    for (protocol, &own) in &profile.iterations_of {
+        factor(&format!("those of `{protocol}`"), own, paper.iterations_of(protocol));
+    }
     let nets: Vec<_> = rows.iter().flat_map(|row| row.work.stages()).collect();
     let clips = nets.iter().any(|net| net.model.sees_whole_videos());
     let frames = if clips { "test frames (of a clip at least those of its training)" } else { "test frames" };

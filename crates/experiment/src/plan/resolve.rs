@@ -189,9 +189,10 @@ impl Resolver<'_> {
         let known = Known { spec: table.spec, profile, net, inputs: &inputs, moments, data: &data, crop };
         let model = known.model()?;
         let protocol = shared.train.get(&net.train).ok_or_else(|| format!("no protocol `{}`", net.train))?;
+        let factor = profile.iterations_of(&net.train);
         let mut steps = Vec::with_capacity(protocol.steps.len());
         for step in &protocol.steps {
-            steps.push((scaled(step.at, profile.iterations, "train.steps")?, step.rate / protocol.rate));
+            steps.push((scaled(step.at, factor, "train.steps")?, step.rate / protocol.rate));
         }
         let schedule = StepSchedule { base_lr: protocol.rate, steps };
         schedule.validate().map_err(|e| e.to_string())?;
@@ -232,7 +233,7 @@ impl Resolver<'_> {
                 start,
                 learns: net.learns,
                 batch: scaled(protocol.batch, profile.batch, "train.batch")?,
-                iterations: scaled(protocol.iterations, profile.iterations, "train.iterations")?,
+                iterations: scaled(protocol.iterations, factor, "train.iterations")?,
                 schedule,
                 momentum: protocol.momentum,
                 weight_decay: protocol.weight_decay,

@@ -44,6 +44,7 @@ impl Spec {
             self.check_net(net).map_err(|message| format!("[net.{name}]: {message}"))?;
         }
         self.check_names_of_sets()?;
+        self.check_names_of_protocols()?;
         self.claim.iter().try_for_each(|claim| {
             self.check_rule(&claim.holds).map_err(|message| format!("claim `{}` {message}", claim.id))
         })
@@ -62,6 +63,21 @@ impl Spec {
                 "{place} speaks of the data set `{name}`, which no line of [data] names{}; there are: {}",
                 did_you_mean(name, known.iter().copied()),
                 Vec::from_iter(known).join(", ")
+            )),
+        }
+    }
+
+    /// `iterations-of` of the profiles speaks of protocols that there are.
+    fn check_names_of_protocols(&self) -> Checked {
+        let profiles = [&self.profile.paper, &self.profile.mini, &self.profile.smoke];
+        let mut names = profiles.into_iter().flat_map(|profile| profile.iterations_of.keys());
+        let known = || self.shared.train.keys().map(String::as_str);
+        match names.find(|name| !self.shared.train.contains_key(*name)) {
+            None => Ok(()),
+            Some(name) => Err(format!(
+                "iterations-of speaks of a protocol [shared.train.{name}], which there is not{}; there are: {}",
+                did_you_mean(name, known()),
+                known().collect::<Vec<_>>().join(", ")
             )),
         }
     }

@@ -90,6 +90,9 @@ pub struct Profile {
     pub batch: f64,
     /// Factor on `train.iterations` and on the rate's steps.
     pub iterations: f64,
+    /// The same for the protocols of these names, which have another one.
+    #[serde(default)]
+    pub iterations_of: BTreeMap<String, f64>,
     /// Factor on `test.frames`.
     pub test_frames: f64,
     /// The parameters of the flow estimate.
@@ -168,6 +171,13 @@ impl std::str::FromStr for FlowPreset {
             let hint = crate::error::did_you_mean(s, names.iter().map(String::as_str));
             format!("no flow method `{s}`{hint}; there are {}", names.join(", "))
         })
+    }
+}
+
+impl Profile {
+    /// The factor on the iterations of a training protocol and on its rate's steps.
+    pub fn iterations_of(&self, protocol: &str) -> f64 {
+        self.iterations_of.get(protocol).copied().unwrap_or(self.iterations)
     }
 }
 

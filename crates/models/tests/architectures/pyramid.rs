@@ -2,8 +2,8 @@
 
 use candle_core::{Device, Tensor};
 use models::{
-    ATTENTION, Backbone, BatchStatistics, BnInceptionConfig, InceptionStem, Inputs, Modality, ModelConfig,
-    Network, PyramidBase, PyramidConfig, PyramidHead, ResNet50Config, SnippetFusion, Vgg16Config, Window,
+    Backbone, BatchStatistics, BnInceptionConfig, InceptionStem, Inputs, Modality, ModelConfig, Network,
+    PyramidBase, PyramidConfig, PyramidHead, ResNet50Config, SnippetFusion, Vgg16Config, Window,
 };
 use nn::{Params, Pass, Sgd};
 use testkit::{fixture, noise, sizes, values};
@@ -192,7 +192,7 @@ fn a_small_picture_keeps_the_grid_of_the_attention() {
     let config = PyramidConfig { base: PyramidBase::BnInception(base), ..paper(PyramidHead::Pyramid) };
     for config in [config, paper(PyramidHead::Pyramid)] {
         let summary = ModelConfig::Pyramid(config).summary().unwrap();
-        let weights = summary.rows.iter().find(|row| row.name == ATTENTION).unwrap();
+        let weights = summary.rows.iter().find(|row| row.name == "attention").unwrap();
         assert_eq!(weights.output, [1, 7, 7]);
     }
 }
@@ -203,7 +203,7 @@ fn attention_is_a_weighted_mean() {
     let config = small(PyramidHead::Attended, SnippetFusion::CompactBilinear);
     let (_, network) = built(&config, 5);
     let inputs = batch(&config, 2);
-    let weights = values(&seen(&network, &inputs, ATTENTION));
+    let weights = values(&network.forward(&inputs, &Pass::eval()).unwrap().attention.unwrap());
     let map = values(&seen(&network, &inputs, "spatial.features.28"));
     let attended = values(&seen(&network, &inputs, "attended"));
     let (places, channels) = (6, 16);
@@ -273,7 +273,7 @@ fn a_planted_place_is_found() {
         step(&network, &inputs, &labels(16, 2), seed, &mut sgd, 0.02);
     }
     let (inputs, places) = planted(500_000, 32);
-    let weights = values(&seen(&network, &inputs, ATTENTION));
+    let weights = values(&network.forward(&inputs, &Pass::eval()).unwrap().attention.unwrap());
     let there = |(sample, place): (usize, &usize)| weights[sample * 16 + place];
     let there: f32 = places.iter().enumerate().map(there).sum::<f32>() / 32.0;
     // A sixteenth, if nothing were learnt.
