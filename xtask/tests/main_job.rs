@@ -61,6 +61,32 @@ fn a_table_with_a_name_runs() {
     }
 }
 
+/// The pyramid network: levels over several snippets, streams that start from other tables' rows, and its pictures.
+#[test]
+fn the_pyramid_runs() {
+    let place = Place::new();
+    let tables = ["snippets", "attention", "stacking", "comparison"];
+    let output = place.command(&[&["run"], &tables[..], &["--profile", "smoke"]].concat()).output().unwrap();
+    assert_ok(&output);
+    let table = text(&output.stdout);
+    assert!(!table.contains("not run │") && !table.contains("n/a"), "{table}");
+    for reported in ["89.3", "86.6", "94.6", "94.0"] {
+        assert!(table.contains(reported), "{reported} is not in\n{table}");
+    }
+    assert!(text(&output.stderr).contains("these are 15 different nets"), "{}", text(&output.stderr));
+    let drawn = place.command(&["figures", "stacking", "--profile", "smoke"]).output().unwrap();
+    assert_ok(&drawn);
+    let drawn = text(&drawn.stdout);
+    for file in [
+        "embedding.svg",
+        "pyramid-attention.svg",
+        "pyramid-spatial-filters.png",
+        "pyramid-temporal-filters.svg",
+    ] {
+        assert!(drawn.contains(file), "{file} is not in\n{drawn}");
+    }
+}
+
 /// The other tables of the paper: every row is run, and its pictures can be drawn.
 #[test]
 fn every_table_runs() {

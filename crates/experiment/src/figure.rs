@@ -8,6 +8,8 @@
 //! | confusion matrix | [`confusion`] | SVG |
 //! | loss curves | [`loss_curves`] | SVG |
 //! | frame, flow and stack of one moment | [`sample_input`] | SVG |
+//! | where a net looks | [`attention_maps`] | SVG |
+//! | features of test videos in the plane | [`embeddings`] | SVG |
 //!
 //! A picture depends on its arguments alone, to the bit. An SVG brings its own
 //! white ground, so that it reads on a dark page too, and needs no font that
@@ -15,9 +17,11 @@
 //! those of Okabe and Ito for lines and marks, and ramps of steady lightness
 //! for shades. Names are untrusted and may hold anything.
 
+mod attention;
 mod colour;
 mod confusion;
 mod curves;
+mod embedding;
 mod filters;
 mod nets;
 mod raster;
@@ -26,8 +30,10 @@ mod sample;
 mod scale;
 mod svg;
 
+pub use attention::{Attended, attention_maps};
 pub use confusion::confusion;
 pub use curves::{CurveOptions, LossScale, loss_curves};
+pub use embedding::{Embedded, embeddings};
 pub use filters::{filters_flow, filters_rgb};
 pub use nets::recall_of_nets;
 pub use recall::recall_chart;

@@ -3,6 +3,7 @@
 mod census;
 mod fusion;
 mod library;
+mod looking;
 mod nets;
 mod pictures;
 mod preparing;

@@ -71,8 +71,18 @@ fn rows_of_a_table_share_all_but_their_input() {
 
 #[test]
 fn the_plans_of_the_other_tables() {
-    for table in ["table1a", "table2", "table3", "two-stream/table4", "st-resnet/results", "st-resnet/table4"]
-    {
+    for table in [
+        "table1a",
+        "table2",
+        "table3",
+        "two-stream/table4",
+        "st-resnet/results",
+        "st-resnet/table4",
+        "pyramid/snippets",
+        "pyramid/attention",
+        "pyramid/stacking",
+        "pyramid/comparison",
+    ] {
         let shown = experiment::show::show(&workspace(), table, &Request::default()).unwrap();
         let rows = shown.plan.split("\n\nThe network").next().unwrap();
         // The tables of the first paper have their numbers as names.
@@ -97,6 +107,19 @@ fn a_row_of_another_table_is_the_same_net() {
         stage(other("two-stream/table4", "spatial-hmdb51")),
         stage(other("table1a", "fine-tuned-high"))
     );
+}
+
+/// The heads stand on other bases too.
+#[test]
+fn a_pyramid_may_stand_on_another_base() {
+    let plan = resolve_in("pyramid/snippets", "model = \"bn-inception\"", "model = \"resnet-50\"").unwrap();
+    let model = |id: &str| {
+        let row = plan.rows.iter().find(|row| row.row.id == id).unwrap();
+        row.work.protocols()[0].net.model.clone()
+    };
+    assert_eq!(model("concatenation-1").kind(), "resnet-50");
+    let models::ModelConfig::Pyramid(pyramid) = model("compact-bilinear-5") else { panic!("no pyramid") };
+    assert!(matches!(pyramid.base, models::PyramidBase::ResNet50(_)));
 }
 
 /// What a data set cannot give is said, not left out and not put in by something else.
@@ -198,6 +221,24 @@ mistakes! {
     stream_that_saw_other_flow: "st-resnet/results",
         "net.input = { kind = \"clip\", frames = 5, stride = [5, 15], length = 10, mean-subtraction = true }" =>
         "net.input = { kind = \"clip\", frames = 5, stride = [5, 15], length = 10, mean-subtraction = false }";
+    snippets_without_a_pyramid: "pyramid/snippets",
+        "net.pyramid = { snippets = \"concatenation\", classifies = \"motion\" }\n" => "\n";
+    pyramid_that_is_given_no_frame: "pyramid/attention", "frame = true" => "frame = false";
+    fusion_of_one_snippet: "pyramid/attention",
+        "{ classifies = \"attended\" }" => "{ snippets = \"sum\", classifies = \"attended\" }";
+    pyramid_without_sizes: "pyramid/stacking", "pyramid = { sketch = 8192, attention = 512 }" => "";
+    pyramid_on_another_network: "pyramid/stacking",
+        "net.start = { appearance" => "net.model = \"slow-fusion\"\nnet.start = { appearance";
+    pyramid_with_a_sketch_without_end: "pyramid/snippets", "sketch = 8192" => "sketch = 80_000_000_000";
+    snippets_without_end: "pyramid/snippets", "count = 3" => "count = 1_000_000";
+    start_of_a_stream_that_is_not_there: "pyramid/snippets",
+        "{ motion = \"imagenet\" }" => "{ appearance = \"imagenet\", motion = \"imagenet\" }";
+    start_of_no_stream: "pyramid/snippets", "{ motion = \"imagenet\" }" => "{}";
+    stream_that_is_no_stream: "pyramid/stacking",
+        "motion = \"snippets/concatenation-1\"" => "motion = \"snippets/concatenation-3\"";
+    gradients_clipped_at_nothing: "pyramid/snippets", "clip-gradient-norm = 20.0" => "clip-gradient-norm = 0.0";
+    factor_of_no_protocol: "pyramid/attention", "iterations-of = { rgb" => "iterations-of = { rbg";
+    width_that_no_inception_has: "pyramid/snippets", "width = 0.125" => "width = 0.3";
     clip_of_one_frame: "st-resnet/results", "frames = 5, stride" => "frames = 1, stride";
     clip_of_too_many_frames: "st-resnet/results", "frames = 5, stride" => "frames = 100_000_000_000, stride";
     stack_without_end: "table1b", "sampling = \"stack\", length = 1," => "sampling = \"stack\", length = 9_000_000_000,";

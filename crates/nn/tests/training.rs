@@ -175,3 +175,42 @@ fn settings_out_of_range_are_refused() {
     assert!(Sgd::new(&params, 0.9, -1.0).is_err());
     assert!(Sgd::new(&params, 0.9, f64::NAN).is_err());
 }
+
+/// The gradient of all parameters together is scaled to the norm, in front of weight decay; one that is shorter stays.
+#[test]
+fn gradients_are_clipped_at_their_common_norm() {
+    let gradients = |pass: &Pass, first: &Linear, second: &Linear| {
+        let (x, labels) = batch();
+        let hidden = first.forward(&x, pass).unwrap();
+        let logits = second.forward(&hidden, pass).unwrap();
+        pass.backward(&nn::softmax_cross_entropy(&logits, &labels, pass).unwrap()).unwrap()
+    };
+    let (params, first, second) = network(false);
+    let found = gradients(&Pass::train(0), &first, &second);
+    let all: Vec<f32> = params.all().iter().flat_map(|param| values(found.get(param).unwrap())).collect();
+    let norm = all.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+    let before = all_values(&params);
+    let moved = |clip: Option<f64>| {
+        let (params, first, second) = network(false);
+        let mut sgd = Sgd::new(&params, 0.9, 0.01).unwrap();
+        clip.into_iter().for_each(|clip| sgd.clip(clip).unwrap());
+        sgd.step(&gradients(&Pass::train(0), &first, &second), 1.0).unwrap();
+        all_values(&params)
+    };
+    for (clip, scale) in [(norm / 4.0, 0.25), (norm * 2.0, 1.0)] {
+        for ((after, before), gradient) in moved(Some(clip)).iter().zip(&before).zip(&all) {
+            let expected = before - (scale * gradient + 0.01 * before);
+            assert!((after - expected).abs() < 1e-6, "{after}, expected {expected}");
+        }
+    }
+    assert_eq!(moved(Some(norm * 2.0)), moved(None), "the same bits as without");
+    // What does not train does not count.
+    let (params, first, second) = network(false);
+    params.configure(|name, training| training.frozen = name.starts_with("full2"));
+    let mut sgd = Sgd::new(&params, 0.0, 0.0).unwrap();
+    sgd.clip(1e-3).unwrap();
+    sgd.step(&gradients(&Pass::train(0), &first, &second), 1.0).unwrap();
+    let change = all_values(&params).iter().zip(&before).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
+    assert!((change.sqrt() / 1e-3 - 1.0).abs() < 1e-3, "{}", change.sqrt());
+    assert!(sgd.clip(0.0).is_err() && sgd.clip(f64::NAN).is_err());
+}

@@ -26,6 +26,18 @@ pub struct FrameStack {
 }
 
 impl FrameStack {
+    /// The colours of a frame (3, H, W) of this input, three bytes a pixel, row by row.
+    #[must_use]
+    pub fn colours(&self, values: &[f32]) -> Vec<u8> {
+        let mean = self.mean.unwrap_or_default();
+        let pixels = values.len() / 3;
+        let colour = |i: usize| {
+            let (pixel, channel) = (i / 3, i % 3);
+            values[channel * pixels + pixel] / self.scale[channel] + mean[channel]
+        };
+        (0..3 * pixels).map(|i| colour(i).round().clamp(0.0, 255.0) as u8).collect()
+    }
+
     /// Checks that the configuration describes an input.
     ///
     /// # Errors

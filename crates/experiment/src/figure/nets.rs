@@ -113,7 +113,7 @@ fn colour(net: usize, last: usize) -> Rgb {
 
 /// A circle for the last net, then a triangle, a square and a cross, all about
 /// (x, y) and of about the same area.
-fn mark(x: f64, y: f64, net: usize, last: usize) -> String {
+pub(super) fn mark(x: f64, y: f64, net: usize, last: usize) -> String {
     let at = |dx: f64, dy: f64| format!("{} {}", num(x + dx), num(y + dy));
     let polygon = |points: &[(f64, f64)]| {
         let points: Vec<String> = points.iter().map(|&(dx, dy)| at(dx, dy)).collect();

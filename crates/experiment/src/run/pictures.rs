@@ -7,14 +7,15 @@ use data::augment::Crop;
 use data::inputs::{Input, Scratch, View};
 use data::source::Direction;
 use flow::FlowField;
+use models::ModelConfig;
 use nn::tensors;
 
 use super::nets::{SCORES, finished};
 use super::{Job, Run, Runner};
 use crate::error::{Error, Result};
 use crate::figure::{
-    CurveOptions, Frame, LossScale, Sample, Stack, confusion, filters_flow, filters_rgb, loss_curves,
-    recall_chart, recall_of_nets, sample_input,
+    Attended, CurveOptions, Embedded, Frame, LossScale, Sample, Stack, attention_maps, confusion, embeddings,
+    filters_flow, filters_rgb, loss_curves, recall_chart, recall_of_nets, sample_input,
 };
 use crate::plan::{NetPlan, RowPlan, Start, TablePlan, Work};
 use crate::record::Record;
@@ -34,6 +35,8 @@ impl Runner<'_> {
     /// | `ROW-recall.svg`, `ROW-confusion.svg` | recall of each class, and what is taken for what |
     /// | `ROW-filters.svg`, `.png` | first-layer filters: of flow over time, x and y; of frames in colour |
     /// | `ROW-input.svg` | a frame, its flow, and the stack that the network sees |
+    /// | `ROW-attention.svg` | where a network with attention looks, one test video of each class |
+    /// | `embedding.svg` | what the classifiers of networks of several levels read of ten classes, by t-SNE |
     ///
     /// Where a row has several splits and seeds, curves and filters are of the first, recall is over all.
     ///
@@ -61,6 +64,7 @@ impl Runner<'_> {
         album.losses(&plan, &rows)?;
         album.streams(&plan, &rows)?;
         album.joined(&plan, &rows)?;
+        album.embedding(&job, &plan, &rows)?;
         for (row, record) in &rows {
             album.row(&job, row, record)?;
         }
@@ -69,6 +73,28 @@ impl Runner<'_> {
 }
 
 type Done<'a> = (&'a RowPlan, Record);
+
+/// The layers that see the input, in whatever network.
+const FIRST_LAYERS: [&str; 3] = ["conv1.weight", "conv1/7x7_s2.weight", "features.0.weight"];
+
+/// What the names of a stream's parameters begin with.
+const STREAMS: [&str; 4] = ["appearance.", "motion.", "spatial.", "temporal."];
+
+/// Nets whose features one picture shows, classes of each, and views of a video.
+const MOST_EMBEDDED: usize = 3;
+const EMBEDDED_CLASSES: usize = 10;
+const VIEWS_EMBEDDED: usize = 3;
+
+/// Some of so many classes, drawn at random and always the same, in their order.
+fn drawn(classes: usize, count: usize) -> Vec<usize> {
+    let mut generator = nn::random::generator("classes of an embedding", 0, "");
+    let mut left: Vec<usize> = (0..classes).collect();
+    while left.len() > count {
+        let out = nn::random::below(&mut generator, left.len(), 1)[0] as usize;
+        left.remove(out);
+    }
+    left
+}
 
 /// Nets that one picture of recall can show beside one another.
 const MOST_BESIDE: usize = 4;
@@ -182,11 +208,95 @@ impl Album {
 
         let (Work::Net(protocol), Some(run)) = (&row.work, Job::runs(row).next()) else { return Ok(()) };
         self.filters(job, row, &protocol.net, &run)?;
+        self.attention(job, row, &protocol.net, &run)?;
         if protocol.net.flow().is_some() {
             let picture = job.sample_picture(&protocol.net, &run, &row.row.label)?;
             self.keep(&format!("{id}-input.svg"), picture.as_bytes())?;
         }
         Ok(())
+    }
+
+    /// Where the net looks, in the middle of one video of each class, if it looks somewhere.
+    fn attention(&mut self, job: &Job<'_>, row: &RowPlan, net: &NetPlan, run: &Run<'_>) -> Result<()> {
+        let Some(stack) = net.inputs().find_map(|input| match input {
+            Input::Rgb(stack) if stack.length == 1 => Some(stack),
+            _ => None,
+        }) else {
+            return Ok(());
+        };
+        let classes = job.library.classes(&net.target().set)?;
+        let videos = job.library.testing(net, run)?;
+        let seeing = job.seeing(net, run)?;
+        let (mut frames, mut grid) = (Vec::new(), (0, 0));
+        for (label, class) in classes.iter().enumerate() {
+            let Some(video) = videos.iter().find(|video| video.label as usize == label) else { continue };
+            for look in seeing.look(video, 1)? {
+                let Some(weights) = look.outputs.attention else { return Ok(()) };
+                let (_, rows, columns) = weights.dims3().map_err(Error::tensor("reading the attention"))?;
+                let weights = weights.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
+                grid = (columns, rows);
+                frames.push((
+                    class,
+                    stack.colours(&look.frame),
+                    weights.map_err(Error::tensor("reading the attention"))?,
+                ));
+            }
+        }
+        let frame = |rgb| Frame { width: net.crop, height: net.crop, rgb };
+        let attended: Vec<Attended<'_>> = frames
+            .iter()
+            .map(|(class, rgb, weights)| Attended { title: class, frame: frame(rgb), grid, weights })
+            .collect();
+        let title = format!("Attention: {}, {}", row.row.label, job.plan.spec.name());
+        self.keep(&format!("{}-attention.svg", row.row.id), attention_maps(&attended, &title)?.as_bytes())
+    }
+
+    /// What the classifiers of networks that join a frame with flow read, of ten classes drawn at random.
+    fn embedding(&mut self, job: &Job<'_>, plan: &TablePlan, rows: &[Done<'_>]) -> Result<()> {
+        let nets: Vec<(&RowPlan, &NetPlan)> = rows
+            .iter()
+            .filter_map(|(row, _)| match &row.work {
+                Work::Net(protocol) if matches!(protocol.net.model, ModelConfig::Pyramid(_)) => {
+                    Some((*row, &protocol.net))
+                }
+                _ => None,
+            })
+            .filter(|(_, net)| net.inputs().count() > 1)
+            .take(MOST_EMBEDDED)
+            .collect();
+        let Some(target) = nets.first().map(|(_, net)| net.target()) else { return Ok(()) };
+        let classes = job.library.classes(&target.set)?;
+        let drawn = drawn(classes.len(), EMBEDDED_CLASSES);
+        let names: Vec<&str> = drawn.iter().map(|&class| classes[class].as_str()).collect();
+        let mut seen = Vec::with_capacity(nets.len());
+        for (row, net) in &nets {
+            let Some(run) = Job::runs(row).next() else { continue };
+            let seeing = job.seeing(net, &run)?;
+            let (mut features, mut labels) = (Vec::new(), Vec::new());
+            for video in job.library.testing(net, &run)? {
+                let Some(class) = drawn.iter().position(|&class| class == video.label as usize) else {
+                    continue;
+                };
+                let mut sum: Vec<f32> = Vec::new();
+                for look in seeing.look(&video, VIEWS_EMBEDDED)? {
+                    let Some(read) = look.outputs.features else { return Ok(()) };
+                    let read = read.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
+                    let read = read.map_err(Error::tensor("reading the features"))?;
+                    sum.resize(read.len(), 0.0);
+                    sum.iter_mut().zip(read).for_each(|(sum, value)| *sum += value);
+                }
+                features.push(sum);
+                labels.push(class);
+            }
+            seen.push((row.row.label.as_str(), features, labels));
+        }
+        if seen.first().is_none_or(|(_, features, _)| features.len() < 4) {
+            return Ok(());
+        }
+        let panels: Vec<Embedded<'_>> =
+            seen.iter().map(|(name, features, classes)| Embedded { name, features, classes }).collect();
+        let title = format!("Test videos as the classifiers see them, {}", plan.spec.name());
+        self.keep("embedding.svg", embeddings(&panels, &names, &title)?.as_bytes())
     }
 
     /// The filters of the layer that sees the input.
@@ -198,10 +308,12 @@ impl Album {
         let id = &row.row.id;
         for (name, first) in &weights {
             // Of a network of two streams, one each.
-            let stream = match name.strip_suffix("conv1.weight") {
-                Some("") => "",
-                Some("appearance.") => "-appearance",
-                Some("motion.") => "-motion",
+            let Some(stream) = FIRST_LAYERS.iter().find_map(|layer| name.strip_suffix(layer)) else {
+                continue;
+            };
+            let stream = match stream {
+                "" => String::new(),
+                stream if STREAMS.contains(&stream) => format!("-{}", stream.trim_end_matches('.')),
                 _ => continue,
             };
             let shape = <[usize; 4]>::from(first.dims4().map_err(Error::tensor("reading the filters"))?);
@@ -209,9 +321,9 @@ impl Album {
                 .flatten_all()
                 .and_then(|flat| flat.to_vec1::<f32>())
                 .map_err(Error::tensor("reading the filters"))?;
-            let sees_flow = match stream {
+            let sees_flow = match &stream[..] {
                 "" => net.flow().is_some(),
-                _ => stream == "-motion",
+                stream => matches!(stream, "-motion" | "-temporal"),
             };
             if sees_flow {
                 let title = format!("First-layer filters: {}", row.row.label);

@@ -1,0 +1,148 @@
+//! Where a network looks.
+
+use super::colour::{QUIET, Rgb, WHITE};
+use super::raster::Raster;
+use super::sample::Frame;
+use super::svg::{HEAD, MARGIN, Style, Svg, WIDTH};
+use super::{FigureError, Result};
+
+const WHAT: &str = "attention";
+/// Samples beside one another.
+const COLUMNS: usize = 4;
+/// Side of a picture on the page.
+const SIDE: f64 = 96.0;
+/// From one sample to the next.
+const STEP: (f64, f64) = ((WIDTH - 2.0 * MARGIN) / COLUMNS as f64, SIDE + 44.0);
+/// Pixels of a picture in the file, along its longer side, at most.
+const PIXELS: usize = 224;
+/// What is left of the light where the weight is 0.
+const DARKEST: f32 = 0.2;
+
+/// A frame, and the weights of its places.
+#[derive(Clone, Copy, Debug)]
+pub struct Attended<'a> {
+    /// Its video or class.
+    pub title: &'a str,
+    /// The frame as the network sees it.
+    pub frame: Frame<'a>,
+    /// Columns and rows of the places.
+    pub grid: (usize, usize),
+    /// Their weights, row by row, which sum to one.
+    pub weights: &'a [f32],
+}
+
+/// Frames, each beside itself lit by its weights: the place of the largest weight is as bright as the frame, a place
+/// without weight is nearly dark. Under it stands the largest weight, in percent.
+///
+/// # Errors
+/// [`FigureError::Empty`]; [`FigureError::Shape`] for buffers that do not have the size they say;
+/// [`FigureError::Value`] for a weight that is no share.
+pub fn attention_maps(samples: &[Attended<'_>], title: &str) -> Result<String> {
+    let Some(first) = samples.first() else { return Err(FigureError::Empty { what: WHAT }) };
+    let rows = samples.len().div_ceil(COLUMNS);
+    let mut svg = Svg::new(WIDTH, HEAD + rows as f64 * STEP.1 + 8.0);
+    let even = 100.0 / (first.grid.0 * first.grid.1).max(1) as f64;
+    let says = format!(
+        "frames, and the same lit by the attention; the largest weight of a place in percent (alike everywhere: {even:.1})"
+    );
+    svg.head(title, &says);
+    for (i, sample) in samples.iter().enumerate() {
+        check(sample)?;
+        let (x, y) = (MARGIN + (i % COLUMNS) as f64 * STEP.0, HEAD + (i / COLUMNS) as f64 * STEP.1);
+        let Frame { width, height, rgb } = sample.frame;
+        let largest = sample.weights.iter().copied().fold(0.0, f32::max);
+        let pixel = |x: usize, y: usize| -> Rgb { std::array::from_fn(|c| rgb[(y * width + x) * 3 + c]) };
+        let lit = |x: usize, y: usize| -> Rgb {
+            let (columns, rows) = sample.grid;
+            let weight = sample.weights[y * rows / height * columns + x * columns / width];
+            let light = DARKEST + (1.0 - DARKEST) * weight / largest.max(f32::MIN_POSITIVE);
+            pixel(x, y).map(|value| (f32::from(value) * light).round() as u8)
+        };
+        let scale = SIDE / width.max(height) as f64;
+        let (shown_width, shown_height) = (width as f64 * scale, height as f64 * scale);
+        for (column, colour) in [&pixel as &dyn Fn(usize, usize) -> Rgb, &lit].into_iter().enumerate() {
+            let zoom = (PIXELS / width.max(height)).max(1);
+            let mut raster = Raster::filled(WHAT, width * zoom, height * zoom, WHITE)?;
+            raster.paint((0, 0), (width, height), zoom, colour);
+            let left = x + column as f64 * (SIDE + 4.0);
+            svg.image(left, y, shown_width, shown_height, &raster.address()?);
+        }
+        let style = Style::new(11.0);
+        svg.text_within(x, y + SIDE + 15.0, style, sample.title, SIDE);
+        let weight = format!("{:.0} %", 100.0 * largest);
+        svg.text(x + SIDE + 4.0, y + SIDE + 15.0, style.fill(QUIET), &weight);
+    }
+    let description = format!(
+        "{} frames, each beside itself with the light of every place in proportion to its attention weight.",
+        samples.len()
+    );
+    Ok(svg.finish(title, &description))
+}
+
+fn check(sample: &Attended<'_>) -> Result<()> {
+    let Attended { frame, grid, weights, .. } = sample;
+    let product = |sides: &[usize]| sides.iter().try_fold(1usize, |all, &side| all.checked_mul(side));
+    if product(&[frame.width, frame.height, 3]) != Some(frame.rgb.len()) || frame.rgb.is_empty() {
+        return Err(FigureError::Shape {
+            what: WHAT,
+            expected: format!("pixels of RGB, {} x {} x 3, none of them 0", frame.width, frame.height),
+            found: format!("{} values", frame.rgb.len()),
+        });
+    }
+    if product(&[grid.0, grid.1]) != Some(weights.len()) || weights.is_empty() {
+        return Err(FigureError::Shape {
+            what: WHAT,
+            expected: format!("weights of {} x {} places, none of them 0", grid.0, grid.1),
+            found: format!("{} weights", weights.len()),
+        });
+    }
+    match weights.iter().position(|weight| !(0.0..=1.0).contains(weight)) {
+        None => Ok(()),
+        Some(index) => Err(FigureError::Value {
+            what: WHAT,
+            expected: "a weight from 0 to 1".into(),
+            found: weights[index].to_string(),
+            index,
+            hint: "the weights of a frame are a softmax",
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::raster::tests::embedded;
+    use super::*;
+
+    fn draw(rgb: &[u8], grid: (usize, usize), weights: &[f32]) -> Result<String> {
+        let frame = Frame { width: 4, height: 4, rgb };
+        attention_maps(&[Attended { title: "<jump>", frame, grid, weights }], "Where")
+    }
+
+    #[test]
+    fn the_place_of_the_largest_weight_keeps_its_light() {
+        let svg = draw(&[200; 48], (2, 2), &[0.0, 0.8, 0.1, 0.1]).unwrap();
+        roxmltree::Document::parse(&svg).unwrap();
+        assert!(
+            svg.contains("80 %") && svg.contains("&lt;jump&gt;") && svg.contains("everywhere: 25.0"),
+            "{svg}"
+        );
+        let pictures = embedded(&svg);
+        let corner = |picture: &image::RgbImage, x: u32, y: u32| {
+            let (width, height) = picture.dimensions();
+            picture.get_pixel(x * (width - 1), y * (height - 1)).0
+        };
+        assert_eq!(corner(&pictures[0], 0, 0), [200; 3]);
+        assert_eq!(corner(&pictures[1], 1, 0), [200; 3]);
+        assert_eq!(corner(&pictures[1], 0, 0), [40; 3]);
+        assert_eq!(corner(&pictures[1], 0, 1), [60; 3]);
+    }
+
+    #[test]
+    fn what_is_no_attention_is_refused() {
+        let message = |result: Result<String>| result.unwrap_err().to_string();
+        assert!(message(draw(&[0; 47], (2, 2), &[0.25; 4])).contains("47 values"));
+        assert!(message(draw(&[0; 48], (2, 2), &[0.25; 3])).contains("3 weights"));
+        assert!(message(draw(&[0; 48], (2, 2), &[0.0, f32::NAN, 0.5, 0.5])).contains("NaN at index 1"));
+        assert!(message(attention_maps(&[], "")).contains("none"));
+    }
+}

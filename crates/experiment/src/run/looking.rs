@@ -1,0 +1,61 @@
+//! What a trained net makes of the middle of its test videos: for pictures, not for scores.
+
+use data::loader::{Crops, LabelledVideo, TestConfig, TestViews};
+use models::{Network, Outputs};
+use nn::Pass;
+
+use super::{Job, Run};
+use crate::error::{Error, Result};
+use crate::plan::NetPlan;
+use crate::train::{WEIGHTS, build, inputs_of, network_error};
+
+/// A trained net.
+pub(super) struct Seeing<'a> {
+    net: &'a NetPlan,
+    network: Box<dyn Network>,
+}
+
+/// One view of a video and what came out.
+pub(super) struct Look {
+    /// The frame, (C, H, W) as the network sees it; empty if it sees none.
+    pub(super) frame: Vec<f32>,
+    pub(super) outputs: Outputs,
+}
+
+impl Job<'_> {
+    /// The net as its training left it.
+    pub(super) fn seeing<'a>(&self, net: &'a NetPlan, run: &Run<'_>) -> Result<Seeing<'a>> {
+        let doing = "loading the trained weights";
+        let units = self.train_units(net, run)?;
+        let unit = units.last().ok_or_else(|| Error::Usage("a net without a training unit".into()))?;
+        let (params, network) = build(net, run.seed)?;
+        params.load(&unit.path(WEIGHTS)).map_err(network_error(doing))?;
+        Ok(Seeing { net, network })
+    }
+}
+
+impl Seeing<'_> {
+    /// Central crops of a video at equal distances.
+    pub(super) fn look(&self, video: &LabelledVideo, positions: usize) -> Result<Vec<Look>> {
+        let Self { net, network } = self;
+        let config = TestConfig {
+            sample: net.sample.clone(),
+            size: (net.crop, net.crop),
+            frames: positions,
+            crops: Crops::Center,
+        };
+        let mut looks = Vec::with_capacity(positions);
+        for view in TestViews::new(&video.id, &*video.source, &config, 1)? {
+            let inputs = inputs_of(&**network, view?.inputs)
+                .map_err(Error::tensor(format!("the views of {}", video.id)))?;
+            let frame = match &inputs.rgb {
+                Some(rgb) => rgb.flatten_all().and_then(|flat| flat.to_vec1()),
+                None => Ok(Vec::new()),
+            };
+            let outputs =
+                network.forward(&inputs, &Pass::eval()).map_err(network_error("looking at a video"))?;
+            looks.push(Look { frame: frame.map_err(Error::tensor("reading a frame"))?, outputs });
+        }
+        Ok(looks)
+    }
+}
