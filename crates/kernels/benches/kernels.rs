@@ -6,8 +6,8 @@
 use candle_core::{Device, Tensor, Var};
 use kernels::simd::Level;
 use kernels::{
-    AvgPool2d, BatchNorm, Conv2d, Linear, LocalResponseNorm, Lrn, MaxPool2d, Op, Pool2d, SgdStep,
-    SoftmaxCrossEntropy,
+    AvgPool2d, BatchNorm, CompactBilinear, Conv2d, Fourier, Linear, LocalResponseNorm, Lrn, MaxPool2d, Op,
+    Pool2d, SgdStep, Sketch, SoftmaxCrossEntropy,
 };
 use serde::Serialize;
 use testkit::bench::{Case, Phase, Unit, Work};
@@ -41,6 +41,15 @@ enum Kernel {
     CrossEntropy {
         batch: usize,
         classes: usize,
+    },
+    /// Two inputs, fused at each place into a sketch of `size` values, then their mean.
+    CompactBilinear {
+        input: [usize; 4],
+        size: usize,
+    },
+    /// The same without a sketch: the mean of the outer products themselves.
+    OuterProduct {
+        input: [usize; 4],
     },
     Sgd {
         rows: usize,
@@ -102,6 +111,9 @@ const fn grouped(input: [usize; 4], outputs: usize, kernel: usize) -> Conv {
     Conv { input, outputs, kernel: [kernel; 2], stride: [1; 2], padding: [kernel / 2; 2], groups: 2 }
 }
 
+/// What the pyramid network fuses: the last maps of BN-Inception.
+const FUSED: [usize; 4] = [8, 1024, 7, 7];
+
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for [batch, inputs, size, outputs, kernel, stride, padding] in CONVOLUTIONS {
@@ -129,6 +141,8 @@ fn cases() -> Vec<Case> {
         ("batch-norm-relu", Kernel::BatchNormRelu { input: [8, 256, 56, 56], epsilon: 1e-5 }),
         ("linear", Kernel::Linear { batch: 16, inputs: 18432, outputs: 4096 }),
         ("cross-entropy", Kernel::CrossEntropy { batch: 256, classes: 101 }),
+        ("compact-bilinear", Kernel::CompactBilinear { input: FUSED, size: 8192 }),
+        ("outer-product", Kernel::OuterProduct { input: FUSED }),
         ("sgd", Kernel::Sgd { rows: 2048, columns: 4096, rate: 1e-3, momentum: 0.9, weight_decay: 5e-4 }),
     ];
     cases.extend(others.map(|(name, kernel)| case(name.into(), "other operations", kernel)));
@@ -172,6 +186,8 @@ impl Kernel {
             Self::Lrn { input, .. } | Self::BatchNormRelu { input, .. } => shape(input),
             Self::Linear { batch, inputs, outputs } => format!("{batch}x{inputs} to {outputs}"),
             Self::CrossEntropy { batch, classes } => shape(&[*batch, *classes]),
+            Self::CompactBilinear { input, size } => format!("2 of {} to {size}", shape(input)),
+            Self::OuterProduct { input } => format!("2 of {}", shape(input)),
             Self::Sgd { rows, columns, .. } => shape(&[*rows, *columns]),
         }
     }
@@ -193,6 +209,9 @@ impl Kernel {
             Self::MaxPool(pool) | Self::AvgPool(pool) => count(&pool.input),
             Self::Lrn { input, .. } | Self::BatchNormRelu { input, .. } => count(input),
             Self::CrossEntropy { batch, classes } => count(&[*batch, *classes]),
+            Self::CompactBilinear { input, .. } | Self::OuterProduct { input } => {
+                count(&[2, count(input).1 as usize])
+            }
             Self::Sgd { rows, columns, .. } => count(&[*rows, *columns]),
         }
     }
@@ -224,6 +243,26 @@ impl Kernel {
             Self::CrossEntropy { batch, classes } => {
                 let labels = (0..batch as u32).map(|row| row % classes as u32).collect();
                 start(SoftmaxCrossEntropy::new(labels), &[&[batch, classes]])
+            }
+            Self::CompactBilinear { input, size } => {
+                let draws = |seed| testkit::noise(seed, input[1]);
+                let sketch = |seed| {
+                    let bucket = |x: f32| ((x + 1.0) / 2.0 * size as f32).floor().min(size as f32 - 1.0);
+                    let buckets: Vec<f32> = draws(seed).into_iter().map(bucket).collect();
+                    let signs: Vec<f32> = draws(seed + 1).into_iter().map(|x| 1f32.copysign(x)).collect();
+                    vec![Sketch::new(&buckets, &signs, size).expect("a sketch")]
+                };
+                let fourier = Fourier::new(size).expect("a size above 0");
+                let op = CompactBilinear::new(fourier, vec![sketch(10), sketch(20)], true).expect("sketches");
+                start(op, &[&channels_last(input), &channels_last(input)])
+            }
+            Self::OuterProduct { input: [batch, channels, height, width] } => {
+                let [a, b] = [1, 2].map(|seed| noise(seed, &[batch, height * width, channels]));
+                Box::new(Outer {
+                    inputs: [a, b],
+                    output: None,
+                    gradient: noise(9, &[batch, channels, channels]),
+                })
             }
             Self::Sgd { rows, columns, rate, momentum, weight_decay } => {
                 let [parameter, velocity, gradient] = [1, 2, 3].map(|seed| noise(seed, &[rows, columns]));
@@ -287,6 +326,39 @@ impl Work for Applied {
         let gradient = self.gradient.get_or_insert_with(|| noise(9, output.dims()));
         let wanted = vec![true; inputs.len()];
         kernels::backward(&*self.op, &inputs, output, gradient, &wanted).expect("gradients");
+    }
+}
+
+/// The mean over places of outer products, by Candle's products of matrices.
+struct Outer {
+    inputs: [Tensor; 2],
+    output: Option<Tensor>,
+    gradient: Tensor,
+}
+
+impl Outer {
+    fn product(a: &Tensor, b: &Tensor, places: usize) -> Tensor {
+        let product = a.matmul(b).expect("the shapes fit");
+        (product / places as f64).expect("a number above 0")
+    }
+}
+
+impl Work for Outer {
+    /// Values of all inputs, and of the output.
+    fn sizes(&mut self) -> Vec<u64> {
+        self.inputs.iter().map(|x| x.elem_count() as u64).chain([self.gradient.elem_count() as u64]).collect()
+    }
+
+    fn run(&mut self, phase: usize) {
+        let [a, b] = &self.inputs;
+        let places = a.dims()[1];
+        if phase == 0 {
+            self.output = None;
+            self.output = Some(Self::product(&a.t().expect("matrices"), b, places));
+            return;
+        }
+        let turned = self.gradient.t().expect("matrices");
+        let _gradients = [Self::product(b, &turned, places), Self::product(a, &self.gradient, places)];
     }
 }
 

@@ -214,14 +214,14 @@ impl CompactBilinear {
                 work.plan.real.copy_from_slice(&gradient[row * size..][..size]);
                 work.plan.forth(&mut spectrum);
             }
-            for at in 0..work.factors.len() {
+            for (at, sum) in sums.iter_mut().enumerate() {
                 let factor = work.factors[at];
                 let Some(out) = out[factor.input].as_deref_mut() else { continue };
                 work.product.copy_from_slice(&spectrum);
                 for (_, other) in work.spectra.iter().enumerate().filter(|(other, _)| *other != at) {
                     multiply(&mut work.product, other, true);
                 }
-                match &mut sums[at] {
+                match sum {
                     Some(sum) => add(sum, &work.product),
                     None => {
                         let from = factor.place(place, sample.places);

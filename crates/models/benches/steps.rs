@@ -3,7 +3,8 @@
 
 use candle_core::{Device, Tensor};
 use models::{
-    AlexNetConfig, BnInceptionConfig, CnnM2048Config, Inputs, Modality, ModelConfig, Network, ResNet50Config,
+    AlexNetConfig, BatchStatistics, BnInceptionConfig, CnnM2048Config, InceptionStem, Inputs, Modality,
+    ModelConfig, Network, PyramidBase, PyramidConfig, PyramidHead, ResNet50Config, SnippetFusion,
     StResNetConfig, Stream, Window,
 };
 use nn::simd::Level;
@@ -39,6 +40,8 @@ fn cases() -> Vec<Case> {
         case("st-resnet", 1, ModelConfig::StResNet(StResNetConfig::paper(CLASSES))),
         case("cnn-m-mini", 64, ModelConfig::CnnM2048(mini())),
         case("st-resnet-mini", 32, ModelConfig::StResNet(joined_mini())),
+        case("pyramid", 2, ModelConfig::Pyramid(pyramid())),
+        case("pyramid-mini", 16, ModelConfig::Pyramid(pyramid_mini())),
         case("resnet-mini", 32, ModelConfig::ResNet50(joined_mini().stream(Modality::Flow))),
     ]
 }
@@ -65,6 +68,32 @@ fn joined_mini() -> StResNetConfig {
         blocks: [2, 2, 3, 2],
         ..StResNetConfig::paper(14)
     }
+}
+
+/// All levels over three snippets of ten fields. All layers are normalised by their batch, as the peer's are.
+fn pyramid() -> PyramidConfig {
+    PyramidConfig {
+        base: PyramidBase::BnInception(BnInceptionConfig::paper(RGB, CLASSES)),
+        flow_channels: FLOW,
+        snippets: 3,
+        fusion: SnippetFusion::CompactBilinear,
+        head: PyramidHead::Pyramid,
+        sketch: 8192,
+        attention: 512,
+    }
+}
+
+/// What pyramid/stacking trains at the scale `mini`.
+fn pyramid_mini() -> PyramidConfig {
+    let base = BnInceptionConfig {
+        input: [56, 56],
+        width_divisor: 8,
+        stem: InceptionStem::Small,
+        dropout: 0.0,
+        batch_statistics: BatchStatistics::First,
+        ..BnInceptionConfig::paper(RGB, 14)
+    };
+    PyramidConfig { base: PyramidBase::BnInception(base), sketch: 1024, attention: 64, ..pyramid() }
 }
 
 fn case(name: &str, batch: usize, config: ModelConfig) -> Case {

@@ -105,6 +105,22 @@ def batch_norm_relu(input, epsilon):
     return Applied(normalise, noise(*input), noise(channels), noise(channels))
 
 
+def compact_bilinear(input, size):
+    fusion = Fusion([input[1]] * 2, size)
+
+    def fuse(a, b):
+        return fusion(*(x.flatten(2).transpose(1, 2) for x in (a, b))).mean(1)
+
+    return Applied(fuse, noise(*input), noise(*input))
+
+
+def outer_product(input):
+    batch, channels, height, width = input
+    places = height * width
+    inputs = [torch.rand(batch, places, channels) for _ in range(2)]
+    return Applied(lambda a, b: a.transpose(1, 2) @ b / places, *inputs)
+
+
 def linear(batch, inputs, outputs):
     return Applied(F.linear, noise(batch, inputs), noise(outputs, inputs), noise(outputs))
 
@@ -138,7 +154,7 @@ def classifier(layers, shape, hidden, network):
 
 def classes_of(network):
     """Of the one task that a benchmark trains; some networks may have several."""
-    classes = network["classes"]
+    classes = network.get("base", network)["classes"]
     return classes[0] if isinstance(classes, list) else classes
 
 
@@ -283,9 +299,9 @@ class Inception(nn.Module):
     """Four branches of one input, joined. A block without the first, 1x1, halves the size
     and does not convolve what it pools."""
 
-    def __init__(self, inputs, one, reduced, three, double_reduced, double, average, projected):
+    def __init__(self, inputs, one, reduced, three, double_reduced, double, average, projected, whole=False):
         super().__init__()
-        stride = 1 if one else 2
+        stride = 1 if one or whole else 2
         self.branches = nn.ModuleList()
         if one:
             self.branches.append(normalised(inputs, one, 1))
@@ -300,7 +316,7 @@ class Inception(nn.Module):
             )
         )
         if not one:
-            self.branches.append(pool())
+            self.branches.append(nn.MaxPool2d(3, 1, 1) if whole else pool())
         else:
             pooled = nn.AvgPool2d(3, 1, 1) if average else nn.MaxPool2d(3, 1, 1)
             self.branches.append(nn.Sequential(pooled, normalised(inputs, projected, 1)))
@@ -325,15 +341,83 @@ INCEPTION = [
 ]
 
 
-def bn_inception(network):
-    channels = 192
-    layers = [normalised(network["channels"], 64, 7, 2, 3), pool()]
-    layers += [normalised(64, 64, 1), normalised(64, channels, 3, 1, 1), pool()]
-    for widths in INCEPTION:
-        layers.append(Inception(channels, *widths))
+def inception_trunk(channels, network):
+    """The layers up to the last feature map, of 1024 channels or an even part of them."""
+    part, small = network["width-divisor"], network["stem"] == "small"
+    layers = [normalised(channels, 64 // part, *((5, 2, 2) if small else (7, 2, 3)))]
+    layers += [] if small else [pool()]
+    channels = 192 // part
+    layers += [normalised(64 // part, 64 // part, 1), normalised(64 // part, channels, 3, 1, 1), pool()]
+    for at, (one, reduced, three, double_reduced, double, average, projected) in enumerate(INCEPTION):
+        widths = [width // part for width in (one, reduced, three, double_reduced, double)]
+        whole = small and at == 7  # 4e
+        layers.append(Inception(channels, *widths, average, projected // part, whole))
         channels = layers[-1].outputs
-    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(network["dropout"])]
-    return nn.Sequential(*layers, nn.Linear(channels, network["classes"]))
+    return nn.Sequential(*layers)
+
+
+def bn_inception(network):
+    layers = [inception_trunk(network["channels"], network), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    layers.append(nn.Dropout(network["dropout"]))
+    return nn.Sequential(*layers, nn.Linear(1024 // network["width-divisor"], network["classes"]))
+
+
+class Fusion(nn.Module):
+    """The sketch of the outer product at each place, by PyTorch's Fourier transform."""
+
+    def __init__(self, widths, size):
+        super().__init__()
+        self.size = size
+        for at, width in enumerate(widths):
+            self.register_buffer(f"bucket_{at}", torch.randint(size, (width,)))
+            self.register_buffer(f"sign_{at}", torch.randint(2, (width,)) * 2.0 - 1)
+
+    def forward(self, *factors):
+        """(B, P, C) each, to (B, P, d)."""
+        product = None
+        for at, x in enumerate(factors):
+            signed = x * getattr(self, f"sign_{at}")
+            sketch = x.new_zeros(*x.shape[:2], self.size).index_add(2, getattr(self, f"bucket_{at}"), signed)
+            spectrum = torch.fft.rfft(sketch)
+            product = spectrum if product is None else product * spectrum
+        return torch.fft.irfft(product, self.size)
+
+
+class Pyramid(nn.Module):
+    """All levels: snippets, attention, and the fusion of both streams."""
+
+    def __init__(self, network):
+        super().__init__()
+        base, size = network["base"], network["sketch"]
+        if base["kind"] != "bn-inception" or network["head"] != "pyramid" or network["snippets"] < 2:
+            raise ValueError("only all levels over BN-Inception and several snippets are written here")
+        self.snippets, width = network["snippets"], 1024 // base["width-divisor"]
+        self.spatial = inception_trunk(3, base)
+        self.temporal = inception_trunk(network["flow-channels"], base)
+        self.motion = Fusion([width] * self.snippets, size)
+        self.guidance = Fusion([width, size], size)
+        hidden = network["attention"]
+        self.attention = nn.Sequential(nn.Conv2d(size, hidden, 1), relu(), nn.Conv2d(hidden, 1, 1))
+        self.fused = Fusion([width, width, size], size)
+        self.head = nn.Sequential(nn.Dropout(base["dropout"]), nn.Linear(size, base["classes"]))
+
+    @staticmethod
+    def normalised(x):
+        x = x.sign() * ((x.abs() + 1e-3).sqrt() - 1e-3**0.5)
+        return x / (x.pow(2).mean(-1, keepdim=True) + 1e-5).sqrt()
+
+    def forward(self, rgb, flow):
+        def places(x):
+            return x.flatten(2).transpose(1, 2)
+
+        visual = places(self.spatial(rgb))
+        snippets = places(self.temporal(flow)).unflatten(0, (-1, self.snippets))
+        motion = self.normalised(self.motion(*snippets.unbind(1)))
+        guidance = self.normalised(self.guidance(visual, motion))
+        scores = self.attention(guidance.transpose(1, 2).unsqueeze(3)).flatten(1)
+        attended = (scores.softmax(1).unsqueeze(2) * visual).sum(1, keepdim=True)
+        fused = self.fused(visual, attended.expand_as(visual), motion).mean(1)
+        return self.head(self.normalised(fused))
 
 
 class Step:
@@ -394,6 +478,7 @@ NETWORKS = {
     "resnet-50": resnet_50,
     "st-resnet": StResNet,
     "bn-inception": bn_inception,
+    "pyramid": Pyramid,
 }
 CASES = {
     "conv": conv,
@@ -403,6 +488,8 @@ CASES = {
     "batch-norm-relu": batch_norm_relu,
     "linear": linear,
     "cross-entropy": cross_entropy,
+    "compact-bilinear": compact_bilinear,
+    "outer-product": outer_product,
     "sgd": Update,
     "step": Step,
 }
