@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use models::{CnnM2048Config, ModelConfig, ResNet50Config, Stream};
+use models::{
+    CnnM2048Config, Modality, ModelConfig, PyramidBase, PyramidConfig, PyramidHead, ResNet50Config,
+    SnippetFusion, Stream,
+};
 use nn::Params;
 use nn::tensors::{self, Tensors};
 
-use crate::weights::{Head, NameMap, load};
+use crate::weights::{Head, NameMap, load, read_stream};
 
 fn made(model: &ModelConfig, seed: u64) -> Params {
     let params = Params::new(&Device::Cpu);
@@ -78,6 +81,40 @@ fn a_state_for_frames_fills_a_network_for_flow() {
     for name in ["bn1.running_var", "layer1.0.conv1.weight", "layer4.2.bn3.bias"] {
         assert_eq!(bits(&own[name]), bits(&stored[name]), "{name}");
     }
+}
+
+/// Both streams of a pyramid start from the one file, without its softmax layer.
+#[test]
+fn a_published_state_fills_the_streams_of_a_pyramid() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/fixtures");
+    let path = Path::new(folder).join("torchvision_res_net_50.safetensors");
+    let stored = testkit::fixture("torchvision_res_net_50");
+    let model = ModelConfig::Pyramid(PyramidConfig {
+        base: PyramidBase::ResNet50(ResNet50Config { width: 2, ..ResNet50Config::paper(3, 5) }),
+        flow_channels: 20,
+        snippets: 2,
+        fusion: SnippetFusion::Sum,
+        head: PyramidHead::Pyramid,
+        sketch: 16,
+        attention: 4,
+    });
+    let (params, fresh) = (made(&model, 3), made(&model, 3).tensors());
+    let mut all = Tensors::new();
+    for stream in [Modality::Rgb, Modality::Flow] {
+        all.extend(read_stream(&path, NameMap::Torchvision, &model, stream).unwrap());
+    }
+    params.transfer(&all, &|name| model.joins_streams(name)).unwrap();
+    let own = params.tensors();
+    assert_eq!(bits(&own["spatial.conv1.weight"]), bits(&stored["conv1.weight"]));
+    assert_eq!(own["temporal.conv1.weight"].dims()[1], 20);
+    assert_eq!(bits(&own["temporal.layer4.2.bn3.bias"]), bits(&stored["layer4.2.bn3.bias"]));
+    assert_eq!(bits(&own["fc.weight"]), bits(&fresh["fc.weight"]));
+    // A file without a layer that a stream needs.
+    all.remove("temporal.bn1.bias");
+    let error = params.transfer(&all, &|name| model.joins_streams(name)).unwrap_err().to_string();
+    assert!(error.contains("temporal.bn1.bias"), "{error}");
+    let error = read_stream(&path, NameMap::Caffe, &model, Modality::Rgb).unwrap_err().to_string();
+    assert!(error.contains("resnet-50") && error.contains("torchvision"), "{error}");
 }
 
 #[test]
