@@ -346,7 +346,8 @@ impl Outer {
 impl Work for Outer {
     /// Values of all inputs, and of the output.
     fn sizes(&mut self) -> Vec<u64> {
-        self.inputs.iter().map(|x| x.elem_count() as u64).chain([self.gradient.elem_count() as u64]).collect()
+        let inputs = self.inputs.iter().map(Tensor::elem_count).sum::<usize>();
+        vec![inputs as u64, self.gradient.elem_count() as u64]
     }
 
     fn run(&mut self, phase: usize) {
