@@ -163,8 +163,8 @@ impl Album {
             let Some((fusion, late)) = rows.iter().find(|(other, _)| of_both(other)) else { continue };
             let Some(streams) = fused(rows, fusion) else { continue };
             let records: Vec<&Record> = streams.into_iter().chain([late, record]).collect();
-            let column = row.row.column.as_deref().unwrap_or_default();
-            let title = format!("Recall of each class, {} {column}, {}", row.row.label, plan.spec.name());
+            let column = row.row.column.iter().map(|column| format!(" {column}")).collect::<String>();
+            let title = format!("Recall of each class, {}{column}, {}", row.row.label, plan.spec.name());
             self.side_by_side(&format!("{}-streams.svg", row.row.id), &records, &title)?;
         }
         Ok(())
