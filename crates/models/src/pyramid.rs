@@ -101,11 +101,11 @@ pub struct PyramidConfig {
     pub attention: usize,
 }
 
-/// How the layers of one kind are fused.
+/// A compact bilinear fusion in the list of layers.
 struct Fusion<'a> {
-    /// Their name.
+    /// Its name, and the beginning of those of what follows it.
     name: &'a str,
-    /// Over the places, or one for each.
+    /// Whether the mean over the places is taken.
     pooled: bool,
 }
 
