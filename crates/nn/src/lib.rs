@@ -32,9 +32,12 @@ pub use bilinear::{BilinearInput, CompactBilinear};
 pub use dropout::Dropout;
 pub use error::{Error, Result};
 pub use init::Init;
-pub use kernels::simd;
+pub use kernels::{PairDistance, simd};
 pub use layers::{Activation, Conv2d, Conv2dConfig, Linear};
-pub use loss::{softmax, softmax_cross_entropy, softmax_cross_entropy_of, sum as sum_of_losses};
+pub use loss::{
+    contrastive as contrastive_loss, softmax, softmax_cross_entropy, softmax_cross_entropy_of,
+    sum as sum_of_losses,
+};
 pub use params::{Buffer, Builder, Param, Params, Training};
 pub use pass::Pass;
 pub use record::Gradients;

@@ -1,6 +1,7 @@
 //! Losses and scores.
 
 use candle_core::Tensor;
+use kernels::PairDistance;
 
 use crate::{Error, Pass, Result};
 
@@ -19,6 +20,22 @@ pub fn softmax_cross_entropy(logits: &Tensor, labels: &[u32], pass: &Pass) -> Re
 /// If there is not one entry for every row, none holds a label, or a label is K or more.
 pub fn softmax_cross_entropy_of(logits: &Tensor, labels: &[Option<u32>], pass: &Pass) -> Result<Tensor> {
     pass.apply(kernels::SoftmaxCrossEntropy::of_some(labels.to_vec()), &[logits])
+}
+
+/// The contrastive loss of P pairs of features (P, F) and (P, F), a scalar of the pass; see [`PairDistance`] for its two
+/// forms.
+///
+/// # Errors
+/// If the inputs are not as many as the pairs, or the margin is not above 0.
+pub fn contrastive(
+    x: &Tensor,
+    y: &Tensor,
+    similar: &[bool],
+    margin: f32,
+    distance: PairDistance,
+    pass: &Pass,
+) -> Result<Tensor> {
+    pass.apply(kernels::ContrastiveLoss::new(similar.to_vec(), margin, distance), &[x, y])
 }
 
 /// The sum of several losses, a scalar of the pass.

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use candle_core::{Device, Tensor};
-use nn::{Activation, Dropout, Error, Init, Linear, Params, Pass, Sgd};
+use nn::{Activation, Dropout, Error, Init, Linear, PairDistance, Params, Pass, Sgd};
 use testkit::{noise, values};
 
 /// Two layers made in either order.
@@ -213,4 +213,29 @@ fn gradients_are_clipped_at_their_common_norm() {
     let change = all_values(&params).iter().zip(&before).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
     assert!((change.sqrt() / 1e-3 - 1.0).abs() < 1e-3, "{}", change.sqrt());
     assert!(sgd.clip(0.0).is_err() && sgd.clip(f64::NAN).is_err());
+}
+
+/// Both branches of a pair are one set of weights, whose gradient is the sum of what the two ask for.
+#[test]
+fn branches_of_a_pair_share_one_gradient() {
+    let similar = [true, false, false, true];
+    let (x, _) = batch();
+    let other = Tensor::from_vec(noise(2, 24), (4, 6), &Device::Cpu).unwrap();
+    let gradient = |first_learns: bool, second_learns: bool| {
+        let (params, one, _) = network(false);
+        let (frozen, same, _) = network(false);
+        frozen.configure(|_, training| training.frozen = true);
+        let branch = |learns: bool| if learns { &one } else { &same };
+        let pass = Pass::train(0);
+        let features = [(first_learns, &x), (second_learns, &other)]
+            .map(|(learns, x)| branch(learns).forward(x, &pass).unwrap());
+        let loss =
+            nn::contrastive_loss(&features[0], &features[1], &similar, 3.0, PairDistance::L2, &pass).unwrap();
+        values(pass.backward(&loss).unwrap().get(&params.get("full1.weight").unwrap()).unwrap())
+    };
+    let (both, first, second) = (gradient(true, true), gradient(true, false), gradient(false, true));
+    assert!(first != second && first.iter().any(|gradient| *gradient != 0.0));
+    for ((both, first), second) in both.iter().zip(&first).zip(&second) {
+        assert!((both - first - second).abs() < 1e-6, "{both}, expected {first} + {second}");
+    }
 }
