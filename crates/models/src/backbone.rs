@@ -95,7 +95,8 @@ impl Backbone {
         Ok(Self { model: graph.model, ports: graph.ports.clone(), reads, steps, features, attention, heads })
     }
 
-    /// Runs a batch (B, T, C, H, W) through; T is 1 but for networks of clips. `visit` sees every layer's name and output, feature maps as (B, H, W, C), those of clips as (B T, H, W, C).
+    /// Runs a batch (B, T, C, H, W) through; T is 1 but for networks of clips. `visit` sees every layer's name and
+    /// output, feature maps as (B, H, W, C), those of clips as (B T, H, W, C).
     ///
     /// # Errors
     /// If an input is missing or has another shape than the configuration says.

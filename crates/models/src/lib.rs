@@ -158,6 +158,11 @@ impl ModelConfig {
         matches!(self, Self::StResNet(_))
     }
 
+    /// Whether it says where in its frames it looks, see [`Outputs::attention`].
+    pub fn attends(&self) -> bool {
+        matches!(self, Self::Pyramid(config) if config.head.attends())
+    }
+
     /// Whether a video is one sample in a test: the network takes clips of any length, and sees all of it at once.
     pub fn sees_whole_videos(&self) -> bool {
         matches!(self, Self::StResNet(_))

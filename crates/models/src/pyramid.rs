@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 use crate::graph::{Graph, Port, Value};
 use crate::layer::{Layer, Window};
 use crate::{
-    Backbone, BnInceptionConfig, Modality, ModelConfig, ResNet50Config, Result, Summary, Vgg16Config,
-    settings,
+    Backbone, BatchStatistics, BnInceptionConfig, Modality, ModelConfig, ResNet50Config, Result, Summary,
+    Vgg16Config, settings,
 };
 
 const MODEL: &str = "spatiotemporal pyramid";
@@ -76,7 +76,7 @@ impl PyramidHead {
         self != Self::Motion
     }
 
-    fn attends(self) -> bool {
+    pub(crate) fn attends(self) -> bool {
         matches!(self, Self::Attended | Self::Pyramid)
     }
 }
@@ -150,13 +150,7 @@ impl PyramidConfig {
 
     /// The same with another number of classes, no dropout, and all layers normalised by their batch.
     pub(crate) fn trunk(&self) -> Self {
-        let base = match self.stream(Modality::Flow).map(|stream| stream.trunk(3)) {
-            Some(ModelConfig::BnInception(base)) => PyramidBase::BnInception(base),
-            Some(ModelConfig::ResNet50(base)) => PyramidBase::ResNet50(base),
-            Some(ModelConfig::Vgg16(base)) => PyramidBase::Vgg16(base),
-            _ => self.base.clone(),
-        };
-        Self { base, ..self.clone() }
+        Self { base: self.base.plain(), ..self.clone() }
     }
 
     /// Of the names of a stream's parameters.
@@ -282,6 +276,20 @@ impl PyramidBase {
             Self::BnInception(base) => base.trunk(graph, prefix, input),
             Self::ResNet50(base) => base.trunk(graph, prefix, input),
             Self::Vgg16(base) => base.trunk(graph, prefix, input),
+        }
+    }
+
+    /// The same with one class, no dropout, and all layers normalised by their batch.
+    fn plain(&self) -> Self {
+        let (classes, dropout, batch_statistics) = (1, 0.0, BatchStatistics::All);
+        match self.clone() {
+            Self::BnInception(base) => {
+                Self::BnInception(BnInceptionConfig { classes, dropout, batch_statistics, ..base })
+            }
+            Self::ResNet50(base) => {
+                Self::ResNet50(ResNet50Config { classes, dropout, batch_statistics, ..base })
+            }
+            Self::Vgg16(base) => Self::Vgg16(Vgg16Config { classes, dropout, ..base }),
         }
     }
 

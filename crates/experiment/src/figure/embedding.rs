@@ -4,7 +4,7 @@ use bhtsne::tSNE;
 
 use super::colour::{BORDER, QUIET, SERIES};
 use super::nets::mark;
-use super::svg::{HEAD, MARGIN, Style, Svg, WIDTH, text_width};
+use super::svg::{HEAD, MARGIN, Style, Svg, WIDTH, legend_lines, text_width};
 use super::{FigureError, Result};
 
 const WHAT: &str = "an embedding";
@@ -13,6 +13,9 @@ const PERPLEXITY: f32 = 20.0;
 const EPOCHS: usize = 1000;
 /// Space between panels.
 const GAP: f64 = 16.0;
+
+/// Pixels that an entry of the legend takes beside its text.
+const BESIDE: f64 = 34.0;
 
 /// The features of a net for some videos.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +38,7 @@ pub fn embeddings(nets: &[Embedded<'_>], classes: &[&str], title: &str) -> Resul
     if nets.is_empty() || classes.is_empty() {
         return Err(FigureError::Empty { what: WHAT });
     }
-    let lines = lines_of(classes);
+    let lines = legend_lines(classes.iter().copied(), BESIDE);
     let side = (WIDTH - 2.0 * MARGIN - GAP * (nets.len() - 1) as f64) / nets.len().max(2) as f64;
     let top = HEAD + lines.len() as f64 * 20.0 + 24.0;
     let mut svg = Svg::new(WIDTH, top + side + 24.0);
@@ -48,7 +51,7 @@ pub fn embeddings(nets: &[Embedded<'_>], classes: &[&str], title: &str) -> Resul
         for &class in members {
             svg.shape(&mark_of(x + 6.0, y, class), SERIES[class % SERIES.len()], classes[class]);
             svg.text(x + 16.0, y + 4.0, Style::new(12.0), classes[class]);
-            x += 34.0 + text_width(classes[class], 12.0);
+            x += BESIDE + text_width(classes[class], 12.0);
         }
     }
     for (panel, net) in nets.iter().enumerate() {
@@ -73,24 +76,6 @@ pub fn embeddings(nets: &[Embedded<'_>], classes: &[&str], title: &str) -> Resul
     let description =
         format!("{} panels of {videos} marks, a colour and a shape for each class.", nets.len());
     Ok(svg.finish(title, &description))
-}
-
-/// Classes that fit side by side in one line of the legend.
-fn lines_of(classes: &[&str]) -> Vec<Vec<usize>> {
-    let mut lines: Vec<Vec<usize>> = Vec::new();
-    let mut left = 0.0;
-    for (class, name) in classes.iter().enumerate() {
-        let width = 34.0 + text_width(name, 12.0);
-        match lines.last_mut() {
-            Some(line) if width <= left => line.push(class),
-            _ => {
-                lines.push(vec![class]);
-                left = WIDTH - 2.0 * MARGIN;
-            }
-        }
-        left -= width;
-    }
-    lines
 }
 
 /// Four shapes of seven colours tell 28 classes apart.

@@ -2,13 +2,16 @@
 
 use super::colour::{BORDER, QUIET, Rgb, SERIES};
 use super::recall::{Plot, WHAT, best_first, check, counted, mean};
-use super::svg::{HEAD, MARGIN, Style, Svg, WIDTH, num, percent, text_width, widest};
+use super::svg::{HEAD, MARGIN, Style, Svg, WIDTH, legend_lines, num, percent, text_width};
 use super::{FigureError, Result};
 
 /// Nets that can be told apart by the shape of their marks.
 const MOST: usize = 4;
 /// The last net, which the others are compared with, has the first colour.
 const COLOURS: [Rgb; MOST] = [SERIES[0], SERIES[1], SERIES[2], SERIES[3]];
+
+/// Pixels that an entry of the legend takes beside its text.
+const BESIDE: f64 = 42.0;
 
 /// Recall of each class as a row of marks, one a net; the best of the last net
 /// first, whose number stands at the end of the row.
@@ -42,7 +45,7 @@ pub fn recall_of_nets(nets: &[&str], classes: &[(&str, Vec<f64>)], title: &str) 
 
     let means: Vec<Option<f64>> = (0..nets.len()).map(|net| mean(classes.iter().map(|c| c.1[net]))).collect();
     let legend: Vec<String> = nets.iter().zip(&means).map(|(net, mean)| with_mean(net, *mean)).collect();
-    let lines = lines_of(&legend);
+    let lines = legend_lines(legend.iter().map(String::as_str), BESIDE);
     let top = HEAD + lines.len() as f64 * 20.0 + 26.0;
     let plot = Plot::new(classes.iter().map(|class| class.0), classes.len(), top);
     let mut svg = Svg::new(WIDTH, plot.bottom + 30.0);
@@ -53,7 +56,7 @@ pub fn recall_of_nets(nets: &[&str], classes: &[(&str, Vec<f64>)], title: &str) 
         for &net in members {
             svg.shape(&mark(x + 6.0, y, net, last), colour(net, last), &legend[net]);
             svg.text_within(x + 18.0, y + 4.0, Style::new(12.0), &legend[net], WIDTH - 2.0 * MARGIN - 18.0);
-            x += 42.0 + text_width(&legend[net], 12.0);
+            x += BESIDE + text_width(&legend[net], 12.0);
         }
     }
     plot.axis(&mut svg, None);
@@ -87,24 +90,6 @@ fn with_mean(net: &str, mean: Option<f64>) -> String {
         Some(mean) => format!("{net}, mean {}", percent(mean)),
         None => format!("{net}, no test videos"),
     }
-}
-
-/// Which entries of a legend go into which line.
-fn lines_of(legend: &[String]) -> Vec<Vec<usize>> {
-    let mut lines: Vec<Vec<usize>> = Vec::new();
-    let mut left = 0.0;
-    for (net, text) in legend.iter().enumerate() {
-        let width = 42.0 + widest([text.as_str()], 12.0);
-        match lines.last_mut() {
-            Some(line) if width <= left => line.push(net),
-            _ => {
-                lines.push(vec![net]);
-                left = WIDTH - 2.0 * MARGIN;
-            }
-        }
-        left -= width;
-    }
-    lines
 }
 
 fn colour(net: usize, last: usize) -> Rgb {

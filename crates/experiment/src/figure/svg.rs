@@ -258,6 +258,24 @@ pub(super) fn widest<'a>(texts: impl IntoIterator<Item = &'a str>, size: f64) ->
     texts.into_iter().map(|text| text_width(text, size)).fold(0.0, f64::max)
 }
 
+/// Which entries of a legend go into which line, where each takes `mark` pixels beside its text of size 12.
+pub(super) fn legend_lines<'a>(entries: impl IntoIterator<Item = &'a str>, mark: f64) -> Vec<Vec<usize>> {
+    let mut lines: Vec<Vec<usize>> = Vec::new();
+    let mut left = 0.0;
+    for (entry, text) in entries.into_iter().enumerate() {
+        let width = mark + text_width(text, 12.0);
+        match lines.last_mut() {
+            Some(line) if width <= left => line.push(entry),
+            _ => {
+                lines.push(vec![entry]);
+                left = WIDTH - 2.0 * MARGIN;
+            }
+        }
+        left -= width;
+    }
+    lines
+}
+
 /// The text with its end replaced by an ellipsis, where it is wider than `room`.
 fn cut(text: &str, size: f64, room: f64) -> Option<String> {
     if text_width(text, size) <= room {

@@ -1,5 +1,7 @@
 //! The pictures of a table's finished rows.
 
+mod seen;
+
 use std::path::PathBuf;
 
 use candle_core::Device;
@@ -7,15 +9,14 @@ use data::augment::Crop;
 use data::inputs::{Input, Scratch, View};
 use data::source::Direction;
 use flow::FlowField;
-use models::ModelConfig;
 use nn::tensors;
 
 use super::nets::{SCORES, finished};
 use super::{Job, Run, Runner};
 use crate::error::{Error, Result};
 use crate::figure::{
-    Attended, CurveOptions, Embedded, Frame, LossScale, Sample, Stack, attention_maps, confusion, embeddings,
-    filters_flow, filters_rgb, loss_curves, recall_chart, recall_of_nets, sample_input,
+    CurveOptions, Frame, LossScale, Sample, Stack, confusion, filters_flow, filters_rgb, loss_curves,
+    recall_chart, recall_of_nets, sample_input,
 };
 use crate::plan::{NetPlan, RowPlan, Start, TablePlan, Work};
 use crate::record::Record;
@@ -79,22 +80,6 @@ const FIRST_LAYERS: [&str; 3] = ["conv1.weight", "conv1/7x7_s2.weight", "feature
 
 /// What the names of a stream's parameters begin with.
 const STREAMS: [&str; 4] = ["appearance.", "motion.", "spatial.", "temporal."];
-
-/// Nets whose features one picture shows, classes of each, and views of a video.
-const MOST_EMBEDDED: usize = 3;
-const EMBEDDED_CLASSES: usize = 10;
-const VIEWS_EMBEDDED: usize = 3;
-
-/// Some of so many classes, drawn at random and always the same, in their order.
-fn drawn(classes: usize, count: usize) -> Vec<usize> {
-    let mut generator = nn::random::generator("classes of an embedding", 0, "");
-    let mut left: Vec<usize> = (0..classes).collect();
-    while left.len() > count {
-        let out = nn::random::below(&mut generator, left.len(), 1)[0] as usize;
-        left.remove(out);
-    }
-    left
-}
 
 /// Nets that one picture of recall can show beside one another.
 const MOST_BESIDE: usize = 4;
@@ -214,89 +199,6 @@ impl Album {
             self.keep(&format!("{id}-input.svg"), picture.as_bytes())?;
         }
         Ok(())
-    }
-
-    /// Where the net looks, in the middle of one video of each class, if it looks somewhere.
-    fn attention(&mut self, job: &Job<'_>, row: &RowPlan, net: &NetPlan, run: &Run<'_>) -> Result<()> {
-        let Some(stack) = net.inputs().find_map(|input| match input {
-            Input::Rgb(stack) if stack.length == 1 => Some(stack),
-            _ => None,
-        }) else {
-            return Ok(());
-        };
-        let classes = job.library.classes(&net.target().set)?;
-        let videos = job.library.testing(net, run)?;
-        let seeing = job.seeing(net, run)?;
-        let (mut frames, mut grid) = (Vec::new(), (0, 0));
-        for (label, class) in classes.iter().enumerate() {
-            let Some(video) = videos.iter().find(|video| video.label as usize == label) else { continue };
-            for look in seeing.look(video, 1)? {
-                let Some(weights) = look.outputs.attention else { return Ok(()) };
-                let (_, rows, columns) = weights.dims3().map_err(Error::tensor("reading the attention"))?;
-                let weights = weights.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
-                grid = (columns, rows);
-                frames.push((
-                    class,
-                    stack.colours(&look.frame),
-                    weights.map_err(Error::tensor("reading the attention"))?,
-                ));
-            }
-        }
-        let frame = |rgb| Frame { width: net.crop, height: net.crop, rgb };
-        let attended: Vec<Attended<'_>> = frames
-            .iter()
-            .map(|(class, rgb, weights)| Attended { title: class, frame: frame(rgb), grid, weights })
-            .collect();
-        let title = format!("Attention: {}, {}", row.row.label, job.plan.spec.name());
-        self.keep(&format!("{}-attention.svg", row.row.id), attention_maps(&attended, &title)?.as_bytes())
-    }
-
-    /// What the classifiers of networks that join a frame with flow read, of ten classes drawn at random.
-    fn embedding(&mut self, job: &Job<'_>, plan: &TablePlan, rows: &[Done<'_>]) -> Result<()> {
-        let nets: Vec<(&RowPlan, &NetPlan)> = rows
-            .iter()
-            .filter_map(|(row, _)| match &row.work {
-                Work::Net(protocol) if matches!(protocol.net.model, ModelConfig::Pyramid(_)) => {
-                    Some((*row, &protocol.net))
-                }
-                _ => None,
-            })
-            .filter(|(_, net)| net.inputs().count() > 1)
-            .take(MOST_EMBEDDED)
-            .collect();
-        let Some(target) = nets.first().map(|(_, net)| net.target()) else { return Ok(()) };
-        let classes = job.library.classes(&target.set)?;
-        let drawn = drawn(classes.len(), EMBEDDED_CLASSES);
-        let names: Vec<&str> = drawn.iter().map(|&class| classes[class].as_str()).collect();
-        let mut seen = Vec::with_capacity(nets.len());
-        for (row, net) in &nets {
-            let Some(run) = Job::runs(row).next() else { continue };
-            let seeing = job.seeing(net, &run)?;
-            let (mut features, mut labels) = (Vec::new(), Vec::new());
-            for video in job.library.testing(net, &run)? {
-                let Some(class) = drawn.iter().position(|&class| class == video.label as usize) else {
-                    continue;
-                };
-                let mut sum: Vec<f32> = Vec::new();
-                for look in seeing.look(&video, VIEWS_EMBEDDED)? {
-                    let Some(read) = look.outputs.features else { return Ok(()) };
-                    let read = read.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
-                    let read = read.map_err(Error::tensor("reading the features"))?;
-                    sum.resize(read.len(), 0.0);
-                    sum.iter_mut().zip(read).for_each(|(sum, value)| *sum += value);
-                }
-                features.push(sum);
-                labels.push(class);
-            }
-            seen.push((row.row.label.as_str(), features, labels));
-        }
-        if seen.first().is_none_or(|(_, features, _)| features.len() < 4) {
-            return Ok(());
-        }
-        let panels: Vec<Embedded<'_>> =
-            seen.iter().map(|(name, features, classes)| Embedded { name, features, classes }).collect();
-        let title = format!("Test videos as the classifiers see them, {}", plan.spec.name());
-        self.keep("embedding.svg", embeddings(&panels, &names, &title)?.as_bytes())
     }
 
     /// The filters of the layer that sees the input.
