@@ -15,8 +15,8 @@ pub enum PairDistance {
     L2,
 }
 
-/// The mean over P pairs of `s |D|² + (1 - s) max(0, m - dist(D))²`, with `D = x - y` the difference of two vectors, (P, F)
-/// and (P, F), and s = 1 for similar pairs; a scalar.
+/// The mean over P pairs of `s |D|² + (1 - s) max(0, m - dist(D))²`, with `D = x - y` the difference of a pair's two vectors
+/// and s = 1 for similar pairs; a scalar. The input is (2P, F): the vectors of a pair stand one below the other.
 ///
 /// Where two dissimilar vectors are equal, the gradient of their distance is taken as zero.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,18 +33,20 @@ impl ContrastiveLoss {
         Self { similar, margin, distance }
     }
 
-    /// Checks the inputs and returns F.
-    fn features(&self, x: &Array<'_>, y: &Array<'_>) -> Result<usize> {
+    /// Checks the input and returns F.
+    fn features(&self, pairs: &Array<'_>) -> Result<usize> {
         let op = self.name();
         if !(self.margin > 0.0 && self.margin.is_finite()) {
             bail!("{op}: the margin is {}, expected a number above 0", self.margin);
         }
-        let &[pairs, features] = x.dims else {
-            bail!("{op}: the input has shape {:?}, expected (P, F)", x.dims);
+        let &[vectors, features] = pairs.dims else {
+            bail!("{op}: the input has shape {:?}, expected (2P, F)", pairs.dims);
         };
-        check::dims(op, "the second input", y, x.dims)?;
-        if pairs == 0 || features == 0 || pairs != self.similar.len() {
-            bail!("{op}: {} pairs are known, and {pairs} of {features} values given", self.similar.len());
+        if vectors == 0 || features == 0 || vectors != 2 * self.similar.len() {
+            bail!(
+                "{op}: {} pairs are known, and {vectors} vectors of {features} values given",
+                self.similar.len()
+            );
         }
         Ok(features)
     }
@@ -65,12 +67,11 @@ impl Op for ContrastiveLoss {
     }
 
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
-        let [x, y] = check::inputs(self.name(), inputs)?;
-        let features = self.features(&x, &y)?;
+        let [pairs] = check::inputs(self.name(), inputs)?;
+        let features = self.features(&pairs)?;
         let mut loss = 0f64;
-        for ((x, y), &similar) in
-            x.data.chunks_exact(features).zip(y.data.chunks_exact(features)).zip(&self.similar)
-        {
+        for (pair, &similar) in pairs.data.chunks_exact(2 * features).zip(&self.similar) {
+            let (x, y) = pair.split_at(features);
             loss += if similar {
                 x.iter().zip(y).map(|(&x, &y)| (f64::from(x) - f64::from(y)).powi(2)).sum::<f64>()
             } else {
@@ -89,21 +90,25 @@ impl Op for ContrastiveLoss {
         gradient: Array<'_>,
         wanted: &[bool],
     ) -> Result<Vec<Gradient>> {
-        let [x, y] = check::inputs(self.name(), inputs)?;
-        let features = self.features(&x, &y)?;
+        let [pairs] = check::inputs(self.name(), inputs)?;
+        let features = self.features(&pairs)?;
         let &[gradient] = gradient.data else {
             bail!("{}: the gradient has shape {:?}, expected a scalar", self.name(), gradient.dims);
         };
+        if wanted.first() != Some(&true) {
+            return Ok(vec![Gradient::None]);
+        }
         let scale = 2.0 * f64::from(gradient) / self.similar.len() as f64;
-        let mut of_x = vec![0f32; x.data.len()];
-        let pairs = x.data.chunks_exact(features).zip(y.data.chunks_exact(features)).zip(&self.similar);
-        for (out, ((x, y), &similar)) in of_x.chunks_exact_mut(features).zip(pairs) {
+        let mut gradients = vec![0f32; pairs.data.len()];
+        let outs = gradients.chunks_exact_mut(2 * features);
+        for (out, (pair, &similar)) in outs.zip(pairs.data.chunks_exact(2 * features).zip(&self.similar)) {
+            let ((x, y), (of_x, of_y)) = (pair.split_at(features), out.split_at_mut(features));
             let distance = self.distance(x, y);
             let short = f64::from(self.margin) - distance;
             if !similar && (short < 0.0 || distance == 0.0) {
                 continue;
             }
-            for (out, (&x, &y)) in out.iter_mut().zip(x.iter().zip(y)) {
+            for ((of_x, of_y), (&x, &y)) in of_x.iter_mut().zip(of_y).zip(x.iter().zip(y)) {
                 let difference = f64::from(x) - f64::from(y);
                 let along = match (similar, self.distance) {
                     (true, _) => difference,
@@ -111,12 +116,10 @@ impl Op for ContrastiveLoss {
                     (false, PairDistance::L1) => -short * difference.signum(),
                     (false, PairDistance::L2) => -short * difference / distance,
                 };
-                *out = (scale * along) as f32;
+                *of_x = (scale * along) as f32;
+                *of_y = -*of_x;
             }
         }
-        let of_y = wanted.get(1) == Some(&true);
-        let negated = of_y.then(|| Gradient::Values(of_x.iter().map(|gradient| -gradient).collect()));
-        let of_x = if wanted.first() == Some(&true) { Gradient::Values(of_x) } else { Gradient::None };
-        Ok(vec![of_x, negated.unwrap_or(Gradient::None)])
+        Ok(vec![Gradient::Values(gradients)])
     }
 }

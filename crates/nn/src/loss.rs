@@ -22,20 +22,19 @@ pub fn softmax_cross_entropy_of(logits: &Tensor, labels: &[Option<u32>], pass: &
     pass.apply(kernels::SoftmaxCrossEntropy::of_some(labels.to_vec()), &[logits])
 }
 
-/// The contrastive loss of P pairs of features (P, F) and (P, F), a scalar of the pass; see [`PairDistance`] for its two
-/// forms.
+/// The contrastive loss of P pairs of features (2P, F), those of a pair one below the other; a scalar of the pass. See
+/// [`PairDistance`] for its two forms.
 ///
 /// # Errors
-/// If the inputs are not as many as the pairs, or the margin is not above 0.
+/// If there are not two vectors for every pair, or the margin is not above 0.
 pub fn contrastive(
-    x: &Tensor,
-    y: &Tensor,
+    features: &Tensor,
     similar: &[bool],
     margin: f32,
     distance: PairDistance,
     pass: &Pass,
 ) -> Result<Tensor> {
-    pass.apply(kernels::ContrastiveLoss::new(similar.to_vec(), margin, distance), &[x, y])
+    pass.apply(kernels::ContrastiveLoss::new(similar.to_vec(), margin, distance), &[features])
 }
 
 /// The sum of several losses, a scalar of the pass.

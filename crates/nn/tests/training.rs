@@ -229,13 +229,28 @@ fn branches_of_a_pair_share_one_gradient() {
         let pass = Pass::train(0);
         let features = [(first_learns, &x), (second_learns, &other)]
             .map(|(learns, x)| branch(learns).forward(x, &pass).unwrap());
-        let loss =
-            nn::contrastive_loss(&features[0], &features[1], &similar, 3.0, PairDistance::L2, &pass).unwrap();
+        // (P, 2F), which is (2P, F) with the vectors of a pair one below the other.
+        let (pairs, each) = features[0].dims2().unwrap();
+        let side_by_side = pass.apply(nn::ops::Concat, &[&features[0], &features[1]]).unwrap();
+        let features = pass.reshape(&side_by_side, (2 * pairs, each)).unwrap();
+        let loss = nn::contrastive_loss(&features, &similar, 3.0, PairDistance::L2, &pass).unwrap();
         values(pass.backward(&loss).unwrap().get(&params.get("full1.weight").unwrap()).unwrap())
     };
     let (both, first, second) = (gradient(true, true), gradient(true, false), gradient(false, true));
     assert!(first != second && first.iter().any(|gradient| *gradient != 0.0));
     for ((both, first), second) in both.iter().zip(&first).zip(&second) {
         assert!((both - first - second).abs() < 1e-6, "{both}, expected {first} + {second}");
+    }
+    // One batch of both branches asks for the same.
+    let (params, one, _) = network(false);
+    let pass = Pass::train(0);
+    let rows = |of: &Tensor, row: usize| of.get(row).unwrap();
+    let batch: Vec<Tensor> = (0..4).flat_map(|pair| [rows(&x, pair), rows(&other, pair)]).collect();
+    let features = one.forward(&Tensor::stack(&batch, 0).unwrap(), &pass).unwrap();
+    let loss = nn::contrastive_loss(&features, &similar, 3.0, PairDistance::L2, &pass).unwrap();
+    let gradients = pass.backward(&loss).unwrap();
+    let joint = values(gradients.get(&params.get("full1.weight").unwrap()).unwrap());
+    for (joint, both) in joint.iter().zip(&both) {
+        assert!((joint - both).abs() < 1e-6, "{joint}, expected {both}");
     }
 }

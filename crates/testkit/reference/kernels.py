@@ -219,4 +219,29 @@ for gradient in gradients:
     optimiser.step()
 out["sgd.0.y"] = weight
 
+# The contrastive loss, written with two branches: within the margin, beyond it, equal vectors, and both forms.
+
+
+def contrastive(x, y, similar, margin, form):
+    difference = x - y
+    squared = difference.square().sum(1)
+    distance = difference.abs().sum(1) if form == 0 else torch.linalg.vector_norm(difference, dim=1)
+    return torch.where(similar, squared, (margin - distance).clamp(min=0).square()).mean()
+
+
+for pairs, features, margin in [(9, 13, 14.0), (4, 7, 3.0), (5, 30, 1.0)]:
+    similar = torch.arange(pairs) % 3 == 0
+    for form in [0, 1]:
+        vectors = torch.randn(pairs, 2, features)
+        # Far apart, where margins end, and close together.
+        vectors[pairs // 2] *= 9
+        vectors[-1, 1] = vectors[-1, 0] + 0.01 * torch.randn(features)
+
+        def loss(pairs):
+            x, y = pairs[0::2], pairs[1::2]
+            return contrastive(x, y, similar, margin, form)
+
+        extra = {"similar": integers(*similar.int().tolist()), "margin": torch.tensor([margin])}
+        case("contrastive", loss, {"x": vectors.flatten(0, 1)}, integers(form), extra)
+
 write("kernels", out)

@@ -109,15 +109,16 @@ fn moments_made_one() {
 /// Pairs within the margin, beyond it, and equal ones; both forms.
 #[test]
 fn pairs_pulled_together_and_pushed_apart() {
-    let (x, y) = (noise(1, &[6, 7]), noise(2, &[6, 7]));
+    let pairs = noise(1, &[12, 7]);
     let similar = vec![true, false, false, true, false, false];
     for (distance, margin) in [(PairDistance::L1, 5.0), (PairDistance::L2, 2.1)] {
         let loss = || Box::new(ContrastiveLoss::new(similar.clone(), margin, distance)) as Box<dyn Op>;
-        check(loss, &[&x, &y], 1e-3, 1e-3);
+        check(loss, &[&pairs], 1e-3, 1e-3);
         // Of equal vectors that should differ the loss is the margin's square, and nothing says where to go.
         let apart = ContrastiveLoss::new(vec![false], margin, distance);
-        let one = noise(3, &[1, 7]);
-        let (loss, gradients) = run_values(&apart, &[&one, &one], &crate::support::tensor(&[1.0], &[]));
+        let one = values(&noise(3, &[1, 7])).repeat(2);
+        let twice = crate::support::tensor(&one, &[2, 7]);
+        let (loss, gradients) = run_values(&apart, &[&twice], &crate::support::tensor(&[1.0], &[]));
         assert!((loss[0] - margin * margin).abs() < 1e-4);
         assert!(gradients.concat().iter().all(|gradient| *gradient == 0.0));
     }

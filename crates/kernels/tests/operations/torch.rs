@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use candle_core::Tensor;
 use kernels::{
-    Add, AvgPool2d, BatchNorm, Concat, Conv2d, FrozenBatchNorm, GlobalAvgPool, Linear, LocalResponseNorm,
-    Lrn, Mask, MaxPool2d, Op, Pool2d, Relu, SgdStep, SoftmaxCrossEntropy,
+    Add, AvgPool2d, BatchNorm, Concat, ContrastiveLoss, Conv2d, FrozenBatchNorm, GlobalAvgPool, Linear,
+    LocalResponseNorm, Lrn, Mask, MaxPool2d, Op, PairDistance, Pool2d, Relu, SgdStep, SoftmaxCrossEntropy,
 };
 use testkit::{assert_close, assert_close_values, fixture, sizes, values};
 
@@ -272,6 +272,18 @@ fn cross_entropy() {
     for case in cases("cross-entropy") {
         let labels = sizes(case.get("labels")).into_iter().map(|label| label as u32).collect();
         case.check(&SoftmaxCrossEntropy::new(labels), &["x"], TOLERANCE);
+    }
+}
+
+#[test]
+fn contrastive() {
+    let cases = cases("contrastive");
+    assert_eq!(cases.len(), 6);
+    for case in cases {
+        let similar = sizes(case.get("similar")).into_iter().map(|similar| similar == 1).collect();
+        let margin = values(case.get("margin"))[0];
+        let distance = if case.setting() == [0] { PairDistance::L1 } else { PairDistance::L2 };
+        case.check(&ContrastiveLoss::new(similar, margin, distance), &["x"], TOLERANCE);
     }
 }
 
