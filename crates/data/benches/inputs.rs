@@ -83,6 +83,7 @@ impl VideoReader for Bytes {
 fn videos() -> Vec<LabelledVideo> {
     let video = |i: usize| LabelledVideo {
         id: i.to_string(),
+        view: None,
         label: (i % 10) as u32,
         source: Arc::new(Bytes::new(i)),
     };

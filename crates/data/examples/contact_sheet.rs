@@ -1,6 +1,6 @@
 //! Writes contact sheets of a generated set, to look at what the generator makes:
 //! `cargo run --release -p data --example contact_sheet -- OUT_FOLDER [SET] [DATA_SEED]`, SET being `synth` (as when
-//! left out), `synth-hmdb` or `synth-stills`.
+//! left out), `synth-hmdb`, `synth-stills` or `synth-views`.
 //!
 //! `frames-<class>.png` has four videos of one class, a row each, every fourth frame; `overview.png`
 //! has the middle frame of eight videos of every class, and of sixteen pictures for a set of stills. Pictures are doubled in

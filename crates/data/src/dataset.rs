@@ -13,16 +13,16 @@ mod spec;
 use crate::cuts::CutConfig;
 use crate::error::DataError;
 use crate::extracted::{ExtractedFolder, Extraction};
-use crate::split::Split;
+use crate::split::{ListedClip, Split};
 use std::path::{Path, PathBuf};
 
-pub use generated::{Generator, Numbers, SplitRule};
+pub use generated::{Generator, Numbers, SplitRule, ViewSplitRule};
 pub use hashes::SourceHashes;
 pub use parts::{Part, Role};
 pub(crate) use parts::{count as lacking, shorten};
 pub use spec::{
     DatasetSpec, GroupSplit, ListLayout, SpecBody, SplitFilesSpec, SplitSize, StillsSpec, SynthSpec,
-    VideoFoldersSpec, parse_toml,
+    VideoFoldersSpec, ViewFoldersSpec, ViewsSpec, parse_toml,
 };
 
 /// Where a video comes from.
@@ -56,6 +56,15 @@ pub struct OpenOptions {
     pub partial: bool,
 }
 
+/// One of several views of an event. Frame t of all views of an event is the same moment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct View {
+    /// The event, unique within the data set.
+    pub event: String,
+    /// The view's number, an index into [`Dataset::views`].
+    pub number: usize,
+}
+
 /// A video of a data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Video {
@@ -67,6 +76,8 @@ pub struct Video {
     /// what UCF-101 calls a group (`g07`), the film that a clip of HMDB-51 is cut from, the actor in Weizmann; a generated video
     /// is a group of its own.
     pub group: String,
+    /// Which view of which event it is; none where every video is an event of its own.
+    pub view: Option<View>,
     /// Where it comes from.
     pub source: VideoSource,
 }
@@ -93,6 +104,8 @@ pub struct Dataset {
     pub classes: Vec<String>,
     /// All videos; those of a generated set in its order, others sorted by id.
     pub videos: Vec<Video>,
+    /// Names of the views that events are seen from; none where every video is an event of its own.
+    pub views: Vec<String>,
     /// The splits, as indices into `videos`.
     pub splits: Vec<Split>,
     /// How clips are searched for hard cuts, if they are.
@@ -173,8 +186,9 @@ impl Dataset {
         let missing_root = |found: String| DataError::MissingRoot {
             dataset: spec.name.clone(),
             expected: format!(
-                "{} videos as CLASS/FILE, such as {}",
+                "{} videos as {}, such as {}",
                 lists.clips.len(),
+                spec.layout(),
                 lists::example(&lists)
             ),
             found,
@@ -183,7 +197,7 @@ impl Dataset {
         if !root.is_dir() {
             return Err(missing_root(format!("{} is not a folder", root.display())));
         }
-        let found = files::find(&spec.name, root, &lists.clips, extensions, *extraction)?;
+        let found = files::find(spec, root, &lists.clips, extensions, *extraction)?;
         if !found.surplus.is_empty() {
             tracing::warn!(
                 dataset = spec.name,
@@ -200,8 +214,12 @@ impl Dataset {
             name: spec.name.clone(),
             classes: lists.classes,
             videos: videos
-                .map(|(clip, source)| Video { id: clip.id, label: clip.label, group: clip.group, source })
+                .map(|(clip, source)| {
+                    let ListedClip { id, label, group, view, .. } = clip;
+                    Video { id, label, group, view, source }
+                })
                 .collect(),
+            views: spec.views().to_vec(),
             splits: lists.splits,
             cuts,
             surplus: found.surplus,
@@ -219,6 +237,7 @@ impl Dataset {
             name: spec.name.clone(),
             classes: generator.classes().to_vec(),
             videos: generator.videos(),
+            views: generator.views().to_vec(),
             splits,
             cuts: None,
             surplus: Vec::new(),
@@ -286,7 +305,8 @@ impl Dataset {
         if let Some(extraction) = self.extraction {
             field(&format!("extracted flow, bound {}", extraction.bound));
         }
-        for (part, indices) in [("train", &lists.train), ("test", &lists.test)] {
+        let seen = (!lists.seen.is_empty()).then_some(("seen", &lists.seen));
+        for (part, indices) in [("train", &lists.train), ("test", &lists.test)].into_iter().chain(seen) {
             field(part);
             for &index in indices {
                 let video = &self.videos[index];

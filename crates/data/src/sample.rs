@@ -7,6 +7,7 @@
 //! that goes on from a checkpoint has no generator state to restore.
 
 mod clips;
+mod pairs;
 mod sampler;
 mod spec;
 
@@ -17,6 +18,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
 pub use self::clips::Clips;
+pub use self::pairs::Pairs;
 pub use self::sampler::{ClassBalanced, Sampler, Together};
 pub use self::spec::{Align, At, Moments, SampleInput, SampleSpec};
 use crate::DataError;

@@ -14,7 +14,9 @@
 mod folds;
 mod hmdb51;
 mod ucf101;
+mod views;
 
+use crate::dataset::View;
 use crate::error::DataError;
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,6 +25,8 @@ use std::path::{Component, Path, PathBuf};
 pub use folds::folds;
 pub use hmdb51::{parse as parse_hmdb51, read as read_hmdb51};
 pub use ucf101::{parse as parse_ucf101, read as read_ucf101};
+pub(crate) use views::hold_out_views;
+pub use views::parse as parse_views;
 
 /// A clip as a split file names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub struct ListedClip {
     pub id: String,
     /// Class index.
     pub label: usize,
+    /// Which view of which event it is, in a set of several views.
+    pub view: Option<View>,
     /// Videos of the class that must stay together, see [`crate::dataset::Video::group`].
     pub group: String,
     /// Path relative to the data root, as listed.
@@ -50,6 +56,9 @@ pub struct Split {
     pub train: Vec<usize>,
     /// Test videos.
     pub test: Vec<usize>,
+    /// Of a set of several views, of which a split holds one out: the events of the test as the views of the training see
+    /// them.
+    pub seen: Vec<usize>,
 }
 
 /// What a folder of split files says.
@@ -149,6 +158,7 @@ impl Gather {
         let known = self.clips.entry(id.clone()).or_insert_with(|| ListedClip {
             id: id.clone(),
             label,
+            view: None,
             group: (self.group)(class, stem).unwrap_or(stem).to_owned(),
             file: path,
             list: line.file.to_path_buf(),

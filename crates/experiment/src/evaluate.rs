@@ -213,7 +213,7 @@ mod tests {
         }
         let network = TwoHeads { logits: [[2.0, 0.0], [0.0, 1.0]], seen: Mutex::default() };
         let source = Arc::new(Counting { frames: 61, segment: 0..61 });
-        let video = LabelledVideo { id: "counting".into(), label: 0, source };
+        let video = LabelledVideo { view: None, id: "counting".into(), label: 0, source };
         let test = Test {
             name: "test",
             protocol: &protocol,

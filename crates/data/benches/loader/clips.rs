@@ -153,7 +153,7 @@ impl Clip {
     pub(crate) fn labelled(&self, form: Form) -> std::result::Result<LabelledVideo, DataError> {
         let file = Container::open_verified(self.file(form))?;
         let source = Arc::new(Cached { file, segments: segments(self.pairs) });
-        Ok(LabelledVideo { id: self.id.to_string(), label: self.id as u32, source })
+        Ok(LabelledVideo { view: None, id: self.id.to_string(), label: self.id as u32, source })
     }
 }
 

@@ -5,7 +5,7 @@
 //! with `v_HandStandPushups` and with `v_HandstandPushups`. A root may instead hold extracted frames and flow
 //! ([`crate::extracted`]): then `[CLASS/]VIDEO` folders are matched by the listed names without their endings.
 
-use super::VideoSource;
+use super::{DatasetSpec, VideoSource};
 use crate::atomic::list;
 use crate::error::DataError;
 use crate::extracted::{self, Extraction};
@@ -28,17 +28,27 @@ type Present = BTreeMap<String, PathBuf>;
 
 /// Looks up every clip below `root`. With an `extraction` it looks for folders of frames, else for videos.
 pub(super) fn find(
-    dataset: &str,
+    spec: &DatasetSpec,
     root: &Path,
     clips: &[ListedClip],
     extensions: &[String],
     extraction: Option<Extraction>,
 ) -> Result<Found, DataError> {
     let root = root.canonicalize().map_err(|e| DataError::io("open data root", root, e))?;
-    let (mut videos, mut folders) = scan(&root, extensions)?;
+    let (mut videos, mut folders) = (Present::new(), Present::new());
+    let views = spec.views();
+    for view in views {
+        let folder = root.join(view);
+        if folder.is_dir() {
+            scan(&folder, &format!("{view}/"), extensions, &mut videos, &mut folders)?;
+        }
+    }
+    if views.is_empty() {
+        scan(&root, "", extensions, &mut videos, &mut folders)?;
+    }
     let unfit = |found: String| DataError::MissingRoot {
-        dataset: dataset.to_owned(),
-        expected: "videos as CLASS/FILE, or frames and flow as [CLASS/]VIDEO/img_00001.jpg".to_owned(),
+        dataset: spec.name.clone(),
+        expected: format!("videos as {}, or frames and flow as [CLASS/]VIDEO/img_00001.jpg", spec.layout()),
         found,
     };
     let sources = match (extraction, folders.first_key_value()) {
@@ -47,7 +57,7 @@ pub(super) fn find(
             return Err(unfit(found));
         }
         (None, Some((first, _))) if videos.is_empty() => {
-            return Err(DataError::BoundNeeded { dataset: dataset.to_owned(), folder: root.join(first) });
+            return Err(DataError::BoundNeeded { dataset: spec.name.clone(), folder: root.join(first) });
         }
         (Some(_), Some(_)) => {
             let folded = folded(&folders);
@@ -98,25 +108,31 @@ fn take(present: &mut Present, folded: &BTreeMap<String, String>, name: &str) ->
     present.remove(name).or_else(|| up_to_case(present))
 }
 
-/// Every video in a sub-folder of `root` and every folder of frames at either depth, by relative name.
-fn scan(root: &Path, extensions: &[String]) -> Result<(Present, Present), DataError> {
-    let (mut videos, mut folders) = (Present::new(), Present::new());
+/// Every video in a sub-folder of `root` and every folder of frames at either depth, by its name below `root` after
+/// `prefix`.
+fn scan(
+    root: &Path,
+    prefix: &str,
+    extensions: &[String],
+    videos: &mut Present,
+    folders: &mut Present,
+) -> Result<(), DataError> {
     for folder in list(root)? {
         let Some(class) = folder.file_name().filter(|_| folder.is_dir()) else { continue };
         let class = class.to_string_lossy().into_owned();
         if extracted::has_frames(&folder)? {
-            folders.insert(class, folder);
+            folders.insert(format!("{prefix}{class}"), folder);
             continue;
         }
         for path in list(&folder)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
             if extensions.iter().any(|known| known.eq_ignore_ascii_case(ending)) {
-                videos.insert(format!("{class}/{name}"), path);
+                videos.insert(format!("{prefix}{class}/{name}"), path);
             } else if path.is_dir() && extracted::has_frames(&path)? {
-                folders.insert(format!("{class}/{name}"), path);
+                folders.insert(format!("{prefix}{class}/{name}"), path);
             }
         }
     }
-    Ok((videos, folders))
+    Ok(())
 }

@@ -1,10 +1,10 @@
 //! Generated sets: what renders a video, and which videos a split tests.
 
-use super::{DatasetSpec, Video, VideoSource};
+use super::{DatasetSpec, Video, VideoSource, View};
 use crate::clip::Clip;
 use crate::error::DataError;
-use crate::split::Split;
-use crate::synth::{StillSet, SynthError, SynthSet};
+use crate::split::{Split, hold_out_views};
+use crate::synth::{StillSet, SynthError, SynthSet, ViewSet};
 use serde::Deserialize;
 
 /// What renders the videos of a generated set.
@@ -14,6 +14,8 @@ pub enum Generator {
     Videos(Box<SynthSet>),
     /// Still pictures, clips of one frame.
     Stills(StillSet),
+    /// Events seen by several cameras.
+    Views(Box<ViewSet>),
 }
 
 impl Generator {
@@ -23,6 +25,7 @@ impl Generator {
         match self {
             Self::Videos(set) => set.classes(),
             Self::Stills(set) => set.classes(),
+            Self::Views(set) => set.classes(),
         }
     }
 
@@ -35,6 +38,7 @@ impl Generator {
         match self {
             Self::Videos(set) => set.render(i),
             Self::Stills(set) => set.render(i),
+            Self::Views(set) => set.render(i),
         }
     }
 
@@ -44,6 +48,7 @@ impl Generator {
         match self {
             Self::Videos(set) => set.fingerprint(i),
             Self::Stills(set) => set.fingerprint(i),
+            Self::Views(set) => set.fingerprint(i),
         }
     }
 
@@ -52,6 +57,7 @@ impl Generator {
         match self {
             Self::Videos(set) => set.each(),
             Self::Stills(set) => set.each(),
+            Self::Views(set) => set.each(),
         }
     }
 
@@ -59,15 +65,31 @@ impl Generator {
         match self {
             Self::Videos(set) => set.id(i),
             Self::Stills(set) => set.id(i),
+            Self::Views(set) => set.id(i),
         }
     }
 
-    /// All videos, each a group of its own: they are drawn independently.
+    /// Names of the views; none where every video is an event of its own.
+    pub(super) fn views(&self) -> &[String] {
+        match self {
+            Self::Videos(_) | Self::Stills(_) => &[],
+            Self::Views(set) => set.views(),
+        }
+    }
+
+    fn view(&self, i: usize) -> Option<View> {
+        match self {
+            Self::Videos(_) | Self::Stills(_) => None,
+            Self::Views(set) => Some(View { event: set.event(i), number: set.view(i) }),
+        }
+    }
+
+    /// All videos. An event is a group of its own: they are drawn independently.
     pub(super) fn videos(&self) -> Vec<Video> {
         let video = |index| {
-            let id = self.id(index);
-            let source = VideoSource::Generated(index);
-            Video { group: id.clone(), id, label: index / self.each(), source }
+            let (id, view) = (self.id(index), self.view(index));
+            let group = view.as_ref().map_or(&id, |view| &view.event).clone();
+            Video { id, label: index / self.each(), group, view, source: VideoSource::Generated(index) }
         };
         (0..self.classes().len() * self.each()).map(video).collect()
     }
@@ -130,7 +152,7 @@ impl SplitRule {
         let videos = generator.classes().len() * each;
         let split = |k: usize| {
             let (test, train) = (0..videos).partition(|&index| self.tests(k, index % each));
-            Split { name: (k + 1).to_string(), train, test }
+            Split { name: (k + 1).to_string(), train, test, ..Split::default() }
         };
         (0..self.count).map(split).collect()
     }
@@ -146,4 +168,31 @@ pub(super) fn generate(
     rule.check(generator.each()).map_err(|message| spec.error(message))?;
     let splits = rule.splits(&generator);
     Ok((generator, splits))
+}
+
+/// `[splits]` of a generated set of views: how many events of each class are tested, the last ones. Split k holds out view k.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ViewSplitRule {
+    /// Events of each class that are tested.
+    pub test: usize,
+}
+
+/// The generator and the splits of a spec's set of views.
+pub(super) fn generate_views(
+    spec: &DatasetSpec,
+    set: Result<ViewSet, SynthError>,
+    rule: &ViewSplitRule,
+) -> Result<(Generator, Vec<Split>), DataError> {
+    let set = set.map_err(|error| spec.error(error.to_string()))?;
+    let events = set.events();
+    if rule.test == 0 || rule.test >= events {
+        return Err(spec.error(format!(
+            "splits: expected some of the {events} events of a class to test and others to train on, found test = {}",
+            rule.test
+        )));
+    }
+    let place = |i| (set.view(i), set.number(i) >= events - rule.test);
+    let splits = hold_out_views(set.views().len(), (0..set.len()).map(place));
+    Ok((Generator::Views(Box::new(set)), splits))
 }

@@ -3,14 +3,20 @@
 use super::{DatasetSpec, ListLayout, SpecBody, SplitSize, VideoFoldersSpec, VideoSource, files, parts};
 use crate::cuts::CutConfig;
 use crate::error::DataError;
-use crate::split::{ListedClip, Split, SplitLists, read_hmdb51, read_ucf101};
+use crate::split::{ListFile, ListedClip, Split, SplitLists, parse_views, read_hmdb51, read_ucf101};
 use std::path::{Path, PathBuf};
 
 /// Lists, video endings and cut search of a set of real videos; the counts are checked.
 pub(super) fn listed(spec: &DatasetSpec) -> Result<(SplitLists, &[String], Option<CutConfig>), DataError> {
     match &spec.body {
-        SpecBody::Synth(_) | SpecBody::Stills(_) => Err(spec.error("a generated set has no lists")),
+        SpecBody::Synth(_) | SpecBody::Stills(_) | SpecBody::Views(_) => {
+            Err(spec.error("a generated set has no lists"))
+        }
         SpecBody::VideoFolders(folders) => Ok((grid(spec, folders), &folders.extensions, folders.cuts)),
+        SpecBody::ViewFolders(views) => {
+            let list = spec.path.parent().unwrap_or(Path::new("")).join(&views.events);
+            Ok((parse_views(views, &ListFile::read(list)?)?, &views.extensions, None))
+        }
         SpecBody::SplitFiles(files) => {
             let folder = spec.path.parent().unwrap_or(Path::new("")).join(&files.lists);
             let lists = match files.layout {
@@ -64,6 +70,7 @@ fn grid(spec: &DatasetSpec, folders: &VideoFoldersSpec) -> SplitLists {
                 list: spec.path.clone(),
                 line: 1,
                 group: group.clone(),
+                view: None,
             };
             clips.push(clip);
         }
@@ -71,7 +78,7 @@ fn grid(spec: &DatasetSpec, folders: &VideoFoldersSpec) -> SplitLists {
     clips.sort_by(|a, b| a.id.cmp(&b.id));
     let splits = folders.split.iter().map(|split| {
         let (test, train) = (0..clips.len()).partition(|&index| split.test.contains(&clips[index].group));
-        Split { name: split.name.clone(), train, test }
+        Split { name: split.name.clone(), train, test, ..Split::default() }
     });
     let splits = splits.collect();
     SplitLists { classes: folders.classes.clone(), clips, splits }
@@ -104,7 +111,7 @@ pub(super) fn complete(
         return Ok(());
     }
     let message = format!(
-        "expected {} videos, found {}; missing: {}; {}{}; the layout is CLASS/FILE with the endings {}",
+        "expected {} videos, found {}; missing: {}; {}{}; the layout is {} with the endings {}",
         lists.clips.len(),
         lists.clips.len() - missing.len(),
         parts::shorten(&missing),
@@ -114,6 +121,7 @@ pub(super) fn complete(
         } else {
             format!("; not of this data set: {}", parts::shorten(&found.surplus))
         },
+        spec.layout(),
         extensions.join(", "),
     );
     let (dataset, root, surplus) = (spec.name.clone(), found.root.clone(), found.surplus.clone());

@@ -38,7 +38,7 @@ impl fmt::Display for Part {
 pub(super) fn of(splits: &[Split], video: usize) -> Vec<Part> {
     let role = |split: &Split| {
         let within = |part: &[usize]| part.binary_search(&video).is_ok();
-        let role = match (within(&split.train), within(&split.test)) {
+        let role = match (within(&split.train), within(&split.test) || within(&split.seen)) {
             (true, _) => Role::Train,
             (false, true) => Role::Test,
             (false, false) => return None,
@@ -57,8 +57,8 @@ pub(crate) fn count(splits: &[Split], lacking: &[usize]) -> String {
             split.name,
             of(&split.train),
             split.train.len(),
-            of(&split.test),
-            split.test.len()
+            of(&split.test) + of(&split.seen),
+            split.test.len() + split.seen.len()
         )
     };
     splits.iter().map(one).collect::<Vec<_>>().join("; ")

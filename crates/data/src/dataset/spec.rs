@@ -2,12 +2,13 @@
 //!
 //! A misspelt key is an error with file, line, column and a suggestion.
 
-use super::generated::{Generator, SplitRule, generate};
+use super::generated::{Generator, SplitRule, ViewSplitRule, generate, generate_views};
 use crate::cuts::CutConfig;
 use crate::error::DataError;
 use crate::split::Split;
 use crate::synth::stills::StillsConfig;
-use crate::synth::{ClassList, StillSet, SynthConfig, SynthSet};
+use crate::synth::views::ViewsConfig;
+use crate::synth::{ClassList, StillSet, SynthConfig, SynthSet, ViewSet};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::fs;
@@ -31,10 +32,14 @@ pub enum SpecBody {
     Synth(Box<SynthSpec>),
     /// Rendered still pictures.
     Stills(Box<StillsSpec>),
+    /// Rendered events, each seen by several cameras.
+    Views(Box<ViewsSpec>),
     /// A grid of `CLASS/FILE` videos with splits by group, all in this file.
     VideoFolders(VideoFoldersSpec),
     /// `CLASS/FILE` videos with official split files.
     SplitFiles(SplitFilesSpec),
+    /// Events seen by several cameras, as `VIEW/CLASS/FILE` videos.
+    ViewFolders(ViewFoldersSpec),
 }
 
 /// `kind = "synth"`.
@@ -67,6 +72,41 @@ pub struct StillsSpec {
     pub splits: SplitRule,
     /// The generator's knobs.
     pub stills: StillsConfig,
+}
+
+/// `kind = "synth-views"`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ViewsSpec {
+    kind: Kind,
+    /// One line for people.
+    pub title: String,
+    /// Seed of the whole set unless the command line gives another.
+    pub data_seed: u64,
+    /// Which events are tested.
+    pub splits: ViewSplitRule,
+    /// The generator's knobs.
+    pub views: ViewsConfig,
+}
+
+/// `kind = "view-folders"`: a user's own videos of events that several cameras saw at once, `VIEW/CLASS/EVENT`. Frame t of
+/// all views of an event is one moment. Split k holds out view k.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ViewFoldersSpec {
+    kind: Kind,
+    /// One line for people.
+    pub title: String,
+    /// Folder names of the views, in the order of the splits.
+    pub views: Vec<String>,
+    /// Folder names of the classes, in order of class index.
+    pub classes: Vec<String>,
+    /// The list of events, beside this file: a line `CLASS/EVENT GROUP` each, the name without its ending.
+    pub events: String,
+    /// Groups (actors) whose events are tested; the others are trained on.
+    pub test: Vec<String>,
+    /// Endings that make a file a video, without the dot.
+    pub extensions: Vec<String>,
 }
 
 /// `kind = "video-folders"`: one clip for each class and group (actor), in `CLASS/`.
@@ -150,8 +190,10 @@ pub enum ListLayout {
 enum Kind {
     Synth,
     SynthStills,
+    SynthViews,
     VideoFolders,
     SplitFiles,
+    ViewFolders,
 }
 
 /// Reads the kind alone, so that the strict type can then be chosen; errors in a tagged enum would
@@ -180,8 +222,10 @@ impl DatasetSpec {
         let body = match kind {
             Kind::Synth => SpecBody::Synth(Box::new(parse_toml(path, text)?)),
             Kind::SynthStills => SpecBody::Stills(Box::new(parse_toml(path, text)?)),
+            Kind::SynthViews => SpecBody::Views(Box::new(parse_toml(path, text)?)),
             Kind::VideoFolders => SpecBody::VideoFolders(parse_toml(path, text)?),
             Kind::SplitFiles => SpecBody::SplitFiles(parse_toml(path, text)?),
+            Kind::ViewFolders => SpecBody::ViewFolders(parse_toml(path, text)?),
         };
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let spec = Self { name, path: path.to_path_buf(), body };
@@ -195,6 +239,8 @@ impl DatasetSpec {
         match &self.body {
             SpecBody::Synth(spec) => &spec.title,
             SpecBody::Stills(spec) => &spec.title,
+            SpecBody::Views(spec) => &spec.title,
+            SpecBody::ViewFolders(spec) => &spec.title,
             SpecBody::VideoFolders(spec) => &spec.title,
             SpecBody::SplitFiles(spec) => &spec.title,
         }
@@ -212,8 +258,22 @@ impl DatasetSpec {
         match &self.body {
             SpecBody::Synth(spec) => Some(spec.data_seed),
             SpecBody::Stills(spec) => Some(spec.data_seed),
-            SpecBody::VideoFolders(_) | SpecBody::SplitFiles(_) => None,
+            SpecBody::Views(spec) => Some(spec.data_seed),
+            SpecBody::VideoFolders(_) | SpecBody::SplitFiles(_) | SpecBody::ViewFolders(_) => None,
         }
+    }
+
+    /// Folder names of a user's views; none in other sets.
+    pub(super) fn views(&self) -> &[String] {
+        match &self.body {
+            SpecBody::ViewFolders(spec) => &spec.views,
+            _ => &[],
+        }
+    }
+
+    /// How videos lie below the root, in words.
+    pub(super) fn layout(&self) -> &'static str {
+        if self.views().is_empty() { "CLASS/FILE" } else { "VIEW/CLASS/FILE" }
     }
 
     /// The generator and splits of a generated set; none for real videos.
@@ -227,7 +287,13 @@ impl DatasetSpec {
             SpecBody::Stills(spec) => {
                 (StillSet::new(spec.stills.clone(), data_seed).map(Generator::Stills), &spec.splits)
             }
-            SpecBody::VideoFolders(_) | SpecBody::SplitFiles(_) => return Ok(None),
+            SpecBody::Views(spec) => {
+                let set = ViewSet::new(spec.views.clone(), data_seed);
+                return generate_views(self, set, &spec.splits).map(Some);
+            }
+            SpecBody::VideoFolders(_) | SpecBody::SplitFiles(_) | SpecBody::ViewFolders(_) => {
+                return Ok(None);
+            }
         };
         generate(self, generator, rule).map(Some)
     }
@@ -238,7 +304,8 @@ impl DatasetSpec {
 
     fn check(&self) -> Result<(), DataError> {
         match &self.body {
-            SpecBody::Synth(_) | SpecBody::Stills(_) => self.generated(0).map(drop),
+            SpecBody::Synth(_) | SpecBody::Stills(_) | SpecBody::Views(_) => self.generated(0).map(drop),
+            SpecBody::ViewFolders(spec) => self.check_views(spec),
             SpecBody::VideoFolders(spec) => self.check_folders(spec),
             SpecBody::SplitFiles(spec) => {
                 let names: Vec<&String> = spec.split.iter().map(|split| &split.name).collect();
@@ -251,6 +318,24 @@ impl DatasetSpec {
                 plain_names(&[&spec.lists], "lists").map_err(|message| self.error(message))
             }
         }
+    }
+
+    fn check_views(&self, spec: &ViewFoldersSpec) -> Result<(), DataError> {
+        let lists = [(&spec.views, "views"), (&spec.classes, "classes"), (&spec.test, "test")];
+        for (list, what) in lists {
+            plain_names(&list.iter().collect::<Vec<_>>(), what).map_err(|message| self.error(message))?;
+        }
+        if spec.views.len() < 2 {
+            return Err(self.error("views: expected two or more, since one is held out"));
+        }
+        let plain = spec.events.split('/').all(|part| plain_names(&[&part.to_owned()], "events").is_ok());
+        if !plain {
+            return Err(self.error(format!(
+                "events: expected the name of a list beside this file, found `{}`",
+                spec.events
+            )));
+        }
+        Ok(())
     }
 
     fn check_folders(&self, spec: &VideoFoldersSpec) -> Result<(), DataError> {

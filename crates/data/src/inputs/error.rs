@@ -29,6 +29,12 @@ pub enum InputError {
         /// What was 0.
         name: &'static str,
     },
+    /// Videos of which no pairs can be made.
+    #[error("pairs need two views of some events, and two classes or more: {what}")]
+    Pairs {
+        /// What is lacking.
+        what: &'static str,
+    },
     /// A stack reaches past the last field.
     #[error(
         "a stack of fields {start}..{end} was asked of a video that has {fields}; take its start \

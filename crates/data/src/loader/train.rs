@@ -9,6 +9,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::fill::{InputBatch, Sample};
 use super::prefetch::{Prefetch, Stop};
 use crate::augment::Augmentation;
+use crate::dataset::View;
 use crate::inputs::{InputError, Scratch};
 use crate::sample::{ClassBalanced, Clips, SampleSpec, Sampler, Together, draw_rng};
 use crate::{DataError, VideoReader};
@@ -20,6 +21,8 @@ pub struct LabelledVideo {
     pub id: String,
     /// Its class.
     pub label: u32,
+    /// Which view of which event it is, in a set of several views.
+    pub view: Option<View>,
     /// Its frames and displacement fields.
     pub source: Arc<dyn VideoReader + Send + Sync>,
 }
@@ -56,6 +59,8 @@ pub struct Batch {
     pub videos: Vec<usize>,
     /// First frame of each sample's moments, (B, T).
     pub moments: Vec<usize>,
+    /// How the samples of each place lie in time; of pairs, which are similar.
+    pub together: Vec<Together>,
 }
 
 /// The training batches of a range of iterations, in order, made by threads ahead of use.
@@ -206,6 +211,7 @@ struct Place<'a> {
     labels: &'a mut [u32],
     videos: &'a mut [usize],
     moments: &'a mut [usize],
+    together: &'a mut Together,
 }
 
 impl Maker {
@@ -219,6 +225,7 @@ impl Maker {
         let samples = self.config.batch * group;
         let (mut labels, mut videos) = (vec![0; samples], vec![0; samples]);
         let mut moments = vec![0; samples * count];
+        let mut together = vec![Together::Apart; self.config.batch];
 
         let mut values: Vec<_> = inputs
             .iter_mut()
@@ -228,11 +235,13 @@ impl Maker {
             .chunks_exact_mut(group)
             .zip(videos.chunks_exact_mut(group))
             .zip(moments.chunks_exact_mut(group * count))
-            .map(|((labels, videos), moments)| Place {
+            .zip(&mut together)
+            .map(|(((labels, videos), moments), together)| Place {
                 outs: (0..group).map(|_| values.iter_mut().filter_map(Iterator::next).collect()).collect(),
                 labels,
                 videos,
                 moments,
+                together,
             })
             .collect();
         let made: Vec<Result<(), DataError>> = self.pool.install(|| {
@@ -241,14 +250,18 @@ impl Maker {
         });
         // The first in the batch's order, whichever happened first.
         made.into_iter().collect::<Result<(), _>>()?;
-        Ok(Batch { iteration, inputs, labels, videos, moments })
+        Ok(Batch { iteration, inputs, labels, videos, moments, together })
     }
 
     fn place(&self, iteration: u64, index: usize, place: Place<'_>, stop: &Stop) -> Result<(), DataError> {
-        let Place { outs, labels, videos, moments } = place;
+        let Place { outs, labels, videos, moments, together } = place;
         let mut rng = draw_rng(self.config.seed, iteration, index);
         let drawn = |what| InputError::Drawn { what, count: self.videos.len() };
-        let together = self.sampler.draw(&mut rng, videos);
+        let number = iteration.wrapping_mul(self.config.batch as u64).wrapping_add(index as u64);
+        *together = self.sampler.draw(&mut rng, number, videos);
+        if let Some(&outside) = videos.iter().find(|&&video| video >= self.videos.len()) {
+            return Err(drawn(format!("video {outside}")).into());
+        }
         let mut scratch =
             self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
         let mut at = Vec::new();
@@ -256,10 +269,15 @@ impl Maker {
         let members = members.zip(moments.chunks_exact_mut(self.config.sample.moments.count()));
         for (member, (((mut outs, label), &video), moments)) in members.enumerate() {
             stop.check()?;
-            let labelled = self.videos.get(video).ok_or_else(|| drawn(format!("video {video}")))?;
-            if member == 0 || together == Together::Apart {
+            let labelled = &self.videos[video];
+            if *together == Together::Apart {
                 self.clips[video].draw(&mut rng, &mut at);
-            } else if !self.clips[video].hold(&at) {
+            } else if member == 0 {
+                // Of the shortest: one view of an event may end a few frames before another.
+                let shortest = videos.iter().min_by_key(|&&video| self.videos[video].source.frames());
+                self.clips[*shortest.unwrap_or(&video)].draw(&mut rng, &mut at);
+            }
+            if !self.clips[video].hold(&at) {
                 return Err(drawn(format!("the moments {at:?}, which `{}` has not,", labelled.id)).into());
             }
             let config = &self.config;

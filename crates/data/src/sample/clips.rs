@@ -15,6 +15,8 @@ pub struct Clips {
     single: Starts,
     /// By distance, where the first of strided moments may begin; ascending, at least one.
     strides: Vec<(usize, Starts)>,
+    /// The moments on a grid; at least one.
+    grid: Vec<usize>,
 }
 
 impl Clips {
@@ -36,7 +38,14 @@ impl Clips {
                 strides.push((stride, Starts::new(video, segments, span(stride))?));
             }
         }
-        Ok(Self { moments: spec.moments, single, strides })
+        let mut grid = Vec::new();
+        if let Moments::Grid { every } = spec.moments {
+            grid.extend(single.iter().filter(|start| start % every == 0));
+            if grid.is_empty() {
+                grid.push(single.nth(0));
+            }
+        }
+        Ok(Self { moments: spec.moments, single, strides, grid })
     }
 
     /// Draws the moments of a training sample into `out`.
@@ -54,13 +63,17 @@ impl Clips {
                 self.single.nth(rng.random_range(part.start as u64..part.end as u64) as usize)
             })),
             Moments::Spread { count } => out.extend(self.single.spread(count)),
+            Moments::Grid { .. } => {
+                out.push(self.grid[rng.random_range(0..self.grid.len() as u64) as usize]);
+            }
         }
     }
 
     /// Up to `n` clips at equal temporal spacing for a test, each with its T moments, as
     /// [`Starts::spaced`] spaces the first of them. Of moments by segments, the j-th of n clips
     /// takes from each part the start at (2j + 1) / 2n of it; there are no more clips than a part
-    /// has starts. Spread moments are one clip, whatever n.
+    /// has starts. Spread moments are one clip, and those of a grid are
+    /// all of it, whatever n.
     #[must_use]
     pub fn spaced(&self, n: usize) -> Vec<Vec<usize>> {
         match self.moments {
@@ -82,6 +95,7 @@ impl Clips {
                 (0..n).map(|j| (0..count).map(|k| moment(j, k)).collect()).collect()
             }
             Moments::Spread { count } => vec![self.single.spread(count).collect()],
+            Moments::Grid { .. } => self.grid.iter().map(|&start| vec![start]).collect(),
         }
     }
 

@@ -16,8 +16,8 @@ pub trait Sampler: Send + Sync {
     fn group(&self) -> usize;
 
     /// Draws the videos of one place into `videos`, which has room for a group: indices into the list
-    /// that the loader was given. Must depend on `rng` alone.
-    fn draw(&self, rng: &mut ChaCha8Rng, videos: &mut [usize]) -> Together;
+    /// that the loader was given. `place` counts the places of all batches, from 0. Must depend on `rng` and `place` alone.
+    fn draw(&self, rng: &mut ChaCha8Rng, place: u64, videos: &mut [usize]) -> Together;
 }
 
 /// How the samples of a group lie in time.
@@ -65,7 +65,7 @@ impl Sampler for ClassBalanced {
         1
     }
 
-    fn draw(&self, rng: &mut ChaCha8Rng, videos: &mut [usize]) -> Together {
+    fn draw(&self, rng: &mut ChaCha8Rng, _place: u64, videos: &mut [usize]) -> Together {
         videos.fill_with(|| Self::draw(self, rng));
         Together::Apart
     }

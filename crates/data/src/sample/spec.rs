@@ -16,6 +16,7 @@ use crate::inputs::{Input, InputError};
 /// | ST-ResNet | RGB and flow, every moment | strided, 5 moments 5..=15 frames apart |
 /// | the pyramid network | RGB at the middle moment, flow at every one | strided, 3 moments 1..=10 frames apart |
 /// | Temporal Segment Networks | RGB or flow | segments, 3 |
+/// | the Siamese network | RGB | grid, every tenth frame |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SampleSpec {
@@ -92,6 +93,12 @@ pub enum Moments {
         /// T.
         count: usize,
     },
+    /// One, at a frame whose number is a multiple of `every`, counted from 0. A test takes all of them. Where no frame of
+    /// such a number is a valid start, the first valid start is taken.
+    Grid {
+        /// Frames from one to the next; at least 1.
+        every: usize,
+    },
 }
 
 impl Moments {
@@ -99,7 +106,7 @@ impl Moments {
     #[must_use]
     pub fn count(&self) -> usize {
         match *self {
-            Self::Single => 1,
+            Self::Single | Self::Grid { .. } => 1,
             Self::Strided { count, .. } | Self::Segments { count } | Self::Spread { count } => count,
         }
     }
@@ -133,6 +140,9 @@ impl SampleSpec {
                 expected: "from at least 1, to no less than from",
                 found: format!("from {from} to {to}"),
             });
+        }
+        if self.moments == (Moments::Grid { every: 0 }) {
+            return Err(InputError::Zero { name: "the distance of moments" });
         }
         Ok(())
     }

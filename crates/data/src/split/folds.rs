@@ -60,6 +60,7 @@ mod tests {
             id: format!("v{index}"),
             label,
             group: format!("g{group:02}"),
+            view: None,
             source: VideoSource::Generated(index),
         };
         members.iter().enumerate().map(video).collect()

@@ -1,9 +1,10 @@
-//! Generated sets: videos of small actors before moving backgrounds (`synth`, `synth-hmdb`) and still pictures
-//! (`synth-stills`), rendered from a seed. Nothing is downloaded and nothing need be stored: a video is its key.
+//! Generated sets: videos of small actors before moving backgrounds (`synth`, `synth-hmdb`), still pictures
+//! (`synth-stills`) and events seen by several cameras (`synth-views`), rendered from a seed. Nothing is downloaded and nothing need be stored: a video is its key.
 //!
 //! Any one video can be rendered alone and comes out bit for bit the same whatever else is rendered,
 //! on however many threads. All randomness is keyed by (generator version, set, data seed, class, index,
-//! part of the video). [`config::SynthConfig`] and [`stills::StillsConfig`] name each knob and what it serves;
+//! part of the video). [`config::SynthConfig`], [`stills::StillsConfig`] and
+//! [`views::ViewsConfig`] name each knob and what it serves;
 //! `docs/synth.md` says which property of the videos each claim rests on.
 //!
 //! `texture`, `object`, `actor`, `motion` and `camera` each draw one part; `scene` puts a video
@@ -19,10 +20,12 @@ mod object;
 mod scene;
 pub mod stills;
 mod texture;
+pub mod views;
 
 pub use class::ClassList;
 pub use config::{SynthConfig, SynthError};
 pub use stills::StillSet;
+pub use views::ViewSet;
 
 use self::class::Class;
 use self::draw::VideoKey;

@@ -126,6 +126,7 @@ fn hashes(video: impl Fn(usize) -> LabelledVideo) -> Vec<String> {
             inputs: views.expect("valid").inputs,
             labels: Vec::new(),
             videos: Vec::new(),
+            together: Vec::new(),
             moments: Vec::new(),
         });
         hashes.push(hash_of(views));
@@ -134,7 +135,7 @@ fn hashes(video: impl Fn(usize) -> LabelledVideo) -> Vec<String> {
 }
 
 fn labelled(i: usize, source: impl VideoReader + Send + Sync + 'static) -> LabelledVideo {
-    LabelledVideo { id: format!("v{i}"), label: (i % 3) as u32, source: Arc::new(source) }
+    LabelledVideo { view: None, id: format!("v{i}"), label: (i % 3) as u32, source: Arc::new(source) }
 }
 
 /// As hashes of training batches and of test views in turn: stacks with and without mean

@@ -28,6 +28,7 @@ fn config() -> TrainConfig {
 fn videos() -> Vec<LabelledVideo> {
     let video = |i: usize| LabelledVideo {
         id: format!("v{i}"),
+        view: None,
         label: (i % 3) as u32,
         source: Arc::new(Planted::new((8 + i, 7), 6 + i, |d, t, x, y| noise(i as u64, d, t, x, y))),
     };
@@ -153,7 +154,7 @@ fn odd(behaviour: Behaviour) -> (LabelledVideo, Receiver<()>) {
     let (read, reads) = channel();
     let video = Planted::new((9, 9), 8, |d, t, x, y| noise(1, d, t, x, y));
     let source = Arc::new(Odd { video, behaviour, read, company: Company::default() });
-    (LabelledVideo { id: "odd".into(), label: 9, source }, reads)
+    (LabelledVideo { view: None, id: "odd".into(), label: 9, source }, reads)
 }
 
 #[test]

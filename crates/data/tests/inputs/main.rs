@@ -4,6 +4,7 @@ mod crops;
 mod jitter;
 mod kept;
 mod loader;
+mod pairs;
 mod rgb;
 mod samples;
 mod sampling;

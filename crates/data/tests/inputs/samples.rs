@@ -7,7 +7,6 @@ use data::inputs::{FrameStack, Input, InputError, Sampling};
 use data::loader::{Batch, Crops, LabelledVideo, TestConfig, TestViews, TrainConfig, TrainLoader};
 use data::sample::{Align, At, Clips, Moments, SampleInput, SampleSpec, Sampler, Together, draw_rng};
 use data::{DataError, VideoReader};
-use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::support::{Planted, noise, one, plain, rgb};
@@ -138,6 +137,7 @@ fn test_clips_are_spaced_and_have_the_middle_distance() {
 fn videos(count: usize) -> Vec<LabelledVideo> {
     let video = |i: usize| LabelledVideo {
         id: format!("v{i}"),
+        view: None,
         label: (i / 2) as u32,
         source: Arc::new(Planted::new((12, 10), 30, |d, t, x, y| noise((i / 2) as u64, d, t, x, y))),
     };
@@ -207,6 +207,7 @@ fn all_inputs_and_moments_of_a_sample_have_one_crop_and_flip() {
     // Constant in time, so that all moments of a sample must be equal; the picture's red is x at t = 0.
     let video = LabelledVideo {
         id: "still".into(),
+        view: None,
         label: 0,
         source: Arc::new(Planted::new((12, 10), 30, |_, _, x, y| (x as f32, y as f32))),
     };
@@ -250,58 +251,24 @@ fn tests_have_all_inputs_and_moments_of_every_view() {
     }
 }
 
-/// Two views of one event at one time, or, one time in three, any two videos.
-struct Pairs {
-    events: u64,
-}
+/// Asks for a video that nobody gave.
+struct Beyond;
 
-impl Sampler for Pairs {
+impl Sampler for Beyond {
     fn group(&self) -> usize {
         2
     }
 
-    fn draw(&self, rng: &mut ChaCha8Rng, videos: &mut [usize]) -> Together {
-        let event = rng.random_range(0..self.events) as usize;
-        videos.copy_from_slice(&[2 * event, 2 * event + 1]);
-        if rng.random_range(0..3u32) > 0 {
-            return Together::SameMoments;
-        }
-        videos[1] = (videos[1] + 2) % (2 * self.events as usize);
+    fn draw(&self, _rng: &mut ChaCha8Rng, place: u64, videos: &mut [usize]) -> Together {
+        videos.fill(place as usize);
         Together::Apart
     }
 }
 
 #[test]
-fn a_sampler_of_pairs_needs_no_other_loader() {
-    let config = TrainConfig { batch: 30, ..config(one(plain(Sampling::Stack, 2))) };
-    let pairs = || Box::new(Pairs { events: 3 });
-    let mut loader = TrainLoader::with_sampler(videos(6), pairs(), &config, 0..2).unwrap();
-    assert_eq!(loader.shapes(), [[60, 1, 4, 10, 12]]);
-    let batch = loader.next().unwrap().unwrap();
-    let mut similar = 0;
-    for pair in 0..30 {
-        let at = 2 * pair..2 * pair + 2;
-        let (videos, moments) = (&batch.videos[at.clone()], &batch.moments[at.clone()]);
-        if videos[0] / 2 == videos[1] / 2 {
-            similar += 1;
-            assert_eq!(moments[0], moments[1]);
-            // Both views of an event have the same flow here, and the crop is the whole frame.
-            let values = batch.inputs[0].data[pair * 960..][..960].chunks(480).collect::<Vec<_>>();
-            assert_eq!(values[0], values[1]);
-        }
-        assert_eq!(batch.labels[2 * pair], (videos[0] / 2) as u32);
-    }
-    assert!((10..30).contains(&similar), "{similar}");
-    let one = TrainConfig { workers: 1, depth: 1, ..config };
-    let mut again = TrainLoader::with_sampler(videos(6), pairs(), &one, 0..1).unwrap();
-    assert!(again.next().unwrap().unwrap() == batch);
-}
-
-#[test]
 fn a_sampler_that_draws_what_is_not_there_is_an_error() {
     let config = config(one(plain(Sampling::Stack, 2)));
-    let mut loader =
-        TrainLoader::with_sampler(videos(6), Box::new(Pairs { events: 9 }), &config, 0..9).unwrap();
+    let mut loader = TrainLoader::with_sampler(videos(6), Box::new(Beyond), &config, 0..9).unwrap();
     let error = loader.find_map(Result::err).unwrap();
     assert!(matches!(error, DataError::Input(InputError::Drawn { count: 6, .. })), "{error}");
 }

@@ -15,4 +15,5 @@ mod prepare;
 mod readers;
 mod spec;
 mod splits;
+mod views;
 mod weizmann;

@@ -138,6 +138,7 @@ fn hmdb51_names_are_taken_literally() {
 
 fn videos(lists: &SplitLists) -> Vec<Video> {
     let video = |clip: &data::split::ListedClip| Video {
+        view: None,
         id: clip.id.clone(),
         label: clip.label,
         group: clip.group.clone(),

@@ -1,0 +1,96 @@
+//! Pairs of videos that show one event, or two of different classes (Siamese cross-view network).
+
+use std::collections::BTreeMap;
+
+use rand::{Rng, RngExt};
+use rand_chacha::ChaCha8Rng;
+
+use super::{ClassBalanced, Sampler, Together};
+use crate::dataset::View;
+use crate::inputs::InputError;
+
+/// Draws pairs. Of `dissimilar + 1` places in a row one holds a similar pair: two views of one event, at one time. The others
+/// hold dissimilar pairs: two videos of different classes, each at a time of its own. Two videos of one class that show
+/// different events are never a pair.
+///
+/// Classes are drawn uniformly, then events or videos within them.
+#[derive(Clone, Debug)]
+pub struct Pairs {
+    dissimilar: u64,
+    /// All videos, for the first of a dissimilar pair.
+    all: ClassBalanced,
+    /// By class: its videos.
+    classes: BTreeMap<u32, Vec<usize>>,
+    labels: Vec<u32>,
+    /// By class: the events that two views or more show, each with its videos.
+    events: Vec<Vec<Vec<usize>>>,
+}
+
+impl Pairs {
+    /// A sampler over videos 0..n, given the label and the view of each in order, with so many dissimilar pairs for
+    /// each similar one.
+    ///
+    /// # Errors
+    /// When there is no video, no event that two videos show, or only one class.
+    pub fn new<'a>(
+        videos: impl IntoIterator<Item = (u32, Option<&'a View>)>,
+        dissimilar: usize,
+    ) -> Result<Self, InputError> {
+        let mut labels = Vec::new();
+        let mut classes = BTreeMap::<u32, Vec<usize>>::new();
+        let mut events = BTreeMap::<u32, BTreeMap<&str, Vec<usize>>>::new();
+        for (video, (label, view)) in videos.into_iter().enumerate() {
+            labels.push(label);
+            classes.entry(label).or_default().push(video);
+            if let Some(view) = view {
+                events.entry(label).or_default().entry(&view.event).or_default().push(video);
+            }
+        }
+        let several = |events: BTreeMap<&str, Vec<usize>>| -> Vec<Vec<usize>> {
+            events.into_values().filter(|views| views.len() > 1).collect()
+        };
+        let events: Vec<_> = events.into_values().map(several).filter(|events| !events.is_empty()).collect();
+        let lacking = |what| Err(InputError::Pairs { what });
+        if labels.is_empty() {
+            return Err(InputError::NoVideos);
+        }
+        if events.is_empty() {
+            return lacking("no event is seen from two views, so there are no similar pairs");
+        }
+        if classes.len() < 2 {
+            return lacking("all videos are of one class, so there are no dissimilar pairs");
+        }
+        let all = ClassBalanced::new(labels.iter().copied())?;
+        Ok(Self { dissimilar: dissimilar as u64, all, classes, labels, events })
+    }
+}
+
+/// One of a list that has some.
+fn pick<'a, T>(list: &'a [T], rng: &mut impl Rng) -> &'a T {
+    &list[rng.random_range(0..list.len() as u64) as usize]
+}
+
+impl Sampler for Pairs {
+    fn group(&self) -> usize {
+        2
+    }
+
+    fn draw(&self, rng: &mut ChaCha8Rng, place: u64, videos: &mut [usize]) -> Together {
+        let [first, second] = videos else { return Together::Apart };
+        if place % (self.dissimilar + 1) == 0 {
+            let events = pick(&self.events, rng);
+            let views = pick(events, rng);
+            let one = rng.random_range(0..views.len() as u64) as usize;
+            let other = rng.random_range(1..views.len() as u64) as usize;
+            (*first, *second) = (views[one], views[(one + other) % views.len()]);
+            return Together::SameMoments;
+        }
+        *first = ClassBalanced::draw(&self.all, rng);
+        // Of the other classes, by their place among them.
+        let other = rng.random_range(0..self.classes.len() as u64 - 1) as usize;
+        let mut others = self.classes.iter().filter(|(label, _)| **label != self.labels[*first]);
+        let (_, members) = others.nth(other).expect("there is one class fewer than classes");
+        *second = *pick(members, rng);
+        Together::Apart
+    }
+}

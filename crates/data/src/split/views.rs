@@ -1,0 +1,90 @@
+//! Events that several cameras saw: the list of a user's set, and the splits that hold a view out.
+
+use super::{ListFile, ListedClip, Split, SplitLists, safe_relative};
+use crate::dataset::{View, ViewFoldersSpec};
+use crate::error::DataError;
+use std::collections::BTreeSet;
+
+/// Reads a list of events, a line `CLASS/EVENT GROUP` each: every event is a video in the folder of every view.
+///
+/// # Errors
+/// [`DataError::Split`] with file and line for a line that is wrong; [`DataError::Spec`] for a tested group without an
+/// event, and where nothing is left to train on.
+pub fn parse(spec: &ViewFoldersSpec, list: &ListFile) -> Result<SplitLists, DataError> {
+    let ending = spec.extensions.first().map_or("avi", String::as_str);
+    let mut clips: Vec<ListedClip> = Vec::new();
+    let mut known = BTreeSet::new();
+    list.each_line(|line| {
+        let (event, group) = line.text.rsplit_once(char::is_whitespace).ok_or_else(|| {
+            line.error(format!(
+                "expected `CLASS/EVENT GROUP`, the group being the actor, found `{}`",
+                line.text
+            ))
+        })?;
+        let event = event.trim_end();
+        let class = event.split_once('/').map_or(event, |(class, _)| class);
+        let label = spec.classes.iter().position(|known| known == class).ok_or_else(|| {
+            line.error(format!(
+                "expected CLASS/EVENT with a class of {}, found `{event}`",
+                spec.classes.join(", ")
+            ))
+        })?;
+        if event.matches('/').count() != 1 {
+            return Err(line.error(format!("expected one folder and a name, CLASS/EVENT, found `{event}`")));
+        }
+        if !known.insert(event.to_owned()) {
+            return Err(
+                line.error(format!("`{event}` stands there twice; an event is listed once for all views"))
+            );
+        }
+        for (number, view) in spec.views.iter().enumerate() {
+            let file =
+                safe_relative(&format!("{view}/{event}.{ending}")).map_err(|message| line.error(message))?;
+            clips.push(ListedClip {
+                id: format!("{view}/{event}"),
+                label,
+                view: Some(View { event: event.to_owned(), number }),
+                group: group.to_owned(),
+                file,
+                list: line.file.to_path_buf(),
+                line: line.number,
+            });
+        }
+        Ok(())
+    })?;
+    clips.sort_by(|a, b| a.id.cmp(&b.id));
+    let error = |message: String| DataError::Spec { path: list.path.clone(), message };
+    let groups: BTreeSet<&String> = clips.iter().map(|clip| &clip.group).collect();
+    if let Some(group) = spec.test.iter().find(|group| !groups.contains(group)) {
+        return Err(error(format!("test names the group `{group}`, of which no event is listed")));
+    }
+    let tested = |clip: &ListedClip| spec.test.contains(&clip.group);
+    if clips.iter().all(tested) {
+        return Err(error("every event is tested; leave some groups out of test to train on".to_owned()));
+    }
+    let place = |clip: &ListedClip| (clip.view.as_ref().map_or(0, |view| view.number), tested(clip));
+    let splits = hold_out_views(spec.views.len(), clips.iter().map(place));
+    Ok(SplitLists { classes: spec.classes.clone(), clips, splits })
+}
+
+/// A split for each view, which it holds out: it trains on the training events as the others see them, tests on the test
+/// events as this one sees them, and has the test events in the others as its seen views. `videos` gives the view of each
+/// video and whether its event is tested.
+pub(crate) fn hold_out_views(
+    views: usize,
+    videos: impl Iterator<Item = (usize, bool)> + Clone,
+) -> Vec<Split> {
+    let split = |held_out: usize| {
+        let mut split = Split { name: (held_out + 1).to_string(), ..Split::default() };
+        for (index, (view, tested)) in videos.clone().enumerate() {
+            match (tested, view == held_out) {
+                (false, false) => split.train.push(index),
+                (true, true) => split.test.push(index),
+                (true, false) => split.seen.push(index),
+                (false, true) => {}
+            }
+        }
+        split
+    };
+    (0..views).map(split).collect()
+}

@@ -1,0 +1,180 @@
+//! Generated events, each seen by several cameras at once: `synth-views`, for the cross-view network.
+//!
+//! An actor of rounded limbs stands in a room and does one of ten things. Every camera sees the same limbs in space from
+//! its own place, in perspective and with its own occlusions, before its own wall and in its own light. Frame t of every
+//! view is the same moment.
+//!
+//! `action` has the poses, `body` the limbs in space, `camera` what is seen of them.
+
+mod action;
+mod body;
+mod camera;
+mod config;
+
+pub use config::{ActionConfig, ActorPlaceConfig, CameraPlace, LensConfig, RoomLightConfig, ViewsConfig};
+
+use self::action::{ACTIONS, Performance};
+use self::body::Body;
+use self::camera::Camera;
+use super::config::SynthError;
+use super::draw::VideoKey;
+use super::object::Canvas;
+use super::scene::expose;
+use super::text;
+use super::texture::{Family, Patch, Texture};
+use crate::clip::Clip;
+
+/// Name that videos are keyed by.
+const SET: &str = "synth-views";
+
+/// One draw of the set: the knobs and a seed. Videos are numbered class by class, event by event, camera by camera.
+#[derive(Clone, Debug)]
+pub struct ViewSet {
+    config: ViewsConfig,
+    data_seed: u64,
+    classes: Vec<String>,
+    views: Vec<String>,
+    /// The knobs that reach a single video's pixels, as text.
+    pixels: String,
+}
+
+impl ViewSet {
+    /// The set with these knobs and this seed.
+    ///
+    /// # Errors
+    /// [`SynthError`] names the knob that cannot be.
+    pub fn new(config: ViewsConfig, data_seed: u64) -> Result<Self, SynthError> {
+        config.validate()?;
+        let pixels = text("views", &ViewsConfig { events_per_class: 0, ..config.clone() })?;
+        let classes = ACTIONS.iter().map(|action| action.name.to_owned()).collect();
+        let views = config.camera.iter().map(|camera| camera.name.clone()).collect();
+        Ok(Self { config, data_seed, classes, views, pixels })
+    }
+
+    /// Names of the classes in the order of their labels.
+    #[must_use]
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// Names of the views in the order of their numbers.
+    #[must_use]
+    pub fn views(&self) -> &[String] {
+        &self.views
+    }
+
+    /// Events of each class.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        self.config.events_per_class
+    }
+
+    /// Number of videos of each class.
+    #[must_use]
+    pub fn each(&self) -> usize {
+        self.config.events_per_class * self.views.len()
+    }
+
+    /// Number of videos of all classes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.classes.len() * self.each()
+    }
+
+    /// Whether the set has no videos (it always has some).
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The view of video `i`, an index into [`ViewSet::views`].
+    #[must_use]
+    pub fn view(&self, i: usize) -> usize {
+        i % self.views.len()
+    }
+
+    /// The number of video `i`'s event within its class.
+    #[must_use]
+    pub fn number(&self, i: usize) -> usize {
+        i / self.views.len() % self.config.events_per_class
+    }
+
+    /// The name of video `i`'s event, such as `kick-007`.
+    ///
+    /// # Panics
+    /// If `i` is not below [`ViewSet::len`], as indexing does; so do `id`, `render` and `fingerprint`.
+    #[must_use]
+    pub fn event(&self, i: usize) -> String {
+        format!("{}-{:03}", self.classes[i / self.each()], self.number(i))
+    }
+
+    /// The name of video `i`, such as `kick-007-front`.
+    #[must_use]
+    pub fn id(&self, i: usize) -> String {
+        format!("{}-{}", self.event(i), self.views[self.view(i)])
+    }
+
+    /// Renders video `i`.
+    #[must_use]
+    pub fn render(&self, i: usize) -> Clip {
+        let config = &self.config;
+        let (key, view) = (self.key(i), self.view(i));
+        let camera_key = VideoKey { set: SET, data_seed: self.data_seed, class: "camera", index: view };
+        let place = &config.camera[view];
+        let camera = Camera::draw(place, &config.lens, &config.light, &mut camera_key.stream("lamp"));
+
+        let wall = 0.5 * (config.scene.luma.lo + config.scene.luma.hi);
+        let body = Body::draw(&config.actor, wall, &mut key.stream("actor"));
+        let action = &ACTIONS[i / self.each()];
+        let performance = Performance::draw(action, &config.action, &mut key.stream("action"));
+
+        let (width, height) = (config.width, config.height);
+        // The wall is the camera's own; where exactly it is seen, and in which colours, changes from event to event.
+        let mut scene = key.stream(&format!("scene {}", place.name));
+        let patch = Patch { left: 0, top: 0, width: width + 1, height: height + 1 };
+        let texture = Texture::draw(self.family(view), config.scene, patch, &mut scene);
+        let mut empty = vec![0.0; width * height * 3];
+        texture.view(0.0, 0.0, 1.0, width, height, &mut empty);
+        for pixel in empty.chunks_exact_mut(3) {
+            pixel.iter_mut().zip(camera.gain).for_each(|(value, gain)| *value *= gain);
+        }
+
+        let mut noise = key.stream(&format!("noise {}", place.name));
+        let noise_sd = noise.span(config.light.noise);
+        let mut noise_bytes = vec![0u8; width * height * 4];
+        let frames = (0..config.frames)
+            .map(|t| {
+                let mut rgb = empty.clone();
+                let rods = body.rods(&performance.pose(t), performance.hand);
+                camera.paint(&mut Canvas { width, height, rgb: &mut rgb }, &rods);
+                noise.bytes(&mut noise_bytes);
+                expose(&rgb, &noise_bytes, noise_sd)
+            })
+            .collect();
+        Clip { width, height, frames }
+    }
+
+    /// A hash of all that decides the pixels of video `i`: generator version, knobs, seed, class, event, camera.
+    #[must_use]
+    pub fn fingerprint(&self, i: usize) -> String {
+        let more = format!("{}, view {}", self.pixels, self.view(i));
+        self.key(i).hash(more.as_bytes()).to_hex().to_string()
+    }
+
+    /// The texture behind the actor in a view: no two of up to eight views share one.
+    fn family(&self, view: usize) -> Family {
+        let key = VideoKey { set: SET, data_seed: self.data_seed, class: "camera", index: 0 };
+        let mut draw = key.stream("walls");
+        let mut left = Family::ALL.to_vec();
+        let mut walls = (0..self.views.len()).map(|_| left.remove(draw.integer(0, left.len() - 1)));
+        walls.nth(view).unwrap_or(Family::Clouds)
+    }
+
+    fn key(&self, i: usize) -> VideoKey<'_> {
+        let class = &self.classes[i / self.each()];
+        VideoKey { set: SET, data_seed: self.data_seed, class, index: self.number(i) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

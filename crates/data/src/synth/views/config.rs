@@ -1,0 +1,154 @@
+//! The knobs of the set of events seen by several cameras, as `datasets/synth-views.toml` writes them under `[views]`.
+
+use crate::synth::config::{Span, SynthError, TextureLook, check, within};
+use serde::{Deserialize, Serialize};
+
+/// The `[views]` table. Lengths are pixels or metres as stated, angles degrees, times frames.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ViewsConfig {
+    /// Events of each class; each is a video a camera.
+    pub events_per_class: usize,
+    /// Width of a frame, pixels.
+    pub width: usize,
+    /// Height of a frame, pixels.
+    pub height: usize,
+    /// Frames of a video.
+    pub frames: usize,
+    /// The cameras, two or more. Serves the cross-view protocol: one is held out.
+    pub camera: Vec<CameraPlace>,
+    /// What the cameras have in common.
+    pub lens: LensConfig,
+    /// Where and how the actor stands.
+    pub actor: ActorPlaceConfig,
+    /// What the actor does. Grades the difficulty.
+    pub action: ActionConfig,
+    /// The wall behind the actor, of a family of textures that is the camera's own. View-dependent, and
+    /// independent of the class.
+    pub scene: TextureLook,
+    /// Lamps and sensor.
+    pub light: RoomLightConfig,
+}
+
+/// Where a camera stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CameraPlace {
+    /// The view's name.
+    pub name: String,
+    /// Angle about the vertical, degrees: 0 looks the actor in the face, 90 from the actor's left.
+    pub azimuth: f32,
+    /// Angle above the horizontal, degrees; below 90.
+    pub elevation: f32,
+}
+
+/// Distance and scale of all cameras.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LensConfig {
+    /// Metres from the camera to the middle of the scene. Nearer cameras distort more.
+    pub distance: f32,
+    /// Pixels of a metre in the middle of the scene.
+    pub scale: f32,
+}
+
+/// The actor's place, size and clothes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ActorPlaceConfig {
+    /// Largest turn away from azimuth 0, degrees to either side. At 180 all cameras would see the same, and
+    /// none would be a view of its own.
+    pub heading: f32,
+    /// Largest step away from the middle on each axis of the floor, metres.
+    pub step: f32,
+    /// Height in metres.
+    pub height: Span,
+    /// Thickness of the limbs, as a factor on a slim person's.
+    pub girth: Span,
+    /// Grey levels between clothes and the middle of the scene's `luma`, darker or lighter.
+    pub contrast: Span,
+    /// Strength of the clothes' colours.
+    pub chroma: Span,
+}
+
+/// How an action is carried out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ActionConfig {
+    /// Frames from one key pose to the other and back.
+    pub period: Span,
+    /// How far the actor goes from standing towards the key poses: 1 all the way.
+    pub depth: Span,
+    /// Standard deviation of each joint's angle about the key pose, degrees; each event its own.
+    pub sloppiness: f32,
+}
+
+/// The lamp of each view, and noise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RoomLightConfig {
+    /// Factor on the whole picture, which each camera has of its own.
+    pub gain: Span,
+    /// Strength of the tint of each camera's own colour, grey levels.
+    pub tint: f32,
+    /// Share of the light that falls on the side away from the lamp.
+    pub ambient: f32,
+    /// Standard deviation of the grey noise, grey levels; each video its own.
+    pub noise: Span,
+}
+
+impl ViewsConfig {
+    /// Checks what serde cannot.
+    ///
+    /// # Errors
+    /// [`SynthError`] names the first knob that is out of its limits.
+    pub fn validate(&self) -> Result<(), SynthError> {
+        self.checked().map_err(|error| SynthError { table: "views", ..error })
+    }
+
+    fn checked(&self) -> Result<(), SynthError> {
+        let count = self.events_per_class;
+        check("events-per-class", count, (1..=10_000).contains(&count), "1 to 10000")?;
+        for (key, side) in [("width", self.width), ("height", self.height)] {
+            check(key, side, (32..=1024).contains(&side), "32 to 1024 pixels")?;
+        }
+        check("frames", self.frames, (2..=10_000).contains(&self.frames), "2 to 10000")?;
+        self.cameras()?;
+        let LensConfig { distance, scale } = self.lens;
+        check("lens.distance", distance, (2.0..=100.0).contains(&distance), "2 to 100 metres")?;
+        check("lens.scale", scale, (4.0..=1024.0).contains(&scale), "4 to 1024 pixels a metre")?;
+        let ActorPlaceConfig { heading, step, height, girth, contrast, chroma } = self.actor;
+        check("actor.heading", heading, (0.0..=180.0).contains(&heading), "0 to 180 degrees")?;
+        check("actor.step", step, (0.0..=1.0).contains(&step), "0 to 1 metre")?;
+        within("actor.height", height, 1.0, 2.5)?;
+        within("actor.girth", girth, 0.5, 3.0)?;
+        within("actor.contrast", contrast, 1.0, 100.0)?;
+        within("actor.chroma", chroma, 0.0, 128.0)?;
+        within("action.period", self.action.period, 2.0, 10_000.0)?;
+        within("action.depth", self.action.depth, 0.05, 1.0)?;
+        let sloppiness = self.action.sloppiness;
+        check("action.sloppiness", sloppiness, (0.0..=60.0).contains(&sloppiness), "0 to 60 degrees")?;
+        self.scene.validate()?;
+        within("light.gain", self.light.gain, 0.5, 1.5)?;
+        let RoomLightConfig { tint, ambient, .. } = self.light;
+        check("light.tint", tint, (0.0..=60.0).contains(&tint), "0 to 60 grey levels")?;
+        check("light.ambient", ambient, (0.0..=1.0).contains(&ambient), "0 to 1")?;
+        within("light.noise", self.light.noise, 0.0, 64.0)
+    }
+
+    fn cameras(&self) -> Result<(), SynthError> {
+        let names: Vec<&str> = self.camera.iter().map(|camera| camera.name.as_str()).collect();
+        check("camera", names.len(), (2..=8).contains(&names.len()), "2 to 8 cameras")?;
+        for (index, camera) in self.camera.iter().enumerate() {
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            let good = !camera.name.is_empty() && camera.name.chars().all(plain);
+            let known = names[..index].contains(&names[index]);
+            let expected = "names of their own, of small letters, digits and `-`";
+            check("camera.name", format!("\"{}\"", camera.name), good && !known, expected)?;
+            let (azimuth, elevation) = (camera.azimuth, camera.elevation);
+            check("camera.azimuth", azimuth, (-360.0..=360.0).contains(&azimuth), "-360 to 360 degrees")?;
+            check("camera.elevation", elevation, (-10.0..=85.0).contains(&elevation), "-10 to 85 degrees")?;
+        }
+        Ok(())
+    }
+}
