@@ -234,8 +234,13 @@ pub struct Outcomes {
 impl Outcomes {
     /// Adds one observation of a video.
     pub fn add(&mut self, video: &str, correct: bool, weight: f64) {
+        self.add_share(video, f64::from(u8::from(correct)), weight);
+    }
+
+    /// Adds one observation that is correct by a share, 0 to 1.
+    pub fn add_share(&mut self, video: &str, share: f64, weight: f64) {
         let entry = self.videos.entry(video.to_owned()).or_default();
-        entry.0 += if correct { weight } else { 0.0 };
+        entry.0 += share * weight;
         entry.1 += weight;
     }
 

@@ -1,4 +1,8 @@
-//! The test of a trained net: the mean softmax over frames, crops and, of a network of two streams, both.
+//! The test of a trained net: the mean softmax over frames, crops and, of a network of two streams, both; or what its
+//! features tell without a softmax layer.
+
+mod neighbours;
+mod pairs;
 
 use std::sync::mpsc::sync_channel;
 
@@ -7,11 +11,13 @@ use data::loader::{LabelledVideo, TestConfig, TestViews};
 use models::{Inputs, Network};
 use nn::Pass;
 
+use crate::answers::Answers;
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::plan::Protocol;
 use crate::scores::Scores;
+use crate::spec::TestBy;
 use crate::train::{inputs_of, network_error};
 
 /// Moments of views that go through the network at once; one view at least.
@@ -30,6 +36,8 @@ pub struct Test<'a> {
     pub network: &'a dyn Network,
     /// The test videos of the split.
     pub videos: &'a [LabelledVideo],
+    /// What they are compared with: the training videos for nearest neighbours, the other views for pairs.
+    pub others: &'a [LabelledVideo],
     /// Class names, in label order.
     pub classes: &'a [String],
     /// The split's name.
@@ -41,19 +49,49 @@ pub struct Test<'a> {
 /// The views of one video, as batches of network inputs.
 type Views = std::result::Result<Vec<Inputs>, Error>;
 
-/// Scores every test video.
+/// Tests a net by what its plan says: softmax scores, nearest neighbours, or pairs.
 ///
 /// # Errors
 /// Whatever data or tensors report, [`Error::Interrupted`].
-pub fn evaluate(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Result<Scores> {
-    let step = console.step(test.name, test.videos.len() as u64, 0);
+pub fn evaluate(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Result<Answers> {
     let classes = test.classes.len();
-    let mut scores = Vec::with_capacity(test.videos.len() * classes);
-    // Reading and cropping run beside the network, a few videos ahead.
+    let scores = match test.protocol.test.by {
+        TestBy::Pairs => return pairs::verify(test, console, interrupt).map(Answers::Pairs),
+        TestBy::NearestNeighbour => neighbours::classify(test, console, interrupt)?,
+        TestBy::Softmax => {
+            let mut scores = Vec::with_capacity(test.videos.len() * classes);
+            for_each(test, test.videos, console, interrupt, |views| {
+                scores.extend(mean_softmax(test, views, classes)?);
+                Ok(())
+            })?;
+            scores
+        }
+    };
+    let events = test.videos.iter().filter_map(|video| Some(video.view.as_ref()?.event.clone()));
+    Ok(Answers::Classes(Scores {
+        split: test.split.to_owned(),
+        seed: test.seed,
+        classes: test.classes.to_vec(),
+        videos: test.videos.iter().map(|video| video.id.clone()).collect(),
+        events: events.collect(),
+        labels: test.videos.iter().map(|video| video.label).collect(),
+        scores,
+    }))
+}
+
+/// Hands the views of each video to `each`, in order. Reading and cropping run beside the network, a few videos ahead.
+fn for_each(
+    test: &Test<'_>,
+    videos: &[LabelledVideo],
+    console: &Console,
+    interrupt: &Interrupt,
+    mut each: impl FnMut(&[Inputs]) -> Result<()>,
+) -> Result<()> {
+    let step = console.step(test.name, videos.len() as u64, 0);
     std::thread::scope(|scope| -> Result<()> {
         let (sender, receiver) = sync_channel::<Views>(PREFETCH);
         scope.spawn(move || {
-            for video in test.videos {
+            for video in videos {
                 // The receiver is gone when the test was given up.
                 if sender.send(views(video, test)).is_err() {
                     return;
@@ -62,19 +100,52 @@ pub fn evaluate(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Re
         });
         for views in receiver {
             interrupt.check()?;
-            scores.extend(mean_softmax(test, &views?, classes)?);
+            each(&views?)?;
             step.advance(1);
         }
         Ok(())
-    })?;
-    Ok(Scores {
-        split: test.split.to_owned(),
-        seed: test.seed,
-        classes: test.classes.to_vec(),
-        videos: test.videos.iter().map(|video| video.id.clone()).collect(),
-        labels: test.videos.iter().map(|video| video.label).collect(),
-        scores,
     })
+}
+
+/// What the classifier reads of every view of each video, in the order of the views: positions in time, and of each its
+/// crops.
+fn features(
+    test: &Test<'_>,
+    videos: &[LabelledVideo],
+    console: &Console,
+    interrupt: &Interrupt,
+) -> Result<Vec<Vec<Vec<f32>>>> {
+    let mut all = Vec::with_capacity(videos.len());
+    for_each(test, videos, console, interrupt, |views| {
+        let mut of_video = Vec::new();
+        let mut read = |inputs: &Inputs| -> models::Result<()> {
+            let outputs = test.network.forward(inputs, &Pass::eval())?;
+            let features = outputs.features;
+            let features =
+                features.ok_or_else(|| candle_core::Error::msg("the network names no features"))?;
+            of_video.extend(features.to_vec2::<f32>()?);
+            Ok(())
+        };
+        for inputs in views {
+            read(inputs).map_err(network_error("testing"))?;
+        }
+        all.push(of_video);
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+/// The squared Euclidean distance of two vectors, summed in eight lanes.
+fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0_f32; 8];
+    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| (a - b) * (a - b)).sum();
+    for (a, b) in a.zip(b) {
+        for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *lane += (a - b) * (a - b);
+        }
+    }
+    lanes.iter().sum::<f32>() + rest
 }
 
 fn views(video: &LabelledVideo, test: &Test<'_>) -> Views {
@@ -219,11 +290,13 @@ mod tests {
             protocol: &protocol,
             network: &network,
             videos: &[video],
+            others: &[],
             classes: &["first".into(), "second".into()],
             split: "1",
             seed: 0,
         };
-        let scores = evaluate(&test, &Console::silent(), &Interrupt::never()).unwrap();
+        let answers = evaluate(&test, &Console::silent(), &Interrupt::never()).unwrap();
+        let scores = answers.classes().unwrap();
         let seen = network.seen.into_inner().unwrap();
         let (views, crop) = (seen.iter().map(|(dims, ..)| dims[0]).sum::<usize>(), protocol.net.crop);
         assert_eq!(views, 10, "ten crops of one clip");

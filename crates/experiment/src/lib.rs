@@ -4,6 +4,7 @@
 //! explicit) -> [`run`] ([`train`], [`evaluate`], each a unit of work in a
 //! [`store`]) -> [`record`] and [`scores`] -> [`claim`] verdicts -> [`table`].
 
+pub mod answers;
 pub mod checkpoint;
 pub mod claim;
 pub mod console;
@@ -13,6 +14,7 @@ pub mod evaluate;
 pub mod figure;
 pub mod interrupt;
 pub mod list;
+pub mod pair_scores;
 pub mod plan;
 pub mod record;
 pub mod run;

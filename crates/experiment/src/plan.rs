@@ -16,10 +16,13 @@ use data::dataset::SplitSize;
 use data::extracted::Extraction;
 use serde::{Deserialize, Serialize};
 
-pub use self::net::{DataPlan, NetPlan, Protocol, Source, SourceRef, Start, TestPlan, TrainPlan, VideoPlan};
+pub use self::net::{
+    ContrastivePlan, DataPlan, NetPlan, PairsPlan, Protocol, Source, SourceRef, Start, TestPlan, TrainPlan,
+    VideoPlan,
+};
 use self::resolve::Resolver;
 use crate::error::{Error, Result, did_you_mean};
-use crate::spec::{self, FuseBy, Player, ProfileName, Spec, Svm};
+use crate::spec::{self, FuseBy, Player, ProfileName, Spec, Svm, TestBy};
 
 /// What a user asks of a table beyond its name.
 #[derive(Debug, Clone, Default)]
@@ -141,6 +144,14 @@ impl Work {
             Self::Net(protocol) => std::slice::from_ref(protocol),
             Self::Fusion(fusion) => &fusion.streams,
             Self::Unavailable { .. } => &[],
+        }
+    }
+
+    /// What its test asks.
+    pub fn tested_by(&self) -> TestBy {
+        match self {
+            Self::Net(protocol) => protocol.test.by,
+            Self::Fusion(_) | Self::Unavailable { .. } => TestBy::Softmax,
         }
     }
 

@@ -36,8 +36,11 @@ pub struct Record {
     pub data: Vec<DatasetRecord>,
     /// The profile that the plan came from.
     pub profile: ProfileName,
+    /// What `top1` holds where it is not top-1 accuracy.
+    #[serde(default, skip_serializing_if = "Measure::is_top1")]
+    pub measure: Measure,
     /// Top-1 accuracy in percent, mean over splits and seeds, with the 95 %
-    /// interval of a bootstrap over test videos.
+    /// interval of a bootstrap over test videos (over events, where several views show one).
     pub top1: Estimate,
     /// Recall of each class in percent, over all splits and seeds.
     pub recall: BTreeMap<String, f64>,
@@ -51,6 +54,23 @@ pub struct Record {
     pub runs: Vec<RunRecord>,
     /// Where it ran.
     pub environment: Environment,
+}
+
+/// What a row's number is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// Top-1 accuracy of videos.
+    #[default]
+    Top1,
+    /// The area under the ROC curve of pairs, in percent.
+    PairArea,
+}
+
+impl Measure {
+    fn is_top1(&self) -> bool {
+        *self == Self::Top1
+    }
 }
 
 /// The data that a row was run on.
@@ -77,7 +97,7 @@ pub struct RunRecord {
     pub stages: Vec<StageRecord>,
     /// The test unit's name. The names of units follow from all that they depend on.
     pub test_unit: String,
-    /// Top-1 accuracy in percent.
+    /// The row's measure, in percent.
     pub top1: f64,
     /// The test.
     pub test: TestOutcome,

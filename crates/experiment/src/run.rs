@@ -17,14 +17,15 @@ pub use self::census::Census;
 use self::library::Library;
 use self::nets::{SCORES, Tested, finished};
 use self::recall::Recall;
+use crate::answers::Answers;
 use crate::claim::{Bootstrap, Comparison, Outcomes};
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::list;
 use crate::plan::{Request, RowPlan, TablePlan, Work};
-use crate::record::{Environment, RECORD_VERSION, Record, RunRecord};
-use crate::scores::Scores;
+use crate::record::{Environment, Measure, RECORD_VERSION, Record, RunRecord};
+use crate::spec::TestBy;
 use crate::store::{Store, Unit, write_atomic, write_json};
 use crate::table::{self, State, Table};
 use crate::train::network_error;
@@ -257,19 +258,21 @@ impl<'a> Job<'a> {
         let share = 1.0 / (row.splits.len() * row.seeds.len()) as f64;
         for run in Self::runs(row) {
             let name = run_name(row, &run);
-            let Tested { stages, unit, outcome, scores } = match &row.work {
+            let Tested { stages, unit, outcome, answers } = match &row.work {
                 Work::Net(protocol) => self.tested(&name, protocol, &run)?,
                 Work::Fusion(fusion) => self.fused(&name, fusion, &run)?,
                 Work::Unavailable { reason } => return Err(Error::Usage(reason.clone())),
             };
-            scores.add_to(&mut outcomes, share);
-            recall.add(&scores);
+            answers.add_to(&mut outcomes, share);
+            if let Answers::Classes(scores) = &answers {
+                recall.add(scores);
+            }
             runs.push(RunRecord {
                 split: run.split.to_owned(),
                 seed: run.seed,
                 stages,
                 test_unit: unit.name,
-                top1: scores.accuracy(),
+                top1: answers.value(),
                 test: outcome,
             });
         }
@@ -293,6 +296,7 @@ impl<'a> Job<'a> {
             reported: row.row.reported,
             data: self.library.records(row)?,
             profile: self.plan.profile,
+            measure: if row.work.tested_by() == TestBy::Pairs { Measure::PairArea } else { Measure::Top1 },
             top1,
             recall: recall.percent(classes),
             work: row.work.clone(),
@@ -315,7 +319,7 @@ impl<'a> Job<'a> {
             let share = 1.0 / (row.splits.len() * row.seeds.len()) as f64;
             for run in Self::runs(row) {
                 if let Some(unit) = self.scores_unit(row, &run)? {
-                    Scores::read(&unit.path(SCORES))?.add_to(&mut of_row, share);
+                    Answers::read(&unit.path(SCORES), row.work.tested_by())?.add_to(&mut of_row, share);
                 }
             }
             sets.entry(set).or_default().insert(row.row.id.clone(), of_row);

@@ -2,7 +2,8 @@
 //!
 //! Columns: `video` (string), `label` (u32), `split` (string), `seed` (u64),
 //! then for each class one f32 column `score:<class>`, the mean of the softmax
-//! over the video's frames and crops. One row a video, in the split's order.
+//! over the video's frames and crops. One row a video, in the split's order. Videos of a set of several views have a column
+//! `event` (string) besides.
 
 use std::path::Path;
 
@@ -26,6 +27,9 @@ pub struct Scores {
     pub classes: Vec<String>,
     /// Video ids.
     pub videos: Vec<String>,
+    /// The event that each video shows, in a set of several views; else empty, and each video is one of its own. An event is
+    /// resampled with all its views.
+    pub events: Vec<String>,
     /// True classes, one a video.
     pub labels: Vec<u32>,
     /// Scores, (videos, classes).
@@ -33,6 +37,7 @@ pub struct Scores {
 }
 
 const SCORE: &str = "score:";
+const EVENT: &str = "event";
 
 impl Scores {
     /// The predicted class of a video: the highest score, the first of equals.
@@ -59,7 +64,8 @@ impl Scores {
     pub fn add_to(&self, outcomes: &mut Outcomes, share: f64) {
         let weight = share / self.videos.len() as f64;
         for (v, video) in self.videos.iter().enumerate() {
-            outcomes.add(video, self.prediction(v) == self.labels[v], weight);
+            let event = self.events.get(v).unwrap_or(video);
+            outcomes.add(event, self.prediction(v) == self.labels[v], weight);
         }
     }
 
@@ -75,18 +81,15 @@ impl Scores {
             Column::from(Series::new("split".into(), vec![self.split.as_str(); n])),
             Column::from(Series::new("seed".into(), vec![self.seed; n])),
         ];
+        if !self.events.is_empty() {
+            columns.push(Column::from(Series::new(EVENT.into(), &self.events)));
+        }
         for (class, name) in self.classes.iter().enumerate() {
             let scores: Vec<f32> =
                 self.scores.iter().skip(class).step_by(self.classes.len()).copied().collect();
             columns.push(Column::from(Series::new(format!("{SCORE}{name}").into(), scores)));
         }
-        let mut frame = DataFrame::new(n, columns).map_err(|e| failed(path, "write", e))?;
-        let mut bytes = Vec::new();
-        ParquetWriter::new(&mut bytes)
-            .with_compression(ParquetCompression::Uncompressed)
-            .finish(&mut frame)
-            .map_err(|e| failed(path, "write", e))?;
-        write_atomic(path, &bytes)
+        write_frame(path, n, columns)
     }
 
     /// Reads a file back.
@@ -94,9 +97,7 @@ impl Scores {
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`] for a file that is not of this form.
     pub fn read(path: &Path) -> Result<Self> {
-        let file = std::fs::File::open(path).map_err(Error::io("read", path))?;
-        let frame = ParquetReader::new(file).finish().map_err(|e| failed(path, "read", e))?;
-        Self::from_frame(&frame).map_err(|e| failed(path, "read", e))
+        Self::from_frame(&read_frame(path)?).map_err(|e| failed(path, "read", e))
     }
 
     fn from_frame(frame: &DataFrame) -> std::result::Result<Self, PolarsError> {
@@ -109,6 +110,7 @@ impl Scores {
             .filter_map(|name| name.strip_prefix(SCORE).map(str::to_owned))
             .collect();
         let videos = strings("video")?;
+        let events = if frame.column(EVENT).is_ok() { strings(EVENT)? } else { Vec::new() };
         let labels: Vec<u32> = frame.column("label")?.u32()?.into_no_null_iter().collect();
         let split = strings("split")?.into_iter().next().unwrap_or_default();
         let seed = frame.column("seed")?.u64()?.into_no_null_iter().next().unwrap_or_default();
@@ -119,11 +121,27 @@ impl Scores {
                 scores[video * classes.len() + class] = score;
             }
         }
-        Ok(Self { split, seed, classes, videos, labels, scores })
+        Ok(Self { split, seed, classes, videos, events, labels, scores })
     }
 }
 
-fn failed(path: &Path, action: &str, e: PolarsError) -> Error {
+/// Writes `n` rows, atomically.
+pub(crate) fn write_frame(path: &Path, n: usize, columns: Vec<Column>) -> Result<()> {
+    let mut frame = DataFrame::new(n, columns).map_err(|e| failed(path, "write", e))?;
+    let mut bytes = Vec::new();
+    ParquetWriter::new(&mut bytes)
+        .with_compression(ParquetCompression::Uncompressed)
+        .finish(&mut frame)
+        .map_err(|e| failed(path, "write", e))?;
+    write_atomic(path, &bytes)
+}
+
+pub(crate) fn read_frame(path: &Path) -> Result<DataFrame> {
+    let file = std::fs::File::open(path).map_err(Error::io("read", path))?;
+    ParquetReader::new(file).finish().map_err(|e| failed(path, "read", e))
+}
+
+pub(crate) fn failed(path: &Path, action: &str, e: PolarsError) -> Error {
     Error::Damaged { path: path.to_owned(), message: format!("cannot {action} it as scores: {e}") }
 }
 
@@ -137,6 +155,7 @@ mod tests {
             seed: 3,
             classes: vec!["walk".into(), "run".into()],
             videos: vec!["a".into(), "b".into(), "c".into()],
+            events: Vec::new(),
             labels: vec![0, 1, 1],
             scores: vec![0.75, 0.25, 0.5, 0.5, 0.1, 0.9],
         }
@@ -148,6 +167,13 @@ mod tests {
         let path = folder.path().join("scores.parquet");
         scores().write(&path).unwrap();
         assert_eq!(Scores::read(&path).unwrap(), scores());
+        let views = Scores { events: vec!["x".into(), "x".into(), "y".into()], ..scores() };
+        views.write(&path).unwrap();
+        assert_eq!(Scores::read(&path).unwrap(), views);
+        let mut outcomes = Outcomes::default();
+        views.add_to(&mut outcomes, 1.0);
+        assert_eq!(outcomes.videos.keys().collect::<Vec<_>>(), ["x", "y"], "views of an event stay together");
+        assert!((outcomes.accuracy() - views.accuracy()).abs() < 1e-9);
     }
 
     #[test]

@@ -10,9 +10,11 @@ use data::sample::{At, Moments};
 use flow::Method;
 
 use crate::error::{Error, Result};
-use crate::plan::{NetPlan, Protocol, Request, Start, TablePlan, VideoPlan, Work};
+use crate::plan::{
+    ContrastivePlan, NetPlan, PairsPlan, Protocol, Request, Start, TablePlan, TestPlan, VideoPlan, Work,
+};
 use crate::run::describe_data;
-use crate::spec::{FuseBy, Learns};
+use crate::spec::{FuseBy, Learns, TestBy, TestOn};
 use crate::table::{self, duration, plain};
 use crate::train::network_error;
 use crate::workspace::Workspace;
@@ -222,13 +224,14 @@ fn protocol_lines(protocol: &Protocol) -> String {
     };
     format!(
         "video      short side {}, {values}\n\
-         training   {} iterations of {} videos drawn across classes, {crops} {}x{} crops{}{}\n\
+         training   {} iterations of {} {}, {crops} {}x{} crops{}{}\n\
          rate       {:.0e}, {}\n\
          sgd        momentum {}, weight decay {:.0e}{}\n\
-         test       {} frames{} x {} crops, mean of the softmax\n",
+         test       {} frames{} x {} crops, {}\n",
         video.short_side,
         thousands(train.iterations as u64),
         train.batch,
+        what_is_drawn(train.pairs),
         net.crop,
         net.crop,
         if augmentation.flip { " and flips" } else { "" },
@@ -238,13 +241,48 @@ fn protocol_lines(protocol: &Protocol) -> String {
         train.momentum,
         train.weight_decay,
         train.clip_gradient_norm.map_or(String::new(), |norm| format!(", gradient norm clipped at {norm}")),
-        protocol.test.frames,
+        protocol.test.frames.map_or_else(|| grid_words(net), |frames| frames.to_string()),
         if protocol.test.as_clip { " as one clip" } else { "" },
         match protocol.test.crops {
             data::loader::Crops::Ten => 10,
             data::loader::Crops::Center => 1,
         },
+        tested_words(&protocol.test),
     )
+}
+
+/// "videos drawn across classes", "pairs of views, 20 dissimilar for each similar one".
+fn what_is_drawn(pairs: Option<PairsPlan>) -> String {
+    let Some(PairsPlan { dissimilar, softmax, contrastive }) = pairs else {
+        return "videos drawn across classes".into();
+    };
+    let mut losses: Vec<String> = softmax.then(|| "softmax".into()).into_iter().collect();
+    if let Some(ContrastivePlan { distance, margin }) = contrastive {
+        losses.push(format!("contrastive ({}, margin {margin})", kebab(&distance).to_uppercase()));
+    }
+    format!("pairs of views, {dissimilar} dissimilar for each similar one, {} loss", losses.join(" + "))
+}
+
+/// "all of one in 10".
+fn grid_words(net: &NetPlan) -> String {
+    match net.sample.moments {
+        Moments::Grid { every } => format!("all of one in {every}"),
+        _ => "all".into(),
+    }
+}
+
+/// What a test asks, and of which videos.
+fn tested_words(test: &TestPlan) -> String {
+    let by = match test.by {
+        TestBy::Softmax => "mean of the softmax",
+        TestBy::NearestNeighbour => "mean over nearest neighbours among the training frames",
+        TestBy::Pairs => "area under the ROC curve of pairs",
+    };
+    let on = match test.on {
+        TestOn::Test => "",
+        TestOn::SeenViews => ", on the views of the training",
+    };
+    format!("{by}{on}")
 }
 
 /// "TV-L1 flow", "extracted flow of bound 20".
@@ -300,7 +338,7 @@ fn estimate(plan: &TablePlan) -> Result<String> {
             }
             stages.push(net);
             let summary = net.model.summary().map_err(network_error("describing the network"))?;
-            let batch = net.train.batch * net.tasks();
+            let batch = net.train.batch * net.tasks() * if net.train.pairs.is_some() { 2 } else { 1 };
             bytes = bytes.max(summary.training_bytes(batch) as f64);
             // Without gradients a third of the arithmetic is left.
             let passes = if net.train.learns == Learns::All { 3.0 } else { 1.0 };

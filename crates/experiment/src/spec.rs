@@ -18,8 +18,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use self::either::name_or_table;
 pub use self::net::{
-    Also, AlsoAs, Architecture, Cropping, Fuse, FuseBy, Input, Learns, Net, Pyramid, PyramidSizes, RateStep,
-    StartFrom, Streams, Svm, Train, Videos,
+    Also, AlsoAs, Architecture, Cropping, Distance, Fuse, FuseBy, Input, Learns, Losses, Net, Pyramid,
+    PyramidSizes, RateStep, StartFrom, Streams, Svm, TestBy, TestOn, Tested, Train, Videos,
 };
 pub use self::profile::{DropoutRule, FlowPreset, Profile, ProfileName, Profiles, Stem, Storage};
 use crate::error::{Error, Result};
@@ -89,6 +89,8 @@ pub struct Shared {
     pub batch_statistics: Option<BatchStatistics>,
     /// The sizes of the pyramid's levels, for the nets that have any.
     pub pyramid: Option<PyramidSizes>,
+    /// The margin of the contrastive loss, for the nets that learn from it.
+    pub margin: Option<f64>,
 }
 
 /// Sizes, in pixels.
@@ -105,8 +107,9 @@ pub struct Frames {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Test {
-    /// Temporal positions a video. A network of clips sees them all at once, as one clip.
-    pub frames: usize,
+    /// Temporal positions a video. A network of clips sees them all at once, as one clip. Not given for inputs that say
+    /// which moments there are.
+    pub frames: Option<usize>,
     /// Views of each position.
     pub crops: Crops,
 }
@@ -157,8 +160,10 @@ pub struct Row {
     pub reported: Option<f64>,
     /// A net to train and test.
     pub net: Option<Net>,
-    /// A row, as `tableN/row`, whose nets are tested here.
+    /// A net or a row whose net is tested here: of this table by its name, of another as `tableN/row`.
     pub same_as: Option<String>,
+    /// How the net is tested.
+    pub tested: Option<Tested>,
     /// Rows whose scores are fused.
     pub fuse: Option<Fuse>,
 }

@@ -8,7 +8,7 @@ use tabled::builder::Builder;
 use tabled::settings::{Alignment, Style, object::Columns as ColumnsOf};
 
 use crate::claim::{Estimate, Verdict};
-use crate::record::Record;
+use crate::record::{Measure, Record};
 use crate::spec::{Columns, ProfileName, Quoted};
 
 /// A table, ready to be printed.
@@ -54,6 +54,12 @@ pub struct Row {
     pub reported: Option<f64>,
     /// Ours.
     pub state: State,
+}
+
+impl Row {
+    fn is_by_pairs(&self) -> bool {
+        self.state.record().is_some_and(|record| record.measure == Measure::PairArea)
+    }
 }
 
 /// How far a row has come.
@@ -151,8 +157,14 @@ impl Table {
             self.source
         ));
         paragraph(format!(
-            "Ours: {}; profile {}. Top-1 accuracy of test videos in percent.",
-            self.data, self.profile
+            "Ours: {}; profile {}. Top-1 accuracy of test videos in percent{}.",
+            self.data,
+            self.profile,
+            if self.rows.iter().any(Row::is_by_pairs) {
+                "; of pairs the area under the ROC curve, 50 being chance"
+            } else {
+                ""
+            }
         ));
         if self.columns.is_some() {
             paragraph(self.grid(form));

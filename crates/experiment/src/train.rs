@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
 use data::loader::{Batch, InputBatch, LabelledVideo, TrainConfig, TrainLoader};
+use data::sample::{Pairs, Together};
 use models::{Inputs, Modality, Network};
 use nn::tensors::{self, Tensors};
 use nn::{Params, Pass, Sgd};
@@ -18,7 +19,7 @@ use crate::checkpoint::Checkpoint;
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::plan::{NetPlan, SourceRef, Start};
+use crate::plan::{ContrastivePlan, NetPlan, PairsPlan, SourceRef, Start, TrainPlan};
 use crate::record::{TrainOutcome, peak_memory_mib, thin};
 use crate::spec::Learns;
 use crate::store::{Unit, write_atomic};
@@ -107,10 +108,20 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
             // They rest once the batches are made ahead.
             workers: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
         };
-        loaders.push(TrainLoader::new(videos.clone(), &config, begun as u64..plan.iterations as u64)?);
+        let iterations = begun as u64..plan.iterations as u64;
+        loaders.push(match plan.pairs {
+            None => TrainLoader::new(videos.clone(), &config, iterations)?,
+            Some(pairs) => {
+                let views = videos.iter().map(|video| (video.label, video.view.as_ref()));
+                let sampler = Pairs::new(views, pairs.dissimilar).map_err(data::DataError::from)?;
+                TrainLoader::with_sampler(videos.clone(), Box::new(sampler), &config, iterations)?
+            }
+        });
     }
     let step = console.step(name, plan.iterations as u64, begun as u64);
-    let mut watch = DivergenceWatch::new(&net.model.heads());
+    let mut watch =
+        DivergenceWatch::new(&net.model.heads(), plan.pairs.is_some_and(|p| p.contrastive.is_some()));
+    let samples = plan.batch * tasks.len() * if plan.pairs.is_some() { 2 } else { 1 };
     let started = Instant::now();
     let before = state.seconds;
     let mut saved = Instant::now();
@@ -119,13 +130,13 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     for iteration in begun..plan.iterations {
         let batches = loaders.iter_mut().filter_map(Iterator::next).collect::<Result<Vec<_>, _>>()?;
         let rate = plan.schedule.rate(iteration);
-        let loss = one_step(&*network, &mut sgd, batches, seed, iteration, rate)?;
+        let loss = one_step(&*network, &mut sgd, plan, batches, seed, iteration, rate)?;
         state.losses.push(loss);
         state.seconds = before + started.elapsed().as_secs_f64();
         watch.look(iteration, loss)?;
 
         let done = state.losses.len();
-        let speed = ((done - begun) * plan.batch * tasks.len()) as f64 / started.elapsed().as_secs_f64();
+        let speed = ((done - begun) * samples) as f64 / started.elapsed().as_secs_f64();
         step.set(done as u64, &format!("loss {:.3}, rate {rate:.0e}, {speed:.0} samples/s", watch.mean()));
         let due = checkpoint_every.is_zero() || saved.elapsed() > checkpoint_every.max(saving * 20);
         if done < plan.iterations && (due || interrupt.raised()) {
@@ -144,7 +155,7 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     Ok(TrainOutcome {
         iterations: state.losses.len(),
         seconds: round(state.seconds, 10.0),
-        samples_per_second: round((plan.iterations * plan.batch * tasks.len()) as f64 / state.seconds, 10.0),
+        samples_per_second: round((plan.iterations * samples) as f64 / state.seconds, 10.0),
         peak_memory_mib: peak_memory_mib(),
         videos: tasks.iter().map(Vec::len).sum(),
         loss: thin(&state.losses, CURVE),
@@ -184,6 +195,7 @@ fn begin(params: &Params, net: &NetPlan, files: &[PathBuf]) -> Result<()> {
 fn one_step(
     network: &dyn Network,
     sgd: &mut Sgd,
+    plan: &TrainPlan,
     batches: Vec<Batch>,
     seed: u64,
     iteration: usize,
@@ -191,9 +203,14 @@ fn one_step(
 ) -> Result<f32> {
     let step = || -> models::Result<f32> {
         let pass = Pass::train(pass_seed(seed, iteration));
+        let similar: Vec<bool> =
+            batches.iter().flat_map(|b| &b.together).map(|pair| *pair == Together::SameMoments).collect();
         let (labels, values): (Vec<_>, Vec<_>) = batches.into_iter().map(|b| (b.labels, b.inputs)).unzip();
         let outputs = network.forward(&together(network, values)?, &pass)?;
-        let loss = sum_of_losses(&outputs.heads, &labels, &pass)?;
+        let loss = match plan.pairs {
+            None => sum_of_losses(&outputs.heads, &labels, &pass)?,
+            Some(pairs) => losses_of_pairs(pairs, &outputs, &labels, &similar, &pass)?,
+        };
         sgd.step(&pass.backward(&loss)?, rate)?;
         Ok(loss.to_scalar::<f32>()?)
     };
@@ -215,6 +232,27 @@ fn sum_of_losses(heads: &[models::Head], labels: &[Vec<u32>], pass: &Pass) -> mo
                 nn::softmax_cross_entropy_of(&head.logits, &labels, pass)?
             }
         });
+    }
+    Ok(nn::sum_of_losses(&losses, pass)?)
+}
+
+/// The losses of a batch of pairs, both branches of which go through the network as one batch: one set of weights, and
+/// their gradients are summed.
+fn losses_of_pairs(
+    pairs: PairsPlan,
+    outputs: &models::Outputs,
+    labels: &[Vec<u32>],
+    similar: &[bool],
+    pass: &Pass,
+) -> models::Result<Tensor> {
+    let mut losses = Vec::with_capacity(2);
+    if pairs.softmax {
+        losses.push(sum_of_losses(&outputs.heads, labels, pass)?);
+    }
+    if let Some(ContrastivePlan { distance, margin }) = pairs.contrastive {
+        let features = outputs.features.as_ref();
+        let features = features.ok_or_else(|| candle_core::Error::msg("the network names no features"))?;
+        losses.push(nn::contrastive_loss(features, similar, margin as f32, distance.into(), pass)?);
     }
     Ok(nn::sum_of_losses(&losses, pass)?)
 }
@@ -274,18 +312,20 @@ fn round(value: f64, digits: f64) -> f64 {
 struct DivergenceWatch {
     recent: std::collections::VecDeque<f32>,
     bound: f32,
+    /// Whether a loss without a natural size is part of it: then the first window says what is usual.
+    relative: bool,
 }
 
 impl DivergenceWatch {
     /// Losses that are averaged.
     const WINDOW: usize = 50;
 
-    /// For softmax layers of so many classes each.
-    fn new(classes: &[usize]) -> Self {
+    /// For softmax layers of so many classes each, and a contrastive loss besides if there is one.
+    fn new(classes: &[usize], contrastive: bool) -> Self {
         // A net that says nothing has a loss of ln(classes); four times that,
         // for a whole window, is a net that is wrong with great confidence.
         let says_nothing: f32 = classes.iter().map(|&classes| (classes.max(2) as f32).ln()).sum();
-        Self { recent: Default::default(), bound: 4.0 * says_nothing }
+        Self { recent: Default::default(), bound: 4.0 * says_nothing, relative: contrastive }
     }
 
     fn mean(&self) -> f32 {
@@ -300,11 +340,15 @@ impl DivergenceWatch {
             self.recent.pop_front();
         }
         self.recent.push_back(loss);
+        if self.recent.len() == Self::WINDOW && self.relative {
+            self.bound += 4.0 * self.mean();
+            self.relative = false;
+        }
         if self.recent.len() == Self::WINDOW && self.mean() > self.bound {
             return Err(Error::Diverged {
                 iteration,
                 what: format!(
-                    "the mean loss of the last {} iterations is {:.1}, more than {:.1} (4 ln classes)",
+                    "the mean loss of the last {} iterations is {:.1}, more than {:.1} (four times that of guessing)",
                     Self::WINDOW,
                     self.mean(),
                     self.bound
@@ -388,13 +432,13 @@ mod tests {
 
     #[test]
     fn a_loss_that_is_not_a_number_stops_at_once() {
-        let error = DivergenceWatch::new(&[10]).look(17, f32::NAN).unwrap_err();
+        let error = DivergenceWatch::new(&[10], false).look(17, f32::NAN).unwrap_err();
         assert!(error.to_string().contains("iteration 17"), "{error}");
     }
 
     #[test]
     fn a_single_high_loss_is_borne_and_a_window_of_them_is_not() {
-        let mut watch = DivergenceWatch::new(&[10]);
+        let mut watch = DivergenceWatch::new(&[10], false);
         for i in 0..100 {
             watch.look(i, if i == 3 { 100.0 } else { 2.3 }).unwrap();
         }

@@ -32,6 +32,9 @@ pub(super) fn of(
     for (protocol, &own) in &profile.iterations_of {
         factor(&format!("those of `{protocol}`"), own, paper.iterations_of(protocol));
     }
+    for (protocol, &own) in &profile.rate_of {
+        factor(&format!("learning rate of `{protocol}`"), own, paper.rate_of(protocol));
+    }
     let nets: Vec<_> = rows.iter().flat_map(|row| row.work.stages()).collect();
     let clips = nets.iter().any(|net| net.model.sees_whole_videos());
     let frames = if clips { "test frames (of a clip at least those of its training)" } else { "test frames" };
@@ -39,6 +42,7 @@ pub(super) fn of(
     if profile.stem != paper.stem {
         let stem = |net: &&NetPlan| match &net.model {
             ModelConfig::ResNet50(_) | ModelConfig::StResNet(_) => "conv1 5x5",
+            ModelConfig::AlexNet(_) => "conv1 5x5 stride 2",
             ModelConfig::BnInception(_) => "conv1 5x5, no pool1, inception 4e keeps the size",
             ModelConfig::Pyramid(config) => match config.base {
                 PyramidBase::BnInception(_) => "conv1 5x5, no pool1, inception 4e keeps the size",

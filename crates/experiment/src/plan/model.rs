@@ -2,8 +2,8 @@
 
 use data::inputs::{FlowStack, Input};
 use models::{
-    BatchStatistics, BnInceptionConfig, CnnM2048Config, Fusion, InceptionStem, ModelConfig, PyramidBase,
-    PyramidConfig, ResNet50Config, SnippetFusion, StResNetConfig, Stream, Vgg16Config, Window,
+    AlexNetConfig, BatchStatistics, BnInceptionConfig, CnnM2048Config, Fusion, InceptionStem, ModelConfig,
+    PyramidBase, PyramidConfig, ResNet50Config, SnippetFusion, StResNetConfig, Stream, Vgg16Config, Window,
 };
 
 use super::net::DataPlan;
@@ -50,6 +50,7 @@ impl Known<'_> {
             Architecture::BnInception => {
                 ModelConfig::BnInception(self.bn_inception(self.one_input()?.channels())?)
             }
+            Architecture::AlexNet => ModelConfig::AlexNet(self.alex_net(self.one_input()?.channels())?),
             Architecture::Vgg16 => ModelConfig::Vgg16(self.vgg_16(self.one_input()?.channels())?),
         };
         model.summary().map_err(|e| e.to_string())?;
@@ -147,6 +148,27 @@ impl Known<'_> {
                 Stem::Paper => paper.pooled,
                 // A quarter of the picture keeps the paper's grid at the end.
                 Stem::Small => [true, true, true, false, false],
+            },
+            ..paper
+        })
+    }
+
+    fn alex_net(&self, channels: usize) -> Scaled<AlexNetConfig> {
+        let paper = AlexNetConfig::paper(self.classes()?);
+        let mut widths = paper.widths;
+        for width in &mut widths {
+            *width = scaled(*width, self.profile.width, "a layer's width")?;
+        }
+        Ok(AlexNetConfig {
+            channels,
+            input: [self.crop; 2],
+            widths,
+            fc6: scaled(paper.fc6, self.profile.width, "fc6's width")?,
+            fc7: scaled(paper.fc7, self.profile.width, "fc7's width")?,
+            dropout: self.dropout(),
+            conv1: match self.profile.stem {
+                Stem::Paper => paper.conv1,
+                Stem::Small => Window { kernel: 5, stride: 2, padding: 0 },
             },
             ..paper
         })

@@ -9,7 +9,7 @@ use models::{Modality, ModelConfig};
 use nn::StepSchedule;
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{Learns, Storage, Videos};
+use crate::spec::{Distance, Learns, Storage, TestBy, TestOn, Videos};
 use crate::weights::WeightSource;
 
 /// A net and its test: all that decides a row's numbers but the split and the seed.
@@ -86,7 +86,7 @@ pub struct TrainPlan {
     pub start: Start,
     /// Which layers learn.
     pub learns: Learns,
-    /// Videos a batch, drawn uniformly across the classes; as many for each task.
+    /// Videos a batch, drawn uniformly across the classes, or pairs of them; as many for each task.
     pub batch: usize,
     /// Iterations.
     pub iterations: usize,
@@ -101,6 +101,32 @@ pub struct TrainPlan {
     pub clip_gradient_norm: Option<f64>,
     /// How samples are varied.
     pub augmentation: Augmentation,
+    /// Of a net that sees pairs, which pairs, and what it learns from them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairs: Option<PairsPlan>,
+}
+
+/// Training on pairs of views (Siamese cross-view network).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PairsPlan {
+    /// Dissimilar pairs for each similar one.
+    pub dissimilar: usize,
+    /// Whether the softmax loss of each branch is learnt from.
+    pub softmax: bool,
+    /// The contrastive loss, if it is learnt from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contrastive: Option<ContrastivePlan>,
+}
+
+/// The contrastive loss of pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ContrastivePlan {
+    /// Its form.
+    pub distance: Distance,
+    /// m.
+    pub margin: f64,
 }
 
 /// Where a training stage's weights start.
@@ -201,22 +227,35 @@ impl Start {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TestPlan {
-    /// Temporal positions a video.
-    pub frames: usize,
+    /// Temporal positions a video; all that the input has, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames: Option<usize>,
     /// Views of each.
     pub crops: Crops,
     /// Whether the network sees all positions at once, as one clip.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub as_clip: bool,
+    /// On which videos.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on: TestOn,
+    /// By what.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub by: TestBy,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Protocol {
     /// What the network sees in the test, and how often in a video, at equal distances.
     pub fn tested(&self) -> (SampleSpec, usize) {
+        // A number of positions means nothing to inputs that have their own.
+        let frames = self.test.frames.unwrap_or(1);
         if !self.test.as_clip {
-            return (self.net.sample.clone(), self.test.frames);
+            return (self.net.sample.clone(), frames);
         }
-        let moments = Moments::Spread { count: self.test.frames };
+        let moments = Moments::Spread { count: frames };
         (SampleSpec { moments, ..self.net.sample.clone() }, 1)
     }
 }

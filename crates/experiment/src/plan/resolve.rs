@@ -11,12 +11,13 @@ use nn::StepSchedule;
 
 use super::model::Known;
 use super::{
-    DataPlan, DatasetFacts, FusionPlan, NetPlan, Protocol, Request, Source, Sources, Start, TestPlan,
-    TrainPlan, VideoPlan, Work, cast, reseeded,
+    ContrastivePlan, DataPlan, DatasetFacts, FusionPlan, NetPlan, PairsPlan, Protocol, Request, Source,
+    Sources, Start, TestPlan, TrainPlan, VideoPlan, Work, cast, reseeded,
 };
 use crate::error::{Error, Result};
 use crate::spec::{
-    self, AlsoAs, Cropping, FuseBy, Player, Profile, ProfileName, Row, Spec, StartFrom, Videos,
+    self, AlsoAs, Cropping, FuseBy, Losses, Player, Profile, ProfileName, Row, Spec, StartFrom, TestBy,
+    Tested, Videos,
 };
 
 /// Mean and standard deviation of natural pictures, in 0..=255 (ImageNet's, as torchvision's models expect them).
@@ -131,16 +132,22 @@ impl Resolver<'_> {
 
     fn net_of_row(&self, table: &Table<'_>, row: &Row) -> Result<Protocol, Refusal> {
         match (&row.net, &row.same_as) {
-            (Some(net), _) => {
-                let net = self.net(table, net, 0)?;
-                Ok(Protocol { test: test(table, &net)?, net })
+            (Some(net), _) => self.tested(table, net, row),
+            (None, Some(name)) if name.contains('/') => {
+                self.elsewhere(table.spec, name, |other, stage| self.tested(other, stage, row))
             }
-            (None, Some(name)) => self.elsewhere(table.spec, name, |other, stage| {
-                let net = self.net(other, stage, 0)?;
-                Ok(Protocol { test: test(other, &net)?, net })
-            }),
+            (None, Some(name)) => {
+                let net = table.spec.stage(name).ok_or_else(|| format!("no net `{name}` to test"))?;
+                self.tested(table, net, row)
+            }
             (None, None) => Err(format!("row `{}` has no net of its own", row.id).into()),
         }
+    }
+
+    /// A net of `table`, tested as the row says.
+    fn tested(&self, table: &Table<'_>, net: &spec::Net, row: &Row) -> Result<Protocol, Refusal> {
+        let net = self.net(table, net, 0)?;
+        Ok(Protocol { test: test(table, &net, row.tested.unwrap_or_default())?, net })
     }
 
     /// Does something with a net of another table of the same paper, named `tableN/net`.
@@ -194,7 +201,13 @@ impl Resolver<'_> {
         for step in &protocol.steps {
             steps.push((scaled(step.at, factor, "train.steps")?, step.rate / protocol.rate));
         }
-        let schedule = StepSchedule { base_lr: protocol.rate, steps };
+        let rate = profile.rate_of(&net.train);
+        if !(rate.is_finite() && rate > 0.0) {
+            return Err(
+                format!("the profile's factor on the learning rates is {rate}; it must be above 0").into()
+            );
+        }
+        let schedule = StepSchedule { base_lr: protocol.rate * rate, steps };
         schedule.validate().map_err(|e| e.to_string())?;
         let start = match &net.start {
             None => Start::HeNormal,
@@ -239,6 +252,7 @@ impl Resolver<'_> {
                 weight_decay: protocol.weight_decay,
                 clip_gradient_norm: clip(protocol.clip_gradient_norm)?,
                 augmentation: Augmentation { crop: crops, flip: protocol.flip, colour },
+                pairs: protocol.pairs.map(|dissimilar| pairs(dissimilar, net.losses, shared.margin)),
             },
         })
     }
@@ -393,12 +407,29 @@ impl Resolver<'_> {
 }
 
 /// The test of a net. A network of clips sees at least as many positions as a clip of its training has.
-fn test(table: &Table<'_>, net: &NetPlan) -> std::result::Result<TestPlan, String> {
+fn test(table: &Table<'_>, net: &NetPlan, tested: Tested) -> std::result::Result<TestPlan, String> {
     let test = &table.spec.shared.test;
-    let frames = scaled(test.frames, table.profile.test_frames, "test.frames")?;
     let as_clip = net.model.sees_whole_videos();
     let least = if as_clip { net.sample.moments.count() } else { 1 };
-    Ok(TestPlan { frames: frames.max(least), crops: test.crops, as_clip })
+    let frames = match (test.frames, net.sample.moments) {
+        (None, Moments::Grid { .. }) => None,
+        (None, _) => return Err("[shared] test.frames says how many positions are tested; give it".into()),
+        (Some(frames), _) => Some(scaled(frames, table.profile.test_frames, "test.frames")?.max(least)),
+    };
+    let Tested { on, by } = tested;
+    if by == TestBy::Softmax && net.train.pairs.is_some_and(|pairs| !pairs.softmax) {
+        return Err(
+            "its softmax layer learns nothing; give tested.by = \"nearest-neighbour\" or \"pairs\"".into()
+        );
+    }
+    Ok(TestPlan { frames, crops: test.crops, as_clip, on, by })
+}
+
+/// What is learnt from pairs.
+fn pairs(dissimilar: usize, losses: Losses, margin: Option<f64>) -> PairsPlan {
+    let contrastive = losses.contrastive.zip(margin);
+    let contrastive = contrastive.map(|(distance, margin)| ContrastivePlan { distance, margin });
+    PairsPlan { dissimilar, softmax: losses.softmax, contrastive }
 }
 
 /// What the network sees of a video.
@@ -412,7 +443,10 @@ fn sample(net: &spec::Net, profile: &Profile) -> SampleSpec {
         spec::Input::Flow { sampling, length, mean_subtraction } => {
             SampleSpec::single(FlowStack { sampling, length, mean_subtraction, scale })
         }
-        spec::Input::Rgb { frames: length } => SampleSpec::single(frames(length)),
+        spec::Input::Rgb { frames: length, every } => SampleSpec {
+            moments: every.map_or(Moments::Single, |every| Moments::Grid { every }),
+            ..SampleSpec::single(frames(length))
+        },
         spec::Input::Clip { frames: count, stride: [from, to], length, mean_subtraction } => {
             let flow = FlowStack { sampling: Sampling::Stack, length, mean_subtraction, scale };
             let inputs = [frames(1).into(), flow.into()].map(|input| SampleInput { input, at: At::Every });

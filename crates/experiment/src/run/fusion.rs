@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::nets::{SCORES, Tested, finished};
 use super::{Job, Run};
+use crate::answers::Answers;
 use crate::error::{Error, Result};
 use crate::plan::FusionPlan;
 use crate::record::{SvmOutcome, TestOutcome};
@@ -68,14 +69,12 @@ impl Job<'_> {
             Some(outcome) => (outcome, Scores::read(&path)?),
             None => {
                 let begun = Instant::now();
-                let scores: Vec<&Scores> = streams.iter().map(|stream| &stream.scores).collect();
+                let scores: Vec<&Scores> = class_scores(&streams)?;
                 let (fused, svm) = match &fusion.svm {
                     None => (average(&scores)?, None),
                     Some(plan) => {
-                        let folds: Vec<Vec<&Scores>> = folds
-                            .iter()
-                            .map(|fold| fold.iter().map(|stream| &stream.scores).collect())
-                            .collect();
+                        let folds =
+                            folds.iter().map(|fold| class_scores(fold)).collect::<Result<Vec<_>>>()?;
                         let (fused, outcome) = by_svm(plan, &scores, &folds)?;
                         (fused, Some(outcome))
                     }
@@ -92,13 +91,18 @@ impl Job<'_> {
                 (outcome, fused)
             }
         };
-        Ok(Tested { stages: Vec::new(), unit, outcome, scores })
+        Ok(Tested { stages: Vec::new(), unit, outcome, answers: Answers::Classes(scores) })
     }
 
     fn streams(&self, name: &str, fusion: &FusionPlan, run: &Run<'_>) -> Result<Vec<Tested>> {
         let one = |(number, stream)| self.tested(&format!("{name}, stream {}", number + 1), stream, run);
         fusion.streams.iter().enumerate().map(one).collect()
     }
+}
+
+/// The scores of finished tests.
+fn class_scores(streams: &[Tested]) -> Result<Vec<&Scores>> {
+    streams.iter().map(|stream| stream.answers.classes()).collect()
 }
 
 /// The runs whose scores an SVM learns from: one a fold, which is left out.

@@ -14,15 +14,26 @@ use data::prepare::PreparedVideo;
 
 use super::{Run, Runner};
 use crate::error::{Error, Result};
-use crate::plan::{DataPlan, NetPlan, RowPlan, TablePlan, VideoPlan, Work};
+use crate::plan::{DataPlan, NetPlan, Protocol, RowPlan, TablePlan, VideoPlan, Work};
 use crate::record::DatasetRecord;
-use crate::spec::Videos;
+use crate::spec::{TestBy, TestOn, Videos};
 
 /// A part of a split.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Train,
     Test,
+    /// The events of the test in the views of the training.
+    Seen,
+}
+
+impl Part {
+    fn of(on: TestOn) -> Self {
+        match on {
+            TestOn::Test => Self::Test,
+            TestOn::SeenViews => Self::Seen,
+        }
+    }
 }
 
 /// The data sets of a table.
@@ -162,9 +173,23 @@ impl<'a> Library<'a> {
         Ok(tasks)
     }
 
-    /// The videos that a net is tested on: the test part of the split, or the fold that was left out.
-    pub(super) fn testing(&self, net: &NetPlan, run: &Run<'_>) -> Result<Vec<LabelledVideo>> {
-        let indices = self.indices(net.target(), run, Part::Test, net.video.videos_per_class)?;
+    /// The videos that a net is tested on: the test part of the split, its events in the views of the training, or the fold
+    /// that was left out.
+    pub(super) fn testing(&self, protocol: &Protocol, run: &Run<'_>) -> Result<Vec<LabelledVideo>> {
+        self.of_target(&protocol.net, run, Part::of(protocol.test.on))
+    }
+
+    /// The videos that those of a test are compared with.
+    pub(super) fn beside(&self, protocol: &Protocol, run: &Run<'_>) -> Result<Vec<LabelledVideo>> {
+        match protocol.test.by {
+            TestBy::Softmax => Ok(Vec::new()),
+            TestBy::NearestNeighbour => self.of_target(&protocol.net, run, Part::Train),
+            TestBy::Pairs => self.of_target(&protocol.net, run, Part::Seen),
+        }
+    }
+
+    fn of_target(&self, net: &NetPlan, run: &Run<'_>, part: Part) -> Result<Vec<LabelledVideo>> {
+        let indices = self.indices(net.target(), run, part, net.video.videos_per_class)?;
         self.labelled(net.target(), &net.video, &indices, 0)
     }
 
@@ -190,7 +215,8 @@ impl<'a> Library<'a> {
             let listed = &dataset.videos[index];
             let label = kept[listed.label]?;
             let source = Arc::clone(&prepared[&index]) as _;
-            Some(LabelledVideo { id: listed.id.clone(), label: label as u32, source })
+            let (id, view) = (listed.id.clone(), listed.view.clone());
+            Some(LabelledVideo { id, label: label as u32, view, source })
         };
         Ok(indices.iter().filter_map(one).collect())
     }
@@ -228,6 +254,7 @@ impl<'a> Library<'a> {
             }
             (Videos::Split, Part::Train, None) => split(run.split)?.train.clone(),
             (_, Part::Test, _) => split(run.split)?.test.clone(),
+            (_, Part::Seen, _) => split(run.split)?.seen.clone(),
         };
         Ok(at_most(dataset, list, limit))
     }
@@ -237,14 +264,15 @@ fn no_such_split(set: &str, split: &str) -> Error {
     Error::Usage(format!("data set `{set}` has no split `{split}`"))
 }
 
-/// The first `limit` videos of each class.
+/// The first `limit` videos of each class; of a set of several views, all videos of the first `limit` events.
 fn at_most(dataset: &Dataset, list: Vec<usize>, limit: Option<usize>) -> Vec<usize> {
     let Some(limit) = limit else { return list };
-    let mut taken: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut taken: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
     let mut room = |index: &usize| {
-        let count = taken.entry(dataset.videos[*index].label).or_default();
-        *count += 1;
-        *count <= limit
+        let video = &dataset.videos[*index];
+        let events = taken.entry(video.label).or_default();
+        let event = video.view.as_ref().map_or(&video.id, |view| &view.event);
+        events.contains(event.as_str()) || (events.len() < limit && events.insert(event))
     };
     list.into_iter().filter(|index| room(index)).collect()
 }

@@ -7,11 +7,11 @@ use models::Modality;
 use serde::Serialize;
 
 use super::{Job, Run, Runner};
+use crate::answers::Answers;
 use crate::error::Result;
 use crate::evaluate::{Test, evaluate};
 use crate::plan::{NetPlan, Protocol, SourceRef, TestPlan};
 use crate::record::{StageRecord, TestOutcome, TrainOutcome};
-use crate::scores::Scores;
 use crate::store::{Lock, Unit};
 use crate::train::{Training, WEIGHTS, build, network_error, train};
 use crate::weights;
@@ -47,7 +47,7 @@ pub(super) struct Tested {
     pub(super) stages: Vec<StageRecord>,
     pub(super) unit: Unit,
     pub(super) outcome: TestOutcome,
-    pub(super) scores: Scores,
+    pub(super) answers: Answers,
 }
 
 impl Job<'_> {
@@ -153,11 +153,12 @@ impl Job<'_> {
         let unit = self.test_unit(protocol, run)?;
         let _lock = self.take(&unit)?;
         let path = unit.path(SCORES);
-        let (outcome, scores) = match finished(&unit)? {
-            Some(outcome) => (outcome, Scores::read(&path)?),
+        let (outcome, answers) = match finished(&unit)? {
+            Some(outcome) => (outcome, Answers::read(&path, protocol.test.by)?),
             None => {
                 let begun = Instant::now();
-                let videos = self.library.testing(&protocol.net, run)?;
+                let videos = self.library.testing(protocol, run)?;
+                let others = self.library.beside(protocol, run)?;
                 let (params, network) = build(&protocol.net, run.seed)?;
                 let trained = self.train_unit(&protocol.net, run)?;
                 params.load(&trained.path(WEIGHTS)).map_err(network_error("loading the trained weights"))?;
@@ -166,24 +167,25 @@ impl Job<'_> {
                     protocol,
                     network: &*network,
                     videos: &videos,
+                    others: &others,
                     classes: self.library.classes(&protocol.net.target().set)?,
                     split: run.split,
                     seed: run.seed,
                 };
-                let scores = evaluate(&test, self.runner.console, self.runner.interrupt)?;
-                scores.write(&path)?;
+                let answers = evaluate(&test, self.runner.console, self.runner.interrupt)?;
+                answers.write(&path)?;
                 let outcome = TestOutcome {
                     videos_expected: videos.len(),
-                    videos_scored: scores.videos.len(),
+                    videos_scored: answers.videos(),
                     seconds: (begun.elapsed().as_secs_f64() * 10.0).round() / 10.0,
                     streams: Vec::new(),
                     svm: None,
                 };
                 unit.finish(&outcome)?;
-                (outcome, scores)
+                (outcome, answers)
             }
         };
-        Ok(Tested { stages, unit, outcome, scores })
+        Ok(Tested { stages, unit, outcome, answers })
     }
 }
 

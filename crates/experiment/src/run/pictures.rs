@@ -18,9 +18,10 @@ use crate::figure::{
     CurveOptions, Frame, LossScale, Sample, Stack, confusion, filters_flow, filters_rgb, loss_curves,
     recall_chart, recall_of_nets, sample_input,
 };
-use crate::plan::{NetPlan, RowPlan, Start, TablePlan, Work};
+use crate::plan::{NetPlan, Protocol, RowPlan, Start, TablePlan, Work};
 use crate::record::Record;
 use crate::scores::Scores;
+use crate::spec::TestBy;
 use crate::store::write_atomic;
 use crate::train::{WEIGHTS, network_error};
 
@@ -169,6 +170,10 @@ impl Album {
     }
 
     fn row(&mut self, job: &Job<'_>, row: &RowPlan, record: &Record) -> Result<()> {
+        if row.work.tested_by() == TestBy::Pairs {
+            // No classes were asked for.
+            return Ok(());
+        }
         let id = &row.row.id;
         let recall: Vec<(&str, f64)> = record.recall.iter().map(|(class, r)| (class.as_str(), *r)).collect();
         let title = format!("Recall of each class: {}", row.row.label);
@@ -193,9 +198,9 @@ impl Album {
 
         let (Work::Net(protocol), Some(run)) = (&row.work, Job::runs(row).next()) else { return Ok(()) };
         self.filters(job, row, &protocol.net, &run)?;
-        self.attention(job, row, &protocol.net, &run)?;
+        self.attention(job, row, protocol, &run)?;
         if protocol.net.flow().is_some() {
-            let picture = job.sample_picture(&protocol.net, &run, &row.row.label)?;
+            let picture = job.sample_picture(protocol, &run, &row.row.label)?;
             self.keep(&format!("{id}-input.svg"), picture.as_bytes())?;
         }
         Ok(())
@@ -242,8 +247,8 @@ impl Album {
 
 impl Job<'_> {
     /// The first test video in its middle: the frame, its flow, and the stack as the network sees it.
-    fn sample_picture(&self, net: &NetPlan, run: &Run<'_>, label: &str) -> Result<String> {
-        let videos = self.library.testing(net, run)?;
+    fn sample_picture(&self, protocol: &Protocol, run: &Run<'_>, label: &str) -> Result<String> {
+        let (net, videos) = (&protocol.net, self.library.testing(protocol, run)?);
         let video = videos.first().ok_or_else(|| Error::Usage("there is no test video to show".into()))?;
         let source = &*video.source;
         let input = Input::from(*net.flow().ok_or_else(|| Error::Usage("the net sees no flow".into()))?);

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Cast, Fuse, FuseBy, Input, Learns, Net, Player, Row, Spec, StartFrom, Streams, Svm};
+use super::{
+    Cast, Fuse, FuseBy, Input, Learns, Losses, Net, Player, Row, Spec, StartFrom, Streams, Svm, TestBy,
+};
 use crate::error::{Error, Result, did_you_mean};
 
 /// Frames of a clip; more is a slip of the pen, and the sizes that follow from it have no bounds.
@@ -67,15 +69,18 @@ impl Spec {
         }
     }
 
-    /// `iterations-of` of the profiles speaks of protocols that there are.
+    /// `iterations-of` and `rate-of` of the profiles speak of protocols that there are.
     fn check_names_of_protocols(&self) -> Checked {
         let profiles = [&self.profile.paper, &self.profile.mini, &self.profile.smoke];
-        let mut names = profiles.into_iter().flat_map(|profile| profile.iterations_of.keys());
+        let names = profiles.into_iter().flat_map(|profile| {
+            let iterations = profile.iterations_of.keys().map(|name| ("iterations-of", name));
+            iterations.chain(profile.rate_of.keys().map(|name| ("rate-of", name)))
+        });
         let known = || self.shared.train.keys().map(String::as_str);
-        match names.find(|name| !self.shared.train.contains_key(*name)) {
+        match names.into_iter().find(|(_, name)| !self.shared.train.contains_key(*name)) {
             None => Ok(()),
-            Some(name) => Err(format!(
-                "iterations-of speaks of a protocol [shared.train.{name}], which there is not{}; there are: {}",
+            Some((key, name)) => Err(format!(
+                "{key} speaks of a protocol [shared.train.{name}], which there is not{}; there are: {}",
                 did_you_mean(name, known()),
                 known().collect::<Vec<_>>().join(", ")
             )),
@@ -107,13 +112,29 @@ impl Spec {
         }
         match (&row.net, &row.same_as, &row.fuse) {
             (Some(net), None, None) => self.check_net(net),
-            (None, Some(_), None) => Ok(()),
+            (None, Some(name), None) => self.check_same_as(name),
             (None, None, Some(fuse)) => self.check_fuse(fuse),
             _ => Err("it needs exactly one of net (what to train), same-as (a row of another table) and fuse (the \
                       rows to fuse)"
                 .into()),
         }
+        .and_then(|()| match (&row.fuse, row.tested) {
+            (Some(_), Some(_)) => Err("tested says how one net is tested, and the row fuses several".into()),
+            _ => Ok(()),
+        })
         .map_err(|message| format!("row `{id}`: {message}"))
+    }
+
+    /// A name without a slash is of this table.
+    fn check_same_as(&self, name: &str) -> Checked {
+        if name.contains('/') || self.stage(name).is_some() {
+            return Ok(());
+        }
+        Err(format!(
+            "same-as = \"{name}\" is neither a [net] nor a row with a net{}; there are: {}",
+            did_you_mean(name, self.stages()),
+            self.stages().collect::<Vec<_>>().join(", ")
+        ))
     }
 
     fn check_net(&self, net: &Net) -> Checked {
@@ -145,6 +166,7 @@ impl Spec {
         self.check_input(net)?;
         self.check_pyramid(net)?;
         self.check_statistics(net)?;
+        self.check_losses(net)?;
         if let Some(StartFrom::Streams(Streams { appearance: None, motion: None })) = net.start {
             return Err("start = {} names no net; give appearance = \"...\", motion = \"...\" or both".into());
         }
@@ -164,6 +186,11 @@ impl Spec {
             Input::Clip { frames, .. } if !(2..=MOST_FRAMES).contains(&frames) => Err(format!(
                 "a clip of frames = {frames}; expected 2 to {MOST_FRAMES} (a single moment is kind = \"rgb\" or \"flow\")"
             )),
+            Input::Rgb { every: Some(0), .. } => Err("every = 0; expected 1 or more frames".into()),
+            Input::Rgb { every: Some(_), .. } if self.shared.test.frames.is_some() => Err(
+                "input.every says which moments of a video are tested, and [shared] test.frames how many; leave one out"
+                    .into(),
+            ),
             Input::Snippets { count, .. } if !(1..=MOST_FRAMES).contains(&count) => {
                 Err(format!("snippets of count = {count}; expected 1 to {MOST_FRAMES}"))
             }
@@ -209,6 +236,31 @@ impl Spec {
         Ok(())
     }
 
+    /// Pairs have losses, and a contrastive loss has pairs and a margin.
+    fn check_losses(&self, net: &Net) -> Checked {
+        let Losses { softmax, contrastive } = net.losses;
+        let pairs = self.shared.train.get(&net.train).is_some_and(|protocol| protocol.pairs.is_some());
+        if !pairs && net.losses != Losses::default() {
+            return Err(format!(
+                "losses are for pairs, and [shared.train.{}] has none; give it pairs = 20, the dissimilar pairs for each \
+                 similar one",
+                net.train
+            ));
+        }
+        if !softmax && contrastive.is_none() {
+            return Err(
+                "losses = { softmax = false } leaves nothing to learn from; give contrastive = \"l1\"".into(),
+            );
+        }
+        match self.shared.margin {
+            None if contrastive.is_some() => Err("the contrastive loss needs [shared] margin".into()),
+            Some(margin) if !(margin > 0.0 && margin.is_finite()) => {
+                Err(format!("[shared] margin = {margin}; it must be above 0"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Batch statistics are spoken of where there is batch normalisation.
     fn check_statistics(&self, net: &Net) -> Checked {
         let architecture = net.model.unwrap_or(self.shared.model);
@@ -236,6 +288,10 @@ impl Spec {
                 let hint = did_you_mean(id, single());
                 return Err(format!("fuse.streams: `{id}` is no row with a net{hint}"));
             }
+        }
+        let by_pairs = |row: &&Row| row.tested.is_some_and(|tested| tested.by == TestBy::Pairs);
+        if let Some(row) = self.row.iter().filter(|row| fuse.streams.contains(&row.id)).find(by_pairs) {
+            return Err(format!("fuse.streams: `{}` is tested by pairs and has no scores to fuse", row.id));
         }
         match (&self.shared.svm, fuse.by) {
             (None, FuseBy::Svm) => Err("fuse.by = \"svm\" needs [shared.svm]".into()),

@@ -32,6 +32,9 @@ pub struct Net {
     /// Which layers learn.
     #[serde(default)]
     pub learns: Learns,
+    /// What a net that sees pairs learns from; the softmax loss alone unless given.
+    #[serde(default)]
+    pub losses: Losses,
     /// The training protocol, one of `[shared.train]`.
     pub train: String,
 }
@@ -118,6 +121,75 @@ pub enum Learns {
     LastLayer,
 }
 
+/// What a net that sees pairs learns from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Losses {
+    /// The softmax loss of each branch.
+    pub softmax: bool,
+    /// The contrastive loss of the features of each pair, with `[shared] margin`.
+    pub contrastive: Option<Distance>,
+}
+
+impl Default for Losses {
+    fn default() -> Self {
+        Self { softmax: true, contrastive: None }
+    }
+}
+
+/// The distance that the margin of the contrastive loss is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Distance {
+    /// The source's form.
+    L1,
+    /// Hadsell, Chopra & LeCun's form.
+    L2,
+}
+
+impl From<Distance> for nn::PairDistance {
+    fn from(distance: Distance) -> Self {
+        match distance {
+            Distance::L1 => Self::L1,
+            Distance::L2 => Self::L2,
+        }
+    }
+}
+
+/// How a row's net is tested, where that is not by the softmax scores of the split's test part.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Tested {
+    /// On which videos.
+    pub on: TestOn,
+    /// By what.
+    pub by: TestBy,
+}
+
+/// Which videos a net is tested on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TestOn {
+    /// The test part of the split; of a set of several views, its events as the view that is held out sees them.
+    #[default]
+    Test,
+    /// The same events as the views of the training see them.
+    SeenViews,
+}
+
+/// What a test asks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TestBy {
+    /// The class, of the softmax layer.
+    #[default]
+    Softmax,
+    /// The class, of the nearest frame of the training videos in the space of the features.
+    NearestNeighbour,
+    /// Whether two frames show one event at one time, by the distance of their features.
+    Pairs,
+}
+
 /// The network of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Architecture {
@@ -142,13 +214,16 @@ pub enum Architecture {
     /// VGG-16, another base of the pyramid network.
     #[serde(rename = "vgg-16")]
     Vgg16,
+    /// AlexNet as Caffe's reference model, the branch of the Siamese network.
+    #[serde(rename = "alexnet")]
+    AlexNet,
 }
 
 impl Architecture {
     /// Whether its layers are normalised by batches, so that a spec has to say how.
     pub fn has_batch_norm(self) -> bool {
         match self {
-            Self::CnnM2048 | Self::SlowFusion | Self::Vgg16 => false,
+            Self::CnnM2048 | Self::SlowFusion | Self::Vgg16 | Self::AlexNet => false,
             Self::ResNet50 | Self::StResNet | Self::StResNetStar | Self::BnInception => true,
         }
     }
@@ -187,6 +262,9 @@ pub enum Input {
     Rgb {
         /// How many.
         frames: usize,
+        /// Only moments whose frame number is a multiple of this, in training and in testing, which then takes all of them;
+        /// any moment unless given.
+        every: Option<usize>,
     },
     /// A volume of optical flow, 2L channels.
     #[serde(rename_all = "kebab-case")]
@@ -230,8 +308,10 @@ pub enum Input {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Train {
-    /// Videos a batch, of each task.
+    /// Videos a batch, of each task; pairs of videos where there are pairs.
     pub batch: usize,
+    /// Dissimilar pairs for each similar one: the net sees pairs of views. Videos one by one unless given.
+    pub pairs: Option<usize>,
     /// Iterations in all.
     pub iterations: usize,
     /// The first learning rate.

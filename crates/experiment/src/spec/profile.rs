@@ -93,6 +93,9 @@ pub struct Profile {
     /// The same for the protocols of these names, which have another one.
     #[serde(default)]
     pub iterations_of: BTreeMap<String, f64>,
+    /// Factor on the learning rates of the protocols of these names.
+    #[serde(default)]
+    pub rate_of: BTreeMap<String, f64>,
     /// Factor on `test.frames`.
     pub test_frames: f64,
     /// The parameters of the flow estimate.
@@ -113,7 +116,7 @@ pub enum Stem {
     /// As the paper has it.
     Paper,
     /// CNN-M-2048: conv1 5x5 stride 2, conv2 3x3 stride 1, so that a quarter of the picture keeps half of the paper's
-    /// grid in conv3 to conv5 instead of a sixth. ResNet-50: conv1 5x5 stride 2.
+    /// grid in conv3 to conv5 instead of a sixth. ResNet-50 and AlexNet: conv1 5x5 stride 2.
     Small,
 }
 
@@ -178,6 +181,11 @@ impl Profile {
     /// The factor on the iterations of a training protocol and on its rate's steps.
     pub fn iterations_of(&self, protocol: &str) -> f64 {
         self.iterations_of.get(protocol).copied().unwrap_or(self.iterations)
+    }
+
+    /// The factor on the learning rates of a training protocol.
+    pub fn rate_of(&self, protocol: &str) -> f64 {
+        self.rate_of.get(protocol).copied().unwrap_or(1.0)
     }
 }
 

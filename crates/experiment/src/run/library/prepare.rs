@@ -11,7 +11,7 @@ use super::{Library, Part, Ready, Run, wants_backward};
 use crate::console::{Console, Step};
 use crate::error::{Error, Result};
 use crate::plan::{NetPlan, VideoPlan};
-use crate::spec::Storage;
+use crate::spec::{Storage, TestBy};
 
 /// Frames at a quality that shows no blocks, flow at one that comes to 22 GB for
 /// UCF-101, where Two-Stream ConvNets (Sect. 5) has 27; docs/data.md has the errors.
@@ -60,7 +60,10 @@ impl Library<'_> {
                     let target = protocol.net.target();
                     if target.set == set {
                         let limit = protocol.net.video.videos_per_class;
-                        needed.extend(self.indices(target, &run, Part::Test, limit)?);
+                        let beside = (protocol.test.by == TestBy::Pairs).then_some(Part::Seen);
+                        for part in std::iter::once(Part::of(protocol.test.on)).chain(beside) {
+                            needed.extend(self.indices(target, &run, part, limit)?);
+                        }
                     }
                     for net in protocol.net.stages() {
                         for data in net.data.iter().filter(|data| data.set == set) {

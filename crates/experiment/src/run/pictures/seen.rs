@@ -6,7 +6,7 @@ use models::ModelConfig;
 use super::{Album, Done};
 use crate::error::{Error, Result};
 use crate::figure::{Attended, Embedded, Frame, attention_maps, embeddings};
-use crate::plan::{NetPlan, RowPlan, TablePlan, Work};
+use crate::plan::{Protocol, RowPlan, TablePlan, Work};
 use crate::run::{Job, Run};
 
 /// Nets whose features one picture shows, classes of each, and views of a video.
@@ -31,15 +31,16 @@ impl Album {
         &mut self,
         job: &Job<'_>,
         row: &RowPlan,
-        net: &NetPlan,
+        protocol: &Protocol,
         run: &Run<'_>,
     ) -> Result<()> {
+        let net = &protocol.net;
         let stack = net.inputs().find_map(|input| match input {
             Input::Rgb(stack) => Some(stack),
             Input::Flow(_) => None,
         });
         let Some(stack) = stack.filter(|_| net.model.attends()) else { return Ok(()) };
-        let videos = job.library.testing(net, run)?;
+        let videos = job.library.testing(protocol, run)?;
         let seeing = job.seeing(net, run)?;
         let mut looks = Vec::new();
         for (label, class) in job.library.classes(&net.target().set)?.iter().enumerate() {
@@ -66,27 +67,27 @@ impl Album {
 
     /// What the classifiers of networks that join a frame with flow read, of ten classes drawn at random.
     pub(super) fn embedding(&mut self, job: &Job<'_>, plan: &TablePlan, rows: &[Done<'_>]) -> Result<()> {
-        let nets: Vec<(&RowPlan, &NetPlan)> = rows
+        let nets: Vec<(&RowPlan, &Protocol)> = rows
             .iter()
             .filter_map(|(row, _)| match &row.work {
                 Work::Net(protocol) if matches!(protocol.net.model, ModelConfig::Pyramid(_)) => {
-                    Some((*row, &protocol.net))
+                    Some((*row, &**protocol))
                 }
                 _ => None,
             })
-            .filter(|(_, net)| net.inputs().count() > 1)
+            .filter(|(_, protocol)| protocol.net.inputs().count() > 1)
             .take(MOST_EMBEDDED)
             .collect();
-        let Some(target) = nets.first().map(|(_, net)| net.target()) else { return Ok(()) };
+        let Some(target) = nets.first().map(|(_, protocol)| protocol.net.target()) else { return Ok(()) };
         let classes = job.library.classes(&target.set)?;
         let drawn = drawn(classes.len(), EMBEDDED_CLASSES);
         let names: Vec<&str> = drawn.iter().map(|&class| classes[class].as_str()).collect();
         let mut seen = Vec::with_capacity(nets.len());
-        for (row, net) in &nets {
+        for (row, protocol) in &nets {
             let Some(run) = Job::runs(row).next() else { continue };
-            let seeing = job.seeing(net, &run)?;
+            let seeing = job.seeing(&protocol.net, &run)?;
             let (mut features, mut labels) = (Vec::new(), Vec::new());
-            for video in job.library.testing(net, &run)? {
+            for video in job.library.testing(protocol, &run)? {
                 let Some(class) = drawn.iter().position(|&class| class == video.label as usize) else {
                     continue;
                 };

@@ -1,0 +1,156 @@
+//! Distances of pairs in the space of a net's features, a Parquet file a test unit.
+//!
+//! Columns: `event`, `video`, `other` (strings), `similar` (bool), `distance` (f32), `split` (string), `seed` (u64). A row is a
+//! frame of `video` beside one of `other`. Similar pairs show one event at one time; the `event` is that of `video`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use polars::prelude::{Column, DataFrame, NamedFrom, PolarsError, Series};
+
+use crate::claim::Outcomes;
+use crate::error::Result;
+use crate::scores::{failed, read_frame, write_frame};
+
+/// The pairs of one test unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PairScores {
+    /// The split that was tested.
+    pub split: String,
+    /// The training seed.
+    pub seed: u64,
+    /// The event of each pair's first frame.
+    pub events: Vec<String>,
+    /// The video of its first frame.
+    pub videos: Vec<String>,
+    /// The video of its second frame.
+    pub others: Vec<String>,
+    /// Whether it shows one event at one time.
+    pub similar: Vec<bool>,
+    /// The Euclidean distance of its features.
+    pub distances: Vec<f32>,
+}
+
+impl PairScores {
+    /// For each similar pair the share of dissimilar ones that lie farther apart, those as far apart counted by half. Their
+    /// mean is the area under the ROC curve (Mann and Whitney's statistic).
+    fn placements(&self) -> impl Iterator<Item = (&str, f64)> {
+        let of = |similar: bool| {
+            let kept = self.similar.iter().enumerate().filter(move |(_, is)| **is == similar);
+            kept.map(|(pair, _)| pair)
+        };
+        let mut apart: Vec<f32> = of(false).map(|pair| self.distances[pair]).collect();
+        apart.sort_by(f32::total_cmp);
+        of(true).map(move |pair| {
+            let distance = self.distances[pair];
+            let nearer = apart.partition_point(|other| *other < distance);
+            let not_farther = apart.partition_point(|other| *other <= distance);
+            let farther = (2 * apart.len() - nearer - not_farther) as f64 / 2.0;
+            (self.events[pair].as_str(), farther / apart.len().max(1) as f64)
+        })
+    }
+
+    /// The area under the ROC curve of "similar" by distance, in percent; 50 is guessing.
+    pub fn area(&self) -> f64 {
+        let mut outcomes = Outcomes::default();
+        self.add_to(&mut outcomes, 1.0);
+        outcomes.accuracy()
+    }
+
+    /// Adds the similar pairs to a row's outcomes, event by event; `share` is the weight of this unit in the row's mean.
+    pub fn add_to(&self, outcomes: &mut Outcomes, share: f64) {
+        let weight = share / self.similar.iter().filter(|similar| **similar).count() as f64;
+        for (event, placement) in self.placements() {
+            outcomes.add_share(event, placement, weight);
+        }
+    }
+
+    /// Videos that first frames are of.
+    pub fn videos(&self) -> usize {
+        self.videos.iter().collect::<BTreeSet<_>>().len()
+    }
+
+    /// Writes the file, atomically.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`].
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let n = self.videos.len();
+        let columns = vec![
+            Column::from(Series::new("event".into(), &self.events)),
+            Column::from(Series::new("video".into(), &self.videos)),
+            Column::from(Series::new("other".into(), &self.others)),
+            Column::from(Series::new("similar".into(), &self.similar)),
+            Column::from(Series::new("distance".into(), &self.distances)),
+            Column::from(Series::new("split".into(), vec![self.split.as_str(); n])),
+            Column::from(Series::new("seed".into(), vec![self.seed; n])),
+        ];
+        write_frame(path, n, columns)
+    }
+
+    /// Reads a file back.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`], [`crate::Error::Damaged`] for a file that is not of this form.
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::from_frame(&read_frame(path)?).map_err(|e| failed(path, "read", e))
+    }
+
+    fn from_frame(frame: &DataFrame) -> std::result::Result<Self, PolarsError> {
+        let strings = |name: &str| -> std::result::Result<Vec<String>, PolarsError> {
+            Ok(frame.column(name)?.str()?.iter().flatten().map(str::to_owned).collect())
+        };
+        Ok(Self {
+            split: strings("split")?.into_iter().next().unwrap_or_default(),
+            seed: frame.column("seed")?.u64()?.into_no_null_iter().next().unwrap_or_default(),
+            events: strings("event")?,
+            videos: strings("video")?,
+            others: strings("other")?,
+            similar: frame.column("similar")?.bool()?.iter().map(|similar| similar == Some(true)).collect(),
+            distances: frame.column("distance")?.f32()?.into_no_null_iter().collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs() -> PairScores {
+        let text = |list: [&str; 6]| list.map(str::to_owned).to_vec();
+        PairScores {
+            split: "2".into(),
+            seed: 3,
+            events: text(["e", "e", "f", "f", "f", "e"]),
+            videos: text(["e-1", "e-1", "f-1", "f-1", "f-1", "e-1"]),
+            others: text(["e-2", "f-2", "f-2", "e-2", "e-3", "f-3"]),
+            similar: vec![true, false, true, false, false, false],
+            distances: vec![1.0, 4.0, 3.0, 2.0, 3.0, 0.5],
+        }
+    }
+
+    #[test]
+    fn the_area_counts_pairs_in_the_right_order() {
+        // Of the similar pair at 1 three of four dissimilar ones are farther; of that at 3 one, and one as far.
+        assert!((pairs().area() - 100.0 * (0.75 + 0.375) / 2.0).abs() < 1e-9);
+        let mut outcomes = Outcomes::default();
+        pairs().add_to(&mut outcomes, 0.5);
+        assert_eq!(outcomes.videos.keys().collect::<Vec<_>>(), ["e", "f"]);
+        assert!((outcomes.videos["e"].0 / outcomes.videos["e"].1 - 0.75).abs() < 1e-9);
+        let apart = PairScores { distances: vec![0.0, 1.0, 0.0, 1.0, 1.0, 1.0], ..pairs() };
+        assert_eq!(apart.area(), 100.0);
+        let equal = PairScores { distances: vec![1.0; 6], ..pairs() };
+        assert_eq!(equal.area(), 50.0);
+    }
+
+    #[test]
+    fn pairs_come_back_as_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pairs.parquet");
+        pairs().write(&path).unwrap();
+        assert_eq!(PairScores::read(&path).unwrap(), pairs());
+        assert_eq!(pairs().videos(), 2);
+        std::fs::write(&path, b"PAR1 is not enough").unwrap();
+        assert!(PairScores::read(&path).unwrap_err().to_string().contains("pairs.parquet"));
+    }
+}
