@@ -159,8 +159,21 @@ pub struct TrainOutcome {
     pub peak_memory_mib: Option<u64>,
     /// Training videos.
     pub videos: usize,
+    /// The scale of the contrastive loss, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contrastive: Option<ContrastiveScale>,
     /// The loss curve, thinned: iteration, mean loss since the point before.
     pub loss: Vec<(usize, f64)>,
+}
+
+/// The scale of a contrastive loss, found from the features at the start of the training.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ContrastiveScale {
+    /// The margin, a distance of features.
+    pub margin: f32,
+    /// The factor on the loss.
+    pub weight: f32,
 }
 
 /// Where a row ran.

@@ -237,7 +237,7 @@ fn protocol_lines(protocol: &Protocol) -> String {
         if augmentation.flip { " and flips" } else { "" },
         if augmentation.colour.is_some() { ", RGB jittering" } else { "" },
         train.schedule.base_lr,
-        steps.join(", "),
+        if steps.is_empty() { "throughout".to_owned() } else { steps.join(", ") },
         train.momentum,
         train.weight_decay,
         train.clip_gradient_norm.map_or(String::new(), |norm| format!(", gradient norm clipped at {norm}")),
@@ -257,8 +257,9 @@ fn what_is_drawn(pairs: Option<PairsPlan>) -> String {
         return "videos drawn across classes".into();
     };
     let mut losses: Vec<String> = softmax.then(|| "softmax".into()).into_iter().collect();
-    if let Some(ContrastivePlan { distance, margin }) = contrastive {
-        losses.push(format!("contrastive ({}, margin {margin})", kebab(&distance).to_uppercase()));
+    if let Some(ContrastivePlan { distance, margin, weight }) = contrastive {
+        let distance = kebab(&distance).to_uppercase();
+        losses.push(format!("contrastive ({distance}, relative margin {margin}, weight {weight})"));
     }
     format!("pairs of views, {dissimilar} dissimilar for each similar one, {} loss", losses.join(" + "))
 }

@@ -18,8 +18,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use self::either::name_or_table;
 pub use self::net::{
-    Also, AlsoAs, Architecture, Cropping, Distance, Fuse, FuseBy, Input, Learns, Losses, Net, Pyramid,
-    PyramidSizes, RateStep, StartFrom, Streams, Svm, TestBy, TestOn, Tested, Train, Videos,
+    Also, AlsoAs, Architecture, ContrastiveSizes, Cropping, Distance, Fuse, FuseBy, Input, Learns, Losses,
+    Net, Pyramid, PyramidSizes, RateStep, StartFrom, Streams, Svm, TestBy, TestOn, Tested, Train, Videos,
 };
 pub use self::profile::{DropoutRule, FlowPreset, Profile, ProfileName, Profiles, Stem, Storage};
 use crate::error::{Error, Result};
@@ -89,8 +89,8 @@ pub struct Shared {
     pub batch_statistics: Option<BatchStatistics>,
     /// The sizes of the pyramid's levels, for the nets that have any.
     pub pyramid: Option<PyramidSizes>,
-    /// The margin of the contrastive loss, for the nets that learn from it.
-    pub margin: Option<f64>,
+    /// The sizes of the contrastive loss, for the nets that learn from it.
+    pub contrastive: Option<ContrastiveSizes>,
 }
 
 /// Sizes, in pixels.

@@ -4,22 +4,26 @@
 //! follow from the seed and i. A run that is killed and started again
 //! therefore goes on from its last checkpoint to the very same numbers.
 
+mod pairs;
+
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
 use data::loader::{Batch, InputBatch, LabelledVideo, TrainConfig, TrainLoader};
-use data::sample::{Pairs, Together};
+use data::sample::Pairs;
 use models::{Inputs, Modality, Network};
 use nn::tensors::{self, Tensors};
 use nn::{Params, Pass, Sgd};
 
+use self::pairs::PairLosses;
 use crate::checkpoint::Checkpoint;
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::plan::{ContrastivePlan, NetPlan, PairsPlan, SourceRef, Start, TrainPlan};
+use crate::plan::{NetPlan, SourceRef, Start};
 use crate::record::{TrainOutcome, peak_memory_mib, thin};
 use crate::spec::Learns;
 use crate::store::{Unit, write_atomic};
@@ -34,6 +38,9 @@ pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 
 /// Batches made ahead of the one in use.
 const PREFETCH: usize = 3;
+
+/// Batches that the contrastive loss gets its scale from.
+const SCALE_BATCHES: u64 = 16;
 
 /// Points of a recorded loss curve.
 const CURVE: usize = 100;
@@ -86,6 +93,15 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
         sgd.clip(norm).map_err(network_error("setting up the optimiser"))?;
     }
 
+    // By the weights that the training starts from, whether or not it goes on from a checkpoint.
+    let pairs = match (plan.pairs, tasks) {
+        (Some(pairs), [videos]) => {
+            let batches = loader(net, videos, seed, 0..SCALE_BATCHES)?;
+            Some(PairLosses::new(pairs, &*network, net.model.heads().iter().sum(), batches)?)
+        }
+        _ => None,
+    };
+
     let path = unit.path(CHECKPOINT);
     let mut state = match Checkpoint::read(&path)? {
         Some(checkpoint) => {
@@ -98,29 +114,11 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     let begun = state.losses.len();
     let mut loaders = Vec::with_capacity(tasks.len());
     for (task, videos) in tasks.iter().enumerate() {
-        let config = TrainConfig {
-            sample: net.sample.clone(),
-            size: (net.crop, net.crop),
-            batch: plan.batch,
-            augmentation: plan.augmentation.clone(),
-            seed: task_seed(seed, task),
-            depth: PREFETCH,
-            // They rest once the batches are made ahead.
-            workers: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
-        };
-        let iterations = begun as u64..plan.iterations as u64;
-        loaders.push(match plan.pairs {
-            None => TrainLoader::new(videos.clone(), &config, iterations)?,
-            Some(pairs) => {
-                let views = videos.iter().map(|video| (video.label, video.view.as_ref()));
-                let sampler = Pairs::new(views, pairs.dissimilar).map_err(data::DataError::from)?;
-                TrainLoader::with_sampler(videos.clone(), Box::new(sampler), &config, iterations)?
-            }
-        });
+        loaders.push(loader(net, videos, task_seed(seed, task), begun as u64..plan.iterations as u64)?);
     }
     let step = console.step(name, plan.iterations as u64, begun as u64);
     let mut watch =
-        DivergenceWatch::new(&net.model.heads(), plan.pairs.is_some_and(|p| p.contrastive.is_some()));
+        DivergenceWatch::new(&net.model.heads(), pairs.is_some_and(|pairs| pairs.scale().is_some()));
     let samples = plan.batch * tasks.len() * if plan.pairs.is_some() { 2 } else { 1 };
     let started = Instant::now();
     let before = state.seconds;
@@ -130,7 +128,7 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     for iteration in begun..plan.iterations {
         let batches = loaders.iter_mut().filter_map(Iterator::next).collect::<Result<Vec<_>, _>>()?;
         let rate = plan.schedule.rate(iteration);
-        let loss = one_step(&*network, &mut sgd, plan, batches, seed, iteration, rate)?;
+        let loss = one_step(&*network, &mut sgd, pairs.as_ref(), batches, seed, iteration, rate)?;
         state.losses.push(loss);
         state.seconds = before + started.elapsed().as_secs_f64();
         watch.look(iteration, loss)?;
@@ -158,7 +156,31 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
         samples_per_second: round((plan.iterations * samples) as f64 / state.seconds, 10.0),
         peak_memory_mib: peak_memory_mib(),
         videos: tasks.iter().map(Vec::len).sum(),
+        contrastive: pairs.and_then(|pairs| pairs.scale()),
         loss: thin(&state.losses, CURVE),
+    })
+}
+
+/// The training batches of one task.
+fn loader(net: &NetPlan, videos: &[LabelledVideo], seed: u64, iterations: Range<u64>) -> Result<TrainLoader> {
+    let config = TrainConfig {
+        sample: net.sample.clone(),
+        size: (net.crop, net.crop),
+        batch: net.train.batch,
+        augmentation: net.train.augmentation.clone(),
+        seed,
+        depth: PREFETCH,
+        // They rest once the batches are made ahead.
+        workers: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+    };
+    let videos = videos.to_vec();
+    Ok(match net.train.pairs {
+        None => TrainLoader::new(videos, &config, iterations)?,
+        Some(pairs) => {
+            let views = videos.iter().map(|video| (video.label, video.view.as_ref()));
+            let sampler = Pairs::new(views, pairs.dissimilar).map_err(data::DataError::from)?;
+            TrainLoader::with_sampler(videos, Box::new(sampler), &config, iterations)?
+        }
     })
 }
 
@@ -195,7 +217,7 @@ fn begin(params: &Params, net: &NetPlan, files: &[PathBuf]) -> Result<()> {
 fn one_step(
     network: &dyn Network,
     sgd: &mut Sgd,
-    plan: &TrainPlan,
+    pairs: Option<&PairLosses>,
     batches: Vec<Batch>,
     seed: u64,
     iteration: usize,
@@ -203,13 +225,12 @@ fn one_step(
 ) -> Result<f32> {
     let step = || -> models::Result<f32> {
         let pass = Pass::train(pass_seed(seed, iteration));
-        let similar: Vec<bool> =
-            batches.iter().flat_map(|b| &b.together).map(|pair| *pair == Together::SameMoments).collect();
+        let similar = batches.iter().flat_map(pairs::similar).collect();
         let (labels, values): (Vec<_>, Vec<_>) = batches.into_iter().map(|b| (b.labels, b.inputs)).unzip();
         let outputs = network.forward(&together(network, values)?, &pass)?;
-        let loss = match plan.pairs {
+        let loss = match pairs {
             None => sum_of_losses(&outputs.heads, &labels, &pass)?,
-            Some(pairs) => losses_of_pairs(pairs, &outputs, &labels, &similar, &pass)?,
+            Some(losses) => losses.sum(&outputs, &labels, similar, &pass)?,
         };
         sgd.step(&pass.backward(&loss)?, rate)?;
         Ok(loss.to_scalar::<f32>()?)
@@ -232,27 +253,6 @@ fn sum_of_losses(heads: &[models::Head], labels: &[Vec<u32>], pass: &Pass) -> mo
                 nn::softmax_cross_entropy_of(&head.logits, &labels, pass)?
             }
         });
-    }
-    Ok(nn::sum_of_losses(&losses, pass)?)
-}
-
-/// The losses of a batch of pairs, both branches of which go through the network as one batch: one set of weights, and
-/// their gradients are summed.
-fn losses_of_pairs(
-    pairs: PairsPlan,
-    outputs: &models::Outputs,
-    labels: &[Vec<u32>],
-    similar: &[bool],
-    pass: &Pass,
-) -> models::Result<Tensor> {
-    let mut losses = Vec::with_capacity(2);
-    if pairs.softmax {
-        losses.push(sum_of_losses(&outputs.heads, labels, pass)?);
-    }
-    if let Some(ContrastivePlan { distance, margin }) = pairs.contrastive {
-        let features = outputs.features.as_ref();
-        let features = features.ok_or_else(|| candle_core::Error::msg("the network names no features"))?;
-        losses.push(nn::contrastive_loss(features, similar, margin as f32, distance.into(), pass)?);
     }
     Ok(nn::sum_of_losses(&losses, pass)?)
 }

@@ -15,6 +15,18 @@ pub enum PairDistance {
     L2,
 }
 
+impl PairDistance {
+    /// The distance of a dissimilar pair.
+    #[must_use]
+    pub fn of(self, x: &[f32], y: &[f32]) -> f64 {
+        let differences = x.iter().zip(y).map(|(&x, &y)| f64::from(x) - f64::from(y));
+        match self {
+            Self::L1 => differences.map(f64::abs).sum(),
+            Self::L2 => differences.map(|d| d * d).sum::<f64>().sqrt(),
+        }
+    }
+}
+
 /// The mean over P pairs of `s |D|² + (1 - s) max(0, m - dist(D))²`, with `D = x - y` the difference of a pair's two vectors
 /// and s = 1 for similar pairs; a scalar. The input is (2P, F): the vectors of a pair stand one below the other.
 ///
@@ -24,13 +36,20 @@ pub struct ContrastiveLoss {
     similar: Vec<bool>,
     margin: f32,
     distance: PairDistance,
+    weight: f32,
 }
 
 impl ContrastiveLoss {
     /// Of pairs that are similar or not, with the margin m.
     #[must_use]
     pub fn new(similar: Vec<bool>, margin: f32, distance: PairDistance) -> Self {
-        Self { similar, margin, distance }
+        Self { similar, margin, distance, weight: 1.0 }
+    }
+
+    /// The same, multiplied by a weight.
+    #[must_use]
+    pub fn weighted(self, weight: f32) -> Self {
+        Self { weight, ..self }
     }
 
     /// Checks the input and returns F.
@@ -50,15 +69,6 @@ impl ContrastiveLoss {
         }
         Ok(features)
     }
-
-    /// The distance of a dissimilar pair.
-    fn distance(&self, x: &[f32], y: &[f32]) -> f64 {
-        let differences = x.iter().zip(y).map(|(&x, &y)| f64::from(x) - f64::from(y));
-        match self.distance {
-            PairDistance::L1 => differences.map(f64::abs).sum(),
-            PairDistance::L2 => differences.map(|d| d * d).sum::<f64>().sqrt(),
-        }
-    }
 }
 
 impl Op for ContrastiveLoss {
@@ -76,11 +86,11 @@ impl Op for ContrastiveLoss {
                 x.iter().zip(y).map(|(&x, &y)| (f64::from(x) - f64::from(y)).powi(2)).sum::<f64>()
             } else {
                 // A NaN stays one: it is not below the margin, and `max` would drop it.
-                let short = f64::from(self.margin) - self.distance(x, y);
+                let short = f64::from(self.margin) - self.distance.of(x, y);
                 if short < 0.0 { 0.0 } else { short * short }
             };
         }
-        Ok((vec![(loss / self.similar.len() as f64) as f32], Vec::new()))
+        Ok((vec![(f64::from(self.weight) * loss / self.similar.len() as f64) as f32], Vec::new()))
     }
 
     fn backward_cpu(
@@ -98,12 +108,12 @@ impl Op for ContrastiveLoss {
         if wanted.first() != Some(&true) {
             return Ok(vec![Gradient::None]);
         }
-        let scale = 2.0 * f64::from(gradient) / self.similar.len() as f64;
+        let scale = 2.0 * f64::from(self.weight) * f64::from(gradient) / self.similar.len() as f64;
         let mut gradients = vec![0f32; pairs.data.len()];
         let outs = gradients.chunks_exact_mut(2 * features);
         for (out, (pair, &similar)) in outs.zip(pairs.data.chunks_exact(2 * features).zip(&self.similar)) {
             let ((x, y), (of_x, of_y)) = (pair.split_at(features), out.split_at_mut(features));
-            let distance = self.distance(x, y);
+            let distance = self.distance.of(x, y);
             let short = f64::from(self.margin) - distance;
             if !similar && (short < 0.0 || distance == 0.0) {
                 continue;

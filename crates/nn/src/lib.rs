@@ -32,7 +32,7 @@ pub use bilinear::{BilinearInput, CompactBilinear};
 pub use dropout::Dropout;
 pub use error::{Error, Result};
 pub use init::Init;
-pub use kernels::{PairDistance, simd};
+pub use kernels::{ContrastiveLoss, PairDistance, simd};
 pub use layers::{Activation, Conv2d, Conv2dConfig, Linear};
 pub use loss::{
     contrastive as contrastive_loss, softmax, softmax_cross_entropy, softmax_cross_entropy_of,

@@ -1,7 +1,7 @@
 //! Losses and scores.
 
 use candle_core::Tensor;
-use kernels::PairDistance;
+use kernels::ContrastiveLoss;
 
 use crate::{Error, Pass, Result};
 
@@ -22,19 +22,12 @@ pub fn softmax_cross_entropy_of(logits: &Tensor, labels: &[Option<u32>], pass: &
     pass.apply(kernels::SoftmaxCrossEntropy::of_some(labels.to_vec()), &[logits])
 }
 
-/// The contrastive loss of P pairs of features (2P, F), those of a pair one below the other; a scalar of the pass. See
-/// [`PairDistance`] for its two forms.
+/// A contrastive loss of P pairs of features (2P, F), those of a pair one below the other; a scalar of the pass.
 ///
 /// # Errors
 /// If there are not two vectors for every pair, or the margin is not above 0.
-pub fn contrastive(
-    features: &Tensor,
-    similar: &[bool],
-    margin: f32,
-    distance: PairDistance,
-    pass: &Pass,
-) -> Result<Tensor> {
-    pass.apply(kernels::ContrastiveLoss::new(similar.to_vec(), margin, distance), &[features])
+pub fn contrastive(features: &Tensor, loss: ContrastiveLoss, pass: &Pass) -> Result<Tensor> {
+    pass.apply(loss, &[features])
 }
 
 /// The sum of several losses, a scalar of the pass.

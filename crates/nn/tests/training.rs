@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use candle_core::{Device, Tensor};
-use nn::{Activation, Dropout, Error, Init, Linear, PairDistance, Params, Pass, Sgd};
+use nn::{Activation, ContrastiveLoss, Dropout, Error, Init, Linear, PairDistance, Params, Pass, Sgd};
 use testkit::{noise, values};
 
 /// Two layers made in either order.
@@ -218,7 +218,7 @@ fn gradients_are_clipped_at_their_common_norm() {
 /// Both branches of a pair are one set of weights, whose gradient is the sum of what the two ask for.
 #[test]
 fn branches_of_a_pair_share_one_gradient() {
-    let similar = [true, false, false, true];
+    let contrastive = || ContrastiveLoss::new(vec![true, false, false, true], 3.0, PairDistance::L2);
     let (x, _) = batch();
     let other = Tensor::from_vec(noise(2, 24), (4, 6), &Device::Cpu).unwrap();
     let gradient = |first_learns: bool, second_learns: bool| {
@@ -233,7 +233,7 @@ fn branches_of_a_pair_share_one_gradient() {
         let (pairs, each) = features[0].dims2().unwrap();
         let side_by_side = pass.apply(nn::ops::Concat, &[&features[0], &features[1]]).unwrap();
         let features = pass.reshape(&side_by_side, (2 * pairs, each)).unwrap();
-        let loss = nn::contrastive_loss(&features, &similar, 3.0, PairDistance::L2, &pass).unwrap();
+        let loss = nn::contrastive_loss(&features, contrastive(), &pass).unwrap();
         values(pass.backward(&loss).unwrap().get(&params.get("full1.weight").unwrap()).unwrap())
     };
     let (both, first, second) = (gradient(true, true), gradient(true, false), gradient(false, true));
@@ -247,7 +247,7 @@ fn branches_of_a_pair_share_one_gradient() {
     let rows = |of: &Tensor, row: usize| of.get(row).unwrap();
     let batch: Vec<Tensor> = (0..4).flat_map(|pair| [rows(&x, pair), rows(&other, pair)]).collect();
     let features = one.forward(&Tensor::stack(&batch, 0).unwrap(), &pass).unwrap();
-    let loss = nn::contrastive_loss(&features, &similar, 3.0, PairDistance::L2, &pass).unwrap();
+    let loss = nn::contrastive_loss(&features, contrastive(), &pass).unwrap();
     let gradients = pass.backward(&loss).unwrap();
     let joint = values(gradients.get(&params.get("full1.weight").unwrap()).unwrap());
     for (joint, both) in joint.iter().zip(&both) {

@@ -84,11 +84,14 @@ impl Generator {
         }
     }
 
-    /// All videos. An event is a group of its own: they are drawn independently.
+    /// All videos. An actor of a set of views is a group; any other video is one of its own: they are drawn independently.
     pub(super) fn videos(&self) -> Vec<Video> {
         let video = |index| {
             let (id, view) = (self.id(index), self.view(index));
-            let group = view.as_ref().map_or(&id, |view| &view.event).clone();
+            let group = match self {
+                Self::Views(set) => format!("actor-{:02}", set.actor(index)),
+                Self::Videos(_) | Self::Stills(_) => id.clone(),
+            };
             Video { id, label: index / self.each(), group, view, source: VideoSource::Generated(index) }
         };
         (0..self.classes().len() * self.each()).map(video).collect()
@@ -170,11 +173,11 @@ pub(super) fn generate(
     Ok((generator, splits))
 }
 
-/// `[splits]` of a generated set of views: how many events of each class are tested, the last ones. Split k holds out view k.
+/// `[splits]` of a generated set of views: how many actors are tested, the last ones. Split k holds out view k.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ViewSplitRule {
-    /// Events of each class that are tested.
+    /// Actors whose events are tested.
     pub test: usize,
 }
 
@@ -185,14 +188,14 @@ pub(super) fn generate_views(
     rule: &ViewSplitRule,
 ) -> Result<(Generator, Vec<Split>), DataError> {
     let set = set.map_err(|error| spec.error(error.to_string()))?;
-    let events = set.events();
-    if rule.test == 0 || rule.test >= events {
+    let actors = set.actors();
+    if rule.test == 0 || rule.test >= actors {
         return Err(spec.error(format!(
-            "splits: expected some of the {events} events of a class to test and others to train on, found test = {}",
+            "splits: expected some of the {actors} actors to test and others to train on, found test = {}",
             rule.test
         )));
     }
-    let place = |i| (set.view(i), set.number(i) >= events - rule.test);
+    let place = |i| (set.view(i), set.actor(i) >= actors - rule.test);
     let splits = hold_out_views(set.views().len(), (0..set.len()).map(place));
     Ok((Generator::Views(Box::new(set)), splits))
 }

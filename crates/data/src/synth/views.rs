@@ -1,6 +1,7 @@
 //! Generated events, each seen by several cameras at once: `synth-views`, for the cross-view network.
 //!
-//! An actor of rounded limbs stands in a room and does one of ten things. Every camera sees the same limbs in space from
+//! An actor of rounded limbs stands in a room and does one of ten things. The same actors do all of them, in the same
+//! clothes. Every camera sees the same limbs in space from
 //! its own place, in perspective and with its own occlusions, before its own wall and in its own light. Frame t of every
 //! view is the same moment.
 //!
@@ -16,6 +17,7 @@ pub use config::{ActionConfig, ActorPlaceConfig, CameraPlace, LensConfig, RoomLi
 use self::action::{ACTIONS, Performance};
 use self::body::Body;
 use self::camera::Camera;
+use self::config::MOST_TAKES;
 use super::config::SynthError;
 use super::draw::VideoKey;
 use super::object::Canvas;
@@ -27,7 +29,8 @@ use crate::clip::Clip;
 /// Name that videos are keyed by.
 const SET: &str = "synth-views";
 
-/// One draw of the set: the knobs and a seed. Videos are numbered class by class, event by event, camera by camera.
+/// One draw of the set: the knobs and a seed. Videos are numbered class by class, actor by actor, take by
+/// take, camera by camera.
 #[derive(Clone, Debug)]
 pub struct ViewSet {
     config: ViewsConfig,
@@ -45,7 +48,7 @@ impl ViewSet {
     /// [`SynthError`] names the knob that cannot be.
     pub fn new(config: ViewsConfig, data_seed: u64) -> Result<Self, SynthError> {
         config.validate()?;
-        let pixels = text("views", &ViewsConfig { events_per_class: 0, ..config.clone() })?;
+        let pixels = text("views", &ViewsConfig { actors: 0, takes: 0, ..config.clone() })?;
         let classes = ACTIONS.iter().map(|action| action.name.to_owned()).collect();
         let views = config.camera.iter().map(|camera| camera.name.clone()).collect();
         Ok(Self { config, data_seed, classes, views, pixels })
@@ -63,16 +66,16 @@ impl ViewSet {
         &self.views
     }
 
-    /// Events of each class.
+    /// Number of actors.
     #[must_use]
-    pub fn events(&self) -> usize {
-        self.config.events_per_class
+    pub fn actors(&self) -> usize {
+        self.config.actors
     }
 
     /// Number of videos of each class.
     #[must_use]
     pub fn each(&self) -> usize {
-        self.config.events_per_class * self.views.len()
+        self.config.actors * self.config.takes * self.views.len()
     }
 
     /// Number of videos of all classes.
@@ -93,22 +96,23 @@ impl ViewSet {
         i % self.views.len()
     }
 
-    /// The number of video `i`'s event within its class.
+    /// The actor of video `i`, counted from 0.
     #[must_use]
-    pub fn number(&self, i: usize) -> usize {
-        i / self.views.len() % self.config.events_per_class
+    pub fn actor(&self, i: usize) -> usize {
+        i / self.views.len() / self.config.takes % self.config.actors
     }
 
-    /// The name of video `i`'s event, such as `kick-007`.
+    /// The name of video `i`'s event: its class, actor and take, such as `kick-07-2`.
     ///
     /// # Panics
     /// If `i` is not below [`ViewSet::len`], as indexing does; so do `id`, `render` and `fingerprint`.
     #[must_use]
     pub fn event(&self, i: usize) -> String {
-        format!("{}-{:03}", self.classes[i / self.each()], self.number(i))
+        let take = i / self.views.len() % self.config.takes;
+        format!("{}-{:02}-{take}", self.classes[i / self.each()], self.actor(i))
     }
 
-    /// The name of video `i`, such as `kick-007-front`.
+    /// The name of video `i`, such as `kick-07-2-front`.
     #[must_use]
     pub fn id(&self, i: usize) -> String {
         format!("{}-{}", self.event(i), self.views[self.view(i)])
@@ -124,7 +128,8 @@ impl ViewSet {
         let camera = Camera::draw(place, &config.lens, &config.light, &mut camera_key.stream("lamp"));
 
         let wall = 0.5 * (config.scene.luma.lo + config.scene.luma.hi);
-        let body = Body::draw(&config.actor, wall, &mut key.stream("actor"));
+        let actor = VideoKey { set: SET, data_seed: self.data_seed, class: "actor", index: self.actor(i) };
+        let body = Body::draw(&config.actor, wall, &mut actor.stream("looks"), &mut key.stream("place"));
         let action = &ACTIONS[i / self.each()];
         let performance = Performance::draw(action, &config.action, &mut key.stream("action"));
 
@@ -154,7 +159,7 @@ impl ViewSet {
         Clip { width, height, frames }
     }
 
-    /// A hash of all that decides the pixels of video `i`: generator version, knobs, seed, class, event, camera.
+    /// A hash of all that decides the pixels of video `i`: generator version, knobs, seed, class, actor, take, camera.
     #[must_use]
     pub fn fingerprint(&self, i: usize) -> String {
         let more = format!("{}, view {}", self.pixels, self.view(i));
@@ -172,7 +177,8 @@ impl ViewSet {
 
     fn key(&self, i: usize) -> VideoKey<'_> {
         let class = &self.classes[i / self.each()];
-        VideoKey { set: SET, data_seed: self.data_seed, class, index: self.number(i) }
+        let take = i / self.views.len() % self.config.takes;
+        VideoKey { set: SET, data_seed: self.data_seed, class, index: self.actor(i) * MOST_TAKES + take }
     }
 }
 

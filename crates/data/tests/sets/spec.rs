@@ -32,7 +32,7 @@ fn every_committed_file_parses_and_is_described_without_videos() {
     let (_, classes, videos, splits) = find("synth");
     assert!(splits.iter().all(|(train, test)| train + test == videos && *test > 0) && classes > 1);
     assert_eq!(find("synth-hmdb"), ("synth-hmdb".to_owned(), 12, 1200, vec![(840, 360); 3]));
-    assert_eq!(find("synth-views"), ("synth-views".to_owned(), 10, 2000, vec![(960, 160); 5]));
+    assert_eq!(find("synth-views"), ("synth-views".to_owned(), 10, 3000, vec![(1440, 240); 5]));
     assert_eq!(find("synth-stills"), ("synth-stills".to_owned(), 24, 10_800, vec![(9600, 1200)]));
 }
 

@@ -39,9 +39,9 @@ fn laid_out(spec: &str, events: &str) -> (TempDir, PathBuf, PathBuf) {
 #[test]
 fn a_split_holds_out_a_view_and_has_the_others_of_its_test_events() {
     let set = Dataset::open(&dataset_file("synth-views.toml"), None, Some(4)).unwrap();
-    assert_eq!((set.views.len(), set.splits.len(), set.videos.len()), (5, 5, 2000));
+    assert_eq!((set.views.len(), set.splits.len(), set.videos.len()), (5, 5, 3000));
     for (held_out, split) in set.splits.iter().enumerate() {
-        assert_eq!((split.train.len(), split.test.len(), split.seen.len()), (960, 160, 640));
+        assert_eq!((split.train.len(), split.test.len(), split.seen.len()), (1440, 240, 960));
         let of = |part: &[usize]| {
             let views: Vec<_> = part.iter().map(|&i| set.videos[i].view.clone().unwrap()).collect();
             let events: BTreeSet<String> = views.iter().map(|view| view.event.clone()).collect();
@@ -55,8 +55,11 @@ fn a_split_holds_out_a_view_and_has_the_others_of_its_test_events() {
         assert_eq!(tested, same);
         assert!(learnt.is_disjoint(&tested));
     }
-    // A view's group is its event, so that folds never divide one.
-    assert!(set.videos.iter().all(|video| video.group == video.view.as_ref().unwrap().event));
+    // Actors are either learnt from or tested on, and folds never divide one.
+    let groups = |part: &[usize]| part.iter().map(|&i| &set.videos[i].group).collect::<BTreeSet<_>>();
+    let split = &set.splits[0];
+    assert_eq!((groups(&split.train).len(), groups(&split.test).len()), (9, 6));
+    assert!(groups(&split.train).is_disjoint(&groups(&split.test)));
 }
 
 #[test]

@@ -125,8 +125,10 @@ pub struct PairsPlan {
 pub struct ContrastivePlan {
     /// Its form.
     pub distance: Distance,
-    /// m.
+    /// m, in mean distances of dissimilar pairs at the start.
     pub margin: f64,
+    /// The factor on the loss, in softmax losses of guessing.
+    pub weight: f64,
 }
 
 /// Where a training stage's weights start.

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::spec::{
-    self, AlsoAs, Cropping, FuseBy, Losses, Player, Profile, ProfileName, Row, Spec, StartFrom, TestBy,
-    Tested, Videos,
+    self, AlsoAs, ContrastiveSizes, Cropping, FuseBy, Losses, Player, Profile, ProfileName, Row, Spec,
+    StartFrom, TestBy, Tested, Videos,
 };
 
 /// Mean and standard deviation of natural pictures, in 0..=255 (ImageNet's, as torchvision's models expect them).
@@ -252,7 +252,7 @@ impl Resolver<'_> {
                 weight_decay: protocol.weight_decay,
                 clip_gradient_norm: clip(protocol.clip_gradient_norm)?,
                 augmentation: Augmentation { crop: crops, flip: protocol.flip, colour },
-                pairs: protocol.pairs.map(|dissimilar| pairs(dissimilar, net.losses, shared.margin)),
+                pairs: protocol.pairs.map(|dissimilar| pairs(dissimilar, net.losses, shared.contrastive)),
             },
         })
     }
@@ -426,9 +426,11 @@ fn test(table: &Table<'_>, net: &NetPlan, tested: Tested) -> std::result::Result
 }
 
 /// What is learnt from pairs.
-fn pairs(dissimilar: usize, losses: Losses, margin: Option<f64>) -> PairsPlan {
-    let contrastive = losses.contrastive.zip(margin);
-    let contrastive = contrastive.map(|(distance, margin)| ContrastivePlan { distance, margin });
+fn pairs(dissimilar: usize, losses: Losses, sizes: Option<ContrastiveSizes>) -> PairsPlan {
+    let contrastive = losses.contrastive.zip(sizes).map(|(distance, sizes)| {
+        let ContrastiveSizes { margin, weight } = sizes;
+        ContrastivePlan { distance, margin, weight }
+    });
     PairsPlan { dissimilar, softmax: losses.softmax, contrastive }
 }
 

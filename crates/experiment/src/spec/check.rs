@@ -252,12 +252,19 @@ impl Spec {
                 "losses = { softmax = false } leaves nothing to learn from; give contrastive = \"l1\"".into(),
             );
         }
-        match self.shared.margin {
-            None if contrastive.is_some() => Err("the contrastive loss needs [shared] margin".into()),
-            Some(margin) if !(margin > 0.0 && margin.is_finite()) => {
-                Err(format!("[shared] margin = {margin}; it must be above 0"))
-            }
-            _ => Ok(()),
+        let Some(sizes) = self.shared.contrastive else {
+            return match contrastive {
+                None => Ok(()),
+                Some(_) => {
+                    Err("the contrastive loss needs [shared] contrastive = { margin = 1.0, weight = 1.0 }"
+                        .into())
+                }
+            };
+        };
+        let sizes = [("margin", sizes.margin), ("weight", sizes.weight)];
+        match sizes.into_iter().find(|(_, size)| !(*size > 0.0 && size.is_finite())) {
+            None => Ok(()),
+            Some((key, size)) => Err(format!("[shared] contrastive.{key} = {size}; it must be above 0")),
         }
     }
 

@@ -127,7 +127,7 @@ pub enum Learns {
 pub struct Losses {
     /// The softmax loss of each branch.
     pub softmax: bool,
-    /// The contrastive loss of the features of each pair, with `[shared] margin`.
+    /// The contrastive loss of the features of each pair, see [`ContrastiveSizes`].
     pub contrastive: Option<Distance>,
 }
 
@@ -135,6 +135,16 @@ impl Default for Losses {
     fn default() -> Self {
         Self { softmax: true, contrastive: None }
     }
+}
+
+/// The sizes of the contrastive loss, as multiples of what the features at the start of the training give.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ContrastiveSizes {
+    /// The margin; 1 is the mean distance of dissimilar pairs.
+    pub margin: f64,
+    /// The factor on the loss; 1 makes it as large as that of a softmax layer that guesses.
+    pub weight: f64,
 }
 
 /// The distance that the margin of the contrastive loss is compared with.

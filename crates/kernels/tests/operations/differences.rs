@@ -114,6 +114,8 @@ fn pairs_pulled_together_and_pushed_apart() {
     for (distance, margin) in [(PairDistance::L1, 5.0), (PairDistance::L2, 2.1)] {
         let loss = || Box::new(ContrastiveLoss::new(similar.clone(), margin, distance)) as Box<dyn Op>;
         check(loss, &[&pairs], 1e-3, 1e-3);
+        let weighted = ContrastiveLoss::new(similar.clone(), margin, distance).weighted(0.25);
+        check(|| Box::new(weighted.clone()), &[&pairs], 1e-3, 1e-3);
         // Of equal vectors that should differ the loss is the margin's square, and nothing says where to go.
         let apart = ContrastiveLoss::new(vec![false], margin, distance);
         let one = values(&noise(3, &[1, 7])).repeat(2);

@@ -57,10 +57,11 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// Draws an actor before walls of mean grey level `wall`.
-    pub(super) fn draw(config: &ActorPlaceConfig, wall: f32, draw: &mut Draw) -> Self {
-        let turns = config.heading / 360.0 * (2.0 * draw.unit() - 1.0);
-        let place = [0, 1].map(|_| config.step * (2.0 * draw.unit() - 1.0));
+    /// Draws an actor before walls of mean grey level `wall`: `draw` decides the looks, which are those of all the actor's
+    /// events, and `event` where the actor stands.
+    pub(super) fn draw(config: &ActorPlaceConfig, wall: f32, draw: &mut Draw, event: &mut Draw) -> Self {
+        let turns = config.heading / 360.0 * (2.0 * event.unit() - 1.0);
+        let place = [0, 1].map(|_| config.step * (2.0 * event.unit() - 1.0));
         let (height, girth) = (draw.span(config.height), draw.span(config.girth));
         let cloth = |draw: &mut Draw| {
             let luma = wall + draw.sign() * draw.span(config.contrast);

@@ -3,12 +3,18 @@
 use crate::synth::config::{Span, SynthError, TextureLook, check, within};
 use serde::{Deserialize, Serialize};
 
+/// Takes of an actor and action.
+pub(super) const MOST_TAKES: usize = 1000;
+
 /// The `[views]` table. Lengths are pixels or metres as stated, angles degrees, times frames.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ViewsConfig {
-    /// Events of each class; each is a video a camera.
-    pub events_per_class: usize,
+    /// Actors, each of whom does everything. Clothes therefore tell the actor and never the action: a network that pairs
+    /// events by their clothes is punished by the same actor's other actions.
+    pub actors: usize,
+    /// How often an actor does each action; every time is an event, and a video a camera.
+    pub takes: usize,
     /// Width of a frame, pixels.
     pub width: usize,
     /// Height of a frame, pixels.
@@ -107,8 +113,9 @@ impl ViewsConfig {
     }
 
     fn checked(&self) -> Result<(), SynthError> {
-        let count = self.events_per_class;
-        check("events-per-class", count, (1..=10_000).contains(&count), "1 to 10000")?;
+        let (actors, takes) = (self.actors, self.takes);
+        check("actors", actors, (1..=1000).contains(&actors), "1 to 1000")?;
+        check("takes", takes, (1..=MOST_TAKES).contains(&takes), "1 to 1000")?;
         for (key, side) in [("width", self.width), ("height", self.height)] {
             check(key, side, (32..=1024).contains(&side), "32 to 1024 pixels")?;
         }

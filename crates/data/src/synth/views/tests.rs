@@ -17,30 +17,33 @@ fn set(data_seed: u64) -> ViewSet {
 #[test]
 fn videos_are_numbered_by_class_event_and_camera() {
     let set = set(1);
-    assert_eq!((set.classes().len(), set.views().len(), set.len()), (10, 5, 2000));
-    assert_eq!((set.id(0).as_str(), set.id(204).as_str()), ("check-watch-000-right", "cross-arms-000-above"));
-    assert_eq!((set.event(207).as_str(), set.view(207), set.number(207)), ("cross-arms-001", 2, 1));
+    assert_eq!((set.classes().len(), set.views().len(), set.len()), (10, 5, 3000));
+    assert_eq!(
+        (set.id(0).as_str(), set.id(304).as_str()),
+        ("check-watch-00-0-right", "cross-arms-00-0-above")
+    );
+    assert_eq!((set.event(327).as_str(), set.view(327), set.actor(327)), ("cross-arms-01-1", 2, 1));
     let ids: std::collections::BTreeSet<_> = (0..set.len()).map(|i| set.id(i)).collect();
     let prints: std::collections::BTreeSet<_> = (0..set.len()).map(|i| set.fingerprint(i)).collect();
-    assert_eq!((ids.len(), prints.len()), (2000, 2000));
+    assert_eq!((ids.len(), prints.len()), (3000, 3000));
 }
 
 #[test]
 fn a_video_is_the_same_alone_and_another_seed_another() {
     let set = set(1);
-    let clip = set.render(333);
-    assert_eq!((clip.width, clip.height, clip.frames.len()), (64, 64, 41));
-    let fewer = ViewSet::new(ViewsConfig { events_per_class: 27, ..config() }, 1).unwrap();
-    // Event 26 of class 1.
-    let same = (0..fewer.len()).find(|&i| fewer.id(i) == set.id(333)).unwrap();
-    assert_eq!((fewer.fingerprint(same), fewer.render(same)), (set.fingerprint(333), clip.clone()));
-    assert_ne!(super::ViewSet::new(config(), 2).unwrap().render(333), clip);
+    let clip = set.render(328);
+    assert_eq!((clip.width, clip.height, clip.frames.len()), (64, 64, 31));
+    let fewer = ViewSet::new(ViewsConfig { actors: 2, takes: 3, ..config() }, 1).unwrap();
+    let same = (0..fewer.len()).find(|&i| fewer.id(i) == set.id(328)).unwrap();
+    assert_eq!((fewer.fingerprint(same), fewer.render(same)), (set.fingerprint(328), clip.clone()));
+    assert_ne!(super::ViewSet::new(config(), 2).unwrap().render(328), clip);
 }
 
 /// The rods of an event's actor in the middle of its video, which are those of every view.
 fn rods(set: &ViewSet, i: usize) -> Vec<Rod> {
     let key = set.key(i);
-    let body = Body::draw(&set.config.actor, 128.0, &mut key.stream("actor"));
+    let actor = VideoKey { set: SET, data_seed: set.data_seed, class: "actor", index: set.actor(i) };
+    let body = Body::draw(&set.config.actor, 128.0, &mut actor.stream("looks"), &mut key.stream("place"));
     let action = &ACTIONS[i / set.each()];
     let performance = Performance::draw(action, &set.config.action, &mut key.stream("action"));
     body.rods(&performance.pose(20), performance.hand)
@@ -52,6 +55,11 @@ fn all_views_show_one_body_in_space() {
     let of = |i| rods(&set, i).iter().flat_map(|rod| rod.ends).collect::<Vec<_>>();
     assert_eq!(of(400), of(404));
     assert_ne!(of(400), of(405));
+    let colours = |i| rods(&set, i).iter().map(|rod| rod.colour).collect::<Vec<_>>();
+    // The same actor in another take and doing something else, and another actor.
+    assert_eq!((set.actor(400), set.actor(405), set.actor(700), set.actor(420)), (5, 5, 5, 6));
+    assert_eq!((colours(400), colours(400)), (colours(405), colours(700)));
+    assert_ne!(colours(400), colours(420));
 }
 
 /// Pixels of a picture that the actor covers, by rows.
@@ -107,7 +115,7 @@ fn no_view_is_another_one_moved_or_mirrored() {
     }
     let mean = sum / f64::from(count);
     assert!((0.2..0.8).contains(&mean), "silhouettes of two views have {mean} in common");
-    let same = silhouette(&set, 600, false);
+    let same = silhouette(&set, 900, false);
     assert_eq!(overlap(&same, &same), 1.0);
 }
 
@@ -140,7 +148,7 @@ fn pointing_and_punching_change_places_between_views() {
         let key = VideoKey { set: "test", data_seed: 0, class: "any", index: 0 };
         let performance = Performance::draw(action, &quiet, &mut key.stream("action"));
         let place = ActorPlaceConfig { heading: 0.0, step: 0.0, ..config().actor };
-        let body = Body::draw(&place, 128.0, &mut key.stream("actor"));
+        let body = Body::draw(&place, 128.0, &mut key.stream("looks"), &mut key.stream("place"));
         let pose = Pose { lean: 0.0, ..performance.pose(0) };
         let extents =
             body.rods(&pose, performance.hand).into_iter().flat_map(|rod| rod.ends).map(|[x, y, _]| {
