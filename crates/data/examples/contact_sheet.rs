@@ -3,7 +3,8 @@
 //! left out), `synth-hmdb`, `synth-stills` or `synth-views`.
 //!
 //! `frames-<class>.png` has four videos of one class, a row each, every fourth frame; `overview.png`
-//! has the middle frame of eight videos of every class, and of sixteen pictures for a set of stills. Pictures are doubled in
+//! has the middle frame of eight videos of every class, of sixteen pictures for a set of stills, and of all views of one event for
+//! a set of views. Pictures are doubled in
 //! size.
 
 use std::path::{Path, PathBuf};
@@ -29,7 +30,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut overview = Vec::new();
     let mut size = (0, 0);
     for (label, class) in set.classes.iter().enumerate() {
-        let shown = if stills { 16 } else { 8 };
+        // One event as all cameras see it.
+        let shown = if stills {
+            16
+        } else if set.views.is_empty() {
+            8
+        } else {
+            set.views.len()
+        };
         let clips: Vec<Clip> = (0..each.min(shown)).map(|n| generator.render(label * each + n)).collect();
         size = (clips[0].width, clips[0].height);
         if !stills {

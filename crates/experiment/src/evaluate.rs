@@ -191,6 +191,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use candle_core::{Device, Tensor};
+    use data::dataset::View;
     use data::source::{Direction, Field, Frame, VideoReader};
     use models::{Head, Modality, Outputs};
 
@@ -313,5 +314,101 @@ mod tests {
         let softmax = |[a, b]: [f32; 2]| 1.0 / (1.0 + (b - a).exp());
         let first = (softmax([2.0, 0.0]) + softmax([0.0, 1.0])) / 2.0;
         assert!((scores.scores[0] - first).abs() < 1e-6 && (scores.scores[1] - 1.0 + first).abs() < 1e-6);
+    }
+
+    /// Each frame as its number: logits of (t / 10, 1), and as features t and nothing.
+    struct Numbers(Mutex<Vec<f32>>);
+
+    impl Network for Numbers {
+        fn reads(&self) -> &[Modality] {
+            &[Modality::Rgb]
+        }
+
+        fn forward(&self, inputs: &Inputs, _pass: &Pass) -> models::Result<Outputs> {
+            let rgb = inputs.rgb.as_ref().unwrap();
+            let samples = rgb.dim(0)?;
+            let numbers: Vec<f32> =
+                (0..samples).map(|i| first_pixels(&rgb.get(i).unwrap().unsqueeze(0).unwrap())[0]).collect();
+            self.0.lock().unwrap().extend(&numbers);
+            let pairs = |f: fn(f32) -> [f32; 2]| {
+                Tensor::from_vec(numbers.iter().flat_map(|&t| f(t)).collect(), (samples, 2), &Device::Cpu)
+            };
+            let head = Head { name: "main".into(), logits: pairs(|t| [t / 10.0, 1.0])?, task: 0 };
+            Ok(Outputs { heads: vec![head], features: Some(pairs(|t| [t, 0.0])?), attention: None })
+        }
+    }
+
+    fn counting(id: &str, label: u32, number: usize, frames: usize) -> LabelledVideo {
+        let view = Some(View { event: id.into(), number });
+        let source = Arc::new(Counting { frames, segment: 0..frames });
+        LabelledVideo { id: format!("{id}-{number}"), label, view, source }
+    }
+
+    fn answers(row: &str, videos: &[LabelledVideo], others: &[LabelledVideo]) -> (Answers, Vec<f32>) {
+        let workspace = Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
+        let (spec, file) = workspace.spec("siamese/cross-view").unwrap();
+        let request = Request { profile: Some(ProfileName::Mini), ..Request::default() };
+        let plan = TablePlan::resolve(spec, file, &request, &workspace).unwrap();
+        let row = plan.rows.iter().find(|found| found.row.id == row).unwrap();
+        let mut protocol = row.work.protocols()[0].clone();
+        for input in &mut protocol.net.sample.inputs {
+            let data::inputs::Input::Rgb(stack) = &mut input.input else { panic!("it sees frames") };
+            (stack.mean, stack.scale) = (None, [1.0; 3]);
+        }
+        let network = Numbers(Mutex::default());
+        let test = Test {
+            name: "test",
+            protocol: &protocol,
+            network: &network,
+            videos,
+            others,
+            classes: &["first".into(), "second".into()],
+            split: "1",
+            seed: 0,
+        };
+        let answers = evaluate(&test, &Console::silent(), &Interrupt::never()).unwrap();
+        (answers, network.0.into_inner().unwrap())
+    }
+
+    /// One branch: every tenth frame goes through the network once and alone, and a video's score is the mean of theirs.
+    #[test]
+    fn a_network_of_pairs_is_tested_frame_by_frame() {
+        let (found, seen) = answers("softmax", &[counting("a", 0, 1, 38)], &[]);
+        assert_eq!(seen, [0.0, 10.0, 20.0, 30.0]);
+        let mean = (0..4).map(|t| 1.0 / (1.0 + (1.0 - t as f32).exp())).sum::<f32>() / 4.0;
+        let scores = found.classes().unwrap();
+        assert!((scores.scores[0] - mean).abs() < 1e-6 && (scores.scores[1] - 1.0 + mean).abs() < 1e-6);
+        assert_eq!(scores.events, ["a"]);
+    }
+
+    #[test]
+    fn neighbours_are_those_of_the_training_frames() {
+        // Known frames 0 and 10 of class 1, and 0, 10, 20, 30, 40 of class 0: the later frames are nearer to the latter.
+        let known = [counting("x", 1, 0, 12), counting("y", 0, 0, 42)];
+        let (found, seen) = answers("contrastive-l1", &[counting("a", 0, 1, 45)], &known);
+        assert_eq!(seen.len(), 2 + 5 + 5);
+        let scores = &found.classes().unwrap().scores;
+        // Frames 0 and 10 are known of both, half each; 20, 30 and 40 of class 0 alone.
+        assert!((scores[0] - (0.5 + 0.5 + 3.0) / 5.0).abs() < 1e-6, "{scores:?}");
+    }
+
+    #[test]
+    fn pairs_are_verified_by_their_distance() {
+        let tested = [counting("a", 0, 0, 25), counting("b", 1, 0, 25)];
+        let others = [counting("a", 0, 1, 25), counting("b", 1, 1, 25)];
+        let (found, _) = answers("softmax-pairs", &tested, &others);
+        let Answers::Pairs(pairs) = &found else { panic!("{found:?}") };
+        // Three moments of each video beside its other view, with twenty others for each.
+        assert_eq!((pairs.similar.iter().filter(|similar| **similar).count(), pairs.similar.len()), (6, 126));
+        // The same moment is at distance 0, and so is that of another event: one of three dissimilar pairs ties.
+        assert!(
+            pairs
+                .similar
+                .iter()
+                .zip(&pairs.distances)
+                .all(|(similar, distance)| !similar || *distance == 0.0)
+        );
+        assert!((60.0..95.0).contains(&found.value()), "{}", found.value());
+        assert_eq!(found.videos(), 2);
     }
 }

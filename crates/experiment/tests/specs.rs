@@ -249,6 +249,21 @@ mistakes! {
     strides_in_the_wrong_order: "st-resnet/results", "stride = [5, 15]" => "stride = [15, 5]";
     batch_norm_that_nothing_is_said_of: "st-resnet/results", "batch-statistics = \"all\"" => "";
     batch_norm_that_there_is_not: "table1b", "model = \"cnn-m-2048\"" => "model = \"cnn-m-2048\"\nbatch-statistics = \"all\"";
+    losses_without_pairs: "siamese/cross-view", "pairs = 20 " => "";
+    losses_of_nothing: "siamese/cross-view",
+        "{ softmax = false, contrastive = \"l1\" }" => "{ softmax = false }";
+    contrastive_loss_without_sizes: "siamese/cross-view", "contrastive = { margin = 1.0, weight = 1.0 }" => "";
+    margin_of_nothing: "siamese/cross-view", "margin = 1.0" => "margin = -1.0";
+    distance_of_no_form: "siamese/cross-view", "contrastive = \"l2\"" => "contrastive = \"l3\"";
+    softmax_that_learnt_nothing: "siamese/cross-view", "tested = { by = \"nearest-neighbour\" }" => "";
+    same_as_nothing: "siamese/cross-view", "same-as = \"both-l1\"" => "same-as = \"both-l3\"";
+    test_of_nothing_known: "siamese/cross-view", "{ on = \"seen-views\" }" => "{ on = \"seen-view\" }";
+    test_frames_besides_a_grid: "siamese/cross-view",
+        "test = { crops = \"center\" }" => "test = { frames = 25, crops = \"center\" }";
+    test_frames_that_nothing_says: "table1b", "test = { frames = 25, crops = \"ten\" }" => "test = { crops = \"ten\" }";
+    grid_without_steps: "siamese/cross-view", "every = 10" => "every = 0";
+    rate_of_no_protocol: "siamese/cross-view", "rate-of = { pairs" => "rate-of = { pears";
+    groups_that_no_width_fits: "siamese/cross-view", "width = 0.125" => "width = 0.011";
     weights_without_a_sum: "table1a", "imagenet = \"synth-stills\"" =>
         "imagenet = { repository = \"a/b\", revision = \"main\", file = \"f.safetensors\", names = \"caffe\" }";
     weights_with_half_a_sum: "table1a", "imagenet = \"synth-stills\"" =>

@@ -3,12 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use candle_core::{Device, Tensor};
+use experiment::pair_scores::PairScores;
 use experiment::plan::{Request, Work};
-use experiment::record::Record;
+use experiment::record::{Measure, Record};
 use experiment::scores::Scores;
 use experiment::spec::ProfileName;
 use experiment::table::Table;
@@ -56,12 +57,14 @@ impl Place {
         tensors::read(&path, &Device::Cpu).unwrap()
     }
 
-    /// The scores of every test unit.
+    /// The scores of every test unit that asked for classes.
     fn scores(&self) -> Vec<Scores> {
         let units = std::fs::read_dir(self.folder.path().join("cache/units")).unwrap();
         let mut paths: Vec<_> = units.map(|unit| unit.unwrap().path().join("scores.parquet")).collect();
         paths.retain(|path| path.exists());
-        paths.iter().map(|path| Scores::read(path).unwrap()).collect()
+        // A test by pairs leaves pairs.
+        let classes = |path: &PathBuf| PairScores::read(path).is_err().then(|| Scores::read(path).unwrap());
+        paths.iter().filter_map(classes).collect()
     }
 }
 
@@ -201,4 +204,39 @@ fn tables_share_their_nets() {
     );
     let again = run(&["table1a", "table1b", "table3"]);
     assert!(again.iter().all(|said| said.ends_with(" 0 of them trained now")), "{again:?}");
+}
+
+/// The cross-view table: three rows of one net, tested on three things, over two held-out views.
+#[test]
+fn one_net_of_pairs_is_tested_on_held_out_and_seen_views_and_by_pairs() {
+    let place = Place::new();
+    let rows = ["both-l1", "both-l1-seen", "both-l1-pairs", "contrastive-l2", "contrastive-l2-seen"];
+    let (tables, census) = place.run(&["siamese/cross-view"], &rows);
+    let table = &tables[0];
+    // Two nets and the pre-training before them, on two splits; the pre-training is one.
+    assert!(census.contains("these are 5 different nets, 5 of them trained now"), "{census}");
+    let [unseen, seen, pairs] = ["both-l1", "both-l1-seen", "both-l1-pairs"].map(|row| record(table, row));
+    for (run, (other, third)) in unseen.runs.iter().zip(seen.runs.iter().zip(&pairs.runs)) {
+        let unit = |run: &experiment::record::RunRecord| run.stages.last().unwrap().unit.clone();
+        assert_eq!((unit(run), unit(run)), (unit(other), unit(third)), "one net");
+        assert!(run.test_unit != other.test_unit && run.test_unit != third.test_unit);
+    }
+    // Two events of ten classes: in the view that is held out, and in the four others.
+    assert_eq!((unseen.videos(), seen.videos(), pairs.videos()), ((40, 40), (160, 160), (40, 40)));
+    assert_eq!((unseen.measure, pairs.measure), (Measure::Top1, Measure::PairArea));
+    assert!(pairs.recall.is_empty() && unseen.recall.len() == 10);
+    assert!((0.0..=100.0).contains(&pairs.top1.value) && pairs.top1.low < pairs.top1.high);
+    // The scale of the loss is in the record, and softmax alone has none.
+    let scale = unseen.runs[0].stages.last().unwrap().training.contrastive.unwrap();
+    assert!(scale.margin > 0.0 && scale.weight > 0.0, "{scale:?}");
+    assert!(unseen.runs[0].stages[0].training.contrastive.is_none(), "pre-training");
+    // Intervals resample events: each is tested once a split.
+    let scores = place.scores();
+    assert!(scores.iter().all(|scores| scores.events.len() == scores.videos.len()));
+    let text = table.terminal();
+    assert!(text.contains("area under the ROC curve"), "{text}");
+    // The same command again trains and tests nothing.
+    let (again, census) = place.run(&["siamese/cross-view"], &rows);
+    assert!(census.contains("0 of them trained now"), "{census}");
+    assert_eq!(record(&again[0], "both-l1-pairs"), pairs);
 }

@@ -59,7 +59,8 @@ def build():
     return model
 
 
-torch.manual_seed(8)
-x = 60 * torch.randn(BATCH, 3, *SIZE)
-settings = {"widths": integers(*WIDTHS), "fc": integers(*FC)}
-record("alex_net", build, x, torch.tensor([1, 3]), 1e-4, settings)
+if __name__ == "__main__":
+    torch.manual_seed(8)
+    x = 60 * torch.randn(BATCH, 3, *SIZE)
+    settings = {"widths": integers(*WIDTHS), "fc": integers(*FC)}
+    record("alex_net", build, x, torch.tensor([1, 3]), 1e-4, settings)

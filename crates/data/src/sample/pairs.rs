@@ -77,7 +77,7 @@ impl Sampler for Pairs {
 
     fn draw(&self, rng: &mut ChaCha8Rng, place: u64, videos: &mut [usize]) -> Together {
         let [first, second] = videos else { return Together::Apart };
-        if place % (self.dissimilar + 1) == 0 {
+        if place.is_multiple_of(self.dissimilar + 1) {
             let events = pick(&self.events, rng);
             let views = pick(events, rng);
             let one = rng.random_range(0..views.len() as u64) as usize;

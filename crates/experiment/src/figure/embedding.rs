@@ -11,6 +11,10 @@ const WHAT: &str = "an embedding";
 /// Points that a point counts as its neighbours, about; fewer where there are few points.
 const PERPLEXITY: f32 = 20.0;
 const EPOCHS: usize = 1000;
+/// Outlines of marks.
+const DARK: &str = "#111111";
+const LIGHT: &str = "#ffffff";
+
 /// Space between panels.
 const GAP: f64 = 16.0;
 
@@ -26,15 +30,23 @@ pub struct Embedded<'a> {
     pub features: &'a [Vec<f32>],
     /// The class of each, as an index into the names.
     pub classes: &'a [usize],
+    /// Which of them have a dark outline; none if empty.
+    pub outlined: &'a [bool],
 }
 
 /// One panel for each net: a mark for each video, close to the videos whose features are like its own. Distances
-/// across a panel mean little, and directions nothing. The same features give the same picture.
+/// across a panel mean little, and directions nothing. The same features give the same picture. `outline` says what a
+/// dark outline stands for, where marks have one.
 ///
 /// # Errors
 /// [`FigureError::Empty`]; [`FigureError::Shape`] for fewer than four videos, for vectors of different sizes, and for
 /// classes without a name; [`FigureError::Value`] for features that are not finite.
-pub fn embeddings(nets: &[Embedded<'_>], classes: &[&str], title: &str) -> Result<String> {
+pub fn embeddings(
+    nets: &[Embedded<'_>],
+    classes: &[&str],
+    outline: Option<&str>,
+    title: &str,
+) -> Result<String> {
     if nets.is_empty() || classes.is_empty() {
         return Err(FigureError::Empty { what: WHAT });
     }
@@ -61,17 +73,19 @@ pub fn embeddings(nets: &[Embedded<'_>], classes: &[&str], title: &str) -> Resul
         svg.frame(left, top, side, side, BORDER);
         let points = in_the_plane(net.features);
         let (from, span) = bounds(&points);
-        for (point, &class) in points.iter().zip(net.classes) {
+        for (video, (point, &class)) in points.iter().zip(net.classes).enumerate() {
             let place = |axis: usize| 10.0 + (point[axis] - from[axis]) / span * (side - 20.0);
             let (x, y) = (left + place(0), top + place(1));
-            svg.shape(&mark_of(x, y, class), SERIES[class % SERIES.len()], classes[class]);
+            let edge = if net.outlined.get(video) == Some(&true) { DARK } else { LIGHT };
+            svg.outlined(&mark_of(x, y, class), SERIES[class % SERIES.len()], edge, classes[class]);
         }
     }
+    let outline = outline.map_or(String::new(), |outline| format!("; dark outline: {outline}"));
     svg.text(
         MARGIN,
         top + side + 16.0,
         Style::new(11.0).fill(QUIET),
-        "close marks have like features; axes mean nothing",
+        &format!("close marks have like features; axes mean nothing{outline}"),
     );
     let description =
         format!("{} panels of {videos} marks, a colour and a shape for each class.", nets.len());
@@ -165,8 +179,8 @@ mod tests {
             let nearest = others.min_by(|&a, &b| distance(i, a).total_cmp(&distance(i, b))).unwrap();
             assert_eq!(classes[nearest], classes[i], "the nearest of {i} is {nearest}");
         }
-        let net = Embedded { name: "B", features: &features, classes: &classes };
-        let draw = || embeddings(&[net, net], &["a", "<b>", "c"], "T").unwrap();
+        let net = Embedded { name: "B", features: &features, classes: &classes, outlined: &[] };
+        let draw = || embeddings(&[net, net], &["a", "<b>", "c"], None, "T").unwrap();
         let svg = draw();
         roxmltree::Document::parse(&svg).unwrap();
         assert_eq!(svg, draw());
@@ -177,8 +191,8 @@ mod tests {
     fn what_cannot_be_embedded_is_refused() {
         let (mut features, classes) = clusters();
         let message = |features: &[Vec<f32>], classes: &[usize]| {
-            let net = Embedded { name: "B", features, classes };
-            embeddings(&[net], &["a", "b", "c"], "T").unwrap_err().to_string()
+            let net = Embedded { name: "B", features, classes, outlined: &[] };
+            embeddings(&[net], &["a", "b", "c"], None, "T").unwrap_err().to_string()
         };
         assert!(message(&features[..3], &classes[..3]).contains("3 videos"));
         assert!(message(&features, &classes[..35]).contains("35 classes"));
@@ -187,6 +201,6 @@ mod tests {
         assert!(message(&features, &classes).contains("index 7"));
         features[7].pop();
         assert!(message(&features, &classes).contains("one of 19"));
-        assert!(embeddings(&[], &["a"], "T").is_err());
+        assert!(embeddings(&[], &["a"], None, "T").is_err());
     }
 }

@@ -131,8 +131,13 @@ impl Svg {
 
     /// A filled shape along path data with a thin white rim and a tip.
     pub(super) fn shape(&mut self, data: &str, fill: Rgb, tip: &str) {
+        self.outlined(data, fill, "#ffffff", tip);
+    }
+
+    /// The same with an outline of any colour.
+    pub(super) fn outlined(&mut self, data: &str, fill: Rgb, outline: &str, tip: &str) {
         self.add(&format!(
-            "<path d=\"{data}\" fill=\"{}\" stroke=\"#ffffff\"><title>{}</title></path>",
+            "<path d=\"{data}\" fill=\"{}\" stroke=\"{outline}\"><title>{}</title></path>",
             hex(fill),
             escape(tip)
         ));

@@ -58,4 +58,19 @@ impl Seeing<'_> {
         }
         Ok(looks)
     }
+
+    /// The mean over those crops of what the classifier reads, if the network says what that is.
+    pub(super) fn features(&self, video: &LabelledVideo, positions: usize) -> Result<Option<Vec<f32>>> {
+        let looks = self.look(video, positions)?;
+        let count = looks.len() as f32;
+        let mut mean: Vec<f32> = Vec::new();
+        for look in looks {
+            let Some(read) = look.outputs.features else { return Ok(None) };
+            let read = read.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
+            let read = read.map_err(Error::tensor("reading the features"))?;
+            mean.resize(read.len(), 0.0);
+            mean.iter_mut().zip(read).for_each(|(mean, value)| *mean += value / count);
+        }
+        Ok(Some(mean))
+    }
 }

@@ -113,3 +113,150 @@ fn named(outputs: &Outputs) -> models::Result<&Tensor> {
     let features = outputs.features.as_ref();
     Ok(features.ok_or_else(|| candle_core::Error::msg("the network names no features"))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use candle_core::Device;
+    use data::DataError;
+    use data::augment::Augmentation;
+    use data::dataset::View;
+    use data::inputs::FrameStack;
+    use data::loader::{LabelledVideo, TrainConfig};
+    use data::sample::{Pairs, SampleSpec};
+    use data::source::{Direction, Field, Frame, VideoReader};
+    use models::{Inputs, Modality};
+
+    use super::*;
+    use crate::plan::ContrastivePlan;
+    use crate::spec::Distance;
+
+    /// A grey frame.
+    struct Grey(u8, std::ops::Range<usize>);
+
+    impl VideoReader for Grey {
+        fn segments(&self) -> &[std::ops::Range<usize>] {
+            std::slice::from_ref(&self.1)
+        }
+
+        fn size(&self) -> (usize, usize) {
+            (2, 2)
+        }
+
+        fn frames(&self) -> usize {
+            1
+        }
+
+        fn field(&self, _: Direction, _: usize) -> std::result::Result<Field, DataError> {
+            unreachable!("frames alone are read")
+        }
+
+        fn frame(&self, _: usize) -> std::result::Result<Frame, DataError> {
+            Ok(Frame { width: 2, height: 2, rgb: vec![self.0; 12] })
+        }
+    }
+
+    /// Features are the grey level, `times` over.
+    struct Levels {
+        times: usize,
+    }
+
+    impl Network for Levels {
+        fn reads(&self) -> &[Modality] {
+            &[Modality::Rgb]
+        }
+
+        fn forward(&self, inputs: &Inputs, _: &Pass) -> models::Result<Outputs> {
+            let rgb = inputs.rgb.as_ref().ok_or_else(|| candle_core::Error::msg("no frames"))?;
+            let level = rgb.flatten_from(1)?.narrow(1, 0, 1)?;
+            let features = level.repeat((1, self.times))?;
+            Ok(Outputs { heads: Vec::new(), features: Some(features), attention: None })
+        }
+    }
+
+    /// Two classes of two events each, seen twice with a level apart.
+    fn batches(levels: [u8; 4]) -> TrainLoader {
+        let video = |i: usize| LabelledVideo {
+            id: i.to_string(),
+            label: (i / 4) as u32,
+            view: Some(View { event: (i / 2).to_string(), number: i % 2 }),
+            source: Arc::new(Grey(levels[i / 2] + (i % 2) as u8, 0..1)),
+        };
+        let videos: Vec<LabelledVideo> = (0..8).map(video).collect();
+        let sampler = Pairs::new(videos.iter().map(|video| (video.label, video.view.as_ref())), 3).unwrap();
+        let config = TrainConfig {
+            sample: SampleSpec::single(FrameStack { length: 1, stride: 1, mean: None, scale: [1.0; 3] }),
+            size: (2, 2),
+            batch: 40,
+            augmentation: Augmentation::random_crops(false),
+            seed: 1,
+            depth: 1,
+            workers: 1,
+        };
+        TrainLoader::with_sampler(videos, Box::new(sampler), &config, 0..4).unwrap()
+    }
+
+    fn scale(distance: Distance, margin: f64, times: usize) -> ContrastiveScale {
+        let contrastive = Some(ContrastivePlan { distance, margin, weight: 1.0 });
+        let plan = PairsPlan { dissimilar: 3, softmax: true, contrastive };
+        let losses = PairLosses::new(plan, &Levels { times }, 2, batches([10, 14, 30, 40])).unwrap();
+        losses.scale().unwrap()
+    }
+
+    #[test]
+    fn the_scale_comes_from_the_features() {
+        // Levels of the classes are 16 to 30 apart, 23 on the average.
+        let plain = scale(Distance::L2, 1.0, 1);
+        assert!((21.5..24.5).contains(&plain.margin), "{plain:?}");
+        // Of one feature both forms are one.
+        assert_eq!(scale(Distance::L1, 1.0, 1), plain);
+        assert!((scale(Distance::L2, 2.0, 1).margin / plain.margin - 2.0).abs() < 1e-5);
+        // Four equal features: L1 sums them, L2 doubles, and the weight takes the size out again.
+        assert!((scale(Distance::L1, 1.0, 4).margin / plain.margin - 4.0).abs() < 1e-5);
+        let doubled = scale(Distance::L2, 1.0, 4);
+        assert!((doubled.margin / plain.margin - 2.0).abs() < 1e-5);
+        assert!((doubled.weight * 4.0 / plain.weight - 1.0).abs() < 1e-4);
+    }
+
+    #[test]
+    fn at_the_start_it_is_as_large_as_guessing() {
+        let ContrastiveScale { margin, weight } = scale(Distance::L2, 1.0, 1);
+        let (mut sum, mut count) = (0.0, 0.0);
+        for batch in batches([10, 14, 30, 40]) {
+            let batch = batch.unwrap();
+            let known = similar(&batch);
+            let inputs = inputs_of(&Levels { times: 1 }, batch.inputs).unwrap();
+            let outputs = Levels { times: 1 }.forward(&inputs, &Pass::eval()).unwrap();
+            let plan = (PairDistance::L2, ContrastiveScale { margin, weight });
+            let losses = PairLosses { softmax: false, contrastive: Some(plan) };
+            let loss = losses.sum(&outputs, &[], known, &Pass::eval()).unwrap();
+            sum += f64::from(loss.to_scalar::<f32>().unwrap());
+            count += 1.0;
+        }
+        assert!((sum / count - 2.0_f64.ln()).abs() < 1e-4, "{}", sum / count);
+    }
+
+    #[test]
+    fn features_that_tell_nothing_apart_have_no_scale() {
+        let contrastive = Some(ContrastivePlan { distance: Distance::L2, margin: 1.0, weight: 1.0 });
+        let plan = PairsPlan { dissimilar: 3, softmax: true, contrastive };
+        let constant = |levels| PairLosses::new(plan, &Nothing, 2, batches(levels)).unwrap_err().to_string();
+        assert!(constant([1, 2, 3, 4]).contains("start from weights that tell them apart"));
+    }
+
+    /// All features are zero.
+    struct Nothing;
+
+    impl Network for Nothing {
+        fn reads(&self) -> &[Modality] {
+            &[Modality::Rgb]
+        }
+
+        fn forward(&self, inputs: &Inputs, _: &Pass) -> models::Result<Outputs> {
+            let samples = inputs.rgb.as_ref().map_or(Ok(0), |rgb| rgb.dim(0))?;
+            let features = Tensor::zeros((samples, 3), candle_core::DType::F32, &Device::Cpu)?;
+            Ok(Outputs { heads: Vec::new(), features: Some(features), attention: None })
+        }
+    }
+}

@@ -10,6 +10,7 @@ mod graph;
 mod names;
 mod pyramid;
 mod res_net_50;
+mod siamese;
 mod st_res_net;
 mod support;
 mod vgg_16;

@@ -1,18 +1,25 @@
 //! Pictures of what trained nets make of test videos: where they look, and what their classifiers read.
 
+use std::collections::BTreeSet;
+
 use data::inputs::Input;
+use data::loader::LabelledVideo;
 use models::ModelConfig;
 
 use super::{Album, Done};
 use crate::error::{Error, Result};
 use crate::figure::{Attended, Embedded, Frame, attention_maps, embeddings};
-use crate::plan::{Protocol, RowPlan, TablePlan, Work};
+use crate::plan::{Protocol, RowPlan, TablePlan, TestPlan, Work};
 use crate::run::{Job, Run};
+use crate::spec::TestOn;
 
 /// Nets whose features one picture shows, classes of each, and views of a video.
 const MOST_EMBEDDED: usize = 3;
 const EMBEDDED_CLASSES: usize = 10;
 const VIEWS_EMBEDDED: usize = 3;
+
+/// Videos of a set of several views that one panel shows, about.
+const MOST_VIEWS: usize = 300;
 
 /// Some of so many classes, drawn at random and always the same, in their order.
 fn drawn(classes: usize, count: usize) -> Vec<usize> {
@@ -65,19 +72,9 @@ impl Album {
         self.keep(&format!("{}-attention.svg", row.row.id), attention_maps(&attended, &title)?.as_bytes())
     }
 
-    /// What the classifiers of networks that join a frame with flow read, of ten classes drawn at random.
+    /// What the classifiers of some nets read, of ten classes drawn at random.
     pub(super) fn embedding(&mut self, job: &Job<'_>, plan: &TablePlan, rows: &[Done<'_>]) -> Result<()> {
-        let nets: Vec<(&RowPlan, &Protocol)> = rows
-            .iter()
-            .filter_map(|(row, _)| match &row.work {
-                Work::Net(protocol) if matches!(protocol.net.model, ModelConfig::Pyramid(_)) => {
-                    Some((*row, &**protocol))
-                }
-                _ => None,
-            })
-            .filter(|(_, protocol)| protocol.net.inputs().count() > 1)
-            .take(MOST_EMBEDDED)
-            .collect();
+        let nets = embedded(rows);
         let Some(target) = nets.first().map(|(_, protocol)| protocol.net.target()) else { return Ok(()) };
         let classes = job.library.classes(&target.set)?;
         let drawn = drawn(classes.len(), EMBEDDED_CLASSES);
@@ -86,30 +83,80 @@ impl Album {
         for (row, protocol) in &nets {
             let Some(run) = Job::runs(row).next() else { continue };
             let seeing = job.seeing(&protocol.net, &run)?;
-            let (mut features, mut labels) = (Vec::new(), Vec::new());
-            for video in job.library.testing(protocol, &run)? {
+            let mut marks = Marks::default();
+            for (video, held_out) in shown(job, protocol, &run)? {
                 let Some(class) = drawn.iter().position(|&class| class == video.label as usize) else {
                     continue;
                 };
-                let mut sum: Vec<f32> = Vec::new();
-                for look in seeing.look(&video, VIEWS_EMBEDDED)? {
-                    let Some(read) = look.outputs.features else { return Ok(()) };
-                    let read = read.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
-                    let read = read.map_err(Error::tensor("reading the features"))?;
-                    sum.resize(read.len(), 0.0);
-                    sum.iter_mut().zip(read).for_each(|(sum, value)| *sum += value);
-                }
-                features.push(sum);
-                labels.push(class);
+                let Some(features) = seeing.features(&video, VIEWS_EMBEDDED)? else { return Ok(()) };
+                marks.features.push(features);
+                marks.classes.push(class);
+                marks.held_out.push(held_out);
             }
-            seen.push((row.row.label.as_str(), features, labels));
+            seen.push((row.row.label.as_str(), marks));
         }
-        if seen.first().is_none_or(|(_, features, _)| features.len() < 4) {
+        if seen.first().is_none_or(|(_, marks)| marks.features.len() < 4) {
             return Ok(());
         }
-        let panels: Vec<Embedded<'_>> =
-            seen.iter().map(|(name, features, classes)| Embedded { name, features, classes }).collect();
+        let panels: Vec<Embedded<'_>> = seen
+            .iter()
+            .map(|(name, Marks { features, classes, held_out })| Embedded {
+                name,
+                features,
+                classes,
+                outlined: held_out,
+            })
+            .collect();
+        let outline = seen.iter().any(|(_, marks)| marks.held_out.contains(&true));
+        let outline = outline.then_some("the view that training never saw");
         let title = format!("Test videos as the classifiers see them, {}", plan.spec.name());
-        self.keep("embedding.svg", embeddings(&panels, &names, &title)?.as_bytes())
+        self.keep("embedding.svg", embeddings(&panels, &names, outline, &title)?.as_bytes())
     }
+}
+
+/// The videos of one panel.
+#[derive(Default)]
+struct Marks {
+    features: Vec<Vec<f32>>,
+    classes: Vec<usize>,
+    held_out: Vec<bool>,
+}
+
+/// Rows whose features are worth a picture: networks that join a frame with flow; of networks of pairs, the first of each
+/// combination of losses.
+fn embedded<'a>(rows: &'a [Done<'_>]) -> Vec<(&'a RowPlan, &'a Protocol)> {
+    let mut nets: Vec<(&RowPlan, &Protocol)> = Vec::new();
+    let losses = |protocol: &Protocol| {
+        protocol.net.train.pairs.map(|pairs| (pairs.softmax, pairs.contrastive.is_some()))
+    };
+    for (row, _) in rows {
+        let Work::Net(protocol) = &row.work else { continue };
+        let joined =
+            matches!(protocol.net.model, ModelConfig::Pyramid(_)) && protocol.net.inputs().count() > 1;
+        let of_pairs = losses(protocol);
+        let new = nets.iter().all(|(_, known)| losses(known) != of_pairs);
+        if joined || (of_pairs.is_some() && new) {
+            nets.push((row, protocol));
+        }
+    }
+    nets.truncate(MOST_EMBEDDED);
+    nets
+}
+
+/// The test videos that an embedding shows, and whether each is of a view that training never saw. Of a set of several
+/// views, events at equal distances in their list, each in all its views.
+fn shown(job: &Job<'_>, protocol: &Protocol, run: &Run<'_>) -> Result<Vec<(LabelledVideo, bool)>> {
+    let tested = job.library.testing(protocol, run)?;
+    if protocol.net.train.pairs.is_none() {
+        return Ok(tested.into_iter().map(|video| (video, false)).collect());
+    }
+    let test = TestPlan { on: TestOn::SeenViews, ..protocol.test.clone() };
+    let seen = job.library.testing(&Protocol { test, net: protocol.net.clone() }, run)?;
+    let every = (tested.len() + seen.len()).div_ceil(MOST_VIEWS).max(1);
+    let event = |video: &LabelledVideo| video.view.as_ref().map(|view| view.event.clone());
+    let events: BTreeSet<String> = tested.iter().step_by(every).filter_map(event).collect();
+    let kept = |video: &LabelledVideo| event(video).is_some_and(|event| events.contains(&event));
+    let held_out = tested.into_iter().map(|video| (video, true));
+    let all = held_out.chain(seen.into_iter().map(|video| (video, false)));
+    Ok(all.filter(|(video, _)| kept(video)).collect())
 }
