@@ -20,7 +20,8 @@ fn labelled() -> Vec<(u32, View)> {
 
 fn sampler(dissimilar: usize) -> Pairs {
     let videos = labelled();
-    Pairs::new(videos.iter().map(|(label, view)| (*label, Some(view))), dissimilar).unwrap()
+    Pairs::new(videos.iter().map(|(label, view)| (*label, Some(view))), dissimilar)
+        .expect("views of three classes")
 }
 
 #[test]
