@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use clap::CommandFactory;
+use experiment::doctor::doctor;
 use experiment::plan::TablePlan;
 use experiment::table::{Table, verdicts};
 use experiment::train::CHECKPOINT_EVERY;
@@ -10,16 +12,28 @@ use experiment::{Census, Console, DataRoots, Error, Interrupt, Request, Result, 
 
 use crate::bench;
 use crate::failure::Failure;
-use crate::flags::{Bench, Command, Figures, Prepare, Run};
+use crate::flags::{Bench, Cli, Command, Compare, Figures, Prepare, Printed, Run};
 
 pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
     match command {
-        Command::List { claims, run, folders } => {
+        Command::List { claims, run, json, folders } => {
             let workspace = folders.workspace();
-            println!("{}", if *claims { list::claims(&workspace, run)? } else { list::tables(&workspace)? });
+            println!(
+                "{}",
+                match (claims, json) {
+                    (true, false) => list::claims(&workspace, run)?,
+                    (false, false) => list::tables(&workspace)?,
+                    (true, true) => as_json(&list::listed_claims(&workspace, run)?),
+                    (false, true) => as_json(&list::listed(&workspace)?),
+                }
+            );
             Ok(())
         }
-        Command::Show { table, question, folders } => {
+        Command::Show { table, question, json: true, folders } => {
+            println!("{}", experiment::show::show_json(&folders.workspace(), table, &question.request())?);
+            Ok(())
+        }
+        Command::Show { table, question, json: false, folders } => {
             let shown = experiment::show::show(&folders.workspace(), table, &question.request())?;
             println!("{}\n{}", shown.plan, shown.estimate);
             Ok(())
@@ -31,8 +45,42 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             println!("{}", experiment::estimate_flow(&flags.request(), console, interrupt)?);
             Ok(())
         }
+        Command::Compare(flags) => Ok(compare(flags)?),
+        Command::Doctor { json, folders } => {
+            let report = doctor(&folders.workspace())?;
+            println!("{}", if *json { report.json() } else { report.terminal() });
+            if report.is_well() { Ok(()) } else { Err(Failure::Unwell) }
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                *shell,
+                &mut Cli::command().bin_name("xtask"),
+                "xtask",
+                &mut std::io::stdout(),
+            );
+            Ok(())
+        }
         Command::Bench(flags) => Ok(bench(flags, console, interrupt)?),
     }
+}
+
+fn as_json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).expect("texts, numbers and lists only")
+}
+
+fn compare(flags: &Compare) -> Result<()> {
+    let compared = experiment::compare::compare(&flags.folders.workspace(), &flags.request())?;
+    if let Some(file) = &flags.parquet {
+        compared.write_parquet(file)?;
+    }
+    let text = match flags.format {
+        _ if flags.json => compared.json(),
+        Printed::Terminal => compared.terminal(),
+        Printed::Markdown => compared.markdown(),
+        Printed::Csv => compared.csv()?.trim_end().to_owned(),
+    };
+    println!("{text}");
+    Ok(())
 }
 
 fn bench(flags: &Bench, console: &Console, interrupt: &Interrupt) -> Result<(), bench::Error> {

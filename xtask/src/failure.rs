@@ -9,6 +9,8 @@ pub(crate) enum Failure {
     Experiment(#[from] experiment::Error),
     #[error(transparent)]
     Bench(#[from] bench::Error),
+    #[error("this machine cannot run the default commands yet; the table above says what to do")]
+    Unwell,
 }
 
 impl Failure {
@@ -17,6 +19,7 @@ impl Failure {
         match self {
             Self::Experiment(e) => e.exit_code(),
             Self::Bench(e) => e.exit_code(),
+            Self::Unwell => 1,
         }
     }
 }

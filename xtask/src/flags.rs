@@ -3,7 +3,8 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use experiment::compare::{CompareRequest, SortBy};
 use experiment::spec::{FlowPreset, ProfileName};
 use experiment::{DataRoots, Extraction, FlowRequest, Request, Workspace};
 
@@ -27,6 +28,9 @@ pub(crate) enum Command {
         /// The runs whose verdicts are printed, such as synth-mini [default: all]
         #[arg(long, value_name = "NAME", num_args = 1.., requires = "claims")]
         run: Vec<String>,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         folders: Folders,
     },
@@ -36,6 +40,9 @@ pub(crate) enum Command {
         table: String,
         #[command(flatten)]
         question: Question,
+        /// Print it as JSON: what each row trains and tests, every value explicit
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         folders: Folders,
     },
@@ -47,6 +54,22 @@ pub(crate) enum Command {
     Figures(Box<Figures>),
     /// Estimate optical flow between two pictures or along a video
     Flow(Flow),
+    /// Compare what has been run on one data set, across papers and architectures
+    Compare(Box<Compare>),
+    /// Say what this machine can do, and what to do about what it cannot
+    Doctor {
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        folders: Folders,
+    },
+    /// Print a script that completes these commands in a shell, for a program or an alias called `xtask`
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
     /// Measure the kernels or whole training steps, alone or in turns with PyTorch
     Bench(Box<Bench>),
 }
@@ -149,6 +172,56 @@ impl Flow {
                 .threads
                 .unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
             truth: self.truth.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// The data set that rows were tested on [default: synth]
+    #[arg(long, value_name = "NAME")]
+    dataset: Option<String>,
+    /// Only these runs, such as synth-mini
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    run: Vec<String>,
+    /// Only rows in whose table, name, label or architecture one of these is found
+    #[arg(long, value_name = "TEXT", num_args = 1..)]
+    only: Vec<String>,
+    /// The column to sort by: accuracy, paper, parameters, multiply-adds, training-speed, test-speed, memory, training-time
+    #[arg(long, value_name = "COLUMN", default_value = "accuracy")]
+    sort: SortBy,
+    /// The worst first
+    #[arg(long)]
+    reverse: bool,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = Printed::Terminal, conflicts_with = "json")]
+    pub(crate) format: Printed,
+    /// Print it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write it into a Parquet file besides
+    #[arg(long, value_name = "FILE")]
+    pub(crate) parquet: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) folders: Folders,
+}
+
+/// How a comparison is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Printed {
+    Terminal,
+    Markdown,
+    Csv,
+}
+
+impl Compare {
+    pub(crate) fn request(&self) -> CompareRequest {
+        CompareRequest {
+            dataset: self.dataset.clone(),
+            runs: self.run.clone(),
+            only: self.only.clone(),
+            sort: self.sort,
+            reverse: self.reverse,
         }
     }
 }

@@ -63,6 +63,8 @@ pub struct View {
     pub event: String,
     /// The view's number, an index into [`Dataset::views`].
     pub number: usize,
+    /// The event's [`Video::group`], the actor: what is resampled together.
+    pub group: String,
 }
 
 /// A video of a data set.

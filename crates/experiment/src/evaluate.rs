@@ -67,13 +67,13 @@ pub fn evaluate(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Re
             scores
         }
     };
-    let events = test.videos.iter().filter_map(|video| Some(video.view.as_ref()?.event.clone()));
+    let groups = test.videos.iter().filter_map(|video| Some(video.view.as_ref()?.group.clone()));
     Ok(Answers::Classes(Scores {
         split: test.split.to_owned(),
         seed: test.seed,
         classes: test.classes.to_vec(),
         videos: test.videos.iter().map(|video| video.id.clone()).collect(),
-        events: events.collect(),
+        groups: groups.collect(),
         labels: test.videos.iter().map(|video| video.label).collect(),
         scores,
     }))
@@ -124,6 +124,12 @@ fn features(
             let features =
                 features.ok_or_else(|| candle_core::Error::msg("the network names no features"))?;
             of_video.extend(features.to_vec2::<f32>()?);
+            if !of_video.iter().flatten().all(|value| value.is_finite()) {
+                return Err(candle_core::Error::msg(
+                    "its features are not finite; its weights are of no use",
+                )
+                .into());
+            }
             Ok(())
         };
         for inputs in views {
@@ -339,7 +345,7 @@ mod tests {
     }
 
     fn counting(id: &str, label: u32, number: usize, frames: usize) -> LabelledVideo {
-        let view = Some(View { event: id.into(), number });
+        let view = Some(View { event: id.into(), number, group: format!("{id} group") });
         let source = Arc::new(Counting { frames, segment: 0..frames });
         LabelledVideo { id: format!("{id}-{number}"), label, view, source }
     }
@@ -378,7 +384,7 @@ mod tests {
         let mean = (0..4).map(|t| 1.0 / (1.0 + (1.0 - t as f32).exp())).sum::<f32>() / 4.0;
         let scores = found.classes().unwrap();
         assert!((scores.scores[0] - mean).abs() < 1e-6 && (scores.scores[1] - 1.0 + mean).abs() < 1e-6);
-        assert_eq!(scores.events, ["a"]);
+        assert_eq!(scores.groups, ["a group"]);
     }
 
     #[test]

@@ -7,7 +7,9 @@
 pub mod answers;
 pub mod checkpoint;
 pub mod claim;
+pub mod compare;
 pub mod console;
+pub mod doctor;
 pub mod error;
 pub mod estimate;
 pub mod evaluate;

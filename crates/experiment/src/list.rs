@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::claim::Verdict;
 use crate::error::{Error, Result};
 use crate::record::Record;
@@ -13,31 +15,106 @@ use crate::workspace::Workspace;
 /// The judged claims of a run, beside its records.
 pub const VERDICTS: &str = "claims.json";
 
-/// Every table: paper, rows, claims, and of each recorded run how many rows it has and how many claims hold.
+/// A table, and what has been run of it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Listed {
+    /// Its full name.
+    pub table: String,
+    /// The paper's title of it.
+    pub title: String,
+    /// Rows.
+    pub rows: usize,
+    /// Claims.
+    pub claims: usize,
+    /// Its runs of which a row is recorded.
+    pub runs: Vec<ListedRun>,
+}
+
+/// A run of a table.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ListedRun {
+    /// Its name, such as `synth-mini`.
+    pub name: String,
+    /// Rows that are recorded.
+    pub rows: usize,
+    /// Claims by verdict.
+    pub verdicts: BTreeMap<String, usize>,
+}
+
+/// Every table: rows, claims, and of each recorded run how many rows it has and how the claims came out.
 ///
 /// # Errors
 /// Specs that cannot be read.
+pub fn listed(workspace: &Workspace) -> Result<Vec<Listed>> {
+    let of_run = |spec: &Spec, run: &PathBuf| {
+        let is_there = |id: &str| Record::read(&run.join(format!("{id}.json"))).is_ok();
+        let rows = spec.row.iter().filter(|row| is_there(&row.id)).count();
+        let mut counts = BTreeMap::new();
+        for claim in verdicts(run) {
+            *counts.entry(claim.verdict.to_string()).or_default() += 1;
+        }
+        (rows > 0).then(|| ListedRun { name: name(run), rows, verdicts: counts })
+    };
+    let tables = recorded(workspace)?.into_iter().map(|(spec, runs)| Listed {
+        table: spec.name(),
+        title: spec.title.clone(),
+        rows: spec.row.len(),
+        claims: spec.claim.len(),
+        runs: runs.iter().filter_map(|run| of_run(&spec, run)).collect(),
+    });
+    Ok(tables.collect())
+}
+
+/// [`listed`], for a terminal.
+///
+/// # Errors
+/// As there.
 pub fn tables(workspace: &Workspace) -> Result<String> {
     let mut lines = vec![["table", "title", "rows", "claims", "recorded"].map(str::to_owned).to_vec()];
-    for (spec, runs) in recorded(workspace)? {
-        let recorded = runs.iter().filter_map(|run| {
-            let is_there = |id: &str| Record::read(&run.join(format!("{id}.json"))).is_ok();
-            let rows = spec.row.iter().filter(|row| is_there(&row.id)).count();
-            let claims = verdicts(run);
-            let holds = claims.iter().filter(|claim| claim.verdict == Verdict::Holds).count();
-            let words = format!("{}: {rows} of {} rows, {holds} claims hold", name(run), spec.row.len());
-            (rows > 0).then_some(words)
-        });
-        let recorded: Vec<String> = recorded.collect();
-        lines.push(vec![
-            spec.name(),
-            spec.title.clone(),
-            spec.row.len().to_string(),
-            spec.claim.len().to_string(),
-            if recorded.is_empty() { "nothing yet".into() } else { recorded.join("\n") },
-        ]);
+    for Listed { table, title, rows, claims, runs } in listed(workspace)? {
+        let words = |run: &ListedRun| {
+            let holds = run.verdicts.get(&Verdict::Holds.to_string()).copied().unwrap_or(0);
+            format!("{}: {} of {rows} rows, {holds} claims hold", run.name, run.rows)
+        };
+        let recorded: Vec<String> = runs.iter().map(words).collect();
+        let recorded = if recorded.is_empty() { "nothing yet".into() } else { recorded.join("\n") };
+        lines.push(vec![table, title, rows.to_string(), claims.to_string(), recorded]);
     }
     Ok(table::plain(lines, 9))
+}
+
+/// A claim with its verdicts by run.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ListedClaim {
+    /// The table's full name.
+    pub table: String,
+    /// The claim as its runs have judged it, by the run's name.
+    pub runs: BTreeMap<String, Claim>,
+}
+
+/// Every claim that a run has judged, with its verdicts in each of the given runs (all recorded ones where none is named).
+///
+/// # Errors
+/// As [`claims`].
+pub fn listed_claims(workspace: &Workspace, runs: &[String]) -> Result<Vec<ListedClaim>> {
+    let tables = recorded(workspace)?;
+    let columns = asked(&tables, runs)?;
+    let mut listed = Vec::new();
+    for (spec, folders) in &tables {
+        for claim in &spec.claim {
+            let of_run = |folder: &PathBuf| {
+                let is_same = |judged: &Claim| judged.id == claim.id && judged.rule == claim.holds;
+                Some((name(folder), verdicts(folder).into_iter().find(is_same)?))
+            };
+            let wanted = folders.iter().filter(|folder| columns.contains(&name(folder)));
+            listed.push(ListedClaim { table: spec.name(), runs: wanted.filter_map(of_run).collect() });
+        }
+    }
+    listed.retain(|claim| !claim.runs.is_empty());
+    Ok(listed)
 }
 
 /// Every claim with its verdict in each of the given runs (all recorded ones where none is named, such as `synth-mini`), as
@@ -47,20 +124,7 @@ pub fn tables(workspace: &Workspace) -> Result<String> {
 /// Specs that cannot be read; [`Error::Usage`] for a run that no table has.
 pub fn claims(workspace: &Workspace, runs: &[String]) -> Result<String> {
     let tables = recorded(workspace)?;
-    let known: Vec<String> = {
-        let mut known: Vec<String> =
-            tables.iter().flat_map(|(_, folders)| folders).map(|run| name(run)).collect();
-        known.sort_unstable();
-        known.dedup();
-        known
-    };
-    if let Some(unknown) = runs.iter().find(|run| !known.contains(run)) {
-        return Err(Error::Usage(format!(
-            "no table has been run as `{unknown}`; there are: {}",
-            known.join(", ")
-        )));
-    }
-    let columns = if runs.is_empty() { &known } else { runs };
+    let columns = &asked(&tables, runs)?;
 
     let mut lines = vec![["table", "claim"].map(str::to_owned).to_vec()];
     lines[0].extend(columns.iter().cloned());
@@ -97,8 +161,24 @@ pub fn claims(workspace: &Workspace, runs: &[String]) -> Result<String> {
     Ok(text)
 }
 
+/// The names of the runs that are asked for; all where none is named.
+fn asked(tables: &[(Spec, Vec<PathBuf>)], runs: &[String]) -> Result<Vec<String>> {
+    let mut known: Vec<String> =
+        tables.iter().flat_map(|(_, folders)| folders).map(|run| name(run)).collect();
+    known.sort_unstable();
+    known.dedup();
+    match runs.iter().find(|run| !known.contains(run)) {
+        Some(unknown) => Err(Error::Usage(format!(
+            "no table has been run as `{unknown}`; there are: {}",
+            known.join(", ")
+        ))),
+        None if runs.is_empty() => Ok(known),
+        None => Ok(runs.to_vec()),
+    }
+}
+
 /// Every spec with the folders of its recorded runs.
-fn recorded(workspace: &Workspace) -> Result<Vec<(Spec, Vec<PathBuf>)>> {
+pub(crate) fn recorded(workspace: &Workspace) -> Result<Vec<(Spec, Vec<PathBuf>)>> {
     let mut all = Vec::new();
     for file in workspace.spec_files()? {
         let shown = file.strip_prefix(&workspace.root).unwrap_or(&file);
@@ -120,6 +200,6 @@ fn verdicts(run: &Path) -> Vec<Claim> {
     text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
-fn name(run: &Path) -> String {
+pub(crate) fn name(run: &Path) -> String {
     run.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -1,7 +1,7 @@
 //! Distances of pairs in the space of a net's features, a Parquet file a test unit.
 //!
-//! Columns: `event`, `video`, `other` (strings), `similar` (bool), `distance` (f32), `split` (string), `seed` (u64). A row is a
-//! frame of `video` beside one of `other`. Similar pairs show one event at one time; the `event` is that of `video`.
+//! Columns: `group`, `video`, `other` (strings), `similar` (bool), `distance` (f32), `split` (string), `seed` (u64). A row is a
+//! frame of `video` beside one of `other`. Similar pairs show one event at one time; the `group` is that of `video`, its actor.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,8 +19,8 @@ pub struct PairScores {
     pub split: String,
     /// The training seed.
     pub seed: u64,
-    /// The event of each pair's first frame.
-    pub events: Vec<String>,
+    /// The group (actor) of each pair's first frame, which is resampled together.
+    pub groups: Vec<String>,
     /// The video of its first frame.
     pub videos: Vec<String>,
     /// The video of its second frame.
@@ -46,7 +46,7 @@ impl PairScores {
             let nearer = apart.partition_point(|other| *other < distance);
             let not_farther = apart.partition_point(|other| *other <= distance);
             let farther = (2 * apart.len() - nearer - not_farther) as f64 / 2.0;
-            (self.events[pair].as_str(), farther / apart.len().max(1) as f64)
+            (self.groups[pair].as_str(), farther / apart.len().max(1) as f64)
         })
     }
 
@@ -57,11 +57,11 @@ impl PairScores {
         outcomes.accuracy()
     }
 
-    /// Adds the similar pairs to a row's outcomes, event by event; `share` is the weight of this unit in the row's mean.
+    /// Adds the similar pairs to a row's outcomes, group by group; `share` is the weight of this unit in the row's mean.
     pub fn add_to(&self, outcomes: &mut Outcomes, share: f64) {
         let weight = share / self.similar.iter().filter(|similar| **similar).count() as f64;
-        for (event, placement) in self.placements() {
-            outcomes.add_share(event, placement, weight);
+        for (group, placement) in self.placements() {
+            outcomes.add_share(group, placement, weight);
         }
     }
 
@@ -77,7 +77,7 @@ impl PairScores {
     pub fn write(&self, path: &Path) -> Result<()> {
         let n = self.videos.len();
         let columns = vec![
-            Column::from(Series::new("event".into(), &self.events)),
+            Column::from(Series::new("group".into(), &self.groups)),
             Column::from(Series::new("video".into(), &self.videos)),
             Column::from(Series::new("other".into(), &self.others)),
             Column::from(Series::new("similar".into(), &self.similar)),
@@ -103,7 +103,7 @@ impl PairScores {
         Ok(Self {
             split: strings("split")?.into_iter().next().unwrap_or_default(),
             seed: frame.column("seed")?.u64()?.into_no_null_iter().next().unwrap_or_default(),
-            events: strings("event")?,
+            groups: strings("group")?,
             videos: strings("video")?,
             others: strings("other")?,
             similar: frame.column("similar")?.bool()?.iter().map(|similar| similar == Some(true)).collect(),
@@ -121,7 +121,7 @@ mod tests {
         PairScores {
             split: "2".into(),
             seed: 3,
-            events: text(["e", "e", "f", "f", "f", "e"]),
+            groups: text(["e", "e", "f", "f", "f", "e"]),
             videos: text(["e-1", "e-1", "f-1", "f-1", "f-1", "e-1"]),
             others: text(["e-2", "f-2", "f-2", "e-2", "e-3", "f-3"]),
             similar: vec![true, false, true, false, false, false],

@@ -40,7 +40,7 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Measure::is_top1")]
     pub measure: Measure,
     /// Top-1 accuracy in percent, mean over splits and seeds, with the 95 %
-    /// interval of a bootstrap over test videos (over events, where several views show one).
+    /// interval of a bootstrap over test videos (over actors, in a set of several views).
     pub top1: Estimate,
     /// Recall of each class in percent, over all splits and seeds.
     pub recall: BTreeMap<String, f64>,

@@ -3,7 +3,7 @@
 //! Columns: `video` (string), `label` (u32), `split` (string), `seed` (u64),
 //! then for each class one f32 column `score:<class>`, the mean of the softmax
 //! over the video's frames and crops. One row a video, in the split's order. Videos of a set of several views have a column
-//! `event` (string) besides.
+//! `group` (string) besides.
 
 use std::path::Path;
 
@@ -27,9 +27,9 @@ pub struct Scores {
     pub classes: Vec<String>,
     /// Video ids.
     pub videos: Vec<String>,
-    /// The event that each video shows, in a set of several views; else empty, and each video is one of its own. An event is
-    /// resampled with all its views.
-    pub events: Vec<String>,
+    /// The group (actor) of each video, in a set of several views, which is resampled with all its events and views; else
+    /// empty, and each video is one of its own.
+    pub groups: Vec<String>,
     /// True classes, one a video.
     pub labels: Vec<u32>,
     /// Scores, (videos, classes).
@@ -37,7 +37,7 @@ pub struct Scores {
 }
 
 const SCORE: &str = "score:";
-const EVENT: &str = "event";
+const GROUP: &str = "group";
 
 impl Scores {
     /// The predicted class of a video: the highest score, the first of equals.
@@ -64,8 +64,8 @@ impl Scores {
     pub fn add_to(&self, outcomes: &mut Outcomes, share: f64) {
         let weight = share / self.videos.len() as f64;
         for (v, video) in self.videos.iter().enumerate() {
-            let event = self.events.get(v).unwrap_or(video);
-            outcomes.add(event, self.prediction(v) == self.labels[v], weight);
+            let group = self.groups.get(v).unwrap_or(video);
+            outcomes.add(group, self.prediction(v) == self.labels[v], weight);
         }
     }
 
@@ -81,8 +81,8 @@ impl Scores {
             Column::from(Series::new("split".into(), vec![self.split.as_str(); n])),
             Column::from(Series::new("seed".into(), vec![self.seed; n])),
         ];
-        if !self.events.is_empty() {
-            columns.push(Column::from(Series::new(EVENT.into(), &self.events)));
+        if !self.groups.is_empty() {
+            columns.push(Column::from(Series::new(GROUP.into(), &self.groups)));
         }
         for (class, name) in self.classes.iter().enumerate() {
             let scores: Vec<f32> =
@@ -110,7 +110,7 @@ impl Scores {
             .filter_map(|name| name.strip_prefix(SCORE).map(str::to_owned))
             .collect();
         let videos = strings("video")?;
-        let events = if frame.column(EVENT).is_ok() { strings(EVENT)? } else { Vec::new() };
+        let groups = if frame.column(GROUP).is_ok() { strings(GROUP)? } else { Vec::new() };
         let labels: Vec<u32> = frame.column("label")?.u32()?.into_no_null_iter().collect();
         let split = strings("split")?.into_iter().next().unwrap_or_default();
         let seed = frame.column("seed")?.u64()?.into_no_null_iter().next().unwrap_or_default();
@@ -121,7 +121,7 @@ impl Scores {
                 scores[video * classes.len() + class] = score;
             }
         }
-        Ok(Self { split, seed, classes, videos, events, labels, scores })
+        Ok(Self { split, seed, classes, videos, groups, labels, scores })
     }
 }
 
@@ -155,7 +155,7 @@ mod tests {
             seed: 3,
             classes: vec!["walk".into(), "run".into()],
             videos: vec!["a".into(), "b".into(), "c".into()],
-            events: Vec::new(),
+            groups: Vec::new(),
             labels: vec![0, 1, 1],
             scores: vec![0.75, 0.25, 0.5, 0.5, 0.1, 0.9],
         }
@@ -167,12 +167,12 @@ mod tests {
         let path = folder.path().join("scores.parquet");
         scores().write(&path).unwrap();
         assert_eq!(Scores::read(&path).unwrap(), scores());
-        let views = Scores { events: vec!["x".into(), "x".into(), "y".into()], ..scores() };
+        let views = Scores { groups: vec!["x".into(), "x".into(), "y".into()], ..scores() };
         views.write(&path).unwrap();
         assert_eq!(Scores::read(&path).unwrap(), views);
         let mut outcomes = Outcomes::default();
         views.add_to(&mut outcomes, 1.0);
-        assert_eq!(outcomes.videos.keys().collect::<Vec<_>>(), ["x", "y"], "views of an event stay together");
+        assert_eq!(outcomes.videos.keys().collect::<Vec<_>>(), ["x", "y"], "views of an actor stay together");
         assert!((outcomes.accuracy() - views.accuracy()).abs() < 1e-9);
     }
 

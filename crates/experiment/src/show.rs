@@ -38,6 +38,58 @@ pub fn show(workspace: &Workspace, table: &str, request: &Request) -> Result<Sho
     Ok(Shown { plan: describe(&plan)?, estimate: estimate(&plan)? })
 }
 
+/// Resolves a table, as JSON: what each row trains and tests, every value explicit.
+///
+/// # Errors
+/// Those of reading and resolving a spec.
+pub fn show_json(workspace: &Workspace, table: &str, request: &Request) -> Result<String> {
+    #[derive(serde::Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Shown<'a> {
+        table: String,
+        title: &'a str,
+        profile: String,
+        data: String,
+        results: String,
+        departures: &'a [String],
+        rows: Vec<ShownRow<'a>>,
+        claims: &'a [crate::spec::Claim],
+    }
+    #[derive(serde::Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct ShownRow<'a> {
+        id: &'a str,
+        label: &'a str,
+        column: Option<&'a str>,
+        reported: Option<f64>,
+        splits: &'a [String],
+        seeds: &'a [u64],
+        work: &'a Work,
+    }
+    let (spec, file) = workspace.spec(table)?;
+    let plan = TablePlan::resolve(spec, file, request, workspace)?;
+    let rows = plan.wanted().map(|row| ShownRow {
+        id: &row.row.id,
+        label: &row.row.label,
+        column: row.row.column.as_deref(),
+        reported: row.row.reported,
+        splits: &row.splits,
+        seeds: &row.seeds,
+        work: &row.work,
+    });
+    let shown = Shown {
+        table: plan.spec.name(),
+        title: &plan.spec.title,
+        profile: plan.profile.to_string(),
+        data: describe_data(&plan),
+        results: plan.results.display().to_string(),
+        departures: &plan.departures,
+        rows: rows.collect(),
+        claims: &plan.spec.claim,
+    };
+    Ok(serde_json::to_string_pretty(&shown).expect("a plan holds strings, numbers and lists only"))
+}
+
 fn describe(plan: &TablePlan) -> Result<String> {
     let spec = &plan.spec;
     let mut text = format!(
@@ -203,7 +255,7 @@ fn protocol_lines(protocol: &Protocol) -> String {
         .steps
         .iter()
         .map(|(at, factor)| {
-            format!("{:.0e} from iteration {}", train.schedule.base_lr * factor, thousands(*at as u64))
+            format!("{} from iteration {}", rate(train.schedule.base_lr * factor), thousands(*at as u64))
         })
         .collect();
     let augmentation = &train.augmentation;
@@ -225,7 +277,7 @@ fn protocol_lines(protocol: &Protocol) -> String {
     format!(
         "video      short side {}, {values}\n\
          training   {} iterations of {} {}, {crops} {}x{} crops{}{}\n\
-         rate       {:.0e}, {}\n\
+         rate       {}, {}\n\
          sgd        momentum {}, weight decay {:.0e}{}\n\
          test       {} frames{} x {} crops, {}\n",
         video.short_side,
@@ -236,7 +288,7 @@ fn protocol_lines(protocol: &Protocol) -> String {
         net.crop,
         if augmentation.flip { " and flips" } else { "" },
         if augmentation.colour.is_some() { ", RGB jittering" } else { "" },
-        train.schedule.base_lr,
+        rate(train.schedule.base_lr),
         if steps.is_empty() { "throughout".to_owned() } else { steps.join(", ") },
         train.momentum,
         train.weight_decay,
@@ -249,6 +301,12 @@ fn protocol_lines(protocol: &Protocol) -> String {
         },
         tested_words(&protocol.test),
     )
+}
+
+/// 0.01 as 1e-2, 0.002857 as 2.86e-3.
+fn rate(rate: f64) -> String {
+    let (round, exact) = (format!("{rate:.0e}"), format!("{rate:.2e}"));
+    if (round.parse::<f64>().unwrap_or(0.0) / rate - 1.0).abs() < 1e-9 { round } else { exact }
 }
 
 /// "videos drawn across classes", "pairs of views, 20 dissimilar for each similar one".

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use tabled::builder::Builder;
-use tabled::settings::{Alignment, Style, object::Columns as ColumnsOf};
+use tabled::settings::{Alignment, Style, Width, object::Columns as ColumnsOf};
 
 use crate::claim::{Estimate, Verdict};
 use crate::record::{Measure, Record};
@@ -392,6 +392,16 @@ fn layout(lines: Vec<Vec<String>>, form: Form, numbers: usize) -> String {
 pub(crate) fn markdown(lines: Vec<Vec<String>>, numbers: usize) -> String {
     layout(lines, Form::Markdown, numbers)
 }
+
+/// A plain table of texts, wrapped to a terminal's width.
+pub(crate) fn plain_wrapped(lines: Vec<Vec<String>>) -> String {
+    let mut table = Builder::from_iter(lines).build();
+    table.with(Style::rounded()).with(Width::wrap(TERMINAL).keep_words(true));
+    table.to_string()
+}
+
+/// Columns of a wide terminal.
+const TERMINAL: usize = 150;
 
 /// A plain table for `show` and `list`.
 pub(crate) fn plain(lines: Vec<Vec<String>>, numbers: usize) -> String {

@@ -117,8 +117,10 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
         loaders.push(loader(net, videos, task_seed(seed, task), begun as u64..plan.iterations as u64)?);
     }
     let step = console.step(name, plan.iterations as u64, begun as u64);
-    let mut watch =
-        DivergenceWatch::new(&net.model.heads(), pairs.is_some_and(|pairs| pairs.scale().is_some()));
+    let mut watch = DivergenceWatch::new(
+        &net.model.heads(),
+        plan.pairs.and_then(|pairs| pairs.contrastive).map_or(0.0, |loss| loss.weight),
+    );
     let samples = plan.batch * tasks.len() * if plan.pairs.is_some() { 2 } else { 1 };
     let started = Instant::now();
     let before = state.seconds;
@@ -312,20 +314,18 @@ fn round(value: f64, digits: f64) -> f64 {
 struct DivergenceWatch {
     recent: std::collections::VecDeque<f32>,
     bound: f32,
-    /// Whether a loss without a natural size is part of it: then the first window says what is usual.
-    relative: bool,
 }
 
 impl DivergenceWatch {
     /// Losses that are averaged.
     const WINDOW: usize = 50;
 
-    /// For softmax layers of so many classes each, and a contrastive loss besides if there is one.
-    fn new(classes: &[usize], contrastive: bool) -> Self {
+    /// For softmax layers of so many classes each, and a contrastive loss that starts at so many times the loss of guessing.
+    fn new(classes: &[usize], contrastive: f64) -> Self {
         // A net that says nothing has a loss of ln(classes); four times that,
         // for a whole window, is a net that is wrong with great confidence.
         let says_nothing: f32 = classes.iter().map(|&classes| (classes.max(2) as f32).ln()).sum();
-        Self { recent: Default::default(), bound: 4.0 * says_nothing, relative: contrastive }
+        Self { recent: Default::default(), bound: 4.0 * says_nothing * (1.0 + contrastive as f32) }
     }
 
     fn mean(&self) -> f32 {
@@ -340,10 +340,6 @@ impl DivergenceWatch {
             self.recent.pop_front();
         }
         self.recent.push_back(loss);
-        if self.recent.len() == Self::WINDOW && self.relative {
-            self.bound += 4.0 * self.mean();
-            self.relative = false;
-        }
         if self.recent.len() == Self::WINDOW && self.mean() > self.bound {
             return Err(Error::Diverged {
                 iteration,
@@ -432,13 +428,13 @@ mod tests {
 
     #[test]
     fn a_loss_that_is_not_a_number_stops_at_once() {
-        let error = DivergenceWatch::new(&[10], false).look(17, f32::NAN).unwrap_err();
+        let error = DivergenceWatch::new(&[10], 0.0).look(17, f32::NAN).unwrap_err();
         assert!(error.to_string().contains("iteration 17"), "{error}");
     }
 
     #[test]
     fn a_single_high_loss_is_borne_and_a_window_of_them_is_not() {
-        let mut watch = DivergenceWatch::new(&[10], false);
+        let mut watch = DivergenceWatch::new(&[10], 0.0);
         for i in 0..100 {
             watch.look(i, if i == 3 { 100.0 } else { 2.3 }).unwrap();
         }

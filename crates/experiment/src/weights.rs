@@ -52,6 +52,13 @@ pub fn fetch(
     Hub::from_env()?.fetch(source, cache, console, interrupt)
 }
 
+/// The file of a source, if it is in `cache`/weights; its sum is not looked at.
+pub fn cached(source: &WeightSource, cache: &Path) -> Option<PathBuf> {
+    source.check().ok()?;
+    let blob = place::Place::new(source, &cache.join("weights")).blob;
+    blob.exists().then_some(blob)
+}
+
 /// What becomes of the classifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Head {

@@ -121,19 +121,24 @@ impl Workspace {
         path.strip_suffix(".toml").unwrap_or(&path).to_owned()
     }
 
+    /// The names of all data sets, in order.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when `datasets/` cannot be listed.
+    pub fn datasets(&self) -> Result<Vec<String>> {
+        let files = list(&self.root.join("datasets"))?;
+        let files = files.iter().filter(|f| f.extension().is_some_and(|e| e == "toml"));
+        Ok(files.filter_map(|f| f.file_stem().map(|stem| stem.to_string_lossy().into_owned())).collect())
+    }
+
     /// The file that describes a data set.
     ///
     /// # Errors
     /// [`Error::Usage`] with a suggestion when there is no such data set.
     pub fn dataset_file(&self, name: &str) -> Result<PathBuf> {
-        let folder = self.root.join("datasets");
-        let names: Vec<String> = list(&folder)?
-            .iter()
-            .filter(|f| f.extension().is_some_and(|e| e == "toml"))
-            .filter_map(|f| f.file_stem().map(|stem| stem.to_string_lossy().into_owned()))
-            .collect();
+        let names = self.datasets()?;
         if names.iter().any(|known| known == name) {
-            return Ok(folder.join(format!("{name}.toml")));
+            return Ok(self.root.join("datasets").join(format!("{name}.toml")));
         }
         Err(Error::Usage(format!(
             "no data set `{name}`{}; there are: {}",

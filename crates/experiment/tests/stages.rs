@@ -225,14 +225,14 @@ fn one_net_of_pairs_is_tested_on_held_out_and_seen_views_and_by_pairs() {
     assert_eq!((unseen.videos(), seen.videos(), pairs.videos()), ((40, 40), (160, 160), (40, 40)));
     assert_eq!((unseen.measure, pairs.measure), (Measure::Top1, Measure::PairArea));
     assert!(pairs.recall.is_empty() && unseen.recall.len() == 10);
-    assert!((0.0..=100.0).contains(&pairs.top1.value) && pairs.top1.low < pairs.top1.high);
+    assert!((0.0..=100.0).contains(&pairs.top1.value) && pairs.top1.low <= pairs.top1.high);
     // The scale of the loss is in the record, and softmax alone has none.
     let scale = unseen.runs[0].stages.last().unwrap().training.contrastive.unwrap();
     assert!(scale.margin > 0.0 && scale.weight > 0.0, "{scale:?}");
     assert!(unseen.runs[0].stages[0].training.contrastive.is_none(), "pre-training");
-    // Intervals resample events: each is tested once a split.
+    // Intervals resample actors, so that the scores know them.
     let scores = place.scores();
-    assert!(scores.iter().all(|scores| scores.events.len() == scores.videos.len()));
+    assert!(scores.iter().all(|scores| scores.groups.len() == scores.videos.len()));
     let text = table.terminal();
     assert!(text.contains("area under the ROC curve"), "{text}");
     // The same command again trains and tests nothing.

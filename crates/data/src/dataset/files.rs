@@ -1,7 +1,7 @@
 //! Finding the videos of a data set below the user's folder.
 //!
 //! The whole folder is listed once, so that every missing and every surplus video can be named. A
-//! file matches its listed name exactly or, if no file does, up to case: copies of UCF-101 exist
+//! file matches its listed name exactly or, if no file does, up to case, or with another ending of the set: copies of UCF-101 exist
 //! with `v_HandStandPushups` and with `v_HandstandPushups`. A root may instead hold extracted frames and flow
 //! ([`crate::extracted`]): then `[CLASS/]VIDEO` folders are matched by the listed names without their endings.
 
@@ -48,7 +48,11 @@ pub(super) fn find(
     }
     let unfit = |found: String| DataError::MissingRoot {
         dataset: spec.name.clone(),
-        expected: format!("videos as {}, or frames and flow as [CLASS/]VIDEO/img_00001.jpg", spec.layout()),
+        expected: format!(
+            "videos as {}, or frames and flow as {}[CLASS/]VIDEO/img_00001.jpg",
+            spec.layout(),
+            if views.is_empty() { "" } else { "VIEW/" }
+        ),
         found,
     };
     let sources = match (extraction, folders.first_key_value()) {
@@ -65,8 +69,11 @@ pub(super) fn find(
                 // `CLASS/VIDEO`, or `VIDEO` alone; the listed names end in `.avi`.
                 let file = clip.file.to_string_lossy();
                 let name = file.rsplit_once('.').map_or(&*file, |(name, _)| name);
-                let flat = name.rsplit_once('/').map_or(name, |(_, flat)| flat);
-                let found = take(&mut folders, &folded, name).or_else(|| take(&mut folders, &folded, flat));
+                let flat = match name.split('/').collect::<Vec<_>>()[..] {
+                    [view, _, video] => format!("{view}/{video}"),
+                    _ => name.rsplit_once('/').map_or(name, |(_, flat)| flat).to_owned(),
+                };
+                let found = take(&mut folders, &folded, name).or_else(|| take(&mut folders, &folded, &flat));
                 source(name.to_owned(), found, VideoSource::Extracted)
             };
             clips.iter().map(&mut each).collect()
@@ -75,7 +82,11 @@ pub(super) fn find(
             let folded = folded(&videos);
             let mut each = |clip: &ListedClip| {
                 let name = clip.file.to_string_lossy().into_owned();
-                let found = take(&mut videos, &folded, &name);
+                let stem = name.rsplit_once('.').map_or(&*name, |(stem, _)| stem);
+                // Names that we made have the first ending; the file may have any.
+                let others = extensions.iter().map(|ending| format!("{stem}.{ending}"));
+                let mut names = std::iter::once(name.clone()).chain(others);
+                let found = names.find_map(|name| take(&mut videos, &folded, &name));
                 source(name, found, VideoSource::File)
             };
             clips.iter().map(&mut each).collect()

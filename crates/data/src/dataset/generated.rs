@@ -80,7 +80,10 @@ impl Generator {
     fn view(&self, i: usize) -> Option<View> {
         match self {
             Self::Videos(_) | Self::Stills(_) => None,
-            Self::Views(set) => Some(View { event: set.event(i), number: set.view(i) }),
+            Self::Views(set) => {
+                let group = format!("actor-{:02}", set.actor(i));
+                Some(View { event: set.event(i), number: set.view(i), group })
+            }
         }
     }
 
@@ -88,10 +91,7 @@ impl Generator {
     pub(super) fn videos(&self) -> Vec<Video> {
         let video = |index| {
             let (id, view) = (self.id(index), self.view(index));
-            let group = match self {
-                Self::Views(set) => format!("actor-{:02}", set.actor(index)),
-                Self::Videos(_) | Self::Stills(_) => id.clone(),
-            };
+            let group = view.as_ref().map_or(&id, |view| &view.group).clone();
             Video { id, label: index / self.each(), group, view, source: VideoSource::Generated(index) }
         };
         (0..self.classes().len() * self.each()).map(video).collect()

@@ -43,7 +43,7 @@ pub fn parse(spec: &ViewFoldersSpec, list: &ListFile) -> Result<SplitLists, Data
             clips.push(ListedClip {
                 id: format!("{view}/{event}"),
                 label,
-                view: Some(View { event: event.to_owned(), number }),
+                view: Some(View { event: event.to_owned(), number, group: group.to_owned() }),
                 group: group.to_owned(),
                 file,
                 list: line.file.to_path_buf(),

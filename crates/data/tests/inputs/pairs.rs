@@ -14,7 +14,9 @@ use crate::support::{Planted, noise, one, plain};
 /// Events of three classes, each seen by three cameras but for the last, which one camera saw.
 fn labelled() -> Vec<(u32, View)> {
     let views = |event: usize| 0..if event == 11 { 1 } else { 3 };
-    let video = |event: usize, number| ((event % 3) as u32, View { event: format!("e{event}"), number });
+    let video = |event: usize, number| {
+        ((event % 3) as u32, View { event: format!("e{event}"), number, group: String::new() })
+    };
     (0..12).flat_map(|event| views(event).map(move |number| video(event, number))).collect()
 }
 
@@ -100,7 +102,7 @@ fn views_of_one_event_come_at_one_time_on_the_grid() {
         LabelledVideo {
             id: format!("v{i}"),
             label: (event % 3) as u32,
-            view: Some(View { event: format!("e{event}"), number: i % 2 }),
+            view: Some(View { event: format!("e{event}"), number: i % 2, group: String::new() }),
             source: Arc::new(planted),
         }
     };

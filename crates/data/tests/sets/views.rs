@@ -58,7 +58,7 @@ fn a_split_holds_out_a_view_and_has_the_others_of_its_test_events() {
     // Actors are either learnt from or tested on, and folds never divide one.
     let groups = |part: &[usize]| part.iter().map(|&i| &set.videos[i].group).collect::<BTreeSet<_>>();
     let split = &set.splits[0];
-    assert_eq!((groups(&split.train).len(), groups(&split.test).len()), (9, 6));
+    assert_eq!((groups(&split.train).len(), groups(&split.test).len()), (18, 12));
     assert!(groups(&split.train).is_disjoint(&groups(&split.test)));
 }
 

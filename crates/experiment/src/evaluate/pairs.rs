@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::pair_scores::PairScores;
 
-/// Dissimilar pairs that a frame is in, for each similar one; as many as in training.
+/// Dissimilar pairs that a frame is in, for each similar one.
 const DISSIMILAR: usize = 20;
 
 /// A frame: the number of its video, and its own within the video.
@@ -25,20 +25,20 @@ pub(super) fn verify(test: &Test<'_>, console: &Console, interrupt: &Interrupt) 
     let pairs = pairs(videos, &lengths(&tested), others, &lengths(&seen));
     if pairs.is_empty() {
         return Err(Error::Usage(
-            "a test by pairs needs events that two views or more show, and there is none".into(),
+            "a test by pairs needs events that two views or more show, of two classes or more; there are none".into(),
         ));
     }
     let mut scores = PairScores {
         split: test.split.to_owned(),
         seed: test.seed,
-        events: Vec::with_capacity(pairs.len()),
+        groups: Vec::with_capacity(pairs.len()),
         videos: Vec::with_capacity(pairs.len()),
         others: Vec::with_capacity(pairs.len()),
         similar: Vec::with_capacity(pairs.len()),
         distances: Vec::with_capacity(pairs.len()),
     };
     for ((video, frame), (other, beside), similar) in pairs {
-        scores.events.push(videos[video].view.as_ref().map_or_else(String::new, |view| view.event.clone()));
+        scores.groups.push(videos[video].view.as_ref().map_or_else(String::new, |view| view.group.clone()));
         scores.videos.push(videos[video].id.clone());
         scores.others.push(others[other].id.clone());
         scores.similar.push(similar);
@@ -119,7 +119,7 @@ mod tests {
         LabelledVideo {
             id: format!("{event}-{number}"),
             label: (event % 3) as u32,
-            view: Some(View { event: event.to_string(), number }),
+            view: Some(View { event: event.to_string(), number, group: format!("g{}", event % 2) }),
             source: Arc::new(Nothing),
         }
     }

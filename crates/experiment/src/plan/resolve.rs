@@ -422,6 +422,9 @@ fn test(table: &Table<'_>, net: &NetPlan, tested: Tested) -> std::result::Result
             "its softmax layer learns nothing; give tested.by = \"nearest-neighbour\" or \"pairs\"".into()
         );
     }
+    if by == TestBy::Pairs && !matches!(net.sample.moments, Moments::Grid { .. }) {
+        return Err("a test by pairs needs moments that all views have; give its input every = 10".into());
+    }
     Ok(TestPlan { frames, crops: test.crops, as_clip, on, by })
 }
 

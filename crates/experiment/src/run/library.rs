@@ -14,7 +14,7 @@ use data::prepare::PreparedVideo;
 
 use super::{Run, Runner};
 use crate::error::{Error, Result};
-use crate::plan::{DataPlan, NetPlan, Protocol, RowPlan, TablePlan, VideoPlan, Work};
+use crate::plan::{DataPlan, NetPlan, Protocol, RowPlan, TablePlan, TestPlan, VideoPlan, Work};
 use crate::record::DatasetRecord;
 use crate::spec::{TestBy, TestOn, Videos};
 
@@ -89,6 +89,20 @@ impl<'a> Library<'a> {
             };
             let dataset = Dataset::open_with(&spec, &options)?;
             let mut fingerprints = BTreeMap::new();
+            for row in plan.wanted().filter(|row| row.work.target() == Some(name) && dataset.views.is_empty())
+            {
+                let of_views = |protocol: &Protocol| {
+                    let TestPlan { on, by, .. } = protocol.test;
+                    on == TestOn::SeenViews || by == TestBy::Pairs || protocol.net.train.pairs.is_some()
+                };
+                if row.work.protocols().iter().any(of_views) {
+                    return Err(Error::Usage(format!(
+                        "row {} needs a data set of several views of its events, and {name} has none; docs/data.md says how \
+                         one is laid out",
+                        row.row.id
+                    )));
+                }
+            }
             // What is only prepared needs no name for its data, and has none while videos are missing.
             for (index, split) in dataset.splits.iter().enumerate().filter(|_| !partial) {
                 fingerprints.insert(split.name.clone(), dataset.fingerprint(index, &hashes)?);
@@ -214,7 +228,7 @@ impl<'a> Library<'a> {
         let one = |&index: &usize| {
             let listed = &dataset.videos[index];
             let label = kept[listed.label]?;
-            let source = Arc::clone(&prepared[&index]) as _;
+            let source = Arc::clone(prepared.get(&index)?) as _;
             let (id, view) = (listed.id.clone(), listed.view.clone());
             Some(LabelledVideo { id, label: label as u32, view, source })
         };
@@ -248,7 +262,7 @@ impl<'a> Library<'a> {
             (Videos::Split, _, Some((fold, of))) => {
                 let train = at_most(dataset, split(run.split)?.train.clone(), limit);
                 let folds = data::split::folds(&dataset.videos, &train, of)?;
-                let left_out = part == Part::Test;
+                let left_out = part != Part::Train;
                 let chosen = train.iter().zip(folds).filter(|(_, number)| (*number == fold) == left_out);
                 return Ok(chosen.map(|(index, _)| *index).collect());
             }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{
-    Cast, Fuse, FuseBy, Input, Learns, Losses, Net, Player, Row, Spec, StartFrom, Streams, Svm, TestBy,
+    AlsoAs, Cast, Fuse, FuseBy, Input, Learns, Losses, Net, Player, Row, Spec, StartFrom, Streams, Svm,
+    TestBy,
 };
 use crate::error::{Error, Result, did_you_mean};
 
@@ -114,7 +115,7 @@ impl Spec {
             (Some(net), None, None) => self.check_net(net),
             (None, Some(name), None) => self.check_same_as(name),
             (None, None, Some(fuse)) => self.check_fuse(fuse),
-            _ => Err("it needs exactly one of net (what to train), same-as (a row of another table) and fuse (the \
+            _ => Err("it needs exactly one of net (what to train), same-as (a net or row, of this table or another) and fuse (the \
                       rows to fuse)"
                 .into()),
         }
@@ -247,6 +248,22 @@ impl Spec {
                 net.train
             ));
         }
+        let several = net.also.as_ref().is_some_and(|also| also.role == AlsoAs::Task);
+        if pairs && several {
+            return Err(
+                "pairs are of one data set; also = { ..., as = \"task\" } is for nets of single videos"
+                    .into(),
+            );
+        }
+        let all_similar = self.shared.train.get(&net.train).is_some_and(|protocol| protocol.pairs == Some(0));
+        if contrastive.is_some() && all_similar {
+            return Err(
+                "the contrastive loss needs dissimilar pairs; give its protocol pairs = 1 or more".into()
+            );
+        }
+        if contrastive.is_some() && net.learns == Learns::LastLayer {
+            return Err("learns = \"last-layer\" keeps the features that the contrastive loss is about; leave one out".into());
+        }
         if !softmax && contrastive.is_none() {
             return Err(
                 "losses = { softmax = false } leaves nothing to learn from; give contrastive = \"l1\"".into(),
@@ -300,6 +317,14 @@ impl Spec {
         if let Some(row) = self.row.iter().filter(|row| fuse.streams.contains(&row.id)).find(by_pairs) {
             return Err(format!("fuse.streams: `{}` is tested by pairs and has no scores to fuse", row.id));
         }
+        let on = |row: &Row| row.tested.unwrap_or_default().on;
+        let fused: Vec<&Row> = self.row.iter().filter(|row| fuse.streams.contains(&row.id)).collect();
+        if let Some(other) = fused.iter().find(|row| on(row) != on(fused[0])) {
+            return Err(format!(
+                "fuse.streams: `{}` and `{}` are tested on different videos",
+                fused[0].id, other.id
+            ));
+        }
         match (&self.shared.svm, fuse.by) {
             (None, FuseBy::Svm) => Err("fuse.by = \"svm\" needs [shared.svm]".into()),
             (Some(svm), FuseBy::Svm) => svm.check(),
@@ -309,7 +334,18 @@ impl Spec {
 
     fn check_rule(&self, rule: &str) -> Checked {
         let rule = crate::claim::Comparison::parse(rule).map_err(|e| format!("is no comparison: {e}"))?;
-        for id in rule.rows() {
+        let by_pairs = |id: &str| {
+            let row = self.row.iter().find(|row| row.id == id);
+            row.and_then(|row| row.tested).is_some_and(|tested| tested.by == TestBy::Pairs)
+        };
+        let rows = rule.rows();
+        if let Some(other) = rows.iter().find(|id| by_pairs(id) != by_pairs(rows[0])) {
+            return Err(format!(
+                "compares `{}` with `{other}`, an accuracy with an area under a curve",
+                rows[0]
+            ));
+        }
+        for id in rows {
             if !self.row.iter().any(|row| row.id == id) {
                 let known = self.row.iter().map(|row| row.id.as_str());
                 return Err(format!(

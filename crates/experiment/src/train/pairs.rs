@@ -180,7 +180,7 @@ mod tests {
         let video = |i: usize| LabelledVideo {
             id: i.to_string(),
             label: (i / 4) as u32,
-            view: Some(View { event: (i / 2).to_string(), number: i % 2 }),
+            view: Some(View { event: (i / 2).to_string(), number: i % 2, group: String::new() }),
             source: Arc::new(Grey(levels[i / 2] + (i % 2) as u8, 0..1)),
         };
         let videos: Vec<LabelledVideo> = (0..8).map(video).collect();

@@ -60,7 +60,9 @@ impl Library<'_> {
                     let target = protocol.net.target();
                     if target.set == set {
                         let limit = protocol.net.video.videos_per_class;
-                        let beside = (protocol.test.by == TestBy::Pairs).then_some(Part::Seen);
+                        // A picture of nets of pairs shows their test events in all views.
+                        let of_pairs = protocol.net.train.pairs.is_some();
+                        let beside = (of_pairs || protocol.test.by == TestBy::Pairs).then_some(Part::Seen);
                         for part in std::iter::once(Part::of(protocol.test.on)).chain(beside) {
                             needed.extend(self.indices(target, &run, part, limit)?);
                         }

@@ -1,0 +1,327 @@
+//! `compare`: what has been run on one data set, across papers and architectures, in one table.
+//!
+//! Everything comes from records; what two rows differ by comes from the scores of their tests, where those are still there.
+
+mod gather;
+mod significance;
+
+use std::path::Path;
+
+use polars::prelude::{
+    Column, CsvWriter, DataFrame, NamedFrom, ParquetWriter, PolarsError, SerWriter, Series,
+    SortMultipleOptions,
+};
+use serde::Serialize;
+
+use self::gather::Entry;
+use self::significance::Difference;
+use crate::error::{Error, Result, did_you_mean};
+use crate::store::write_atomic;
+use crate::table::{self, duration};
+use crate::workspace::Workspace;
+
+/// What is to be compared.
+#[derive(Debug, Clone, Default)]
+pub struct CompareRequest {
+    /// The data set that rows were tested on; `synth` unless given.
+    pub dataset: Option<String>,
+    /// Only runs of these names, such as `synth-mini.data-seed-105`.
+    pub runs: Vec<String>,
+    /// Only rows in whose table, name, label or architecture one of these texts is found.
+    pub only: Vec<String>,
+    /// What they are sorted by.
+    pub sort: SortBy,
+    /// The other way round: the least accurate, the smallest, the slowest first.
+    pub reverse: bool,
+}
+
+/// A column to sort by; the best comes first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SortBy {
+    /// Top-1 accuracy, the highest first.
+    #[default]
+    Accuracy,
+    /// The paper's accuracy, the highest first.
+    Paper,
+    /// Learnable numbers, the fewest first.
+    Parameters,
+    /// Multiply-adds of a video's test, the fewest first.
+    MultiplyAdds,
+    /// Training samples a second, the most first.
+    TrainingSpeed,
+    /// Test videos a second, the most first.
+    TestSpeed,
+    /// Peak memory, the least first.
+    Memory,
+    /// Training time, the shortest first.
+    TrainingTime,
+}
+
+impl SortBy {
+    /// Every column, by the name on the command line.
+    pub const ALL: [(&str, Self); 8] = [
+        ("accuracy", Self::Accuracy),
+        ("paper", Self::Paper),
+        ("parameters", Self::Parameters),
+        ("multiply-adds", Self::MultiplyAdds),
+        ("training-speed", Self::TrainingSpeed),
+        ("test-speed", Self::TestSpeed),
+        ("memory", Self::Memory),
+        ("training-time", Self::TrainingTime),
+    ];
+
+    /// The column of the frame, and whether its highest values come first.
+    fn column(self) -> (&'static str, bool) {
+        match self {
+            Self::Accuracy => ("accuracy", true),
+            Self::Paper => ("paper", true),
+            Self::Parameters => ("parameters", false),
+            Self::MultiplyAdds => ("multiply-adds a video", false),
+            Self::TrainingSpeed => ("training samples/s", true),
+            Self::TestSpeed => ("test videos/s", true),
+            Self::Memory => ("memory MiB", false),
+            Self::TrainingTime => ("training s", false),
+        }
+    }
+}
+
+impl std::str::FromStr for SortBy {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let names = || Self::ALL.iter().map(|(name, _)| *name);
+        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, sort)| *sort).ok_or_else(|| {
+            format!(
+                "no column `{text}`{}; there are {}",
+                did_you_mean(text, names()),
+                names().collect::<Vec<_>>().join(", ")
+            )
+        })
+    }
+}
+
+/// Rows of several tables beside one another.
+#[derive(Debug)]
+pub struct Comparison {
+    dataset: String,
+    /// In order.
+    entries: Vec<Entry>,
+    /// Of each row and the next, where their tests can be paired.
+    differences: Vec<Option<Difference>>,
+    frame: DataFrame,
+}
+
+/// Compares what has been run.
+///
+/// # Errors
+/// Specs that cannot be read; [`Error::Usage`] for a data set or run that nothing has been run on, and where nothing is left.
+pub fn compare(workspace: &Workspace, request: &CompareRequest) -> Result<Comparison> {
+    let dataset = request.dataset.clone().unwrap_or_else(|| "synth".to_owned());
+    workspace.dataset_file(&dataset)?;
+    let all = gather::entries(workspace)?;
+    let here: Vec<Entry> = all.into_iter().filter(|entry| entry.record.data[0].name == dataset).collect();
+    let mut runs: Vec<&str> = here.iter().map(|entry| entry.run.as_str()).collect();
+    runs.sort_unstable();
+    runs.dedup();
+    if let Some(run) = request.runs.iter().find(|run| !runs.contains(&run.as_str())) {
+        let hint = did_you_mean(run, runs.iter().copied());
+        return Err(Error::Usage(format!(
+            "nothing has been run on {dataset} as `{run}`{hint}; there are: {}",
+            runs.join(", ")
+        )));
+    }
+    let wanted = |entry: &Entry| {
+        let of_run = request.runs.is_empty() || request.runs.contains(&entry.run);
+        of_run && (request.only.is_empty() || request.only.iter().any(|text| entry.says(text)))
+    };
+    let mut entries: Vec<Entry> = here.into_iter().filter(wanted).collect();
+    if entries.is_empty() {
+        return Err(Error::Usage(format!(
+            "no finished row on {dataset} is left to compare; `cargo xtask list` says what has been run"
+        )));
+    }
+    let frame = frame(&entries).map_err(failed)?;
+    let (column, highest_first) = request.sort.column();
+    let order = SortMultipleOptions::default()
+        .with_order_descending(highest_first != request.reverse)
+        .with_nulls_last(true)
+        .with_maintain_order(true);
+    let frame = frame.sort([column], order).map_err(failed)?;
+    // The entries in the frame's order.
+    let places =
+        frame.column(PLACE).and_then(|places| Ok(places.u32()?.into_no_null_iter().collect::<Vec<_>>()));
+    let places = places.map_err(failed)?;
+    let mut slots: Vec<Option<Entry>> = entries.drain(..).map(Some).collect();
+    let entries: Vec<Entry> = places.iter().filter_map(|&place| slots[place as usize].take()).collect();
+    let units = workspace.cache.join("units");
+    let differences =
+        entries.windows(2).map(|pair| significance::between(&units, &pair[0], &pair[1])).collect();
+    let frame = frame.drop(PLACE).map_err(failed)?;
+    Ok(Comparison { dataset, entries, differences, frame })
+}
+
+const PLACE: &str = "place";
+
+fn failed(error: PolarsError) -> Error {
+    Error::Usage(format!("the table of rows cannot be made: {error}"))
+}
+
+fn frame(entries: &[Entry]) -> std::result::Result<DataFrame, PolarsError> {
+    let texts = |name: &str, of: fn(&Entry) -> &str| {
+        Column::from(Series::new(name.into(), entries.iter().map(of).collect::<Vec<_>>()))
+    };
+    let numbers = |name: &str, of: fn(&Entry) -> Option<f64>| {
+        Column::from(Series::new(name.into(), entries.iter().map(of).collect::<Vec<_>>()))
+    };
+    let columns = vec![
+        Column::from(Series::new(PLACE.into(), (0..entries.len() as u32).collect::<Vec<_>>())),
+        texts("tables", |entry| &entry.tables),
+        texts("row", |entry| &entry.record.row),
+        texts("label", |entry| &entry.record.label),
+        texts("architecture", |entry| &entry.architecture),
+        texts("run", |entry| &entry.run),
+        numbers("accuracy", |entry| Some(entry.record.top1.value)),
+        numbers("low", |entry| Some(entry.record.top1.low)),
+        numbers("high", |entry| Some(entry.record.top1.high)),
+        numbers("paper", |entry| entry.record.reported),
+        numbers("parameters", |entry| Some(entry.record.parameters as f64)),
+        numbers("multiply-adds a video", Entry::multiply_adds),
+        numbers("training samples/s", Entry::training_speed),
+        numbers("test videos/s", Entry::test_speed),
+        numbers("memory MiB", Entry::memory),
+        numbers("training s", |entry| entry.record.seconds()),
+    ];
+    DataFrame::new(entries.len(), columns)
+}
+
+impl Comparison {
+    /// For a terminal.
+    pub fn terminal(&self) -> String {
+        format!("{}\n{}\n{}", self.head(), table::plain(self.lines(), 4), self.foot())
+    }
+
+    /// As Markdown.
+    pub fn markdown(&self) -> String {
+        format!("{}\n\n{}\n\n{}", self.head(), table::markdown(self.lines(), 4), self.foot())
+    }
+
+    /// As CSV, every number in full.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the frame cannot be written.
+    pub fn csv(&self) -> Result<String> {
+        let mut bytes = Vec::new();
+        CsvWriter::new(&mut bytes).finish(&mut self.frame.clone()).map_err(failed)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// For programs: the rows in order, and what each and the next differ by.
+    pub fn json(&self) -> String {
+        #[derive(Serialize)]
+        #[serde(rename_all = "kebab-case")]
+        struct Row<'a> {
+            tables: &'a str,
+            run: &'a str,
+            architecture: &'a str,
+            multiply_adds_a_video: Option<f64>,
+            training_samples_per_second: Option<f64>,
+            test_videos_per_second: Option<f64>,
+            memory_mib: Option<f64>,
+            training_seconds: Option<f64>,
+            next: Option<&'a Difference>,
+            record: &'a crate::record::Record,
+        }
+        let next = self.differences.iter().map(Option::as_ref).chain([None]);
+        let rows: Vec<Row<'_>> = self
+            .entries
+            .iter()
+            .zip(next)
+            .map(|(entry, next)| Row {
+                tables: &entry.tables,
+                run: &entry.run,
+                architecture: &entry.architecture,
+                multiply_adds_a_video: entry.multiply_adds(),
+                training_samples_per_second: entry.training_speed(),
+                test_videos_per_second: entry.test_speed(),
+                memory_mib: entry.memory(),
+                training_seconds: entry.record.seconds(),
+                next,
+                record: &entry.record,
+            })
+            .collect();
+        serde_json::to_string_pretty(&rows).expect("rows hold strings, numbers and lists only")
+    }
+
+    /// Writes a Parquet file, atomically.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write_parquet(&self, path: &Path) -> Result<()> {
+        let mut bytes = Vec::new();
+        ParquetWriter::new(&mut bytes).finish(&mut self.frame.clone()).map_err(failed)?;
+        write_atomic(path, &bytes)
+    }
+
+    fn head(&self) -> String {
+        format!(
+            "{} rows on {}: top-1 accuracy in percent with its 95 % interval; test videos a second on the machine of the record",
+            self.entries.len(),
+            self.dataset
+        )
+    }
+
+    fn foot(&self) -> String {
+        "next: how many points a row is ahead of the one below it, with the 95 % interval of a paired bootstrap over their \
+         test videos and McNemar's exact p; where both were tested on the same videos and their scores are in the cache."
+            .to_owned()
+    }
+
+    fn lines(&self) -> Vec<Vec<String>> {
+        let head = [
+            "row",
+            "architecture",
+            "tables",
+            "run",
+            "accuracy",
+            "paper",
+            "parameters",
+            "multiply-adds a video",
+            "samples/s",
+            "videos/s",
+            "MiB",
+            "training",
+            "next",
+        ];
+        let mut lines = vec![head.map(str::to_owned).to_vec()];
+        let next = self.differences.iter().map(Option::as_ref).chain([None]);
+        for (entry, next) in self.entries.iter().zip(next) {
+            let top1 = entry.record.top1;
+            let or_dash = |number: Option<f64>, unit: fn(f64) -> String| number.map_or("-".into(), unit);
+            lines.push(vec![
+                entry.record.row.clone(),
+                entry.architecture.clone(),
+                entry.tables.clone(),
+                entry.run.clone(),
+                format!("{:.1} [{:.1}, {:.1}]", top1.value, top1.low, top1.high),
+                or_dash(entry.record.reported, table::reported),
+                short(entry.record.parameters as f64),
+                or_dash(entry.multiply_adds(), short),
+                or_dash(entry.training_speed(), |speed| format!("{speed:.0}")),
+                or_dash(entry.test_speed(), |speed| format!("{speed:.1}")),
+                or_dash(entry.memory(), |memory| format!("{memory:.0}")),
+                or_dash(entry.record.seconds(), duration),
+                next.map_or("-".into(), ToString::to_string),
+            ]);
+        }
+        lines
+    }
+}
+
+/// 1234567 as 1.23 M.
+fn short(number: f64) -> String {
+    let units = [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")];
+    match units.iter().find(|(size, _)| number >= *size) {
+        Some((size, unit)) => format!("{:.2}{unit}", number / size),
+        None => format!("{number:.0}"),
+    }
+}

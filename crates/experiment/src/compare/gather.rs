@@ -1,0 +1,123 @@
+//! The finished rows of all tables, each trained net once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::error::Result;
+use crate::list;
+use crate::plan::{Protocol, Work};
+use crate::record::{Measure, Record};
+use crate::workspace::Workspace;
+
+/// A finished row.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    /// The tables that have it, by their full names.
+    pub(super) tables: String,
+    /// The name of the run that it is from, such as `synth-mini`.
+    pub(super) run: String,
+    /// The networks, such as `cnn-m-2048`.
+    pub(super) architecture: String,
+    pub(super) record: Record,
+}
+
+/// Every recorded row whose number is an accuracy. Rows of several tables that are the same tests of the same nets are one.
+pub(super) fn entries(workspace: &Workspace) -> Result<Vec<Entry>> {
+    let mut entries: Vec<Entry> = Vec::new();
+    // By run and test units.
+    let mut known: BTreeMap<(String, Vec<String>), usize> = BTreeMap::new();
+    for (spec, runs) in list::recorded(workspace)? {
+        for run in runs {
+            let name = list::name(&run);
+            for row in &spec.row {
+                let Some(record) = read(&run, &row.id) else { continue };
+                let units: Vec<String> = record.runs.iter().map(|run| run.test_unit.clone()).collect();
+                if let Some(&same) = known.get(&(name.clone(), units.clone())) {
+                    let tables = &mut entries[same].tables;
+                    if !tables.split(", ").any(|table| table == spec.name()) {
+                        tables.push_str(&format!(", {}", spec.name()));
+                    }
+                    continue;
+                }
+                known.insert((name.clone(), units), entries.len());
+                entries.push(Entry {
+                    tables: spec.name(),
+                    run: name.clone(),
+                    architecture: architecture(&record.work),
+                    record,
+                });
+            }
+        }
+    }
+    Ok(entries)
+}
+
+/// A record that can be compared: an old or damaged one cannot.
+fn read(run: &Path, row: &str) -> Option<Record> {
+    let record = Record::read(&run.join(format!("{row}.json"))).ok()?;
+    (record.measure == Measure::Top1 && !record.data.is_empty()).then_some(record)
+}
+
+fn architecture(work: &Work) -> String {
+    let mut kinds: Vec<&str> = Vec::new();
+    for protocol in work.protocols() {
+        let kind = protocol.net.model.kind();
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    match work.protocols().len() {
+        0 | 1 => kinds.concat(),
+        nets => format!("{nets} x {}", kinds.join(" + ")),
+    }
+}
+
+impl Entry {
+    /// Whether a text stands in its table, row, label or architecture, in whatever case.
+    pub(super) fn says(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        let places = [&self.tables, &self.record.row, &self.record.label, &self.architecture];
+        places.iter().any(|place| place.to_lowercase().contains(&text))
+    }
+
+    /// Multiply-adds of the test of one video, where the number of its views is known beforehand.
+    pub(super) fn multiply_adds(&self) -> Option<f64> {
+        let of = |protocol: &Protocol| -> Option<f64> {
+            let sample = protocol.net.model.summary().ok()?.multiply_adds() as f64;
+            let crops = match protocol.test.crops {
+                data::loader::Crops::Ten => 10.0,
+                data::loader::Crops::Center => 1.0,
+            };
+            let frames = protocol.test.frames? as f64;
+            // A clip of a whole video has more moments than one of the training.
+            let clips = if protocol.test.as_clip {
+                frames / protocol.net.sample.moments.count() as f64
+            } else {
+                frames
+            };
+            Some(sample * crops * clips)
+        };
+        self.record.work.protocols().iter().map(of).sum()
+    }
+
+    /// Training samples a second, the mean over the runs.
+    pub(super) fn training_speed(&self) -> Option<f64> {
+        let of = |run: &crate::record::RunRecord| Some(run.stages.last()?.training.samples_per_second);
+        let speeds: Option<Vec<f64>> = self.record.runs.iter().map(of).collect();
+        speeds.map(|speeds| speeds.iter().sum::<f64>() / speeds.len().max(1) as f64)
+    }
+
+    /// Test videos a second; of fused scores nothing is said, since their nets' tests are other units.
+    pub(super) fn test_speed(&self) -> Option<f64> {
+        let tests = || self.record.runs.iter().map(|run| &run.test);
+        let (videos, seconds) =
+            tests().fold((0.0, 0.0), |sum, test| (sum.0 + test.videos_scored as f64, sum.1 + test.seconds));
+        (seconds > 0.0 && tests().all(|test| test.streams.is_empty())).then_some(videos / seconds)
+    }
+
+    /// Peak memory of the training, MiB.
+    pub(super) fn memory(&self) -> Option<f64> {
+        let stages = self.record.runs.iter().flat_map(|run| &run.stages);
+        stages.filter_map(|stage| stage.training.peak_memory_mib).max().map(|memory| memory as f64)
+    }
+}
