@@ -2,10 +2,9 @@
 //! `cargo run --release -p data --example contact_sheet -- OUT_FOLDER [SET] [DATA_SEED]`, SET being `synth` (as when
 //! left out), `synth-hmdb`, `synth-stills` or `synth-views`.
 //!
-//! `frames-<class>.png` has four videos of one class, a row each, every fourth frame; `overview.png`
-//! has the middle frame of eight videos of every class, of sixteen pictures for a set of stills, and of all views of one event for
-//! a set of views. Pictures are doubled in
-//! size.
+//! `frames-<class>.png` has four videos of one class, a row each, every fourth frame; `overview.png` has the middle frame
+//! of eight videos of every class, of sixteen pictures for a set of stills, and of all views of one event for a set of views.
+//! Pictures are doubled in size.
 
 use std::path::{Path, PathBuf};
 

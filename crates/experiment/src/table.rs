@@ -393,15 +393,16 @@ pub(crate) fn markdown(lines: Vec<Vec<String>>, numbers: usize) -> String {
     layout(lines, Form::Markdown, numbers)
 }
 
-/// A plain table of texts, wrapped to a terminal's width.
+/// A plain table of texts, those from the third column on wrapped.
 pub(crate) fn plain_wrapped(lines: Vec<Vec<String>>) -> String {
     let mut table = Builder::from_iter(lines).build();
-    table.with(Style::rounded()).with(Width::wrap(TERMINAL).keep_words(true));
+    table.with(Style::rounded());
+    table.modify(ColumnsOf::new(2..), Width::wrap(LONG).keep_words(true));
     table.to_string()
 }
 
-/// Columns of a wide terminal.
-const TERMINAL: usize = 150;
+/// Letters in a line of a wrapped text.
+const LONG: usize = 52;
 
 /// A plain table for `show` and `list`.
 pub(crate) fn plain(lines: Vec<Vec<String>>, numbers: usize) -> String {

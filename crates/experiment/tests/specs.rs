@@ -250,6 +250,10 @@ mistakes! {
     batch_norm_that_nothing_is_said_of: "st-resnet/results", "batch-statistics = \"all\"" => "";
     batch_norm_that_there_is_not: "table1b", "model = \"cnn-m-2048\"" => "model = \"cnn-m-2048\"\nbatch-statistics = \"all\"";
     losses_without_pairs: "siamese/cross-view", "pairs = 20 " => "";
+    pairs_that_are_all_similar: "siamese/cross-view", "pairs = 20 " => "pairs = 0 ";
+    accuracy_against_an_area: "siamese/cross-view", "both-l1-pairs > softmax-pairs" => "both-l1-pairs > softmax";
+    pairs_of_any_moments: "siamese/cross-view",
+        "test = { crops = \"center\" }" => "test = { frames = 5, crops = \"center\" }";
     losses_of_nothing: "siamese/cross-view",
         "{ softmax = false, contrastive = \"l1\" }" => "{ softmax = false }";
     contrastive_loss_without_sizes: "siamese/cross-view", "contrastive = { margin = 1.0, weight = 1.0 }" => "";

@@ -240,3 +240,26 @@ fn one_net_of_pairs_is_tested_on_held_out_and_seen_views_and_by_pairs() {
     assert!(census.contains("0 of them trained now"), "{census}");
     assert_eq!(record(&again[0], "both-l1-pairs"), pairs);
 }
+
+/// A picture of nets of pairs shows views that the rows at hand were not tested on.
+#[test]
+fn nets_of_pairs_are_drawn_from_one_row() {
+    let place = Place::new();
+    place.run(&["siamese/cross-view"], &["softmax"]);
+    let request =
+        Request { profile: Some(ProfileName::Smoke), rows: vec!["softmax".into()], ..Request::default() };
+    let runner = Runner {
+        workspace: &place.workspace,
+        request: &request,
+        data_roots: DataRoots::default(),
+        fresh: false,
+        checkpoint_every: Duration::from_secs(60),
+        console: &Console::silent(),
+        interrupt: &Interrupt::never(),
+        census: Census::default(),
+    };
+    let files = runner.figures("siamese/cross-view").unwrap();
+    let embedding = files.iter().find(|file| file.ends_with("embedding.svg")).unwrap();
+    let svg = std::fs::read_to_string(embedding).unwrap();
+    assert!(svg.contains("the view that training never saw") && svg.contains("#111111"));
+}

@@ -1,5 +1,6 @@
 //! Generated sets: videos of small actors before moving backgrounds (`synth`, `synth-hmdb`), still pictures
-//! (`synth-stills`) and events seen by several cameras (`synth-views`), rendered from a seed. Nothing is downloaded and nothing need be stored: a video is its key.
+//! (`synth-stills`) and events seen by several cameras (`synth-views`), rendered from a seed. Nothing is downloaded and
+//! nothing need be stored: a video is its key.
 //!
 //! Any one video can be rendered alone and comes out bit for bit the same whatever else is rendered,
 //! on however many threads. All randomness is keyed by (generator version, set, data seed, class, index,

@@ -89,6 +89,16 @@ fn a_users_folders_become_views_of_events() {
 }
 
 #[test]
+fn any_of_the_endings_will_do() {
+    let spec = SPEC.replace("[\"avi\"]", "[\"avi\", \"mp4\"]");
+    let (_folder, file, root) = laid_out(&spec, EVENTS);
+    std::fs::rename(root.join("cam2/kick/bob-1.avi"), root.join("cam2/kick/bob-1.mp4")).unwrap();
+    std::fs::rename(root.join("cam0/kick/bob-1.avi"), root.join("cam0/kick/bob-1.AVI")).unwrap();
+    let set = Dataset::open(&file, Some(&root), None).unwrap();
+    assert_eq!((set.videos.len(), set.surplus.len()), (12, 0));
+}
+
+#[test]
 fn missing_views_are_named() {
     let (_folder, file, root) = laid_out(SPEC, EVENTS);
     std::fs::remove_file(root.join("cam2/kick/bob-1.avi")).unwrap();

@@ -38,7 +38,7 @@ impl Runner<'_> {
     /// | `ROW-filters.svg`, `.png` | first-layer filters: of flow over time, x and y; of frames in colour |
     /// | `ROW-input.svg` | a frame, its flow, and the stack that the network sees |
     /// | `ROW-attention.svg` | where a network with attention looks, one test video of each class |
-    /// | `embedding.svg` | what the classifiers of networks of several levels read of ten classes, by t-SNE |
+    /// | `embedding.svg` | what the classifiers of networks of several levels, or of pairs, read of ten classes, by t-SNE |
     ///
     /// Where a row has several splits and seeds, curves and filters are of the first, recall is over all.
     ///
