@@ -104,7 +104,7 @@ fn machine() -> Vec<Check> {
 fn vectors() -> Check {
     let what = "vector instructions";
     match nn::simd::Level::current() {
-        Ok(level) if level == nn::simd::Level::Portable => limited(
+        Ok(nn::simd::Level::Portable) => limited(
             what,
             "none that the kernels know",
             "training takes several times as long; use a processor with AVX2 or NEON",
