@@ -238,7 +238,10 @@ fn one_net_of_pairs_is_tested_on_held_out_and_seen_views_and_by_pairs() {
     // The same command again trains and tests nothing.
     let (again, census) = place.run(&["siamese/cross-view"], &rows);
     assert!(census.contains("0 of them trained now"), "{census}");
-    assert_eq!(record(&again[0], "both-l1-pairs"), pairs);
+    let again = record(&again[0], "both-l1-pairs");
+    assert_eq!((&again.runs, &again.work), (&pairs.runs, &pairs.work));
+    // Its file may round the last bit.
+    assert!((again.top1.value - pairs.top1.value).abs() < 1e-9);
 }
 
 /// A picture of nets of pairs shows views that the rows at hand were not tested on.
