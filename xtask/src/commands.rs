@@ -1,6 +1,6 @@
 //! One function a command.
-#![expect(clippy::print_stdout, reason = "the command line is what prints")]
 
+use std::io::Write;
 use std::time::Duration;
 
 use clap::CommandFactory;
@@ -18,49 +18,50 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
     match command {
         Command::List { claims, run, json, folders } => {
             let workspace = folders.workspace();
-            println!(
-                "{}",
-                match (claims, json) {
-                    (true, false) => list::claims(&workspace, run)?,
-                    (false, false) => list::tables(&workspace)?,
-                    (true, true) => as_json(&list::listed_claims(&workspace, run)?),
-                    (false, true) => as_json(&list::listed(&workspace)?),
-                }
-            );
+            say(match (claims, json) {
+                (true, false) => list::claims(&workspace, run)?,
+                (false, false) => list::tables(&workspace)?,
+                (true, true) => as_json(&list::listed_claims(&workspace, run)?),
+                (false, true) => as_json(&list::listed(&workspace)?),
+            })?;
             Ok(())
         }
         Command::Show { table, question, json: true, folders } => {
-            println!("{}", experiment::show::show_json(&folders.workspace(), table, &question.request())?);
+            say(experiment::show::show_json(&folders.workspace(), table, &question.request())?)?;
             Ok(())
         }
         Command::Show { table, question, json: false, folders } => {
             let shown = experiment::show::show(&folders.workspace(), table, &question.request())?;
-            println!("{}\n{}", shown.plan, shown.estimate);
+            say(format!("{}\n{}", shown.plan, shown.estimate))?;
             Ok(())
         }
         Command::Run(flags) => Ok(run(flags, console, interrupt)?),
         Command::Figures(flags) => Ok(figures(flags, console, interrupt)?),
         Command::Prepare(flags) => Ok(prepare(flags, console, interrupt)?),
         Command::Flow(flags) => {
-            println!("{}", experiment::estimate_flow(&flags.request(), console, interrupt)?);
+            say(experiment::estimate_flow(&flags.request(), console, interrupt)?)?;
             Ok(())
         }
         Command::Compare(flags) => Ok(compare(flags)?),
         Command::Doctor { json, folders } => {
             let report = doctor(&folders.workspace())?;
-            println!("{}", if *json { report.json() } else { report.terminal() });
+            say(if *json { report.json() } else { report.terminal() })?;
             if report.is_well() { Ok(()) } else { Err(Failure::Unwell) }
         }
         Command::Completions { shell } => {
-            clap_complete::generate(
-                *shell,
-                &mut Cli::command().bin_name("xtask"),
-                "xtask",
-                &mut std::io::stdout(),
-            );
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command().bin_name("xtask"), "xtask", &mut script);
+            Ok(say(String::from_utf8_lossy(&script))?)
         }
-        Command::Bench(flags) => Ok(bench(flags, console, interrupt)?),
+        Command::Bench(flags) => bench(flags, console, interrupt),
+    }
+}
+
+/// Prints to standard output. That nobody reads it any more, as behind `| head`, is no error.
+fn say(text: impl std::fmt::Display) -> Result<()> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.map_err(Error::io("write to", "standard output")),
     }
 }
 
@@ -79,13 +80,12 @@ fn compare(flags: &Compare) -> Result<()> {
         Printed::Markdown => compared.markdown(),
         Printed::Csv => compared.csv()?.trim_end().to_owned(),
     };
-    println!("{text}");
-    Ok(())
+    say(text)
 }
 
-fn bench(flags: &Bench, console: &Console, interrupt: &Interrupt) -> Result<(), bench::Error> {
+fn bench(flags: &Bench, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
     let report = bench::run(&flags.request(), console, interrupt)?;
-    println!("{}", if flags.json { report.json() } else { report.text(flags.form()) });
+    say(if flags.json { report.json() } else { report.text(flags.form()) })?;
     Ok(())
 }
 
@@ -101,7 +101,7 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
     if flags.dry_run {
         for table in &names {
             let shown = experiment::show::show(&workspace, table, &request)?;
-            println!("{}\n{}", shown.plan, shown.estimate);
+            say(format!("{}\n{}", shown.plan, shown.estimate))?;
         }
         return Ok(());
     }
@@ -115,14 +115,14 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
     for name in &names {
         let table = runner.run(name)?;
         if flags.json {
-            println!("{}", table.json());
+            say(table.json())?;
         } else {
-            println!("{}", table.terminal());
+            say(table.terminal())?;
         }
         tables.push(table);
     }
     if !flags.json && tables.len() > 1 {
-        println!("{}", verdicts(&tables));
+        say(verdicts(&tables))?;
     }
     console.line(&runner.census.to_string());
     let total = tables.iter().map(|table| table.rows.len()).sum();
@@ -140,7 +140,7 @@ fn figures(flags: &Figures, console: &Console, interrupt: &Interrupt) -> Result<
     let runner = Runner { data_roots: flags.data_roots(), ..plain(&workspace, &request, console, interrupt) };
     for table in &workspace.full_names(&flags.tables)? {
         for file in runner.figures(table)? {
-            println!("{}", file.display());
+            say(file.display())?;
         }
     }
     Ok(())
@@ -150,7 +150,7 @@ fn prepare(flags: &Prepare, console: &Console, interrupt: &Interrupt) -> Result<
     let workspace = flags.folders.workspace();
     let request = flags.request();
     let runner = Runner { data_roots: flags.data_roots(), ..plain(&workspace, &request, console, interrupt) };
-    println!("{}", runner.prepare(flags.table.as_deref(), &flags.dataset)?);
+    say(runner.prepare(flags.table.as_deref(), &flags.dataset)?)?;
     Ok(())
 }
 

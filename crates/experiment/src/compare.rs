@@ -9,13 +9,13 @@ use std::path::Path;
 
 use polars::prelude::{
     Column, CsvWriter, DataFrame, NamedFrom, ParquetWriter, PolarsError, SerWriter, Series,
-    SortMultipleOptions,
 };
 use serde::Serialize;
 
 use self::gather::Entry;
 use self::significance::Difference;
 use crate::error::{Error, Result, did_you_mean};
+use crate::scores::Scores;
 use crate::store::write_atomic;
 use crate::table::{self, duration};
 use crate::workspace::Workspace;
@@ -70,17 +70,28 @@ impl SortBy {
         ("training-time", Self::TrainingTime),
     ];
 
-    /// The column of the frame, and whether its highest values come first.
-    fn column(self) -> (&'static str, bool) {
+    /// What an entry has in that column, and whether the highest come first.
+    fn of(self, entry: &Entry) -> (Option<f64>, bool) {
         match self {
-            Self::Accuracy => ("accuracy", true),
-            Self::Paper => ("paper", true),
-            Self::Parameters => ("parameters", false),
-            Self::MultiplyAdds => ("multiply-adds a video", false),
-            Self::TrainingSpeed => ("training samples/s", true),
-            Self::TestSpeed => ("test videos/s", true),
-            Self::Memory => ("memory MiB", false),
-            Self::TrainingTime => ("training s", false),
+            Self::Accuracy => (Some(entry.record.top1.value), true),
+            Self::Paper => (entry.record.reported, true),
+            Self::Parameters => (Some(entry.record.parameters as f64), false),
+            Self::MultiplyAdds => (entry.multiply_adds(), false),
+            Self::TrainingSpeed => (entry.training_speed(), true),
+            Self::TestSpeed => (entry.test_speed(), true),
+            Self::Memory => (entry.memory(), false),
+            Self::TrainingTime => (entry.record.seconds(), false),
+        }
+    }
+
+    /// The order of two entries; one that has no number there comes last, either way round.
+    fn order(self, reverse: bool, a: &Entry, b: &Entry) -> std::cmp::Ordering {
+        let ((a, highest_first), (b, _)) = (self.of(a), self.of(b));
+        let ordered =
+            |a: f64, b: f64| if highest_first == reverse { a.total_cmp(&b) } else { b.total_cmp(&a) };
+        match (a, b) {
+            (Some(a), Some(b)) => ordered(a, b),
+            _ => b.is_some().cmp(&a.is_some()),
         }
     }
 }
@@ -108,7 +119,6 @@ pub struct Comparison {
     entries: Vec<Entry>,
     /// Of each row and the next, where their tests can be paired.
     differences: Vec<Option<Difference>>,
-    frame: DataFrame,
 }
 
 /// Compares what has been run.
@@ -140,27 +150,18 @@ pub fn compare(workspace: &Workspace, request: &CompareRequest) -> Result<Compar
             "no finished row on {dataset} is left to compare; `cargo xtask list` says what has been run"
         )));
     }
-    let frame = frame(&entries).map_err(failed)?;
-    let (column, highest_first) = request.sort.column();
-    let order = SortMultipleOptions::default()
-        .with_order_descending(highest_first != request.reverse)
-        .with_nulls_last(true)
-        .with_maintain_order(true);
-    let frame = frame.sort([column], order).map_err(failed)?;
-    // The entries in the frame's order.
-    let places =
-        frame.column(PLACE).and_then(|places| Ok(places.u32()?.into_no_null_iter().collect::<Vec<_>>()));
-    let places = places.map_err(failed)?;
-    let mut slots: Vec<Option<Entry>> = entries.drain(..).map(Some).collect();
-    let entries: Vec<Entry> = places.iter().filter_map(|&place| slots[place as usize].take()).collect();
+    entries.sort_by(|a, b| request.sort.order(request.reverse, a, b));
     let units = workspace.cache.join("units");
-    let differences =
-        entries.windows(2).map(|pair| significance::between(&units, &pair[0], &pair[1])).collect();
-    let frame = frame.drop(PLACE).map_err(failed)?;
-    Ok(Comparison { dataset, entries, differences, frame })
+    let scores: Vec<_> = entries.iter().map(|entry| significance::scores(&units, entry)).collect();
+    let tested: Vec<_> = entries.iter().zip(&scores).collect();
+    let difference = |pair: &[(&Entry, &Option<Vec<Scores>>)]| {
+        let [(first, Some(a)), (second, Some(b))] = pair else { return None };
+        let same_data = first.record.data[0].fingerprints == second.record.data[0].fingerprints;
+        same_data.then(|| significance::between(a, b))?
+    };
+    let differences = tested.windows(2).map(difference).collect();
+    Ok(Comparison { dataset, entries, differences })
 }
-
-const PLACE: &str = "place";
 
 fn failed(error: PolarsError) -> Error {
     Error::Usage(format!("the table of rows cannot be made: {error}"))
@@ -174,7 +175,6 @@ fn frame(entries: &[Entry]) -> std::result::Result<DataFrame, PolarsError> {
         Column::from(Series::new(name.into(), entries.iter().map(of).collect::<Vec<_>>()))
     };
     let columns = vec![
-        Column::from(Series::new(PLACE.into(), (0..entries.len() as u32).collect::<Vec<_>>())),
         texts("tables", |entry| &entry.tables),
         texts("row", |entry| &entry.record.row),
         texts("label", |entry| &entry.record.label),
@@ -211,7 +211,7 @@ impl Comparison {
     /// [`Error::Usage`] if the frame cannot be written.
     pub fn csv(&self) -> Result<String> {
         let mut bytes = Vec::new();
-        CsvWriter::new(&mut bytes).finish(&mut self.frame.clone()).map_err(failed)?;
+        CsvWriter::new(&mut bytes).finish(&mut frame(&self.entries).map_err(failed)?).map_err(failed)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -258,7 +258,7 @@ impl Comparison {
     /// [`Error::Io`].
     pub fn write_parquet(&self, path: &Path) -> Result<()> {
         let mut bytes = Vec::new();
-        ParquetWriter::new(&mut bytes).finish(&mut self.frame.clone()).map_err(failed)?;
+        ParquetWriter::new(&mut bytes).finish(&mut frame(&self.entries).map_err(failed)?).map_err(failed)?;
         write_atomic(path, &bytes)
     }
 

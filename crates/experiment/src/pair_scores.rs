@@ -10,7 +10,7 @@ use polars::prelude::{Column, DataFrame, NamedFrom, PolarsError, Series};
 
 use crate::claim::Outcomes;
 use crate::error::Result;
-use crate::scores::{failed, read_frame, write_frame};
+use crate::scores::{failed, read_frame, strings, write_frame};
 
 /// The pairs of one test unit.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,9 +97,7 @@ impl PairScores {
     }
 
     fn from_frame(frame: &DataFrame) -> std::result::Result<Self, PolarsError> {
-        let strings = |name: &str| -> std::result::Result<Vec<String>, PolarsError> {
-            Ok(frame.column(name)?.str()?.iter().flatten().map(str::to_owned).collect())
-        };
+        let strings = |name| strings(frame, name);
         Ok(Self {
             split: strings("split")?.into_iter().next().unwrap_or_default(),
             seed: frame.column("seed")?.u64()?.into_no_null_iter().next().unwrap_or_default(),

@@ -101,9 +101,7 @@ impl Scores {
     }
 
     fn from_frame(frame: &DataFrame) -> std::result::Result<Self, PolarsError> {
-        let strings = |name: &str| -> std::result::Result<Vec<String>, PolarsError> {
-            Ok(frame.column(name)?.str()?.iter().flatten().map(str::to_owned).collect())
-        };
+        let strings = |name| strings(frame, name);
         let classes: Vec<String> = frame
             .get_column_names()
             .iter()
@@ -139,6 +137,11 @@ pub(crate) fn write_frame(path: &Path, n: usize, columns: Vec<Column>) -> Result
 pub(crate) fn read_frame(path: &Path) -> Result<DataFrame> {
     let file = std::fs::File::open(path).map_err(Error::io("read", path))?;
     ParquetReader::new(file).finish().map_err(|e| failed(path, "read", e))
+}
+
+/// A column of texts.
+pub(crate) fn strings(frame: &DataFrame, name: &str) -> std::result::Result<Vec<String>, PolarsError> {
+    Ok(frame.column(name)?.str()?.iter().flatten().map(str::to_owned).collect())
 }
 
 pub(crate) fn failed(path: &Path, action: &str, e: PolarsError) -> Error {

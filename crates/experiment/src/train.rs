@@ -96,7 +96,7 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     // By the weights that the training starts from, whether or not it goes on from a checkpoint.
     let pairs = match (plan.pairs, tasks) {
         (Some(pairs), [videos]) => {
-            let batches = loader(net, videos, seed, 0..SCALE_BATCHES)?;
+            let batches = || loader(net, videos, seed, 0..SCALE_BATCHES);
             Some(PairLosses::new(pairs, &*network, net.model.heads().iter().sum(), batches)?)
         }
         _ => None,

@@ -127,12 +127,7 @@ impl ViewSet {
         let place = &config.camera[view];
         let camera = Camera::draw(place, &config.lens, &config.light, &mut camera_key.stream("lamp"));
 
-        let wall = 0.5 * (config.scene.luma.lo + config.scene.luma.hi);
-        let actor = VideoKey { set: SET, data_seed: self.data_seed, class: "actor", index: self.actor(i) };
-        let body = Body::draw(&config.actor, wall, &mut actor.stream("looks"), &mut key.stream("place"));
-        let action = &ACTIONS[i / self.each()];
-        let performance = Performance::draw(action, &config.action, &mut key.stream("action"));
-
+        let (body, performance) = self.event_in_space(i);
         let (width, height) = (config.width, config.height);
         // The wall is the camera's own; where exactly it is seen, and in which colours, changes from event to event.
         let mut scene = key.stream(&format!("scene {}", place.name));
@@ -157,6 +152,16 @@ impl ViewSet {
             })
             .collect();
         Clip { width, height, frames }
+    }
+
+    /// Who does what in video `i`, which is the same for all views of its event.
+    fn event_in_space(&self, i: usize) -> (Body, Performance) {
+        let (config, key) = (&self.config, self.key(i));
+        let wall = 0.5 * (config.scene.luma.lo + config.scene.luma.hi);
+        let actor = VideoKey { set: SET, data_seed: self.data_seed, class: "actor", index: self.actor(i) };
+        let body = Body::draw(&config.actor, wall, &mut actor.stream("looks"), &mut key.stream("place"));
+        let action = &ACTIONS[i / self.each()];
+        (body, Performance::draw(action, &config.action, &mut key.stream("action")))
     }
 
     /// A hash of all that decides the pixels of video `i`: generator version, knobs, seed, class, actor, take, camera.

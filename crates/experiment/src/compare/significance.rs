@@ -30,16 +30,15 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The difference of two rows whose scores are there and of the same videos.
-pub(super) fn between(units: &Path, first: &Entry, second: &Entry) -> Option<Difference> {
-    let (a, b) = (scores(units, first)?, scores(units, second)?);
+/// The difference of two rows by their scores, if those are of the same videos.
+pub(super) fn between(a: &[Scores], b: &[Scores]) -> Option<Difference> {
     if a.len() != b.len() {
         return None;
     }
     let (mut outcomes, mut only_one) = ([Outcomes::default(), Outcomes::default()], [0, 0]);
-    for (a, b) in a.iter().zip(&b) {
+    for (a, b) in a.iter().zip(b) {
         let same = (&a.split, a.seed, &a.videos, &a.labels) == (&b.split, b.seed, &b.videos, &b.labels);
-        if !same || first.record.data[0].fingerprints != second.record.data[0].fingerprints {
+        if !same {
             return None;
         }
         a.add_to(&mut outcomes[0], 1.0);
@@ -57,7 +56,7 @@ pub(super) fn between(units: &Path, first: &Entry, second: &Entry) -> Option<Dif
 }
 
 /// The scores of all runs of a row, in the order of splits and seeds, if they are in the cache.
-fn scores(units: &Path, entry: &Entry) -> Option<Vec<Scores>> {
+pub(super) fn scores(units: &Path, entry: &Entry) -> Option<Vec<Scores>> {
     let mut all = Vec::with_capacity(entry.record.runs.len());
     for run in &entry.record.runs {
         // The name comes from a file: it must not lead elsewhere.
@@ -84,6 +83,39 @@ fn mcnemar(a: usize, b: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Forty videos of two classes, of which these are right.
+    fn scored(right: impl Fn(usize) -> bool) -> Vec<Scores> {
+        let labels: Vec<u32> = (0..40).map(|video| video % 2).collect();
+        let scores = (0..40).flat_map(|video: usize| {
+            let first = video.is_multiple_of(2) == right(video);
+            if first { [0.9, 0.1] } else { [0.1, 0.9] }
+        });
+        vec![Scores {
+            split: "1".into(),
+            seed: 0,
+            classes: vec!["a".into(), "b".into()],
+            videos: (0..40).map(|video| format!("v{video:02}")).collect(),
+            groups: Vec::new(),
+            scores: scores.collect(),
+            labels,
+        }]
+    }
+
+    #[test]
+    fn rows_are_paired_video_by_video() {
+        let (good, bad) = (scored(|video| video != 0), scored(|video| video % 4 != 0));
+        let found = between(&good, &bad).unwrap();
+        assert_eq!(found.only_one, [9, 0]);
+        assert!((found.points.value - 22.5).abs() < 1e-9 && found.points.low > 0.0, "{found:?}");
+        assert!((found.p - 2.0 / 512.0).abs() < 1e-9, "{}", found.p);
+        let turned = between(&bad, &good).unwrap();
+        assert_eq!((turned.only_one, turned.p), ([0, 9], found.p));
+        assert!(turned.points.high < 0.0);
+        let mut others = bad.clone();
+        others[0].videos[3] = "another".into();
+        assert_eq!(between(&good, &others), None, "other videos");
+    }
 
     #[test]
     fn the_p_is_that_of_a_fair_coin() {

@@ -225,14 +225,21 @@ impl<'a> Library<'a> {
             })
             .collect();
         let prepared = self.prepared(&data.set, video)?;
-        let one = |&index: &usize| {
+        let one = |&index: &usize| -> Option<Result<LabelledVideo>> {
             let listed = &dataset.videos[index];
-            let label = kept[listed.label]?;
-            let source = Arc::clone(prepared.get(&index)?) as _;
+            // Classes that are left out have no label.
+            let label = kept[listed.label]? as u32;
             let (id, view) = (listed.id.clone(), listed.view.clone());
-            Some(LabelledVideo { id, label: label as u32, view, source })
+            let video = prepared.get(&index).map(|source| LabelledVideo {
+                id,
+                label,
+                view,
+                source: Arc::clone(source) as _,
+            });
+            let missing = || Error::Usage(format!("video `{}` is asked for and was not prepared", listed.id));
+            Some(video.ok_or_else(missing))
         };
-        Ok(indices.iter().filter_map(one).collect())
+        indices.iter().filter_map(one).collect()
     }
 
     /// Indices of the videos of a part, at most `limit` of each class.

@@ -240,8 +240,8 @@ impl Spec {
     /// Pairs have losses, and a contrastive loss has pairs and a margin.
     fn check_losses(&self, net: &Net) -> Checked {
         let Losses { softmax, contrastive } = net.losses;
-        let pairs = self.shared.train.get(&net.train).is_some_and(|protocol| protocol.pairs.is_some());
-        if !pairs && net.losses != Losses::default() {
+        let dissimilar = self.shared.train.get(&net.train).and_then(|protocol| protocol.pairs);
+        if dissimilar.is_none() && net.losses != Losses::default() {
             return Err(format!(
                 "losses are for pairs, and [shared.train.{}] has none; give it pairs = 20, the dissimilar pairs for each \
                  similar one",
@@ -249,14 +249,13 @@ impl Spec {
             ));
         }
         let several = net.also.as_ref().is_some_and(|also| also.role == AlsoAs::Task);
-        if pairs && several {
+        if dissimilar.is_some() && several {
             return Err(
                 "pairs are of one data set; also = { ..., as = \"task\" } is for nets of single videos"
                     .into(),
             );
         }
-        let all_similar = self.shared.train.get(&net.train).is_some_and(|protocol| protocol.pairs == Some(0));
-        if contrastive.is_some() && all_similar {
+        if contrastive.is_some() && dissimilar == Some(0) {
             return Err(
                 "the contrastive loss needs dissimilar pairs; give its protocol pairs = 1 or more".into()
             );

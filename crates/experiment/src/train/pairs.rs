@@ -32,14 +32,14 @@ impl PairLosses {
         plan: PairsPlan,
         network: &dyn Network,
         classes: usize,
-        batches: TrainLoader,
+        batches: impl FnOnce() -> Result<TrainLoader>,
     ) -> Result<Self> {
         let Some(contrastive) = plan.contrastive else {
             return Ok(Self { softmax: plan.softmax, contrastive: None });
         };
         let distance = PairDistance::from(contrastive.distance);
         let mut pairs: Vec<(bool, Vec<f32>)> = Vec::new();
-        for batch in batches {
+        for batch in batches()? {
             let batch = batch?;
             let known = similar(&batch);
             let inputs = inputs_of(network, batch.inputs).map_err(Error::tensor("looking at pairs"))?;
@@ -200,7 +200,7 @@ mod tests {
     fn scale(distance: Distance, margin: f64, times: usize) -> ContrastiveScale {
         let contrastive = Some(ContrastivePlan { distance, margin, weight: 1.0 });
         let plan = PairsPlan { dissimilar: 3, softmax: true, contrastive };
-        let losses = PairLosses::new(plan, &Levels { times }, 2, batches([10, 14, 30, 40])).unwrap();
+        let losses = PairLosses::new(plan, &Levels { times }, 2, || Ok(batches([10, 14, 30, 40]))).unwrap();
         losses.scale().unwrap()
     }
 
@@ -241,7 +241,8 @@ mod tests {
     fn features_that_tell_nothing_apart_have_no_scale() {
         let contrastive = Some(ContrastivePlan { distance: Distance::L2, margin: 1.0, weight: 1.0 });
         let plan = PairsPlan { dissimilar: 3, softmax: true, contrastive };
-        let constant = |levels| PairLosses::new(plan, &Nothing, 2, batches(levels)).unwrap_err().to_string();
+        let constant =
+            |levels| PairLosses::new(plan, &Nothing, 2, || Ok(batches(levels))).unwrap_err().to_string();
         assert!(constant([1, 2, 3, 4]).contains("start from weights that tell them apart"));
     }
 

@@ -3,7 +3,7 @@
 use candle_core::Device;
 use models::{AlexNetConfig, ModelConfig};
 use nn::Params;
-use testkit::{fixture, sizes};
+use testkit::fixture;
 
 use crate::support::{self, agrees_with_its_summary, loss_after};
 
@@ -22,16 +22,7 @@ fn small() -> AlexNetConfig {
 #[test]
 fn it_agrees_with_pytorch() {
     let tensors = fixture("alex_net");
-    let (widths, fc) = (sizes(&tensors["widths"]), sizes(&tensors["fc"]));
-    let (_, _, height, width) = tensors["x"].dims4().unwrap();
-    let config = AlexNetConfig {
-        input: [height, width],
-        widths: widths.try_into().unwrap(),
-        fc6: fc[0],
-        fc7: fc[1],
-        dropout: 0.0,
-        ..AlexNetConfig::paper(5)
-    };
+    let config = support::alex_net(&tensors, 5);
     let params = Params::new(&Device::Cpu);
     let network = config.build(&params.builder(0)).unwrap();
     support::agrees_with_pytorch("alex_net", &tensors, &params, &network, 1e-4);

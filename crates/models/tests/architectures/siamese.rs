@@ -1,27 +1,19 @@
 //! Pairs of views through AlexNet: two branches, one set of weights, a softmax and a contrastive loss.
 
 use candle_core::Device;
-use models::{AlexNetConfig, Inputs, Network};
+use models::{Inputs, Network};
 use nn::{ContrastiveLoss, PairDistance, Params, Pass, Sgd};
 use testkit::{assert_close, fixture, sizes, values};
 
-use crate::support::prefixed;
+use crate::support::{alex_net, prefixed};
 
 /// Ten steps against PyTorch, which calls the network once for each branch and adds the gradients up; here both branches
 /// are one batch.
 #[test]
 fn ten_steps_on_pairs_agree_with_pytorch_in_both_forms() {
     let tensors = fixture("siamese");
-    let (widths, fc) = (sizes(&tensors["widths"]), sizes(&tensors["fc"]));
-    let (pictures, _, height, width) = tensors["x"].dims4().unwrap();
-    let config = AlexNetConfig {
-        input: [height, width],
-        widths: widths.try_into().unwrap(),
-        fc6: fc[0],
-        fc7: fc[1],
-        dropout: 0.0,
-        ..AlexNetConfig::paper(sizes(&tensors["classes"])[0])
-    };
+    let config = alex_net(&tensors, sizes(&tensors["classes"])[0]);
+    let pictures = tensors["x"].dim(0).unwrap();
     let inputs = Inputs { rgb: Some(tensors["x"].unsqueeze(1).unwrap()), flow: None };
     let labels: Vec<u32> = sizes(&tensors["labels"]).iter().map(|&label| label as u32).collect();
     let similar: Vec<bool> = sizes(&tensors["similar"]).iter().map(|&similar| similar == 1).collect();

@@ -3,9 +3,23 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
-use models::{Backbone, Head, Inputs, Modality, Network, Summary};
+use models::{AlexNetConfig, Backbone, Head, Inputs, Modality, Network, Summary};
 use nn::{Params, Pass, Sgd};
 use testkit::{assert_close, noise, sizes, values};
+
+/// The narrow AlexNet of a fixture that has its picture `x`, its `widths` and the sizes of its `fc` layers.
+pub(crate) fn alex_net(fixture: &BTreeMap<String, Tensor>, classes: usize) -> AlexNetConfig {
+    let (_, _, height, width) = fixture["x"].dims4().unwrap();
+    let fc = sizes(&fixture["fc"]);
+    AlexNetConfig {
+        input: [height, width],
+        widths: sizes(&fixture["widths"]).try_into().unwrap(),
+        fc6: fc[0],
+        fc7: fc[1],
+        dropout: 0.0,
+        ..AlexNetConfig::paper(classes)
+    }
+}
 
 /// A fixture's tensors under a prefix, without it.
 pub(crate) fn prefixed(fixture: &BTreeMap<String, Tensor>, prefix: &str) -> BTreeMap<String, Tensor> {

@@ -41,11 +41,7 @@ fn a_video_is_the_same_alone_and_another_seed_another() {
 
 /// The rods of an event's actor in the middle of its video, which are those of every view.
 fn rods(set: &ViewSet, i: usize) -> Vec<Rod> {
-    let key = set.key(i);
-    let actor = VideoKey { set: SET, data_seed: set.data_seed, class: "actor", index: set.actor(i) };
-    let body = Body::draw(&set.config.actor, 128.0, &mut actor.stream("looks"), &mut key.stream("place"));
-    let action = &ACTIONS[i / set.each()];
-    let performance = Performance::draw(action, &set.config.action, &mut key.stream("action"));
+    let (body, performance) = set.event_in_space(i);
     body.rods(&performance.pose(20), performance.hand)
 }
 
