@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::claim::Estimate;
 use crate::error::{Error, Result};
 use crate::plan::Work;
+use crate::right::Right;
 use crate::spec::ProfileName;
 
 /// The record's format; raised when a field changes its meaning.
@@ -44,6 +45,9 @@ pub struct Record {
     pub top1: Estimate,
     /// Recall of each class in percent, over all splits and seeds.
     pub recall: BTreeMap<String, f64>,
+    /// Test videos of each class by the class that they were taken for, over all splits and seeds; none of pairs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub confusion: BTreeMap<String, BTreeMap<String, usize>>,
     /// Every value that decided the numbers.
     pub work: Work,
     /// Learnable numbers of the networks whose scores are used.
@@ -99,6 +103,9 @@ pub struct RunRecord {
     pub test_unit: String,
     /// The row's measure, in percent.
     pub top1: f64,
+    /// Which test videos were right, in the split's order; none of pairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub right: Option<Right>,
     /// The test.
     pub test: TestOutcome,
 }

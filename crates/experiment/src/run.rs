@@ -1,22 +1,22 @@
 //! The main job: a table's rows, trained, tested, recorded and printed.
 
 mod census;
+mod confusion;
 mod fusion;
 mod library;
 mod looking;
 mod nets;
 mod pictures;
 mod preparing;
-mod recall;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use self::census::Census;
+use self::confusion::Confusion;
 use self::library::Library;
 use self::nets::{SCORES, Tested, finished};
-use self::recall::Recall;
 use crate::answers::Answers;
 use crate::claim::{Bootstrap, Comparison, Outcomes};
 use crate::console::Console;
@@ -254,7 +254,7 @@ impl<'a> Job<'a> {
     fn record(&self, row: &RowPlan) -> Result<Record> {
         let mut runs = Vec::new();
         let mut outcomes = Outcomes::default();
-        let mut recall = Recall::default();
+        let mut confusion = Confusion::default();
         let share = 1.0 / (row.splits.len() * row.seeds.len()) as f64;
         for run in Self::runs(row) {
             let name = run_name(row, &run);
@@ -264,15 +264,20 @@ impl<'a> Job<'a> {
                 Work::Unavailable { reason } => return Err(Error::Usage(reason.clone())),
             };
             answers.add_to(&mut outcomes, share);
-            if let Answers::Classes(scores) = &answers {
-                recall.add(scores);
-            }
+            let right = match &answers {
+                Answers::Classes(scores) => {
+                    confusion.add(scores);
+                    Some(scores.right())
+                }
+                Answers::Pairs(_) => None,
+            };
             runs.push(RunRecord {
                 split: run.split.to_owned(),
                 seed: run.seed,
                 stages,
                 test_unit: unit.name,
                 top1: answers.value(),
+                right,
                 test: outcome,
             });
         }
@@ -298,7 +303,8 @@ impl<'a> Job<'a> {
             profile: self.plan.profile,
             measure: if row.work.tested_by() == TestBy::Pairs { Measure::PairArea } else { Measure::Top1 },
             top1,
-            recall: recall.percent(classes),
+            recall: confusion.recall(classes),
+            confusion: confusion.named(classes),
             work: row.work.clone(),
             parameters,
             multiply_adds,

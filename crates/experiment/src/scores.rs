@@ -14,6 +14,7 @@ use polars::prelude::{
 
 use crate::claim::Outcomes;
 use crate::error::{Error, Result};
+use crate::right::Right;
 use crate::store::write_atomic;
 
 /// The scores of one test unit.
@@ -57,6 +58,11 @@ impl Scores {
     pub fn accuracy(&self) -> f64 {
         let correct = (0..self.videos.len()).filter(|&v| self.prediction(v) == self.labels[v]).count();
         100.0 * correct as f64 / self.videos.len() as f64
+    }
+
+    /// Which videos are right.
+    pub fn right(&self) -> Right {
+        (0..self.videos.len()).map(|video| self.prediction(video) == self.labels[video]).collect()
     }
 
     /// Adds the videos to a row's outcomes; `share` is the weight of this unit

@@ -33,6 +33,7 @@ fn record(plan: &TablePlan, row: usize, top1: f64, scored: usize, seeds: u64) ->
         }],
         test_unit: "test-0".into(),
         top1: top1 + seed as f64,
+        right: None,
         test: TestOutcome {
             videos_expected: 462,
             videos_scored: scored,
@@ -53,6 +54,7 @@ fn record(plan: &TablePlan, row: usize, top1: f64, scored: usize, seeds: u64) ->
         measure: Default::default(),
         top1: Estimate { value: top1, low: top1 - 4.0, high: top1 + 4.0 },
         recall: BTreeMap::new(),
+        confusion: BTreeMap::new(),
         work: row.work.clone(),
         parameters: 1,
         multiply_adds: 1,
