@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::CommandFactory;
+use experiment::check::Checker;
 use experiment::doctor::doctor;
 use experiment::plan::TablePlan;
 use experiment::table::{Table, verdicts};
@@ -12,7 +13,7 @@ use experiment::{Census, Console, DataRoots, Error, Interrupt, Request, Result, 
 
 use crate::bench;
 use crate::failure::Failure;
-use crate::flags::{Bench, Cli, Command, Compare, Figures, Prepare, Printed, Run};
+use crate::flags::{Bench, Check, Cli, Command, Compare, Figures, Prepare, Printed, Run};
 
 pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
     match command {
@@ -43,6 +44,7 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             Ok(())
         }
         Command::Compare(flags) => Ok(compare(flags)?),
+        Command::Check(flags) => check(flags, console, interrupt),
         Command::Doctor { json, folders } => {
             let report = doctor(&folders.workspace())?;
             say(if *json { report.json() } else { report.terminal() })?;
@@ -81,6 +83,20 @@ fn compare(flags: &Compare) -> Result<()> {
         Printed::Csv => compared.csv()?.trim_end().to_owned(),
     };
     say(text)
+}
+
+fn check(flags: &Check, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
+    let workspace = flags.folders.workspace();
+    let checker = Checker { workspace: &workspace, data_roots: flags.roots.data_roots(), console, interrupt };
+    let checked = checker.check(&flags.request())?;
+    say(if flags.json { checked.json() } else { checked.terminal() })?;
+    if flags.update {
+        for file in checker.update(&checked)? {
+            console.line(&format!("wrote {}", file.display()));
+        }
+        return Ok(());
+    }
+    if checked.has_moved() { Err(Failure::Moved) } else { Ok(()) }
 }
 
 fn bench(flags: &Bench, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {

@@ -11,6 +11,8 @@ pub(crate) enum Failure {
     Bench(#[from] bench::Error),
     #[error("this machine cannot run the default commands yet; the table above says what to do")]
     Unwell,
+    #[error("a number has moved beyond its noise, or a row has failed; the table above says which")]
+    Moved,
 }
 
 impl Failure {
@@ -19,7 +21,7 @@ impl Failure {
         match self {
             Self::Experiment(e) => e.exit_code(),
             Self::Bench(e) => e.exit_code(),
-            Self::Unwell => 1,
+            Self::Unwell | Self::Moved => 1,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use experiment::check::CheckRequest;
 use experiment::compare::{CompareRequest, SortBy};
 use experiment::spec::{FlowPreset, ProfileName};
 use experiment::{DataRoots, Extraction, FlowRequest, Request, Workspace};
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     Flow(Flow),
     /// Compare what has been run on one data set, across papers and architectures
     Compare(Box<Compare>),
+    /// Run tables again and compare them with their committed records; fail when a number has moved
+    Check(Box<Check>),
     /// Say what this machine can do, and what to do about what it cannot
     Doctor {
         /// Print it as JSON
@@ -222,6 +225,42 @@ impl Compare {
             only: self.only.clone(),
             sort: self.sort,
             reverse: self.reverse,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The tables [default: all that have committed records at the profile]
+    tables: Vec<String>,
+    /// Only these runs, such as synth-mini.data-seed-7 [default: of each table its own data set, or else its first run]
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    run: Vec<String>,
+    /// The scale, unless runs are named: paper, mini or smoke
+    #[arg(long, default_value = "mini", conflicts_with = "run")]
+    profile: ProfileName,
+    /// Only these rows
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    row: Vec<String>,
+    #[command(flatten)]
+    pub(crate) roots: Roots,
+    /// Make the numbers of now the baseline, and note in CHANGELOG.md which moved
+    #[arg(long)]
+    pub(crate) update: bool,
+    /// Print it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) folders: Folders,
+}
+
+impl Check {
+    pub(crate) fn request(&self) -> CheckRequest {
+        CheckRequest {
+            tables: self.tables.clone(),
+            runs: self.run.clone(),
+            profile: self.profile,
+            rows: self.row.clone(),
         }
     }
 }

@@ -255,6 +255,9 @@ impl Outcomes {
 /// a point between 5,000 and more.
 const RESAMPLES: usize = 5_000;
 
+/// The probability of the intervals that are printed.
+const LEVEL: f64 = 0.95;
+
 /// A paired bootstrap over test videos: the same resampled videos for every
 /// row, all seeds and splits of a video together.
 #[derive(Debug)]
@@ -316,7 +319,19 @@ impl Bootstrap {
 
     /// The accuracy of a row, in percent.
     pub fn accuracy(&self, row: &str) -> Option<Estimate> {
-        self.has(row).then(|| estimate(&self.accuracies[row]))
+        self.has(row).then(|| estimate(&self.accuracies[row], LEVEL))
+    }
+
+    /// The margin of a claim in points where all of its rows have been run, with the interval that holds it with a
+    /// probability of `level`.
+    pub fn margin(&self, claim: &Comparison, level: f64) -> Option<Estimate> {
+        claim.rows().iter().all(|row| self.has(row)).then(|| self.margin_at(claim, level))
+    }
+
+    fn margin_at(&self, claim: &Comparison, level: f64) -> Estimate {
+        let margins: Vec<f64> =
+            (0..=RESAMPLES).map(|draw| claim.margin(&|row| self.accuracies[row][draw])).collect();
+        estimate(&margins, level)
     }
 
     /// Judges a claim: its verdict, and the margin in points where all of its
@@ -325,9 +340,7 @@ impl Bootstrap {
         if !claim.rows().iter().all(|row| self.has(row)) {
             return (Verdict::NotRun, None);
         }
-        let margins: Vec<f64> =
-            (0..=RESAMPLES).map(|draw| claim.margin(&|row| self.accuracies[row][draw])).collect();
-        let margin = estimate(&margins);
+        let margin = self.margin_at(claim, LEVEL);
         let verdict = if margin.low > 0.0 {
             Verdict::Holds
         } else if margin.high < 0.0 {
@@ -339,12 +352,12 @@ impl Bootstrap {
     }
 }
 
-/// The first value, with the 2.5th and 97.5th percentile of the others.
-fn estimate(values: &[f64]) -> Estimate {
+/// The first value, with the interval that holds the share `level` of the others, as much being below as above.
+fn estimate(values: &[f64], level: f64) -> Estimate {
     let mut draws = values[1..].to_vec();
     draws.sort_by(f64::total_cmp);
     let at = |share: f64| draws[((draws.len() - 1) as f64 * share).round() as usize];
-    Estimate { value: values[0], low: at(0.025), high: at(0.975) }
+    Estimate { value: values[0], low: at((1.0 - level) / 2.0), high: at((1.0 + level) / 2.0) }
 }
 
 /// A number below `n`, by multiplication (bias below 2^-32 for any set of

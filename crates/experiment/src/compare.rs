@@ -151,7 +151,7 @@ pub fn compare(workspace: &Workspace, request: &CompareRequest) -> Result<Compar
         )));
     }
     entries.sort_by(|a, b| request.sort.order(request.reverse, a, b));
-    let units = workspace.cache.join("units");
+    let units = workspace.units();
     let scores: Vec<_> = entries.iter().map(|entry| significance::scores(&units, entry)).collect();
     let tested: Vec<_> = entries.iter().zip(&scores).collect();
     let difference = |pair: &[(&Entry, &Option<Vec<Scores>>)]| {

@@ -7,6 +7,7 @@ mod departures;
 mod model;
 mod net;
 mod resolve;
+mod run_name;
 mod sample;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub use self::net::{
     VideoPlan,
 };
 use self::resolve::Resolver;
+pub use self::run_name::RunName;
 use crate::error::{Error, Result, did_you_mean};
 use crate::spec::{self, FuseBy, Player, ProfileName, Spec, Svm, TestBy};
 
@@ -225,23 +227,15 @@ impl TablePlan {
             rows.push(RowPlan { row: row.clone(), work, splits, seeds: (0..seeds as u64).collect(), wanted });
         }
 
-        // A question other than the profile's own gets a folder of its own, so
-        // that no record is overwritten by the answer to another question.
-        let mut tag = format!("{dataset}-{name}");
-        if cast != own {
-            tag.push_str(&format!(".data-seed-{}", request.data_seed.unwrap_or(0)));
-        }
-        if !usual_splits {
-            tag.push_str(&format!(".splits-{}", request.splits.join("+")));
-        }
-        if seeds != profile.seeds {
-            tag.push_str(&format!(".seeds-{seeds}"));
-        }
-        if let Some(Extraction { bound, check }) = request.extraction {
-            tag.push_str(&format!(".extracted-{bound}"));
-            tag.push_str(if check { "" } else { "-unchecked" });
-        }
-        let results = PathBuf::from(&spec.paper).join(spec.short_name()).join(tag);
+        let run = RunName {
+            dataset: dataset.clone(),
+            profile: name,
+            data_seed: (cast != own).then_some(request.data_seed.unwrap_or(0)),
+            splits: if usual_splits { Vec::new() } else { request.splits.clone() },
+            seeds: (seeds != profile.seeds).then_some(seeds),
+            extraction: request.extraction,
+        };
+        let results = PathBuf::from(&spec.paper).join(spec.short_name()).join(run.to_string());
         let departures = departures::of(&spec, profile, &cast, &rows);
         let data_seed = request.data_seed;
         Ok(Self { results, departures, file, profile: name, dataset, cast, data_seed, rows, spec })

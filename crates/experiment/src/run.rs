@@ -25,7 +25,6 @@ use crate::interrupt::Interrupt;
 use crate::list;
 use crate::plan::{Request, RowPlan, TablePlan, Work};
 use crate::record::{Environment, Measure, RECORD_VERSION, Record, RunRecord};
-use crate::spec::TestBy;
 use crate::store::{Store, Unit, write_atomic, write_json};
 use crate::table::{self, State, Table};
 use crate::train::network_error;
@@ -136,7 +135,7 @@ impl<'a> Job<'a> {
             runner,
             plan,
             library: Library::open(runner, plan, only)?,
-            store: Store::new(workspace.cache.join("units")),
+            store: Store::new(workspace.units()),
             results: workspace.results.join(&plan.results),
             environment: Environment::here(&workspace.root),
         })
@@ -301,7 +300,7 @@ impl<'a> Job<'a> {
             reported: row.row.reported,
             data: self.library.records(row)?,
             profile: self.plan.profile,
-            measure: if row.work.tested_by() == TestBy::Pairs { Measure::PairArea } else { Measure::Top1 },
+            measure: if row.work.tested_by().is_pairs() { Measure::PairArea } else { Measure::Top1 },
             top1,
             recall: confusion.recall(classes),
             confusion: confusion.named(classes),

@@ -69,10 +69,14 @@ impl Scores {
     /// in the row's mean (one over splits times seeds).
     pub fn add_to(&self, outcomes: &mut Outcomes, share: f64) {
         let weight = share / self.videos.len() as f64;
-        for (v, video) in self.videos.iter().enumerate() {
-            let group = self.groups.get(v).unwrap_or(video);
-            outcomes.add(group, self.prediction(v) == self.labels[v], weight);
+        for v in 0..self.videos.len() {
+            outcomes.add(self.block(v), self.prediction(v) == self.labels[v], weight);
         }
+    }
+
+    /// What a bootstrap resamples a video with: its group, or the video alone.
+    pub fn block(&self, video: usize) -> &str {
+        self.groups.get(video).unwrap_or(&self.videos[video])
     }
 
     /// Writes the file, atomically.

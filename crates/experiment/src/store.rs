@@ -46,6 +46,13 @@ pub fn hash(plan: &impl Serialize) -> String {
     blake3::hash(&json).to_hex()[..16].to_owned()
 }
 
+/// A file of the unit of that name, as a record has it. Nothing for a name that is no unit's: it comes from a file, and
+/// must not lead elsewhere.
+pub(crate) fn unit_file(units: &Path, name: &str, file: &str) -> Option<PathBuf> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    (!name.is_empty() && name.chars().all(plain)).then(|| units.join(name).join(file))
+}
+
 /// One unit of work.
 #[derive(Debug, Clone)]
 pub struct Unit {

@@ -16,16 +16,22 @@ pub struct Workspace {
     pub root: PathBuf,
     /// Records and tables, `results/` unless a flag says otherwise.
     pub results: PathBuf,
-    /// Frames, flow, checkpoints, weights and scores: `.cache/` unless a flag
-    /// says otherwise.
+    /// Frames, flow and published weights: `.cache/` unless a flag says otherwise.
     pub cache: PathBuf,
+    /// Checkpoints, weights and scores: `units/` in the cache unless a regression check sets it aside.
+    pub units: Option<PathBuf>,
 }
 
 impl Workspace {
     /// The usual folders below a checkout.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
-        Self { results: root.join("results"), cache: root.join(".cache"), root }
+        Self { results: root.join("results"), cache: root.join(".cache"), units: None, root }
+    }
+
+    /// The folder of finished and unfinished units of work.
+    pub fn units(&self) -> PathBuf {
+        self.units.clone().unwrap_or_else(|| self.cache.join("units"))
     }
 
     /// The files of all specs, in name order.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::gather::Entry;
 use crate::claim::{Bootstrap, Comparison, Estimate, Outcomes};
 use crate::scores::Scores;
+use crate::store::unit_file;
 
 /// What two rows differ by on the same videos.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -59,10 +60,8 @@ pub(super) fn between(a: &[Scores], b: &[Scores]) -> Option<Difference> {
 pub(super) fn scores(units: &Path, entry: &Entry) -> Option<Vec<Scores>> {
     let mut all = Vec::with_capacity(entry.record.runs.len());
     for run in &entry.record.runs {
-        // The name comes from a file: it must not lead elsewhere.
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        let unit = Some(&run.test_unit).filter(|unit| unit.chars().all(plain))?;
-        all.push(Scores::read(&units.join(unit).join("scores.parquet")).ok()?);
+        let path = unit_file(units, &run.test_unit, "scores.parquet")?;
+        all.push(Scores::read(&path).ok()?);
     }
     all.sort_by(|a, b| (&a.split, a.seed).cmp(&(&b.split, b.seed)));
     Some(all)

@@ -200,6 +200,13 @@ pub enum TestBy {
     Pairs,
 }
 
+impl TestBy {
+    /// Whether the answers are distances of pairs, not classes of videos.
+    pub fn is_pairs(self) -> bool {
+        self == Self::Pairs
+    }
+}
+
 /// The network of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Architecture {

@@ -1,0 +1,217 @@
+//! `check`: whether the tables still give the numbers that are committed.
+//!
+//! Tables are run again, from their first training step to their last test, beside the cache's own units, so that nothing
+//! that an earlier program has trained stands in for what this one does. Prepared videos are taken from the cache. An
+//! interrupted check goes on where it was, as long as the program is the same one.
+
+mod baseline;
+mod changes;
+mod judge;
+mod print;
+mod update;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use self::baseline::Baseline;
+pub use self::changes::Change;
+use self::judge::{Answered, judge};
+pub use self::judge::{By, RowCheck, Verdict};
+use crate::console::Console;
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::record::Record;
+use crate::run::{Census, DataRoots, Runner};
+use crate::scores::Scores;
+use crate::spec::ProfileName;
+use crate::store;
+use crate::table::State;
+use crate::train::CHECKPOINT_EVERY;
+use crate::workspace::Workspace;
+
+/// What is to be checked.
+#[derive(Debug, Clone)]
+pub struct CheckRequest {
+    /// The tables; all that have baselines if empty.
+    pub tables: Vec<String>,
+    /// The runs, such as `synth-mini.data-seed-7`; of each table its own data set, or the first that is committed, if empty.
+    pub runs: Vec<String>,
+    /// The profile, unless runs are named.
+    pub profile: ProfileName,
+    /// The rows; all if empty.
+    pub rows: Vec<String>,
+}
+
+/// What a check needs beside that.
+pub struct Checker<'a> {
+    /// Where the baselines and the cache lie.
+    pub workspace: &'a Workspace,
+    /// The folders of real videos.
+    pub data_roots: DataRoots,
+    /// Where progress goes.
+    pub console: &'a Console,
+    /// The way to stop.
+    pub interrupt: &'a Interrupt,
+}
+
+/// The tables that were checked.
+#[derive(Debug, Serialize)]
+pub struct Checked {
+    /// Each table's run.
+    pub tables: Vec<TableCheck>,
+    /// Where the new records lie.
+    #[serde(skip)]
+    scratch: PathBuf,
+}
+
+/// A run of a table beside its baseline.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TableCheck {
+    /// The table's full name.
+    pub table: String,
+    /// The run's name.
+    pub run: String,
+    /// The rows, in the table's order.
+    pub rows: Vec<RowCheck>,
+    /// The programs and processors that the baseline is from.
+    pub baseline_of: Vec<String>,
+}
+
+impl Checked {
+    /// Whether a number moved beyond its noise, or a row could not be run.
+    pub fn has_moved(&self) -> bool {
+        let mut rows = self.tables.iter().flat_map(|table| &table.rows);
+        rows.any(|row| matches!(row.verdict, Verdict::Moved | Verdict::Failed))
+    }
+}
+
+impl Checker<'_> {
+    /// Runs tables again and compares them with their committed records.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where there is nothing to compare with; what running a table can fail with as a whole.
+    pub fn check(&self, request: &CheckRequest) -> Result<Checked> {
+        let baselines = baseline::find(self.workspace, request)?;
+        let place = self.workspace.cache.join("check");
+        let _lock = store::lock(&place.join("lock"), "check", self.console, self.interrupt)?;
+        let scratch = place.join(program()?);
+        keep_only(&place, &scratch)?;
+        let workspace = Workspace {
+            results: scratch.join("results"),
+            units: Some(scratch.join("units")),
+            ..self.workspace.clone()
+        };
+        let mut tables = Vec::with_capacity(baselines.len());
+        let rows: usize = baselines.iter().map(|baseline| baseline.rows(request)).sum();
+        for baseline in &baselines {
+            self.console.line(&format!("checking {}, {}", baseline.table, baseline.run));
+            let question = crate::Request { rows: request.rows.clone(), ..baseline.run.request() };
+            let runner = Runner {
+                workspace: &workspace,
+                request: &question,
+                data_roots: self.data_roots.clone(),
+                fresh: false,
+                checkpoint_every: CHECKPOINT_EVERY,
+                console: self.console,
+                interrupt: self.interrupt,
+                census: Census::default(),
+            };
+            let table = runner.run(&baseline.table)?;
+            let mut checked = Vec::new();
+            for row in &table.rows {
+                let asked = request.rows.is_empty() || request.rows.contains(&row.id);
+                if asked {
+                    checked.extend(self.row(baseline, &workspace, &row.id, &row.state, rows)?);
+                }
+            }
+            checked.extend(baseline.gone(request).map(|row| {
+                let reason = format!(
+                    "the table has no such row any more; delete {} if it is not to come back",
+                    baseline.folder.join(format!("{row}.json")).display()
+                );
+                RowCheck::alone(row, Verdict::Failed, reason)
+            }));
+            tables.push(TableCheck {
+                table: baseline.table.clone(),
+                run: baseline.run.to_string(),
+                rows: checked,
+                baseline_of: baseline.origins(),
+            });
+        }
+        let checked = Checked { tables, scratch };
+        if !checked.has_moved() && !checked.differs() {
+            checked.forget()?;
+        }
+        Ok(checked)
+    }
+
+    /// A row beside its baseline; nothing where neither can be had.
+    fn row(
+        &self,
+        baseline: &Baseline,
+        workspace: &Workspace,
+        row: &str,
+        state: &State,
+        rows: usize,
+    ) -> Result<Option<RowCheck>> {
+        let before = baseline.records.get(row);
+        Ok(match (before, state) {
+            (Some(before), State::Done { record }) => {
+                let answers = self.answers(before, record, workspace)?;
+                Some(judge(before, record, &answers, rows))
+            }
+            (None, State::Done { record }) => Some(RowCheck {
+                now: Some(record.top1),
+                ..RowCheck::alone(row, Verdict::NoBaseline, "nothing is committed for it".into())
+            }),
+            (_, State::Failed { message }) => Some(RowCheck::alone(row, Verdict::Failed, message.clone())),
+            (Some(_), State::Unavailable { reason }) => {
+                Some(RowCheck::alone(row, Verdict::Failed, format!("it is committed, but {reason}")))
+            }
+            (Some(_), State::NotRun) => {
+                Some(RowCheck::alone(row, Verdict::Failed, "it is committed and was not run".into()))
+            }
+            (None, State::Unavailable { .. } | State::NotRun) => None,
+        })
+    }
+
+    /// The answers of each run of a row, those of the baseline from its record, or from its scores where the cache has them.
+    fn answers(&self, before: &Record, now: &Record, workspace: &Workspace) -> Result<Vec<Answered>> {
+        let by_class = !now.work.tested_by().is_pairs();
+        let runs = before.runs.iter().zip(&now.runs);
+        runs.map(|(was, is)| {
+            let known = || {
+                let path = store::unit_file(&self.workspace.units(), &was.test_unit, "scores.parquet")?;
+                Scores::read(&path).ok().map(|scores| scores.right())
+            };
+            let before = was.right.clone().or_else(|| if by_class { known() } else { None });
+            let path = store::unit_file(&workspace.units(), &is.test_unit, "scores.parquet");
+            let now = match path.filter(|_| by_class) {
+                Some(path) => Some(Scores::read(&path)?),
+                None => None,
+            };
+            Ok(Answered { before, now })
+        })
+        .collect()
+    }
+}
+
+/// A name for this very program: another one must not go on with what it has left.
+fn program() -> Result<String> {
+    let file = std::env::current_exe().map_err(Error::io("find", "the program itself"))?;
+    let bytes = std::fs::read(&file).map_err(Error::io("read", &file))?;
+    Ok(blake3::hash(&bytes).to_hex()[..16].to_owned())
+}
+
+/// Deletes what checks of other programs have left.
+fn keep_only(place: &Path, kept: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(place).map_err(Error::io("list", place))? {
+        let path = entry.map_err(Error::io("list", place))?.path();
+        if path.is_dir() && path != kept {
+            std::fs::remove_dir_all(&path).map_err(Error::io("delete", &path))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! What is committed and can be checked.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::CheckRequest;
+use crate::error::{Error, Result, did_you_mean};
+use crate::list;
+use crate::plan::RunName;
+use crate::record::Record;
+use crate::spec::Spec;
+use crate::workspace::Workspace;
+
+/// The records of a run of a table.
+pub(super) struct Baseline {
+    /// The table's full name.
+    pub(super) table: String,
+    pub(super) run: RunName,
+    pub(super) folder: PathBuf,
+    /// By row, also those that the table has lost.
+    pub(super) records: BTreeMap<String, Record>,
+    /// The rows of the table.
+    known: Vec<String>,
+}
+
+impl Baseline {
+    /// Rows that will be compared.
+    pub(super) fn rows(&self, request: &CheckRequest) -> usize {
+        let asked = |row: &&String| request.rows.is_empty() || request.rows.contains(row);
+        self.known.iter().filter(asked).filter(|row| self.records.contains_key(*row)).count()
+    }
+
+    /// Rows that are committed and that the table no longer has.
+    pub(super) fn gone(&self, request: &CheckRequest) -> impl Iterator<Item = &str> {
+        let all = request.rows.is_empty();
+        self.records.keys().filter(move |row| all && !self.known.contains(row)).map(String::as_str)
+    }
+
+    /// The programs and processors that the records are from.
+    pub(super) fn origins(&self) -> Vec<String> {
+        let mut origins: Vec<String> = Vec::new();
+        for record in self.records.values() {
+            let here = &record.environment;
+            let origin = format!(
+                "version {}, commit {}, {} threads of {}",
+                here.version,
+                here.commit.as_deref().unwrap_or("unknown"),
+                here.threads,
+                here.processor.as_deref().unwrap_or("an unknown processor")
+            );
+            if !origins.contains(&origin) {
+                origins.push(origin);
+            }
+        }
+        origins
+    }
+}
+
+/// The baselines that are asked for, in the order of the tables.
+pub(super) fn find(workspace: &Workspace, request: &CheckRequest) -> Result<Vec<Baseline>> {
+    let tables = workspace.full_names(&request.tables)?;
+    let mut found = Vec::new();
+    let mut runs: Vec<String> = Vec::new();
+    for (spec, folders) in list::recorded(workspace)? {
+        if !tables.is_empty() && !tables.contains(&spec.name()) {
+            continue;
+        }
+        let mut all: Vec<Baseline> = folders.into_iter().filter_map(|folder| read(&spec, folder)).collect();
+        runs.extend(all.iter().map(|baseline| baseline.run.to_string()));
+        if request.runs.is_empty() {
+            let usual = |run: &RunName| {
+                let own = &spec.profile.get(request.profile).dataset;
+                run.profile == request.profile && run.dataset == *own
+            };
+            all.retain(|baseline| usual(&baseline.run));
+            // The profile's own question, or the first other one.
+            all.truncate(1);
+        } else {
+            all.retain(|baseline| request.runs.contains(&baseline.run.to_string()));
+        }
+        if all.is_empty() && !tables.is_empty() && request.runs.is_empty() {
+            return Err(Error::Usage(format!(
+                "nothing is committed of {} at the profile {}; run `cargo xtask run {} --profile {}` and commit its results",
+                spec.name(),
+                request.profile,
+                spec.name(),
+                request.profile
+            )));
+        }
+        found.extend(all);
+    }
+    if let Some(run) = request.runs.iter().find(|run| !runs.contains(run)) {
+        runs.sort_unstable();
+        runs.dedup();
+        return Err(Error::Usage(format!(
+            "nothing is committed as `{run}`{}; there are: {}",
+            did_you_mean(run, runs.iter().map(String::as_str)),
+            runs.join(", ")
+        )));
+    }
+    if found.is_empty() {
+        return Err(Error::Usage(format!(
+            "nothing is committed at the profile {}, so there is nothing to compare with; commit the results of a run first",
+            request.profile
+        )));
+    }
+    Ok(found)
+}
+
+/// The records in a folder; nothing for one that is no run, or that has none.
+fn read(spec: &Spec, folder: PathBuf) -> Option<Baseline> {
+    let run: RunName = list::name(&folder).parse().ok()?;
+    let mut records = BTreeMap::new();
+    for entry in std::fs::read_dir(&folder).ok()? {
+        let path = entry.ok()?.path();
+        // Whatever else is there is no record.
+        if let Ok(record) = Record::read(&path) {
+            records.insert(record.row.clone(), record);
+        }
+    }
+    let known = spec.row.iter().map(|row| row.id.clone()).collect();
+    (!records.is_empty()).then(|| Baseline { table: spec.name(), run, folder, records, known })
+}

@@ -1,0 +1,103 @@
+//! What is different between two plans, value by value.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::record::Record;
+
+/// A value that is not what it was.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Change {
+    /// Where it stands, such as `work.net.train.momentum`.
+    pub place: String,
+    /// What it was; nothing where it is new.
+    pub before: Option<Value>,
+    /// What it is; nothing where it is gone.
+    pub now: Option<Value>,
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = |value: &Option<Value>| match value {
+            None => "nothing".to_owned(),
+            Some(value) => {
+                let text = value.to_string();
+                if text.chars().count() > LONGEST {
+                    format!("{}…", text.chars().take(LONGEST).collect::<String>())
+                } else {
+                    text
+                }
+            }
+        };
+        write!(f, "{} was {} and is {}", self.place, shown(&self.before), shown(&self.now))
+    }
+}
+
+/// Letters of a value that are shown.
+const LONGEST: usize = 60;
+
+/// All that decided the numbers of a row and is not the same: its plan, its videos, its splits and seeds.
+pub(super) fn changes(before: &Record, now: &Record) -> Vec<Change> {
+    let decisive = |record: &Record| {
+        let runs: Vec<_> = record.runs.iter().map(|run| (&run.split, run.seed)).collect();
+        serde_json::json!({ "work": record.work, "data": record.data, "measure": record.measure, "runs": runs })
+    };
+    let mut found = Vec::new();
+    compare("", &decisive(before), &decisive(now), &mut found);
+    found
+}
+
+fn compare(place: &str, before: &Value, now: &Value, found: &mut Vec<Change>) {
+    let below = |name: &str| if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") };
+    match (before, now) {
+        (Value::Object(a), Value::Object(b)) => {
+            for (name, before) in a {
+                match b.get(name) {
+                    Some(now) => compare(&below(name), before, now, found),
+                    None => {
+                        found.push(Change { place: below(name), before: Some(before.clone()), now: None })
+                    }
+                }
+            }
+            for (name, now) in b.iter().filter(|(name, _)| !a.contains_key(*name)) {
+                found.push(Change { place: below(name), before: None, now: Some(now.clone()) });
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (index, (before, now)) in a.iter().zip(b).enumerate() {
+                compare(&format!("{place}[{index}]"), before, now, found);
+            }
+        }
+        _ if before == now => {}
+        _ => found.push(Change {
+            place: place.to_owned(),
+            before: Some(before.clone()),
+            now: Some(now.clone()),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_change_is_named_by_its_place() {
+        let before = json!({ "net": { "rates": [0.1, 0.2], "crop": 64, "old": 1 } });
+        let now = json!({ "net": { "rates": [0.1, 0.3], "crop": 64, "new": "x" } });
+        let mut found = Vec::new();
+        compare("", &before, &now, &mut found);
+        let said: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "net.old was 1 and is nothing",
+                "net.rates[1] was 0.2 and is 0.3",
+                "net.new was nothing and is \"x\""
+            ]
+        );
+    }
+}

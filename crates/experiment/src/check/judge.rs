@@ -1,0 +1,273 @@
+//! Whether a row is what it was.
+//!
+//! On the machine and with the vector instructions of the baseline, the same plan gives the same numbers to the last bit.
+//! Elsewhere sums are rounded otherwise, and a training that starts with the same losses ends with weights of its own; so
+//! numbers may differ by what test videos and the noise of training explain, but the first losses may not.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::changes::{Change, changes};
+use crate::claim::{Bootstrap, Comparison, Estimate, Outcomes};
+use crate::record::{Measure, Record};
+use crate::right::Right;
+use crate::scores::Scores;
+
+/// Points of a loss curve that must be what they were: the first two hundredths of the training. Later, roundings have
+/// grown: with AVX2 in place of AVX-512, the losses of Table 1b's nets (`mini`) differ by 0.005 % here, and by 1 % twenty
+/// points on.
+const BEGINNING: usize = 2;
+
+/// By how much a loss there may differ, as a share of it.
+const LOSS_TOLERANCE: f64 = 0.001;
+
+/// Points by which a net that was trained with other roundings may differ besides: it is another net of the same plan.
+/// Of 156 pairs of nets that differ in their training seeds alone, this holds all; 2 points leave out three.
+const TRAINING_NOISE: f64 = 3.0;
+
+/// How a row stands beside its baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every answer and every loss is what it was.
+    Same,
+    /// The numbers are others, by no more than their noise.
+    Within,
+    /// A number moved beyond its noise.
+    Moved,
+    /// There is nothing to compare with.
+    NoBaseline,
+    /// The row could not be run.
+    Failed,
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Same => "same",
+            Self::Within => "within",
+            Self::Moved => "MOVED",
+            Self::NoBaseline => "no baseline",
+            Self::Failed => "FAILED",
+        })
+    }
+}
+
+/// What a difference was judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum By {
+    /// A paired bootstrap over the test videos.
+    Pairs,
+    /// The baseline's own interval, since its answers are not known video by video.
+    Interval,
+}
+
+/// A row beside its baseline.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RowCheck {
+    /// The row's id.
+    pub row: String,
+    /// How it stands.
+    pub verdict: Verdict,
+    /// The baseline's number, in percent.
+    pub before: Option<Estimate>,
+    /// The number now.
+    pub now: Option<Estimate>,
+    /// By how many points it is higher now, with the interval that it is judged by.
+    pub difference: Option<Estimate>,
+    /// What that interval is.
+    pub by: Option<By>,
+    /// Tests of a video that are right now and were wrong, and that were right and are wrong.
+    pub turned: Option<[usize; 2]>,
+    /// What is not the same in what decides the numbers.
+    pub changes: Vec<Change>,
+    /// Why it has not stayed the same, in words.
+    pub reasons: Vec<String>,
+}
+
+impl RowCheck {
+    /// A row that cannot be compared.
+    pub(super) fn alone(row: &str, verdict: Verdict, reason: String) -> Self {
+        Self {
+            row: row.to_owned(),
+            verdict,
+            before: None,
+            now: None,
+            difference: None,
+            by: None,
+            turned: None,
+            changes: Vec::new(),
+            reasons: vec![reason],
+        }
+    }
+}
+
+/// Answers of one run, before and now.
+pub(super) struct Answered {
+    /// The baseline's, if they are known.
+    pub(super) before: Option<Right>,
+    /// The scores now; none of pairs.
+    pub(super) now: Option<Scores>,
+}
+
+/// Judges a row. `rows` are judged in all: the intervals are so wide that all of them together are left one time in twenty
+/// by chance.
+pub(super) fn judge(before: &Record, now: &Record, answers: &[Answered], rows: usize) -> RowCheck {
+    let changes = changes(before, now);
+    let mut check = RowCheck {
+        before: Some(before.top1),
+        now: Some(now.top1),
+        changes,
+        ..RowCheck::alone(&now.row, Verdict::Same, String::new())
+    };
+    check.reasons.clear();
+
+    let trained = trainings(before, now, check.changes.is_empty());
+    let noise = if trained == Trained::Same { 0.0 } else { TRAINING_NOISE };
+    let same_videos = before.data == now.data && before.runs.len() == now.runs.len();
+    let paired = if same_videos { paired(answers, rows) } else { None };
+    let mut moved = false;
+    match paired {
+        Some(Paired { difference, turned }) => {
+            (check.difference, check.by, check.turned) = (Some(difference), Some(By::Pairs), Some(turned));
+            if difference.low > noise || difference.high < -noise {
+                moved = true;
+                let beyond = match trained {
+                    Trained::Same => "leaves out 0".to_owned(),
+                    _ => format!("is beyond the {noise} points by which trainings differ"),
+                };
+                check.reasons.push(format!(
+                    "{} moved by {:+.1} points, and the interval of that over the test videos, [{:+.1}, {:+.1}], {beyond}",
+                    measure(now),
+                    difference.value,
+                    difference.low,
+                    difference.high
+                ));
+            }
+            if turned != [0, 0] {
+                check.verdict = Verdict::Within;
+            }
+        }
+        None => {
+            let difference = Estimate {
+                value: now.top1.value - before.top1.value,
+                low: before.top1.low - before.top1.value,
+                high: before.top1.high - before.top1.value,
+            };
+            (check.difference, check.by) = (Some(difference), Some(By::Interval));
+            if now.top1.value < before.top1.low || now.top1.value > before.top1.high {
+                moved = true;
+                check.reasons.push(format!(
+                    "{} was {:.1} with the interval [{:.1}, {:.1}], and is {:.1}",
+                    measure(now),
+                    before.top1.value,
+                    before.top1.low,
+                    before.top1.high,
+                    now.top1.value
+                ));
+            }
+            if now.top1.value != before.top1.value {
+                check.verdict = Verdict::Within;
+            }
+        }
+    }
+    match trained {
+        Trained::Same | Trained::Elsewhere => {}
+        Trained::Otherwise => check.verdict = Verdict::Within,
+        Trained::FromTheStart(how) => {
+            moved = true;
+            check.reasons.push(how);
+        }
+    }
+    if !check.changes.is_empty() {
+        check.verdict = Verdict::Within;
+    }
+    if moved {
+        check.verdict = Verdict::Moved;
+    }
+    check
+}
+
+fn measure(record: &Record) -> &'static str {
+    match record.measure {
+        Measure::Top1 => "top-1 accuracy",
+        Measure::PairArea => "the area under the ROC curve",
+    }
+}
+
+struct Paired {
+    difference: Estimate,
+    turned: [usize; 2],
+}
+
+/// The difference of the answers on the same videos, if both are known.
+fn paired(answers: &[Answered], rows: usize) -> Option<Paired> {
+    let share = 1.0 / answers.len().max(1) as f64;
+    let (mut then, mut today, mut turned) = (Outcomes::default(), Outcomes::default(), [0, 0]);
+    for Answered { before, now } in answers {
+        let (before, now) = (before.as_ref()?.bits(), now.as_ref()?);
+        let right = now.right();
+        if before.len() != right.bits().len() {
+            return None;
+        }
+        let weight = share / before.len() as f64;
+        for (video, (&was, &is)) in before.iter().zip(right.bits()).enumerate() {
+            let block = now.block(video);
+            then.add(block, was, weight);
+            today.add(block, is, weight);
+            turned[0] += usize::from(is && !was);
+            turned[1] += usize::from(was && !is);
+        }
+    }
+    let both = BTreeMap::from([("before".to_owned(), then), ("now".to_owned(), today)]);
+    let claim = Comparison::parse("now > before").ok()?;
+    let difference = Bootstrap::new(&both).margin(&claim, 1.0 - 0.05 / rows.max(1) as f64)?;
+    Some(Paired { difference, turned })
+}
+
+/// How the trainings of a row went, beside those of its baseline.
+#[derive(PartialEq)]
+enum Trained {
+    /// Every loss is what it was.
+    Same,
+    /// In other rows: the scores of several nets were fused.
+    Elsewhere,
+    /// By another plan, or with other roundings.
+    Otherwise,
+    /// By the same plan, and otherwise than it from the beginning, as the words say.
+    FromTheStart(String),
+}
+
+/// Compares all losses; those of the first stage, whose weights are drawn from the seed, must begin as they did.
+fn trainings(before: &Record, now: &Record, same_plan: bool) -> Trained {
+    let curves = |record: &Record| -> Vec<Vec<(usize, f64)>> {
+        let stages = record.runs.iter().flat_map(|run| &run.stages);
+        stages.map(|stage| stage.training.loss.clone()).collect()
+    };
+    let (then, today) = (curves(before), curves(now));
+    if then.is_empty() && today.is_empty() {
+        return Trained::Elsewhere;
+    }
+    if then == today {
+        return Trained::Same;
+    }
+    for (was, is) in before.runs.iter().zip(&now.runs).filter(|_| same_plan) {
+        let (Some(was), Some(is)) = (was.stages.first(), is.stages.first()) else { continue };
+        let mut from = 1;
+        for (&(iteration, old), &(_, new)) in was.training.loss.iter().zip(&is.training.loss).take(BEGINNING)
+        {
+            // Losses are recorded to four decimals.
+            if (new - old).abs() > (LOSS_TOLERANCE * old.abs()).max(2e-4) {
+                return Trained::FromTheStart(format!(
+                    "the plan is the same, and the training is another one: the loss of iterations {from} to {iteration} was \
+                     {old:.4} and is {new:.4}"
+                ));
+            }
+            from = iteration + 1;
+        }
+    }
+    Trained::Otherwise
+}

@@ -1,0 +1,93 @@
+//! A check, for people and for programs.
+
+use super::{Checked, RowCheck, TableCheck, Verdict};
+use crate::claim::Estimate;
+use crate::table;
+
+/// Changes of a plan that are listed; what depends on them follows.
+const MOST_CHANGES: usize = 12;
+
+impl Checked {
+    /// For a terminal.
+    pub fn terminal(&self) -> String {
+        let mut text = String::new();
+        for table in &self.tables {
+            text.push_str(&format!("{}\n\n", table.terminal()));
+        }
+        let rows = || self.tables.iter().flat_map(|table| &table.rows);
+        let count = |verdict: Verdict| rows().filter(|row| row.verdict == verdict).count();
+        let all = rows().count();
+        let mut parts = Vec::new();
+        for (verdict, words) in [
+            (Verdict::Same, "the same to the last answer"),
+            (Verdict::Within, "within their noise"),
+            (Verdict::Moved, "moved"),
+            (Verdict::Failed, "failed"),
+            (Verdict::NoBaseline, "without a baseline"),
+        ] {
+            if count(verdict) > 0 {
+                parts.push(format!("{} {words}", count(verdict)));
+            }
+        }
+        text.push_str(&format!("{all} row{}: {}", if all == 1 { "" } else { "s" }, parts.join(", ")));
+        if self.has_moved() {
+            text.push_str(&format!(
+                "\nIf that is meant, say so: the same command with --update makes these numbers the baseline. The new records \
+                 are in {}",
+                self.scratch.join("results").display()
+            ));
+        }
+        text
+    }
+
+    /// For programs.
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("checks hold strings, numbers and lists only")
+    }
+}
+
+impl TableCheck {
+    fn terminal(&self) -> String {
+        let head = ["row", "baseline", "now", "difference", "answers turned", "plan", "verdict"];
+        let mut lines = vec![head.map(str::to_owned).to_vec()];
+        lines.extend(self.rows.iter().map(line));
+        let mut text = format!(
+            "{}, {}; baseline of {}\n{}",
+            self.table,
+            self.run,
+            self.baseline_of.join("; "),
+            table::plain(lines, 1)
+        );
+        for row in &self.rows {
+            for reason in &row.reasons {
+                text.push_str(&format!("\n{}: {reason}", row.row));
+            }
+            for change in row.changes.iter().take(MOST_CHANGES) {
+                text.push_str(&format!("\n{}: {change}", row.row));
+            }
+            if row.changes.len() > MOST_CHANGES {
+                text.push_str(&format!("\n{}: and {} more", row.row, row.changes.len() - MOST_CHANGES));
+            }
+        }
+        text
+    }
+}
+
+fn line(row: &RowCheck) -> Vec<String> {
+    let number = |estimate: Option<Estimate>| estimate.map_or("-".into(), |e| format!("{:.1}", e.value));
+    vec![
+        row.row.clone(),
+        number(row.before),
+        number(row.now),
+        row.difference.map_or("-".into(), |d| format!("{:+.1} [{:+.1}, {:+.1}]", d.value, d.low, d.high)),
+        row.turned.map_or("-".into(), |[right, wrong]| format!("{right} right, {wrong} wrong")),
+        if row.before.is_none() || row.now.is_none() {
+            "-".into()
+        } else if row.changes.is_empty() {
+            "the same".into()
+        } else {
+            format!("{} change{}", row.changes.len(), if row.changes.len() == 1 { "" } else { "s" })
+        },
+        row.verdict.to_string(),
+    ]
+}

@@ -1,0 +1,144 @@
+//! What was checked becomes the baseline.
+
+use std::path::{Path, PathBuf};
+
+use super::{Checked, Checker, TableCheck, Verdict};
+use crate::error::{Error, Result};
+use crate::list::VERDICTS;
+use crate::store::write_atomic;
+
+/// The heading of what is not released yet.
+const UNRELEASED: &str = "## Unreleased";
+
+impl Checked {
+    /// Whether a row is not what is committed, by however little.
+    pub(super) fn differs(&self) -> bool {
+        self.tables.iter().flat_map(|table| &table.rows).any(|row| row.verdict != Verdict::Same)
+    }
+
+    /// Deletes what the check has left.
+    pub(super) fn forget(&self) -> Result<()> {
+        std::fs::remove_dir_all(&self.scratch).map_err(Error::io("delete", &self.scratch))
+    }
+}
+
+impl Checker<'_> {
+    /// Makes the records of a check the baseline, its units those of the cache, and writes into the change log which
+    /// numbers moved. Gives back the files that it wrote.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Usage`] where rows have failed, or where nothing is different.
+    pub fn update(&self, checked: &Checked) -> Result<Vec<PathBuf>> {
+        let rows = || checked.tables.iter().flat_map(|table| &table.rows);
+        let failed: Vec<&str> =
+            rows().filter(|row| row.verdict == Verdict::Failed).map(|row| row.row.as_str()).collect();
+        if !failed.is_empty() {
+            return Err(Error::Usage(format!(
+                "no baseline is written while rows fail: {}",
+                failed.join(", ")
+            )));
+        }
+        if !checked.differs() {
+            return Ok(Vec::new());
+        }
+        let mut written = Vec::new();
+        for table in &checked.tables {
+            let folder = Path::new(&table.table).join(&table.run);
+            let (from, to) =
+                (checked.scratch.join("results").join(&folder), self.workspace.results.join(&folder));
+            let rows = table.rows.iter().filter(|row| row.verdict != Verdict::Same);
+            let files: Vec<String> = rows.map(|row| format!("{}.json", row.row)).collect();
+            // The table and its verdicts are those of all rows; a check of some rows has no others.
+            let whole = self.is_whole(table, &to)?;
+            let besides = ["table.md", VERDICTS].map(str::to_owned);
+            for file in files.into_iter().chain(besides.into_iter().filter(|_| whole)) {
+                let bytes = std::fs::read(from.join(&file)).map_err(Error::io("read", from.join(&file)))?;
+                write_atomic(&to.join(&file), &bytes)?;
+                written.push(to.join(&file));
+            }
+        }
+        self.adopt_units(&checked.scratch.join("units"))?;
+        let log = self.workspace.root.join("CHANGELOG.md");
+        let text = std::fs::read_to_string(&log).map_err(Error::io("read", &log))?;
+        write_atomic(&log, with_entry(&text, &entry(checked)).as_bytes())?;
+        written.push(log);
+        checked.forget()?;
+        Ok(written)
+    }
+
+    /// Whether every record in a folder was checked.
+    fn is_whole(&self, table: &TableCheck, folder: &Path) -> Result<bool> {
+        let Ok(entries) = std::fs::read_dir(folder) else { return Ok(true) };
+        for entry in entries {
+            let path = entry.map_err(Error::io("list", folder))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let record = name.strip_suffix(".json").filter(|_| name != VERDICTS);
+            if record.is_some_and(|id| table.rows.iter().all(|row| row.row != id)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Moves finished units into the cache, in place of those of an earlier program.
+    fn adopt_units(&self, from: &Path) -> Result<()> {
+        let to = self.workspace.units();
+        std::fs::create_dir_all(&to).map_err(Error::io("create", &to))?;
+        for entry in std::fs::read_dir(from).map_err(Error::io("list", from))? {
+            let unit = entry.map_err(Error::io("list", from))?.path();
+            let place = to.join(unit.file_name().unwrap_or_default());
+            if place.exists() {
+                std::fs::remove_dir_all(&place).map_err(Error::io("delete", &place))?;
+            }
+            std::fs::rename(&unit, &place).map_err(Error::io("move", &unit))?;
+        }
+        Ok(())
+    }
+}
+
+/// The numbers that moved, a line a table.
+fn entry(checked: &Checked) -> String {
+    let mut text = String::new();
+    for table in &checked.tables {
+        let changed = table.rows.iter().filter(|row| row.verdict != Verdict::Same);
+        let said: Vec<String> = changed
+            .map(|row| match (row.before, row.now) {
+                (Some(before), Some(now)) => format!("{} {:.1} -> {:.1}", row.row, before.value, now.value),
+                (_, Some(now)) => format!("{} {:.1} (new)", row.row, now.value),
+                _ => row.row.clone(),
+            })
+            .collect();
+        if !said.is_empty() {
+            text.push_str(&format!("- {} ({}): {}.\n", table.table, table.run, said.join(", ")));
+        }
+    }
+    text
+}
+
+/// The change log with an entry first among what is not released yet.
+fn with_entry(log: &str, entry: &str) -> String {
+    if let Some(at) = log.find(UNRELEASED) {
+        let (before, after) = log.split_at(at + UNRELEASED.len());
+        return format!("{before}\n\n{entry}{}", after.trim_start_matches('\n'));
+    }
+    let at = log.find("\n## ").map_or(log.len(), |at| at + 1);
+    let (before, after) = log.split_at(at);
+    format!("{before}{UNRELEASED}\n\n{entry}\n{after}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_comes_first_of_what_is_not_released() {
+        let log = "# Changelog\n\nEach entry.\n\n## 0.7.0\n\n- Old.\n";
+        let once = with_entry(log, "- a 1.0 -> 2.0.\n");
+        assert_eq!(
+            once,
+            "# Changelog\n\nEach entry.\n\n## Unreleased\n\n- a 1.0 -> 2.0.\n\n## 0.7.0\n\n- Old.\n"
+        );
+        let twice = with_entry(&once, "- b.\n");
+        assert!(twice.contains("## Unreleased\n\n- b.\n- a 1.0 -> 2.0.\n\n## 0.7.0"), "{twice}");
+    }
+}
