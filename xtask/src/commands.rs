@@ -7,13 +7,16 @@ use clap::CommandFactory;
 use experiment::check::Checker;
 use experiment::doctor::doctor;
 use experiment::plan::TablePlan;
+use experiment::predict::Predictor;
+use experiment::store::write_atomic;
 use experiment::table::{Table, verdicts};
 use experiment::train::CHECKPOINT_EVERY;
+use experiment::trained::Trained;
 use experiment::{Census, Console, DataRoots, Error, Interrupt, Request, Result, Runner, Workspace, list};
 
 use crate::bench;
 use crate::failure::Failure;
-use crate::flags::{Bench, Check, Cli, Command, Compare, Figures, Prepare, Printed, Run};
+use crate::flags::{Bench, Check, Cli, Command, Compare, Export, Figures, Predict, Prepare, Printed, Run};
 
 pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
     match command {
@@ -44,6 +47,8 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             Ok(())
         }
         Command::Compare(flags) => Ok(compare(flags)?),
+        Command::Predict(flags) => Ok(predict(flags, console, interrupt)?),
+        Command::Export(flags) => Ok(export(flags, interrupt)?),
         Command::Check(flags) => check(flags, console, interrupt),
         Command::Doctor { json, folders } => {
             let report = doctor(&folders.workspace())?;
@@ -105,10 +110,46 @@ fn bench(flags: &Bench, console: &Console, interrupt: &Interrupt) -> Result<(), 
     Ok(())
 }
 
+fn predict(flags: &Predict, console: &Console, interrupt: &Interrupt) -> Result<()> {
+    let workspace = flags.folders.workspace();
+    if flags.chart.is_some() && flags.videos.len() > 1 {
+        return Err(Error::Usage("--chart draws one video; give the others one by one".into()));
+    }
+    let trained = Trained::find(&workspace, &flags.run, interrupt)?;
+    let predictor = Predictor::new(&trained, &workspace, console, interrupt)?;
+    for video in &flags.videos {
+        let prediction = predictor.predict(video)?;
+        say(if flags.json { prediction.json() } else { prediction.terminal() })?;
+        if let Some(file) = &flags.chart {
+            write_atomic(file, prediction.chart()?.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+fn export(flags: &Export, interrupt: &Interrupt) -> Result<()> {
+    let trained = Trained::from_record(&flags.folders.workspace(), &flags.run)?;
+    for file in experiment::export::write(&trained, &flags.folder, interrupt)? {
+        say(file.display())?;
+    }
+    Ok(())
+}
+
 fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
     let workspace = flags.folders.workspace();
-    let request = flags.request();
-    let names = workspace.full_names(&flags.tables)?;
+    let given = match &flags.from {
+        Some(name) => Some(experiment::export::from(name, &workspace, console, interrupt)?),
+        None => None,
+    };
+    let (request, names) = match &given {
+        None => (flags.request(), workspace.full_names(&flags.tables)?),
+        Some(trained) => {
+            let (table, own) = experiment::export::question(trained)?;
+            let tables =
+                if flags.tables.is_empty() { vec![table] } else { workspace.full_names(&flags.tables)? };
+            (flags.request_of(own), tables)
+        }
+    };
     // A mistake in the last table shows before the first is trained.
     for name in &names {
         let (spec, file) = workspace.spec(name)?;
@@ -124,6 +165,7 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
     let runner = Runner {
         data_roots: flags.roots.data_roots(),
         fresh: flags.fresh,
+        given: given.as_ref(),
         checkpoint_every: Duration::from_secs(flags.checkpoint_every),
         ..plain(&workspace, &request, console, interrupt)
     };
@@ -185,6 +227,7 @@ fn plain<'a>(
         checkpoint_every: CHECKPOINT_EVERY,
         console,
         interrupt,
+        given: None,
         census: Census::default(),
     }
 }

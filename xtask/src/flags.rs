@@ -57,6 +57,10 @@ pub(crate) enum Command {
     Flow(Flow),
     /// Compare what has been run on one data set, across papers and architectures
     Compare(Box<Compare>),
+    /// Classify video files with the nets of a finished row
+    Predict(Box<Predict>),
+    /// Write a finished row with its nets into a folder: weights, configuration, labels, model card
+    Export(Box<Export>),
     /// Run tables again and compare them with their committed records; fail when a number has moved
     Check(Box<Check>),
     /// Say what this machine can do, and what to do about what it cannot
@@ -80,10 +84,14 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// The tables, such as table1b or two-stream/table1b
-    #[arg(required = true)]
+    #[arg(required_unless_present = "from")]
     pub(crate) tables: Vec<String>,
     #[command(flatten)]
     pub(crate) question: Question,
+    /// Take the nets of an exported row as they are and test them: a folder, or OWNER/NAME[@REVISION] of a repository on
+    /// the hub. Tables, rows and data are those of the row unless given
+    #[arg(long, value_name = "FOLDER|REPO")]
+    pub(crate) from: Option<String>,
     /// Where it runs; this build knows the cpu
     #[arg(long, default_value = "cpu", value_parser = ["cpu"])]
     pub(crate) device: String,
@@ -230,6 +238,35 @@ impl Compare {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Predict {
+    /// Video files, of any kind that ffmpeg reads; - for one that comes through standard input
+    #[arg(required = true)]
+    pub(crate) videos: Vec<PathBuf>,
+    /// The row: TABLE/ROW or TABLE/RUN/ROW, such as table3/average, or a folder that was exported
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: String,
+    /// Draw the probabilities along the video into an SVG file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chart: Option<PathBuf>,
+    /// Print it as JSON, every class and position included; of several videos one after the other
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) folders: Folders,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The folder, which is made
+    pub(crate) folder: PathBuf,
+    /// The row: TABLE/ROW or TABLE/RUN/ROW, such as table3/average
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) folders: Folders,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Check {
     /// The tables [default: all that have committed records at the profile]
     tables: Vec<String>,
@@ -297,6 +334,24 @@ impl Run {
     pub(crate) fn request(&self) -> Request {
         Request { extraction: self.extracted.extraction(), ..self.question.request() }
     }
+
+    /// The question of an exported row, but for what the flags say.
+    pub(crate) fn request_of(&self, own: Request) -> Request {
+        let Request { profile, dataset, splits, seeds, data_seed, extraction, rows, from: _ } =
+            self.request();
+        let or = |given: Vec<String>, own: Vec<String>| if given.is_empty() { own } else { given };
+        Request {
+            profile: profile.or(own.profile),
+            dataset: dataset.or(own.dataset),
+            splits: or(splits, own.splits),
+            seeds: seeds.or(own.seeds),
+            data_seed: data_seed.or(own.data_seed),
+            extraction: extraction.or(own.extraction),
+            // Another table has other rows.
+            rows: if self.tables.is_empty() { or(rows, own.rows) } else { rows },
+            from: own.from,
+        }
+    }
 }
 
 impl Figures {
@@ -339,7 +394,7 @@ impl Prepare {
 
     pub(crate) fn request(&self) -> Request {
         Request {
-            profile: Some(self.scale.profile),
+            profile: self.scale.profile,
             dataset: Some(self.dataset.clone()),
             data_seed: self.scale.data_seed,
             extraction: self.extracted.extraction(),
@@ -389,9 +444,9 @@ impl std::str::FromStr for DataRoot {
 /// Which scale, and which draw of a generated data set.
 #[derive(Debug, Args)]
 pub(crate) struct Scale {
-    /// The scale: paper, mini or smoke
-    #[arg(long, default_value = "mini")]
-    pub(crate) profile: ProfileName,
+    /// The scale: paper, mini or smoke [default: mini]
+    #[arg(long)]
+    pub(crate) profile: Option<ProfileName>,
     /// Render a generated data set from another seed
     #[arg(long, value_name = "N")]
     pub(crate) data_seed: Option<u64>,
@@ -442,13 +497,14 @@ pub(crate) struct Question {
 impl Question {
     pub(crate) fn request(&self) -> Request {
         Request {
-            profile: Some(self.scale.profile),
+            profile: self.scale.profile,
             dataset: self.dataset.clone(),
             splits: self.split.clone(),
             seeds: self.seeds,
             data_seed: self.scale.data_seed,
             rows: self.row.clone(),
             extraction: None,
+            from: None,
         }
     }
 }

@@ -145,6 +145,30 @@ impl Dataset {
         Self::open_with(&DatasetSpec::load(path)?, &options)
     }
 
+    /// One video file, of which nothing is known but what is in it: no class, no split. It is searched for hard cuts as
+    /// `cuts` says.
+    ///
+    /// # Errors
+    /// [`DataError::Io`] if there is no such file.
+    pub fn of_video(path: &Path, cuts: Option<CutConfig>) -> Result<Self, DataError> {
+        let file = path.canonicalize().map_err(|error| DataError::io("open", path, error))?;
+        let id = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let video = Video { group: id.clone(), id, label: 0, view: None, source: VideoSource::File(file) };
+        Ok(Self {
+            name: "video".to_owned(),
+            classes: Vec::new(),
+            videos: vec![video],
+            views: Vec::new(),
+            splits: Vec::new(),
+            cuts,
+            surplus: Vec::new(),
+            data_seed: None,
+            extraction: None,
+            root: None,
+            generator: None,
+        })
+    }
+
     /// As [`Dataset::open`], from a file already read.
     ///
     /// # Errors

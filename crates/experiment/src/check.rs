@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use self::baseline::Baseline;
 pub use self::changes::Change;
+pub(crate) use self::changes::differences;
 use self::judge::{Answered, judge};
 pub use self::judge::{By, RowCheck, Verdict};
 use crate::console::Console;
@@ -116,6 +117,7 @@ impl Checker<'_> {
                 checkpoint_every: CHECKPOINT_EVERY,
                 console: self.console,
                 interrupt: self.interrupt,
+                given: None,
                 census: Census::default(),
             };
             let table = runner.run(&baseline.table)?;

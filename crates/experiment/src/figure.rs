@@ -10,6 +10,7 @@
 //! | frame, flow and stack of one moment | [`sample_input`] | SVG |
 //! | where a net looks | [`attention_maps`] | SVG |
 //! | features of test videos in the plane | [`embeddings`] | SVG |
+//! | probabilities of classes along a video | [`timeline`] | SVG |
 //!
 //! A picture depends on its arguments alone, to the bit. An SVG brings its own
 //! white ground, so that it reads on a dark page too, and needs no font that
@@ -29,6 +30,7 @@ mod recall;
 mod sample;
 mod scale;
 mod svg;
+mod timeline;
 
 pub use attention::{Attended, attention_maps};
 pub use confusion::confusion;
@@ -38,6 +40,7 @@ pub use filters::{filters_flow, filters_rgb};
 pub use nets::recall_of_nets;
 pub use recall::recall_chart;
 pub use sample::{Frame, Sample, Stack, sample_input};
+pub use timeline::{Track, timeline};
 
 /// Why a picture could not be drawn.
 #[derive(Debug, thiserror::Error)]

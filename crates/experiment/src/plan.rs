@@ -43,6 +43,8 @@ pub struct Request {
     pub extraction: Option<Extraction>,
     /// The rows to run; all when empty.
     pub rows: Vec<String>,
+    /// The exported row whose nets are taken, by the first letters of its sum.
+    pub from: Option<String>,
 }
 
 /// What a plan must know of a data set before it is opened.
@@ -234,6 +236,7 @@ impl TablePlan {
             splits: if usual_splits { Vec::new() } else { request.splits.clone() },
             seeds: (seeds != profile.seeds).then_some(seeds),
             extraction: request.extraction,
+            from: request.from.clone(),
         };
         let results = PathBuf::from(&spec.paper).join(spec.short_name()).join(run.to_string());
         let departures = departures::of(&spec, profile, &cast, &rows);

@@ -3,7 +3,8 @@
 mod census;
 mod confusion;
 mod fusion;
-mod library;
+mod given;
+pub(crate) mod library;
 mod looking;
 mod nets;
 mod pictures;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 pub use self::census::Census;
 use self::confusion::Confusion;
+use self::given::Given;
 use self::library::Library;
 use self::nets::{SCORES, Tested, finished};
 use crate::answers::Answers;
@@ -28,6 +30,7 @@ use crate::record::{Environment, Measure, RECORD_VERSION, Record, RunRecord};
 use crate::store::{Store, Unit, write_atomic, write_json};
 use crate::table::{self, State, Table};
 use crate::train::network_error;
+use crate::trained::Trained;
 use crate::workspace::Workspace;
 
 /// What `run` needs beside the table's name.
@@ -46,6 +49,8 @@ pub struct Runner<'a> {
     pub console: &'a Console,
     /// The way to stop.
     pub interrupt: &'a Interrupt,
+    /// An exported row, whose nets are not trained but taken as they are.
+    pub given: Option<&'a Trained>,
     /// Counts the nets of all tables.
     pub census: Census,
 }
@@ -123,6 +128,7 @@ struct Job<'a> {
     plan: &'a TablePlan,
     library: Library<'a>,
     store: Store,
+    given: Vec<Given>,
     results: PathBuf,
     environment: Environment,
 }
@@ -131,11 +137,13 @@ impl<'a> Job<'a> {
     /// Opens the data sets of the wanted rows, or `only` one to be prepared.
     fn open(runner: &'a Runner<'a>, plan: &'a TablePlan, only: Option<&str>) -> Result<Self> {
         let workspace = runner.workspace;
+        let store = Store::new(workspace.units());
         Ok(Self {
             runner,
             plan,
+            given: Given::all(runner, plan, &store)?,
             library: Library::open(runner, plan, only)?,
-            store: Store::new(workspace.units()),
+            store,
             results: workspace.results.join(&plan.results),
             environment: Environment::here(&workspace.root),
         })

@@ -34,8 +34,12 @@ impl Store {
 
     /// The unit of a plan; nothing is created.
     pub fn unit(&self, kind: &str, plan: &impl Serialize) -> Unit {
-        let name = format!("{kind}-{}", hash(plan));
-        Unit { dir: self.root.join(&name), name }
+        self.named(&format!("{kind}-{}", hash(plan)))
+    }
+
+    /// The unit of that name, which is made of letters, digits and hyphens.
+    pub(crate) fn named(&self, name: &str) -> Unit {
+        Unit { dir: self.root.join(name), name: name.to_owned() }
     }
 }
 

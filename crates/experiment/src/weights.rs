@@ -27,6 +27,7 @@ use candle_core::Device;
 use models::{Modality, ModelConfig};
 use nn::Params;
 use nn::tensors::{self, Tensors};
+use sha2::{Digest, Sha256};
 
 pub use error::WeightsError;
 pub use hub::Hub;
@@ -57,6 +58,17 @@ pub fn cached(source: &WeightSource, cache: &Path) -> Option<PathBuf> {
     source.check().ok()?;
     let blob = place::Place::new(source, &cache.join("weights")).blob;
     blob.exists().then_some(blob)
+}
+
+/// The SHA-256 of a file, in hexadecimal digits.
+///
+/// # Errors
+/// [`Error::Io`](crate::Error::Io), [`Error::Interrupted`](crate::Error::Interrupted).
+pub fn sha256(path: &Path, interrupt: &Interrupt) -> Result<String> {
+    let mut file = std::fs::File::open(path).map_err(crate::Error::io("read", path))?;
+    let mut sum = Sha256::new();
+    place::add(&mut sum, &mut file, path, interrupt)?;
+    Ok(place::hex(sum))
 }
 
 /// What becomes of the classifier.

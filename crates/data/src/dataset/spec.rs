@@ -252,6 +252,12 @@ impl DatasetSpec {
         self.data_seed().is_none()
     }
 
+    /// How its videos are searched for hard cuts, if they are.
+    #[must_use]
+    pub fn cuts(&self) -> Option<CutConfig> {
+        if let SpecBody::VideoFolders(folders) = &self.body { folders.cuts } else { None }
+    }
+
     /// Seed of a generated set unless the command line gives another; none for real videos.
     #[must_use]
     pub fn data_seed(&self) -> Option<u64> {

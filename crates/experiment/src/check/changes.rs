@@ -43,8 +43,15 @@ pub(super) fn changes(before: &Record, now: &Record) -> Vec<Change> {
         let runs: Vec<_> = record.runs.iter().map(|run| (&run.split, run.seed)).collect();
         serde_json::json!({ "work": record.work, "data": record.data, "measure": record.measure, "runs": runs })
     };
+    differences(&decisive(before), &decisive(now))
+}
+
+/// What is different between two values, by their places.
+pub(crate) fn differences(before: &impl Serialize, now: &impl Serialize) -> Vec<Change> {
     let mut found = Vec::new();
-    compare("", &decisive(before), &decisive(now), &mut found);
+    if let (Ok(before), Ok(now)) = (serde_json::to_value(before), serde_json::to_value(now)) {
+        compare("", &before, &now, &mut found);
+    }
     found
 }
 

@@ -25,6 +25,8 @@ pub struct RunName {
     pub seeds: Option<usize>,
     /// What is known of extracted frames and flow.
     pub extraction: Option<Extraction>,
+    /// The exported row whose nets were taken, by the first letters of its sum.
+    pub from: Option<String>,
 }
 
 impl fmt::Display for RunName {
@@ -41,6 +43,9 @@ impl fmt::Display for RunName {
         }
         if let Some(Extraction { bound, check }) = self.extraction {
             write!(f, ".extracted-{bound}{}", if check { "" } else { "-unchecked" })?;
+        }
+        if let Some(from) = &self.from {
+            write!(f, ".from-{from}")?;
         }
         Ok(())
     }
@@ -69,6 +74,7 @@ fn parse(name: &str) -> Option<RunName> {
         splits: Vec::new(),
         seeds: None,
         extraction: None,
+        from: None,
     };
     // A bound may have a decimal point, and so may be the name of a split; so parts are told by how they begin.
     let mut parts: Vec<String> = Vec::new();
@@ -89,6 +95,8 @@ fn parse(name: &str) -> Option<RunName> {
             run.splits = splits.split('+').map(str::to_owned).collect();
         } else if let Some(seeds) = value(PARTS[2]) {
             run.seeds = Some(seeds.parse().ok()?);
+        } else if let Some(from) = value(PARTS[4]) {
+            run.from = Some(from.to_owned());
         } else {
             let bound = value(PARTS[3])?;
             let (bound, check) =
@@ -101,7 +109,7 @@ fn parse(name: &str) -> Option<RunName> {
 }
 
 /// What may stand after the scale, in this order.
-const PARTS: [&str; 4] = ["data-seed-", "splits-", "seeds-", "extracted-"];
+const PARTS: [&str; 5] = ["data-seed-", "splits-", "seeds-", "extracted-", "from-"];
 
 impl RunName {
     /// The question that the run answered.
@@ -113,6 +121,7 @@ impl RunName {
             seeds: self.seeds,
             data_seed: self.data_seed,
             extraction: self.extraction,
+            from: self.from.clone(),
             rows: Vec::new(),
         }
     }
@@ -129,7 +138,7 @@ mod tests {
             "synth-hmdb-smoke.data-seed-7",
             "weizmann-loao-mini.splits-1+2.5+x.seeds-3",
             "ucf101-paper.extracted-20.5-unchecked",
-            "synth-views-mini.data-seed-1.splits-a.seeds-2.extracted-20",
+            "synth-views-mini.data-seed-1.splits-a.seeds-2.extracted-20.from-0a1b2c3d",
         ] {
             let run: RunName = name.parse().unwrap();
             assert_eq!(run.to_string(), name);

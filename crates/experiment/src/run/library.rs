@@ -1,6 +1,6 @@
 //! The data sets of a table: opened once, their videos prepared once, cut into what a run trains and tests on.
 
-mod prepare;
+pub(crate) mod prepare;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +64,7 @@ pub(super) fn lacks(row: &RowPlan) -> Option<String> {
     })
 }
 
-pub(super) fn wants_backward(net: &NetPlan) -> bool {
+pub(crate) fn wants_backward(net: &NetPlan) -> bool {
     net.flow().is_some_and(|stack| stack.sampling == Sampling::BiDirectional)
 }
 

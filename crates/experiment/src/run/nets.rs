@@ -53,6 +53,9 @@ pub(super) struct Tested {
 impl Job<'_> {
     /// The training units of a net's stages, the first one first.
     pub(super) fn train_units(&self, net: &NetPlan, run: &Run<'_>) -> Result<Vec<Unit>> {
+        if let Some((unit, _)) = self.given(net) {
+            return Ok(vec![unit.clone()]);
+        }
         let mut units = Vec::new();
         for (_, first) in net.train.start.nets() {
             units.extend(self.train_units(first, run)?);
@@ -63,6 +66,9 @@ impl Job<'_> {
 
     /// The training unit of a net itself.
     fn train_unit(&self, net: &NetPlan, run: &Run<'_>) -> Result<Unit> {
+        if let Some((unit, _)) = self.given(net) {
+            return Ok(unit.clone());
+        }
         let fingerprints =
             net.data.iter().map(|data| self.library.fingerprint(data, run)).collect::<Result<_>>()?;
         let starts: Vec<String> = self.starts(net, run)?.into_iter().map(|unit| unit.name).collect();
@@ -109,6 +115,9 @@ impl Job<'_> {
 
     /// Trains a net and the stages before it, or finds them done.
     fn trained(&self, name: &str, net: &NetPlan, run: &Run<'_>) -> Result<Vec<StageRecord>> {
+        if let Some((_, stage)) = self.given(net) {
+            return Ok(vec![stage.clone()]);
+        }
         let mut stages: Vec<StageRecord> = Vec::new();
         for (stream, first) in net.train.start.nets() {
             let which = stream.map_or("before", Modality::name);

@@ -135,6 +135,38 @@ impl Hub {
         }
     }
 
+    /// A small file of at most `limit` bytes, whatever its sum; it is not kept.
+    ///
+    /// # Errors
+    /// [`WeightsError`] when it cannot be had, [`Error::Interrupted`].
+    pub fn read(&self, source: &WeightSource, limit: u64, interrupt: &Interrupt) -> Result<Vec<u8>> {
+        source.check()?;
+        let failures = Failures { source, url: self.url(source), path: Path::new(&source.file) };
+        let answer = self.get(&failures, 0, interrupt)?;
+        match answer.response.status().as_u16() {
+            200 => {}
+            status => return Err(failures.status(status, 0)),
+        }
+        let mut bytes = Vec::new();
+        let body = answer.response.into_body().into_reader();
+        body.take(limit + 1).read_to_end(&mut bytes).map_err(|e| failures.unreachable(e.to_string(), 0))?;
+        if bytes.len() as u64 > limit {
+            return Err(failures.unreachable(format!("it has more than {limit} bytes"), 0));
+        }
+        Ok(bytes)
+    }
+
+    fn url(&self, source: &WeightSource) -> String {
+        let repository = place::repository(source);
+        format!(
+            "{}/{}/resolve/{}/{}",
+            self.endpoint,
+            repository.url(),
+            repository.url_revision(),
+            source.file
+        )
+    }
+
     /// Completes the partial file and checks its sum; returns the commit it comes from.
     fn download(
         &self,
@@ -156,15 +188,7 @@ impl Hub {
             // Stopped just before the end.
             return Ok(None);
         }
-        let repository = place::repository(source);
-        let url = format!(
-            "{}/{}/resolve/{}/{}",
-            self.endpoint,
-            repository.url(),
-            repository.url_revision(),
-            source.file
-        );
-        let failures = Failures { source, url, path: &place.blob };
+        let failures = Failures { source, url: self.url(source), path: &place.blob };
         loop {
             let answer = self.get(&failures, have, interrupt)?;
             let resumed = match answer.response.status().as_u16() {

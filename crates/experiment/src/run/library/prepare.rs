@@ -107,27 +107,14 @@ impl Library<'_> {
     }
 
     fn prepare(&self, set: &str, video: &VideoPlan, indices: &[usize]) -> Result<Prepared> {
-        let (frame_codec, flow_codec) = match video.storage {
-            Storage::Raw8 => (Codec::Raw8, Codec::Raw8),
-            Storage::Jpeg => (FRAME_JPEG, FLOW_JPEG),
-            Storage::Float32 => (Codec::Raw8, Codec::Float32),
-        };
         let here = |net: &&NetPlan| net.data.iter().any(|data| data.set == set);
-        let config = PrepareConfig {
-            short_side: video.short_side,
-            frame_codec,
-            flow_codec,
-            flow_bound: video.flow_bound,
-            flow: video.flow.clone(),
-            backward: video.flow.is_some()
-                && video.extraction.is_none()
-                && self.plan.stages().filter(here).any(wants_backward),
-            ffmpeg: "ffmpeg".into(),
-        };
+        let backward = video.flow.is_some()
+            && video.extraction.is_none()
+            && self.plan.stages().filter(here).any(wants_backward);
         let progress = PrepareStep { console: self.runner.console, set, step: Default::default() };
         data::prepare::prepare(
             &self.set(set)?.dataset,
-            &config,
+            &config(video, backward),
             indices,
             &self.runner.workspace.cache.join("videos"),
             &progress,
@@ -138,6 +125,24 @@ impl Library<'_> {
             PrepareError::Interrupted { .. } => Error::Interrupted,
             PrepareError::Videos(report) => Error::Videos(report),
         })
+    }
+}
+
+/// How videos are decoded and stored by a plan, with backward flow besides if it is wanted.
+pub(crate) fn config(video: &VideoPlan, backward: bool) -> PrepareConfig {
+    let (frame_codec, flow_codec) = match video.storage {
+        Storage::Raw8 => (Codec::Raw8, Codec::Raw8),
+        Storage::Jpeg => (FRAME_JPEG, FLOW_JPEG),
+        Storage::Float32 => (Codec::Raw8, Codec::Float32),
+    };
+    PrepareConfig {
+        short_side: video.short_side,
+        frame_codec,
+        flow_codec,
+        flow_bound: video.flow_bound,
+        flow: video.flow.clone(),
+        backward,
+        ffmpeg: "ffmpeg".into(),
     }
 }
 

@@ -1,0 +1,276 @@
+//! A trained row as a folder: for the Hugging Face hub, for `run --from`, for `predict`.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `config.json` | how each net sees videos, its network and training; the labels; the row's record |
+//! | `model.safetensors`, or one file a stream | the weights, under this project's names |
+//! | `labels.txt` | a class name a line, in label order |
+//! | `README.md` | the model card: the row of the table beside the paper's, how it was trained, how it is used |
+//!
+//! A folder may come from anywhere: names in it lead nowhere else, sums are checked, and no more memory is taken for a
+//! network than its weights have bytes.
+
+mod card;
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::plan::{Protocol, RunName};
+use crate::record::{Record, TrainOutcome};
+use crate::store::{write_atomic, write_json};
+use crate::trained::{Trained, TrainedNet};
+use crate::weights::{Hub, NameMap, WeightSource, sha256};
+use crate::{Console, Workspace};
+
+/// The file that makes a folder an export.
+pub const CONFIG: &str = "config.json";
+
+/// The form of that file; raised when a field changes its meaning.
+const FORMAT: u32 = 1;
+
+/// No honest configuration is larger, in bytes.
+const LARGEST_CONFIG: u64 = 64 << 20;
+
+/// What `config.json` says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    /// [`FORMAT`].
+    format: u32,
+    /// The networks, as the hub lists them.
+    architectures: Vec<String>,
+    /// The run that the row is from, such as `synth-mini`.
+    run: String,
+    /// Class names by label.
+    id2label: BTreeMap<usize, String>,
+    /// The split and the seed of the nets.
+    split: String,
+    seed: u64,
+    /// The nets, whose scores are averaged.
+    streams: Vec<StreamConfig>,
+    /// The row's record.
+    record: Record,
+}
+
+/// One net.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StreamConfig {
+    name: String,
+    /// The file of its weights, in the same folder, and its SHA-256.
+    weights: String,
+    sha256: String,
+    protocol: Protocol,
+    /// How its training went.
+    training: TrainOutcome,
+}
+
+/// Writes a trained row into a folder, which is made; gives back the files.
+///
+/// # Errors
+/// [`Error::Usage`] for a folder that holds something else, [`Error::Io`].
+pub fn write(trained: &Trained, folder: &Path, interrupt: &Interrupt) -> Result<Vec<PathBuf>> {
+    let foreign = |entry: &std::fs::DirEntry| !entry.file_name().to_string_lossy().starts_with('.');
+    let is_empty = std::fs::read_dir(folder)
+        .map_or(true, |entries| !entries.filter_map(std::result::Result::ok).any(|entry| foreign(&entry)));
+    if !is_empty && !folder.join(CONFIG).is_file() {
+        return Err(Error::Usage(format!(
+            "{} holds other files; name a new folder, or one that was exported before",
+            folder.display()
+        )));
+    }
+    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    let mut files = Vec::new();
+    let mut streams = Vec::with_capacity(trained.nets.len());
+    for net in &trained.nets {
+        let name = if trained.nets.len() == 1 {
+            "model.safetensors".to_owned()
+        } else {
+            format!("{}.safetensors", net.name)
+        };
+        let bytes = std::fs::read(&net.weights).map_err(Error::io("read", &net.weights))?;
+        write_atomic(&folder.join(&name), &bytes)?;
+        streams.push(StreamConfig {
+            name: net.name.clone(),
+            sha256: sha256(&folder.join(&name), interrupt)?,
+            weights: name.clone(),
+            protocol: net.protocol.clone(),
+            training: net.training.clone(),
+        });
+        files.push(folder.join(name));
+    }
+    let run = &trained.record.runs[trained.run];
+    let mut architectures: Vec<String> =
+        trained.nets.iter().map(|net| net.protocol.net.model.kind().to_owned()).collect();
+    architectures.dedup();
+    let config = Config {
+        format: FORMAT,
+        architectures,
+        run: trained.question.to_string(),
+        id2label: trained.classes.iter().cloned().enumerate().collect(),
+        split: run.split.clone(),
+        seed: run.seed,
+        streams,
+        record: trained.record.clone(),
+    };
+    let labels: String = trained.classes.iter().map(|class| format!("{class}\n")).collect();
+    write_atomic(&folder.join("labels.txt"), labels.as_bytes())?;
+    write_atomic(&folder.join("README.md"), card::card(trained).as_bytes())?;
+    // Last: with it the folder is an export.
+    write_json(&folder.join(CONFIG), &config)?;
+    files.extend(["labels.txt", "README.md", CONFIG].map(|file| folder.join(file)));
+    Ok(files)
+}
+
+/// The question of which a row's nets are an answer, asked again of these very nets: its table, and the request.
+pub fn question(trained: &Trained) -> Result<(String, crate::Request)> {
+    let sums: Vec<String> =
+        trained.nets.iter().map(|net| sha256(&net.weights, &Interrupt::never())).collect::<Result<_>>()?;
+    let from = crate::store::hash(&sums)[..8].to_owned();
+    let name = RunName { from: Some(from), ..trained.question.clone() };
+    // Nets of one split and seed may have learnt from the test videos of the others.
+    let run = &trained.record.runs[trained.run];
+    let request = crate::Request {
+        splits: vec![run.split.clone()],
+        seeds: Some(1),
+        rows: vec![trained.record.row.clone()],
+        ..name.request()
+    };
+    Ok((trained.record.table.clone(), request))
+}
+
+/// Reads a folder that was exported.
+///
+/// # Errors
+/// [`Error::Damaged`] for a configuration or weights that are not what they should be.
+pub fn open(folder: &Path, interrupt: &Interrupt) -> Result<Trained> {
+    let path = folder.join(CONFIG);
+    let config = read(&path)?;
+    let damaged = |message: String| Error::Damaged { path: path.clone(), message };
+    let mut nets = Vec::with_capacity(config.streams.len());
+    for stream in &config.streams {
+        let weights = folder.join(plain(&stream.weights).ok_or_else(|| {
+            damaged(format!("expected the name of a file beside it, found `{}`", stream.weights))
+        })?);
+        let found = sha256(&weights, interrupt)?;
+        if found != stream.sha256 {
+            return Err(Error::Usage(format!(
+                "{}: expected the SHA-256 {}, found {found}; export or download the folder again",
+                weights.display(),
+                stream.sha256
+            )));
+        }
+        fits(stream, &weights).map_err(&damaged)?;
+        nets.push(TrainedNet {
+            name: stream.name.clone(),
+            protocol: stream.protocol.clone(),
+            seed: config.seed,
+            weights,
+            training: stream.training.clone(),
+        });
+    }
+    let question: RunName = config.run.parse()?;
+    let run =
+        config.record.runs.iter().position(|run| (&run.split, run.seed) == (&config.split, config.seed));
+    let classes: Vec<String> = config.id2label.into_values().collect();
+    let known =
+        |net: &TrainedNet| net.protocol.net.model.heads().first().is_some_and(|&head| head >= classes.len());
+    if nets.is_empty() || classes.is_empty() || !nets.iter().all(known) {
+        return Err(damaged("expected nets that know all of its classes".into()));
+    }
+    Ok(Trained {
+        name: folder.display().to_string(),
+        classes,
+        nets,
+        run: run.ok_or_else(|| damaged("expected the record of its split and seed".into()))?,
+        record: config.record,
+        question,
+    })
+}
+
+/// A network that has as many parameters as its file has room for: no file makes us take more memory than its own size.
+fn fits(stream: &StreamConfig, weights: &Path) -> std::result::Result<(), String> {
+    let bytes = std::fs::metadata(weights).map_err(|e| e.to_string())?.len();
+    let summary = stream.protocol.net.model.summary().map_err(|e| e.to_string())?;
+    let needed = summary.parameters() as u64;
+    if needed.saturating_mul(4) > bytes {
+        return Err(format!(
+            "expected weights for {needed} parameters, found {bytes} bytes in {}",
+            weights.display()
+        ));
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Config> {
+    let file = std::fs::File::open(path).map_err(Error::io("read", path))?;
+    let mut text = Vec::new();
+    file.take(LARGEST_CONFIG).read_to_end(&mut text).map_err(Error::io("read", path))?;
+    parse(&text).map_err(|message| Error::Damaged { path: path.to_owned(), message })
+}
+
+fn parse(text: &[u8]) -> std::result::Result<Config, String> {
+    #[derive(Deserialize)]
+    struct Form {
+        format: u32,
+    }
+    let form: Form =
+        serde_json::from_slice(text).map_err(|e| format!("expected an exported row, found: {e}"))?;
+    if form.format != FORMAT {
+        return Err(format!("expected an exported row of format {FORMAT}, found format {}", form.format));
+    }
+    serde_json::from_slice(text).map_err(|e| format!("expected an exported row, found: {e}"))
+}
+
+/// The name of a file that leads nowhere else.
+fn plain(name: &str) -> Option<&str> {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    (name.chars().all(good) && !name.starts_with('.') && !name.is_empty()).then_some(name)
+}
+
+/// A row from a folder, or from a repository of the hub, `OWNER/NAME` or `OWNER/NAME@REVISION`, which is downloaded into the
+/// cache.
+///
+/// # Errors
+/// As [`open`], and those of a download.
+pub fn from(name: &str, workspace: &Workspace, console: &Console, interrupt: &Interrupt) -> Result<Trained> {
+    let folder = Path::new(name);
+    if folder.is_dir() {
+        return open(folder, interrupt);
+    }
+    let (repository, revision) = name.split_once('@').unwrap_or((name, "main"));
+    if repository.split('/').count() != 2 || name.starts_with(['.', '/']) {
+        return Err(Error::Usage(format!(
+            "`{name}` is no folder; expected one that `cargo xtask export` wrote, or OWNER/NAME of a repository on the hub"
+        )));
+    }
+    let source = |file: &str, sha256: &str| WeightSource {
+        repository: repository.to_owned(),
+        revision: revision.to_owned(),
+        file: file.to_owned(),
+        sha256: sha256.to_owned(),
+        names: NameMap::Native,
+    };
+    let hub = Hub::from_env()?;
+    // What is pinned is in the configuration; the record says by its sum which one that was.
+    let text = hub.read(&source(CONFIG, &"0".repeat(64)), LARGEST_CONFIG, interrupt)?;
+    let config = parse(&text).map_err(|message| Error::Damaged { path: PathBuf::from(name), message })?;
+    let key = blake3::hash(&text).to_hex()[..16].to_owned();
+    let folder = workspace.cache.join("weights").join("rows").join(key);
+    for stream in &config.streams {
+        let name = plain(&stream.weights).ok_or_else(|| Error::Damaged {
+            path: PathBuf::from(name),
+            message: format!("expected the name of a file beside it, found `{}`", stream.weights),
+        })?;
+        let file = hub.fetch(&source(name, &stream.sha256), &workspace.cache, console, interrupt)?;
+        let bytes = std::fs::read(&file).map_err(Error::io("read", &file))?;
+        write_atomic(&folder.join(name), &bytes)?;
+    }
+    write_atomic(&folder.join(CONFIG), &text)?;
+    Ok(Trained { name: name.to_owned(), ..open(&folder, interrupt)? })
+}

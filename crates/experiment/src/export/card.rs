@@ -1,0 +1,121 @@
+//! The model card of an exported row.
+
+use data::inputs::Input;
+use data::loader::Crops;
+
+use crate::record::Record;
+use crate::table;
+use crate::trained::{Trained, TrainedNet};
+
+/// Markdown with the front matter that the hub reads.
+pub(super) fn card(trained: &Trained) -> String {
+    let record = &trained.record;
+    let dataset = record.data.first().map_or("unknown", |data| data.name.as_str());
+    let mut text = front_matter(trained, dataset);
+    let label =
+        record.column.as_ref().map_or(record.label.clone(), |column| format!("{}, {column}", record.label));
+    text.push_str(&format!(
+        "\n# {}: {label}\n\nA row of `{}`, trained and tested on `{dataset}`{} at the profile `{}`.\n\n",
+        record.table,
+        record.table,
+        record
+            .data
+            .first()
+            .and_then(|data| data.data_seed)
+            .map_or(String::new(), |seed| format!(" (data seed {seed})")),
+        record.profile
+    ));
+    text.push_str(&result(record));
+    text.push_str("\nThe paper's number is of its own data and scale; this net's are above. These weights are those of one ");
+    let run = &record.runs[trained.run];
+    text.push_str(&format!(
+        "split and seed (split {}, seed {}), which by themselves reach {:.1} %.\n\n## Nets\n\n",
+        run.split, run.seed, run.top1
+    ));
+    for net in &trained.nets {
+        text.push_str(&format!("- {}\n", described(net, trained.nets.len() == 1)));
+    }
+    if trained.nets.len() > 1 {
+        text.push_str("\nThe scores of a video are the mean over the nets.\n");
+    }
+    text.push_str(&format!(
+        "\n`config.json` holds every value of the plan and the whole record.\n\n## Use\n\n```console\n$ cargo xtask predict --run FOLDER \
+         VIDEO\n$ cargo xtask run --from FOLDER\n```\n\nThe first classifies a video file; the second tests these weights again by the row's \
+         protocol. Tensors carry the project's own names.\n\n## Labels\n\n{}\n",
+        trained.classes.join(", ")
+    ));
+    text
+}
+
+fn front_matter(trained: &Trained, dataset: &str) -> String {
+    let record = &trained.record;
+    // A JSON text is a YAML text.
+    let quoted = |text: &str| serde_json::to_string(text).unwrap_or_default();
+    format!(
+        "---\nlibrary_name: candle\npipeline_tag: video-classification\ntags:\n- action-recognition\n- candle\nmodel-index:\n- name: {}\n  \
+         results:\n  - task:\n      type: video-classification\n    dataset:\n      name: {}\n      type: {}\n    metrics:\n    - type: \
+         accuracy\n      name: top-1\n      value: {:.2}\n---\n",
+        quoted(&format!("{}/{}", record.table, record.row)),
+        quoted(dataset),
+        quoted(dataset),
+        record.top1.value
+    )
+}
+
+/// The row, as its table has it.
+fn result(record: &Record) -> String {
+    let (expected, scored) = record.videos();
+    table::markdown(
+        vec![
+            [
+                "row",
+                "paper",
+                "top-1, %",
+                "95 % interval",
+                "test videos",
+                "parameters",
+                "multiply-adds a sample",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            vec![
+                record.label.clone(),
+                record.reported.map_or("-".into(), table::reported),
+                format!("{:.1}", record.top1.value),
+                format!("{:.1} .. {:.1}", record.top1.low, record.top1.high),
+                if expected == scored { scored.to_string() } else { format!("{scored} of {expected}") },
+                record.parameters.to_string(),
+                record.multiply_adds.to_string(),
+            ],
+        ],
+        1,
+    ) + "\n"
+}
+
+fn described(net: &TrainedNet, alone: bool) -> String {
+    let plan = &net.protocol.net;
+    let sees: Vec<String> = plan
+        .inputs()
+        .map(|input| match input {
+            Input::Rgb(_) => "frames".to_owned(),
+            Input::Flow(_) => format!("{} channels of optical flow", input.channels()),
+        })
+        .collect();
+    let crops = match net.protocol.test.crops {
+        Crops::Ten => "ten crops",
+        Crops::Center => "the central crop",
+    };
+    format!(
+        "`{}`{}: {}, sees {} of {}x{} pixels; trained for {} iterations of {}; tested on {} of {} a video",
+        if alone { "model" } else { &net.name },
+        if alone { format!(" ({})", net.name) } else { String::new() },
+        plan.model.kind(),
+        sees.join(" and "),
+        plan.crop,
+        plan.crop,
+        plan.train.iterations,
+        plan.train.batch,
+        crops,
+        net.protocol.test.frames.map_or("all its frames".into(), |frames| format!("{frames} frames")),
+    )
+}

@@ -1,0 +1,315 @@
+//! `predict`: the classes of a video file, by the nets of a finished row.
+//!
+//! A video goes the way of a test video: decoded by ffmpeg, scaled, its flow estimated and stored as the plan says, and
+//! seen in the views of the test. Over time, each net sees the central crop at equal distances besides.
+
+mod print;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use data::cuts::CutConfig;
+use data::dataset::{Dataset, DatasetSpec};
+use data::loader::{Crops, LabelledVideo, TestConfig, TestViews};
+use data::prepare::{PrepareError, PreparedVideo, Silent};
+use data::sample::Clips;
+use models::Network;
+use nn::Pass;
+use serde::Serialize;
+
+use crate::console::Console;
+use crate::error::{Error, Result};
+use crate::evaluate::{Test, evaluate};
+use crate::interrupt::Interrupt;
+use crate::run::library::{prepare::config, wants_backward};
+use crate::train::{build, inputs_of, network_error};
+use crate::trained::{Trained, TrainedNet};
+use crate::workspace::Workspace;
+
+/// Positions of the chart over time.
+const POSITIONS: usize = 25;
+
+/// The largest video that is taken from a pipe, in bytes.
+const LARGEST: u64 = 16 << 30;
+
+/// What a row's nets make of a video.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Prediction {
+    /// The video.
+    pub video: String,
+    /// The row.
+    pub run: String,
+    /// The data set that it knows the classes of.
+    pub trained_on: String,
+    /// Frames, T.
+    pub frames: usize,
+    /// Hard cuts that were found: the first frame after each.
+    pub cuts: Vec<usize>,
+    /// Class names, in label order.
+    pub classes: Vec<String>,
+    /// Probabilities by all nets together, in the order of the classes.
+    pub fused: Vec<f32>,
+    /// What each net says.
+    pub streams: Vec<Stream>,
+    /// How long it took.
+    pub seconds: Seconds,
+}
+
+/// What one net makes of a video.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Stream {
+    /// Its name.
+    pub name: String,
+    /// Its probabilities in the test's views, in the order of the classes.
+    pub scores: Vec<f32>,
+    /// At each position in time, the frame in the middle of what it saw, and its probabilities.
+    pub over_time: Vec<Position>,
+}
+
+/// One position in time.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Position {
+    /// A frame, counted from 0.
+    pub frame: usize,
+    /// Probabilities, in the order of the classes.
+    pub scores: Vec<f32>,
+}
+
+/// Where the time went.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Seconds {
+    /// Decoding, scaling and flow.
+    pub preparing: f64,
+    /// The networks.
+    pub networks: f64,
+}
+
+impl Prediction {
+    /// The classes by falling probability.
+    pub fn ranked(&self) -> Vec<usize> {
+        let mut classes: Vec<usize> = (0..self.classes.len()).collect();
+        classes.sort_by(|&a, &b| self.fused[b].total_cmp(&self.fused[a]));
+        classes
+    }
+
+    /// Frames of the video a second of work.
+    pub fn frames_per_second(&self) -> f64 {
+        self.frames as f64 / (self.seconds.preparing + self.seconds.networks)
+    }
+}
+
+/// A row's nets, built and loaded.
+pub struct Predictor<'a> {
+    trained: &'a Trained,
+    networks: Vec<Box<dyn Network>>,
+    /// As the data set that the nets were trained on is searched for cuts.
+    cuts: Option<CutConfig>,
+    scratch: PathBuf,
+    console: &'a Console,
+    interrupt: &'a Interrupt,
+}
+
+impl<'a> Predictor<'a> {
+    /// Builds the networks and loads their weights.
+    ///
+    /// # Errors
+    /// [`Error::Network`] for weights that are not the network's.
+    pub fn new(
+        trained: &'a Trained,
+        workspace: &Workspace,
+        console: &'a Console,
+        interrupt: &'a Interrupt,
+    ) -> Result<Self> {
+        let mut networks = Vec::with_capacity(trained.nets.len());
+        for TrainedNet { protocol, seed, weights, .. } in &trained.nets {
+            let (params, network) = build(&protocol.net, *seed)?;
+            params.load(weights).map_err(network_error("loading the trained weights"))?;
+            networks.push(network);
+        }
+        let scratch = workspace.cache.join("predict").join(std::process::id().to_string());
+        let set = trained.nets.first().map(|net| net.protocol.net.target().set.as_str());
+        let cuts = match set.map(|set| workspace.dataset_file(set)) {
+            Some(Ok(file)) => DatasetSpec::load(&file)?.cuts(),
+            // An exported net may know a data set that this checkout does not.
+            _ => None,
+        };
+        Ok(Self { trained, networks, cuts, scratch, console, interrupt })
+    }
+
+    /// Classifies a video file, or for `-` the video that standard input holds.
+    ///
+    /// # Errors
+    /// Videos that cannot be decoded or are too short; whatever the networks report.
+    pub fn predict(&self, video: &Path) -> Result<Prediction> {
+        let folder = Scratch::new(&self.scratch)?;
+        let begun = Instant::now();
+        let (file, name) = if video == Path::new("-") {
+            (spool(&folder.0.join("standard-input"), std::io::stdin().lock())?, "standard input".to_owned())
+        } else {
+            (video.to_owned(), video.display().to_string())
+        };
+        let dataset = Dataset::of_video(&file, self.cuts)?;
+        let mut videos: Vec<Arc<PreparedVideo>> = Vec::with_capacity(self.networks.len());
+        for TrainedNet { protocol, .. } in &self.trained.nets {
+            videos.push(Arc::new(self.prepared(&dataset, protocol, &folder.0)?));
+        }
+        let preparing = begun.elapsed().as_secs_f64();
+
+        let begun = Instant::now();
+        let mut streams = Vec::with_capacity(videos.len());
+        for ((net, network), video) in self.trained.nets.iter().zip(&self.networks).zip(&videos) {
+            streams.push(Stream {
+                name: net.name.clone(),
+                scores: self.scores(net, &**network, video)?,
+                over_time: self.over_time(net, &**network, video)?,
+            });
+        }
+        let mean = |class: usize| {
+            let sum: f64 = streams.iter().map(|stream| f64::from(stream.scores[class])).sum();
+            (sum / streams.len() as f64) as f32
+        };
+        Ok(Prediction {
+            video: name,
+            run: self.trained.name.clone(),
+            trained_on: self.trained.record.data.first().map_or(String::new(), |data| data.name.clone()),
+            frames: videos[0].frames,
+            cuts: videos[0].segments.iter().skip(1).map(|segment| segment.start).collect(),
+            classes: self.trained.classes.clone(),
+            fused: (0..self.trained.classes.len()).map(mean).collect(),
+            streams,
+            seconds: Seconds { preparing, networks: begun.elapsed().as_secs_f64() },
+        })
+    }
+
+    /// The video as a net's plan stores it. Nets that store frames alike share them.
+    fn prepared(
+        &self,
+        dataset: &Dataset,
+        protocol: &crate::plan::Protocol,
+        folder: &Path,
+    ) -> Result<PreparedVideo> {
+        let net = &protocol.net;
+        let backward = net.video.flow.is_some() && wants_backward(net);
+        let made = data::prepare::prepare(
+            dataset,
+            &config(&net.video, backward),
+            &[0],
+            folder,
+            &Silent,
+            self.interrupt.flag(),
+        );
+        let made = made.map_err(|e| match e {
+            PrepareError::Setup(e) => e.into(),
+            PrepareError::Interrupted { .. } => Error::Interrupted,
+            PrepareError::Videos(report) => match report.failures.into_iter().next() {
+                Some(failure) => failure.cause.into(),
+                None => Error::Usage("the video could not be prepared".into()),
+            },
+        })?;
+        made.videos.into_iter().next().ok_or_else(|| Error::Usage("the video could not be prepared".into()))
+    }
+
+    /// Probabilities in the views of the net's test.
+    fn scores(
+        &self,
+        net: &TrainedNet,
+        network: &dyn Network,
+        video: &Arc<PreparedVideo>,
+    ) -> Result<Vec<f32>> {
+        let video =
+            LabelledVideo { id: video.id.clone(), label: 0, view: None, source: Arc::clone(video) as _ };
+        let test = Test {
+            name: &net.name,
+            protocol: &net.protocol,
+            network,
+            videos: &[video],
+            others: &[],
+            classes: &self.trained.classes,
+            split: "",
+            seed: net.seed,
+        };
+        Ok(evaluate(&test, self.console, self.interrupt)?.classes()?.scores.clone())
+    }
+
+    /// Probabilities of central crops at equal distances.
+    fn over_time(
+        &self,
+        net: &TrainedNet,
+        network: &dyn Network,
+        video: &PreparedVideo,
+    ) -> Result<Vec<Position>> {
+        let plan = &net.protocol.net;
+        let clips = Clips::new(&video.id, &video.segments, &plan.sample)?.spaced(POSITIONS);
+        let config = TestConfig {
+            sample: plan.sample.clone(),
+            size: (plan.crop, plan.crop),
+            frames: POSITIONS,
+            crops: Crops::Center,
+        };
+        let classes = self.trained.classes.len();
+        let mut scores: Vec<Vec<f32>> = Vec::with_capacity(clips.len());
+        for batch in TestViews::new(&video.id, video, &config, POSITIONS)? {
+            self.interrupt.check()?;
+            let inputs =
+                inputs_of(network, batch?.inputs).map_err(Error::tensor("making the views of a video"))?;
+            let read = || -> models::Result<Vec<Vec<f32>>> {
+                let outputs = network.forward(&inputs, &Pass::eval())?;
+                let heads: Vec<_> = outputs.heads.iter().filter(|head| head.task == 0).collect();
+                let mut sum: Vec<Vec<f32>> = Vec::new();
+                for head in &heads {
+                    let rows = nn::softmax(&head.logits)?.to_vec2::<f32>()?;
+                    sum.resize(rows.len(), vec![0.0; classes]);
+                    for (sum, row) in sum.iter_mut().zip(rows) {
+                        sum.iter_mut().zip(row).for_each(|(sum, score)| *sum += score / heads.len() as f32);
+                    }
+                }
+                Ok(sum)
+            };
+            scores.extend(read().map_err(network_error("looking at a video"))?);
+        }
+        let middle = |moments: &Vec<usize>| {
+            let (first, last) = (moments.first().copied().unwrap_or(0), moments.last().copied().unwrap_or(0));
+            (first + last + plan.sample.span().saturating_sub(1)) / 2
+        };
+        Ok(clips.iter().map(middle).zip(scores).map(|(frame, scores)| Position { frame, scores }).collect())
+    }
+}
+
+/// A folder that is deleted when it is no longer needed.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        Ok(Self(folder.to_owned()))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is left over is in the cache, which may be deleted at will.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Keeps a video that comes through a pipe: most containers cannot be read without going back.
+fn spool(file: &Path, mut from: impl Read) -> Result<PathBuf> {
+    let mut out = std::fs::File::create(file).map_err(Error::io("create", file))?;
+    let bytes = std::io::copy(&mut from.by_ref().take(LARGEST + 1), &mut out)
+        .map_err(Error::io("read a video from", "standard input"))?;
+    match bytes {
+        0 => Err(Error::Usage(
+            "standard input holds nothing; expected a video, as in `cat VIDEO | … predict -`".into(),
+        )),
+        bytes if bytes > LARGEST => {
+            Err(Error::Usage("standard input holds more than 16 GiB; give a shorter video".into()))
+        }
+        _ => Ok(file.to_owned()),
+    }
+}

@@ -1,0 +1,66 @@
+//! Nets that are not trained here: their weights come with an exported row.
+
+use super::{Job, Runner};
+use crate::check::differences;
+use crate::error::{Error, Result};
+use crate::plan::{NetPlan, TablePlan};
+use crate::record::StageRecord;
+use crate::store::{Store, Unit, write_atomic};
+use crate::train::WEIGHTS;
+use crate::trained::Trained;
+use crate::weights::sha256;
+
+/// A net whose training is done.
+pub(super) struct Given {
+    net: NetPlan,
+    unit: Unit,
+    stage: StageRecord,
+}
+
+impl Given {
+    /// Puts the weights of an exported row into the store, each under its sum.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if no row that is asked for has a net of such a plan.
+    pub(super) fn all(runner: &Runner<'_>, plan: &TablePlan, store: &Store) -> Result<Vec<Self>> {
+        let Some(trained) = runner.given else { return Ok(Vec::new()) };
+        fits(trained, plan)?;
+        let mut given = Vec::with_capacity(trained.nets.len());
+        for net in &trained.nets {
+            let sum = sha256(&net.weights, runner.interrupt)?;
+            let unit = store.named(&format!("given-{}", &sum[..16]));
+            let _lock = unit.lock(runner.console, runner.interrupt)?;
+            let bytes = std::fs::read(&net.weights).map_err(Error::io("read", &net.weights))?;
+            write_atomic(&unit.path(WEIGHTS), &bytes)?;
+            unit.finish(&net.training)?;
+            let stage = StageRecord { unit: unit.name.clone(), training: net.training.clone() };
+            given.push(Self { net: net.protocol.net.clone(), unit, stage });
+        }
+        Ok(given)
+    }
+}
+
+impl Job<'_> {
+    /// The training of a net, if it was given.
+    pub(super) fn given(&self, net: &NetPlan) -> Option<(&Unit, &StageRecord)> {
+        self.given.iter().find(|given| given.net == *net).map(|given| (&given.unit, &given.stage))
+    }
+}
+
+/// Refuses weights that no row has a use for.
+fn fits(trained: &Trained, plan: &TablePlan) -> Result<()> {
+    let nets = || plan.wanted().flat_map(|row| row.work.protocols());
+    if trained.nets.iter().all(|net| nets().any(|protocol| protocol.net == net.protocol.net)) {
+        return Ok(());
+    }
+    let (Some(theirs), Some(ours)) = (trained.nets.first(), nets().next()) else {
+        return Err(Error::Usage(format!("{}: no row that is asked for has a net", trained.name)));
+    };
+    let changes = differences(&theirs.protocol.net, &ours.net);
+    let said: Vec<String> = changes.iter().take(8).map(ToString::to_string).collect();
+    Err(Error::Usage(format!(
+        "{}: no row that is asked for has a net of its plan, so its weights answer another question; beside the first row's: {}",
+        trained.name,
+        said.join("; ")
+    )))
+}

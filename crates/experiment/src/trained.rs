@@ -1,0 +1,116 @@
+//! A row whose nets are at hand: from the records and the cache, or from a folder that was exported.
+
+mod find;
+
+use std::path::{Path, PathBuf};
+
+use data::inputs::Input;
+
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::plan::{FusionPlan, Protocol, RunName, Sources, Work};
+use crate::record::{Record, TrainOutcome};
+use crate::spec::FuseBy;
+use crate::store::unit_file;
+use crate::train::WEIGHTS;
+use crate::workspace::Workspace;
+
+/// A row with its trained nets.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    /// Where it is from, for people: `two-stream/table3/synth-mini/average`.
+    pub name: String,
+    /// Class names, in label order.
+    pub classes: Vec<String>,
+    /// Its nets, whose scores are averaged.
+    pub nets: Vec<TrainedNet>,
+    /// The row's record.
+    pub record: Record,
+    /// Which of the record's runs the nets are from.
+    pub run: usize,
+    /// The run of the table, such as `synth-mini`.
+    pub question: RunName,
+}
+
+/// A net and its weights.
+#[derive(Debug, Clone)]
+pub struct TrainedNet {
+    /// `spatial`, `temporal`, or the architecture.
+    pub name: String,
+    /// How it sees videos and is tested.
+    pub protocol: Protocol,
+    /// The seed that it was trained with.
+    pub seed: u64,
+    /// Its weights.
+    pub weights: PathBuf,
+    /// How its training went.
+    pub training: TrainOutcome,
+}
+
+impl Trained {
+    /// The row of a record, such as `table3/average`, `two-stream/table3/synth-mini/average`, or the path of the record.
+    /// The nets are those of its first split and seed.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if there is no such record, if its weights are not in the cache, or if it has no scores of classes.
+    pub fn from_record(workspace: &Workspace, name: &str) -> Result<Self> {
+        let (name, question, record) = find::record(workspace, name)?;
+        if record.work.tested_by() != crate::spec::TestBy::Softmax {
+            return Err(Error::Usage(format!(
+                "{name} is not tested by its softmax layer, so it has no probabilities of classes; name another row"
+            )));
+        }
+        if let Work::Fusion(FusionPlan { by: FuseBy::Svm, .. }) = record.work {
+            return Err(Error::Usage(format!(
+                "{name} fuses its streams by an SVM, which is not kept; name the row that averages them"
+            )));
+        }
+        let units = find::units(workspace, &record, &name)?;
+        let protocols = record.work.protocols();
+        let set = &protocols[0].net.target().set;
+        let classes = workspace.facts(set)?.classes;
+        let seed = record.runs[0].seed;
+        let mut nets: Vec<TrainedNet> = Vec::with_capacity(protocols.len());
+        for (protocol, stage) in protocols.iter().zip(units) {
+            let weights = unit_file(&workspace.units(), &stage.unit, WEIGHTS).filter(|file| file.exists());
+            let weights = weights.ok_or_else(|| {
+                Error::Usage(format!(
+                    "the weights of {name} are not in {}; `cargo xtask run {} --row {}` with the flags of that run trains \
+                     them",
+                    workspace.cache.display(),
+                    record.table,
+                    record.row
+                ))
+            })?;
+            let name = named(protocol, &nets);
+            let training = stage.training;
+            nets.push(TrainedNet { name, protocol: protocol.clone(), seed, weights, training });
+        }
+        Ok(Self { name, classes, nets, record, run: 0, question })
+    }
+
+    /// The row that a name means: a folder that was exported, or else a record.
+    ///
+    /// # Errors
+    /// As [`Trained::from_record`].
+    pub fn find(workspace: &Workspace, name: &str, interrupt: &Interrupt) -> Result<Self> {
+        let folder = Path::new(name);
+        if folder.join(crate::export::CONFIG).is_file() {
+            return crate::export::open(folder, interrupt);
+        }
+        Self::from_record(workspace, name)
+    }
+}
+
+/// What a net is called beside others.
+pub(crate) fn named(protocol: &Protocol, others: &[TrainedNet]) -> String {
+    let reads = |of: fn(&Input) -> bool| protocol.net.inputs().any(of);
+    let (rgb, flow) = (reads(|i| matches!(i, Input::Rgb(_))), reads(|i| matches!(i, Input::Flow(_))));
+    let name = match (rgb, flow) {
+        (true, false) => "spatial",
+        (false, true) => "temporal",
+        _ => protocol.net.model.kind(),
+    };
+    let alike = others.iter().filter(|net| net.name.starts_with(name)).count();
+    if alike == 0 { name.to_owned() } else { format!("{name}-{}", alike + 1) }
+}

@@ -1,0 +1,116 @@
+//! The record that a name means, and the training units of its nets.
+
+use std::path::PathBuf;
+
+use crate::error::{Error, Result, did_you_mean};
+use crate::list;
+use crate::plan::{RunName, Work};
+use crate::record::{Record, StageRecord};
+use crate::store::unit_file;
+use crate::train::WEIGHTS;
+use crate::workspace::Workspace;
+
+/// The record of `TABLE/ROW` or `TABLE/RUN/ROW`, and its full name.
+pub(super) fn record(workspace: &Workspace, name: &str) -> Result<(String, RunName, Record)> {
+    let plain = name.trim_start_matches("./").trim_start_matches("results/").trim_end_matches(".json");
+    let mut parts: Vec<&str> = plain.split('/').collect();
+    let usage = || {
+        Error::Usage(format!(
+            "`{name}` names no row; expected TABLE/ROW or TABLE/RUN/ROW, such as table3/average or \
+             two-stream/table3/synth-mini/average, or a folder that was exported"
+        ))
+    };
+    let row = parts.pop().ok_or_else(usage)?;
+    let run = parts.last().and_then(|part| part.parse::<RunName>().ok());
+    if run.is_some() {
+        parts.pop();
+    }
+    if parts.is_empty() || row.is_empty() {
+        return Err(usage());
+    }
+    let table = workspace.full_names(&[parts.join("/")])?.remove(0);
+    let (spec, runs) =
+        list::recorded(workspace)?.into_iter().find(|(spec, _)| spec.name() == table).ok_or_else(usage)?;
+    if !spec.row.iter().any(|known| known.id == row) {
+        let known = || spec.row.iter().map(|row| row.id.as_str());
+        return Err(Error::UnknownRow {
+            table,
+            row: row.to_owned(),
+            hint: did_you_mean(row, known()),
+            known: known().collect::<Vec<_>>().join(", "),
+        });
+    }
+    let mut found: Vec<(String, RunName, Record)> = Vec::new();
+    for folder in &runs {
+        let Ok(question) = list::name(folder).parse::<RunName>() else { continue };
+        if run.as_ref().is_some_and(|run| *run != question) {
+            continue;
+        }
+        if let Ok(record) = Record::read(&folder.join(format!("{row}.json"))) {
+            found.push((format!("{table}/{question}/{row}"), question, record));
+        }
+    }
+    // Without a run's name: one whose weights are here, if there is any.
+    let here = |(_, _, record): &(String, RunName, Record)| {
+        units(workspace, record, row).is_ok_and(|stages| {
+            let file = |stage: &StageRecord| unit_file(&workspace.units(), &stage.unit, WEIGHTS);
+            stages.iter().all(|stage| file(stage).is_some_and(|file| file.exists()))
+        })
+    };
+    let best = found.iter().position(here).unwrap_or(0);
+    if found.is_empty() {
+        return Err(Error::Usage(format!(
+            "row {row} of {table} has not been run{}; `cargo xtask run {table} --row {row}` does it",
+            run.map_or(String::new(), |run| format!(" as {run}"))
+        )));
+    }
+    Ok(found.swap_remove(best))
+}
+
+/// The training of each net of a record, in its first run.
+pub(super) fn units(workspace: &Workspace, record: &Record, name: &str) -> Result<Vec<StageRecord>> {
+    let run = record.runs.first().ok_or_else(|| {
+        Error::Usage(format!("the record of {name} holds no run; run the row again with --fresh"))
+    })?;
+    match &record.work {
+        Work::Fusion(_) => {
+            // The records of the streams say which units they were trained in.
+            let trained = trainings(workspace, &run.test.streams)?;
+            let of = |stream: &String| {
+                let found = trained.iter().find(|(test, _)| test == stream);
+                found.map(|(_, stage)| stage.clone()).ok_or_else(|| {
+                    Error::Usage(format!(
+                        "{name} fuses nets of which no record is left; run the rows of its streams again"
+                    ))
+                })
+            };
+            run.test.streams.iter().map(of).collect()
+        }
+        Work::Net(_) | Work::Unavailable { .. } => Ok(run.stages.last().cloned().into_iter().collect()),
+    }
+}
+
+/// Of all records, the trainings behind these test units.
+fn trainings(workspace: &Workspace, tests: &[String]) -> Result<Vec<(String, StageRecord)>> {
+    let mut found = Vec::new();
+    for (_, folders) in list::recorded(workspace)? {
+        for path in folders.iter().flat_map(|folder| files(folder)) {
+            let Ok(record) = Record::read(&path) else { continue };
+            for run in record.runs {
+                if let Some(stage) = run.stages.last().filter(|_| tests.contains(&run.test_unit)) {
+                    found.push((run.test_unit, stage.clone()));
+                }
+            }
+        }
+        if tests.iter().all(|test| found.iter().any(|(known, _)| known == test)) {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn files(folder: &PathBuf) -> Vec<PathBuf> {
+    std::fs::read_dir(folder)
+        .map(|entries| entries.filter_map(|e| e.ok().map(|e| e.path())).collect())
+        .unwrap_or_default()
+}
