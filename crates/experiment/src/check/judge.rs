@@ -271,3 +271,101 @@ fn trainings(before: &Record, now: &Record, same_plan: bool) -> Trained {
     }
     Trained::Otherwise
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn committed(row: &str) -> Record {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../results");
+        Record::read(&root.join(format!("{row}.json"))).unwrap()
+    }
+
+    /// Two hundred videos of two classes, of which these are right.
+    fn scores(right: impl Fn(usize) -> bool) -> Scores {
+        let videos = 0..200;
+        Scores {
+            split: "1".into(),
+            seed: 0,
+            classes: vec!["a".into(), "b".into()],
+            videos: videos.clone().map(|video| format!("v{video:03}")).collect(),
+            groups: Vec::new(),
+            labels: vec![0; 200],
+            scores: videos.flat_map(|video| if right(video) { [0.9, 0.1] } else { [0.1, 0.9] }).collect(),
+        }
+    }
+
+    fn answered(before: impl Fn(usize) -> bool, now: impl Fn(usize) -> bool) -> Vec<Answered> {
+        vec![Answered { before: Some(scores(before).right()), now: Some(scores(now)) }]
+    }
+
+    #[test]
+    fn a_net_that_is_the_same_may_not_answer_otherwise() {
+        let record = committed("two-stream/table1b/synth-mini/stack-10-on");
+        let same = judge(&record, &record, &answered(|v| v % 4 != 0, |v| v % 4 != 0), 1);
+        assert_eq!((same.verdict, same.turned), (Verdict::Same, Some([0, 0])));
+        // Two videos of two hundred: rounding may do that. Seven that all fell one way: the test is another one.
+        let few = judge(&record, &record, &answered(|v| v % 4 != 0, |v| v % 4 != 0 && v != 1 || v == 0), 1);
+        assert_eq!((few.verdict, few.turned), (Verdict::Within, Some([1, 1])));
+        let many = judge(&record, &record, &answered(|v| v % 4 != 0, |v| v % 4 != 0 && v > 10), 1);
+        assert_eq!(many.verdict, Verdict::Moved, "{many:?}");
+        assert!(many.reasons[0].contains("leaves out 0"), "{:?}", many.reasons);
+    }
+
+    #[test]
+    fn another_net_of_the_same_plan_has_its_noise() {
+        let before = committed("two-stream/table1b/synth-mini/stack-10-on");
+        let mut now = before.clone();
+        now.runs[0].stages[0].training.loss[40].1 += 0.05;
+        let fell = |lost: usize| answered(|_| true, move |v| v >= lost);
+        assert_eq!(judge(&before, &now, &fell(7), 1).verdict, Verdict::Within);
+        let moved = judge(&before, &now, &fell(20), 1);
+        assert_eq!(moved.verdict, Verdict::Moved);
+        assert!(moved.reasons[0].contains("3 points by which trainings differ"), "{:?}", moved.reasons);
+        // The nets of fused scores are other rows'.
+        let fused = committed("two-stream/table3/synth-mini/average");
+        assert_eq!(judge(&fused, &fused, &fell(7), 1).verdict, Verdict::Within);
+    }
+
+    #[test]
+    fn more_rows_make_each_interval_wider() {
+        let record = committed("two-stream/table1b/synth-mini/stack-10-on");
+        let width = |rows: usize| {
+            let interval =
+                judge(&record, &record, &answered(|v| v % 4 != 0, |v| v % 5 != 0), rows).difference.unwrap();
+            interval.high - interval.low
+        };
+        assert!(width(50) > 1.2 * width(1), "{} against {}", width(50), width(1));
+    }
+
+    #[test]
+    fn a_training_must_begin_as_it_did_and_may_end_otherwise() {
+        let before = committed("two-stream/table1b/synth-mini/stack-10-on");
+        let with = |point: usize, factor: f64| {
+            let mut now = before.clone();
+            now.runs[0].stages[0].training.loss[point].1 *= factor;
+            judge(&before, &now, &answered(|_| true, |_| true), 1)
+        };
+        assert_eq!(with(0, 1.0005).verdict, Verdict::Within);
+        assert_eq!(with(50, 1.5).verdict, Verdict::Within);
+        let begun = with(1, 1.002);
+        assert_eq!(begun.verdict, Verdict::Moved);
+        assert!(begun.reasons[0].contains("the loss of iterations 8 to 14 was"), "{:?}", begun.reasons);
+    }
+
+    #[test]
+    fn without_answers_the_record_s_own_interval_counts() {
+        let before = committed("siamese/cross-view/synth-views-mini.data-seed-107/both-l1-pairs");
+        let unknown = || before.runs.iter().map(|_| Answered { before: None, now: None }).collect::<Vec<_>>();
+        let mut now = before.clone();
+        now.top1.value = before.top1.high - 0.01;
+        let within = judge(&before, &now, &unknown(), 1);
+        assert_eq!((within.verdict, within.by), (Verdict::Within, Some(By::Interval)));
+        now.top1.value = before.top1.high + 0.01;
+        let moved = judge(&before, &now, &unknown(), 1);
+        assert_eq!(moved.verdict, Verdict::Moved);
+        assert!(moved.reasons[0].starts_with("the area under the ROC curve was"), "{:?}", moved.reasons);
+    }
+}

@@ -23,8 +23,8 @@ impl Checked {
 }
 
 impl Checker<'_> {
-    /// Makes the records of a check the baseline, its units those of the cache, and writes into the change log which
-    /// numbers moved. Gives back the files that it wrote.
+    /// Makes the records of a check the baseline, its units those of the cache, and writes into the project's change
+    /// log which of its numbers moved. Gives back the files that it wrote.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Usage`] where rows have failed, or where nothing is different.
@@ -58,10 +58,16 @@ impl Checker<'_> {
             }
         }
         self.adopt_units(&checked.scratch.join("units"))?;
-        let log = self.workspace.root.join("CHANGELOG.md");
-        let text = std::fs::read_to_string(&log).map_err(Error::io("read", &log))?;
-        write_atomic(&log, with_entry(&text, &entry(checked)).as_bytes())?;
-        written.push(log);
+        let news = entry(checked);
+        if self.workspace.results == self.workspace.root.join("results") {
+            let log = self.workspace.root.join("CHANGELOG.md");
+            let text = std::fs::read_to_string(&log).map_err(Error::io("read", &log))?;
+            write_atomic(&log, with_entry(&text, &news).as_bytes())?;
+            written.push(log);
+        } else {
+            self.console
+                .line(&format!("these are not the project's results, so CHANGELOG.md does not say:\n{news}"));
+        }
         checked.forget()?;
         Ok(written)
     }
