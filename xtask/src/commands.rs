@@ -43,6 +43,9 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             Ok(())
         }
         Command::Compare(flags) => Ok(compare(flags)?),
+        Command::Report { output, folders } => {
+            Ok(say(experiment::report::report(&folders.workspace(), output.as_deref())?)?)
+        }
         Command::Doctor { json, folders } => {
             let report = doctor(&folders.workspace())?;
             say(if *json { report.json() } else { report.terminal() })?;

@@ -56,6 +56,14 @@ pub(crate) enum Command {
     Flow(Flow),
     /// Compare what has been run on one data set, across papers and architectures
     Compare(Box<Compare>),
+    /// Write everything that is recorded on one HTML page
+    Report {
+        /// The file [default: report.html among the results]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        folders: Folders,
+    },
     /// Say what this machine can do, and what to do about what it cannot
     Doctor {
         /// Print it as JSON

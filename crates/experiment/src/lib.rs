@@ -19,6 +19,7 @@ pub mod list;
 pub mod pair_scores;
 pub mod plan;
 pub mod record;
+pub mod report;
 pub mod right;
 pub mod run;
 pub mod scores;

@@ -1,0 +1,159 @@
+//! What there is and what there is not.
+
+use std::collections::BTreeSet;
+
+use super::album::Album;
+use super::book::{Book, State};
+use super::claims::{self, VERDICTS, bar, counts};
+use super::html::{Column, counted, escape, link, number, table};
+use crate::spec::ProfileName;
+
+/// Every run of every table with its verdicts.
+pub(super) fn section(book: &Book) -> String {
+    let mut totals = [0; 4];
+    let (mut recorded, mut runs) = (0, 0);
+    let mut body = String::new();
+    for (table, run) in book.runs() {
+        let rows = run.recorded().count();
+        let of_run = counts(run);
+        recorded += rows;
+        runs += 1;
+        for (total, count) in totals.iter_mut().zip(of_run) {
+            *total += count;
+        }
+        let [holds, undecided, contradicted, missing] = of_run.map(|count| {
+            number(
+                Some(count as f64),
+                &if run.claims.is_empty() { "\u{2013}".to_owned() } else { count.to_string() },
+            )
+        });
+        body.push_str(&format!(
+            "<tr><th scope=\"row\">{}<span class=\"sub\">{}</span></th><td>{}</td>{}<td>{}</td>{holds}{undecided}{contradicted}{missing}</tr>\n",
+            link(&table.anchor(), &table.spec.name()),
+            escape(&table.spec.title),
+            link(&run.anchor(table), &run.name),
+            number(Some(rows as f64), &format!("{rows} of {}", run.rows.len())),
+            bar(of_run),
+        ));
+    }
+    let columns = [
+        Column::words("Table"),
+        Column::words("Run"),
+        Column::number("Rows recorded"),
+        Column::mark("Claims"),
+        Column::number("Hold"),
+        Column::number("Undecided"),
+        Column::number("Contradicted"),
+        Column::number("Not run"),
+    ];
+    let judged: usize = totals[..3].iter().sum();
+    let verdicts: String = VERDICTS
+        .into_iter()
+        .zip(totals)
+        .map(|(verdict, count)| format!("<li>{} <b>{count}</b></li>", claims::badge(verdict)))
+        .collect();
+    format!(
+        "<dl class=\"tiles\"><div><dt>Papers</dt><dd>{}</dd></div><div><dt>Tables</dt><dd>{}</dd></div><div><dt>Runs</dt><dd>{runs}</dd></div>\
+         <div><dt>Rows recorded</dt><dd>{recorded}</dd></div><div><dt>Claims judged</dt><dd>{judged}</dd></div></dl>\n\
+         <ul class=\"verdicts\" aria-label=\"Claims by verdict, over all runs\">{verdicts}</ul>\n{}",
+        book.papers.len(),
+        book.tables().count(),
+        table(
+            "~runs",
+            "plain",
+            "Every run of every table, and how the paper\u{2019}s claims came out on it",
+            &columns,
+            &body
+        )
+    )
+}
+
+/// What was not run, is missing, damaged, old, or not drawn.
+pub(super) fn not_run(book: &Book, album: &Album) -> String {
+    let mut items: Vec<String> = Vec::new();
+    let profiles: BTreeSet<ProfileName> = book
+        .runs()
+        .flat_map(|(_, run)| run.recorded())
+        .map(|(_, recorded)| recorded.record.profile)
+        .collect();
+    if !profiles.contains(&ProfileName::Paper) {
+        let at: Vec<String> = profiles.iter().map(|profile| format!("<code>{profile}</code>")).collect();
+        let at = if at.is_empty() {
+            String::new()
+        } else {
+            format!(" All records are of the profile {}.", at.join(" or "))
+        };
+        items.push(format!(
+            "No row was run at the papers\u{2019} own scale (<code>--profile paper</code>).{at}"
+        ));
+    }
+    let mut wanted: BTreeSet<&str> = BTreeSet::new();
+    let mut used: BTreeSet<&str> = BTreeSet::new();
+    for table in book.tables() {
+        wanted.extend(table.spec.data.keys().map(String::as_str));
+        if table.runs.is_empty() {
+            items.push(format!("No row of {} was run.", link(&table.anchor(), &table.spec.name())));
+        }
+        for run in &table.runs {
+            used.extend(
+                run.recorded().flat_map(|(_, recorded)| &recorded.record.data).map(|data| data.name.as_str()),
+            );
+        }
+    }
+    let never: Vec<String> =
+        wanted.difference(&used).map(|set| format!("<code>{}</code>", escape(set))).collect();
+    if !never.is_empty() {
+        items.push(format!("Nothing was run on {}, which tables could be run on.", never.join(", ")));
+    }
+    for (table, run) in book.runs() {
+        let mut parts = Vec::new();
+        let names = |of: &dyn Fn(&State) -> bool| {
+            let rows = run.rows.iter().filter(|row| of(&row.state));
+            rows.map(|row| link(&row.anchor, &row.row.id)).collect::<Vec<_>>()
+        };
+        let states: [(&str, Vec<String>); 4] = [
+            ("not run", names(&|state| matches!(state, State::NotRun))),
+            ("not available on these data", names(&|state| matches!(state, State::Unavailable(_)))),
+            ("damaged", names(&|state| matches!(state, State::Damaged(_)))),
+            (
+                "not what the spec asks for now",
+                names(&|state| matches!(state, State::Recorded(r) if !r.caveats.is_empty())),
+            ),
+        ];
+        for (what, rows) in states {
+            if !rows.is_empty() {
+                parts.push(format!("{what}: {}", rows.join(", ")));
+            }
+        }
+        if !run.problems.is_empty() {
+            parts.push(counted(run.problems.len(), "problem") + " named there");
+        }
+        if !parts.is_empty() {
+            let name = format!("{} on {}", table.spec.name(), run.name);
+            items.push(format!("{}: {}.", link(&run.anchor(table), &name), parts.join("; ")));
+        }
+    }
+    let quoted: usize = book.tables().map(|table| table.spec.quoted.len()).sum();
+    if quoted > 0 {
+        items.push(format!(
+            "{} of other work are quoted from the papers and were never run here.",
+            counted(quoted, "number")
+        ));
+    }
+    let undrawn = book.runs().filter(|(_, run)| !album.has(run) && run.recorded().count() > 0).count();
+    if undrawn > 0 {
+        items.push(format!(
+            "Pictures of what nets saw and learnt have not been drawn here for {}; each says which command draws them.",
+            counted(undrawn, "run")
+        ));
+    }
+    if album.left_out() > 0 {
+        items.push(format!(
+            "{} left out to keep the page under {} MB, each named where it belongs.",
+            counted(album.left_out(), "picture"),
+            super::MOST / 1_000_000
+        ));
+    }
+    let list: String = items.iter().map(|item| format!("<li>{item}</li>\n")).collect();
+    format!("<ul>\n{list}</ul>\n")
+}
