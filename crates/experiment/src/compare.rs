@@ -318,7 +318,7 @@ impl Comparison {
 }
 
 /// 1234567 as 1.23 M.
-pub(crate) fn short(number: f64) -> String {
+fn short(number: f64) -> String {
     let units = [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")];
     match units.iter().find(|(size, _)| number >= *size) {
         Some((size, unit)) => format!("{:.2}{unit}", number / size),

@@ -186,21 +186,22 @@ impl Album {
         });
     }
 
-    /// Chooses pictures that take at most so many bytes, and says how many: first one of each kind of every run, then the
-    /// second ones, and so on; small kinds before large ones.
+    /// Chooses pictures that take at most so many bytes, and says how many: all of the small kinds, then of the large ones
+    /// the first of every run, the second, and so on.
     pub(super) fn choose(&mut self, most: usize) -> usize {
         let mut seen: BTreeMap<(Place, Shows), usize> = BTreeMap::new();
-        let mut order: Vec<(usize, Shows, usize)> = Vec::new();
+        let mut order: Vec<(bool, usize, Shows, usize)> = Vec::new();
         for (index, picture) in self.pictures.iter().enumerate().filter(|(_, picture)| picture.same.is_none())
         {
             let before = seen.entry((picture.place.whole(), picture.shows)).or_default();
-            order.push((*before, picture.shows, index));
+            let large = picture.shows > Shows::Filters;
+            order.push((large, *before, picture.shows, index));
             *before += 1;
         }
         order.sort();
         let mut left = most;
         let mut chosen = 0;
-        for (_, _, index) in order {
+        for (_, _, _, index) in order {
             let size = self.pictures[index].html().len();
             if size <= left {
                 left -= size;

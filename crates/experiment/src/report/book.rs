@@ -25,8 +25,6 @@ pub(super) struct Paper {
     pub(super) name: String,
     /// Its title, where `docs/` has a page of it.
     pub(super) title: String,
-    /// Authors and venue.
-    pub(super) source: String,
     pub(super) tables: Vec<Tabled>,
 }
 
@@ -130,10 +128,20 @@ impl Paper {
         let text = std::fs::read_to_string(page).unwrap_or_default();
         let heading = text.lines().next().and_then(|line| line.strip_prefix("# "));
         let title = heading.and_then(|h| h.split(':').next()).unwrap_or(&name).trim().to_owned();
-        // "Simonyan & Zisserman, NIPS 2014, Table 1b" less the table.
-        let parts: Vec<&str> = first.spec.source.split(", ").collect();
-        let source = parts[..parts.len().min(2)].join(", ");
-        Self { title, source, tables: vec![first], name }
+        Self { title, tables: vec![first], name }
+    }
+
+    /// Authors and venue: what the sources of its tables begin with.
+    pub(super) fn source(&self) -> String {
+        let parts =
+            |table: &Tabled| -> Vec<String> { table.spec.source.split(", ").map(str::to_owned).collect() };
+        let mut tables = self.tables.iter().map(parts);
+        let mut source = tables.next().unwrap_or_default();
+        for other in tables {
+            let same = source.iter().zip(&other).take_while(|(a, b)| a == b).count();
+            source.truncate(same);
+        }
+        source.join(", ")
     }
 
     pub(super) fn anchor(&self) -> String {

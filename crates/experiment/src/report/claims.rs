@@ -66,7 +66,7 @@ pub(super) fn section(of: &Tabled, run: &Ran) -> String {
         Column::ordered("Verdict"),
         Column::number("Margin"),
         Column::mark(&format!("\u{2212}{reach:.0} to +{reach:.0} points")),
-        Column::number("95 % interval"),
+        Column::number("95\u{a0}% interval"),
     ];
     let caption = format!(
         "Claims about {} judged on {}: by how many points of accuracy the inequality is met, paired bootstrap over test videos",

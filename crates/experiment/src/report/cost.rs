@@ -5,9 +5,8 @@ use std::fmt::Write;
 
 use super::book::Book;
 use super::charts::{self, Axis};
-use super::html::{Column, anchor, counted, details, escape, interval, link, number, points, table};
+use super::html::{Column, anchor, brief, counted, details, escape, interval, link, number, points, table};
 use crate::compare::gather::Entry;
-use crate::compare::short;
 use crate::figure::num;
 use crate::table::duration;
 
@@ -70,7 +69,7 @@ fn drawing(book: &Book, dataset: &str, run: &str, marks: &[Mark<'_>], id: &str) 
         &x,
         &y,
         ("multiply-adds of a video\u{2019}s test, logarithmic", "top-1 accuracy, %"),
-        short,
+        brief,
     );
     let place = |mark: &Mark<'_>| (x.at(mark.cost), y.at(mark.entry.record.top1.value));
     let front = front(marks);
@@ -93,7 +92,7 @@ fn drawing(book: &Book, dataset: &str, run: &str, marks: &[Mark<'_>], id: &str) 
             mark.entry.record.row,
             points(top1.value),
             interval(top1.low, top1.high),
-            short(mark.cost)
+            brief(mark.cost)
         );
         let name = escape(&name);
         let _ = writeln!(
@@ -133,7 +132,7 @@ fn drawing(book: &Book, dataset: &str, run: &str, marks: &[Mark<'_>], id: &str) 
     }
     let name = format!("Accuracy against cost on {dataset} as {run}");
     format!(
-        "<figure class=\"chart\"><figcaption id=\"{id}/~drawing\">{}: each mark is a row and leads to it, whiskers are 95 % intervals. \
+        "<figure class=\"chart\"><figcaption id=\"{id}/~drawing\">{}: each mark is a row and leads to it, whiskers are 95\u{a0}% intervals. \
          Named, along the stepped line: rows that no cheaper row equals.</figcaption>\
          <div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"{}\"><svg class=\"big\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"group\" \
          aria-labelledby=\"{id}/~drawing\">\n{svg}</svg></div><ul class=\"legend\">{legend}</ul></figure>\n",
@@ -219,8 +218,8 @@ fn listed(dataset: &str, run: &str, marks: &[Mark<'_>], id: &str) -> String {
             escape(architecture),
             number(Some(record.top1.value), &points(record.top1.value)),
             number(Some(record.top1.low), &interval(record.top1.low, record.top1.high)),
-            number(Some(mark.cost), &short(mark.cost)),
-            number(Some(record.parameters as f64), &short(record.parameters as f64)),
+            number(Some(mark.cost), &brief(mark.cost)),
+            number(Some(record.parameters as f64), &brief(record.parameters as f64)),
             number(seconds, &seconds.map_or_else(dash, duration)),
             number(trained, &trained.map_or_else(dash, |speed| format!("{speed:.0}"))),
             number(tested, &tested.map_or_else(dash, |speed| format!("{speed:.1}"))),
@@ -229,9 +228,9 @@ fn listed(dataset: &str, run: &str, marks: &[Mark<'_>], id: &str) -> String {
     let columns = [
         Column::words("Row"),
         Column::words("Architecture"),
-        Column::number("Top-1"),
-        Column::number("95 % interval"),
-        Column::number("Multiply-adds a video"),
+        Column::number("Top\u{2011}1"),
+        Column::number("95\u{a0}% interval"),
+        Column::number("Multiply\u{2011}adds a\u{a0}video"),
         Column::number("Parameters"),
         Column::number("Training"),
         Column::number("Samples/s"),

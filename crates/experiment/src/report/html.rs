@@ -117,6 +117,23 @@ pub(super) fn short(value: f64) -> String {
     if text == "-0" { "0".into() } else { text.into() }
 }
 
+/// A large number in three digits: 527 k, 1.13 G.
+pub(super) fn brief(value: f64) -> String {
+    let units = [(1e12, "\u{a0}T"), (1e9, "\u{a0}G"), (1e6, "\u{a0}M"), (1e3, "\u{a0}k")];
+    let (size, unit) = units.into_iter().find(|(size, _)| value >= *size).unwrap_or((1.0, ""));
+    let value = value / size;
+    let decimals = if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
+    let text = format!("{value:.decimals$}");
+    let text = if decimals > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text}{unit}")
+}
+
 /// Points, with one decimal.
 pub(super) fn points(value: f64) -> String {
     format!("{value:.1}").replace('-', "\u{2212}")
@@ -192,6 +209,15 @@ mod tests {
         assert!(
             table.contains("<th scope=\"col\" class=\"up\" data-sort=\"number\"><span>up</span></th>"),
             "{table}"
+        );
+    }
+
+    #[test]
+    fn large_numbers_have_three_digits() {
+        let briefs = [527_100.0, 1.13e9, 1e8, 2e9, 12_345.0, 7.0, 3.2e15].map(brief);
+        assert_eq!(
+            briefs.map(|text| text.replace('\u{a0}', " ")),
+            ["527 k", "1.13 G", "100 M", "2 G", "12.3 k", "7", "3200 T"]
         );
     }
 

@@ -28,9 +28,8 @@ pub(super) fn section(book: &Book) -> String {
             )
         });
         body.push_str(&format!(
-            "<tr><th scope=\"row\">{}<span class=\"sub\">{}</span></th><td>{}</td>{}<td>{}</td>{holds}{undecided}{contradicted}{missing}</tr>\n",
+            "<tr><th scope=\"row\">{}</th><td>{}</td>{}<td>{}</td>{holds}{undecided}{contradicted}{missing}</tr>\n",
             link(&table.anchor(), &table.spec.name()),
-            escape(&table.spec.title),
             link(&run.anchor(table), &run.name),
             number(Some(rows as f64), &format!("{rows} of {}", run.rows.len())),
             bar(of_run),
@@ -39,7 +38,7 @@ pub(super) fn section(book: &Book) -> String {
     let columns = [
         Column::words("Table"),
         Column::words("Run"),
-        Column::number("Rows recorded"),
+        Column::number("Rows"),
         Column::mark("Claims"),
         Column::number("Hold"),
         Column::number("Undecided"),
@@ -60,7 +59,7 @@ pub(super) fn section(book: &Book) -> String {
         book.tables().count(),
         table(
             "~runs",
-            "plain",
+            "runs",
             "Every run of every table, and how the paper\u{2019}s claims came out on it",
             &columns,
             &body
@@ -149,9 +148,8 @@ pub(super) fn not_run(book: &Book, album: &Album) -> String {
     }
     if album.left_out() > 0 {
         items.push(format!(
-            "{} left out to keep the page under {} MB, each named where it belongs.",
-            counted(album.left_out(), "picture"),
-            super::MOST / 1_000_000
+            "{} left out to keep the page under 5 MB, each named where it belongs.",
+            counted(album.left_out(), "picture")
         ));
     }
     let list: String = items.iter().map(|item| format!("<li>{item}</li>\n")).collect();

@@ -48,7 +48,7 @@ impl Page<'_> {
              <style>{STYLE}</style>\n</head>\n<body>\n\
              <a class=\"skip\" href=\"#~main\">Skip to the report</a>\n\
              <header>\n<h1>Video action recognition, table by table</h1>\n\
-             <p>Tables of papers beside our own runs of them: each number with its 95 % interval, each claim of a paper judged on our numbers. \
+             <p>Tables of papers beside our own runs of them: each number with its 95\u{a0}% interval, each claim of a paper judged on our numbers. \
              Ours are from the data and at the scale that is named with each run; compare the order of rows, which the verdicts judge, \
              before their height.</p>\n</header>\n\
              <div class=\"columns\">\n<nav aria-label=\"Contents\">\n{}</nav>\n\
@@ -86,7 +86,7 @@ impl Page<'_> {
 
     fn paper(&self, paper: &Paper) -> String {
         let id = paper.anchor();
-        let tables: String = paper.tables.iter().map(|table| self.table(table)).collect();
+        let tables: String = paper.tables.iter().map(|table| self.table(paper, table)).collect();
         let pictures = self.album.of_paper(paper);
         let pictures = if pictures.is_empty() {
             pictures
@@ -97,19 +97,21 @@ impl Page<'_> {
             "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{} {}</h2>\n<p class=\"quiet\">{}</p>\n{tables}{pictures}</section>\n",
             escape(&paper.title),
             permalink(&id, &paper.title),
-            escape(&paper.source)
+            escape(&paper.source())
         )
     }
 
-    fn table(&self, table: &Tabled) -> String {
+    fn table(&self, paper: &Paper, table: &Tabled) -> String {
         let id = table.anchor();
         let name = table.spec.name();
+        // Of a paper's only table it stands above.
+        let source = if paper.tables.len() > 1 { table.spec.source.as_str() } else { "" };
         let mut out = format!(
             "<section class=\"table\" aria-labelledby=\"{id}\">\n<h3 id=\"{id}\">{} {}</h3>\n<p class=\"lead\">{} <span class=\"quiet\">{}</span></p>\n",
             escape(&name),
             permalink(&id, &name),
             escape(&table.spec.title),
-            escape(&table.spec.source),
+            escape(source),
         );
         if table.runs.is_empty() {
             out.push_str(&format!(
@@ -139,7 +141,7 @@ impl Page<'_> {
         format!(
             "<p>Made by <code>cargo xtask report</code>, version {}, from the specs, records and verdicts of the checkout alone. Every departure \
              from a paper, and why a claim does not hold: {deviations}.{short}</p>\n\
-             <p>A verdict is that of a paired bootstrap over test videos: a claim holds where the whole 95 % interval of its margin is above zero, \
+             <p>A verdict is that of a paired bootstrap over test videos: a claim holds where the whole 95\u{a0}% interval of its margin is above zero, \
              is contradicted where it is below, and is undecided otherwise.</p>\n",
             env!("CARGO_PKG_VERSION")
         )

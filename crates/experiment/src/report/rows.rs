@@ -3,9 +3,9 @@
 use super::book::{Found, Ran, Recorded, State, Tabled};
 use super::charts;
 use super::html::{
-    Column, counted, details, escape, interval, link, number, permalink, points, signed, table,
+    Column, brief, counted, details, escape, interval, link, number, permalink, points, signed, table,
 };
-use crate::compare::{gather, short};
+use crate::compare::gather;
 use crate::record::{Measure, Record};
 use crate::table::{duration, reported};
 
@@ -18,10 +18,10 @@ pub(super) fn section(of: &Tabled, run: &Ran) -> String {
         Column::words("Row"),
         Column::number("Paper"),
         Column::number("Ours"),
-        Column::mark("0 to 100 %"),
-        Column::number("Ours \u{2212} paper"),
+        Column::mark("0 to 100\u{a0}%"),
+        Column::number("Difference"),
         Column::number("Parameters"),
-        Column::number("Multiply-adds a video"),
+        Column::number("Multiply\u{2011}adds a\u{a0}video"),
         Column::number("Training"),
         Column::number("Videos scored"),
     ];
@@ -31,7 +31,7 @@ pub(super) fn section(of: &Tabled, run: &Ran) -> String {
     let body: String = run.rows.iter().map(|row| line(of, row, spread, columns.len())).collect();
     let pairs = run.recorded().any(|(_, recorded)| recorded.record.measure == Measure::PairArea);
     let caption = format!(
-        "{} on {}: top-1 accuracy of test videos in percent with its 95 % interval{}. <span class=\"key\"><svg class=\"w\" width=\"10\" height=\"12\" \
+        "{} on {}: top-1 accuracy of test videos in percent with its 95\u{a0}% interval{}. <span class=\"key\"><svg class=\"w\" width=\"10\" height=\"12\" \
          viewBox=\"0 0 10 12\" aria-hidden=\"true\"><path class=\"p\" d=\"M5 1l4 5-4 5-4-5z\"/></svg> paper <svg class=\"w\" width=\"22\" height=\"12\" \
          viewBox=\"0 0 22 12\" aria-hidden=\"true\"><path class=\"i\" d=\"M1 6H21\"/><circle class=\"o\" cx=\"11\" cy=\"6\" r=\"3.5\"/></svg> ours</span>",
         escape(&of.spec.name()),
@@ -100,8 +100,8 @@ fn numbers(recorded: &Recorded, paper: Option<f64>, spread: bool) -> String {
     );
     let difference = paper.map(|paper| top1.value - paper);
     out.push_str(&number(difference, &difference.map_or(NONE.into(), signed)));
-    out.push_str(&number(Some(*parameters as f64), &short(*parameters as f64)));
-    out.push_str(&number(cost, &cost.map_or(NONE.into(), short)));
+    out.push_str(&number(Some(*parameters as f64), &brief(*parameters as f64)));
+    out.push_str(&number(cost, &cost.map_or(NONE.into(), brief)));
     out.push_str(&number(seconds, &seconds.map_or(NONE.into(), duration)));
     out.push_str(&number(Some(scored as f64), &format!("{scored} of {expected}")));
     if spread {

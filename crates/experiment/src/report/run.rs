@@ -30,7 +30,7 @@ pub(super) fn section(of: &Tabled, run: &Ran, album: &Album, depth: Depth, open:
         counted(run.rows.len(), "row")
     );
     let mut body = format!(
-        "<p>{} {}</p>\n",
+        "<p>{}\u{a0}{}</p>\n",
         escape(&run.data),
         permalink(&id, &format!("{} on {}", of.spec.name(), run.name))
     );
