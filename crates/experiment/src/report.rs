@@ -22,7 +22,7 @@ mod row;
 mod rows;
 mod run;
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use self::album::Album;
 use self::book::Book;
@@ -90,10 +90,29 @@ pub fn report(workspace: &Workspace, output: Option<&Path>) -> Result<Written> {
     Ok(Written { path, bytes: html.len(), pictures: album.chosen(), left_out: album.left_out() })
 }
 
-/// The way from the page to `docs/`, for links: relative where the page lies below the checkout.
+/// The way from the page to `docs/`, for links: relative where the page lies below the checkout, else none.
 fn docs_from(workspace: &Workspace, page: &Path) -> String {
-    let below =
-        |page: &Path| Some(page.strip_prefix(&workspace.root).ok()?.components().count().checked_sub(1)?);
     let page = std::path::absolute(page).unwrap_or_else(|_| page.to_owned());
-    below(&page).map_or_else(String::new, |folders| "../".repeat(folders) + "docs/")
+    let below = page.strip_prefix(&workspace.root).ok().map(|below| below.components().collect::<Vec<_>>());
+    match below {
+        Some(below) if !below.contains(&Component::ParentDir) => {
+            "../".repeat(below.len().saturating_sub(1)) + "docs/"
+        }
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_in_the_checkout_finds_the_documentation() {
+        let workspace = Workspace::new("/checkout");
+        let docs = |page: &str| docs_from(&workspace, Path::new(page));
+        assert_eq!(docs("/checkout/results/report.html"), "../docs/");
+        assert_eq!(docs("/checkout/report.html"), "docs/");
+        assert_eq!(docs("/elsewhere/report.html"), "");
+        assert_eq!(docs("/checkout/results/../../report.html"), "");
+    }
 }

@@ -117,20 +117,20 @@ impl Album {
                 let row = row_of(run, stem);
                 let row = row.map(|row| row.row.id.clone());
                 let kind = row.as_ref().map_or(stem, |row| &stem[row.len()..]);
-                let names = [&table.spec.paper, &table.spec.short_name(), &run.name, "~figure", stem];
+                let anchor = format!("{}/~figure/{}", run.anchor(table), anchor([name(&file).as_str()]));
                 let units = row.as_ref().and_then(|row| units(run, row));
                 let key = units.map(|units| format!("{units} {kind}"));
                 let shown = format!("{}/{}/figures/{}", table.spec.name(), run.name, name(&file));
                 let place = Place::Run(run.folder.clone(), row);
-                album.add(&file, place, anchor(names), shown, key, &mut known);
+                album.add(&file, place, anchor, shown, key, &mut known);
             }
         }
         for paper in &book.papers {
             for file in files(&workspace.root.join("docs/figures").join(&paper.name)) {
-                let names = [paper.name.as_str(), "~figure", stem(&file)];
+                let anchor = format!("{}/~figure/{}", paper.anchor(), anchor([name(&file).as_str()]));
                 let shown = format!("docs/figures/{}/{}", paper.name, name(&file));
                 let place = Place::Paper(paper.name.clone());
-                album.add(&file, place, anchor(names), shown, None, &mut known);
+                album.add(&file, place, anchor, shown, None, &mut known);
             }
         }
         album

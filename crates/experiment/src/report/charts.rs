@@ -97,9 +97,9 @@ pub(super) fn frame(x: &Axis, y: &Axis, names: (&str, &str), write_x: fn(f64) ->
         num(y.from + 38.0),
         escape(name_x)
     );
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<text class=\"l\" x=\"{}\" y=\"{}\">{}</text>\n",
+        "<text class=\"l\" x=\"{}\" y=\"{}\">{}</text>",
         num(x.from - 30.0),
         num(y.to - 12.0),
         escape(name_y)
@@ -131,12 +131,12 @@ pub(super) fn path(points: &[(f64, f64)]) -> String {
 
 /// A value with its interval on a line from 0 to 100, and the paper's value. What it shows stands beside it in numbers.
 pub(super) fn whisker(value: f64, low: f64, high: f64, paper: Option<f64>) -> String {
-    let at = |value: f64| num(4.0 + value.clamp(0.0, 100.0) * 1.2);
+    let at = |value: f64| num(4.0 + value.clamp(0.0, 100.0) * 1.04);
     let paper = paper
         .filter(|value| value.is_finite())
         .map_or(String::new(), |paper| format!("<path class=\"p\" d=\"M{} 3l4 5-4 5-4-5z\"/>", at(paper)));
     format!(
-        "<svg class=\"w\" width=\"128\" height=\"16\" viewBox=\"0 0 128 16\" aria-hidden=\"true\"><path class=\"t\" d=\"M4 8H124\"/>{paper}\
+        "<svg class=\"w\" width=\"112\" height=\"16\" viewBox=\"0 0 112 16\" aria-hidden=\"true\"><path class=\"t\" d=\"M4 8H108\"/>{paper}\
          <path class=\"i\" d=\"M{} 8H{}\"/><circle class=\"o\" cx=\"{}\" cy=\"8\" r=\"3.5\"/></svg>",
         at(low),
         at(high),
@@ -146,10 +146,10 @@ pub(super) fn whisker(value: f64, low: f64, high: f64, paper: Option<f64>) -> St
 
 /// A margin with its interval about zero, on a line that reaches `reach` to either side.
 pub(super) fn margin(value: f64, low: f64, high: f64, reach: f64, class: &str) -> String {
-    let at = |value: f64| num(64.0 + (value / reach).clamp(-1.0, 1.0) * 58.0);
+    let at = |value: f64| num(56.0 + (value / reach).clamp(-1.0, 1.0) * 50.0);
     format!(
-        "<svg class=\"w {class}\" width=\"128\" height=\"16\" viewBox=\"0 0 128 16\" aria-hidden=\"true\"><path class=\"t\" d=\"M4 8H124\"/>\
-         <path class=\"z\" d=\"M64 1V15\"/><path class=\"i\" d=\"M{} 8H{}\"/><circle class=\"o\" cx=\"{}\" cy=\"8\" r=\"3.5\"/></svg>",
+        "<svg class=\"w {class}\" width=\"112\" height=\"16\" viewBox=\"0 0 112 16\" aria-hidden=\"true\"><path class=\"t\" d=\"M4 8H108\"/>\
+         <path class=\"z\" d=\"M56 1V15\"/><path class=\"i\" d=\"M{} 8H{}\"/><circle class=\"o\" cx=\"{}\" cy=\"8\" r=\"3.5\"/></svg>",
         at(low),
         at(high),
         at(value)

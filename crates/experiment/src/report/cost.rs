@@ -23,13 +23,16 @@ struct Mark<'a> {
     cost: f64,
 }
 
-/// A drawing and a table for each data set and run; nothing where no row has a cost.
+/// A drawing and a table for each data set and run, and which rows have no cost; nothing where nothing is recorded.
 pub(super) fn section(book: &Book, entries: &[Entry]) -> String {
     let mut groups: BTreeMap<(&str, &str), Vec<Mark<'_>>> = BTreeMap::new();
+    let mut without: BTreeMap<&str, usize> = BTreeMap::new();
     for entry in entries {
         // The tables that have it stand one after another, its own first.
         let own = entry.tables.split(", ").next().unwrap_or_default();
-        let (Some(cost), Some((paper, short))) = (entry.multiply_adds(), own.split_once('/')) else {
+        let Some((paper, short)) = own.split_once('/') else { continue };
+        let Some(cost) = entry.multiply_adds() else {
+            *without.entry(own).or_default() += 1;
             continue;
         };
         let Some(index) = book.papers.iter().position(|known| known.name == paper) else { continue };
@@ -40,11 +43,11 @@ pub(super) fn section(book: &Book, entries: &[Entry]) -> String {
     // The most first: what is compared best.
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by_key(|(_, marks)| std::cmp::Reverse(marks.len()));
-    groups
+    let mut out: String = groups
         .iter()
         .enumerate()
         .map(|(index, ((dataset, run), marks))| {
-            let id = anchor(["~cost", dataset, run]);
+            let id = format!("~cost/{}", anchor([*dataset, *run]));
             let summary = format!(
                 "<h3>{} <span class=\"quiet\">as {}</span></h3> <span class=\"quiet\">{}</span>",
                 escape(dataset),
@@ -58,7 +61,18 @@ pub(super) fn section(book: &Book, entries: &[Entry]) -> String {
             );
             details(&id, "run", index == 0, &summary, &body)
         })
-        .collect()
+        .collect();
+    let without: Vec<String> = without
+        .iter()
+        .map(|(table, rows)| format!("{} of {}", counted(*rows, "row"), escape(table)))
+        .collect();
+    if !without.is_empty() {
+        out.push_str(&format!(
+            "<p>Not here, since how often their nets look at a test video is not known beforehand: {}.</p>\n",
+            without.join(", ")
+        ));
+    }
+    out
 }
 
 fn drawing(book: &Book, dataset: &str, run: &str, marks: &[Mark<'_>], id: &str) -> String {

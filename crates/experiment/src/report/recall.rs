@@ -9,9 +9,12 @@ use super::html::{Column, details, escape, link, table};
 /// With more classes than this only each row's extremes are listed.
 const MOST: usize = 30;
 
+/// A row's place on the page, its name, and its recall of each class.
+type Line<'a> = (&'a str, &'a str, &'a BTreeMap<String, f64>);
+
 /// A table a set of classes: rows that were tested on other classes stand in another.
 pub(super) fn section(of: &Tabled, run: &Ran) -> String {
-    let mut groups: BTreeMap<Vec<&str>, Vec<(&str, &str, &BTreeMap<String, f64>)>> = BTreeMap::new();
+    let mut groups: BTreeMap<Vec<&str>, Vec<Line<'_>>> = BTreeMap::new();
     for (found, recorded) in run.recorded().filter(|(_, recorded)| !recorded.record.recall.is_empty()) {
         let recall = &recorded.record.recall;
         let classes = recall.keys().map(String::as_str).collect();
@@ -35,7 +38,7 @@ pub(super) fn section(of: &Tabled, run: &Ran) -> String {
     details(&format!("{}/~recall", run.anchor(of)), "part", false, summary, &out)
 }
 
-fn heat(id: &str, run: &Ran, classes: &[&str], rows: &[(&str, &str, &BTreeMap<String, f64>)]) -> String {
+fn heat(id: &str, run: &Ran, classes: &[&str], rows: &[Line<'_>]) -> String {
     let mut body = String::new();
     for (anchor, row, recall) in rows {
         body.push_str(&format!("<tr><th scope=\"row\">{}</th>", link(anchor, row)));
@@ -52,7 +55,7 @@ fn heat(id: &str, run: &Ran, classes: &[&str], rows: &[(&str, &str, &BTreeMap<St
     table(id, "heat", &caption, &columns, &body)
 }
 
-fn extremes(id: &str, run: &Ran, rows: &[(&str, &str, &BTreeMap<String, f64>)]) -> String {
+fn extremes(id: &str, run: &Ran, rows: &[Line<'_>]) -> String {
     let mut body = String::new();
     for (anchor, row, recall) in rows {
         let mut order: Vec<(&String, &f64)> = recall.iter().collect();

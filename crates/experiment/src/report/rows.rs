@@ -23,7 +23,7 @@ pub(super) fn section(of: &Tabled, run: &Ran) -> String {
         Column::number("Parameters"),
         Column::number("Multiply\u{2011}adds a\u{a0}video"),
         Column::number("Training"),
-        Column::number("Videos scored"),
+        Column::number("Test videos"),
     ];
     if spread {
         columns.push(Column::number("SD over seeds"));
@@ -103,7 +103,8 @@ fn numbers(recorded: &Recorded, paper: Option<f64>, spread: bool) -> String {
     out.push_str(&number(Some(*parameters as f64), &brief(*parameters as f64)));
     out.push_str(&number(cost, &cost.map_or(NONE.into(), brief)));
     out.push_str(&number(seconds, &seconds.map_or(NONE.into(), duration)));
-    out.push_str(&number(Some(scored as f64), &format!("{scored} of {expected}")));
+    let videos = if expected == scored { scored.to_string() } else { format!("{scored} of {expected}") };
+    out.push_str(&number(Some(scored as f64), &videos));
     if spread {
         let sd = recorded.record.seed_spread();
         out.push_str(&number(sd, &sd.map_or(NONE.into(), points)));
