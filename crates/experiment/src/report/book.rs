@@ -39,6 +39,8 @@ pub(super) struct Ran {
     /// Its folder's name, such as `synth-mini`.
     pub(super) name: String,
     pub(super) folder: PathBuf,
+    /// The data set that it was asked for, where its folder's name says so.
+    pub(super) dataset: Option<String>,
     /// What it was run on, in words.
     pub(super) data: String,
     /// The flags of the commands that ask this question.
@@ -211,6 +213,7 @@ impl Ran {
         }
         let claims = claims(spec, folder, &mut problems);
         Some(Self {
+            dataset: plan.map(|plan| plan.dataset.clone()),
             data: plan.map_or_else(|| name.clone(), describe_data),
             flags: asked.as_ref().map_or_else(String::new, |(plan, request)| question::flags(plan, request)),
             departures: plan.map_or_else(Vec::new, |plan| plan.departures.clone()),

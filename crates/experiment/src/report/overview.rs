@@ -1,6 +1,6 @@
 //! What there is and what there is not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::album::Album;
 use super::book::{Book, State};
@@ -86,23 +86,24 @@ pub(super) fn not_run(book: &Book, album: &Album) -> String {
             "No row was run at the papers\u{2019} own scale (<code>--profile paper</code>).{at}"
         ));
     }
-    let mut wanted: BTreeSet<&str> = BTreeSet::new();
-    let mut used: BTreeSet<&str> = BTreeSet::new();
+    // Tables by the data sets that they could be run on and were not.
+    let mut lacking: BTreeMap<Vec<&str>, Vec<String>> = BTreeMap::new();
     for table in book.tables() {
-        wanted.extend(table.spec.data.keys().map(String::as_str));
+        let name = link(&table.anchor(), &table.spec.name());
         if table.runs.is_empty() {
-            items.push(format!("No row of {} was run.", link(&table.anchor(), &table.spec.name())));
+            items.push(format!("No row of {name} was run."));
+            continue;
         }
-        for run in &table.runs {
-            used.extend(
-                run.recorded().flat_map(|(_, recorded)| &recorded.record.data).map(|data| data.name.as_str()),
-            );
+        let was_run = |set: &&str| table.runs.iter().any(|run| run.dataset.as_deref() == Some(*set));
+        let sets: Vec<&str> =
+            table.spec.data.keys().map(String::as_str).filter(|set| !was_run(set)).collect();
+        if !sets.is_empty() {
+            lacking.entry(sets).or_default().push(name);
         }
     }
-    let never: Vec<String> =
-        wanted.difference(&used).map(|set| format!("<code>{}</code>", escape(set))).collect();
-    if !never.is_empty() {
-        items.push(format!("Nothing was run on {}, which tables could be run on.", never.join(", ")));
+    for (sets, tables) in lacking {
+        let sets: Vec<String> = sets.iter().map(|set| format!("<code>{}</code>", escape(set))).collect();
+        items.push(format!("Not run on {}: {}.", sets.join(", "), tables.join(", ")));
     }
     for (table, run) in book.runs() {
         let mut parts = Vec::new();
