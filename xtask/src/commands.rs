@@ -50,6 +50,9 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
         Command::Predict(flags) => Ok(predict(flags, console, interrupt)?),
         Command::Export(flags) => Ok(export(flags, interrupt)?),
         Command::Check(flags) => check(flags, console, interrupt),
+        Command::Report { output, folders } => {
+            Ok(say(experiment::report::report(&folders.workspace(), output.as_deref())?)?)
+        }
         Command::Doctor { json, folders } => {
             let report = doctor(&folders.workspace())?;
             say(if *json { report.json() } else { report.terminal() })?;

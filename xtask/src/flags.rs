@@ -63,6 +63,14 @@ pub(crate) enum Command {
     Export(Box<Export>),
     /// Run tables again and compare them with their committed records; fail when a number has moved
     Check(Box<Check>),
+    /// Write everything that is recorded on one HTML page
+    Report {
+        /// The file [default: report.html among the results]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        folders: Folders,
+    },
     /// Say what this machine can do, and what to do about what it cannot
     Doctor {
         /// Print it as JSON

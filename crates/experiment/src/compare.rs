@@ -2,7 +2,7 @@
 //!
 //! Everything comes from records; what two rows differ by comes from the scores of their tests, where those are still there.
 
-mod gather;
+pub(crate) mod gather;
 mod significance;
 
 use std::path::Path;

@@ -40,6 +40,8 @@ pub use filters::{filters_flow, filters_rgb};
 pub use nets::recall_of_nets;
 pub use recall::recall_chart;
 pub use sample::{Frame, Sample, Stack, sample_input};
+pub(crate) use scale::{drawable, linear, logarithmic, mark};
+pub(crate) use svg::{escape, num};
 pub use timeline::{Track, timeline};
 
 /// Why a picture could not be drawn.

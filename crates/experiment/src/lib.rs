@@ -22,6 +22,7 @@ pub mod pair_scores;
 pub mod plan;
 pub mod predict;
 pub mod record;
+pub mod report;
 pub mod right;
 pub mod run;
 pub mod scores;

@@ -172,7 +172,7 @@ fn describe(plan: &TablePlan) -> Result<String> {
     Ok(text)
 }
 
-fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<String>> {
+pub(crate) fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<String>> {
     let summary = net.model.summary().map_err(network_error("describing the network"))?;
     let read = |at: At| -> Vec<String> {
         let inputs = net.sample.inputs.iter().filter(|input| input.at == at);
@@ -247,7 +247,7 @@ fn protocols(plan: &TablePlan) -> String {
 }
 
 /// How a net is trained and tested.
-fn protocol_lines(protocol: &Protocol) -> String {
+pub(crate) fn protocol_lines(protocol: &Protocol) -> String {
     let net = &protocol.net;
     let train = &net.train;
     let steps: Vec<String> = train

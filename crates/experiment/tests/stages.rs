@@ -53,6 +53,7 @@ impl Place {
             checkpoint_every: Duration::from_secs(60),
             console: &Console::silent(),
             interrupt: &Interrupt::never(),
+            given: None,
             census: Census::default(),
         })
     }

@@ -11,18 +11,18 @@ use crate::workspace::Workspace;
 
 /// A finished row.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// The tables that have it, by their full names.
-    pub(super) tables: String,
+    pub(crate) tables: String,
     /// The name of the run that it is from, such as `synth-mini`.
-    pub(super) run: String,
+    pub(crate) run: String,
     /// The networks, such as `cnn-m-2048`.
-    pub(super) architecture: String,
-    pub(super) record: Record,
+    pub(crate) architecture: String,
+    pub(crate) record: Record,
 }
 
 /// Every recorded row whose number is an accuracy. Rows of several tables that are the same tests of the same nets are one.
-pub(super) fn entries(workspace: &Workspace) -> Result<Vec<Entry>> {
+pub(crate) fn entries(workspace: &Workspace) -> Result<Vec<Entry>> {
     let mut entries: Vec<Entry> = Vec::new();
     // By run and test units.
     let mut known: BTreeMap<(String, Vec<String>), usize> = BTreeMap::new();
@@ -72,6 +72,23 @@ fn architecture(work: &Work) -> String {
     }
 }
 
+/// Multiply-adds of the test of one video, where the number of its views is known beforehand.
+pub(crate) fn multiply_adds(work: &Work) -> Option<f64> {
+    let of = |protocol: &Protocol| -> Option<f64> {
+        let sample = protocol.net.model.summary().ok()?.multiply_adds() as f64;
+        let crops = match protocol.test.crops {
+            data::loader::Crops::Ten => 10.0,
+            data::loader::Crops::Center => 1.0,
+        };
+        let frames = protocol.test.frames? as f64;
+        // A clip of a whole video has more moments than one of the training.
+        let clips =
+            if protocol.test.as_clip { frames / protocol.net.sample.moments.count() as f64 } else { frames };
+        Some(sample * crops * clips)
+    };
+    work.protocols().iter().map(of).sum()
+}
+
 impl Entry {
     /// Whether a text stands in its table, row, label or architecture, in whatever case.
     pub(super) fn says(&self, text: &str) -> bool {
@@ -81,34 +98,19 @@ impl Entry {
     }
 
     /// Multiply-adds of the test of one video, where the number of its views is known beforehand.
-    pub(super) fn multiply_adds(&self) -> Option<f64> {
-        let of = |protocol: &Protocol| -> Option<f64> {
-            let sample = protocol.net.model.summary().ok()?.multiply_adds() as f64;
-            let crops = match protocol.test.crops {
-                data::loader::Crops::Ten => 10.0,
-                data::loader::Crops::Center => 1.0,
-            };
-            let frames = protocol.test.frames? as f64;
-            // A clip of a whole video has more moments than one of the training.
-            let clips = if protocol.test.as_clip {
-                frames / protocol.net.sample.moments.count() as f64
-            } else {
-                frames
-            };
-            Some(sample * crops * clips)
-        };
-        self.record.work.protocols().iter().map(of).sum()
+    pub(crate) fn multiply_adds(&self) -> Option<f64> {
+        multiply_adds(&self.record.work)
     }
 
     /// Training samples a second, the mean over the runs.
-    pub(super) fn training_speed(&self) -> Option<f64> {
+    pub(crate) fn training_speed(&self) -> Option<f64> {
         let of = |run: &crate::record::RunRecord| Some(run.stages.last()?.training.samples_per_second);
         let speeds: Option<Vec<f64>> = self.record.runs.iter().map(of).collect();
         speeds.map(|speeds| speeds.iter().sum::<f64>() / speeds.len().max(1) as f64)
     }
 
     /// Test videos a second; of fused scores nothing is said, since their nets' tests are other units.
-    pub(super) fn test_speed(&self) -> Option<f64> {
+    pub(crate) fn test_speed(&self) -> Option<f64> {
         let tests = || self.record.runs.iter().map(|run| &run.test);
         let (videos, seconds) =
             tests().fold((0.0, 0.0), |sum, test| (sum.0 + test.videos_scored as f64, sum.1 + test.seconds));

@@ -7,12 +7,12 @@ const LARGEST: f64 = 1e100;
 const MARKS: f64 = 6.0;
 
 /// Whether an axis can hold the value.
-pub(super) fn drawable(value: f64) -> bool {
+pub(crate) fn drawable(value: f64) -> bool {
     value.abs() <= LARGEST
 }
 
 /// Round values that enclose `low`..=`high`, evenly spaced.
-pub(super) fn linear(low: f64, high: f64) -> Vec<f64> {
+pub(crate) fn linear(low: f64, high: f64) -> Vec<f64> {
     let span = if high > low { high - low } else { high.abs().max(1.0) };
     let step = round_up(span / MARKS);
     // Whole multiples, so that no rounding error adds up along the axis.
@@ -23,7 +23,7 @@ pub(super) fn linear(low: f64, high: f64) -> Vec<f64> {
 
 /// Round values (1, 2 and 5 times powers of ten, or powers of ten alone) that
 /// enclose `low`..=`high`, both above 0.
-pub(super) fn logarithmic(low: f64, high: f64) -> Vec<f64> {
+pub(crate) fn logarithmic(low: f64, high: f64) -> Vec<f64> {
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
     let decades = (last - first).max(1);
     if decades > 4 {
@@ -47,7 +47,7 @@ fn round_up(value: f64) -> f64 {
 }
 
 /// A mark's text: no more digits than the marks need.
-pub(super) fn mark(value: f64) -> String {
+pub(crate) fn mark(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
         1e-4..1e7 => grouped(value),

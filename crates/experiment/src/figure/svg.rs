@@ -220,7 +220,7 @@ impl Svg {
 }
 
 /// A coordinate with at most two decimals.
-pub(super) fn num(value: f64) -> String {
+pub(crate) fn num(value: f64) -> String {
     let text = format!("{value:.2}");
     let short = text.trim_end_matches('0').trim_end_matches('.');
     if short == "-0" { "0".into() } else { short.into() }
@@ -233,7 +233,7 @@ pub(super) fn percent(value: f64) -> String {
 
 /// Text that may stand in an element or an attribute. Characters that XML
 /// forbids, and those that turn the direction of writing, are replaced.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
