@@ -30,7 +30,11 @@ pub(super) fn section(record: &Record, id: &str, what: &str) -> String {
         .flat_map(|(class, taken)| std::iter::once(class).chain(taken.keys()))
         .map(String::as_str)
         .collect();
-    if classes.len() > MOST { list(record, id, what) } else { matrix(&record.confusion, &classes, id, what) }
+    if classes.len() > MOST {
+        list(&record.confusion, id, what)
+    } else {
+        matrix(&record.confusion, &classes, id, what)
+    }
 }
 
 fn matrix(counts: &Counts, classes: &BTreeSet<&str>, id: &str, what: &str) -> String {
@@ -67,9 +71,9 @@ fn matrix(counts: &Counts, classes: &BTreeSet<&str>, id: &str, what: &str) -> St
     table(id, "heat", &caption, &columns, &body)
 }
 
-fn list(record: &Record, id: &str, what: &str) -> String {
+fn list(counts: &Counts, id: &str, what: &str) -> String {
     let mut wrong: Vec<(&str, &str, usize, usize)> = Vec::new();
-    for (class, taken) in &record.confusion {
+    for (class, taken) in counts {
         let total = taken.values().sum();
         let others = taken.iter().filter(|(other, _)| *other != class);
         wrong.extend(others.map(|(other, &videos)| (class.as_str(), other.as_str(), videos, total)));
@@ -126,5 +130,15 @@ mod tests {
             "{html}"
         );
         assert!(html.contains("data-v=\"75\">75.0</td>") && !html.contains("<b>"), "{html}");
+    }
+    #[test]
+    fn of_many_classes_the_most_frequent_confusions_are_listed() {
+        let taken = |class: usize| BTreeMap::from([(format!("{class:02}"), 9), ("00".to_owned(), class)]);
+        let counts: Counts = (1..40).map(|class| (format!("{class:02}"), taken(class))).collect();
+        let html = list(&counts, "id", "row");
+        assert_eq!(html.matches("<tr>").count(), 1 + LISTED);
+        let first = "<tr><th scope=\"row\">39</th><td>00</td><td class=\"n\" data-v=\"39\">39</td><td class=\"n\" data-v=\"48\">48</td></tr>";
+        assert!(html.contains(&format!("<tbody>\n{first}")), "{html}");
+        assert!(html.contains("the 25 most frequent of 39 confused pairs"), "{html}");
     }
 }
