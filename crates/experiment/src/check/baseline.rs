@@ -109,7 +109,8 @@ pub(super) fn find(workspace: &Workspace, request: &CheckRequest) -> Result<Vec<
 
 /// The records in a folder; nothing for one that is no run, or that has none.
 fn read(spec: &Spec, folder: PathBuf) -> Option<Baseline> {
-    let run: RunName = list::name(&folder).parse().ok()?;
+    // Nets that were trained elsewhere cannot be trained again here.
+    let run: RunName = list::name(&folder).parse().ok().filter(|run: &RunName| run.from.is_none())?;
     let mut records = BTreeMap::new();
     for entry in std::fs::read_dir(&folder).ok()? {
         let path = entry.ok()?.path();

@@ -8,7 +8,7 @@ use super::question;
 use crate::claim::Verdict;
 use crate::error::Result;
 use crate::list;
-use crate::plan::{Request, RowPlan, TablePlan, Work};
+use crate::plan::{Request, RowPlan, RunName, TablePlan, Work};
 use crate::record::{RECORD_VERSION, Record};
 use crate::run::describe_data;
 use crate::spec::{self, Spec};
@@ -281,7 +281,7 @@ impl Recorded {
 
 /// The plan that led to a folder, if the folder's name still follows from one.
 fn planned(workspace: &Workspace, spec: &Spec, folder: &str) -> Option<(TablePlan, Request)> {
-    let request = question::of_folder(folder)?;
+    let request = folder.parse::<RunName>().ok()?.request();
     let (spec, file) = workspace.spec(&spec.name()).ok()?;
     let plan = TablePlan::resolve(spec, file, &request, workspace).ok()?;
     (plan.results.file_name().is_some_and(|name| name == folder)).then_some((plan, request))
