@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -170,6 +172,56 @@ fn an_exported_row_is_tested_to_the_same_answers() {
     std::fs::write(&weights, bytes).unwrap();
     let damaged = place.command(&["run", "--from", folder]).output().unwrap();
     assert!(text(&damaged.stderr).contains("expected the SHA-256"), "{}", text(&damaged.stderr));
+}
+
+/// Serves the files of a folder as the hub does those of a repository `someone/row`; gives its address back.
+fn hub(folder: PathBuf) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut line = String::new();
+            let mut request = BufReader::new(stream.try_clone().unwrap());
+            request.read_line(&mut line).unwrap();
+            let mut header = String::new();
+            while request.read_line(&mut header).unwrap() > 2 {
+                header.clear();
+            }
+            let asked = line.split(' ').nth(1).unwrap_or_default();
+            let body = asked
+                .strip_prefix("/someone/row/resolve/main/")
+                .and_then(|file| std::fs::read(folder.join(file)).ok());
+            let (status, body) = body.map_or(("404 Not Found", Vec::new()), |body| ("200 OK", body));
+            let head =
+                format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(&body).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn a_row_comes_from_the_hub() {
+    let place = finished();
+    let folder = place.path("row");
+    let export = ["export", "--run", "table1b/single-on", folder.to_str().unwrap()];
+    assert_ok(&place.command(&export).output().unwrap());
+    let address = hub(folder);
+    let run = |name: &str| {
+        let mut command = place.command(&["run", "--from", name]);
+        command.env("HF_ENDPOINT", &address).output().unwrap()
+    };
+    let output = run("someone/row");
+    assert_ok(&output);
+    assert!(text(&output.stdout).contains("single-on"), "{}", text(&output.stdout));
+    let missing = run("someone/else");
+    let said = text(&missing.stderr);
+    assert!(!missing.status.success() && said.contains("someone/else") && said.contains("404"), "{said}");
+    let nothing = run("no-folder");
+    assert_eq!(nothing.status.code(), Some(2));
+    assert!(text(&nothing.stderr).contains("`no-folder` is no folder"), "{}", text(&nothing.stderr));
 }
 
 /// Where an exported folder comes from is not known.

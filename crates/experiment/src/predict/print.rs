@@ -133,7 +133,17 @@ mod tests {
 
     #[test]
     fn a_person_reads_the_most_probable_first() {
-        insta::assert_snapshot!(prediction().terminal(), @"");
+        insta::assert_snapshot!(prediction().terminal(), @r"
+        walk.avi: 30 frames, one hard cut; two-stream/table3/synth-mini/average knows the 3 classes of synth
+        ╭───────┬────────┬─────────┬──────────┬───────────╮
+        │ class │  fused │ spatial │ temporal │ over time │
+        ├───────┼────────┼─────────┼──────────┼───────────┤
+        │ walk  │ 70.0 % │  60.0 % │   80.0 % │       ▁▃▆ │
+        │ run   │ 20.0 % │  30.0 % │   10.0 % │       ▁▁▂ │
+        │ jump  │ 10.0 % │  10.0 % │   10.0 % │       ▁▁▁ │
+        ╰───────┴────────┴─────────┴──────────┴───────────╯
+        40.0 frames/s: 0.50 s for decoding and flow, 0.25 s for the networks
+        ");
     }
 
     #[test]

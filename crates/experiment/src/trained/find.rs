@@ -94,7 +94,7 @@ pub(super) fn units(workspace: &Workspace, record: &Record, name: &str) -> Resul
 fn trainings(workspace: &Workspace, tests: &[String]) -> Result<Vec<(String, StageRecord)>> {
     let mut found = Vec::new();
     for (_, folders) in list::recorded(workspace)? {
-        for path in folders.iter().flat_map(|folder| files(folder)) {
+        for path in folders.iter().flat_map(files) {
             let Ok(record) = Record::read(&path) else { continue };
             for run in record.runs {
                 if let Some(stage) = run.stages.last().filter(|_| tests.contains(&run.test_unit)) {
