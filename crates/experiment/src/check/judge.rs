@@ -26,6 +26,9 @@ const LOSS_TOLERANCE: f64 = 0.001;
 /// Of 156 pairs of nets that differ in their training seeds alone, this holds all; 2 points leave out three.
 const TRAINING_NOISE: f64 = 3.0;
 
+/// Points by which the same net may differ: half the last digit that is printed.
+const ROUNDING: f64 = 0.05;
+
 /// How a row stands beside its baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -158,7 +161,8 @@ pub(super) fn judge(before: &Record, now: &Record, answers: &[Answered], rows: u
                 high: before.top1.high - before.top1.value,
             };
             (check.difference, check.by) = (Some(difference), Some(By::Interval));
-            if now.top1.value < before.top1.low || now.top1.value > before.top1.high {
+            let slack = noise.max(ROUNDING);
+            if now.top1.value < before.top1.low - slack || now.top1.value > before.top1.high + slack {
                 moved = true;
                 check.reasons.push(format!(
                     "{} was {:.1} with the interval [{:.1}, {:.1}], and is {:.1}",
@@ -363,7 +367,7 @@ mod tests {
         now.top1.value = before.top1.high - 0.01;
         let within = judge(&before, &now, &unknown(), 1);
         assert_eq!((within.verdict, within.by), (Verdict::Within, Some(By::Interval)));
-        now.top1.value = before.top1.high + 0.01;
+        now.top1.value = before.top1.high + 0.06;
         let moved = judge(&before, &now, &unknown(), 1);
         assert_eq!(moved.verdict, Verdict::Moved);
         assert!(moved.reasons[0].starts_with("the area under the ROC curve was"), "{:?}", moved.reasons);
