@@ -243,6 +243,10 @@ fn a_hostile_export_is_refused() {
     refused(&|c| c["streams"][0]["weights"] = "../../secret".into(), "expected the name of a file beside it");
     refused(&|c| c["streams"][0]["weights"] = "/etc/passwd".into(), "expected the name of a file beside it");
     refused(&|c| c["streams"] = Value::Array(Vec::new()), "expected nets that know all of its classes");
+    refused(
+        &|c| c["streams"][0]["protocol"]["net"]["data"] = Value::Array(Vec::new()),
+        "expected nets that know all of its classes",
+    );
     refused(&|c| c["format"] = 7.into(), "found format 7");
     refused(&|c| c["run"] = "../..".into(), "is not the name of a run");
     refused(&|c| c["surprise"] = 1.into(), "unknown field `surprise`");

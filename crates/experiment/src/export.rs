@@ -23,7 +23,7 @@ use crate::interrupt::Interrupt;
 use crate::plan::{Protocol, RunName};
 use crate::record::{Record, TrainOutcome};
 use crate::store::{write_atomic, write_json};
-use crate::trained::{Trained, TrainedNet};
+use crate::trained::{Trained, TrainedNet, is_whole};
 use crate::weights::{Hub, NameMap, WeightSource, sha256};
 use crate::{Console, Workspace};
 
@@ -178,8 +178,10 @@ pub fn open(folder: &Path, interrupt: &Interrupt) -> Result<Trained> {
     let run =
         config.record.runs.iter().position(|run| (&run.split, run.seed) == (&config.split, config.seed));
     let classes: Vec<String> = config.id2label.into_values().collect();
-    let known =
-        |net: &TrainedNet| net.protocol.net.model.heads().first().is_some_and(|&head| head >= classes.len());
+    let known = |net: &TrainedNet| {
+        let heads = net.protocol.net.model.heads();
+        is_whole(&net.protocol) && heads.first().is_some_and(|&head| head >= classes.len())
+    };
     if nets.is_empty() || classes.is_empty() || !nets.iter().all(known) {
         return Err(damaged("expected nets that know all of its classes".into()));
     }

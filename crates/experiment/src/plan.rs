@@ -161,7 +161,7 @@ impl Work {
 
     /// The data set that the row is tested on.
     pub fn target(&self) -> Option<&str> {
-        self.protocols().first().map(|protocol| protocol.net.target().set.as_str())
+        self.protocols().first()?.net.data.first().map(|data| data.set.as_str())
     }
 
     /// All training stages of its nets.

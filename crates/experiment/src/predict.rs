@@ -126,6 +126,12 @@ impl<'a> Predictor<'a> {
         console: &'a Console,
         interrupt: &'a Interrupt,
     ) -> Result<Self> {
+        if trained.nets.iter().any(|net| net.protocol.net.video.extraction.is_some()) {
+            return Err(Error::Usage(format!(
+                "{} learnt from flow that another program extracted, which cannot be estimated here; name a row that was trained on videos",
+                trained.name
+            )));
+        }
         let mut networks = Vec::with_capacity(trained.nets.len());
         for TrainedNet { protocol, seed, weights, .. } in &trained.nets {
             let (params, network) = build(&protocol.net, *seed)?;

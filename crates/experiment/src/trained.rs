@@ -67,7 +67,9 @@ impl Trained {
         }
         let units = find::units(workspace, &record, &name)?;
         let protocols = record.work.protocols();
-        let set = &protocols[0].net.target().set;
+        let set = record.work.target().filter(|_| protocols.iter().all(is_whole));
+        let set =
+            set.ok_or_else(|| Error::Usage(format!("the record of {name} holds no net that can be used")))?;
         let classes = workspace.facts(set)?.classes;
         let seed = record.runs[0].seed;
         let mut nets: Vec<TrainedNet> = Vec::with_capacity(protocols.len());
@@ -100,6 +102,11 @@ impl Trained {
         }
         Self::from_record(workspace, name)
     }
+}
+
+/// Whether a plan that was read from a file names the data that its classes are from.
+pub(crate) fn is_whole(protocol: &Protocol) -> bool {
+    !protocol.net.data.is_empty()
 }
 
 /// What a net is called beside others.
