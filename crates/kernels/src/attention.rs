@@ -4,7 +4,7 @@ use candle_core::{Result, bail};
 use rayon::prelude::*;
 
 use crate::check;
-use crate::op::{Array, Gradient, Op};
+use crate::op::{Array, Gradient, Op, Shaped};
 
 /// The softmax over all places of a map of one channel, (B, H, W, 1): weights above 0 that sum to one in each sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,10 +12,10 @@ pub struct PlaceSoftmax;
 
 impl PlaceSoftmax {
     /// Places of a map.
-    fn places(self, x: &Array<'_>) -> Result<usize> {
+    pub(crate) fn places(self, x: &impl Shaped) -> Result<usize> {
         match check::feature_map(self.name(), x)? {
             [_, h, w, 1] if h * w > 0 => Ok(h * w),
-            _ => bail!("{}: the input has shape {:?}, expected (B, H, W, 1)", self.name(), x.dims),
+            _ => bail!("{}: the input has shape {:?}, expected (B, H, W, 1)", self.name(), x.dims()),
         }
     }
 }
@@ -71,11 +71,11 @@ pub struct WeightedPool;
 
 impl WeightedPool {
     /// Batch, places and channels.
-    fn sizes(self, weights: &Array<'_>, x: &Array<'_>) -> Result<[usize; 3]> {
+    pub(crate) fn sizes(self, weights: &impl Shaped, x: &impl Shaped) -> Result<[usize; 3]> {
         let [b, h, w, c] = check::feature_map(self.name(), x)?;
         check::dims(self.name(), "the first input, the weights,", weights, &[b, h, w, 1])?;
         if h * w * c == 0 {
-            bail!("{}: the input of shape {:?} has no values", self.name(), x.dims);
+            bail!("{}: the input of shape {:?} has no values", self.name(), x.dims());
         }
         Ok([b, h * w, c])
     }

@@ -10,13 +10,13 @@ mod sweep;
 
 use std::sync::Mutex;
 
-use candle_core::{Result, bail};
+use candle_core::{Device, Result, Tensor, bail};
 use rayon::prelude::*;
 
 use crate::check;
 use crate::lanes::Lanes;
 use crate::memory::unwritten;
-use crate::op::{Array, Gradient, Op};
+use crate::op::{Array, Gradient, Op, Shaped};
 use crate::simd::{Level, vectorised};
 use rows::{Affine, Deviation, Part, ThroughStatistics, normalise};
 use sweep::{Mask, Sweep, Swept};
@@ -26,26 +26,59 @@ use sweep::{Mask, Sweep, Swept};
 /// (+ residual)`, rectified if asked, with the mean and the biased variance of each channel.
 #[derive(Debug)]
 pub struct BatchNorm {
-    epsilon: f64,
-    relu: bool,
+    pub(crate) epsilon: f64,
+    pub(crate) relu: bool,
     /// Of the forward pass.
     statistics: Mutex<Option<Statistics>>,
+    /// Of a forward pass on a GPU.
+    #[cfg(feature = "cuda")]
+    pub(crate) on_device: Mutex<Option<crate::cuda::DeviceStatistics>>,
 }
 
 impl BatchNorm {
     /// `epsilon` is added to the variance; `relu` rectifies the output.
     pub fn new(epsilon: f64, relu: bool) -> Self {
-        Self { epsilon, relu, statistics: Mutex::default() }
+        Self {
+            epsilon,
+            relu,
+            statistics: Mutex::default(),
+            #[cfg(feature = "cuda")]
+            on_device: Mutex::default(),
+        }
     }
 
-    /// Mean and unbiased variance of each channel in the forward pass, for running statistics;
-    /// `None` before it.
-    pub fn statistics(&self) -> Option<(Vec<f32>, Vec<f32>)> {
-        let kept = self.statistics.lock().ok()?;
-        let Statistics { mean, variance, positions } = kept.as_ref()?;
+    /// Mean and unbiased variance (C) of each channel in the forward pass, for running statistics, where the input
+    /// was; `None` before it, and on a GPU after they were asked for once.
+    ///
+    /// # Errors
+    /// If the tensors cannot be made.
+    pub fn statistics(&self) -> Result<Option<[Tensor; 2]>> {
+        #[cfg(feature = "cuda")]
+        if let Ok(mut kept) = self.on_device.lock()
+            && let Some(kept) = kept.as_mut()
+        {
+            return Ok(kept.take_observed());
+        }
+        let kept = self.statistics.lock();
+        let Some(Statistics { mean, variance, positions }) = kept.as_deref().ok().and_then(Option::as_ref) else {
+            return Ok(None);
+        };
         let unbiased = *positions as f64 / (*positions as f64 - 1.0);
-        let variance = variance.iter().map(|variance| (variance * unbiased) as f32);
-        Some((mean.iter().map(|&mean| mean as f32).collect(), variance.collect()))
+        let tensor = |values: Vec<f32>| Tensor::from_vec(values, mean.len(), &Device::Cpu);
+        let variance = variance.iter().map(|variance| (variance * unbiased) as f32).collect();
+        Ok(Some([tensor(mean.iter().map(|&mean| mean as f32).collect())?, tensor(variance)?]))
+    }
+
+    /// Positions and channels of the inputs, which fit each other.
+    pub(crate) fn check<A: Shaped>(&self, x: &A, scale: &A, shift: &A) -> Result<[usize; 2]> {
+        let op = self.name();
+        let [positions, channels] = check::channels_last(op, x)?;
+        check::dims(op, "the scale", scale, &[channels])?;
+        check::dims(op, "the shift", shift, &[channels])?;
+        if positions < 2 {
+            bail!("{op}: {positions} values a channel have no variance; expected at least 2");
+        }
+        Ok([positions, channels])
     }
 }
 
@@ -57,12 +90,7 @@ impl Op for BatchNorm {
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
         let op = self.name();
         let ([x, scale, shift], residual) = split(op, inputs)?;
-        let [positions, channels] = check::channels_last(op, &x)?;
-        check::dims(op, "the scale", &scale, &[channels])?;
-        check::dims(op, "the shift", &shift, &[channels])?;
-        if positions < 2 {
-            bail!("{op}: {positions} values a channel have no variance; expected at least 2");
-        }
+        let [positions, channels] = self.check(&x, &scale, &shift)?;
         let statistics = Statistics::of(x.data, positions, channels);
         let affine = statistics.affine(scale.data, shift.data, self.epsilon);
         match self.statistics.lock() {
@@ -120,20 +148,28 @@ pub struct FrozenBatchNorm {
     pub relu: bool,
 }
 
+impl FrozenBatchNorm {
+    /// Positions and channels of x, scale, shift, mean and variance, which fit each other.
+    pub(crate) fn check<A: Shaped>(&self, [x, scale, shift, mean, variance]: &[A; 5]) -> Result<[usize; 2]> {
+        let op = self.name();
+        let sizes = check::channels_last(op, x)?;
+        for (name, array) in
+            [("the scale", scale), ("the shift", shift), ("the mean", mean), ("the variance", variance)]
+        {
+            check::dims(op, name, array, &sizes[1..])?;
+        }
+        Ok(sizes)
+    }
+}
+
 impl Op for FrozenBatchNorm {
     fn name(&self) -> &'static str {
         "frozen-batch-norm"
     }
 
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
-        let op = self.name();
-        let ([x, scale, shift, mean, variance], residual) = split(op, inputs)?;
-        let [_, channels] = check::channels_last(op, &x)?;
-        for (name, array) in
-            [("the scale", scale), ("the shift", shift), ("the mean", mean), ("the variance", variance)]
-        {
-            check::dims(op, name, &array, &[channels])?;
-        }
+        let ([x, scale, shift, mean, variance], residual) = split(self.name(), inputs)?;
+        let [_, channels] = self.check(&[x, scale, shift, mean, variance])?;
         let affine = Statistics::fixed(mean.data, variance.data).affine(scale.data, shift.data, self.epsilon);
         Ok((normalised(Lanes::new(channels), &affine, x.data, residual, self.relu), x.dims.to_vec()))
     }
@@ -288,17 +324,17 @@ impl Sums {
 }
 
 /// The inputs that there must be, and the residual.
-fn split<'a, const N: usize>(op: &str, inputs: &[Array<'a>]) -> Result<([Array<'a>; N], Option<&'a [f32]>)> {
+pub(crate) fn split<A: Shaped + Copy, const N: usize>(op: &str, inputs: &[A]) -> Result<([A; N], Option<A>)> {
     let (first, residual) = match inputs.split_first_chunk::<N>() {
         Some((first, [])) => (first, None),
-        Some((first, [residual])) => (first, Some(residual)),
+        Some((first, [residual])) => (first, Some(*residual)),
         _ => bail!("{op}: {} inputs, expected {N} and optionally a residual", inputs.len()),
     };
     Level::current()?;
-    if let Some(residual) = residual {
-        check::dims(op, "the residual", residual, first[0].dims)?;
+    if let Some(residual) = &residual {
+        check::dims(op, "the residual", residual, first[0].dims())?;
     }
-    Ok((*first, residual.map(|residual| residual.data)))
+    Ok((*first, residual))
 }
 
 fn mask(relu: bool, residual: bool) -> Mask {
@@ -309,12 +345,12 @@ fn mask(relu: bool, residual: bool) -> Mask {
     }
 }
 
-fn normalised(lanes: Lanes, affine: &Affine, x: &[f32], residual: Option<&[f32]>, relu: bool) -> Vec<f32> {
+fn normalised(lanes: Lanes, affine: &Affine, x: &[f32], residual: Option<Array<'_>>, relu: bool) -> Vec<f32> {
     // SAFETY: the tasks write every value.
     let mut out = unsafe { unwritten(x.len()) };
     let task = lanes.task();
     out.par_chunks_mut(task).zip(x.par_chunks(task)).enumerate().for_each(|(i, (out, x))| {
-        let residual = residual.map(|residual| &residual[i * task..][..x.len()]);
+        let residual = residual.map(|residual| &residual.data[i * task..][..x.len()]);
         vectorised(
             #[inline(always)]
             || {

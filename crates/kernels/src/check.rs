@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, DType, Layout, Result, Tensor, bail};
 
-use crate::op::Array;
+use crate::op::Shaped;
 use crate::simd::Level;
 
 /// The contiguous `f32` values of one argument.
@@ -64,8 +64,8 @@ pub(crate) fn shape(op: &str, argument: &str, tensor: &Tensor, expected: &[usize
 
 /// The inputs of an operation that takes exactly `N`. A wrong choice of vector instructions is refused here
 /// too, before any work.
-pub(crate) fn inputs<'a, const N: usize>(op: &str, inputs: &[Array<'a>]) -> Result<[Array<'a>; N]> {
-    let Ok(inputs) = <[Array<'a>; N]>::try_from(inputs) else {
+pub(crate) fn inputs<A: Copy, const N: usize>(op: &str, inputs: &[A]) -> Result<[A; N]> {
+    let Ok(inputs) = <[A; N]>::try_from(inputs) else {
         bail!("{op}: {} inputs, expected {N}", inputs.len());
     };
     Level::current()?;
@@ -73,25 +73,25 @@ pub(crate) fn inputs<'a, const N: usize>(op: &str, inputs: &[Array<'a>]) -> Resu
 }
 
 /// The four dimensions of a feature map (B, H, W, C).
-pub(crate) fn feature_map(op: &str, x: &Array<'_>) -> Result<[usize; 4]> {
-    match *x.dims {
+pub(crate) fn feature_map(op: &str, x: &impl Shaped) -> Result<[usize; 4]> {
+    match *x.dims() {
         [b, h, w, c] => Ok([b, h, w, c]),
         ref other => bail!("{op}: the input has shape {other:?}, expected (B, H, W, C)"),
     }
 }
 
 /// The number of positions and of channels of (..., C).
-pub(crate) fn channels_last(op: &str, x: &Array<'_>) -> Result<[usize; 2]> {
-    match x.dims.split_last() {
+pub(crate) fn channels_last(op: &str, x: &impl Shaped) -> Result<[usize; 2]> {
+    match x.dims().split_last() {
         Some((&channels, positions)) => Ok([positions.iter().product(), channels]),
         None => bail!("{op}: the input is a scalar, expected (..., C)"),
     }
 }
 
 /// Refuses an array whose shape is not the expected one.
-pub(crate) fn dims(op: &str, argument: &str, array: &Array<'_>, expected: &[usize]) -> Result<()> {
-    if array.dims != expected {
-        bail!("{op}: {argument} has shape {:?}, expected {expected:?}", array.dims);
+pub(crate) fn dims(op: &str, argument: &str, array: &impl Shaped, expected: &[usize]) -> Result<()> {
+    if array.dims() != expected {
+        bail!("{op}: {argument} has shape {:?}, expected {expected:?}", array.dims());
     }
     Ok(())
 }

@@ -15,14 +15,14 @@ use realfft::num_complex::Complex32;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
 use crate::check;
-use crate::op::{Array, Gradient, Op};
+use crate::op::{Array, Gradient, Op, Shaped};
 use crate::simd::{Level, vectorised};
 
 /// A count sketch: the bucket and the sign of each value of a vector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sketch {
-    buckets: Vec<u32>,
-    signs: Vec<f32>,
+    pub(crate) buckets: Vec<u32>,
+    pub(crate) signs: Vec<f32>,
 }
 
 impl Sketch {
@@ -107,9 +107,9 @@ impl fmt::Debug for Fourier {
 /// mean over places (B, d); without any map it is (B, d).
 #[derive(Debug, Clone)]
 pub struct CompactBilinear {
-    fourier: Fourier,
-    sketches: Vec<Vec<Sketch>>,
-    pooled: bool,
+    pub(crate) fourier: Fourier,
+    pub(crate) sketches: Vec<Vec<Sketch>>,
+    pub(crate) pooled: bool,
 }
 
 impl CompactBilinear {
@@ -129,7 +129,7 @@ impl CompactBilinear {
         Ok(Self { fourier, sketches, pooled })
     }
 
-    fn geometry(&self, inputs: &[Array<'_>]) -> Result<Geometry> {
+    pub(crate) fn geometry(&self, inputs: &[impl Shaped]) -> Result<Geometry> {
         let name = self.name();
         Level::current()?;
         if inputs.len() != self.sketches.len() {
@@ -138,7 +138,7 @@ impl CompactBilinear {
         let mut batch = None;
         let mut size = None;
         for (input, sketches) in inputs.iter().zip(&self.sketches) {
-            let (leading, channels) = match *input.dims {
+            let (leading, channels) = match *input.dims() {
                 [leading, h, w, c] => {
                     if *size.get_or_insert([h, w]) != [h, w] {
                         bail!("{name}: feature maps of {h}x{w} and of {size:?}, expected one size");
@@ -167,7 +167,7 @@ impl CompactBilinear {
         Ok(Geometry { batch: batch.unwrap_or(0), size, places })
     }
 
-    fn output_dims(&self, geometry: &Geometry) -> Vec<usize> {
+    pub(crate) fn output_dims(&self, geometry: &Geometry) -> Vec<usize> {
         match geometry.size {
             Some([h, w]) if !self.pooled => vec![geometry.batch, h, w, self.fourier.len()],
             _ => vec![geometry.batch, self.fourier.len()],
@@ -296,11 +296,11 @@ impl Op for CompactBilinear {
 }
 
 /// Sizes of one application.
-struct Geometry {
-    batch: usize,
+pub(crate) struct Geometry {
+    pub(crate) batch: usize,
     /// Of the maps, if there are any.
     size: Option<[usize; 2]>,
-    places: usize,
+    pub(crate) places: usize,
 }
 
 /// What one sample has of every input.

@@ -3,7 +3,7 @@
 use candle_core::{Result, bail};
 
 use crate::check;
-use crate::op::{Array, Gradient, Op};
+use crate::op::{Array, Gradient, Op, Shaped};
 
 /// The distance that the margin is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +33,10 @@ impl PairDistance {
 /// Where two dissimilar vectors are equal, the gradient of their distance is taken as zero.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ContrastiveLoss {
-    similar: Vec<bool>,
-    margin: f32,
-    distance: PairDistance,
-    weight: f32,
+    pub(crate) similar: Vec<bool>,
+    pub(crate) margin: f32,
+    pub(crate) distance: PairDistance,
+    pub(crate) weight: f32,
 }
 
 impl ContrastiveLoss {
@@ -53,13 +53,13 @@ impl ContrastiveLoss {
     }
 
     /// Checks the input and returns F.
-    fn features(&self, pairs: &Array<'_>) -> Result<usize> {
+    pub(crate) fn features(&self, pairs: &impl Shaped) -> Result<usize> {
         let op = self.name();
         if !(self.margin > 0.0 && self.margin.is_finite()) {
             bail!("{op}: the margin is {}, expected a number above 0", self.margin);
         }
-        let &[vectors, features] = pairs.dims else {
-            bail!("{op}: the input has shape {:?}, expected (2P, F)", pairs.dims);
+        let &[vectors, features] = pairs.dims() else {
+            bail!("{op}: the input has shape {:?}, expected (2P, F)", pairs.dims());
         };
         if vectors == 0 || features == 0 || vectors != 2 * self.similar.len() {
             bail!(

@@ -13,7 +13,7 @@
 //! All cuts depend on the shapes alone, and every sum is a chain in one order.
 
 mod block;
-mod geometry;
+pub(crate) mod geometry;
 mod panels;
 mod product;
 mod weights;
@@ -24,7 +24,7 @@ use pulp::{Simd, WithSimd};
 use crate::activation::masked_column_sums;
 use crate::check;
 use crate::memory::unwritten;
-use crate::op::{Array, Gradient, Op};
+use crate::op::{Array, Gradient, Op, Shaped};
 use crate::simd::{Level, run};
 use geometry::{Geometry, padded};
 use panels::{Panels, Registers, pack_bias, pack_forward, pack_input_gradient};
@@ -68,18 +68,18 @@ impl Conv2d {
         Ok(out)
     }
 
-    fn geometry(&self, inputs: &[Array<'_>]) -> Result<Geometry> {
+    pub(crate) fn geometry(&self, inputs: &[impl Shaped]) -> Result<Geometry> {
         let (x, weight) = match inputs {
             [x, weight] => (x, weight),
             [x, weight, bias] => {
-                check::dims("conv2d", "the bias", bias, &weight.dims[..1.min(weight.dims.len())])?;
+                check::dims("conv2d", "the bias", bias, &weight.dims()[..1.min(weight.dims().len())])?;
                 (x, weight)
             }
             other => bail!("conv2d: {} inputs, expected x, weight and an optional bias", other.len()),
         };
         let [batch, height, width, channels] = check::feature_map("conv2d", x)?;
-        let &[outputs, weight_channels, kh, kw] = weight.dims else {
-            bail!("conv2d: the weight has shape {:?}, expected (O, C / groups, KH, KW)", weight.dims);
+        let &[outputs, weight_channels, kh, kw] = weight.dims() else {
+            bail!("conv2d: the weight has shape {:?}, expected (O, C / groups, KH, KW)", weight.dims());
         };
         let groups = self.groups;
         if groups == 0 || !channels.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {

@@ -3,12 +3,12 @@
 use candle_core::{Result, Tensor, bail};
 
 use crate::check;
-use crate::op::{Array, Gradient, Op, forward};
+use crate::op::{Array, Gradient, Op, Shaped, forward};
 
 /// Mean of `-ln softmax(logits)[label]` over the samples that have a label: input logits (B, K), output a scalar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SoftmaxCrossEntropy {
-    labels: Vec<Option<u32>>,
+    pub(crate) labels: Vec<Option<u32>>,
 }
 
 impl SoftmaxCrossEntropy {
@@ -24,15 +24,15 @@ impl SoftmaxCrossEntropy {
     }
 
     /// Samples with a label.
-    fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.labels.iter().flatten().count()
     }
 
     /// Checks the logits and returns K.
-    fn classes(&self, logits: &Array<'_>) -> Result<usize> {
+    pub(crate) fn classes(&self, logits: &impl Shaped) -> Result<usize> {
         let op = self.name();
         let classes = classes(op, logits)?;
-        let batch = logits.dims[0];
+        let batch = logits.dims()[0];
         if batch == 0 || batch != self.labels.len() {
             bail!("{op}: {} labels for a batch of {batch}", self.labels.len());
         }
@@ -103,7 +103,7 @@ pub fn softmax(logits: &Tensor) -> Result<Tensor> {
 
 /// [`softmax`] as an operation, without a gradient.
 #[derive(Debug)]
-struct Softmax;
+pub(crate) struct Softmax;
 
 impl Op for Softmax {
     fn name(&self) -> &'static str {
@@ -132,8 +132,8 @@ impl Op for Softmax {
 }
 
 /// K of logits (B, K).
-fn classes(op: &str, logits: &Array<'_>) -> Result<usize> {
-    match *logits.dims {
+pub(crate) fn classes(op: &str, logits: &impl Shaped) -> Result<usize> {
+    match *logits.dims() {
         [_, classes] => Ok(classes),
         ref other => bail!("{op}: the logits have shape {other:?}, expected (B, K)"),
     }

@@ -110,7 +110,7 @@ impl Op for Add {
 /// Multiplication by a constant as large as the input (dropout).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mask {
-    factors: Vec<f32>,
+    pub(crate) factors: Vec<f32>,
 }
 
 impl Mask {

@@ -4,7 +4,7 @@ use candle_core::{Result, bail};
 
 use crate::check;
 use crate::memory::unwritten;
-use crate::op::{Array, Gradient, Op};
+use crate::op::{Array, Gradient, Op, Shaped};
 use crate::simd::{Level, vectorised};
 use rayon::prelude::*;
 
@@ -19,19 +19,19 @@ pub struct Concat;
 
 impl Concat {
     /// The width of every input, and their number of positions.
-    fn widths(&self, inputs: &[Array<'_>]) -> Result<(Vec<usize>, usize)> {
+    pub(crate) fn widths(&self, inputs: &[impl Shaped]) -> Result<(Vec<usize>, usize)> {
         let Some(first) = inputs.first() else { bail!("concat: no input, expected at least one") };
         Level::current()?;
         let [positions, width] = check::channels_last("concat", first)?;
-        let leading = &first.dims[..first.dims.len() - 1];
+        let leading = &first.dims()[..first.dims().len() - 1];
         let mut widths = vec![width];
         for other in &inputs[1..] {
-            match other.dims.split_last() {
+            match other.dims().split_last() {
                 Some((&width, dims)) if dims == leading => widths.push(width),
                 _ => bail!(
                     "concat: inputs of shapes {:?} and {:?} differ before the last axis",
-                    first.dims,
-                    other.dims
+                    first.dims(),
+                    other.dims()
                 ),
             }
         }
@@ -93,7 +93,7 @@ impl Op for Concat {
 }
 
 /// These dimensions with another last one.
-fn joined(dims: &[usize], last: usize) -> Vec<usize> {
+pub(crate) fn joined(dims: &[usize], last: usize) -> Vec<usize> {
     let mut dims = dims.to_vec();
     dims.pop();
     dims.push(last);

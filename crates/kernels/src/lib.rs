@@ -1,4 +1,5 @@
-//! Operations with exact gradients for training convolutional networks, on the CPU.
+//! Operations with exact gradients for training convolutional networks, on the CPU and, with the feature `cuda`, on an
+//! NVIDIA GPU.
 //!
 //! Candle's own operations lack what the networks of this workspace need (overlapping,
 //! padded, ceil-mode pooling with gradients; groups, a stride and a padding per axis;
@@ -43,6 +44,8 @@ mod compact_bilinear;
 mod contrastive;
 mod conv;
 mod cross_entropy;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod disjoint;
 mod elementwise;
 mod lanes;
@@ -54,6 +57,7 @@ mod moments;
 mod normalise;
 mod op;
 mod pool;
+mod precision;
 pub mod reference;
 mod sgd;
 pub mod simd;
@@ -70,6 +74,7 @@ pub use linear::Linear;
 pub use lrn::{LocalResponseNorm, Lrn};
 pub use moments::{JoinMoments, SumMoments};
 pub use normalise::{RmsNorm, SignedSqrt};
-pub use op::{Array, Gradient, Op, apply, backward, forward};
+pub use op::{Array, CudaOp, Gradient, Op, apply, backward, forward};
+pub use precision::Precision;
 pub use pool::{AvgPool2d, GlobalAvgPool, MaxPool2d, Pool2d};
-pub use sgd::{SgdStep, sgd_step, sum_of_squares};
+pub use sgd::{SgdStep, running_average, sgd_step, sum_of_squares};

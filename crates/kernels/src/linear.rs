@@ -17,7 +17,7 @@ use crate::check;
 use crate::disjoint::Disjoint;
 use crate::elementwise::rectified;
 use crate::memory::unwritten;
-use crate::op::{Array, Gradient, Op};
+use crate::op::{Array, Gradient, Op, Shaped};
 use crate::simd::{Level, run};
 use block::{Rows, add_products, dot_products, outer_products};
 
@@ -36,20 +36,20 @@ pub struct Linear {
 
 /// Sizes of one application.
 #[derive(Debug, Clone, Copy)]
-struct Sizes {
-    batch: usize,
-    inputs: usize,
-    outputs: usize,
+pub(crate) struct Sizes {
+    pub(crate) batch: usize,
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
 }
 
 impl Linear {
-    fn sizes(&self, [x, weight, bias]: &[Array<'_>; 3]) -> Result<Sizes> {
+    pub(crate) fn sizes(&self, [x, weight, bias]: &[impl Shaped; 3]) -> Result<Sizes> {
         let op = self.name();
-        let (&[batch, inputs], &[outputs, columns]) = (x.dims, weight.dims) else {
+        let (&[batch, inputs], &[outputs, columns]) = (x.dims(), weight.dims()) else {
             bail!(
                 "{op}: expected an input (B, I) and a weight (O, I), found {:?} and {:?}",
-                x.dims,
-                weight.dims
+                x.dims(),
+                weight.dims()
             );
         };
         if inputs != columns {

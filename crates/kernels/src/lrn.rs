@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check;
 use crate::memory::unwritten;
-use crate::op::{Array, Gradient, Op};
+use crate::op::{Array, Gradient, Op, Shaped};
 use crate::simd::vectorised;
 use block::Block;
 
@@ -41,7 +41,7 @@ pub struct LocalResponseNorm(pub Lrn);
 
 impl LocalResponseNorm {
     /// Checks the constants and returns the number of channels.
-    fn channels(&self, x: &Array<'_>) -> Result<usize> {
+    pub(crate) fn channels(&self, x: &impl Shaped) -> Result<usize> {
         let op = self.name();
         let Self(lrn) = self;
         if lrn.size == 0 {

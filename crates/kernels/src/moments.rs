@@ -6,13 +6,13 @@ use rayon::prelude::*;
 
 use crate::check;
 use crate::memory::unwritten;
-use crate::op::{Array, Gradient, Op};
+use crate::op::{Array, Gradient, Op, Shaped};
 
 /// Samples, places and channels of a batch of clips (B T, H, W, C).
-fn sizes(op: &str, x: &Array<'_>, moments: usize) -> Result<[usize; 4]> {
+pub(crate) fn sizes(op: &str, x: &impl Shaped, moments: usize) -> Result<[usize; 4]> {
     let [frames, h, w, c] = check::feature_map(op, x)?;
     if moments == 0 || !frames.is_multiple_of(moments) || h * w * c == 0 {
-        bail!("{op}: the input has shape {:?}, expected (B T, H, W, C) with T = {moments}", x.dims);
+        bail!("{op}: the input has shape {:?}, expected (B T, H, W, C) with T = {moments}", x.dims());
     }
     Ok([frames / moments, h, w, c])
 }

@@ -4,7 +4,7 @@ use candle_core::{Result, bail};
 use rayon::prelude::*;
 
 use crate::check;
-use crate::op::{Array, Gradient, Op};
+use crate::op::{Array, Gradient, Op, Shaped};
 use crate::simd::vectorised;
 
 /// Values handled by one task; a constant, so that the cut depends on nothing else.
@@ -20,7 +20,7 @@ pub struct SignedSqrt {
 }
 
 impl SignedSqrt {
-    fn check(self) -> Result<()> {
+    pub(crate) fn check(self) -> Result<()> {
         if !(self.epsilon > 0.0 && self.epsilon.is_finite()) {
             bail!("{}: epsilon is {}, expected a number above 0", self.name(), self.epsilon);
         }
@@ -87,12 +87,12 @@ pub struct RmsNorm {
 
 impl RmsNorm {
     /// The length of a row, which is not 0.
-    fn width(self, x: &Array<'_>) -> Result<usize> {
+    pub(crate) fn width(self, x: &impl Shaped) -> Result<usize> {
         if !(self.epsilon > 0.0 && self.epsilon.is_finite()) {
             bail!("{}: epsilon is {}, expected a number above 0", self.name(), self.epsilon);
         }
         match check::channels_last(self.name(), x)? {
-            [_, 0] => bail!("{}: the input of shape {:?} has no channels", self.name(), x.dims),
+            [_, 0] => bail!("{}: the input of shape {:?} has no channels", self.name(), x.dims()),
             [_, width] => Ok(width),
         }
     }

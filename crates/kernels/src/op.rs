@@ -1,10 +1,12 @@
 //! What an operation is, and how it is applied to tensors.
 //!
-//! An [`Op`] computes on plain slices. Around it there are two engines:
-//! [`forward`] and [`backward`] run the two halves by hand, for a caller that
+//! An [`Op`] computes on plain slices, and with the feature `cuda` on the memory of a GPU too ([`CudaOp`]). Around it
+//! there are two engines: [`forward`] and [`backward`] run the two halves by hand, for a caller that
 //! keeps its own record of what depends on what; [`apply`] makes the operation
 //! part of Candle's graph, so that [`candle_core::Tensor::backward`] goes through it.
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{
     CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Device, Layout, Result, Shape, Storage, StorageRef,
     Tensor, bail,
@@ -44,15 +46,36 @@ impl<'a> Array<'a> {
     }
 }
 
+/// What has a shape: all that checks look at, wherever the values are.
+pub(crate) trait Shaped {
+    fn dims(&self) -> &[usize];
+}
+
+impl Shaped for Array<'_> {
+    fn dims(&self) -> &[usize] {
+        self.dims
+    }
+}
+
+#[cfg(feature = "cuda")]
+pub use crate::cuda::CudaOp;
+
+/// The half of an operation that runs on an NVIDIA GPU. Without the feature `cuda` there is none.
+#[cfg(not(feature = "cuda"))]
+pub trait CudaOp {}
+
+#[cfg(not(feature = "cuda"))]
+impl<O> CudaOp for O {}
+
 /// The gradient of one input.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Gradient {
+pub enum Gradient<V = Vec<f32>> {
     /// It was not wanted, or the input is a constant of the operation.
     None,
     /// It equals the gradient of the output, value by value: nothing to compute, nothing to copy.
     OfOutput,
     /// Its values, in the order of the input.
-    Values(Vec<f32>),
+    Values(V),
 }
 
 /// An operation on `f32` arrays with an exact gradient.
@@ -60,7 +83,7 @@ pub enum Gradient {
 /// A value stands for one application: what the forward pass finds out and the
 /// backward pass needs (the mask of a dropout, the statistics of a batch) may be kept
 /// in it. Shapes are checked in the forward pass, so that wrong ones are errors.
-pub trait Op: std::fmt::Debug + Send + Sync + 'static {
+pub trait Op: CudaOp + std::fmt::Debug + Send + Sync + 'static {
     /// For messages.
     fn name(&self) -> &'static str;
 
@@ -84,12 +107,16 @@ pub trait Op: std::fmt::Debug + Send + Sync + 'static {
     ) -> Result<Vec<Gradient>>;
 }
 
-/// Runs an operation. Nothing is recorded in Candle's graph.
+/// Runs an operation where its inputs are. Nothing is recorded in Candle's graph.
 ///
 /// # Errors
-/// If an input is not `f32` or not on the CPU, or as [`Op::forward_cpu`].
+/// If an input is not `f32`, if they are not on one device, or as [`Op::forward_cpu`].
 pub fn forward(op: &dyn Op, inputs: &[&Tensor]) -> Result<Tensor> {
     let inputs = contiguous(inputs)?;
+    #[cfg(feature = "cuda")]
+    if let Some(gpu) = crate::cuda::Gpu::of_tensors(&inputs)? {
+        return crate::cuda::forward(op, &gpu, &inputs);
+    }
     let held = inputs.iter().map(|x| Held::new(op.name(), x)).collect::<Result<Vec<_>>>()?;
     let arrays = held.iter().map(|held| held.array(op.name())).collect::<Result<Vec<_>>>()?;
     let (values, dims) = op.forward_cpu(&arrays)?;
@@ -113,6 +140,10 @@ pub fn backward(
     }
     let inputs = contiguous(inputs)?;
     let gradient = gradient.contiguous()?;
+    #[cfg(feature = "cuda")]
+    if let Some(gpu) = crate::cuda::Gpu::of_tensors(&inputs)? {
+        return crate::cuda::backward(op, &gpu, &inputs, output, &gradient, wanted);
+    }
     let held = inputs.iter().map(|x| Held::new(op.name(), x)).collect::<Result<Vec<_>>>()?;
     let arrays = held.iter().map(|held| held.array(op.name())).collect::<Result<Vec<_>>>()?;
     let (held_output, held_gradient) = (Held::new(op.name(), output)?, Held::new(op.name(), &gradient)?);
@@ -203,6 +234,11 @@ impl<O: Op> CustomOp1 for InCandle<O> {
         self.run(&[(s, l)])
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, s: &CudaStorage, l: &Layout) -> Result<(CudaStorage, Shape)> {
+        crate::cuda::forward_storage(&self.0, &[(s, l)])
+    }
+
     fn bwd(&self, x: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
         Ok(self.gradients(&[x], y, dy)?.pop().flatten())
     }
@@ -221,6 +257,17 @@ impl<O: Op> CustomOp2 for InCandle<O> {
         l2: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         self.run(&[(s1, l1), (s2, l2)])
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        s1: &CudaStorage,
+        l1: &Layout,
+        s2: &CudaStorage,
+        l2: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        crate::cuda::forward_storage(&self.0, &[(s1, l1), (s2, l2)])
     }
 
     fn bwd(
@@ -250,6 +297,19 @@ impl<O: Op> CustomOp3 for InCandle<O> {
         l3: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         self.run(&[(s1, l1), (s2, l2), (s3, l3)])
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        s1: &CudaStorage,
+        l1: &Layout,
+        s2: &CudaStorage,
+        l2: &Layout,
+        s3: &CudaStorage,
+        l3: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        crate::cuda::forward_storage(&self.0, &[(s1, l1), (s2, l2), (s3, l3)])
     }
 
     fn bwd(

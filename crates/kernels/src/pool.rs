@@ -18,7 +18,7 @@ use candle_core::{Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::check;
-use crate::op::Array;
+use crate::op::Shaped;
 
 /// The window of a pooling layer; pairs are (vertical, horizontal).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,23 +93,23 @@ impl Pool2d {
 
 /// All sizes of one pooling.
 #[derive(Debug, Clone, Copy)]
-struct Geometry {
-    pool: Pool2d,
-    batch: usize,
-    input: [usize; 2],
-    output: [usize; 2],
-    channels: usize,
+pub(crate) struct Geometry {
+    pub(crate) pool: Pool2d,
+    pub(crate) batch: usize,
+    pub(crate) input: [usize; 2],
+    pub(crate) output: [usize; 2],
+    pub(crate) channels: usize,
 }
 
 impl Geometry {
-    fn new(op: &str, pool: Pool2d, inputs: &[Array<'_>]) -> Result<Self> {
+    pub(crate) fn new(op: &str, pool: Pool2d, inputs: &[impl Shaped + Copy]) -> Result<Self> {
         let [x] = check::inputs(op, inputs)?;
         let [batch, height, width, channels] = check::feature_map(op, &x)?;
         let input = [height, width];
         Ok(Self { pool, batch, input, output: pool.output_size(input)?, channels })
     }
 
-    fn output_dims(&self) -> Vec<usize> {
+    pub(crate) fn output_dims(&self) -> Vec<usize> {
         vec![self.batch, self.output[0], self.output[1], self.channels]
     }
 
@@ -123,12 +123,12 @@ impl Geometry {
     }
 
     /// Values of the output.
-    fn outputs(&self) -> usize {
+    pub(crate) fn outputs(&self) -> usize {
         self.batch * self.output[0] * self.output_row()
     }
 
     /// Values of the input.
-    fn inputs(&self) -> usize {
+    pub(crate) fn inputs(&self) -> usize {
         self.batch * self.input[0] * self.input_row()
     }
 }

@@ -24,12 +24,21 @@ pub struct SgdStep {
     pub gradient_scale: f32,
 }
 
-/// The sum of the squares of all values.
+/// The sum of the squares of each tensor's values.
 ///
 /// # Errors
-/// If the tensor is not `f32` on the CPU.
-pub fn sum_of_squares(x: &Tensor) -> Result<f64> {
-    let x = x.contiguous()?;
+/// If a tensor is not `f32`, or if they are not on one device.
+pub fn sum_of_squares(tensors: &[Tensor]) -> Result<Vec<f64>> {
+    let tensors = tensors.iter().map(Tensor::contiguous).collect::<Result<Vec<_>>>()?;
+    #[cfg(feature = "cuda")]
+    if let Some(gpu) = crate::cuda::Gpu::of_tensors(&tensors)? {
+        return crate::cuda::sum_of_squares(&gpu, &tensors);
+    }
+    tensors.par_iter().map(squares).collect()
+}
+
+/// Of one tensor on the CPU.
+fn squares(x: &Tensor) -> Result<f64> {
     let (storage, layout) = x.storage_and_layout();
     let Storage::Cpu(storage) = &*storage else { bail!("sum-of-squares: the input is not on the CPU") };
     let values = check::values("sum-of-squares", "the input", storage, layout)?;
@@ -52,7 +61,56 @@ pub fn sgd_step(parameter: &Var, velocity: &Tensor, gradient: &Tensor, step: Sgd
         check::float(op, name, tensor)?;
         check::shape(op, name, tensor, parameter.dims())?;
     }
-    velocity.inplace_op2(&gradient.contiguous()?, &Outer { parameter: parameter.as_tensor(), step })
+    let gradient = gradient.contiguous()?;
+    #[cfg(feature = "cuda")]
+    {
+        let tensors = [parameter.as_tensor().clone(), velocity.clone(), gradient.clone()];
+        if let Some(gpu) = crate::cuda::Gpu::of_tensors(&tensors)? {
+            return crate::cuda::sgd_step(&gpu, tensors.each_ref(), step);
+        }
+    }
+    velocity.inplace_op2(&gradient, &Outer { parameter: parameter.as_tensor(), step })
+}
+
+/// `values = (1 - share) * values + share * observed`, in place: running statistics.
+///
+/// # Errors
+/// If the shapes differ or one of them is not `f32`.
+pub fn running_average(values: &Tensor, observed: &Tensor, share: f64) -> Result<()> {
+    let op = "running-average";
+    for (name, tensor) in [("the average", values), ("what was observed", observed)] {
+        check::float(op, name, tensor)?;
+        check::shape(op, name, tensor, values.dims())?;
+    }
+    let observed = observed.contiguous()?;
+    #[cfg(feature = "cuda")]
+    {
+        let tensors = [values.clone(), observed.clone()];
+        if let Some(gpu) = crate::cuda::Gpu::of_tensors(&tensors)? {
+            return crate::cuda::running_average(&gpu, values, &observed, share);
+        }
+    }
+    values.inplace_op2(&observed, &Average { share })
+}
+
+/// Of one buffer.
+struct Average {
+    share: f64,
+}
+
+impl InplaceOp2 for Average {
+    fn name(&self) -> &'static str {
+        "running-average"
+    }
+
+    fn cpu_fwd(&self, s1: &mut CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<()> {
+        let values = check::values_mut(self.name(), "the average", s1, l1)?;
+        let observed = check::values(self.name(), "what was observed", s2, l2)?;
+        for (value, &observed) in values.iter_mut().zip(observed) {
+            *value = ((1.0 - self.share) * f64::from(*value) + self.share * f64::from(observed)) as f32;
+        }
+        Ok(())
+    }
 }
 
 /// Holds the velocity and the gradient, and asks for the parameter. A Candle in-place

@@ -77,7 +77,7 @@ impl BatchNorm {
         let mut inputs = vec![x, &weight, &bias];
         inputs.extend(residual);
         let output = pass.apply_shared(Arc::clone(&op) as _, &inputs)?;
-        if let Some((mean, variance)) = op.statistics() {
+        if let Some([mean, variance]) = op.statistics()? {
             pass.observe(&self.running_mean, mean, momentum);
             pass.observe(&self.running_var, variance, momentum);
         }

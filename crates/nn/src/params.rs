@@ -85,12 +85,8 @@ impl Buffer {
     }
 
     /// `values = (1 - share) * values + share * observed`.
-    pub(crate) fn average_in(&self, observed: &[f32], share: f64) -> Result<()> {
-        let mut values = self.tensor().flatten_all()?.to_vec1::<f32>()?;
-        for (value, &observed) in values.iter_mut().zip(observed) {
-            *value = ((1.0 - share) * f64::from(*value) + share * f64::from(observed)) as f32;
-        }
-        Ok(self.var.set(&Tensor::from_vec(values, self.var.shape(), self.var.device())?)?)
+    pub(crate) fn average_in(&self, observed: &Tensor, share: f64) -> Result<()> {
+        Ok(kernels::running_average(self.var.as_tensor(), observed, share)?)
     }
 }
 

@@ -105,7 +105,7 @@ impl Pass {
     }
 
     /// Notes the statistics of a batch for a running average.
-    pub(crate) fn observe(&self, buffer: &Arc<Buffer>, observed: Vec<f32>, share: f64) {
+    pub(crate) fn observe(&self, buffer: &Arc<Buffer>, observed: Tensor, share: f64) {
         if let Some(record) = &self.record {
             record.borrow_mut().observe(buffer, observed, share);
         }

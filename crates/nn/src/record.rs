@@ -32,7 +32,7 @@ impl Gradients {
 #[derive(Debug)]
 pub(crate) struct Observation {
     buffer: Arc<Buffer>,
-    observed: Vec<f32>,
+    observed: Tensor,
     share: f64,
 }
 
@@ -82,7 +82,7 @@ impl Record {
         }
     }
 
-    pub(crate) fn observe(&mut self, buffer: &Arc<Buffer>, observed: Vec<f32>, share: f64) {
+    pub(crate) fn observe(&mut self, buffer: &Arc<Buffer>, observed: Tensor, share: f64) {
         self.observations.push(Observation { buffer: Arc::clone(buffer), observed, share });
     }
 

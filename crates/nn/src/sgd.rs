@@ -72,10 +72,7 @@ impl Sgd {
         let Some(most) = self.clip else { return Ok(1.0) };
         let trained = |param: &Arc<Param>| gradients.get(param).filter(|_| !param.training().frozen).cloned();
         let trained: Vec<Tensor> = self.params.all().iter().filter_map(trained).collect();
-        let squares =
-            trained.par_iter().map(kernels::sum_of_squares).collect::<candle_core::Result<Vec<_>>>()?;
-        // In the order of the names, whichever came first.
-        let norm = squares.iter().sum::<f64>().sqrt();
+        let norm = kernels::sum_of_squares(&trained)?.iter().sum::<f64>().sqrt();
         Ok(if norm > most { most / norm } else { 1.0 })
     }
 
@@ -87,10 +84,9 @@ impl Sgd {
     /// If a gradient does not fit its parameter.
     pub fn step(&mut self, gradients: &Gradients, rate: f64) -> Result<()> {
         let gradient_scale = self.gradient_scale(gradients)? as f32;
-        // Side by side: a network has hundreds of small parameters, and a few that are cut up again.
-        self.params.all().into_par_iter().try_for_each(|param| -> Result<()> {
+        let one = |param: &Arc<Param>| -> Result<()> {
             let training = param.training();
-            let gradient = gradients.get(&param);
+            let gradient = gradients.get(param);
             let velocity = self.velocities.get(param.name());
             let (Some(gradient), Some(velocity), false) = (gradient, velocity, training.frozen) else {
                 return Ok(());
@@ -102,7 +98,14 @@ impl Sgd {
                 gradient_scale,
             };
             Ok(kernels::sgd_step(param.var(), velocity, gradient, step)?)
-        })?;
+        };
+        if self.params.device().is_cpu() {
+            // Side by side: a network has hundreds of small parameters, and a few that are cut up again.
+            self.params.all().par_iter().try_for_each(one)?;
+        } else {
+            // A GPU takes one thing after the other.
+            self.params.all().iter().try_for_each(one)?;
+        }
         for observation in gradients.observations() {
             observation.apply()?;
         }

@@ -108,7 +108,7 @@ pub fn numeric_gradient(x: &Tensor, step: f32, function: impl Fn(&Tensor) -> f64
         let mut moved = at.clone();
         moved[index] += by;
         let width = f64::from(moved[index]) - f64::from(at[index]);
-        let tensor = Tensor::from_vec(moved, x.shape(), &Device::Cpu);
+        let tensor = Tensor::from_vec(moved, x.shape(), x.device());
         (function(&tensor.expect("the shape of x")), width)
     };
     (0..at.len())

@@ -9,21 +9,21 @@
 use crate::Conv2d;
 
 /// All sizes of one convolution.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Geometry {
-    pub(super) batch: usize,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Geometry {
+    pub(crate) batch: usize,
     /// Input height and width.
-    pub(super) input: [usize; 2],
+    pub(crate) input: [usize; 2],
     /// Input channels, of all groups.
-    pub(super) channels: usize,
+    pub(crate) channels: usize,
     /// Output channels, of all groups.
-    pub(super) outputs: usize,
-    pub(super) kernel: [usize; 2],
-    pub(super) stride: [usize; 2],
-    pub(super) padding: [usize; 2],
-    pub(super) groups: usize,
+    pub(crate) outputs: usize,
+    pub(crate) kernel: [usize; 2],
+    pub(crate) stride: [usize; 2],
+    pub(crate) padding: [usize; 2],
+    pub(crate) groups: usize,
     /// Output height and width.
-    pub(super) output: [usize; 2],
+    pub(crate) output: [usize; 2],
 }
 
 /// Fewer channels than this, and an input with horizontal padding is copied into a padded
@@ -31,7 +31,7 @@ pub(super) struct Geometry {
 const FEW_CHANNELS: usize = 16;
 
 impl Geometry {
-    pub(super) fn new(
+    pub(crate) fn new(
         conv: &Conv2d,
         [batch, height, width, channels]: [usize; 4],
         outputs: usize,
@@ -52,44 +52,44 @@ impl Geometry {
     }
 
     /// Input channels of one group.
-    pub(super) fn group_inputs(&self) -> usize {
+    pub(crate) fn group_inputs(&self) -> usize {
         self.channels / self.groups
     }
 
     /// Output channels of one group.
-    pub(super) fn group_outputs(&self) -> usize {
+    pub(crate) fn group_outputs(&self) -> usize {
         self.outputs / self.groups
     }
 
     /// Output positions of the whole batch.
-    pub(super) fn positions(&self) -> usize {
+    pub(crate) fn positions(&self) -> usize {
         self.batch * self.output[0] * self.output[1]
     }
 
     /// Values in one output channel's weights.
-    pub(super) fn window(&self) -> usize {
+    pub(crate) fn window(&self) -> usize {
         self.group_inputs() * self.kernel[0] * self.kernel[1]
     }
 
-    pub(super) fn weights(&self) -> usize {
+    pub(crate) fn weights(&self) -> usize {
         self.outputs * self.window()
     }
 
-    pub(super) fn input_len(&self) -> usize {
+    pub(crate) fn input_len(&self) -> usize {
         self.batch * self.input[0] * self.input[1] * self.channels
     }
 
-    pub(super) fn output_len(&self) -> usize {
+    pub(crate) fn output_len(&self) -> usize {
         self.positions() * self.outputs
     }
 
     /// Whether the input is better copied into a padded one first.
-    pub(super) fn wants_padded_copy(&self) -> bool {
+    pub(crate) fn wants_padded_copy(&self) -> bool {
         self.padding[1] > 0 && self.groups == 1 && self.channels < FEW_CHANNELS
     }
 
     /// The same convolution on an input that already has its padding.
-    pub(super) fn with_padded_input(&self) -> Self {
+    pub(crate) fn with_padded_input(&self) -> Self {
         let padded = [0, 1].map(|axis| self.input[axis] + 2 * self.padding[axis]);
         Self { input: padded, padding: [0, 0], ..*self }
     }
@@ -100,18 +100,18 @@ impl Geometry {
     }
 
     /// The kernel's taps in the order of their runs.
-    pub(super) fn taps(&self) -> Vec<[usize; 2]> {
+    pub(crate) fn taps(&self) -> Vec<[usize; 2]> {
         let columns = if self.rows_are_runs() { 1 } else { self.kernel[1] };
         (0..self.kernel[0]).flat_map(|ky| (0..columns).map(move |kx| [ky, kx])).collect()
     }
 
     /// Values of a tap.
-    pub(super) fn run(&self) -> usize {
+    pub(crate) fn run(&self) -> usize {
         if self.rows_are_runs() { self.kernel[1] * self.channels } else { self.group_inputs() }
     }
 
     /// Where value `k` of a tap's run lies in one output channel's weights (C, KH, KW).
-    pub(super) fn weight_index(&self, [ky, kx]: [usize; 2], k: usize) -> usize {
+    pub(crate) fn weight_index(&self, [ky, kx]: [usize; 2], k: usize) -> usize {
         let (kx, channel) =
             if self.rows_are_runs() { (k / self.channels, k % self.channels) } else { (kx, k) };
         (channel * self.kernel[0] + ky) * self.kernel[1] + kx
@@ -119,7 +119,7 @@ impl Geometry {
 }
 
 /// Copies the input into one with zeros around it.
-pub(super) fn padded(g: &Geometry, x: &[f32]) -> Vec<f32> {
+pub(crate) fn padded(g: &Geometry, x: &[f32]) -> Vec<f32> {
     let ([h, w], [ph, pw], c) = (g.input, g.padding, g.channels);
     let row = (w + 2 * pw) * c;
     let image = (h + 2 * ph) * row;

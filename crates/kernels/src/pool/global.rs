@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::check;
 use crate::memory::unwritten;
-use crate::op::{Array, Gradient, Op};
+use crate::op::{Array, Gradient, Op, Shaped};
 use crate::simd::vectorised;
 
 /// Mean over all positions: input (B, H, W, C), output (B, C).
@@ -14,11 +14,11 @@ pub struct GlobalAvgPool;
 
 impl GlobalAvgPool {
     /// Batch, positions and channels.
-    fn sizes(&self, inputs: &[Array<'_>]) -> Result<[usize; 3]> {
+    pub(crate) fn sizes(&self, inputs: &[impl Shaped + Copy]) -> Result<[usize; 3]> {
         let [x] = check::inputs(self.name(), inputs)?;
         let [b, h, w, c] = check::feature_map(self.name(), &x)?;
         if h * w == 0 {
-            bail!("{}: the input of shape {:?} has no positions", self.name(), x.dims);
+            bail!("{}: the input of shape {:?} has no positions", self.name(), x.dims());
         }
         Ok([b, h * w, c])
     }

@@ -10,7 +10,7 @@ use super::{Geometry, Pool2d};
 use crate::check;
 use crate::lanes::{ChannelBlock, by_blocks};
 use crate::memory::unwritten;
-use crate::op::{Array, Gradient, Op};
+use crate::op::{Array, Gradient, Op, Shaped};
 use crate::simd::vectorised;
 
 /// Maximum over windows: input (B, H, W, C), output (B, H', W', C), windows of at most 256 positions.
@@ -22,12 +22,27 @@ use crate::simd::vectorised;
 pub struct MaxPool2d {
     pool: Pool2d,
     winners: Mutex<Vec<u8>>,
+    /// The winners of a pass on a GPU.
+    #[cfg(feature = "cuda")]
+    pub(crate) on_device: Mutex<Option<crate::cuda::Buffer<u8>>>,
 }
 
 impl MaxPool2d {
     /// With the given windows.
     pub fn new(pool: Pool2d) -> Self {
-        Self { pool, winners: Mutex::default() }
+        Self {
+            pool,
+            winners: Mutex::default(),
+            #[cfg(feature = "cuda")]
+            on_device: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn geometry(&self, inputs: &[impl Shaped + Copy]) -> Result<Geometry> {
+        if self.pool.kernel[0].saturating_mul(self.pool.kernel[1]) > 256 {
+            bail!("max-pool: windows of more than 256 positions are not supported, found {:?}", self.pool);
+        }
+        Geometry::new("max-pool", self.pool, inputs)
     }
 }
 
@@ -37,10 +52,7 @@ impl Op for MaxPool2d {
     }
 
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
-        let g = Geometry::new(self.name(), self.pool, inputs)?;
-        if self.pool.kernel[0] * self.pool.kernel[1] > 256 {
-            bail!("max-pool: windows of more than 256 positions are not supported, found {:?}", self.pool);
-        }
+        let g = self.geometry(inputs)?;
         // SAFETY: the tasks write every value.
         let mut out = unsafe { unwritten(g.outputs()) };
         let mut winners = vec![0u8; g.outputs()];
@@ -70,7 +82,7 @@ impl Op for MaxPool2d {
         wanted: &[bool],
     ) -> Result<Vec<Gradient>> {
         let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let g = Geometry::new(self.name(), self.pool, inputs)?;
+        let g = self.geometry(inputs)?;
         check::dims(self.name(), "the gradient", &gradient, &g.output_dims())?;
         let Ok(winners) = self.winners.lock() else {
             bail!("max-pool: a thread panicked in an earlier pass")

@@ -232,7 +232,7 @@ proptest! {
             assert_near("residual", found.last().unwrap(), &g, EXACT);
         }
         if !fixed {
-            let (found_mean, variance) = training.statistics().unwrap();
+            let [found_mean, variance] = training.statistics().unwrap().unwrap().map(|found| values(&found));
             let tolerance = if mean == 0.0 { 1e-6 } else { 1e-7 };
             assert_near("mean", &found_mean, &values(&statistics[0]), tolerance);
             let unbiased = positions as f32 / (positions as f32 - 1.0);

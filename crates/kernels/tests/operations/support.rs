@@ -1,11 +1,24 @@
 //! Tensors from slices, and both halves of an operation at once.
 
+use std::sync::OnceLock;
+
 use candle_core::{Device, Tensor};
 use kernels::{CompactBilinear, Fourier, Op, Sketch};
 use testkit::values;
 
+/// Where the operations are tested: on the CPU, or on the first GPU if the variable `KERNELS_DEVICE` is `cuda`.
+pub(crate) fn device() -> &'static Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE.get_or_init(|| match std::env::var("KERNELS_DEVICE").as_deref() {
+        Err(_) | Ok("cpu") => Device::Cpu,
+        #[cfg(feature = "cuda")]
+        Ok("cuda") => kernels::cuda::device(0).unwrap(),
+        Ok(other) => panic!("KERNELS_DEVICE is {other}: expected cpu, or cuda with that feature"),
+    })
+}
+
 pub(crate) fn tensor(data: &[f32], shape: &[usize]) -> Tensor {
-    Tensor::from_slice(data, shape, &Device::Cpu).unwrap()
+    Tensor::from_slice(data, shape, device()).unwrap()
 }
 
 /// Values that look random.

@@ -9,7 +9,7 @@ use kernels::{
 };
 use testkit::{assert_close, assert_close_values, fixture, sizes, values};
 
-use crate::support::run;
+use crate::support::{device, run};
 
 const TOLERANCE: f64 = 2e-6;
 /// Where nothing is rounded.
@@ -32,7 +32,7 @@ impl Case {
 
     /// The inputs of these names, with the channels last.
     fn inputs(&self, names: &[&str]) -> Vec<Tensor> {
-        names.iter().map(|name| last(name, self.get(name))).collect()
+        names.iter().map(|name| there(&last(name, self.get(name)))).collect()
     }
 
     /// Checks the output and all gradients of an operation of the named inputs. Names in brackets are
@@ -40,7 +40,7 @@ impl Case {
     fn check(&self, op: &dyn Op, names: &[&str], tolerance: f64) {
         let bare: Vec<&str> = names.iter().map(|name| name.trim_matches(['(', ')'])).collect();
         let inputs = self.inputs(&bare);
-        let (y, found) = run(op, &inputs.iter().collect::<Vec<_>>(), &last("g", self.get("g")));
+        let (y, found) = run(op, &inputs.iter().collect::<Vec<_>>(), &there(&last("g", self.get("g"))));
         assert_close(&self.name, &y, &last("y", self.get("y")), tolerance);
         for (name, found) in names.iter().zip(found) {
             match found {
@@ -52,6 +52,11 @@ impl Case {
             }
         }
     }
+}
+
+/// A stored value where the operations are tested.
+fn there(tensor: &Tensor) -> Tensor {
+    tensor.to_device(device()).unwrap()
 }
 
 /// (B, C, H, W) as (B, H, W, C); weights `w` and everything that is no feature map as they are.
@@ -188,7 +193,7 @@ fn batch_normalisation() {
         let residual = case.tensors.contains_key("residual").then_some("residual");
         let names: Vec<_> = ["x", "scale", "shift"].into_iter().chain(residual).collect();
         case.check(&op, &names, 5.0 * TOLERANCE);
-        let (mean, variance) = op.statistics().unwrap();
+        let [mean, variance] = op.statistics().unwrap().unwrap().map(|found| values(&found));
         assert_close_values("mean", &mean, &values(case.get("mean")), TOLERANCE);
         assert_close_values("variance", &variance, &values(case.get("variance")), TOLERANCE);
     }
@@ -231,11 +236,11 @@ fn denormals_survive() {
     let (case, pool) = (&cases("relu")[0], &cases("max-pool-special")[0]);
     assert_eq!(denormals(case.get("x")).len(), 2);
     for (op, case) in [(&Relu as &dyn Op, case), (&MaxPool2d::new(pool_of(&pool.setting())), pool)] {
-        let y = kernels::forward(op, &[&last("x", case.get("x"))]).unwrap();
+        let y = kernels::forward(op, &[&there(&last("x", case.get("x")))]).unwrap();
         assert_eq!(denormals(&y), denormals(case.get("y")), "{}", op.name());
     }
     // Weights of one and factors near one: what comes out is a denormal as well.
-    let x = Tensor::new(&[[[[1e-42f32], [-1e-42], [3e-45]]]], &candle_core::Device::Cpu).unwrap();
+    let x = Tensor::new(&[[[[1e-42f32], [-1e-42], [3e-45]]]], device()).unwrap();
     let one = Tensor::ones((1, 1, 1, 1), candle_core::DType::F32, x.device()).unwrap();
     let expected = denormals(&x);
     let conv = Conv2d { stride: [1, 1], padding: [0, 0], groups: 1, relu: false };
@@ -290,11 +295,11 @@ fn contrastive() {
 #[test]
 fn three_steps_of_descent() {
     let case = &cases("sgd")[0];
-    let parameter = candle_core::Var::from_tensor(case.get("x")).unwrap();
+    let parameter = candle_core::Var::from_tensor(&there(case.get("x"))).unwrap();
     let velocity = parameter.zeros_like().unwrap();
     let step = SgdStep { rate: 0.1, momentum: 0.9, weight_decay: 0.01, gradient_scale: 1.0 };
     for i in 0..3 {
-        kernels::sgd_step(&parameter, &velocity, &case.get("g").get(i).unwrap(), step).unwrap();
+        kernels::sgd_step(&parameter, &velocity, &there(&case.get("g").get(i).unwrap()), step).unwrap();
     }
     assert_close("parameter", &parameter, case.get("y"), TOLERANCE);
 }

@@ -1,0 +1,77 @@
+//! Operations brought to tensors on a GPU: what `op.rs` does on the CPU.
+
+use candle_core::op::BackpropOp;
+use candle_core::{CudaStorage, Layout, Result, Shape, Storage, StorageRef, Tensor, bail};
+
+use super::{Buffer, DeviceArray, Gpu};
+use crate::{Gradient, Op};
+
+/// Runs an operation.
+pub(crate) fn forward(op: &dyn Op, gpu: &Gpu, inputs: &[Tensor]) -> Result<Tensor> {
+    let held = inputs.iter().map(Held::new).collect::<Vec<_>>();
+    let arrays = held.iter().map(|held| held.array(op.name(), gpu)).collect::<Result<Vec<_>>>()?;
+    let (values, dims) = op.forward_cuda(gpu, &arrays)?;
+    tensor(gpu, values, dims)
+}
+
+/// The gradients of an operation's inputs.
+pub(crate) fn backward(
+    op: &dyn Op,
+    gpu: &Gpu,
+    inputs: &[Tensor],
+    output: &Tensor,
+    gradient: &Tensor,
+    wanted: &[bool],
+) -> Result<Vec<Option<Tensor>>> {
+    let held = inputs.iter().map(Held::new).collect::<Vec<_>>();
+    let arrays = held.iter().map(|held| held.array(op.name(), gpu)).collect::<Result<Vec<_>>>()?;
+    let (held_output, held_gradient) = (Held::new(output), Held::new(gradient));
+    let (output, of_output) = (held_output.array(op.name(), gpu)?, held_gradient.array(op.name(), gpu)?);
+    let found = op.backward_cuda(gpu, &arrays, output, of_output, wanted)?;
+    let tensors = found.into_iter().zip(inputs).map(|(found, input)| match found {
+        Gradient::None => Ok(None),
+        Gradient::OfOutput => gradient.reshape(input.shape()).map(Some),
+        Gradient::Values(values) => tensor(gpu, values, input.dims().to_vec()).map(Some),
+    });
+    tensors.collect()
+}
+
+/// Runs an operation as a node of Candle's graph.
+pub(crate) fn forward_storage(op: &dyn Op, inputs: &[(&CudaStorage, &Layout)]) -> Result<(CudaStorage, Shape)> {
+    let Some((first, _)) = inputs.first() else { bail!("{}: no input", op.name()) };
+    let gpu = Gpu::of(&first.device)?;
+    let array = |&(storage, layout)| DeviceArray::new(op.name(), gpu.stream(), storage, layout);
+    let arrays = inputs.iter().map(array).collect::<Result<Vec<_>>>()?;
+    let (values, dims) = op.forward_cuda(&gpu, &arrays)?;
+    Ok((CudaStorage::wrap_cuda_slice(values.into_slice(), gpu.device().clone()), Shape::from(dims)))
+}
+
+/// A tensor of values that the device has.
+pub(super) fn tensor(gpu: &Gpu, values: Buffer, dims: Vec<usize>) -> Result<Tensor> {
+    let shape = Shape::from(dims);
+    if values.count() < shape.elem_count() {
+        bail!("a tensor of shape {shape:?} was given {} values", values.count());
+    }
+    let storage = CudaStorage::wrap_cuda_slice(values.into_slice(), gpu.device().clone());
+    Ok(Tensor::from_storage(Storage::Cuda(storage), shape, BackpropOp::none(), false))
+}
+
+/// Read access to a tensor's storage.
+pub(super) struct Held<'a> {
+    storage: StorageRef<'a>,
+    layout: &'a Layout,
+}
+
+impl<'a> Held<'a> {
+    pub(super) fn new(tensor: &'a Tensor) -> Self {
+        let (storage, layout) = tensor.storage_and_layout();
+        Self { storage, layout }
+    }
+
+    pub(super) fn array(&self, op: &str, gpu: &Gpu) -> Result<DeviceArray<'_>> {
+        match &*self.storage {
+            Storage::Cuda(storage) => DeviceArray::new(op, gpu.stream(), storage, self.layout),
+            _ => bail!("{op}: an input is not on the GPU; move it with to_device"),
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! A GPU: its stream, its compiled kernels, its libraries.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use candle_core::backend::BackendDevice;
+use candle_core::cuda_backend::cudarc::driver::{
+    CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DeviceRepr, DriverError, ValidAsZeroBits, result, sys,
+};
+use candle_core::cuda_backend::cudarc::nvrtc::{CompileOptions, compile_ptx_with_opts};
+use candle_core::cuda_backend::{CudaDevice, DeviceId};
+use candle_core::{Device, Result, Tensor, bail};
+
+use super::Buffer;
+use crate::Precision;
+
+/// A file of kernels; each is compiled on its own, when one of its kernels is first needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Source {
+    Elementwise,
+    Convolution,
+    Pool,
+    BatchNorm,
+    Layout,
+    Loss,
+    Bilinear,
+    Flow,
+}
+
+impl Source {
+    fn text(self) -> String {
+        let own = match self {
+            Self::Elementwise => include_str!("source/elementwise.cu"),
+            Self::Convolution => include_str!("source/convolution.cu"),
+            Self::Pool => include_str!("source/pool.cu"),
+            Self::BatchNorm => include_str!("source/batch_norm.cu"),
+            Self::Layout => include_str!("source/layout.cu"),
+            Self::Loss => include_str!("source/loss.cu"),
+            Self::Bilinear => include_str!("source/bilinear.cu"),
+            Self::Flow => include_str!("source/flow.cu"),
+        };
+        format!("{}\n{own}", include_str!("source/prelude.cu"))
+    }
+}
+
+/// One GPU of this process, made by [`device`].
+#[derive(Debug)]
+pub struct Gpu {
+    device: CudaDevice,
+    stream: Arc<CudaStream>,
+    modules: Mutex<HashMap<Source, Arc<CudaModule>>>,
+    functions: Mutex<HashMap<&'static str, CudaFunction>>,
+    /// A [`Precision`] as a number.
+    precision: AtomicU8,
+    /// cuBLAS takes one call at a time.
+    pub(super) blas: Mutex<()>,
+    /// Roots of unity by their number, for Fourier transforms.
+    pub(super) roots: Mutex<HashMap<usize, Arc<Buffer<[f32; 2]>>>>,
+    #[cfg(feature = "cudnn")]
+    pub(super) convolutions: super::cudnn::Convolutions,
+}
+
+/// The GPUs that were made, by Candle's number.
+static GPUS: Mutex<Option<HashMap<DeviceId, Arc<Gpu>>>> = Mutex::new(None);
+
+/// A GPU as a Candle device: number `ordinal` of those that the driver shows.
+///
+/// # Errors
+/// If there is no such GPU, or its driver or libraries are too old.
+pub fn device(ordinal: usize) -> Result<Device> {
+    let count = CudaContext::device_count().map_err(|error| driver_missing(&error))?;
+    if ordinal as u64 >= u64::from(count.unsigned_abs()) {
+        bail!(
+            "there is no GPU number {ordinal}: the driver shows {count}; see `nvidia-smi -L` and CUDA_VISIBLE_DEVICES"
+        );
+    }
+    // A stream of its own: Candle's default is a different one in every thread.
+    let device = CudaDevice::new_with_stream(ordinal)?;
+    // SAFETY: everything goes through the device's one stream. The exception, `Upload`, orders its two streams by
+    // events of its own and gives no memory back while the other stream uses it.
+    unsafe { device.disable_event_tracking() };
+    let gpu = Gpu::new(device.clone())?;
+    lock(&GPUS).get_or_insert_default().insert(device.id(), Arc::new(gpu));
+    Ok(Device::Cuda(device))
+}
+
+fn driver_missing(error: &DriverError) -> candle_core::Error {
+    candle_core::Error::Msg(format!(
+        "no NVIDIA GPU can be used here: {error}; a driver for CUDA {}.{} or later is needed",
+        sys::CUDA_VERSION / 1000,
+        sys::CUDA_VERSION % 1000 / 10
+    ))
+}
+
+impl Gpu {
+    fn new(device: CudaDevice) -> Result<Self> {
+        let stream = device.cuda_stream();
+        let gpu = Self {
+            #[cfg(feature = "cudnn")]
+            convolutions: super::cudnn::Convolutions::new(&stream)?,
+            device,
+            stream,
+            modules: Mutex::default(),
+            functions: Mutex::default(),
+            precision: AtomicU8::new(0),
+            blas: Mutex::default(),
+            roots: Mutex::default(),
+        };
+        gpu.keep_freed_memory()?;
+        Ok(gpu)
+    }
+
+    /// Freed memory stays with the process for the next step; by default the driver takes it back at every wait.
+    fn keep_freed_memory(&self) -> Result<()> {
+        let context = self.stream.context();
+        if !context.has_async_alloc() {
+            return Ok(());
+        }
+        let mut pool = std::ptr::null_mut();
+        let mut most = u64::MAX;
+        // SAFETY: the context is alive; both calls read or write what they are given the address of, which is of the
+        // type that the attribute has.
+        let found = unsafe {
+            sys::cuDeviceGetDefaultMemPool(&raw mut pool, context.cu_device()).result().and_then(|()| {
+                let attribute = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+                sys::cuMemPoolSetAttribute(pool, attribute, (&raw mut most).cast()).result()
+            })
+        };
+        self.wrap(found)
+    }
+
+    /// The GPU behind a Candle device that [`device`] made.
+    ///
+    /// # Errors
+    /// If another call made it.
+    pub fn of(device: &CudaDevice) -> Result<Arc<Self>> {
+        match lock(&GPUS).as_ref().and_then(|gpus| gpus.get(&device.id())) {
+            Some(gpu) => Ok(Arc::clone(gpu)),
+            None => bail!("a CUDA device that was not made by `kernels::cuda::device`, which sets up its kernels"),
+        }
+    }
+
+    /// The GPU that all tensors are on, if the first is on one.
+    pub(crate) fn of_tensors(tensors: &[Tensor]) -> Result<Option<Arc<Self>>> {
+        let Some(Device::Cuda(device)) = tensors.first().map(Tensor::device) else { return Ok(None) };
+        if let Some(other) = tensors.iter().find(|x| !x.device().same_device(&Device::Cuda(device.clone()))) {
+            bail!("tensors on two devices, {:?} and {:?}; move one with to_device", device, other.device());
+        }
+        Self::of(device).map(Some)
+    }
+
+    pub(super) fn device(&self) -> &CudaDevice {
+        &self.device
+    }
+
+    pub(super) fn stream(&self) -> &Arc<CudaStream> {
+        &self.stream
+    }
+
+    /// How products are computed.
+    pub fn precision(&self) -> Precision {
+        if self.precision.load(Ordering::Relaxed) == 0 { Precision::Fp32 } else { Precision::Tf32 }
+    }
+
+    /// Sets how products are computed from now on.
+    pub fn set_precision(&self, precision: Precision) {
+        self.precision.store(u8::from(precision == Precision::Tf32), Ordering::Relaxed);
+    }
+
+    /// Waits until everything that was asked for is done.
+    ///
+    /// # Errors
+    /// If something failed.
+    pub fn synchronize(&self) -> Result<()> {
+        self.device.synchronize()
+    }
+
+    /// Name, compute capability, and memory in bytes: all, and free now.
+    ///
+    /// # Errors
+    /// If the driver does not answer.
+    pub fn describe(&self) -> Result<(String, (i32, i32), usize, usize)> {
+        let context = self.stream.context();
+        self.wrap(context.bind_to_thread())?;
+        let (free, all) = self.wrap(context.mem_get_info())?;
+        Ok((self.wrap(context.name())?, self.wrap(context.compute_capability())?, all, free))
+    }
+
+    /// The largest amount of memory that was in use at once since the process began or since the last
+    /// [`Gpu::reset_peak`], in bytes; 0 where the driver keeps no account.
+    pub fn peak_memory(&self) -> u64 {
+        self.pool_value(sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH).unwrap_or(0)
+    }
+
+    /// Starts the account of [`Gpu::peak_memory`] anew.
+    pub fn reset_peak(&self) {
+        let mut pool = std::ptr::null_mut();
+        let mut zero = 0u64;
+        // SAFETY: as in `keep_freed_memory`; this attribute is a 64-bit number too, and takes no value but 0.
+        unsafe {
+            if sys::cuDeviceGetDefaultMemPool(&raw mut pool, self.stream.context().cu_device()).result().is_ok() {
+                let attribute = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH;
+                // A driver without the account says so, and there is none to reset.
+                let _ = sys::cuMemPoolSetAttribute(pool, attribute, (&raw mut zero).cast());
+            }
+        }
+    }
+
+    fn pool_value(&self, attribute: sys::CUmemPool_attribute) -> Option<u64> {
+        let mut pool = std::ptr::null_mut();
+        let mut value = 0u64;
+        // SAFETY: as in `keep_freed_memory`; the attributes that are asked for are 64-bit numbers.
+        unsafe {
+            sys::cuDeviceGetDefaultMemPool(&raw mut pool, self.stream.context().cu_device()).result().ok()?;
+            sys::cuMemPoolGetAttribute(pool, attribute, (&raw mut value).cast()).result().ok()?;
+        }
+        Some(value)
+    }
+
+    /// A buffer of `count` values that nobody has written yet.
+    ///
+    /// # Safety
+    /// Every value must be written before it is read.
+    pub(super) unsafe fn unwritten<T: DeviceRepr>(&self, count: usize) -> Result<Buffer<T>> {
+        // The driver refuses empty allocations.
+        // SAFETY: as the caller promises.
+        let slice = unsafe { self.stream.alloc::<T>(count.max(1)) };
+        self.allocated::<T>(slice, count)
+    }
+
+    pub(super) fn zeros<T: DeviceRepr + ValidAsZeroBits>(&self, count: usize) -> Result<Buffer<T>> {
+        self.allocated::<T>(self.stream.alloc_zeros(count.max(1)), count)
+    }
+
+    /// Copies values to the device; they may be dropped at once.
+    pub(super) fn upload<T: DeviceRepr>(&self, values: &[T]) -> Result<Buffer<T>> {
+        // SAFETY: the copy writes every value that there is.
+        let mut buffer = unsafe { self.unwritten::<T>(values.len()) }?;
+        if !values.is_empty() {
+            self.wrap(self.stream.memcpy_htod(values, buffer.slice_mut()))?;
+        }
+        Ok(buffer)
+    }
+
+    fn allocated<T: DeviceRepr>(
+        &self,
+        slice: std::result::Result<CudaSlice<T>, DriverError>,
+        count: usize,
+    ) -> Result<Buffer<T>> {
+        match slice {
+            Ok(slice) => Ok(Buffer::of(slice)),
+            Err(DriverError(sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY)) => {
+                let free = result::mem_get_info().map_or(0, |(free, _)| free);
+                bail!(
+                    "the GPU's memory is full: {} MiB were asked for, {} MiB are free; take a smaller batch, or \
+                     gradients of a batch in parts",
+                    count * size_of::<T>() >> 20,
+                    free >> 20
+                )
+            }
+            Err(error) => bail!("GPU number {}: {error}", self.stream.context().ordinal()),
+        }
+    }
+
+    pub(super) fn wrap<T>(&self, found: std::result::Result<T, DriverError>) -> Result<T> {
+        found.map_err(|error| {
+            candle_core::Error::Msg(format!("GPU number {}: {error}", self.stream.context().ordinal()))
+        })
+    }
+
+    /// A kernel by its name, compiled if it is the first of its file.
+    pub(super) fn function(&self, source: Source, name: &'static str) -> Result<CudaFunction> {
+        if let Some(function) = lock(&self.functions).get(name) {
+            return Ok(function.clone());
+        }
+        let module = self.module(source)?;
+        let function = self.wrap(module.load_function(name))?;
+        lock(&self.functions).insert(name, function.clone());
+        Ok(function)
+    }
+
+    fn module(&self, source: Source) -> Result<Arc<CudaModule>> {
+        let mut modules = lock(&self.modules);
+        if let Some(module) = modules.get(&source) {
+            return Ok(Arc::clone(module));
+        }
+        let context = self.stream.context();
+        let (major, minor) = self.wrap(context.compute_capability())?;
+        let options = CompileOptions {
+            name: Some(format!("{source:?}.cu")),
+            options: vec![format!("--gpu-architecture=compute_{major}{minor}"), "--std=c++17".into()],
+            ..CompileOptions::default()
+        };
+        let compiled = match compile_ptx_with_opts(source.text(), options) {
+            Ok(compiled) => compiled,
+            Err(error) => bail!("the kernels of {source:?} could not be compiled for this GPU: {error:?}"),
+        };
+        let module = self.wrap(context.load_module(compiled))?;
+        modules.insert(source, Arc::clone(&module));
+        Ok(module)
+    }
+}
+
+/// Locks; the values behind these locks are whole even if a holder panicked.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,137 @@
+//! Starting a kernel.
+
+use candle_core::cuda_backend::cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
+use candle_core::{Result, bail};
+
+use super::gpu::Source;
+use super::memory::Address;
+use super::Gpu;
+
+/// One argument, of the type that the kernel's parameter has.
+#[derive(Debug, Clone, Copy)]
+enum Argument {
+    Address(u64),
+    Int(i32),
+    Long(i64),
+    Float(f32),
+    Double(f64),
+}
+
+/// A kernel with the arguments given so far, which are those of its definition in their order and types.
+pub(super) struct Launch<'a> {
+    gpu: &'a Gpu,
+    name: &'static str,
+    function: CudaFunction,
+    arguments: Vec<Argument>,
+    fits: bool,
+}
+
+/// Threads of a block that goes value by value.
+const THREADS: usize = 256;
+
+impl Gpu {
+    /// A kernel of a file, without arguments yet.
+    pub(super) fn kernel(&self, source: Source, name: &'static str) -> Result<Launch<'_>> {
+        let function = self.function(source, name)?;
+        Ok(Launch { gpu: self, name, function, arguments: Vec::with_capacity(16), fits: true })
+    }
+}
+
+impl Launch<'_> {
+    /// A pointer to what is read.
+    pub(super) fn read(self, values: &impl Address) -> Self {
+        self.with(Argument::Address(values.address()))
+    }
+
+    /// A pointer to what is written.
+    pub(super) fn write(self, values: &mut impl Address) -> Self {
+        self.with(Argument::Address(values.address()))
+    }
+
+    /// An `int`.
+    pub(super) fn int(mut self, value: usize) -> Self {
+        self.fits &= i32::try_from(value).is_ok();
+        self.with(Argument::Int(value as i32))
+    }
+
+    /// Several of type `int`.
+    pub(super) fn ints<const N: usize>(self, values: [usize; N]) -> Self {
+        values.into_iter().fold(self, Self::int)
+    }
+
+    /// An `i64`.
+    pub(super) fn long(self, value: usize) -> Self {
+        self.with(Argument::Long(value as i64))
+    }
+
+    /// A `float`.
+    pub(super) fn float(self, value: f32) -> Self {
+        self.with(Argument::Float(value))
+    }
+
+    /// A `double`.
+    pub(super) fn double(self, value: f64) -> Self {
+        self.with(Argument::Double(value))
+    }
+
+    fn with(mut self, argument: Argument) -> Self {
+        self.arguments.push(argument);
+        self
+    }
+
+    /// A thread a value; the count is the kernel's last argument, an `i64`.
+    pub(super) fn over(self, count: usize) -> Result<()> {
+        self.long(count).start([count.div_ceil(THREADS), 1, 1], [THREADS, 1])
+    }
+
+    /// A thread a value of a matrix; rows and columns are the kernel's last arguments.
+    pub(super) fn over_rows(self, rows: usize, columns: usize) -> Result<()> {
+        self.ints([rows, columns]).on_rows(rows, columns)
+    }
+
+    /// A thread a value of a matrix, whose sizes are among the arguments already.
+    pub(super) fn on_rows(self, rows: usize, columns: usize) -> Result<()> {
+        let across = columns.next_power_of_two().clamp(1, THREADS);
+        let down = THREADS / across;
+        self.start([rows.div_ceil(down), columns.div_ceil(across), 1], [across, down])
+    }
+
+    /// A block of `ROW_THREADS` threads a row.
+    pub(super) fn block_each(self, rows: usize) -> Result<()> {
+        self.start([rows, 1, 1], [THREADS, 1])
+    }
+
+    /// A grid of blocks, each of so many threads along x and y.
+    pub(super) fn start(self, blocks: [usize; 3], threads: [usize; 2]) -> Result<()> {
+        let [x, y, z] = blocks;
+        if x == 0 || y == 0 || z == 0 {
+            return Ok(());
+        }
+        if !self.fits || x > i32::MAX as usize || y > 65_535 || z > 65_535 {
+            bail!("{}: an array is too large for one call ({blocks:?} blocks); take a smaller batch", self.name);
+        }
+        let config = LaunchConfig {
+            grid_dim: (x as u32, y as u32, z as u32),
+            block_dim: (threads[0] as u32, threads[1] as u32, 1),
+            shared_mem_bytes: 0,
+        };
+        let mut launch = self.gpu.stream().launch_builder(&self.function);
+        for argument in &self.arguments {
+            match argument {
+                Argument::Address(value) => launch.arg(value),
+                Argument::Int(value) => launch.arg(value),
+                Argument::Long(value) => launch.arg(value),
+                Argument::Float(value) => launch.arg(value),
+                Argument::Double(value) => launch.arg(value),
+            };
+        }
+        // SAFETY: the callers in this module's neighbours give each kernel the arguments of its definition, with
+        // arrays as large as the sizes that go with them: the shapes were checked. Every kernel returns where its
+        // place lies outside those sizes.
+        let started = unsafe { launch.launch(config) };
+        match started {
+            Ok(_) => Ok(()),
+            Err(error) => bail!("{}: the kernel could not be started: {error}", self.name),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The moments of a sample made one.
+
+use candle_core::Result;
+
+use super::gpu::Source;
+use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use crate::check;
+use crate::moments::sizes;
+use crate::op::Op;
+use crate::{Gradient, JoinMoments, SumMoments};
+
+/// (batch, `first`, `second`, C) to (batch, `second`, `first`, C).
+fn swapped(gpu: &Gpu, x: &DeviceArray<'_>, [first, second, channels]: [usize; 3]) -> Result<Buffer> {
+    // SAFETY: the kernel writes every value.
+    let mut out = unsafe { gpu.unwritten(x.count()) }?;
+    let kernel = gpu.kernel(Source::Layout, "swap_middle")?.read(x).write(&mut out);
+    kernel.ints([first, second]).over_rows(x.count() / channels, channels)?;
+    Ok(out)
+}
+
+impl CudaOp for JoinMoments {
+    fn forward_cuda(&self, gpu: &Gpu, inputs: &[DeviceArray<'_>]) -> Result<(Buffer, Vec<usize>)> {
+        let [x] = check::inputs(self.name(), inputs)?;
+        let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
+        Ok((swapped(gpu, &x, [self.moments, h * w, c])?, vec![batch, h, w, self.moments * c]))
+    }
+
+    fn backward_cuda(
+        &self,
+        gpu: &Gpu,
+        inputs: &[DeviceArray<'_>],
+        _output: DeviceArray<'_>,
+        gradient: DeviceArray<'_>,
+        wanted: &[bool],
+    ) -> Result<Vec<Gradient<Buffer>>> {
+        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+        let [x] = check::inputs(self.name(), inputs)?;
+        let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
+        check::dims(self.name(), "the gradient", &gradient, &[batch, h, w, self.moments * c])?;
+        Ok(vec![Gradient::Values(swapped(gpu, &gradient, [h * w, self.moments, c])?)])
+    }
+}
+
+impl CudaOp for SumMoments {
+    fn forward_cuda(&self, gpu: &Gpu, inputs: &[DeviceArray<'_>]) -> Result<(Buffer, Vec<usize>)> {
+        let [x] = check::inputs(self.name(), inputs)?;
+        let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
+        // SAFETY: the kernel writes every value.
+        let mut out = unsafe { gpu.unwritten(batch * h * w * c) }?;
+        let kernel = gpu.kernel(Source::Layout, "sum_middle")?.read(&x).write(&mut out);
+        kernel.int(self.moments).long(h * w * c).over(batch * h * w * c)?;
+        Ok((out, vec![batch, h, w, c]))
+    }
+
+    fn backward_cuda(
+        &self,
+        gpu: &Gpu,
+        inputs: &[DeviceArray<'_>],
+        _output: DeviceArray<'_>,
+        gradient: DeviceArray<'_>,
+        wanted: &[bool],
+    ) -> Result<Vec<Gradient<Buffer>>> {
+        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+        let [x] = check::inputs(self.name(), inputs)?;
+        let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
+        check::dims(self.name(), "the gradient", &gradient, &[batch, h, w, c])?;
+        // SAFETY: the kernel writes every value.
+        let mut out = unsafe { gpu.unwritten(x.count()) }?;
+        let kernel = gpu.kernel(Source::Layout, "repeat_middle")?.read(&gradient).write(&mut out);
+        kernel.int(self.moments).long(h * w * c).over(x.count())?;
+        Ok(vec![Gradient::Values(out)])
+    }
+}

@@ -1,0 +1,31 @@
+//! How products are computed.
+
+use candle_core::{Device, Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// The precision of the products in convolutions and fully connected layers. Values, sums, weights and everything else
+/// are f32 in both.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// Factors of f32, as on the CPU.
+    #[default]
+    Fp32,
+    /// Factors rounded to TF32 (8 bits of exponent, 10 of fraction), for the matrix units of GPUs since Ampere.
+    Tf32,
+}
+
+impl Precision {
+    /// From now on, products on this device are computed so.
+    ///
+    /// # Errors
+    /// If the device has no such products.
+    pub fn set(self, device: &Device) -> Result<()> {
+        match (device, self) {
+            #[cfg(feature = "cuda")]
+            (Device::Cuda(device), precision) => crate::cuda::Gpu::of(device).map(|gpu| gpu.set_precision(precision)),
+            (_, Self::Fp32) => Ok(()),
+            (_, Self::Tf32) => bail!("products in tf32 need an NVIDIA GPU; set the precision to fp32, or use --device cuda"),
+        }
+    }
+}
