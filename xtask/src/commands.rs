@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::CommandFactory;
 use experiment::check::Checker;
+use experiment::device::Device;
 use experiment::doctor::doctor;
 use experiment::plan::TablePlan;
 use experiment::predict::Predictor;
@@ -95,7 +96,10 @@ fn compare(flags: &Compare) -> Result<()> {
 
 fn check(flags: &Check, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
     let workspace = flags.folders.workspace();
-    let checker = Checker { workspace: &workspace, data_roots: flags.roots.data_roots(), console, interrupt };
+    let device = flags.device.device.open()?;
+    let device = &device;
+    let checker =
+        Checker { workspace: &workspace, device, data_roots: flags.roots.data_roots(), console, interrupt };
     let checked = checker.check(&flags.request())?;
     say(if flags.json { checked.json() } else { checked.terminal() })?;
     if flags.update {
@@ -119,7 +123,8 @@ fn predict(flags: &Predict, console: &Console, interrupt: &Interrupt) -> Result<
         return Err(Error::Usage("--chart draws one video; give the others one by one".into()));
     }
     let trained = Trained::find(&workspace, &flags.run, interrupt)?;
-    let predictor = Predictor::new(&trained, &workspace, console, interrupt)?;
+    let device = flags.device.device.open()?;
+    let predictor = Predictor::new(&trained, &workspace, &device, console, interrupt)?;
     for video in &flags.videos {
         let prediction = predictor.predict(video)?;
         say(if flags.json { prediction.json() } else { prediction.terminal() })?;
@@ -165,9 +170,11 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
         }
         return Ok(());
     }
+    let device = flags.device.device.open()?;
     let runner = Runner {
         data_roots: flags.roots.data_roots(),
         fresh: flags.fresh,
+        device: &device,
         given: given.as_ref(),
         checkpoint_every: Duration::from_secs(flags.checkpoint_every),
         ..plain(&workspace, &request, console, interrupt)
@@ -210,7 +217,12 @@ fn figures(flags: &Figures, console: &Console, interrupt: &Interrupt) -> Result<
 fn prepare(flags: &Prepare, console: &Console, interrupt: &Interrupt) -> Result<()> {
     let workspace = flags.folders.workspace();
     let request = flags.request();
-    let runner = Runner { data_roots: flags.data_roots(), ..plain(&workspace, &request, console, interrupt) };
+    let device = flags.device.device.open()?;
+    let runner = Runner {
+        data_roots: flags.data_roots(),
+        device: &device,
+        ..plain(&workspace, &request, console, interrupt)
+    };
     say(runner.prepare(flags.table.as_deref(), &flags.dataset)?)?;
     Ok(())
 }
@@ -227,6 +239,7 @@ fn plain<'a>(
         request,
         data_roots: DataRoots::default(),
         fresh: false,
+        device: &Device::Cpu,
         checkpoint_every: CHECKPOINT_EVERY,
         console,
         interrupt,

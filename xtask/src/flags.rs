@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use experiment::check::CheckRequest;
 use experiment::compare::{CompareRequest, SortBy};
 use experiment::spec::{FlowPreset, ProfileName};
-use experiment::{DataRoots, Extraction, FlowRequest, Request, Workspace};
+use experiment::{DataRoots, DeviceChoice, Extraction, FlowRequest, Precision, Request, Workspace};
 
 use crate::bench::{self, Form, Layout, Suite, Torch};
 
@@ -100,9 +100,11 @@ pub(crate) struct Run {
     /// the hub. Tables, rows and data are those of the row unless given
     #[arg(long, value_name = "FOLDER|REPO")]
     pub(crate) from: Option<String>,
-    /// Where it runs; this build knows the cpu
-    #[arg(long, default_value = "cpu", value_parser = ["cpu"])]
-    pub(crate) device: String,
+    #[command(flatten)]
+    pub(crate) device: Where,
+    /// How products are computed: fp32, or tf32 on the matrix units of a GPU [default: fp32]
+    #[arg(long, value_name = "NAME", value_parser = precision)]
+    precision: Option<Precision>,
     #[command(flatten)]
     pub(crate) roots: Roots,
     #[command(flatten)]
@@ -145,6 +147,8 @@ pub(crate) struct Prepare {
     /// The folder of real videos, for data sets that are not generated
     #[arg(long, visible_alias = "data-root", value_name = "DIR")]
     root: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) device: Where,
     #[command(flatten)]
     pub(crate) extracted: Extracted,
     /// The table whose profile says how frames and flow are made [default: the first one that sees the set's motion]
@@ -253,6 +257,8 @@ pub(crate) struct Predict {
     /// The row: TABLE/ROW or TABLE/RUN/ROW, such as table3/average, or a folder that was exported
     #[arg(long, value_name = "RUN")]
     pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) device: Where,
     /// Draw the probabilities along the video into an SVG file
     #[arg(long, value_name = "FILE")]
     pub(crate) chart: Option<PathBuf>,
@@ -287,6 +293,8 @@ pub(crate) struct Check {
     /// Only these rows
     #[arg(long, value_name = "ID", num_args = 1..)]
     row: Vec<String>,
+    #[command(flatten)]
+    pub(crate) device: Where,
     #[command(flatten)]
     pub(crate) roots: Roots,
     /// Make the numbers of now the baseline, and note in CHANGELOG.md which moved
@@ -340,13 +348,16 @@ pub(crate) struct Bench {
 
 impl Run {
     pub(crate) fn request(&self) -> Request {
-        Request { extraction: self.extracted.extraction(), ..self.question.request() }
+        Request {
+            extraction: self.extracted.extraction(),
+            precision: self.precision.unwrap_or_default(),
+            ..self.question.request()
+        }
     }
 
     /// The question of an exported row, but for what the flags say.
     pub(crate) fn request_of(&self, own: Request) -> Request {
-        let Request { profile, dataset, splits, seeds, data_seed, extraction, rows, from: _ } =
-            self.request();
+        let Request { profile, dataset, splits, seeds, data_seed, extraction, rows, .. } = self.request();
         let or = |given: Vec<String>, own: Vec<String>| if given.is_empty() { own } else { given };
         Request {
             profile: profile.or(own.profile),
@@ -358,6 +369,7 @@ impl Run {
             // Another table has other rows.
             rows: if self.tables.is_empty() { or(rows, own.rows) } else { rows },
             from: own.from,
+            precision: self.precision.unwrap_or(own.precision),
         }
     }
 }
@@ -425,6 +437,26 @@ impl Bench {
             threads: self.threads.map(NonZeroUsize::get),
             torch: self.against_torch.as_ref().map(torch),
         }
+    }
+}
+
+/// The processor, or a GPU.
+#[derive(Debug, Args)]
+pub(crate) struct Where {
+    /// Where networks are computed: cpu, cuda, or cuda:N for GPU number N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device)]
+    pub(crate) device: DeviceChoice,
+}
+
+fn device(text: &str) -> Result<DeviceChoice, String> {
+    text.parse().map_err(|error: experiment::Error| error.to_string())
+}
+
+fn precision(text: &str) -> Result<Precision, String> {
+    match text {
+        "fp32" => Ok(Precision::Fp32),
+        "tf32" => Ok(Precision::Tf32),
+        _ => Err(format!("expected fp32 or tf32, found `{text}`")),
     }
 }
 
@@ -513,6 +545,7 @@ impl Question {
             rows: self.row.clone(),
             extraction: None,
             from: None,
+            precision: Precision::Fp32,
         }
     }
 }

@@ -84,8 +84,8 @@ fn main() {
     let trained = Trained::find(&workspace, run, &interrupt).unwrap_or_else(|e| panic!("{e}"));
     let folder = workspace.cache.join("predict/exported");
     experiment::export::write(&trained, &folder, &interrupt).unwrap_or_else(|e| panic!("{e}"));
-    let predictor =
-        Predictor::new(&trained, &workspace, &console, &interrupt).unwrap_or_else(|e| panic!("{e}"));
+    let predictor = Predictor::new(&trained, &workspace, &candle_core::Device::Cpu, &console, &interrupt)
+        .unwrap_or_else(|e| panic!("{e}"));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut peers = METHODS.map(|method| Peer::start(python, &folder, method, threads));
 

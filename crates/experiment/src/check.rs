@@ -12,6 +12,7 @@ mod update;
 
 use std::path::{Path, PathBuf};
 
+use candle_core::Device;
 use serde::Serialize;
 
 use self::baseline::Baseline;
@@ -46,6 +47,8 @@ pub struct CheckRequest {
 
 /// What a check needs beside that.
 pub struct Checker<'a> {
+    /// Where networks are computed.
+    pub device: &'a Device,
     /// Where the baselines and the cache lie.
     pub workspace: &'a Workspace,
     /// The folders of real videos.
@@ -114,6 +117,7 @@ impl Checker<'_> {
                 request: &question,
                 data_roots: self.data_roots.clone(),
                 fresh: false,
+                device: self.device,
                 checkpoint_every: CHECKPOINT_EVERY,
                 console: self.console,
                 interrupt: self.interrupt,

@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use candle_core::Device;
 use data::dataset::{Dataset, DatasetSpec};
 use data::decode::Decoder;
 use serde::Serialize;
 
+use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::record::Environment;
 use crate::spec::{Player, Spec};
 use crate::store::write_atomic;
 use crate::table;
+use crate::train::network_error;
 use crate::weights;
 use crate::workspace::Workspace;
 
@@ -80,7 +83,7 @@ fn limited(what: &str, found: impl Into<String>, advice: impl Into<String>) -> C
 }
 
 fn machine() -> Vec<Check> {
-    let here = Environment::here(Path::new("."));
+    let here = Environment::here(Path::new("."), &Device::Cpu);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let processor = here.processor.unwrap_or_else(|| here.system.clone());
     let threads = match here.threads {
@@ -92,13 +95,35 @@ fn machine() -> Vec<Check> {
         threads => good("threads", format!("{threads} on {cores} cores")),
     };
     let mut checks = vec![good("processor", processor), threads, vectors()];
-    checks.push(limited(
-        "GPU",
-        "not used: this build computes on the processor",
-        "`mini` and `smoke` need none; `show TABLE --profile paper` says what the papers' scale would take here",
-    ));
+    checks.push(gpu());
     checks.push(memory());
     checks
+}
+
+fn gpu() -> Check {
+    let facts = DeviceChoice::Cuda(0).open().and_then(|device| {
+        nn::device::gpu_facts(&device).map_err(network_error("asking the GPU what it is"))
+    });
+    match facts {
+        Ok(Some(facts)) => good(
+            "GPU",
+            format!(
+                "{}, compute capability {}.{}, {} of {} GiB free; use it with --device cuda",
+                facts.name,
+                facts.capability.0,
+                facts.capability.1,
+                facts.free >> 30,
+                facts.memory >> 30
+            ),
+        ),
+        _ if !cfg!(feature = "cuda") => limited(
+            "GPU",
+            "not used: this build computes on the processor",
+            "`mini` and `smoke` need none; for the papers' scale build with CUDA (docs/cuda.md)",
+        ),
+        Ok(None) => limited("GPU", "none", "docs/cuda.md says what is needed"),
+        Err(error) => limited("GPU", error.to_string(), "docs/cuda.md says what is needed"),
+    }
 }
 
 fn vectors() -> Check {

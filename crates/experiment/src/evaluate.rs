@@ -6,6 +6,7 @@ mod pairs;
 
 use std::sync::mpsc::sync_channel;
 
+use candle_core::Device;
 use data::DataError;
 use data::loader::{LabelledVideo, TestConfig, TestViews};
 use models::{Inputs, Network};
@@ -34,6 +35,8 @@ pub struct Test<'a> {
     pub protocol: &'a Protocol,
     /// The trained network.
     pub network: &'a dyn Network,
+    /// Where it is.
+    pub device: &'a Device,
     /// The test videos of the split.
     pub videos: &'a [LabelledVideo],
     /// What they are compared with: the training videos for nearest neighbours, the other views for pairs.
@@ -161,7 +164,7 @@ fn views(video: &LabelledVideo, test: &Test<'_>) -> Views {
     let config = TestConfig { sample, size: (net.crop, net.crop), frames, crops: views.crops };
     TestViews::new(&video.id, &*video.source, &config, limit)?
         .map(|batch: std::result::Result<_, DataError>| {
-            inputs_of(test.network, batch?.inputs)
+            inputs_of(test.network, batch?.inputs, test.device)
                 .map_err(Error::tensor(format!("making the views of {}", video.id)))
         })
         .collect()
@@ -296,6 +299,7 @@ mod tests {
             name: "test",
             protocol: &protocol,
             network: &network,
+            device: &Device::Cpu,
             videos: &[video],
             others: &[],
             classes: &["first".into(), "second".into()],
@@ -366,6 +370,7 @@ mod tests {
             name: "test",
             protocol: &protocol,
             network: &network,
+            device: &Device::Cpu,
             videos,
             others,
             classes: &["first".into(), "second".into()],

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 use data::dataset::SplitSize;
 use data::extracted::Extraction;
+use nn::Precision;
 use serde::{Deserialize, Serialize};
 
 pub use self::net::{
@@ -45,6 +46,8 @@ pub struct Request {
     pub rows: Vec<String>,
     /// The exported row whose nets are taken, by the first letters of its sum.
     pub from: Option<String>,
+    /// How products are computed.
+    pub precision: Precision,
 }
 
 /// What a plan must know of a data set before it is opened.
@@ -237,6 +240,7 @@ impl TablePlan {
             seeds: (seeds != profile.seeds).then_some(seeds),
             extraction: request.extraction,
             from: request.from.clone(),
+            precision: request.precision,
         };
         let results = PathBuf::from(&spec.paper).join(spec.short_name()).join(run.to_string());
         let departures = departures::of(&spec, profile, &cast, &rows);

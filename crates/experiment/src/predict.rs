@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use candle_core::Device;
 use data::cuts::CutConfig;
 use data::dataset::{Dataset, DatasetSpec};
 use data::loader::{Crops, LabelledVideo, TestConfig, TestViews};
@@ -111,6 +112,7 @@ pub struct Predictor<'a> {
     /// As the data set that the nets were trained on is searched for cuts.
     cuts: Option<CutConfig>,
     scratch: PathBuf,
+    device: &'a Device,
     console: &'a Console,
     interrupt: &'a Interrupt,
 }
@@ -123,6 +125,7 @@ impl<'a> Predictor<'a> {
     pub fn new(
         trained: &'a Trained,
         workspace: &Workspace,
+        device: &'a Device,
         console: &'a Console,
         interrupt: &'a Interrupt,
     ) -> Result<Self> {
@@ -134,7 +137,7 @@ impl<'a> Predictor<'a> {
         }
         let mut networks = Vec::with_capacity(trained.nets.len());
         for TrainedNet { protocol, seed, weights, .. } in &trained.nets {
-            let (params, network) = build(&protocol.net, *seed)?;
+            let (params, network) = build(&protocol.net, *seed, device)?;
             params.load(weights).map_err(network_error("loading the trained weights"))?;
             networks.push(network);
         }
@@ -145,7 +148,7 @@ impl<'a> Predictor<'a> {
             // An exported net may know a data set that this checkout does not.
             _ => None,
         };
-        Ok(Self { trained, networks, cuts, scratch, console, interrupt })
+        Ok(Self { trained, networks, cuts, scratch, device, console, interrupt })
     }
 
     /// Classifies a video file, or for `-` the video that standard input holds.
@@ -234,6 +237,7 @@ impl<'a> Predictor<'a> {
             name: &net.name,
             protocol: &net.protocol,
             network,
+            device: self.device,
             videos: &[video],
             others: &[],
             classes: &self.trained.classes,
@@ -262,8 +266,8 @@ impl<'a> Predictor<'a> {
         let mut scores: Vec<Vec<f32>> = Vec::with_capacity(clips.len());
         for batch in TestViews::new(&video.id, video, &config, POSITIONS)? {
             self.interrupt.check()?;
-            let inputs =
-                inputs_of(network, batch?.inputs).map_err(Error::tensor("making the views of a video"))?;
+            let inputs = inputs_of(network, batch?.inputs, self.device)
+                .map_err(Error::tensor("making the views of a video"))?;
             let read = || -> models::Result<Vec<Vec<f32>>> {
                 let outputs = network.forward(&inputs, &Pass::eval())?;
                 let heads: Vec<_> = outputs.heads.iter().filter(|head| head.task == 0).collect();

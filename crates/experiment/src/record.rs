@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::claim::Estimate;
+use crate::device;
 use crate::error::{Error, Result};
 use crate::plan::Work;
 use crate::right::Right;
@@ -169,8 +171,23 @@ pub struct TrainOutcome {
     /// The scale of the contrastive loss, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contrastive: Option<ContrastiveScale>,
+    /// What is known of the GPU, if it was trained on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<GpuOutcome>,
     /// The loss curve, thinned: iteration, mean loss since the point before.
     pub loss: Vec<(usize, f64)>,
+}
+
+/// A training on a GPU, in its last sitting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct GpuOutcome {
+    /// Its name.
+    pub name: String,
+    /// The most of its memory that was in use at once, in MiB.
+    pub peak_memory_mib: u64,
+    /// The share of the time in which batches were waited for.
+    pub waiting: f64,
 }
 
 /// The scale of a contrastive loss, found from the features at the start of the training.
@@ -193,7 +210,7 @@ pub struct Environment {
     pub version: String,
     /// The tensor library.
     pub candle: String,
-    /// `cpu`.
+    /// `cpu`, or `cuda:0` and the GPU's name.
     pub device: String,
     /// Threads of the computation.
     pub threads: usize,
@@ -264,12 +281,12 @@ impl Record {
 
 impl Environment {
     /// What can be found out about this process.
-    pub fn here(root: &Path) -> Self {
+    pub fn here(root: &Path, device: &Device) -> Self {
         Self {
             commit: commit(root),
             version: env!("CARGO_PKG_VERSION").into(),
             candle: candle_version(root).unwrap_or_else(|| "unknown".into()),
-            device: "cpu".into(),
+            device: device::describe(device),
             threads: rayon::current_num_threads(),
             processor: processor(),
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),

@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use candle_core::Device;
+
 pub use self::census::Census;
 use self::confusion::Confusion;
 use self::given::Given;
@@ -43,6 +45,8 @@ pub struct Runner<'a> {
     pub data_roots: DataRoots,
     /// Whether finished units are done again, once each.
     pub fresh: bool,
+    /// Where networks are computed.
+    pub device: &'a Device,
     /// Time between checkpoints, see [`crate::train::Training::checkpoint_every`].
     pub checkpoint_every: Duration,
     /// Where progress goes.
@@ -94,6 +98,10 @@ impl Runner<'_> {
         for set in self.data_roots.named.keys() {
             self.workspace.dataset_file(set)?;
         }
+        self.request
+            .precision
+            .set(self.device)
+            .map_err(|e| Error::Usage(format!("the precision that was asked for: {e}")))?;
         let (spec, file) = self.workspace.spec(name)?;
         let plan = TablePlan::resolve(spec, file, self.request, self.workspace)?;
         let job = Job::open(self, &plan, None)?;
@@ -145,7 +153,7 @@ impl<'a> Job<'a> {
             library: Library::open(runner, plan, only)?,
             store,
             results: workspace.results.join(&plan.results),
-            environment: Environment::here(&workspace.root),
+            environment: Environment::here(&workspace.root, runner.device),
         })
     }
 

@@ -4,6 +4,7 @@
 //! follow from the seed and i. A run that is killed and started again
 //! therefore goes on from its last checkpoint to the very same numbers.
 
+mod feed;
 mod pairs;
 
 use std::num::NonZeroUsize;
@@ -12,19 +13,20 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
-use data::loader::{Batch, InputBatch, LabelledVideo, TrainConfig, TrainLoader};
+use data::loader::{InputBatch, LabelledVideo, TrainConfig, TrainLoader};
 use data::sample::Pairs;
 use models::{Inputs, Modality, Network};
 use nn::tensors::{self, Tensors};
 use nn::{Params, Pass, Sgd};
 
+use self::feed::{Fed, Feed};
 use self::pairs::PairLosses;
 use crate::checkpoint::Checkpoint;
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::plan::{NetPlan, SourceRef, Start};
-use crate::record::{TrainOutcome, peak_memory_mib, thin};
+use crate::record::{GpuOutcome, TrainOutcome, peak_memory_mib, thin};
 use crate::spec::Learns;
 use crate::store::{Unit, write_atomic};
 use crate::weights::{self, Head};
@@ -45,12 +47,14 @@ const SCALE_BATCHES: u64 = 16;
 /// Points of a recorded loss curve.
 const CURVE: usize = 100;
 
-/// Builds a network with fresh weights drawn from `seed`.
+/// Builds a network with fresh weights drawn from `seed` on a device, which from now on computes its products in the
+/// precision of the plan.
 ///
 /// # Errors
-/// [`Error::Tensor`] for a network that cannot be built.
-pub fn build(net: &NetPlan, seed: u64) -> Result<(Params, Box<dyn Network>)> {
-    let params = Params::new(&Device::Cpu);
+/// [`Error::Network`] for a network that cannot be built, or a precision that the device does not have.
+pub fn build(net: &NetPlan, seed: u64, device: &Device) -> Result<(Params, Box<dyn Network>)> {
+    net.precision.set(device).map_err(network_error("setting the precision of products"))?;
+    let params = Params::new(device);
     let network = net.model.build(&params.builder(seed)).map_err(network_error("building the network"))?;
     Ok((params, network))
 }
@@ -69,6 +73,8 @@ pub struct Training<'a> {
     pub start: &'a [PathBuf],
     /// Where checkpoints and weights go.
     pub unit: &'a Unit,
+    /// Where it is computed.
+    pub device: &'a Device,
     /// A checkpoint is written so often, but never takes more than a twentieth
     /// of the time (zero: after every iteration).
     pub checkpoint_every: Duration,
@@ -80,9 +86,10 @@ pub struct Training<'a> {
 /// [`Error::Diverged`], [`Error::Interrupted`] after a last checkpoint, and
 /// whatever data, tensors or the disk report.
 pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Result<TrainOutcome> {
-    let Training { name, net, seed, tasks, start, unit, checkpoint_every } = *job;
+    let Training { name, net, seed, tasks, start, unit, device, checkpoint_every } = *job;
     let plan = &net.train;
-    let (params, network) = build(net, seed)?;
+    let (params, network) = build(net, seed, device)?;
+    nn::device::reset_peak_memory(device).map_err(network_error("asking the device for its memory"))?;
     begin(&params, net, start)?;
     if plan.learns == Learns::LastLayer {
         params.configure(|name, training| training.frozen = !net.model.is_classifier(name));
@@ -97,7 +104,7 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     let pairs = match (plan.pairs, tasks) {
         (Some(pairs), [videos]) => {
             let batches = || loader(net, videos, seed, 0..SCALE_BATCHES);
-            Some(PairLosses::new(pairs, &*network, net.model.heads().iter().sum(), batches)?)
+            Some(PairLosses::new(pairs, (&*network, device), net.model.heads().iter().sum(), batches)?)
         }
         _ => None,
     };
@@ -116,6 +123,7 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     for (task, videos) in tasks.iter().enumerate() {
         loaders.push(loader(net, videos, task_seed(seed, task), begun as u64..plan.iterations as u64)?);
     }
+    let mut feed = Feed::new(loaders, &*network, device)?;
     let step = console.step(name, plan.iterations as u64, begun as u64);
     let mut watch = DivergenceWatch::new(
         &net.model.heads(),
@@ -128,9 +136,12 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     let mut saving = Duration::ZERO;
 
     for iteration in begun..plan.iterations {
-        let batches = loaders.iter_mut().filter_map(Iterator::next).collect::<Result<Vec<_>, _>>()?;
         let rate = plan.schedule.rate(iteration);
-        let loss = one_step(&*network, &mut sgd, pairs.as_ref(), batches, seed, iteration, rate)?;
+        let fed = feed.next()?;
+        let loss = one_step(&*network, &mut sgd, pairs.as_ref(), fed, seed, iteration, rate)?;
+        // A GPU is still at it.
+        feed.send_ahead(iteration + 1 < plan.iterations)?;
+        let loss = loss.to_scalar::<f32>().map_err(Error::tensor("reading the loss"))?;
         state.losses.push(loss);
         state.seconds = before + started.elapsed().as_secs_f64();
         watch.look(iteration, loss)?;
@@ -159,8 +170,19 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
         peak_memory_mib: peak_memory_mib(),
         videos: tasks.iter().map(Vec::len).sum(),
         contrastive: pairs.and_then(|pairs| pairs.scale()),
+        gpu: gpu(device, feed.waited().as_secs_f64() / started.elapsed().as_secs_f64())?,
         loss: thin(&state.losses, CURVE),
     })
+}
+
+/// What is recorded of a training on a GPU.
+fn gpu(device: &Device, waited: f64) -> Result<Option<GpuOutcome>> {
+    let facts = nn::device::gpu_facts(device).map_err(network_error("asking the device for its memory"))?;
+    Ok(facts.map(|facts| GpuOutcome {
+        name: facts.name,
+        peak_memory_mib: facts.peak >> 20,
+        waiting: round(waited, 1000.0),
+    }))
 }
 
 /// The training batches of one task.
@@ -215,27 +237,26 @@ fn begin(params: &Params, net: &NetPlan, files: &[PathBuf]) -> Result<()> {
     params.transfer(&stored, &fresh).map_err(network_error(doing))
 }
 
-/// One step on a batch of each task.
+/// One step on a batch of each task: its loss, which a GPU may not have computed yet.
 fn one_step(
     network: &dyn Network,
     sgd: &mut Sgd,
     pairs: Option<&PairLosses>,
-    batches: Vec<Batch>,
+    fed: Fed,
     seed: u64,
     iteration: usize,
     rate: f64,
-) -> Result<f32> {
-    let step = || -> models::Result<f32> {
+) -> Result<Tensor> {
+    let step = || -> models::Result<Tensor> {
+        let Fed { inputs, labels, similar } = fed;
         let pass = Pass::train(pass_seed(seed, iteration));
-        let similar = batches.iter().flat_map(pairs::similar).collect();
-        let (labels, values): (Vec<_>, Vec<_>) = batches.into_iter().map(|b| (b.labels, b.inputs)).unzip();
-        let outputs = network.forward(&together(network, values)?, &pass)?;
+        let outputs = network.forward(&inputs, &pass)?;
         let loss = match pairs {
             None => sum_of_losses(&outputs.heads, &labels, &pass)?,
             Some(losses) => losses.sum(&outputs, &labels, similar, &pass)?,
         };
         sgd.step(&pass.backward(&loss)?, rate)?;
-        Ok(loss.to_scalar::<f32>()?)
+        Ok(loss)
     };
     step().map_err(|e| Error::Network { doing: format!("training step {iteration}"), message: e.to_string() })
 }
@@ -259,29 +280,19 @@ fn sum_of_losses(heads: &[models::Head], labels: &[Vec<u32>], pass: &Pass) -> mo
     Ok(nn::sum_of_losses(&losses, pass)?)
 }
 
-/// The inputs of a network from those of batches, one batch after the other.
-fn together(network: &dyn Network, batches: Vec<Vec<InputBatch>>) -> candle_core::Result<Inputs> {
-    let mut parts: Vec<Inputs> =
-        batches.into_iter().map(|inputs| inputs_of(network, inputs)).collect::<candle_core::Result<_>>()?;
-    if parts.len() == 1 {
-        return Ok(parts.remove(0));
-    }
-    let all = |of: fn(&Inputs) -> Option<&Tensor>| -> candle_core::Result<Option<Tensor>> {
-        let parts: Vec<&Tensor> = parts.iter().filter_map(of).collect();
-        if parts.is_empty() { Ok(None) } else { Tensor::cat(&parts, 0).map(Some) }
-    };
-    Ok(Inputs { rgb: all(|x| x.rgb.as_ref())?, flow: all(|x| x.flow.as_ref())? })
-}
-
 /// The inputs of samples, each (B, T, C, H, W), under the names that the network reads them by.
-pub(crate) fn inputs_of(network: &dyn Network, inputs: Vec<InputBatch>) -> candle_core::Result<Inputs> {
+pub(crate) fn inputs_of(
+    network: &dyn Network,
+    inputs: Vec<InputBatch>,
+    device: &Device,
+) -> candle_core::Result<Inputs> {
     let modalities = network.reads();
     if inputs.len() != modalities.len() {
         candle_core::bail!("a batch of {} inputs for a network of {}", inputs.len(), modalities.len());
     }
     let mut found = Inputs::default();
     for (InputBatch { data, shape }, modality) in inputs.into_iter().zip(modalities) {
-        let tensor = Some(Tensor::from_vec(data, &shape[..], &Device::Cpu)?);
+        let tensor = Some(Tensor::from_vec(data, &shape[..], device)?);
         match modality {
             Modality::Rgb => found.rgb = tensor,
             Modality::Flow => found.flow = tensor,
@@ -378,12 +389,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (mut files, mut trained) = (Vec::new(), Vec::new());
         for (seed, (_, stage)) in net.train.start.nets().into_iter().enumerate() {
-            let stored = build(stage, 7 + seed as u64).unwrap().0.tensors();
+            let stored = build(stage, 7 + seed as u64, &Device::Cpu).unwrap().0.tensors();
             files.push(folder.path().join(format!("{seed}.safetensors")));
             write_atomic(&files[seed], &tensors::to_bytes(&stored).unwrap()).unwrap();
             trained.push(stored);
         }
-        let (params, _) = build(net, 1).unwrap();
+        let (params, _) = build(net, 1, &Device::Cpu).unwrap();
         begin(&params, net, &files).unwrap();
         let own = params.tensors();
         for (stored, prefix) in trained.iter().zip(["appearance", "motion"]) {

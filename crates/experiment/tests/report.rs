@@ -186,6 +186,7 @@ fn record(plan: &TablePlan, row: usize) -> Record {
                         peak_memory_mib: Some(700),
                         videos: 924,
                         contrastive: None,
+                        gpu: None,
                         loss: vec![(320, 2.5), (640, 0.5)],
                     },
                 }],

@@ -50,6 +50,7 @@ impl Place {
             request: &request,
             data_roots: DataRoots::default(),
             fresh: false,
+            device: &candle_core::Device::Cpu,
             checkpoint_every: Duration::from_secs(60),
             console: &Console::silent(),
             interrupt: &Interrupt::never(),

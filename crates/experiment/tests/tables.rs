@@ -28,6 +28,7 @@ fn record(plan: &TablePlan, row: usize, top1: f64, scored: usize, seeds: u64) ->
                 peak_memory_mib: Some(700),
                 videos: 924,
                 contrastive: None,
+                gpu: None,
                 loss: vec![(1000, 0.5)],
             },
         }],

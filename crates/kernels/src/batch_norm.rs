@@ -60,7 +60,8 @@ impl BatchNorm {
             return Ok(kept.take_observed());
         }
         let kept = self.statistics.lock();
-        let Some(Statistics { mean, variance, positions }) = kept.as_deref().ok().and_then(Option::as_ref) else {
+        let Some(Statistics { mean, variance, positions }) = kept.as_deref().ok().and_then(Option::as_ref)
+        else {
             return Ok(None);
         };
         let unbiased = *positions as f64 / (*positions as f64 - 1.0);

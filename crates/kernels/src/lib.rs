@@ -75,6 +75,6 @@ pub use lrn::{LocalResponseNorm, Lrn};
 pub use moments::{JoinMoments, SumMoments};
 pub use normalise::{RmsNorm, SignedSqrt};
 pub use op::{Array, CudaOp, Gradient, Op, apply, backward, forward};
-pub use precision::Precision;
 pub use pool::{AvgPool2d, GlobalAvgPool, MaxPool2d, Pool2d};
+pub use precision::Precision;
 pub use sgd::{SgdStep, running_average, sgd_step, sum_of_squares};

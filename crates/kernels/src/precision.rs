@@ -16,6 +16,12 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// Whether this is what a CPU does.
+    #[must_use]
+    pub fn is_fp32(&self) -> bool {
+        *self == Self::Fp32
+    }
+
     /// From now on, products on this device are computed so.
     ///
     /// # Errors
@@ -23,9 +29,13 @@ impl Precision {
     pub fn set(self, device: &Device) -> Result<()> {
         match (device, self) {
             #[cfg(feature = "cuda")]
-            (Device::Cuda(device), precision) => crate::cuda::Gpu::of(device).map(|gpu| gpu.set_precision(precision)),
+            (Device::Cuda(device), precision) => {
+                crate::cuda::Gpu::of(device).map(|gpu| gpu.set_precision(precision))
+            }
             (_, Self::Fp32) => Ok(()),
-            (_, Self::Tf32) => bail!("products in tf32 need an NVIDIA GPU; set the precision to fp32, or use --device cuda"),
+            (_, Self::Tf32) => {
+                bail!("products in tf32 need an NVIDIA GPU; set the precision to fp32, or use --device cuda")
+            }
         }
     }
 }

@@ -12,6 +12,7 @@
 
 mod batch_norm;
 mod bilinear;
+pub mod device;
 mod dropout;
 mod error;
 pub mod init;
@@ -29,10 +30,11 @@ mod transfer;
 
 pub use batch_norm::{BatchNorm, BatchNormConfig, Statistics};
 pub use bilinear::{BilinearInput, CompactBilinear};
+pub use device::{Sent, Upload};
 pub use dropout::Dropout;
 pub use error::{Error, Result};
 pub use init::Init;
-pub use kernels::{ContrastiveLoss, PairDistance, simd};
+pub use kernels::{ContrastiveLoss, PairDistance, Precision, simd};
 pub use layers::{Activation, Conv2d, Conv2dConfig, Linear};
 pub use loss::{
     contrastive as contrastive_loss, softmax, softmax_cross_entropy, softmax_cross_entropy_of,

@@ -6,7 +6,7 @@ use data::inputs::{FlowStack, Input};
 use data::loader::Crops;
 use data::sample::{Moments, SampleSpec};
 use models::{Modality, ModelConfig};
-use nn::StepSchedule;
+use nn::{Precision, StepSchedule};
 use serde::{Deserialize, Serialize};
 
 use crate::spec::{Distance, Learns, Storage, TestBy, TestOn, Videos};
@@ -37,6 +37,9 @@ pub struct NetPlan {
     pub crop: usize,
     /// The network.
     pub model: ModelConfig,
+    /// How products are computed, in training and in testing.
+    #[serde(default, skip_serializing_if = "Precision::is_fp32")]
+    pub precision: Precision,
     /// The training stage.
     pub train: TrainPlan,
 }

@@ -242,6 +242,7 @@ impl Resolver<'_> {
             sample,
             crop,
             model,
+            precision: self.request.precision,
             train: TrainPlan {
                 start,
                 learns: net.learns,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use data::extracted::Extraction;
+use nn::Precision;
 
 use super::Request;
 use crate::error::{Error, Result};
@@ -27,6 +28,8 @@ pub struct RunName {
     pub extraction: Option<Extraction>,
     /// The exported row whose nets were taken, by the first letters of its sum.
     pub from: Option<String>,
+    /// How products are computed; f32 has no part in the name.
+    pub precision: Precision,
 }
 
 impl fmt::Display for RunName {
@@ -46,6 +49,9 @@ impl fmt::Display for RunName {
         }
         if let Some(from) = &self.from {
             write!(f, ".from-{from}")?;
+        }
+        if self.precision == Precision::Tf32 {
+            write!(f, ".{}", PARTS[5])?;
         }
         Ok(())
     }
@@ -75,6 +81,7 @@ fn parse(name: &str) -> Option<RunName> {
         seeds: None,
         extraction: None,
         from: None,
+        precision: Precision::Fp32,
     };
     // A bound may have a decimal point, and so may be the name of a split; so parts are told by how they begin.
     let mut parts: Vec<String> = Vec::new();
@@ -97,6 +104,8 @@ fn parse(name: &str) -> Option<RunName> {
             run.seeds = Some(seeds.parse().ok()?);
         } else if let Some(from) = value(PARTS[4]) {
             run.from = Some(from.to_owned());
+        } else if part == PARTS[5] {
+            run.precision = Precision::Tf32;
         } else {
             let bound = value(PARTS[3])?;
             let (bound, check) =
@@ -109,7 +118,7 @@ fn parse(name: &str) -> Option<RunName> {
 }
 
 /// What may stand after the scale, in this order.
-const PARTS: [&str; 5] = ["data-seed-", "splits-", "seeds-", "extracted-", "from-"];
+const PARTS: [&str; 6] = ["data-seed-", "splits-", "seeds-", "extracted-", "from-", "tf32"];
 
 impl RunName {
     /// The question that the run answered.
@@ -122,6 +131,7 @@ impl RunName {
             data_seed: self.data_seed,
             extraction: self.extraction,
             from: self.from.clone(),
+            precision: self.precision,
             rows: Vec::new(),
         }
     }
@@ -139,6 +149,8 @@ mod tests {
             "weizmann-loao-mini.splits-1+2.5+x.seeds-3",
             "ucf101-paper.extracted-20.5-unchecked",
             "synth-views-mini.data-seed-1.splits-a.seeds-2.extracted-20.from-0a1b2c3d",
+            "synth-mini.tf32",
+            "ucf101-paper.splits-1.extracted-20.5.tf32",
         ] {
             let run: RunName = name.parse().unwrap();
             assert_eq!(run.to_string(), name);

@@ -1,5 +1,6 @@
 //! What a trained net makes of the middle of its test videos: for pictures, not for scores.
 
+use candle_core::Device;
 use data::loader::{Crops, LabelledVideo, TestConfig, TestViews};
 use models::{Network, Outputs};
 use nn::Pass;
@@ -28,7 +29,7 @@ impl Job<'_> {
         let doing = "loading the trained weights";
         let units = self.train_units(net, run)?;
         let unit = units.last().ok_or_else(|| Error::Usage("a net without a training unit".into()))?;
-        let (params, network) = build(net, run.seed)?;
+        let (params, network) = build(net, run.seed, &Device::Cpu)?;
         params.load(&unit.path(WEIGHTS)).map_err(network_error(doing))?;
         Ok(Seeing { net, network })
     }
@@ -46,7 +47,7 @@ impl Seeing<'_> {
         };
         let mut looks = Vec::with_capacity(positions);
         for view in TestViews::new(&video.id, &*video.source, &config, 1)? {
-            let inputs = inputs_of(&**network, view?.inputs)
+            let inputs = inputs_of(&**network, view?.inputs, &Device::Cpu)
                 .map_err(Error::tensor(format!("the views of {}", video.id)))?;
             let frame = match &inputs.rgb {
                 Some(rgb) => rgb.flatten_all().and_then(|flat| flat.to_vec1()),

@@ -144,6 +144,7 @@ impl Job<'_> {
                     tasks: &videos,
                     start: &start,
                     unit,
+                    device: self.runner.device,
                     checkpoint_every: self.runner.checkpoint_every,
                 };
                 let outcome = train(&job, console, interrupt)?;
@@ -168,13 +169,14 @@ impl Job<'_> {
                 let begun = Instant::now();
                 let videos = self.library.testing(protocol, run)?;
                 let others = self.library.beside(protocol, run)?;
-                let (params, network) = build(&protocol.net, run.seed)?;
+                let (params, network) = build(&protocol.net, run.seed, self.runner.device)?;
                 let trained = self.train_unit(&protocol.net, run)?;
                 params.load(&trained.path(WEIGHTS)).map_err(network_error("loading the trained weights"))?;
                 let test = Test {
                     name: &format!("{name} test"),
                     protocol,
                     network: &*network,
+                    device: self.runner.device,
                     videos: &videos,
                     others: &others,
                     classes: self.library.classes(&protocol.net.target().set)?,

@@ -1,6 +1,6 @@
 //! Losses of pairs of views (Siamese cross-view network).
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use data::loader::{Batch, TrainLoader};
 use data::sample::Together;
 use models::{Network, Outputs};
@@ -30,7 +30,7 @@ impl PairLosses {
     /// as that of a softmax layer that guesses among `classes`.
     pub(super) fn new(
         plan: PairsPlan,
-        network: &dyn Network,
+        (network, device): (&dyn Network, &Device),
         classes: usize,
         batches: impl FnOnce() -> Result<TrainLoader>,
     ) -> Result<Self> {
@@ -42,7 +42,8 @@ impl PairLosses {
         for batch in batches()? {
             let batch = batch?;
             let known = similar(&batch);
-            let inputs = inputs_of(network, batch.inputs).map_err(Error::tensor("looking at pairs"))?;
+            let inputs =
+                inputs_of(network, batch.inputs, device).map_err(Error::tensor("looking at pairs"))?;
             let doing = "looking at pairs";
             let outputs = network.forward(&inputs, &Pass::eval()).map_err(network_error(doing))?;
             let features = named(&outputs).and_then(|features| Ok(features.to_vec2::<f32>()?));
@@ -67,7 +68,7 @@ impl PairLosses {
         let width = pairs[0].1.len() / 2;
         let (known, features): (Vec<bool>, Vec<Vec<f32>>) = pairs.into_iter().unzip();
         let vectors = 2 * known.len();
-        let features = Tensor::from_vec(features.concat(), (vectors, width), &candle_core::Device::Cpu)
+        let features = Tensor::from_vec(features.concat(), (vectors, width), &Device::Cpu)
             .map_err(Error::tensor("finding the scale of the contrastive loss"))?;
         let loss =
             nn::contrastive_loss(&features, ContrastiveLoss::new(known, margin, distance), &Pass::eval())
@@ -118,7 +119,6 @@ fn named(outputs: &Outputs) -> models::Result<&Tensor> {
 mod tests {
     use std::sync::Arc;
 
-    use candle_core::Device;
     use data::DataError;
     use data::augment::Augmentation;
     use data::dataset::View;
@@ -200,7 +200,9 @@ mod tests {
     fn scale(distance: Distance, margin: f64, times: usize) -> ContrastiveScale {
         let contrastive = Some(ContrastivePlan { distance, margin, weight: 1.0 });
         let plan = PairsPlan { dissimilar: 3, softmax: true, contrastive };
-        let losses = PairLosses::new(plan, &Levels { times }, 2, || Ok(batches([10, 14, 30, 40]))).unwrap();
+        let losses =
+            PairLosses::new(plan, (&Levels { times }, &Device::Cpu), 2, || Ok(batches([10, 14, 30, 40])))
+                .unwrap();
         losses.scale().unwrap()
     }
 
@@ -226,7 +228,7 @@ mod tests {
         for batch in batches([10, 14, 30, 40]) {
             let batch = batch.unwrap();
             let known = similar(&batch);
-            let inputs = inputs_of(&Levels { times: 1 }, batch.inputs).unwrap();
+            let inputs = inputs_of(&Levels { times: 1 }, batch.inputs, &Device::Cpu).unwrap();
             let outputs = Levels { times: 1 }.forward(&inputs, &Pass::eval()).unwrap();
             let plan = (PairDistance::L2, ContrastiveScale { margin, weight });
             let losses = PairLosses { softmax: false, contrastive: Some(plan) };
@@ -241,8 +243,11 @@ mod tests {
     fn features_that_tell_nothing_apart_have_no_scale() {
         let contrastive = Some(ContrastivePlan { distance: Distance::L2, margin: 1.0, weight: 1.0 });
         let plan = PairsPlan { dissimilar: 3, softmax: true, contrastive };
-        let constant =
-            |levels| PairLosses::new(plan, &Nothing, 2, || Ok(batches(levels))).unwrap_err().to_string();
+        let constant = |levels| {
+            PairLosses::new(plan, (&Nothing, &Device::Cpu), 2, || Ok(batches(levels)))
+                .unwrap_err()
+                .to_string()
+        };
         assert!(constant([1, 2, 3, 4]).contains("start from weights that tell them apart"));
     }
 

@@ -34,7 +34,8 @@ impl CudaOp for PlaceSoftmax {
         check::dims(self.name(), "the output", &output, x.dims())?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(x.count()) }?;
-        let kernel = gpu.kernel(Source::Loss, "softmax_gradient")?.read(&output).read(&gradient).write(&mut out);
+        let kernel =
+            gpu.kernel(Source::Loss, "softmax_gradient")?.read(&output).read(&gradient).write(&mut out);
         kernel.int(places).block_each(x.count() / places)?;
         Ok(vec![Gradient::Values(out)])
     }

@@ -230,8 +230,19 @@ impl CudaOp for BatchNorm {
         };
         let has_residual = residual.is_some();
         let (epsilon, relu, sizes) = (self.epsilon, self.relu, Sizes { rows, channels });
-        let back =
-            Backward { gpu, sizes, x, output, gradient, scale, statistics, affine, epsilon, relu, has_residual };
+        let back = Backward {
+            gpu,
+            sizes,
+            x,
+            output,
+            gradient,
+            scale,
+            statistics,
+            affine,
+            epsilon,
+            relu,
+            has_residual,
+        };
         let first = back.first_pass(relu && wants(wanted, 3))?;
         let input = match wants(wanted, 0) {
             true => Some(back.second_pass(Some(&first.through), first.masked.as_ref())?),
@@ -251,7 +262,11 @@ impl CudaOp for BatchNorm {
 
 impl FrozenBatchNorm {
     /// Statistics and what the passes need of them.
-    fn fixed(&self, gpu: &Gpu, [scale, shift, mean, variance]: [&DeviceArray<'_>; 4]) -> Result<(Buffer<f64>, Buffer)> {
+    fn fixed(
+        &self,
+        gpu: &Gpu,
+        [scale, shift, mean, variance]: [&DeviceArray<'_>; 4],
+    ) -> Result<(Buffer<f64>, Buffer)> {
         let channels = scale.count();
         // SAFETY: the kernel writes every value of both.
         let (mut statistics, mut affine) =
@@ -294,8 +309,19 @@ impl CudaOp for FrozenBatchNorm {
         let (statistics, affine) = self.fixed(gpu, [&scale, &shift, &mean, &variance])?;
         let (statistics, affine, has_residual) = (&statistics, &affine, residual.is_some());
         let (epsilon, relu, sizes) = (self.epsilon, self.relu, Sizes { rows, channels });
-        let back =
-            Backward { gpu, sizes, x, output, gradient, scale, statistics, affine, epsilon, relu, has_residual };
+        let back = Backward {
+            gpu,
+            sizes,
+            x,
+            output,
+            gradient,
+            scale,
+            statistics,
+            affine,
+            epsilon,
+            relu,
+            has_residual,
+        };
         let masks = relu && wants(wanted, 5);
         let first = match wants(wanted, 1) || wants(wanted, 2) || masks {
             true => Some(back.first_pass(masks)?),

@@ -80,7 +80,13 @@ impl<'a> Transform<'a> {
     }
 
     /// Where rows are laid down so that [`Transform::run`] finds them: at the target itself if no pass is needed.
-    fn run(&self, rows: usize, inverse: bool, from: Buffer<Complex>, target: &mut impl Address) -> Result<()> {
+    fn run(
+        &self,
+        rows: usize,
+        inverse: bool,
+        from: Buffer<Complex>,
+        target: &mut impl Address,
+    ) -> Result<()> {
         let mut current = from;
         let mut length = 1;
         for (at, &radix) in self.radices.iter().enumerate() {
@@ -308,7 +314,8 @@ impl Gpu {
             return Ok(Arc::clone(roots));
         }
         let angle = |t: usize| -std::f64::consts::TAU * t as f64 / size as f64;
-        let values: Vec<Complex> = (0..size).map(|t| [angle(t).cos() as f32, angle(t).sin() as f32]).collect();
+        let values: Vec<Complex> =
+            (0..size).map(|t| [angle(t).cos() as f32, angle(t).sin() as f32]).collect();
         let roots = Arc::new(self.upload(&values)?);
         kept.insert(size, Arc::clone(&roots));
         Ok(roots)

@@ -85,8 +85,8 @@ fn products(
         found[0] = Gradient::Values(out);
     }
     if wants_weight {
-        // SAFETY: both ways write every value.
-        let mut out = unsafe { gpu.unwritten(g.weights()) }?;
+        // Of an empty batch nobody writes it.
+        let mut out = gpu.zeros(g.weights())?;
         #[cfg(feature = "cudnn")]
         let done = gpu.convolutions.weight_gradient(gpu, g, &inputs[0], gradient, &mut out)?;
         #[cfg(not(feature = "cudnn"))]
@@ -162,7 +162,14 @@ fn sizes(g: &Geometry, group: usize) -> [usize; 13] {
 }
 
 /// The columns of some samples of a group, (positions, KH KW C).
-fn columns(gpu: &Gpu, g: &Geometry, group: usize, samples: &Samples, x: &impl Address, out: &mut Buffer) -> Result<()> {
+fn columns(
+    gpu: &Gpu,
+    g: &Geometry,
+    group: usize,
+    samples: &Samples,
+    x: &impl Address,
+    out: &mut Buffer,
+) -> Result<()> {
     let positions = samples.positions(g);
     gpu.kernel(Source::Convolution, "columns")?
         .read(&Offset::of::<f32>(x, samples.starts(g)[0]))

@@ -12,7 +12,9 @@ use crate::{Gradient, SoftmaxCrossEntropy};
 impl SoftmaxCrossEntropy {
     /// The labels as the kernels read them: -1 where there is none.
     fn numbers(&self, gpu: &Gpu) -> Result<Buffer<i32>> {
-        gpu.upload(&self.labels.iter().map(|label| label.map_or(-1, |label| label as i32)).collect::<Vec<_>>())
+        gpu.upload(
+            &self.labels.iter().map(|label| label.map_or(-1, |label| label as i32)).collect::<Vec<_>>(),
+        )
     }
 }
 
@@ -23,7 +25,8 @@ impl CudaOp for SoftmaxCrossEntropy {
         let (batch, labels) = (self.labels.len(), self.numbers(gpu)?);
         // SAFETY: the kernels write every value of both.
         let (mut losses, mut out) = unsafe { (gpu.unwritten::<f64>(batch)?, gpu.unwritten(1)?) };
-        let kernel = gpu.kernel(Source::Loss, "cross_entropy")?.read(&logits).read(&labels).write(&mut losses);
+        let kernel =
+            gpu.kernel(Source::Loss, "cross_entropy")?.read(&logits).read(&labels).write(&mut losses);
         kernel.int(classes).block_each(batch)?;
         let kernel = gpu.kernel(Source::Loss, "mean_loss")?.read(&losses).write(&mut out);
         kernel.double(1.0).double(self.count() as f64).int(batch).block_each(1)?;

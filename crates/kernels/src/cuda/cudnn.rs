@@ -254,7 +254,10 @@ impl Convolutions {
 
     /// What was decided for these sizes, or is now; nothing for a batch without values or with sizes beyond cuDNN's.
     fn plan(&self, gpu: &Gpu, g: &Geometry) -> Result<Option<Arc<Plan>>> {
-        if g.positions() == 0 || g.weights() == 0 || g.input_len() > i32::MAX as usize || g.output_len() > i32::MAX as usize
+        if g.positions() == 0
+            || g.weights() == 0
+            || g.input_len() > i32::MAX as usize
+            || g.output_len() > i32::MAX as usize
         {
             return Ok(None);
         }
@@ -264,7 +267,8 @@ impl Convolutions {
         }
         gpu.wrap(gpu.stream().context().bind_to_thread())?;
         let library = lock(&self.library);
-        let plan = Arc::new(Plan::new(&library, g, key.1).map_err(|error| failed("the description", g, error))?);
+        let plan =
+            Arc::new(Plan::new(&library, g, key.1).map_err(|error| failed("the description", g, error))?);
         lock(&self.plans).insert(key, Arc::clone(&plan));
         Ok(Some(plan))
     }

@@ -69,7 +69,11 @@ impl Mask {
         let factors = gpu.upload(&self.factors)?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(x.count()) }?;
-        gpu.kernel(Source::Elementwise, "multiply")?.read(x).read(&factors).write(&mut out).over(x.count())?;
+        gpu.kernel(Source::Elementwise, "multiply")?
+            .read(x)
+            .read(&factors)
+            .write(&mut out)
+            .over(x.count())?;
         Ok(out)
     }
 }

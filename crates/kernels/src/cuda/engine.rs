@@ -37,7 +37,10 @@ pub(crate) fn backward(
 }
 
 /// Runs an operation as a node of Candle's graph.
-pub(crate) fn forward_storage(op: &dyn Op, inputs: &[(&CudaStorage, &Layout)]) -> Result<(CudaStorage, Shape)> {
+pub(crate) fn forward_storage(
+    op: &dyn Op,
+    inputs: &[(&CudaStorage, &Layout)],
+) -> Result<(CudaStorage, Shape)> {
     let Some((first, _)) = inputs.first() else { bail!("{}: no input", op.name()) };
     let gpu = Gpu::of(&first.device)?;
     let array = |&(storage, layout)| DeviceArray::new(op.name(), gpu.stream(), storage, layout);

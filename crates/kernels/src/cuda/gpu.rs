@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::backend::BackendDevice;
 use candle_core::cuda_backend::cudarc::driver::{
-    CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DeviceRepr, DriverError, ValidAsZeroBits, result, sys,
+    CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DeviceRepr, DriverError, ValidAsZeroBits,
+    result, sys,
 };
 use candle_core::cuda_backend::cudarc::nvrtc::{CompileOptions, compile_ptx_with_opts};
 use candle_core::cuda_backend::{CudaDevice, DeviceId};
@@ -137,7 +138,9 @@ impl Gpu {
     pub fn of(device: &CudaDevice) -> Result<Arc<Self>> {
         match lock(&GPUS).as_ref().and_then(|gpus| gpus.get(&device.id())) {
             Some(gpu) => Ok(Arc::clone(gpu)),
-            None => bail!("a CUDA device that was not made by `kernels::cuda::device`, which sets up its kernels"),
+            None => {
+                bail!("a CUDA device that was not made by `kernels::cuda::device`, which sets up its kernels")
+            }
         }
     }
 
@@ -199,7 +202,10 @@ impl Gpu {
         let mut zero = 0u64;
         // SAFETY: as in `keep_freed_memory`; this attribute is a 64-bit number too, and takes no value but 0.
         unsafe {
-            if sys::cuDeviceGetDefaultMemPool(&raw mut pool, self.stream.context().cu_device()).result().is_ok() {
+            if sys::cuDeviceGetDefaultMemPool(&raw mut pool, self.stream.context().cu_device())
+                .result()
+                .is_ok()
+            {
                 let attribute = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH;
                 // A driver without the account says so, and there is none to reset.
                 let _ = sys::cuMemPoolSetAttribute(pool, attribute, (&raw mut zero).cast());
@@ -289,7 +295,13 @@ impl Gpu {
         let (major, minor) = self.wrap(context.compute_capability())?;
         let options = CompileOptions {
             name: Some(format!("{source:?}.cu")),
-            options: vec![format!("--gpu-architecture=compute_{major}{minor}"), "--std=c++17".into()],
+            // Products and sums are rounded one by one, as on the CPU: what is done value by value has the same bits. The
+            // kernels wait for memory, not for arithmetic.
+            options: vec![
+                format!("--gpu-architecture=compute_{major}{minor}"),
+                "--std=c++17".into(),
+                "--fmad=false".into(),
+            ],
             ..CompileOptions::default()
         };
         let compiled = match compile_ptx_with_opts(source.text(), options) {

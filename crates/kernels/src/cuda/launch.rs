@@ -3,9 +3,9 @@
 use candle_core::cuda_backend::cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
 use candle_core::{Result, bail};
 
+use super::Gpu;
 use super::gpu::Source;
 use super::memory::Address;
-use super::Gpu;
 
 /// One argument, of the type that the kernel's parameter has.
 #[derive(Debug, Clone, Copy)]
@@ -108,7 +108,10 @@ impl Launch<'_> {
             return Ok(());
         }
         if !self.fits || x > i32::MAX as usize || y > 65_535 || z > 65_535 {
-            bail!("{}: an array is too large for one call ({blocks:?} blocks); take a smaller batch", self.name);
+            bail!(
+                "{}: an array is too large for one call ({blocks:?} blocks); take a smaller batch",
+                self.name
+            );
         }
         let config = LaunchConfig {
             grid_dim: (x as u32, y as u32, z as u32),

@@ -45,9 +45,10 @@ impl CudaOp for Linear {
         let wants = |at: usize| wanted.get(at).copied().unwrap_or(false);
         let relu = self.relu.then_some(&output);
         let (masked, sums) = masked_column_sums(gpu, &gradient, relu, dims, wants(2))?;
-        let grad = masked
-            .as_ref()
-            .map_or_else(|| Matrix::new(&gradient, sizes.outputs), |masked| Matrix::new(masked, sizes.outputs));
+        let grad = masked.as_ref().map_or_else(
+            || Matrix::new(&gradient, sizes.outputs),
+            |masked| Matrix::new(masked, sizes.outputs),
+        );
         let mut found = vec![Gradient::None, Gradient::None, sums.map_or(Gradient::None, Gradient::Values)];
         if wants(0) {
             // SAFETY: the product writes every value.

@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaStream, DevicePtr, DeviceRepr};
-use candle_core::{CudaStorage, Layout, Result, bail};
+use candle_core::{CudaStorage, DType, Layout, Result, bail};
 
 use super::Gpu;
 use crate::op::Shaped;
@@ -19,11 +20,16 @@ pub struct DeviceArray<'a> {
 
 impl<'a> DeviceArray<'a> {
     /// The values behind a tensor.
-    pub(super) fn new(op: &str, stream: &Arc<CudaStream>, storage: &'a CudaStorage, layout: &'a Layout) -> Result<Self> {
-        let slice = match storage.as_cuda_slice::<f32>() {
-            Ok(slice) => slice,
-            Err(error) => bail!("{op}: an input is not of type F32; convert it with to_dtype ({error})"),
-        };
+    pub(super) fn new(
+        op: &str,
+        stream: &Arc<CudaStream>,
+        storage: &'a CudaStorage,
+        layout: &'a Layout,
+    ) -> Result<Self> {
+        if storage.dtype() != DType::F32 {
+            bail!("{op}: an input has type {:?}, expected F32; convert it with to_dtype", storage.dtype());
+        }
+        let slice = storage.as_cuda_slice::<f32>()?;
         let Some((start, end)) = layout.contiguous_offsets() else {
             bail!("{op}: an input of shape {:?} is not contiguous; call contiguous() first", layout.shape())
         };
@@ -31,7 +37,11 @@ impl<'a> DeviceArray<'a> {
             bail!("{op}: an input of shape {:?} lies outside its {} values", layout.shape(), slice.len());
         }
         let (address, _) = slice.device_ptr(stream);
-        Ok(Self { address: address + (start * size_of::<f32>()) as u64, dims: layout.dims(), values: PhantomData })
+        Ok(Self {
+            address: address + (start * size_of::<f32>()) as u64,
+            dims: layout.dims(),
+            values: PhantomData,
+        })
     }
 
     /// The shape.

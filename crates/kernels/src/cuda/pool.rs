@@ -28,7 +28,8 @@ impl CudaOp for MaxPool2d {
     fn forward_cuda(&self, gpu: &Gpu, inputs: &[DeviceArray<'_>]) -> Result<(Buffer, Vec<usize>)> {
         let g = self.geometry(inputs)?;
         // SAFETY: the kernel writes every value of both.
-        let (mut out, mut winners) = unsafe { (gpu.unwritten(g.outputs())?, gpu.unwritten::<u8>(g.outputs())?) };
+        let (mut out, mut winners) =
+            unsafe { (gpu.unwritten(g.outputs())?, gpu.unwritten::<u8>(g.outputs())?) };
         gpu.kernel(Source::Pool, "max_pool")?
             .read(&inputs[0])
             .write(&mut out)
@@ -128,7 +129,8 @@ impl CudaOp for GlobalAvgPool {
         check::dims(self.name(), "the gradient", &gradient, &[batch, channels])?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(batch * places * channels) }?;
-        let kernel = gpu.kernel(Source::Pool, "global_average_pool_gradient")?.read(&gradient).write(&mut out);
+        let kernel =
+            gpu.kernel(Source::Pool, "global_average_pool_gradient")?.read(&gradient).write(&mut out);
         kernel.int(places).over_rows(batch * places, channels)?;
         Ok(vec![Gradient::Values(out)])
     }

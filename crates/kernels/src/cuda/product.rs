@@ -34,7 +34,11 @@ impl Matrix {
     }
 
     fn operation(self) -> sys::cublasOperation_t {
-        if self.transposed { sys::cublasOperation_t::CUBLAS_OP_T } else { sys::cublasOperation_t::CUBLAS_OP_N }
+        if self.transposed {
+            sys::cublasOperation_t::CUBLAS_OP_T
+        } else {
+            sys::cublasOperation_t::CUBLAS_OP_N
+        }
     }
 }
 

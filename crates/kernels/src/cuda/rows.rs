@@ -71,9 +71,18 @@ pub(super) fn masked_column_sums(
 }
 
 /// A gradient through a rectification, judged by its output.
-pub(super) fn passed(gpu: &Gpu, gradient: &impl Address, output: &impl Address, count: usize) -> Result<Buffer> {
+pub(super) fn passed(
+    gpu: &Gpu,
+    gradient: &impl Address,
+    output: &impl Address,
+    count: usize,
+) -> Result<Buffer> {
     // SAFETY: the kernel writes every value.
     let mut out = unsafe { gpu.unwritten(count) }?;
-    gpu.kernel(Source::Elementwise, "relu_gradient")?.read(gradient).read(output).write(&mut out).over(count)?;
+    gpu.kernel(Source::Elementwise, "relu_gradient")?
+        .read(gradient)
+        .read(output)
+        .write(&mut out)
+        .over(count)?;
     Ok(out)
 }

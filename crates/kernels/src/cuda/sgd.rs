@@ -9,7 +9,11 @@ use super::memory::Offset;
 use crate::SgdStep;
 
 /// One step of one parameter.
-pub(crate) fn sgd_step(gpu: &Gpu, [parameter, velocity, gradient]: [&Tensor; 3], step: SgdStep) -> Result<()> {
+pub(crate) fn sgd_step(
+    gpu: &Gpu,
+    [parameter, velocity, gradient]: [&Tensor; 3],
+    step: SgdStep,
+) -> Result<()> {
     let op = "sgd-step";
     let held = [parameter, velocity, gradient].map(Held::new);
     let [mut parameter, mut velocity, gradient] =
@@ -40,8 +44,7 @@ pub(crate) fn sum_of_squares(gpu: &Gpu, tensors: &[Tensor]) -> Result<Vec<f64>> 
     /// Blocks that share a large tensor.
     const BLOCKS: usize = 256;
     // SAFETY: the launches below write every value of both, one tensor after the other in the order of the stream.
-    let (sums, mut parts) =
-        unsafe { (gpu.unwritten::<f64>(tensors.len())?, gpu.unwritten::<f64>(BLOCKS)?) };
+    let (sums, mut parts) = unsafe { (gpu.unwritten::<f64>(tensors.len())?, gpu.unwritten::<f64>(BLOCKS)?) };
     for (at, tensor) in tensors.iter().enumerate() {
         let held = Held::new(tensor);
         let values = held.array("sum-of-squares", gpu)?;

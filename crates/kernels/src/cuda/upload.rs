@@ -62,7 +62,9 @@ impl Upload {
         let mut slot = self.slot(values.len())?;
         // Waits until the last copy out of this memory is done, which it is long since.
         let here = self.gpu.wrap(slot.here.as_mut_slice())?;
-        here.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(|(here, values)| here.copy_from_slice(values));
+        here.par_chunks_mut(CHUNK)
+            .zip(values.par_chunks(CHUNK))
+            .for_each(|(here, values)| here.copy_from_slice(values));
         self.gpu.wrap(self.stream.wait(&slot.taken))?;
         self.gpu.wrap(self.stream.memcpy_htod(&slot.here, slot.there.slice_mut()))?;
         let arrived = self.gpu.wrap(self.stream.record_event(None))?;

@@ -225,7 +225,10 @@ fn a_constant_channel_is_normalised_to_its_shift() {
     let op = BatchNorm::new(1e-5, false);
     let y = kernels::forward(&op, &[&tensor(&data, &[50, 2]), &ones, &shift]).unwrap();
     assert_eq!(values(&y), [0.25, 0.5].repeat(50));
-    assert_eq!(op.statistics().unwrap().unwrap().map(|found| values(&found)), [vec![1e6, 0.1], vec![0.0, 0.0]]);
+    assert_eq!(
+        op.statistics().unwrap().unwrap().map(|found| values(&found)),
+        [vec![1e6, 0.1], vec![0.0, 0.0]]
+    );
     (data[0], data[2]) = (-1e6, 1e6 + 1.0);
     kernels::forward(&op, &[&tensor(&data, &[50, 2]), &ones, &shift]).unwrap();
     let exact = data.iter().step_by(2).map(|&x| f64::from(x));

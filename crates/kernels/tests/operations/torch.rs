@@ -108,7 +108,7 @@ fn convolution() {
         // Rectified in the same pass, against a separate rectification.
         let inputs = case.inputs(&["x", "w", "b"]);
         let inputs: Vec<_> = inputs.iter().collect();
-        let g = last("g", case.get("g"));
+        let g = there(&last("g", case.get("g")));
         let (fused, fused_found) = run(&Conv2d { relu: true, ..conv }, &inputs, &g);
         let plain = kernels::forward(&conv, &inputs).unwrap();
         let (apart, masked) = run(&Relu, &[&plain], &g);

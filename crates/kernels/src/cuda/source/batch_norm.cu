@@ -9,7 +9,7 @@ __device__ __forceinline__ float origin(const float* x, int column) {
 }
 
 extern "C" __global__ void deviations(const float* x, double* parts, int rows, int columns) {
-    sum_parts(rows, columns, parts, [&](int row, int column, float& a, float& b) {
+    sum_parts(rows, columns, parts, [&](int row, int column, double& a, double& b) {
         const float deviation = x[(i64)row * columns + column] - origin(x, column);
         a += deviation;
         b += deviation * deviation;
@@ -75,7 +75,7 @@ __device__ __forceinline__ float before_relu(
 extern "C" __global__ void gradient_sums(
     const float* gradient, const float* x, const float* output, const float* affine, float* masked, double* parts,
     int mask, int rows, int columns) {
-    sum_parts(rows, columns, parts, [&](int row, int column, float& a, float& b) {
+    sum_parts(rows, columns, parts, [&](int row, int column, double& a, double& b) {
         const i64 at = (i64)row * columns + column;
         const float g = before_relu(gradient[at], x[at], output, at, affine, column, columns, mask);
         if (masked) masked[at] = g;

@@ -37,7 +37,7 @@ extern "C" __global__ void add_bias(float* y, const float* bias, int relu, int r
 // The gradient through a rectification (where there is an output), written if `masked` is there, and its column sums.
 extern "C" __global__ void column_sums(
     const float* gradient, const float* output, float* masked, double* parts, int rows, int columns) {
-    sum_parts(rows, columns, parts, [&](int row, int column, float& a, float&) {
+    sum_parts(rows, columns, parts, [&](int row, int column, double& a, double&) {
         const i64 at = (i64)row * columns + column;
         float value = gradient[at];
         if (output) value = passed(value, output[at]);

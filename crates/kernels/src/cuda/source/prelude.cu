@@ -58,7 +58,7 @@ __device__ float block_max(float value) {
 template <class Term> __device__ void sum_parts(int rows, int columns, double* parts, Term term) {
     __shared__ double shared[2][8][32];
     const int column = blockIdx.x * 32 + threadIdx.x;
-    float a = 0.0f, b = 0.0f;
+    double a = 0.0, b = 0.0;
     if (column < columns) {
         for (int row = blockIdx.y * 8 + threadIdx.y; row < rows; row += gridDim.y * 8) term(row, column, a, b);
     }

@@ -1,0 +1,89 @@
+//! Where networks run: the flag, and the device behind it.
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use candle_core::Device;
+
+use crate::error::{Error, Result};
+
+/// The CPU, or a GPU by its number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// All cores.
+    #[default]
+    Cpu,
+    /// An NVIDIA GPU, numbered as `nvidia-smi -L` does under CUDA_VISIBLE_DEVICES.
+    Cuda(usize),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let number = match text {
+            "cpu" => return Ok(Self::Cpu),
+            "cuda" => Some(0),
+            _ => text.strip_prefix("cuda:").and_then(|number| number.parse().ok()),
+        };
+        number.map(Self::Cuda).ok_or_else(|| {
+            Error::Usage(format!("`{text}` is no device; expected cpu, cuda, or cuda:N for GPU number N"))
+        })
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => write!(f, "cpu"),
+            Self::Cuda(number) => write!(f, "cuda:{number}"),
+        }
+    }
+}
+
+impl DeviceChoice {
+    /// Opens it; a GPU is set up once for all that runs on it.
+    ///
+    /// # Errors
+    /// [`Error::Network`] for a GPU that cannot be used, or in a program that was built without CUDA.
+    pub fn open(self) -> Result<Device> {
+        match self {
+            Self::Cpu => Ok(Device::Cpu),
+            Self::Cuda(number) => nn::device::cuda(number)
+                .map_err(|e| Error::Network { doing: format!("opening {self}"), message: e.to_string() }),
+        }
+    }
+}
+
+/// What a record says of a device: `cpu`, or `cuda:0 NVIDIA H200`.
+#[must_use]
+pub fn describe(device: &Device) -> String {
+    match (device.location(), nn::device::gpu_facts(device)) {
+        (candle_core::DeviceLocation::Cuda { gpu_id }, Ok(Some(facts))) => {
+            format!("cuda:{gpu_id} {}", facts.name)
+        }
+        (candle_core::DeviceLocation::Cuda { gpu_id }, _) => format!("cuda:{gpu_id}"),
+        _ => "cpu".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_read_and_written() {
+        for (text, device) in
+            [("cpu", DeviceChoice::Cpu), ("cuda:0", DeviceChoice::Cuda(0)), ("cuda:3", DeviceChoice::Cuda(3))]
+        {
+            assert_eq!(text.parse::<DeviceChoice>().unwrap(), device);
+            assert_eq!(device.to_string(), text);
+        }
+        assert_eq!("cuda".parse::<DeviceChoice>().unwrap(), DeviceChoice::Cuda(0));
+        for wrong in ["gpu", "cuda:", "cuda:x", "cuda:-1", ""] {
+            let problem = wrong.parse::<DeviceChoice>().unwrap_err().to_string();
+            assert!(problem.contains("expected cpu, cuda, or cuda:N"), "{problem}");
+        }
+        assert_eq!(describe(&DeviceChoice::Cpu.open().unwrap()), "cpu");
+    }
+}
