@@ -65,6 +65,12 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             Ok(say(String::from_utf8_lossy(&script))?)
         }
         Command::Bench(flags) => bench(flags, console, interrupt),
+        Command::Verify { device, precision, json } => {
+            let verified =
+                experiment::verify::verify(&device.device.open()?, *precision, console, interrupt)?;
+            say(if *json { verified.json() } else { verified.terminal() })?;
+            if verified.passed() { Ok(()) } else { Err(Failure::Differs) }
+        }
     }
 }
 

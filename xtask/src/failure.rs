@@ -13,6 +13,10 @@ pub(crate) enum Failure {
     Unwell,
     #[error("a number has moved beyond its noise, or a row has failed; the table above says which")]
     Moved,
+    #[error(
+        "the device differs from the CPU by more than rounding, or something failed on it; the table above says what"
+    )]
+    Differs,
 }
 
 impl Failure {
@@ -21,7 +25,7 @@ impl Failure {
         match self {
             Self::Experiment(e) => e.exit_code(),
             Self::Bench(e) => e.exit_code(),
-            Self::Unwell | Self::Moved => 1,
+            Self::Unwell | Self::Moved | Self::Differs => 1,
         }
     }
 }

@@ -79,6 +79,17 @@ pub(crate) enum Command {
         #[command(flatten)]
         folders: Folders,
     },
+    /// Compare a GPU with the CPU: every operation, every network, ten training steps
+    Verify {
+        #[command(flatten)]
+        device: Where,
+        /// How the GPU computes products: fp32 or tf32
+        #[arg(long, value_name = "NAME", default_value = "fp32", value_parser = precision)]
+        precision: Precision,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print a script that completes these commands in a shell, for a program or an alias called `xtask`
     Completions {
         /// The shell

@@ -34,6 +34,7 @@ pub mod svm;
 pub mod table;
 pub mod train;
 pub mod trained;
+pub mod verify;
 pub mod weights;
 pub mod workspace;
 

@@ -61,6 +61,7 @@ mod precision;
 pub mod reference;
 mod sgd;
 pub mod simd;
+pub mod verify;
 
 pub use attention::{PlaceSoftmax, WeightedPool};
 pub use batch_norm::{BatchNorm, FrozenBatchNorm};

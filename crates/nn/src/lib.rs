@@ -34,7 +34,7 @@ pub use device::{Sent, Upload};
 pub use dropout::Dropout;
 pub use error::{Error, Result};
 pub use init::Init;
-pub use kernels::{ContrastiveLoss, PairDistance, Precision, simd};
+pub use kernels::{ContrastiveLoss, PairDistance, Precision, simd, verify};
 pub use layers::{Activation, Conv2d, Conv2dConfig, Linear};
 pub use loss::{
     contrastive as contrastive_loss, softmax, softmax_cross_entropy, softmax_cross_entropy_of,

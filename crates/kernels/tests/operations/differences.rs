@@ -28,6 +28,44 @@ fn check(make: impl Fn() -> Box<dyn Op>, inputs: &[&Tensor], step: f32, toleranc
     }
 }
 
+/// The cases by which a GPU is verified against the CPU. Steps are small, since some of the operations have corners.
+#[test]
+fn the_gradients_of_every_verified_case() {
+    for case in kernels::verify::cases() {
+        let inputs = case.inputs(crate::support::device()).unwrap();
+        let linear = case.is_product && !case.name.contains("relu");
+        let (step, tolerance) = if linear { (0.25, 2e-5) } else { (2e-3, 2e-2) };
+        let op = case.op().unwrap();
+        let y = kernels::forward(&*op, &inputs.iter().collect::<Vec<_>>()).unwrap();
+        let g = noise(99, y.dims());
+        let (_, found) = run_values(&*op, &inputs.iter().collect::<Vec<_>>(), &g);
+        let g = values(&g);
+        for (at, found) in found.iter().enumerate().filter(|(_, found)| !found.is_empty()) {
+            // A few values of each input: a finite difference runs the operation twice for each.
+            for index in (0..found.len()).step_by((found.len() / 7).max(1)) {
+                let moved = |by: f32| {
+                    let mut all = values(&inputs[at]);
+                    all[index] += by;
+                    let moved = crate::support::tensor(&all, inputs[at].dims());
+                    let mut inputs: Vec<&Tensor> = inputs.iter().collect();
+                    inputs[at] = &moved;
+                    let y = values(&kernels::forward(&*case.op().unwrap(), &inputs).unwrap());
+                    y.iter().zip(&g).map(|(&y, &g)| f64::from(y) * f64::from(g)).sum::<f64>()
+                };
+                let numeric = (moved(step) - moved(-step)) / f64::from(2.0 * step);
+                let scale = found.iter().fold(1.0f32, |scale, value| scale.max(value.abs()));
+                let difference = (f64::from(found[index]) - numeric).abs() / f64::from(scale);
+                assert!(
+                    difference <= tolerance,
+                    "{}, input {at}, value {index}: {} against {numeric}",
+                    case.name,
+                    found[index]
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn convolution() {
     // Linear in each input, so that a large step costs no exactness.

@@ -1,6 +1,6 @@
 //! Weights of one network as the start of another.
 
-use candle_core::Device;
+use crate::support::device;
 use models::{Modality, ModelConfig, ResNet50Config, StResNetConfig, TemporalPool};
 use nn::Params;
 use testkit::{assert_close, values};
@@ -18,7 +18,7 @@ fn stream(channels: usize, classes: usize) -> ResNet50Config {
 }
 
 fn params(model: &ModelConfig, seed: u64) -> Params {
-    let params = Params::new(&Device::Cpu);
+    let params = Params::new(device());
     model.build(&params.builder(seed)).unwrap();
     params
 }

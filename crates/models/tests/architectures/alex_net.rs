@@ -1,11 +1,10 @@
 //! AlexNet.
 
-use candle_core::Device;
 use models::{AlexNetConfig, ModelConfig};
 use nn::Params;
 use testkit::fixture;
 
-use crate::support::{self, agrees_with_its_summary, loss_after};
+use crate::support::{self, agrees_with_its_summary, device, loss_after};
 
 /// Narrow, on a picture that leaves 1x1 after the last pooling layer.
 fn small() -> AlexNetConfig {
@@ -23,7 +22,7 @@ fn small() -> AlexNetConfig {
 fn it_agrees_with_pytorch() {
     let tensors = fixture("alex_net");
     let config = support::alex_net(&tensors, 5);
-    let params = Params::new(&Device::Cpu);
+    let params = Params::new(device());
     let network = config.build(&params.builder(0)).unwrap();
     support::agrees_with_pytorch("alex_net", &tensors, &params, &network, 1e-4);
 }
@@ -38,7 +37,7 @@ fn the_reference_model_has_its_exact_size() {
 #[test]
 fn the_summary_lists_what_runs() {
     let config = small();
-    let params = Params::new(&Device::Cpu);
+    let params = Params::new(device());
     let network = config.build(&params.builder(0)).unwrap();
     agrees_with_its_summary(&config.summary().unwrap(), &params, &network);
 }
@@ -46,7 +45,7 @@ fn the_summary_lists_what_runs() {
 #[test]
 fn one_batch_is_learnt_by_heart() {
     let config = small();
-    let params = Params::new(&Device::Cpu);
+    let params = Params::new(device());
     let network = config.build(&params.builder(1)).unwrap();
     let last = loss_after(200, &config.summary().unwrap(), &params, &network, 0.01);
     assert!(last < 0.02, "the loss is still {last}");

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use candle_core::Device;
 use models::{BatchStatistics, BnInceptionConfig, ModelConfig, Summary};
 use nn::Params;
 use testkit::{fixture, sizes};
 
-use crate::support::{self, agrees_with_its_summary, input, loss_after};
+use crate::support::{self, agrees_with_its_summary, device, input, loss_after};
 
 fn small() -> BnInceptionConfig {
     BnInceptionConfig { input: [64, 64], width_divisor: 16, dropout: 0.0, ..BnInceptionConfig::paper(3, 4) }
@@ -23,7 +22,7 @@ fn agrees_with_pytorch(name: &str, batch_statistics: BatchStatistics, rate: f64)
         batch_statistics,
         ..BnInceptionConfig::paper(channels, 5)
     };
-    let params = Params::new(&Device::Cpu);
+    let params = Params::new(device());
     let network = config.build(&params.builder(0)).unwrap();
     support::agrees_with_pytorch(name, &tensors, &params, &network, rate);
 }
@@ -86,14 +85,14 @@ fn it_follows_the_table() {
 
 #[test]
 fn the_summary_lists_what_runs() {
-    let params = Params::new(&Device::Cpu);
+    let params = Params::new(device());
     let network = small().build(&params.builder(0)).unwrap();
     agrees_with_its_summary(&small().summary().unwrap(), &params, &network);
 }
 
 #[test]
 fn one_batch_is_learnt_by_heart() {
-    let params = Params::new(&Device::Cpu);
+    let params = Params::new(device());
     let network = small().build(&params.builder(1)).unwrap();
     let last = loss_after(150, &small().summary().unwrap(), &params, &network, 0.01);
     assert!(last < 0.05, "the loss is still {last}");

@@ -1,11 +1,12 @@
 //! CNN-M-2048.
 
-use candle_core::Device;
 use models::{CnnM2048Config, Fusion, Inputs, Modality, ModelConfig, Network, Stream, Window};
 use nn::{Params, Pass, Sgd};
 use testkit::{fixture, sizes};
 
-use crate::support::{self, agrees_with_its_summary, bits_after_three_steps, loss_after, random_batch, step};
+use crate::support::{
+    self, agrees_with_its_summary, bits_after_three_steps, device, loss_after, random_batch, step,
+};
 
 /// The network of the tables at a size that two cores train in minutes.
 fn mini() -> CnnM2048Config {
@@ -32,7 +33,7 @@ fn agrees_with_pytorch(name: &str, stream: Stream, fusion: Fusion) {
         full7: full[1],
         ..CnnM2048Config::paper(stream, channels, 5, 0.0)
     };
-    let params = Params::new(&Device::Cpu);
+    let params = Params::new(device());
     let network = config.build(&params.builder(0)).unwrap();
     support::agrees_with_pytorch(name, &tensors, &params, &network, 3e-4);
 }
@@ -70,11 +71,11 @@ fn slow_fusion_reads_eleven_frames() {
 fn a_softmax_layer_gets_no_gradient_from_the_other_tasks_samples() {
     let config = CnnM2048Config { classes: vec![10, 7], dropout: 0.3, ..mini() };
     assert_eq!(config.classifiers(), ["full8_1", "full8_2"]);
-    let params = Params::new(&Device::Cpu);
+    let params = Params::new(device());
     let network = config.build(&params.builder(5)).unwrap();
     let x = |seed: u64| {
         let values = testkit::noise(seed, 4 * 20 * 56 * 56);
-        candle_core::Tensor::from_vec(values, (4, 1, 20, 56, 56), &Device::Cpu).unwrap()
+        candle_core::Tensor::from_vec(values, (4, 1, 20, 56, 56), device()).unwrap()
     };
     // Two batches that differ in the samples of the second task alone.
     let mixed = |other: u64| {
@@ -137,7 +138,7 @@ fn summaries() {
 fn the_summary_lists_what_runs() {
     for stream in [Stream::Spatial, Stream::Temporal] {
         let config = CnnM2048Config { stream, ..mini() };
-        let params = Params::new(&Device::Cpu);
+        let params = Params::new(device());
         let network = config.build(&params.builder(0)).unwrap();
         agrees_with_its_summary(&config.summary().unwrap(), &params, &network);
     }
@@ -165,7 +166,7 @@ fn one_batch_is_learnt_by_heart() {
         dropout: 0.0,
         ..mini()
     };
-    let params = Params::new(&Device::Cpu);
+    let params = Params::new(device());
     let network = config.build(&params.builder(1)).unwrap();
     let last = loss_after(150, &config.summary().unwrap(), &params, &network, 0.01);
     assert!(last < 0.01, "the loss is still {last}");
@@ -175,7 +176,7 @@ fn one_batch_is_learnt_by_heart() {
 fn three_training_steps_give_the_same_bits_on_any_number_of_threads() {
     let config = mini();
     let train = || {
-        let params = Params::new(&Device::Cpu);
+        let params = Params::new(device());
         let network = config.build(&params.builder(1)).unwrap();
         let (inputs, labels) = random_batch(&config.summary().unwrap(), Modality::Flow, 6, 10);
         let mut optimiser = Sgd::new(&params, 0.9, 5e-4).unwrap();
@@ -193,7 +194,7 @@ fn three_training_steps_give_the_same_bits_on_any_number_of_threads() {
 #[test]
 fn the_paper_network_takes_a_training_step_at_batch_8() {
     let config = CnnM2048Config::paper(Stream::Temporal, 20, 101, 0.9);
-    let params = Params::new(&Device::Cpu);
+    let params = Params::new(device());
     let network = config.build(&params.builder(1)).unwrap();
     assert_eq!(params.count(), 90_707_781);
     let (inputs, labels) = random_batch(&config.summary().unwrap(), Modality::Flow, 8, 101);
@@ -209,7 +210,7 @@ fn the_paper_network_takes_a_training_step_at_batch_8() {
 #[test]
 fn a_wrong_input_is_refused_with_what_was_expected() {
     let config = mini();
-    let params = Params::new(&Device::Cpu);
+    let params = Params::new(device());
     let network = config.build(&params.builder(1)).unwrap();
     let (right, _) = random_batch(&config.summary().unwrap(), Modality::Flow, 1, 10);
     let message = |inputs: &Inputs| {
@@ -236,5 +237,5 @@ fn sizes_that_do_not_fit_are_refused_before_anything_is_allocated() {
     insta::assert_snapshot!(no_classes.summary().unwrap_err(), @"CNN-M-2048: classes is 0, expected at least 1");
     let all_dropped = CnnM2048Config { dropout: 1.0, ..mini() };
     assert!(all_dropped.summary().is_err());
-    assert!(all_dropped.build(&Params::new(&Device::Cpu).builder(0)).is_err());
+    assert!(all_dropped.build(&Params::new(device()).builder(0)).is_err());
 }

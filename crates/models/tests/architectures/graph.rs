@@ -1,13 +1,12 @@
 //! What the configurations have in common.
 
-use candle_core::Device;
 use models::{
     AlexNetConfig, BnInceptionConfig, CnnM2048Config, Inputs, Modality, ModelConfig, ResNet50Config, Stream,
 };
 use nn::{Params, Pass};
 use testkit::values;
 
-use crate::support::{loss, random_batch};
+use crate::support::{device, loss, random_batch};
 
 /// One of each architecture, small, with dropout.
 fn all() -> [(ModelConfig, Modality); 5] {
@@ -50,7 +49,7 @@ fn a_configuration_reads_as_it_is_written_and_refuses_unknown_keys() {
 #[test]
 fn every_network_says_what_it_reads_and_hands_out_its_features() {
     for (config, modality) in all() {
-        let params = Params::new(&Device::Cpu);
+        let params = Params::new(device());
         let network = config.build(&params.builder(3)).unwrap();
         assert_eq!(network.reads(), [modality]);
         let summary = config.summary().unwrap();
@@ -67,7 +66,7 @@ fn every_network_says_what_it_reads_and_hands_out_its_features() {
 #[test]
 fn every_parameter_has_a_gradient_and_no_buffer_trains() {
     for (config, modality) in all() {
-        let params = Params::new(&Device::Cpu);
+        let params = Params::new(device());
         let network = config.build(&params.builder(3)).unwrap();
         let (inputs, labels) = random_batch(&config.summary().unwrap(), modality, 4, 4);
         let pass = Pass::train(1);
@@ -83,7 +82,7 @@ fn every_parameter_has_a_gradient_and_no_buffer_trains() {
 #[test]
 fn a_forward_pass_changes_no_weight_and_no_statistics() {
     for (config, modality) in all() {
-        let params = Params::new(&Device::Cpu);
+        let params = Params::new(device());
         let network = config.build(&params.builder(3)).unwrap();
         let (inputs, labels) = random_batch(&config.summary().unwrap(), modality, 4, 4);
         let all = || -> Vec<Vec<f32>> { params.tensors().values().map(values).collect() };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use models::{
     AlexNetConfig, BnInceptionConfig, CnnM2048Config, ModelConfig, NameMap, Network, ResNet50Config, Stream,
 };
@@ -11,16 +11,16 @@ use nn::tensors::Tensors;
 use nn::{Params, Pass};
 use testkit::{assert_close, fixture, noise, sizes};
 
-use crate::support;
+use crate::support::{self, device};
 
 fn made(model: &ModelConfig, seed: u64) -> (Params, Box<dyn Network>) {
-    let params = Params::new(&Device::Cpu);
+    let params = Params::new(device());
     let network = model.build(&params.builder(seed)).unwrap();
     (params, network)
 }
 
 fn logits(network: &dyn Network, shape: &[usize]) -> Tensor {
-    let x = Tensor::from_vec(noise(1, shape.iter().product()), shape, &Device::Cpu).unwrap();
+    let x = Tensor::from_vec(noise(1, shape.iter().product()), shape, device()).unwrap();
     let inputs = support::inputs(network.reads()[0], &x);
     network.forward(&inputs, &Pass::eval()).unwrap().heads[0].logits.clone()
 }

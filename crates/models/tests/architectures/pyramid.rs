@@ -1,6 +1,6 @@
 //! The Spatiotemporal Pyramid Network.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use models::{
     Backbone, BatchStatistics, BnInceptionConfig, InceptionStem, Inputs, Modality, ModelConfig, Network,
     PyramidBase, PyramidConfig, PyramidHead, ResNet50Config, SnippetFusion, Vgg16Config, Window,
@@ -8,7 +8,7 @@ use models::{
 use nn::{Params, Pass, Sgd};
 use testkit::{fixture, noise, sizes, values};
 
-use crate::support::{self, bits_after_three_steps, channels_first, input, labels, step};
+use crate::support::{self, bits_after_three_steps, channels_first, device, input, labels, step};
 
 const HEADS: [PyramidHead; 4] =
     [PyramidHead::Motion, PyramidHead::Attended, PyramidHead::Fused, PyramidHead::Pyramid];
@@ -54,7 +54,7 @@ fn paper(head: PyramidHead) -> PyramidConfig {
 }
 
 fn built(config: &PyramidConfig, seed: u64) -> (Params, Backbone) {
-    let params = Params::new(&Device::Cpu);
+    let params = Params::new(device());
     let network = config.build(&params.builder(seed)).unwrap();
     (params, network)
 }
@@ -70,7 +70,7 @@ fn batch(config: &PyramidConfig, samples: usize) -> Inputs {
             _ => panic!("{shape:?}"),
         };
         let data = noise(1 + c as u64, samples * moments * c * h * w);
-        Some(Tensor::from_vec(data, (samples, moments, c, h, w), &Device::Cpu).unwrap())
+        Some(Tensor::from_vec(data, (samples, moments, c, h, w), device()).unwrap())
     };
     Inputs { rgb: of(Modality::Rgb), flow: of(Modality::Flow) }
 }
@@ -261,8 +261,8 @@ fn a_planted_place_is_found() {
             }
             places.push(moving);
         }
-        let rgb = Tensor::from_vec(rgb, (samples, 1, 3, SIDE, SIDE), &Device::Cpu).unwrap();
-        let flow = Tensor::from_vec(flow, (samples, 1, 2, SIDE, SIDE), &Device::Cpu).unwrap();
+        let rgb = Tensor::from_vec(rgb, (samples, 1, 3, SIDE, SIDE), device()).unwrap();
+        let flow = Tensor::from_vec(flow, (samples, 1, 2, SIDE, SIDE), device()).unwrap();
         (Inputs { rgb: Some(rgb), flow: Some(flow) }, places)
     };
     let (params, network) = built(&config, 3);
@@ -398,7 +398,7 @@ fn streams_fill_the_trunks() {
     // The motion stream starts from one for frames, of other classes.
     for modality in [Modality::Rgb, Modality::Flow] {
         let first = ModelConfig::Vgg16(Vgg16Config { classes: 7, ..vgg(2) });
-        let params = Params::new(&Device::Cpu);
+        let params = Params::new(device());
         first.build(&params.builder(4)).unwrap();
         all.extend(model.adopt(&first, &params.tensors(), Some(modality)).unwrap());
     }

@@ -1,12 +1,12 @@
 //! ResNet-50.
 
-use candle_core::Device;
 use models::{BatchStatistics, Modality, ModelConfig, ResNet50Config};
 use nn::{Params, Pass, Sgd};
 use testkit::{fixture, sizes, values};
 
 use crate::support::{
-    self, agrees_with_its_summary, bits_after_three_steps, input, loss, loss_after, random_batch, step,
+    self, agrees_with_its_summary, bits_after_three_steps, device, input, loss, loss_after, random_batch,
+    step,
 };
 
 fn small() -> ResNet50Config {
@@ -23,7 +23,7 @@ fn agrees_with_pytorch(name: &str, batch_statistics: BatchStatistics, rate: f64)
         batch_statistics,
         ..ResNet50Config::paper(channels, 5)
     };
-    let params = Params::new(&Device::Cpu);
+    let params = Params::new(device());
     let network = config.build(&params.builder(0)).unwrap();
     support::agrees_with_pytorch(name, &tensors, &params, &network, rate);
 }
@@ -54,7 +54,7 @@ fn the_paper_networks_have_their_exact_size() {
 #[test]
 fn the_summary_lists_what_runs() {
     for config in [small(), ResNet50Config { channels: 4, dropout: 0.5, ..small() }] {
-        let params = Params::new(&Device::Cpu);
+        let params = Params::new(device());
         let network = config.build(&params.builder(0)).unwrap();
         agrees_with_its_summary(&config.summary().unwrap(), &params, &network);
     }
@@ -62,7 +62,7 @@ fn the_summary_lists_what_runs() {
 
 #[test]
 fn one_batch_is_learnt_by_heart() {
-    let params = Params::new(&Device::Cpu);
+    let params = Params::new(device());
     let network = small().build(&params.builder(1)).unwrap();
     let summary = small().summary().unwrap();
     let last = loss_after(150, &summary, &params, &network, 0.01);
@@ -77,7 +77,7 @@ fn one_batch_is_learnt_by_heart() {
 fn three_training_steps_give_the_same_bits_on_any_number_of_threads() {
     let config = ResNet50Config { channels: 4, dropout: 0.5, ..small() };
     let train = || {
-        let params = Params::new(&Device::Cpu);
+        let params = Params::new(device());
         let network = config.build(&params.builder(1)).unwrap();
         let (inputs, labels) = random_batch(&config.summary().unwrap(), Modality::Flow, 6, 4);
         let mut optimiser = Sgd::new(&params, 0.9, 5e-4).unwrap();

@@ -1,12 +1,12 @@
 //! ST-ResNet.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use models::{Backbone, Inputs, Modality, ModelConfig, Network, StResNetConfig, TemporalPool, Window};
 use nn::tensors::Tensors;
 use nn::{Params, Pass, Sgd};
 use testkit::{assert_close, fixture, noise, sizes, values};
 
-use crate::support::{self, bits_after_three_steps, channels_first, input, labels, loss, step};
+use crate::support::{self, bits_after_three_steps, channels_first, device, input, labels, loss, step};
 
 pub(crate) fn small() -> StResNetConfig {
     StResNetConfig {
@@ -24,13 +24,13 @@ fn clips(config: &StResNetConfig, batch: usize, moments: usize) -> Inputs {
     let [h, w] = config.input;
     let of = |seed, channels: usize| {
         let shape = [batch, moments, channels, h, w];
-        Some(Tensor::from_vec(noise(seed, shape.iter().product()), &shape, &Device::Cpu).unwrap())
+        Some(Tensor::from_vec(noise(seed, shape.iter().product()), &shape, device()).unwrap())
     };
     Inputs { rgb: of(1, 3), flow: of(2, config.flow_channels) }
 }
 
 fn built(config: &StResNetConfig, seed: u64) -> (Params, Backbone) {
-    let params = Params::new(&Device::Cpu);
+    let params = Params::new(device());
     let network = config.build(&params.builder(seed)).unwrap();
     (params, network)
 }

@@ -1,11 +1,22 @@
 //! What the tests of all architectures share.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use candle_core::{Device, Tensor};
 use models::{AlexNetConfig, Backbone, Head, Inputs, Modality, Network, Summary};
 use nn::{Params, Pass, Sgd};
 use testkit::{assert_close, noise, sizes, values};
+
+/// Where networks are tested: on the CPU, or on the first GPU if the variable `KERNELS_DEVICE` is `cuda`.
+pub(crate) fn device() -> &'static Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE.get_or_init(|| match std::env::var("KERNELS_DEVICE").as_deref() {
+        Err(_) | Ok("cpu") => Device::Cpu,
+        Ok("cuda") => nn::device::cuda(0).unwrap(),
+        Ok(other) => panic!("KERNELS_DEVICE is {other}: expected cpu or cuda"),
+    })
+}
 
 /// The narrow AlexNet of a fixture that has its picture `x`, its `widths` and the sizes of its `fc` layers.
 pub(crate) fn alex_net(fixture: &BTreeMap<String, Tensor>, classes: usize) -> AlexNetConfig {
@@ -32,13 +43,13 @@ pub(crate) fn prefixed(fixture: &BTreeMap<String, Tensor>, prefix: &str) -> BTre
 pub(crate) fn input(fixture: &BTreeMap<String, Tensor>) -> Tensor {
     fixture.get("x").cloned().unwrap_or_else(|| {
         let shape = sizes(&fixture["shape"]);
-        Tensor::from_vec(noise(1, shape.iter().product()), shape, &Device::Cpu).unwrap()
+        Tensor::from_vec(noise(1, shape.iter().product()), shape, device()).unwrap()
     })
 }
 
 /// A network's inputs from (B, C, H, W).
 pub(crate) fn inputs(modality: Modality, x: &Tensor) -> Inputs {
-    let x = Some(x.unsqueeze(1).unwrap());
+    let x = Some(x.unsqueeze(1).unwrap().to_device(device()).unwrap());
     match modality {
         Modality::Rgb => Inputs { rgb: x, flow: None },
         Modality::Flow => Inputs { rgb: None, flow: x },
@@ -54,7 +65,7 @@ pub(crate) fn random_batch(
 ) -> (Inputs, Vec<u32>) {
     let [(_, input)] = summary.inputs.as_slice() else { panic!("a network of one input") };
     let shape = [&[batch], input.as_slice()].concat();
-    let x = Tensor::from_vec(noise(9, shape.iter().product()), shape, &Device::Cpu).unwrap();
+    let x = Tensor::from_vec(noise(9, shape.iter().product()), shape, device()).unwrap();
     (inputs(modality, &x), labels(batch, classes))
 }
 
@@ -113,6 +124,8 @@ pub(crate) fn agrees_on(
     inputs: &Inputs,
     rate: f64,
 ) {
+    let there = |x: &Option<Tensor>| x.as_ref().map(|x| x.to_device(device()).unwrap());
+    let inputs = &Inputs { rgb: there(&inputs.rgb), flow: there(&inputs.flow) };
     params.set_tensors(&prefixed(fixture, "start.")).unwrap();
     let labels: Vec<u32> = sizes(&fixture["labels"]).iter().map(|&l| l as u32).collect();
 

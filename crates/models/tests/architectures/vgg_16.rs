@@ -1,10 +1,9 @@
 //! VGG-16, whose trunk is compared with PyTorch under the pyramid (`pyramid.rs`).
 
-use candle_core::Device;
 use models::{ModelConfig, Summary, Vgg16Config};
 use nn::Params;
 
-use crate::support::{agrees_with_its_summary, loss_after};
+use crate::support::{agrees_with_its_summary, device, loss_after};
 
 fn small() -> Vgg16Config {
     Vgg16Config { input: [32, 32], width: 4, full: 16, dropout: 0.0, ..Vgg16Config::paper(3, 4) }
@@ -28,7 +27,7 @@ fn the_paper_network_has_its_exact_size() {
 fn the_summary_lists_what_runs() {
     for pooled in [[true; 5], [true, true, true, false, false]] {
         let config = Vgg16Config { pooled, ..small() };
-        let params = Params::new(&Device::Cpu);
+        let params = Params::new(device());
         let network = config.build(&params.builder(0)).unwrap();
         agrees_with_its_summary(&config.summary().unwrap(), &params, &network);
     }
@@ -36,7 +35,7 @@ fn the_summary_lists_what_runs() {
 
 #[test]
 fn one_batch_is_learnt_by_heart() {
-    let params = Params::new(&Device::Cpu);
+    let params = Params::new(device());
     let network = small().build(&params.builder(1)).unwrap();
     let last = loss_after(150, &small().summary().unwrap(), &params, &network, 0.01);
     assert!(last < 0.05, "the loss is still {last}");

@@ -1,0 +1,291 @@
+//! Every architecture: its outputs and gradients, and ten training steps.
+
+use candle_core::{Device, Tensor};
+use models::{
+    AlexNetConfig, BatchStatistics, BnInceptionConfig, CnnM2048Config, Inputs, Modality, ModelConfig,
+    Network, PyramidBase, PyramidConfig, PyramidHead, ResNet50Config, SnippetFusion, StResNetConfig, Stream,
+    Vgg16Config,
+};
+use nn::verify::{difference, noise};
+use nn::{ContrastiveLoss, PairDistance, Params, Pass, Sgd};
+
+use super::{Line, Tolerances};
+use crate::console::Console;
+use crate::error::Result;
+use crate::interrupt::Interrupt;
+
+/// Classes of every network.
+const CLASSES: usize = 4;
+/// Samples of a batch; an even number, for pairs.
+const BATCH: usize = 6;
+/// Training steps.
+const STEPS: u64 = 10;
+/// Learning rate and momentum of the steps.
+const RATE: f64 = 1e-3;
+const MOMENTUM: f64 = 0.9;
+const WEIGHT_DECAY: f64 = 5e-4;
+
+/// A network, and how it learns.
+struct Case {
+    name: &'static str,
+    model: ModelConfig,
+    /// Whether pairs of samples are pulled together and pushed apart besides.
+    pairs: bool,
+}
+
+/// Every architecture, narrow and small, with all kinds of layers that the papers' own have.
+fn cases() -> Vec<Case> {
+    let case = |name, model| Case { name, model, pairs: false };
+    let cnn_m = |stream, channels| CnnM2048Config {
+        input: [75, 75],
+        widths: [8, 8, 16, 16, 16],
+        full6: 32,
+        full7: 24,
+        ..CnnM2048Config::paper(stream, channels, CLASSES, 0.5)
+    };
+    let alex_net = AlexNetConfig {
+        input: [67, 67],
+        widths: [8, 12, 16, 16, 12],
+        fc6: 48,
+        fc7: 32,
+        dropout: 0.5,
+        ..AlexNetConfig::paper(CLASSES)
+    };
+    let res_net = ResNet50Config {
+        input: [48, 48],
+        width: 8,
+        blocks: [1, 2, 1, 1],
+        ..ResNet50Config::paper(3, CLASSES)
+    };
+    let joined =
+        StResNetConfig { input: [32, 32], width: 4, blocks: [2, 2, 2, 2], ..StResNetConfig::paper(CLASSES) };
+    let inception = |batch_statistics| BnInceptionConfig {
+        input: [64, 64],
+        width_divisor: 16,
+        batch_statistics,
+        ..BnInceptionConfig::paper(3, CLASSES)
+    };
+    let pyramid = PyramidConfig {
+        base: PyramidBase::BnInception(inception(BatchStatistics::All)),
+        flow_channels: 4,
+        snippets: 3,
+        fusion: SnippetFusion::CompactBilinear,
+        head: PyramidHead::Pyramid,
+        sketch: 256,
+        attention: 16,
+    };
+    let vgg = Vgg16Config { input: [32, 32], width: 4, full: 24, ..Vgg16Config::paper(3, CLASSES) };
+    vec![
+        case("CNN-M-2048, spatial", ModelConfig::CnnM2048(cnn_m(Stream::Spatial, 3))),
+        case("CNN-M-2048, temporal", ModelConfig::CnnM2048(cnn_m(Stream::Temporal, 20))),
+        case("ResNet-50", ModelConfig::ResNet50(res_net)),
+        case("ST-ResNet", ModelConfig::StResNet(joined)),
+        case("BN-Inception", ModelConfig::BnInception(inception(BatchStatistics::All))),
+        case("BN-Inception, partly frozen", ModelConfig::BnInception(inception(BatchStatistics::First))),
+        case("Spatiotemporal Pyramid", ModelConfig::Pyramid(pyramid)),
+        case("VGG-16", ModelConfig::Vgg16(vgg)),
+        Case { name: "Siamese AlexNet", model: ModelConfig::AlexNet(alex_net), pairs: true },
+    ]
+}
+
+/// A network with its parameters and a batch on a device.
+struct Built {
+    params: Params,
+    network: Box<dyn Network>,
+    inputs: Inputs,
+    labels: Vec<u32>,
+    similar: Vec<bool>,
+    pairs: bool,
+}
+
+/// What ten steps leave.
+struct Trained {
+    losses: Vec<f32>,
+    parameters: Vec<Vec<f32>>,
+}
+
+impl Case {
+    fn build(&self, device: &Device) -> models::Result<Built> {
+        let params = Params::new(device);
+        let network = self.model.build(&params.builder(3))?;
+        let mut inputs = Inputs::default();
+        for (seed, (modality, shape)) in self.model.summary()?.inputs.into_iter().enumerate() {
+            // (C, H, W), or of a clip (C, T, H, W).
+            let shape = match shape[..] {
+                [c, t, h, w] => [BATCH, t, c, h, w],
+                [c, h, w] => [BATCH, 1, c, h, w],
+                _ => return Err(candle_core::Error::Msg(format!("an input of shape {shape:?}")).into()),
+            };
+            let values = noise(40 + seed as u64, shape.iter().product());
+            let tensor = Some(Tensor::from_vec(values, &shape, device)?);
+            match modality {
+                Modality::Rgb => inputs.rgb = tensor,
+                Modality::Flow => inputs.flow = tensor,
+            }
+        }
+        let labels = (0..BATCH as u32).map(|i| i % CLASSES as u32).collect();
+        let similar = (0..BATCH / 2).map(|pair| pair % 2 == 0).collect();
+        Ok(Built { params, network, inputs, labels, similar, pairs: self.pairs })
+    }
+}
+
+impl Built {
+    fn loss(&self, pass: &Pass) -> models::Result<Tensor> {
+        let outputs = self.network.forward(&self.inputs, pass)?;
+        let mut losses = Vec::new();
+        for head in &outputs.heads {
+            losses.push(nn::softmax_cross_entropy(&head.logits, &self.labels, pass)?);
+        }
+        if let (true, Some(features)) = (self.pairs, &outputs.features) {
+            let loss = ContrastiveLoss::new(self.similar.clone(), 5.0, PairDistance::L1).weighted(0.1);
+            losses.push(nn::contrastive_loss(features, loss, pass)?);
+        }
+        Ok(nn::sum_of_losses(&losses, pass)?)
+    }
+
+    /// The class scores of an evaluation, of all softmax layers.
+    fn outputs(&self) -> models::Result<Vec<f32>> {
+        let outputs = self.network.forward(&self.inputs, &Pass::eval())?;
+        let mut all = Vec::new();
+        for head in &outputs.heads {
+            all.extend(head.logits.flatten_all()?.to_vec1::<f32>()?);
+        }
+        Ok(all)
+    }
+
+    /// The gradient of every parameter, in the order of their names.
+    fn gradients(&self) -> models::Result<Vec<Vec<f32>>> {
+        let pass = Pass::train(5);
+        let found = pass.backward(&self.loss(&pass)?)?;
+        let read = |param: &std::sync::Arc<nn::Param>| match found.get(param) {
+            Some(gradient) => Ok(gradient.flatten_all()?.to_vec1::<f32>()?),
+            None => Ok(Vec::new()),
+        };
+        self.params.all().iter().map(read).collect()
+    }
+
+    fn train(&self) -> models::Result<Trained> {
+        let mut sgd = Sgd::new(&self.params, MOMENTUM, WEIGHT_DECAY)?;
+        sgd.clip(20.0)?;
+        let mut losses = Vec::new();
+        for seed in 0..STEPS {
+            let pass = Pass::train(seed);
+            let loss = self.loss(&pass)?;
+            sgd.step(&pass.backward(&loss)?, RATE)?;
+            losses.push(loss.to_scalar::<f32>()?);
+        }
+        let read = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
+        let parameters = self.params.tensors().values().map(read).collect::<candle_core::Result<_>>()?;
+        Ok(Trained { losses, parameters })
+    }
+}
+
+/// The largest of the tensors' differences, relative to the largest value of all of them.
+fn largest(found: &[Vec<f32>], expected: &[Vec<f32>]) -> f64 {
+    let all = |lists: &[Vec<f32>]| lists.concat();
+    let (found, expected) = (all(found), all(expected));
+    let scale = expected.iter().fold(0.0f32, |scale, value| scale.max(value.abs()));
+    if scale == 0.0 || !scale.is_finite() {
+        return f64::INFINITY;
+    }
+    let unit = |values: Vec<f32>| values.into_iter().map(|value| value / scale).collect::<Vec<_>>();
+    difference(&unit(found), &unit(expected))
+}
+
+/// The relative differences of losses.
+fn of_losses(found: &[f32], expected: &[f32]) -> f64 {
+    let ratio = |(a, b): (&f32, &f32)| f64::from(a / b - 1.0).abs();
+    let worst =
+        found.iter().zip(expected).map(ratio).fold(0.0, |worst, x| if x <= worst { worst } else { x });
+    if worst.is_nan() { f64::INFINITY } else { worst }
+}
+
+pub(super) fn lines(
+    device: &Device,
+    tolerances: &Tolerances,
+    console: &Console,
+    interrupt: &Interrupt,
+) -> Result<Vec<Line>> {
+    let cases = cases();
+    let step = console.step("networks", cases.len() as u64, 0);
+    let (mut networks, mut training) = (Vec::new(), Vec::new());
+    for case in cases {
+        interrupt.check()?;
+        let compared = compare(&case, device);
+        let of = |which: fn(&Differences) -> f64| compared.as_ref().map(which).map_err(Clone::clone);
+        let line = |kind, what, which, allowed| {
+            Line::new(kind, format!("{}: {what}", case.name), of(which), allowed)
+        };
+        networks.push(line("network", "outputs", |d| d.outputs, tolerances.output));
+        networks.push(line("network", "gradients", |d| d.gradients, tolerances.gradient));
+        training.push(line("training", "losses of ten steps", |d| d.losses, tolerances.losses));
+        training.push(line("training", "parameters after them", |d| d.parameters, tolerances.parameters));
+        training.push(line("training", "the same once more, to the bit", |d| d.repeated, 0.0));
+        step.advance(1);
+    }
+    networks.append(&mut training);
+    Ok(networks)
+}
+
+/// Of one network on the device and on the CPU; and of its training twice on the device.
+struct Differences {
+    outputs: f64,
+    gradients: f64,
+    losses: f64,
+    parameters: f64,
+    repeated: f64,
+}
+
+fn compare(case: &Case, device: &Device) -> std::result::Result<Differences, String> {
+    let run = || -> models::Result<Differences> {
+        let (there, here) = (case.build(device)?, case.build(&Device::Cpu)?);
+        let outputs = difference(&there.outputs()?, &here.outputs()?);
+        let gradients = largest(&there.gradients()?, &here.gradients()?);
+        let (found, expected) = (there.train()?, here.train()?);
+        let again = case.build(device)?.train()?;
+        Ok(Differences {
+            outputs,
+            gradients,
+            losses: of_losses(&found.losses, &expected.losses),
+            parameters: largest(&found.parameters, &expected.parameters),
+            repeated: largest(&again.parameters, &found.parameters)
+                .max(of_losses(&again.losses, &found.losses)),
+        })
+    };
+    run().map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The cases themselves, with the CPU in the device's place: they run, learn, and differ from themselves by nothing.
+    #[test]
+    fn every_architecture_is_among_the_cases_and_learns() {
+        let mut kinds = std::collections::BTreeSet::new();
+        for case in cases() {
+            kinds.insert(case.model.kind());
+            let found = compare(&case, &Device::Cpu).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+            let all = [found.outputs, found.gradients, found.losses, found.parameters, found.repeated];
+            assert_eq!(all, [0.0; 5], "{}", case.name);
+            let built = case.build(&Device::Cpu).unwrap();
+            let before = built.params.tensors().values().map(|t| t.copy().unwrap()).collect::<Vec<_>>();
+            built.train().unwrap();
+            let moved = built.params.tensors().values().zip(&before).any(|(now, before)| {
+                let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                values(now) != values(before)
+            });
+            assert!(moved, "{}", case.name);
+        }
+        let all = ["alexnet", "bn-inception", "cnn-m-2048", "pyramid", "resnet-50", "st-resnet", "vgg-16"];
+        assert_eq!(kinds.into_iter().collect::<Vec<_>>(), all);
+    }
+
+    #[test]
+    fn differences_are_relative_to_the_largest_value_and_nothing_hides_a_nan() {
+        assert_eq!(largest(&[vec![1.0, 2.0], vec![7.0]], &[vec![1.0, 2.0], vec![8.0]]), 0.125);
+        assert_eq!(largest(&[vec![f32::NAN]], &[vec![8.0]]), f64::INFINITY);
+        assert_eq!(of_losses(&[1.0, f32::NAN], &[1.0, 1.0]), f64::INFINITY);
+        assert_eq!(of_losses(&[1.0, 3.0], &[1.0, 2.0]), 0.5);
+    }
+}

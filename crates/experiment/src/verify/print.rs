@@ -1,0 +1,64 @@
+//! The table of a verification.
+
+use tabled::builder::Builder;
+use tabled::settings::Style;
+
+use super::{Line, Verified};
+
+impl Verified {
+    /// For a terminal: a line a comparison, and how many passed.
+    #[must_use]
+    pub fn terminal(&self) -> String {
+        let mut builder = Builder::default();
+        builder.push_record(["", "what", "difference", "allowed", ""]);
+        for line in &self.lines {
+            let difference = line.difference.map_or_else(|| "failed".into(), written);
+            let verdict = if line.passed() { "ok" } else { "DIFFERS" };
+            builder.push_record([line.kind, &line.name, &difference, &written(line.allowed), verdict]);
+        }
+        let mut text = builder.build().with(Style::rounded()).to_string();
+        for Line { name, problem, .. } in &self.lines {
+            if let Some(problem) = problem {
+                text.push_str(&format!("\n{name}: {problem}"));
+            }
+        }
+        let passed = self.lines.iter().filter(|line| line.passed()).count();
+        let precision = if self.precision.is_fp32() { "fp32" } else { "tf32" };
+        let total = self.lines.len();
+        text + &format!("\n{}, products in {precision}: {passed} of {total} agree with the CPU", self.device)
+    }
+
+    /// As JSON.
+    #[must_use]
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("texts and numbers only")
+    }
+}
+
+/// Zero as such, since that means the same bits.
+fn written(difference: f64) -> String {
+    if difference == 0.0 { "0".into() } else { format!("{difference:.1e}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use nn::Precision;
+
+    use super::*;
+
+    #[test]
+    fn what_differs_and_what_failed_is_seen() {
+        let verified = Verified {
+            device: "cuda:0 NVIDIA Example".into(),
+            precision: Precision::Fp32,
+            lines: vec![
+                Line::new("operation", "relu", Ok(0.0), 1e-5),
+                Line::new("operation", "linear", Ok(2e-3), 1e-4),
+                Line::new("network", "ResNet-50: outputs", Err("the GPU's memory is full".into()), 1e-4),
+            ],
+        };
+        assert!(!verified.passed());
+        insta::assert_snapshot!(verified.terminal(), @"");
+        assert!(verified.json().contains("\"difference\": null"));
+    }
+}
