@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::record::Record;
 use crate::run::{Census, DataRoots, Runner};
-use crate::scores::Scores;
+use crate::scores::{SCORES, Scores};
 use crate::spec::ProfileName;
 use crate::store;
 use crate::table::State;
@@ -189,11 +189,11 @@ impl Checker<'_> {
         let runs = before.runs.iter().zip(&now.runs);
         runs.map(|(was, is)| {
             let known = || {
-                let path = store::unit_file(&self.workspace.units(), &was.test_unit, "scores.parquet")?;
+                let path = store::unit_file(&self.workspace.units(), &was.test_unit, SCORES)?;
                 Scores::read(&path).ok().map(|scores| scores.right())
             };
             let before = was.right.clone().or_else(|| if by_class { known() } else { None });
-            let path = store::unit_file(&workspace.units(), &is.test_unit, "scores.parquet");
+            let path = store::unit_file(&workspace.units(), &is.test_unit, SCORES);
             let now = match path.filter(|_| by_class) {
                 Some(path) => Some(Scores::read(&path)?),
                 None => None,
@@ -207,8 +207,11 @@ impl Checker<'_> {
 /// A name for this very program: another one must not go on with what it has left.
 fn program() -> Result<String> {
     let file = std::env::current_exe().map_err(Error::io("find", "the program itself"))?;
-    let bytes = std::fs::read(&file).map_err(Error::io("read", &file))?;
-    Ok(blake3::hash(&bytes).to_hex()[..16].to_owned())
+    let mut hasher = blake3::Hasher::new();
+    std::fs::File::open(&file)
+        .and_then(|program| hasher.update_reader(program).map(drop))
+        .map_err(Error::io("read", &file))?;
+    Ok(hasher.finalize().to_hex()[..16].to_owned())
 }
 
 /// Deletes what checks of other programs have left.

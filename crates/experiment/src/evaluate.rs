@@ -177,13 +177,10 @@ fn mean_softmax(test: &Test<'_>, views: &[Inputs], classes: usize) -> Result<Vec
     let mut sum = vec![0.0_f64; classes];
     let mut count = 0;
     let mut add = |inputs: &Inputs| -> models::Result<()> {
-        let outputs = test.network.forward(inputs, &Pass::eval())?;
-        for head in outputs.heads.iter().filter(|head| head.task == 0) {
-            for row in nn::softmax(&head.logits)?.to_vec2::<f32>()? {
-                count += 1;
-                for (sum, score) in sum.iter_mut().zip(row) {
-                    *sum += f64::from(score);
-                }
+        for row in softmax_of_views(test.network, inputs)?.into_iter().flatten() {
+            count += 1;
+            for (sum, score) in sum.iter_mut().zip(row) {
+                *sum += f64::from(score);
             }
         }
         Ok(())
@@ -192,6 +189,13 @@ fn mean_softmax(test: &Test<'_>, views: &[Inputs], classes: usize) -> Result<Vec
         add(inputs).map_err(network_error("testing"))?;
     }
     Ok(sum.into_iter().map(|s| (s / f64::from(count)) as f32).collect())
+}
+
+/// Of each softmax layer of the first task, which is the tested data set's, the scores of every view.
+pub(crate) fn softmax_of_views(network: &dyn Network, inputs: &Inputs) -> models::Result<Vec<Vec<Vec<f32>>>> {
+    let outputs = network.forward(inputs, &Pass::eval())?;
+    let heads = outputs.heads.iter().filter(|head| head.task == 0);
+    heads.map(|head| Ok(nn::softmax(&head.logits)?.to_vec2::<f32>()?)).collect()
 }
 
 #[cfg(test)]

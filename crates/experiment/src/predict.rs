@@ -17,12 +17,11 @@ use data::loader::{Crops, LabelledVideo, TestConfig, TestViews};
 use data::prepare::{PrepareError, PreparedVideo, Silent};
 use data::sample::Clips;
 use models::Network;
-use nn::Pass;
 use serde::Serialize;
 
 use crate::console::Console;
 use crate::error::{Error, Result};
-use crate::evaluate::{Test, evaluate};
+use crate::evaluate::{Test, evaluate, softmax_of_views};
 use crate::interrupt::Interrupt;
 use crate::run::library::{prepare::config, wants_backward};
 use crate::train::{build, inputs_of, network_error};
@@ -268,20 +267,16 @@ impl<'a> Predictor<'a> {
             self.interrupt.check()?;
             let inputs = inputs_of(network, batch?.inputs, self.device)
                 .map_err(Error::tensor("making the views of a video"))?;
-            let read = || -> models::Result<Vec<Vec<f32>>> {
-                let outputs = network.forward(&inputs, &Pass::eval())?;
-                let heads: Vec<_> = outputs.heads.iter().filter(|head| head.task == 0).collect();
-                let mut sum: Vec<Vec<f32>> = Vec::new();
-                for head in &heads {
-                    let rows = nn::softmax(&head.logits)?.to_vec2::<f32>()?;
-                    sum.resize(rows.len(), vec![0.0; classes]);
-                    for (sum, row) in sum.iter_mut().zip(rows) {
-                        sum.iter_mut().zip(row).for_each(|(sum, score)| *sum += score / heads.len() as f32);
-                    }
+            let heads = softmax_of_views(network, &inputs).map_err(network_error("looking at a video"))?;
+            let share = 1.0 / heads.len() as f32;
+            let mut mean: Vec<Vec<f32>> = Vec::new();
+            for rows in heads {
+                mean.resize(rows.len(), vec![0.0; classes]);
+                for (mean, row) in mean.iter_mut().zip(rows) {
+                    mean.iter_mut().zip(row).for_each(|(mean, score)| *mean += score * share);
                 }
-                Ok(sum)
-            };
-            scores.extend(read().map_err(network_error("looking at a video"))?);
+            }
+            scores.extend(mean);
         }
         let middle = |moments: &Vec<usize>| {
             let (first, last) = (moments.first().copied().unwrap_or(0), moments.last().copied().unwrap_or(0));

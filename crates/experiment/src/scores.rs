@@ -17,6 +17,9 @@ use crate::error::{Error, Result};
 use crate::right::Right;
 use crate::store::write_atomic;
 
+/// The file of a test unit that holds them.
+pub(crate) const SCORES: &str = "scores.parquet";
+
 /// The scores of one test unit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scores {

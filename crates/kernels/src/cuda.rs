@@ -34,6 +34,7 @@ mod pool;
 mod product;
 mod rows;
 mod sgd;
+mod signature;
 mod upload;
 
 use candle_core::Result;

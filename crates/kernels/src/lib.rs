@@ -60,6 +60,9 @@ mod pool;
 mod precision;
 pub mod reference;
 mod sgd;
+#[cfg(all(test, not(feature = "cuda")))]
+#[path = "cuda/signature.rs"]
+mod signature;
 pub mod simd;
 pub mod verify;
 

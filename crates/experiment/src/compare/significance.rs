@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::gather::Entry;
 use crate::claim::{Bootstrap, Comparison, Estimate, Outcomes};
-use crate::scores::Scores;
+use crate::scores::{SCORES, Scores};
 use crate::store::unit_file;
 
 /// What two rows differ by on the same videos.
@@ -60,7 +60,7 @@ pub(super) fn between(a: &[Scores], b: &[Scores]) -> Option<Difference> {
 pub(super) fn scores(units: &Path, entry: &Entry) -> Option<Vec<Scores>> {
     let mut all = Vec::with_capacity(entry.record.runs.len());
     for run in &entry.record.runs {
-        let path = unit_file(units, &run.test_unit, "scores.parquet")?;
+        let path = unit_file(units, &run.test_unit, SCORES)?;
         all.push(Scores::read(&path).ok()?);
     }
     all.sort_by(|a, b| (&a.split, a.seed).cmp(&(&b.split, b.seed)));

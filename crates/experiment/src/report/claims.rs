@@ -100,7 +100,7 @@ pub(super) fn bar(counts: [usize; 4]) -> String {
     )
 }
 
-/// The same in words.
+/// How many of its claims have each verdict.
 pub(super) fn counts(run: &Ran) -> [usize; 4] {
     VERDICTS.map(|verdict| run.verdicts(verdict))
 }

@@ -131,6 +131,7 @@ mod tests {
         );
         assert!(html.contains("data-v=\"75\">75.0</td>") && !html.contains("<b>"), "{html}");
     }
+
     #[test]
     fn of_many_classes_the_most_frequent_confusions_are_listed() {
         let taken = |class: usize| BTreeMap::from([(format!("{class:02}"), 9), ("00".to_owned(), class)]);

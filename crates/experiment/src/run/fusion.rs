@@ -8,13 +8,13 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::nets::{SCORES, Tested, finished};
+use super::nets::{Tested, finished};
 use super::{Job, Run};
 use crate::answers::Answers;
 use crate::error::{Error, Result};
 use crate::plan::FusionPlan;
 use crate::record::{SvmOutcome, TestOutcome};
-use crate::scores::Scores;
+use crate::scores::{SCORES, Scores};
 use crate::spec::{FuseBy, Svm as SvmPlan};
 use crate::store::Unit;
 use crate::svm::{Svm, SvmConfig, choose_c, features};

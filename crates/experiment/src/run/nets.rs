@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::evaluate::{Test, evaluate};
 use crate::plan::{NetPlan, Protocol, SourceRef, TestPlan};
 use crate::record::{StageRecord, TestOutcome, TrainOutcome};
+use crate::scores::SCORES;
 use crate::store::{Lock, Unit};
 use crate::train::{Training, WEIGHTS, build, network_error, train};
 use crate::weights;
@@ -38,9 +39,6 @@ struct TestKey<'a> {
     split: &'a str,
     fold: Option<(usize, usize)>,
 }
-
-/// The scores of a test unit.
-pub(super) const SCORES: &str = "scores.parquet";
 
 /// A tested net.
 pub(super) struct Tested {

@@ -11,7 +11,7 @@ use data::source::Direction;
 use flow::FlowField;
 use nn::tensors;
 
-use super::nets::{SCORES, finished};
+use super::nets::finished;
 use super::{Job, Run, Runner};
 use crate::error::{Error, Result};
 use crate::figure::{
@@ -20,7 +20,7 @@ use crate::figure::{
 };
 use crate::plan::{NetPlan, Protocol, RowPlan, Start, TablePlan, Work};
 use crate::record::Record;
-use crate::scores::Scores;
+use crate::scores::{SCORES, Scores};
 use crate::spec::TestBy;
 use crate::store::write_atomic;
 use crate::train::{WEIGHTS, network_error};

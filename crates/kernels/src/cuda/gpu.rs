@@ -14,6 +14,7 @@ use candle_core::cuda_backend::{CudaDevice, DeviceId};
 use candle_core::{Device, Result, Tensor, bail};
 
 use super::Buffer;
+use super::signature::{self, Kind};
 use crate::Precision;
 
 /// A file of kernels; each is compiled on its own, when one of its kernels is first needed.
@@ -51,7 +52,7 @@ pub struct Gpu {
     device: CudaDevice,
     stream: Arc<CudaStream>,
     modules: Mutex<HashMap<Source, Arc<CudaModule>>>,
-    functions: Mutex<HashMap<&'static str, CudaFunction>>,
+    functions: Mutex<HashMap<&'static str, Arc<Function>>>,
     /// A [`Precision`] as a number.
     precision: AtomicU8,
     /// cuBLAS takes one call at a time.
@@ -60,6 +61,13 @@ pub struct Gpu {
     pub(super) roots: Mutex<HashMap<usize, Arc<Buffer<[f32; 2]>>>>,
     #[cfg(feature = "cudnn")]
     pub(super) convolutions: super::cudnn::Convolutions,
+}
+
+/// A compiled kernel and what it takes.
+#[derive(Debug)]
+pub(super) struct Function {
+    pub(super) function: CudaFunction,
+    pub(super) kinds: Vec<Kind>,
 }
 
 /// The GPUs that were made, by Candle's number.
@@ -276,13 +284,17 @@ impl Gpu {
     }
 
     /// A kernel by its name, compiled if it is the first of its file.
-    pub(super) fn function(&self, source: Source, name: &'static str) -> Result<CudaFunction> {
+    pub(super) fn function(&self, source: Source, name: &'static str) -> Result<Arc<Function>> {
         if let Some(function) = lock(&self.functions).get(name) {
-            return Ok(function.clone());
+            return Ok(Arc::clone(function));
         }
+        let Some(kinds) = signature::of(&source.text(), name) else {
+            bail!("{source:?}.cu defines no kernel {name}");
+        };
         let module = self.module(source)?;
         let function = self.wrap(module.load_function(name))?;
-        lock(&self.functions).insert(name, function.clone());
+        let function = Arc::new(Function { function, kinds });
+        lock(&self.functions).insert(name, Arc::clone(&function));
         Ok(function)
     }
 

@@ -1,11 +1,14 @@
 //! Starting a kernel.
 
-use candle_core::cuda_backend::cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
+use std::sync::Arc;
+
+use candle_core::cuda_backend::cudarc::driver::{LaunchConfig, PushKernelArg};
 use candle_core::{Result, bail};
 
 use super::Gpu;
-use super::gpu::Source;
+use super::gpu::{Function, Source};
 use super::memory::Address;
+use super::signature::Kind;
 
 /// One argument, of the type that the kernel's parameter has.
 #[derive(Debug, Clone, Copy)]
@@ -17,11 +20,23 @@ enum Argument {
     Double(f64),
 }
 
+impl Argument {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Address(_) => Kind::Address,
+            Self::Int(_) => Kind::Int,
+            Self::Long(_) => Kind::Long,
+            Self::Float(_) => Kind::Float,
+            Self::Double(_) => Kind::Double,
+        }
+    }
+}
+
 /// A kernel with the arguments given so far, which are those of its definition in their order and types.
 pub(super) struct Launch<'a> {
     gpu: &'a Gpu,
     name: &'static str,
-    function: CudaFunction,
+    function: Arc<Function>,
     arguments: Vec<Argument>,
     fits: bool,
 }
@@ -113,12 +128,15 @@ impl Launch<'_> {
                 self.name
             );
         }
+        if !self.arguments.iter().map(|argument| argument.kind()).eq(self.function.kinds.iter().copied()) {
+            bail!("{}: given {:?}, defined with {:?}", self.name, self.arguments, self.function.kinds);
+        }
         let config = LaunchConfig {
             grid_dim: (x as u32, y as u32, z as u32),
             block_dim: (threads[0] as u32, threads[1] as u32, 1),
             shared_mem_bytes: 0,
         };
-        let mut launch = self.gpu.stream().launch_builder(&self.function);
+        let mut launch = self.gpu.stream().launch_builder(&self.function.function);
         for argument in &self.arguments {
             match argument {
                 Argument::Address(value) => launch.arg(value),
@@ -128,9 +146,9 @@ impl Launch<'_> {
                 Argument::Double(value) => launch.arg(value),
             };
         }
-        // SAFETY: the callers in this module's neighbours give each kernel the arguments of its definition, with
-        // arrays as large as the sizes that go with them: the shapes were checked. Every kernel returns where its
-        // place lies outside those sizes.
+        // SAFETY: the arguments have the types of the kernel's definition, as was just checked. The callers, in this
+        // module's neighbours, give arrays as large as the sizes that go with them, since the shapes were checked; and
+        // every kernel returns where its place lies outside those sizes.
         let started = unsafe { launch.launch(config) };
         match started {
             Ok(_) => Ok(()),
