@@ -1,7 +1,8 @@
 //! A device against the CPU: every operation, every architecture, ten training steps.
 //!
 //! Both sides get the same numbers. What they give differs by rounding, since sums are taken in another order; the
-//! tolerances say how much of that is borne, relative to the largest value of what is compared. The CPU's own numbers
+//! tolerances say how much of that is borne, relative to the largest value of what is compared, or to the length of a
+//! vector. The CPU's own numbers
 //! are compared with PyTorch's by the tests.
 
 mod networks;
@@ -26,11 +27,11 @@ pub struct Tolerances {
     pub product: f64,
     /// Of a network's outputs.
     pub output: f64,
-    /// Of the gradient of a parameter, of the largest gradient of all.
+    /// Of the gradient of all parameters, as a vector.
     pub gradient: f64,
     /// Of the losses of ten training steps.
     pub losses: f64,
-    /// Of the parameters after them.
+    /// Of the parameters after them, as a vector.
     pub parameters: f64,
 }
 
@@ -43,8 +44,8 @@ impl Tolerances {
                 operation: 1e-5,
                 product: 1e-4,
                 output: 1e-4,
-                gradient: 1e-3,
-                losses: 1e-3,
+                gradient: 5e-3,
+                losses: 2e-3,
                 parameters: 1e-3,
             },
             // A factor of TF32 is off by up to 5e-4 of itself.
@@ -153,7 +154,7 @@ pub fn verify(
         }
         Err(e) => lines.push(Line::new("operation", "optimiser", Err(e.to_string()), tolerances.operation)),
     }
-    lines.extend(networks::lines(device, &tolerances, console, interrupt)?);
+    lines.extend(networks::lines(device, precision, console, interrupt)?);
     Ok(Verified { device: device::describe(device), precision, lines })
 }
 

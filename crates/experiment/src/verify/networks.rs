@@ -7,7 +7,7 @@ use models::{
     Vgg16Config,
 };
 use nn::verify::{difference, noise};
-use nn::{ContrastiveLoss, PairDistance, Params, Pass, Sgd};
+use nn::{ContrastiveLoss, PairDistance, Params, Pass, Precision, Sgd};
 
 use super::{Line, Tolerances};
 use crate::console::Console;
@@ -17,11 +17,12 @@ use crate::interrupt::Interrupt;
 /// Classes of every network.
 const CLASSES: usize = 4;
 /// Samples of a batch; an even number, for pairs.
-const BATCH: usize = 6;
+const BATCH: usize = 8;
 /// Training steps.
 const STEPS: u64 = 10;
-/// Learning rate and momentum of the steps.
-const RATE: f64 = 1e-3;
+/// Learning rate and momentum of the steps. Small: a training that runs away makes any rounding large.
+const RATE: f64 = 1e-4;
+const CLIP: f64 = 1.0;
 const MOMENTUM: f64 = 0.9;
 const WEIGHT_DECAY: f64 = 5e-4;
 
@@ -31,11 +32,14 @@ struct Case {
     model: ModelConfig,
     /// Whether pairs of samples are pulled together and pushed apart besides.
     pairs: bool,
+    /// Whether a rounding of its products is still small in its gradients. Below the pyramid's signed roots, whose slope
+    /// near zero is steep, it is not.
+    is_smooth: bool,
 }
 
 /// Every architecture, narrow and small, with all kinds of layers that the papers' own have.
 fn cases() -> Vec<Case> {
-    let case = |name, model| Case { name, model, pairs: false };
+    let case = |name, model| Case { name, model, pairs: false, is_smooth: true };
     let cnn_m = |stream, channels| CnnM2048Config {
         input: [75, 75],
         widths: [8, 8, 16, 16, 16],
@@ -59,14 +63,15 @@ fn cases() -> Vec<Case> {
     };
     let joined =
         StResNetConfig { input: [32, 32], width: 4, blocks: [2, 2, 2, 2], ..StResNetConfig::paper(CLASSES) };
-    let inception = |batch_statistics| BnInceptionConfig {
-        input: [64, 64],
-        width_divisor: 16,
+    // Narrow ones have channels that hardly vary in a batch, and normalising those makes any rounding large.
+    let inception = |batch_statistics, width_divisor| BnInceptionConfig {
+        input: [96, 96],
+        width_divisor,
         batch_statistics,
         ..BnInceptionConfig::paper(3, CLASSES)
     };
     let pyramid = PyramidConfig {
-        base: PyramidBase::BnInception(inception(BatchStatistics::All)),
+        base: PyramidBase::BnInception(inception(BatchStatistics::First, 8)),
         flow_channels: 4,
         snippets: 3,
         fusion: SnippetFusion::CompactBilinear,
@@ -80,11 +85,11 @@ fn cases() -> Vec<Case> {
         case("CNN-M-2048, temporal", ModelConfig::CnnM2048(cnn_m(Stream::Temporal, 20))),
         case("ResNet-50", ModelConfig::ResNet50(res_net)),
         case("ST-ResNet", ModelConfig::StResNet(joined)),
-        case("BN-Inception", ModelConfig::BnInception(inception(BatchStatistics::All))),
-        case("BN-Inception, partly frozen", ModelConfig::BnInception(inception(BatchStatistics::First))),
-        case("Spatiotemporal Pyramid", ModelConfig::Pyramid(pyramid)),
+        case("BN-Inception", ModelConfig::BnInception(inception(BatchStatistics::All, 4))),
+        case("BN-Inception, partly frozen", ModelConfig::BnInception(inception(BatchStatistics::First, 8))),
+        Case { is_smooth: false, ..case("Spatiotemporal Pyramid", ModelConfig::Pyramid(pyramid)) },
         case("VGG-16", ModelConfig::Vgg16(vgg)),
-        Case { name: "Siamese AlexNet", model: ModelConfig::AlexNet(alex_net), pairs: true },
+        Case { pairs: true, ..case("Siamese AlexNet", ModelConfig::AlexNet(alex_net)) },
     ]
 }
 
@@ -166,7 +171,7 @@ impl Built {
 
     fn train(&self) -> models::Result<Trained> {
         let mut sgd = Sgd::new(&self.params, MOMENTUM, WEIGHT_DECAY)?;
-        sgd.clip(20.0)?;
+        sgd.clip(CLIP)?;
         let mut losses = Vec::new();
         for seed in 0..STEPS {
             let pass = Pass::train(seed);
@@ -180,16 +185,19 @@ impl Built {
     }
 }
 
-/// The largest of the tensors' differences, relative to the largest value of all of them.
-fn largest(found: &[Vec<f32>], expected: &[Vec<f32>]) -> f64 {
-    let all = |lists: &[Vec<f32>]| lists.concat();
-    let (found, expected) = (all(found), all(expected));
-    let scale = expected.iter().fold(0.0f32, |scale, value| scale.max(value.abs()));
-    if scale == 0.0 || !scale.is_finite() {
+/// The length of the difference of all tensors together, relative to their length. Not the largest difference: where a
+/// rounding moves one value across a corner, of a rectification or between two of a maximum, one gradient jumps.
+fn distance(found: &[Vec<f32>], expected: &[Vec<f32>]) -> f64 {
+    let (found, expected) = (found.concat(), expected.concat());
+    if found.len() != expected.len() {
         return f64::INFINITY;
     }
-    let unit = |values: Vec<f32>| values.into_iter().map(|value| value / scale).collect::<Vec<_>>();
-    difference(&unit(found), &unit(expected))
+    let square = |sum: f64, x: f64| sum + x * x;
+    let length = expected.iter().map(|&x| f64::from(x)).fold(0.0, square).sqrt();
+    let apart =
+        found.iter().zip(&expected).map(|(&a, &b)| f64::from(a) - f64::from(b)).fold(0.0, square).sqrt();
+    let ratio = apart / length;
+    if ratio.is_nan() { f64::INFINITY } else { ratio }
 }
 
 /// The relative differences of losses.
@@ -202,11 +210,11 @@ fn of_losses(found: &[f32], expected: &[f32]) -> f64 {
 
 pub(super) fn lines(
     device: &Device,
-    tolerances: &Tolerances,
+    precision: Precision,
     console: &Console,
     interrupt: &Interrupt,
 ) -> Result<Vec<Line>> {
-    let cases = cases();
+    let (cases, tolerances) = (cases(), Tolerances::of(precision));
     let step = console.step("networks", cases.len() as u64, 0);
     let (mut networks, mut training) = (Vec::new(), Vec::new());
     for case in cases {
@@ -217,9 +225,11 @@ pub(super) fn lines(
             Line::new(kind, format!("{}: {what}", case.name), of(which), allowed)
         };
         networks.push(line("network", "outputs", |d| d.outputs, tolerances.output));
-        networks.push(line("network", "gradients", |d| d.gradients, tolerances.gradient));
-        training.push(line("training", "losses of ten steps", |d| d.losses, tolerances.losses));
-        training.push(line("training", "parameters after them", |d| d.parameters, tolerances.parameters));
+        if case.is_smooth || precision.is_fp32() {
+            networks.push(line("network", "gradients", |d| d.gradients, tolerances.gradient));
+            training.push(line("training", "losses of ten steps", |d| d.losses, tolerances.losses));
+            training.push(line("training", "parameters after them", |d| d.parameters, tolerances.parameters));
+        }
         training.push(line("training", "the same once more, to the bit", |d| d.repeated, 0.0));
         step.advance(1);
     }
@@ -237,22 +247,22 @@ struct Differences {
 }
 
 fn compare(case: &Case, device: &Device) -> std::result::Result<Differences, String> {
-    let run = || -> models::Result<Differences> {
-        let (there, here) = (case.build(device)?, case.build(&Device::Cpu)?);
-        let outputs = difference(&there.outputs()?, &here.outputs()?);
-        let gradients = largest(&there.gradients()?, &here.gradients()?);
-        let (found, expected) = (there.train()?, here.train()?);
-        let again = case.build(device)?.train()?;
-        Ok(Differences {
-            outputs,
-            gradients,
-            losses: of_losses(&found.losses, &expected.losses),
-            parameters: largest(&found.parameters, &expected.parameters),
-            repeated: largest(&again.parameters, &found.parameters)
-                .max(of_losses(&again.losses, &found.losses)),
-        })
-    };
+    let run = || differences(case.build(device)?, case.build(device)?, case.build(&Device::Cpu)?);
     run().map_err(|e| e.to_string())
+}
+
+/// Of a network, built twice, and another.
+fn differences(there: Built, again: Built, here: Built) -> models::Result<Differences> {
+    let outputs = difference(&there.outputs()?, &here.outputs()?);
+    let gradients = distance(&there.gradients()?, &here.gradients()?);
+    let (found, expected, again) = (there.train()?, here.train()?, again.train()?);
+    Ok(Differences {
+        outputs,
+        gradients,
+        losses: of_losses(&found.losses, &expected.losses),
+        parameters: distance(&found.parameters, &expected.parameters),
+        repeated: distance(&again.parameters, &found.parameters).max(of_losses(&again.losses, &found.losses)),
+    })
 }
 
 #[cfg(test)]
@@ -281,10 +291,35 @@ mod tests {
         assert_eq!(kinds.into_iter().collect::<Vec<_>>(), all);
     }
 
+    /// A verdict is about the device only if rounding alone moves a case by less than what is borne: inputs that are off
+    /// by a few units in the last place stand for a device that rounds otherwise.
     #[test]
-    fn differences_are_relative_to_the_largest_value_and_nothing_hides_a_nan() {
-        assert_eq!(largest(&[vec![1.0, 2.0], vec![7.0]], &[vec![1.0, 2.0], vec![8.0]]), 0.125);
-        assert_eq!(largest(&[vec![f32::NAN]], &[vec![8.0]]), f64::INFINITY);
+    fn rounding_alone_stays_within_what_is_borne() {
+        let allowed = Tolerances::of(nn::Precision::Fp32);
+        for case in cases() {
+            let off = || {
+                let mut built = case.build(&Device::Cpu).unwrap();
+                for x in [&mut built.inputs.rgb, &mut built.inputs.flow].into_iter().flatten() {
+                    let values = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                    let moved = values.iter().zip(noise(90, values.len())).map(|(x, r)| x * (1.0 + 5e-7 * r));
+                    *x = Tensor::from_vec(moved.collect(), x.shape(), &Device::Cpu).unwrap();
+                }
+                built
+            };
+            let found = differences(off(), off(), case.build(&Device::Cpu).unwrap()).unwrap();
+            eprintln!(
+                "{}: outputs {:.1e}, gradients {:.1e}, losses {:.1e}, parameters {:.1e}",
+                case.name, found.outputs, found.gradients, found.losses, found.parameters
+            );
+            assert!(found.outputs < allowed.output && found.gradients < allowed.gradient, "{}", case.name);
+            assert!(found.losses < allowed.losses && found.parameters < allowed.parameters, "{}", case.name);
+        }
+    }
+
+    #[test]
+    fn differences_are_relative_and_nothing_hides_a_nan() {
+        assert_eq!(distance(&[vec![3.0], vec![2.0]], &[vec![3.0], vec![4.0]]), 0.4);
+        assert_eq!(distance(&[vec![f32::NAN]], &[vec![8.0]]), f64::INFINITY);
         assert_eq!(of_losses(&[1.0, f32::NAN], &[1.0, 1.0]), f64::INFINITY);
         assert_eq!(of_losses(&[1.0, 3.0], &[1.0, 2.0]), 0.5);
     }

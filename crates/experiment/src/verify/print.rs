@@ -58,7 +58,17 @@ mod tests {
             ],
         };
         assert!(!verified.passed());
-        insta::assert_snapshot!(verified.terminal(), @"");
+        insta::assert_snapshot!(verified.terminal(), @r"
+        ╭───────────┬────────────────────┬────────────┬─────────┬─────────╮
+        │           │ what               │ difference │ allowed │         │
+        ├───────────┼────────────────────┼────────────┼─────────┼─────────┤
+        │ operation │ relu               │ 0          │ 1.0e-5  │ ok      │
+        │ operation │ linear             │ 2.0e-3     │ 1.0e-4  │ DIFFERS │
+        │ network   │ ResNet-50: outputs │ failed     │ 1.0e-4  │ DIFFERS │
+        ╰───────────┴────────────────────┴────────────┴─────────┴─────────╯
+        ResNet-50: outputs: the GPU's memory is full
+        cuda:0 NVIDIA Example, products in fp32: 1 of 3 agree with the CPU
+        ");
         assert!(verified.json().contains("\"difference\": null"));
     }
 }

@@ -336,11 +336,11 @@ macro_rules! choose {
     };
 }
 
-/// The kind of products to ask for.
+/// The kind of products to ask for. The default one of f32 takes TF32 where the GPU has it.
 fn kind(precision: Precision) -> sys::cudnnMathType_t {
     match precision {
         Precision::Fp32 => sys::cudnnMathType_t::CUDNN_FMA_MATH,
-        Precision::Tf32 => sys::cudnnMathType_t::CUDNN_TENSOR_OP_MATH,
+        Precision::Tf32 => sys::cudnnMathType_t::CUDNN_DEFAULT_MATH,
     }
 }
 
