@@ -244,6 +244,7 @@ fn plain<'a>(
         console,
         interrupt,
         given: None,
+        batched: None,
         census: Census::default(),
     }
 }

@@ -195,6 +195,7 @@ impl Flow {
                 .threads
                 .unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
             truth: self.truth.clone(),
+            batched: None,
         }
     }
 }

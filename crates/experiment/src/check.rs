@@ -122,6 +122,7 @@ impl Checker<'_> {
                 console: self.console,
                 interrupt: self.interrupt,
                 given: None,
+                batched: None,
                 census: Census::default(),
             };
             let table = runner.run(&baseline.table)?;

@@ -113,6 +113,7 @@ pub struct Predictor<'a> {
     cuts: Option<CutConfig>,
     scratch: PathBuf,
     device: &'a Device,
+    batched: Option<Arc<dyn flow::Batched>>,
     console: &'a Console,
     interrupt: &'a Interrupt,
 }
@@ -148,7 +149,13 @@ impl<'a> Predictor<'a> {
             // An exported net may know a data set that this checkout does not.
             _ => None,
         };
-        Ok(Self { trained, networks, cuts, scratch, device, console, interrupt })
+        Ok(Self { trained, networks, cuts, scratch, device, batched: None, console, interrupt })
+    }
+
+    /// The same with TV-L1 flow estimated by `batched` in place of the CPU.
+    #[must_use]
+    pub fn with_batched(self, batched: Option<Arc<dyn flow::Batched>>) -> Self {
+        Self { batched, ..self }
     }
 
     /// Classifies a video file, or for `-` the video that standard input holds.
@@ -207,7 +214,7 @@ impl<'a> Predictor<'a> {
         let backward = net.video.flow.is_some() && wants_backward(net);
         let made = data::prepare::prepare(
             dataset,
-            &config(&net.video, backward),
+            &config(&net.video, backward, self.batched.as_ref()),
             &[0],
             folder,
             &Silent,

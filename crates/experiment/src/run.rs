@@ -12,6 +12,7 @@ mod preparing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use candle_core::Device;
@@ -55,6 +56,8 @@ pub struct Runner<'a> {
     pub interrupt: &'a Interrupt,
     /// An exported row, whose nets are not trained but taken as they are.
     pub given: Option<&'a Trained>,
+    /// What estimates TV-L1 flow in place of the CPU while videos are prepared.
+    pub batched: Option<Arc<dyn flow::Batched>>,
     /// Counts the nets of all tables.
     pub census: Census,
 }

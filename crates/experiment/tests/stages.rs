@@ -55,6 +55,7 @@ impl Place {
             console: &Console::silent(),
             interrupt: &Interrupt::never(),
             given: None,
+            batched: None,
             census: Census::default(),
         })
     }

@@ -34,6 +34,7 @@ mod pool;
 mod product;
 mod rows;
 mod sgd;
+pub mod tvl1;
 mod upload;
 
 use candle_core::Result;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use data::codec::Codec;
 use data::prepare::{PrepareConfig, PrepareError, Prepared};
+use flow::Batched;
 
 use super::{Library, Part, Ready, Run, wants_backward};
 use crate::console::{Console, Step};
@@ -114,7 +115,7 @@ impl Library<'_> {
         let progress = PrepareStep { console: self.runner.console, set, step: Default::default() };
         data::prepare::prepare(
             &self.set(set)?.dataset,
-            &config(video, backward),
+            &config(video, backward, self.runner.batched.as_ref()),
             indices,
             &self.runner.workspace.cache.join("videos"),
             &progress,
@@ -128,8 +129,9 @@ impl Library<'_> {
     }
 }
 
-/// How videos are decoded and stored by a plan, with backward flow besides if it is wanted.
-pub(crate) fn config(video: &VideoPlan, backward: bool) -> PrepareConfig {
+/// How videos are decoded and stored by a plan, with backward flow besides if it is wanted; `batched` estimates TV-L1 in place
+/// of the CPU.
+pub(crate) fn config(video: &VideoPlan, backward: bool, batched: Option<&Arc<dyn Batched>>) -> PrepareConfig {
     let (frame_codec, flow_codec) = match video.storage {
         Storage::Raw8 => (Codec::Raw8, Codec::Raw8),
         Storage::Jpeg => (FRAME_JPEG, FLOW_JPEG),
@@ -142,6 +144,7 @@ pub(crate) fn config(video: &VideoPlan, backward: bool) -> PrepareConfig {
         flow_bound: video.flow_bound,
         flow: video.flow.clone(),
         backward,
+        batched: batched.cloned(),
         ffmpeg: "ffmpeg".into(),
     }
 }
