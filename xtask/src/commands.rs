@@ -13,7 +13,9 @@ use experiment::store::write_atomic;
 use experiment::table::{Table, verdicts};
 use experiment::train::CHECKPOINT_EVERY;
 use experiment::trained::Trained;
-use experiment::{Census, Console, DataRoots, Error, Interrupt, Request, Result, Runner, Workspace, list};
+use experiment::{
+    Census, Console, DataRoots, Error, FlowRequest, Interrupt, Request, Result, Runner, Workspace, list,
+};
 
 use crate::bench;
 use crate::failure::Failure;
@@ -44,7 +46,9 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
         Command::Figures(flags) => Ok(figures(flags, console, interrupt)?),
         Command::Prepare(flags) => Ok(prepare(flags, console, interrupt)?),
         Command::Flow(flags) => {
-            say(experiment::estimate_flow(&flags.request(), console, interrupt)?)?;
+            let batched = experiment::device_flow::batched(&flags.device.device.open()?)?;
+            let request = FlowRequest { batched, ..flags.request() };
+            say(experiment::estimate_flow(&request, console, interrupt)?)?;
             Ok(())
         }
         Command::Compare(flags) => Ok(compare(flags)?),

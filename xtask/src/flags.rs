@@ -189,6 +189,8 @@ pub(crate) struct Flow {
     /// Threads [default: all cores]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub(crate) device: Where,
     /// The true flow, a .flo file: print the error
     #[arg(long, value_name = "FLO")]
     truth: Option<PathBuf>,
@@ -206,6 +208,7 @@ impl Flow {
                 .threads
                 .unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
             truth: self.truth.clone(),
+            batched: None,
         }
     }
 }
@@ -454,7 +457,7 @@ impl Bench {
 /// The processor, or a GPU.
 #[derive(Debug, Args)]
 pub(crate) struct Where {
-    /// Where networks are computed: cpu, cuda, or cuda:N for GPU number N
+    /// Where networks and TV-L1 flow are computed: cpu, cuda, or cuda:N for GPU number N
     #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device)]
     pub(crate) device: DeviceChoice,
 }

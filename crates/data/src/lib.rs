@@ -9,6 +9,7 @@
 
 pub mod atomic;
 pub mod augment;
+mod batched;
 pub mod clip;
 pub mod codec;
 pub mod container;

@@ -16,6 +16,7 @@
 //! A data set of extracted frames and flow ([`crate::extracted`]) goes the same way; its flow is taken over instead of
 //! being computed.
 
+mod estimate;
 mod import;
 mod key;
 mod report;
@@ -28,11 +29,12 @@ use crate::container::{Header, Kind};
 use crate::dataset::{Dataset, SourceHashes};
 use crate::error::DataError;
 use crate::source::{Direction, VideoReader as _};
-use flow::Method;
+use flow::{Batched, FlowError, Method, TvL1Params};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use video::Content;
 
@@ -40,7 +42,7 @@ pub use report::{PrepareReport, VideoFailure};
 pub use video::PreparedVideo;
 
 /// What to prepare. Everything but `backward` and `ffmpeg` changes the cached content.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct PrepareConfig {
     /// Short side S of the cached frames and fields, in pixels.
     pub short_side: usize,
@@ -56,8 +58,22 @@ pub struct PrepareConfig {
     pub flow: Option<Method>,
     /// Backward flow as well, for bi-directional stacking.
     pub backward: bool,
+    /// What estimates TV-L1 in place of the CPU, many pairs of a video at once. Its fields may differ from the CPU's in
+    /// the last bit of a stored byte, so they have files of their own, named after it too; without it, and for other
+    /// methods, files are named as ever.
+    pub batched: Option<Arc<dyn Batched>>,
     /// The `ffmpeg` binary, usually just `ffmpeg`. Looked for only if a real video has to be decoded.
     pub ffmpeg: PathBuf,
+}
+
+impl PrepareConfig {
+    /// What estimates many pairs at once, where there is such a thing for the method.
+    fn batched(&self) -> Option<(&dyn Batched, &TvL1Params)> {
+        match (&self.batched, &self.flow) {
+            (Some(batched), Some(Method::TvL1(params))) => Some((&**batched, params)),
+            _ => None,
+        }
+    }
 }
 
 /// Hears how far [`prepare`] is. Called from several threads.
@@ -274,6 +290,7 @@ pub fn prepare(
 fn is_fatal(error: &DataError) -> bool {
     match error {
         DataError::DiskFull { .. } | DataError::FfmpegMissing { .. } => true,
+        DataError::Flow(FlowError::Device { .. }) => true,
         DataError::Io { action, .. } => *action == "write",
         _ => false,
     }

@@ -1,8 +1,9 @@
 //! Flow along a video file as it is decoded: nothing is kept but the frames that are being worked on.
 
+use crate::batched::{fields, frames_at_once};
 use crate::decode::{Decoded, Decoder, RgbFrame};
 use crate::error::DataError;
-use flow::{Estimator, FlowError, FlowField, GrayImage, Stream};
+use flow::{Batched, Estimator, FlowError, FlowField, GrayImage, Method, Stream, TvL1Params};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::num::NonZeroUsize;
@@ -15,7 +16,8 @@ use std::thread;
 const TURN: usize = 16;
 
 /// Estimates the flow from every frame of a video to the next and hands it, with its number from 0, to `each`, in order.
-/// The video is decoded beside it; `threads` work on stretches of their own, which does not change the fields.
+/// The video is decoded beside it; `threads` work on stretches of their own, which does not change the fields. Where there is
+/// an estimator of many pairs and the method is TV-L1, that one estimates long stretches at once instead.
 ///
 /// # Errors
 /// As [`Decoder::decode`], for frames that the estimator refuses, and whatever `each` returns.
@@ -23,6 +25,7 @@ pub fn flow_along_video(
     decoder: &Decoder,
     path: &Path,
     estimator: &Estimator,
+    batched: Option<&dyn Batched>,
     threads: NonZeroUsize,
     stop: &AtomicBool,
     each: impl FnMut(usize, FlowField) -> Result<(), DataError>,
@@ -42,8 +45,10 @@ pub fn flow_along_video(
                 sender.send(frame).map_err(|_| DataError::Interrupted)
             })
         });
-        let mut streams = vec![estimator.stream(); threads.get()];
-        let estimated = estimate(&pool, &mut streams, receiver, each);
+        let estimated = match (batched, estimator.method()) {
+            (Some(batched), Method::TvL1(params)) => estimate_at_once(batched, &params, receiver, each),
+            _ => estimate(&pool, &mut vec![estimator.stream(); threads.get()], receiver, each),
+        };
         let decoded = decoding.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         estimated.and(decoded)
     })
@@ -76,6 +81,33 @@ fn estimate(
             done += 1;
         }
         waiting.drain(..pairs);
+    }
+}
+
+fn estimate_at_once(
+    batched: &dyn Batched,
+    params: &TvL1Params,
+    frames: Receiver<GrayImage>,
+    mut each: impl FnMut(usize, FlowField) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let mut done = 0;
+    let mut waiting: Vec<GrayImage> = Vec::new();
+    loop {
+        if waiting.is_empty() {
+            waiting.extend(frames.recv().ok());
+        }
+        let Some(GrayImage { width, height, .. }) = waiting.first() else { return Ok(()) };
+        let room = frames_at_once(batched, *width, *height) - waiting.len();
+        waiting.extend(frames.iter().take(room));
+        let pairs: Vec<(usize, usize)> = (1..waiting.len()).map(|to| (to - 1, to)).collect();
+        if pairs.is_empty() {
+            return Ok(());
+        }
+        for field in fields(batched, params, &waiting, &pairs)? {
+            each(done, field)?;
+            done += 1;
+        }
+        waiting.drain(..pairs.len());
     }
 }
 
@@ -119,6 +151,52 @@ mod tests {
             })
             .unwrap();
             assert_eq!(found, expected, "{threads} threads");
+        }
+    }
+
+    /// The CPU's estimator in the place of one of many pairs.
+    #[derive(Debug)]
+    struct OneByOne;
+
+    impl Batched for OneByOne {
+        fn name(&self) -> &str {
+            "one-by-one"
+        }
+
+        fn frames_at_once(&self, _width: usize, _height: usize) -> usize {
+            3
+        }
+
+        fn compute(
+            &self,
+            params: &TvL1Params,
+            frames: &[GrayImage],
+            pairs: &[(usize, usize)],
+        ) -> Result<Vec<FlowField>, FlowError> {
+            let estimator = Estimator::new(Method::TvL1(params.clone()))?;
+            pairs.iter().map(|&(from, to)| estimator.compute(&frames[from], &frames[to])).collect()
+        }
+    }
+
+    #[test]
+    fn many_pairs_at_once_give_the_same_fields() {
+        let estimator = Estimator::new(Method::TvL1(TvL1Params::fast())).unwrap();
+        for count in [0, 1, 2, 7] {
+            let frames: Vec<_> = (0..count).map(picture).collect();
+            let expected: Vec<_> =
+                frames.windows(2).map(|pair| estimator.compute(&pair[0], &pair[1]).unwrap()).collect();
+            let (sender, receiver) = sync_channel(frames.len());
+            let mut found = Vec::new();
+            thread::scope(|scope| {
+                scope.spawn(move || frames.into_iter().for_each(|frame| sender.send(frame).unwrap()));
+                estimate_at_once(&OneByOne, &TvL1Params::fast(), receiver, |number, field| {
+                    assert_eq!(number, found.len());
+                    found.push(field);
+                    Ok(())
+                })
+                .unwrap();
+            });
+            assert_eq!(found, expected, "{count} frames");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use data::DataError;
@@ -9,7 +10,9 @@ use data::atomic::write_atomically;
 use data::decode::Decoder;
 use data::picture::{read_grey, write_png};
 use data::video_flow::flow_along_video;
-use flow::{Estimator, FlowField, angular_error, encode_flo, endpoint_error, flow_to_rgb8, read_flo};
+use flow::{
+    Batched, Estimator, FlowField, Method, angular_error, encode_flo, endpoint_error, flow_to_rgb8, read_flo,
+};
 
 use crate::console::Console;
 use crate::error::{Error, Result};
@@ -36,6 +39,8 @@ pub struct FlowRequest {
     pub threads: NonZeroUsize,
     /// The true flow of two pictures, a `.flo` file.
     pub truth: Option<PathBuf>,
+    /// What estimates TV-L1 in place of the CPU.
+    pub batched: Option<Arc<dyn Batched>>,
 }
 
 /// Estimates flow, writes it where it is wanted, and says how it went.
@@ -55,15 +60,24 @@ fn of_pictures(request: &FlowRequest, to: &Path) -> Result<String> {
     let estimator = Estimator::new(request.method.method()).map_err(DataError::from)?;
     let estimator = estimator.with_threads(request.threads);
     let begun = Instant::now();
-    let field = estimator.compute(&from, &to).map_err(DataError::from)?;
+    let (field, by) = match (&request.batched, estimator.method()) {
+        (Some(batched), Method::TvL1(params)) => {
+            let fields = batched.compute(&params, &[from, to], &[(0, 1)]).map_err(DataError::from)?;
+            let field = fields.into_iter().next();
+            (field.ok_or_else(|| Error::Usage("a pair without a field".into()))?, batched.name().to_owned())
+        }
+        _ => {
+            let field = estimator.compute(&from, &to).map_err(DataError::from)?;
+            (field, format!("{} threads", request.threads))
+        }
+    };
     let seconds = begun.elapsed().as_secs_f64();
     let (mean, largest) = lengths(&field);
     let mut text = format!(
-        "{}x{}, {}, {} threads, {:.1} ms; mean length {mean:.3} pixels, largest {largest:.2}",
+        "{}x{}, {}, {by}, {:.1} ms; mean length {mean:.3} pixels, largest {largest:.2}",
         field.width,
         field.height,
         request.method,
-        request.threads,
         1e3 * seconds
     );
     if let Some(truth) = &request.truth {
@@ -97,6 +111,7 @@ fn of_video(request: &FlowRequest, console: &Console, interrupt: &Interrupt) -> 
         &decoder,
         &request.from,
         &estimator,
+        request.batched.as_deref(),
         request.threads,
         interrupt.flag(),
         |number, field| {
@@ -115,13 +130,16 @@ fn of_video(request: &FlowRequest, console: &Console, interrupt: &Interrupt) -> 
     };
     let seconds = begun.elapsed().as_secs_f64();
     let rate = pairs as f64 / seconds;
+    let by = match (&request.batched, estimator.method()) {
+        (Some(batched), Method::TvL1(_)) => batched.name().to_owned(),
+        _ => format!("{} threads", request.threads),
+    };
     let mut text = format!(
-        "{pairs} pairs of {}x{}, {}, {} threads, {seconds:.2} s with decoding: {rate:.1} pairs/s; the 2.4 million pairs \
+        "{pairs} pairs of {}x{}, {}, {by}, {seconds:.2} s with decoding: {rate:.1} pairs/s; the 2.4 million pairs \
          of UCF-101 would take {:.1} hours at this rate",
         decoded.width,
         decoded.height,
         request.method,
-        request.threads,
         UCF101_PAIRS / rate / 3600.0,
     );
     if let Some(folder) = &request.out {

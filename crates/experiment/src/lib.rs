@@ -11,6 +11,7 @@ pub mod claim;
 pub mod compare;
 pub mod console;
 pub mod device;
+pub mod device_flow;
 pub mod doctor;
 pub mod error;
 pub mod estimate;

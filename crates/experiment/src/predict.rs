@@ -20,6 +20,7 @@ use models::Network;
 use serde::Serialize;
 
 use crate::console::Console;
+use crate::device_flow::batched;
 use crate::error::{Error, Result};
 use crate::evaluate::{Test, evaluate, softmax_of_views};
 use crate::interrupt::Interrupt;
@@ -206,7 +207,7 @@ impl<'a> Predictor<'a> {
         let backward = net.video.flow.is_some() && wants_backward(net);
         let made = data::prepare::prepare(
             dataset,
-            &config(&net.video, backward),
+            &config(&net.video, backward, batched(self.device)?),
             &[0],
             folder,
             &Silent,

@@ -46,7 +46,7 @@ pub struct Runner<'a> {
     pub data_roots: DataRoots,
     /// Whether finished units are done again, once each.
     pub fresh: bool,
-    /// Where networks are computed.
+    /// Where networks are computed, and TV-L1 flow.
     pub device: &'a Device,
     /// Time between checkpoints, see [`crate::train::Training::checkpoint_every`].
     pub checkpoint_every: Duration,

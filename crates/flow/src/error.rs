@@ -56,7 +56,7 @@ pub enum FlowError {
     /// A picture holds a NaN or an infinity.
     #[error("expected finite intensities (0 to 255), found {value} at x {x}, y {y} of the {which} picture")]
     NotFinite {
-        /// `first`, `second` or `pushed`.
+        /// `first`, `second`, `pushed` or `batched`.
         which: &'static str,
         /// Column of the value.
         x: usize,
@@ -78,6 +78,26 @@ pub enum FlowError {
         second_width: usize,
         /// Height of the second.
         second_height: usize,
+    },
+    /// A pair of a batch names a frame that the batch does not hold.
+    #[error("expected a pair of {frames} frames, numbered from 0, found ({from}, {to})")]
+    Pair {
+        /// The first frame of the pair.
+        from: usize,
+        /// The second.
+        to: usize,
+        /// Frames that there are.
+        frames: usize,
+    },
+    /// The device that flow is estimated on failed.
+    #[error("the flow of {pairs} pairs could not be estimated by {estimator}: {reason}")]
+    Device {
+        /// The estimator's name.
+        estimator: String,
+        /// Pairs that were asked for.
+        pairs: usize,
+        /// What it said.
+        reason: String,
     },
     /// The true field has no known vector, so there is no error to average.
     #[error("the true field has no known vector: every value is NaN or beyond 1e9")]

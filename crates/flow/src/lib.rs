@@ -9,6 +9,7 @@
 //! - [`Brox`] is the method of Brox et al. 2004: constancy of brightness and of its
 //!   gradient under a robust function, with warping. Its two presets are
 //!   [`BroxParams::fast`] and [`BroxParams::accurate`].
+//! - [`Batched`] is the face of an estimator of many pairs at once, which others implement.
 //! - [`read_flo`] and [`write_flo`] speak the Middlebury `.flo` format.
 //! - [`endpoint_error`] and [`angular_error`] compare a field with the truth.
 //! - [`flow_to_rgb8`] paints a field with the Middlebury colour wheel.
@@ -34,6 +35,7 @@
 //! frame.
 
 mod bands;
+mod batched;
 mod brox;
 mod colour;
 mod error;
@@ -51,6 +53,7 @@ mod solver;
 mod tvl1;
 mod warp;
 
+pub use batched::{Batched, check_pairs};
 pub use brox::{Brox, BroxParams, BroxWorkspace};
 pub use colour::flow_to_rgb8;
 pub use error::{FloProblem, FlowError};

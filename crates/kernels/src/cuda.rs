@@ -35,6 +35,7 @@ mod product;
 mod rows;
 mod sgd;
 mod signature;
+pub mod tvl1;
 mod upload;
 
 use candle_core::Result;

@@ -34,6 +34,8 @@ pub use device::{Sent, Upload};
 pub use dropout::Dropout;
 pub use error::{Error, Result};
 pub use init::Init;
+#[cfg(feature = "cuda")]
+pub use kernels::cuda::tvl1;
 pub use kernels::{ContrastiveLoss, PairDistance, Precision, simd, verify};
 pub use layers::{Activation, Conv2d, Conv2dConfig, Linear};
 pub use loss::{

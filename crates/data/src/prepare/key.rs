@@ -21,15 +21,19 @@ pub(super) fn frames(
     hash(&[Kind::Frames.folder(), source, &json(&settings)?])
 }
 
-/// Key of the flow computed from the frames with the key `frames`.
+/// Key of the flow computed from the frames with the key `frames`. An estimator of many pairs adds its name: the last bit of a
+/// stored byte may be another than the CPU's.
 pub(super) fn flow(
     kind: Kind,
     frames: &str,
     config: &PrepareConfig,
     method: &Method,
 ) -> Result<String, DataError> {
-    let settings = (VERSION, METHOD, config.flow_codec, config.flow_bound, method);
-    hash(&[kind.folder(), frames, &json(&settings)?])
+    let settings = json(&(VERSION, METHOD, config.flow_codec, config.flow_bound, method))?;
+    match config.batched() {
+        Some((batched, _)) => hash(&[kind.folder(), frames, &settings, batched.name()]),
+        None => hash(&[kind.folder(), frames, &settings]),
+    }
 }
 
 /// Key of the flow that was extracted together with the frames with the key `frames`. Flow that was not compared with its frames

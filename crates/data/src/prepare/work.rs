@@ -11,7 +11,7 @@ use crate::error::DataError;
 use crate::extracted::Extraction;
 use crate::resize::{FrameResizer, target_size};
 use crate::source::{Direction, Frame};
-use flow::{Estimator, FlowField, GrayImage};
+use flow::Estimator;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -242,50 +242,6 @@ impl<'a> Work<'a> {
         let cuts = self.dataset.cuts.map(|config| find_cuts(meter.changes(), &config)).unwrap_or_default();
         let segments = segments(builder.count(), &cuts);
         builder.write(path, format!("{source}{decoded_by}"), segments, (1, 1))
-    }
-
-    /// Flow over the frames as the cache gives them back.
-    fn build_flow(
-        &self,
-        estimator: &Estimator,
-        direction: Direction,
-        frames: &Container,
-        key: &str,
-        path: &Path,
-    ) -> Result<(), DataError> {
-        let Header { width, height, count, segments, source, .. } = frames.header();
-        let grey = |t| Ok::<_, DataError>(GrayImage::from_rgb8(*width, *height, &frames.frame(t)?)?);
-        let mut builder = Builder::new(kind_of(direction), self.config.flow_codec, key.to_owned())
-            .with_bound(self.config.flow_bound);
-        let mut stream = estimator.stream();
-        let mut workspace = estimator.workspace();
-        let mut earlier = None;
-        for t in 0..*count {
-            if self.stop.load(Ordering::Relaxed) {
-                return Err(DataError::Interrupted);
-            }
-            // Across a cut there is no motion; the zero field only keeps the numbering.
-            let cut = t > 0 && segments.iter().any(|segment| segment.start == t);
-            if cut {
-                stream.restart();
-                earlier = None;
-                let zero = vec![0.0; width * height];
-                builder.push_field(&FlowField::new(*width, *height, zero.clone(), zero)?)?;
-            }
-            let frame = grey(t)?;
-            let field = match (direction, &earlier) {
-                (Direction::Forward, _) => stream.push(&frame)?,
-                (Direction::Backward, None) => None,
-                (Direction::Backward, Some(earlier)) => {
-                    Some(estimator.compute_with(&mut workspace, &frame, earlier)?)
-                }
-            };
-            if let Some(field) = field {
-                builder.push_field(&field)?;
-            }
-            earlier = Some(frame);
-        }
-        builder.write(path, source.clone(), segments.clone(), (*width, *height))
     }
 
     /// What is known of extracted flow.

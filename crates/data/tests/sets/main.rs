@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, which is what its helpers want too")]
 
+mod batched;
 mod cache;
 mod common;
 mod decode;

@@ -22,6 +22,7 @@ pub(crate) fn config() -> PrepareConfig {
         flow_bound: None,
         flow: Some(Method::TvL1(TvL1Params::fast())),
         backward: false,
+        batched: None,
         ffmpeg: PathBuf::from("ffmpeg"),
     }
 }

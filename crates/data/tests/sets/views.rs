@@ -175,6 +175,7 @@ fn real_videos_are_prepared_from_view_folders() {
         flow_bound: None,
         flow: None,
         backward: false,
+        batched: None,
         ffmpeg: Path::new("ffmpeg").into(),
     };
     let cache = folder.path().join("cache");

@@ -111,6 +111,14 @@ impl Launch<'_> {
         self.start([rows.div_ceil(down), columns.div_ceil(across), 1], [across, down])
     }
 
+    /// A thread a pixel of so many planes of a size; width and height are the kernel's last arguments.
+    pub(super) fn over_planes(self, planes: usize, (width, height): (usize, usize)) -> Result<()> {
+        const ACROSS: usize = 32;
+        const DOWN: usize = THREADS / ACROSS;
+        let blocks = [width.div_ceil(ACROSS), height.div_ceil(DOWN), planes];
+        self.ints([width, height]).start(blocks, [ACROSS, DOWN])
+    }
+
     /// A block of `ROW_THREADS` threads a row.
     pub(super) fn block_each(self, rows: usize) -> Result<()> {
         self.start([rows, 1, 1], [THREADS, 1])

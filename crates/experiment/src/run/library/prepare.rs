@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use data::codec::Codec;
 use data::prepare::{PrepareConfig, PrepareError, Prepared};
+use flow::Batched;
 
 use super::{Library, Part, Ready, Run, wants_backward};
 use crate::console::{Console, Step};
+use crate::device_flow::batched;
 use crate::error::{Error, Result};
 use crate::plan::{NetPlan, VideoPlan};
 use crate::spec::{Storage, TestBy};
@@ -114,7 +116,7 @@ impl Library<'_> {
         let progress = PrepareStep { console: self.runner.console, set, step: Default::default() };
         data::prepare::prepare(
             &self.set(set)?.dataset,
-            &config(video, backward),
+            &config(video, backward, batched(self.runner.device)?),
             indices,
             &self.runner.workspace.cache.join("videos"),
             &progress,
@@ -128,8 +130,9 @@ impl Library<'_> {
     }
 }
 
-/// How videos are decoded and stored by a plan, with backward flow besides if it is wanted.
-pub(crate) fn config(video: &VideoPlan, backward: bool) -> PrepareConfig {
+/// How videos are decoded and stored by a plan, with backward flow besides if it is wanted; `batched` estimates TV-L1 in place
+/// of the CPU.
+pub(crate) fn config(video: &VideoPlan, backward: bool, batched: Option<Arc<dyn Batched>>) -> PrepareConfig {
     let (frame_codec, flow_codec) = match video.storage {
         Storage::Raw8 => (Codec::Raw8, Codec::Raw8),
         Storage::Jpeg => (FRAME_JPEG, FLOW_JPEG),
@@ -142,6 +145,7 @@ pub(crate) fn config(video: &VideoPlan, backward: bool) -> PrepareConfig {
         flow_bound: video.flow_bound,
         flow: video.flow.clone(),
         backward,
+        batched,
         ffmpeg: "ffmpeg".into(),
     }
 }

@@ -1,0 +1,28 @@
+//! Optical flow on the device that networks run on, for preparing videos.
+
+#[cfg(feature = "cuda")]
+mod gpu;
+
+use std::sync::Arc;
+
+use candle_core::Device;
+use flow::Batched;
+
+use crate::error::Result;
+
+#[cfg(feature = "cuda")]
+pub use gpu::DeviceFlow;
+
+/// What estimates TV-L1 flow on a device in place of the CPU; `None` for the CPU itself.
+///
+/// # Errors
+/// [`crate::Error::Tensor`] for a device that [`nn::device::cuda`] did not make.
+pub fn batched(device: &Device) -> Result<Option<Arc<dyn Batched>>> {
+    match device {
+        Device::Cpu => Ok(None),
+        #[cfg(feature = "cuda")]
+        device => Ok(Some(Arc::new(DeviceFlow::new(device)?))),
+        #[cfg(not(feature = "cuda"))]
+        _ => Ok(None),
+    }
+}
