@@ -1,10 +1,11 @@
-//! A device against the CPU: every operation, every architecture, ten training steps.
+//! A device against the CPU: every operation, optical flow, every architecture, ten training steps.
 //!
 //! Both sides get the same numbers. What they give differs by rounding, since sums are taken in another order; the
 //! tolerances say how much of that is borne, relative to the largest value of what is compared, or to the length of a
 //! vector. The CPU's own numbers
 //! are compared with PyTorch's by the tests.
 
+mod flow;
 mod networks;
 mod print;
 
@@ -65,7 +66,7 @@ impl Tolerances {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Line {
-    /// `operation`, `network` or `training`.
+    /// `operation`, `flow`, `network` or `training`.
     pub kind: &'static str,
     /// Its name.
     pub name: String,
@@ -154,6 +155,7 @@ pub fn verify(
         }
         Err(e) => lines.push(Line::new("operation", "optimiser", Err(e.to_string()), tolerances.operation)),
     }
+    lines.extend(flow::lines(device));
     lines.extend(networks::lines(device, precision, console, interrupt)?);
     Ok(Verified { device: device::describe(device), precision, lines })
 }
