@@ -9,6 +9,9 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
+    #[error("{0}")]
+    Usage(String),
+
     #[error("cannot start {program}: {source}")]
     Start { program: String, source: std::io::Error },
 
@@ -18,9 +21,6 @@ pub(crate) enum Error {
         python.display()
     )]
     NoPython { python: PathBuf, source: std::io::Error },
-
-    #[error("{0}")]
-    Usage(String),
 
     #[error("{}: {message}", python.display())]
     NoTorch { python: PathBuf, message: String },
