@@ -6,6 +6,7 @@
 mod alone;
 mod error;
 mod peer;
+mod place;
 mod program;
 mod report;
 mod timing;
@@ -13,7 +14,7 @@ mod versus;
 
 use std::path::PathBuf;
 
-use experiment::{Console, Interrupt};
+use experiment::{Console, DeviceChoice, Interrupt, Precision};
 
 pub(crate) use error::Error;
 pub(crate) use peer::Layout;
@@ -22,6 +23,7 @@ pub(crate) use report::Form;
 
 use error::Result;
 use peer::{Case, Peer};
+use place::Place;
 use report::{Against, Measured, Report};
 use versus::Setting;
 
@@ -33,6 +35,10 @@ pub(crate) struct Request {
     pub(crate) only: Vec<String>,
     /// Threads of each side; all cores unless said.
     pub(crate) threads: Option<usize>,
+    /// Where both sides compute.
+    pub(crate) device: DeviceChoice,
+    /// How a GPU computes products.
+    pub(crate) precision: Option<Precision>,
     /// The peer.
     pub(crate) torch: Option<Torch>,
 }
@@ -42,27 +48,36 @@ pub(crate) struct Request {
 pub(crate) struct Torch {
     pub(crate) python: PathBuf,
     pub(crate) layout: Layout,
+    /// Whether its networks are compiled.
+    pub(crate) compile: bool,
+    /// Rounds that count.
     pub(crate) rounds: usize,
 }
 
 /// Builds the benchmark program of a suite and measures.
 ///
 /// # Errors
-/// If the program or the peer cannot be run, or no case has the name asked for.
+/// If the flags do not go together, the program or the peer cannot be run, or no case has the name
+/// asked for.
 pub(crate) fn run(request: &Request, console: &Console, interrupt: &Interrupt) -> Result<Report> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = request.threads.unwrap_or_else(cores);
-    let program = request.suite.build()?;
+    let place = Place::of(request)?;
+    let program = request.suite.build(place)?;
     let mut ours = Peer::ours(&program, threads)?;
     let cases = wanted(ours.cases()?, &request.only)?;
-    let mut versions = ours.greeting.versions.clone();
+    let peer::Greeting { mut versions, gpu, .. } = ours.greeting.clone();
     drop(ours);
 
     let mut measured = Vec::new();
-    if let Some(Torch { python, layout, rounds }) = &request.torch {
-        let setting = Setting { program: &program, python, layout: *layout, threads, rounds: *rounds };
-        // Before anything is measured: is there a PyTorch at all?
-        versions.extend(setting.torch()?.greeting.versions.clone());
+    if let Some(torch) = &request.torch {
+        let setting = Setting { program: &program, torch, threads };
+        // Before anything is measured: is there a PyTorch at all, and on the same GPU?
+        let greeting = setting.torch()?.greeting.clone();
+        if gpu != greeting.gpu {
+            return Err(Error::TwoDevices { ours: gpu, theirs: greeting.gpu });
+        }
+        versions.extend(greeting.versions);
         let timings = setting.measure(&cases, console, interrupt)?;
         for (case, [ours, torch]) in cases.into_iter().zip(timings) {
             measured.push(Measured::new(case, ours, Some(torch)));
@@ -77,9 +92,15 @@ pub(crate) fn run(request: &Request, console: &Console, interrupt: &Interrupt) -
     Ok(Report {
         suite: request.suite.name(),
         processor: processor(),
+        gpu: gpu.map(|name| format!("{} {name}", place.device)),
+        precision: place.precision(),
         threads,
         versions,
-        against: against.map(|torch| Against { layout: torch.layout.name(), rounds: torch.rounds }),
+        against: against.map(|torch| Against {
+            layout: torch.layout.name(),
+            compiled: torch.compile,
+            rounds: torch.rounds,
+        }),
         means: report::means(&measured),
         cases: measured,
     })

@@ -167,6 +167,7 @@ fn case(name: String, group: &'static str, kernel: Kernel) -> Case {
         work: phases.iter().map(|phase| phase.work).sum(),
         phases,
         apart: true,
+        whole: false,
         facts: serde_json::to_value(&kernel).expect("plain data"),
         start: Box::new(move || kernel.start()),
     }

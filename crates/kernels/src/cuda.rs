@@ -40,7 +40,7 @@ mod upload;
 
 use candle_core::Result;
 
-pub use gpu::{Gpu, device};
+pub use gpu::{Gpu, device, libraries};
 pub use memory::{Buffer, DeviceArray};
 pub use upload::{OnTheWay, Upload};
 

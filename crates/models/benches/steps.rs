@@ -1,5 +1,10 @@
 //! Whole training steps (forward, loss, backward, SGD) of the papers' networks:
 //! `cargo xtask bench steps`.
+//!
+//! They run on the CPU, or where `BENCH_DEVICE` says (`cpu` or `cuda:N`), in the precision of
+//! `BENCH_PRECISION` (`fp32` or `tf32`).
+
+use std::process::ExitCode;
 
 use candle_core::{Device, Tensor};
 use models::{
@@ -8,9 +13,9 @@ use models::{
     StResNetConfig, Stream, Window,
 };
 use nn::simd::Level;
-use nn::{Gradients, Params, Pass, Sgd};
+use nn::{Gradients, Params, Pass, Precision, Sgd};
 use serde_json::json;
-use testkit::bench::{Case, Phase, Unit, Work};
+use testkit::bench::{Case, Host, Phase, Unit, Work};
 
 const MOMENTUM: f64 = 0.9;
 const WEIGHT_DECAY: f64 = 5e-4;
@@ -26,23 +31,28 @@ const FLOW: usize = 20;
 /// Dropout of the two-stream networks.
 const DROPOUT: f64 = 0.9;
 
-fn cases() -> Vec<Case> {
+/// The cases with their batches: on a CPU, and on a GPU, where they are the papers'.
+fn cases(device: &Device) -> Vec<Case> {
     let spatial = CnnM2048Config::paper(Stream::Spatial, RGB, CLASSES, DROPOUT);
     let temporal = CnnM2048Config::paper(Stream::Temporal, FLOW, CLASSES, DROPOUT);
+    let case = |name, [cpu, gpu]: [usize; 2], config| {
+        let batch = if device.is_cpu() { cpu } else { gpu };
+        case(name, batch, config, device)
+    };
     vec![
-        case("cnn-m-temporal", 16, ModelConfig::CnnM2048(temporal)),
-        case("cnn-m-spatial", 16, ModelConfig::CnnM2048(spatial)),
-        case("alexnet", 32, ModelConfig::AlexNet(AlexNetConfig::paper(CLASSES))),
-        case("resnet-50-rgb", 8, ModelConfig::ResNet50(ResNet50Config::paper(RGB, CLASSES))),
-        case("resnet-50-flow", 8, ModelConfig::ResNet50(ResNet50Config::paper(FLOW, CLASSES))),
-        case("bn-inception-rgb", 8, ModelConfig::BnInception(BnInceptionConfig::paper(RGB, CLASSES))),
-        case("bn-inception-flow", 8, ModelConfig::BnInception(BnInceptionConfig::paper(FLOW, CLASSES))),
-        case("st-resnet", 1, ModelConfig::StResNet(StResNetConfig::paper(CLASSES))),
-        case("cnn-m-mini", 64, ModelConfig::CnnM2048(mini())),
-        case("st-resnet-mini", 32, ModelConfig::StResNet(joined_mini())),
-        case("pyramid", 2, ModelConfig::Pyramid(pyramid())),
-        case("pyramid-mini", 16, ModelConfig::Pyramid(pyramid_mini())),
-        case("resnet-mini", 32, ModelConfig::ResNet50(joined_mini().stream(Modality::Flow))),
+        case("cnn-m-temporal", [16, 256], ModelConfig::CnnM2048(temporal)),
+        case("cnn-m-spatial", [16, 256], ModelConfig::CnnM2048(spatial)),
+        case("alexnet", [32, 128], ModelConfig::AlexNet(AlexNetConfig::paper(CLASSES))),
+        case("resnet-50-rgb", [8, 64], ModelConfig::ResNet50(ResNet50Config::paper(RGB, CLASSES))),
+        case("resnet-50-flow", [8, 64], ModelConfig::ResNet50(ResNet50Config::paper(FLOW, CLASSES))),
+        case("bn-inception-rgb", [8, 64], ModelConfig::BnInception(BnInceptionConfig::paper(RGB, CLASSES))),
+        case("bn-inception-flow", [8, 64], ModelConfig::BnInception(BnInceptionConfig::paper(FLOW, CLASSES))),
+        case("st-resnet", [1, 8], ModelConfig::StResNet(StResNetConfig::paper(CLASSES))),
+        case("cnn-m-mini", [64; 2], ModelConfig::CnnM2048(mini())),
+        case("st-resnet-mini", [32; 2], ModelConfig::StResNet(joined_mini())),
+        case("pyramid", [2, 8], ModelConfig::Pyramid(pyramid())),
+        case("pyramid-mini", [16; 2], ModelConfig::Pyramid(pyramid_mini())),
+        case("resnet-mini", [32; 2], ModelConfig::ResNet50(joined_mini().stream(Modality::Flow))),
     ]
 }
 
@@ -96,21 +106,26 @@ fn pyramid_mini() -> PyramidConfig {
     PyramidConfig { base: PyramidBase::BnInception(base), sketch: 1024, attention: 64, ..pyramid() }
 }
 
-fn case(name: &str, batch: usize, config: ModelConfig) -> Case {
+fn case(name: &str, batch: usize, config: ModelConfig, device: &Device) -> Case {
     let inputs = config.summary().expect("the sizes fit").inputs;
     let inputs: Vec<Vec<usize>> = inputs.into_iter().map(|(_, shape)| shape).collect();
     let shape = |shape: &Vec<usize>| shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
     let shapes: Vec<String> = inputs.iter().map(shape).collect();
     let work = batch as u64;
-    let phase = |name| Phase { name, work };
+    let mut phases = vec!["forward", "backward", "update"];
+    // A GPU is waited for after each of them, which training does not do.
+    let whole = !device.is_cpu();
+    phases.extend(whole.then_some("step"));
+    let device = device.clone();
     Case {
         name: name.into(),
         group: "training steps",
         size: format!("batch {batch}, {}", shapes.join(" + ")),
         unit: Unit::Samples,
         work,
-        phases: vec![phase("forward"), phase("backward"), phase("update")],
+        phases: phases.into_iter().map(|name| Phase { name, work }).collect(),
         apart: false,
+        whole,
         facts: json!({
             "op": "step",
             "network": config,
@@ -120,11 +135,12 @@ fn case(name: &str, batch: usize, config: ModelConfig) -> Case {
             "momentum": MOMENTUM,
             "weight-decay": WEIGHT_DECAY,
         }),
-        start: Box::new(move || Box::new(Step::new(&config, batch))),
+        start: Box::new(move || Box::new(Step::new(&config, batch, &device))),
     }
 }
 
 struct Step {
+    device: Device,
     /// Parameters, and multiply-adds of one sample.
     sizes: [u64; 2],
     network: Box<dyn Network>,
@@ -138,8 +154,8 @@ struct Step {
 }
 
 impl Step {
-    fn new(config: &ModelConfig, batch: usize) -> Self {
-        let params = Params::new(&Device::Cpu);
+    fn new(config: &ModelConfig, batch: usize, device: &Device) -> Self {
+        let params = Params::new(device);
         let network = config.build(&params.builder(1)).expect("the sizes fit");
         let summary = config.summary().expect("the sizes fit");
         let classes = summary.rows.last().map_or(1, |row| row.output[0]);
@@ -153,13 +169,14 @@ impl Step {
             };
             let shape = [batch, moments, shape[0], height, width];
             let data = testkit::noise(1, shape.iter().product());
-            let x = Some(Tensor::from_vec(data, &shape, &Device::Cpu).expect("the shape fits"));
+            let x = Some(Tensor::from_vec(data, &shape, device).expect("the shape fits"));
             match modality {
                 Modality::Rgb => inputs.rgb = x,
                 Modality::Flow => inputs.flow = x,
             }
         }
         Self {
+            device: device.clone(),
             sizes: [params.count() as u64, summary.multiply_adds()],
             network,
             inputs,
@@ -170,6 +187,30 @@ impl Step {
             gradients: None,
         }
     }
+
+    fn forward(&mut self) {
+        self.iteration += 1;
+        let pass = Pass::train(self.iteration);
+        let outputs = self.network.forward(&self.inputs, &pass).expect("the input fits");
+        let losses: Vec<Tensor> = outputs
+            .heads
+            .iter()
+            .map(|head| nn::softmax_cross_entropy(&head.logits, &self.labels, &pass))
+            .collect::<nn::Result<_>>()
+            .expect("the labels fit");
+        let loss = nn::sum_of_losses(&losses, &pass).expect("one at least");
+        self.loss = Some((pass, loss));
+    }
+
+    fn backward(&mut self) {
+        let (pass, loss) = self.loss.take().expect("a forward pass has run");
+        self.gradients = Some(pass.backward(&loss).expect("gradients"));
+    }
+
+    fn update(&mut self) {
+        let gradients = self.gradients.take().expect("a backward pass has run");
+        self.optimiser.step(&gradients, RATE).expect("a step");
+    }
 }
 
 impl Work for Step {
@@ -179,33 +220,54 @@ impl Work for Step {
 
     fn run(&mut self, phase: usize) {
         match phase {
-            0 => {
-                self.iteration += 1;
-                let pass = Pass::train(self.iteration);
-                let outputs = self.network.forward(&self.inputs, &pass).expect("the input fits");
-                let losses: Vec<Tensor> = outputs
-                    .heads
-                    .iter()
-                    .map(|head| nn::softmax_cross_entropy(&head.logits, &self.labels, &pass))
-                    .collect::<nn::Result<_>>()
-                    .expect("the labels fit");
-                let loss = nn::sum_of_losses(&losses, &pass).expect("one at least");
-                self.loss = Some((pass, loss));
-            }
-            1 => {
-                let (pass, loss) = self.loss.take().expect("a forward pass has run");
-                self.gradients = Some(pass.backward(&loss).expect("gradients"));
-            }
+            0 => self.forward(),
+            1 => self.backward(),
+            2 => self.update(),
             _ => {
-                let gradients = self.gradients.take().expect("a backward pass has run");
-                self.optimiser.step(&gradients, RATE).expect("a step");
+                self.forward();
+                self.backward();
+                self.update();
             }
         }
+        nn::device::synchronize(&self.device).expect("the device has done it");
     }
 }
 
-fn main() {
-    let level = Level::current().expect("a level that this processor has");
-    let versions = [("SIMD", level.name().to_owned())];
-    testkit::bench::main(&versions, rayon::current_num_threads(), &cases());
+/// Where networks run, and how products are computed there.
+fn device() -> Result<Device, String> {
+    let told = |name: &str, usual: &str| std::env::var(name).unwrap_or_else(|_| usual.to_owned());
+    let place = told("BENCH_DEVICE", "cpu");
+    let device = match (place.as_str(), place.strip_prefix("cuda:").map(str::parse)) {
+        ("cpu", _) => Device::Cpu,
+        (_, Some(Ok(number))) => nn::device::cuda(number).map_err(|problem| problem.to_string())?,
+        _ => return Err(format!("BENCH_DEVICE is `{place}`, expected cpu or cuda:N")),
+    };
+    let precision = told("BENCH_PRECISION", "fp32");
+    let known: Precision = serde_json::from_value(json!(precision))
+        .map_err(|_| format!("BENCH_PRECISION is `{precision}`, expected fp32 or tf32"))?;
+    known.set(&device).map_err(|problem| problem.to_string())?;
+    Ok(device)
+}
+
+fn run() -> Result<(), String> {
+    let device = device()?;
+    let threads = rayon::current_num_threads();
+    let cases = cases(&device);
+    let facts = || nn::device::gpu_facts(&device).map_err(|problem| problem.to_string());
+    if let Some(gpu) = facts()? {
+        let peak_kib = || Some(facts().ok()??.peak >> 10);
+        let (versions, gpu) = (&nn::device::libraries(), Some(gpu.name));
+        testkit::bench::main_on(&Host { versions, threads, gpu, peak_kib: &peak_kib }, &cases);
+    } else {
+        let level = Level::current().map_err(|problem| problem.to_string())?;
+        testkit::bench::main(&[("SIMD", level.name().to_owned())], threads, &cases);
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => testkit::bench::refuse(&problem),
+    }
 }

@@ -57,6 +57,27 @@ pub fn gpu_facts(device: &Device) -> Result<Option<GpuFacts>> {
     }
 }
 
+/// Waits until everything that was asked of a device is done. The CPU computes at once.
+///
+/// # Errors
+/// If something failed, or the device was not made by [`cuda`].
+pub fn synchronize(device: &Device) -> Result<()> {
+    match device {
+        #[cfg(feature = "cuda")]
+        Device::Cuda(device) => Ok(kernels::cuda::Gpu::of(device)?.synchronize()?),
+        _ => Ok(()),
+    }
+}
+
+/// The versions of the libraries that compute on GPUs, by their names; none in a program without them.
+#[must_use]
+pub fn libraries() -> Vec<(&'static str, String)> {
+    #[cfg(feature = "cuda")]
+    return kernels::cuda::libraries();
+    #[cfg(not(feature = "cuda"))]
+    Vec::new()
+}
+
 /// Starts the account of the most memory in use anew; of the CPU there is none.
 ///
 /// # Errors
@@ -172,6 +193,11 @@ mod tests {
         assert!(values.is_empty());
         assert_eq!(upload.receive(sent).unwrap().to_vec2::<f32>().unwrap(), [[1.0, 2.0], [3.0, 4.0]]);
         assert!(upload.send(&mut vec![1.0], &[2]).is_err());
+    }
+
+    #[test]
+    fn the_cpu_has_nothing_to_wait_for() {
+        synchronize(&Device::Cpu).unwrap();
     }
 
     #[cfg(not(feature = "cuda"))]

@@ -2,19 +2,21 @@
 //! what they are told line by line, so that `cargo xtask bench --against-torch` can let
 //! them take turns with PyTorch.
 //!
-//! The talk is one JSON object a line. The program greets with its threads and versions;
-//! then each line on standard input gets one line on standard output:
+//! The talk is one JSON object a line. The program greets with its threads and versions, and
+//! with the name of the GPU if it computes on one; then each line on standard input gets one
+//! line on standard output:
 //!
 //! | request | answer |
 //! |---|---|
 //! | `{"do": "list"}` | `{"cases": [...]}` |
 //! | `{"do": "prepare", "case": {"name": ...}}` | `{"sizes": [...]}`, see [`Work::sizes`] |
 //! | `{"do": "run", "times": 3}` | `{"seconds": [...]}`: the mean of each phase |
-//! | `{"do": "memory"}` | `{"peak_kib": ...}`: the most that was resident so far, null if not known |
+//! | `{"do": "memory"}` | `{"peak_kib": ...}`: the most so far, see [`Host::peak_kib`]; null if not known |
 //!
-//! or `{"error": "..."}`.
+//! or `{"error": "..."}`, which also stands in place of the greeting of a program that cannot start.
 
 use std::io::{BufRead, Write};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, SamplingMode, Throughput};
@@ -38,6 +40,9 @@ pub struct Case {
     pub phases: Vec<Phase>,
     /// Whether a phase can be repeated without the others.
     pub apart: bool,
+    /// Whether the last phase is all the others once more, without stops between them; its time is
+    /// then that of a run.
+    pub whole: bool,
     /// All that a peer must know to do the same.
     pub facts: Value,
     /// Makes the inputs.
@@ -76,19 +81,52 @@ pub trait Work {
     fn run(&mut self, phase: usize);
 }
 
-/// The `main` of a benchmark program. `versions` tells what the numbers depend on besides
-/// the code; `threads` how many the kernels use.
+/// What a benchmark program computes on.
+pub struct Host<'a> {
+    /// What the numbers depend on besides the code.
+    pub versions: &'a [(&'a str, String)],
+    /// Threads that the kernels use.
+    pub threads: usize,
+    /// The name of the GPU, if it is one that computes.
+    pub gpu: Option<String>,
+    /// The most memory in use at once so far, in KiB: what the process had resident, or what the
+    /// arrays on the GPU took.
+    pub peak_kib: &'a dyn Fn() -> Option<u64>,
+}
+
+/// The `main` of a benchmark program on the CPU. `versions` tells what the numbers depend on
+/// besides the code; `threads` how many the kernels use.
 ///
 /// # Panics
 /// If a case cannot be made or run, or nobody listens any more.
 pub fn main(versions: &[(&str, String)], threads: usize, cases: &[Case]) {
-    if std::env::args().any(|argument| argument == "--serve") {
-        let versions: Value = versions.iter().map(|(what, version)| (*what, version.as_str())).collect();
-        let greeting = json!({"versions": versions, "threads": threads});
-        serve(&greeting, cases, std::io::stdin().lock(), std::io::stdout().lock());
+    main_on(&Host { versions, threads, gpu: None, peak_kib: &resident_kib }, cases);
+}
+
+/// The `main` of a benchmark program.
+///
+/// # Panics
+/// If a case cannot be made or run, or nobody listens any more.
+pub fn main_on(host: &Host<'_>, cases: &[Case]) {
+    if serves() {
+        serve(host, cases, std::io::stdin().lock(), std::io::stdout().lock());
     } else {
         measure(cases);
     }
+}
+
+/// Instead of [`main_on`], of a program that cannot start: says why, to whoever asks.
+pub fn refuse(problem: &str) -> ExitCode {
+    if serves() {
+        println!("{}", json!({"error": problem}));
+    } else {
+        eprintln!("{problem}");
+    }
+    ExitCode::FAILURE
+}
+
+fn serves() -> bool {
+    std::env::args().any(|argument| argument == "--serve")
 }
 
 /// Measures with criterion: each case together, and its phases apart where it can be done.
@@ -116,7 +154,9 @@ fn measure(cases: &[Case]) {
         group.throughput(Throughput::Elements(case.work));
         group.bench_function("together", |bencher| {
             let mut work = (case.start)();
-            bencher.iter(|| (0..case.phases.len()).for_each(|phase| work.run(phase)));
+            let last = case.phases.len();
+            let phases = if case.whole { last - 1..last } else { 0..last };
+            bencher.iter(|| phases.clone().for_each(|phase| work.run(phase)));
         });
         group.finish();
     }
@@ -138,17 +178,18 @@ struct Named {
     name: String,
 }
 
-fn serve(greeting: &Value, cases: &[Case], requests: impl BufRead, mut answers: impl Write) {
+fn serve(host: &Host<'_>, cases: &[Case], requests: impl BufRead, mut answers: impl Write) {
     let mut say = |answer: &Value| {
         writeln!(answers, "{answer}").expect("somebody listens");
         answers.flush().expect("somebody listens");
     };
-    say(greeting);
+    let versions: Value = host.versions.iter().map(|(what, version)| (*what, version.as_str())).collect();
+    say(&json!({"versions": versions, "threads": host.threads, "gpu": host.gpu}));
     let mut prepared = None;
     for line in requests.lines() {
         let line = line.expect("a line of text");
         say(&match serde_json::from_str(&line) {
-            Ok(request) => answer(request, cases, &mut prepared),
+            Ok(request) => answer(request, host, cases, &mut prepared),
             Err(problem) => json!({"error": format!("`{line}` is no request: {problem}")}),
         });
     }
@@ -156,7 +197,7 @@ fn serve(greeting: &Value, cases: &[Case], requests: impl BufRead, mut answers: 
 
 type Prepared<'a> = Option<(&'a Case, Box<dyn Work>)>;
 
-fn answer<'a>(request: Request, cases: &'a [Case], prepared: &mut Prepared<'a>) -> Value {
+fn answer<'a>(request: Request, host: &Host<'_>, cases: &'a [Case], prepared: &mut Prepared<'a>) -> Value {
     match request {
         Request::List => json!({"cases": cases}),
         Request::Prepare { case: Named { name } } => {
@@ -174,7 +215,7 @@ fn answer<'a>(request: Request, cases: &'a [Case], prepared: &mut Prepared<'a>) 
             Some((case, work)) => json!({"seconds": time(case, work.as_mut(), times)}),
             None => json!({"error": "nothing is prepared"}),
         },
-        Request::Memory => json!({"peak_kib": peak_kib()}),
+        Request::Memory => json!({"peak_kib": (host.peak_kib)()}),
     }
 }
 
@@ -195,8 +236,8 @@ fn time(case: &Case, work: &mut dyn Work, times: u32) -> Vec<f64> {
     seconds
 }
 
-/// The most memory that this process had resident, in KiB.
-fn peak_kib() -> Option<u64> {
+/// The most memory that this process had resident, in KiB, where the system tells.
+pub fn resident_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
@@ -228,11 +269,14 @@ mod tests {
             work: 3,
             phases,
             apart: true,
+            whole: false,
             facts: json!({"op": "none"}),
             start: Box::new(|| Box::new(Counted(7))),
         };
         let mut answers = Vec::new();
-        serve(&json!({"threads": 1}), &[case], requests.as_bytes(), &mut answers);
+        let versions = [("SIMD", "none".to_owned())];
+        let host = Host { versions: &versions, threads: 1, gpu: None, peak_kib: &|| Some(12) };
+        serve(&host, &[case], requests.as_bytes(), &mut answers);
         let text = String::from_utf8(answers).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
@@ -248,11 +292,13 @@ mod tests {
             go"#;
         let answers = talk(requests);
         assert_eq!(answers.len(), 8);
+        assert_eq!(answers[0], json!({"versions": {"SIMD": "none"}, "threads": 1, "gpu": null}));
         assert_eq!(answers[1]["cases"][0]["phases"][1], json!({"name": "backward", "work": 2}));
         assert_eq!(answers[2]["error"], "nothing is prepared");
         assert_eq!(answers[3]["error"], "there is no case `two`");
         assert_eq!(answers[4]["sizes"], json!([7]));
         assert_eq!(answers[5]["seconds"].as_array().unwrap().len(), 2);
+        assert_eq!(answers[6]["peak_kib"], 12);
         assert!(answers[7]["error"].as_str().unwrap().contains("`            go` is no request"));
     }
 }

@@ -9,6 +9,9 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
+    #[error("{0}")]
+    Usage(String),
+
     #[error("cannot start {program}: {source}")]
     Start { program: String, source: std::io::Error },
 
@@ -19,10 +22,7 @@ pub(crate) enum Error {
     )]
     NoPython { python: PathBuf, source: std::io::Error },
 
-    #[error(
-        "{}: {message}; install it with `{} -m pip install torch`, or name another interpreter",
-        python.display(), python.display()
-    )]
+    #[error("{}: {message}", python.display())]
     NoTorch { python: PathBuf, message: String },
 
     #[error("cargo cannot build the benchmark program `{name}` ({status}); its messages are above")]
@@ -42,6 +42,14 @@ pub(crate) enum Error {
 
     #[error("{who} was to {doing} and answered `{line}`, which is not understood: {problem}")]
     Talk { who: String, doing: String, line: String, problem: String },
+
+    #[error(
+        "the two sides compute on different devices: the benchmark program on {}, PyTorch on {}; make one GPU alone \
+         visible by CUDA_VISIBLE_DEVICES",
+        named(ours),
+        named(theirs)
+    )]
+    TwoDevices { ours: Option<String>, theirs: Option<String> },
 
     #[error("{who} runs on {found} threads, not on the {wanted} that it was given")]
     Threads { who: String, found: usize, wanted: usize },
@@ -67,11 +75,15 @@ impl Error {
     /// 2 the request is wrong, 130 interrupted, 1 anything else.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::NoPython { .. } | Self::NoTorch { .. } | Self::NoCase { .. } => 2,
+            Self::Usage(_) | Self::NoPython { .. } | Self::NoTorch { .. } | Self::NoCase { .. } => 2,
             Self::Interrupted => 130,
             _ => 1,
         }
     }
+}
+
+fn named(gpu: &Option<String>) -> &str {
+    gpu.as_deref().unwrap_or("the CPU")
 }
 
 fn quoted(patterns: &[String]) -> String {

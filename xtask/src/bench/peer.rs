@@ -12,7 +12,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::Torch;
 use super::error::{Error, Result};
+use super::place::Place;
 use super::program::Program;
 
 /// The layout of PyTorch's feature maps.
@@ -46,6 +48,8 @@ pub(crate) struct Case {
     pub(crate) phases: Vec<Phase>,
     /// Whether criterion measures the phases one by one too.
     pub(crate) apart: bool,
+    /// Whether the last phase is all the others without stops between them.
+    pub(crate) whole: bool,
     /// For the peer.
     pub(crate) facts: Value,
 }
@@ -69,6 +73,9 @@ pub(crate) enum Unit {
 pub(crate) struct Greeting {
     pub(crate) versions: BTreeMap<String, String>,
     pub(crate) threads: usize,
+    /// The name of the GPU that it computes on.
+    #[serde(default)]
+    pub(crate) gpu: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -123,10 +130,11 @@ impl Peer {
     /// PyTorch.
     ///
     /// # Errors
-    /// If there is no such interpreter, or it has no torch.
-    pub(crate) fn torch(python: &Path, threads: usize, layout: Layout) -> Result<Self> {
+    /// If there is no such interpreter, or it has no torch that computes there.
+    pub(crate) fn torch(torch: &Torch, threads: usize, place: Place) -> Result<Self> {
+        let python = torch.python.as_path();
         let mut command = Command::new(python);
-        command.args(["-u", "-c", TORCH_PEER]).args([&threads.to_string(), layout.name()]);
+        command.args(["-u", "-c", TORCH_PEER]).arg(settings(torch, threads, place).to_string());
         let start = |source| Error::NoPython { python: python.to_owned(), source };
         Self::start("PyTorch", command, threads, start).map_err(|error| no_torch(python, error))
     }
@@ -183,7 +191,19 @@ impl Peer {
     }
 }
 
-/// The one thing that PyTorch's side refuses to start for is that there is no PyTorch.
+/// What PyTorch's side is told when it starts.
+fn settings(torch: &Torch, threads: usize, place: Place) -> Value {
+    json!({
+        "threads": threads,
+        "layout": torch.layout.name(),
+        "compile": torch.compile,
+        "device": place.device.to_string(),
+        "precision": place.precision(),
+    })
+}
+
+/// The one thing that PyTorch's side refuses to start for is that there is no PyTorch, or none that
+/// computes on the device.
 fn no_torch(python: &Path, error: Error) -> Error {
     match error {
         Error::Refused { message, .. } => Error::NoTorch { python: python.to_owned(), message },
@@ -245,7 +265,29 @@ impl<R: BufRead, W: Write> Talk<R, W> {
 
 #[cfg(test)]
 mod tests {
+    use experiment::{DeviceChoice, Precision};
+
     use super::*;
+
+    const CPU: Place = Place { device: DeviceChoice::Cpu, precision: Precision::Fp32 };
+
+    fn torch(python: &str) -> Torch {
+        Torch { python: python.into(), layout: Layout::Nchw, compile: false, rounds: 7 }
+    }
+
+    #[test]
+    fn pytorch_is_told_where_and_how_it_computes() {
+        let told = settings(&torch("python"), 2, CPU);
+        let expected =
+            json!({"threads": 2, "layout": "nchw", "compile": false, "device": "cpu", "precision": "fp32"});
+        assert_eq!(told, expected);
+        let gpu = Place { device: DeviceChoice::Cuda(1), precision: Precision::Tf32 };
+        let variant = Torch { layout: Layout::ChannelsLast, compile: true, ..torch("python") };
+        let expected = json!({
+            "threads": 4, "layout": "channels-last", "compile": true, "device": "cuda:1", "precision": "tf32"
+        });
+        assert_eq!(settings(&variant, 4, gpu), expected);
+    }
 
     fn answer<T: DeserializeOwned>(line: &str) -> Result<T> {
         let mut requests = Vec::new();
@@ -269,6 +311,9 @@ mod tests {
         assert_eq!(answer::<Memory>("{\"peak_kib\": null}\n").unwrap().peak_kib, None);
         let greeting: Greeting = answer("{\"versions\": {\"PyTorch\": \"2.9\"}, \"threads\": 2}\n").unwrap();
         assert_eq!((greeting.versions["PyTorch"].as_str(), greeting.threads), ("2.9", 2));
+        assert_eq!(greeting.gpu, None);
+        let greeting: Greeting = answer("{\"versions\": {}, \"threads\": 2, \"gpu\": \"H200\"}\n").unwrap();
+        assert_eq!(greeting.gpu.as_deref(), Some("H200"));
     }
 
     #[test]
@@ -289,29 +334,25 @@ mod tests {
     }
 
     #[test]
-    fn an_interpreter_without_torch_is_refused_with_how_to_install_it() {
-        let line = "{\"error\": \"cannot import torch: No module named 'torch'\"}\n";
+    fn an_interpreter_without_torch_or_whose_torch_has_no_gpu_is_refused_in_its_own_words() {
+        let line = "{\"error\": \"cannot import torch: No module named 'torch'; install it\"}\n";
         let error = answer::<Greeting>(line).map_err(|error| no_torch(Path::new("python3"), error));
         let error = error.unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "python3: cannot import torch: No module named 'torch'; install it with \
-             `python3 -m pip install torch`, or name another interpreter"
-        );
+        assert_eq!(error.to_string(), "python3: cannot import torch: No module named 'torch'; install it");
         assert_eq!(error.exit_code(), 2);
     }
 
     #[cfg(unix)]
     #[test]
     fn a_process_that_dies_is_reported_with_its_status() {
-        let message = Peer::torch(Path::new("false"), 1, Layout::Nchw).unwrap_err().to_string();
+        let message = Peer::torch(&torch("false"), 1, CPU).unwrap_err().to_string();
         let expected = "PyTorch ended unexpectedly (exit status: 1) while it had to start";
         assert!(message.starts_with(expected), "{message}");
     }
 
     #[test]
     fn an_interpreter_that_is_not_there_is_refused_with_what_to_give() {
-        let error = Peer::torch(Path::new("/nowhere/python"), 1, Layout::Nchw).unwrap_err();
+        let error = Peer::torch(&torch("/nowhere/python"), 1, CPU).unwrap_err();
         let message = error.to_string();
         assert!(message.starts_with("cannot start /nowhere/python: "), "{message}");
         assert!(message.contains("--against-torch takes the path of a Python interpreter"), "{message}");

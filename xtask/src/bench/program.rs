@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use serde::Deserialize;
 
 use super::error::{Error, Result};
+use super::place::Place;
 
 /// A benchmark program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -31,11 +32,11 @@ impl Suite {
         }
     }
 
-    /// Builds the program; cargo's progress goes to standard error.
+    /// Builds the program for a place; cargo's progress goes to standard error.
     ///
     /// # Errors
     /// If cargo cannot be started or does not build it.
-    pub(crate) fn build(self) -> Result<Program> {
+    pub(crate) fn build(self, place: Place) -> Result<Program> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let start = |source| Error::Start { program: cargo.to_string_lossy().into_owned(), source };
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
@@ -43,6 +44,7 @@ impl Suite {
             .args(["bench", "--no-run", "--message-format", "json-render-diagnostics", "--manifest-path"])
             .arg(manifest)
             .args(["--package", self.package(), "--bench", self.name()])
+            .args(features(place))
             .stderr(Stdio::inherit())
             .output()
             .map_err(start)?;
@@ -51,23 +53,42 @@ impl Suite {
         }
         let messages = String::from_utf8_lossy(&output.stdout);
         let file = executable(&messages, self.name()).ok_or(Error::NoProgram(self.name()))?;
-        Ok(Program { file })
+        Ok(Program { file, place })
     }
+}
+
+/// What cargo is told to build in.
+fn features(place: Place) -> &'static [&'static str] {
+    if place.is_gpu() { &["--features", "cudnn"] } else { &[] }
 }
 
 /// A benchmark program that is built.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     file: PathBuf,
+    place: Place,
 }
 
 impl Program {
-    /// The program on so many threads. Candle's own threads, which wait by spinning, are kept to
+    /// The program in its place, on so many threads. Candle's own threads, which wait by spinning, are kept to
     /// one, as `.cargo/config.toml` does for programs that cargo starts.
     pub(crate) fn command(&self, threads: usize) -> Command {
         let mut command = Command::new(&self.file);
         command.env("RAYON_NUM_THREADS", threads.to_string()).env("CANDLE_NUM_THREADS", "1");
+        command.env("BENCH_DEVICE", self.place.device.to_string());
+        command.env("BENCH_PRECISION", self.place.precision());
         command
+    }
+
+    /// One that is not there, for the tests of how it is used.
+    #[cfg(test)]
+    pub(crate) fn at(place: Place) -> Self {
+        Self { file: PathBuf::new(), place }
+    }
+
+    /// Where it computes.
+    pub(crate) fn place(&self) -> Place {
+        self.place
     }
 
     /// Where criterion keeps its figures: beside the build.
@@ -99,7 +120,32 @@ fn executable(messages: &str, name: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use experiment::{DeviceChoice, Precision};
+
     use super::*;
+
+    const CPU: Place = Place { device: DeviceChoice::Cpu, precision: Precision::Fp32 };
+    const GPU: Place = Place { device: DeviceChoice::Cuda(1), precision: Precision::Tf32 };
+
+    #[test]
+    fn the_program_is_built_for_its_place_and_told_of_it() {
+        assert_eq!(features(CPU), [""; 0]);
+        assert_eq!(features(GPU), ["--features", "cudnn"]);
+        let told = |place, name: &str| {
+            let command = Program::at(place).command(3);
+            let value = command.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value);
+            value.unwrap().to_str().unwrap().to_owned()
+        };
+        assert_eq!(
+            (told(CPU, "BENCH_DEVICE").as_str(), told(CPU, "BENCH_PRECISION").as_str()),
+            ("cpu", "fp32")
+        );
+        assert_eq!(
+            (told(GPU, "BENCH_DEVICE").as_str(), told(GPU, "BENCH_PRECISION").as_str()),
+            ("cuda:1", "tf32")
+        );
+        assert_eq!(told(GPU, "RAYON_NUM_THREADS"), "3");
+    }
 
     #[test]
     fn the_executable_is_found_among_cargos_messages() {
@@ -109,7 +155,7 @@ mod tests {
 {"reason":"build-finished","success":true}"#;
         let file = executable(messages, "kernels").unwrap();
         assert_eq!(file, Path::new("/t/release/deps/kernels-1"));
-        assert_eq!(Program { file }.criterion_home(), Path::new("/t/criterion"));
+        assert_eq!(Program { file, place: CPU }.criterion_home(), Path::new("/t/criterion"));
         assert_eq!(executable(messages, "steps"), None);
     }
 }

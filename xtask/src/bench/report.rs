@@ -22,6 +22,10 @@ pub(crate) enum Form {
 pub(crate) struct Report {
     pub(crate) suite: &'static str,
     pub(crate) processor: String,
+    /// The GPU's number and name, if one computes.
+    pub(crate) gpu: Option<String>,
+    /// How products are computed.
+    pub(crate) precision: &'static str,
     /// Threads of each side.
     pub(crate) threads: usize,
     /// SIMD level, PyTorch, ...
@@ -38,6 +42,8 @@ pub(crate) struct Report {
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Against {
     pub(crate) layout: &'static str,
+    /// Whether its networks were compiled.
+    pub(crate) compiled: bool,
     pub(crate) rounds: usize,
 }
 
@@ -94,6 +100,14 @@ pub(crate) fn means(cases: &[Measured]) -> Vec<Mean> {
     groups.into_iter().map(mean).collect()
 }
 
+impl Against {
+    /// `PyTorch (eager, feature maps nchw)`.
+    fn describe(&self) -> String {
+        let mode = if self.compiled { "compiled" } else { "eager" };
+        format!("PyTorch ({mode}, feature maps {})", self.layout)
+    }
+}
+
 impl Report {
     /// For programs.
     pub(crate) fn json(&self) -> String {
@@ -102,6 +116,22 @@ impl Report {
 
     /// For people: a table, and lines on how it came about.
     pub(crate) fn text(&self, form: Form) -> String {
+        let text = self.table_and_foot(form);
+        match (self.title(), form) {
+            (None, _) => text,
+            (Some(title), Form::Terminal) => format!("{title}\n{text}"),
+            (Some(title), Form::Markdown) => format!("{title}\n\n{text}"),
+        }
+    }
+
+    /// The GPU, and what was measured on it.
+    fn title(&self) -> Option<String> {
+        let gpu = self.gpu.as_ref()?;
+        let against = self.against.as_ref().map(|against| format!(", beside {}", against.describe()));
+        Some(format!("{gpu}, products in {}{}", self.precision, against.unwrap_or_default()))
+    }
+
+    fn table_and_foot(&self, form: Form) -> String {
         let (head, lines) = if self.is_apart() { self.phases_apart() } else { self.together() };
         let foot = self.foot();
         match form {
@@ -112,6 +142,11 @@ impl Report {
                 format!("{}\n\n* {}", table(&head, lines, form), foot.join("\n* "))
             }
         }
+    }
+
+    /// Whether runs without stops were measured.
+    fn is_whole(&self) -> bool {
+        self.cases.iter().any(|measured| measured.case.whole)
     }
 
     /// Whether phases are compared, not only whole runs.
@@ -164,12 +199,12 @@ impl Report {
             line.push(digits(ours.speed / scale));
             if let Some(torch) = torch {
                 line.extend([digits(torch.speed / scale), ratio.map(two).unwrap_or_default()]);
-                line.extend([with_phases(ours), with_phases(torch)]);
+                line.extend([with_phases(case, ours), with_phases(case, torch)]);
                 line.extend([ours, torch].map(|side| {
                     side.memory.map_or("unknown".into(), |memory| (memory.peak_kib / 1024).to_string())
                 }));
             } else {
-                line.push(with_phases(ours));
+                line.push(with_phases(case, ours));
             }
             line
         });
@@ -195,9 +230,21 @@ impl Report {
             "ratio: PyTorch's time / ours, so above 1 ours is faster; medians over the rounds ({}), in turns",
             against.rounds
         ));
+        if self.is_whole() {
+            lines.push(
+                "ms: a step with one wait for the GPU at its end (forward + backward + update, each with its own wait)"
+                    .to_owned(),
+            );
+        }
         let idle = self.cases.iter().filter_map(|m| Some([m.ours.memory?, m.torch.as_ref()?.memory?]));
         let idle = idle.max_by_key(|[_, torch]| torch.idle_kib);
-        if let (Some([ours, torch]), false) = (idle, self.is_apart()) {
+        if self.gpu.is_some() && idle.is_some() {
+            lines.push(
+                "peak: the most of the GPU's memory that arrays and working space took at once, without what driver and \
+                 libraries keep for themselves"
+                    .to_owned(),
+            );
+        } else if let (Some([ours, torch]), false) = (idle, self.is_apart()) {
             lines.push(format!(
                 "peak: the most resident memory of the process; before the network is made it is {} MiB here, \
                  {} MiB in PyTorch",
@@ -205,8 +252,11 @@ impl Report {
                 torch.idle_kib / 1024
             ));
         }
-        lines
-            .push(format!("{threads} each; {}; {versions}, feature maps {}", self.processor, against.layout));
+        let compiled = if against.compiled { ", compiled" } else { "" };
+        lines.push(format!(
+            "{threads} each; {}; {versions}, feature maps {}{compiled}",
+            self.processor, against.layout
+        ));
         lines
     }
 }
@@ -241,8 +291,10 @@ fn milliseconds(seconds: f64) -> String {
 }
 
 /// `2105 (630 + 1400 + 75)`.
-fn with_phases(side: &Timing) -> String {
-    let phases: Vec<String> = side.phases.iter().map(|phase| milliseconds(phase.seconds)).collect();
+fn with_phases(case: &Case, side: &Timing) -> String {
+    // The phase that is all the others stands before them.
+    let parts = side.phases.len().saturating_sub(usize::from(case.whole));
+    let phases: Vec<String> = side.phases[..parts].iter().map(|phase| milliseconds(phase.seconds)).collect();
     let together = milliseconds(side.seconds);
     if phases.len() > 1 { format!("{together} ({})", phases.join(" + ")) } else { together }
 }
@@ -265,6 +317,7 @@ fn table(head: &[&str], lines: Vec<Vec<String>>, form: Form) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::peer::Phase;
     use super::super::timing::{Memory, convolution};
     use super::*;
 
@@ -273,6 +326,8 @@ mod tests {
         Report {
             suite: "kernels",
             processor: "EPYC".into(),
+            gpu: None,
+            precision: "fp32",
             threads: 2,
             versions: [version("SIMD", "avx512"), version("PyTorch", "2.15.0")].into(),
             against,
@@ -295,7 +350,23 @@ mod tests {
         Case { group: "training steps".into(), unit: Unit::Samples, work: 16.0, apart: false, ..case }
     }
 
-    const SEVEN: Option<Against> = Some(Against { layout: "nchw", rounds: 7 });
+    const SEVEN: Option<Against> = Some(Against { layout: "nchw", compiled: false, rounds: 7 });
+
+    /// A step on a GPU.
+    fn gpu_step() -> Report {
+        let mut case = Case { whole: true, ..step() };
+        case.phases = ["forward", "backward", "update", "step"]
+            .map(|name| Phase { name: name.into(), work: 16.0 })
+            .into();
+        let side = |seconds: [f64; 4]| {
+            let memory = Some(Memory { idle_kib: 0, peak_kib: 2 << 20 });
+            Timing { memory, ..Timing::of_rounds(&case, vec![seconds.to_vec()]) }
+        };
+        let (ours, torch) = (side([0.01, 0.02, 0.005, 0.03]), side([0.02, 0.02, 0.006, 0.045]));
+        let against = Some(Against { layout: "channels-last", compiled: true, rounds: 7 });
+        let gpu = Some("cuda:0 NVIDIA".into());
+        Report { gpu, precision: "tf32", ..report(vec![Measured::new(case, ours, Some(torch))], against) }
+    }
 
     #[test]
     fn kernels_beside_pytorch() {
@@ -329,6 +400,25 @@ mod tests {
     fn steps_alone() {
         let ours = Timing::of_medians(&step(), 1.5, &[]);
         insta::assert_snapshot!(report(vec![Measured::new(step(), ours, None)], None).text(Form::Terminal));
+    }
+
+    #[test]
+    fn steps_on_a_gpu() {
+        insta::assert_snapshot!(gpu_step().text(Form::Terminal));
+    }
+
+    #[test]
+    fn markdown_of_a_gpu() {
+        insta::assert_snapshot!(gpu_step().text(Form::Markdown));
+    }
+
+    #[test]
+    fn json_tells_the_device() {
+        let json: serde_json::Value = serde_json::from_str(&gpu_step().json()).unwrap();
+        assert_eq!((&json["gpu"], &json["precision"]), (&"cuda:0 NVIDIA".into(), &"tf32".into()));
+        assert_eq!(json["against"]["compiled"], true);
+        assert_eq!(json["cases"][0]["ratio"], 1.5);
+        assert_eq!(json["cases"][0]["ours"]["phases"][3]["name"], "step");
     }
 
     #[test]

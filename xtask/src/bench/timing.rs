@@ -8,7 +8,7 @@ use super::peer::Case;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Timing {
-    /// Median seconds of all phases together.
+    /// Median seconds of all phases together, or of the one that is all the others.
     pub(crate) seconds: f64,
     /// Work of all phases a second.
     pub(crate) speed: f64,
@@ -58,7 +58,10 @@ impl Timing {
     pub(crate) fn of_rounds(case: &Case, rounds: Vec<Vec<f64>>) -> Self {
         let phase = |index: usize| median(rounds.iter().map(|round| round[index]));
         let phases: Vec<f64> = (0..case.phases.len()).map(phase).collect();
-        let together = median(rounds.iter().map(|round| round.iter().sum()));
+        let together = match phases.last() {
+            Some(&whole) if case.whole => whole,
+            _ => median(rounds.iter().map(|round| round.iter().sum())),
+        };
         Self { rounds, ..Self::of_medians(case, together, &phases) }
     }
 
@@ -92,12 +95,14 @@ pub(crate) fn convolution(name: &str) -> Case {
         work: 3e9,
         phases: vec![phase("forward", 1e9), phase("backward", 2e9)],
         apart: true,
+        whole: false,
         facts: serde_json::json!({"op": "conv"}),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::peer::Phase;
     use super::*;
 
     #[test]
@@ -115,5 +120,13 @@ mod tests {
         assert_eq!((phases, timing.seconds), (vec![0.02, 0.03], 0.06));
         assert_eq!(timing.speed, 3e9 / 0.06);
         assert_eq!(timing.phase("backward").unwrap().speed, 2e9 / 0.03);
+    }
+
+    #[test]
+    fn the_time_of_a_run_without_stops_is_that_of_its_own_phase() {
+        let mut case = Case { whole: true, ..convolution("conv") };
+        case.phases.push(Phase { name: "step".into(), work: 3e9 });
+        let timing = Timing::of_rounds(&case, vec![vec![0.01, 0.05, 0.04]; 3]);
+        assert_eq!((timing.phases.len(), timing.seconds), (3, 0.04));
     }
 }

@@ -2,8 +2,15 @@
 
 The talk is one JSON object a line, as crates/testkit/src/bench.rs describes it. Networks and
 operations are written as one would write them for training; nothing is tuned, and PyTorch's
-defaults stay as they are. Arguments: the number of threads, and the layout of feature maps
-(`nchw`, the default of PyTorch, or `channels-last`).
+defaults stay as they are. The argument is a JSON object:
+
+| key | value |
+|---|---|
+| `threads` | their number |
+| `layout` | of feature maps: `nchw`, the default of PyTorch, or `channels-last` |
+| `compile` | whether networks are run through `torch.compile` |
+| `device` | `cpu` or `cuda:N` |
+| `precision` | of products on a GPU: `fp32` or `tf32` |
 """
 
 import json
@@ -16,23 +23,75 @@ def say(answer):
     print(json.dumps(answer), flush=True)
 
 
+def refuse(problem):
+    say({"error": problem})
+    sys.exit(1)
+
+
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a trace
 try:
     import torch
     import torch.nn.functional as F
     from torch import nn
 except Exception as problem:
-    say({"error": f"cannot import torch: {problem}"})
-    sys.exit(1)
+    refuse(
+        f"cannot import torch: {problem}; install it with `{sys.executable} -m pip install torch`, "
+        "or name another interpreter"
+    )
 
-THREADS, LAYOUT = int(sys.argv[1]), sys.argv[2]
-FORMAT = torch.channels_last if LAYOUT == "channels-last" else torch.contiguous_format
-torch.set_num_threads(THREADS)
+
+def opened(device, precision):
+    """The device, set up; a GPU only if PyTorch can compute on it."""
+    device = torch.device(device)
+    if device.type == "cpu":
+        return device
+    if torch.version.cuda is None:
+        refuse(
+            f"PyTorch {torch.__version__} was built without CUDA; install one with it "
+            "(https://pytorch.org/get-started), or name another interpreter"
+        )
+    if not torch.cuda.is_available():
+        refuse(
+            f"PyTorch {torch.__version__} finds no GPU that it can use; see `nvidia-smi`: a driver for "
+            f"CUDA {torch.version.cuda} or later is needed"
+        )
+    if device.index >= torch.cuda.device_count():
+        refuse(
+            f"there is no GPU number {device.index}: PyTorch sees {torch.cuda.device_count()}; "
+            "see `nvidia-smi -L` and CUDA_VISIBLE_DEVICES"
+        )
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.benchmark = False
+    try:
+        torch.cuda.set_device(device)
+        torch.zeros(1, device=device).add_(1).item()
+    except Exception as problem:
+        refuse(f"PyTorch {torch.__version__} cannot compute on {device}: {problem}")
+    return device
+
+
+SETTINGS = json.loads(sys.argv[1])
+FORMAT = torch.channels_last if SETTINGS["layout"] == "channels-last" else torch.contiguous_format
+DEVICE = opened(SETTINGS["device"], SETTINGS["precision"])
+ON_GPU = SETTINGS["device"] != "cpu"
+torch.set_num_threads(SETTINGS["threads"])
+
+
+def waited(*phases):
+    """What runs these and then waits for the GPU."""
+
+    def run():
+        for phase in phases:
+            phase()
+        torch.cuda.synchronize(DEVICE)
+
+    return run
 
 
 def noise(*shape):
     """Uniform in -1..1; feature maps and windows in the layout asked for."""
-    x = torch.rand(*shape) * 2 - 1
+    x = torch.rand(*shape, device=DEVICE) * 2 - 1
     return x.to(memory_format=FORMAT) if len(shape) == 4 else x
 
 
@@ -421,25 +480,30 @@ class Pyramid(nn.Module):
 
 
 class Step:
-    """A whole training step, as PyTorch's tutorials write it."""
+    """A whole training step, as PyTorch's tutorials write it.
+
+    A GPU is waited for after each phase; a last phase is all the others with one wait.
+    """
 
     def __init__(self, network, batch, inputs, rate, momentum, **settings):
-        self.network = NETWORKS[network["kind"]](network).to(memory_format=FORMAT).train()
+        self.network = NETWORKS[network["kind"]](network).to(DEVICE, memory_format=FORMAT).train()
+        self.apply = torch.compile(self.network) if SETTINGS["compile"] else self.network
         self.parameters = list(self.network.parameters())
         self.shapes, classes = inputs, classes_of(network)
-        self.x, self.labels = frames(batch, inputs), torch.arange(batch) % classes
+        self.x, self.labels = frames(batch, inputs), torch.arange(batch, device=DEVICE) % classes
         self.loss = None
         self.optimiser = torch.optim.SGD(
             self.parameters, lr=rate, momentum=momentum, weight_decay=settings["weight-decay"]
         )
-        self.phases = [self.forward, self.backward, self.optimiser.step]
+        phases = [self.forward, self.backward, self.optimiser.step]
+        self.phases = [*map(waited, phases), waited(*phases)] if ON_GPU else phases
 
     def sizes(self):
         return [sum(p.numel() for p in self.parameters), multiply_adds(self.network, self.shapes)]
 
     def forward(self):
         self.optimiser.zero_grad(set_to_none=True)
-        answers = self.network(*self.x)
+        answers = self.apply(*self.x)
         heads = answers if isinstance(answers, list) else [answers]
         self.loss = sum(F.cross_entropy(logits, self.labels) for logits in heads)
 
@@ -512,7 +576,10 @@ def run(work, times):
 
 
 def peak_kib():
-    """The most memory that this process had resident, None where the system does not tell."""
+    """The most memory that the tensors on the GPU took, or that this process had resident; None where
+    the system does not tell."""
+    if ON_GPU:
+        return torch.cuda.max_memory_allocated(DEVICE) // 1024
     try:
         with open("/proc/self/status") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
@@ -534,9 +601,18 @@ def answer(request):
     return {"error": f"unknown request {request}"}
 
 
+def greeting():
+    versions, gpu = {"PyTorch": torch.__version__}, None
+    if ON_GPU:
+        number, gpu = torch.backends.cudnn.version() or 0, torch.cuda.get_device_name(DEVICE)
+        versions["PyTorch's CUDA"] = torch.version.cuda
+        versions["PyTorch's cuDNN"] = f"{number // 10000}.{number % 10000 // 100}.{number % 100}"
+    return {"versions": versions, "threads": torch.get_num_threads(), "gpu": gpu}
+
+
 torch.manual_seed(1)
 work = None
-say({"versions": {"PyTorch": torch.__version__}, "threads": torch.get_num_threads()})
+say(greeting())
 for line in sys.stdin:
     try:
         say(answer(json.loads(line)))

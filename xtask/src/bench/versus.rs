@@ -1,18 +1,22 @@
 //! Both sides in turns: ours, PyTorch's, ours, PyTorch's. What disturbs the machine for a
 //! while then disturbs both.
 
-use std::path::Path;
 use std::time::Duration;
 
 use experiment::{Console, Interrupt};
 
+use super::Torch;
 use super::error::{Error, Result};
-use super::peer::{Case, Layout, Peer};
+use super::peer::{Case, Peer};
 use super::program::Program;
 use super::timing::{Memory, Timing};
 
 /// Rounds of each side that do not count.
 const WARM_UPS: usize = 2;
+
+/// The same where something is compiled or chosen when it is first needed: kernels for the GPU,
+/// PyTorch's networks.
+const LONG_WARM_UPS: usize = 4;
 
 /// Before a turn: threads of the other side may wait for more work by spinning, up to 200 ms
 /// with some OpenMP libraries, and would share the cores.
@@ -28,10 +32,15 @@ const MOST_TIMES: f64 = 50.0;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting<'a> {
     pub(crate) program: &'a Program,
-    pub(crate) python: &'a Path,
-    pub(crate) layout: Layout,
+    pub(crate) torch: &'a Torch,
     pub(crate) threads: usize,
-    pub(crate) rounds: usize,
+}
+
+/// Rounds of each side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Rounds {
+    warm_ups: usize,
+    counted: usize,
 }
 
 impl Setting<'_> {
@@ -40,7 +49,13 @@ impl Setting<'_> {
     /// # Errors
     /// If it cannot be started.
     pub(crate) fn torch(&self) -> Result<Peer> {
-        Peer::torch(self.python, self.threads, self.layout)
+        Peer::torch(self.torch, self.threads, self.program.place())
+    }
+
+    fn rounds(&self) -> Rounds {
+        let compiles = self.program.place().is_gpu() || self.torch.compile;
+        let warm_ups = if compiles { LONG_WARM_UPS } else { WARM_UPS };
+        Rounds { warm_ups, counted: self.torch.rounds }
     }
 
     /// Measures cases, each in two fresh processes.
@@ -53,7 +68,8 @@ impl Setting<'_> {
         console: &Console,
         interrupt: &Interrupt,
     ) -> Result<Vec<[Timing; 2]>> {
-        let turns = WARM_UPS + self.rounds;
+        let rounds = self.rounds();
+        let turns = rounds.warm_ups + rounds.counted;
         let step = console.step("against PyTorch", (turns * cases.len()) as u64, 0);
         let mut timings = Vec::new();
         for (index, case) in cases.iter().enumerate() {
@@ -64,7 +80,7 @@ impl Setting<'_> {
                 interrupt.wait(SETTLE);
             };
             // Ctrl-C reaches the sides too, and they end before it is noticed here.
-            let timing = take_turns(sides, case, self.rounds, turn, || interrupt.raised());
+            let timing = take_turns(sides, case, rounds, turn, || interrupt.raised());
             timings.push(if interrupt.raised() { Err(Error::Interrupted) } else { timing }?);
         }
         Ok(timings)
@@ -96,7 +112,7 @@ impl Side for Peer {
 fn take_turns<S: Side>(
     mut sides: [S; 2],
     case: &Case,
-    rounds: usize,
+    Rounds { warm_ups, counted }: Rounds,
     turn: impl Fn(usize),
     stop: impl Fn() -> bool,
 ) -> Result<[Timing; 2]> {
@@ -113,7 +129,7 @@ fn take_turns<S: Side>(
 
     let mut times = 1;
     let mut kept = [Vec::new(), Vec::new()];
-    for round in 0..WARM_UPS + rounds {
+    for round in 0..warm_ups + counted {
         let mut longest = 0f64;
         for (side, kept) in sides.iter_mut().zip(&mut kept) {
             turn(round);
@@ -122,11 +138,11 @@ fn take_turns<S: Side>(
             }
             let seconds = side.run(case, times)?;
             longest = longest.max(seconds.iter().sum());
-            if round >= WARM_UPS {
+            if round >= warm_ups {
                 kept.push(seconds);
             }
         }
-        if round + 1 == WARM_UPS {
+        if round + 1 == warm_ups {
             times = (TURN / longest).ceil().clamp(1.0, MOST_TIMES) as u32;
         }
     }
@@ -144,6 +160,10 @@ fn take_turns<S: Side>(
 mod tests {
     use std::cell::RefCell;
 
+    use experiment::{DeviceChoice, Precision};
+
+    use super::super::peer::Layout;
+    use super::super::place::Place;
     use super::super::timing::convolution;
     use super::*;
 
@@ -178,10 +198,12 @@ mod tests {
         ]
     }
 
+    const THREE: Rounds = Rounds { warm_ups: 2, counted: 3 };
+
     #[test]
     fn the_sides_take_turns_as_often_each_and_warm_up_first() {
         let log = RefCell::default();
-        let timings = take_turns(sides(&log, [7, 7]), &convolution("conv"), 3, |_| (), || false).unwrap();
+        let timings = take_turns(sides(&log, [7, 7]), &convolution("conv"), THREE, |_| (), || false).unwrap();
         // A turn of the slower side, 40 ms, is repeated until it takes 100 ms.
         assert_eq!(log.into_inner(), "o1 t1 o1 t1 o3 t3 o3 t3 o3 t3 ");
         let [ours, theirs] = timings;
@@ -193,7 +215,8 @@ mod tests {
     #[test]
     fn sides_that_do_not_do_the_same_are_refused() {
         let log = RefCell::default();
-        let error = take_turns(sides(&log, [7, 8]), &convolution("conv"), 3, |_| (), || false).unwrap_err();
+        let error =
+            take_turns(sides(&log, [7, 8]), &convolution("conv"), THREE, |_| (), || false).unwrap_err();
         let message = error.to_string();
         assert!(message.contains("case conv: the two sides do not do the same work"), "{message}");
         assert!(message.contains("[7] here, [8] in PyTorch"), "{message}");
@@ -201,9 +224,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_compiled_warms_up_longer() {
+        let rounds = |device, compile| {
+            let program = Program::at(Place { device, precision: Precision::Fp32 });
+            let torch = Torch { python: "python".into(), layout: Layout::Nchw, compile, rounds: 7 };
+            Setting { program: &program, torch: &torch, threads: 1 }.rounds()
+        };
+        assert_eq!(rounds(DeviceChoice::Cpu, false), Rounds { warm_ups: 2, counted: 7 });
+        assert_eq!(rounds(DeviceChoice::Cpu, true), Rounds { warm_ups: 4, counted: 7 });
+        assert_eq!(rounds(DeviceChoice::Cuda(0), false), Rounds { warm_ups: 4, counted: 7 });
+    }
+
+    #[test]
     fn an_interrupt_stops_before_the_next_turn() {
         let log = RefCell::default();
-        let error = take_turns(sides(&log, [7, 7]), &convolution("conv"), 3, |_| (), || true).unwrap_err();
+        let error =
+            take_turns(sides(&log, [7, 7]), &convolution("conv"), THREE, |_| (), || true).unwrap_err();
         assert_eq!((error.exit_code(), log.into_inner().as_str()), (130, ""));
     }
 }

@@ -118,6 +118,7 @@ fn cases(threads: usize) -> Vec<Case> {
                 work,
                 phases: vec![Phase { name: "flow", work }],
                 apart: false,
+                whole: false,
                 facts: json!({"method": &method}),
                 start: Box::new(move || {
                     let estimator = estimator(method.clone(), threads);

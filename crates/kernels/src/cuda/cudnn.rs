@@ -14,6 +14,12 @@ use super::{Buffer, Gpu};
 use crate::Precision;
 use crate::conv::geometry::Geometry;
 
+/// The version of the library, such as `9.12.0`.
+pub(super) fn version() -> String {
+    let number = result::get_version();
+    format!("{}.{}.{}", number / 10_000, number % 10_000 / 100, number % 100)
+}
+
 /// Bytes of working memory that an algorithm may ask for.
 const WORKSPACE: usize = 2 << 30;
 

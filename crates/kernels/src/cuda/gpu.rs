@@ -94,6 +94,17 @@ pub fn device(ordinal: usize) -> Result<Device> {
     Ok(Device::Cuda(device))
 }
 
+/// The versions of CUDA and of cuDNN, if that is part of the build.
+#[must_use]
+pub fn libraries() -> Vec<(&'static str, String)> {
+    let cuda = sys::CUDA_VERSION;
+    vec![
+        ("CUDA", format!("{}.{}", cuda / 1000, cuda % 1000 / 10)),
+        #[cfg(feature = "cudnn")]
+        ("cuDNN", super::cudnn::version()),
+    ]
+}
+
 fn driver_missing(error: &DriverError) -> candle_core::Error {
     candle_core::Error::Msg(format!(
         "no NVIDIA GPU can be used here: {error}; a driver for CUDA {}.{} or later is needed",

@@ -1,0 +1,94 @@
+//! Where both sides compute: on the CPU, or on one GPU in one precision.
+
+use experiment::{DeviceChoice, Precision};
+
+use super::error::{Error, Result};
+use super::{Request, Suite};
+
+/// A device, and how products are computed there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) device: DeviceChoice,
+    pub(crate) precision: Precision,
+}
+
+impl Place {
+    /// What was asked for, if that can be measured.
+    ///
+    /// # Errors
+    /// If the flags do not go together.
+    pub(crate) fn of(request: &Request) -> Result<Self> {
+        let Request { suite, device, precision, .. } = *request;
+        let compiles = request.torch.as_ref().is_some_and(|torch| torch.compile);
+        let place = Self { device, precision: precision.unwrap_or_default() };
+        let problem = match (suite, place.is_gpu()) {
+            (Suite::Kernels, true) => {
+                format!("`bench kernels` runs on the CPU; `bench steps` takes --device {device}")
+            }
+            (_, false) if precision.is_some() => {
+                "--precision says how a GPU computes; add --device cuda".to_owned()
+            }
+            (Suite::Kernels, _) if compiles => {
+                "--compile is for networks, and `bench kernels` has none; `bench steps` takes it".to_owned()
+            }
+            _ => return Ok(place),
+        };
+        Err(Error::Usage(problem))
+    }
+
+    pub(crate) fn is_gpu(self) -> bool {
+        self.device != DeviceChoice::Cpu
+    }
+
+    /// `fp32` or `tf32`.
+    pub(crate) fn precision(self) -> &'static str {
+        match self.precision {
+            Precision::Fp32 => "fp32",
+            Precision::Tf32 => "tf32",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Layout, Torch};
+    use super::*;
+
+    const GPU: DeviceChoice = DeviceChoice::Cuda(1);
+
+    fn asked(
+        suite: Suite,
+        device: DeviceChoice,
+        precision: Option<Precision>,
+        compile: bool,
+    ) -> Result<Place> {
+        let torch = Torch { python: "python".into(), layout: Layout::Nchw, compile, rounds: 7 };
+        Place::of(&Request { suite, only: Vec::new(), threads: None, device, precision, torch: Some(torch) })
+    }
+
+    #[test]
+    fn steps_run_on_a_gpu_in_either_precision() {
+        for (precision, expected) in [(None, "fp32"), (Some(Precision::Tf32), "tf32")] {
+            let place = asked(Suite::Steps, GPU, precision, true).unwrap();
+            assert_eq!((place.device, place.is_gpu(), place.precision()), (GPU, true, expected));
+        }
+        let place = asked(Suite::Steps, DeviceChoice::Cpu, None, true).unwrap();
+        assert_eq!((place.is_gpu(), place.precision()), (false, "fp32"));
+        asked(Suite::Kernels, DeviceChoice::Cpu, None, false).unwrap();
+    }
+
+    #[test]
+    fn flags_that_do_not_go_together_are_refused_with_what_does() {
+        let refused = |suite, device, precision, compile| {
+            let error = asked(suite, device, precision, compile).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            error.to_string()
+        };
+        let message = refused(Suite::Kernels, GPU, None, false);
+        assert_eq!(message, "`bench kernels` runs on the CPU; `bench steps` takes --device cuda:1");
+        let message = refused(Suite::Steps, DeviceChoice::Cpu, Some(Precision::Fp32), false);
+        assert_eq!(message, "--precision says how a GPU computes; add --device cuda");
+        let message = refused(Suite::Kernels, DeviceChoice::Cpu, None, true);
+        assert!(message.starts_with("--compile is for networks"), "{message}");
+    }
+}
