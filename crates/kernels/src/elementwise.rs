@@ -108,15 +108,22 @@ impl Op for Add {
 }
 
 /// Multiplication by a constant as large as the input (dropout).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Mask {
     pub(crate) factors: Vec<f32>,
+    /// On the GPU that the forward pass ran on.
+    #[cfg(feature = "cuda")]
+    pub(crate) on_device: std::sync::Mutex<Option<crate::cuda::Buffer>>,
 }
 
 impl Mask {
     /// Multiplies by these factors, in the order of the input.
     pub fn new(mask: Vec<f32>) -> Self {
-        Self { factors: mask }
+        Self {
+            factors: mask,
+            #[cfg(feature = "cuda")]
+            on_device: std::sync::Mutex::default(),
+        }
     }
 }
 

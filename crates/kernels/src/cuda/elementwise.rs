@@ -2,7 +2,7 @@
 
 use candle_core::{Result, bail};
 
-use super::gpu::Source;
+use super::gpu::{Source, lock};
 use super::rows::passed;
 use super::{Buffer, CudaOp, DeviceArray, Gpu};
 use crate::check;
@@ -66,14 +66,14 @@ impl Mask {
         if self.factors.len() != x.count() {
             bail!("mask: {} values and {} to go with them, expected as many", x.count(), self.factors.len());
         }
-        let factors = gpu.upload(&self.factors)?;
+        // Once for both passes: a copy from here may have to wait for what was asked for before.
+        let mut kept = lock(&self.on_device);
+        if kept.is_none() {
+            *kept = Some(gpu.upload(&self.factors)?);
+        }
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(x.count()) }?;
-        gpu.kernel(Source::Elementwise, "multiply")?
-            .read(x)
-            .read(&factors)
-            .write(&mut out)
-            .over(x.count())?;
+        gpu.kernel(Source::Elementwise, "multiply")?.read(x).read(&*kept).write(&mut out).over(x.count())?;
         Ok(out)
     }
 }
