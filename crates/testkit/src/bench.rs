@@ -116,9 +116,12 @@ pub fn main_on(host: &Host<'_>, cases: &[Case]) {
 }
 
 /// Instead of [`main_on`], of a program that cannot start: says why, to whoever asks.
+///
+/// # Panics
+/// If nobody listens any more.
 pub fn refuse(problem: &str) -> ExitCode {
     if serves() {
-        println!("{}", json!({"error": problem}));
+        say(&mut std::io::stdout().lock(), &json!({"error": problem}));
     } else {
         eprintln!("{problem}");
     }
@@ -179,10 +182,7 @@ struct Named {
 }
 
 fn serve(host: &Host<'_>, cases: &[Case], requests: impl BufRead, mut answers: impl Write) {
-    let mut say = |answer: &Value| {
-        writeln!(answers, "{answer}").expect("somebody listens");
-        answers.flush().expect("somebody listens");
-    };
+    let mut say = |answer: &Value| say(&mut answers, answer);
     let versions: Value = host.versions.iter().map(|(what, version)| (*what, version.as_str())).collect();
     say(&json!({"versions": versions, "threads": host.threads, "gpu": host.gpu}));
     let mut prepared = None;
@@ -193,6 +193,11 @@ fn serve(host: &Host<'_>, cases: &[Case], requests: impl BufRead, mut answers: i
             Err(problem) => json!({"error": format!("`{line}` is no request: {problem}")}),
         });
     }
+}
+
+fn say(answers: &mut impl Write, answer: &Value) {
+    writeln!(answers, "{answer}").expect("somebody listens");
+    answers.flush().expect("somebody listens");
 }
 
 type Prepared<'a> = Option<(&'a Case, Box<dyn Work>)>;
