@@ -280,7 +280,7 @@ impl Gpu {
                 bail!(
                     "the GPU's memory is full: {} MiB were asked for, {} MiB are free; take a smaller batch, or \
                      gradients of a batch in parts",
-                    count * size_of::<T>() >> 20,
+                    (count * size_of::<T>()) >> 20,
                     free >> 20
                 )
             }
