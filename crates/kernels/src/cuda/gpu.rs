@@ -133,21 +133,29 @@ impl Gpu {
 
     /// Freed memory stays with the process for the next step; by default the driver takes it back at every wait.
     fn keep_freed_memory(&self) -> Result<()> {
-        let context = self.stream.context();
-        if !context.has_async_alloc() {
+        if !self.stream.context().has_async_alloc() {
             return Ok(());
         }
+        self.wrap(self.set_of_pool(sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, u64::MAX))
+    }
+
+    /// The pool that all memory comes from.
+    fn pool(&self) -> std::result::Result<sys::CUmemoryPool, DriverError> {
         let mut pool = std::ptr::null_mut();
-        let mut most = u64::MAX;
-        // SAFETY: the context is alive; both calls read or write what they are given the address of, which is of the
-        // type that the attribute has.
-        let found = unsafe {
-            sys::cuDeviceGetDefaultMemPool(&raw mut pool, context.cu_device()).result().and_then(|()| {
-                let attribute = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
-                sys::cuMemPoolSetAttribute(pool, attribute, (&raw mut most).cast()).result()
-            })
-        };
-        self.wrap(found)
+        // SAFETY: the device is the context's, and the pool is written to the place that is given.
+        unsafe { sys::cuDeviceGetDefaultMemPool(&raw mut pool, self.stream.context().cu_device()) }
+            .result()?;
+        Ok(pool)
+    }
+
+    /// Sets an attribute of it that is a 64-bit number, as all are that are named here.
+    fn set_of_pool(
+        &self,
+        attribute: sys::CUmemPool_attribute,
+        mut value: u64,
+    ) -> std::result::Result<(), DriverError> {
+        // SAFETY: the pool is alive as long as the device, and the value is of the attribute's type.
+        unsafe { sys::cuMemPoolSetAttribute(self.pool()?, attribute, (&raw mut value).cast()) }.result()
     }
 
     /// The GPU behind a Candle device that [`device`] made.
@@ -212,35 +220,19 @@ impl Gpu {
     /// The largest amount of memory that was in use at once since the process began or since the last
     /// [`Gpu::reset_peak`], in bytes; 0 where the driver keeps no account.
     pub fn peak_memory(&self) -> u64 {
-        self.pool_value(sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH).unwrap_or(0)
+        let mut value = 0u64;
+        let attribute = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH;
+        // SAFETY: as in `set_of_pool`; the value is written.
+        let read = self.pool().and_then(|pool| {
+            unsafe { sys::cuMemPoolGetAttribute(pool, attribute, (&raw mut value).cast()) }.result()
+        });
+        read.map_or(0, |()| value)
     }
 
     /// Starts the account of [`Gpu::peak_memory`] anew.
     pub fn reset_peak(&self) {
-        let mut pool = std::ptr::null_mut();
-        let mut zero = 0u64;
-        // SAFETY: as in `keep_freed_memory`; this attribute is a 64-bit number too, and takes no value but 0.
-        unsafe {
-            if sys::cuDeviceGetDefaultMemPool(&raw mut pool, self.stream.context().cu_device())
-                .result()
-                .is_ok()
-            {
-                let attribute = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH;
-                // A driver without the account says so, and there is none to reset.
-                let _ = sys::cuMemPoolSetAttribute(pool, attribute, (&raw mut zero).cast());
-            }
-        }
-    }
-
-    fn pool_value(&self, attribute: sys::CUmemPool_attribute) -> Option<u64> {
-        let mut pool = std::ptr::null_mut();
-        let mut value = 0u64;
-        // SAFETY: as in `keep_freed_memory`; the attributes that are asked for are 64-bit numbers.
-        unsafe {
-            sys::cuDeviceGetDefaultMemPool(&raw mut pool, self.stream.context().cu_device()).result().ok()?;
-            sys::cuMemPoolGetAttribute(pool, attribute, (&raw mut value).cast()).result().ok()?;
-        }
-        Some(value)
+        // A driver without the account says so, and there is none to reset.
+        let _ = self.set_of_pool(sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH, 0);
     }
 
     /// A buffer of `count` values that nobody has written yet.

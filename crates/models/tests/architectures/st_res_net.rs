@@ -280,25 +280,40 @@ fn one_batch_of_clips_is_learnt_by_heart() {
 /// network tells them apart, and without its convolutions over time it cannot.
 #[test]
 fn the_order_of_two_things_is_learnt_through_the_convolutions_over_time() {
+    // (A, A, B, B) and (B, B, A, A), both inputs alike.
+    let moments = |x: Option<Tensor>| {
+        let x = x.unwrap();
+        let [a, b] = [0, 1].map(|t| x.narrow(1, t, 1).unwrap());
+        let clip = |order: [&Tensor; 4]| Tensor::cat(&order, 1).unwrap();
+        Some(Tensor::cat(&[clip([&a, &a, &b, &b]), clip([&b, &b, &a, &a])], 0).unwrap())
+    };
+    let two = clips(&small(), 1, 2);
+    let inputs = Inputs { rgb: moments(two.rgb), flow: moments(two.flow) };
+    // How far the class scores of the two clips are apart, before any training.
+    let apart_with = |temporal_kernel: usize| {
+        let (_, network) = built(&StResNetConfig { temporal_kernel, ..small() }, 1);
+        let outputs = network.forward(&inputs, &Pass::eval()).unwrap();
+        let of_head = |head: &models::Head| {
+            let scores = head.logits.to_vec2::<f32>().unwrap();
+            testkit::worst_difference(&scores[0], &scores[1]).0
+        };
+        outputs.heads.iter().map(of_head).fold(0.0, f64::max)
+    };
+    assert!(apart_with(3) > 1e-3);
+    assert!(apart_with(1) < 1e-5);
     let loss_with = |temporal_kernel: usize| {
         let config = StResNetConfig { temporal_kernel, ..small() };
         let (params, network) = built(&config, 1);
         let mut optimiser = Sgd::new(&params, 0.9, 0.0).unwrap();
-        // (A, A, B, B) and (B, B, A, A), both inputs alike.
-        let moments = |x: Option<Tensor>| {
-            let x = x.unwrap();
-            let [a, b] = [0, 1].map(|t| x.narrow(1, t, 1).unwrap());
-            let clip = |order: [&Tensor; 4]| Tensor::cat(&order, 1).unwrap();
-            Some(Tensor::cat(&[clip([&a, &a, &b, &b]), clip([&b, &b, &a, &a])], 0).unwrap())
-        };
-        let two = clips(&config, 1, 2);
-        let inputs = Inputs { rgb: moments(two.rgb), flow: moments(two.flow) };
         let losses = (0..60).map(|seed| step(&network, &inputs, &[0, 1], seed, &mut optimiser, 0.01));
         losses.last().unwrap() / 2.0
     };
     assert!(loss_with(3) < 0.1);
-    // Both clips give the same features: even odds are the best there is.
-    assert!((loss_with(1) - 2f32.ln()).abs() < 0.05);
+    // Both clips give the same features: even odds are the best there is. On the CPU equal frames of a batch have equal
+    // bits; where they have not, normalising a batch of two distinct frames enlarges the last bit until it is learnt.
+    if device().is_cpu() {
+        assert!((loss_with(1) - 2f32.ln()).abs() < 0.05);
+    }
 }
 
 #[test]
