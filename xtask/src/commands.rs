@@ -18,6 +18,7 @@ use experiment::{
 };
 
 use crate::bench;
+use crate::cluster;
 use crate::failure::Failure;
 use crate::flags::{Bench, Check, Cli, Command, Compare, Export, Figures, Predict, Prepare, Printed, Run};
 
@@ -63,6 +64,7 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             say(if *json { report.json() } else { report.terminal() })?;
             if report.is_well() { Ok(()) } else { Err(Failure::Unwell) }
         }
+        Command::Work { manifest, task } => Ok(cluster::work(manifest, *task, interrupt)?),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command().bin_name("xtask"), "xtask", &mut script);
@@ -79,7 +81,7 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
 }
 
 /// Prints to standard output. That nobody reads it any more, as behind `| head`, is no error.
-fn say(text: impl std::fmt::Display) -> Result<()> {
+pub(crate) fn say(text: impl std::fmt::Display) -> Result<()> {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         printed => printed.map_err(Error::io("write to", "standard output")),
@@ -154,43 +156,79 @@ fn export(flags: &Export, interrupt: &Interrupt) -> Result<()> {
 }
 
 fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
-    let workspace = flags.folders.workspace();
-    let given = match &flags.from {
-        Some(name) => Some(experiment::export::from(name, &workspace, console, interrupt)?),
-        None => None,
-    };
-    let (request, names) = match &given {
-        None => (flags.request(), workspace.full_names(&flags.tables)?),
-        Some(trained) => {
-            let (table, own) = experiment::export::question(trained)?;
-            let tables =
-                if flags.tables.is_empty() { vec![table] } else { workspace.full_names(&flags.tables)? };
-            (flags.request_of(own), tables)
-        }
-    };
-    // A mistake in the last table shows before the first is trained.
-    for name in &names {
-        let (spec, file) = workspace.spec(name)?;
-        TablePlan::resolve(spec, file, &request, &workspace)?;
+    let asked = Asked::of(flags, console, interrupt)?;
+    if let Some(config) = flags.engine.slurm()? {
+        return cluster::run(flags, &asked, config, console, interrupt);
     }
     if flags.dry_run {
-        for table in &names {
-            let shown = experiment::show::show(&workspace, table, &request)?;
+        for table in &asked.tables {
+            let shown = experiment::show::show(&asked.workspace, table, &asked.request)?;
             say(format!("{}\n{}", shown.plan, shown.estimate))?;
         }
         return Ok(());
     }
     let device = flags.device.device.open()?;
-    let runner = Runner {
-        data_roots: flags.roots.data_roots(),
-        fresh: flags.fresh,
-        device: &device,
-        given: given.as_ref(),
-        checkpoint_every: Duration::from_secs(flags.checkpoint_every),
-        ..plain(&workspace, &request, console, interrupt)
-    };
+    print_tables(flags, &asked.tables, &asked.runner(flags, &device, console, interrupt))
+}
+
+/// What a `run` asks for, found.
+pub(crate) struct Asked {
+    pub(crate) workspace: Workspace,
+    pub(crate) request: Request,
+    /// By their full names.
+    pub(crate) tables: Vec<String>,
+    given: Option<Trained>,
+}
+
+impl Asked {
+    pub(crate) fn of(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<Self> {
+        let workspace = flags.folders.workspace();
+        let given = match &flags.from {
+            Some(name) => Some(experiment::export::from(name, &workspace, console, interrupt)?),
+            None => None,
+        };
+        let (request, tables) = match &given {
+            None => (flags.request(), workspace.full_names(&flags.tables)?),
+            Some(trained) => {
+                let (table, own) = experiment::export::question(trained)?;
+                let tables = if flags.tables.is_empty() {
+                    vec![table]
+                } else {
+                    workspace.full_names(&flags.tables)?
+                };
+                (flags.request_of(own), tables)
+            }
+        };
+        // A mistake in the last table shows before the first is trained.
+        for name in &tables {
+            let (spec, file) = workspace.spec(name)?;
+            TablePlan::resolve(spec, file, &request, &workspace)?;
+        }
+        Ok(Self { workspace, request, tables, given })
+    }
+
+    pub(crate) fn runner<'a>(
+        &'a self,
+        flags: &Run,
+        device: &'a Device,
+        console: &'a Console,
+        interrupt: &'a Interrupt,
+    ) -> Runner<'a> {
+        Runner {
+            data_roots: flags.roots.data_roots(),
+            fresh: flags.fresh,
+            device,
+            given: self.given.as_ref(),
+            checkpoint_every: Duration::from_secs(flags.checkpoint_every),
+            ..plain(&self.workspace, &self.request, console, interrupt)
+        }
+    }
+}
+
+/// Runs tables and prints each as it is finished.
+pub(crate) fn print_tables(flags: &Run, names: &[String], runner: &Runner<'_>) -> Result<()> {
     let mut tables = Vec::with_capacity(names.len());
-    for name in &names {
+    for name in names {
         let table = runner.run(name)?;
         if flags.json {
             say(table.json())?;
@@ -202,7 +240,7 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
     if !flags.json && tables.len() > 1 {
         say(verdicts(&tables))?;
     }
-    console.line(&runner.census.to_string());
+    runner.console.line(&runner.census.to_string());
     let total = tables.iter().map(|table| table.rows.len()).sum();
     let failed: Vec<&str> = tables.iter().flat_map(Table::failed).collect();
     if failed.is_empty() {
@@ -225,20 +263,29 @@ fn figures(flags: &Figures, console: &Console, interrupt: &Interrupt) -> Result<
 }
 
 fn prepare(flags: &Prepare, console: &Console, interrupt: &Interrupt) -> Result<()> {
+    if let Some(config) = flags.engine.slurm()? {
+        return cluster::prepare(flags, config, console, interrupt);
+    }
     let workspace = flags.folders.workspace();
     let request = flags.request();
+    let (table, dataset) = (flags.table.as_deref(), &*flags.dataset);
+    if flags.dry_run {
+        let batched = experiment::device_flow::planned(flags.device.device);
+        let runner =
+            Runner { data_roots: flags.data_roots(), ..plain(&workspace, &request, console, interrupt) };
+        return say(runner.unprepared(table, dataset, batched.as_ref())?);
+    }
     let device = flags.device.device.open()?;
     let runner = Runner {
         data_roots: flags.data_roots(),
         device: &device,
         ..plain(&workspace, &request, console, interrupt)
     };
-    say(runner.prepare(flags.table.as_deref(), &flags.dataset)?)?;
-    Ok(())
+    say(runner.prepare(table, dataset)?)
 }
 
 /// A runner without wishes of its own.
-fn plain<'a>(
+pub(crate) fn plain<'a>(
     workspace: &'a Workspace,
     request: &'a Request,
     console: &'a Console,
@@ -255,5 +302,6 @@ fn plain<'a>(
         interrupt,
         given: None,
         census: Census::default(),
+        absent: None,
     }
 }

@@ -1,5 +1,8 @@
 //! The flags of every command.
 
+mod bench;
+mod groups;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -7,9 +10,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use experiment::check::CheckRequest;
 use experiment::compare::{CompareRequest, SortBy};
 use experiment::spec::{FlowPreset, ProfileName};
-use experiment::{DataRoots, DeviceChoice, Extraction, FlowRequest, Precision, Request, Workspace};
+use experiment::{DataRoots, FlowRequest, Precision, Request};
 
-use crate::bench::{self, Form, Layout, Suite, Torch};
+pub(crate) use self::bench::Bench;
+pub(crate) use self::groups::Engine;
+use self::groups::{Extracted, Folders, Question, Roots, Scale, Where, precision};
 
 /// Tables of video action recognition papers, run from their specs.
 #[derive(Debug, Parser)]
@@ -90,6 +95,14 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Do one task of a job that `--engine slurm` has submitted
+    #[command(hide = true)]
+    Work {
+        /// What the tasks of the job do
+        manifest: PathBuf,
+        /// Which of them
+        task: u32,
+    },
     /// Print a script that completes these commands in a shell, for a program or an alias called `xtask`
     Completions {
         /// The shell
@@ -128,7 +141,9 @@ pub(crate) struct Run {
     /// Seconds between checkpoints; longer where writing one would take more than 1/20 of the time
     #[arg(long, value_name = "SECONDS", default_value_t = experiment::train::CHECKPOINT_EVERY.as_secs())]
     pub(crate) checkpoint_every: u64,
-    /// Print the plan and stop
+    #[command(flatten)]
+    pub(crate) engine: Engine,
+    /// Print the plan and stop; with --engine slurm the scripts that would be submitted
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Print the finished tables as JSON
@@ -167,6 +182,11 @@ pub(crate) struct Prepare {
     pub(crate) table: Option<String>,
     #[command(flatten)]
     pub(crate) scale: Scale,
+    #[command(flatten)]
+    pub(crate) engine: Engine,
+    /// Say how many videos are still to be prepared and stop; with --engine slurm print the scripts that would be submitted
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) folders: Folders,
 }
@@ -332,42 +352,6 @@ impl Check {
     }
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Bench {
-    /// What is measured
-    #[arg(value_enum)]
-    suite: Suite,
-    /// Only cases with one of these in their names
-    #[arg(long, value_name = "PATTERN", num_args = 1..)]
-    only: Vec<String>,
-    /// Threads of each side [default: all cores]
-    #[arg(long, value_name = "N")]
-    threads: Option<NonZeroUsize>,
-    /// A Python interpreter with torch: run the same in PyTorch, in turns, and print ratios
-    #[arg(long, value_name = "PYTHON")]
-    against_torch: Option<PathBuf>,
-    #[command(flatten)]
-    device: Where,
-    /// How a GPU computes products: fp32, or tf32 on its matrix units [default: fp32]
-    #[arg(long, value_name = "NAME", value_parser = precision)]
-    precision: Option<Precision>,
-    /// Run PyTorch's networks through torch.compile
-    #[arg(long, requires = "against_torch")]
-    compile: bool,
-    /// Give PyTorch feature maps and weights channels last, not in its default layout
-    #[arg(long, requires = "against_torch")]
-    channels_last: bool,
-    /// Rounds of each side that count; two more warm up, four on a GPU and with --compile
-    #[arg(long, value_name = "N", default_value = "7", requires = "against_torch")]
-    rounds: NonZeroUsize,
-    /// Print the table in Markdown
-    #[arg(long, conflicts_with = "json")]
-    markdown: bool,
-    /// Print the figures as JSON, each round's times included
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
 impl Run {
     pub(crate) fn request(&self) -> Request {
         Request {
@@ -406,28 +390,6 @@ impl Figures {
     }
 }
 
-/// Where real videos lie.
-#[derive(Debug, Args)]
-pub(crate) struct Roots {
-    /// The folder of real videos, for data sets that are not generated: DIR of the table's data set, NAME=DIR of the
-    /// data set NAME
-    #[arg(long, value_name = "[NAME=]DIR", num_args = 1..)]
-    data_root: Vec<DataRoot>,
-}
-
-impl Roots {
-    pub(crate) fn data_roots(&self) -> DataRoots {
-        let mut roots = DataRoots::default();
-        for DataRoot { name, folder } in &self.data_root {
-            match name {
-                Some(name) => _ = roots.named.insert(name.clone(), folder.clone()),
-                None => roots.main = Some(folder.clone()),
-            }
-        }
-        roots
-    }
-}
-
 impl Prepare {
     pub(crate) fn data_roots(&self) -> DataRoots {
         let folder = self.root.iter().map(|root| (self.dataset.clone(), root.clone()));
@@ -442,205 +404,5 @@ impl Prepare {
             extraction: self.extracted.extraction(),
             ..Request::default()
         }
-    }
-}
-
-impl Bench {
-    pub(crate) fn form(&self) -> Form {
-        if self.markdown { Form::Markdown } else { Form::Terminal }
-    }
-
-    pub(crate) fn request(&self) -> bench::Request {
-        let layout = if self.channels_last { Layout::ChannelsLast } else { Layout::Nchw };
-        let torch = |python: &PathBuf| Torch {
-            python: python.clone(),
-            layout,
-            compile: self.compile,
-            rounds: self.rounds.get(),
-        };
-        bench::Request {
-            suite: self.suite,
-            only: self.only.clone(),
-            threads: self.threads.map(NonZeroUsize::get),
-            device: self.device.device,
-            precision: self.precision,
-            torch: self.against_torch.as_ref().map(torch),
-        }
-    }
-}
-
-/// The processor, or a GPU.
-#[derive(Debug, Args)]
-pub(crate) struct Where {
-    /// Where networks and TV-L1 flow are computed: cpu, cuda, or cuda:N for GPU number N
-    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device)]
-    pub(crate) device: DeviceChoice,
-}
-
-fn device(text: &str) -> Result<DeviceChoice, String> {
-    text.parse().map_err(|error: experiment::Error| error.to_string())
-}
-
-fn precision(text: &str) -> Result<Precision, String> {
-    match text {
-        "fp32" => Ok(Precision::Fp32),
-        "tf32" => Ok(Precision::Tf32),
-        _ => Err(format!("expected fp32 or tf32, found `{text}`")),
-    }
-}
-
-/// `DIR`, or `NAME=DIR`.
-#[derive(Debug, Clone)]
-struct DataRoot {
-    name: Option<String>,
-    folder: PathBuf,
-}
-
-impl std::str::FromStr for DataRoot {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // A folder whose path holds a `=` before any `/` is taken for a name; `./a=b` is a folder.
-        let name =
-            |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') && !name.is_empty();
-        Ok(match text.split_once('=').filter(|(before, _)| name(before)) {
-            Some((name, folder)) => Self { name: Some(name.to_owned()), folder: folder.into() },
-            None => Self { name: None, folder: text.into() },
-        })
-    }
-}
-
-/// Which scale, and which draw of a generated data set.
-#[derive(Debug, Args)]
-pub(crate) struct Scale {
-    /// The scale: paper, mini or smoke [default: mini]
-    #[arg(long)]
-    pub(crate) profile: Option<ProfileName>,
-    /// Render a generated data set from another seed
-    #[arg(long, value_name = "N")]
-    pub(crate) data_seed: Option<u64>,
-}
-
-/// Frames and flow that another program has extracted.
-#[derive(Debug, Args)]
-pub(crate) struct Extracted {
-    /// The data root holds frames and flow as TSN and dense_flow write them, not videos; bytes 0 to 255 of its flow
-    /// stand for -BOUND to BOUND pixels
-    #[arg(long, value_name = "BOUND", value_parser = bound, allow_negative_numbers = true)]
-    extracted_bound: Option<Extraction>,
-    /// Take extracted flow as it is, without comparing it with the frames
-    #[arg(long, requires = "extracted_bound")]
-    unchecked_flow: bool,
-}
-
-impl Extracted {
-    fn extraction(&self) -> Option<Extraction> {
-        self.extracted_bound.map(|extraction| Extraction { check: !self.unchecked_flow, ..extraction })
-    }
-}
-
-fn bound(text: &str) -> Result<Extraction, String> {
-    let pixels: f32 = text.parse().map_err(|_| format!("expected a number of pixels, found `{text}`"))?;
-    Extraction::new(pixels).map_err(|e| e.to_string())
-}
-
-/// What is asked of a table.
-#[derive(Debug, Args)]
-pub(crate) struct Question {
-    /// Another data set than the profile's
-    #[arg(long, value_name = "NAME")]
-    pub(crate) dataset: Option<String>,
-    #[command(flatten)]
-    pub(crate) scale: Scale,
-    /// Only these rows
-    #[arg(long, value_name = "ID", num_args = 1..)]
-    pub(crate) row: Vec<String>,
-    /// Train each row with so many seeds
-    #[arg(long, value_name = "N")]
-    pub(crate) seeds: Option<usize>,
-    /// Only these splits of the data set
-    #[arg(long, value_name = "NAME", num_args = 1..)]
-    pub(crate) split: Vec<String>,
-}
-
-impl Question {
-    pub(crate) fn request(&self) -> Request {
-        Request {
-            profile: self.scale.profile,
-            dataset: self.dataset.clone(),
-            splits: self.split.clone(),
-            seeds: self.seeds,
-            data_seed: self.scale.data_seed,
-            rows: self.row.clone(),
-            extraction: None,
-            from: None,
-            precision: Precision::Fp32,
-        }
-    }
-}
-
-/// Where things are kept.
-#[derive(Debug, Args)]
-pub(crate) struct Folders {
-    /// Records and tables [default: results/]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Frames, flow, checkpoints, weights and scores [default: .cache/]
-    #[arg(long, value_name = "DIR")]
-    cache: Option<PathBuf>,
-}
-
-impl Folders {
-    /// The checkout that this program was built from, with the folders that
-    /// the flags name.
-    pub(crate) fn workspace(&self) -> Workspace {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-        let mut workspace = Workspace::new(root.canonicalize().unwrap_or(root));
-        if let Some(out) = &self.out {
-            workspace.results = out.clone();
-        }
-        if let Some(cache) = &self.cache {
-            workspace.cache = cache.clone();
-        }
-        workspace
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn bench(flags: &str) -> Result<bench::Request, String> {
-        let words = ["xtask", "bench"].into_iter().chain(flags.split_whitespace());
-        match Cli::try_parse_from(words).map_err(|error| error.to_string())?.command {
-            Command::Bench(flags) => Ok(flags.request()),
-            other => panic!("`bench` was read as {other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_benchmark_runs_on_the_cpu_unless_told_otherwise() {
-        let request = bench("steps").unwrap();
-        assert_eq!((request.device, request.precision), (DeviceChoice::Cpu, None));
-        assert!(request.torch.is_none());
-        let request = bench("steps --device cuda:1 --precision tf32 --only mini").unwrap();
-        assert_eq!((request.device, request.precision), (DeviceChoice::Cuda(1), Some(Precision::Tf32)));
-        let torch = bench("steps --device cuda --compile --against-torch python").unwrap().torch.unwrap();
-        assert_eq!((torch.compile, torch.layout, torch.rounds), (true, Layout::Nchw, 7));
-        let torch = bench("steps --channels-last --against-torch python").unwrap().torch.unwrap();
-        assert_eq!((torch.compile, torch.layout), (false, Layout::ChannelsLast));
-    }
-
-    #[test]
-    fn flags_of_a_benchmark_that_make_no_sense_are_refused() {
-        let refused = |flags: &str| bench(flags).map(|_| ()).unwrap_err();
-        for flag in ["--compile", "--channels-last"] {
-            let message = refused(&format!("steps {flag}"));
-            assert!(message.contains("--against-torch <PYTHON>"), "{message}");
-        }
-        let message = refused("steps --device gpu");
-        assert!(message.contains("expected cpu, cuda, or cuda:N"), "{message}");
-        let message = refused("steps --device cuda --precision bf16");
-        assert!(message.contains("expected fp32 or tf32, found `bf16`"), "{message}");
     }
 }

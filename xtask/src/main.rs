@@ -1,6 +1,7 @@
 //! The command line: `cargo xtask run table1b`. Flags and dispatch only.
 
 mod bench;
+mod cluster;
 mod commands;
 mod failure;
 mod flags;

@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const PREFIX: &str = ".tmp-";
@@ -43,7 +44,7 @@ fn write_with(
     let mut attempt = 1;
     loop {
         let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let temporary = folder.join(format!("{PREFIX}{}-{count}", process::id()));
+        let temporary = folder.join(format!("{PREFIX}{}-{}-{count}", host(), process::id()));
         let written = create(&temporary).and_then(|mut file| {
             write(&mut file)?;
             file.sync_all()?;
@@ -52,9 +53,12 @@ fn write_with(
         match written {
             Ok(()) => break,
             Err(error) => {
-                // The error that counts is the first one.
-                let _removed = fs::remove_file(&temporary);
-                if error.kind() != ErrorKind::NotFound || attempt == ATTEMPTS {
+                // The error that counts is the first one. A file of that name that was there is somebody else's.
+                if error.kind() != ErrorKind::AlreadyExists {
+                    let _removed = fs::remove_file(&temporary);
+                }
+                let again = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists);
+                if !again || attempt == ATTEMPTS {
                     return Err(failed(error));
                 }
                 attempt += 1;
@@ -64,6 +68,15 @@ fn write_with(
     // Makes the rename itself durable; not every file system allows it, and none needs it for the content.
     let _synced = File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
+}
+
+/// Tells machines apart that share a folder: their processes may have the same numbers.
+fn host() -> &'static str {
+    static HOST: OnceLock<String> = OnceLock::new();
+    HOST.get_or_init(|| {
+        let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        blake3::hash(name.as_bytes()).to_hex()[..8].to_owned()
+    })
 }
 
 fn create(path: &Path) -> io::Result<File> {

@@ -19,6 +19,7 @@
 mod estimate;
 mod import;
 mod key;
+mod missing;
 mod report;
 mod video;
 mod work;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use video::Content;
 
+pub use missing::missing;
 pub use report::{PrepareReport, VideoFailure};
 pub use video::PreparedVideo;
 

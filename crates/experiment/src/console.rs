@@ -2,15 +2,21 @@
 //! terminal, plain lines from time to time elsewhere.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::{Deserialize, Serialize};
+
+use crate::store::write_json;
 
 /// Where progress goes.
 #[derive(Debug)]
 pub struct Console {
     mode: Mode,
+    /// Where steps say how far they are, for another process to read.
+    report: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,16 +28,46 @@ enum Mode {
 
 /// How often a step says something when nobody watches a bar.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
+/// The same of a board, which says more.
+const BOARD_EVERY: Duration = Duration::from_secs(30);
+/// How often a step writes how far it is.
+const REPORT_EVERY: Duration = Duration::from_secs(2);
+
+/// How far a step is, as it writes itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What is being done.
+    pub step: String,
+    /// Pieces done.
+    pub done: u64,
+    /// Of so many, if that is known.
+    pub total: Option<u64>,
+    /// What a count cannot say.
+    pub message: String,
+}
 
 impl Console {
     /// Bars on a terminal, plain lines otherwise.
     pub fn stderr() -> Self {
-        Self { mode: if std::io::stderr().is_terminal() { Mode::Terminal } else { Mode::Plain } }
+        Self {
+            mode: if std::io::stderr().is_terminal() { Mode::Terminal } else { Mode::Plain },
+            report: None,
+        }
     }
 
     /// Says nothing.
     pub fn silent() -> Self {
-        Self { mode: Mode::Silent }
+        Self { mode: Mode::Silent, report: None }
+    }
+
+    /// Plain lines; besides, every step says how far it is in a file, for a process that watches.
+    pub fn reporting(report: PathBuf) -> Self {
+        Self { mode: Mode::Plain, report: Some(report) }
+    }
+
+    /// Lines that are written over by the next ones on a terminal, and repeated from time to time elsewhere.
+    pub fn board(&self) -> Board {
+        Board { mode: self.mode, bars: MultiProgress::new(), shown: Mutex::default() }
     }
 
     /// One line of news.
@@ -64,7 +100,84 @@ impl Console {
         bar.set_position(done);
         bar.reset_eta();
         let now = Instant::now();
-        Step { name: name.to_owned(), bar, mode: self.mode, start: (now, done), said: Mutex::new(now) }
+        let report = self.report.clone().map(|path| (path, Mutex::new(None)));
+        Step {
+            name: name.to_owned(),
+            bar,
+            mode: self.mode,
+            start: (now, done),
+            said: Mutex::new(now),
+            report,
+        }
+    }
+}
+
+/// Lines that are shown together.
+#[derive(Debug)]
+pub struct Board {
+    mode: Mode,
+    bars: MultiProgress,
+    shown: Mutex<Shown>,
+}
+
+/// What a board shows.
+#[derive(Debug, Default)]
+struct Shown {
+    bars: Vec<ProgressBar>,
+    text: String,
+    said: Option<Instant>,
+}
+
+impl Board {
+    /// Shows these lines in place of those before.
+    pub fn set(&self, lines: &[String]) {
+        let mut shown = self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match self.mode {
+            Mode::Silent => {}
+            Mode::Plain => {
+                let text = lines.join("\n");
+                let due = shown.said.is_none_or(|said| said.elapsed() >= BOARD_EVERY);
+                if due && text != shown.text {
+                    eprintln!("{text}");
+                    shown.said = Some(Instant::now());
+                    shown.text = text;
+                }
+            }
+            Mode::Terminal => {
+                while shown.bars.len() > lines.len() {
+                    if let Some(bar) = shown.bars.pop() {
+                        bar.finish_and_clear();
+                        self.bars.remove(&bar);
+                    }
+                }
+                while shown.bars.len() < lines.len() {
+                    let style =
+                        ProgressStyle::with_template("{wide_msg}").expect("the template is a constant");
+                    shown.bars.push(self.bars.add(ProgressBar::new_spinner().with_style(style)));
+                }
+                for (bar, line) in shown.bars.iter().zip(lines) {
+                    bar.set_message(line.clone());
+                    bar.tick();
+                }
+            }
+        }
+    }
+
+    /// One line of news, above what is shown.
+    pub fn line(&self, text: &str) {
+        match self.mode {
+            Mode::Silent => {}
+            Mode::Plain => eprintln!("{text}"),
+            // It stays if it cannot be written: nobody is reading.
+            Mode::Terminal => _ = self.bars.println(text),
+        }
+    }
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        let shown = self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        shown.bars.iter().for_each(ProgressBar::finish_and_clear);
     }
 }
 
@@ -76,6 +189,8 @@ pub struct Step {
     mode: Mode,
     start: (Instant, u64),
     said: Mutex<Instant>,
+    /// Where it says how far it is, and when it did so last.
+    report: Option<(PathBuf, Mutex<Option<Instant>>)>,
 }
 
 impl Step {
@@ -93,6 +208,7 @@ impl Step {
     }
 
     fn speak(&self, message: &str) {
+        self.report(message);
         if self.mode != Mode::Plain {
             return;
         }
@@ -112,6 +228,26 @@ impl Step {
         let left = if left.is_finite() { format!(", {left:.0} s left") } else { String::new() };
         let gap = if message.is_empty() { "" } else { ", " };
         eprintln!("{}: {done}/{total}{gap}{message}{left}", self.name);
+    }
+}
+
+impl Step {
+    /// Writes how far it is into the file that was named for that. It is for eyes only: that it cannot be written
+    /// stops nothing.
+    fn report(&self, message: &str) {
+        let Some((path, last)) = &self.report else { return };
+        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if last.is_some_and(|last| last.elapsed() < REPORT_EVERY) {
+            return;
+        }
+        *last = Some(Instant::now());
+        let progress = Progress {
+            step: self.name.clone(),
+            done: self.bar.position(),
+            total: self.bar.length(),
+            message: message.to_owned(),
+        };
+        _ = write_json(path, &progress);
     }
 }
 

@@ -140,6 +140,33 @@ pub enum Error {
         names: String,
     },
 
+    /// A unit that was to be done by another process and is not.
+    #[error("{unit} is not done: {why}")]
+    Unfinished {
+        /// The unit.
+        unit: String,
+        /// What became of it, and what to do.
+        why: String,
+    },
+
+    /// One of Slurm's commands that failed.
+    #[error("{command}: {message}")]
+    Slurm {
+        /// The command.
+        command: &'static str,
+        /// What it said.
+        message: String,
+    },
+
+    /// A command whose end ran as a job, and failed.
+    #[error("{message}")]
+    Elsewhere {
+        /// What it said.
+        message: String,
+        /// Its exit code.
+        code: u8,
+    },
+
     /// Ctrl-C.
     #[error("interrupted; run the same command again to go on from here")]
     Interrupted,
@@ -163,13 +190,15 @@ impl Error {
             },
             Self::Weights(e) if e.is_of_the_request() => 2,
             Self::Videos(_) | Self::Prepare(_) | Self::Weights(_) => 3,
-            Self::Diverged { .. } | Self::RowsFailed { .. } => 4,
+            Self::Diverged { .. } | Self::RowsFailed { .. } | Self::Unfinished { .. } => 4,
+            Self::Elsewhere { code, .. } => *code,
             Self::Interrupted => 130,
             Self::Io { .. }
             | Self::Damaged { .. }
             | Self::Tensor { .. }
             | Self::Network { .. }
             | Self::Svm(_)
+            | Self::Slurm { .. }
             | Self::Figure(_) => 1,
         }
     }

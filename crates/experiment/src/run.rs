@@ -9,6 +9,7 @@ mod looking;
 mod nets;
 mod pictures;
 mod preparing;
+mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use self::confusion::Confusion;
 use self::given::Given;
 use self::library::Library;
 use self::nets::{Tested, finished};
+pub use self::units::{Cut, Of, Planned, Task, UnderWay};
 use crate::answers::Answers;
 use crate::claim::{Bootstrap, Comparison, Outcomes};
 use crate::console::Console;
@@ -58,6 +60,8 @@ pub struct Runner<'a> {
     pub given: Option<&'a Trained>,
     /// Counts the nets of all tables.
     pub census: Census,
+    /// Where nothing is trained, tested or fused here, and rows stand on what is done: says why a unit is not.
+    pub absent: Option<&'a dyn Fn(&str) -> String>,
 }
 
 /// The folders of real videos.
@@ -99,13 +103,10 @@ impl Runner<'_> {
         for set in self.data_roots.named.keys() {
             self.workspace.dataset_file(set)?;
         }
-        self.request
-            .precision
-            .set(self.device)
-            .map_err(|e| Error::Usage(format!("the precision that was asked for: {e}")))?;
         let (spec, file) = self.workspace.spec(name)?;
         let plan = TablePlan::resolve(spec, file, self.request, self.workspace)?;
         let job = Job::open(self, &plan, None)?;
+        job.set_precision()?;
         probe_writable(&job.results)?;
         job.count()?;
         let mut states = BTreeMap::new();
@@ -156,6 +157,14 @@ impl<'a> Job<'a> {
             results: workspace.results.join(&plan.results),
             environment: Environment::here(&workspace.root, runner.device),
         })
+    }
+
+    /// Products are computed from now on as was asked for.
+    fn set_precision(&self) -> Result<()> {
+        let precision = self.runner.request.precision;
+        precision
+            .set(self.runner.device)
+            .map_err(|e| Error::Usage(format!("the precision that was asked for: {e}")))
     }
 
     /// All (split, seed) of a row.

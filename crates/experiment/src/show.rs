@@ -9,6 +9,7 @@ use data::inputs::Input;
 use data::sample::{At, Moments};
 use flow::Method;
 
+use crate::cost;
 use crate::error::{Error, Result};
 use crate::plan::{
     ContrastivePlan, NetPlan, PairsPlan, Protocol, Request, Start, TablePlan, TestPlan, VideoPlan, Work,
@@ -396,13 +397,9 @@ fn estimate(plan: &TablePlan) -> Result<String> {
                 continue;
             }
             stages.push(net);
-            let summary = net.model.summary().map_err(network_error("describing the network"))?;
-            let batch = net.train.batch * net.tasks() * if net.train.pairs.is_some() { 2 } else { 1 };
-            bytes = bytes.max(summary.training_bytes(batch) as f64);
-            // Without gradients a third of the arithmetic is left.
-            let passes = if net.train.learns == Learns::All { 3.0 } else { 1.0 };
-            let forward = 2.0 * summary.multiply_adds() as f64 * (batch * net.train.iterations) as f64;
-            seconds += passes * forward / (speed * 0.35);
+            let cost = cost::training(net)?;
+            bytes = bytes.max(cost.bytes);
+            seconds += cost.operations / (speed * 0.35);
         }
         total += seconds * runs as f64;
         lines.push(vec![

@@ -3,10 +3,8 @@
 use flow::{Batched, FlowError, FlowField, GrayImage, MedianFilter, TvL1Params, check_pairs};
 use nn::tvl1::{Median, Params, TvL1};
 
+use super::NAME;
 use crate::error::{Error, Result};
-
-/// Part of the names of cached flow: to be raised when the arithmetic of the kernels changes.
-const NAME: &str = "cuda-1";
 
 /// TV-L1 on one GPU. It serves all threads that prepare videos; they take turns.
 #[derive(Debug)]

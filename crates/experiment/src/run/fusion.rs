@@ -63,6 +63,7 @@ impl Job<'_> {
             })
             .collect::<Result<Vec<_>>>()?;
 
+        self.expect_done(&unit, finished(&unit))?;
         let _lock = self.take(&unit)?;
         let path = unit.path(SCORES);
         let (outcome, scores) = match finished(&unit)? {

@@ -202,6 +202,13 @@ impl<'a> Library<'a> {
         }
     }
 
+    /// How many videos a net is tested on.
+    pub(super) fn count_tested(&self, protocol: &Protocol, run: &Run<'_>) -> Result<usize> {
+        let net = &protocol.net;
+        let part = Part::of(protocol.test.on);
+        Ok(self.indices(net.target(), run, part, net.video.videos_per_class)?.len())
+    }
+
     fn of_target(&self, net: &NetPlan, run: &Run<'_>, part: Part) -> Result<Vec<LabelledVideo>> {
         let indices = self.indices(net.target(), run, part, net.video.videos_per_class)?;
         self.labelled(net.target(), &net.video, &indices, 0)

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Job, Run, Runner};
 use crate::answers::Answers;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evaluate::{Test, evaluate};
 use crate::plan::{NetPlan, Protocol, SourceRef, TestPlan};
 use crate::record::{StageRecord, TestOutcome, TrainOutcome};
@@ -63,7 +63,7 @@ impl Job<'_> {
     }
 
     /// The training unit of a net itself.
-    fn train_unit(&self, net: &NetPlan, run: &Run<'_>) -> Result<Unit> {
+    pub(super) fn train_unit(&self, net: &NetPlan, run: &Run<'_>) -> Result<Unit> {
         if let Some((unit, _)) = self.given(net) {
             return Ok(unit.clone());
         }
@@ -102,6 +102,16 @@ impl Job<'_> {
         Ok(self.store.unit("test", &key))
     }
 
+    /// Where nothing is made here: the error that a unit is not done.
+    pub(super) fn expect_done<T>(&self, unit: &Unit, done: Result<Option<T>>) -> Result<()> {
+        match self.runner.absent {
+            Some(why) if done?.is_none() => {
+                Err(Error::Unfinished { unit: unit.name.clone(), why: why(&unit.name) })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Takes a unit, and forgets what is in it where all is to be done again.
     pub(super) fn take(&self, unit: &Unit) -> Result<Lock> {
         let lock = unit.lock(self.runner.console, self.runner.interrupt)?;
@@ -112,7 +122,7 @@ impl Job<'_> {
     }
 
     /// Trains a net and the stages before it, or finds them done.
-    fn trained(&self, name: &str, net: &NetPlan, run: &Run<'_>) -> Result<Vec<StageRecord>> {
+    pub(super) fn trained(&self, name: &str, net: &NetPlan, run: &Run<'_>) -> Result<Vec<StageRecord>> {
         if let Some((_, stage)) = self.given(net) {
             return Ok(vec![stage.clone()]);
         }
@@ -128,6 +138,7 @@ impl Job<'_> {
         }
         let unit = &self.train_unit(net, run)?;
         let (console, interrupt) = (self.runner.console, self.runner.interrupt);
+        self.expect_done(unit, unit.outcome::<TrainOutcome>())?;
         let _lock = self.take(unit)?;
         let done = unit.outcome::<TrainOutcome>()?.filter(|_| unit.path(WEIGHTS).exists());
         let training = match done {
@@ -159,6 +170,7 @@ impl Job<'_> {
     pub(super) fn tested(&self, name: &str, protocol: &Protocol, run: &Run<'_>) -> Result<Tested> {
         let stages = self.trained(name, &protocol.net, run)?;
         let unit = self.test_unit(protocol, run)?;
+        self.expect_done(&unit, finished(&unit))?;
         let _lock = self.take(&unit)?;
         let path = unit.path(SCORES);
         let (outcome, answers) = match finished(&unit)? {

@@ -26,7 +26,7 @@ impl Runner<'_> {
 
     /// The plan of a table; unless one is named, that in which the data set has the most to give: flow in both
     /// directions, in one, frames alone; the first of several.
-    fn plan_with(&self, table: Option<&str>, dataset: &str) -> Result<TablePlan> {
+    pub(super) fn plan_with(&self, table: Option<&str>, dataset: &str) -> Result<TablePlan> {
         // A wrong name is answered with those that there are.
         self.workspace.dataset_file(dataset)?;
         let tables = match table {

@@ -20,6 +20,17 @@ use crate::spec::{Storage, TestBy};
 const FRAME_JPEG: Codec = Codec::Jpeg { quality: 90 };
 const FLOW_JPEG: Codec = Codec::Jpeg { quality: 75 };
 
+/// Videos of one data set that are still to be prepared in one way.
+pub(in crate::run) struct Unprepared {
+    pub(in crate::run) set: String,
+    /// The hash of `video`.
+    pub(in crate::run) recipe: String,
+    pub(in crate::run) video: VideoPlan,
+    /// Indices into the data set.
+    pub(in crate::run) videos: Vec<usize>,
+    pub(in crate::run) backward: bool,
+}
+
 impl Library<'_> {
     /// All videos of a data set that the wanted rows need, decoded and, where one of them wants flow, with it.
     pub(super) fn prepared(&self, set: &str, video: &VideoPlan) -> Result<Ready> {
@@ -95,24 +106,63 @@ impl Library<'_> {
                 used.join(", ")
             )));
         }
-        let nets = self.plan.stages().filter(|net| net.data.iter().any(|data| data.set == set));
-        let recipes: BTreeMap<String, VideoPlan> = nets
-            .map(|net| self.as_wanted(set, &net.video))
-            .map(|video| (crate::store::hash(&video), video))
-            .collect();
         let indices = self.needed(set)?;
         let mut said = Vec::new();
-        for video in recipes.values() {
+        for video in self.recipes(set).values() {
             said.push(self.prepare(set, video, &indices)?.to_string());
         }
         Ok(format!("{set}: {}", said.join("; ")))
     }
 
-    fn prepare(&self, set: &str, video: &VideoPlan, indices: &[usize]) -> Result<Prepared> {
+    /// The ways in which the wanted rows' videos of a data set are prepared, by their hashes.
+    fn recipes(&self, set: &str) -> BTreeMap<String, VideoPlan> {
+        let nets = self.plan.stages().filter(|net| net.data.iter().any(|data| data.set == set));
+        let named = |video: VideoPlan| (crate::store::hash(&video), video);
+        nets.map(|net| named(self.as_wanted(set, &net.video))).collect()
+    }
+
+    /// The recipe by which a net's videos of a data set are prepared.
+    pub(in crate::run) fn recipe(&self, set: &str, net: &NetPlan) -> String {
+        crate::store::hash(&self.as_wanted(set, &net.video))
+    }
+
+    /// The videos that the wanted rows need and that have no cache files yet, by data set and recipe.
+    /// `batched` names what will estimate their flow.
+    pub(in crate::run) fn unprepared(&self, batched: Option<&Arc<dyn Batched>>) -> Result<Vec<Unprepared>> {
+        let mut found = Vec::new();
+        for (set, opened) in &self.sets {
+            let indices = self.needed(set)?;
+            for (recipe, video) in self.recipes(set) {
+                let config = config(&video, self.wants_backward(set, &video), batched.cloned());
+                let folder = self.runner.workspace.cache.join("videos");
+                let videos = data::prepare::missing(&opened.dataset, &config, &indices, &folder)?;
+                if !videos.is_empty() {
+                    let backward = config.backward;
+                    found.push(Unprepared { set: set.clone(), recipe, video, videos, backward });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Prepares some videos of a data set by one of its recipes and says what was done.
+    pub(in crate::run) fn prepare_some(&self, set: &str, recipe: &str, videos: &[usize]) -> Result<String> {
+        let recipes = self.recipes(set);
+        let video = recipes.get(recipe).ok_or_else(|| {
+            Error::Usage(format!("{} does not prepare `{set}` in that way any more", self.plan.spec.name()))
+        })?;
+        Ok(format!("{set}: {}", self.prepare(set, video, videos)?))
+    }
+
+    fn wants_backward(&self, set: &str, video: &VideoPlan) -> bool {
         let here = |net: &&NetPlan| net.data.iter().any(|data| data.set == set);
-        let backward = video.flow.is_some()
+        video.flow.is_some()
             && video.extraction.is_none()
-            && self.plan.stages().filter(here).any(wants_backward);
+            && self.plan.stages().filter(here).any(wants_backward)
+    }
+
+    fn prepare(&self, set: &str, video: &VideoPlan, indices: &[usize]) -> Result<Prepared> {
+        let backward = self.wants_backward(set, video);
         let progress = PrepareStep { console: self.runner.console, set, step: Default::default() };
         data::prepare::prepare(
             &self.set(set)?.dataset,

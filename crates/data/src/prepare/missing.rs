@@ -1,0 +1,72 @@
+//! Which videos have no cache files yet.
+
+use super::{PrepareConfig, key, kind_of};
+use crate::container::Kind;
+use crate::dataset::{Dataset, Generator, SourceHashes, Video, VideoSource};
+use crate::error::DataError;
+use crate::source::Direction;
+use rayon::prelude::*;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Of `videos` (indices into the data set) those of which a cache file is not there, in the order asked for; of several with
+/// the same content the first. Files are looked for and not read: [`super::prepare`] verifies them.
+///
+/// Left out is what [`super::prepare`] would not write a file for: pictures that are rendered into memory, and videos that
+/// cannot be read at all, which it reports.
+///
+/// # Errors
+/// [`DataError::Io`] if the hashes of the videos cannot be kept, [`DataError::Invalid`] for settings that cannot be named.
+pub fn missing(
+    dataset: &Dataset,
+    config: &PrepareConfig,
+    videos: &[usize],
+    cache_dir: &Path,
+) -> Result<Vec<usize>, DataError> {
+    let hashes = SourceHashes::open(cache_dir);
+    let sources: Vec<Option<String>> = videos
+        .par_iter()
+        .map(|&index| dataset.source_hash(dataset.videos.get(index)?, &hashes).ok())
+        .collect();
+    hashes.save()?;
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for (&index, source) in videos.iter().zip(&sources) {
+        let Some(source) = source.as_deref().filter(|source| seen.insert(*source)) else { continue };
+        let files = files(dataset, config, &dataset.videos[index], source, cache_dir)?;
+        if files.iter().any(|file| !file.exists()) {
+            found.push(index);
+        }
+    }
+    Ok(found)
+}
+
+/// The files that a video with the given source hash has when it is ready.
+fn files(
+    dataset: &Dataset,
+    config: &PrepareConfig,
+    video: &Video,
+    source: &str,
+    cache_dir: &Path,
+) -> Result<Vec<PathBuf>, DataError> {
+    if let (VideoSource::Generated(_), Some(Generator::Stills(_))) = (&video.source, dataset.generator()) {
+        return Ok(Vec::new());
+    }
+    let frames = key::frames(source, config, dataset.cuts)?;
+    let mut files = vec![key::path(cache_dir, Kind::Frames, &frames)];
+    let Some(method) = &config.flow else { return Ok(files) };
+    let mut flow = |kind, key: String| files.push(key::path(cache_dir, kind, &key));
+    match (&video.source, dataset.extraction) {
+        (VideoSource::Extracted(_), Some(extraction)) => {
+            flow(Kind::ForwardFlow, key::imported(&frames, config, extraction)?);
+        }
+        _ => {
+            let backward = config.backward.then_some(Direction::Backward);
+            for direction in std::iter::once(Direction::Forward).chain(backward) {
+                let kind = kind_of(direction);
+                flow(kind, key::flow(kind, &frames, config, method)?);
+            }
+        }
+    }
+    Ok(files)
+}

@@ -1,0 +1,128 @@
+//! `--engine slurm`, and what its jobs do.
+
+use std::path::Path;
+
+use clap::Parser;
+use experiment::console::Console;
+use experiment::device::Device;
+use experiment::engine::config::SlurmConfig;
+use experiment::engine::slurm::folder::note_of;
+use experiment::engine::slurm::{Finished, Job, Manifest, Slurm, why_absent};
+use experiment::run::Task;
+use experiment::store::write_atomic;
+use experiment::{DeviceChoice, Error, Interrupt, Result, Runner};
+
+use crate::commands::{Asked, plain, print_tables, say};
+use crate::flags::{Cli, Command, Prepare, Run};
+
+/// `run --engine slurm`.
+pub(crate) fn run(
+    flags: &Run,
+    asked: &Asked,
+    config: SlurmConfig,
+    console: &Console,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let runner = asked.runner(flags, &Device::Cpu, console, interrupt);
+    let device = flags.device.device;
+    let slurm = slurm(&runner, Job::Tables(&asked.tables), config, device, flags.engine.detach())?;
+    submit(&slurm, flags.dry_run)
+}
+
+/// `prepare --engine slurm`.
+pub(crate) fn prepare(
+    flags: &Prepare,
+    config: SlurmConfig,
+    console: &Console,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let (workspace, request) = (flags.folders.workspace(), flags.request());
+    let runner = Runner { data_roots: flags.data_roots(), ..plain(&workspace, &request, console, interrupt) };
+    let job = Job::Videos { table: flags.table.as_deref(), dataset: &flags.dataset };
+    let slurm = slurm(&runner, job, config, flags.device.device, flags.engine.detach())?;
+    submit(&slurm, flags.dry_run)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "jobs start where the command was given, so that its paths mean the same"
+)]
+fn slurm<'a>(
+    runner: &'a Runner<'a>,
+    job: Job<'a>,
+    config: SlurmConfig,
+    device: DeviceChoice,
+    detach: bool,
+) -> Result<Slurm<'a>> {
+    Ok(Slurm {
+        runner,
+        job,
+        command: std::env::args().skip(1).collect(),
+        given_in: std::env::current_dir().map_err(Error::io("find", "the current folder"))?,
+        config,
+        device,
+        detach,
+    })
+}
+
+fn submit(slurm: &Slurm<'_>, dry_run: bool) -> Result<()> {
+    if dry_run {
+        return say(slurm.dry_run()?);
+    }
+    let Finished { text, error } = slurm.run()?;
+    if !text.is_empty() {
+        say(text)?;
+    }
+    error.map_or(Ok(()), Err)
+}
+
+/// Does one task of a job.
+pub(crate) fn work(manifest: &Path, task: u32, interrupt: &Interrupt) -> Result<()> {
+    let console = Console::reporting(note_of(manifest, task, "progress"));
+    let done = do_task(manifest, task, &console, interrupt);
+    if let Err(error) = &done {
+        write_atomic(&note_of(manifest, task, "error"), error.to_string().as_bytes())?;
+    }
+    done
+}
+
+fn do_task(path: &Path, task: u32, console: &Console, interrupt: &Interrupt) -> Result<()> {
+    let manifest = Manifest::read(path)?;
+    let damaged = |message: String| Error::Damaged { path: path.to_owned(), message };
+    let entry = manifest.tasks.get(&task).ok_or_else(|| damaged(format!("it has no task {task}")))?;
+    console.line(&format!("{} ({})", entry.title, entry.unit));
+    let words = std::iter::once("xtask".to_owned()).chain(manifest.command);
+    let command = Cli::try_parse_from(words).map_err(|error| damaged(error.to_string()))?.command;
+    match &command {
+        Command::Run(flags) => {
+            let asked = Asked::of(flags, console, interrupt)?;
+            let device = flags.device.device.open()?;
+            // What was to be forgotten was forgotten before the job was submitted.
+            let runner = Runner { fresh: false, ..asked.runner(flags, &device, console, interrupt) };
+            match &entry.task {
+                Task::Finish => {
+                    let why = |unit: &str| why_absent(path, unit);
+                    print_tables(flags, &asked.tables, &Runner { absent: Some(&why), ..runner })
+                }
+                task => runner.work(task),
+            }
+        }
+        Command::Prepare(flags) => {
+            let (workspace, request) = (flags.folders.workspace(), flags.request());
+            let device = flags.device.device.open()?;
+            let runner = Runner {
+                data_roots: flags.data_roots(),
+                device: &device,
+                ..plain(&workspace, &request, console, interrupt)
+            };
+            let table = flags.table.as_deref();
+            match &entry.task {
+                Task::Finish => say(runner.prepare(table, &flags.dataset)?),
+                task => runner.work_on_videos(table, &flags.dataset, task),
+            }
+        }
+        _ => {
+            Err(damaged(format!("no job does `{}`", std::env::args().skip(1).collect::<Vec<_>>().join(" "))))
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The flags of `bench`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+use experiment::Precision;
+
+use super::groups::{Where, precision};
+use crate::bench::{self, Form, Layout, Suite, Torch};
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// What is measured
+    #[arg(value_enum)]
+    suite: Suite,
+    /// Only cases with one of these in their names
+    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    only: Vec<String>,
+    /// Threads of each side [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// A Python interpreter with torch: run the same in PyTorch, in turns, and print ratios
+    #[arg(long, value_name = "PYTHON")]
+    against_torch: Option<PathBuf>,
+    #[command(flatten)]
+    device: Where,
+    /// How a GPU computes products: fp32, or tf32 on its matrix units [default: fp32]
+    #[arg(long, value_name = "NAME", value_parser = precision)]
+    precision: Option<Precision>,
+    /// Run PyTorch's networks through torch.compile
+    #[arg(long, requires = "against_torch")]
+    compile: bool,
+    /// Give PyTorch feature maps and weights channels last, not in its default layout
+    #[arg(long, requires = "against_torch")]
+    channels_last: bool,
+    /// Rounds of each side that count; two more warm up, four on a GPU and with --compile
+    #[arg(long, value_name = "N", default_value = "7", requires = "against_torch")]
+    rounds: NonZeroUsize,
+    /// Print the table in Markdown
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+    /// Print the figures as JSON, each round's times included
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Bench {
+    pub(crate) fn form(&self) -> Form {
+        if self.markdown { Form::Markdown } else { Form::Terminal }
+    }
+
+    pub(crate) fn request(&self) -> bench::Request {
+        let layout = if self.channels_last { Layout::ChannelsLast } else { Layout::Nchw };
+        let torch = |python: &PathBuf| Torch {
+            python: python.clone(),
+            layout,
+            compile: self.compile,
+            rounds: self.rounds.get(),
+        };
+        bench::Request {
+            suite: self.suite,
+            only: self.only.clone(),
+            threads: self.threads.map(NonZeroUsize::get),
+            device: self.device.device,
+            precision: self.precision,
+            torch: self.against_torch.as_ref().map(torch),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use experiment::DeviceChoice;
+
+    use super::*;
+    use crate::flags::{Cli, Command};
+
+    fn bench(flags: &str) -> Result<bench::Request, String> {
+        let words = ["xtask", "bench"].into_iter().chain(flags.split_whitespace());
+        match Cli::try_parse_from(words).map_err(|error| error.to_string())?.command {
+            Command::Bench(flags) => Ok(flags.request()),
+            other => panic!("`bench` was read as {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_benchmark_runs_on_the_cpu_unless_told_otherwise() {
+        let request = bench("steps").unwrap();
+        assert_eq!((request.device, request.precision), (DeviceChoice::Cpu, None));
+        assert!(request.torch.is_none());
+        let request = bench("steps --device cuda:1 --precision tf32 --only mini").unwrap();
+        assert_eq!((request.device, request.precision), (DeviceChoice::Cuda(1), Some(Precision::Tf32)));
+        let torch = bench("steps --device cuda --compile --against-torch python").unwrap().torch.unwrap();
+        assert_eq!((torch.compile, torch.layout, torch.rounds), (true, Layout::Nchw, 7));
+        let torch = bench("steps --channels-last --against-torch python").unwrap().torch.unwrap();
+        assert_eq!((torch.compile, torch.layout), (false, Layout::ChannelsLast));
+    }
+
+    #[test]
+    fn flags_of_a_benchmark_that_make_no_sense_are_refused() {
+        let refused = |flags: &str| bench(flags).map(|_| ()).unwrap_err();
+        for flag in ["--compile", "--channels-last"] {
+            let message = refused(&format!("steps {flag}"));
+            assert!(message.contains("--against-torch <PYTHON>"), "{message}");
+        }
+        let message = refused("steps --device gpu");
+        assert!(message.contains("expected cpu, cuda, or cuda:N"), "{message}");
+        let message = refused("steps --device cuda --precision bf16");
+        assert!(message.contains("expected fp32 or tf32, found `bf16`"), "{message}");
+    }
+}

@@ -1,0 +1,207 @@
+//! Flags that several commands have.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use experiment::engine::config::{Config, SlurmConfig};
+use experiment::spec::ProfileName;
+use experiment::{DataRoots, DeviceChoice, Extraction, Precision, Request, Workspace};
+
+/// Where real videos lie.
+#[derive(Debug, Args)]
+pub(crate) struct Roots {
+    /// The folder of real videos, for data sets that are not generated: DIR of the table's data set, NAME=DIR of the
+    /// data set NAME
+    #[arg(long, value_name = "[NAME=]DIR", num_args = 1..)]
+    data_root: Vec<DataRoot>,
+}
+
+impl Roots {
+    pub(crate) fn data_roots(&self) -> DataRoots {
+        let mut roots = DataRoots::default();
+        for DataRoot { name, folder } in &self.data_root {
+            match name {
+                Some(name) => _ = roots.named.insert(name.clone(), folder.clone()),
+                None => roots.main = Some(folder.clone()),
+            }
+        }
+        roots
+    }
+}
+
+/// The processor, or a GPU.
+#[derive(Debug, Args)]
+pub(crate) struct Where {
+    /// Where networks and TV-L1 flow are computed: cpu, cuda, or cuda:N for GPU number N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device)]
+    pub(crate) device: DeviceChoice,
+}
+
+fn device(text: &str) -> Result<DeviceChoice, String> {
+    text.parse().map_err(|error: experiment::Error| error.to_string())
+}
+
+pub(super) fn precision(text: &str) -> Result<Precision, String> {
+    match text {
+        "fp32" => Ok(Precision::Fp32),
+        "tf32" => Ok(Precision::Tf32),
+        _ => Err(format!("expected fp32 or tf32, found `{text}`")),
+    }
+}
+
+/// `DIR`, or `NAME=DIR`.
+#[derive(Debug, Clone)]
+struct DataRoot {
+    name: Option<String>,
+    folder: PathBuf,
+}
+
+impl std::str::FromStr for DataRoot {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // A folder whose path holds a `=` before any `/` is taken for a name; `./a=b` is a folder.
+        let name =
+            |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') && !name.is_empty();
+        Ok(match text.split_once('=').filter(|(before, _)| name(before)) {
+            Some((name, folder)) => Self { name: Some(name.to_owned()), folder: folder.into() },
+            None => Self { name: None, folder: text.into() },
+        })
+    }
+}
+
+/// Which scale, and which draw of a generated data set.
+#[derive(Debug, Args)]
+pub(crate) struct Scale {
+    /// The scale: paper, mini or smoke [default: mini]
+    #[arg(long)]
+    pub(crate) profile: Option<ProfileName>,
+    /// Render a generated data set from another seed
+    #[arg(long, value_name = "N")]
+    pub(crate) data_seed: Option<u64>,
+}
+
+/// Frames and flow that another program has extracted.
+#[derive(Debug, Args)]
+pub(crate) struct Extracted {
+    /// The data root holds frames and flow as TSN and dense_flow write them, not videos; bytes 0 to 255 of its flow
+    /// stand for -BOUND to BOUND pixels
+    #[arg(long, value_name = "BOUND", value_parser = bound, allow_negative_numbers = true)]
+    extracted_bound: Option<Extraction>,
+    /// Take extracted flow as it is, without comparing it with the frames
+    #[arg(long, requires = "extracted_bound")]
+    unchecked_flow: bool,
+}
+
+impl Extracted {
+    pub(super) fn extraction(&self) -> Option<Extraction> {
+        self.extracted_bound.map(|extraction| Extraction { check: !self.unchecked_flow, ..extraction })
+    }
+}
+
+fn bound(text: &str) -> Result<Extraction, String> {
+    let pixels: f32 = text.parse().map_err(|_| format!("expected a number of pixels, found `{text}`"))?;
+    Extraction::new(pixels).map_err(|e| e.to_string())
+}
+
+/// What is asked of a table.
+#[derive(Debug, Args)]
+pub(crate) struct Question {
+    /// Another data set than the profile's
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dataset: Option<String>,
+    #[command(flatten)]
+    pub(crate) scale: Scale,
+    /// Only these rows
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub(crate) row: Vec<String>,
+    /// Train each row with so many seeds
+    #[arg(long, value_name = "N")]
+    pub(crate) seeds: Option<usize>,
+    /// Only these splits of the data set
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub(crate) split: Vec<String>,
+}
+
+impl Question {
+    pub(crate) fn request(&self) -> Request {
+        Request {
+            profile: self.scale.profile,
+            dataset: self.dataset.clone(),
+            splits: self.split.clone(),
+            seeds: self.seeds,
+            data_seed: self.scale.data_seed,
+            rows: self.row.clone(),
+            extraction: None,
+            from: None,
+            precision: Precision::Fp32,
+        }
+    }
+}
+
+/// Where things are kept.
+#[derive(Debug, Args)]
+pub(crate) struct Folders {
+    /// Records and tables [default: results/]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Frames, flow, checkpoints, weights and scores [default: .cache/]
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+}
+
+impl Folders {
+    /// The checkout that this program was built from, with the folders that
+    /// the flags name.
+    pub(crate) fn workspace(&self) -> Workspace {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut workspace = Workspace::new(root.canonicalize().unwrap_or(root));
+        if let Some(out) = &self.out {
+            workspace.results = out.clone();
+        }
+        if let Some(cache) = &self.cache {
+            workspace.cache = cache.clone();
+        }
+        workspace
+    }
+}
+
+/// Who does the units of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineName {
+    /// This process.
+    Local,
+    /// Jobs of a cluster.
+    Slurm,
+}
+
+/// Where units of work are done.
+#[derive(Debug, Args)]
+pub(crate) struct Engine {
+    /// Who does the work: this process, or jobs that slurm runs on a cluster [default: local]
+    #[arg(long, value_enum, value_name = "NAME")]
+    engine: Option<EngineName>,
+    /// What is asked of the cluster, in its section [engine.slurm] [default: ~/.config/xtask/config.toml, if there is one]
+    #[arg(long, value_name = "FILE", requires = "engine")]
+    config: Option<PathBuf>,
+    /// Come back once the jobs are submitted
+    #[arg(long, requires = "engine", conflicts_with = "dry_run")]
+    detach: bool,
+}
+
+impl Engine {
+    /// Whether jobs do the work, with their settings.
+    pub(crate) fn slurm(&self) -> experiment::Result<Option<SlurmConfig>> {
+        match self.engine.unwrap_or(EngineName::Local) {
+            EngineName::Slurm => Ok(Some(Config::load(self.config.as_deref())?.engine.slurm)),
+            EngineName::Local if self.detach => Err(experiment::Error::Usage(
+                "--detach leaves work to jobs; use it with --engine slurm".into(),
+            )),
+            EngineName::Local => Ok(None),
+        }
+    }
+
+    pub(crate) fn detach(&self) -> bool {
+        self.detach
+    }
+}
