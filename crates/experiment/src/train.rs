@@ -119,6 +119,9 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     };
 
     let begun = state.losses.len();
+    if begun > 0 {
+        console.line(&format!("{name}: goes on from iteration {begun} of {}", plan.iterations));
+    }
     let mut loaders = Vec::with_capacity(tasks.len());
     for (task, videos) in tasks.iter().enumerate() {
         loaders.push(loader(net, videos, task_seed(seed, task), begun as u64..plan.iterations as u64)?);

@@ -361,11 +361,7 @@ impl Slurm<'_> {
             };
             let job = queue::submit(&path, array.after.option(id).as_deref())?;
             jobs.push(job);
-            self.runner.console.line(&format!(
-                "job {job}: {} {}",
-                array.kind.words(),
-                array.tasks.values().map(|unit| &*unit.title).collect::<Vec<_>>().join(", ")
-            ));
+            self.runner.console.line(&format!("job {job}: {} {}", array.kind.words(), titles(array)));
             for (&index, unit) in &array.tasks {
                 let task = Watched {
                     folder: folder.clone(),
@@ -409,6 +405,15 @@ fn finish_unit() -> Planned {
         done: false,
         cost: Cost::default(),
     }
+}
+
+/// The titles of the first tasks of an array.
+fn titles(array: &Array<'_>) -> String {
+    const SHOWN: usize = 6;
+    let shown: Vec<&str> = array.tasks.values().take(SHOWN).map(|unit| &*unit.title).collect();
+    let more = array.tasks.len() - shown.len();
+    let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+    format!("{}{more}", shown.join(", "))
 }
 
 fn places(under_way: &[UnderWay]) -> BTreeMap<String, Place> {

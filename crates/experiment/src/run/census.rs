@@ -36,6 +36,11 @@ impl Census {
         self.0.borrow_mut().trained.insert(unit.name.clone());
     }
 
+    /// Whether this command has trained it.
+    pub(super) fn was_trained(&self, unit: &Unit) -> bool {
+        self.0.borrow().trained.contains(&unit.name)
+    }
+
     /// Whether this command has not come by the unit before: `--fresh` forgets each only once.
     pub(super) fn first_sight(&self, unit: &Unit) -> bool {
         self.0.borrow_mut().seen.insert(unit.name.clone())

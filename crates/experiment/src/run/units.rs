@@ -453,11 +453,18 @@ impl Job<'_> {
                 });
             }
         }
+        let console = self.runner.console;
+        if self.is_done(this)? {
+            console.line(&format!("{} was done before", of.unit));
+            return Ok(());
+        }
         match this.step {
             Step::Train(net, run) => _ = self.trained(&this.title, net, &run)?,
             Step::Test(protocol, run) => _ = self.tested(&this.title, protocol, &run)?,
             Step::Fuse(fusion, run) => _ = self.fused(&this.title, fusion, &run)?,
         }
+        let waited = matches!(this.step, Step::Train(..)) && !self.runner.census.was_trained(&this.unit);
+        console.line(&format!("{} is {}", of.unit, if waited { "done, by another process" } else { "done" }));
         Ok(())
     }
 }
