@@ -10,7 +10,7 @@ use experiment::engine::slurm::folder::note_of;
 use experiment::engine::slurm::{Finished, Job, Manifest, Slurm, why_absent};
 use experiment::run::Task;
 use experiment::store::write_atomic;
-use experiment::{DeviceChoice, Error, Interrupt, Result, Runner};
+use experiment::{Census, DeviceChoice, Error, Interrupt, Result, Runner};
 
 use crate::commands::{Asked, plain, print_tables, say};
 use crate::flags::{Cli, Command, Prepare, Run};
@@ -86,6 +86,19 @@ pub(crate) fn work(manifest: &Path, task: u32, interrupt: &Interrupt) -> Result<
     done
 }
 
+/// Those that prepared the videos have just checked them, and each job would read all of them again: they are taken as they
+/// are, unless one turns out to be damaged.
+fn work_on(runner: &Runner<'_>, task: &Task) -> Result<()> {
+    let data_roots = runner.data_roots.clone();
+    match (Runner { trust_cache: true, data_roots, census: Census::default(), ..*runner }).work(task) {
+        Err(error) if error.is_of_damaged_cache() => {
+            runner.console.line(&format!("{error}; checking all of them"));
+            runner.work(task)
+        }
+        done => done,
+    }
+}
+
 fn do_task(path: &Path, task: u32, console: &Console, interrupt: &Interrupt) -> Result<()> {
     let manifest = Manifest::read(path)?;
     let damaged = |message: String| Error::Damaged { path: path.to_owned(), message };
@@ -104,7 +117,7 @@ fn do_task(path: &Path, task: u32, console: &Console, interrupt: &Interrupt) -> 
                     let why = |unit: &str| why_absent(path, unit);
                     print_tables(flags, &asked.tables, &Runner { absent: Some(&why), ..runner })
                 }
-                task => runner.work(task),
+                task => work_on(&runner, task),
             }
         }
         Command::Prepare(flags) => {

@@ -302,6 +302,7 @@ pub(crate) fn plain<'a>(
         interrupt,
         given: None,
         census: Census::default(),
+        trust_cache: false,
         absent: None,
     }
 }

@@ -187,24 +187,54 @@ fn preparing_videos_by_jobs_leaves_the_files_that_one_process_leaves() {
     assert!(text(&output.stdout).contains("are ready with their flow"), "{}", text(&output.stdout));
     let alone = Place::new();
     assert_ok(&alone.command(&arguments).output().unwrap());
-    let files = |place: &Place| {
-        let mut found = Vec::new();
-        let mut folders = vec![place.path("cache/videos")];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension().is_some_and(|e| e == "var") {
-                    let name = path.strip_prefix(place.path("cache")).unwrap().to_owned();
-                    found.push((name, std::fs::read(&path).unwrap()));
-                }
-            }
-        }
-        found.sort();
-        found
+    let files = |place: &Place| -> Vec<(PathBuf, Vec<u8>)> {
+        let below = |path: PathBuf| path.strip_prefix(place.path("cache")).unwrap().to_owned();
+        cache_files(place)
+            .into_iter()
+            .map(|path| (below(path.clone()), std::fs::read(path).unwrap()))
+            .collect()
     };
     assert!(files(&cluster.place) == files(&alone), "the cache files differ");
+}
+
+/// All cache files of videos, in order.
+fn cache_files(place: &Place) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![place.path("cache/videos")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "var") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_job_that_meets_a_damaged_cache_file_makes_it_again() {
+    let cluster = Cluster::new();
+    assert_ok(&cluster.command(&["prepare", "synth", "--profile", "smoke"]));
+    for file in cache_files(&cluster.place).iter().filter(|file| file.to_string_lossy().contains("flow")) {
+        let mut bytes = std::fs::read(file).unwrap();
+        // Header and index come first.
+        for at in (bytes.len() / 2..bytes.len()).step_by(64) {
+            bytes[at] ^= 1;
+        }
+        std::fs::write(file, bytes).unwrap();
+    }
+    assert_ok(&cluster.run(&[]));
+    let run = std::fs::read_dir(cluster.place.path("cache/slurm")).unwrap();
+    let logs = run.map(|run| std::fs::read_to_string(run.unwrap().path().join("logs/1-0.log")).unwrap());
+    let logs: String = logs.collect();
+    assert!(logs.contains("checking all of them"), "{logs}");
+    let alone = Place::new();
+    assert_ok(&alone.smoke(&["--row", "single-on", "stack-5-on"]));
+    assert_eq!(cluster.place.numbers(), alone.numbers());
 }
 
 #[test]

@@ -6,7 +6,8 @@
 //! never by the name of a video. So a change of input or setting makes other files, a run that was killed goes on
 //! where it stopped, and two videos with the same content share their files.
 //!
-//! Every cache file that is used is verified to the last byte first; a damaged one is reported and rebuilt.
+//! Every cache file that is used is verified to the last byte first, unless that is left out ([`PrepareConfig::verify`]); a damaged
+//! one is reported and rebuilt.
 //! One bad video never stops the rest: all failures come back together, each with the id, the class, its place in every
 //! split and the cause, and are listed in a file beside the cache ([`PrepareReport::list`]).
 //!
@@ -43,7 +44,7 @@ pub use missing::missing;
 pub use report::{PrepareReport, VideoFailure};
 pub use video::PreparedVideo;
 
-/// What to prepare. Everything but `backward` and `ffmpeg` changes the cached content.
+/// What to prepare. Everything but `backward`, `verify` and `ffmpeg` changes the cached content.
 #[derive(Debug, Clone)]
 pub struct PrepareConfig {
     /// Short side S of the cached frames and fields, in pixels.
@@ -64,6 +65,10 @@ pub struct PrepareConfig {
     /// the last bit of a stored byte, so they have files of their own, named after it too; without it, and for other
     /// methods, files are named as ever.
     pub batched: Option<Arc<dyn Batched>>,
+    /// Whether every byte of a file that is there is checked first, and a damaged file made again. Otherwise its header and index
+    /// are, for processes that work on what another one has just prepared: entries are checked when they are read in any case, and
+    /// a damaged one is an error then.
+    pub verify: bool,
     /// The `ffmpeg` binary, usually just `ffmpeg`. Looked for only if a real video has to be decoded.
     pub ffmpeg: PathBuf,
 }

@@ -123,6 +123,7 @@ impl Checker<'_> {
                 interrupt: self.interrupt,
                 given: None,
                 census: Census::default(),
+                trust_cache: false,
                 absent: None,
             };
             let table = runner.run(&baseline.table)?;

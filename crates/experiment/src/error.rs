@@ -203,6 +203,11 @@ impl Error {
         }
     }
 
+    /// Whether a cache file of a video is at fault, which can be made again.
+    pub fn is_of_damaged_cache(&self) -> bool {
+        matches!(self, Self::Data(e) if matches!(**e, data::DataError::CorruptCache { .. }))
+    }
+
     /// An [`Error::Io`] for `map_err`.
     pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();

@@ -60,6 +60,9 @@ pub struct Runner<'a> {
     pub given: Option<&'a Trained>,
     /// Counts the nets of all tables.
     pub census: Census,
+    /// Whether cache files are taken as they are, up to their headers: where another process has just prepared them. What is
+    /// damaged in them is an error when it is read.
+    pub trust_cache: bool,
     /// Where nothing is trained, tested or fused here, and rows stand on what is done: says why a unit is not.
     pub absent: Option<&'a dyn Fn(&str) -> String>,
 }

@@ -203,6 +203,7 @@ fn a_prepared_video_has_the_flow_of_the_cpu() {
         flow: Some(Method::TvL1(TvL1Params::fast())),
         backward: true,
         batched,
+        verify: true,
         ffmpeg: PathBuf::from("ffmpeg"),
     };
     let read = |batched| {

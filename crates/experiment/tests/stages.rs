@@ -56,6 +56,7 @@ impl Place {
             interrupt: &Interrupt::never(),
             given: None,
             census: Census::default(),
+            trust_cache: false,
             absent: None,
         })
     }

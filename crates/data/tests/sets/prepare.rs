@@ -23,6 +23,7 @@ pub(crate) fn config() -> PrepareConfig {
         flow: Some(Method::TvL1(TvL1Params::fast())),
         backward: false,
         batched: None,
+        verify: true,
         ffmpeg: PathBuf::from("ffmpeg"),
     }
 }

@@ -176,6 +176,7 @@ fn real_videos_are_prepared_from_view_folders() {
         flow: None,
         backward: false,
         batched: None,
+        verify: true,
         ffmpeg: Path::new("ffmpeg").into(),
     };
     let cache = folder.path().join("cache");

@@ -80,7 +80,7 @@ task=$SLURM_ARRAY_TASK_ID
 job=${{SLURM_ARRAY_JOB_ID}}_$task
 node=${{SLURMD_NODENAME:-$(hostname)}}
 note={notes}$task
-rm -f "$note.end" "$note.error"
+rm -f "$note.end" "$note.error" "$note.progress"
 printf '{{"job": "%s", "node": "%s"}}\n' "$job" "$node" >"$note.start"
 export RAYON_NUM_THREADS=${{SLURM_CPUS_PER_TASK:-1}}
 {setup}

@@ -48,7 +48,7 @@ pub(super) struct Seen {
     pub(super) failures: Vec<(String, Failure)>,
 }
 
-/// Watches until the last task, which is the first of `tasks`' `last`, has ended.
+/// Watches until the last task has ended, or has left the queue without a word.
 ///
 /// # Errors
 /// [`Error::Elsewhere`] when the user stops watching; the jobs go on.
@@ -87,7 +87,9 @@ pub(super) fn watch(
         };
         let queued: BTreeMap<Place, &Queued> =
             queue.iter().map(|job| (Place { job: job.array, index: job.index }, job)).collect();
-        over = over || (!queued.contains_key(&last.place) && waited(&mut gone, last.place, over));
+        over = over
+            || (!queued.contains_key(&last.place)
+                && (was_cancelled(last.place) || waited(&mut gone, last.place, over)));
         for (task, doing) in tasks.iter().zip(&mut doing) {
             if matches!(doing, Doing::Done | Doing::Failed) {
                 continue;
@@ -127,6 +129,11 @@ fn waited(gone: &mut BTreeMap<Place, Instant>, place: Place, over: bool) -> bool
     over || gone.entry(place).or_insert_with(Instant::now).elapsed() > PATIENCE
 }
 
+/// Whether Slurm says that a task will write no note of its end.
+fn was_cancelled(Place { job, index }: Place) -> bool {
+    queue::remembered(&format!("{job}_{index}")).is_some_and(|said| said.starts_with("CANCELLED"))
+}
+
 fn now(task: &Watched, queued: Option<&Queued>) -> Doing {
     let Watched { folder, number, place, .. } = task;
     match (folder.end(*number, place.index), queued) {
@@ -136,7 +143,8 @@ fn now(task: &Watched, queued: Option<&Queued>) -> Doing {
         (_, Some(job)) if job.state == State::Running => {
             let progress = folder.progress(*number, place.index).map(|p| {
                 let total = p.total.map_or(String::new(), |total| format!("/{total}"));
-                format!(" {} {}{total} {}", p.step, p.done, p.message)
+                let step = if p.step == task.title { String::new() } else { format!(" {}", p.step) };
+                format!("{step} {}{total} {}", p.done, p.message)
             });
             Doing::Running(format!("{}:{}", job.node, progress.unwrap_or_default()))
         }

@@ -164,9 +164,10 @@ impl Library<'_> {
     fn prepare(&self, set: &str, video: &VideoPlan, indices: &[usize]) -> Result<Prepared> {
         let backward = self.wants_backward(set, video);
         let progress = PrepareStep { console: self.runner.console, set, step: Default::default() };
+        let verify = !self.runner.trust_cache;
         data::prepare::prepare(
             &self.set(set)?.dataset,
-            &config(video, backward, batched(self.runner.device)?),
+            &PrepareConfig { verify, ..config(video, backward, batched(self.runner.device)?) },
             indices,
             &self.runner.workspace.cache.join("videos"),
             &progress,
@@ -196,6 +197,7 @@ pub(crate) fn config(video: &VideoPlan, backward: bool, batched: Option<Arc<dyn 
         flow: video.flow.clone(),
         backward,
         batched,
+        verify: true,
         ffmpeg: "ffmpeg".into(),
     }
 }
