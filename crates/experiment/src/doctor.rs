@@ -8,6 +8,7 @@ use data::decode::Decoder;
 use serde::Serialize;
 
 use crate::device::DeviceChoice;
+use crate::engine;
 use crate::error::{Error, Result};
 use crate::record::Environment;
 use crate::spec::{Player, Spec};
@@ -65,6 +66,7 @@ const MEMORY: u64 = 3 << 30;
 pub fn doctor(workspace: &Workspace) -> Result<Report> {
     let mut checks = machine();
     checks.push(ffmpeg());
+    checks.push(cluster());
     checks.push(disk(&workspace.cache));
     for (what, folder) in [("results folder", &workspace.results), ("cache folder", &workspace.cache)] {
         checks.push(writable(what, folder));
@@ -168,6 +170,20 @@ fn ffmpeg() -> Check {
     match Decoder::find() {
         Ok(decoder) => good("ffmpeg", decoder.version()),
         Err(error) => limited("ffmpeg", error.to_string(), "only real videos need it; generated ones do not"),
+    }
+}
+
+fn cluster() -> Check {
+    let what = "cluster";
+    let settings = engine::config::Config::load(None);
+    match (engine::slurm::jobs(), settings) {
+        (_, Err(error)) => limited(what, error.to_string(), "mend the file: --engine slurm reads it"),
+        (Ok(jobs), Ok(_)) => {
+            good(what, format!("Slurm answers, {jobs} jobs of yours are queued; use it with --engine slurm"))
+        }
+        (Err(error), Ok(_)) => {
+            limited(what, error.to_string(), "only --engine slurm needs one (docs/cluster.md)")
+        }
     }
 }
 

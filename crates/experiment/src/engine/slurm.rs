@@ -395,6 +395,14 @@ impl Slurm<'_> {
     }
 }
 
+/// How many jobs of this user are in the queue, tasks of arrays one by one.
+///
+/// # Errors
+/// [`Error::Slurm`] if the command is missing or Slurm does not answer.
+pub fn jobs() -> Result<usize> {
+    Ok(queue::mine()?.len())
+}
+
 /// The last task of every command.
 fn finish_unit() -> Planned {
     Planned {
