@@ -117,6 +117,14 @@ pub enum Error {
         message: String,
     },
 
+    /// A rank that trains a net together with others cannot go on.
+    #[error("{0}")]
+    Ranks(String),
+
+    /// Ranks that train a net together no longer hold the same weights; all of them find this out.
+    #[error("{0}")]
+    Drifted(String),
+
     /// Scores that an SVM cannot learn from.
     #[error("fusing scores by an SVM: {0}")]
     Svm(#[from] crate::svm::SvmError),
@@ -169,6 +177,8 @@ impl Error {
             | Self::Damaged { .. }
             | Self::Tensor { .. }
             | Self::Network { .. }
+            | Self::Ranks(_)
+            | Self::Drifted(_)
             | Self::Svm(_)
             | Self::Figure(_) => 1,
         }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use models::Modality;
+use nn::Ranks;
 use serde::Serialize;
 
 use super::{Job, Run, Runner};
@@ -144,6 +145,7 @@ impl Job<'_> {
                     unit,
                     device: self.runner.device,
                     checkpoint_every: self.runner.checkpoint_every,
+                    ranks: &Ranks::alone(),
                 };
                 let outcome = train(&job, console, interrupt)?;
                 unit.finish(&outcome)?;
