@@ -184,6 +184,13 @@ impl Error {
         }
     }
 
+    /// Whether all ranks of a training have this error, at the same iteration, since it follows from what they told each
+    /// other. After any other, the rank that has it must end the rest ([`nn::Ranks::abort`]), which would wait for it.
+    #[must_use]
+    pub fn is_of_all_ranks(&self) -> bool {
+        matches!(self, Self::Diverged { .. } | Self::Interrupted | Self::Drifted(_))
+    }
+
     /// An [`Error::Io`] for `map_err`.
     pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();

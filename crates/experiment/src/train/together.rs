@@ -69,7 +69,7 @@ pub(super) fn side_by_side<T>(
         found
     });
     if let Err(error) = &found
-        && !together.is_shared(error)
+        && !error.is_of_all_ranks()
     {
         console.line(&format!(
             "rank {} of {}: {error}\n{}",
@@ -83,11 +83,6 @@ pub(super) fn side_by_side<T>(
 }
 
 impl Together<'_> {
-    /// Whether all ranks have this error, at the same iteration: it follows from what they told each other.
-    fn is_shared(&self, error: &Error) -> bool {
-        matches!(error, Error::Diverged { .. } | Error::Interrupted | Error::Drifted(_))
-    }
-
     /// A checkpoint of so many iterations is there, or none for 0.
     pub(super) fn stands(&self, iterations: usize) {
         self.stands.store(iterations + 1, Ordering::Relaxed);

@@ -5,9 +5,11 @@
 mod videos;
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use candle_core::Device;
+use data::DataError;
 use experiment::checkpoint::Checkpoint;
 use experiment::plan::NetPlan;
 use experiment::record::TrainOutcome;
@@ -19,7 +21,30 @@ use models::ModelConfig;
 use nn::Ranks;
 use nn::ranks::thread_ranks;
 
-use videos::{At, net, videos};
+use videos::{net, videos};
+
+/// What happens to a rank when it reads a video for the n-th time.
+enum At {
+    /// Nothing.
+    Never,
+    /// It is asked to stop.
+    Interrupt(usize, Interrupt),
+    /// The read fails.
+    Fail(usize),
+}
+
+impl At {
+    fn read(&self, count: usize) -> Result<(), DataError> {
+        match self {
+            Self::Interrupt(at, interrupt) if count >= *at => interrupt.flag().store(true, Ordering::Relaxed),
+            Self::Fail(at) if count >= *at => {
+                return Err(DataError::ShortVideo { id: "the one that fails".into(), longest: 0, needed: 1 });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
 
 /// Steps whose losses are compared.
 const STEPS: usize = 50;
@@ -41,7 +66,7 @@ fn trained(
         name: "a net",
         net,
         seed: 3,
-        tasks: &videos(net, 12, at),
+        tasks: &videos(net, 12, Box::new(move |count| at.read(count))),
         start: &[],
         unit: &unit,
         device: &Device::Cpu,

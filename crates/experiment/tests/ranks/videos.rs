@@ -9,9 +9,9 @@ use data::DataError;
 use data::dataset::View;
 use data::loader::LabelledVideo;
 use data::source::{Direction, Field, Frame, VideoReader};
+use experiment::Workspace;
 use experiment::plan::{NetPlan, Request, Start, TablePlan};
 use experiment::spec::ProfileName;
-use experiment::{Interrupt, Workspace};
 
 /// Frames of each video.
 const FRAMES: usize = 80;
@@ -19,30 +19,23 @@ const FRAMES: usize = 80;
 const DIFFERENT: usize = 4;
 
 /// What happens when a video is read for the n-th time, counted over all videos.
-pub(crate) enum At {
-    /// Nothing.
-    Never,
-    /// The interrupt is raised.
-    Interrupt(usize, Interrupt),
-    /// The read fails.
-    Fail(usize),
-}
+pub(crate) type OnRead = Box<dyn Fn(usize) -> Result<(), DataError> + Send + Sync>;
 
 /// A video.
 struct Noise {
     size: (usize, usize),
     fields: Vec<Field>,
     frames: Vec<Frame>,
-    reads: Arc<(AtomicUsize, At)>,
+    reads: Arc<(AtomicUsize, OnRead)>,
 }
 
 impl Noise {
-    /// Each class moves in a direction of its own, and is of a colour of its own.
+    /// Each class moves in waves of its own, and is of a colour of its own.
     fn new(
         seed: usize,
         label: usize,
         (width, height): (usize, usize),
-        reads: Arc<(AtomicUsize, At)>,
+        reads: Arc<(AtomicUsize, OnRead)>,
     ) -> Self {
         let mut state = seed as u64 * 0x9e37_79b9_7f4a_7c15 + 1;
         let mut noise = || {
@@ -52,10 +45,15 @@ impl Noise {
             (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
         };
         let angle = label as f32 * 0.7;
-        let fields = (0..DIFFERENT).map(|_| {
+        let (across, down) = (angle.cos() * (0.3 + 0.02 * label as f32), angle.sin() * 0.3);
+        let fields = (0..DIFFERENT).map(|at| {
+            let wave = |i: usize| {
+                let (x, y) = ((i % width) as f32, (i / width) as f32);
+                (x * across + y * down + (seed + at) as f32).sin()
+            };
             let mut plane =
-                |way: f32| (0..width * height).map(|_| 6.0 * way + 4.0 * noise()).collect::<Vec<f32>>();
-            let (u, v) = (plane(angle.cos()), plane(angle.sin()));
+                |size: f32| (0..width * height).map(|i| size * wave(i) + 0.1 * noise()).collect::<Vec<f32>>();
+            let (u, v) = (plane(0.12), plane(-0.08));
             let mean = [&u, &v].map(|plane| plane.iter().sum::<f32>() / plane.len() as f32);
             Field { width, height, u, v, mean }
         });
@@ -72,15 +70,7 @@ impl Noise {
     }
 
     fn read(&self) -> Result<(), DataError> {
-        let count = self.reads.0.fetch_add(1, Ordering::Relaxed);
-        match &self.reads.1 {
-            At::Interrupt(at, interrupt) if count >= *at => interrupt.flag().store(true, Ordering::Relaxed),
-            At::Fail(at) if count >= *at => {
-                return Err(DataError::ShortVideo { id: "the one that fails".into(), longest: 0, needed: 1 });
-            }
-            _ => {}
-        }
-        Ok(())
+        self.reads.1(self.reads.0.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -110,8 +100,8 @@ impl VideoReader for Noise {
 }
 
 /// Videos for each task of a net.
-pub(crate) fn videos(net: &NetPlan, each: usize, at: At) -> Vec<Vec<LabelledVideo>> {
-    let reads = Arc::new((AtomicUsize::new(0), at));
+pub(crate) fn videos(net: &NetPlan, each: usize, on_read: OnRead) -> Vec<Vec<LabelledVideo>> {
+    let reads = Arc::new((AtomicUsize::new(0), on_read));
     let side = net.video.short_side;
     let tasks = net.data.iter().map(|data| data.task).max().map_or(1, |last| last + 1);
     let heads = net.model.heads();

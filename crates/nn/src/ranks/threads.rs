@@ -186,8 +186,6 @@ impl Collective for ThreadRank {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
-
     use super::*;
 
     /// What every rank finds.
