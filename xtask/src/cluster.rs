@@ -10,9 +10,9 @@ use experiment::engine::slurm::folder::note_of;
 use experiment::engine::slurm::{Finished, Job, Manifest, Slurm, why_absent};
 use experiment::run::Task;
 use experiment::store::write_atomic;
-use experiment::{Census, DeviceChoice, Error, Interrupt, Result, Runner};
+use experiment::{Census, DeviceChoice, Error, Interrupt, Ranks, Result, Runner};
 
-use crate::commands::{Asked, plain, print_tables, say};
+use crate::commands::{Asked, plain, print_tables, ranks, say, together};
 use crate::flags::{Cli, Command, Prepare, Run};
 
 /// `run --engine slurm`.
@@ -79,7 +79,7 @@ fn submit(slurm: &Slurm<'_>, dry_run: bool) -> Result<()> {
 /// Does one task of a job.
 pub(crate) fn work(manifest: &Path, task: u32, interrupt: &Interrupt) -> Result<()> {
     let console = Console::reporting(note_of(manifest, task, "progress"));
-    let done = do_task(manifest, task, &console, interrupt);
+    let done = ranks().and_then(|ranks| do_task(manifest, task, &ranks, &console, interrupt));
     if let Err(error) = &done {
         write_atomic(&note_of(manifest, task, "error"), error.to_string().as_bytes())?;
     }
@@ -90,7 +90,8 @@ pub(crate) fn work(manifest: &Path, task: u32, interrupt: &Interrupt) -> Result<
 /// are, unless one turns out to be damaged.
 fn work_on(runner: &Runner<'_>, task: &Task) -> Result<()> {
     let data_roots = runner.data_roots.clone();
-    match (Runner { trust_cache: true, data_roots, census: Census::default(), ..*runner }).work(task) {
+    let ranks = runner.ranks.clone();
+    match (Runner { trust_cache: true, data_roots, ranks, census: Census::default(), ..*runner }).work(task) {
         Err(error) if error.is_of_damaged_cache() => {
             runner.console.line(&format!("{error}; checking all of them"));
             runner.work(task)
@@ -99,7 +100,10 @@ fn work_on(runner: &Runner<'_>, task: &Task) -> Result<()> {
     }
 }
 
-fn do_task(path: &Path, task: u32, console: &Console, interrupt: &Interrupt) -> Result<()> {
+fn do_task(path: &Path, task: u32, ranks: &Ranks, console: &Console, interrupt: &Interrupt) -> Result<()> {
+    let silent = Console::silent();
+    let loud = console;
+    let console = if ranks.is_first() { console } else { &silent };
     let manifest = Manifest::read(path)?;
     let damaged = |message: String| Error::Damaged { path: path.to_owned(), message };
     let entry = manifest.tasks.get(&task).ok_or_else(|| damaged(format!("it has no task {task}")))?;
@@ -111,13 +115,17 @@ fn do_task(path: &Path, task: u32, console: &Console, interrupt: &Interrupt) -> 
             let asked = Asked::of(flags, console, interrupt)?;
             let device = flags.device.device.open()?;
             // What was to be forgotten was forgotten before the job was submitted.
-            let runner = Runner { fresh: false, ..asked.runner(flags, &device, console, interrupt) };
+            let runner = Runner {
+                fresh: false,
+                ranks: ranks.clone(),
+                ..asked.runner(flags, &device, console, interrupt)
+            };
             match &entry.task {
                 Task::Finish => {
                     let why = |unit: &str| why_absent(path, unit);
                     print_tables(flags, &asked.tables, &Runner { absent: Some(&why), ..runner })
                 }
-                task => work_on(&runner, task),
+                task => together(&runner, loud, || work_on(&runner, task)),
             }
         }
         Command::Prepare(flags) => {

@@ -14,7 +14,8 @@ use experiment::table::{Table, verdicts};
 use experiment::train::CHECKPOINT_EVERY;
 use experiment::trained::Trained;
 use experiment::{
-    Census, Console, DataRoots, Error, FlowRequest, Interrupt, Request, Result, Runner, Workspace, list,
+    Census, Console, DataRoots, Error, FlowRequest, Interrupt, Ranks, Request, Result, Runner, Workspace,
+    list,
 };
 
 use crate::bench;
@@ -168,7 +169,35 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
         return Ok(());
     }
     let device = flags.device.device.open()?;
-    print_tables(flags, &asked.tables, &asked.runner(flags, &device, console, interrupt))
+    let ranks = ranks()?;
+    let silent = Console::silent();
+    let shown = if ranks.is_first() { console } else { &silent };
+    let runner = Runner { ranks, ..asked.runner(flags, &device, shown, interrupt) };
+    together(&runner, console, || print_tables(flags, &asked.tables, &runner))
+}
+
+/// The processes that a launcher started together with this one.
+pub(crate) fn ranks() -> Result<Ranks> {
+    Ranks::world().map_err(|error| Error::Usage(error.to_string()))
+}
+
+/// Does the work of a command on the first of several ranks; the others train along.
+pub(crate) fn together(
+    runner: &Runner<'_>,
+    console: &Console,
+    work: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let ranks = &runner.ranks;
+    if ranks.is_first() {
+        let done = work();
+        // That they are gone already is no error of the work's.
+        _ = runner.dismiss_ranks();
+        return done;
+    }
+    runner.train_along().inspect_err(|error| {
+        console.line(&format!("rank {} of {}: {error}", ranks.rank(), ranks.size()));
+        ranks.abort(error.exit_code());
+    })
 }
 
 /// What a `run` asks for, found.
@@ -301,6 +330,7 @@ pub(crate) fn plain<'a>(
         console,
         interrupt,
         given: None,
+        ranks: Ranks::alone(),
         census: Census::default(),
         trust_cache: false,
         absent: None,

@@ -98,6 +98,7 @@ fn batches(c: &mut Criterion) {
             sample: SampleSpec::single(stack),
             size: (56, 56),
             batch: 64,
+            places: None,
             augmentation: Augmentation::random_crops(true),
             seed: 1,
             depth: 1,

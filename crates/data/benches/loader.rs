@@ -140,6 +140,7 @@ fn ours(form: Form, clips: &[Clip], options: &Options) -> Result<Side> {
         sample: SampleSpec::single(stack),
         size: (CROP, CROP),
         batch: options.batch,
+        places: None,
         augmentation: Augmentation::random_crops(true),
         seed: 1,
         depth: 2,

@@ -13,6 +13,7 @@ mod update;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
+use nn::Ranks;
 use serde::Serialize;
 
 use self::baseline::Baseline;
@@ -122,6 +123,7 @@ impl Checker<'_> {
                 console: self.console,
                 interrupt: self.interrupt,
                 given: None,
+                ranks: Ranks::alone(),
                 census: Census::default(),
                 trust_cache: false,
                 absent: None,

@@ -60,13 +60,28 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`].
     pub fn read(path: &Path) -> Result<Option<Self>> {
-        let bytes = match std::fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(Error::io("read", path)(e)),
-        };
+        Self::read_bytes(path)?.map(|bytes| Self::parse(&bytes, path)).transpose()
+    }
+
+    /// The bytes of a checkpoint, or `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>> {
+        match std::fs::read(path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Error::io("read", path)(e)),
+        }
+    }
+
+    /// A checkpoint from its bytes, which came from `path`.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
         let damaged = |message: String| Error::Damaged { path: path.to_owned(), message };
-        let mut all = tensors::from_bytes(&bytes, &Device::Cpu).map_err(|e| damaged(e.to_string()))?;
+        let mut all = tensors::from_bytes(bytes, &Device::Cpu).map_err(|e| damaged(e.to_string()))?;
         let losses = all.remove(LOSSES).and_then(|t| t.to_vec1::<f32>().ok());
         let seconds =
             all.remove(SECONDS).and_then(|t| t.to_vec1::<f64>().ok()).and_then(|v| v.first().copied());
@@ -80,7 +95,7 @@ impl Checkpoint {
             all.iter().filter_map(named).collect()
         };
         let (params, velocities) = (part(PARAM), part(VELOCITY));
-        Ok(Some(Self { params, velocities, progress: Progress { losses, seconds } }))
+        Ok(Self { params, velocities, progress: Progress { losses, seconds } })
     }
 
     /// Puts weights and velocities back.

@@ -117,6 +117,14 @@ pub enum Error {
         message: String,
     },
 
+    /// A rank that trains a net together with others cannot go on.
+    #[error("{0}")]
+    Ranks(String),
+
+    /// Ranks that train a net together no longer hold the same weights; all of them find this out.
+    #[error("{0}")]
+    Drifted(String),
+
     /// Scores that an SVM cannot learn from.
     #[error("fusing scores by an SVM: {0}")]
     Svm(#[from] crate::svm::SvmError),
@@ -197,6 +205,8 @@ impl Error {
             | Self::Damaged { .. }
             | Self::Tensor { .. }
             | Self::Network { .. }
+            | Self::Ranks(_)
+            | Self::Drifted(_)
             | Self::Svm(_)
             | Self::Slurm { .. }
             | Self::Figure(_) => 1,
@@ -206,6 +216,13 @@ impl Error {
     /// Whether a cache file of a video is at fault, which can be made again.
     pub fn is_of_damaged_cache(&self) -> bool {
         matches!(self, Self::Data(e) if matches!(**e, data::DataError::CorruptCache { .. }))
+    }
+
+    /// Whether all ranks of a training have this error, at the same iteration, since it follows from what they told each
+    /// other. After any other, the rank that has it must end the rest ([`nn::Ranks::abort`]), which would wait for it.
+    #[must_use]
+    pub fn is_of_all_ranks(&self) -> bool {
+        matches!(self, Self::Diverged { .. } | Self::Interrupted | Self::Drifted(_))
     }
 
     /// An [`Error::Io`] for `map_err`.

@@ -47,7 +47,7 @@ pub use device::DeviceChoice;
 pub use error::{Error, Result};
 pub use estimate::{FlowRequest, estimate_flow};
 pub use interrupt::Interrupt;
-pub use nn::Precision;
+pub use nn::{Precision, Ranks};
 pub use plan::Request;
 pub use run::{Census, DataRoots, Runner};
 pub use workspace::Workspace;

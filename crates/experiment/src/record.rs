@@ -168,6 +168,10 @@ pub struct TrainOutcome {
     pub peak_memory_mib: Option<u64>,
     /// Training videos.
     pub videos: usize,
+    /// Processes that trained it together, in its last sitting, where there were several. Samples and videos are those of
+    /// all; memory is that of the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<usize>,
     /// The scale of the contrastive loss, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contrastive: Option<ContrastiveScale>,

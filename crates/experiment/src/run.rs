@@ -9,6 +9,7 @@ mod looking;
 mod nets;
 mod pictures;
 mod preparing;
+mod ranks;
 mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use candle_core::Device;
+use nn::Ranks;
 
 pub use self::census::Census;
 use self::confusion::Confusion;
@@ -58,6 +60,8 @@ pub struct Runner<'a> {
     pub interrupt: &'a Interrupt,
     /// An exported row, whose nets are not trained but taken as they are.
     pub given: Option<&'a Trained>,
+    /// The processes that train nets together with this one.
+    pub ranks: Ranks,
     /// Counts the nets of all tables.
     pub census: Census,
     /// Whether cache files are taken as they are, up to their headers: where another process has just prepared them. What is

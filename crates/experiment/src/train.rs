@@ -3,11 +3,14 @@
 //! Nothing random has a state: batch i, and the dropout masks of iteration i,
 //! follow from the seed and i. A run that is killed and started again
 //! therefore goes on from its last checkpoint to the very same numbers.
+//!
+//! Several ranks may train one net together ([`Training::ranks`]): each makes and learns from its share of every batch,
+//! and what they sum up is what one process would have found, up to the order of sums.
 
 mod feed;
 mod pairs;
+mod together;
 
-use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -17,10 +20,11 @@ use data::loader::{InputBatch, LabelledVideo, TrainConfig, TrainLoader};
 use data::sample::Pairs;
 use models::{Inputs, Modality, Network};
 use nn::tensors::{self, Tensors};
-use nn::{Params, Pass, Sgd};
+use nn::{Params, Pass, Ranks, Sgd, Share};
 
 use self::feed::{Fed, Feed};
 use self::pairs::PairLosses;
+use self::together::{Together, Told};
 use crate::checkpoint::Checkpoint;
 use crate::console::Console;
 use crate::error::{Error, Result};
@@ -78,15 +82,31 @@ pub struct Training<'a> {
     /// A checkpoint is written so often, but never takes more than a twentieth
     /// of the time (zero: after every iteration).
     pub checkpoint_every: Duration,
+    /// Who trains it together with this process; all call [`train`] with the same net, seed and videos. The first writes
+    /// checkpoints and weights and shows progress.
+    pub ranks: &'a Ranks,
 }
 
 /// Trains one net and leaves its weights in the unit.
 ///
+/// An error that ranks do not find together, such as a video that one of them cannot read, is said and ends all of them:
+/// where they are processes, [`train`] does not return then.
+///
 /// # Errors
 /// [`Error::Diverged`], [`Error::Interrupted`] after a last checkpoint, and
-/// whatever data, tensors or the disk report.
+/// whatever data, tensors or the disk report. [`Error::Ranks`] where ranks no longer hold the same weights.
 pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Result<TrainOutcome> {
-    let Training { name, net, seed, tasks, start, unit, device, checkpoint_every } = *job;
+    together::side_by_side(job.ranks, console, interrupt, |together| steps(job, together, console, interrupt))
+}
+
+/// The training of one rank.
+fn steps(
+    job: &Training<'_>,
+    together: &Together<'_>,
+    console: &Console,
+    interrupt: &Interrupt,
+) -> Result<TrainOutcome> {
+    let Training { name, net, seed, tasks, start, unit, device, checkpoint_every, ranks } = *job;
     let plan = &net.train;
     let (params, network) = build(net, seed, device)?;
     nn::device::reset_peak_memory(device).map_err(network_error("asking the device for its memory"))?;
@@ -103,14 +123,15 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     // By the weights that the training starts from, whether or not it goes on from a checkpoint.
     let pairs = match (plan.pairs, tasks) {
         (Some(pairs), [videos]) => {
-            let batches = || loader(net, videos, seed, 0..SCALE_BATCHES);
-            Some(PairLosses::new(pairs, (&*network, device), net.model.heads().iter().sum(), batches)?)
+            let batches = || loader(net, videos, seed, 0..SCALE_BATCHES, None);
+            let found = PairLosses::new(pairs, (&*network, device), net.model.heads().iter().sum(), batches)?;
+            Some(found.of_first(ranks)?)
         }
         _ => None,
     };
 
     let path = unit.path(CHECKPOINT);
-    let mut state = match Checkpoint::read(&path)? {
+    let mut state = match together.checkpoint(&path)? {
         Some(checkpoint) => {
             checkpoint.restore(&params, &mut sgd, &path)?;
             checkpoint.progress
@@ -119,15 +140,24 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     };
 
     let begun = state.losses.len();
-    if begun > 0 {
+    if begun > 0 && ranks.is_first() {
         console.line(&format!("{name}: goes on from iteration {begun} of {}", plan.iterations));
     }
+    together.stands(begun);
+    together.agree(&params)?;
+    let share = match ranks.is_alone() {
+        true => None,
+        false => Some(ranks.share(plan.batch, tasks.len()).map_err(together::cannot)?),
+    };
     let mut loaders = Vec::with_capacity(tasks.len());
     for (task, videos) in tasks.iter().enumerate() {
-        loaders.push(loader(net, videos, task_seed(seed, task), begun as u64..plan.iterations as u64)?);
+        let iterations = begun as u64..plan.iterations as u64;
+        loaders.push(loader(net, videos, task_seed(seed, task), iterations, share.as_ref())?);
     }
     let mut feed = Feed::new(loaders, &*network, device)?;
-    let step = console.step(name, plan.iterations as u64, begun as u64);
+    let silent = Console::silent();
+    let step =
+        if ranks.is_first() { console } else { &silent }.step(name, plan.iterations as u64, begun as u64);
     let mut watch = DivergenceWatch::new(
         &net.model.heads(),
         plan.pairs.and_then(|pairs| pairs.contrastive).map_or(0.0, |loss| loss.weight),
@@ -141,10 +171,16 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     for iteration in begun..plan.iterations {
         let rate = plan.schedule.rate(iteration);
         let fed = feed.next()?;
-        let loss = one_step(&*network, &mut sgd, pairs.as_ref(), fed, seed, iteration, rate)?;
+        let pass = Pass::train(pass_seed(seed, iteration));
+        let pass = share.iter().fold(pass, |pass, share| pass.of_share(ranks, share.clone()));
+        let mut learner = Learner { network: &*network, params: &params, sgd: &mut sgd, ranks };
+        let loss = learner.step(pairs.as_ref(), fed, &pass, iteration, rate)?;
         // A GPU is still at it.
         feed.send_ahead(iteration + 1 < plan.iterations)?;
         let loss = loss.to_scalar::<f32>().map_err(Error::tensor("reading the loss"))?;
+        let due = checkpoint_every.is_zero() || saved.elapsed() > checkpoint_every.max(saving * 20);
+        let Told { loss, due, stop } =
+            together.tell(Told { loss, due, stop: interrupt.raised() }, share.as_ref())?;
         state.losses.push(loss);
         state.seconds = before + started.elapsed().as_secs_f64();
         watch.look(iteration, loss)?;
@@ -152,26 +188,35 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
         let done = state.losses.len();
         let speed = ((done - begun) * samples) as f64 / started.elapsed().as_secs_f64();
         step.set(done as u64, &format!("loss {:.3}, rate {rate:.0e}, {speed:.0} samples/s", watch.mean()));
-        let due = checkpoint_every.is_zero() || saved.elapsed() > checkpoint_every.max(saving * 20);
-        if done < plan.iterations && (due || interrupt.raised()) {
+        if done < plan.iterations && (due || stop) {
             let now = Instant::now();
-            Checkpoint::write(&path, &params, &sgd, &state)?;
+            together.agree(&params)?;
+            if ranks.is_first() {
+                Checkpoint::write(&path, &params, &sgd, &state)?;
+            }
+            together.stands(done);
             saving = now.elapsed();
             saved = Instant::now();
-            interrupt.check()?;
+            if stop {
+                return Err(Error::Interrupted);
+            }
         }
     }
     drop(step);
+    together.agree(&params)?;
 
     let weights =
         tensors::to_bytes(&params.tensors()).map_err(network_error("writing the trained weights"))?;
-    write_atomic(&unit.path(WEIGHTS), &weights)?;
+    if ranks.is_first() {
+        write_atomic(&unit.path(WEIGHTS), &weights)?;
+    }
     Ok(TrainOutcome {
         iterations: state.losses.len(),
         seconds: round(state.seconds, 10.0),
         samples_per_second: round((plan.iterations * samples) as f64 / state.seconds, 10.0),
         peak_memory_mib: peak_memory_mib(),
         videos: tasks.iter().map(Vec::len).sum(),
+        ranks: (!ranks.is_alone()).then(|| ranks.size()),
         contrastive: pairs.and_then(|pairs| pairs.scale()),
         gpu: gpu(device, feed.waited().as_secs_f64() / started.elapsed().as_secs_f64())?,
         loss: thin(&state.losses, CURVE),
@@ -188,17 +233,24 @@ fn gpu(device: &Device, waited: f64) -> Result<Option<GpuOutcome>> {
     }))
 }
 
-/// The training batches of one task.
-fn loader(net: &NetPlan, videos: &[LabelledVideo], seed: u64, iterations: Range<u64>) -> Result<TrainLoader> {
+/// The training batches of one task, or a share of each.
+fn loader(
+    net: &NetPlan,
+    videos: &[LabelledVideo],
+    seed: u64,
+    iterations: Range<u64>,
+    share: Option<&Share>,
+) -> Result<TrainLoader> {
     let config = TrainConfig {
         sample: net.sample.clone(),
         size: (net.crop, net.crop),
         batch: net.train.batch,
+        places: share.map(Share::places),
         augmentation: net.train.augmentation.clone(),
         seed,
         depth: PREFETCH,
         // They rest once the batches are made ahead.
-        workers: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        workers: rayon::current_num_threads(),
     };
     let videos = videos.to_vec();
     Ok(match net.train.pairs {
@@ -240,28 +292,43 @@ fn begin(params: &Params, net: &NetPlan, files: &[PathBuf]) -> Result<()> {
     params.transfer(&stored, &fresh).map_err(network_error(doing))
 }
 
-/// One step on a batch of each task: its loss, which a GPU may not have computed yet.
-fn one_step(
-    network: &dyn Network,
-    sgd: &mut Sgd,
-    pairs: Option<&PairLosses>,
-    fed: Fed,
-    seed: u64,
-    iteration: usize,
-    rate: f64,
-) -> Result<Tensor> {
-    let step = || -> models::Result<Tensor> {
-        let Fed { inputs, labels, similar } = fed;
-        let pass = Pass::train(pass_seed(seed, iteration));
-        let outputs = network.forward(&inputs, &pass)?;
-        let loss = match pairs {
-            None => sum_of_losses(&outputs.heads, &labels, &pass)?,
-            Some(losses) => losses.sum(&outputs, &labels, similar, &pass)?,
+/// What learns.
+struct Learner<'a> {
+    network: &'a dyn Network,
+    params: &'a Params,
+    sgd: &'a mut Sgd,
+    ranks: &'a Ranks,
+}
+
+impl Learner<'_> {
+    /// One step on a batch of each task: its loss, which a GPU may not have computed yet.
+    fn step(
+        &mut self,
+        pairs: Option<&PairLosses>,
+        fed: Fed,
+        pass: &Pass,
+        iteration: usize,
+        rate: f64,
+    ) -> Result<Tensor> {
+        let step = || -> models::Result<Tensor> {
+            let Fed { inputs, labels, similar } = fed;
+            let outputs = self.network.forward(&inputs, pass)?;
+            let loss = match pairs {
+                None => sum_of_losses(&outputs.heads, &labels, pass)?,
+                Some(losses) => losses.sum(&outputs, &labels, similar, pass)?,
+            };
+            let mut gradients = pass.backward(&loss)?;
+            // What the forward pass kept makes room for the sums.
+            drop(outputs);
+            gradients.sum_over(self.ranks, self.params)?;
+            self.sgd.step(&gradients, rate)?;
+            Ok(loss)
         };
-        sgd.step(&pass.backward(&loss)?, rate)?;
-        Ok(loss)
-    };
-    step().map_err(|e| Error::Network { doing: format!("training step {iteration}"), message: e.to_string() })
+        step().map_err(|e| Error::Network {
+            doing: format!("training step {iteration}"),
+            message: e.to_string(),
+        })
+    }
 }
 
 /// The sum of all softmax layers' losses. A batch holds the samples of all tasks, one task after the other; each

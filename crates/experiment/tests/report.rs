@@ -185,6 +185,7 @@ fn record(plan: &TablePlan, row: usize) -> Record {
                         samples_per_second: 1500.0,
                         peak_memory_mib: Some(700),
                         videos: 924,
+                        ranks: None,
                         contrastive: None,
                         gpu: None,
                         loss: vec![(320, 2.5), (640, 0.5)],

@@ -55,6 +55,7 @@ impl Place {
             console: &Console::silent(),
             interrupt: &Interrupt::never(),
             given: None,
+            ranks: experiment::Ranks::alone(),
             census: Census::default(),
             trust_cache: false,
             absent: None,

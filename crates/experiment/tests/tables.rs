@@ -27,6 +27,7 @@ fn record(plan: &TablePlan, row: usize, top1: f64, scored: usize, seeds: u64) ->
                 samples_per_second: 1500.0,
                 peak_memory_mib: Some(700),
                 videos: 924,
+                ranks: None,
                 contrastive: None,
                 gpu: None,
                 loss: vec![(1000, 0.5)],

@@ -8,7 +8,7 @@
 mod rows;
 mod sweep;
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use candle_core::{Device, Result, Tensor, bail};
 use rayon::prelude::*;
@@ -17,6 +17,7 @@ use crate::check;
 use crate::lanes::Lanes;
 use crate::memory::unwritten;
 use crate::op::{Array, Gradient, Op, Shaped};
+use crate::ranks::SumOverRanks;
 use crate::simd::{Level, vectorised};
 use rows::{Affine, Deviation, Part, ThroughStatistics, normalise};
 use sweep::{Mask, Sweep, Swept};
@@ -28,6 +29,8 @@ use sweep::{Mask, Sweep, Swept};
 pub struct BatchNorm {
     pub(crate) epsilon: f64,
     pub(crate) relu: bool,
+    /// Those that hold the other samples of the batch.
+    pub(crate) ranks: Option<Arc<dyn SumOverRanks>>,
     /// Of the forward pass.
     statistics: Mutex<Option<Statistics>>,
     /// Of a forward pass on a GPU.
@@ -41,10 +44,19 @@ impl BatchNorm {
         Self {
             epsilon,
             relu,
+            ranks: None,
             statistics: Mutex::default(),
             #[cfg(feature = "cuda")]
             on_device: Mutex::default(),
         }
+    }
+
+    /// Takes the statistics of a batch that is spread over ranks: each gives its samples alone, and all are normalised as
+    /// in one batch. Both passes wait for the other ranks. The gradients of scale and shift remain those of this rank's
+    /// samples, to be summed with all other gradients.
+    #[must_use]
+    pub fn over(self, ranks: Arc<dyn SumOverRanks>) -> Self {
+        Self { ranks: Some(ranks), ..self }
     }
 
     /// Mean and unbiased variance (C) of each channel in the forward pass, for running statistics, where the input
@@ -76,11 +88,20 @@ impl BatchNorm {
         let [positions, channels] = check::channels_last(op, x)?;
         check::dims(op, "the scale", scale, &[channels])?;
         check::dims(op, "the shift", shift, &[channels])?;
-        if positions < 2 {
-            bail!("{op}: {positions} values a channel have no variance; expected at least 2");
+        // Of those of other ranks nothing is known yet.
+        if self.ranks.is_none() || positions == 0 {
+            enough(op, positions)?;
         }
         Ok([positions, channels])
     }
+}
+
+/// Checks that there is a variance.
+pub(crate) fn enough(op: &str, positions: usize) -> Result<()> {
+    if positions < 2 {
+        bail!("{op}: {positions} values a channel have no variance; expected at least 2");
+    }
+    Ok(())
 }
 
 impl Op for BatchNorm {
@@ -92,7 +113,11 @@ impl Op for BatchNorm {
         let op = self.name();
         let ([x, scale, shift], residual) = split(op, inputs)?;
         let [positions, channels] = self.check(&x, &scale, &shift)?;
-        let statistics = Statistics::of(x.data, positions, channels);
+        let mut statistics = Statistics::of(x.data, positions, channels);
+        if let Some(ranks) = &self.ranks {
+            pool(&**ranks, &mut statistics.mean, &mut statistics.variance, &mut statistics.positions)?;
+            enough(op, statistics.positions)?;
+        }
         let affine = statistics.affine(scale.data, shift.data, self.epsilon);
         match self.statistics.lock() {
             Ok(mut kept) => *kept = Some(statistics),
@@ -123,10 +148,13 @@ impl Op for BatchNorm {
         let sums = want(0) || want(1) || want(2);
         let first = Sweep { mask, masked: self.relu && want(3), sums, ..Sweep::new(&affine) };
         let Swept { masked, sums, .. } = first.run(lanes, part);
-        let sums = Sums::new(sums, &statistics, self.epsilon);
+        let mut sums = Sums::new(sums, &statistics, self.epsilon);
         // The second pass: the gradient of the input.
         let mut input = Vec::new();
         if want(0) {
+            if let Some(ranks) = &self.ranks {
+                sums.pool(&**ranks)?;
+            }
             let through = sums.through_statistics(lanes, &statistics, scale.data, self.epsilon);
             // The masked gradient, where the first pass wrote it, saves reading the output again.
             let (mask, gradient) =
@@ -276,6 +304,33 @@ impl Statistics {
     }
 }
 
+/// Mean and biased variance of one rank's positions become those of all ranks'.
+pub(crate) fn pool(
+    ranks: &dyn SumOverRanks,
+    mean: &mut [f64],
+    variance: &mut [f64],
+    positions: &mut usize,
+) -> Result<()> {
+    // Sums around zero lose of a double what the square of the mean is larger than the variance, which leaves enough.
+    let own = *positions as f64;
+    let mut sums: Vec<f64> = mean.iter().map(|mean| own * mean).collect();
+    sums.extend(mean.iter().zip(&*variance).map(|(mean, variance)| own * (variance + mean * mean)));
+    sums.push(own);
+    ranks.sum(&mut sums)?;
+    let all = sums.pop().unwrap_or_default();
+    let (sums, squares) = sums.split_at(mean.len());
+    for (((mean, variance), sum), square) in mean.iter_mut().zip(variance).zip(sums).zip(squares) {
+        *mean = sum / all;
+        *variance = square / all - *mean * *mean;
+        // As above.
+        if *variance < 0.0 {
+            *variance = 0.0;
+        }
+    }
+    *positions = all as usize;
+    Ok(())
+}
+
 /// Gradients of scale and shift; empty where no sums were asked for.
 struct Sums {
     scale: Vec<f32>,
@@ -298,6 +353,16 @@ impl Sums {
             terms,
             products,
         }
+    }
+
+    /// What leads through the statistics comes from all ranks; the gradients of scale and shift stay this rank's.
+    fn pool(&mut self, ranks: &dyn SumOverRanks) -> Result<()> {
+        let channels = self.terms.len();
+        let mut sums = [&self.terms[..], &self.products].concat();
+        ranks.sum(&mut sums)?;
+        self.terms.copy_from_slice(&sums[..channels]);
+        self.products.copy_from_slice(&sums[channels..]);
+        Ok(())
     }
 
     /// With `d` the inverse deviation, N positions and g the gradient before the rectification, the input's

@@ -29,6 +29,8 @@ mod linear;
 mod lrn;
 mod memory;
 mod moments;
+#[cfg(feature = "nccl")]
+pub mod nccl;
 mod normalise;
 mod pool;
 mod product;

@@ -58,6 +58,7 @@ mod normalise;
 mod op;
 mod pool;
 mod precision;
+mod ranks;
 pub mod reference;
 mod sgd;
 #[cfg(all(test, not(feature = "cuda")))]
@@ -81,4 +82,5 @@ pub use normalise::{RmsNorm, SignedSqrt};
 pub use op::{Array, CudaOp, Gradient, Op, apply, backward, forward};
 pub use pool::{AvgPool2d, GlobalAvgPool, MaxPool2d, Pool2d};
 pub use precision::Precision;
+pub use ranks::SumOverRanks;
 pub use sgd::{SgdStep, running_average, sgd_step, sum_of_squares};

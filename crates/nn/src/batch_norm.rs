@@ -33,7 +33,7 @@ pub struct BatchNormConfig {
 ///
 /// Parameters: `weight` and `bias` (C). Buffers: `running_mean` and `running_var` (C).
 /// As in PyTorch, a batch is normalised by its biased variance, and the running one
-/// follows the unbiased.
+/// follows the unbiased. Where a batch is spread over ranks, its statistics are those of the whole batch.
 #[derive(Debug)]
 pub struct BatchNorm {
     weight: Arc<Param>,
@@ -73,7 +73,11 @@ impl BatchNorm {
             inputs.extend(residual);
             return pass.apply(kernels::FrozenBatchNorm { epsilon, relu }, &inputs);
         }
-        let op = Arc::new(kernels::BatchNorm::new(epsilon, relu));
+        let op = kernels::BatchNorm::new(epsilon, relu);
+        let op = Arc::new(match pass.ranks() {
+            Some(ranks) => op.over(Arc::new(ranks.clone())),
+            None => op,
+        });
         let mut inputs = vec![x, &weight, &bias];
         inputs.extend(residual);
         let output = pass.apply_shared(Arc::clone(&op) as _, &inputs)?;

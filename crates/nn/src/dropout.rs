@@ -5,7 +5,8 @@ use candle_core::Tensor;
 use crate::{Error, Pass, Result, random};
 
 /// Inverted dropout: in training, values are zeroed with the given probability and the
-/// others divided by the share that is kept; in evaluation nothing happens.
+/// others divided by the share that is kept; in evaluation nothing happens. A rank that computes some rows of a batch
+/// draws those of the whole batch's mask.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dropout {
     name: String,
@@ -38,7 +39,14 @@ impl Dropout {
         }
         let keep = 1.0 - self.probability;
         let generator = random::generator("dropout", pass.seed(), &self.name);
-        let mask = random::mask(&generator, keep, (1.0 / keep) as f32, x.elem_count());
+        let kept = (1.0 / keep) as f32;
+        let mask = match pass.share() {
+            None => random::mask(&generator, keep, kept, 0..x.elem_count()),
+            Some(share) => {
+                let ranges = share.ranges(x.elem_count())?.into_iter();
+                ranges.flat_map(|range| random::mask(&generator, keep, kept, range)).collect()
+            }
+        };
         pass.apply(kernels::Mask::new(mask), &[x])
     }
 }

@@ -57,6 +57,12 @@ pub enum Error {
         /// Why, and what to do.
         problem: String,
     },
+    /// Ranks that train together cannot go on.
+    #[error("{problem}")]
+    Ranks {
+        /// Why, and what to do.
+        problem: String,
+    },
     /// A setting is out of range.
     #[error("{what} is {found}, expected {expected}")]
     Setting {

@@ -21,6 +21,7 @@ mod loss;
 mod params;
 mod pass;
 pub mod random;
+pub mod ranks;
 mod record;
 mod schedule;
 mod sgd;
@@ -44,6 +45,7 @@ pub use loss::{
 };
 pub use params::{Buffer, Builder, Param, Params, Training};
 pub use pass::Pass;
+pub use ranks::{Ranks, Share};
 pub use record::Gradients;
 pub use schedule::StepSchedule;
 pub use sgd::Sgd;

@@ -7,7 +7,7 @@ use candle_core::{Shape, Tensor};
 use kernels::Op;
 
 use crate::record::{Gradients, Record};
-use crate::{Buffer, Error, Result};
+use crate::{Buffer, Error, Ranks, Result, Share};
 
 /// One run of one batch through a network, in training or evaluation.
 ///
@@ -25,18 +25,28 @@ use crate::{Buffer, Error, Result};
 pub struct Pass {
     seed: u64,
     record: Option<RefCell<Record>>,
+    /// Of a batch that is spread over ranks: they, and this one's share.
+    shared: Option<(Ranks, Share)>,
 }
 
 impl Pass {
     /// A pass without dropout that records nothing.
     pub fn eval() -> Self {
-        Self { seed: 0, record: None }
+        Self { seed: 0, record: None, shared: None }
     }
 
     /// A training pass. The seed decides the dropout masks: take a new one for every
     /// iteration.
     pub fn train(seed: u64) -> Self {
-        Self { seed, record: Some(RefCell::default()) }
+        Self { seed, record: Some(RefCell::default()), shared: None }
+    }
+
+    /// The same pass for one of several ranks, on its share of the batch. The losses are means over this rank's samples;
+    /// [`Pass::backward`] weighs them by the share, so that the gradients of all ranks are to be summed
+    /// ([`Gradients::sum_over`]).
+    #[must_use]
+    pub fn of_share(self, ranks: &Ranks, share: Share) -> Self {
+        Self { shared: Some((ranks.clone(), share)), ..self }
     }
 
     /// Whether dropout drops, batches are normalised by their own statistics, and
@@ -48,6 +58,16 @@ impl Pass {
     /// Seed of what is random in training.
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// The ranks that the batch is spread over.
+    pub(crate) fn ranks(&self) -> Option<&Ranks> {
+        self.shared.as_ref().map(|(ranks, _)| ranks)
+    }
+
+    /// This rank's share of the batch, if it is spread over several.
+    pub(crate) fn share(&self) -> Option<&Share> {
+        self.shared.as_ref().map(|(_, share)| share)
     }
 
     /// Runs an operation and records it if an input has a gradient.
@@ -90,7 +110,7 @@ impl Pass {
     /// single value or does not depend on a parameter that trains.
     pub fn backward(&self, loss: &Tensor) -> Result<Gradients> {
         match &self.record {
-            Some(record) => record.borrow_mut().backward(loss),
+            Some(record) => record.borrow_mut().backward(loss, self.share().map_or(1.0, Share::weight)),
             None => Err(Error::Backward {
                 problem: "this pass is an evaluation and records nothing; use Pass::train".into(),
             }),

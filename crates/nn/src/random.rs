@@ -3,6 +3,8 @@
 //! The key is a hash of all three, so two layers never share a sequence and a
 //! layer's sequence does not depend on which other layers exist.
 
+use std::ops::Range;
+
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
@@ -41,19 +43,29 @@ pub fn normal(generator: &ChaCha8Rng, standard_deviation: f64, count: usize) -> 
     out
 }
 
-/// `count` values that are `kept` with probability `keep`, else 0, in parallel.
-pub fn mask(generator: &ChaCha8Rng, keep: f64, kept: f32, count: usize) -> Vec<f32> {
+/// The values of a range among as many as one likes that are `kept` with probability `keep`, else 0, in parallel. A
+/// value does not depend on the range.
+pub fn mask(generator: &ChaCha8Rng, keep: f64, kept: f32, range: Range<usize>) -> Vec<f32> {
     let threshold = (keep.clamp(0.0, 1.0) * 4_294_967_296.0) as u64;
-    let mut out = vec![0f32; count];
-    out.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, out)| {
+    let mut out = vec![0f32; range.len()];
+    // Up to the end of the first chunk, then whole ones.
+    let first = range.len().min(CHUNK - range.start % CHUNK);
+    let (head, rest) = out.split_at_mut(first);
+    let fill = |at: usize, out: &mut [f32]| {
         let mut stream = generator.clone();
-        stream.set_stream(chunk as u64);
+        stream.set_stream((at / CHUNK) as u64);
+        stream.set_word_pos((at % CHUNK) as u128);
         for out in out {
             if u64::from(stream.next_u32()) < threshold {
                 *out = kept;
             }
         }
-    });
+    };
+    let at = range.start + first;
+    rayon::join(
+        || fill(range.start, head),
+        || rest.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, out)| fill(at + chunk * CHUNK, out)),
+    );
     out
 }
 
@@ -66,4 +78,18 @@ pub fn below(generator: &mut ChaCha8Rng, bound: usize, count: usize) -> Vec<f32>
 /// A uniform value in [0, 1) with 53 random bits.
 fn uniform(rng: &mut impl Rng) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_mask_is_that_part() {
+        let generator = generator("dropout", 3, "a layer");
+        let all = mask(&generator, 0.5, 2.0, 0..5 * CHUNK);
+        for range in [0..0, 0..7, 9..9, 3..CHUNK, CHUNK..CHUNK + 1, CHUNK - 1..2 * CHUNK + 5, 77..5 * CHUNK] {
+            assert_eq!(mask(&generator, 0.5, 2.0, range.clone()), all[range]);
+        }
+    }
 }

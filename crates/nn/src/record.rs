@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::{Tensor, TensorId};
 use kernels::Op;
 
-use crate::{Buffer, Error, Param, Result};
+use crate::{Buffer, Error, Param, Params, Ranks, Result};
 
 /// The gradients of one loss, and what its batch did to running averages.
 #[derive(Debug)]
@@ -20,6 +20,24 @@ impl Gradients {
     /// or the loss does not depend on it.
     pub fn get(&self, param: &Param) -> Option<&Tensor> {
         self.by_parameter.get(&param.var().as_tensor().id())
+    }
+
+    /// Adds up the gradients of all ranks, each of which walked back the loss of its share. All ranks then hold the same
+    /// bits.
+    ///
+    /// # Errors
+    /// If another rank has ended, or has gradients of other parameters.
+    pub fn sum_over(&mut self, ranks: &Ranks, params: &Params) -> Result<()> {
+        if ranks.is_alone() {
+            return Ok(());
+        }
+        let ids = params.all().into_iter().map(|param| param.var().as_tensor().id());
+        let ids: Vec<TensorId> = ids.filter(|id| self.by_parameter.contains_key(id)).collect();
+        let tensors: Vec<Tensor> = ids.iter().map(|id| self.by_parameter[id].clone()).collect();
+        for (id, sum) in ids.into_iter().zip(crate::ranks::sum_tensors(ranks, &tensors)?) {
+            self.by_parameter.insert(id, sum);
+        }
+        Ok(())
     }
 
     /// Statistics of the batch, in the order of the forward pass.
@@ -86,7 +104,8 @@ impl Record {
         self.observations.push(Observation { buffer: Arc::clone(buffer), observed, share });
     }
 
-    pub(crate) fn backward(&mut self, loss: &Tensor) -> Result<Gradients> {
+    /// `weight` is the factor of the loss whose gradients are found.
+    pub(crate) fn backward(&mut self, loss: &Tensor, weight: f64) -> Result<Gradients> {
         let refuse = |problem: &str| Err(Error::Backward { problem: problem.into() });
         if self.walked_back {
             return refuse(
@@ -105,7 +124,7 @@ impl Record {
         self.tracked = HashSet::new();
 
         let mut pending = Pending::default();
-        pending.add(loss.id(), loss.ones_like()?)?;
+        pending.add(loss.id(), Tensor::full(weight as f32, loss.shape(), loss.device())?)?;
         while let Some(node) = self.nodes.pop() {
             node.backward(&mut pending)?;
         }

@@ -23,6 +23,14 @@ pub enum InputError {
         /// The factor found.
         scale: f32,
     },
+    /// A share of a batch that is not within it.
+    #[error("places {places:?} of a batch of {batch} are asked for")]
+    Places {
+        /// The places.
+        places: std::ops::Range<usize>,
+        /// The batch size.
+        batch: usize,
+    },
     /// A size or count that must not be 0.
     #[error("{name} is 0; expected at least 1")]
     Zero {

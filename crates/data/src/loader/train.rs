@@ -36,6 +36,9 @@ pub struct TrainConfig {
     pub size: (usize, usize),
     /// Places of a batch; the paper's 256. With a [`ClassBalanced`] sampler a place is a sample.
     pub batch: usize,
+    /// The places that are made, for a rank that learns from a share of each batch; all if absent. A place is the same
+    /// whichever others are made.
+    pub places: Option<Range<usize>>,
     /// How samples are varied.
     pub augmentation: Augmentation,
     /// The run's seed: fixes every draw of every batch.
@@ -46,7 +49,13 @@ pub struct TrainConfig {
     pub workers: usize,
 }
 
-/// One training batch of B samples: the places of the configuration times the sampler's group.
+impl TrainConfig {
+    fn places(&self) -> Range<usize> {
+        self.places.clone().unwrap_or(0..self.batch)
+    }
+}
+
+/// One training batch of B samples: the places that are made times the sampler's group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     /// The iteration it belongs to.
@@ -99,7 +108,8 @@ impl TrainLoader {
     ///
     /// # Errors
     /// An invalid sample or augmentation, a batch, group, depth or number of workers of 0, no videos, a
-    /// video too short for the sample or smaller than its crop, and a thread that the system refuses.
+    /// video too short for the sample or smaller than its crop, places outside the batch, and a thread that the system
+    /// refuses.
     pub fn with_sampler(
         videos: Vec<LabelledVideo>,
         sampler: Box<dyn Sampler>,
@@ -110,6 +120,7 @@ impl TrainLoader {
         config.augmentation.validate()?;
         for (name, value) in [
             ("the batch size", config.batch),
+            ("the number of places of a batch that are made", config.places().len()),
             ("the sampler's group", sampler.group()),
             ("the prefetch depth", config.depth),
             ("the number of loader threads", config.workers),
@@ -117,6 +128,9 @@ impl TrainLoader {
             if value == 0 {
                 return Err(InputError::Zero { name }.into());
             }
+        }
+        if config.places().end > config.batch {
+            return Err(InputError::Places { places: config.places(), batch: config.batch }.into());
         }
         if videos.is_empty() {
             return Err(InputError::NoVideos.into());
@@ -126,7 +140,7 @@ impl TrainLoader {
             config.augmentation.check(video.source.size(), config.size)?;
             clips.push(Clips::new(&video.id, video.source.segments(), &config.sample)?);
         }
-        let samples = config.batch * sampler.group();
+        let samples = config.places().len() * sampler.group();
         let shapes: Vec<_> =
             config.sample.shapes(config.size).into_iter().map(|[t, c, h, w]| [samples, t, c, h, w]).collect();
         let pool = ThreadPoolBuilder::new()
@@ -136,7 +150,7 @@ impl TrainLoader {
             .map_err(|e| InputError::Spawn { worker: 0, source: std::io::Error::other(e) })?;
         // Batches under way at once: a second one for the threads that find nothing left to do in the
         // first, more where there are more threads than places.
-        let under_way = config.depth.min(1 + config.workers.div_ceil(config.batch));
+        let under_way = config.depth.min(1 + config.workers.div_ceil(config.places().len()));
         let spare = Arc::new(Spare::default());
         let maker = Maker {
             videos,
@@ -222,10 +236,11 @@ impl Maker {
             self.shapes.iter().map(fresh).collect()
         });
         let (group, count) = (self.sampler.group(), self.config.sample.moments.count());
-        let samples = self.config.batch * group;
+        let made = self.config.places();
+        let samples = made.len() * group;
         let (mut labels, mut videos) = (vec![0; samples], vec![0; samples]);
         let mut moments = vec![0; samples * count];
-        let mut together = vec![Together::Apart; self.config.batch];
+        let mut together = vec![Together::Apart; made.len()];
 
         let mut values: Vec<_> = inputs
             .iter_mut()
@@ -245,7 +260,7 @@ impl Maker {
             })
             .collect();
         let made: Vec<Result<(), DataError>> = self.pool.install(|| {
-            let places = places.into_par_iter().enumerate().with_max_len(1);
+            let places = made.into_par_iter().zip(places).with_max_len(1);
             places.map(|(index, place)| self.place(iteration, index, place, stop)).collect()
         });
         // The first in the batch's order, whichever happened first.

@@ -112,6 +112,7 @@ fn hashes(video: impl Fn(usize) -> LabelledVideo) -> Vec<String> {
             sample: one(stack),
             size: (17, 13),
             batch: 5,
+            places: None,
             augmentation: Augmentation::random_crops(true),
             seed: 77,
             depth: 2,

@@ -18,6 +18,7 @@ fn config() -> TrainConfig {
         sample: one(plain(Sampling::Trajectory, 3)),
         size: (6, 5),
         batch: 4,
+        places: None,
         augmentation: Augmentation::random_crops(true),
         seed: 5,
         depth: 3,
@@ -48,6 +49,38 @@ fn batches_are_the_same_for_any_number_of_threads() {
         assert!(batches(&TrainConfig { workers, depth, ..config() }, 0..12) == one);
     }
     assert!(batches(&TrainConfig { seed: 6, ..config() }, 0..12) != one);
+}
+
+/// Ranks that learn from one batch together make a part of it each.
+#[test]
+fn shares_are_slices_of_the_whole_batch() {
+    let whole = batches(&config(), 3..6);
+    for cuts in [&[0, 2, 4][..], &[0, 1, 4], &[0, 1, 2, 4]] {
+        for places in cuts.windows(2).map(|cut| cut[0]..cut[1]) {
+            let share = batches(&TrainConfig { places: Some(places.clone()), ..config() }, 3..6);
+            assert_eq!(share.len(), 3);
+            for (share, whole) in share.iter().zip(&whole) {
+                assert_eq!(share.labels, whole.labels[places.clone()]);
+                assert_eq!(
+                    (&share.moments, &share.videos),
+                    (&whole.moments[places.clone()].to_vec(), &whole.videos[places.clone()].to_vec())
+                );
+                let sample: usize = whole.inputs[0].shape[1..].iter().product();
+                assert_eq!(share.inputs[0].shape[0], places.len());
+                assert!(
+                    share.inputs[0].data == whole.inputs[0].data[places.start * sample..places.end * sample]
+                );
+            }
+        }
+    }
+    let refused = |places| {
+        TrainLoader::new(videos(), &TrainConfig { places: Some(places), ..config() }, 0..1)
+            .err()
+            .expect("refused")
+            .to_string()
+    };
+    assert!(refused(2..5).contains("places 2..5 of a batch of 4"));
+    assert!(refused(2..2).contains("number of places"));
 }
 
 #[test]

@@ -116,6 +116,7 @@ fn views_of_one_event_come_at_one_time_on_the_grid() {
         sample: SampleSpec { moments: every, ..one(plain(Sampling::Stack, 2)) },
         size: (12, 10),
         batch: 30,
+        places: None,
         augmentation: Augmentation::random_crops(false),
         seed: 5,
         depth: 3,
@@ -146,4 +147,10 @@ fn views_of_one_event_come_at_one_time_on_the_grid() {
     let one = TrainConfig { workers: 1, depth: 1, ..config };
     let mut again = TrainLoader::with_sampler(videos.clone(), pairs(), &one, 0..1).unwrap();
     assert!(again.next().unwrap().unwrap() == batch);
+    // A rank's share: which pairs are similar is a matter of their places in the whole batch.
+    let share = TrainConfig { places: Some(11..30), ..one };
+    let mut loader = TrainLoader::with_sampler(videos.clone(), pairs(), &share, 0..1).unwrap();
+    let share = loader.next().unwrap().unwrap();
+    assert!(share.together == batch.together[11..] && share.videos == batch.videos[22..]);
+    assert!(share.inputs[0].data == batch.inputs[0].data[22 * 480..]);
 }

@@ -149,6 +149,7 @@ fn config(sample: SampleSpec) -> TrainConfig {
         sample,
         size: (12, 10),
         batch: 3,
+        places: None,
         augmentation: Augmentation::random_crops(false),
         seed: 4,
         depth: 2,
@@ -215,6 +216,7 @@ fn all_inputs_and_moments_of_a_sample_have_one_crop_and_flip() {
     let config = TrainConfig {
         size: (4, 4),
         batch: 20,
+        places: None,
         augmentation: Augmentation::random_crops(true),
         ..config(sample)
     };

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use data::loader::LabelledVideo;
 use models::Modality;
 use serde::Serialize;
 
@@ -146,16 +147,8 @@ impl Job<'_> {
             None => {
                 let videos = self.library.training(net, run)?;
                 let start = self.start_files(net, run)?;
-                let job = Training {
-                    name,
-                    net,
-                    seed: run.seed,
-                    tasks: &videos,
-                    start: &start,
-                    unit,
-                    device: self.runner.device,
-                    checkpoint_every: self.runner.checkpoint_every,
-                };
+                let job = self.training(name, net, run, unit, &videos, &start);
+                self.call_ranks(unit)?;
                 let outcome = train(&job, console, interrupt)?;
                 unit.finish(&outcome)?;
                 self.runner.census.trained(unit);
@@ -164,6 +157,29 @@ impl Job<'_> {
         };
         stages.push(StageRecord { unit: unit.name.clone(), training });
         Ok(stages)
+    }
+
+    fn training<'t>(
+        &'t self,
+        name: &'t str,
+        net: &'t NetPlan,
+        run: &Run<'_>,
+        unit: &'t Unit,
+        tasks: &'t [Vec<LabelledVideo>],
+        start: &'t [PathBuf],
+    ) -> Training<'t> {
+        let Runner { device, checkpoint_every, ranks, .. } = self.runner;
+        let checkpoint_every = *checkpoint_every;
+        Training { name, net, seed: run.seed, tasks, start, unit, device, checkpoint_every, ranks }
+    }
+
+    /// Trains a net as another rank than the first, which holds the unit and writes all that is written.
+    pub(super) fn train_along(&self, net: &NetPlan, run: &Run<'_>) -> Result<()> {
+        let unit = self.train_unit(net, run)?;
+        let videos = self.library.training(net, run)?;
+        let start = self.start_files(net, run)?;
+        let job = self.training("", net, run, &unit, &videos, &start);
+        train(&job, self.runner.console, self.runner.interrupt).map(|_| ())
     }
 
     /// Trains and tests a net, or finds it done.

@@ -95,17 +95,17 @@ impl Cut {
 
 /// What a unit of a row does.
 #[derive(Clone, Copy)]
-enum Step<'a> {
+pub(super) enum Step<'a> {
     Train(&'a NetPlan, Run<'a>),
     Test(&'a Protocol, Run<'a>),
     Fuse(&'a FusionPlan, Run<'a>),
 }
 
 /// A unit of a row, found.
-struct Found<'a> {
-    unit: Unit,
+pub(super) struct Found<'a> {
+    pub(super) unit: Unit,
     title: String,
-    step: Step<'a>,
+    pub(super) step: Step<'a>,
     after: Vec<String>,
 }
 
@@ -302,7 +302,7 @@ impl Job<'_> {
     }
 
     /// The units of a row, each after those that it needs, or nothing of a row that cannot be run.
-    fn steps_of<'r>(&self, row: &'r RowPlan) -> Result<Option<Vec<Found<'r>>>> {
+    pub(super) fn steps_of<'r>(&self, row: &'r RowPlan) -> Result<Option<Vec<Found<'r>>>> {
         if row.work.target().is_none() || lacks(row).is_some() {
             return Ok(None);
         }

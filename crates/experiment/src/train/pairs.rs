@@ -4,8 +4,9 @@ use candle_core::{Device, Tensor};
 use data::loader::{Batch, TrainLoader};
 use data::sample::Together;
 use models::{Network, Outputs};
-use nn::{ContrastiveLoss, PairDistance, Pass};
+use nn::{ContrastiveLoss, PairDistance, Pass, Ranks};
 
+use super::together::cannot;
 use super::{inputs_of, network_error, sum_of_losses};
 use crate::error::{Error, Result};
 use crate::plan::PairsPlan;
@@ -82,6 +83,24 @@ impl PairLosses {
         let guessing = (classes.max(2) as f64).ln();
         let weight = (contrastive.weight * guessing / f64::from(loss)) as f32;
         Ok(Self { softmax: plan.softmax, contrastive: Some((distance, ContrastiveScale { margin, weight })) })
+    }
+
+    /// With the scale that the first rank found: another kind of processor may round differently.
+    pub(super) fn of_first(self, ranks: &Ranks) -> Result<Self> {
+        let Some((distance, own)) = self.contrastive else { return Ok(self) };
+        if ranks.is_alone() {
+            return Ok(self);
+        }
+        let bytes = [own.margin.to_le_bytes(), own.weight.to_le_bytes()].concat();
+        let bytes = ranks.broadcast(bytes).map_err(cannot)?;
+        let &[a, b, c, d, e, f, g, h] = &bytes[..] else {
+            return Err(Error::Ranks(format!("a scale of {} bytes was received", bytes.len())));
+        };
+        let scale = ContrastiveScale {
+            margin: f32::from_le_bytes([a, b, c, d]),
+            weight: f32::from_le_bytes([e, f, g, h]),
+        };
+        Ok(Self { contrastive: Some((distance, scale)), ..self })
     }
 
     /// The scale of the contrastive loss.
@@ -189,6 +208,7 @@ mod tests {
             sample: SampleSpec::single(FrameStack { length: 1, stride: 1, mean: None, scale: [1.0; 3] }),
             size: (2, 2),
             batch: 40,
+            places: None,
             augmentation: Augmentation::random_crops(false),
             seed: 1,
             depth: 1,

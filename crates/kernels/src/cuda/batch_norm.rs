@@ -6,9 +6,10 @@ use super::engine::tensor;
 use super::gpu::{Source, lock};
 use super::rows::{PART_THREADS, part_blocks, parts};
 use super::{Buffer, CudaOp, DeviceArray, Gpu};
-use crate::batch_norm::split;
+use crate::batch_norm::{enough, pool, split};
 use crate::check;
 use crate::op::Op;
+use crate::ranks::SumOverRanks;
 use crate::{BatchNorm, FrozenBatchNorm, Gradient};
 
 /// What a forward pass leaves for the backward pass and for running averages.
@@ -18,6 +19,8 @@ pub(crate) struct DeviceStatistics {
     statistics: Buffer<f64>,
     /// Mean, factor and shift of every channel.
     affine: Buffer,
+    /// Rows that they are of: of all ranks, where the batch is spread over several.
+    rows: usize,
     /// Mean and unbiased variance of every channel, until they are asked for.
     observed: Option<[Tensor; 2]>,
 }
@@ -82,6 +85,8 @@ struct Backward<'a> {
     epsilon: f64,
     relu: bool,
     has_residual: bool,
+    /// The ranks that the statistics are of, and their rows.
+    over: Option<(&'a dyn SumOverRanks, usize)>,
 }
 
 /// Gradients of scale and shift, what leads through the statistics, and the gradient before the rectification.
@@ -123,19 +128,56 @@ impl Backward<'_> {
             .int(self.mask())
             .ints([rows, channels])
             .start(part_blocks(parts, channels), PART_THREADS)?;
+        self.parameter_gradients(&partial, parts, rows, [&mut scale, &mut shift, &mut through])?;
+        if let Some((ranks, rows)) = self.over {
+            let sums = self.summed(ranks, &partial, parts)?;
+            // The gradients of scale and shift stay this rank's; these are not looked at.
+            // SAFETY: the kernel writes every value of both.
+            let (mut of_all, mut more) =
+                unsafe { (self.gpu.unwritten(channels)?, self.gpu.unwritten(channels)?) };
+            self.parameter_gradients(&sums, 1, rows, [&mut of_all, &mut more, &mut through])?;
+        }
+        Ok(FirstPass { scale, shift, through, masked })
+    }
+
+    /// Gradients of scale and shift and what leads through the statistics of `rows` rows, from `count` parts of sums.
+    fn parameter_gradients(
+        &self,
+        partial: &Buffer<f64>,
+        count: usize,
+        rows: usize,
+        [scale, shift, through]: [&mut Buffer; 3],
+    ) -> Result<()> {
+        let channels = self.sizes.channels;
         self.gpu
             .kernel(Source::BatchNorm, "parameter_gradients")?
-            .read(&partial)
-            .int(parts)
+            .read(partial)
+            .int(count)
             .read(self.statistics)
             .read(&self.scale)
             .double(self.epsilon)
-            .write(&mut scale)
-            .write(&mut shift)
-            .write(&mut through)
+            .write(scale)
+            .write(shift)
+            .write(through)
             .ints([rows, channels])
+            .start(part_blocks(1, channels), PART_THREADS)
+    }
+
+    /// The sums of all parts of all ranks, as one part. They go by way of the processor: they are few.
+    fn summed(&self, ranks: &dyn SumOverRanks, partial: &Buffer<f64>, parts: usize) -> Result<Buffer<f64>> {
+        let channels = self.sizes.channels;
+        // SAFETY: the kernel writes every value.
+        let mut sums = unsafe { self.gpu.unwritten::<f64>(2 * channels) }?;
+        self.gpu
+            .kernel(Source::BatchNorm, "add_up_parts")?
+            .read(partial)
+            .int(parts)
+            .write(&mut sums)
+            .int(channels)
             .start(part_blocks(1, channels), PART_THREADS)?;
-        Ok(FirstPass { scale, shift, through, masked })
+        let mut values = sums.read_part(self.gpu, 0..2 * channels)?;
+        ranks.sum(&mut values)?;
+        self.gpu.upload(&values)
     }
 
     /// The gradient of the input.
@@ -178,6 +220,36 @@ fn of_residual(relu: bool, masked: Option<Buffer>, wanted: bool) -> Gradient<Buf
     }
 }
 
+impl BatchNorm {
+    /// The statistics of all ranks' rows in place of this one's; their number.
+    fn pooled(
+        &self,
+        gpu: &Gpu,
+        ranks: &dyn SumOverRanks,
+        sizes: Sizes,
+        [scale, shift]: [&DeviceArray<'_>; 2],
+        (statistics, affine, observed): (&mut Buffer<f64>, &mut Buffer, &mut Buffer),
+    ) -> Result<usize> {
+        let Sizes { mut rows, channels } = sizes;
+        let mut values = statistics.read_part(gpu, 0..2 * channels)?;
+        let (mean, variance) = values.split_at_mut(channels);
+        pool(ranks, mean, variance, &mut rows)?;
+        enough(self.name(), rows)?;
+        *statistics = gpu.upload(&values)?;
+        gpu.kernel(Source::BatchNorm, "given_statistics")?
+            .read(&*statistics)
+            .read(scale)
+            .read(shift)
+            .double(self.epsilon)
+            .write(affine)
+            .write(observed)
+            .double(rows as f64)
+            .int(channels)
+            .start([channels.div_ceil(256), 1, 1], [256, 1])?;
+        Ok(rows)
+    }
+}
+
 impl CudaOp for BatchNorm {
     fn forward_cuda(&self, gpu: &Gpu, inputs: &[DeviceArray<'_>]) -> Result<(Buffer, Vec<usize>)> {
         let ([x, scale, shift], residual) = split(self.name(), inputs)?;
@@ -205,10 +277,17 @@ impl CudaOp for BatchNorm {
             .write(&mut observed)
             .ints([rows, channels])
             .start(part_blocks(1, channels), PART_THREADS)?;
+        let rows = match &self.ranks {
+            None => rows,
+            Some(ranks) => {
+                let found = (&mut statistics, &mut affine, &mut observed);
+                self.pooled(gpu, &**ranks, sizes, [&scale, &shift], found)?
+            }
+        };
         let out = normalised(gpu, sizes, &x, &affine, residual.as_ref(), self.relu)?;
         let observed = tensor(gpu, observed, vec![2, channels])?;
         let observed = Some([observed.get(0)?, observed.get(1)?]);
-        *lock(&self.on_device) = Some(DeviceStatistics { statistics, affine, observed });
+        *lock(&self.on_device) = Some(DeviceStatistics { statistics, affine, rows, observed });
         Ok((out, x.dims().to_vec()))
     }
 
@@ -225,7 +304,7 @@ impl CudaOp for BatchNorm {
         check::dims(self.name(), "the output", &output, x.dims())?;
         check::dims(self.name(), "the gradient", &gradient, x.dims())?;
         let kept = lock(&self.on_device);
-        let Some(DeviceStatistics { statistics, affine, .. }) = kept.as_ref() else {
+        let Some(DeviceStatistics { statistics, affine, rows: all, .. }) = kept.as_ref() else {
             bail!("{}: the forward pass has not run", self.name());
         };
         let has_residual = residual.is_some();
@@ -242,6 +321,7 @@ impl CudaOp for BatchNorm {
             epsilon,
             relu,
             has_residual,
+            over: self.ranks.as_ref().map(|ranks| (&**ranks as _, *all)),
         };
         let first = back.first_pass(relu && wants(wanted, 3))?;
         let input = match wants(wanted, 0) {
@@ -321,6 +401,7 @@ impl CudaOp for FrozenBatchNorm {
             epsilon,
             relu,
             has_residual,
+            over: None,
         };
         let masks = relu && wants(wanted, 5);
         let first = match wants(wanted, 1) || wants(wanted, 2) || masks {

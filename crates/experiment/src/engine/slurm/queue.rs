@@ -137,7 +137,8 @@ fn slurm(name: &'static str, command: &mut Command) -> Result<String> {
         Ok(output) => output,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             return Err(fail(
-                "it is not on this machine; --engine slurm is for machines from which jobs can be submitted".into(),
+                "it is not on this machine; --engine slurm is for machines from which jobs can be submitted"
+                    .into(),
             ));
         }
         Err(e) => return Err(fail(e.to_string())),

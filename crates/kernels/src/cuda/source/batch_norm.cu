@@ -43,6 +43,17 @@ extern "C" __global__ void batch_statistics(
     write_affine(mean, variance, scale[column], shift[column], epsilon, affine, column, columns);
 }
 
+// As above, from the statistics of more rows than are here.
+extern "C" __global__ void given_statistics(
+    const double* statistics, const float* scale, const float* shift, double epsilon, float* affine, float* observed,
+    double rows, int columns) {
+    ONE_OF(column, columns);
+    const double mean = statistics[column], variance = statistics[columns + column];
+    observed[column] = (float)mean;
+    observed[columns + column] = (float)(variance * (rows / (rows - 1.0)));
+    write_affine(mean, variance, scale[column], shift[column], epsilon, affine, (int)column, columns);
+}
+
 extern "C" __global__ void fixed_statistics(
     const float* mean, const float* variance, const float* scale, const float* shift, double epsilon,
     double* statistics, float* affine, int columns) {
@@ -82,6 +93,15 @@ extern "C" __global__ void gradient_sums(
         a += g;
         b += g * (x[at] - affine[column]);
     });
+}
+
+// The sums over all parts, as one part.
+extern "C" __global__ void add_up_parts(const double* parts, int count, double* sums, int columns) {
+    const int column = blockIdx.x * 32 + threadIdx.x;
+    double first, second;
+    if (!whole_sums(parts, count, columns, column, first, second)) return;
+    sums[column] = first;
+    sums[columns + column] = second;
 }
 
 // Gradients of scale and shift, and what leads through the statistics: through[constant, slope][columns].

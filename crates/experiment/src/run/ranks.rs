@@ -1,0 +1,84 @@
+//! Processes that train nets together: the first does the work of the command and calls the others for each training.
+
+use serde::{Deserialize, Serialize};
+
+use super::units::Step;
+use super::{Job, Runner};
+use crate::error::{Error, Result};
+use crate::plan::TablePlan;
+use crate::store::Unit;
+
+/// What the first rank tells the others.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Call {
+    /// Train a net of a table together with it.
+    Train { table: String, unit: String },
+    /// The command is over.
+    End,
+}
+
+impl Runner<'_> {
+    /// Trains along with the first rank, whatever it trains, until it says that its command is over.
+    ///
+    /// # Errors
+    /// [`Error::Ranks`] if the first rank has ended; anything that keeps this rank from training along, after which the
+    /// others have to be ended ([`nn::Ranks::abort`]).
+    pub fn train_along(&self) -> Result<()> {
+        loop {
+            let message = self.ranks.listen().map_err(|error| Error::Ranks(error.to_string()))?;
+            let call = serde_json::from_slice(&message).map_err(|error| {
+                Error::Ranks(format!(
+                    "the first rank said what this one does not understand ({error}): it is another program"
+                ))
+            })?;
+            let Call::Train { table, unit } = call else { return Ok(()) };
+            let (spec, file) = self.workspace.spec(&table)?;
+            let plan = TablePlan::resolve(spec, file, self.request, self.workspace)?;
+            match Job::open(self, &plan, None)?.join(&unit) {
+                // The first rank has the same error, and may have more to do.
+                Err(error) if error.is_of_all_ranks() => {}
+                joined => joined?,
+            }
+        }
+    }
+
+    /// Lets the other ranks go. To be called by the first one when it has nothing more to train.
+    ///
+    /// # Errors
+    /// [`Error::Ranks`] if one has ended before.
+    pub fn dismiss_ranks(&self) -> Result<()> {
+        self.tell(&Call::End)
+    }
+
+    fn tell(&self, call: &Call) -> Result<()> {
+        if self.ranks.is_alone() {
+            return Ok(());
+        }
+        let message = serde_json::to_vec(call).expect("a call holds strings only");
+        self.ranks.tell(&message).map_err(|error| Error::Ranks(error.to_string()))
+    }
+}
+
+impl Job<'_> {
+    /// Calls the other ranks to a training.
+    pub(super) fn call_ranks(&self, unit: &Unit) -> Result<()> {
+        self.runner.tell(&Call::Train { table: self.plan.spec.name(), unit: unit.name.clone() })
+    }
+
+    /// Trains a net of the wanted rows along with the first rank.
+    fn join(&self, unit: &str) -> Result<()> {
+        self.set_precision()?;
+        for row in self.plan.wanted() {
+            for found in self.steps_of(row)?.into_iter().flatten() {
+                if let (true, Step::Train(net, run)) = (found.unit.name == unit, found.step) {
+                    return self.train_along(net, &run);
+                }
+            }
+        }
+        Err(Error::Ranks(format!(
+            "this rank finds no {unit} in {}: all ranks need the same checkout, the same videos and the same command",
+            self.plan.spec.name()
+        )))
+    }
+}
