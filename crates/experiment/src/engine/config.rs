@@ -51,7 +51,7 @@ pub struct SlurmConfig {
     pub gpus: usize,
     /// Processes over which each training is divided; needs a program that was built with MPI.
     pub ranks: usize,
-    /// What starts them, where there are several.
+    /// What starts them, where there are several, up to its `-n`: `srun` or `mpirun` with their options.
     pub launcher: String,
     /// Jobs of one array that may run at once.
     pub at_once: Option<usize>,

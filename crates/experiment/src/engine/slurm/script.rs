@@ -70,7 +70,7 @@ pub(super) fn script(common: &Common<'_>, number: usize, array: &Array<'_>) -> R
     let program = quoted(path(program)?);
     let start = match r.ranks {
         1 => program,
-        ranks => format!("{} --ntasks={ranks} {program}", config.launcher),
+        ranks => format!("{} -n {ranks} {program}", config.launcher),
     };
     let setup: String = config.setup.iter().map(|line| format!("{line}\n")).collect();
     _ = write!(
@@ -208,7 +208,7 @@ mod tests {
             .unwrap();
         for expected in [
             "#SBATCH --ntasks=4\n#SBATCH --cpus-per-task=2\n#SBATCH --mem=8192M\n#SBATCH --gpus-per-task=1\n",
-            r"srun --kill-on-bad-exit=1 --ntasks=4 '/shared/it'\''s here/xtask' work '/shared/cache/",
+            r"srun --kill-on-bad-exit=1 -n 4 '/shared/it'\''s here/xtask' work '/shared/cache/",
         ] {
             assert!(text.contains(expected), "{expected}\n{text}");
         }
