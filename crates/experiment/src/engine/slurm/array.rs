@@ -335,7 +335,7 @@ mod tests {
                 "0=train-b after afterok:<1>_0",
                 "1=test-a after afterok:<1>_1",
                 "0=test-b after afterok:<2>_0",
-                "0=fuse-ab after afterok:<3>_1:<4>_0",
+                "0=fuse-ab after afterok:<3>:<4>",
             ]
         );
     }
@@ -371,7 +371,7 @@ mod tests {
                 "0=train-b",
                 "1=test-a after afterok:7_1",
                 "0=test-b after afterok:<0>_0",
-                "0=fuse-ab after afterok:<1>_1:<2>_0",
+                "0=fuse-ab after afterok:<1>:<2>",
             ]
         );
         for unit in &mut units {
