@@ -80,7 +80,10 @@ impl Cluster {
 
     fn command(&self, arguments: &[&str]) -> Output {
         let path = format!("{}:{}", self.programs.display(), std::env::var("PATH").unwrap());
-        self.place.command(arguments).args(["--engine", "slurm"]).env("PATH", path).output().unwrap()
+        let mut command = self.place.command(arguments);
+        // Not by the settings of whoever tests.
+        command.env("PATH", path).env("XDG_CONFIG_HOME", self.place.path("nothing"));
+        command.args(["--engine", "slurm"]).output().unwrap()
     }
 
     fn run(&self, more: &[&str]) -> Output {
@@ -269,7 +272,7 @@ fn scripts_are_printed_with_the_settings_of_the_user() {
     for expected in [
         "20 units, 0 of them done, 0 in the queue; 4 job arrays would be submitted",
         "#SBATCH --partition=short",
-        "#SBATCH --cpus-per-task=4\n#SBATCH --mem=3072M\n#SBATCH --time=120\n",
+        "#SBATCH --cpus-per-task=4\n#SBATCH --mem-per-cpu=768M\n#SBATCH --time=120\n",
         "$ sbatch --dependency=aftercorr:<job 2>",
     ] {
         assert!(scripts.contains(expected), "{expected}\n{scripts}");

@@ -4,6 +4,9 @@
 //! `ranks [--steps N] [--rate FACTOR] [--checkpoints FOLDER]`. With a folder, every second leaves a checkpoint there, and the
 //! next run goes on from it.
 //!
+//! `ranks --compare FILE` reads such lines, alone and on ranks in turns, and says how far the first fifty losses are apart and
+//! how many of the samples a second the ranks make; it fails if a loss is more than 1e-4 apart.
+//!
 //! The table's rate is multiplied by the factor, a hundredth unless said. At the rate itself the net learns these videos so
 //! fast that a rounding grows about twofold a step from the first maximum on that it decides: one process with other
 //! vector instructions (`KERNELS_SIMD=avx2`) leaves the losses of the first after fifteen steps, too.
@@ -26,6 +29,7 @@ use experiment::store::Store;
 use experiment::train::{Training, WEIGHTS, train};
 use experiment::{Console, Error, Interrupt, Result};
 use nn::Ranks;
+use serde::Deserialize;
 use videos::{net, videos};
 
 fn main() -> ExitCode {
@@ -51,7 +55,11 @@ fn main() -> ExitCode {
 }
 
 fn run(ranks: &Ranks) -> Result<()> {
-    let usage = || Error::Usage("ranks [--steps N] [--rate FACTOR] [--checkpoints FOLDER]".into());
+    let usage = || {
+        Error::Usage(
+            "ranks [--steps N] [--rate FACTOR] [--checkpoints FOLDER], or ranks --compare FILE".into(),
+        )
+    };
     let (mut steps, mut rate, mut checkpoints) = (50, 0.01, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
@@ -59,6 +67,7 @@ fn run(ranks: &Ranks) -> Result<()> {
         match name.as_str() {
             "--steps" => steps = value.parse().map_err(|_| usage())?,
             "--rate" => rate = value.parse().map_err(|_| usage())?,
+            "--compare" => return compare(Path::new(&value)),
             "--checkpoints" => checkpoints = Some(PathBuf::from(value)),
             _ => return Err(usage()),
         }
@@ -96,6 +105,48 @@ fn run(ranks: &Ranks) -> Result<()> {
         println!("{found}");
     }
     std::fs::remove_dir_all(&scratch).map_err(Error::io("delete", &scratch))
+}
+
+/// One line of what this program prints.
+#[derive(Deserialize)]
+struct Printed {
+    ranks: usize,
+    samples_per_second: f64,
+    losses: Vec<f64>,
+}
+
+fn compare(file: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(file).map_err(Error::io("read", file))?;
+    let damaged = |message: String| Error::Damaged { path: file.to_owned(), message };
+    let printed: Vec<Printed> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).map_err(|error| damaged(error.to_string())))
+        .collect::<Result<_>>()?;
+    let (mut apart, mut ratios) = (0f64, Vec::new());
+    for pair in printed.as_chunks::<2>().0 {
+        let [alone, ranks] = pair;
+        if alone.ranks != 1 || ranks.ranks < 2 || alone.losses.len() != ranks.losses.len() {
+            return Err(damaged("expected lines of one process and of several ranks in turns".into()));
+        }
+        let differences = alone.losses.iter().zip(&ranks.losses).take(50).map(|(x, y)| (x - y).abs());
+        apart = differences.fold(apart, f64::max);
+        let ratio = ranks.samples_per_second / alone.samples_per_second;
+        println!(
+            "{:8.1} samples/s alone, {:8.1} on {} ranks: {ratio:.3}",
+            alone.samples_per_second, ranks.samples_per_second, ranks.ranks
+        );
+        ratios.push(ratio);
+    }
+    ratios.sort_by(f64::total_cmp);
+    let median = ratios.get(ratios.len() / 2).ok_or_else(|| damaged("it holds no two lines".into()))?;
+    println!(
+        "fifty losses are at most {apart:.1e} apart; {median:.3} of the samples (median of {} rounds)",
+        ratios.len()
+    );
+    if apart > 1e-4 {
+        return Err(Error::Usage("the ranks do not train the net that one process trains".into()));
+    }
+    Ok(())
 }
 
 fn unit(folder: &Path) -> experiment::store::Unit {

@@ -13,6 +13,7 @@ mod script;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use self::array::{After, Array, Awaited, Kind, Place};
@@ -233,30 +234,25 @@ impl Slurm<'_> {
         Ok(found)
     }
 
-    /// Takes tasks out of the queue that would never run, and with them all that wait in this run: whatever still has to be
-    /// done is submitted again.
+    /// Takes tasks of this run out of the queue that would never run, and with them those that wait: whatever still has to be
+    /// done is submitted again. Tasks of other commands that are held are not counted on.
     fn cancel_stuck(&self, under_way: &mut Vec<UnderWay>, folder: &RunFolder) -> Result<()> {
-        let stuck: BTreeSet<PathBuf> = under_way
-            .iter()
-            .filter(|task| task.state == State::Stuck)
-            .map(|task| task.folder.path().to_owned())
-            .collect();
-        if stuck.is_empty() {
-            return Ok(());
+        let own = |task: &UnderWay| task.folder.path() == folder.path();
+        if under_way.iter().any(|task| own(task) && task.state == State::Stuck) {
+            let out = |task: &UnderWay| own(task) && task.state != State::Running;
+            let places: Vec<(u64, u32)> = under_way
+                .iter()
+                .filter(|task| out(task))
+                .map(|task| (task.place.job, task.place.index))
+                .collect();
+            queue::cancel(&places)?;
+            self.runner.console.line(&format!(
+                "Slurm held what it could not start; {} tasks are submitted again",
+                places.len()
+            ));
+            under_way.retain(|task| !out(task));
         }
-        let out = |task: &UnderWay| stuck.contains(task.folder.path()) && task.state != State::Running;
-        let places: Vec<(u64, u32)> = under_way
-            .iter()
-            .filter(|task| out(task))
-            .map(|task| (task.place.job, task.place.index))
-            .collect();
-        queue::cancel(&places)?;
-        self.runner.console.line(&format!(
-            "{}: Slurm held {} tasks that it could not start; they are submitted again",
-            folder.name(),
-            places.len()
-        ));
-        under_way.retain(|task| !out(task));
+        under_way.retain(|task| task.state != State::Stuck);
         Ok(())
     }
 
@@ -331,7 +327,7 @@ impl Slurm<'_> {
         let places: Vec<_> = finishing.iter().map(|task| (task.place.job, task.place.index)).collect();
         queue::cancel(&places)?;
 
-        let program = self.program(folder)?;
+        let program = program(folder, !under_way.iter().any(|task| task.folder.path() == folder.path()))?;
         let common = Common { folder, config: &self.config, program: &program, given_in: &self.given_in };
         let finish = finish_unit();
         let of_units: BTreeMap<String, Place> =
@@ -380,39 +376,31 @@ impl Slurm<'_> {
         let last = last_watched.ok_or_else(|| Error::Usage("a command without an end".into()))?;
         Ok((watched, last))
     }
+}
 
-    /// Copies the program to where the jobs find it as it is now, whatever is built before they start.
-    fn program(&self, folder: &RunFolder) -> Result<PathBuf> {
-        let running = std::env::current_exe().map_err(Error::io("find", "the program itself"))?;
-        let bytes = std::fs::read(&running).map_err(Error::io("read", &running))?;
-        let path = folder.path().join(format!("xtask-{}", &blake3::hash(&bytes).to_hex()[..12]));
-        if !path.exists() {
-            let fresh = folder.path().join(format!("xtask-new-{}", std::process::id()));
-            std::fs::copy(&running, &fresh).map_err(Error::io("write", &fresh))?;
-            std::fs::rename(&fresh, &path).map_err(Error::io("write", &path))?;
+/// Copies the program to where the jobs find it as it is now, whatever is built before they start. Older copies go when no
+/// job of this run is left that may start one.
+fn program(folder: &RunFolder, alone: bool) -> Result<PathBuf> {
+    let running = std::env::current_exe().map_err(Error::io("find", "the program itself"))?;
+    let mut hasher = blake3::Hasher::new();
+    let file = File::open(&running).map_err(Error::io("open", &running))?;
+    hasher.update_reader(file).map_err(Error::io("read", &running))?;
+    let name = format!("xtask-{}", &hasher.finalize().to_hex()[..12]);
+    let path = folder.path().join(&name);
+    if !path.exists() {
+        let fresh = folder.path().join(format!("xtask-new-{}", std::process::id()));
+        std::fs::copy(&running, &fresh).map_err(Error::io("write", &fresh))?;
+        std::fs::rename(&fresh, &path).map_err(Error::io("write", &path))?;
+    }
+    let entries = if alone { std::fs::read_dir(folder.path()).ok() } else { None };
+    for entry in entries.into_iter().flatten().flatten() {
+        let other = entry.file_name();
+        if other.to_string_lossy().starts_with("xtask-") && *other != *name {
+            // One that stays is in nobody's way.
+            _ = std::fs::remove_file(entry.path());
         }
-        Ok(path)
     }
-}
-
-/// How many jobs of this user are in the queue, tasks of arrays one by one.
-///
-/// # Errors
-/// [`Error::Slurm`] if the command is missing or Slurm does not answer.
-pub fn jobs() -> Result<usize> {
-    Ok(queue::mine()?.len())
-}
-
-/// The last task of every command.
-fn finish_unit() -> Planned {
-    Planned {
-        name: FINISH.to_owned(),
-        title: "the end of the command".to_owned(),
-        task: Task::Finish,
-        after: Vec::new(),
-        done: false,
-        cost: Cost::default(),
-    }
+    Ok(path)
 }
 
 /// The titles of the first tasks of an array.

@@ -430,11 +430,10 @@ impl Job<'_> {
 
     /// Does a unit of a row; those that it needs have to be done.
     fn do_unit(&self, of: &Of) -> Result<()> {
-        let row = self.plan.wanted().next().and_then(|row| Some((row, self.steps_of(row).transpose()?)));
-        let found = match row {
-            Some((_, found)) => found?,
-            None => Vec::new(),
-        };
+        let mut found = Vec::new();
+        for row in self.plan.wanted() {
+            found.extend(self.steps_of(row)?.into_iter().flatten());
+        }
         let Some(this) = found.iter().find(|one| one.unit.name == of.unit) else {
             return Err(Error::Usage(format!(
                 "row {} of {} has no unit {} any more: its spec, its videos or the program have changed since the job was \

@@ -47,7 +47,7 @@ pub(super) fn script(common: &Common<'_>, number: usize, array: &Array<'_>) -> R
     }
     option(format!("--ntasks={}", r.ranks));
     option(format!("--cpus-per-task={}", r.cpus));
-    option(format!("--mem={}M", r.memory_mib * r.ranks as u64));
+    option(format!("--mem-per-cpu={}M", r.memory_mib.div_ceil(r.cpus as u64)));
     if r.gpus > 0 {
         option(format!("--gpus-per-task={}", r.gpus));
     }
@@ -82,7 +82,7 @@ node=${{SLURMD_NODENAME:-$(hostname)}}
 note={notes}$task
 rm -f "$note.end" "$note.error" "$note.progress"
 printf '{{"job": "%s", "node": "%s"}}\n' "$job" "$node" >"$note.start"
-export RAYON_NUM_THREADS=${{SLURM_CPUS_PER_TASK:-1}}
+export RAYON_NUM_THREADS=${{SLURM_CPUS_PER_TASK:-1}} CANDLE_NUM_THREADS=1
 {setup}
 # Shortly before the time is over: a last checkpoint, and into the queue once more.
 again=
@@ -207,7 +207,7 @@ mod tests {
         let text = write(&SlurmConfig::default(), "/shared/cache", Resources { gpus: 1, ranks: 4, ..SMALL })
             .unwrap();
         for expected in [
-            "#SBATCH --ntasks=4\n#SBATCH --cpus-per-task=2\n#SBATCH --mem=8192M\n#SBATCH --gpus-per-task=1\n",
+            "#SBATCH --ntasks=4\n#SBATCH --cpus-per-task=2\n#SBATCH --mem-per-cpu=1024M\n#SBATCH --gpus-per-task=1\n",
             r"srun --kill-on-bad-exit=1 -n 4 '/shared/it'\''s here/xtask' work '/shared/cache/",
         ] {
             assert!(text.contains(expected), "{expected}\n{text}");

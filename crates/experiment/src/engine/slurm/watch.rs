@@ -87,6 +87,7 @@ pub(super) fn watch(
         };
         let queued: BTreeMap<Place, &Queued> =
             queue.iter().map(|job| (Place { job: job.array, index: job.index }, job)).collect();
+        gone.retain(|place, _| !queued.contains_key(place));
         over = over
             || (!queued.contains_key(&last.place)
                 && (was_cancelled(last.place) || waited(&mut gone, last.place, over)));
