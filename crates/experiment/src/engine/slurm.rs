@@ -403,6 +403,26 @@ fn program(folder: &RunFolder, alone: bool) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// How many jobs of this user are in the queue, tasks of arrays one by one.
+///
+/// # Errors
+/// [`Error::Slurm`] if the command is missing or Slurm does not answer.
+pub fn jobs() -> Result<usize> {
+    Ok(queue::mine()?.len())
+}
+
+/// The last task of every command.
+fn finish_unit() -> Planned {
+    Planned {
+        name: FINISH.to_owned(),
+        title: "the end of the command".to_owned(),
+        task: Task::Finish,
+        after: Vec::new(),
+        done: false,
+        cost: Cost::default(),
+    }
+}
+
 /// The titles of the first tasks of an array.
 fn titles(array: &Array<'_>) -> String {
     const SHOWN: usize = 6;
