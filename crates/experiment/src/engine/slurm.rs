@@ -334,9 +334,9 @@ impl Slurm<'_> {
             queued.into_iter().filter(|(name, _)| wanted.contains(&**name)).collect();
         let last = self.finish(&finish, &arrays, &of_units);
         let mut jobs: Vec<u64> = Vec::with_capacity(arrays.len());
-        let mut number = folder.next_number()?;
+        let first = folder.next_number()?;
         let mut last_watched = None;
-        for array in arrays.iter().chain([&last]) {
+        for (number, array) in (first..).zip(arrays.iter().chain([&last])) {
             let entry = |unit: &Planned| Entry {
                 unit: unit.name.clone(),
                 title: unit.title.clone(),
@@ -371,7 +371,6 @@ impl Slurm<'_> {
                     _ => watched.push(task),
                 }
             }
-            number += 1;
         }
         let last = last_watched.ok_or_else(|| Error::Usage("a command without an end".into()))?;
         Ok((watched, last))
