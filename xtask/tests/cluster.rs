@@ -182,6 +182,33 @@ fn what_is_queued_is_not_submitted_again_and_what_is_held_is_cancelled() {
 }
 
 #[test]
+fn no_video_is_in_two_jobs_when_several_tables_need_it() {
+    let cluster = Cluster::new();
+    cluster.write("hold", "");
+    assert_ok(&cluster.command(&["run", "table1b", "table3", "--profile", "smoke", "--detach"]));
+    let mut seen = std::collections::BTreeSet::new();
+    let mut parts = 0;
+    for run in std::fs::read_dir(cluster.place.path("cache/slurm")).unwrap() {
+        for array in std::fs::read_dir(run.unwrap().path().join("arrays")).unwrap() {
+            let path = array.unwrap().path();
+            if path.extension().is_some_and(|e| e == "sh") {
+                continue;
+            }
+            let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+            for entry in manifest["tasks"].as_object().unwrap().values() {
+                let task = &entry["task"];
+                for video in task["videos"].as_array().into_iter().flatten() {
+                    let video = format!("{} {} {video}", task["set"], task["recipe"]);
+                    assert!(seen.insert(video.clone()), "{video} is in two jobs");
+                }
+                parts += usize::from(task["do"] == "prepare");
+            }
+        }
+    }
+    assert!(parts > 16, "both tables have videos to prepare, {parts}");
+}
+
+#[test]
 fn preparing_videos_by_jobs_leaves_the_files_that_one_process_leaves() {
     let cluster = Cluster::new();
     let arguments = ["prepare", "synth", "--profile", "smoke"];

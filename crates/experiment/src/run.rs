@@ -110,8 +110,7 @@ impl Runner<'_> {
         for set in self.data_roots.named.keys() {
             self.workspace.dataset_file(set)?;
         }
-        let (spec, file) = self.workspace.spec(name)?;
-        let plan = TablePlan::resolve(spec, file, self.request, self.workspace)?;
+        let plan = self.plan(name, self.request)?;
         let job = Job::open(self, &plan, None)?;
         job.set_precision()?;
         probe_writable(&job.results)?;
@@ -125,6 +124,14 @@ impl Runner<'_> {
         write_atomic(&job.results.join("table.md"), table.markdown().as_bytes())?;
         write_json(&job.results.join(list::VERDICTS), &table.claims)?;
         Ok(table)
+    }
+}
+
+impl Runner<'_> {
+    /// The plan of a table.
+    fn plan(&self, table: &str, request: &Request) -> Result<TablePlan> {
+        let (spec, file) = self.workspace.spec(table)?;
+        TablePlan::resolve(spec, file, request, self.workspace)
     }
 }
 

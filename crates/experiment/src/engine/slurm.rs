@@ -123,7 +123,7 @@ impl Slurm<'_> {
                 "the jobs are submitted; the same command without --detach shows how far they are".into();
             return Ok(Finished { text, error: None });
         }
-        let seen = watch::watch(&watched, &last, console, interrupt)?;
+        let failed = watch::watch(&watched, &last, console, interrupt)?;
         let text = folder.text(last.number, last.place.index, "out").unwrap_or_default();
         let end = folder.end(last.number, last.place.index);
         let error = match &end {
@@ -134,7 +134,7 @@ impl Slurm<'_> {
                 }),
                 code: u8::try_from(end.code).unwrap_or(1),
             }),
-            None => Some(Error::Elsewhere { message: not_finished(&seen.failures), code: 4 }),
+            None => Some(Error::Elsewhere { message: not_finished(&failed), code: 4 }),
         };
         Ok(Finished { text: text.trim_end().to_owned(), error })
     }
@@ -436,8 +436,7 @@ fn places(under_way: &[UnderWay]) -> BTreeMap<String, Place> {
     units.map(|task| (task.entry.unit.clone(), task.place)).collect()
 }
 
-fn not_finished(failures: &[(String, Failure)]) -> String {
-    let titles: Vec<&str> = failures.iter().map(|(title, _)| &**title).collect();
+fn not_finished(titles: &[String]) -> String {
     if titles.is_empty() {
         return "the last job did not run to its end: it was cancelled, or its node failed. Run the same command again".into();
     }

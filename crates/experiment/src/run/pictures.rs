@@ -45,8 +45,7 @@ impl Runner<'_> {
     /// # Errors
     /// [`Error::Usage`] if no row is finished; whatever the disk, the data and the pictures report.
     pub fn figures(&self, name: &str) -> Result<Vec<PathBuf>> {
-        let (spec, file) = self.workspace.spec(name)?;
-        let plan = TablePlan::resolve(spec, file, self.request, self.workspace)?;
+        let plan = self.plan(name, self.request)?;
         let job = Job::open(self, &plan, None)?;
         let mut rows = Vec::new();
         for row in plan.wanted() {

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::units::Step;
 use super::{Job, Runner};
 use crate::error::{Error, Result};
-use crate::plan::TablePlan;
 use crate::store::Unit;
 
 /// What the first rank tells the others.
@@ -33,8 +32,7 @@ impl Runner<'_> {
                 ))
             })?;
             let Call::Train { table, unit } = call else { return Ok(()) };
-            let (spec, file) = self.workspace.spec(&table)?;
-            let plan = TablePlan::resolve(spec, file, self.request, self.workspace)?;
+            let plan = self.plan(&table, self.request)?;
             match Job::open(self, &plan, None)?.join(&unit) {
                 // The first rank has the same error, and may have more to do.
                 Err(error) if error.is_of_all_ranks() => {}

@@ -13,7 +13,7 @@ use super::nets::finished;
 use super::{Job, Run, Runner, fusion, run_name};
 use crate::cost::{self, Cost};
 use crate::error::{Error, Result};
-use crate::plan::{FusionPlan, NetPlan, Protocol, Request, RowPlan, TablePlan, Work};
+use crate::plan::{FusionPlan, NetPlan, Protocol, Request, RowPlan, Work};
 use crate::record::TrainOutcome;
 use crate::store::Unit;
 use crate::train::WEIGHTS;
@@ -126,12 +126,14 @@ impl Runner<'_> {
     ) -> Result<Vec<Planned>> {
         let mut all: Vec<Planned> = Vec::new();
         for table in tables {
-            let (spec, file) = self.workspace.spec(table)?;
-            let plan = TablePlan::resolve(spec, file, self.request, self.workspace)?;
+            let plan = self.plan(table, self.request)?;
             let job = Job::open(self, &plan, None)?;
-            job.count()?;
             let mut videos: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-            for part in job.parts(batched, cut, under_way)? {
+            // Videos that a table before this one has prepared are not prepared twice.
+            let planned = all.iter().map(|unit| (&*unit.name, &*unit.title, &unit.task));
+            let taken: Vec<UnderWay<'_>> = under_way.iter().copied().chain(planned).collect();
+            let parts = job.parts(batched, cut, &taken)?;
+            for part in parts {
                 if let Task::Prepare { set, recipe, .. } = &part.task {
                     videos.entry((set.clone(), recipe.clone())).or_default().push(part.name.clone());
                 }
@@ -189,18 +191,14 @@ impl Runner<'_> {
     /// # Errors
     /// As [`Runner::run`]; [`Error::Usage`] for a unit that the table does not have, or whose own needs are not done.
     pub fn work(&self, task: &Task) -> Result<()> {
-        let resolve = |table: &str, rows: Vec<String>| {
-            let (spec, file) = self.workspace.spec(table)?;
-            let request = Request { rows, ..self.request.clone() };
-            TablePlan::resolve(spec, file, &request, self.workspace)
-        };
         match task {
             Task::Prepare { table, set, recipe, videos } => {
-                let plan = resolve(table, self.request.rows.clone())?;
+                let plan = self.plan(table, self.request)?;
                 self.prepare_part(&Job::open(self, &plan, None)?, set, recipe, videos)
             }
             Task::Train(of) | Task::Test(of) | Task::Fuse(of) => {
-                let plan = resolve(&of.table, vec![of.row.clone()])?;
+                let plan =
+                    self.plan(&of.table, &Request { rows: vec![of.row.clone()], ..self.request.clone() })?;
                 let job = Job::open(self, &plan, None)?;
                 job.set_precision()?;
                 job.do_unit(of)
@@ -226,8 +224,7 @@ impl Runner<'_> {
     /// # Errors
     /// As [`Runner::run`], but for training.
     pub fn forget(&self, table: &str) -> Result<()> {
-        let (spec, file) = self.workspace.spec(table)?;
-        let plan = TablePlan::resolve(spec, file, self.request, self.workspace)?;
+        let plan = self.plan(table, self.request)?;
         let job = Job::open(self, &plan, None)?;
         for row in plan.wanted() {
             for found in job.steps_of(row)?.into_iter().flatten() {

@@ -64,11 +64,6 @@ pub(super) struct RunFolder {
     path: PathBuf,
 }
 
-/// The folder of all runs in a cache.
-pub(super) fn runs(cache: &Path) -> PathBuf {
-    cache.join("slurm")
-}
-
 /// A task of a run by the name of its job: the run, and the number of its array.
 pub(super) fn parse_name(name: &str) -> Option<(&str, usize)> {
     let (run, number) = name.rsplit_once('.')?;
@@ -80,7 +75,7 @@ pub(super) fn parse_name(name: &str) -> Option<(&str, usize)> {
 impl RunFolder {
     /// The folder of a run; nothing is made.
     pub(super) fn new(cache: &Path, run: &str) -> Self {
-        Self { path: runs(cache).join(run) }
+        Self { path: cache.join("slurm").join(run) }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -113,9 +108,9 @@ impl RunFolder {
         self.path.join("logs").join(format!("{number}-{index}.log"))
     }
 
-    /// `notes/<n>-<task>.<kind>`; without the task's index and all that follows where the script adds them.
+    /// `notes/<n>-<task>.<kind>`.
     pub(super) fn note(&self, number: usize, index: u32, kind: &str) -> PathBuf {
-        self.path.join("notes").join(format!("{number}-{index}.{kind}"))
+        note_of(&self.manifest_path(number), index, kind)
     }
 
     /// The number of the next array.
@@ -201,7 +196,7 @@ mod tests {
             std::fs::write(folder.path().join("arrays").join(name), "").unwrap();
         }
         assert_eq!(folder.next_number().unwrap(), 13);
-        assert_eq!(note_of(&folder.manifest_path(3), 4, "end"), folder.note(3, 4, "end"));
+        assert_eq!(folder.note(3, 4, "end"), folder.path().join("notes/3-4.end"));
     }
 
     #[test]

@@ -42,13 +42,7 @@ enum Doing {
     Gone,
 }
 
-/// How the watching ended.
-pub(super) struct Seen {
-    /// Tasks whose end was bad, in words.
-    pub(super) failures: Vec<(String, Failure)>,
-}
-
-/// Watches until the last task has ended, or has left the queue without a word.
+/// Watches until the last task has ended, or has left the queue without a word. Gives the titles of those whose end was bad.
 ///
 /// # Errors
 /// [`Error::Elsewhere`] when the user stops watching; the jobs go on.
@@ -57,7 +51,7 @@ pub(super) fn watch(
     last: &Watched,
     console: &Console,
     interrupt: &Interrupt,
-) -> Result<Seen> {
+) -> Result<Vec<String>> {
     let board = console.board();
     let mut doing = vec![Doing::Waiting(String::new()); tasks.len()];
     let mut gone: BTreeMap<Place, Instant> = BTreeMap::new();
@@ -105,7 +99,7 @@ pub(super) fn watch(
                 if failure.ran {
                     board.line(&format!("{} {} failed: {}", task.kind.words(), task.title, failure.text()));
                 }
-                failures.push((task.title.clone(), failure));
+                failures.push(task.title.clone());
             }
             if let (Doing::Waiting(_), Some(job)) = (&*doing, queued.get(&task.place))
                 && job.state == State::Stuck
@@ -122,7 +116,7 @@ pub(super) fn watch(
         }
         board.set(&lines(tasks, &doing));
     }
-    Ok(Seen { failures })
+    Ok(failures)
 }
 
 /// Whether a task has been out of the queue for long enough, or everything is over anyway.
