@@ -9,12 +9,13 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 /// knows no data set.
 const ARROWS: &[(&str, &[&str])] = &[
     ("xtask", &["experiment"]),
-    ("experiment", &["data", "flow", "models", "nn"]),
-    ("models", &["nn"]),
+    ("experiment", &["base", "data", "flow", "models", "nn"]),
+    ("models", &["base", "nn"]),
     ("nn", &["kernels"]),
     ("kernels", &[]),
-    ("data", &["flow"]),
+    ("data", &["base", "flow"]),
     ("flow", &[]),
+    ("base", &[]),
     ("testkit", &[]),
 ];
 

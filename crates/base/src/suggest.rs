@@ -1,0 +1,23 @@
+//! The nearest known name to a mistyped one.
+
+/// `" (did you mean `x`?)"` for the known name nearest to `given`, or nothing when none is near.
+pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(given, name), name))
+        .filter(|(distance, name)| *distance <= 1 + name.len().min(given.len()) / 3)
+        .min()
+        .map(|(_, name)| format!(" (did you mean `{name}`?)"))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_near_name_is_offered_and_a_far_one_is_not() {
+        assert_eq!(did_you_mean("tabel1b", ["table1a", "table1b"]), " (did you mean `table1b`?)");
+        assert_eq!(did_you_mean("pyramid", ["table1a", "table1b"]), "");
+    }
+}
