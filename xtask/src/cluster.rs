@@ -5,12 +5,12 @@ use std::path::Path;
 use clap::Parser;
 use experiment::console::Console;
 use experiment::device::Device;
-use experiment::engine::config::SlurmConfig;
-use experiment::engine::slurm::folder::note_of;
-use experiment::engine::slurm::{Finished, Job, Manifest, Slurm, why_absent};
 use experiment::run::Task;
 use experiment::store::write_atomic;
 use experiment::{Census, DeviceChoice, Error, Interrupt, Ranks, Result, Runner};
+use slurm::config::SlurmConfig;
+use slurm::folder::note_of;
+use slurm::{Finished, Job, Manifest, Slurm, why_absent};
 
 use crate::commands::{Asked, plain, print_tables, ranks, say, together};
 use crate::flags::{Cli, Command, Prepare, Run};

@@ -3,11 +3,10 @@
 use std::io::Write;
 use std::time::Duration;
 
+use crate::doctor::doctor;
 use clap::CommandFactory;
 use experiment::check::Checker;
 use experiment::device::Device;
-use experiment::doctor::doctor;
-use experiment::plan::TablePlan;
 use experiment::predict::Predictor;
 use experiment::store::write_atomic;
 use experiment::table::{Table, verdicts};
@@ -17,6 +16,7 @@ use experiment::{
     Census, Console, DataRoots, Error, FlowRequest, Interrupt, Ranks, Request, Result, Runner, Workspace,
     list,
 };
+use plan::TablePlan;
 
 use crate::bench;
 use crate::cluster;
@@ -58,7 +58,7 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
         Command::Export(flags) => Ok(export(flags, interrupt)?),
         Command::Check(flags) => check(flags, console, interrupt),
         Command::Report { output, folders } => {
-            Ok(say(experiment::report::report(&folders.workspace(), output.as_deref())?)?)
+            Ok(say(report::report(&folders.workspace(), output.as_deref())?)?)
         }
         Command::Doctor { json, folders } => {
             let report = doctor(&folders.workspace())?;

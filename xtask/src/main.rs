@@ -3,6 +3,7 @@
 mod bench;
 mod cluster;
 mod commands;
+mod doctor;
 mod failure;
 mod flags;
 

@@ -27,11 +27,11 @@ use crate::interrupt::Interrupt;
 use crate::record::Record;
 use crate::run::{Census, DataRoots, Runner};
 use crate::scores::{SCORES, Scores};
-use crate::spec::ProfileName;
 use crate::store;
 use crate::table::State;
 use crate::train::CHECKPOINT_EVERY;
-use crate::workspace::Workspace;
+use plan::Workspace;
+use plan::spec::ProfileName;
 
 /// What is to be checked.
 #[derive(Debug, Clone)]

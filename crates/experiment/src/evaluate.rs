@@ -16,10 +16,10 @@ use crate::answers::Answers;
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::plan::Protocol;
 use crate::scores::Scores;
-use crate::spec::TestBy;
 use crate::train::{inputs_of, network_error};
+use plan::Protocol;
+use plan::spec::TestBy;
 
 /// Moments of views that go through the network at once; one view at least.
 const BATCH: usize = 64;
@@ -209,9 +209,9 @@ mod tests {
     use models::{Head, Modality, Outputs};
 
     use super::*;
-    use crate::plan::{Request, TablePlan};
-    use crate::spec::ProfileName;
-    use crate::workspace::Workspace;
+    use plan::Workspace;
+    use plan::spec::ProfileName;
+    use plan::{Request, TablePlan};
 
     /// A video whose frame t is grey of value t, and whose flow at t is t to the right, everywhere.
     struct Counting {

@@ -27,7 +27,7 @@ use crate::interrupt::Interrupt;
 use crate::run::library::{prepare::config, wants_backward};
 use crate::train::{build, inputs_of, network_error};
 use crate::trained::{Trained, TrainedNet};
-use crate::workspace::Workspace;
+use plan::Workspace;
 
 /// Positions of the chart over time.
 const POSITIONS: usize = 25;
@@ -197,12 +197,7 @@ impl<'a> Predictor<'a> {
     }
 
     /// The video as a net's plan stores it. Nets that store frames alike share them.
-    fn prepared(
-        &self,
-        dataset: &Dataset,
-        protocol: &crate::plan::Protocol,
-        folder: &Path,
-    ) -> Result<PreparedVideo> {
+    fn prepared(&self, dataset: &Dataset, protocol: &plan::Protocol, folder: &Path) -> Result<PreparedVideo> {
         let net = &protocol.net;
         let backward = net.video.flow.is_some() && wants_backward(net);
         let made = data::prepare::prepare(

@@ -12,7 +12,7 @@ mod preparing;
 mod ranks;
 mod units;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,19 +26,20 @@ use self::library::Library;
 use self::nets::{Tested, finished};
 pub use self::units::{Cut, Of, Planned, Task, UnderWay};
 use crate::answers::Answers;
-use crate::claim::{Bootstrap, Comparison, Outcomes};
+use crate::claim::{Bootstrap, Outcomes};
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::list;
-use crate::plan::{Request, RowPlan, TablePlan, Work};
 use crate::record::{Environment, Measure, RECORD_VERSION, Record, RunRecord};
 use crate::scores::SCORES;
 use crate::store::{Store, Unit, write_atomic, write_json};
 use crate::table::{self, State, Table};
 use crate::train::network_error;
 use crate::trained::Trained;
-use crate::workspace::Workspace;
+use plan::Workspace;
+use plan::rule::Comparison;
+use plan::{Request, RowPlan, TablePlan, Work};
 
 /// What `run` needs beside the table's name.
 pub struct Runner<'a> {
@@ -131,7 +132,7 @@ impl Runner<'_> {
     /// The plan of a table.
     fn plan(&self, table: &str, request: &Request) -> Result<TablePlan> {
         let (spec, file) = self.workspace.spec(table)?;
-        TablePlan::resolve(spec, file, request, self.workspace)
+        Ok(TablePlan::resolve(spec, file, request, self.workspace)?)
     }
 }
 
@@ -377,7 +378,7 @@ impl<'a> Job<'a> {
             .iter()
             .map(|claim| {
                 let rule = Comparison::parse(&claim.holds)
-                    .map_err(|message| Error::Spec { file: file.clone(), message })?;
+                    .map_err(|message| plan::Error::Spec { file: file.clone(), message })?;
                 let (verdict, margin) = bootstrap.judge(&rule);
                 Ok(table::Claim {
                     id: claim.id.clone(),
@@ -393,7 +394,7 @@ impl<'a> Job<'a> {
             name: spec.name(),
             title: spec.title.clone(),
             source: spec.source.clone(),
-            data: describe_data(self.plan),
+            data: self.plan.data_words(),
             profile: self.plan.profile,
             columns: spec.columns.clone(),
             rows: self
@@ -426,30 +427,4 @@ fn run_name(row: &RowPlan, run: &Run<'_>) -> String {
         name.push_str(&format!(" seed {}", run.seed));
     }
     name
-}
-
-/// "synth (data seed 0) as ucf101, synth-hmdb (data seed 0) as hmdb51; splits 1, 2, 3; 1 training seed".
-pub(crate) fn describe_data(plan: &TablePlan) -> String {
-    let used: BTreeSet<&str> = plan
-        .rows
-        .iter()
-        .flat_map(|row| row.work.stages())
-        .flat_map(|net| &net.data)
-        .map(|data| data.set.as_str())
-        .collect();
-    let mut sets = Vec::new();
-    for (role, facts) in plan.cast.iter().filter(|(_, facts)| used.contains(facts.name.as_str())) {
-        let seed = facts.data_seed.map_or(String::new(), |seed| format!(" (data seed {seed})"));
-        let role = if *role == facts.name { String::new() } else { format!(" as {role}") };
-        sets.push(format!("{}{seed}{role}", facts.name));
-    }
-    let splits: BTreeSet<&str> = plan.rows.iter().flat_map(|row| &row.splits).map(String::as_str).collect();
-    let seeds = plan.rows.first().map_or(0, |row| row.seeds.len());
-    format!(
-        "{}; split{} {}; {seeds} training seed{}",
-        sets.join(", "),
-        if splits.len() == 1 { "" } else { "s" },
-        Vec::from_iter(splits).join(", "),
-        if seeds == 1 { "" } else { "s" }
-    )
 }

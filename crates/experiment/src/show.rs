@@ -9,16 +9,15 @@ use data::inputs::Input;
 use data::sample::{At, Moments};
 use flow::Method;
 
-use crate::cost;
 use crate::error::{Error, Result};
-use crate::plan::{
-    ContrastivePlan, NetPlan, PairsPlan, Protocol, Request, Start, TablePlan, TestPlan, VideoPlan, Work,
-};
-use crate::run::describe_data;
-use crate::spec::{FuseBy, Learns, TestBy, TestOn};
 use crate::table::{self, duration, plain};
 use crate::train::network_error;
-use crate::workspace::Workspace;
+use plan::Workspace;
+use plan::cost;
+use plan::spec::{FuseBy, Learns, TestBy, TestOn};
+use plan::{
+    ContrastivePlan, NetPlan, PairsPlan, Protocol, Request, Start, TablePlan, TestPlan, VideoPlan, Work,
+};
 
 /// The resolved plan of a table, for people.
 #[derive(Debug, Clone)]
@@ -54,7 +53,7 @@ pub fn show_json(workspace: &Workspace, table: &str, request: &Request) -> Resul
         results: String,
         departures: &'a [String],
         rows: Vec<ShownRow<'a>>,
-        claims: &'a [crate::spec::Claim],
+        claims: &'a [plan::spec::Claim],
     }
     #[derive(serde::Serialize)]
     #[serde(rename_all = "kebab-case")]
@@ -82,7 +81,7 @@ pub fn show_json(workspace: &Workspace, table: &str, request: &Request) -> Resul
         table: plan.spec.name(),
         title: &plan.spec.title,
         profile: plan.profile.to_string(),
-        data: describe_data(&plan),
+        data: plan.data_words(),
         results: plan.results.display().to_string(),
         departures: &plan.departures,
         rows: rows.collect(),
@@ -99,7 +98,7 @@ fn describe(plan: &TablePlan) -> Result<String> {
         spec.title,
         spec.source,
         plan.profile,
-        describe_data(plan),
+        plan.data_words(),
     );
     for facts in plan.cast.values() {
         let used: Vec<&str> = plan
@@ -173,7 +172,11 @@ fn describe(plan: &TablePlan) -> Result<String> {
     Ok(text)
 }
 
-pub(crate) fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<String>> {
+/// The line of a row with a net of its own.
+///
+/// # Errors
+/// For a network that cannot be described.
+pub fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<String>> {
     let summary = net.model.summary().map_err(network_error("describing the network"))?;
     let read = |at: At| -> Vec<String> {
         let inputs = net.sample.inputs.iter().filter(|input| input.at == at);
@@ -248,7 +251,7 @@ fn protocols(plan: &TablePlan) -> String {
 }
 
 /// How a net is trained and tested.
-pub(crate) fn protocol_lines(protocol: &Protocol) -> String {
+pub fn protocol_lines(protocol: &Protocol) -> String {
     let net = &protocol.net;
     let train = &net.train;
     let steps: Vec<String> = train

@@ -135,7 +135,7 @@ impl Unit {
 ///
 /// # Errors
 /// As [`Unit::lock`].
-pub(crate) fn lock(path: &Path, name: &str, console: &Console, interrupt: &Interrupt) -> Result<Lock> {
+pub fn lock(path: &Path, name: &str, console: &Console, interrupt: &Interrupt) -> Result<Lock> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     }

@@ -29,11 +29,11 @@ use crate::checkpoint::Checkpoint;
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::plan::{NetPlan, SourceRef, Start};
 use crate::record::{GpuOutcome, TrainOutcome, peak_memory_mib, thin};
-use crate::spec::Learns;
 use crate::store::{Unit, write_atomic};
 use crate::weights::{self, Head};
+use plan::spec::Learns;
+use plan::{NetPlan, SourceRef, Start};
 
 /// The weights of a finished training unit.
 pub const WEIGHTS: &str = "weights.safetensors";
@@ -382,7 +382,8 @@ fn pass_seed(seed: u64, iteration: usize) -> u64 {
     (seed << 40) ^ iteration as u64
 }
 
-pub(crate) fn network_error<E: std::fmt::Display>(doing: &'static str) -> impl FnOnce(E) -> Error {
+/// An [`Error::Network`] for `map_err`.
+pub fn network_error<E: std::fmt::Display>(doing: &'static str) -> impl FnOnce(E) -> Error {
     move |e| Error::Network { doing: doing.into(), message: e.to_string() }
 }
 
@@ -443,9 +444,9 @@ mod tests {
     use testkit::{assert_close, values};
 
     use super::*;
-    use crate::plan::{Request, TablePlan};
-    use crate::spec::ProfileName;
-    use crate::workspace::Workspace;
+    use plan::Workspace;
+    use plan::spec::ProfileName;
+    use plan::{Request, TablePlan};
 
     /// Both streams' weights, softmax layers included, are where ST-ResNet's training begins.
     #[test]

@@ -8,12 +8,12 @@ use data::inputs::Input;
 
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::plan::{FusionPlan, Protocol, RunName, Sources, Work};
 use crate::record::{Record, TrainOutcome};
-use crate::spec::FuseBy;
 use crate::store::unit_file;
 use crate::train::WEIGHTS;
-use crate::workspace::Workspace;
+use plan::Workspace;
+use plan::spec::FuseBy;
+use plan::{FusionPlan, Protocol, RunName, Sources, Work};
 
 /// A row with its trained nets.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ impl Trained {
     /// [`Error::Usage`] if there is no such record, if its weights are not in the cache, or if it has no scores of classes.
     pub fn from_record(workspace: &Workspace, name: &str) -> Result<Self> {
         let (name, question, record) = find::record(workspace, name)?;
-        if record.work.tested_by() != crate::spec::TestBy::Softmax {
+        if record.work.tested_by() != plan::spec::TestBy::Softmax {
             return Err(Error::Usage(format!(
                 "{name} is not tested by its softmax layer, so it has no probabilities of classes; name another row"
             )));

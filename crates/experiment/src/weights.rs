@@ -16,7 +16,6 @@
 mod error;
 mod hub;
 mod place;
-mod source;
 #[cfg(test)]
 mod tests;
 
@@ -32,7 +31,7 @@ use sha2::{Digest, Sha256};
 pub use error::WeightsError;
 pub use hub::Hub;
 pub use models::NameMap;
-pub use source::WeightSource;
+pub use plan::WeightSource;
 
 use crate::{Console, Interrupt, Result};
 

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use candle_core::{Device, Tensor};
 use experiment::pair_scores::PairScores;
-use experiment::plan::{Request, Work};
 use experiment::record::{Measure, Record};
 use experiment::scores::Scores;
-use experiment::spec::ProfileName;
 use experiment::table::Table;
 use experiment::{Census, Console, DataRoots, Interrupt, Runner, Workspace};
 use nn::tensors::{self, Tensors};
+use plan::spec::ProfileName;
+use plan::{Request, Work};
 
 /// A workspace of its own, with the specs and data sets of the checkout.
 struct Place {

@@ -8,12 +8,16 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 /// Who may depend on whom. Data knows no model, models know no file, flow
 /// knows no data set.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("xtask", &["experiment"]),
-    ("experiment", &["base", "data", "flow", "models", "nn"]),
+    ("xtask", &["data", "experiment", "nn", "plan", "report", "slurm"]),
+    ("report", &["data", "experiment", "figure", "models", "plan"]),
+    ("slurm", &["data", "experiment", "plan"]),
+    ("experiment", &["base", "data", "figure", "flow", "models", "nn", "plan"]),
+    ("plan", &["base", "data", "flow", "models", "nn"]),
     ("models", &["base", "nn"]),
-    ("nn", &["kernels"]),
+    ("nn", &["base", "kernels"]),
     ("kernels", &[]),
     ("data", &["base", "flow"]),
+    ("figure", &["base", "flow"]),
     ("flow", &[]),
     ("base", &[]),
     ("testkit", &[]),

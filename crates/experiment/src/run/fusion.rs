@@ -12,12 +12,12 @@ use super::nets::{Tested, finished};
 use super::{Job, Run};
 use crate::answers::Answers;
 use crate::error::{Error, Result};
-use crate::plan::FusionPlan;
 use crate::record::{SvmOutcome, TestOutcome};
 use crate::scores::{SCORES, Scores};
-use crate::spec::{FuseBy, Svm as SvmPlan};
 use crate::store::Unit;
 use crate::svm::{Svm, SvmConfig, choose_c, features};
+use plan::FusionPlan;
+use plan::spec::{FuseBy, Svm as SvmPlan};
 
 /// What decides fused scores.
 #[derive(Serialize)]

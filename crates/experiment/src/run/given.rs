@@ -3,12 +3,12 @@
 use super::{Job, Runner};
 use crate::check::differences;
 use crate::error::{Error, Result};
-use crate::plan::{NetPlan, TablePlan};
 use crate::record::StageRecord;
 use crate::store::{Store, Unit, write_atomic};
 use crate::train::WEIGHTS;
 use crate::trained::Trained;
 use crate::weights::sha256;
+use plan::{NetPlan, TablePlan};
 
 /// A net whose training is done.
 pub(super) struct Given {

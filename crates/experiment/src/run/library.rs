@@ -14,9 +14,9 @@ use data::prepare::PreparedVideo;
 
 use super::{Run, Runner};
 use crate::error::{Error, Result};
-use crate::plan::{DataPlan, NetPlan, Protocol, RowPlan, TablePlan, TestPlan, VideoPlan, Work};
 use crate::record::DatasetRecord;
-use crate::spec::{TestBy, TestOn, Videos};
+use plan::spec::{TestBy, TestOn, Videos};
+use plan::{DataPlan, NetPlan, Protocol, RowPlan, TablePlan, TestPlan, VideoPlan, Work};
 
 /// A part of a split.
 #[derive(Clone, Copy, PartialEq, Eq)]

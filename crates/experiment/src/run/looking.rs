@@ -7,8 +7,8 @@ use nn::Pass;
 
 use super::{Job, Run};
 use crate::error::{Error, Result};
-use crate::plan::NetPlan;
 use crate::train::{WEIGHTS, build, inputs_of, network_error};
+use plan::NetPlan;
 
 /// A trained net.
 pub(super) struct Seeing<'a> {

@@ -11,12 +11,12 @@ use super::{Job, Run, Runner};
 use crate::answers::Answers;
 use crate::error::{Error, Result};
 use crate::evaluate::{Test, evaluate};
-use crate::plan::{NetPlan, Protocol, SourceRef, TestPlan};
 use crate::record::{StageRecord, TestOutcome, TrainOutcome};
 use crate::scores::SCORES;
 use crate::store::{Lock, Unit};
 use crate::train::{Training, WEIGHTS, build, network_error, train};
 use crate::weights;
+use plan::{NetPlan, Protocol, SourceRef, TestPlan};
 
 /// What decides a trained net: equal ones are trained once, whichever table asks.
 #[derive(Serialize)]

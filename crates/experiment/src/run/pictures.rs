@@ -14,16 +14,16 @@ use nn::tensors;
 use super::nets::finished;
 use super::{Job, Run, Runner};
 use crate::error::{Error, Result};
-use crate::figure::{
+use crate::record::Record;
+use crate::scores::{SCORES, Scores};
+use crate::store::write_atomic;
+use crate::train::{WEIGHTS, network_error};
+use figure::{
     CurveOptions, Frame, LossScale, Sample, Stack, confusion, filters_flow, filters_rgb, loss_curves,
     recall_chart, recall_of_nets, sample_input,
 };
-use crate::plan::{NetPlan, Protocol, RowPlan, Start, TablePlan, Work};
-use crate::record::Record;
-use crate::scores::{SCORES, Scores};
-use crate::spec::TestBy;
-use crate::store::write_atomic;
-use crate::train::{WEIGHTS, network_error};
+use plan::spec::TestBy;
+use plan::{NetPlan, Protocol, RowPlan, Start, TablePlan, Work};
 
 impl Runner<'_> {
     /// Draws what the finished rows of a table saw and learnt, into the folder `figures` beside their records, and gives
@@ -58,7 +58,7 @@ impl Runner<'_> {
                 "no row of {} is finished on {}, so there is nothing to draw; run `cargo xtask run {name}` with the \
                  same flags first",
                 plan.spec.name(),
-                super::describe_data(&plan)
+                plan.data_words()
             )));
         }
         let mut album = Album { folder: job.results.join("figures"), files: Vec::new() };

@@ -3,8 +3,8 @@
 use super::library::wants_backward;
 use super::{Job, Runner};
 use crate::error::{Error, Result};
-use crate::plan::{NetPlan, Request, TablePlan};
-use crate::spec::Cast;
+use plan::spec::Cast;
+use plan::{NetPlan, Request, TablePlan};
 
 impl Runner<'_> {
     /// Decodes (or renders) all videos that a table needs of one data set and computes their

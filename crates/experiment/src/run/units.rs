@@ -11,13 +11,13 @@ use super::library::lacks;
 use super::library::prepare::Unprepared;
 use super::nets::finished;
 use super::{Job, Run, Runner, fusion, run_name};
-use crate::cost::{self, Cost};
 use crate::error::{Error, Result};
-use crate::plan::{FusionPlan, NetPlan, Protocol, Request, RowPlan, Work};
 use crate::record::TrainOutcome;
 use crate::store::Unit;
 use crate::train::WEIGHTS;
 use crate::weights;
+use plan::cost::{self, Cost};
+use plan::{FusionPlan, NetPlan, Protocol, Request, RowPlan, Work};
 
 /// One unit of work that a table needs.
 #[derive(Debug, Clone, PartialEq)]

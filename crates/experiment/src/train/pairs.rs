@@ -9,8 +9,8 @@ use nn::{ContrastiveLoss, PairDistance, Pass, Ranks};
 use super::together::cannot;
 use super::{inputs_of, network_error, sum_of_losses};
 use crate::error::{Error, Result};
-use crate::plan::PairsPlan;
 use crate::record::ContrastiveScale;
+use plan::PairsPlan;
 
 /// What is learnt from pairs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -148,8 +148,8 @@ mod tests {
     use models::{Inputs, Modality};
 
     use super::*;
-    use crate::plan::ContrastivePlan;
-    use crate::spec::Distance;
+    use plan::ContrastivePlan;
+    use plan::spec::Distance;
 
     /// A grey frame.
     struct Grey(u8, std::ops::Range<usize>);

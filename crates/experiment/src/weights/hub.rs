@@ -66,11 +66,11 @@ impl Hub {
     pub fn at(endpoint: &str) -> Result<Self> {
         let endpoint = endpoint.trim_end_matches('/');
         if !is_http(endpoint) {
-            return Err(WeightsError::Source {
+            return Err(WeightsError::Source(plan::WeightSourceError {
                 what: "the hub's address (HF_ENDPOINT)",
                 found: endpoint.into(),
                 expected: "`https://` or `http://` and a server",
-            }
+            })
             .into());
         }
         let mut config = Agent::config_builder()
@@ -100,7 +100,7 @@ impl Hub {
         console: &Console,
         interrupt: &Interrupt,
     ) -> Result<PathBuf> {
-        source.check()?;
+        source.check().map_err(WeightsError::Source)?;
         let place = Place::new(source, &cache.join("weights"));
         if place.sum(interrupt)?.as_ref() == Some(&source.sha256) {
             return Ok(place.blob);
@@ -140,7 +140,7 @@ impl Hub {
     /// # Errors
     /// [`WeightsError`] when it cannot be had, [`Error::Interrupted`].
     pub fn read(&self, source: &WeightSource, limit: u64, interrupt: &Interrupt) -> Result<Vec<u8>> {
-        source.check()?;
+        source.check().map_err(WeightsError::Source)?;
         let failures = Failures { source, url: self.url(source), path: Path::new(&source.file) };
         let answer = self.get(&failures, 0, interrupt)?;
         match answer.response.status().as_u16() {

@@ -12,8 +12,8 @@ use super::{Library, Part, Ready, Run, wants_backward};
 use crate::console::{Console, Step};
 use crate::device_flow::batched;
 use crate::error::{Error, Result};
-use crate::plan::{NetPlan, VideoPlan};
-use crate::spec::{Storage, TestBy};
+use plan::spec::{Storage, TestBy};
+use plan::{NetPlan, VideoPlan};
 
 /// Frames at a quality that shows no blocks, flow at one that comes to 22 GB for
 /// UCF-101, where Two-Stream ConvNets (Sect. 5) has 27; docs/data.md has the errors.

@@ -8,10 +8,10 @@ use models::ModelConfig;
 
 use super::{Album, Done};
 use crate::error::{Error, Result};
-use crate::figure::{Attended, Embedded, Frame, attention_maps, embeddings};
-use crate::plan::{Protocol, RowPlan, TablePlan, TestPlan, Work};
 use crate::run::{Job, Run};
-use crate::spec::TestOn;
+use figure::{Attended, Embedded, Frame, attention_maps, embeddings};
+use plan::spec::TestOn;
+use plan::{Protocol, RowPlan, TablePlan, TestPlan, Work};
 
 /// Nets whose features one picture shows, classes of each, and views of a video.
 const MOST_EMBEDDED: usize = 3;
