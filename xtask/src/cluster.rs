@@ -12,7 +12,7 @@ use slurm::config::SlurmConfig;
 use slurm::folder::note_of;
 use slurm::{Finished, Job, Manifest, Slurm, why_absent};
 
-use crate::commands::{Asked, plain, print_tables, ranks, say, together};
+use crate::commands::{Asked, print_tables, ranks, say, together};
 use crate::flags::{Cli, Command, Prepare, Run};
 
 /// `run --engine slurm`.
@@ -37,7 +37,8 @@ pub(crate) fn prepare(
     interrupt: &Interrupt,
 ) -> Result<()> {
     let (workspace, request) = (flags.folders.workspace(), flags.request());
-    let runner = Runner { data_roots: flags.data_roots(), ..plain(&workspace, &request, console, interrupt) };
+    let runner =
+        Runner { data_roots: flags.data_roots(), ..Runner::new(&workspace, &request, console, interrupt) };
     let job = Job::Videos { table: flags.table.as_deref(), dataset: &flags.dataset };
     let slurm = slurm(&runner, job, config, flags.device.device, flags.engine.detach())?;
     submit(&slurm, flags.dry_run)
@@ -134,7 +135,7 @@ fn do_task(path: &Path, task: u32, ranks: &Ranks, console: &Console, interrupt: 
             let runner = Runner {
                 data_roots: flags.data_roots(),
                 device: &device,
-                ..plain(&workspace, &request, console, interrupt)
+                ..Runner::new(&workspace, &request, console, interrupt)
             };
             let table = flags.table.as_deref();
             match &entry.task {

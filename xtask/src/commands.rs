@@ -10,12 +10,8 @@ use experiment::device::Device;
 use experiment::predict::Predictor;
 use experiment::store::write_atomic;
 use experiment::table::{Table, verdicts};
-use experiment::train::CHECKPOINT_EVERY;
 use experiment::trained::Trained;
-use experiment::{
-    Census, Console, DataRoots, Error, FlowRequest, Interrupt, Ranks, Request, Result, Runner, Workspace,
-    list,
-};
+use experiment::{Console, Error, FlowRequest, Interrupt, Ranks, Request, Result, Runner, Workspace, list};
 use plan::TablePlan;
 
 use crate::bench;
@@ -249,7 +245,7 @@ impl Asked {
             device,
             given: self.given.as_ref(),
             checkpoint_every: Duration::from_secs(flags.checkpoint_every),
-            ..plain(&self.workspace, &self.request, console, interrupt)
+            ..Runner::new(&self.workspace, &self.request, console, interrupt)
         }
     }
 }
@@ -282,7 +278,8 @@ pub(crate) fn print_tables(flags: &Run, names: &[String], runner: &Runner<'_>) -
 fn figures(flags: &Figures, console: &Console, interrupt: &Interrupt) -> Result<()> {
     let workspace = flags.folders.workspace();
     let request = flags.request();
-    let runner = Runner { data_roots: flags.data_roots(), ..plain(&workspace, &request, console, interrupt) };
+    let runner =
+        Runner { data_roots: flags.data_roots(), ..Runner::new(&workspace, &request, console, interrupt) };
     for table in &workspace.full_names(&flags.tables)? {
         for file in runner.figures(table)? {
             say(file.display())?;
@@ -300,39 +297,17 @@ fn prepare(flags: &Prepare, console: &Console, interrupt: &Interrupt) -> Result<
     let (table, dataset) = (flags.table.as_deref(), &*flags.dataset);
     if flags.dry_run {
         let batched = experiment::device_flow::planned(flags.device.device);
-        let runner =
-            Runner { data_roots: flags.data_roots(), ..plain(&workspace, &request, console, interrupt) };
+        let runner = Runner {
+            data_roots: flags.data_roots(),
+            ..Runner::new(&workspace, &request, console, interrupt)
+        };
         return say(runner.unprepared(table, dataset, batched.as_ref())?);
     }
     let device = flags.device.device.open()?;
     let runner = Runner {
         data_roots: flags.data_roots(),
         device: &device,
-        ..plain(&workspace, &request, console, interrupt)
+        ..Runner::new(&workspace, &request, console, interrupt)
     };
     say(runner.prepare(table, dataset)?)
-}
-
-/// A runner without wishes of its own.
-pub(crate) fn plain<'a>(
-    workspace: &'a Workspace,
-    request: &'a Request,
-    console: &'a Console,
-    interrupt: &'a Interrupt,
-) -> Runner<'a> {
-    Runner {
-        workspace,
-        request,
-        data_roots: DataRoots::default(),
-        fresh: false,
-        device: &Device::Cpu,
-        checkpoint_every: CHECKPOINT_EVERY,
-        console,
-        interrupt,
-        given: None,
-        ranks: Ranks::alone(),
-        census: Census::default(),
-        trust_cache: false,
-        absent: None,
-    }
 }

@@ -5,6 +5,7 @@
 //! [`store`]) -> [`record`] and [`scores`] -> [`claim`] verdicts -> [`table`].
 
 pub mod answers;
+pub mod changes;
 pub mod check;
 pub mod checkpoint;
 pub mod claim;

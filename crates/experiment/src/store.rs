@@ -34,7 +34,12 @@ impl Store {
 
     /// The unit of a plan; nothing is created.
     pub fn unit(&self, kind: &str, plan: &impl Serialize) -> Unit {
-        self.named(&format!("{kind}-{}", hash(plan)))
+        self.named(&Self::name(kind, plan))
+    }
+
+    /// The name of the unit of a plan.
+    pub fn name(kind: &str, plan: &impl Serialize) -> String {
+        format!("{kind}-{}", hash(plan))
     }
 
     /// The unit of that name, which is made of letters, digits and hyphens.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::changes::{Change, changes};
+use crate::changes::{Change, changes};
 use crate::claim::{Bootstrap, Estimate, Outcomes};
 use crate::record::{Measure, Record};
 use crate::right::Right;

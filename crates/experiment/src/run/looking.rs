@@ -5,7 +5,8 @@ use data::loader::{Crops, LabelledVideo, TestConfig, TestViews};
 use models::{Network, Outputs};
 use nn::Pass;
 
-use super::{Job, Run};
+use super::graph::StepId;
+use super::job::Job;
 use crate::error::{Error, Result};
 use crate::train::{WEIGHTS, build, inputs_of, network_error};
 use plan::NetPlan;
@@ -25,12 +26,10 @@ pub(super) struct Look {
 
 impl Job<'_> {
     /// The net as its training left it.
-    pub(super) fn seeing<'a>(&self, net: &'a NetPlan, run: &Run<'_>) -> Result<Seeing<'a>> {
-        let doing = "loading the trained weights";
-        let units = self.train_units(net, run)?;
-        let unit = units.last().ok_or_else(|| Error::Usage("a net without a training unit".into()))?;
-        let (params, network) = build(net, run.seed, &Device::Cpu)?;
-        params.load(&unit.path(WEIGHTS)).map_err(network_error(doing))?;
+    pub(super) fn seeing<'a>(&self, net: &'a NetPlan, seed: u64, trained: StepId) -> Result<Seeing<'a>> {
+        let (params, network) = build(net, seed, &Device::Cpu)?;
+        let weights = self.graph.unit(trained).path(WEIGHTS);
+        params.load(&weights).map_err(network_error("loading the trained weights"))?;
         Ok(Seeing { net, network })
     }
 }
