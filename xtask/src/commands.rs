@@ -160,7 +160,10 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
     if flags.dry_run {
         for table in &asked.tables {
             let shown = experiment::show::show(&asked.workspace, table, &asked.request)?;
-            say(format!("{}\n{}", shown.plan, shown.estimate))?;
+            // Videos need not be there to show a plan.
+            let steps = asked.runner(flags, &Device::Cpu, console, interrupt).outline(table);
+            let steps = steps.unwrap_or_else(|error| format!("not known: {error}"));
+            say(format!("{}\n{}\n\nSteps: {steps}", shown.plan, shown.estimate))?;
         }
         return Ok(());
     }

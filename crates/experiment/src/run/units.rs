@@ -60,6 +60,16 @@ pub enum Task {
     Finish,
 }
 
+impl Task {
+    /// The videos that are to be prepared, as indices into their data set.
+    fn videos(&self) -> &[usize] {
+        match self {
+            Self::Prepare { videos, .. } => videos,
+            Self::Train(_) | Self::Test(_) | Self::Fuse(_) | Self::Finish => &[],
+        }
+    }
+}
+
 /// A unit of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -133,6 +143,28 @@ impl Runner<'_> {
             }
         }
         Ok(all)
+    }
+
+    /// What a table still needs, in a line: its steps by kind, and how many of them are done.
+    ///
+    /// # Errors
+    /// As [`Runner::run`], but for training.
+    pub fn outline(&self, table: &str) -> Result<String> {
+        let cut = Cut { most: usize::MAX, least_units: 1 };
+        let units = self.units(&[table.to_owned()], None, cut, &[], true)?;
+        let videos: usize = units.iter().map(|unit| unit.task.videos().len()).sum();
+        let kind = |words: &str, of: fn(&Task) -> bool| {
+            let all = || units.iter().filter(|unit| of(&unit.task));
+            let (count, done) = (all().count(), all().filter(|unit| unit.done).count());
+            (count > 0).then(|| format!("{words} {count} ({done} done)"))
+        };
+        let kinds = [
+            (videos > 0).then(|| format!("prepare {videos} videos")),
+            kind("train", |task| matches!(task, Task::Train(_))),
+            kind("test", |task| matches!(task, Task::Test(_))),
+            kind("fuse", |task| matches!(task, Task::Fuse(_))),
+        ];
+        Ok(kinds.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
 
     /// The units that prepare the videos of a data set which have no cache files yet.
