@@ -308,7 +308,7 @@ impl<'p> Builder<'_, 'p> {
         }
         let mut starts = Vec::new();
         for (stream, first) in net.train.start.nets() {
-            let which = stream.map_or("before", Modality::name);
+            let which = stream.as_ref().map_or("before", Modality::name);
             starts.push(self.train(&format!("{name}, {which}"), first, repeat)?);
         }
         let names: Vec<&str> = starts.iter().map(|&step| &*self.graph.unit(step).name).collect();

@@ -2,7 +2,7 @@
 
 use candle_core::Device;
 use data::loader::{Crops, LabelledVideo, TestConfig, TestViews};
-use models::{Network, Outputs};
+use models::{Modality, Network, Outputs};
 use nn::Pass;
 
 use super::graph::StepId;
@@ -48,7 +48,7 @@ impl Seeing<'_> {
         for view in TestViews::new(&video.id, &*video.source, &config, 1)? {
             let inputs = inputs_of(&**network, view?.inputs, &Device::Cpu)
                 .map_err(Error::tensor(format!("the views of {}", video.id)))?;
-            let frame = match &inputs.rgb {
+            let frame = match inputs.get(Modality::RGB) {
                 Some(rgb) => rgb.flatten_all().and_then(|flat| flat.to_vec1()),
                 None => Ok(Vec::new()),
             };

@@ -59,13 +59,9 @@ impl Feed {
         let mut parts: Vec<Inputs> = Vec::with_capacity(batches.len());
         for OnTheWay { inputs, labels, similar } in batches {
             let mut part = Inputs::default();
-            for (sent, modality) in inputs.into_iter().zip(&self.modalities) {
-                let tensor =
-                    self.upload.receive(sent).map_err(network_error("bringing a batch to the device"))?;
-                match modality {
-                    Modality::Rgb => part.rgb = Some(tensor),
-                    Modality::Flow => part.flow = Some(tensor),
-                }
+            for (sent, &modality) in inputs.into_iter().zip(&self.modalities) {
+                let tensor = self.upload.receive(sent);
+                part.insert(modality, tensor.map_err(network_error("bringing a batch to the device"))?);
             }
             parts.push(part);
             fed.labels.push(labels);
@@ -115,9 +111,10 @@ fn together(mut parts: Vec<Inputs>) -> candle_core::Result<Inputs> {
     if parts.len() == 1 {
         return Ok(parts.remove(0));
     }
-    let all = |of: fn(&Inputs) -> Option<&Tensor>| -> candle_core::Result<Option<Tensor>> {
-        let parts: Vec<&Tensor> = parts.iter().filter_map(of).collect();
-        if parts.is_empty() { Ok(None) } else { Tensor::cat(&parts, 0).map(Some) }
+    let Some(first) = parts.first() else { return Ok(Inputs::default()) };
+    let all = |(modality, _): (Modality, &Tensor)| {
+        let parts: Vec<&Tensor> = parts.iter().filter_map(|part| part.get(modality)).collect();
+        Ok((modality, Tensor::cat(&parts, 0)?))
     };
-    Ok(Inputs { rgb: all(|x| x.rgb.as_ref())?, flow: all(|x| x.flow.as_ref())? })
+    first.iter().map(all).collect()
 }
