@@ -12,7 +12,7 @@ use experiment::run::Task;
 use experiment::store::write_atomic;
 use experiment::{Census, DeviceChoice, Error, Interrupt, Ranks, Result, Runner};
 
-use crate::commands::{Asked, plain, print_tables, ranks, say, together};
+use crate::asked::{Asked, plain, print_tables, ranks, say, together};
 use crate::flags::{Cli, Command, Prepare, Run};
 
 /// `run --engine slurm`.
