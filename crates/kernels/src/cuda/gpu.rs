@@ -334,15 +334,16 @@ impl Gpu {
 impl<T: DeviceRepr> Buffer<T> {
     /// Copies values to the places from `start` on; they may be dropped at once.
     pub(super) fn write_part(&mut self, gpu: &Gpu, start: usize, values: &[T]) -> Result<()> {
-        let Some(mut part) = self.slice.try_slice_mut(start..start + values.len()) else {
-            bail!("{} values from {start} on are outside an array of {}", values.len(), self.count())
+        let count = self.count();
+        let Some(mut part) = self.slice_mut().try_slice_mut(start..start + values.len()) else {
+            bail!("{} values from {start} on are outside an array of {count}", values.len())
         };
         gpu.wrap(gpu.stream().memcpy_htod(values, &mut part))
     }
 
     /// Copies some of the values back, after all work so far.
     pub(super) fn read_part(&self, gpu: &Gpu, part: Range<usize>) -> Result<Vec<T>> {
-        match self.slice.try_slice(part.clone()) {
+        match self.slice().try_slice(part.clone()) {
             Some(part) => gpu.wrap(gpu.stream().clone_dtoh(&part)),
             None => bail!("values {part:?} are outside an array of {}", self.count()),
         }
@@ -350,6 +351,6 @@ impl<T: DeviceRepr> Buffer<T> {
 
     /// Copies the values back, after all work so far.
     pub(super) fn read(&self, gpu: &Gpu) -> Result<Vec<T>> {
-        gpu.wrap(gpu.stream().clone_dtoh(&self.slice))
+        gpu.wrap(gpu.stream().clone_dtoh(self.slice()))
     }
 }
