@@ -12,7 +12,7 @@ use slurm::config::SlurmConfig;
 use slurm::folder::note_of;
 use slurm::{Finished, Job, Manifest, Slurm, why_absent};
 
-use crate::commands::{Asked, print_tables, ranks, say, together};
+use crate::asked::{Asked, print_tables, ranks, say, together};
 use crate::flags::{Cli, Command, Prepare, Run};
 
 /// `run --engine slurm`.

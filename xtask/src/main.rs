@@ -1,5 +1,6 @@
 //! The command line: `cargo xtask run table1b`. Flags and dispatch only.
 
+mod asked;
 mod bench;
 mod cluster;
 mod commands;
