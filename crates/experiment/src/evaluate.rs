@@ -15,9 +15,9 @@ use nn::Pass;
 use crate::answers::Answers;
 use crate::console::Console;
 use crate::error::{Error, Result};
+use crate::inputs::inputs_of;
 use crate::interrupt::Interrupt;
 use crate::scores::Scores;
-use crate::train::{inputs_of, network_error};
 use plan::Protocol;
 use plan::spec::TestBy;
 
@@ -136,7 +136,7 @@ fn features(
             Ok(())
         };
         for inputs in views {
-            read(inputs).map_err(network_error("testing"))?;
+            read(inputs).map_err(Error::network("testing"))?;
         }
         all.push(of_video);
         Ok(())
@@ -186,7 +186,7 @@ fn mean_softmax(test: &Test<'_>, views: &[Inputs], classes: usize) -> Result<Vec
         Ok(())
     };
     for inputs in views {
-        add(inputs).map_err(network_error("testing"))?;
+        add(inputs).map_err(Error::network("testing"))?;
     }
     Ok(sum.into_iter().map(|s| (s / f64::from(count)) as f32).collect())
 }
