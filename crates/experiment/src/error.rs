@@ -218,6 +218,12 @@ impl From<plan::Error> for Error {
     }
 }
 
+impl From<crate::weights::WeightsError> for Error {
+    fn from(error: crate::weights::WeightsError) -> Self {
+        Self::Weights(Box::new(error))
+    }
+}
+
 /// What to do about a system error that users meet.
 fn hint(source: &std::io::Error) -> &'static str {
     use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
