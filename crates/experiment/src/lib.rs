@@ -17,6 +17,7 @@ pub mod error;
 pub mod estimate;
 pub mod evaluate;
 pub mod export;
+mod files;
 mod inputs;
 pub mod interrupt;
 pub mod list;
