@@ -8,65 +8,15 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Torch;
+use super::case::Case;
 use super::error::{Error, Result};
-use super::place::Place;
+use super::place::BenchPlace;
 use super::program::Program;
-
-/// The layout of PyTorch's feature maps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Layout {
-    /// PyTorch's default.
-    Nchw,
-    ChannelsLast,
-}
-
-impl Layout {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Nchw => "nchw",
-            Self::ChannelsLast => "channels-last",
-        }
-    }
-}
-
-/// A case as the benchmark program describes it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Case {
-    pub(crate) name: String,
-    /// Cases that are averaged together.
-    pub(crate) group: String,
-    /// For people.
-    pub(crate) size: String,
-    pub(crate) unit: Unit,
-    /// Work of all phases together.
-    pub(crate) work: f64,
-    pub(crate) phases: Vec<Phase>,
-    /// Whether criterion measures the phases one by one too.
-    pub(crate) apart: bool,
-    /// Whether the last phase is all the others without stops between them.
-    pub(crate) whole: bool,
-    /// For the peer.
-    pub(crate) facts: Value,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Phase {
-    pub(crate) name: String,
-    pub(crate) work: f64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Unit {
-    Flop,
-    Values,
-    Samples,
-}
+use super::request::Torch;
 
 /// What a process says of itself.
 #[derive(Debug, Clone, Deserialize)]
@@ -131,7 +81,7 @@ impl Peer {
     ///
     /// # Errors
     /// If there is no such interpreter, or it has no torch that computes there.
-    pub(crate) fn torch(torch: &Torch, threads: usize, place: Place) -> Result<Self> {
+    pub(crate) fn torch(torch: &Torch, threads: usize, place: BenchPlace) -> Result<Self> {
         let python = torch.python.as_path();
         let mut command = Command::new(python);
         command.args(["-u", "-c", TORCH_PEER]).arg(settings(torch, threads, place).to_string());
@@ -192,7 +142,7 @@ impl Peer {
 }
 
 /// What PyTorch's side is told when it starts.
-fn settings(torch: &Torch, threads: usize, place: Place) -> Value {
+fn settings(torch: &Torch, threads: usize, place: BenchPlace) -> Value {
     json!({
         "threads": threads,
         "layout": torch.layout.name(),
@@ -267,9 +217,10 @@ impl<R: BufRead, W: Write> Talk<R, W> {
 mod tests {
     use experiment::{DeviceChoice, Precision};
 
+    use super::super::request::Layout;
     use super::*;
 
-    const CPU: Place = Place { device: DeviceChoice::Cpu, precision: Precision::Fp32 };
+    const CPU: BenchPlace = BenchPlace { device: DeviceChoice::Cpu, precision: Precision::Fp32 };
 
     fn torch(python: &str) -> Torch {
         Torch { python: python.into(), layout: Layout::Nchw, compile: false, rounds: 7 }
@@ -281,7 +232,7 @@ mod tests {
         let expected =
             json!({"threads": 2, "layout": "nchw", "compile": false, "device": "cpu", "precision": "fp32"});
         assert_eq!(told, expected);
-        let gpu = Place { device: DeviceChoice::Cuda(1), precision: Precision::Tf32 };
+        let gpu = BenchPlace { device: DeviceChoice::Cuda(1), precision: Precision::Tf32 };
         let variant = Torch { layout: Layout::ChannelsLast, compile: true, ..torch("python") };
         let expected = json!({
             "threads": 4, "layout": "channels-last", "compile": true, "device": "cuda:1", "precision": "tf32"

@@ -3,16 +3,16 @@
 use experiment::{DeviceChoice, Precision};
 
 use super::error::{Error, Result};
-use super::{Request, Suite};
+use super::request::{Request, Suite};
 
 /// A device, and how products are computed there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct BenchPlace {
     pub(crate) device: DeviceChoice,
     pub(crate) precision: Precision,
 }
 
-impl Place {
+impl BenchPlace {
     /// What was asked for, if that can be measured.
     ///
     /// # Errors
@@ -51,7 +51,7 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Layout, Torch};
+    use super::super::request::{Layout, Torch};
     use super::*;
 
     const GPU: DeviceChoice = DeviceChoice::Cuda(1);
@@ -61,9 +61,16 @@ mod tests {
         device: DeviceChoice,
         precision: Option<Precision>,
         compile: bool,
-    ) -> Result<Place> {
+    ) -> Result<BenchPlace> {
         let torch = Torch { python: "python".into(), layout: Layout::Nchw, compile, rounds: 7 };
-        Place::of(&Request { suite, only: Vec::new(), threads: None, device, precision, torch: Some(torch) })
+        BenchPlace::of(&Request {
+            suite,
+            only: Vec::new(),
+            threads: None,
+            device,
+            precision,
+            torch: Some(torch),
+        })
     }
 
     #[test]

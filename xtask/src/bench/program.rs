@@ -6,25 +6,10 @@ use std::process::{Command, Stdio};
 use serde::Deserialize;
 
 use super::error::{Error, Result};
-use super::place::Place;
-
-/// A benchmark program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Suite {
-    /// Single operations, at sizes of the papers' networks
-    Kernels,
-    /// Whole training steps of the papers' networks
-    Steps,
-}
+use super::place::BenchPlace;
+use super::request::Suite;
 
 impl Suite {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Kernels => "kernels",
-            Self::Steps => "steps",
-        }
-    }
-
     fn package(self) -> &'static str {
         match self {
             Self::Kernels => "kernels",
@@ -36,7 +21,7 @@ impl Suite {
     ///
     /// # Errors
     /// If cargo cannot be started or does not build it.
-    pub(crate) fn build(self, place: Place) -> Result<Program> {
+    pub(crate) fn build(self, place: BenchPlace) -> Result<Program> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let start = |source| Error::Start { program: cargo.to_string_lossy().into_owned(), source };
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
@@ -58,7 +43,7 @@ impl Suite {
 }
 
 /// What cargo is told to build in.
-fn features(place: Place) -> &'static [&'static str] {
+fn features(place: BenchPlace) -> &'static [&'static str] {
     if place.is_gpu() { &["--features", "cudnn"] } else { &[] }
 }
 
@@ -66,7 +51,7 @@ fn features(place: Place) -> &'static [&'static str] {
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     file: PathBuf,
-    place: Place,
+    place: BenchPlace,
 }
 
 impl Program {
@@ -82,12 +67,12 @@ impl Program {
 
     /// One that is not there, for the tests of how it is used.
     #[cfg(test)]
-    pub(crate) fn at(place: Place) -> Self {
+    pub(crate) fn at(place: BenchPlace) -> Self {
         Self { file: PathBuf::new(), place }
     }
 
     /// Where it computes.
-    pub(crate) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> BenchPlace {
         self.place
     }
 
@@ -124,8 +109,8 @@ mod tests {
 
     use super::*;
 
-    const CPU: Place = Place { device: DeviceChoice::Cpu, precision: Precision::Fp32 };
-    const GPU: Place = Place { device: DeviceChoice::Cuda(1), precision: Precision::Tf32 };
+    const CPU: BenchPlace = BenchPlace { device: DeviceChoice::Cpu, precision: Precision::Fp32 };
+    const GPU: BenchPlace = BenchPlace { device: DeviceChoice::Cuda(1), precision: Precision::Tf32 };
 
     #[test]
     fn the_program_is_built_for_its_place_and_told_of_it() {

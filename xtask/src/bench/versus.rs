@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use experiment::{Console, Interrupt};
 
-use super::Torch;
+use super::case::Case;
 use super::error::{Error, Result};
-use super::peer::{Case, Peer};
+use super::peer::Peer;
 use super::program::Program;
+use super::request::Torch;
 use super::timing::{Memory, Timing};
 
 /// Rounds of each side that do not count.
@@ -162,8 +163,8 @@ mod tests {
 
     use experiment::{DeviceChoice, Precision};
 
-    use super::super::peer::Layout;
-    use super::super::place::Place;
+    use super::super::place::BenchPlace;
+    use super::super::request::Layout;
     use super::super::timing::convolution;
     use super::*;
 
@@ -226,7 +227,7 @@ mod tests {
     #[test]
     fn what_is_compiled_warms_up_longer() {
         let rounds = |device, compile| {
-            let program = Program::at(Place { device, precision: Precision::Fp32 });
+            let program = Program::at(BenchPlace { device, precision: Precision::Fp32 });
             let torch = Torch { python: "python".into(), layout: Layout::Nchw, compile, rounds: 7 };
             Setting { program: &program, torch: &torch, threads: 1 }.rounds()
         };
