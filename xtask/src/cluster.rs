@@ -12,8 +12,9 @@ use slurm::config::SlurmConfig;
 use slurm::folder::note_of;
 use slurm::{Finished, Job, Manifest, Slurm, why_absent};
 
-use crate::commands::{Asked, print_tables, ranks, say, together};
+use crate::asked::{Asked, print_tables, ranks, together};
 use crate::flags::{Cli, Command, Prepare, Run};
+use crate::print::say;
 
 /// `run --engine slurm`.
 pub(crate) fn run(
