@@ -12,7 +12,6 @@ use experiment::error::{Error, Result};
 use experiment::record::Environment;
 use experiment::store::write_atomic;
 use experiment::table;
-use experiment::train::network_error;
 use experiment::weights;
 use plan::Workspace;
 use plan::spec::{Player, Spec};
@@ -103,7 +102,7 @@ fn machine() -> Vec<Check> {
 
 fn gpu() -> Check {
     let facts = DeviceChoice::Cuda(0).open().and_then(|device| {
-        nn::device::gpu_facts(&device).map_err(network_error("asking the GPU what it is"))
+        nn::device::gpu_facts(&device).map_err(Error::network("asking the GPU what it is"))
     });
     match facts {
         Ok(Some(facts)) => good(

@@ -7,6 +7,7 @@
 mod baseline;
 mod judge;
 mod print;
+mod request;
 mod update;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use serde::Serialize;
 use self::baseline::Baseline;
 use self::judge::{Answered, judge};
 pub use self::judge::{By, RowCheck, Verdict};
+pub use self::request::CheckRequest;
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -26,20 +28,6 @@ use crate::scores::{SCORES, Scores};
 use crate::store;
 use crate::table::State;
 use plan::Workspace;
-use plan::spec::ProfileName;
-
-/// What is to be checked.
-#[derive(Debug, Clone)]
-pub struct CheckRequest {
-    /// The tables; all that have baselines if empty.
-    pub tables: Vec<String>,
-    /// The runs, such as `synth-mini.data-seed-7`; of each table its own data set, or the first that is committed, if empty.
-    pub runs: Vec<String>,
-    /// The profile, unless runs are named.
-    pub profile: ProfileName,
-    /// The rows; all if empty.
-    pub rows: Vec<String>,
-}
 
 /// What a check needs beside that.
 pub struct Checker<'a> {

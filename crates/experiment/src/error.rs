@@ -195,6 +195,12 @@ impl Error {
         let doing = doing.into();
         move |source| Self::Tensor { doing, source }
     }
+
+    /// An [`Error::Network`] for `map_err`.
+    pub fn network<E: std::fmt::Display>(doing: impl Into<String>) -> impl FnOnce(E) -> Self {
+        let doing = doing.into();
+        move |e| Self::Network { doing, message: e.to_string() }
+    }
 }
 
 impl From<data::DataError> for Error {
@@ -209,6 +215,12 @@ impl From<data::DataError> for Error {
 impl From<plan::Error> for Error {
     fn from(error: plan::Error) -> Self {
         Self::Plan(Box::new(error))
+    }
+}
+
+impl From<crate::weights::WeightsError> for Error {
+    fn from(error: crate::weights::WeightsError) -> Self {
+        Self::Weights(Box::new(error))
     }
 }
 

@@ -17,6 +17,8 @@ pub mod error;
 pub mod estimate;
 pub mod evaluate;
 pub mod export;
+mod files;
+mod inputs;
 pub mod interrupt;
 pub mod list;
 pub mod pair_scores;

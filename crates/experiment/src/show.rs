@@ -11,7 +11,6 @@ use flow::Method;
 
 use crate::error::{Error, Result};
 use crate::table::{self, duration, plain};
-use crate::train::network_error;
 use plan::Workspace;
 use plan::cost;
 use plan::spec::{FuseBy, Learns, TestBy, TestOn};
@@ -158,7 +157,7 @@ fn describe(plan: &TablePlan) -> Result<String> {
     }
     text.push_str(&plain(lines, 4));
     if let Some(protocol) = plan.wanted().flat_map(|row| row.work.protocols()).last() {
-        let summary = protocol.net.model.summary().map_err(network_error("describing the network"))?;
+        let summary = protocol.net.model.summary().map_err(Error::network("describing the network"))?;
         text.push_str(&format!("\n\nThe network of the last row:\n{summary}\n"));
     }
     text.push_str("\nClaims to be judged:\n");
@@ -177,7 +176,7 @@ fn describe(plan: &TablePlan) -> Result<String> {
 /// # Errors
 /// For a network that cannot be described.
 pub fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<String>> {
-    let summary = net.model.summary().map_err(network_error("describing the network"))?;
+    let summary = net.model.summary().map_err(Error::network("describing the network"))?;
     let read = |at: At| -> Vec<String> {
         let inputs = net.sample.inputs.iter().filter(|input| input.at == at);
         inputs.map(|input| input_words(&input.input)).collect()

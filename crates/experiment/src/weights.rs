@@ -55,7 +55,7 @@ pub fn fetch(
 /// The file of a source, if it is in `cache`/weights; its sum is not looked at.
 pub fn cached(source: &WeightSource, cache: &Path) -> Option<PathBuf> {
     source.check().ok()?;
-    let blob = place::Place::new(source, &cache.join("weights")).blob;
+    let blob = place::BlobPlaces::new(source, &cache.join("weights")).blob;
     blob.exists().then_some(blob)
 }
 

@@ -22,7 +22,7 @@ const FLOW: f64 = 1.5e-6;
 
 /// A task of an array that was submitted before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct ArrayTask {
     /// The array's job id.
     pub(super) job: u64,
     /// The task's index.
@@ -141,7 +141,7 @@ fn stepped(value: f64, first: u64) -> u64 {
 /// The units that are neither done nor queued, in arrays, in the order in which they are to be submitted.
 pub(super) fn arrays<'a>(
     units: &'a [Planned],
-    queued: &BTreeMap<String, Place>,
+    queued: &BTreeMap<String, ArrayTask>,
     config: &SlurmConfig,
     gpu: bool,
 ) -> Vec<Array<'a>> {
@@ -363,7 +363,7 @@ mod tests {
         units[0].done = true;
         units[1].done = true;
         units[4].done = true;
-        let queued = BTreeMap::from([("train-a".to_owned(), Place { job: 7, index: 1 })]);
+        let queued = BTreeMap::from([("train-a".to_owned(), ArrayTask { job: 7, index: 1 })]);
         let arrays = arrays(&units, &queued, &SlurmConfig::default(), false);
         assert_eq!(
             told(&arrays),

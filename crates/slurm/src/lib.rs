@@ -17,11 +17,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use self::array::{After, Array, Awaited, Kind, Place};
+use self::array::{After, Array, ArrayTask, Awaited, Kind};
 use self::failure::Failure;
 pub use self::folder::Manifest;
 use self::folder::{Entry, RunFolder};
-use self::queue::State;
+use self::queue::QueueState;
 use self::script::Common;
 use self::watch::Watched;
 use crate::config::SlurmConfig;
@@ -43,7 +43,7 @@ pub struct Slurm<'a> {
     /// What is asked. Nothing is computed on this machine, so its device is the CPU.
     pub runner: &'a Runner<'a>,
     /// Which of the two commands.
-    pub job: Job<'a>,
+    pub goal: Goal<'a>,
     /// The command as it was given, for the jobs to read.
     pub command: Vec<String>,
     /// The folder that it was given in.
@@ -58,7 +58,7 @@ pub struct Slurm<'a> {
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy)]
-pub enum Job<'a> {
+pub enum Goal<'a> {
     /// `run`: tables by their full names.
     Tables(&'a [String]),
     /// `prepare`: a data set, by the profile of a table.
@@ -83,9 +83,9 @@ pub struct Finished {
 struct UnderWay {
     folder: RunFolder,
     number: usize,
-    place: Place,
+    place: ArrayTask,
     entry: Entry,
-    state: State,
+    state: QueueState,
 }
 
 impl UnderWay {
@@ -199,15 +199,15 @@ impl Slurm<'_> {
         let Runner { request, data_roots, workspace, .. } = self.runner;
         let asked = format!(
             "{:?} {request:?} {data_roots:?} {} {} {:?}",
-            self.job,
+            self.goal,
             workspace.results.display(),
             self.given_in.display(),
             self.device
         );
-        let label = match self.job {
-            Job::Tables([table]) => table.replace('/', "-"),
-            Job::Tables(tables) => format!("{}-tables", tables.len()),
-            Job::Videos { dataset, .. } => format!("prepare-{dataset}"),
+        let label = match self.goal {
+            Goal::Tables([table]) => table.replace('/', "-"),
+            Goal::Tables(tables) => format!("{}-tables", tables.len()),
+            Goal::Videos { dataset, .. } => format!("prepare-{dataset}"),
         };
         format!("{label}-{}", &hash(&asked)[..8])
     }
@@ -229,7 +229,7 @@ impl Slurm<'_> {
             if folder.end(number, job.index).is_some() {
                 continue;
             }
-            let place = Place { job: job.array, index: job.index };
+            let place = ArrayTask { job: job.array, index: job.index };
             found.push(UnderWay { folder, number, place, entry: entry.clone(), state: job.state });
         }
         Ok(found)
@@ -239,8 +239,8 @@ impl Slurm<'_> {
     /// done is submitted again. Tasks of other commands that are held are not counted on.
     fn cancel_stuck(&self, under_way: &mut Vec<UnderWay>, folder: &RunFolder) -> Result<()> {
         let own = |task: &UnderWay| task.folder.path() == folder.path();
-        if under_way.iter().any(|task| own(task) && task.state == State::Stuck) {
-            let out = |task: &UnderWay| own(task) && task.state != State::Running;
+        if under_way.iter().any(|task| own(task) && task.state == QueueState::Stuck) {
+            let out = |task: &UnderWay| own(task) && task.state != QueueState::Running;
             let places: Vec<(u64, u32)> = under_way
                 .iter()
                 .filter(|task| out(task))
@@ -253,7 +253,7 @@ impl Slurm<'_> {
             ));
             under_way.retain(|task| !out(task));
         }
-        under_way.retain(|task| task.state != State::Stuck);
+        under_way.retain(|task| task.state != QueueState::Stuck);
         Ok(())
     }
 
@@ -265,9 +265,9 @@ impl Slurm<'_> {
                 Vec::from_iter(jobs).join(" ")
             )));
         }
-        match self.job {
-            Job::Tables(tables) => tables.iter().try_for_each(|table| self.runner.forget(table)),
-            Job::Videos { .. } => Ok(()),
+        match self.goal {
+            Goal::Tables(tables) => tables.iter().try_for_each(|table| self.runner.forget(table)),
+            Goal::Videos { .. } => Ok(()),
         }
     }
 
@@ -276,9 +276,9 @@ impl Slurm<'_> {
         let cut = Cut { most: self.config.videos_per_job, least_units: LEAST_PARTS };
         let queued: Vec<(&str, &str, &Task)> =
             under_way.iter().map(|task| (&*task.entry.unit, &*task.entry.title, &task.entry.task)).collect();
-        match self.job {
-            Job::Tables(tables) => self.runner.units(tables, batched.as_ref(), cut, &queued, trial),
-            Job::Videos { table, dataset } => {
+        match self.goal {
+            Goal::Tables(tables) => self.runner.units(tables, batched.as_ref(), cut, &queued, trial),
+            Goal::Videos { table, dataset } => {
                 self.runner.units_of_videos(table, dataset, batched.as_ref(), cut, &queued)
             }
         }
@@ -290,13 +290,13 @@ impl Slurm<'_> {
         &self,
         unit: &'u Planned,
         arrays: &[Array<'_>],
-        queued: &BTreeMap<String, Place>,
+        queued: &BTreeMap<String, ArrayTask>,
     ) -> Array<'u> {
         let mut after: Vec<Awaited> = (0..arrays.len()).map(Awaited::New).collect();
         let jobs: BTreeSet<u64> = queued.values().map(|place| place.job).collect();
         after.extend(jobs.into_iter().map(Awaited::Queued));
         let mut finish = array::finish(unit, after, &self.config, self.on_gpu());
-        if let (Job::Videos { .. }, After::End(arrays)) = (self.job, &finish.after) {
+        if let (Goal::Videos { .. }, After::End(arrays)) = (self.goal, &finish.after) {
             finish.after = After::Success(arrays.iter().map(|&array| (array, None)).collect());
         }
         finish
@@ -331,7 +331,7 @@ impl Slurm<'_> {
         let program = program(folder, !under_way.iter().any(|task| task.folder.path() == folder.path()))?;
         let common = Common { folder, config: &self.config, program: &program, given_in: &self.given_in };
         let finish = finish_unit();
-        let of_units: BTreeMap<String, Place> =
+        let of_units: BTreeMap<String, ArrayTask> =
             queued.into_iter().filter(|(name, _)| wanted.contains(&**name)).collect();
         let last = self.finish(&finish, &arrays, &of_units);
         let mut jobs: Vec<u64> = Vec::with_capacity(arrays.len());
@@ -363,7 +363,7 @@ impl Slurm<'_> {
                 let task = Watched {
                     folder: folder.clone(),
                     number,
-                    place: Place { job, index },
+                    place: ArrayTask { job, index },
                     title: unit.title.clone(),
                     kind: array.kind,
                 };
@@ -432,7 +432,7 @@ fn titles(array: &Array<'_>) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-fn places(under_way: &[UnderWay]) -> BTreeMap<String, Place> {
+fn places(under_way: &[UnderWay]) -> BTreeMap<String, ArrayTask> {
     let units = under_way.iter().filter(|task| task.entry.task != Task::Finish);
     units.map(|task| (task.entry.unit.clone(), task.place)).collect()
 }

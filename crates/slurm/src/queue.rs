@@ -13,7 +13,7 @@ pub(super) struct Queued {
     pub(super) array: u64,
     /// The task's index.
     pub(super) index: u32,
-    pub(super) state: State,
+    pub(super) state: QueueState,
     /// Where it runs.
     pub(super) node: String,
     /// Why it does not run.
@@ -24,7 +24,7 @@ pub(super) struct Queued {
 
 /// What Slurm says of a job that is not over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum QueueState {
     /// It waits.
     Pending,
     /// It runs, or begins or ends to run.
@@ -56,11 +56,11 @@ fn parse(line: &str) -> Option<Queued> {
         reason.contains("held") || reason == "dependencyneversatisfied" || reason == "badconstraints"
     };
     let state = match state {
-        "PENDING" if stuck(reason) => State::Stuck,
-        "REQUEUE_HOLD" | "SPECIAL_EXIT" | "REVOKED" => State::Stuck,
-        "PENDING" | "REQUEUED" | "REQUEUE_FED" => State::Pending,
+        "PENDING" if stuck(reason) => QueueState::Stuck,
+        "REQUEUE_HOLD" | "SPECIAL_EXIT" | "REVOKED" => QueueState::Stuck,
+        "PENDING" | "REQUEUED" | "REQUEUE_FED" => QueueState::Pending,
         "RUNNING" | "CONFIGURING" | "COMPLETING" | "SUSPENDED" | "STOPPED" | "SIGNALING" | "STAGE_OUT"
-        | "RESIZING" | "RESV_DEL_HOLD" => State::Running,
+        | "RESIZING" | "RESV_DEL_HOLD" => QueueState::Running,
         _ => return None,
     };
     Some(Queued {
@@ -158,14 +158,14 @@ mod tests {
     #[test]
     fn the_queue_is_read_line_by_line() {
         let found = parse("12|3|RUNNING|n1|None|table1b-synth-mini-0a1b.2").unwrap();
-        assert_eq!((found.array, found.index, found.state, &*found.node), (12, 3, State::Running, "n1"));
+        assert_eq!((found.array, found.index, found.state, &*found.node), (12, 3, QueueState::Running, "n1"));
         assert_eq!(found.name, "table1b-synth-mini-0a1b.2");
         let state = |line: &str| parse(line).map(|queued| queued.state);
-        assert_eq!(state("12|3|PENDING||Dependency|x.1"), Some(State::Pending));
-        assert_eq!(state("12|3|PENDING||DependencyNeverSatisfied|x.1"), Some(State::Stuck));
-        assert_eq!(state("12|3|PENDING||launch failed requeued held|x.1"), Some(State::Stuck));
-        assert_eq!(state("12|3|PENDING||JobHeldAdmin|x.1"), Some(State::Stuck));
-        assert_eq!(state("12|3|COMPLETING|n1|None|x.1"), Some(State::Running));
+        assert_eq!(state("12|3|PENDING||Dependency|x.1"), Some(QueueState::Pending));
+        assert_eq!(state("12|3|PENDING||DependencyNeverSatisfied|x.1"), Some(QueueState::Stuck));
+        assert_eq!(state("12|3|PENDING||launch failed requeued held|x.1"), Some(QueueState::Stuck));
+        assert_eq!(state("12|3|PENDING||JobHeldAdmin|x.1"), Some(QueueState::Stuck));
+        assert_eq!(state("12|3|COMPLETING|n1|None|x.1"), Some(QueueState::Running));
         assert_eq!(state("12|3|COMPLETED|n1|None|x.1"), None);
         assert_eq!(state("12|N/A|RUNNING|n1|None|other"), None);
         for line in ["", "12", "a|b|RUNNING|||", "12|3|NEW STATE|n1|None|x"] {

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::array::{Kind, Place};
+use super::array::{ArrayTask, Kind};
 use super::failure::Failure;
 use super::folder::RunFolder;
-use super::queue::{self, Queued, State};
+use super::queue::{self, QueueState, Queued};
 use experiment::console::Console;
 use experiment::error::{Error, Result};
 use experiment::interrupt::Interrupt;
@@ -26,7 +26,7 @@ const SHOWN: usize = 12;
 pub(super) struct Watched {
     pub(super) folder: RunFolder,
     pub(super) number: usize,
-    pub(super) place: Place,
+    pub(super) place: ArrayTask,
     pub(super) title: String,
     pub(super) kind: Kind,
 }
@@ -54,7 +54,7 @@ pub(super) fn watch(
 ) -> Result<Vec<String>> {
     let board = console.board();
     let mut doing = vec![Doing::Waiting(String::new()); tasks.len()];
-    let mut gone: BTreeMap<Place, Instant> = BTreeMap::new();
+    let mut gone: BTreeMap<ArrayTask, Instant> = BTreeMap::new();
     let mut failures = Vec::new();
     let mut told: BTreeSet<String> = BTreeSet::new();
     let mut asked: Option<Instant> = None;
@@ -79,8 +79,8 @@ pub(super) fn watch(
                 continue;
             }
         };
-        let queued: BTreeMap<Place, &Queued> =
-            queue.iter().map(|job| (Place { job: job.array, index: job.index }, job)).collect();
+        let queued: BTreeMap<ArrayTask, &Queued> =
+            queue.iter().map(|job| (ArrayTask { job: job.array, index: job.index }, job)).collect();
         gone.retain(|place, _| !queued.contains_key(place));
         over = over
             || (!queued.contains_key(&last.place)
@@ -102,7 +102,7 @@ pub(super) fn watch(
                 failures.push(task.title.clone());
             }
             if let (Doing::Waiting(_), Some(job)) = (&*doing, queued.get(&task.place))
-                && job.state == State::Stuck
+                && job.state == QueueState::Stuck
                 && told.insert(task.title.clone())
             {
                 board.line(&format!(
@@ -120,12 +120,12 @@ pub(super) fn watch(
 }
 
 /// Whether a task has been out of the queue for long enough, or everything is over anyway.
-fn waited(gone: &mut BTreeMap<Place, Instant>, place: Place, over: bool) -> bool {
+fn waited(gone: &mut BTreeMap<ArrayTask, Instant>, place: ArrayTask, over: bool) -> bool {
     over || gone.entry(place).or_insert_with(Instant::now).elapsed() > PATIENCE
 }
 
 /// Whether Slurm says that a task will write no note of its end.
-fn was_cancelled(Place { job, index }: Place) -> bool {
+fn was_cancelled(ArrayTask { job, index }: ArrayTask) -> bool {
     queue::remembered(&format!("{job}_{index}")).is_some_and(|said| said.starts_with("CANCELLED"))
 }
 
@@ -135,7 +135,7 @@ fn now(task: &Watched, queued: Option<&Queued>) -> Doing {
         (Some(end), _) if end.code == 0 => Doing::Done,
         // A task that is queued again has taken its note back.
         (Some(_), None) => Doing::Failed,
-        (_, Some(job)) if job.state == State::Running => {
+        (_, Some(job)) if job.state == QueueState::Running => {
             let progress = folder.progress(*number, place.index).map(|p| {
                 let total = p.total.map_or(String::new(), |total| format!("/{total}"));
                 let step = if p.step == task.title { String::new() } else { format!(" {}", p.step) };
@@ -214,7 +214,7 @@ mod tests {
 
     fn task(title: &str, kind: Kind, index: u32) -> Watched {
         let folder = RunFolder::new(Path::new("/nowhere"), "run");
-        Watched { folder, number: 1, place: Place { job: 7, index }, title: title.into(), kind }
+        Watched { folder, number: 1, place: ArrayTask { job: 7, index }, title: title.into(), kind }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::CheckRequest;
+use super::request::CheckRequest;
 use crate::error::{Error, Result};
 use crate::list;
 use crate::record::Record;

@@ -8,7 +8,8 @@ use nn::Pass;
 use super::graph::StepId;
 use super::job::Job;
 use crate::error::{Error, Result};
-use crate::train::{WEIGHTS, build, inputs_of, network_error};
+use crate::inputs::inputs_of;
+use crate::train::{WEIGHTS, build};
 use plan::NetPlan;
 
 /// A trained net.
@@ -29,7 +30,7 @@ impl Job<'_> {
     pub(super) fn seeing<'a>(&self, net: &'a NetPlan, seed: u64, trained: StepId) -> Result<Seeing<'a>> {
         let (params, network) = build(net, seed, &Device::Cpu)?;
         let weights = self.graph.unit(trained).path(WEIGHTS);
-        params.load(&weights).map_err(network_error("loading the trained weights"))?;
+        params.load(&weights).map_err(Error::network("loading the trained weights"))?;
         Ok(Seeing { net, network })
     }
 }
@@ -53,7 +54,7 @@ impl Seeing<'_> {
                 None => Ok(Vec::new()),
             };
             let outputs =
-                network.forward(&inputs, &Pass::eval()).map_err(network_error("looking at a video"))?;
+                network.forward(&inputs, &Pass::eval()).map_err(Error::network("looking at a video"))?;
             looks.push(Look { frame: frame.map_err(Error::tensor("reading a frame"))?, outputs });
         }
         Ok(looks)

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::scores::{SCORES, Scores};
 use crate::store::write_atomic;
-use crate::train::{WEIGHTS, network_error};
+use crate::train::WEIGHTS;
 use figure::{
     CurveOptions, Frame, LossScale, Sample, Stack, confusion, filters_flow, filters_rgb, loss_curves,
     recall_chart, recall_of_nets, sample_input,
@@ -220,7 +220,7 @@ impl Album {
     fn filters(&mut self, job: &Job<'_>, row: &RowPlan, tested: &Tested<'_>) -> Result<()> {
         let net = &tested.protocol.net;
         let weights = tensors::read(&job.graph.unit(tested.trained).path(WEIGHTS), &Device::Cpu)
-            .map_err(network_error("reading the trained weights"))?;
+            .map_err(Error::network("reading the trained weights"))?;
         let id = &row.row.id;
         for FirstFilters { weight, prefix, modality } in net.model.first_filters() {
             // Of a network of several streams, one each.

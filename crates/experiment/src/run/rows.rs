@@ -17,7 +17,6 @@ use crate::record::{Measure, RECORD_VERSION, Record, RunRecord, StageRecord};
 use crate::scores::SCORES;
 use crate::store::write_json;
 use crate::table::{self, State, Table};
-use crate::train::network_error;
 
 impl Job<'_> {
     /// The file of a row's record.
@@ -79,7 +78,7 @@ impl Job<'_> {
         })?;
         let (mut parameters, mut multiply_adds) = (0, 0);
         for protocol in row.work.protocols() {
-            let summary = protocol.net.model.summary().map_err(network_error("describing the network"))?;
+            let summary = protocol.net.model.summary().map_err(Error::network("describing the network"))?;
             parameters += summary.parameters() as u64;
             multiply_adds += summary.multiply_adds();
         }

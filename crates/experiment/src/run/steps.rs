@@ -16,7 +16,7 @@ use crate::evaluate::{Test, evaluate};
 use crate::record::{TestOutcome, TrainOutcome};
 use crate::scores::{SCORES, Scores};
 use crate::store::{Lock, Unit};
-use crate::train::{Training, WEIGHTS, build, network_error, train};
+use crate::train::{Training, WEIGHTS, build, train};
 use crate::weights;
 
 impl Job<'_> {
@@ -147,7 +147,7 @@ impl Job<'_> {
         let (params, network) = build(&protocol.net, repeat.seed, self.runner.device)?;
         params
             .load(&self.graph.unit(trained).path(WEIGHTS))
-            .map_err(network_error("loading the trained weights"))?;
+            .map_err(Error::network("loading the trained weights"))?;
         let test = Test {
             name: &format!("{name} test"),
             protocol,

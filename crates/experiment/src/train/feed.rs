@@ -7,8 +7,8 @@ use data::loader::{Batch, TrainLoader};
 use models::{Inputs, Modality, Network};
 use nn::{Sent, Upload};
 
-use super::{network_error, pairs};
-use crate::error::Result;
+use super::pairs;
+use crate::error::{Error, Result};
 
 /// What a step learns from: one batch of each task, together.
 pub(super) struct Fed {
@@ -39,7 +39,7 @@ struct OnTheWay {
 
 impl Feed {
     pub(super) fn new(loaders: Vec<TrainLoader>, network: &dyn Network, device: &Device) -> Result<Self> {
-        let upload = Upload::new(device).map_err(network_error("setting up the copies to the device"))?;
+        let upload = Upload::new(device).map_err(Error::network("setting up the copies to the device"))?;
         Ok(Self {
             loaders,
             modalities: network.reads().to_vec(),
@@ -61,13 +61,13 @@ impl Feed {
             let mut part = Inputs::default();
             for (sent, &modality) in inputs.into_iter().zip(&self.modalities) {
                 let tensor = self.upload.receive(sent);
-                part.insert(modality, tensor.map_err(network_error("bringing a batch to the device"))?);
+                part.insert(modality, tensor.map_err(Error::network("bringing a batch to the device"))?);
             }
             parts.push(part);
             fed.labels.push(labels);
             fed.similar.extend(similar);
         }
-        fed.inputs = together(parts).map_err(network_error("joining the batches of several tasks"))?;
+        fed.inputs = together(parts).map_err(Error::network("joining the batches of several tasks"))?;
         Ok(fed)
     }
 
@@ -96,7 +96,7 @@ impl Feed {
             for input in &mut batch.inputs {
                 let shape = input.shape;
                 let one = self.upload.send(&mut input.data, &shape);
-                inputs.push(one.map_err(network_error("bringing a batch to the device"))?);
+                inputs.push(one.map_err(Error::network("bringing a batch to the device"))?);
             }
             sent.push(OnTheWay { inputs, labels: std::mem::take(&mut batch.labels), similar });
             // What was copied is written into again.

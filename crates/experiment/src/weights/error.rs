@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use models::NameMap;
 
-use crate::Error;
-
 /// Why there are no weights, and what to do. Every variant that is about a file names it and
 /// its repository.
 #[derive(Debug, thiserror::Error)]
@@ -103,11 +101,5 @@ impl WeightsError {
     /// Whether what was asked for is at fault, not the network or a file.
     pub(crate) fn is_of_the_request(&self) -> bool {
         matches!(self, Self::Source(_))
-    }
-}
-
-impl From<WeightsError> for Error {
-    fn from(error: WeightsError) -> Self {
-        Self::Weights(Box::new(error))
     }
 }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use ureq::http::{HeaderMap, Response};
 use ureq::{Agent, Body};
 
-use super::place::{self, BLOCK, Place};
+use super::place::{self, BLOCK, BlobPlaces};
 use super::{WeightSource, WeightsError};
 use crate::console::Step;
 use crate::{Console, Error, Interrupt, Result, store};
@@ -101,7 +101,7 @@ impl Hub {
         interrupt: &Interrupt,
     ) -> Result<PathBuf> {
         source.check().map_err(WeightsError::Source)?;
-        let place = Place::new(source, &cache.join("weights"));
+        let place = BlobPlaces::new(source, &cache.join("weights"));
         if place.sum(interrupt)?.as_ref() == Some(&source.sha256) {
             return Ok(place.blob);
         }
@@ -171,7 +171,7 @@ impl Hub {
     fn download(
         &self,
         source: &WeightSource,
-        place: &Place,
+        place: &BlobPlaces,
         console: &Console,
         interrupt: &Interrupt,
     ) -> Result<Option<String>> {
