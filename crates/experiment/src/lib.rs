@@ -16,6 +16,7 @@ pub mod error;
 pub mod estimate;
 pub mod evaluate;
 pub mod export;
+pub mod fusion;
 pub mod interrupt;
 pub mod list;
 pub mod pair_scores;

@@ -23,11 +23,13 @@ use crate::console::Console;
 use crate::device_flow::batched;
 use crate::error::{Error, Result};
 use crate::evaluate::{Test, evaluate, softmax_of_views};
+use crate::fusion::fuse;
 use crate::interrupt::Interrupt;
 use crate::run::library::{prepare::config, wants_backward};
+use crate::scores::Scores;
 use crate::train::{build, inputs_of, network_error};
-use crate::trained::{Trained, TrainedNet};
-use plan::Workspace;
+use crate::trained::{Trained, TrainedNet, fusion_of_one_video};
+use plan::{Fusion, Workspace};
 
 /// Positions of the chart over time.
 const POSITIONS: usize = 25;
@@ -109,6 +111,8 @@ impl Prediction {
 pub struct Predictor<'a> {
     trained: &'a Trained,
     networks: Vec<Box<dyn Network>>,
+    /// How the scores of several are fused.
+    fusion: Option<&'a Fusion>,
     /// As the data set that the nets were trained on is searched for cuts.
     cuts: Option<CutConfig>,
     scratch: PathBuf,
@@ -135,6 +139,7 @@ impl<'a> Predictor<'a> {
                 trained.name
             )));
         }
+        let fusion = fusion_of_one_video(&trained.record, &trained.name)?;
         let mut networks = Vec::with_capacity(trained.nets.len());
         for TrainedNet { protocol, seed, weights, .. } in &trained.nets {
             let (params, network) = build(&protocol.net, *seed, device)?;
@@ -148,7 +153,7 @@ impl<'a> Predictor<'a> {
             // An exported net may know a data set that this checkout does not.
             _ => None,
         };
-        Ok(Self { trained, networks, cuts, scratch, device, console, interrupt })
+        Ok(Self { trained, networks, fusion, cuts, scratch, device, console, interrupt })
     }
 
     /// Classifies a video file, or for `-` the video that standard input holds.
@@ -171,17 +176,26 @@ impl<'a> Predictor<'a> {
         let preparing = begun.elapsed().as_secs_f64();
 
         let begun = Instant::now();
-        let mut streams = Vec::with_capacity(videos.len());
+        let (mut streams, mut scores) = (Vec::with_capacity(videos.len()), Vec::with_capacity(videos.len()));
         for ((net, network), video) in self.trained.nets.iter().zip(&self.networks).zip(&videos) {
+            let found = self.scores(net, &**network, video)?;
             streams.push(Stream {
                 name: net.name.clone(),
-                scores: self.scores(net, &**network, video)?,
+                scores: found.scores.clone(),
                 over_time: self.over_time(net, &**network, video)?,
             });
+            scores.push(found);
         }
-        let mean = |class: usize| {
-            let sum: f64 = streams.iter().map(|stream| f64::from(stream.scores[class])).sum();
-            (sum / streams.len() as f64) as f32
+        let fused = match (self.fusion, &scores[..]) {
+            (None, [only]) => only.scores.clone(),
+            (Some(fusion), scores) => fuse(fusion, &scores.iter().collect::<Vec<_>>(), &[])?.0.scores,
+            (None, several) => {
+                return Err(Error::Usage(format!(
+                    "{} holds {} nets, and its record does not say how their scores are fused",
+                    self.trained.name,
+                    several.len()
+                )));
+            }
         };
         Ok(Prediction {
             video: name,
@@ -190,7 +204,7 @@ impl<'a> Predictor<'a> {
             frames: videos[0].frames,
             cuts: videos[0].segments.iter().skip(1).map(|segment| segment.start).collect(),
             classes: self.trained.classes.clone(),
-            fused: (0..self.trained.classes.len()).map(mean).collect(),
+            fused,
             streams,
             seconds: Seconds { preparing, networks: begun.elapsed().as_secs_f64() },
         })
@@ -219,13 +233,8 @@ impl<'a> Predictor<'a> {
         made.videos.into_iter().next().ok_or_else(|| Error::Usage("the video could not be prepared".into()))
     }
 
-    /// Probabilities in the views of the net's test.
-    fn scores(
-        &self,
-        net: &TrainedNet,
-        network: &dyn Network,
-        video: &Arc<PreparedVideo>,
-    ) -> Result<Vec<f32>> {
+    /// Scores in the views of the net's test.
+    fn scores(&self, net: &TrainedNet, network: &dyn Network, video: &Arc<PreparedVideo>) -> Result<Scores> {
         let video =
             LabelledVideo { id: video.id.clone(), label: 0, view: None, source: Arc::clone(video) as _ };
         let test = Test {
@@ -239,7 +248,7 @@ impl<'a> Predictor<'a> {
             split: "",
             seed: net.seed,
         };
-        Ok(evaluate(&test, self.console, self.interrupt)?.classes()?.scores.clone())
+        Ok(evaluate(&test, self.console, self.interrupt)?.classes()?.clone())
     }
 
     /// Probabilities of central crops at equal distances.

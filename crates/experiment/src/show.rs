@@ -14,7 +14,7 @@ use crate::table::{self, duration, plain};
 use crate::train::network_error;
 use plan::Workspace;
 use plan::cost;
-use plan::spec::{FuseBy, Learns, TestBy, TestOn};
+use plan::spec::{Learns, TestBy, TestOn};
 use plan::{
     ContrastivePlan, NetPlan, PairsPlan, Protocol, Request, Start, TablePlan, TestPlan, VideoPlan, Work,
 };
@@ -133,13 +133,7 @@ fn describe(plan: &TablePlan) -> Result<String> {
             Work::Net(protocol) => net_line(&row.row.id, reported, &protocol.net)?,
             Work::Fusion(fusion) => {
                 let streams = row.row.fuse.as_ref().map_or(String::new(), |fuse| fuse.streams.join(" + "));
-                let by = match (&fusion.by, &fusion.svm) {
-                    (FuseBy::Average, _) => "mean of the scores".to_owned(),
-                    (FuseBy::Svm, svm) => {
-                        let folds = svm.as_ref().map_or(0, |svm| svm.folds);
-                        format!("SVM, scores of {folds} held-out folds")
-                    }
-                };
+                let by = fusion.fusion.words();
                 vec![row.row.id.clone(), reported, streams, by, "-".into(), "-".into(), "-".into()]
             }
             Work::Unavailable { reason } => {

@@ -12,8 +12,7 @@ use crate::record::{Record, TrainOutcome};
 use crate::store::unit_file;
 use crate::train::WEIGHTS;
 use plan::Workspace;
-use plan::spec::FuseBy;
-use plan::{FusionPlan, Protocol, RunName, Sources, Work};
+use plan::{Fusion, Protocol, RunName, Sources, Work};
 
 /// A row with its trained nets.
 #[derive(Debug, Clone)]
@@ -22,7 +21,7 @@ pub struct Trained {
     pub name: String,
     /// Class names, in label order.
     pub classes: Vec<String>,
-    /// Its nets, whose scores are averaged.
+    /// Its nets; the record says how the scores of several are fused.
     pub nets: Vec<TrainedNet>,
     /// The row's record.
     pub record: Record,
@@ -60,11 +59,7 @@ impl Trained {
                 "{name} is not tested by its softmax layer, so it has no probabilities of classes; name another row"
             )));
         }
-        if let Work::Fusion(FusionPlan { by: FuseBy::Svm, .. }) = record.work {
-            return Err(Error::Usage(format!(
-                "{name} fuses its streams by an SVM, which is not kept; name the row that averages them"
-            )));
-        }
+        fusion_of_one_video(&record, &name)?;
         let units = find::units(workspace, &record, &name)?;
         let protocols = record.work.protocols();
         let set = record.work.target().filter(|_| protocols.iter().all(is_whole));
@@ -101,6 +96,18 @@ impl Trained {
             return crate::export::open(folder, interrupt);
         }
         Self::from_record(workspace, name)
+    }
+}
+
+/// How the scores of a row's nets are fused, if it has several; of a single video.
+///
+/// # Errors
+/// [`Error::Usage`] for a fusion that a single video cannot be given to.
+pub(crate) fn fusion_of_one_video<'a>(record: &'a Record, name: &str) -> Result<Option<&'a Fusion>> {
+    let Work::Fusion(plan) = &record.work else { return Ok(None) };
+    match plan.fusion.only_in_tests() {
+        None => Ok(Some(&plan.fusion)),
+        Some(why) => Err(Error::Usage(format!("{name} {why}"))),
     }
 }
 

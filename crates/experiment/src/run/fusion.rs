@@ -11,13 +11,13 @@ use serde::Serialize;
 use super::nets::{Tested, finished};
 use super::{Job, Run};
 use crate::answers::Answers;
-use crate::error::{Error, Result};
-use crate::record::{SvmOutcome, TestOutcome};
+use crate::error::Result;
+use crate::fusion::{fuse, lacks_logits};
+use crate::record::TestOutcome;
 use crate::scores::{SCORES, Scores};
 use crate::store::Unit;
-use crate::svm::{Svm, SvmConfig, choose_c, features};
 use plan::FusionPlan;
-use plan::spec::{FuseBy, Svm as SvmPlan};
+use plan::fusion::{FuseBy, Svm};
 
 /// What decides fused scores.
 #[derive(Serialize)]
@@ -29,7 +29,7 @@ struct FuseKey<'a> {
     /// Test units of the folds, where there is an SVM.
     folds: &'a [String],
     by: FuseBy,
-    svm: &'a Option<SvmPlan>,
+    svm: Option<&'a Svm>,
 }
 
 impl Job<'_> {
@@ -42,13 +42,9 @@ impl Job<'_> {
         for run in fold_runs(fusion, run) {
             folds.extend(names(&run)?);
         }
-        let key = FuseKey {
-            version: env!("CARGO_PKG_VERSION"),
-            streams: &names(run)?,
-            folds: &folds,
-            by: fusion.by,
-            svm: &fusion.svm,
-        };
+        let (by, svm) = fusion.fusion.written();
+        let version = env!("CARGO_PKG_VERSION");
+        let key = FuseKey { version, streams: &names(run)?, folds: &folds, by, svm };
         Ok(self.store.unit("fuse", &key))
     }
 
@@ -71,15 +67,8 @@ impl Job<'_> {
             None => {
                 let begun = Instant::now();
                 let scores: Vec<&Scores> = class_scores(&streams)?;
-                let (fused, svm) = match &fusion.svm {
-                    None => (average(&scores)?, None),
-                    Some(plan) => {
-                        let folds =
-                            folds.iter().map(|fold| class_scores(fold)).collect::<Result<Vec<_>>>()?;
-                        let (fused, outcome) = by_svm(plan, &scores, &folds)?;
-                        (fused, Some(outcome))
-                    }
-                };
+                let folds = folds.iter().map(|fold| class_scores(fold)).collect::<Result<Vec<_>>>()?;
+                let (fused, svm) = fuse(&fusion.fusion, &scores, &folds)?;
                 fused.write(&path)?;
                 let outcome = TestOutcome {
                     videos_expected: streams.iter().map(|s| s.outcome.videos_expected).max().unwrap_or(0),
@@ -96,7 +85,21 @@ impl Job<'_> {
     }
 
     fn streams(&self, name: &str, fusion: &FusionPlan, run: &Run<'_>) -> Result<Vec<Tested>> {
-        let one = |(number, stream)| self.tested(&format!("{name}, stream {}", number + 1), stream, run);
+        let one = |(number, stream)| {
+            let name = format!("{name}, stream {}", number + 1);
+            let tested = self.tested(&name, stream, run)?;
+            if !lacks_logits(&fusion.fusion, tested.answers.classes()?) {
+                return Ok(tested);
+            }
+            self.runner.console.line(&format!(
+                "{name}: tested before its scores before the softmax were kept, so it is tested again"
+            ));
+            {
+                let _lock = self.take(&tested.unit)?;
+                tested.unit.clear()?;
+            }
+            self.tested(&name, stream, run)
+        };
         fusion.streams.iter().enumerate().map(one).collect()
     }
 }
@@ -108,57 +111,7 @@ fn class_scores(streams: &[Tested]) -> Result<Vec<&Scores>> {
 
 /// The runs whose scores an SVM learns from: one a fold, which is left out.
 pub(super) fn fold_runs<'a>(fusion: &FusionPlan, run: &Run<'a>) -> impl Iterator<Item = Run<'a>> {
-    let of = fusion.svm.as_ref().map_or(0, |svm| svm.folds);
+    let of = fusion.fusion.folds();
     let run = *run;
     (0..of).map(move |number| Run { fold: Some((number, of)), ..run })
-}
-
-/// Scores of the same videos in the same order, or the error that they are not.
-fn paired(streams: &[&Scores]) -> Result<()> {
-    match streams.iter().find(|s| (&s.videos, &s.classes) != (&streams[0].videos, &streams[0].classes)) {
-        None => Ok(()),
-        Some(_) => Err(Error::Usage("the nets to be fused were tested on different videos".into())),
-    }
-}
-
-/// The mean of the scores.
-fn average(streams: &[&Scores]) -> Result<Scores> {
-    paired(streams)?;
-    let mean = |i: usize| streams.iter().map(|s| f64::from(s.scores[i])).sum::<f64>() / streams.len() as f64;
-    let scores = (0..streams[0].scores.len()).map(|i| mean(i) as f32).collect();
-    Ok(Scores { scores, ..streams[0].clone() })
-}
-
-/// The decision values of an SVM that has learnt from the scores of the folds.
-fn by_svm(plan: &SvmPlan, streams: &[&Scores], folds: &[Vec<&Scores>]) -> Result<(Scores, SvmOutcome)> {
-    paired(streams)?;
-    let classes = streams[0].classes.len();
-    let stacked = |streams: &[&Scores]| -> Vec<f32> {
-        let one = |video: usize| {
-            let of: Vec<&[f32]> = streams.iter().map(|s| &s.scores[video * classes..][..classes]).collect();
-            features(&of)
-        };
-        (0..streams[0].videos.len()).flat_map(one).collect()
-    };
-    let (mut x, mut labels, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
-    for (number, fold) in folds.iter().enumerate() {
-        paired(fold)?;
-        x.extend(stacked(fold));
-        labels.extend(&fold[0].labels);
-        numbers.extend(std::iter::repeat_n(number, fold[0].videos.len()));
-    }
-    let config = SvmConfig::default();
-    let choice = choose_c(&x, &labels, classes, &numbers, &plan.c, &config)?;
-    let svm = Svm::train(&x, &labels, classes, &SvmConfig { c: choice.c, ..config })?;
-    // A class without training videos has no weights, and 0 would beat the others' negative values.
-    let seen: Vec<bool> = (0..classes as u32).map(|class| labels.contains(&class)).collect();
-    let values = svm.decision(&stacked(streams))?.into_iter().zip(seen.iter().cycle());
-    let scores = values.map(|(value, &seen)| if seen { value as f32 } else { f32::MIN }).collect();
-    let outcome = SvmOutcome {
-        videos: labels.len(),
-        c: choice.c,
-        candidates: choice.candidates.iter().map(|one| (one.c, 100.0 * one.accuracy)).collect(),
-        converged: svm.fit().converged,
-    };
-    Ok((Scores { scores, ..streams[0].clone() }, outcome))
 }
