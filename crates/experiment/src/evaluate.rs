@@ -19,13 +19,8 @@ use crate::interrupt::Interrupt;
 use crate::scores::Scores;
 use crate::train::{inputs_of, network_error};
 use plan::Protocol;
+use plan::cost;
 use plan::spec::TestBy;
-
-/// Moments of views that go through the network at once; one view at least.
-const BATCH: usize = 64;
-
-/// Videos whose views are made ahead of their use.
-const PREFETCH: usize = 2;
 
 /// What is tested.
 pub struct Test<'a> {
@@ -96,7 +91,7 @@ fn for_each(
 ) -> Result<()> {
     let step = console.step(test.name, videos.len() as u64, 0);
     std::thread::scope(|scope| -> Result<()> {
-        let (sender, receiver) = sync_channel::<Views>(PREFETCH);
+        let (sender, receiver) = sync_channel::<Views>(cost::VIDEOS_AHEAD);
         scope.spawn(move || {
             for video in videos {
                 // The receiver is gone when the test was given up.
@@ -164,7 +159,7 @@ fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
 fn views(video: &LabelledVideo, test: &Test<'_>) -> Views {
     let Protocol { net, test: views } = test.protocol;
     let (sample, frames) = test.protocol.tested();
-    let limit = (BATCH / sample.moments.count()).max(1);
+    let limit = cost::Views::of(test.protocol).at_once;
     let config = TestConfig { sample, size: (net.crop, net.crop), frames, crops: views.crops };
     TestViews::new(&video.id, &*video.source, &config, limit)?
         .map(|batch: std::result::Result<_, DataError>| {

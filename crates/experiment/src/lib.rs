@@ -26,6 +26,7 @@ pub mod right;
 pub mod run;
 pub mod scores;
 pub mod show;
+pub mod speed;
 pub mod store;
 pub mod svm;
 pub mod table;

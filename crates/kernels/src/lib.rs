@@ -77,6 +77,7 @@ pub use elementwise::{Add, Mask, Relu};
 pub use layout::{Concat, ToChannelsFirst, ToChannelsLast};
 pub use linear::Linear;
 pub use lrn::{LocalResponseNorm, Lrn};
+pub use memory::release_kept_buffers;
 pub use moments::{JoinMoments, SumMoments};
 pub use normalise::{RmsNorm, SignedSqrt};
 pub use op::{Array, CudaOp, Gradient, Op, apply, backward, forward};

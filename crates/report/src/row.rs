@@ -119,7 +119,7 @@ fn runs(record: &Record, id: &str, name: &str) -> String {
                     Some(run.test.videos_scored as f64),
                     &format!("{} of {}", run.test.videos_scored, run.test.videos_expected)
                 ),
-                number(last.map(|t| t.seconds), &last.map_or("\u{2013}".into(), |t| duration(t.seconds))),
+                number(run.seconds(), &run.seconds().map_or("\u{2013}".into(), duration)),
                 number(
                     last.map(|t| t.samples_per_second),
                     &last.map_or("\u{2013}".into(), |t| format!("{:.0}", t.samples_per_second))
