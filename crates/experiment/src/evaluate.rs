@@ -5,6 +5,7 @@ mod neighbours;
 mod pairs;
 mod views;
 
+use candle_core::Tensor;
 use models::{Inputs, Network};
 use nn::Pass;
 
@@ -24,13 +25,16 @@ use views::for_each;
 /// Whatever data or tensors report, [`Error::Interrupted`].
 pub fn evaluate(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Result<Answers> {
     let classes = test.classes.len();
+    let mut logits = Vec::new();
     let scores = match test.protocol.test.by {
         TestBy::Pairs => return pairs::verify(test, console, interrupt).map(Answers::Pairs),
         TestBy::NearestNeighbour => neighbours::classify(test, console, interrupt)?,
         TestBy::Softmax => {
             let mut scores = Vec::with_capacity(test.videos.len() * classes);
             for_each(test, test.videos, console, interrupt, |views| {
-                scores.extend(mean_softmax(test, views, classes)?);
+                let means = means_of_views(test, views, classes)?;
+                scores.extend(means.softmax);
+                logits.extend(means.logits);
                 Ok(())
             })?;
             scores
@@ -45,35 +49,56 @@ pub fn evaluate(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Re
         groups: groups.collect(),
         labels: test.videos.iter().map(|video| video.label).collect(),
         scores,
+        logits,
     }))
+}
+
+/// What a net says of a video.
+struct Means {
+    /// After the softmax.
+    softmax: Vec<f32>,
+    /// Before it.
+    logits: Vec<f32>,
 }
 
 /// The mean over all views of a video, summed in f64 in the views' order, and over the softmax layers of the data
 /// set's task. Of a softmax layer that knows more classes
 /// than the data set has, the data set's own come first and the others are left out.
-fn mean_softmax(test: &Test<'_>, views: &[Inputs], classes: usize) -> Result<Vec<f32>> {
-    let mut sum = vec![0.0_f64; classes];
+fn means_of_views(test: &Test<'_>, views: &[Inputs], classes: usize) -> Result<Means> {
+    let mut sums = [vec![0.0_f64; classes], vec![0.0_f64; classes]];
     let mut count = 0;
     let mut add = |inputs: &Inputs| -> models::Result<()> {
-        for row in softmax_of_views(test.network, inputs)?.into_iter().flatten() {
-            count += 1;
-            for (sum, score) in sum.iter_mut().zip(row) {
-                *sum += f64::from(score);
+        for logits in logits_of_views(test.network, inputs)? {
+            for (sums, values) in sums.iter_mut().zip([&nn::softmax(&logits)?, &logits]) {
+                for row in values.to_vec2::<f32>()? {
+                    for (sum, value) in sums.iter_mut().zip(row) {
+                        *sum += f64::from(value);
+                    }
+                }
             }
+            count += logits.dim(0)?;
         }
         Ok(())
     };
     for inputs in views {
         add(inputs).map_err(Error::network("testing"))?;
     }
-    Ok(sum.into_iter().map(|s| (s / f64::from(count)) as f32).collect())
+    let [softmax, logits] =
+        sums.map(|sums| sums.into_iter().map(|sum| (sum / count as f64) as f32).collect());
+    Ok(Means { softmax, logits })
+}
+
+/// Of each softmax layer of the first task, which is the tested data set's, what goes into it for every view: (views,
+/// classes).
+fn logits_of_views(network: &dyn Network, inputs: &Inputs) -> models::Result<Vec<Tensor>> {
+    let outputs = network.forward(inputs, &Pass::eval())?;
+    Ok(outputs.heads.into_iter().filter(|head| head.task == 0).map(|head| head.logits).collect())
 }
 
 /// Of each softmax layer of the first task, which is the tested data set's, the scores of every view.
 pub(crate) fn softmax_of_views(network: &dyn Network, inputs: &Inputs) -> models::Result<Vec<Vec<Vec<f32>>>> {
-    let outputs = network.forward(inputs, &Pass::eval())?;
-    let heads = outputs.heads.iter().filter(|head| head.task == 0);
-    heads.map(|head| Ok(nn::softmax(&head.logits)?.to_vec2::<f32>()?)).collect()
+    let logits = logits_of_views(network, inputs)?;
+    logits.iter().map(|logits| Ok(nn::softmax(logits)?.to_vec2::<f32>()?)).collect()
 }
 
 #[cfg(test)]
@@ -81,7 +106,8 @@ mod tests {
     use std::path::Path;
     use std::sync::{Arc, Mutex};
 
-    use candle_core::{Device, Tensor};
+    use candle_core::Device;
+
     use data::DataError;
     use data::dataset::View;
     use data::loader::LabelledVideo;
@@ -208,6 +234,7 @@ mod tests {
         let softmax = |[a, b]: [f32; 2]| 1.0 / (1.0 + (b - a).exp());
         let first = (softmax([2.0, 0.0]) + softmax([0.0, 1.0])) / 2.0;
         assert!((scores.scores[0] - first).abs() < 1e-6 && (scores.scores[1] - 1.0 + first).abs() < 1e-6);
+        assert_eq!(scores.logits, [1.0, 0.5], "the mean of both before the softmax");
     }
 
     /// Each frame as its number: logits of (t / 10, 1), and as features t and nothing.

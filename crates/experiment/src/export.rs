@@ -51,7 +51,7 @@ struct Config {
     /// The split and the seed of the nets.
     split: String,
     seed: u64,
-    /// The nets, whose scores are averaged.
+    /// The nets; the record's plan says how their scores are fused.
     streams: Vec<StreamConfig>,
     /// The row's record.
     record: Record,

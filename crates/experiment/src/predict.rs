@@ -23,12 +23,14 @@ use crate::console::Console;
 use crate::device_flow::batched;
 use crate::error::{Error, Result};
 use crate::evaluate::{Test, evaluate, softmax_of_views};
+use crate::fusion::fuse;
 use crate::inputs::inputs_of;
 use crate::interrupt::Interrupt;
 use crate::run::library::{prepare::config, wants_backward};
+use crate::scores::Scores;
 use crate::train::build;
-use crate::trained::{Trained, TrainedNet};
-use plan::Workspace;
+use crate::trained::{Trained, TrainedNet, fusion_of_one_video};
+use plan::{Fusion, Workspace};
 
 /// Positions of the chart over time.
 const POSITIONS: usize = 25;
@@ -110,6 +112,8 @@ impl Prediction {
 pub struct Predictor<'a> {
     trained: &'a Trained,
     networks: Vec<Box<dyn Network>>,
+    /// How the scores of several are fused.
+    fusion: Option<&'a Fusion>,
     /// As the data set that the nets were trained on is searched for cuts.
     cuts: Option<CutConfig>,
     scratch: PathBuf,
@@ -136,6 +140,7 @@ impl<'a> Predictor<'a> {
                 trained.name
             )));
         }
+        let fusion = fusion_of_one_video(&trained.record, &trained.name)?;
         let mut networks = Vec::with_capacity(trained.nets.len());
         for TrainedNet { protocol, seed, weights, .. } in &trained.nets {
             let (params, network) = build(&protocol.net, *seed, device)?;
@@ -149,7 +154,7 @@ impl<'a> Predictor<'a> {
             // An exported net may know a data set that this checkout does not.
             _ => None,
         };
-        Ok(Self { trained, networks, cuts, scratch, device, console, interrupt })
+        Ok(Self { trained, networks, fusion, cuts, scratch, device, console, interrupt })
     }
 
     /// Classifies a video file, or for `-` the video that standard input holds.
@@ -172,17 +177,26 @@ impl<'a> Predictor<'a> {
         let preparing = begun.elapsed().as_secs_f64();
 
         let begun = Instant::now();
-        let mut streams = Vec::with_capacity(videos.len());
+        let (mut streams, mut scores) = (Vec::with_capacity(videos.len()), Vec::with_capacity(videos.len()));
         for ((net, network), video) in self.trained.nets.iter().zip(&self.networks).zip(&videos) {
+            let found = self.scores(net, &**network, video)?;
             streams.push(Stream {
                 name: net.name.clone(),
-                scores: self.scores(net, &**network, video)?,
+                scores: found.scores.clone(),
                 over_time: self.over_time(net, &**network, video)?,
             });
+            scores.push(found);
         }
-        let mean = |class: usize| {
-            let sum: f64 = streams.iter().map(|stream| f64::from(stream.scores[class])).sum();
-            (sum / streams.len() as f64) as f32
+        let fused = match (self.fusion, &scores[..]) {
+            (None, [only]) => only.scores.clone(),
+            (Some(fusion), scores) => fuse(fusion, &scores.iter().collect::<Vec<_>>(), &[])?.0.scores,
+            (None, several) => {
+                return Err(Error::Usage(format!(
+                    "{} holds {} nets, and its record does not say how their scores are fused",
+                    self.trained.name,
+                    several.len()
+                )));
+            }
         };
         Ok(Prediction {
             video: name,
@@ -191,7 +205,7 @@ impl<'a> Predictor<'a> {
             frames: videos[0].frames,
             cuts: videos[0].segments.iter().skip(1).map(|segment| segment.start).collect(),
             classes: self.trained.classes.clone(),
-            fused: (0..self.trained.classes.len()).map(mean).collect(),
+            fused,
             streams,
             seconds: Seconds { preparing, networks: begun.elapsed().as_secs_f64() },
         })
@@ -220,13 +234,8 @@ impl<'a> Predictor<'a> {
         made.videos.into_iter().next().ok_or_else(|| Error::Usage("the video could not be prepared".into()))
     }
 
-    /// Probabilities in the views of the net's test.
-    fn scores(
-        &self,
-        net: &TrainedNet,
-        network: &dyn Network,
-        video: &Arc<PreparedVideo>,
-    ) -> Result<Vec<f32>> {
+    /// Scores in the views of the net's test.
+    fn scores(&self, net: &TrainedNet, network: &dyn Network, video: &Arc<PreparedVideo>) -> Result<Scores> {
         let video =
             LabelledVideo { id: video.id.clone(), label: 0, view: None, source: Arc::clone(video) as _ };
         let test = Test {
@@ -240,7 +249,7 @@ impl<'a> Predictor<'a> {
             split: "",
             seed: net.seed,
         };
-        Ok(evaluate(&test, self.console, self.interrupt)?.classes()?.scores.clone())
+        Ok(evaluate(&test, self.console, self.interrupt)?.classes()?.clone())
     }
 
     /// Probabilities of central crops at equal distances.

@@ -164,7 +164,7 @@ pub struct TrainOutcome {
     pub seconds: f64,
     /// Training samples a second.
     pub samples_per_second: f64,
-    /// The process's peak memory so far, in MiB, where the system tells.
+    /// The most memory that the process held while it trained, in its last sitting, in MiB, where the system tells.
     pub peak_memory_mib: Option<u64>,
     /// Training videos.
     pub videos: usize,
@@ -260,10 +260,16 @@ impl Record {
         expected != scored
     }
 
-    /// Seconds of training, over all runs and without the stages before the last, which rows may share; `None` for
-    /// fused scores.
+    /// Seconds of training, over all runs and the whole chain of stages, each stage once, whether or not other rows share
+    /// it; `None` for fused scores.
     pub fn seconds(&self) -> Option<f64> {
-        self.runs.iter().map(|run| Some(run.stages.last()?.training.seconds)).sum()
+        let stages: BTreeMap<&str, f64> = self
+            .runs
+            .iter()
+            .flat_map(|run| &run.stages)
+            .map(|stage| (stage.unit.as_str(), stage.training.seconds))
+            .collect();
+        (!stages.is_empty()).then(|| stages.values().sum())
     }
 
     /// The spread (standard deviation) of the accuracy over seeds, where there
@@ -280,6 +286,13 @@ impl Record {
         let mean = means.iter().sum::<f64>() / means.len() as f64;
         let square: f64 = means.iter().map(|x| (x - mean).powi(2)).sum();
         Some((square / (means.len() - 1) as f64).sqrt())
+    }
+}
+
+impl RunRecord {
+    /// Seconds of training of all its stages; `None` for fused scores.
+    pub fn seconds(&self) -> Option<f64> {
+        (!self.stages.is_empty()).then(|| self.stages.iter().map(|stage| stage.training.seconds).sum())
     }
 }
 
@@ -323,13 +336,6 @@ fn processor() -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-/// The most memory that this process has held, in MiB (Linux).
-pub fn peak_memory_mib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kib| kib / 1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,5 +345,24 @@ mod tests {
         let losses: Vec<f32> = (0..10).map(|i| i as f32).collect();
         assert_eq!(thin(&losses, 4), vec![(3, 1.0), (6, 4.0), (9, 7.0), (10, 9.0)]);
         assert_eq!(thin(&[], 4), vec![]);
+    }
+
+    /// Two splits whose nets start from one net that learnt from another data set.
+    #[test]
+    fn the_time_of_a_training_is_that_of_all_stages_each_once() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../results/st-resnet/results/synth-mini/st-resnet-star-ucf101.json");
+        let mut record = Record::read(&path).unwrap();
+        let stages = record.runs[0].stages.iter().map(|stage| stage.training.seconds);
+        let (all, last) = (stages.clone().sum::<f64>(), stages.last().unwrap());
+        let found = record.seconds().unwrap();
+        assert!(record.runs.len() == 1 && record.runs[0].stages.len() > 2);
+        assert!((found - all).abs() < 1e-6 && found > 5.0 * last, "{found} of {all}, the last {last}");
+        let mut second = record.runs[0].clone();
+        second.stages.last_mut().unwrap().unit.push_str("-of-another-split");
+        record.runs.push(second);
+        assert!((record.seconds().unwrap() - all - last).abs() < 1e-6);
+        record.runs.iter_mut().for_each(|run| run.stages.clear());
+        assert_eq!(record.seconds(), None, "fused scores");
     }
 }

@@ -2,7 +2,6 @@
 
 mod census;
 mod confusion;
-mod fusion;
 mod given;
 mod graph;
 mod job;

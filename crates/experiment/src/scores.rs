@@ -3,7 +3,8 @@
 //! Columns: `video` (string), `label` (u32), `split` (string), `seed` (u64),
 //! then for each class one f32 column `score:<class>`, the mean of the softmax
 //! over the video's frames and crops. One row a video, in the split's order. Videos of a set of several views have a column
-//! `group` (string) besides.
+//! `group` (string) besides. A net that was tested by its softmax layer has f32 columns `logit:<class>` besides: the mean
+//! over the same views of what goes into the softmax.
 
 use std::path::Path;
 
@@ -38,9 +39,13 @@ pub struct Scores {
     pub labels: Vec<u32>,
     /// Scores, (videos, classes).
     pub scores: Vec<f32>,
+    /// Mean logits, (videos, classes); empty where the scores are of no softmax layer, or of one that was tested before
+    /// they were kept.
+    pub logits: Vec<f32>,
 }
 
 const SCORE: &str = "score:";
+const LOGIT: &str = "logit:";
 const GROUP: &str = "group";
 
 impl Scores {
@@ -97,10 +102,16 @@ impl Scores {
         if !self.groups.is_empty() {
             columns.push(Column::from(Series::new(GROUP.into(), &self.groups)));
         }
-        for (class, name) in self.classes.iter().enumerate() {
-            let scores: Vec<f32> =
-                self.scores.iter().skip(class).step_by(self.classes.len()).copied().collect();
-            columns.push(Column::from(Series::new(format!("{SCORE}{name}").into(), scores)));
+        let mut of_classes = |prefix: &str, values: &[f32]| {
+            for (class, name) in self.classes.iter().enumerate() {
+                let column: Vec<f32> =
+                    values.iter().skip(class).step_by(self.classes.len()).copied().collect();
+                columns.push(Column::from(Series::new(format!("{prefix}{name}").into(), column)));
+            }
+        };
+        of_classes(SCORE, &self.scores);
+        if !self.logits.is_empty() {
+            of_classes(LOGIT, &self.logits);
         }
         write_frame(path, n, columns)
     }
@@ -125,14 +136,20 @@ impl Scores {
         let labels: Vec<u32> = frame.column("label")?.u32()?.into_no_null_iter().collect();
         let split = strings("split")?.into_iter().next().unwrap_or_default();
         let seed = frame.column("seed")?.u64()?.into_no_null_iter().next().unwrap_or_default();
-        let mut scores = vec![0.0; videos.len() * classes.len()];
-        for (class, name) in classes.iter().enumerate() {
-            let column = frame.column(&format!("{SCORE}{name}"))?;
-            for (video, score) in column.f32()?.into_no_null_iter().enumerate() {
-                scores[video * classes.len() + class] = score;
+        let of_classes = |prefix: &str| -> std::result::Result<Vec<f32>, PolarsError> {
+            let mut values = vec![0.0; videos.len() * classes.len()];
+            for (class, name) in classes.iter().enumerate() {
+                let column = frame.column(&format!("{prefix}{name}"))?;
+                for (video, value) in column.f32()?.into_no_null_iter().enumerate() {
+                    values[video * classes.len() + class] = value;
+                }
             }
-        }
-        Ok(Self { split, seed, classes, videos, groups, labels, scores })
+            Ok(values)
+        };
+        let scores = of_classes(SCORE)?;
+        let kept = frame.get_column_names().iter().any(|name| name.starts_with(LOGIT));
+        let logits = if kept { of_classes(LOGIT)? } else { Vec::new() };
+        Ok(Self { split, seed, classes, videos, groups, labels, scores, logits })
     }
 }
 
@@ -174,6 +191,7 @@ mod tests {
             groups: Vec::new(),
             labels: vec![0, 1, 1],
             scores: vec![0.75, 0.25, 0.5, 0.5, 0.1, 0.9],
+            logits: Vec::new(),
         }
     }
 
@@ -186,6 +204,9 @@ mod tests {
         let views = Scores { groups: vec!["x".into(), "x".into(), "y".into()], ..scores() };
         views.write(&path).unwrap();
         assert_eq!(Scores::read(&path).unwrap(), views);
+        let both = Scores { logits: vec![1.0, -1.0, 0.0, 0.0, -2.0, 0.5], ..scores() };
+        both.write(&path).unwrap();
+        assert_eq!(Scores::read(&path).unwrap(), both);
         let mut outcomes = Outcomes::default();
         views.add_to(&mut outcomes, 1.0);
         assert_eq!(outcomes.videos.keys().collect::<Vec<_>>(), ["x", "y"], "views of an actor stay together");

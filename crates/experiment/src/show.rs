@@ -1,8 +1,5 @@
 //! `show`: what a table is before it is run.
 
-use std::time::Instant;
-
-use candle_core::{Device, Tensor};
 use data::augment::CropRule;
 use data::extracted::Extraction;
 use data::inputs::Input;
@@ -10,10 +7,11 @@ use data::sample::{At, Moments};
 use flow::Method;
 
 use crate::error::{Error, Result};
+use crate::speed;
 use crate::table::{self, duration, plain};
 use plan::Workspace;
-use plan::cost;
-use plan::spec::{FuseBy, Learns, TestBy, TestOn};
+use plan::cost::{self, Nets};
+use plan::spec::{Learns, TestBy, TestOn};
 use plan::{
     ContrastivePlan, NetPlan, PairsPlan, Protocol, Request, Start, TablePlan, TestPlan, VideoPlan, Work,
 };
@@ -132,13 +130,7 @@ fn describe(plan: &TablePlan) -> Result<String> {
             Work::Net(protocol) => net_line(&row.row.id, reported, &protocol.net)?,
             Work::Fusion(fusion) => {
                 let streams = row.row.fuse.as_ref().map_or(String::new(), |fuse| fuse.streams.join(" + "));
-                let by = match (&fusion.by, &fusion.svm) {
-                    (FuseBy::Average, _) => "mean of the scores".to_owned(),
-                    (FuseBy::Svm, svm) => {
-                        let folds = svm.as_ref().map_or(0, |svm| svm.folds);
-                        format!("SVM, scores of {folds} held-out folds")
-                    }
-                };
+                let by = fusion.fusion.words();
                 vec![row.row.id.clone(), reported, streams, by, "-".into(), "-".into(), "-".into()]
             }
             Work::Unavailable { reason } => {
@@ -381,59 +373,30 @@ fn thousands(n: u64) -> String {
     text
 }
 
-/// Time and memory of the plan on this machine, from the speed of one large
-/// matrix product measured now: training needs three forward passes of
-/// arithmetic an iteration and reaches about a third of that speed.
+/// Time and memory of the plan on this machine, by how fast a convolution learns on it now.
 fn estimate(plan: &TablePlan) -> Result<String> {
-    let speed = matrix_speed().map_err(Error::tensor("measuring this machine's speed"))?;
-    let mut lines = vec![["row", "memory", "training, each run", "runs"].map(str::to_owned).to_vec()];
-    let mut total = 0.0;
-    for row in plan.wanted() {
-        let Work::Net(protocol) = &row.work else { continue };
-        let runs = row.splits.len() * row.seeds.len();
-        let (mut bytes, mut seconds) = (0f64, 0.0);
-        let mut stages: Vec<&NetPlan> = Vec::new();
-        for net in protocol.net.stages() {
-            // Two streams may come from one net.
-            if stages.contains(&net) {
-                continue;
-            }
-            stages.push(net);
-            let cost = cost::training(net)?;
-            bytes = bytes.max(cost.bytes);
-            seconds += cost.operations / (speed * 0.35);
-        }
-        total += seconds * runs as f64;
-        lines.push(vec![
-            row.row.id.clone(),
-            format!("{:.1} GiB", bytes / f64::from(1 << 30)),
-            format!("about {}", duration(seconds)),
-            runs.to_string(),
-        ]);
+    let speed = speed::of_this_machine()?;
+    let mut lines = vec![["row", "memory", "nets", "training", "testing"].map(str::to_owned).to_vec()];
+    let line = |name: &str, nets: &Nets| {
+        vec![
+            name.to_owned(),
+            format!("{:.1} GiB", nets.training.bytes.max(nets.testing.bytes) / f64::from(1 << 30)),
+            nets.trainings.to_string(),
+            format!("about {}", duration(nets.training.seconds(&speed))),
+            format!("about {}", duration(nets.testing.seconds(&speed))),
+        ]
+    };
+    for row in plan.wanted().filter(|row| !row.work.protocols().is_empty()) {
+        lines.push(line(&row.row.id, &cost::of_row(plan, row)?));
     }
+    let all = cost::of_table(plan)?;
+    lines.push(line("all, each net once", &all));
     Ok(format!(
-        "Estimate for this machine ({} threads, {:.0} GFLOP/s in a matrix product):\n{}\n\
-         training in all: about {}, without preparing the videos, testing and the folds of an SVM, and nets that rows \
-         share counted for each\n",
+        "Estimate for this machine ({} threads, {:.0} GFLOP/s in a convolution), without preparing the videos:\n{}\n",
         rayon::current_num_threads(),
-        speed / 1e9,
+        speed.operations / 1e9,
         plain(lines, 1),
-        duration(total)
     ))
-}
-
-/// Floating-point operations a second in a 1024 x 1024 matrix product, the
-/// best of a few.
-fn matrix_speed() -> candle_core::Result<f64> {
-    const N: usize = 1024;
-    let a = Tensor::ones((N, N), candle_core::DType::F32, &Device::Cpu)?;
-    let mut best = f64::MAX;
-    for _ in 0..6 {
-        let begun = Instant::now();
-        std::hint::black_box(a.matmul(&a)?);
-        best = best.min(begun.elapsed().as_secs_f64());
-    }
-    Ok(2.0 * (N * N * N) as f64 / best)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use data::loader::{LabelledVideo, TrainConfig, TrainLoader};
 use data::sample::Pairs;
 use models::Network;
 use nn::tensors::{self, Tensors};
-use nn::{Params, Pass, Ranks, Sgd, Share};
+use nn::{HostMemory, Params, Pass, Ranks, Sgd, Share};
 
 use self::feed::{Fed, Feed};
 use self::losses::sum_of_losses;
@@ -31,7 +31,7 @@ use crate::checkpoint::Checkpoint;
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::record::{GpuOutcome, TrainOutcome, peak_memory_mib, thin};
+use crate::record::{GpuOutcome, TrainOutcome, thin};
 use crate::store::{Unit, write_atomic};
 use crate::weights::{self, Head};
 use plan::spec::Learns;
@@ -110,6 +110,7 @@ fn steps(
 ) -> Result<TrainOutcome> {
     let Training { name, net, seed, tasks, start, unit, device, checkpoint_every, ranks } = *job;
     let plan = &net.train;
+    let memory = HostMemory::begin();
     let (params, network) = build(net, seed, device)?;
     nn::device::reset_peak_memory(device).map_err(Error::network("asking the device for its memory"))?;
     begin(&params, net, start)?;
@@ -164,7 +165,7 @@ fn steps(
         &net.model.heads(),
         plan.pairs.and_then(|pairs| pairs.contrastive).map_or(0.0, |loss| loss.weight),
     );
-    let samples = plan.batch * tasks.len() * if plan.pairs.is_some() { 2 } else { 1 };
+    let samples = net.samples();
     let started = Instant::now();
     let before = state.seconds;
     let mut saved = Instant::now();
@@ -216,7 +217,7 @@ fn steps(
         iterations: state.losses.len(),
         seconds: round(state.seconds, 10.0),
         samples_per_second: round((plan.iterations * samples) as f64 / state.seconds, 10.0),
-        peak_memory_mib: peak_memory_mib(),
+        peak_memory_mib: memory.peak_mib(),
         videos: tasks.iter().map(Vec::len).sum(),
         ranks: (!ranks.is_alone()).then(|| ranks.size()),
         contrastive: pairs.and_then(|pairs| pairs.scale()),

@@ -7,11 +7,11 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::record::Record;
 use crate::store::unit_file;
 use crate::train::WEIGHTS;
 use plan::Workspace;
-use plan::spec::FuseBy;
-use plan::{FusionPlan, Sources, Work};
+use plan::{Fusion, Sources, Work};
 
 pub(crate) use nets::is_whole;
 use nets::named;
@@ -30,11 +30,7 @@ impl Trained {
                 "{name} is not tested by its softmax layer, so it has no probabilities of classes; name another row"
             )));
         }
-        if let Work::Fusion(FusionPlan { by: FuseBy::Svm, .. }) = record.work {
-            return Err(Error::Usage(format!(
-                "{name} fuses its streams by an SVM, which is not kept; name the row that averages them"
-            )));
-        }
+        fusion_of_one_video(&record, &name)?;
         let units = find::units(workspace, &record, &name)?;
         let protocols = record.work.protocols();
         let set = record.work.target().filter(|_| protocols.iter().all(is_whole));
@@ -71,5 +67,17 @@ impl Trained {
             return crate::export::open(folder, interrupt);
         }
         Self::from_record(workspace, name)
+    }
+}
+
+/// How the scores of a row's nets are fused, if it has several; of a single video.
+///
+/// # Errors
+/// [`Error::Usage`] for a fusion that a single video cannot be given to.
+pub(crate) fn fusion_of_one_video<'a>(record: &'a Record, name: &str) -> Result<Option<&'a Fusion>> {
+    let Work::Fusion(plan) = &record.work else { return Ok(None) };
+    match plan.fusion.only_in_tests() {
+        None => Ok(Some(&plan.fusion)),
+        Some(why) => Err(Error::Usage(format!("{name} {why}"))),
     }
 }

@@ -139,7 +139,7 @@ fn an_svm_learns_from_folds_that_its_nets_have_not_seen() {
     assert_eq!(svm.videos, 28);
     assert!(svm.converged && svm.candidates.iter().any(|(c, _)| *c == svm.c));
     let Work::Fusion(plan) = &record(&tables[0], "svm").work else { panic!("a fusion") };
-    assert_eq!(plan.svm.as_ref().unwrap().folds, 2);
+    assert_eq!(plan.fusion.folds(), 2);
 
     let set = |scores: &Scores| -> BTreeSet<String> { scores.videos.iter().cloned().collect() };
     let tested = set(place.scores().iter().max_by_key(|scores| scores.videos.len()).unwrap());

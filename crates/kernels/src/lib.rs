@@ -81,6 +81,7 @@ pub use engine::{apply, backward, forward};
 pub use layout::{Concat, ToChannelsFirst, ToChannelsLast};
 pub use linear::Linear;
 pub use lrn::{LocalResponseNorm, Lrn};
+pub use memory::release_kept_buffers;
 pub use moments::{JoinMoments, SumMoments};
 pub use normalise::{RmsNorm, SignedSqrt};
 pub use op::{CudaOp, Op};

@@ -2,6 +2,8 @@
 
 mod reuse;
 
+pub use reuse::release_kept as release_kept_buffers;
+
 #[global_allocator]
 static ALLOCATOR: reuse::Reusing = reuse::Reusing;
 

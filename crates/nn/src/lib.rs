@@ -15,6 +15,7 @@ mod bilinear;
 pub mod device;
 mod dropout;
 mod error;
+mod host_memory;
 pub mod init;
 mod layers;
 mod loss;
@@ -34,6 +35,7 @@ pub use bilinear::{BilinearInput, CompactBilinear};
 pub use device::{Sent, Upload};
 pub use dropout::Dropout;
 pub use error::{Error, Result};
+pub use host_memory::HostMemory;
 pub use init::Init;
 #[cfg(feature = "cuda")]
 pub use kernels::cuda::tvl1;

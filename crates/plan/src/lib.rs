@@ -5,6 +5,7 @@ mod cast;
 pub mod cost;
 mod departures;
 mod error;
+pub mod fusion;
 mod model;
 mod net;
 mod resolve;
@@ -18,6 +19,7 @@ mod weight_source;
 mod workspace;
 
 pub use self::error::{Error, Result, exit_code_of_data};
+pub use self::fusion::Fusion;
 pub use self::net::{
     ContrastivePlan, DataPlan, NetPlan, PairsPlan, Protocol, Source, SourceRef, Start, TestPlan, TrainPlan,
     VideoPlan,

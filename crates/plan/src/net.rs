@@ -271,10 +271,16 @@ impl NetPlan {
         &self.data[0]
     }
 
-    /// This stage and those before it, the first one first.
+    /// This stage and those before it, each once, the first one first. Two streams may come from one net.
     pub fn stages(&self) -> Vec<&Self> {
-        let mut stages: Vec<&Self> =
-            self.train.start.nets().iter().flat_map(|(_, net)| net.stages()).collect();
+        let mut stages: Vec<&Self> = Vec::new();
+        for (_, first) in self.train.start.nets() {
+            for stage in first.stages() {
+                if !stages.contains(&stage) {
+                    stages.push(stage);
+                }
+            }
+        }
         stages.push(self);
         stages
     }
@@ -295,5 +301,10 @@ impl NetPlan {
     /// Number of softmax layers.
     pub fn tasks(&self) -> usize {
         self.data.iter().map(|data| data.task + 1).max().unwrap_or(0)
+    }
+
+    /// Samples that one iteration learns from: a batch for each task, of pairs both sides.
+    pub fn samples(&self) -> usize {
+        self.train.batch * self.tasks() * if self.train.pairs.is_some() { 2 } else { 1 }
     }
 }

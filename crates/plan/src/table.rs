@@ -12,8 +12,9 @@ use nn::Precision;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::fusion::{FuseBy, Fusion, Svm};
 use crate::net::{NetPlan, Protocol};
-use crate::spec::{self, FuseBy, ProfileName, Spec, Svm, TestBy};
+use crate::spec::{self, ProfileName, Spec, TestBy};
 
 /// What a user asks of a table beyond its name.
 #[derive(Debug, Clone, Default)]
@@ -121,15 +122,39 @@ pub enum Work {
 
 /// Scores of several nets, fused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(try_from = "Stored", into = "Stored")]
 pub struct FusionPlan {
-    /// The nets, in the order in which their scores are stacked.
+    /// The nets, in the order in which their scores are weighted or stacked.
     pub streams: Vec<Protocol>,
     /// How their scores become one.
-    pub by: FuseBy,
-    /// How the SVM is trained, where there is one.
+    pub fusion: Fusion,
+}
+
+/// The form of a plan in records and in the names of units.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Stored {
+    streams: Vec<Protocol>,
+    by: FuseBy,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub svm: Option<Svm>,
+    svm: Option<Svm>,
+}
+
+impl TryFrom<Stored> for FusionPlan {
+    type Error = String;
+
+    fn try_from(Stored { streams, by, svm }: Stored) -> std::result::Result<Self, String> {
+        let fusion = by.fusion(svm.as_ref(), streams.len())?;
+        Ok(Self { streams, fusion })
+    }
+}
+
+impl From<FusionPlan> for Stored {
+    fn from(FusionPlan { streams, fusion }: FusionPlan) -> Self {
+        let (by, svm) = fusion.written();
+        let svm = svm.cloned();
+        Self { streams, by, svm }
+    }
 }
 
 impl Work {
@@ -197,5 +222,30 @@ impl TablePlan {
             Vec::from_iter(splits).join(", "),
             if seeds == 1 { "" } else { "s" }
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fusion::{Mean, ScoresOf};
+
+    /// Records and the names of units keep their form.
+    #[test]
+    fn plans_are_written_as_they_always_were() {
+        let svm = Svm { folds: 2, c: vec![0.5, 2.0] };
+        for (fusion, json) in [
+            (Fusion::Mean(Mean::default()), r#"{"streams":[],"by":"average"}"#),
+            (Fusion::Svm(svm), r#"{"streams":[],"by":"svm","svm":{"folds":2,"c":[0.5,2.0]}}"#),
+            (
+                Fusion::Mean(Mean { of: ScoresOf::Logits, ..Mean::default() }),
+                r#"{"streams":[],"by":{"mean":{"of":"logits"}}}"#,
+            ),
+        ] {
+            let plan = FusionPlan { streams: Vec::new(), fusion };
+            assert_eq!(serde_json::to_string(&plan).unwrap(), json);
+            assert_eq!(serde_json::from_str::<FusionPlan>(json).unwrap(), plan);
+        }
+        assert!(serde_json::from_str::<FusionPlan>(r#"{"streams":[],"by":"svm"}"#).is_err());
     }
 }

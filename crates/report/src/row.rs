@@ -9,7 +9,6 @@ use experiment::record::Record;
 use experiment::show;
 use experiment::table::duration;
 use plan::Work;
-use plan::spec::FuseBy;
 
 /// The rows of a run, each to be opened.
 pub(super) fn section(of: &Tabled, run: &Ran, album: &Album, depth: Depth) -> String {
@@ -66,11 +65,7 @@ fn facts(record: &Record, file: &str) -> String {
         out.push_str(&format!("<div><dt>{}</dt><dd>{}</dd></div>", escape(name), escape(what)));
     };
     if let Work::Fusion(fusion) = &record.work {
-        let by = match fusion.by {
-            FuseBy::Average => "mean of the scores",
-            FuseBy::Svm => "linear SVM on the stacked scores",
-        };
-        fact("fusion", &format!("{by} of {}", counted(fusion.streams.len(), "net")));
+        fact("fusion", &format!("{}; {}", counted(fusion.streams.len(), "net"), fusion.fusion.words()));
     }
     let several = record.work.protocols().len() > 1;
     for (index, protocol) in record.work.protocols().iter().enumerate() {
@@ -124,7 +119,7 @@ fn runs(record: &Record, id: &str, name: &str) -> String {
                     Some(run.test.videos_scored as f64),
                     &format!("{} of {}", run.test.videos_scored, run.test.videos_expected)
                 ),
-                number(last.map(|t| t.seconds), &last.map_or("\u{2013}".into(), |t| duration(t.seconds))),
+                number(run.seconds(), &run.seconds().map_or("\u{2013}".into(), duration)),
                 number(
                     last.map(|t| t.samples_per_second),
                     &last.map_or("\u{2013}".into(), |t| format!("{:.0}", t.samples_per_second))

@@ -5,9 +5,9 @@ use super::charts;
 use super::html::{
     Column, brief, counted, details, escape, interval, link, number, permalink, points, signed, table,
 };
-use experiment::compare::gather;
 use experiment::record::{Measure, Record};
 use experiment::table::{duration, reported};
+use plan::cost::multiply_adds_of_a_video;
 
 const NONE: &str = "\u{2013}";
 
@@ -88,7 +88,7 @@ fn line(of: &Tabled, found: &Found, spread: bool, columns: usize) -> String {
 fn numbers(recorded: &Recorded, paper: Option<f64>, spread: bool) -> String {
     let Record { top1, parameters, measure, work, .. } = &recorded.record;
     let (expected, scored) = recorded.record.videos();
-    let cost = (*measure == Measure::Top1).then(|| gather::multiply_adds(work)).flatten();
+    let cost = (*measure == Measure::Top1).then(|| multiply_adds_of_a_video(work)).flatten();
     let seconds = recorded.record.seconds();
     let partial = if expected == scored { "" } else { " (partial)" };
     let mut out = format!(

@@ -7,18 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::SlurmConfig;
 use experiment::run::{Planned, Task};
-use plan::cost::Cost;
+use plan::cost::{Cost, Speed};
 
 /// Tasks of one array: what Slurm takes unless its administrator says otherwise (`MaxArraySize` 1001).
 const MOST_TASKS: usize = 1000;
-
-/// Floating-point operations a second that a core is trusted with, and a GPU: a tenth of what is usual, so that a job is not
-/// stopped by its time limit.
-const CORE: f64 = 4e9;
-const GPU: f64 = 1e12;
-
-/// Seconds of a core a pixel of a frame pair, twice what the slowest method takes.
-const FLOW: f64 = 1.5e-6;
 
 /// A task of an array that was submitted before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,12 +100,11 @@ impl Resources {
     /// What a unit asks for: its own estimate in coarse steps, or what the user has set.
     fn of(kind: Kind, cost: &Cost, config: &SlurmConfig, gpu: bool) -> Self {
         let ranks = if kind == Kind::Train { config.ranks } else { 1 };
-        let processors = (config.cpus * ranks) as f64;
-        let seconds = if gpu {
-            cost.operations / (GPU * ranks as f64) + cost.flow * FLOW / 10.0
-        } else {
-            cost.operations / (CORE * processors) + cost.flow * FLOW / processors
+        let speed = match gpu {
+            true => Speed::TRUSTED_GPU.times(ranks),
+            false => Speed::TRUSTED_CORE.times(config.cpus * ranks),
         };
+        let seconds = cost.seconds(&speed);
         let minutes = match config.time {
             Some(time) => time.as_secs().div_ceil(60),
             None => stepped(10.0 + seconds / 60.0, 10),
@@ -224,7 +215,7 @@ pub(super) fn finish<'a>(
 }
 
 fn weight(cost: &Cost) -> f64 {
-    cost.operations / CORE + cost.flow * FLOW
+    cost.seconds(&Speed::TRUSTED_CORE)
 }
 
 /// Tasks to wait for; all those of an array of this submission as the array.
@@ -390,7 +381,7 @@ mod tests {
     #[test]
     fn resources_follow_the_estimate_unless_they_are_set() {
         let config = SlurmConfig { cpus: 4, ..SlurmConfig::default() };
-        let cost = Cost { operations: 4e9 * 4.0 * 3600.0, flow: 0.0, bytes: 4e9 };
+        let cost = Cost { operations: 4e9 * 4.0 * 3600.0, bytes: 4e9, ..Cost::default() };
         let found = Resources::of(Kind::Train, &cost, &config, false);
         assert_eq!((found.minutes, found.memory_mib, found.cpus, found.gpus), (80, 8192, 4, 0));
         let set = SlurmConfig {

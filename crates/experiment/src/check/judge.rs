@@ -299,6 +299,7 @@ mod tests {
             groups: Vec::new(),
             labels: vec![0; 200],
             scores: videos.flat_map(|video| if right(video) { [0.9, 0.1] } else { [0.1, 0.9] }).collect(),
+            logits: Vec::new(),
         }
     }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::error::Result;
 use crate::list;
 use crate::record::{Measure, Record};
-use plan::Workspace;
-use plan::{Protocol, Work};
+use plan::cost::multiply_adds_of_a_video;
+use plan::{Work, Workspace};
 
 /// A finished row.
 #[derive(Debug, Clone)]
@@ -76,23 +76,6 @@ fn architecture(work: &Work) -> String {
     }
 }
 
-/// Multiply-adds of the test of one video, where the number of its views is known beforehand.
-pub fn multiply_adds(work: &Work) -> Option<f64> {
-    let of = |protocol: &Protocol| -> Option<f64> {
-        let sample = protocol.net.model.summary().ok()?.multiply_adds() as f64;
-        let crops = match protocol.test.crops {
-            data::loader::Crops::Ten => 10.0,
-            data::loader::Crops::Center => 1.0,
-        };
-        let frames = protocol.test.frames? as f64;
-        // A clip of a whole video has more moments than one of the training.
-        let clips =
-            if protocol.test.as_clip { frames / protocol.net.sample.moments.count() as f64 } else { frames };
-        Some(sample * crops * clips)
-    };
-    work.protocols().iter().map(of).sum()
-}
-
 impl Entry {
     /// Whether a text stands in its table, row, label or architecture, in whatever case.
     pub(super) fn says(&self, text: &str) -> bool {
@@ -103,7 +86,7 @@ impl Entry {
 
     /// Multiply-adds of the test of one video, where the number of its views is known beforehand.
     pub fn multiply_adds(&self) -> Option<f64> {
-        multiply_adds(&self.record.work)
+        multiply_adds_of_a_video(&self.record.work)
     }
 
     /// Training samples a second, the mean over the runs.

@@ -98,6 +98,7 @@ mod tests {
             videos: (0..40).map(|video| format!("v{video:02}")).collect(),
             groups: Vec::new(),
             scores: scores.collect(),
+            logits: Vec::new(),
             labels,
         }]
     }

@@ -7,18 +7,12 @@ use data::DataError;
 use data::loader::{LabelledVideo, TestConfig, TestViews};
 use models::{Inputs, Network};
 use nn::Pass;
-use plan::Protocol;
+use plan::{Protocol, cost};
 
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::inputs::inputs_of;
 use crate::interrupt::Interrupt;
-
-/// Moments of views that go through the network at once; one view at least.
-const BATCH: usize = 64;
-
-/// Videos whose views are made ahead of their use.
-const PREFETCH: usize = 2;
 
 /// What is tested.
 pub struct Test<'a> {
@@ -55,7 +49,7 @@ pub(super) fn for_each(
 ) -> Result<()> {
     let step = console.step(test.name, videos.len() as u64, 0);
     std::thread::scope(|scope| -> Result<()> {
-        let (sender, receiver) = sync_channel::<Views>(PREFETCH);
+        let (sender, receiver) = sync_channel::<Views>(cost::VIDEOS_AHEAD);
         scope.spawn(move || {
             for video in videos {
                 // The receiver is gone when the test was given up.
@@ -123,7 +117,7 @@ pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
 fn views(video: &LabelledVideo, test: &Test<'_>) -> Views {
     let Protocol { net, test: views } = test.protocol;
     let (sample, frames) = test.protocol.tested();
-    let limit = (BATCH / sample.moments.count()).max(1);
+    let limit = cost::Views::of(test.protocol).at_once;
     let config = TestConfig { sample, size: (net.crop, net.crop), frames, crops: views.crops };
     TestViews::new(&video.id, &*video.source, &config, limit)?
         .map(|batch: std::result::Result<_, DataError>| {

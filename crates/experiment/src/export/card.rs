@@ -6,6 +6,7 @@ use data::loader::Crops;
 use crate::record::Record;
 use crate::table;
 use crate::trained::{Trained, TrainedNet};
+use plan::Work;
 
 /// Markdown with the front matter that the hub reads.
 pub(super) fn card(trained: &Trained) -> String {
@@ -35,8 +36,8 @@ pub(super) fn card(trained: &Trained) -> String {
     for net in &trained.nets {
         text.push_str(&format!("- {}\n", described(net, trained.nets.len() == 1)));
     }
-    if trained.nets.len() > 1 {
-        text.push_str("\nThe scores of a video are the mean over the nets.\n");
+    if let Work::Fusion(plan) = &record.work {
+        text.push_str(&format!("\nThe scores of a video, over the nets: {}.\n", plan.fusion.words()));
     }
     text.push_str(&format!(
         "\n`config.json` holds every value of the plan and the whole record.\n\n## Use\n\n```console\n$ cargo xtask predict --run FOLDER \

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use models::Modality;
-use plan::spec::{FuseBy, Svm};
+use plan::fusion::{FuseBy, Svm};
 use plan::{FusionPlan, NetPlan, Protocol, RowPlan, TablePlan, TestPlan, Work};
 use serde::Serialize;
 
@@ -54,7 +54,7 @@ struct FuseKey<'a> {
     /// Test units of the folds, where there are any.
     folds: &'a [String],
     by: FuseBy,
-    svm: &'a Option<Svm>,
+    svm: Option<&'a Svm>,
 }
 
 /// A step by its place in the list.
@@ -270,13 +270,9 @@ impl<'p> Builder<'_, 'p> {
         let names = |steps: &[StepId]| -> Vec<String> {
             steps.iter().map(|&step| self.graph.unit(step).name.clone()).collect()
         };
-        let key = FuseKey {
-            version: ARITHMETIC,
-            streams: &names(&streams),
-            folds: &names(&folds.concat()),
-            by: fusion.by,
-            svm: &fusion.svm,
-        };
+        let (by, svm) = fusion.fusion.written();
+        let (of_streams, of_folds) = (names(&streams), names(&folds.concat()));
+        let key = FuseKey { version: ARITHMETIC, streams: &of_streams, folds: &of_folds, by, svm };
         let unit = self.store.unit("fuse", &key);
         Ok(self.add(name, unit, |unit| Does::Fuse { fusion, unit, streams, folds }))
     }

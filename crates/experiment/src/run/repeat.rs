@@ -21,7 +21,7 @@ pub(super) fn repeats(row: &RowPlan) -> impl Iterator<Item = Repeat<'_>> {
 impl<'a> Repeat<'a> {
     /// The repeats whose scores a fusion learns from: one a fold, which is left out.
     pub(super) fn folds(self, fusion: &FusionPlan) -> impl Iterator<Item = Self> + use<'a> {
-        let of = fusion.svm.as_ref().map_or(0, |svm| svm.folds);
+        let of = fusion.fusion.folds();
         (0..of).map(move |number| Self { fold: Some((number, of)), ..self })
     }
 

@@ -4,15 +4,15 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use data::loader::LabelledVideo;
-use plan::{FusionPlan, NetPlan, Protocol, SourceRef};
+use plan::{Fusion, FusionPlan, NetPlan, Protocol, SourceRef};
 
-use super::fusion::fuse;
 use super::graph::{Does, StepId};
 use super::job::Job;
 use super::repeat::Repeat;
 use crate::answers::Answers;
 use crate::error::{Error, Result};
 use crate::evaluate::{Test, evaluate};
+use crate::fusion::{fuse, lacks_logits};
 use crate::record::{TestOutcome, TrainOutcome};
 use crate::scores::{SCORES, Scores};
 use crate::store::{Lock, Unit};
@@ -180,15 +180,14 @@ impl Job<'_> {
         let begun = Instant::now();
         let read = |steps: &[StepId]| -> Result<Vec<Answers>> {
             let tests = steps.iter().zip(&fusion.streams);
-            let one = |(step, stream): (&StepId, &Protocol)| {
-                Answers::read(&self.graph.unit(*step).path(SCORES), stream.test.by)
-            };
+            let one =
+                |(step, stream): (&StepId, &Protocol)| self.scores_to_fuse(*step, stream, &fusion.fusion);
             tests.map(one).collect()
         };
         let answers = read(streams)?;
         let of_folds = folds.iter().map(|fold| read(fold)).collect::<Result<Vec<_>>>()?;
         let of_folds = of_folds.iter().map(|fold| classes(fold)).collect::<Result<Vec<_>>>()?;
-        let (fused, svm) = fuse(fusion, &classes(&answers)?, &of_folds)?;
+        let (fused, svm) = fuse(&fusion.fusion, &classes(&answers)?, &of_folds)?;
         fused.write(&unit.path(SCORES))?;
         let mut videos_expected = 0;
         for &stream in streams {
@@ -202,6 +201,26 @@ impl Job<'_> {
             streams: streams.iter().map(|&stream| self.graph.unit(stream).name.clone()).collect(),
             svm,
         })
+    }
+
+    /// The scores of a test, which is done again where it is from before what a fusion needs of it was kept.
+    fn scores_to_fuse(&self, step: StepId, protocol: &Protocol, fusion: &Fusion) -> Result<Answers> {
+        let unit = self.graph.unit(step);
+        let read = || Answers::read(&unit.path(SCORES), protocol.test.by);
+        let answers = read()?;
+        if !lacks_logits(fusion, answers.classes()?) {
+            return Ok(answers);
+        }
+        let title = &self.graph.step(step).title;
+        self.runner.console.line(&format!(
+            "{title}: tested before its scores before the softmax were kept, so it is tested again"
+        ));
+        {
+            let _lock = self.take(unit)?;
+            unit.clear()?;
+        }
+        self.do_step(step, title)?;
+        read()
     }
 }
 

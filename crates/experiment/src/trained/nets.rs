@@ -14,7 +14,7 @@ pub struct Trained {
     pub name: String,
     /// Class names, in label order.
     pub classes: Vec<String>,
-    /// Its nets, whose scores are averaged.
+    /// Its nets; the record says how the scores of several are fused.
     pub nets: Vec<TrainedNet>,
     /// The row's record.
     pub record: Record,

@@ -67,11 +67,23 @@ impl Kept {
         }
     }
 
+    /// Gives all blocks back to the system, and begins anew to count what is in use at once.
+    fn release(&mut self) {
+        self.most_used = 0;
+        self.trim();
+        self.most_used = self.used;
+    }
+
     fn count_use(&mut self, size: usize) {
         self.used += size;
         self.most_used = self.most_used.max(self.used);
         self.trim();
     }
+}
+
+/// Gives the buffers that are kept for further use back to the system.
+pub fn release_kept() {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner).release();
 }
 
 /// The size of the block for a request, or none if the system's allocator is to serve it.

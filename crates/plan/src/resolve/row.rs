@@ -17,8 +17,8 @@ use crate::net::{
 };
 use crate::scale::scaled;
 use crate::spec::{
-    self, AlsoAs, ContrastiveSizes, Cropping, FuseBy, Losses, Player, Profile, ProfileName, Row, Spec,
-    StartFrom, TestBy, Tested, Videos,
+    self, AlsoAs, ContrastiveSizes, Cropping, Losses, Player, Profile, ProfileName, Row, Spec, StartFrom,
+    TestBy, Tested, Videos,
 };
 use crate::table::{DatasetFacts, FusionPlan, Request, Sources, Work};
 
@@ -108,8 +108,8 @@ impl Resolver<'_> {
             let (a, b) = (&streams[0].net.target().set, &other.net.target().set);
             return Err(format!("fuse.streams are tested on different videos, {a} and {b}").into());
         }
-        let svm = table.spec.shared.svm.clone().filter(|_| fuse.by == FuseBy::Svm);
-        Ok(Work::Fusion(FusionPlan { streams, by: fuse.by, svm }))
+        let fusion = fuse.by.fusion(table.spec.shared.svm.as_ref(), streams.len())?;
+        Ok(Work::Fusion(FusionPlan { streams, fusion }))
     }
 
     /// The net of a row, which may be another table's.

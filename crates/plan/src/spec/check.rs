@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 
 use models::ModelName;
 
-use super::{
-    AlsoAs, Cast, Fuse, FuseBy, Input, Learns, Losses, Net, Player, Row, Spec, StartFrom, Streams, Svm,
-    TestBy,
-};
+use super::{AlsoAs, Cast, Fuse, Input, Learns, Losses, Net, Player, Row, Spec, StartFrom, Streams, TestBy};
 use base::did_you_mean;
 
 use crate::error::{Error, Result};
@@ -329,10 +326,14 @@ impl Spec {
                 fused[0].id, other.id
             ));
         }
-        match (&self.shared.svm, fuse.by) {
-            (None, FuseBy::Svm) => Err("fuse.by = \"svm\" needs [shared.svm]".into()),
-            (Some(svm), FuseBy::Svm) => svm.check(),
-            (_, FuseBy::Average) => Ok(()),
+        let fusion = fuse.by.fusion(self.shared.svm.as_ref(), fuse.streams.len())?;
+        let without_logits = |row: &&&Row| row.tested.is_some_and(|tested| tested.by != TestBy::Softmax);
+        match fused.iter().find(without_logits) {
+            Some(row) if fusion.reads_logits() => Err(format!(
+                "fuse.streams: `{}` is not tested by its softmax layer and has no logits",
+                row.id
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -357,18 +358,6 @@ impl Spec {
                     did_you_mean(id, known)
                 ));
             }
-        }
-        Ok(())
-    }
-}
-
-impl Svm {
-    fn check(&self) -> Checked {
-        if self.folds < 2 {
-            return Err(format!("svm.folds = {}; expected two or more", self.folds));
-        }
-        if self.c.is_empty() || !self.c.iter().all(|c| c.is_finite() && *c > 0.0) {
-            return Err(format!("svm.c = {:?}; expected one or more numbers above 0", self.c));
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use models::{BatchStatistics, ModelName, PyramidHead, SnippetFusion};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::either::name_or_table;
+use crate::fusion::FuseBy;
 
 /// A net to train: a row of its own, or a stage that rows start from.
 #[derive(Debug, Clone, Deserialize)]
@@ -333,25 +334,4 @@ pub struct Fuse {
     pub streams: Vec<String>,
     /// How.
     pub by: FuseBy,
-}
-
-/// How scores are fused (Sect. 6, Two-stream ConvNets).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FuseBy {
-    /// Their mean.
-    Average,
-    /// A multi-class linear SVM on the stacked L2-normalised scores, see [`Svm`].
-    Svm,
-}
-
-/// How the SVM of a fusion is trained.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Svm {
-    /// The training videos are cut into so many folds, and each fold's scores come from nets trained on the others:
-    /// a net's scores on its own training videos would promise what it does not keep.
-    pub folds: usize,
-    /// The values of C to choose from, by accuracy over the same folds.
-    pub c: Vec<f64>,
 }

@@ -1,0 +1,61 @@
+//! How fast this machine is.
+
+use std::time::Instant;
+
+use candle_core::{DType, Device, Tensor};
+use nn::{Activation, Conv2d, Conv2dConfig, Params, Pass, ops};
+
+use crate::error::{Error, Result};
+
+use plan::cost::Speed;
+
+const BATCH: usize = 32;
+const SIDE: usize = 28;
+const CHANNELS: usize = 64;
+
+/// The speed of the kernels that train: that of learning steps of two convolutions, the best of a few. What is done with
+/// feature maps besides is taken to be as fast as it is beside such convolutions on the machines where it was measured, and
+/// the speed of flow is that of a slow core.
+///
+/// # Errors
+/// [`crate::Error::Network`] if the convolutions cannot be computed.
+pub fn of_this_machine() -> Result<Speed> {
+    let operations = learning().map_err(Error::network("measuring this machine's speed"))?;
+    let flow = Speed::TRUSTED_CORE.times(rayon::current_num_threads()).flow;
+    Ok(Speed { operations, maps: operations * MAPS, flow })
+}
+
+/// Bytes of feature maps in the time of one floating-point operation.
+const MAPS: f64 = 0.04;
+
+/// Floating-point operations a second.
+fn learning() -> nn::Result<f64> {
+    let params = Params::new(&Device::Cpu);
+    let builder = params.builder(0);
+    let config = Conv2dConfig {
+        inputs: CHANNELS,
+        outputs: CHANNELS,
+        kernel: [3; 2],
+        stride: [1; 2],
+        padding: [1; 2],
+        groups: 1,
+        bias: true,
+        activation: Activation::Relu,
+    };
+    let first = Conv2d::new(&builder.pp("first"), &config)?;
+    let second = Conv2d::new(&builder.pp("second"), &config)?;
+    let x = Tensor::ones((BATCH, SIDE, SIDE, CHANNELS), DType::F32, &Device::Cpu)?;
+    let mut best = f64::MAX;
+    for _ in 0..6 {
+        let begun = Instant::now();
+        let pass = Pass::train(0);
+        let y = second.forward(&first.forward(&x, &pass)?, &pass)?;
+        let logits = pass.apply(ops::GlobalAvgPool, &[&y])?;
+        pass.backward(&nn::softmax_cross_entropy(&logits, &[0; BATCH], &pass)?)?;
+        best = best.min(begun.elapsed().as_secs_f64());
+    }
+    // The first convolution has no gradient of its input, as in a network.
+    let passes = 5.0;
+    let multiply_adds = (BATCH * SIDE * SIDE * CHANNELS * CHANNELS * 9) as f64;
+    Ok(passes * 2.0 * multiply_adds / best)
+}
