@@ -9,6 +9,9 @@
 //! Letters: B batch, S snippets or frames of a sample, C channels, H height,
 //! W width, F features, K classes.
 
+#[macro_use]
+mod one_of;
+
 mod adopt;
 mod alex_net;
 mod architecture;

@@ -2,27 +2,28 @@
 
 use serde::{Deserialize, Deserializer};
 
-use crate::architecture::{Architecture, Listed, Name, one_of};
+use crate::architecture::{Architecture, Listed, Name};
 use crate::wanted::Wanted;
 use crate::{Error, Result};
 
 one_of! {
     /// Every architecture; the only list of them. What can be asked of it is [`Architecture`]'s.
-    pub enum ModelConfig: Architecture {
+    #[points_to(Architecture)]
+    pub enum ModelConfig {
         /// The single stream of Two-Stream ConvNets (2014).
-        CnnM2048(crate::cnn_m_2048::CnnM2048Config) = "cnn-m-2048",
+        #[kind = "cnn-m-2048"] CnnM2048(crate::cnn_m_2048::CnnM2048Config),
         /// Caffe's reference model, the branch of the Siamese network.
-        AlexNet(crate::alex_net::AlexNetConfig) = "alexnet",
+        #[kind = "alexnet"] AlexNet(crate::alex_net::AlexNetConfig),
         /// The single stream of ST-ResNet (2016).
-        ResNet50(crate::res_net_50::ResNet50Config) = "resnet-50",
+        #[kind = "resnet-50"] ResNet50(crate::res_net_50::ResNet50Config),
         /// Both streams of ST-ResNet, joined (2016).
-        StResNet(crate::st_res_net::StResNetConfig) = "st-resnet",
+        #[kind = "st-resnet"] StResNet(crate::st_res_net::StResNetConfig),
         /// The base of the Spatiotemporal Pyramid Network (2017).
-        BnInception(crate::bn_inception::BnInceptionConfig) = "bn-inception",
+        #[kind = "bn-inception"] BnInception(crate::bn_inception::BnInceptionConfig),
         /// VGG-16, another base of it.
-        Vgg16(crate::vgg_16::Vgg16Config) = "vgg-16",
+        #[kind = "vgg-16"] Vgg16(crate::vgg_16::Vgg16Config),
         /// The Spatiotemporal Pyramid Network and what its levels give alone (2017).
-        Pyramid(crate::pyramid::PyramidConfig) = "pyramid",
+        #[kind = "pyramid"] Pyramid(crate::pyramid::PyramidConfig),
     }
 }
 

@@ -18,7 +18,7 @@ use base::Modality;
 use nn::Activation;
 use serde::{Deserialize, Serialize};
 
-use crate::architecture::{Architecture, Case, Listed, Name, Stream, Trunk, one_of};
+use crate::architecture::{Architecture, Case, Listed, Name, Stream, Trunk};
 use crate::base_network::Base;
 use crate::bn_inception::BnInceptionConfig;
 use crate::graph::{Graph, Port, Value};
@@ -34,13 +34,14 @@ const LARGEST_SKETCH: usize = 1 << 24;
 
 one_of! {
     /// A base, as a stream for frames of its own; its classes and its dropout are the pyramid's.
-    pub enum PyramidBase: Base {
+    #[points_to(Base)]
+    pub enum PyramidBase {
         /// The paper's.
-        BnInception(BnInceptionConfig) = "bn-inception",
+        #[kind = "bn-inception"] BnInception(BnInceptionConfig),
         /// ResNet-50.
-        ResNet50(crate::res_net_50::ResNet50Config) = "resnet-50",
+        #[kind = "resnet-50"] ResNet50(crate::res_net_50::ResNet50Config),
         /// VGG-16 up to its last pooling layer.
-        Vgg16(crate::vgg_16::Vgg16Config) = "vgg-16",
+        #[kind = "vgg-16"] Vgg16(crate::vgg_16::Vgg16Config),
     }
 }
 

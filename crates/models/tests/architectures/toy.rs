@@ -1,5 +1,5 @@
 //! An architecture from outside of the crate: this file, and two lines elsewhere that the list of this crate would need
-//! (`mod toy;` in `lib.rs`, `Toy(crate::toy::ToyConfig) = "toy",` in `list.rs`), without which it is in no plan.
+//! (`mod toy;` in `lib.rs`, `#[kind = "toy"] Toy(crate::toy::ToyConfig),` in `list.rs`), without which it is in no plan.
 
 use models::graph::Graph;
 use models::layer::{Facts, Layer, Shape};
