@@ -1,7 +1,11 @@
-//! The crate's one error type. Every message says what was expected, what was found and what to do.
+//! The crate's errors. Every message says what was expected, what was found and what to do.
+
+mod input;
 
 use std::io;
 use std::path::{Path, PathBuf};
+
+pub use self::input::InputError;
 
 /// Anything that can go wrong between a data-set file and a training sample.
 #[derive(Debug, thiserror::Error)]
@@ -221,7 +225,7 @@ pub enum DataError {
 
     /// An input that cannot be made, or a loader that cannot go on.
     #[error(transparent)]
-    Input(#[from] crate::inputs::InputError),
+    Input(#[from] InputError),
 
     /// Flow could not be computed.
     #[error(transparent)]
