@@ -284,24 +284,23 @@ impl DatasetSpec {
 
     /// The generator and splits of a generated set; none for real videos.
     pub(super) fn generated(&self, data_seed: u64) -> Result<Option<(Generator, Vec<Split>)>, DataError> {
-        let (generator, rule) = match &self.body {
-            SpecBody::Synth(spec) => (
-                SynthSet::new(spec.classes, spec.synth.clone(), data_seed)
-                    .map(|set| Generator::Videos(Box::new(set))),
-                &spec.splits,
-            ),
+        let set = match &self.body {
+            SpecBody::Synth(spec) => {
+                let set = SynthSet::new(spec.classes, spec.synth.clone(), data_seed);
+                generate(set.map(|set| Generator::Videos(Box::new(set))), &spec.splits)
+            }
             SpecBody::Stills(spec) => {
-                (StillSet::new(spec.stills.clone(), data_seed).map(Generator::Stills), &spec.splits)
+                let set = StillSet::new(spec.stills.clone(), data_seed);
+                generate(set.map(Generator::Stills), &spec.splits)
             }
             SpecBody::Views(spec) => {
-                let set = ViewSet::new(spec.views.clone(), data_seed);
-                return generate_views(self, set, &spec.splits).map(Some);
+                generate_views(ViewSet::new(spec.views.clone(), data_seed), &spec.splits)
             }
             SpecBody::VideoFolders(_) | SpecBody::SplitFiles(_) | SpecBody::ViewFolders(_) => {
                 return Ok(None);
             }
         };
-        generate(self, generator, rule).map(Some)
+        set.map(Some).map_err(|message| self.error(message))
     }
 
     pub(super) fn error(&self, message: impl Into<String>) -> DataError {
