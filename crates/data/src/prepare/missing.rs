@@ -1,6 +1,7 @@
 //! Which videos have no cache files yet.
 
-use super::{PrepareConfig, key, kind_of};
+use super::config::PrepareConfig;
+use super::key;
 use crate::container::Kind;
 use crate::dataset::{Dataset, Generator, SourceHashes, Video, VideoSource};
 use crate::error::DataError;
@@ -63,7 +64,7 @@ fn files(
         _ => {
             let backward = config.backward.then_some(Direction::Backward);
             for direction in std::iter::once(Direction::Forward).chain(backward) {
-                let kind = kind_of(direction);
+                let kind = Kind::from(direction);
                 flow(kind, key::flow(kind, &frames, config, method)?);
             }
         }
