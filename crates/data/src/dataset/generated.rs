@@ -1,10 +1,9 @@
 //! Generated sets: what renders a video, and which videos a split tests.
 
 use super::{Video, VideoSource, View};
-use crate::clip::Clip;
 use crate::split::{Split, hold_out_views};
-use crate::synth::{StillSet, SynthError, SynthSet, ViewSet};
 use serde::Deserialize;
+use synth::{Clip, StillSet, SynthError, SynthSet, ViewSet};
 
 /// What renders the videos of a generated set.
 #[derive(Debug, Clone)]

@@ -6,13 +6,13 @@ use super::generated::{Generator, SplitRule, ViewSplitRule, generate, generate_v
 use crate::cuts::CutConfig;
 use crate::error::DataError;
 use crate::split::Split;
-use crate::synth::stills::StillsConfig;
-use crate::synth::views::ViewsConfig;
-use crate::synth::{ClassList, StillSet, SynthConfig, SynthSet, ViewSet};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::fs;
 use std::path::{Path, PathBuf};
+use synth::stills::StillsConfig;
+use synth::views::ViewsConfig;
+use synth::{ClassList, StillSet, SynthConfig, SynthSet, ViewSet};
 
 /// A data-set file.
 #[derive(Debug, Clone, PartialEq)]
