@@ -194,7 +194,7 @@ impl Container {
     /// Opens a file and checks header, index and length, but no entry.
     ///
     /// # Errors
-    /// [`DataError::Io`] if the file cannot be read, [`DataError::CorruptCache`] if it is not as written.
+    /// [`DataError::File`] if the file cannot be read, [`DataError::CorruptCache`] if it is not as written.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let mut file = File::open(path).map_err(|e| DataError::io("open", path, e))?;
         Self::parse(path, &mut file).map(|(container, _)| container)

@@ -23,7 +23,7 @@ pub use parts::{Part, Role};
 pub(crate) use parts::{count as lacking, shorten};
 pub use spec::{
     DatasetSpec, GroupSplit, ListLayout, SpecBody, SplitFilesSpec, SplitSize, StillsSpec, SynthSpec,
-    VideoFoldersSpec, ViewFoldersSpec, ViewsSpec, parse_toml,
+    VideoFoldersSpec, ViewFoldersSpec, ViewsSpec,
 };
 pub use video::{Video, VideoSource, View};
 
@@ -105,7 +105,7 @@ impl Dataset {
     /// `cuts` says.
     ///
     /// # Errors
-    /// [`DataError::Io`] if there is no such file.
+    /// [`DataError::File`] if there is no such file.
     pub fn of_video(path: &Path, cuts: Option<CutConfig>) -> Result<Self, DataError> {
         let file = path.canonicalize().map_err(|error| DataError::io("open", path, error))?;
         let id = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
@@ -269,7 +269,7 @@ impl Dataset {
     /// where the files lie. Call [`SourceHashes::save`] afterwards so that the next time is quick.
     ///
     /// # Errors
-    /// [`DataError::Io`] for a video that cannot be read, [`DataError::Invalid`] for a split that does not exist.
+    /// [`DataError::File`] for a video that cannot be read, [`DataError::Invalid`] for a split that does not exist.
     pub fn fingerprint(&self, split: usize, hashes: &SourceHashes) -> Result<String, DataError> {
         let lists = self.splits.get(split).ok_or_else(|| DataError::Invalid {
             what: format!("split of `{}`", self.name),

@@ -107,7 +107,7 @@ impl Decoder {
     /// [`Decoded::damage`] set: the caller decides, most simply by [`Decoded::strict`].
     ///
     /// # Errors
-    /// [`DataError::Io`] if the file cannot be opened, [`DataError::Decode`] if it gives no frame or
+    /// [`DataError::File`] if the file cannot be opened, [`DataError::Decode`] if it gives no frame or
     /// exceeds the limits, [`DataError::Interrupted`] once `stop` is set, and whatever `each` returns.
     pub fn decode(
         &self,

@@ -73,7 +73,7 @@ impl ExtractedFolder {
     /// Lists a folder. Only plain files count: a link could lead anywhere.
     ///
     /// # Errors
-    /// [`DataError::Io`] if it cannot be listed, [`DataError::Extracted`] if its names make no sense.
+    /// [`DataError::File`] if it cannot be listed, [`DataError::Extracted`] if its names make no sense.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let io = |error| DataError::io("list", path, error);
         let mut names = Vec::new();
@@ -99,7 +99,7 @@ impl ExtractedFolder {
     /// Frame `t`, RGB. `size` is what the first frame has.
     ///
     /// # Errors
-    /// [`DataError::Io`], [`DataError::Extracted`].
+    /// [`DataError::File`], [`DataError::Extracted`].
     pub fn frame(&self, t: usize, size: Option<(usize, usize)>) -> Result<Picture, DataError> {
         self.picture(&self.layout.images[t], size, decode_colour)
     }

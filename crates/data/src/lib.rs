@@ -7,7 +7,6 @@
 //! Letters used throughout: B batch, C channels, T frames, H height, W width, L stack length,
 //! S snippets or frames per sample.
 
-pub mod atomic;
 pub mod augment;
 mod batched;
 pub mod codec;

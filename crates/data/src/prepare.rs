@@ -27,11 +27,12 @@ mod report;
 mod video;
 mod work;
 
-use crate::atomic::{list, remove_abandoned};
 use crate::container::{Header, Kind};
 use crate::dataset::{Dataset, SourceHashes};
 use crate::error::DataError;
 use crate::source::VideoReader as _;
+use base::FileError;
+use base::files::{list, remove_abandoned};
 use flow::FlowError;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -189,9 +190,9 @@ pub fn prepare(
 /// Whether an error is of the machine rather than of one video.
 fn is_fatal(error: &DataError) -> bool {
     match error {
-        DataError::DiskFull { .. } | DataError::FfmpegMissing { .. } => true,
+        DataError::File(FileError::DiskFull { .. }) | DataError::FfmpegMissing { .. } => true,
         DataError::Flow(FlowError::Device { .. }) => true,
-        DataError::Io { action, .. } => *action == "write",
+        DataError::File(FileError::Io { action, .. }) => *action == "write",
         _ => false,
     }
 }

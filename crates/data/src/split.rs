@@ -97,7 +97,7 @@ impl ListFile {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`DataError::Io`].
+    /// [`DataError::File`].
     pub fn read(path: PathBuf) -> Result<Self, DataError> {
         let bytes = fs::read(&path).map_err(|e| DataError::io("read split file", &path, e))?;
         Ok(Self { path, bytes })

@@ -12,7 +12,6 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use data::DataError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -98,7 +97,7 @@ impl Unit {
     /// Writes the outcome: the unit is done.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::File`].
     pub fn finish(&self, outcome: &impl Serialize) -> Result<()> {
         write_json(&self.path(DONE), outcome)
     }
@@ -106,7 +105,7 @@ impl Unit {
     /// Forgets everything about the unit but its lock.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::File`].
     pub fn clear(&self) -> Result<()> {
         // The mark goes first: a unit that is half cleared is not done.
         for entry in [PathBuf::from(DONE)].into_iter().map(|f| self.dir.join(f)).chain(
@@ -124,7 +123,7 @@ impl Unit {
     /// Takes the unit, waiting while another process holds it.
     ///
     /// # Errors
-    /// [`Error::Io`] when the folder cannot be written, [`Error::Interrupted`].
+    /// [`Error::File`] when the folder cannot be written, [`Error::Interrupted`].
     pub fn lock(&self, console: &Console, interrupt: &Interrupt) -> Result<Lock> {
         lock(&self.path("lock"), &self.name, console, interrupt)
     }
@@ -179,22 +178,17 @@ pub(crate) fn lock(path: &Path, name: &str, console: &Console, interrupt: &Inter
 /// Writes a file so that it is there whole or not at all.
 ///
 /// # Errors
-/// [`Error::Io`] naming the file, or a full disk; the file that was there stays as it was.
+/// [`Error::File`] naming the file, or a full disk; the file that was there stays as it was.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    data::atomic::write_atomically(path, &[bytes]).map_err(|e| match e {
-        DataError::Io { path, source, .. } => Error::Io { action: "write", path, source },
-        e => e.into(),
-    })
+    Ok(base::files::write(path, &[bytes])?)
 }
 
 /// Writes a value as indented JSON with a final newline, atomically.
 ///
 /// # Errors
-/// [`Error::Io`].
+/// [`Error::File`].
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let mut text = serde_json::to_string_pretty(value).expect("records hold strings, numbers and lists only");
-    text.push('\n');
-    write_atomic(path, text.as_bytes())
+    Ok(base::files::write_json(path, value)?)
 }
 
 #[cfg(test)]
@@ -247,22 +241,23 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_fails_keeps_the_old_file_and_says_what_to_do() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("record.json");
-        write_json(&path, &1).unwrap();
-        // A folder that is a file: refused for the superuser, too.
-        let message = write_json(&path.join("inside.json"), &2).unwrap_err().to_string();
-        assert!(message.contains("cannot write") && message.contains("record.json"), "{message}");
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    fn a_folder_that_may_not_be_written_to_is_answered_with_the_flags_for_another() {
+        let denied = std::io::ErrorKind::PermissionDenied;
+        let message = Error::io("write", "results")(denied.into()).to_string();
+        assert!(
+            message.ends_with("may write to with --out (records) or --cache (everything else)"),
+            "{message}"
+        );
+        let message = Error::io("read", "results")(denied.into()).to_string();
+        assert!(!message.contains("--out"), "{message}");
     }
 
     #[test]
     fn a_full_disk_is_no_fault_of_the_data() {
-        let full = DataError::DiskFull { folder: "results".into(), needed: 9 };
-        let error = Error::from(full);
-        assert_eq!(error.exit_code(), 1);
-        assert!(error.to_string().contains("free some space"), "{error}");
+        let full = || base::FileError::DiskFull { folder: "results".into(), needed: 9 };
+        for error in [Error::from(full()), Error::from(data::DataError::from(full()))] {
+            assert_eq!(error.exit_code(), 1);
+            assert!(error.to_string().contains("free some space"), "{error}");
+        }
     }
 }

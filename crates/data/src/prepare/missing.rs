@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// cannot be read at all, which it reports.
 ///
 /// # Errors
-/// [`DataError::Io`] if the hashes of the videos cannot be kept, [`DataError::Invalid`] for settings that cannot be named.
+/// [`DataError::File`] if the hashes of the videos cannot be kept, [`DataError::Invalid`] for settings that cannot be named.
 pub fn missing(
     dataset: &Dataset,
     config: &PrepareConfig,

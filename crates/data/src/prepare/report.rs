@@ -1,7 +1,6 @@
 //! What came of it: the videos that are ready, and those that could not be prepared. Nothing disappears silently from a split.
 
 use super::video::PreparedVideo;
-use crate::atomic::write_atomically;
 use crate::dataset::{Dataset, Part, lacking, shorten};
 use crate::error::DataError;
 use std::fmt::{self, Write as _};
@@ -130,7 +129,7 @@ impl PrepareReport {
         indices.sort_unstable();
         let splits = lacking(&dataset.splits, &indices);
         let list = list_path(dataset, cache_dir);
-        write_atomically(&list, &[listing(&failures, &dataset.surplus).as_bytes()])?;
+        base::files::write(&list, &[listing(&failures, &dataset.surplus).as_bytes()])?;
         Ok(Self { expected, failures, splits, list, prepared })
     }
 }

@@ -124,8 +124,8 @@ fn what_is_no_video_is_said_to_be_none() {
     }
     let picture = real.join("flow_gt/RubberWhale/rubberwhale1.png");
     assert!(matches!(problem(decode(&decoder, &picture)), DecodeProblem::NotAVideo { .. }));
-    assert!(matches!(decode(&decoder, folder.path()), Err(DataError::Io { .. })));
-    assert!(matches!(decode(&decoder, &folder.path().join("none.avi")), Err(DataError::Io { .. })));
+    assert!(matches!(decode(&decoder, folder.path()), Err(DataError::File(..))));
+    assert!(matches!(decode(&decoder, &folder.path().join("none.avi")), Err(DataError::File(..))));
 }
 
 #[test]

@@ -216,7 +216,7 @@ fn a_cache_that_cannot_be_written_stops_everything_at_once() {
     let cache = folder.path().join("cache");
     put(&cache.join("frames"), "a file where a folder should be");
     let error = run(&set, &config(), &[0, 1, 2], &cache).unwrap_err();
-    assert!(matches!(&error, PrepareError::Setup(DataError::Io { .. })), "{error}");
+    assert!(matches!(&error, PrepareError::Setup(DataError::File(..))), "{error}");
     assert!(error.to_string().contains(&cache.display().to_string()), "{error}");
 }
 
