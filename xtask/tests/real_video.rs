@@ -1,25 +1,36 @@
-//! Real clips through the binary: what works, and what a bad clip is answered
-//! with. Skipped, with a line that says so, where the clips or ffmpeg are not.
+//! Video files through the binary: what works, and what a bad clip is answered with.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
 
 mod support;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
+use std::sync::LazyLock;
 
 use support::{Place, assert_ok, text};
+use tempfile::TempDir;
+use testkit::clip::{draw, ffmpeg};
 
-/// The Weizmann clips, from `VAR_REAL_DATA` or beside the checkout.
-fn weizmann() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/real");
-    let folder = std::env::var_os("VAR_REAL_DATA").map_or_else(beside, PathBuf::from).join("weizmann");
-    let ffmpeg = Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status().is_ok();
-    if folder.is_dir() && ffmpeg {
-        return Some(folder);
-    }
-    eprintln!("skipped: needs ffmpeg and the clips in {}", folder.display());
-    None
+/// A folder laid out as the Weizmann set is: clips of nine actors, drawn by ffmpeg, a picture and a length for each class.
+fn weizmann() -> &'static Path {
+    static DRAWN: LazyLock<TempDir> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let sources = ["testsrc2", "testsrc", "mandelbrot", "mandelbrot=start_scale=1", "testsrc=decimals=2"];
+        let classes = ["bend", "jack", "jump", "pjump", "run", "side", "skip", "walk", "wave1", "wave2"];
+        for (index, class) in classes.iter().enumerate() {
+            let clip = |actor: &str| folder.path().join(format!("{class}/{actor}_{class}.avi"));
+            std::fs::create_dir(folder.path().join(class)).unwrap();
+            let source = sources[index % sources.len()];
+            draw(&clip("daria"), &[(source, 36 + 3 * index)], (180, 144), &["-c:v", "mpeg4", "-q:v", "4"]);
+            for actor in ["denis", "eli", "ido", "ira", "lena", "lyova", "moshe", "shahar"] {
+                std::fs::copy(clip("daria"), clip(actor)).unwrap();
+            }
+        }
+        folder
+    });
+    DRAWN.path()
 }
 
 /// A copy of the clips in which one may be spoilt.
@@ -44,25 +55,23 @@ fn run(place: &Place, root: &Path, more: &[&str]) -> Output {
 const CLIP: &str = "bend/ira_bend.avi";
 
 /// Spoils [`CLIP`] and runs a row.
-fn spoilt(spoil: impl FnOnce(&Path)) -> Option<(i32, String)> {
-    let clips = weizmann()?;
+fn spoilt(spoil: impl FnOnce(&Path)) -> (i32, String) {
     let place = Place::new();
     let root = place.path("clips");
-    copy(&clips, &root);
+    copy(weizmann(), &root);
     let clip = root.join(CLIP);
     assert!(clip.exists(), "{CLIP} is a clip of the set");
     spoil(&clip);
     let output = run(&place, &root, &["--row", "stack-10-on"]);
     let message = text(&output.stderr);
     assert!(!message.contains("panicked"), "{message}");
-    Some((output.status.code().unwrap(), message))
+    (output.status.code().unwrap(), message)
 }
 
 #[test]
-fn real_clips_run_to_a_table_that_counts_its_videos() {
-    let Some(clips) = weizmann() else { return };
+fn clips_run_to_a_table_that_counts_its_videos() {
     let place = Place::new();
-    let output = run(&place, &clips, &["--row", "stack-10-on", "--split", "1", "2", "3"]);
+    let output = run(&place, weizmann(), &["--row", "stack-10-on", "--split", "1", "2", "3"]);
     assert_ok(&output);
     let table = text(&output.stdout);
     assert!(table.contains("60 of 60"), "two test clips a class in three splits\n{table}");
@@ -74,7 +83,7 @@ fn a_truncated_clip_is_named() {
         let bytes = std::fs::read(clip).unwrap();
         std::fs::write(clip, &bytes[..bytes.len() / 2]).unwrap();
     };
-    let Some((code, message)) = spoilt(half) else { return };
+    let (code, message) = spoilt(half);
     assert_eq!(code, 3, "{message}");
     assert!(message.contains("ira_bend"), "{message}");
 }
@@ -82,7 +91,7 @@ fn a_truncated_clip_is_named() {
 #[test]
 fn a_clip_without_frames_is_named() {
     let empty = |clip: &Path| std::fs::write(clip, b"").unwrap();
-    let Some((code, message)) = spoilt(empty) else { return };
+    let (code, message) = spoilt(empty);
     assert_eq!(code, 3, "{message}");
     assert!(message.contains("ira_bend"), "{message}");
 }
@@ -91,17 +100,11 @@ fn a_clip_without_frames_is_named() {
 fn a_clip_shorter_than_the_stack_is_named() {
     let shorten = |clip: &Path| {
         let short = clip.with_file_name("short.avi");
-        let made = Command::new("ffmpeg")
-            .args(["-v", "error", "-i"])
-            .arg(clip)
-            .args(["-frames:v", "6", "-c:v", "copy"])
-            .arg(&short)
-            .stdin(Stdio::null())
-            .status();
-        assert!(made.unwrap().success());
+        let cut = ["-frames:v", "6", "-c:v", "copy"].map(OsStr::new);
+        ffmpeg(["-i".as_ref(), clip.as_os_str()].into_iter().chain(cut).chain([short.as_os_str()]));
         std::fs::rename(short, clip).unwrap();
     };
-    let Some((code, message)) = spoilt(shorten) else { return };
+    let (code, message) = spoilt(shorten);
     assert_eq!(code, 4, "the rows that it is long enough for can run: {message}");
     assert!(
         message.contains("ira_bend") && message.contains("6 frames") && message.contains("11"),
@@ -111,17 +114,16 @@ fn a_clip_shorter_than_the_stack_is_named() {
 
 #[test]
 fn a_missing_clip_is_named() {
-    let Some((code, message)) = spoilt(|clip| std::fs::remove_file(clip).unwrap()) else { return };
+    let (code, message) = spoilt(|clip| std::fs::remove_file(clip).unwrap());
     assert_eq!(code, 3, "{message}");
     assert!(message.contains("ira_bend"), "{message}");
 }
 
 #[test]
 fn without_ffmpeg_the_answer_says_how_to_install_it() {
-    let Some(clips) = weizmann() else { return };
     let place = Place::new();
     let mut command = place.command(&["run", "table1b", "--profile", "smoke", "--dataset", "weizmann"]);
-    let output = command.arg("--data-root").arg(&clips).env("PATH", "/nonexistent").output().unwrap();
+    let output = command.arg("--data-root").arg(weizmann()).env("PATH", "/nonexistent").output().unwrap();
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{message}");
     assert!(message.contains("apt-get install ffmpeg"), "{message}");

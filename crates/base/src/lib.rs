@@ -1,8 +1,12 @@
 //! What every crate of the workspace may stand on. It knows none of them.
 
+pub mod files;
 mod modality;
 pub mod random;
 mod suggest;
+mod toml;
 
+pub use self::files::FileError;
 pub use self::modality::{Modality, ModalityError};
 pub use self::suggest::did_you_mean;
+pub use self::toml::{TomlError, parse_toml};

@@ -8,10 +8,10 @@
 
 use std::path::{Path, PathBuf};
 
-use data::clip::Clip;
 use data::dataset::Dataset;
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
+use synth::Clip;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::colour::PcaJitter;
 pub use self::multi_scale::{MultiScale, Places};
-use crate::inputs::InputError;
+use crate::error::InputError;
 use crate::source::Window;
 
 /// How training samples are varied. All inputs and moments of a sample are varied alike.

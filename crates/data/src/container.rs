@@ -23,7 +23,7 @@ mod build;
 use crate::codec::ValueRange;
 use crate::codec::{Codec, floats, restore};
 use crate::error::DataError;
-use crate::source::{Field, FieldWindow, FrameWindow, Plane, Window};
+use crate::source::{Direction, Field, FieldWindow, FrameWindow, Plane, Window};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -66,6 +66,15 @@ impl Kind {
             Self::Frames => "frames",
             Self::ForwardFlow => "forward-flow",
             Self::BackwardFlow => "backward-flow",
+        }
+    }
+}
+
+impl From<Direction> for Kind {
+    fn from(direction: Direction) -> Self {
+        match direction {
+            Direction::Forward => Self::ForwardFlow,
+            Direction::Backward => Self::BackwardFlow,
         }
     }
 }
@@ -185,7 +194,7 @@ impl Container {
     /// Opens a file and checks header, index and length, but no entry.
     ///
     /// # Errors
-    /// [`DataError::Io`] if the file cannot be read, [`DataError::CorruptCache`] if it is not as written.
+    /// [`DataError::File`] if the file cannot be read, [`DataError::CorruptCache`] if it is not as written.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let mut file = File::open(path).map_err(|e| DataError::io("open", path, e))?;
         Self::parse(path, &mut file).map(|(container, _)| container)

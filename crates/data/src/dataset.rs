@@ -9,6 +9,7 @@ mod hashes;
 mod lists;
 mod parts;
 mod spec;
+mod video;
 
 use crate::cuts::CutConfig;
 use crate::error::DataError;
@@ -22,26 +23,9 @@ pub use parts::{Part, Role};
 pub(crate) use parts::{count as lacking, shorten};
 pub use spec::{
     DatasetSpec, GroupSplit, ListLayout, SpecBody, SplitFilesSpec, SplitSize, StillsSpec, SynthSpec,
-    VideoFoldersSpec, ViewFoldersSpec, ViewsSpec, parse_toml,
+    VideoFoldersSpec, ViewFoldersSpec, ViewsSpec,
 };
-
-/// Where a video comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum VideoSource {
-    /// Rendered: its index in the generated set.
-    Generated(usize),
-    /// A file, by its real path.
-    File(PathBuf),
-    /// A folder of extracted frames and flow, by its real path.
-    Extracted(PathBuf),
-    /// Listed but not there; only in a data set opened with [`Dataset::open_partial`].
-    Missing {
-        /// Where it is expected, relative to the root.
-        expected: String,
-        /// Why what is there is not used; absent if nothing is there.
-        why: Option<String>,
-    },
-}
+pub use video::{Video, VideoSource, View};
 
 /// How a data set is opened.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -54,34 +38,6 @@ pub struct OpenOptions {
     pub extraction: Option<Extraction>,
     /// Go on with the videos that are there; the others are [`VideoSource::Missing`].
     pub partial: bool,
-}
-
-/// One of several views of an event. Frame t of all views of an event is the same moment.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct View {
-    /// The event, unique within the data set.
-    pub event: String,
-    /// The view's number, an index into [`Dataset::views`].
-    pub number: usize,
-    /// The event's [`Video::group`], the actor: what is resampled together.
-    pub group: String,
-}
-
-/// A video of a data set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Video {
-    /// Unique within the data set: `CLASS/NAME`.
-    pub id: String,
-    /// Class index.
-    pub label: usize,
-    /// Videos of one class and one group must stay together when the training part is divided ([`crate::split::folds`]):
-    /// what UCF-101 calls a group (`g07`), the film that a clip of HMDB-51 is cut from, the actor in Weizmann; a generated video
-    /// is a group of its own.
-    pub group: String,
-    /// Which view of which event it is; none where every video is an event of its own.
-    pub view: Option<View>,
-    /// Where it comes from.
-    pub source: VideoSource,
 }
 
 /// Sizes of a data set, known without its videos.
@@ -149,7 +105,7 @@ impl Dataset {
     /// `cuts` says.
     ///
     /// # Errors
-    /// [`DataError::Io`] if there is no such file.
+    /// [`DataError::File`] if there is no such file.
     pub fn of_video(path: &Path, cuts: Option<CutConfig>) -> Result<Self, DataError> {
         let file = path.canonicalize().map_err(|error| DataError::io("open", path, error))?;
         let id = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
@@ -313,7 +269,7 @@ impl Dataset {
     /// where the files lie. Call [`SourceHashes::save`] afterwards so that the next time is quick.
     ///
     /// # Errors
-    /// [`DataError::Io`] for a video that cannot be read, [`DataError::Invalid`] for a split that does not exist.
+    /// [`DataError::File`] for a video that cannot be read, [`DataError::Invalid`] for a split that does not exist.
     pub fn fingerprint(&self, split: usize, hashes: &SourceHashes) -> Result<String, DataError> {
         let lists = self.splits.get(split).ok_or_else(|| DataError::Invalid {
             what: format!("split of `{}`", self.name),

@@ -16,141 +16,20 @@
 //! - audio, subtitles and data are not decoded: their damage is not ours.
 
 mod declared;
+mod problem;
 mod process;
 
 use crate::error::DataError;
-use std::fmt;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
-/// Why a video was refused, or what is wrong with the frames that it gave.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DecodeProblem {
-    /// Nothing in the file is a video stream that ffmpeg knows.
-    #[error("expected a video, found none that ffmpeg can open; replace the file. {log}")]
-    NotAVideo {
-        /// Last lines of ffmpeg's standard error.
-        log: Log,
-    },
-    /// The file announces a video stream that has no frame.
-    #[error("expected a video with frames, found zero frames; replace the file. {log}")]
-    NoFrames {
-        /// Last lines of ffmpeg's standard error.
-        log: Log,
-    },
-    /// The file ends before its own container says.
-    #[error(
-        "the file is truncated: its container says {declared} bytes or more, found {found} bytes, {frames} frames \
-         decode; fetch it again"
-    )]
-    Truncated {
-        /// Bytes that the container's own headers announce.
-        declared: u64,
-        /// Bytes that there are.
-        found: u64,
-        /// Frames that decode all the same.
-        frames: usize,
-    },
-    /// All frames there are were decoded, but ffmpeg complained.
-    #[error(
-        "expected to decode without a message, found {errors} (the first: {first}), {frames} frames decode; \
-         fetch the file again. {log}"
-    )]
-    Damaged {
-        /// Frames that decode, some of them with wrong content.
-        frames: usize,
-        /// Number of error lines.
-        errors: usize,
-        /// The first error line.
-        first: String,
-        /// Last lines of ffmpeg's standard error.
-        log: Log,
-    },
-    /// A frame size or a number of frames beyond the limits.
-    #[error("{what} is {found}, beyond the limit of {limit}; shorten or scale the video down")]
-    TooLarge {
-        /// "the width", "the number of frames".
-        what: &'static str,
-        /// What the video has.
-        found: usize,
-        /// What is allowed.
-        limit: usize,
-    },
-    /// The frame size changes within the video.
-    #[error("frame {frame} is {found}, the frames before are {expected}; re-encode the video at one size")]
-    SizeChanges {
-        /// The first frame of another size, from 0.
-        frame: usize,
-        /// Size of the frames before, as `WxH`.
-        expected: String,
-        /// Size of this frame, as `WxH`.
-        found: String,
-    },
-    /// ffmpeg gave no frame for too long.
-    #[error("no new frame within {seconds} s, after {frames} frames; ffmpeg was stopped. {log}")]
-    TimedOut {
-        /// The time-out.
-        seconds: u64,
-        /// Frames until then.
-        frames: usize,
-        /// Last lines of ffmpeg's standard error.
-        log: Log,
-    },
-    /// ffmpeg itself failed or wrote something that is not a frame.
-    #[error("ffmpeg failed after {frames} frames: {what}. {log}")]
-    Failed {
-        /// Frames until then.
-        frames: usize,
-        /// Exit status or the malformed output.
-        what: String,
-        /// Last lines of ffmpeg's standard error.
-        log: Log,
-    },
-}
+pub use self::problem::{DecodeProblem, Log};
+pub use self::process::{Limits, RgbFrame};
 
-/// The last lines that ffmpeg wrote to its standard error.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Log(pub Vec<String>);
-
-impl fmt::Display for Log {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return write!(out, "ffmpeg said nothing");
-        }
-        write!(out, "ffmpeg said: {}", self.0.join(" | "))
-    }
-}
-
-/// How much a video may ask for. Memory is bounded by one frame: frames are streamed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Largest width and height in pixels.
-    pub side: usize,
-    /// Largest number of frames.
-    pub frames: usize,
-    /// How long ffmpeg may take for a single frame.
-    pub stall: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { side: 8192, frames: 50_000, stall: Duration::from_secs(60) }
-    }
-}
-
-/// One decoded frame at the video's own resolution, upright.
-#[derive(Debug, Clone, Copy)]
-pub struct RgbFrame<'a> {
-    /// Columns, W.
-    pub width: usize,
-    /// Rows, H.
-    pub height: usize,
-    /// Red, green, blue interleaved; H x W x 3 bytes.
-    pub data: &'a [u8],
-}
+/// Containers of video, by ffmpeg's names. Absent are those that refer to other files.
+const FORMATS: &str = "avi,mov,matroska,webm,mpeg,mpegts,mpegvideo,m4v,flv,ogg,asf,nut";
 
 /// What a video turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,7 +107,7 @@ impl Decoder {
     /// [`Decoded::damage`] set: the caller decides, most simply by [`Decoded::strict`].
     ///
     /// # Errors
-    /// [`DataError::Io`] if the file cannot be opened, [`DataError::Decode`] if it gives no frame or
+    /// [`DataError::File`] if the file cannot be opened, [`DataError::Decode`] if it gives no frame or
     /// exceeds the limits, [`DataError::Interrupted`] once `stop` is set, and whatever `each` returns.
     pub fn decode(
         &self,
@@ -241,7 +120,7 @@ impl Decoder {
         if found == 0 {
             return refuse(DecodeProblem::NotAVideo { log: Log(vec!["the file is empty".to_owned()]) });
         }
-        let outcome = process::run(self, path, stop, each)?;
+        let outcome = process::run(self.command(path), self.limits, path, stop, each)?;
         let process::Outcome { frames, size, log, errors, first, status } = outcome;
         let ended_early = log.0.iter().any(|line| line.contains("File ended prematurely"));
         if declared > found || ended_early {
@@ -265,6 +144,31 @@ impl Decoder {
         }
         let damage = first.map(|first| DecodeProblem::Damaged { frames, errors, first, log });
         Ok(Decoded { frames, width, height, damage })
+    }
+
+    /// ffmpeg with all that is asked of it.
+    fn command(&self, path: &Path) -> Command {
+        let pixels = self.limits.side.saturating_mul(self.limits.side).to_string();
+        let mut name = OsString::from("file:");
+        name.push(path);
+        let mut command = Command::new(&self.program);
+        command
+            .args(["-hide_banner", "-nostdin", "-loglevel", "level+error"])
+            .args(["-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS])
+            .args(["-threads", "1", "-flags", "bitexact", "-max_pixels", &pixels])
+            .arg("-i")
+            .arg(name)
+            .args(["-map", "0:v:0", "-an", "-sn", "-dn"])
+            .args([self.frame_rate_option(), "passthrough"])
+            .args(["-sws_flags", "bicubic+accurate_rnd+full_chroma_int+bitexact"])
+            .args(["-pix_fmt", "rgb24", "-threads", "1", "-f", "image2pipe", "-c:v", "ppm", "pipe:1"])
+            .env_remove("FFREPORT")
+            .env("AV_LOG_FORCE_NOCOLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        tracing::trace!(?command, "starting ffmpeg");
+        command
     }
 
     /// `-fps_mode` came with ffmpeg 5.1 and replaces `-vsync`, which newer versions drop.

@@ -1,37 +1,25 @@
-//! The crate's one error type. Every message says what was expected, what was found and what to do.
+//! The crate's errors. Every message says what was expected, what was found and what to do.
+
+mod input;
 
 use std::io;
 use std::path::{Path, PathBuf};
+
+use base::{FileError, TomlError};
+
+pub use self::input::InputError;
 
 /// Anything that can go wrong between a data-set file and a training sample.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// A file or folder could not be read, written or listed.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// What was being done, as a verb: "read", "create", "list".
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's answer.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
 
     /// A TOML file does not parse or has a key that nothing understands.
-    #[error("{}:{line}:{column}: {message}", path.display())]
-    Toml {
-        /// The file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// Column in characters, from 1.
-        column: usize,
-        /// What is wrong, with a suggestion for a misspelt key.
-        message: String,
-        /// The key that is not known, where that is the fault.
-        key: Option<String>,
-    },
+    #[error(transparent)]
+    Toml(#[from] TomlError),
 
     /// A data-set file parses but contradicts itself or its lists.
     #[error("{}: {message}", path.display())]
@@ -195,19 +183,6 @@ pub enum DataError {
         id: String,
     },
 
-    /// The disk is full.
-    #[error(
-        "no space left in {}: {needed} bytes were needed for one file; free some space or choose another \
-         folder. Nothing partial was left behind, and the work goes on from here when run again",
-        folder.display()
-    )]
-    DiskFull {
-        /// The folder that was written to.
-        folder: PathBuf,
-        /// Bytes of the file that did not fit.
-        needed: u64,
-    },
-
     /// A value that cannot be used, for example a short side of zero or a flow field that is not finite.
     #[error("{what}: expected {expected}, found {found}")]
     Invalid {
@@ -221,7 +196,7 @@ pub enum DataError {
 
     /// An input that cannot be made, or a loader that cannot go on.
     #[error(transparent)]
-    Input(#[from] crate::inputs::InputError),
+    Input(#[from] InputError),
 
     /// Flow could not be computed.
     #[error(transparent)]
@@ -233,10 +208,9 @@ pub enum DataError {
 }
 
 impl DataError {
-    /// Wraps an I/O error with the action and the path; a full disk while writing is
-    /// [`DataError::DiskFull`] instead, made where the size of the file is known.
+    /// Wraps an I/O error with the action and the path.
     pub fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Io { action, path: path.to_path_buf(), source }
+        FileError::io(action, path, source).into()
     }
 
     /// A cache file that is not as expected.

@@ -15,6 +15,7 @@
 pub mod check;
 mod layout;
 mod picture;
+mod problem;
 
 use crate::error::DataError;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 pub use layout::{Convention, Layout};
 pub use picture::{Picture, decode_colour, decode_grey};
+pub use problem::{ExtractedProblem, Mismatch};
 
 /// What the user knows about a folder of extracted frames and flow.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -58,107 +60,6 @@ impl Extraction {
     }
 }
 
-/// What is wrong with a folder of extracted frames and flow.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExtractedProblem {
-    /// There is no `img_` file.
-    #[error("expected frames as img_00001.jpg, found none; extract the video again")]
-    NoFrames,
-    /// There is no flow file.
-    #[error(
-        "expected flow as flow_x_00001.jpg and flow_y_00001.jpg (or x_00001.jpg and y_00001.jpg) beside \
-         {images} frames, found none; extract the flow, or give the videos as data root"
-    )]
-    NoFlow {
-        /// Number of frames.
-        images: usize,
-    },
-    /// A file that is named nearly as a frame or a flow picture.
-    #[error("{file}: expected {expected}; rename or remove it")]
-    Name {
-        /// The file.
-        file: String,
-        /// What would be right.
-        expected: String,
-    },
-    /// Flow under both kinds of names.
-    #[error("found both {one} and {other}, which are two sets of flow; remove one of them")]
-    TwoFlows {
-        /// A file of the one kind.
-        one: String,
-        /// A file of the other kind.
-        other: String,
-    },
-    /// A number is left out.
-    #[error("{missing} is missing: the numbers go on to {last}; extract the video again")]
-    Gap {
-        /// The first file that is not there.
-        missing: String,
-        /// The last file of the kind.
-        last: String,
-    },
-    /// A horizontal component without its vertical one, or the other way round.
-    #[error("{missing} is missing: {partner} has no other component; extract the flow again")]
-    Unpaired {
-        /// The file that is not there.
-        missing: String,
-        /// Its partner.
-        partner: String,
-    },
-    /// The counts fit no known extractor.
-    #[error(
-        "found {images} frames and {flows} flow pairs; expected {images} pairs (pair K leads to frame K) or {} \
-         (pair K leads from frame K); extract the video again",
-        images - 1
-    )]
-    Counts {
-        /// Number of frames.
-        images: usize,
-        /// Number of flow pairs.
-        flows: usize,
-    },
-    /// Frames and flow do not begin with the same number.
-    #[error("the frames begin with {image}, the flow with {flow}; expected the same first number, 0 or 1")]
-    Start {
-        /// The first frame.
-        image: String,
-        /// The first flow picture.
-        flow: String,
-    },
-    /// A picture of another size than the first frame.
-    #[error("{file} has {found} pixels, expected {expected} as in the first frame")]
-    Size {
-        /// The file.
-        file: String,
-        /// As `WxH`.
-        expected: String,
-        /// As `WxH`.
-        found: String,
-    },
-    /// Colour where grey is expected, or the other way round.
-    #[error("{file}: expected a {expected} JPEG, found {found}")]
-    Colour {
-        /// The file.
-        file: String,
-        /// "grey", "colour".
-        expected: &'static str,
-        /// What it is.
-        found: String,
-    },
-    /// A file that is not a readable JPEG.
-    #[error("{file}: expected a whole JPEG file, found {found}; extract the video again")]
-    Unreadable {
-        /// The file.
-        file: String,
-        /// What the decoder says.
-        found: String,
-    },
-    /// The flow is not that of the frames.
-    #[error("{0}; switch the check off (--unchecked-flow) only if you know why")]
-    Mismatch(check::Mismatch),
-}
-
 /// The folder of one extracted video, its names read and understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExtractedFolder {
@@ -172,7 +73,7 @@ impl ExtractedFolder {
     /// Lists a folder. Only plain files count: a link could lead anywhere.
     ///
     /// # Errors
-    /// [`DataError::Io`] if it cannot be listed, [`DataError::Extracted`] if its names make no sense.
+    /// [`DataError::File`] if it cannot be listed, [`DataError::Extracted`] if its names make no sense.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let io = |error| DataError::io("list", path, error);
         let mut names = Vec::new();
@@ -198,7 +99,7 @@ impl ExtractedFolder {
     /// Frame `t`, RGB. `size` is what the first frame has.
     ///
     /// # Errors
-    /// [`DataError::Io`], [`DataError::Extracted`].
+    /// [`DataError::File`], [`DataError::Extracted`].
     pub fn frame(&self, t: usize, size: Option<(usize, usize)>) -> Result<Picture, DataError> {
         self.picture(&self.layout.images[t], size, decode_colour)
     }

@@ -10,7 +10,6 @@
 //! border repeated, no smoothing before a reduction. Displacements are not rescaled with the
 //! picture, as in Temporal Segment Networks: they stay in pixels of the prepared frame.
 
-mod error;
 mod flow;
 mod paint;
 mod resample;
@@ -18,10 +17,10 @@ mod rgb;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::error::InputError;
 pub use self::flow::{FlowStack, Sampling};
 pub use self::rgb::FrameStack;
 use crate::augment::Crop;
+pub use crate::error::InputError;
 use crate::source::{FieldWindow, FrameWindow, Window};
 use crate::{DataError, VideoReader};
 

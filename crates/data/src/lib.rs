@@ -1,4 +1,4 @@
-//! Data sets, decoding, generated videos, the frame and flow cache, sampling, augmentation, loading.
+//! Data sets, decoding, the frame and flow cache, sampling, augmentation, loading.
 //!
 //! Knows no model. The way of the data: a [`dataset::Dataset`] lists videos and splits,
 //! [`prepare::prepare`] decodes (or renders) them and computes flow into a cache of one file per video
@@ -7,10 +7,8 @@
 //! Letters used throughout: B batch, C channels, T frames, H height, W width, L stack length,
 //! S snippets or frames per sample.
 
-pub mod atomic;
 pub mod augment;
 mod batched;
-pub mod clip;
 pub mod codec;
 pub mod container;
 pub mod cuts;
@@ -26,7 +24,6 @@ pub mod resize;
 pub mod sample;
 pub mod source;
 pub mod split;
-pub mod synth;
 pub mod video_flow;
 
 pub use error::DataError;

@@ -1,6 +1,5 @@
 //! Picture files: what a user hands to an estimator, and what is shown to a user.
 
-use crate::atomic::write_atomically;
 use crate::error::DataError;
 use flow::GrayImage;
 use image::codecs::png::PngEncoder;
@@ -13,7 +12,7 @@ const MAX_SIDE: u32 = 16_384;
 /// A picture (PNG or JPEG, told by its content) in grey, 0 to 255.
 ///
 /// # Errors
-/// [`DataError::Io`] for a file that cannot be opened, [`DataError::Invalid`] for one that is no picture or has a side over
+/// [`DataError::File`] for a file that cannot be opened, [`DataError::Invalid`] for one that is no picture or has a side over
 /// 16,384 pixels.
 pub fn read_grey(path: &Path) -> Result<GrayImage, DataError> {
     let invalid = |found: String| DataError::Invalid {
@@ -33,7 +32,7 @@ pub fn read_grey(path: &Path) -> Result<GrayImage, DataError> {
 /// Writes H x W x 3 bytes of RGB as PNG.
 ///
 /// # Errors
-/// [`DataError::Invalid`] for a buffer of another size, and as [`write_atomically`].
+/// [`DataError::Invalid`] for a buffer of another size, and as [`base::files::write`].
 pub fn write_png(path: &Path, width: usize, height: usize, rgb: &[u8]) -> Result<(), DataError> {
     let invalid = |found: String| DataError::Invalid {
         what: format!("picture {}", path.display()),
@@ -48,7 +47,7 @@ pub fn write_png(path: &Path, width: usize, height: usize, rgb: &[u8]) -> Result
     PngEncoder::new(&mut png)
         .write_image(rgb, side(width)?, side(height)?, ExtendedColorType::Rgb8)
         .map_err(|e| invalid(e.to_string()))?;
-    write_atomically(path, &[&png])
+    Ok(base::files::write(path, &[&png])?)
 }
 
 #[cfg(test)]

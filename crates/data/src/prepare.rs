@@ -17,6 +17,8 @@
 //! A data set of extracted frames and flow ([`crate::extracted`]) goes the same way; its flow is taken over instead of
 //! being computed.
 
+mod config;
+mod content;
 mod estimate;
 mod import;
 mod key;
@@ -25,131 +27,23 @@ mod report;
 mod video;
 mod work;
 
-use crate::atomic::{list, remove_abandoned};
-use crate::codec::Codec;
 use crate::container::{Header, Kind};
 use crate::dataset::{Dataset, SourceHashes};
 use crate::error::DataError;
-use crate::source::{Direction, VideoReader as _};
-use flow::{Batched, FlowError, Method, TvL1Params};
+use crate::source::VideoReader as _;
+use base::FileError;
+use base::files::{list, remove_abandoned};
+use flow::FlowError;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use video::Content;
 
+pub use config::{PrepareConfig, Progress, Silent};
 pub use missing::missing;
-pub use report::{PrepareReport, VideoFailure};
+pub use report::{PrepareReport, Prepared, VideoFailure};
 pub use video::PreparedVideo;
-
-/// What to prepare. Everything but `backward`, `verify` and `ffmpeg` changes the cached content.
-#[derive(Debug, Clone)]
-pub struct PrepareConfig {
-    /// Short side S of the cached frames and fields, in pixels.
-    pub short_side: usize,
-    /// How frames are stored.
-    pub frame_codec: Codec,
-    /// How flow is stored.
-    pub flow_codec: Codec,
-    /// Pixels per frame that the bytes 0 and 255 stand for, negative and positive; what exceeds it is clipped and
-    /// counted. `None`: every component of every field is mapped over its own range, as in Two-Stream ConvNets.
-    pub flow_bound: Option<f32>,
-    /// How flow is estimated; `None`: no flow is made or taken over, for networks that see frames alone. Frames are cached apart
-    /// from flow, so frames without flow serve a later request with flow, and the other way round.
-    pub flow: Option<Method>,
-    /// Backward flow as well, for bi-directional stacking.
-    pub backward: bool,
-    /// What estimates TV-L1 in place of the CPU, many pairs of a video at once. Its fields may differ from the CPU's in
-    /// the last bit of a stored byte, so they have files of their own, named after it too; without it, and for other
-    /// methods, files are named as ever.
-    pub batched: Option<Arc<dyn Batched>>,
-    /// Whether every byte of a file that is there is checked first, and a damaged file made again. Otherwise its header and index
-    /// are, for processes that work on what another one has just prepared: entries are checked when they are read in any case, and
-    /// a damaged one is an error then.
-    pub verify: bool,
-    /// The `ffmpeg` binary, usually just `ffmpeg`. Looked for only if a real video has to be decoded.
-    pub ffmpeg: PathBuf,
-}
-
-impl PrepareConfig {
-    /// What estimates many pairs at once, where there is such a thing for the method.
-    fn batched(&self) -> Option<(&dyn Batched, &TvL1Params)> {
-        match (&self.batched, &self.flow) {
-            (Some(batched), Some(Method::TvL1(params))) => Some((&**batched, params)),
-            _ => None,
-        }
-    }
-}
-
-/// Hears how far [`prepare`] is. Called from several threads.
-pub trait Progress: Sync {
-    /// `total` videos are to be prepared.
-    fn begin(&self, total: usize);
-    /// `n` more videos are done, well or badly.
-    fn advance(&self, n: usize);
-    /// Something that a person should know: a failed video, a rebuilt cache file.
-    fn note(&self, text: &str);
-}
-
-/// Says nothing.
-#[derive(Debug, Clone, Copy)]
-pub struct Silent;
-
-impl Progress for Silent {
-    fn begin(&self, _total: usize) {}
-    fn advance(&self, _n: usize) {}
-    fn note(&self, _text: &str) {}
-}
-
-/// What [`prepare`] made or found.
-#[derive(Debug, Clone, Default)]
-pub struct Prepared {
-    /// The videos that are ready, in the order asked for.
-    pub videos: Vec<PreparedVideo>,
-    /// Cache files found intact.
-    pub reused: usize,
-    /// Cache files written.
-    pub built: usize,
-    /// Bytes of all cache files used.
-    pub bytes: u64,
-    /// Flow vectors in them.
-    pub vectors: u64,
-    /// Flow vectors that exceeded the bound and were clipped.
-    pub clipped: u64,
-    /// Frame pairs of all videos.
-    pub pairs: usize,
-    /// Of these, pairs that are the same picture up to coding noise. They are kept: their flow is about zero.
-    pub repeated: usize,
-    /// Extracted videos in which too little moves to compare the flow with the frames.
-    pub not_judged: usize,
-}
-
-impl fmt::Display for Prepared {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let frames: usize = self.videos.iter().map(|video| video.frames).sum();
-        let gigabytes = self.bytes as f64 / 1e9;
-        let flow = if self.videos.iter().any(PreparedVideo::has_flow) { " with their flow" } else { "" };
-        write!(out, "{} videos, {frames} frames, are ready{flow}, {gigabytes:.2} GB", self.videos.len())?;
-        if self.clipped > 0 {
-            let percent = 100.0 * self.clipped as f64 / self.vectors.max(1) as f64;
-            write!(out, "; {percent:.3} % of the flow vectors exceed the bound and are clipped")?;
-        }
-        if self.repeated > 0 {
-            let percent = 100.0 * self.repeated as f64 / self.pairs.max(1) as f64;
-            write!(
-                out,
-                "; {} of {} frame pairs ({percent:.1} %) repeat a picture",
-                self.repeated, self.pairs
-            )?;
-        }
-        if self.not_judged > 0 {
-            write!(out, "; in {} too little moves to compare flow and frames", self.not_judged)?;
-        }
-        Ok(())
-    }
-}
 
 /// Why [`prepare`] did not give every video.
 #[derive(Debug, thiserror::Error)]
@@ -296,9 +190,9 @@ pub fn prepare(
 /// Whether an error is of the machine rather than of one video.
 fn is_fatal(error: &DataError) -> bool {
     match error {
-        DataError::DiskFull { .. } | DataError::FfmpegMissing { .. } => true,
+        DataError::File(FileError::DiskFull { .. }) | DataError::FfmpegMissing { .. } => true,
         DataError::Flow(FlowError::Device { .. }) => true,
-        DataError::Io { action, .. } => *action == "write",
+        DataError::File(FileError::Io { action, .. }) => *action == "write",
         _ => false,
     }
 }
@@ -314,12 +208,4 @@ fn clear_abandoned(cache_dir: &Path) -> Result<(), DataError> {
         }
     }
     Ok(())
-}
-
-/// The kind of file that holds flow of a direction.
-fn kind_of(direction: Direction) -> Kind {
-    match direction {
-        Direction::Forward => Kind::ForwardFlow,
-        Direction::Backward => Kind::BackwardFlow,
-    }
 }

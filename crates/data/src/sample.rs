@@ -22,7 +22,7 @@ pub use self::pairs::Pairs;
 pub use self::sampler::{ClassBalanced, Sampler, Together};
 pub use self::spec::{Align, At, Moments, SampleInput, SampleSpec};
 use crate::DataError;
-use crate::inputs::InputError;
+use crate::error::InputError;
 
 /// The generator of one training sample.
 #[must_use]

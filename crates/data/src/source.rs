@@ -10,7 +10,7 @@
 //! source overrides them where it can do with less.
 
 use crate::error::DataError;
-use crate::inputs::InputError;
+use crate::error::InputError;
 use std::ops::Range;
 
 /// Which way a flow field points in time.

@@ -25,7 +25,6 @@ use std::path::{Component, Path, PathBuf};
 pub use folds::folds;
 pub use hmdb51::{parse as parse_hmdb51, read as read_hmdb51};
 pub use ucf101::{parse as parse_ucf101, read as read_ucf101};
-pub(crate) use views::hold_out_views;
 pub use views::parse as parse_views;
 
 /// A clip as a split file names it.
@@ -98,7 +97,7 @@ impl ListFile {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`DataError::Io`].
+    /// [`DataError::File`].
     pub fn read(path: PathBuf) -> Result<Self, DataError> {
         let bytes = fs::read(&path).map_err(|e| DataError::io("read split file", &path, e))?;
         Ok(Self { path, bytes })
@@ -203,6 +202,28 @@ impl Gather {
         }
         Ok(SplitLists { classes, clips: self.clips.into_values().collect(), splits })
     }
+}
+
+/// A split for each view, which it holds out: it trains on the training events as the others see them, tests on the test
+/// events as this one sees them, and has the test events in the others as its seen views. `videos` gives the view of each
+/// video and whether its event is tested.
+pub(crate) fn hold_out_views(
+    views: usize,
+    videos: impl Iterator<Item = (usize, bool)> + Clone,
+) -> Vec<Split> {
+    let split = |held_out: usize| {
+        let mut split = Split { name: (held_out + 1).to_string(), ..Split::default() };
+        for (index, (view, tested)) in videos.clone().enumerate() {
+            match (tested, view == held_out) {
+                (false, false) => split.train.push(index),
+                (true, true) => split.test.push(index),
+                (true, false) => split.seen.push(index),
+                (false, true) => {}
+            }
+        }
+        split
+    };
+    (0..views).map(split).collect()
 }
 
 /// A path from a list, refused if it could lead out of the data root by its text alone.

@@ -21,7 +21,7 @@ impl Answers {
     /// Reads the answers of a test of that kind.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Damaged`] for a file that is not of this form.
+    /// [`Error::File`], [`Error::Damaged`] for a file that is not of this form.
     pub fn read(path: &Path, by: TestBy) -> Result<Self> {
         Ok(match by {
             TestBy::Softmax | TestBy::NearestNeighbour => Self::Classes(Scores::read(path)?),
@@ -32,7 +32,7 @@ impl Answers {
     /// Writes them, atomically.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::File`].
     pub fn write(&self, path: &Path) -> Result<()> {
         match self {
             Self::Classes(scores) => scores.write(path),

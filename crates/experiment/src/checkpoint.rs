@@ -37,7 +37,7 @@ impl Checkpoint {
     /// is whole.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Tensor`].
+    /// [`Error::File`], [`Error::Tensor`].
     pub fn write(path: &Path, params: &Params, sgd: &Sgd, progress: &Progress) -> Result<()> {
         let named = |prefix: &'static str, tensors: Tensors| {
             tensors.into_iter().map(move |(name, tensor)| (format!("{prefix}{name}"), tensor))
@@ -57,7 +57,7 @@ impl Checkpoint {
     /// Reads a checkpoint, or `None` when there is none.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Damaged`].
+    /// [`Error::File`], [`Error::Damaged`].
     pub fn read(path: &Path) -> Result<Option<Self>> {
         Self::read_bytes(path)?.map(|bytes| Self::parse(&bytes, path)).transpose()
     }
@@ -65,7 +65,7 @@ impl Checkpoint {
     /// The bytes of a checkpoint, or `None` when there is none.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::File`].
     pub fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>> {
         match std::fs::read(path) {
             Ok(bytes) => Ok(Some(bytes)),

@@ -256,7 +256,7 @@ impl Comparison {
     /// Writes a Parquet file, atomically.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::File`].
     pub fn write_parquet(&self, path: &Path) -> Result<()> {
         let mut bytes = Vec::new();
         ParquetWriter::new(&mut bytes).finish(&mut frame(&self.entries).map_err(failed)?).map_err(failed)?;

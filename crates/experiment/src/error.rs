@@ -6,6 +6,8 @@
 
 use std::path::PathBuf;
 
+use base::{FileError, TomlError};
+
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -47,15 +49,12 @@ pub enum Error {
     },
 
     /// A file that could not be read or written.
-    #[error("cannot {action} {}: {source}{}", path.display(), hint(source))]
-    Io {
-        /// "read", "write", "create", "lock", ...
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's answer.
-        source: std::io::Error,
-    },
+    #[error("{file}{}", flags(.0), file = .0)]
+    File(#[from] FileError),
+
+    /// A TOML file that does not parse or has a key that nothing understands.
+    #[error(transparent)]
+    Toml(#[from] TomlError),
 
     /// A file of ours that does not hold what it should.
     #[error("{} is damaged: {message}; delete it (or run with --fresh) and run the command again", path.display())]
@@ -152,7 +151,7 @@ impl Error {
     /// row failed, 130 interrupted, 1 anything else (a full disk, say).
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Toml(_) | Self::Usage(_) => 2,
             Self::Plan(e) => e.exit_code(),
             Self::Data(e) => plan::exit_code_of_data(e),
             Self::Weights(e) if e.is_of_the_request() => 2,
@@ -160,7 +159,7 @@ impl Error {
             Self::Diverged { .. } | Self::RowsFailed { .. } | Self::Unfinished { .. } => 4,
             Self::Elsewhere { code, .. } => *code,
             Self::Interrupted => 130,
-            Self::Io { .. }
+            Self::File(_)
             | Self::Damaged { .. }
             | Self::Tensor { .. }
             | Self::Network { .. }
@@ -184,10 +183,10 @@ impl Error {
         matches!(self, Self::Diverged { .. } | Self::Interrupted | Self::Drifted(_))
     }
 
-    /// An [`Error::Io`] for `map_err`.
+    /// An [`Error::File`] for `map_err`.
     pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { action, path, source }
+        move |source| FileError::io(action, path, source).into()
     }
 
     /// An [`Error::Tensor`] for `map_err`.
@@ -214,7 +213,10 @@ impl From<data::DataError> for Error {
 
 impl From<plan::Error> for Error {
     fn from(error: plan::Error) -> Self {
-        Self::Plan(Box::new(error))
+        match error {
+            plan::Error::File(error) => Self::File(error),
+            error => Self::Plan(Box::new(error)),
+        }
     }
 }
 
@@ -224,13 +226,7 @@ impl From<crate::weights::WeightsError> for Error {
     }
 }
 
-/// What to do about a system error that users meet.
-fn hint(source: &std::io::Error) -> &'static str {
-    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-    match source.kind() {
-        PermissionDenied | ReadOnlyFilesystem => {
-            "; choose a folder that you may write to with --out (records) or --cache (everything else)"
-        }
-        _ => "",
-    }
+/// The flags that name another folder, where one would help.
+fn flags(error: &FileError) -> &'static str {
+    if error.is_unwritable() { " with --out (records) or --cache (everything else)" } else { "" }
 }

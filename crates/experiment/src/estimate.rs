@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use data::DataError;
-use data::atomic::write_atomically;
 use data::decode::Decoder;
 use data::picture::{read_grey, write_png};
 use data::video_flow::flow_along_video;
@@ -187,7 +186,7 @@ impl Form {
 
     fn write(self, path: &Path, field: &FlowField, full_scale: Option<f32>) -> Result<(), DataError> {
         match self {
-            Self::Flo => write_atomically(path, &[&encode_flo(field)?]),
+            Self::Flo => Ok(base::files::write(path, &[&encode_flo(field)?])?),
             Self::Png => write_png(path, field.width, field.height, &flow_to_rgb8(field, full_scale)?),
         }
     }

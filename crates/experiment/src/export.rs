@@ -73,7 +73,7 @@ struct StreamConfig {
 /// Writes a trained row into a folder, which is made; gives back the files.
 ///
 /// # Errors
-/// [`Error::Usage`] for a folder that holds something else, [`Error::Io`].
+/// [`Error::Usage`] for a folder that holds something else, [`Error::File`].
 pub fn write(trained: &Trained, folder: &Path, interrupt: &Interrupt) -> Result<Vec<PathBuf>> {
     let foreign = |entry: &std::fs::DirEntry| !entry.file_name().to_string_lossy().starts_with('.');
     let is_empty = std::fs::read_dir(folder)

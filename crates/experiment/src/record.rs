@@ -241,7 +241,7 @@ impl Record {
     /// Reads a record.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Damaged`] for a file that is not a record.
+    /// [`Error::File`], [`Error::Damaged`] for a file that is not a record.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
         serde_json::from_str(&text)

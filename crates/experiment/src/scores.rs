@@ -90,7 +90,7 @@ impl Scores {
     /// Writes the file, atomically.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::File`].
     pub fn write(&self, path: &Path) -> Result<()> {
         let n = self.videos.len();
         let mut columns = vec![
@@ -119,7 +119,7 @@ impl Scores {
     /// Reads a file back.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Damaged`] for a file that is not of this form.
+    /// [`Error::File`], [`Error::Damaged`] for a file that is not of this form.
     pub fn read(path: &Path) -> Result<Self> {
         Self::from_frame(&read_frame(path)?).map_err(|e| failed(path, "read", e))
     }

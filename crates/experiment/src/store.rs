@@ -104,7 +104,7 @@ impl Unit {
     /// Writes the outcome: the unit is done.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::File`].
     pub fn finish(&self, outcome: &impl Serialize) -> Result<()> {
         write_json(&self.path(DONE), outcome)
     }
@@ -112,7 +112,7 @@ impl Unit {
     /// Forgets everything about the unit but its lock.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::File`].
     pub fn clear(&self) -> Result<()> {
         // The mark goes first: a unit that is half cleared is not done.
         for entry in [PathBuf::from(DONE)].into_iter().map(|f| self.dir.join(f)).chain(
@@ -130,7 +130,7 @@ impl Unit {
     /// Takes the unit, waiting while another process holds it.
     ///
     /// # Errors
-    /// [`Error::Io`] when the folder cannot be written, [`Error::Interrupted`].
+    /// [`Error::File`] when the folder cannot be written, [`Error::Interrupted`].
     pub fn lock(&self, console: &Console, interrupt: &Interrupt) -> Result<Lock> {
         lock(&self.path("lock"), &self.name, console, interrupt)
     }
@@ -229,5 +229,26 @@ mod tests {
         std::fs::write(unit.path(DONE), "{").unwrap();
         let message = unit.outcome::<u32>().unwrap_err().to_string();
         assert!(message.contains("done.json") && message.contains("delete it"), "{message}");
+    }
+
+    #[test]
+    fn a_folder_that_may_not_be_written_to_is_answered_with_the_flags_for_another() {
+        let denied = std::io::ErrorKind::PermissionDenied;
+        let message = Error::io("write", "results")(denied.into()).to_string();
+        assert!(
+            message.ends_with("may write to with --out (records) or --cache (everything else)"),
+            "{message}"
+        );
+        let message = Error::io("read", "results")(denied.into()).to_string();
+        assert!(!message.contains("--out"), "{message}");
+    }
+
+    #[test]
+    fn a_full_disk_is_no_fault_of_the_data() {
+        let full = || base::FileError::DiskFull { folder: "results".into(), needed: 9 };
+        for error in [Error::from(full()), Error::from(data::DataError::from(full()))] {
+            assert_eq!(error.exit_code(), 1);
+            assert!(error.to_string().contains("free some space"), "{error}");
+        }
     }
 }

@@ -42,7 +42,7 @@ use crate::{Console, Interrupt, Result};
 ///
 /// # Errors
 /// [`WeightsError`] when the file cannot be had or is another one than was pinned,
-/// [`Error::Interrupted`](crate::Error::Interrupted), [`Error::Io`](crate::Error::Io).
+/// [`Error::Interrupted`](crate::Error::Interrupted), [`Error::File`](crate::Error::Io).
 pub fn fetch(
     source: &WeightSource,
     cache: &Path,
@@ -62,7 +62,7 @@ pub fn cached(source: &WeightSource, cache: &Path) -> Option<PathBuf> {
 /// The SHA-256 of a file, in hexadecimal digits.
 ///
 /// # Errors
-/// [`Error::Io`](crate::Error::Io), [`Error::Interrupted`](crate::Error::Interrupted).
+/// [`Error::File`](crate::Error::Io), [`Error::Interrupted`](crate::Error::Interrupted).
 pub fn sha256(path: &Path, interrupt: &Interrupt) -> Result<String> {
     let mut file = std::fs::File::open(path).map_err(crate::Error::io("read", path))?;
     let mut sum = Sha256::new();

@@ -27,7 +27,7 @@ const OFTEN: f64 = 0.01;
 /// The GPU, or `None` after saying so.
 fn gpu() -> Option<DeviceFlow> {
     if std::env::var("KERNELS_DEVICE").as_deref() != Ok("cuda") {
-        eprintln!("skipped: no GPU is used (set KERNELS_DEVICE=cuda)");
+        testkit::skipped("flow on a GPU", "no GPU is used (KERNELS_DEVICE=cuda demands one)");
         return None;
     }
     Some(DeviceFlow::new(&nn::device::cuda(0).unwrap()).unwrap())

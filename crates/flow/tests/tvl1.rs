@@ -1,8 +1,7 @@
 //! TV-L1 on pictures whose flow is known, on odd inputs, and on a real pair.
 
-use std::path::PathBuf;
-
 use flow::{FlowError, FlowField, GrayImage, MedianFilter, TvL1, TvL1Params, endpoint_error, read_flo};
+use testkit::real_data;
 
 /// A picture from a function of position.
 fn picture(width: usize, height: usize, value: impl Fn(f32, f32) -> f32) -> GrayImage {
@@ -240,15 +239,7 @@ fn each_median_filter_works_and_differs() {
 /// RubberWhale of Baker et al. 2011, from the folder of real clips.
 #[test]
 fn a_real_pair_comes_close_to_its_ground_truth() {
-    let root = std::env::var_os("VAR_REAL_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/real")),
-        PathBuf::from,
-    );
-    let folder = root.join("flow_gt/RubberWhale");
-    if !folder.is_dir() {
-        eprintln!("skipped: no {}; set VAR_REAL_DATA", folder.display());
-        return;
-    }
+    let Some(folder) = real_data("flow_gt/RubberWhale", "TV-L1 against a true field") else { return };
     let load = |name: &str| {
         let rgb = image::open(folder.join(name)).unwrap().to_rgb8();
         GrayImage::from_rgb8(rgb.width() as usize, rgb.height() as usize, rgb.as_raw()).unwrap()

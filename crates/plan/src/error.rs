@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use base::{FileError, TomlError};
+
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -58,15 +60,12 @@ pub enum Error {
     Model(#[from] models::Error),
 
     /// A file or folder that could not be read.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// "read", "list", ...
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's answer.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
+
+    /// A TOML file that does not parse or has a key that nothing understands.
+    #[error(transparent)]
+    Toml(#[from] TomlError),
 }
 
 impl Error {
@@ -77,16 +76,17 @@ impl Error {
             | Self::UnknownRow { .. }
             | Self::Contradiction { .. }
             | Self::Spec { .. }
+            | Self::Toml(_)
             | Self::Usage(_) => 2,
             Self::Data(error) => exit_code_of_data(error),
-            Self::Io { .. } | Self::Model(_) => 1,
+            Self::File(_) | Self::Model(_) => 1,
         }
     }
 
-    /// An [`Error::Io`] for `map_err`.
+    /// An [`Error::File`] for `map_err`.
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { action, path, source }
+        move |source| FileError::io(action, path, source).into()
     }
 }
 
@@ -100,8 +100,8 @@ impl From<data::DataError> for Error {
 pub fn exit_code_of_data(error: &data::DataError) -> u8 {
     match error {
         // A data-set file or a spec that cannot be read is a matter of the request.
-        data::DataError::Toml { .. } | data::DataError::Spec { .. } => 2,
-        data::DataError::DiskFull { .. } => 1,
+        data::DataError::Toml(_) | data::DataError::Spec { .. } => 2,
+        data::DataError::File(FileError::DiskFull { .. }) => 1,
         _ => 3,
     }
 }

@@ -227,7 +227,7 @@ impl Spec {
     /// # Errors
     /// See [`Spec::read`].
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
-        let spec: Self = data::dataset::parse_toml(path, text)?;
+        let spec: Self = base::parse_toml(path, text)?;
         spec.check(path)?;
         Ok(spec)
     }

@@ -39,7 +39,7 @@ impl Workspace {
     /// The files of all specs, in name order.
     ///
     /// # Errors
-    /// [`Error::Io`] when `experiments/` cannot be listed.
+    /// [`Error::File`] when `experiments/` cannot be listed.
     pub fn spec_files(&self) -> Result<Vec<PathBuf>> {
         let experiments = self.root.join("experiments");
         let mut files = Vec::new();
@@ -132,7 +132,7 @@ impl Workspace {
     /// The names of all data sets, in order.
     ///
     /// # Errors
-    /// [`Error::Io`] when `datasets/` cannot be listed.
+    /// [`Error::File`] when `datasets/` cannot be listed.
     pub fn datasets(&self) -> Result<Vec<String>> {
         let files = list(&self.root.join("datasets"))?;
         let files = files.iter().filter(|f| f.extension().is_some_and(|e| e == "toml"));

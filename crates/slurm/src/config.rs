@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use data::dataset::parse_toml;
+use base::parse_toml;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -89,7 +89,7 @@ impl Config {
     /// Reads the file that was named, or else the user's own, which need not be there.
     ///
     /// # Errors
-    /// [`Error::Io`] for a named file that cannot be read; [`Error::Data`] with line and column for what is no setting;
+    /// [`Error::File`] for a named file that cannot be read; [`Error::Data`] with line and column for what is no setting;
     /// [`Error::Usage`] for a value that cannot be used.
     pub fn load(named: Option<&Path>) -> Result<Self> {
         let Some(path) = named.map(Path::to_owned).or_else(usual_path) else { return Ok(Self::default()) };

@@ -159,7 +159,7 @@ impl Manifest {
     /// Reads what a job is asked to do.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Damaged`].
+    /// [`Error::File`], [`Error::Damaged`].
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
         serde_json::from_slice(&bytes)

@@ -1,16 +1,20 @@
 //! What the tests and benchmarks of the workspace share: stored reference values,
-//! closeness checks that point at the worst value, numeric gradients, and benchmark
-//! programs that can take turns with a peer.
+//! closeness checks that point at the worst value, numeric gradients, clips that ffmpeg draws, the folder of
+//! real clips, and benchmark programs that can take turns with a peer.
 //!
 //! The fixtures under `fixtures/` were made by the scripts under `reference/`,
 //! which say how to make them again. Everything here panics on failure, as tests do.
 
 pub mod bench;
+pub mod clip;
+mod real;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
+
+pub use real::{demanded, real_data, skipped};
 
 /// Reads `fixtures/<name>.safetensors` of this crate.
 ///

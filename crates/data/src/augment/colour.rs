@@ -8,7 +8,7 @@
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use crate::inputs::InputError;
+use crate::error::InputError;
 
 /// Jitter along three colour vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::Crop;
-use crate::inputs::InputError;
+use crate::error::InputError;
 
 /// Crops of several sizes at fixed places, as the public code of Temporal Segment Networks has them.
 ///

@@ -1,7 +1,6 @@
 //! Writing a cache file.
 
 use super::{CHECKSUM, Facts, Header, Kind, MAGIC, MAX_SIDE, PREAMBLE, RECORD, Record, VERSION};
-use crate::atomic::write_atomically;
 use crate::codec::{Codec, ValueRange, float_bytes, mean, quantise, restore};
 use crate::error::DataError;
 use crate::source::Window;
@@ -215,7 +214,7 @@ impl Builder {
     /// Writes the file atomically. An empty file takes the size `empty`.
     ///
     /// # Errors
-    /// [`DataError::DiskFull`] or [`DataError::Io`]; nothing partial remains.
+    /// [`DataError::File`] or [`DataError::File`]; nothing partial remains.
     pub fn write(
         self,
         path: &Path,
@@ -248,6 +247,6 @@ impl Builder {
         }
         let checksum = blake3::hash(&head);
         head.extend_from_slice(checksum.as_bytes());
-        write_atomically(path, &[&head, &self.payload])
+        Ok(base::files::write(path, &[&head, &self.payload])?)
     }
 }

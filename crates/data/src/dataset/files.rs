@@ -6,10 +6,10 @@
 //! ([`crate::extracted`]): then `[CLASS/]VIDEO` folders are matched by the listed names without their endings.
 
 use super::{DatasetSpec, VideoSource};
-use crate::atomic::list;
 use crate::error::DataError;
 use crate::extracted::{self, Extraction};
 use crate::split::ListedClip;
+use base::files::list;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

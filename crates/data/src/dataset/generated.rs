@@ -1,11 +1,9 @@
 //! Generated sets: what renders a video, and which videos a split tests.
 
-use super::{DatasetSpec, Video, VideoSource, View};
-use crate::clip::Clip;
-use crate::error::DataError;
+use super::{Video, VideoSource, View};
 use crate::split::{Split, hold_out_views};
-use crate::synth::{StillSet, SynthError, SynthSet, ViewSet};
 use serde::Deserialize;
+use synth::{Clip, StillSet, SynthError, SynthSet, ViewSet};
 
 /// What renders the videos of a generated set.
 #[derive(Debug, Clone)]
@@ -161,14 +159,13 @@ impl SplitRule {
     }
 }
 
-/// The generator and the splits of a spec's set.
+/// The generator and the splits of a set, or what is wrong with them.
 pub(super) fn generate(
-    spec: &DatasetSpec,
     generator: Result<Generator, SynthError>,
     rule: &SplitRule,
-) -> Result<(Generator, Vec<Split>), DataError> {
-    let generator = generator.map_err(|error| spec.error(error.to_string()))?;
-    rule.check(generator.each()).map_err(|message| spec.error(message))?;
+) -> Result<(Generator, Vec<Split>), String> {
+    let generator = generator.map_err(|error| error.to_string())?;
+    rule.check(generator.each())?;
     let splits = rule.splits(&generator);
     Ok((generator, splits))
 }
@@ -181,19 +178,18 @@ pub struct ViewSplitRule {
     pub test: usize,
 }
 
-/// The generator and the splits of a spec's set of views.
+/// The generator and the splits of a set of views, or what is wrong with them.
 pub(super) fn generate_views(
-    spec: &DatasetSpec,
     set: Result<ViewSet, SynthError>,
     rule: &ViewSplitRule,
-) -> Result<(Generator, Vec<Split>), DataError> {
-    let set = set.map_err(|error| spec.error(error.to_string()))?;
+) -> Result<(Generator, Vec<Split>), String> {
+    let set = set.map_err(|error| error.to_string())?;
     let actors = set.actors();
     if rule.test == 0 || rule.test >= actors {
-        return Err(spec.error(format!(
+        return Err(format!(
             "splits: expected some of the {actors} actors to test and others to train on, found test = {}",
             rule.test
-        )));
+        ));
     }
     let place = |i| (set.view(i), set.actor(i) >= actors - rule.test);
     let splits = hold_out_views(set.views().len(), (0..set.len()).map(place));

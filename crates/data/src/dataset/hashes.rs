@@ -4,7 +4,6 @@
 //! time of change and hash. A file whose size or time differs is hashed again. The index is a
 //! convenience: if it is damaged or missing it is made anew.
 
-use crate::atomic::write_atomically;
 use crate::error::DataError;
 use crate::extracted::ExtractedFolder;
 use serde::{Deserialize, Serialize};
@@ -42,7 +41,7 @@ impl SourceHashes {
     /// BLAKE3 of a file's content and its size, in hex.
     ///
     /// # Errors
-    /// [`DataError::Io`].
+    /// [`DataError::File`].
     pub fn hash(&self, path: &Path) -> Result<(String, u64), DataError> {
         let io = |error| DataError::io("read", path, error);
         let file = File::open(path).map_err(io)?;
@@ -60,7 +59,7 @@ impl SourceHashes {
     /// entry for the folder, not one for each of its files.
     ///
     /// # Errors
-    /// [`DataError::Io`].
+    /// [`DataError::File`].
     pub fn hash_folder(&self, folder: &ExtractedFolder) -> Result<(String, usize), DataError> {
         let mut state = blake3::Hasher::new();
         let (mut total, mut dated, mut count) = (0, true, 0);
@@ -119,7 +118,7 @@ impl SourceHashes {
     /// Writes the index if it changed, together with what other processes wrote meanwhile.
     ///
     /// # Errors
-    /// As [`write_atomically`].
+    /// As [`base::files::write`].
     pub fn save(&self) -> Result<(), DataError> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let on_disk = read(&self.index).unwrap_or_default();
@@ -130,7 +129,7 @@ impl SourceHashes {
         }
         let json = serde_json::to_vec(&all).map_err(|e| DataError::io("write", &self.index, e.into()))?;
         let checksum = blake3::hash(&json).to_hex();
-        write_atomically(&self.index, &[checksum.as_bytes(), b"\n", &json])
+        Ok(base::files::write(&self.index, &[checksum.as_bytes(), b"\n", &json])?)
     }
 }
 

@@ -6,13 +6,12 @@ use super::generated::{Generator, SplitRule, ViewSplitRule, generate, generate_v
 use crate::cuts::CutConfig;
 use crate::error::DataError;
 use crate::split::Split;
-use crate::synth::stills::StillsConfig;
-use crate::synth::views::ViewsConfig;
-use crate::synth::{ClassList, StillSet, SynthConfig, SynthSet, ViewSet};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use std::fs;
 use std::path::{Path, PathBuf};
+use synth::stills::StillsConfig;
+use synth::views::ViewsConfig;
+use synth::{ClassList, StillSet, SynthConfig, SynthSet, ViewSet};
 
 /// A data-set file.
 #[derive(Debug, Clone, PartialEq)]
@@ -207,7 +206,7 @@ impl DatasetSpec {
     /// Reads a data-set file.
     ///
     /// # Errors
-    /// [`DataError::Io`], [`DataError::Toml`] with the place, [`DataError::Spec`] for contradictions.
+    /// [`DataError::File`], [`DataError::Toml`] with the place, [`DataError::Spec`] for contradictions.
     pub fn load(path: &Path) -> Result<Self, DataError> {
         let text = fs::read_to_string(path).map_err(|e| DataError::io("read", path, e))?;
         Self::parse(path, &text)
@@ -218,14 +217,14 @@ impl DatasetSpec {
     /// # Errors
     /// As [`DatasetSpec::load`].
     pub fn parse(path: &Path, text: &str) -> Result<Self, DataError> {
-        let Tag { kind } = parse_toml(path, text)?;
+        let Tag { kind } = base::parse_toml(path, text)?;
         let body = match kind {
-            Kind::Synth => SpecBody::Synth(Box::new(parse_toml(path, text)?)),
-            Kind::SynthStills => SpecBody::Stills(Box::new(parse_toml(path, text)?)),
-            Kind::SynthViews => SpecBody::Views(Box::new(parse_toml(path, text)?)),
-            Kind::VideoFolders => SpecBody::VideoFolders(parse_toml(path, text)?),
-            Kind::SplitFiles => SpecBody::SplitFiles(parse_toml(path, text)?),
-            Kind::ViewFolders => SpecBody::ViewFolders(parse_toml(path, text)?),
+            Kind::Synth => SpecBody::Synth(Box::new(base::parse_toml(path, text)?)),
+            Kind::SynthStills => SpecBody::Stills(Box::new(base::parse_toml(path, text)?)),
+            Kind::SynthViews => SpecBody::Views(Box::new(base::parse_toml(path, text)?)),
+            Kind::VideoFolders => SpecBody::VideoFolders(base::parse_toml(path, text)?),
+            Kind::SplitFiles => SpecBody::SplitFiles(base::parse_toml(path, text)?),
+            Kind::ViewFolders => SpecBody::ViewFolders(base::parse_toml(path, text)?),
         };
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let spec = Self { name, path: path.to_path_buf(), body };
@@ -284,24 +283,23 @@ impl DatasetSpec {
 
     /// The generator and splits of a generated set; none for real videos.
     pub(super) fn generated(&self, data_seed: u64) -> Result<Option<(Generator, Vec<Split>)>, DataError> {
-        let (generator, rule) = match &self.body {
-            SpecBody::Synth(spec) => (
-                SynthSet::new(spec.classes, spec.synth.clone(), data_seed)
-                    .map(|set| Generator::Videos(Box::new(set))),
-                &spec.splits,
-            ),
+        let set = match &self.body {
+            SpecBody::Synth(spec) => {
+                let set = SynthSet::new(spec.classes, spec.synth.clone(), data_seed);
+                generate(set.map(|set| Generator::Videos(Box::new(set))), &spec.splits)
+            }
             SpecBody::Stills(spec) => {
-                (StillSet::new(spec.stills.clone(), data_seed).map(Generator::Stills), &spec.splits)
+                let set = StillSet::new(spec.stills.clone(), data_seed);
+                generate(set.map(Generator::Stills), &spec.splits)
             }
             SpecBody::Views(spec) => {
-                let set = ViewSet::new(spec.views.clone(), data_seed);
-                return generate_views(self, set, &spec.splits).map(Some);
+                generate_views(ViewSet::new(spec.views.clone(), data_seed), &spec.splits)
             }
             SpecBody::VideoFolders(_) | SpecBody::SplitFiles(_) | SpecBody::ViewFolders(_) => {
                 return Ok(None);
             }
         };
-        generate(self, generator, rule).map(Some)
+        set.map(Some).map_err(|message| self.error(message))
     }
 
     pub(super) fn error(&self, message: impl Into<String>) -> DataError {
@@ -400,33 +398,4 @@ fn plain_names(names: &[&String], what: &str) -> Result<(), String> {
         Some(name) => Err(format!("{what}: expected plain names, found `{name}`")),
         None => Ok(()),
     }
-}
-
-/// Parses strict TOML; errors name the place, the misspelt key and the nearest right one.
-///
-/// # Errors
-/// [`DataError::Toml`].
-pub fn parse_toml<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, DataError> {
-    toml::from_str(text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start).min(text.len());
-        let before = text.get(..at).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let mut message = error.message().to_owned();
-        let mut names = message.split('`').skip(1).step_by(2);
-        let key = if message.starts_with("unknown field") { names.next().map(str::to_owned) } else { None };
-        let near = key.as_deref().and_then(|key| {
-            let score = |name: &&str| (strsim::jaro_winkler(key, name) * 1e6) as u64;
-            names.max_by_key(score).filter(|name| score(name) > 700_000).map(str::to_owned)
-        });
-        if let Some(near) = near {
-            message = format!("{message}; did you mean `{near}`?");
-        }
-        DataError::Toml {
-            path: path.to_path_buf(),
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-            message,
-            key,
-        }
-    })
 }

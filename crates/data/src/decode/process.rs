@@ -1,26 +1,51 @@
 //! One run of ffmpeg: start it, read its frames, watch the time, keep its last words.
 
-use super::{DecodeProblem, Decoder, Log, RgbFrame};
+use super::problem::{DecodeProblem, Log};
 use crate::error::DataError;
 use std::collections::VecDeque;
-use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Containers of video, by ffmpeg's names. Absent are those that refer to other files.
-const FORMATS: &str = "avi,mov,matroska,webm,mpeg,mpegts,mpegvideo,m4v,flv,ogg,asf,nut";
 /// Lines of standard error kept for the message.
 const LOG_LINES: usize = 6;
 /// Longest part of such a line that is kept.
 const LOG_LINE_CHARS: usize = 200;
 /// How often a waiting run looks whether it is to stop.
 const POLL: Duration = Duration::from_millis(50);
+
+/// How much a video may ask for. Memory is bounded by one frame: frames are streamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest width and height in pixels.
+    pub side: usize,
+    /// Largest number of frames.
+    pub frames: usize,
+    /// How long ffmpeg may take for a single frame.
+    pub stall: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { side: 8192, frames: 50_000, stall: Duration::from_secs(60) }
+    }
+}
+
+/// One decoded frame at the video's own resolution, upright.
+#[derive(Debug, Clone, Copy)]
+pub struct RgbFrame<'a> {
+    /// Columns, W.
+    pub width: usize,
+    /// Rows, H.
+    pub height: usize,
+    /// Red, green, blue interleaved; H x W x 3 bytes.
+    pub data: &'a [u8],
+}
 
 /// What a run left behind.
 pub(super) struct Outcome {
@@ -42,13 +67,18 @@ enum Stopped {
 }
 
 pub(super) fn run(
-    decoder: &Decoder,
+    mut command: Command,
+    limits: Limits,
     path: &Path,
     stop: &AtomicBool,
     mut each: impl FnMut(RgbFrame<'_>) -> Result<(), DataError>,
 ) -> Result<Outcome, DataError> {
-    let missing = |source| DataError::FfmpegMissing { program: decoder.program.clone(), source };
-    let mut child = command(decoder, path).spawn().map_err(missing)?;
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(source) => {
+            return Err(DataError::FfmpegMissing { program: command.get_program().into(), source });
+        }
+    };
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let child = Mutex::new(child);
     let (alive, watched) = channel();
@@ -57,9 +87,9 @@ pub(super) fn run(
         let log = scope.spawn(move || stderr.map(listen).unwrap_or_default());
         let watch = scope.spawn({
             let child = &child;
-            move || watch(child, stop, decoder.limits.stall, &watched)
+            move || watch(child, stop, limits.stall, &watched)
         });
-        let mut frames = Frames { input: stdout.map(BufReader::new), decoder, size: None, count: 0 };
+        let mut frames = Frames { input: stdout.map(BufReader::new), limits, size: None, count: 0 };
         let read = frames.read_all(|frame| {
             // The watch is gone once it has killed ffmpeg; the stream then ends by itself.
             let _gone = alive.send(());
@@ -84,7 +114,7 @@ pub(super) fn run(
     match stopped {
         Some(Stopped::Asked) => return Err(DataError::Interrupted),
         Some(Stopped::Stalled) => {
-            let seconds = decoder.limits.stall.as_secs();
+            let seconds = limits.stall.as_secs();
             return Err(refuse(DecodeProblem::TimedOut { seconds, frames, log }));
         }
         None => {}
@@ -108,30 +138,6 @@ fn failure(status: ExitStatus) -> Option<String> {
     (!status.success()).then(|| status.to_string())
 }
 
-fn command(decoder: &Decoder, path: &Path) -> Command {
-    let pixels = decoder.limits.side.saturating_mul(decoder.limits.side).to_string();
-    let mut name = OsString::from("file:");
-    name.push(path);
-    let mut command = Command::new(&decoder.program);
-    command
-        .args(["-hide_banner", "-nostdin", "-loglevel", "level+error"])
-        .args(["-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS])
-        .args(["-threads", "1", "-flags", "bitexact", "-max_pixels", &pixels])
-        .arg("-i")
-        .arg(name)
-        .args(["-map", "0:v:0", "-an", "-sn", "-dn"])
-        .args([decoder.frame_rate_option(), "passthrough"])
-        .args(["-sws_flags", "bicubic+accurate_rnd+full_chroma_int+bitexact"])
-        .args(["-pix_fmt", "rgb24", "-threads", "1", "-f", "image2pipe", "-c:v", "ppm", "pipe:1"])
-        .env_remove("FFREPORT")
-        .env("AV_LOG_FORCE_NOCOLOR", "1")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    tracing::trace!(?command, "starting ffmpeg");
-    command
-}
-
 /// What went wrong while reading frames.
 enum Broken {
     /// The consumer of the frames refused one.
@@ -143,14 +149,14 @@ enum Broken {
 }
 
 /// The stream of PPM pictures.
-struct Frames<'a, R> {
+struct Frames<R> {
     input: Option<BufReader<R>>,
-    decoder: &'a Decoder,
+    limits: Limits,
     size: Option<(usize, usize)>,
     count: usize,
 }
 
-impl<R: Read> Frames<'_, R> {
+impl<R: Read> Frames<R> {
     fn read_all(
         &mut self,
         mut each: impl FnMut(RgbFrame<'_>) -> Result<(), DataError>,
@@ -158,7 +164,7 @@ impl<R: Read> Frames<'_, R> {
         let Some(mut input) = self.input.take() else {
             return Ok(());
         };
-        let limits = self.decoder.limits;
+        let limits = self.limits;
         let mut data = Vec::new();
         while let Some((width, height)) = header(&mut input)? {
             for (what, found, limit) in [

@@ -14,7 +14,7 @@
 //! steady that neighbouring fields are all but equal, a shift by a frame is told by the share that is left unexplained (1 less
 //! the squared correlation).
 
-use super::{ExtractedFolder, ExtractedProblem, Extraction, Picture};
+use super::{ExtractedFolder, ExtractedProblem, Extraction, Mismatch, Picture};
 use crate::error::DataError;
 use flow::{FlowField, GrayImage, TvL1, TvL1Params, TvL1Workspace};
 
@@ -36,70 +36,6 @@ pub const LEAST_GAIN: f64 = 0.05;
 pub const LEAST_RATIO: f64 = 1.5;
 /// Outside of this the bound is another.
 pub const SCALES: std::ops::RangeInclusive<f64> = 0.8..=1.25;
-
-/// How extracted flow differs from what the frames show.
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Mismatch {
-    /// It is that of another pair.
-    #[error(
-        "flow fits one frame {} (correlation {there:.2} against {here:.2}): the folder was written with another \
-         numbering; extract it again", if *later { "later" } else { "earlier" }
-    )]
-    Shifted {
-        /// It fits the next pair; otherwise the one before.
-        later: bool,
-        /// Correlation there.
-        there: f64,
-        /// Correlation at its own place.
-        here: f64,
-    },
-    /// It is too large or too small throughout.
-    #[error(
-        "flow is {scale:.2} of what the frames show (correlation {correlation:.2}): the bound is probably \
-         {probable:.0}, not {bound}"
-    )]
-    Scaled {
-        /// The folder's flow over ours.
-        scale: f64,
-        /// Correlation.
-        correlation: f64,
-        /// The bound that was stated, in pixels.
-        bound: f32,
-        /// The bound with which the flow would fit, in pixels.
-        probable: f64,
-    },
-    /// It points the other way.
-    #[error(
-        "flow points against the motion of the frames (correlation {correlation:.2}): it is backward flow or of another \
-         video; extract forward flow"
-    )]
-    Opposite {
-        /// Correlation.
-        correlation: f64,
-    },
-    /// Its horizontal and vertical components have changed places.
-    #[error(
-        "flow fits with its components swapped (correlation {swapped:.2} against {here:.2}): the x files hold vertical \
-         flow; rename them"
-    )]
-    Swapped {
-        /// Correlation with x and y swapped.
-        swapped: f64,
-        /// Correlation as it is.
-        here: f64,
-    },
-    /// It has nothing to do with the frames.
-    #[error(
-        "flow does not fit the frames, neither in its place nor one frame earlier or later (correlation {} at best): \
-         it is of another video or was damaged; extract it again",
-        format_args!("{best:.2}")
-    )]
-    Unrelated {
-        /// The best correlation.
-        best: f64,
-    },
-}
 
 /// What came of the comparison.
 #[derive(Debug, Clone, Copy, PartialEq)]

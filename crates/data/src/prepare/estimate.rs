@@ -1,6 +1,5 @@
 //! Flow over the frames of a video as the cache gives them back.
 
-use super::kind_of;
 use super::work::Work;
 use crate::batched::{fields, frames_at_once};
 use crate::container::{Builder, Container, Header};
@@ -21,7 +20,7 @@ impl Work<'_> {
         path: &Path,
     ) -> Result<(), DataError> {
         let Header { width, height, segments, source, .. } = frames.header();
-        let mut builder = Builder::new(kind_of(direction), self.config.flow_codec, key.to_owned())
+        let mut builder = Builder::new(direction.into(), self.config.flow_codec, key.to_owned())
             .with_bound(self.config.flow_bound);
         match self.config.batched() {
             Some((batched, params)) => self.at_once(batched, params, direction, frames, &mut builder)?,

@@ -1,6 +1,6 @@
 //! Names of cache files: a hash of all that the content depends on.
 
-use super::PrepareConfig;
+use super::config::PrepareConfig;
 use crate::container::{Kind, VERSION};
 use crate::cuts::CutConfig;
 use crate::error::DataError;

@@ -1,6 +1,7 @@
 //! Which videos have no cache files yet.
 
-use super::{PrepareConfig, key, kind_of};
+use super::config::PrepareConfig;
+use super::key;
 use crate::container::Kind;
 use crate::dataset::{Dataset, Generator, SourceHashes, Video, VideoSource};
 use crate::error::DataError;
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// cannot be read at all, which it reports.
 ///
 /// # Errors
-/// [`DataError::Io`] if the hashes of the videos cannot be kept, [`DataError::Invalid`] for settings that cannot be named.
+/// [`DataError::File`] if the hashes of the videos cannot be kept, [`DataError::Invalid`] for settings that cannot be named.
 pub fn missing(
     dataset: &Dataset,
     config: &PrepareConfig,
@@ -63,7 +64,7 @@ fn files(
         _ => {
             let backward = config.backward.then_some(Direction::Backward);
             for direction in std::iter::once(Direction::Forward).chain(backward) {
-                let kind = kind_of(direction);
+                let kind = Kind::from(direction);
                 flow(kind, key::flow(kind, &frames, config, method)?);
             }
         }

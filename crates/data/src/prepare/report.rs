@@ -1,13 +1,60 @@
-//! What came of the videos that could not be prepared: nothing disappears silently from a split.
+//! What came of it: the videos that are ready, and those that could not be prepared. Nothing disappears silently from a split.
 
-use super::Prepared;
-use crate::atomic::write_atomically;
+use super::video::PreparedVideo;
 use crate::dataset::{Dataset, Part, lacking, shorten};
 use crate::error::DataError;
 use std::fmt::{self, Write as _};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+/// What [`super::prepare`] made or found.
+#[derive(Debug, Clone, Default)]
+pub struct Prepared {
+    /// The videos that are ready, in the order asked for.
+    pub videos: Vec<PreparedVideo>,
+    /// Cache files found intact.
+    pub reused: usize,
+    /// Cache files written.
+    pub built: usize,
+    /// Bytes of all cache files used.
+    pub bytes: u64,
+    /// Flow vectors in them.
+    pub vectors: u64,
+    /// Flow vectors that exceeded the bound and were clipped.
+    pub clipped: u64,
+    /// Frame pairs of all videos.
+    pub pairs: usize,
+    /// Of these, pairs that are the same picture up to coding noise. They are kept: their flow is about zero.
+    pub repeated: usize,
+    /// Extracted videos in which too little moves to compare the flow with the frames.
+    pub not_judged: usize,
+}
+
+impl fmt::Display for Prepared {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let frames: usize = self.videos.iter().map(|video| video.frames).sum();
+        let gigabytes = self.bytes as f64 / 1e9;
+        let flow = if self.videos.iter().any(PreparedVideo::has_flow) { " with their flow" } else { "" };
+        write!(out, "{} videos, {frames} frames, are ready{flow}, {gigabytes:.2} GB", self.videos.len())?;
+        if self.clipped > 0 {
+            let percent = 100.0 * self.clipped as f64 / self.vectors.max(1) as f64;
+            write!(out, "; {percent:.3} % of the flow vectors exceed the bound and are clipped")?;
+        }
+        if self.repeated > 0 {
+            let percent = 100.0 * self.repeated as f64 / self.pairs.max(1) as f64;
+            write!(
+                out,
+                "; {} of {} frame pairs ({percent:.1} %) repeat a picture",
+                self.repeated, self.pairs
+            )?;
+        }
+        if self.not_judged > 0 {
+            write!(out, "; in {} too little moves to compare flow and frames", self.not_judged)?;
+        }
+        Ok(())
+    }
+}
 
 /// A video that could not be prepared.
 #[derive(Debug)]
@@ -82,7 +129,7 @@ impl PrepareReport {
         indices.sort_unstable();
         let splits = lacking(&dataset.splits, &indices);
         let list = list_path(dataset, cache_dir);
-        write_atomically(&list, &[listing(&failures, &dataset.surplus).as_bytes()])?;
+        base::files::write(&list, &[listing(&failures, &dataset.surplus).as_bytes()])?;
         Ok(Self { expected, failures, splits, list, prepared })
     }
 }

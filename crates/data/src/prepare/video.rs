@@ -1,12 +1,30 @@
 //! A prepared video: single frames and fields out of the cache.
 
-use super::work::Files;
 use crate::container::Container;
 use crate::cuts::segments;
 use crate::error::DataError;
 use crate::source::{Direction, Field, FieldWindow, Frame, FrameWindow, VideoReader, Window};
 use std::ops::Range;
 use std::sync::Arc;
+
+/// The verified cache files of one video.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    pub(super) frames: Container,
+    pub(super) forward: Option<Container>,
+    pub(super) backward: Option<Container>,
+}
+
+impl Files {
+    pub(super) fn bytes(&self) -> u64 {
+        self.frames.file_bytes() + self.flow().map(Container::file_bytes).sum::<u64>()
+    }
+
+    /// Forward and backward flow, as far as they were asked for.
+    pub(super) fn flow(&self) -> impl Iterator<Item = &Container> {
+        [self.forward.as_ref(), self.backward.as_ref()].into_iter().flatten()
+    }
+}
 
 /// What a video is read from.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use std::path::Path;
 /// Reads `splits` official splits from `folder`. Flags: 1 train, 2 test, 0 unused.
 ///
 /// # Errors
-/// [`DataError::Io`] for a missing file (each class needs one per split), [`DataError::Split`] with
+/// [`DataError::File`] for a missing file (each class needs one per split), [`DataError::Split`] with
 /// file and line for a line that is wrong, [`DataError::Spec`] for a clip named twice in a split.
 pub fn read(folder: &Path, splits: usize) -> Result<SplitLists, DataError> {
     let io = |error| DataError::io("list split files in", folder, error);

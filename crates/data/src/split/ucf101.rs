@@ -8,7 +8,7 @@ use std::path::Path;
 /// Reads `splits` official splits from `folder`.
 ///
 /// # Errors
-/// [`DataError::Io`] for a missing file, [`DataError::Split`] with file and line for a line that is
+/// [`DataError::File`] for a missing file, [`DataError::Split`] with file and line for a line that is
 /// wrong, [`DataError::Spec`] for a clip named twice in a split.
 pub fn read(folder: &Path, splits: usize) -> Result<SplitLists, DataError> {
     let classes = ListFile::read(folder.join("classInd.txt"))?;

@@ -1,6 +1,6 @@
-//! Events that several cameras saw: the list of a user's set, and the splits that hold a view out.
+//! Events that several cameras saw: the list of a user's set.
 
-use super::{ListFile, ListedClip, Split, SplitLists, safe_relative};
+use super::{ListFile, ListedClip, SplitLists, hold_out_views, safe_relative};
 use crate::dataset::{View, ViewFoldersSpec};
 use crate::error::DataError;
 use std::collections::BTreeSet;
@@ -65,26 +65,4 @@ pub fn parse(spec: &ViewFoldersSpec, list: &ListFile) -> Result<SplitLists, Data
     let place = |clip: &ListedClip| (clip.view.as_ref().map_or(0, |view| view.number), tested(clip));
     let splits = hold_out_views(spec.views.len(), clips.iter().map(place));
     Ok(SplitLists { classes: spec.classes.clone(), clips, splits })
-}
-
-/// A split for each view, which it holds out: it trains on the training events as the others see them, tests on the test
-/// events as this one sees them, and has the test events in the others as its seen views. `videos` gives the view of each
-/// video and whether its event is tested.
-pub(crate) fn hold_out_views(
-    views: usize,
-    videos: impl Iterator<Item = (usize, bool)> + Clone,
-) -> Vec<Split> {
-    let split = |held_out: usize| {
-        let mut split = Split { name: (held_out + 1).to_string(), ..Split::default() };
-        for (index, (view, tested)) in videos.clone().enumerate() {
-            match (tested, view == held_out) {
-                (false, false) => split.train.push(index),
-                (true, true) => split.test.push(index),
-                (true, false) => split.seen.push(index),
-                (false, true) => {}
-            }
-        }
-        split
-    };
-    (0..views).map(split).collect()
 }

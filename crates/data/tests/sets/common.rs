@@ -1,7 +1,10 @@
-//! What several tests need: the workspace's files, the real clips, small data sets.
+//! What several tests need: the workspace's files, drawn clips, small data sets.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use data::decode::Decoder;
+use testkit::clip::drawn;
 
 /// The workspace root.
 pub(crate) fn workspace() -> PathBuf {
@@ -13,15 +16,34 @@ pub(crate) fn dataset_file(name: &str) -> PathBuf {
     workspace().join("datasets").join(name)
 }
 
-/// The folder of real clips, or `None` after saying so.
-pub(crate) fn real_data() -> Option<PathBuf> {
-    let folder =
-        std::env::var_os("VAR_REAL_DATA").map_or_else(|| workspace().join("../shared/real"), PathBuf::from);
-    if folder.is_dir() {
-        return Some(folder);
+/// ffmpeg, without which these tests fail: it also makes their clips.
+pub(crate) fn decoder() -> Decoder {
+    Decoder::find().unwrap()
+}
+
+/// Size of the drawn clips, width and height.
+pub(crate) const SIZE: (usize, usize) = (180, 144);
+
+/// How most data sets store their clips: MPEG-4 part 2 in AVI.
+pub(crate) const MPEG4: [&str; 4] = ["-c:v", "mpeg4", "-q:v", "4"];
+
+/// An AVI file of MPEG-4 that shows each source for so many frames, a hard cut between two.
+pub(crate) fn avi(sources: &[(&str, usize)]) -> Vec<u8> {
+    drawn("avi", sources, SIZE, &MPEG4)
+}
+
+/// Where `mark` stands in a file.
+pub(crate) fn find(bytes: &[u8], mark: &[u8; 4]) -> usize {
+    bytes.windows(4).position(|window| window == mark).unwrap()
+}
+
+/// The same AVI file with another number of frames in both of its headers.
+pub(crate) fn announcing(mut bytes: Vec<u8>, frames: u32) -> Vec<u8> {
+    // `avih` holds it as the fifth number, `strh` as the ninth after two marks.
+    for at in [find(&bytes, b"avih") + 8 + 4 * 4, find(&bytes, b"strh") + 8 + 8 * 4] {
+        bytes[at..at + 4].copy_from_slice(&frames.to_le_bytes());
     }
-    eprintln!("skipped: the real clips are not at {} (set VAR_REAL_DATA)", folder.display());
-    None
+    bytes
 }
 
 /// Writes a file and the folders above it.

@@ -2,15 +2,15 @@
 //!
 //! The test program starts itself again as the process to be killed: [`prepares_what_the_environment_names`].
 
-use crate::common::{GRID, put, real_data};
+use crate::common::{GRID, MPEG4, SIZE, avi, put};
 use crate::prepare::{config, run, tree};
 use data::dataset::Dataset;
-use data::decode::Decoder;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
+use testkit::clip::drawn;
 
 /// Names the folder with `mine.toml` and `root`, and the cache, for the process that is to be killed.
 const PLACE: &str = "VAR_TEST_KILL_PLACE";
@@ -25,8 +25,9 @@ fn prepare_into(place: &Path, cache: &Path) {
 #[test]
 #[ignore = "the process that the other tests kill"]
 fn prepares_what_the_environment_names() {
-    let (Some(place), Some(cache)) = (std::env::var_os(PLACE), std::env::var_os(CACHE)) else { return };
-    prepare_into(Path::new(&place), Path::new(&cache));
+    let named =
+        |variable| std::env::var_os(variable).expect("the tests that kill this process name its folders");
+    prepare_into(Path::new(&named(PLACE)), Path::new(&named(CACHE)));
 }
 
 fn start(place: &Path, cache: &Path) -> Child {
@@ -56,19 +57,15 @@ fn files(cache: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 /// Kills `kills` runs at moments spread at random over an undisturbed run, each followed by the next run on the same
 /// cache until one is through; the cache is emptied when that is before the last kill.
 fn killed(kills: usize) {
-    let Some(real) = real_data() else { return };
-    if Decoder::find().is_err() {
-        return eprintln!("skipped: no ffmpeg");
-    }
     let folder = tempfile::tempdir().unwrap();
     put(&folder.path().join("mine.toml"), GRID);
     for (name, clip) in [
-        ("run/ann_run.avi", "clips/hmdb51/cartwheel.avi"),
-        ("run/bob_run.avi", "clips/ucf101/v_BaseballPitch_g01_c01.avi"),
-        ("walk/ann_walk.avi", "weizmann/walk/eli_walk.avi"),
-        ("walk/bob_walk.avi", "clips/other/mmaction2_part_0.mp4"),
+        ("run/ann_run.avi", avi(&[("testsrc2", 80)])),
+        ("run/bob_run.avi", avi(&[("mandelbrot", 100)])),
+        ("walk/ann_walk.avi", avi(&[("testsrc2", 50), ("mandelbrot", 50)])),
+        ("walk/bob_walk.avi", drawn("mp4", &[("testsrc", 30)], SIZE, &MPEG4)),
     ] {
-        put(&folder.path().join("root").join(name), std::fs::read(real.join(clip)).unwrap());
+        put(&folder.path().join("root").join(name), clip);
     }
     let calm = folder.path().join("calm");
     let begin = Instant::now();

@@ -1,14 +1,14 @@
 //! What `prepare` makes of every real clip here: the table in `docs/data.md` is the one place that says so.
 
-use crate::common::{put, real_data, workspace};
+use crate::common::{put, workspace};
 use crate::prepare::{config, run};
 use data::dataset::Dataset;
-use data::decode::Decoder;
 use data::prepare::{PrepareError, Prepared, VideoFailure};
 use data::resize::target_size;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use testkit::real_data;
 
 const FOLDERS: [&str; 6] = ["corrupt", "other", "hmdb51", "ucf101", "ucf50", "kinetics"];
 
@@ -27,12 +27,8 @@ fn size(text: &str) -> (usize, usize) {
 
 #[test]
 fn every_clip_comes_out_as_the_documentation_says() {
-    let Some(real) = real_data() else { return };
-    if Decoder::find().is_err() {
-        return eprintln!("skipped: no ffmpeg");
-    }
+    let Some(clips) = real_data("clips", "the table of real clips in docs/data.md") else { return };
     let rows = rows();
-    let clips = real.join("clips");
     let listed: BTreeSet<String> = rows.iter().map(|row| row[0].clone()).collect();
     let mut present = BTreeSet::new();
     for folder in FOLDERS {

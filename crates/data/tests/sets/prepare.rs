@@ -1,10 +1,10 @@
 //! From videos to caches: what is built, reused, rebuilt and refused.
 
-use crate::common::{GRID, dataset_file, put, real_data};
+use crate::common::{GRID, avi, dataset_file, put};
 use data::codec::Codec;
 use data::container::Container;
 use data::dataset::Dataset;
-use data::decode::{DecodeProblem, Decoder};
+use data::decode::DecodeProblem;
 use data::prepare::{PrepareConfig, PrepareError, Prepared, PreparedVideo, Progress, Silent, prepare};
 use data::{DataError, Direction, VideoReader};
 use flow::{Method, TvL1Params};
@@ -216,7 +216,7 @@ fn a_cache_that_cannot_be_written_stops_everything_at_once() {
     let cache = folder.path().join("cache");
     put(&cache.join("frames"), "a file where a folder should be");
     let error = run(&set, &config(), &[0, 1, 2], &cache).unwrap_err();
-    assert!(matches!(&error, PrepareError::Setup(DataError::Io { .. })), "{error}");
+    assert!(matches!(&error, PrepareError::Setup(DataError::File(..))), "{error}");
     assert!(error.to_string().contains(&cache.display().to_string()), "{error}");
 }
 
@@ -229,7 +229,7 @@ fn settings_that_make_no_sense_are_refused() {
     assert!(matches!(bad, PrepareError::Videos(_)), "{bad}");
 }
 
-/// Four clips made of real ones, and what came of preparing them.
+/// A data set of four clips.
 fn grid(files: &[(&str, Vec<u8>)]) -> (tempfile::TempDir, Dataset) {
     let folder = tempfile::tempdir().unwrap();
     let spec = folder.path().join("mine.toml");
@@ -243,14 +243,10 @@ fn grid(files: &[(&str, Vec<u8>)]) -> (tempfile::TempDir, Dataset) {
 
 #[test]
 fn bad_clips_are_all_named_and_the_good_ones_are_ready() {
-    let Some(real) = real_data() else { return };
-    if Decoder::find().is_err() {
-        return eprintln!("skipped: no ffmpeg");
-    }
-    let good = fs::read(real.join("weizmann/run/lena_run.avi")).unwrap();
+    let good = avi(&[("testsrc2", 28), ("mandelbrot", 24)]);
     let (folder, set) = grid(&[
         ("run/ann_run.avi", good.clone()),
-        ("run/bob_run.avi", good[..60_000].to_vec()),
+        ("run/bob_run.avi", good[..good.len() / 2].to_vec()),
         ("walk/ann_walk.avi", b"not a video".to_vec()),
         ("walk/bob_walk.avi", good),
     ]);
@@ -283,16 +279,11 @@ fn bad_clips_are_all_named_and_the_good_ones_are_ready() {
 
 #[test]
 fn a_changed_video_is_prepared_anew() {
-    let Some(real) = real_data() else { return };
-    if Decoder::find().is_err() {
-        return eprintln!("skipped: no ffmpeg");
-    }
-    let clip = |name: &str| fs::read(real.join("weizmann").join(name)).unwrap();
     let names = ["run/ann_run.avi", "run/bob_run.avi", "walk/ann_walk.avi", "walk/bob_walk.avi"];
-    let (folder, set) = grid(&names.map(|name| (name, clip("run/ido_run.avi"))));
+    let (folder, set) = grid(&names.map(|name| (name, avi(&[("testsrc2", 36)]))));
     let cache = folder.path().join("cache");
     assert_eq!(run(&set, &config(), &[0, 1], &cache).unwrap().videos[1].frames, 36);
-    put(&folder.path().join("root").join(names[1]), clip("skip/ido_skip.avi"));
+    put(&folder.path().join("root").join(names[1]), avi(&[("testsrc2", 38)]));
     let again = run(&set, &config(), &[0, 1], &cache).unwrap();
     assert_eq!((again.videos[0].frames, again.videos[1].frames, again.built), (36, 38, 2));
 }

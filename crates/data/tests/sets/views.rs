@@ -1,6 +1,6 @@
 //! Sets of events that several cameras saw: generated, and in a user's folders.
 
-use crate::common::{dataset_file, put, real_data};
+use crate::common::{avi, dataset_file, put};
 use data::DataError;
 use data::codec::Codec;
 use data::dataset::{Dataset, SourceHashes};
@@ -150,21 +150,15 @@ fn wrong_lists_and_files_are_refused_with_their_place() {
     }
 }
 
-/// Real clips in the place of two views.
 #[test]
-fn real_videos_are_prepared_from_view_folders() {
-    let Some(real) = real_data() else { return };
+fn videos_are_prepared_from_view_folders() {
     let folder = tempfile::tempdir().unwrap();
     let (file, root) = (folder.path().join("mine.toml"), folder.path().join("root"));
     put(&file, SPEC.replace("\"cam0\", \"cam1\", \"cam2\"", "\"cam0\", \"cam1\""));
     put(&folder.path().join("mine/events.txt"), "kick/ann-1 ann\nwave/bob-1 bob\n");
-    let mut clips =
-        ["bend/daria_bend.avi", "bend/denis_bend.avi", "wave1/ido_wave1.avi", "wave1/eli_wave1.avi"]
-            .map(|clip| real.join("weizmann").join(clip))
-            .into_iter();
-    for event in ["kick/ann-1", "wave/bob-1"] {
-        for view in ["cam0", "cam1"] {
-            put(&root.join(format!("{view}/{event}.avi")), std::fs::read(clips.next().unwrap()).unwrap());
+    for (event, frames) in [("kick/ann-1", 12), ("wave/bob-1", 15)] {
+        for (view, source) in [("cam0", "testsrc2"), ("cam1", "mandelbrot")] {
+            put(&root.join(format!("{view}/{event}.avi")), avi(&[(source, frames)]));
         }
     }
     let set = Dataset::open(&file, Some(&root), None).unwrap();
@@ -181,5 +175,6 @@ fn real_videos_are_prepared_from_view_folders() {
     };
     let cache = folder.path().join("cache");
     let prepared = prepare(&set, &config, &[0, 1, 2, 3], &cache, &Silent, &AtomicBool::new(false)).unwrap();
-    assert_eq!(prepared.videos.len(), 4);
+    let frames: Vec<usize> = prepared.videos.iter().map(|video| video.frames).collect();
+    assert_eq!(frames, [12, 15, 12, 15]);
 }

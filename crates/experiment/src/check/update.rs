@@ -27,7 +27,7 @@ impl Checker<'_> {
     /// log which of its numbers moved. Gives back the files that it wrote.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Usage`] where rows have failed, or where nothing is different.
+    /// [`Error::File`]; [`Error::Usage`] where rows have failed, or where nothing is different.
     pub fn update(&self, checked: &Checked) -> Result<Vec<PathBuf>> {
         let rows = || checked.tables.iter().flat_map(|table| &table.rows);
         let failed: Vec<&str> =

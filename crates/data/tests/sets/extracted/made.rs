@@ -1,11 +1,12 @@
 //! Extracted folders made from a real clip, without OpenCV: our decoder, our flow, the image crate's JPEG.
 
 use super::*;
-use data::decode::Decoder;
+use crate::common::{dataset_file, decoder};
+use data::resize::FrameResizer;
 use flow::{GrayImage, TvL1, TvL1Params};
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageDecoder};
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
 
 pub(super) const BOUND: f32 = 20.0;
@@ -57,19 +58,8 @@ pub(super) fn encode(u: &[f32], v: &[f32], bound: f32) -> [Vec<u8>; 2] {
 }
 
 impl Made {
-    fn of(clip: &str) -> Option<Self> {
-        let real = real_data()?;
-        let Ok(decoder) = Decoder::find() else {
-            eprintln!("skipped: no ffmpeg");
-            return None;
-        };
-        let mut frames: Vec<Vec<u8>> = Vec::new();
-        let mut resizer = data::resize::FrameResizer::new(HEIGHT);
-        let whole = decoder.decode(&real.join(clip), &AtomicBool::new(false), |frame| {
-            frames.push(resizer.resize(frame.width, frame.height, frame.data)?.2.to_vec());
-            if frames.len() < FRAMES { Ok(()) } else { Err(DataError::Interrupted) }
-        });
-        assert!(matches!(whole, Err(DataError::Interrupted)));
+    /// Frames with the flow between them.
+    fn of(frames: Vec<Vec<u8>>) -> Self {
         let tvl1 = TvL1::new(TvL1Params::fast()).unwrap();
         let grey = |frame: &Vec<u8>| GrayImage::from_rgb8(WIDTH, HEIGHT, frame).unwrap();
         let flow = frames.windows(2).map(|pair| {
@@ -78,7 +68,41 @@ impl Made {
         });
         let flow = flow.collect();
         let jpegs = frames.iter().map(|f| jpeg(WIDTH, HEIGHT, f, ExtendedColorType::Rgb8)).collect();
-        Some(Self { frames, jpegs, flow })
+        Self { frames, jpegs, flow }
+    }
+
+    /// The first frames of a real clip.
+    pub(super) fn of_file(clip: &Path) -> Self {
+        let mut frames: Vec<Vec<u8>> = Vec::new();
+        let mut resizer = FrameResizer::new(HEIGHT);
+        let whole = decoder().decode(clip, &AtomicBool::new(false), |frame| {
+            frames.push(resizer.resize(frame.width, frame.height, frame.data)?.2.to_vec());
+            if frames.len() < FRAMES { Ok(()) } else { Err(DataError::Interrupted) }
+        });
+        assert!(matches!(whole, Err(DataError::Interrupted)));
+        Self::of(frames)
+    }
+
+    /// A generated clip without noise, large things in it; the camera pans so fast, in a period of so many frames.
+    fn rendered(pan: [f32; 2], period: [f32; 2]) -> Self {
+        let text = fs::read_to_string(dataset_file("synth.toml")).unwrap();
+        let mut file: toml::Table = toml::from_str(&text).unwrap();
+        let knobs = &mut file["synth"];
+        (knobs["width"], knobs["height"]) = ((WIDTH as i64).into(), (HEIGHT as i64).into());
+        for (table, knob, range) in [
+            ("camera", "pan", pan),
+            ("camera", "pan-period", period),
+            ("camera", "shake", [0.0, 0.0]),
+            ("scene", "feature", [12.0, 20.0]),
+            ("light", "noise", [0.0, 1.0]),
+        ] {
+            knobs[table][knob] = range.to_vec().into();
+        }
+        let spec = DatasetSpec::parse(Path::new("synth.toml"), &file.to_string()).unwrap();
+        let set = Dataset::from_spec(&spec, None, None).unwrap();
+        let clip = set.generator().unwrap().render(0);
+        assert_eq!((clip.width, clip.height), (WIDTH, HEIGHT));
+        Self::of(clip.frames.into_iter().take(FRAMES).collect())
     }
 
     /// The bytes of the field from frame `t` to the next, as a decoder gives them.
@@ -109,14 +133,14 @@ impl Made {
     }
 }
 
-/// A clip with people who move; made once.
-pub(super) fn made() -> Option<&'static Made> {
-    static MADE: OnceLock<Option<Made>> = OnceLock::new();
-    MADE.get_or_init(|| Made::of("clips/ucf101/v_SoccerJuggling_g23_c01.avi")).as_ref()
+/// A clip whose camera moves to and fro; made once.
+pub(super) fn made() -> &'static Made {
+    static MADE: LazyLock<Made> = LazyLock::new(|| Made::rendered([1.5, 2.0], [9.0, 13.0]));
+    &MADE
 }
 
 /// Another clip, of a camera that pans.
-pub(super) fn panned() -> Option<&'static Made> {
-    static MADE: OnceLock<Option<Made>> = OnceLock::new();
-    MADE.get_or_init(|| Made::of("clips/ucf50/v_HorseRace_g01_c04.avi")).as_ref()
+pub(super) fn panned() -> &'static Made {
+    static MADE: LazyLock<Made> = LazyLock::new(|| Made::rendered([1.5, 2.0], [90.0, 100.0]));
+    &MADE
 }

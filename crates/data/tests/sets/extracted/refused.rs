@@ -3,6 +3,7 @@
 use super::*;
 use image::ExtendedColorType;
 use made::{HEIGHT, WIDTH, encode, jpeg, panned};
+use testkit::real_data;
 
 /// Name of a folder, what is done to it, a fragment of what is said of it.
 type Case<'a> = (&'a str, &'a dyn Fn(&Path), &'a str);
@@ -39,7 +40,7 @@ fn again(folder: &Path, made: &Made, style: Style) {
 
 #[test]
 fn folders_that_do_not_add_up_are_named_with_the_file() {
-    let Some(made) = made() else { return };
+    let made = made();
     let remove = |name: &'static str| move |folder: &Path| fs::remove_file(folder.join(name)).unwrap();
     let grey = jpeg(WIDTH, HEIGHT, &[128; WIDTH * HEIGHT], ExtendedColorType::L8);
     let small = jpeg(WIDTH, HEIGHT - 8, &[128; WIDTH * (HEIGHT - 8)], ExtendedColorType::L8);
@@ -71,7 +72,20 @@ fn folders_that_do_not_add_up_are_named_with_the_file() {
 
 #[test]
 fn flow_that_is_not_of_the_frames_is_refused_with_what_is_wrong() {
-    let (Some(made), Some(other)) = (made(), panned()) else { return };
+    wrong_flow(made(), panned());
+}
+
+/// The same of people who move, and of a camera that follows a horse.
+#[test]
+fn flow_that_is_not_of_real_frames_is_refused_alike() {
+    let Some(clips) = real_data("clips", "extracted flow of real clips against their frames") else { return };
+    let [made, other] = ["ucf101/v_SoccerJuggling_g23_c01.avi", "ucf50/v_HorseRace_g01_c04.avi"]
+        .map(|clip| Made::of_file(&clips.join(clip)));
+    wrong_flow(&made, &other);
+}
+
+/// Refuses flow of `made` that is wrong in any way, and of `other`, whose camera pans.
+fn wrong_flow(made: &Made, other: &Made) {
     let with_flow = |folder: &Path, of: &dyn Fn(usize) -> [Vec<u8>; 2]| {
         for t in 0..made.flow.len() {
             for (component, bytes) in ["x", "y"].iter().zip(of(t)) {
@@ -140,7 +154,7 @@ fn double(folder: &Path, made: &Made) {
 
 #[test]
 fn a_wrong_bound_is_noticed_and_a_check_switched_off_is_not_a_check_passed() {
-    let Some(made) = made() else { return };
+    let made = made();
     let place = Place::new(&["a", "b"]);
     made.write(&place.root().join("Run/a_Run"), &Style::default());
     made.write(&place.root().join("Run/b_Run"), &Style { start: 0, ..Style::default() });
@@ -156,7 +170,7 @@ fn a_wrong_bound_is_noticed_and_a_check_switched_off_is_not_a_check_passed() {
 
 #[test]
 fn too_little_motion_is_accepted_and_counted() {
-    let Some(made) = made() else { return };
+    let made = made();
     let still = Made {
         frames: vec![made.frames[0].clone(); 12],
         jpegs: vec![made.jpegs[0].clone(); 12],
@@ -169,12 +183,11 @@ fn too_little_motion_is_accepted_and_counted() {
     for _ in 0..2 {
         let prepared = run(&set, &as_is(Codec::Raw8), &[0, 1], &place.cache()).unwrap();
         assert_eq!(prepared.not_judged, 1, "also when the files are there already");
-        // The moving clip has three repeated frames of its own.
         assert_eq!(prepared.videos[0].repeated, 10);
-        assert_eq!((prepared.repeated, prepared.pairs), (13, 10 + 22));
+        assert_eq!((prepared.repeated, prepared.pairs), (10, 10 + 22));
         let text = prepared.to_string();
         assert!(
-            text.contains("13 of 32 frame pairs (40.6 %) repeat") && text.contains("in 1 too little"),
+            text.contains("10 of 32 frame pairs (31.2 %) repeat") && text.contains("in 1 too little"),
             "{text}"
         );
     }
@@ -182,8 +195,9 @@ fn too_little_motion_is_accepted_and_counted() {
 
 #[test]
 fn flow_files_of_another_clip_are_refused_unless_the_check_is_off() {
-    let Some(real) = real_data() else { return };
-    let from = real.join("tsn_frames");
+    let Some(from) = real_data("tsn_frames", "frames and flow that another program extracted") else {
+        return;
+    };
     let place = Place::new(&["all", "into", "out"]);
     let copy = |name: &str, images: usize| {
         let kinds = [("img", images), ("x", 5), ("y", 5)];

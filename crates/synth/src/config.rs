@@ -6,53 +6,12 @@
 
 mod motion;
 
-use super::class::Class;
+use crate::class::Class;
+use crate::knob::{Span, SynthError, check, fraction, within};
+use crate::texture::TextureLook;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 pub use motion::{MotionConfig, OrderConfig};
-
-/// What is wrong with the knobs of a generated set.
-#[derive(Clone, Debug, Error, PartialEq)]
-#[error("{table}: `{key}` = {found}: expected {expected}; change it under [{table}] in the data set's file")]
-pub struct SynthError {
-    /// The table of knobs, `synth` or `stills`.
-    pub table: &'static str,
-    /// Knob, as `table.key`.
-    pub key: &'static str,
-    /// The value found.
-    pub found: String,
-    /// What would have been accepted, and why.
-    pub expected: String,
-}
-
-/// A range `[lo, hi]` to draw from uniformly; `lo <= hi`, both finite.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "[f32; 2]", into = "[f32; 2]")]
-pub struct Span {
-    /// Lower end.
-    pub lo: f32,
-    /// Upper end.
-    pub hi: f32,
-}
-
-impl TryFrom<[f32; 2]> for Span {
-    type Error = String;
-
-    fn try_from([lo, hi]: [f32; 2]) -> Result<Self, String> {
-        if lo.is_finite() && hi.is_finite() && lo <= hi {
-            Ok(Span { lo, hi })
-        } else {
-            Err(format!("expected a range [lo, hi] of finite numbers with lo <= hi, found [{lo}, {hi}]"))
-        }
-    }
-}
-
-impl From<Span> for [f32; 2] {
-    fn from(span: Span) -> Self {
-        [span.lo, span.hi]
-    }
-}
 
 /// The `[synth]` table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -125,29 +84,6 @@ impl SceneConfig {
     pub(super) fn look(&self) -> TextureLook {
         let Self { luma, contrast, feature, chroma, .. } = *self;
         TextureLook { luma, contrast, feature, chroma }
-    }
-}
-
-/// What a texture is drawn from.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TextureLook {
-    /// Mean grey level.
-    pub luma: Span,
-    /// Swing about the mean, grey levels.
-    pub contrast: Span,
-    /// Size of the features.
-    pub feature: Span,
-    /// Strength of the colour.
-    pub chroma: Span,
-}
-
-impl TextureLook {
-    pub(super) fn validate(&self) -> Result<(), SynthError> {
-        within("scene.luma", self.luma, 60.0, 195.0)?;
-        within("scene.contrast", self.contrast, 1.0, 60.0)?;
-        within("scene.feature", self.feature, 4.0, 64.0)?;
-        within("scene.chroma", self.chroma, 0.0, 128.0)
     }
 }
 
@@ -294,31 +230,10 @@ impl DistractorConfig {
     }
 }
 
-pub(super) fn check(
-    key: &'static str,
-    found: impl std::fmt::Display,
-    ok: bool,
-    expected: &str,
-) -> Result<(), SynthError> {
-    if ok {
-        return Ok(());
-    }
-    Err(SynthError { table: "synth", key, found: found.to_string(), expected: expected.to_owned() })
-}
-
-pub(super) fn within(key: &'static str, span: Span, lo: f32, hi: f32) -> Result<(), SynthError> {
-    let ok = lo <= span.lo && span.lo <= span.hi && span.hi <= hi;
-    check(key, format!("[{}, {}]", span.lo, span.hi), ok, &format!("a range within {lo} to {hi}"))
-}
-
-pub(super) fn fraction(key: &'static str, value: f32) -> Result<(), SynthError> {
-    check(key, value, (0.0..=1.0).contains(&value), "a fraction from 0 to 1")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::tests_support::{config, config_text};
     use super::*;
+    use crate::tests_support::{config, config_text};
 
     #[test]
     fn the_shipped_table_is_valid() {

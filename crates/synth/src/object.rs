@@ -1,8 +1,8 @@
 //! Objects: twelve silhouettes, each with a pattern of its own, drawn with soft edges at sub-pixel
 //! places so that flow sees motions of less than a pixel.
 
-use super::config::Span;
 use super::draw::{Draw, cos_turns, sin_turns};
+use super::knob::Span;
 
 /// The silhouettes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

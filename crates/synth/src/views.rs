@@ -18,13 +18,12 @@ use self::action::{ACTIONS, Performance};
 use self::body::Body;
 use self::camera::Camera;
 use self::config::MOST_TAKES;
-use super::config::SynthError;
 use super::draw::VideoKey;
+use super::knob::{SynthError, text};
 use super::object::Canvas;
 use super::scene::expose;
-use super::text;
 use super::texture::{Family, Patch, Texture};
-use crate::clip::Clip;
+use crate::Clip;
 
 /// Name that videos are keyed by.
 const SET: &str = "synth-views";

@@ -1,6 +1,7 @@
 //! The knobs of the set of events seen by several cameras, as `datasets/synth-views.toml` writes them under `[views]`.
 
-use crate::synth::config::{Span, SynthError, TextureLook, check, within};
+use crate::knob::{Span, SynthError, check, within};
+use crate::texture::TextureLook;
 use serde::{Deserialize, Serialize};
 
 /// Takes of an actor and action.

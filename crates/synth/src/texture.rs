@@ -3,9 +3,33 @@
 //! A texture is a patch of a plane that has no end: it is worked out for the rectangle that the camera
 //! will see, and a pixel's value depends on its place alone, not on the rectangle.
 
-use super::config::TextureLook;
 use super::draw::{Draw, cos_turns, sin_turns};
+use super::knob::{Span, SynthError, within};
 use super::object::colour;
+use serde::{Deserialize, Serialize};
+
+/// What a texture is drawn from.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextureLook {
+    /// Mean grey level.
+    pub luma: Span,
+    /// Swing about the mean, grey levels.
+    pub contrast: Span,
+    /// Size of the features.
+    pub feature: Span,
+    /// Strength of the colour.
+    pub chroma: Span,
+}
+
+impl TextureLook {
+    pub(crate) fn validate(&self) -> Result<(), SynthError> {
+        within("scene.luma", self.luma, 60.0, 195.0)?;
+        within("scene.contrast", self.contrast, 1.0, 60.0)?;
+        within("scene.feature", self.feature, 4.0, 64.0)?;
+        within("scene.chroma", self.chroma, 0.0, 128.0)
+    }
+}
 
 /// The families of pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 
 use super::ActorPlaceConfig;
 use super::action::{Aim, Limb, Pose};
-use crate::synth::draw::{Draw, cos_turns, sin_turns};
-use crate::synth::object::colour;
+use crate::draw::{Draw, cos_turns, sin_turns};
+use crate::object::colour;
 
 /// A point or a direction in space.
 pub(super) type Vec3 = [f32; 3];

@@ -14,8 +14,10 @@
 mod actor;
 mod camera;
 mod class;
+mod clip;
 pub mod config;
 mod draw;
+mod knob;
 mod motion;
 mod object;
 mod scene;
@@ -24,17 +26,17 @@ mod texture;
 pub mod views;
 
 pub use class::ClassList;
-pub use config::{SynthConfig, SynthError};
+pub use clip::Clip;
+pub use config::SynthConfig;
+pub use draw::GENERATOR_VERSION;
+pub use knob::{Span, SynthError};
 pub use stills::StillSet;
+pub use texture::TextureLook;
 pub use views::ViewSet;
 
 use self::class::Class;
 use self::draw::VideoKey;
-use crate::clip::Clip;
-
-/// Raised whenever the same key and knobs would give other pixels, so that caches and records of the
-/// former videos are not taken for the new ones.
-pub const GENERATOR_VERSION: u32 = 1;
+use self::knob::text;
 
 /// One draw of a set of videos: the classes, the knobs and a seed. Videos are numbered class by class.
 #[derive(Clone, Debug)]
@@ -118,16 +120,6 @@ impl SynthSet {
         let (set, class) = (self.list.name(), self.class(i).name);
         VideoKey { set, data_seed: self.data_seed, class, index: self.number(i) }
     }
-}
-
-/// Knobs as the text that videos are hashed by.
-fn text(table: &'static str, knobs: &impl serde::Serialize) -> Result<String, SynthError> {
-    serde_json::to_string(knobs).map_err(|error| SynthError {
-        table,
-        key: table,
-        found: error.to_string(),
-        expected: "knobs that can be written as text".to_owned(),
-    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The knobs of what actors do. A set states those that its classes use, and no others.
 
-use super::{Span, SynthError, check, within};
-use crate::synth::class::Class;
+use crate::class::Class;
+use crate::knob::{Span, SynthError, check, within};
 use serde::{Deserialize, Serialize};
 
 /// Motions. Both classes of a pair draw their peak speed from the same range, which leaves a single
@@ -116,7 +116,7 @@ impl MotionConfig {
         ]
     }
 
-    pub(in crate::synth) fn validate(&self) -> Result<(), SynthError> {
+    pub(crate) fn validate(&self) -> Result<(), SynthError> {
         for (key, span, lo, hi) in self.knobs() {
             span.map_or(Ok(()), |span| within(key, span, lo, hi))?;
         }
@@ -124,7 +124,7 @@ impl MotionConfig {
     }
 
     /// Checks that the knobs are those that `classes` use.
-    pub(in crate::synth) fn fits(&self, classes: &[Class]) -> Result<(), SynthError> {
+    pub(crate) fn fits(&self, classes: &[Class]) -> Result<(), SynthError> {
         for (key, span, ..) in self.knobs() {
             let user = classes.iter().find(|class| class.motion.knobs().contains(&key));
             let (found, expected) = match (user, span) {
@@ -159,7 +159,7 @@ pub struct OrderConfig {
 }
 
 impl OrderConfig {
-    pub(in crate::synth) fn validate(&self, frames: usize) -> Result<(), SynthError> {
+    pub(crate) fn validate(&self, frames: usize) -> Result<(), SynthError> {
         check("order.stack", self.stack, (1..=1000).contains(&self.stack), "1 to 1000 fields")?;
         check("order.margin", self.margin, self.margin <= 1000, "at most 1000 fields")?;
         check("order.burst-min", self.burst_min, self.burst_min >= 2, "at least 2 fields, up and down")?;

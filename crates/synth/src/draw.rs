@@ -7,8 +7,11 @@
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-use super::GENERATOR_VERSION;
-use super::config::Span;
+use super::knob::Span;
+
+/// Raised whenever the same key and knobs would give other pixels, so that caches and records of the
+/// former videos are not taken for the new ones.
+pub const GENERATOR_VERSION: u32 = 1;
 
 /// The name of one generated video.
 #[derive(Clone, Copy, Debug)]

@@ -4,41 +4,112 @@
 //! locked by its writer for as long as it lives, so whatever a killed process left behind can be told from what another
 //! process is writing just now, and [`remove_abandoned`] clears it.
 
-use crate::error::DataError;
 use std::fs::{self, File, OpenOptions};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::Serialize;
+
 const PREFIX: &str = ".tmp-";
 /// Another process may clear our temporary file between its creation and its lock; then we write again.
 const ATTEMPTS: usize = 5;
+
+/// A file or folder that could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The system refused.
+    #[error("cannot {action} {}: {source}{}", path.display(), self.hint())]
+    Io {
+        /// What was being done, as a verb: "read", "create", "list".
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The disk is full.
+    #[error(
+        "no space left in {}: {needed} bytes were needed for one file; free some space or choose another \
+         folder. Nothing partial was left behind, and the work goes on from here when run again",
+        folder.display()
+    )]
+    DiskFull {
+        /// The folder that was written to.
+        folder: PathBuf,
+        /// Bytes of the file that did not fit.
+        needed: u64,
+    },
+}
+
+impl FileError {
+    /// An I/O error with the action and the path.
+    pub fn io(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self::Io { action, path: path.into(), source }
+    }
+
+    /// Whether something was to be written where that is not allowed: another folder would help.
+    #[must_use]
+    pub fn is_unwritable(&self) -> bool {
+        use ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        let Self::Io { action, source, .. } = self else { return false };
+        matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) && !READS.contains(action)
+    }
+
+    /// What to do about a system error that users meet.
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Io { .. } if self.is_unwritable() => "; choose a folder that you may write to",
+            Self::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+                "; ask its owner for the right to read it"
+            }
+            _ => "",
+        }
+    }
+}
+
+/// The actions of [`FileError::Io`] that change nothing.
+const READS: [&str; 4] = ["read", "open", "list", "follow"];
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
 /// Writes the concatenation of `parts` to `path`, whose folder is made if missing.
 ///
 /// # Errors
-/// [`DataError::DiskFull`] with the folder and the bytes needed, [`DataError::Io`] otherwise. In both cases
+/// [`FileError::DiskFull`] with the folder and the bytes needed, [`FileError::Io`] otherwise. In both cases
 /// nothing partial remains and a file that was there before is untouched.
-pub fn write_atomically(path: &Path, parts: &[&[u8]]) -> Result<(), DataError> {
+pub fn write(path: &Path, parts: &[&[u8]]) -> Result<(), FileError> {
     let needed = parts.iter().map(|part| part.len() as u64).sum();
     write_with(path, needed, |file| parts.iter().try_for_each(|part| file.write_all(part)))
+}
+
+/// Writes a value as indented JSON with a final newline.
+///
+/// # Errors
+/// As [`write`].
+///
+/// # Panics
+/// For a value that JSON cannot hold, such as a map whose keys are no strings.
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), FileError> {
+    let mut text = serde_json::to_vec_pretty(value).expect("records hold strings, numbers and lists only");
+    text.push(b'\n');
+    write(path, &[&text])
 }
 
 fn write_with(
     path: &Path,
     needed: u64,
     write: impl Fn(&mut File) -> io::Result<()>,
-) -> Result<(), DataError> {
+) -> Result<(), FileError> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = |error: io::Error| match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            DataError::DiskFull { folder: folder.to_path_buf(), needed }
+            FileError::DiskFull { folder: folder.to_path_buf(), needed }
         }
-        _ => DataError::io("write", path, error),
+        _ => FileError::io("write", path, error),
     };
     fs::create_dir_all(folder).map_err(failed)?;
     let mut attempt = 1;
@@ -75,7 +146,9 @@ fn host() -> &'static str {
     static HOST: OnceLock<String> = OnceLock::new();
     HOST.get_or_init(|| {
         let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        blake3::hash(name.as_bytes()).to_hex()[..8].to_owned()
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        format!("{:08x}", hasher.finish() as u32)
     })
 }
 
@@ -89,8 +162,8 @@ fn create(path: &Path) -> io::Result<File> {
 /// Removes temporary files that no living process holds, from `folder` itself.
 ///
 /// # Errors
-/// [`DataError::Io`] if the folder cannot be listed; a folder that does not exist is fine.
-pub fn remove_abandoned(folder: &Path) -> Result<(), DataError> {
+/// [`FileError::Io`] if the folder cannot be listed; a folder that does not exist is fine.
+pub fn remove_abandoned(folder: &Path) -> Result<(), FileError> {
     for path in list(folder)? {
         let temporary = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
         if temporary && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
@@ -103,8 +176,11 @@ pub fn remove_abandoned(folder: &Path) -> Result<(), DataError> {
 }
 
 /// Paths in a folder, sorted; empty if there is no such folder.
-pub(crate) fn list(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let io = |error| DataError::io("list", folder, error);
+///
+/// # Errors
+/// [`FileError::Io`] if it cannot be listed.
+pub fn list(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let io = |error| FileError::io("list", folder, error);
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -132,7 +208,7 @@ mod tests {
             Err(ErrorKind::StorageFull.into())
         })
         .unwrap_err();
-        assert!(matches!(&error, DataError::DiskFull { needed: 1234, .. }));
+        assert!(matches!(&error, FileError::DiskFull { needed: 1234, .. }));
         assert!(error.to_string().contains(&folder.path().display().to_string()), "{error}");
         assert_eq!(list(folder.path()).unwrap(), std::slice::from_ref(&path));
         assert_eq!(fs::read(&path).unwrap(), b"before");
@@ -144,8 +220,29 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.var");
         let full = |_: &mut File| OpenOptions::new().write(true).open("/dev/full")?.write_all(b"x");
-        assert!(matches!(write_with(&path, 1, full), Err(DataError::DiskFull { .. })));
+        assert!(matches!(write_with(&path, 1, full), Err(FileError::DiskFull { .. })));
         assert!(list(folder.path()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_write_that_fails_keeps_the_old_file_and_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record.json");
+        write_json(&path, &1).unwrap();
+        // A folder that is a file: refused for the superuser, too.
+        let message = write_json(&path.join("inside.json"), &2).unwrap_err().to_string();
+        assert!(message.contains("cannot write") && message.contains("record.json"), "{message}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "1\n");
+        assert_eq!(list(folder.path()).unwrap(), [path]);
+    }
+
+    #[test]
+    fn what_is_not_allowed_comes_with_what_helps() {
+        let refused = |action| FileError::io(action, "results", ErrorKind::PermissionDenied.into());
+        assert!(refused("write").is_unwritable() && !refused("read").is_unwritable());
+        assert!(refused("create").to_string().ends_with("; choose a folder that you may write to"));
+        assert!(refused("list").to_string().contains("the right to read it"));
+        assert!(!FileError::io("read", "x", ErrorKind::NotFound.into()).to_string().contains(';'));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::draw::{Draw, VideoKey};
 use super::motion::{Motion, Pose};
 use super::object::{Canvas, Object};
 use super::texture::{Family, Patch, Texture};
-use crate::clip::Clip;
+use crate::Clip;
 
 /// An object that is not the actor, lying on the background.
 struct Distractor {

@@ -1,4 +1,4 @@
-//! A clip in memory: what a decoder or the generator hands to the rest of the crate.
+//! A rendered video in memory.
 
 /// T frames of H x W pixels in RGB, 8 bits a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 
 use super::body::{Rod, Vec3, add, dot, scale};
 use super::{CameraPlace, LensConfig, RoomLightConfig};
-use crate::synth::draw::{Draw, cos_turns, sin_turns};
-use crate::synth::object::{Canvas, coverage};
+use crate::draw::{Draw, cos_turns, sin_turns};
+use crate::object::{Canvas, coverage};
 
 /// The height that all cameras look at, metres.
 const MIDDLE: Vec3 = [0.0, 0.0, 0.9];

@@ -1,8 +1,10 @@
 //! Every knob of the generated pictures, as `datasets/synth-stills.toml` writes it under `[stills]`.
 //!
-//! Units as in [`crate::synth::config`]; nothing here has a default.
+//! Units as in [`crate::config`]; nothing here has a default.
 
-use crate::synth::config::{HueConfig, Span, SynthError, TextureLook, check, within};
+use crate::config::HueConfig;
+use crate::knob::{Span, SynthError, check, within};
+use crate::texture::TextureLook;
 use serde::{Deserialize, Serialize};
 
 /// The `[stills]` table.

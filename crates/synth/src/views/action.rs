@@ -4,7 +4,7 @@
 //! mirrored picture shows the same class.
 
 use super::ActionConfig;
-use crate::synth::draw::{Draw, sin_turns};
+use crate::draw::{Draw, sin_turns};
 
 /// A direction from a joint, degrees: `pitch` 0 hangs down, 90 points ahead, 180 up; `out` turns that away from the
 /// body's middle, 90 straight to the side.

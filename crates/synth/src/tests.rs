@@ -48,7 +48,7 @@ fn another_seed_is_another_set() {
 #[test]
 fn a_knob_of_one_part_leaves_the_others_alone() {
     let mut other = config();
-    other.light.noise = config::Span { lo: 0.0, hi: 0.0 };
+    other.light.noise = Span { lo: 0.0, hi: 0.0 };
     let quiet = SynthSet::new(ClassList::Synth, other, 1).unwrap().render(0);
     let noisy = set(1).render(0);
     let differences: f64 = quiet.frames[0]
@@ -101,7 +101,7 @@ fn a_set_states_the_knobs_of_its_classes_and_no_others() {
     lacking.order = None;
     assert_eq!(refused(ClassList::Synth, lacking).key, "order");
     let mut surplus = hmdb_config();
-    surplus.motion.climb_speed = Some(config::Span { lo: 0.5, hi: 1.0 });
+    surplus.motion.climb_speed = Some(Span { lo: 0.5, hi: 1.0 });
     let error = refused(ClassList::SynthHmdb, surplus);
     assert!(error.key == "motion.climb-speed" && error.to_string().contains("no class"), "{error}");
     let mut surplus = hmdb_config();

@@ -10,13 +10,12 @@ mod config;
 pub use config::{ClutterConfig, ExposureConfig, ObjectConfig, StillsConfig};
 
 use super::class::Hue;
-use super::config::SynthError;
 use super::draw::VideoKey;
+use super::knob::{SynthError, text};
 use super::object::{Canvas, Object, Shape, contrasting};
 use super::scene::expose;
-use super::text;
 use super::texture::{Family, Patch, Texture};
-use crate::clip::Clip;
+use crate::Clip;
 
 /// What a picture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use super::action::{Performance, Pose};
 use super::body::{Body, Rod};
 use super::*;
-use crate::synth::config::Span;
-use crate::synth::tests_support::knobs;
+use crate::knob::Span;
+use crate::tests_support::knobs;
 
 fn config() -> ViewsConfig {
     toml::from_str(&knobs("synth-views.toml", "views")).unwrap()

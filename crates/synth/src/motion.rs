@@ -1,76 +1,12 @@
 //! What an actor does over time: a pose for every frame.
 
-use super::config::{OrderConfig, Span, SynthConfig};
+mod kind;
+
+use super::config::{OrderConfig, SynthConfig};
 use super::draw::{Draw, cos_turns, sin_turns};
+use super::knob::Span;
 
-/// The kinds of motion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MotionKind {
-    /// Up at constant speed.
-    Rise,
-    /// Down at constant speed.
-    Fall,
-    /// Horizontal sine, long period.
-    SwaySlow,
-    /// Horizontal sine, short period, same peak speed.
-    SwayFast,
-    /// Parabolas upwards from a floor: falls under gravity, turns quickly.
-    BounceFloor,
-    /// The same upside down.
-    BounceCeiling,
-    /// Turns one way.
-    Spin,
-    /// Turns to and fro.
-    Wag,
-    /// Grows exponentially.
-    Approach,
-    /// Limbs swing in phase.
-    Wave,
-    /// Still, a hop, still, a turn, still.
-    HopThenSpin,
-    /// Still, a turn, still, a hop, still.
-    SpinThenHop,
-    /// Round and round.
-    Circle,
-    /// Along an eight, same peak speed.
-    FigureEight,
-    /// Limbs swing together.
-    Flap,
-    /// Limbs swing against each other.
-    Paddle,
-    /// Grows and shrinks.
-    Pulse,
-}
-
-impl MotionKind {
-    /// The knobs that this motion is drawn from; [`MotionKind::ordered`] ones use the `order` table.
-    pub(crate) fn knobs(self) -> &'static [&'static str] {
-        match self {
-            MotionKind::Rise | MotionKind::Fall => &["motion.climb-speed"],
-            MotionKind::SwaySlow => &["motion.sway-speed", "motion.sway-slow-period"],
-            MotionKind::SwayFast => &["motion.sway-speed", "motion.sway-fast-period"],
-            MotionKind::BounceFloor | MotionKind::BounceCeiling => {
-                &["motion.bounce-speed", "motion.bounce-period", "motion.bounce-rebound"]
-            }
-            MotionKind::Spin => &["motion.turn-rate", "motion.turn-period", "motion.spin-steady"],
-            MotionKind::Wag => &["motion.turn-rate", "motion.turn-period", "motion.wag-steady"],
-            MotionKind::Approach => &["motion.approach-growth"],
-            MotionKind::Wave => &["motion.wave-swing", "motion.wave-period"],
-            MotionKind::HopThenSpin | MotionKind::SpinThenHop => &[],
-            MotionKind::Circle | MotionKind::FigureEight => {
-                &["motion.loop-speed", "motion.loop-period", "motion.loop-roundness"]
-            }
-            MotionKind::Flap => &["motion.paddle-swing", "motion.paddle-period", "motion.flap-lag"],
-            MotionKind::Paddle => &["motion.paddle-swing", "motion.paddle-period", "motion.paddle-lag"],
-            MotionKind::Pulse => &["motion.pulse-growth", "motion.pulse-period"],
-        }
-    }
-
-    /// Whether the motion is two bursts in an order.
-    pub(crate) fn ordered(self) -> bool {
-        matches!(self, MotionKind::HopThenSpin | MotionKind::SpinThenHop)
-    }
-}
+pub(crate) use kind::MotionKind;
 
 /// A knob that the motion being drawn uses.
 fn given<T>(knob: Option<T>) -> T {
