@@ -10,7 +10,7 @@ use crate::record::SvmOutcome;
 use crate::scores::Scores;
 use crate::svm::{Svm, SvmConfig, choose_c, features};
 use plan::Fusion;
-use plan::fusion::{Mean, ScoresOf, Svm as SvmSettings};
+use plan::fusion::Svm as SvmSettings;
 
 /// Fuses the scores of streams, all of the same videos; `folds` are theirs on each held-out fold of the training videos,
 /// as many as the fusion asks for. Says of an SVM how it was trained.
@@ -31,6 +31,7 @@ pub fn fuse(
         )));
     }
     let first = paired(streams)?;
+    fusion.check(streams.len()).map_err(Error::Usage)?;
     for fold in folds {
         paired(fold)?;
         if fold.len() != streams.len() {
@@ -42,11 +43,11 @@ pub fn fuse(
         }
     }
     let (scores, outcome) = match fusion {
-        Fusion::Mean(settings) => (mean(settings, streams)?, None),
         Fusion::Svm(settings) => {
             let (scores, outcome) = by_svm(settings, streams, folds)?;
             (scores, Some(outcome))
         }
+        of_single_videos => (of_each_video(of_single_videos, streams)?, None),
     };
     Ok((Scores { scores, logits: Vec::new(), ..first.clone() }, outcome))
 }
@@ -67,44 +68,29 @@ fn paired<'a>(streams: &[&'a Scores]) -> Result<&'a Scores> {
     }
 }
 
-/// The weighted mean, summed in f64 in the order of the streams.
-fn mean(settings: &Mean, streams: &[&Scores]) -> Result<Vec<f32>> {
-    let equal = vec![1.0; streams.len()];
-    let weights = if settings.weights.is_empty() { &equal } else { &settings.weights };
-    if weights.len() != streams.len() {
-        return Err(Error::Usage(format!(
-            "{} weights for {} nets to be fused",
-            weights.len(),
-            streams.len()
-        )));
-    }
-    let all: f64 = weights.iter().sum();
-    let of = |values: fn(&Scores) -> &[f32]| -> Vec<f64> {
-        let one = |i: usize| {
-            streams.iter().zip(weights).map(|(s, weight)| weight * f64::from(values(s)[i])).sum::<f64>() / all
-        };
-        (0..values(streams[0]).len()).map(one).collect()
-    };
-    match settings.of {
-        ScoresOf::Softmax => Ok(of(|s| &s.scores).into_iter().map(|score| score as f32).collect()),
-        ScoresOf::Logits => {
-            if streams.iter().any(|s| s.logits.len() != s.scores.len()) {
-                return Err(Error::Usage(
-                    "the fusion is of scores before the softmax, and a net to be fused has none; test it again with \
-                     --fresh"
-                        .into(),
-                ));
-            }
-            Ok(of(|s| &s.logits).chunks(streams[0].classes.len()).flat_map(softmax).collect())
+/// The fused scores of every video by itself.
+fn of_each_video(fusion: &Fusion, streams: &[&Scores]) -> Result<Vec<f32>> {
+    let (videos, classes) = (streams[0].videos.len(), streams[0].classes.len());
+    let mut values: Vec<&[f32]> = Vec::with_capacity(streams.len());
+    for scores in streams {
+        let of = if fusion.reads_logits() { &scores.logits } else { &scores.scores };
+        if of.len() != videos * classes {
+            return Err(Error::Usage(
+                "the fusion is of scores before the softmax, and a net to be fused has none; test it again with \
+                 --fresh"
+                    .into(),
+            ));
         }
+        values.push(of);
     }
-}
-
-fn softmax(logits: &[f64]) -> Vec<f32> {
-    let highest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let shares: Vec<f64> = logits.iter().map(|logit| (logit - highest).exp()).collect();
-    let all: f64 = shares.iter().sum();
-    shares.into_iter().map(|share| (share / all) as f32).collect()
+    let one = |video: usize| {
+        let of: Vec<&[f32]> = values.iter().map(|values| &values[video * classes..][..classes]).collect();
+        fusion.of_one_video(&of)
+    };
+    let fused: Option<Vec<Vec<f32>>> = (0..videos).map(one).collect();
+    let learns =
+        || Error::Usage(format!("{} learns, and there is nothing here that trains it", fusion.words()));
+    fused.map(|fused| fused.concat()).ok_or_else(learns)
 }
 
 /// The decision values of an SVM that has learnt from the scores of the folds.
@@ -145,7 +131,14 @@ fn by_svm(
 
 #[cfg(test)]
 mod tests {
+    use plan::fusion::{Mean, ScoresOf};
+
     use super::*;
+
+    fn softmax(pair: [f32; 2]) -> [f32; 2] {
+        let share = 1.0 / (1.0 + (pair[1] - pair[0]).exp());
+        [share, 1.0 - share]
+    }
 
     /// Videos of two classes, by their logits.
     fn scores(logits: &[[f32; 2]]) -> Scores {
@@ -156,7 +149,7 @@ mod tests {
             videos: (0..logits.len()).map(|video| format!("v{video}")).collect(),
             groups: Vec::new(),
             labels: (0..logits.len() as u32).map(|video| video % 2).collect(),
-            scores: logits.iter().flat_map(|pair| softmax(&pair.map(f64::from))).collect(),
+            scores: logits.iter().flat_map(|&pair| softmax(pair)).collect(),
             logits: logits.concat(),
         }
     }
@@ -218,7 +211,7 @@ mod tests {
         assert!(refused(&equal, &[&a, &classes], &[]).contains("different videos"));
         assert!(refused(&equal, &[], &[]).contains("no nets"));
         let weighted = mean_of(&[1.0, 1.0, 2.0], ScoresOf::Softmax);
-        assert!(refused(&weighted, &[&a, &b], &[]).contains("3 weights for 2 nets"));
+        assert!(refused(&weighted, &[&a, &b], &[]).contains("3 numbers for 2 streams"));
         let old = Scores { logits: Vec::new(), ..b.clone() };
         let logits = mean_of(&[], ScoresOf::Logits);
         assert!(lacks_logits(&logits, &old) && !lacks_logits(&equal, &old) && !lacks_logits(&logits, &b));

@@ -353,8 +353,8 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../../results/st-resnet/results/synth-mini/st-resnet-star-ucf101.json");
         let mut record = Record::read(&path).unwrap();
-        let stages = record.runs[0].stages.iter().map(|stage| stage.training.seconds);
-        let (all, last) = (stages.clone().sum::<f64>(), stages.last().unwrap());
+        let mut stages = record.runs[0].stages.iter().map(|stage| stage.training.seconds);
+        let (all, last) = (stages.clone().sum::<f64>(), stages.next_back().unwrap());
         let found = record.seconds().unwrap();
         assert!(record.runs.len() == 1 && record.runs[0].stages.len() > 2);
         assert!((found - all).abs() < 1e-6 && found > 5.0 * last, "{found} of {all}, the last {last}");

@@ -1,5 +1,5 @@
-//! How the scores of finished nets become one: the settings of every kind of fusion, and what others ask of it. The
-//! arithmetic is the experiment's.
+//! How the scores of finished nets become one: every kind of fusion with its settings, what others ask of it, and the
+//! arithmetic of those that learn nothing. One that learns has its training in the experiment besides.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,30 @@ pub struct Mean {
     /// Of which scores.
     #[serde(default, skip_serializing_if = "ScoresOf::is_softmax")]
     pub of: ScoresOf,
+}
+
+impl Mean {
+    /// Summed in f64 in the order of the streams.
+    fn of_one_video(&self, streams: &[&[f32]]) -> Vec<f32> {
+        let weight = |stream: usize| self.weights.get(stream).copied().unwrap_or(1.0);
+        let all: f64 = (0..streams.len()).map(weight).sum();
+        let one = |class: usize| {
+            let weighted = |(stream, scores): (usize, &&[f32])| weight(stream) * f64::from(scores[class]);
+            streams.iter().enumerate().map(weighted).sum::<f64>() / all
+        };
+        let means = (0..streams.first().map_or(0, |scores| scores.len())).map(one);
+        match self.of {
+            ScoresOf::Softmax => means.map(|score| score as f32).collect(),
+            ScoresOf::Logits => softmax(&means.collect::<Vec<_>>()),
+        }
+    }
+}
+
+fn softmax(logits: &[f64]) -> Vec<f32> {
+    let highest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let shares: Vec<f64> = logits.iter().map(|logit| (logit - highest).exp()).collect();
+    let all: f64 = shares.iter().sum();
+    shares.into_iter().map(|share| (share / all) as f32).collect()
 }
 
 /// What a net says of a video, as the mean over its views.
@@ -133,7 +157,20 @@ impl Fusion {
         }
     }
 
-    fn check(&self, streams: usize) -> Result<(), String> {
+    /// The fused scores of one video, by class, from those of each stream, which are logits if it reads those; nothing where
+    /// it learns first.
+    pub fn of_one_video(&self, streams: &[&[f32]]) -> Option<Vec<f32>> {
+        match self {
+            Self::Mean(mean) => Some(mean.of_one_video(streams)),
+            Self::Svm(_) => None,
+        }
+    }
+
+    /// Checks that so many streams can be fused by these settings.
+    ///
+    /// # Errors
+    /// In words.
+    pub fn check(&self, streams: usize) -> Result<(), String> {
         match self {
             Self::Mean(Mean { weights, .. }) if weights.is_empty() => Ok(()),
             Self::Mean(Mean { weights, .. }) => {
@@ -185,6 +222,18 @@ mod tests {
         assert_eq!(mean("[]").unwrap().written().0, FuseBy::Average);
         let unknown = read(r#"{"mean":{"weight":[1.0, 1.0]}}"#, None).unwrap_err();
         assert!(unknown.contains("unknown field `weight`"), "{unknown}");
+    }
+
+    #[test]
+    fn a_mean_of_one_video_is_weighted() {
+        let (a, b): (&[f32], &[f32]) = (&[1.0, 0.0], &[0.0, 1.0]);
+        let mean =
+            |weights: &[f64], of| Fusion::Mean(Mean { weights: weights.to_vec(), of }).of_one_video(&[a, b]);
+        assert_eq!(mean(&[], ScoresOf::Softmax).unwrap(), [0.5, 0.5]);
+        assert_eq!(mean(&[1.0, 3.0], ScoresOf::Softmax).unwrap(), [0.25, 0.75]);
+        let logits = mean(&[1.0, 3.0], ScoresOf::Logits).unwrap();
+        assert!((logits[1] - 1.0 / (1.0 + (-0.5_f32).exp())).abs() < 1e-6, "{logits:?}");
+        assert_eq!(Fusion::Svm(Svm { folds: 2, c: vec![1.0] }).of_one_video(&[a, b]), None);
     }
 
     #[test]
