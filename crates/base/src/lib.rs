@@ -3,6 +3,7 @@
 mod modality;
 pub mod random;
 mod suggest;
+pub mod text;
 
 pub use self::modality::{Modality, ModalityError};
 pub use self::suggest::did_you_mean;

@@ -37,6 +37,7 @@ use crate::store::{Store, Unit, write_atomic, write_json};
 use crate::table::{self, State, Table};
 use crate::train::network_error;
 use crate::trained::Trained;
+use base::text;
 use plan::Workspace;
 use plan::rule::Comparison;
 use plan::{Request, RowPlan, TablePlan, Work};
@@ -281,8 +282,8 @@ impl<'a> Job<'a> {
                 record.top1.value,
                 record.top1.low,
                 record.top1.high,
-                row.row.reported.map_or(String::new(), |r| format!(", paper {}", table::reported(r))),
-                record.seconds().map_or(String::new(), |s| format!(", trained in {}", table::duration(s)))
+                row.row.reported.map_or(String::new(), |r| format!(", paper {}", text::reported(r))),
+                record.seconds().map_or(String::new(), |s| format!(", trained in {}", text::duration(s)))
             ),
             State::Unavailable { reason } => format!("{id}: not available: {reason}"),
             State::Failed { message } => format!("{id}: failed: {message}"),
