@@ -19,6 +19,7 @@ pub mod export;
 pub mod interrupt;
 pub mod list;
 pub mod pair_scores;
+pub mod pictures;
 pub mod predict;
 pub mod record;
 pub mod right;

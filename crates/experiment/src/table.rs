@@ -3,6 +3,8 @@
 //! Built from records and scores alone, and printed for a terminal, as
 //! Markdown, or as JSON. No number is typed by hand.
 
+mod recorded;
+
 use serde::{Deserialize, Serialize};
 use tabled::builder::Builder;
 use tabled::settings::{Alignment, Style, Width, object::Columns as ColumnsOf};
@@ -58,6 +60,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// By how many points ours is above the paper's.
+    pub fn difference(&self) -> Option<f64> {
+        Some(self.state.record()?.top1.value - self.reported?)
+    }
+
     fn is_by_pairs(&self) -> bool {
         self.state.record().is_some_and(|record| record.measure == Measure::PairArea)
     }
@@ -72,7 +79,7 @@ pub enum State {
         /// Its record.
         record: Box<Record>,
     },
-    /// Stopped by an error.
+    /// Stopped by an error, or recorded in a file that cannot be read.
     Failed {
         /// The error.
         message: String,
@@ -132,6 +139,17 @@ impl Table {
         self.rows.iter().filter(|row| matches!(row.state, State::Failed { .. })).map(|row| row.id.as_str())
     }
 
+    /// What numbers of pairs are, where there are any: it follows "accuracy in percent".
+    pub fn of_pairs(&self) -> &'static str {
+        let any = self.rows.iter().any(Row::is_by_pairs);
+        if any { "; of pairs the area under the ROC curve, 50 being chance" } else { "" }
+    }
+
+    /// The claims of that verdict.
+    pub fn verdicts(&self, verdict: Verdict) -> usize {
+        self.claims.iter().filter(|claim| claim.verdict == verdict).count()
+    }
+
     fn render(&self, form: Form) -> String {
         let mut text = String::new();
         let mut paragraph = |part: String| {
@@ -161,11 +179,7 @@ impl Table {
             "Ours: {}; profile {}. Top-1 accuracy of test videos in percent{}.",
             self.data,
             self.profile,
-            if self.rows.iter().any(Row::is_by_pairs) {
-                "; of pairs the area under the ROC curve, 50 being chance"
-            } else {
-                ""
-            }
+            self.of_pairs()
         ));
         if self.columns.is_some() {
             paragraph(self.grid(form));
@@ -258,7 +272,7 @@ impl Table {
                 Some(record) => {
                     let (expected, scored) = record.videos();
                     line.push(range(record.top1.low, record.top1.high));
-                    line.push(row.reported.map_or(NONE.into(), |r| signed(record.top1.value - r)));
+                    line.push(row.difference().map_or(NONE.into(), signed));
                     line.push(if expected == scored {
                         format!("{scored} of {expected}")
                     } else {
@@ -321,8 +335,7 @@ pub fn verdicts(tables: &[Table]) -> String {
             (!ids.is_empty()).then(|| format!("{name}: {}", ids.join(", ")))
         };
         let named: Vec<String> = tables.iter().filter_map(of_table).collect();
-        let count =
-            tables.iter().flat_map(|table| &table.claims).filter(|claim| claim.verdict == verdict).count();
+        let count = tables.iter().map(|table| table.verdicts(verdict)).sum::<usize>();
         if count > 0 {
             lines.push(format!("claims {verdict}: {count} ({})", named.join("; ")));
         }

@@ -73,7 +73,8 @@ impl Prediction {
         for stream in &self.streams {
             tracks.push(Track { name: &stream.name, points: points(&stream.over_time) });
         }
-        timeline(&self.video, &names, &tracks, self.frames, &self.cuts).map_err(Error::from)
+        let drawing = timeline(&self.video, &names, &tracks, self.frames, &self.cuts)?;
+        Ok(drawing.file())
     }
 
     /// For programs.
