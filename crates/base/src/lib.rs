@@ -4,6 +4,7 @@ pub mod files;
 mod modality;
 pub mod random;
 mod suggest;
+pub mod text;
 mod toml;
 
 pub use self::files::FileError;

@@ -17,8 +17,9 @@ use self::significance::Difference;
 use crate::error::{Error, Result};
 use crate::scores::Scores;
 use crate::store::write_atomic;
-use crate::table::{self, duration};
+use crate::table;
 use base::did_you_mean;
+use base::text::{NONE, brief, duration, points, reported};
 use plan::Workspace;
 
 /// What is to be compared.
@@ -297,32 +298,23 @@ impl Comparison {
         let next = self.differences.iter().map(Option::as_ref).chain([None]);
         for (entry, next) in self.entries.iter().zip(next) {
             let top1 = entry.record.top1;
-            let or_dash = |number: Option<f64>, unit: fn(f64) -> String| number.map_or("-".into(), unit);
+            let or_dash = |number: Option<f64>, unit: fn(f64) -> String| number.map_or(NONE.into(), unit);
             lines.push(vec![
                 entry.record.row.clone(),
                 entry.architecture.clone(),
                 entry.tables.clone(),
                 entry.run.clone(),
                 format!("{:.1} [{:.1}, {:.1}]", top1.value, top1.low, top1.high),
-                or_dash(entry.record.reported, table::reported),
-                short(entry.record.parameters as f64),
-                or_dash(entry.multiply_adds(), short),
+                or_dash(entry.record.reported, reported),
+                brief(entry.record.parameters as f64),
+                or_dash(entry.multiply_adds(), brief),
                 or_dash(entry.training_speed(), |speed| format!("{speed:.0}")),
-                or_dash(entry.test_speed(), |speed| format!("{speed:.1}")),
+                or_dash(entry.test_speed(), points),
                 or_dash(entry.memory(), |memory| format!("{memory:.0}")),
                 or_dash(entry.record.seconds(), duration),
-                next.map_or("-".into(), ToString::to_string),
+                next.map_or(NONE.into(), ToString::to_string),
             ]);
         }
         lines
-    }
-}
-
-/// 1234567 as 1.23 M.
-fn short(number: f64) -> String {
-    let units = [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")];
-    match units.iter().find(|(size, _)| number >= *size) {
-        Some((size, unit)) => format!("{:.2}{unit}", number / size),
-        None => format!("{number:.0}"),
     }
 }

@@ -23,6 +23,7 @@ mod inputs;
 pub mod interrupt;
 pub mod list;
 pub mod pair_scores;
+pub mod pictures;
 pub mod predict;
 pub mod record;
 pub mod right;

@@ -9,8 +9,8 @@ use crate::claim::Verdict;
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::table::{self, Claim};
-use plan::Workspace;
 use plan::spec::Spec;
+use plan::{Request, RunName, TablePlan, Workspace};
 
 /// The judged claims of a run, beside its records.
 pub const VERDICTS: &str = "claims.json";
@@ -195,6 +195,14 @@ pub fn recorded(workspace: &Workspace) -> Result<Vec<(Spec, Vec<PathBuf>)>> {
         all.push((spec, runs));
     }
     Ok(all)
+}
+
+/// The plan that led to a run's folder, and what was asked; `None` where no question leads to a folder of that name any more.
+pub fn planned(workspace: &Workspace, spec: &Spec, run: &str) -> Option<(TablePlan, Request)> {
+    let request = run.parse::<RunName>().ok()?.request();
+    let (spec, file) = workspace.spec(&spec.name()).ok()?;
+    let plan = TablePlan::resolve(spec, file, &request, workspace).ok()?;
+    (plan.results.file_name().is_some_and(|name| name == run)).then_some((plan, request))
 }
 
 /// The claims of a run; none where its file is missing or of another form.

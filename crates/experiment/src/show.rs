@@ -8,7 +8,8 @@ use flow::Method;
 
 use crate::error::{Error, Result};
 use crate::speed;
-use crate::table::{self, duration, plain};
+use crate::table::plain;
+use base::text::{NONE, duration, reported, thousands};
 use plan::Workspace;
 use plan::cost::{self, Nets};
 use plan::spec::{Learns, TestBy, TestOn};
@@ -125,24 +126,37 @@ fn describe(plan: &TablePlan) -> Result<String> {
             .to_vec(),
     ];
     for row in plan.wanted() {
-        let reported = row.row.reported.map_or("-".into(), table::reported);
+        let (id, paper) = (row.row.id.clone(), row.row.reported.map_or(NONE.into(), reported));
         lines.push(match &row.work {
-            Work::Net(protocol) => net_line(&row.row.id, reported, &protocol.net)?,
+            Work::Net(protocol) => {
+                let NetFacts { sees, learns, channels, side, parameters, multiply_adds, .. } =
+                    NetFacts::of(&protocol.net)?;
+                let channels: Vec<String> = channels.iter().map(usize::to_string).collect();
+                vec![
+                    id,
+                    paper,
+                    sees,
+                    learns,
+                    format!("{} x {side}x{side}", channels.join(" + ")),
+                    thousands(parameters),
+                    format!("{:.3} G", multiply_adds as f64 / 1e9),
+                ]
+            }
             Work::Fusion(fusion) => {
                 let streams = row.row.fuse.as_ref().map_or(String::new(), |fuse| fuse.streams.join(" + "));
                 let by = fusion.fusion.words();
-                vec![row.row.id.clone(), reported, streams, by, "-".into(), "-".into(), "-".into()]
+                vec![id, paper, streams, by, NONE.into(), NONE.into(), NONE.into()]
             }
             Work::Unavailable { reason } => {
-                let id = row.row.id.clone();
+                let [learns, channels, parameters, multiply_adds] = [NONE; 4].map(str::to_owned);
                 vec![
                     id,
-                    reported,
+                    paper,
                     format!("not available: {reason}"),
-                    "-".into(),
-                    "-".into(),
-                    "-".into(),
-                    "-".into(),
+                    learns,
+                    channels,
+                    parameters,
+                    multiply_adds,
                 ]
             }
         });
@@ -163,12 +177,55 @@ fn describe(plan: &TablePlan) -> Result<String> {
     Ok(text)
 }
 
-/// The line of a row with a net of its own.
-///
-/// # Errors
-/// For a network that cannot be described.
-pub fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<String>> {
-    let summary = net.model.summary().map_err(Error::network("describing the network"))?;
+/// What is known of a row's net before it is trained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetFacts {
+    /// The architecture, as specs name it.
+    pub architecture: &'static str,
+    /// Its inputs, in words.
+    pub sees: String,
+    /// Where it starts from, what of it learns, on what and for how long, in words.
+    pub learns: String,
+    /// Channels of each input.
+    pub channels: Vec<usize>,
+    /// Height and width of its inputs in pixels.
+    pub side: usize,
+    /// Learnable numbers.
+    pub parameters: u64,
+    /// Multiply-adds of one sample.
+    pub multiply_adds: u64,
+}
+
+impl NetFacts {
+    /// The facts of a planned net.
+    ///
+    /// # Errors
+    /// For a network that cannot be described.
+    pub fn of(net: &NetPlan) -> Result<Self> {
+        let summary = net.model.summary().map_err(Error::network("describing the network"))?;
+        Ok(Self {
+            architecture: net.model.kind(),
+            sees: sees(net),
+            learns: learns(net),
+            channels: net.inputs().map(Input::channels).collect(),
+            side: net.crop,
+            parameters: summary.parameters() as u64,
+            multiply_adds: summary.multiply_adds(),
+        })
+    }
+}
+
+/// A fact with its name, such as "rate" and "1e-2, throughout".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// What it is of, one word.
+    pub name: &'static str,
+    /// The fact, in words.
+    pub what: String,
+}
+
+/// "stack, L = 10, mean subtraction on", "a frame and 3 moments, 5 to 15 frames apart: ...".
+fn sees(net: &NetPlan) -> String {
     let read = |at: At| -> Vec<String> {
         let inputs = net.sample.inputs.iter().filter(|input| input.at == at);
         inputs.map(|input| input_words(&input.input)).collect()
@@ -181,7 +238,11 @@ pub fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<String>
         }
         _ => every,
     });
-    let what = what.join(" and ");
+    what.join(" and ")
+}
+
+/// "pre-trained, last layer, on synth, 1,000 iterations".
+fn learns(net: &NetPlan) -> String {
     let start = match &net.train.start {
         Start::HeNormal => "from scratch",
         Start::Streams { appearance: Some(_), motion: Some(_) } => "from both streams",
@@ -194,18 +255,9 @@ pub fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<String>
         (_, Learns::All) => ", all layers",
         (_, Learns::LastLayer) => ", last layer",
     };
-    let channels: Vec<String> = net.inputs().map(|input| input.channels().to_string()).collect();
     let data: Vec<&str> = net.data.iter().map(|data| data.set.as_str()).collect();
     let iterations = thousands(net.train.iterations as u64);
-    Ok(vec![
-        id.to_owned(),
-        reported,
-        what,
-        format!("{start}{learns}, on {}, {iterations} iterations", data.join(" and ")),
-        format!("{} x {}x{}", channels.join(" + "), net.crop, net.crop),
-        thousands(summary.parameters() as u64),
-        format!("{:.3} G", summary.multiply_adds() as f64 / 1e9),
-    ])
+    format!("{start}{learns}, on {}, {iterations} iterations", data.join(" and "))
 }
 
 /// "stack, L = 10, mean subtraction on", "a frame".
@@ -224,25 +276,26 @@ fn input_words(input: &Input) -> String {
 
 /// How the rows' nets are trained and tested; rows that are alike in that stand together.
 fn protocols(plan: &TablePlan) -> String {
-    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut groups: Vec<(Vec<Fact>, Vec<&str>)> = Vec::new();
     for row in plan.wanted() {
         let Work::Net(protocol) = &row.work else { continue };
-        let lines = protocol_lines(protocol);
-        match groups.iter_mut().find(|(known, _)| *known == lines) {
+        let facts = protocol_facts(protocol);
+        match groups.iter_mut().find(|(known, _)| *known == facts) {
             Some((_, rows)) => rows.push(&row.row.id),
-            None => groups.push((lines, vec![&row.row.id])),
+            None => groups.push((facts, vec![&row.row.id])),
         }
     }
     let one = groups.len() == 1;
-    let block = |(lines, rows): &(String, Vec<&str>)| {
-        if one { lines.clone() } else { format!("\nrows       {}\n{lines}", rows.join(", ")) }
+    let block = |(facts, rows): &(Vec<Fact>, Vec<&str>)| {
+        let lines: String = facts.iter().map(|Fact { name, what }| format!("{name:10} {what}\n")).collect();
+        if one { lines } else { format!("\nrows       {}\n{lines}", rows.join(", ")) }
     };
     let text: String = groups.iter().map(block).collect();
     if one { text } else { format!("{text}\n") }
 }
 
-/// How a net is trained and tested.
-pub fn protocol_lines(protocol: &Protocol) -> String {
+/// How a net is trained and tested: its videos, the training, the learning rate, the descent, the test.
+pub fn protocol_facts(protocol: &Protocol) -> Vec<Fact> {
     let net = &protocol.net;
     let train = &net.train;
     let steps: Vec<String> = train
@@ -269,33 +322,55 @@ pub fn protocol_lines(protocol: &Protocol) -> String {
         CropRule::Center => "central",
         CropRule::MultiScale(_) => "multi-scale corner",
     };
-    format!(
-        "video      short side {}, {values}\n\
-         training   {} iterations of {} {}, {crops} {}x{} crops{}{}\n\
-         rate       {}, {}\n\
-         sgd        momentum {}, weight decay {:.0e}{}\n\
-         test       {} frames{} x {} crops, {}\n",
-        video.short_side,
-        thousands(train.iterations as u64),
-        train.batch,
-        what_is_drawn(train.pairs),
-        net.crop,
-        net.crop,
-        if augmentation.flip { " and flips" } else { "" },
-        if augmentation.colour.is_some() { ", RGB jittering" } else { "" },
-        rate(train.schedule.base_lr),
-        if steps.is_empty() { "throughout".to_owned() } else { steps.join(", ") },
-        train.momentum,
-        train.weight_decay,
-        train.clip_gradient_norm.map_or(String::new(), |norm| format!(", gradient norm clipped at {norm}")),
-        protocol.test.frames.map_or_else(|| grid_words(net), |frames| frames.to_string()),
-        if protocol.test.as_clip { " as one clip" } else { "" },
-        match protocol.test.crops {
-            data::loader::Crops::Ten => 10,
-            data::loader::Crops::Center => 1,
-        },
-        tested_words(&protocol.test),
-    )
+    let fact = |name, what| Fact { name, what };
+    vec![
+        fact("video", format!("short side {}, {values}", video.short_side)),
+        fact(
+            "training",
+            format!(
+                "{} iterations of {} {}, {crops} {}x{} crops{}{}",
+                thousands(train.iterations as u64),
+                train.batch,
+                what_is_drawn(train.pairs),
+                net.crop,
+                net.crop,
+                if augmentation.flip { " and flips" } else { "" },
+                if augmentation.colour.is_some() { ", RGB jittering" } else { "" },
+            ),
+        ),
+        fact(
+            "rate",
+            format!(
+                "{}, {}",
+                rate(train.schedule.base_lr),
+                if steps.is_empty() { "throughout".to_owned() } else { steps.join(", ") }
+            ),
+        ),
+        fact(
+            "sgd",
+            format!(
+                "momentum {}, weight decay {:.0e}{}",
+                train.momentum,
+                train.weight_decay,
+                train
+                    .clip_gradient_norm
+                    .map_or(String::new(), |norm| format!(", gradient norm clipped at {norm}")),
+            ),
+        ),
+        fact(
+            "test",
+            format!(
+                "{} frames{} x {} crops, {}",
+                protocol.test.frames.map_or_else(|| grid_words(net), |frames| frames.to_string()),
+                if protocol.test.as_clip { " as one clip" } else { "" },
+                match protocol.test.crops {
+                    data::loader::Crops::Ten => 10,
+                    data::loader::Crops::Center => 1,
+                },
+                tested_words(&protocol.test),
+            ),
+        ),
+    ]
 }
 
 /// 0.01 as 1e-2, 0.002857 as 2.86e-3.
@@ -360,19 +435,6 @@ fn kebab(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// 90707781 as 90,707,781.
-fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// Time and memory of the plan on this machine, by how fast a convolution learns on it now.
 fn estimate(plan: &TablePlan) -> Result<String> {
     let speed = speed::of_this_machine()?;
@@ -397,16 +459,4 @@ fn estimate(plan: &TablePlan) -> Result<String> {
         speed.operations / 1e9,
         plain(lines, 1),
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_are_grouped() {
-        assert_eq!(thousands(90_707_781), "90,707,781");
-        assert_eq!(thousands(256), "256");
-        assert_eq!(thousands(1_000), "1,000");
-    }
 }

@@ -3,12 +3,15 @@
 //! Built from records and scores alone, and printed for a terminal, as
 //! Markdown, or as JSON. No number is typed by hand.
 
+mod recorded;
+
 use serde::{Deserialize, Serialize};
 use tabled::builder::Builder;
 use tabled::settings::{Alignment, Style, Width, object::Columns as ColumnsOf};
 
 use crate::claim::{Estimate, Verdict};
 use crate::record::{Measure, Record};
+use base::text::{NONE, duration, points, range, reported, signed, signed_range};
 use plan::spec::{Columns, ProfileName, Quoted};
 
 /// A table, ready to be printed.
@@ -57,6 +60,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// By how many points ours is above the paper's.
+    pub fn difference(&self) -> Option<f64> {
+        Some(self.state.record()?.top1.value - self.reported?)
+    }
+
     fn is_by_pairs(&self) -> bool {
         self.state.record().is_some_and(|record| record.measure == Measure::PairArea)
     }
@@ -71,7 +79,7 @@ pub enum State {
         /// Its record.
         record: Box<Record>,
     },
-    /// Stopped by an error.
+    /// Stopped by an error, or recorded in a file that cannot be read.
     Failed {
         /// The error.
         message: String,
@@ -131,6 +139,17 @@ impl Table {
         self.rows.iter().filter(|row| matches!(row.state, State::Failed { .. })).map(|row| row.id.as_str())
     }
 
+    /// What numbers of pairs are, where there are any: it follows "accuracy in percent".
+    pub fn of_pairs(&self) -> &'static str {
+        let any = self.rows.iter().any(Row::is_by_pairs);
+        if any { "; of pairs the area under the ROC curve, 50 being chance" } else { "" }
+    }
+
+    /// The claims of that verdict.
+    pub fn verdicts(&self, verdict: Verdict) -> usize {
+        self.claims.iter().filter(|claim| claim.verdict == verdict).count()
+    }
+
     fn render(&self, form: Form) -> String {
         let mut text = String::new();
         let mut paragraph = |part: String| {
@@ -160,11 +179,7 @@ impl Table {
             "Ours: {}; profile {}. Top-1 accuracy of test videos in percent{}.",
             self.data,
             self.profile,
-            if self.rows.iter().any(Row::is_by_pairs) {
-                "; of pairs the area under the ROC curve, 50 being chance"
-            } else {
-                ""
-            }
+            self.of_pairs()
         ));
         if self.columns.is_some() {
             paragraph(self.grid(form));
@@ -221,8 +236,8 @@ impl Table {
             for name in columns {
                 let cell =
                     self.rows.iter().find(|row| row.label == label && row.column.as_deref() == Some(name));
-                line.push(cell.and_then(|row| row.reported).map_or("-".into(), reported));
-                line.push(cell.map_or("-".into(), |row| row.state.number()));
+                line.push(cell.and_then(|row| row.reported).map_or(NONE.into(), reported));
+                line.push(cell.map_or(NONE.into(), |row| row.state.number()));
             }
             lines.push(line);
         }
@@ -252,24 +267,24 @@ impl Table {
                 let place = row.place.as_ref().map_or(String::new(), |place| format!(" ({place})"));
                 line.push(format!("{}{column}{place}", row.label));
             }
-            line.extend([row.reported.map_or("-".into(), reported), row.state.number()]);
+            line.extend([row.reported.map_or(NONE.into(), reported), row.state.number()]);
             match row.state.record() {
                 Some(record) => {
                     let (expected, scored) = record.videos();
-                    line.push(format!("{:.1} .. {:.1}", record.top1.low, record.top1.high));
-                    line.push(row.reported.map_or("-".into(), |r| format!("{:+.1}", record.top1.value - r)));
+                    line.push(range(record.top1.low, record.top1.high));
+                    line.push(row.difference().map_or(NONE.into(), signed));
                     line.push(if expected == scored {
                         format!("{scored} of {expected}")
                     } else {
                         format!("{scored} of {expected} (partial)")
                     });
-                    line.push(record.seconds().map_or("-".into(), duration));
+                    line.push(record.seconds().map_or(NONE.into(), duration));
                 }
-                None => line.extend(["-", "-", "-", "-"].map(str::to_owned)),
+                None => line.extend([NONE; 4].map(str::to_owned)),
             }
             if spread {
                 let sd = row.state.record().and_then(Record::seed_spread);
-                line.push(sd.map_or("-".into(), |sd| format!("{sd:.1}")));
+                line.push(sd.map_or(NONE.into(), points));
             }
             lines.push(line);
         }
@@ -281,7 +296,7 @@ impl Table {
         for quote in &self.quoted {
             lines.push(vec![
                 quote.label.clone(),
-                quote.column.clone().unwrap_or_else(|| "-".into()),
+                quote.column.clone().unwrap_or_else(|| NONE.into()),
                 points(quote.top1),
                 quote.place.clone(),
             ]);
@@ -297,8 +312,8 @@ impl Table {
                 claim.says.clone(),
                 if form == Form::Markdown { format!("`{}`", claim.rule) } else { claim.rule.clone() },
                 claim.verdict.to_string(),
-                claim.margin.map_or("-".into(), |m| format!("{:+.1}", m.value)),
-                claim.margin.map_or("-".into(), |m| format!("{:+.1} .. {:+.1}", m.low, m.high)),
+                claim.margin.map_or(NONE.into(), |m| signed(m.value)),
+                claim.margin.map_or(NONE.into(), |m| signed_range(m.low, m.high)),
             ]);
         }
         layout(lines, form, 3)
@@ -320,8 +335,7 @@ pub fn verdicts(tables: &[Table]) -> String {
             (!ids.is_empty()).then(|| format!("{name}: {}", ids.join(", ")))
         };
         let named: Vec<String> = tables.iter().filter_map(of_table).collect();
-        let count =
-            tables.iter().flat_map(|table| &table.claims).filter(|claim| claim.verdict == verdict).count();
+        let count = tables.iter().map(|table| table.verdicts(verdict)).sum::<usize>();
         if count > 0 {
             lines.push(format!("claims {verdict}: {count} ({})", named.join("; ")));
         }
@@ -349,27 +363,6 @@ impl State {
             Self::NotRun => "not run".into(),
             Self::Unavailable { .. } => "n/a".into(),
         }
-    }
-}
-
-fn points(value: f64) -> String {
-    format!("{value:.1}")
-}
-
-/// A paper's number with the decimals that it has there, one at least.
-pub fn reported(value: f64) -> String {
-    let rounded = points(value);
-    if rounded.parse() == Ok(value) { rounded } else { value.to_string() }
-}
-
-/// Seconds as a person says them.
-pub fn duration(seconds: f64) -> String {
-    let s = seconds.round() as u64;
-    match s {
-        0..100 => format!("{s} s"),
-        100..6_000 => format!("{} min {:02} s", s / 60, s % 60),
-        6_000..360_000 => format!("{} h {:02} min", s / 3600, s % 3600 / 60),
-        _ => format!("{:.1} days", seconds / 86_400.0),
     }
 }
 

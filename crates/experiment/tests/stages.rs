@@ -239,5 +239,5 @@ fn nets_of_pairs_are_drawn_from_one_row() {
     let files = place.with_runner(&["softmax"], |runner| runner.figures("siamese/cross-view").unwrap());
     let embedding = files.iter().find(|file| file.ends_with("embedding.svg")).unwrap();
     let svg = std::fs::read_to_string(embedding).unwrap();
-    assert!(svg.contains("the view that training never saw") && svg.contains("#111111"));
+    assert!(svg.contains("the view that training never saw") && svg.contains("stroke=\"#1f2328\""));
 }

@@ -3,7 +3,7 @@
 use super::colour::{QUIET, Rgb, WHITE};
 use super::raster::Raster;
 use super::sample::Frame;
-use super::svg::{HEAD, MARGIN, Style, Svg, WIDTH};
+use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH};
 use super::{FigureError, Result};
 
 const WHAT: &str = "attention";
@@ -37,10 +37,10 @@ pub struct Attended<'a> {
 /// # Errors
 /// [`FigureError::Empty`]; [`FigureError::Shape`] for buffers that do not have the size they say;
 /// [`FigureError::Value`] for a weight that is no share.
-pub fn attention_maps(samples: &[Attended<'_>], title: &str) -> Result<String> {
+pub fn attention_maps(samples: &[Attended<'_>], title: &str) -> Result<Drawing> {
     let Some(first) = samples.first() else { return Err(FigureError::Empty { what: WHAT }) };
     let rows = samples.len().div_ceil(COLUMNS);
-    let mut svg = Svg::new(WIDTH, HEAD + rows as f64 * STEP.1 + 8.0);
+    let mut svg = Drawing::new(WIDTH, HEAD + rows as f64 * STEP.1 + 8.0);
     let even = 100.0 / (first.grid.0 * first.grid.1).max(1) as f64;
     let says = format!(
         "frames, and the same lit by the attention; the largest weight of a place in percent (alike everywhere: {even:.1})"
@@ -65,7 +65,7 @@ pub fn attention_maps(samples: &[Attended<'_>], title: &str) -> Result<String> {
             let mut raster = Raster::filled(WHAT, width * zoom, height * zoom, WHITE)?;
             raster.paint((0, 0), (width, height), zoom, colour);
             let left = x + column as f64 * (SIDE + 4.0);
-            svg.image(left, y, shown_width, shown_height, &raster.address()?);
+            svg.image(left, y, shown_width, shown_height, raster.address()?);
         }
         let style = Style::new(11.0);
         svg.text_within(x, y + SIDE + 15.0, style, sample.title, SIDE);
@@ -76,7 +76,7 @@ pub fn attention_maps(samples: &[Attended<'_>], title: &str) -> Result<String> {
         "{} frames, each beside itself with the light of every place in proportion to its attention weight.",
         samples.len()
     );
-    Ok(svg.finish(title, &description))
+    Ok(svg.described(description))
 }
 
 fn check(sample: &Attended<'_>) -> Result<()> {
@@ -115,7 +115,8 @@ mod tests {
 
     fn draw(rgb: &[u8], grid: (usize, usize), weights: &[f32]) -> Result<String> {
         let frame = Frame { width: 4, height: 4, rgb };
-        attention_maps(&[Attended { title: "<jump>", frame, grid, weights }], "Where")
+        let drawing = attention_maps(&[Attended { title: "<jump>", frame, grid, weights }], "Where")?;
+        Ok(drawing.file())
     }
 
     #[test]
@@ -143,6 +144,6 @@ mod tests {
         assert!(message(draw(&[0; 47], (2, 2), &[0.25; 4])).contains("47 values"));
         assert!(message(draw(&[0; 48], (2, 2), &[0.25; 3])).contains("3 weights"));
         assert!(message(draw(&[0; 48], (2, 2), &[0.0, f32::NAN, 0.5, 0.5])).contains("NaN at index 1"));
-        assert!(message(attention_maps(&[], "")).contains("none"));
+        assert!(message(attention_maps(&[], "").map(|drawing| drawing.file())).contains("none"));
     }
 }

@@ -1,28 +1,113 @@
-//! The colours of all pictures.
+//! The colours of all pictures: on the white ground of a file, and on the page in the reader's light or dark.
+
+use std::fmt::Write;
 
 /// Red, green, blue.
 pub(super) type Rgb = [u8; 3];
 
-pub(super) const INK: Rgb = [0x1f, 0x23, 0x28];
-/// Texts that explain.
-pub(super) const QUIET: Rgb = [0x57, 0x60, 0x6a];
-pub(super) const BORDER: Rgb = [0xd0, 0xd7, 0xde];
-/// Lines that carry no data.
-pub(super) const GRID: Rgb = [0xe4, 0xe8, 0xec];
-/// Ground of what holds nothing.
-pub(super) const VOID: Rgb = [0xf6, 0xf8, 0xfa];
+/// What a shape or a text is painted with, by what it means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paint {
+    /// Texts and what must be seen.
+    Ink,
+    /// Texts that explain.
+    Quiet,
+    /// Outlines.
+    Border,
+    /// Lines that carry no data.
+    Grid,
+    /// Ground of what holds nothing.
+    Void,
+    /// The ground of the picture.
+    Ground,
+    /// The line, mark or bar of that number, below seven.
+    Series(u8),
+    /// A shade of a share, of the levels 1 to [`SHADES`].
+    Shade(u8),
+    /// What is written on that shade.
+    OnShade(u8),
+    /// The colour of what it stands in on a page, `--v` there; ink where there is none.
+    Context,
+}
+
+pub(super) const INK: Paint = Paint::Ink;
+pub(super) const QUIET: Paint = Paint::Quiet;
+pub(super) const BORDER: Paint = Paint::Border;
+pub(super) const GRID: Paint = Paint::Grid;
+pub(super) const VOID: Paint = Paint::Void;
+pub(super) const GROUND: Paint = Paint::Ground;
 pub(super) const WHITE: Rgb = [255; 3];
 
-/// Okabe and Ito's colours that stand out on white, the most distinct first.
-pub(super) const SERIES: [Rgb; 7] = [
-    [0x00, 0x72, 0xb2], // blue
-    [0xd5, 0x5e, 0x00], // vermilion
-    [0x00, 0x9e, 0x73], // bluish green
-    [0xcc, 0x79, 0xa7], // reddish purple
-    [0xe6, 0x9f, 0x00], // orange
-    [0x56, 0xb4, 0xe9], // sky blue
-    [0x00, 0x00, 0x00],
+/// Lines and marks, the most distinct first.
+pub(super) const SERIES: [Paint; 7] = [
+    Paint::Series(0),
+    Paint::Series(1),
+    Paint::Series(2),
+    Paint::Series(3),
+    Paint::Series(4),
+    Paint::Series(5),
+    Paint::Series(6),
 ];
+
+/// Levels of shades.
+pub const SHADES: u8 = 9;
+
+/// The level of a share in 0..=1: 0 for nothing, 1 for as little as one video.
+pub fn shade(share: f64) -> u8 {
+    if share > 0.0 { (share.min(1.0) * f64::from(SHADES)).ceil() as u8 } else { 0 }
+}
+
+struct Palette {
+    ink: Rgb,
+    quiet: Rgb,
+    border: Rgb,
+    grid: Rgb,
+    void: Rgb,
+    ground: Rgb,
+    series: [Rgb; 7],
+    /// Whether much is pale, and little dark.
+    reversed: bool,
+}
+
+/// After Okabe and Ito, darkened until each stands out on white.
+const LIGHT: Palette = Palette {
+    ink: [0x1f, 0x23, 0x28],
+    quiet: [0x54, 0x5d, 0x67],
+    border: [0xd0, 0xd7, 0xde],
+    grid: [0xe4, 0xe8, 0xec],
+    void: [0xf6, 0xf8, 0xfa],
+    ground: WHITE,
+    series: [
+        [0x00, 0x72, 0xb2], // blue
+        [0xc1, 0x4f, 0x00], // vermilion
+        [0x00, 0x7f, 0x5b], // bluish green
+        [0xa8, 0x50, 0x8a], // reddish purple
+        [0x94, 0x64, 0x00], // orange
+        [0x6a, 0x51, 0xc7], // violet
+        [0x1f, 0x23, 0x28],
+    ],
+    reversed: false,
+};
+
+/// The same hues, paled until each stands out on the dark page.
+const DARK: Palette = Palette {
+    ink: [0xe3, 0xe8, 0xee],
+    quiet: [0x9d, 0xaa, 0xb6],
+    border: [0x30, 0x39, 0x43],
+    grid: [0x26, 0x2e, 0x36],
+    void: [0x1a, 0x20, 0x27],
+    ground: [0x12, 0x16, 0x1b],
+    series: [
+        [0x4a, 0xa8, 0xe8],
+        [0xff, 0x94, 0x55],
+        [0x3f, 0xcf, 0x9f],
+        [0xe6, 0x9a, 0xc8],
+        [0xe8, 0xbd, 0x4a],
+        [0xb3, 0xa0, 0xff],
+        [0xe3, 0xe8, 0xee],
+    ],
+    reversed: true,
+};
 
 /// ColorBrewer's `YlGnBu` without its palest step: lightness falls steadily,
 /// so that the order of shades survives any colour blindness and grey print.
@@ -37,20 +122,94 @@ const RAMP: [Rgb; 8] = [
     [0x08, 0x1d, 0x58],
 ];
 
-/// The shade of a share in 0..=1, pale for little and dark for much.
-pub(super) fn shade(share: f64) -> Rgb {
-    let position = share.clamp(0.0, 1.0) * (RAMP.len() - 1) as f64;
-    let low = (position as usize).min(RAMP.len() - 2);
-    let part = position - low as f64;
-    std::array::from_fn(|i| {
-        let (from, to) = (f64::from(RAMP[low][i]), f64::from(RAMP[low + 1][i]));
-        (from + part * (to - from)).round() as u8
-    })
+impl Palette {
+    fn of(&self, paint: Paint) -> Rgb {
+        match paint {
+            Paint::Ink | Paint::Context => self.ink,
+            Paint::Quiet => self.quiet,
+            Paint::Border => self.border,
+            Paint::Grid => self.grid,
+            Paint::Void => self.void,
+            Paint::Ground => self.ground,
+            Paint::Series(number) => self.series[usize::from(number) % self.series.len()],
+            Paint::Shade(level) => self.shade(level),
+            Paint::OnShade(level) => readable_on(self.shade(level)),
+        }
+    }
+
+    /// Levels stand at even distances on the ramp.
+    fn shade(&self, level: u8) -> Rgb {
+        let share = f64::from(level.clamp(1, SHADES) - 1) / f64::from(SHADES - 1);
+        let position = if self.reversed { 1.0 - share } else { share } * (RAMP.len() - 1) as f64;
+        let low = (position as usize).min(RAMP.len() - 2);
+        let part = position - low as f64;
+        std::array::from_fn(|i| {
+            let (from, to) = (f64::from(RAMP[low][i]), f64::from(RAMP[low + 1][i]));
+            (from + part * (to - from)).round() as u8
+        })
+    }
+}
+
+impl Paint {
+    /// Its colour in a file, as in an attribute.
+    pub(super) fn hex(self) -> String {
+        hex(LIGHT.of(self))
+    }
+
+    /// The class that stands for it on the page.
+    pub(super) fn class(self) -> String {
+        match self {
+            Self::Ink => "ink".into(),
+            Self::Quiet => "qu".into(),
+            Self::Border => "bo".into(),
+            Self::Grid => "gr".into(),
+            Self::Void => "vo".into(),
+            Self::Ground => "bg".into(),
+            Self::Series(number) => format!("s{number}"),
+            Self::Shade(level) => format!("h{level}"),
+            Self::OnShade(level) => format!("o{level}"),
+            Self::Context => "cx".into(),
+        }
+    }
+}
+
+/// All paints that there are.
+fn paints() -> impl Iterator<Item = Paint> {
+    let shades = (1..=SHADES).flat_map(|level| [Paint::Shade(level), Paint::OnShade(level)]);
+    [INK, QUIET, BORDER, GRID, VOID, GROUND].into_iter().chain(SERIES).chain(shades)
+}
+
+/// The part of a style sheet that drawings within a page need: a property `--ink`, `--s0`, ... a paint in light and in dark, and
+/// classes that set `--c` to it, which the drawing's shapes and texts are painted with; those of shades set `--t` to what is
+/// written on them.
+pub fn style() -> String {
+    let properties = |palette: &Palette| {
+        paints().fold(String::new(), |mut text, paint| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "--{}:{};", paint.class(), hex(palette.of(paint)));
+            text
+        })
+    };
+    let classes = paints().fold(String::new(), |mut text, paint| {
+        let on = match paint {
+            Paint::Shade(level) => format!(";--t:var(--{})", Paint::OnShade(level).class()),
+            _ => String::new(),
+        };
+        let _ = write!(text, ".{0}{{--c:var(--{0}){on}}}", paint.class());
+        text
+    });
+    format!(
+        ":root{{{}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{}}}}}\n{classes}\n{}\n",
+        properties(&LIGHT),
+        properties(&DARK),
+        ".cx{--c:var(--v,var(--ink))}.fig{font-size:12px}.fig :is(text,rect,circle){fill:var(--c)}.fig path{fill:none;stroke:var(--c);stroke-linejoin:round}\
+         .fig path.f{fill:var(--c);stroke:var(--bg)}.fig rect.out{fill:none;stroke:var(--c)}.fig .m{text-anchor:middle}.fig .e{text-anchor:end}"
+    )
 }
 
 /// Ink or white, whichever has more contrast on `ground` (WCAG 2).
-pub(super) fn readable_on(ground: Rgb) -> Rgb {
-    if contrast(INK, ground) >= contrast(WHITE, ground) { INK } else { WHITE }
+fn readable_on(ground: Rgb) -> Rgb {
+    if contrast(LIGHT.ink, ground) >= contrast(WHITE, ground) { LIGHT.ink } else { WHITE }
 }
 
 /// The grey of a value in -`full`..=`full`: 0 is middle grey, more is lighter.
@@ -59,8 +218,7 @@ pub(super) fn signed_grey(value: f32, full: f32) -> u8 {
     (128.0 + 127.0 * share.clamp(-1.0, 1.0)).round() as u8
 }
 
-/// As in an attribute.
-pub(super) fn hex([r, g, b]: Rgb) -> String {
+fn hex([r, g, b]: Rgb) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }
 
@@ -83,23 +241,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_is_darker_and_its_number_can_be_read() {
-        let shades: Vec<Rgb> = (0..=100).map(|i| shade(f64::from(i) / 100.0)).collect();
-        for pair in shades.windows(2) {
-            assert!(luminance(pair[1]) < luminance(pair[0]), "{pair:?}");
-        }
-        for ground in shades {
-            assert!(contrast(readable_on(ground), ground) >= 4.0, "{ground:?}");
-        }
-        assert_eq!((shade(0.0), shade(1.0)), (RAMP[0], RAMP[7]));
+    fn one_video_of_many_is_seen_and_all_of_them_are_the_last_level() {
+        assert_eq!([0.0, 0.001, 0.5, 0.99, 1.0, 7.0, f64::NAN].map(shade), [0, 1, 5, 9, 9, 9, 0]);
     }
 
     #[test]
-    fn lines_stand_out_on_white() {
-        for colour in SERIES {
-            assert!(contrast(colour, WHITE) >= 2.2, "{colour:?}");
+    fn more_stands_out_more_and_its_number_can_be_read() {
+        for palette in [LIGHT, DARK] {
+            let contrasts: Vec<f64> =
+                (1..=SHADES).map(|level| contrast(palette.shade(level), palette.ground)).collect();
+            assert!(contrasts.windows(2).all(|pair| pair[0] < pair[1]), "{contrasts:?}");
+            for level in 1..=SHADES {
+                let (ground, text) = (Paint::Shade(level), Paint::OnShade(level));
+                assert!(contrast(palette.of(text), palette.of(ground)) >= 4.5, "{level}");
+            }
         }
-        assert!(contrast(QUIET, WHITE) >= 4.5);
+        assert_eq!((LIGHT.shade(1), LIGHT.shade(SHADES)), (RAMP[0], RAMP[7]));
+    }
+
+    #[test]
+    fn lines_and_texts_stand_out_on_their_ground() {
+        for palette in [LIGHT, DARK] {
+            for paint in SERIES.into_iter().chain([INK, QUIET]) {
+                assert!(contrast(palette.of(paint), palette.ground) >= 4.5, "{paint:?}");
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! Which class was taken for which.
 
-use super::colour::{GRID, INK, QUIET, VOID, readable_on, shade};
-use super::svg::{HEAD, MARGIN, Style, Svg, percent, widest};
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::text::percent;
+
+use super::colour::{GRID, INK, Paint, QUIET, SHADES, VOID, shade};
+use super::svg::{Drawing, HEAD, MARGIN, Style, widest};
 use super::{FigureError, Result};
 
 const WHAT: &str = "a confusion matrix";
@@ -11,104 +15,79 @@ const MOST: usize = 1000;
 const NAME: f64 = 200.0;
 /// Least width of a picture: the line under the title must fit.
 const LEAST: f64 = 660.0;
-/// The least shade of a cell that is not empty, so that one video is seen.
-const FAINTEST: f64 = 0.04;
+/// Confusions that are told in words.
+const TOLD: usize = 5;
+
+/// Test videos by their true class, and in it by the class that they were taken for.
+pub type Counts = BTreeMap<String, BTreeMap<String, usize>>;
 
 /// The confusion matrix as a heat map: a row a true class, a column a predicted
-/// one, shades the share of the row's videos. What a cell counts is its tip,
-/// and stands in it in percent where there is room.
-///
-/// `labels` and `predictions` are the true and the predicted class of each
-/// video, as places in `names`.
+/// one, in order of their names; shades are the share of the row's videos. What a
+/// cell counts is its tip, and stands in it in percent where there is room.
 ///
 /// # Errors
-/// [`FigureError::Empty`] without classes or videos; [`FigureError::Shape`] for
-/// lists of different lengths or more than 1000 classes; [`FigureError::Value`]
-/// for a label or a prediction that has no name.
-pub fn confusion(labels: &[usize], predictions: &[usize], names: &[&str], title: &str) -> Result<String> {
-    let counts = count(labels, predictions, names.len())?;
+/// [`FigureError::Empty`] without a video; [`FigureError::Shape`] for more than
+/// 1000 classes.
+pub fn confusion(counts: &Counts, title: &str) -> Result<Drawing> {
+    let names: BTreeSet<&str> = counts
+        .iter()
+        .flat_map(|(class, taken)| std::iter::once(class).chain(taken.keys()))
+        .map(String::as_str)
+        .collect();
+    let names: Vec<&str> = names.into_iter().collect();
     let classes = names.len();
-    let totals: Vec<usize> = counts.chunks(classes).map(|row| row.iter().sum()).collect();
-    let correct: usize = (0..classes).map(|class| counts[class * classes + class]).sum();
+    let none = BTreeMap::new();
+    let rows: Vec<&BTreeMap<String, usize>> =
+        names.iter().map(|name| counts.get(*name).unwrap_or(&none)).collect();
+    let totals: Vec<usize> = rows.iter().map(|taken| taken.values().sum()).collect();
+    let all: usize = totals.iter().sum();
+    if all == 0 {
+        return Err(FigureError::Empty { what: WHAT });
+    }
+    if classes > MOST {
+        let (expected, found) = (format!("at most {MOST} classes"), format!("{classes} classes"));
+        return Err(FigureError::Shape { what: WHAT, expected, found });
+    }
+    let correct: usize = rows.iter().zip(&names).filter_map(|(taken, name)| taken.get(*name)).sum();
+    let accuracy = percent(100.0 * correct as f64 / all as f64);
 
-    let grid = Grid::new(names);
-    let mut svg = Svg::new(grid.width(), grid.height());
-    let accuracy = percent(100.0 * correct as f64 / labels.len() as f64);
-    svg.head(
-        title,
-        &format!(
-            "rows: true class; columns: predicted class; accuracy {accuracy} ({correct} of {} videos)",
-            labels.len()
-        ),
-    );
-    grid.ground(&mut svg, names, &totals);
-    for (row, &total) in totals.iter().enumerate() {
-        for (column, &videos) in
-            counts[row * classes..][..classes].iter().enumerate().filter(|cell| *cell.1 > 0)
-        {
+    let grid = Grid::new(&names);
+    let mut svg = Drawing::new(grid.width(), grid.height());
+    let found = format!("accuracy {accuracy} ({correct} of {all} videos)");
+    svg.head(title, &format!("rows: true class; columns: predicted class; {found}"));
+    grid.ground(&mut svg, &names, &totals);
+    // Confusions, the largest share first.
+    let mut wrong: Vec<(f64, &str, &str)> = Vec::new();
+    for (row, (taken, &total)) in rows.iter().zip(&totals).enumerate() {
+        for (column, other) in names.iter().enumerate() {
+            let videos = taken.get(*other).copied().unwrap_or(0);
+            if videos == 0 {
+                continue;
+            }
             let share = videos as f64 / total as f64;
-            let tip = format!(
-                "{} taken for {}: {videos} of {total} videos, {}",
-                names[row],
-                names[column],
-                percent(100.0 * share)
-            );
+            let name = names[row];
+            let tip =
+                format!("{name} taken for {other}: {videos} of {total} videos, {}", percent(100.0 * share));
             grid.cell(&mut svg, row, column, share, &tip);
+            if row != column {
+                wrong.push((share, name, other));
+            }
         }
     }
     grid.lines(&mut svg);
     grid.key(&mut svg);
-    let worst = worst(&counts, &totals, names);
-    let description = format!(
+    wrong.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let worst: Vec<String> = wrong
+        .iter()
+        .take(TOLD)
+        .map(|(share, class, other)| format!("{class} taken for {other}, {}", percent(100.0 * share)))
+        .collect();
+    let worst =
+        if worst.is_empty() { String::new() } else { format!(" Most confused: {}.", worst.join("; ")) };
+    Ok(svg.described(format!(
         "Heat map of {classes} true classes (rows) by {classes} predicted classes (columns), each row in shares of its \
-         videos. Accuracy {accuracy}, {correct} of {} videos.{worst}",
-        labels.len()
-    );
-    Ok(svg.finish(title, &description))
-}
-
-/// Videos of each pair of classes, row by row.
-fn count(labels: &[usize], predictions: &[usize], classes: usize) -> Result<Vec<usize>> {
-    if classes == 0 || labels.is_empty() {
-        return Err(FigureError::Empty { what: WHAT });
-    }
-    if labels.len() != predictions.len() || classes > MOST {
-        return Err(FigureError::Shape {
-            what: WHAT,
-            expected: format!("as many predictions as labels, of at most {MOST} classes"),
-            found: format!("{} labels, {} predictions, {classes} classes", labels.len(), predictions.len()),
-        });
-    }
-    let mut counts = vec![0; classes * classes];
-    for (index, (&label, &prediction)) in labels.iter().zip(predictions).enumerate() {
-        if label >= classes || prediction >= classes {
-            return Err(FigureError::Value {
-                what: WHAT,
-                expected: format!("classes below {classes}"),
-                found: format!("label {label}, prediction {prediction}"),
-                index,
-                hint: "give the names of all classes that the net was trained on",
-            });
-        }
-        counts[label * classes + prediction] += 1;
-    }
-    Ok(counts)
-}
-
-/// The largest confusion in words, the first of equals.
-fn worst(counts: &[usize], totals: &[usize], names: &[&str]) -> String {
-    let classes = names.len();
-    let mut worst: Option<(f64, usize)> = None;
-    for (cell, &videos) in counts.iter().enumerate().filter(|(cell, _)| cell / classes != cell % classes) {
-        let share = videos as f64 / totals[cell / classes].max(1) as f64;
-        if share > worst.map_or(0.0, |(most, _)| most) {
-            worst = Some((share, cell));
-        }
-    }
-    worst.map_or(String::new(), |(share, cell)| {
-        let (row, column) = (names[cell / classes], names[cell % classes]);
-        format!(" Most confused: {row} taken for {column}, {}.", percent(100.0 * share))
-    })
+         videos. Accuracy {accuracy}, {correct} of {all} videos.{worst}"
+    )))
 }
 
 /// Where the cells and names of a matrix lie.
@@ -155,7 +134,7 @@ impl Grid {
         (self.left + column as f64 * self.cell, self.top + row as f64 * self.cell)
     }
 
-    fn ground(&self, svg: &mut Svg, names: &[&str], totals: &[usize]) {
+    fn ground(&self, svg: &mut Drawing, names: &[&str], totals: &[usize]) {
         svg.rect(self.left, self.top, self.side(), self.side(), VOID);
         let right = self.left + self.side() + 8.0;
         for (class, name) in names.iter().enumerate() {
@@ -185,18 +164,18 @@ impl Grid {
         svg.text(right, self.top + self.side() + 18.0, Style::new(11.0).fill(QUIET), "videos");
     }
 
-    fn cell(&self, svg: &mut Svg, row: usize, column: usize, share: f64, tip: &str) {
+    fn cell(&self, svg: &mut Drawing, row: usize, column: usize, share: f64, tip: &str) {
         let (x, y) = self.place(row, column);
-        let fill = shade(FAINTEST + (1.0 - FAINTEST) * share);
-        svg.rect_with_tip(x, y, self.cell, self.cell, fill, tip);
+        let level = shade(share);
+        svg.rect_with_tip(x, y, self.cell, self.cell, Paint::Shade(level), tip);
         if self.classes <= 20 {
-            let style = self.style.fill(readable_on(fill)).middle();
+            let style = self.style.fill(Paint::OnShade(level)).middle();
             svg.text(x + self.cell / 2.0, y + self.cell / 2.0 + 4.0, style, &format!("{:.0}", 100.0 * share));
         }
     }
 
     /// Lines between the cells, or between every five of a large matrix.
-    fn lines(&self, svg: &mut Svg) {
+    fn lines(&self, svg: &mut Drawing) {
         let every = if self.classes <= 40 { 1 } else { 5 };
         for class in (every..self.classes).step_by(every) {
             let (x, y) = self.place(class, class);
@@ -207,19 +186,12 @@ impl Grid {
     }
 
     /// What the shades mean.
-    fn key(&self, svg: &mut Svg) {
-        let (y, steps, step) = (self.top + self.side() + 30.0, 20, 9.0);
-        for i in 0..steps {
-            let share = f64::from(i) / f64::from(steps - 1);
-            svg.rect(
-                self.left + f64::from(i) * step,
-                y,
-                step,
-                12.0,
-                shade(FAINTEST + (1.0 - FAINTEST) * share),
-            );
+    fn key(&self, svg: &mut Drawing) {
+        let (y, step) = (self.top + self.side() + 30.0, 20.0);
+        for level in 1..=SHADES {
+            svg.rect(self.left + f64::from(level - 1) * step, y, step, 12.0, Paint::Shade(level));
         }
-        let width = f64::from(steps) * step;
+        let width = f64::from(SHADES) * step;
         svg.text(self.left, y + 26.0, Style::new(11.0).fill(INK), "above 0");
         svg.text(self.left + width, y + 26.0, Style::new(11.0).fill(INK).end(), "100\u{a0}%");
         svg.text(
@@ -237,20 +209,28 @@ mod tests {
 
     use super::*;
 
-    const NAMES: [&str; 3] = ["run", "walk", "<wave>"];
+    /// Of pairs of a true class and the one that it was taken for.
+    fn counts<T: ToString>(pairs: &[(T, T)]) -> Counts {
+        let mut counts = Counts::new();
+        for (class, other) in pairs {
+            *counts.entry(class.to_string()).or_default().entry(other.to_string()).or_default() += 1;
+        }
+        counts
+    }
 
     #[test]
     fn a_cell_lies_in_the_row_of_its_label_and_the_column_of_its_prediction() {
-        let svg = confusion(&[0, 0, 0, 0, 1], &[0, 2, 2, 2, 1], &NAMES, "T").unwrap();
+        let (run, walk, wave) = ("run", "walk", "<wave>");
+        let counts = counts(&[(run, run), (run, wave), (run, wave), (run, wave), (walk, walk)]);
+        let svg = confusion(&counts, "T").unwrap().file();
         let document = roxmltree::Document::parse(&svg).unwrap();
         let tip = "run taken for <wave>: 3 of 4 videos, 75.0\u{a0}%";
         let cell = document.descendants().find(|n| n.has_tag_name("title") && n.text() == Some(tip)).unwrap();
         let number = |name| cell.parent().unwrap().attribute(name).unwrap().parse::<f64>().unwrap();
-        let grid = Grid::new(&NAMES);
-        let (x, y) = grid.place(0, 2);
+        // In order of their names.
+        let (x, y) = Grid::new(&[wave, run, walk]).place(1, 0);
         assert!((number("x") - x).abs() < 0.01 && (number("y") - y).abs() < 0.01);
-        let fill = cell.parent().unwrap().attribute("fill").unwrap();
-        assert_eq!(fill, super::super::colour::hex(shade(0.04 + 0.96 * 0.75)));
+        assert_eq!(cell.parent().unwrap().attribute("fill"), Some(Paint::Shade(7).hex().as_str()));
         for text in [
             "accuracy 40.0\u{a0}% (2 of 5 videos)",
             "Most confused: run taken for &lt;wave&gt;, 75.0",
@@ -263,20 +243,15 @@ mod tests {
 
     #[test]
     fn what_is_no_matrix_is_refused() {
-        assert!(matches!(confusion(&[], &[], &NAMES, ""), Err(FigureError::Empty { .. })));
-        assert!(matches!(confusion(&[0], &[0], &[], ""), Err(FigureError::Empty { .. })));
-        assert!(matches!(confusion(&[0, 1], &[0], &NAMES, ""), Err(FigureError::Shape { .. })));
-        let message = confusion(&[0, 1], &[0, 3], &NAMES, "").unwrap_err().to_string();
-        assert!(message.contains("classes below 3, found label 1, prediction 3 at index 1"), "{message}");
+        assert!(matches!(confusion(&Counts::new(), ""), Err(FigureError::Empty { .. })));
+        let many: Vec<(usize, usize)> = (0..=MOST).map(|class| (class, class)).collect();
+        assert!(matches!(confusion(&counts(&many), ""), Err(FigureError::Shape { .. })));
     }
 
     proptest! {
         #[test]
         fn counts_of_any_predictions_add_up(pairs in prop::collection::vec((0..45usize, 0..45usize), 1..300)) {
-            let names: Vec<String> = (0..45).map(|i| format!("class{i}")).collect();
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let (labels, predictions): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();
-            let svg = confusion(&labels, &predictions, &names, "T").unwrap();
+            let svg = confusion(&counts(&pairs), "T").unwrap().file();
             let document = roxmltree::Document::parse(&svg).unwrap();
             let tips = document.descendants().filter(|n| n.has_tag_name("title")).filter_map(|n| n.text());
             let counts = tips.filter_map(|tip| tip.split_once(": ")?.1.split_once(" of ")?.0.parse::<usize>().ok());

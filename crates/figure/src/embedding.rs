@@ -2,19 +2,15 @@
 
 use bhtsne::tSNE;
 
-use super::colour::{BORDER, QUIET, SERIES};
+use super::colour::{BORDER, GROUND, INK, QUIET, SERIES};
 use super::nets::mark;
-use super::svg::{HEAD, MARGIN, Style, Svg, WIDTH, legend_lines, text_width};
+use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH, legend_lines, text_width};
 use super::{FigureError, Result};
 
 const WHAT: &str = "an embedding";
 /// Points that a point counts as its neighbours, about; fewer where there are few points.
 const PERPLEXITY: f32 = 20.0;
 const EPOCHS: usize = 1000;
-/// Outlines of marks.
-const DARK: &str = "#111111";
-const LIGHT: &str = "#ffffff";
-
 /// Space between panels.
 const GAP: f64 = 16.0;
 
@@ -46,14 +42,14 @@ pub fn embeddings(
     classes: &[&str],
     outline: Option<&str>,
     title: &str,
-) -> Result<String> {
+) -> Result<Drawing> {
     if nets.is_empty() || classes.is_empty() {
         return Err(FigureError::Empty { what: WHAT });
     }
     let lines = legend_lines(classes.iter().copied(), BESIDE);
     let side = (WIDTH - 2.0 * MARGIN - GAP * (nets.len() - 1) as f64) / nets.len().max(2) as f64;
     let top = HEAD + lines.len() as f64 * 20.0 + 24.0;
-    let mut svg = Svg::new(WIDTH, top + side + 24.0);
+    let mut svg = Drawing::new(WIDTH, top + side + 24.0);
     let videos = nets[0].features.len();
     let says =
         format!("t-SNE of what the classifier reads, {videos} test videos of {} classes", classes.len());
@@ -61,7 +57,7 @@ pub fn embeddings(
     for (line, members) in lines.iter().enumerate() {
         let (mut x, y) = (MARGIN, HEAD + line as f64 * 20.0 + 4.0);
         for &class in members {
-            svg.shape(&mark_of(x + 6.0, y, class), SERIES[class % SERIES.len()], classes[class]);
+            svg.shape(mark_of(x + 6.0, y, class), SERIES[class % SERIES.len()], GROUND, classes[class]);
             svg.text(x + 16.0, y + 4.0, Style::new(12.0), classes[class]);
             x += BESIDE + text_width(classes[class], 12.0);
         }
@@ -76,8 +72,8 @@ pub fn embeddings(
         for (video, (point, &class)) in points.iter().zip(net.classes).enumerate() {
             let place = |axis: usize| 10.0 + (point[axis] - from[axis]) / span * (side - 20.0);
             let (x, y) = (left + place(0), top + place(1));
-            let edge = if net.outlined.get(video) == Some(&true) { DARK } else { LIGHT };
-            svg.outlined(&mark_of(x, y, class), SERIES[class % SERIES.len()], edge, classes[class]);
+            let edge = if net.outlined.get(video) == Some(&true) { INK } else { GROUND };
+            svg.shape(mark_of(x, y, class), SERIES[class % SERIES.len()], edge, classes[class]);
         }
     }
     let outline = outline.map_or(String::new(), |outline| format!("; dark outline: {outline}"));
@@ -89,7 +85,7 @@ pub fn embeddings(
     );
     let description =
         format!("{} panels of {videos} marks, a colour and a shape for each class.", nets.len());
-    Ok(svg.finish(title, &description))
+    Ok(svg.described(description))
 }
 
 /// Four shapes of seven colours tell 28 classes apart.
@@ -180,7 +176,7 @@ mod tests {
             assert_eq!(classes[nearest], classes[i], "the nearest of {i} is {nearest}");
         }
         let net = Embedded { name: "B", features: &features, classes: &classes, outlined: &[] };
-        let draw = || embeddings(&[net, net], &["a", "<b>", "c"], None, "T").unwrap();
+        let draw = || embeddings(&[net, net], &["a", "<b>", "c"], None, "T").unwrap().file();
         let svg = draw();
         roxmltree::Document::parse(&svg).unwrap();
         assert_eq!(svg, draw());

@@ -2,7 +2,7 @@
 
 use super::colour::{QUIET, WHITE, signed_grey};
 use super::raster::Raster;
-use super::svg::{HEAD, MARGIN, Style, Svg, WIDTH};
+use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH};
 use super::{FigureError, Result};
 
 /// Pixels between the filters of the spatial net, and around them.
@@ -63,7 +63,7 @@ pub fn filters_rgb(weights: &[f32], shape: [usize; 4]) -> Result<Vec<u8>> {
 /// # Errors
 /// [`FigureError::Empty`], [`FigureError::Shape`], [`FigureError::Value`] for
 /// a weight that is not finite, [`FigureError::TooLarge`].
-pub fn filters_flow(weights: &[f32], shape: [usize; 4], title: &str) -> Result<String> {
+pub fn filters_flow(weights: &[f32], shape: [usize; 4], title: &str) -> Result<Drawing> {
     const WHAT: &str = "first-layer filters of flow";
     let bank = Bank::new(WHAT, weights, shape)?;
     if !bank.channels.is_multiple_of(2) {
@@ -84,7 +84,7 @@ pub fn filters_flow(weights: &[f32], shape: [usize; 4], title: &str) -> Result<S
     let rows = bank.filters.div_ceil(columns);
     let width = (2.0 * MARGIN + columns as f64 * pitch.0 - BLOCK_GAP).max(600.0);
     let top = HEAD + STEPS + 4.0;
-    let mut svg = Svg::new(width, top + rows as f64 * pitch.1 - BLOCK_GAP + MARGIN);
+    let mut svg = Drawing::new(width, top + rows as f64 * pitch.1 - BLOCK_GAP + MARGIN);
     svg.head(title, "x above y, time to the right; grey is 0, white and black are \u{b1} the filter\u{2019}s largest weight");
 
     let small = Style::new(SMALL);
@@ -109,14 +109,14 @@ pub fn filters_flow(weights: &[f32], shape: [usize; 4], title: &str) -> Result<S
             svg.text(left + GUTTER - 6.0, middle + 4.0, small.fill(QUIET).end(), name);
         }
         let address = flow_block(WHAT, &bank, filter, zoom, block)?.address()?;
-        svg.image(left + GUTTER, y, block.0 as f64, block.1 as f64, &address);
+        svg.image(left + GUTTER, y, block.0 as f64, block.1 as f64, address);
     }
     let description = format!(
         "{} filters of {} x {} weights over {steps} time steps. Each block shows one filter: the x components in \
          the upper row, the y components in the lower row, one column a time step. Middle grey is zero.",
         bank.filters, bank.width, bank.height
     );
-    Ok(svg.finish(title, &description))
+    Ok(svg.described(description))
 }
 
 /// One filter: x above y, a column a time step, a white pixel after each tile.
@@ -231,7 +231,7 @@ mod tests {
         let shape = [3, 20, 5, 5];
         let mut weights = vec![0.0; shape.iter().product()];
         weights[((20 + 2 * 2 + 1) * 5 + 1) * 5 + 4] = -0.3;
-        let svg = filters_flow(&weights, shape, "Filters").unwrap();
+        let svg = filters_flow(&weights, shape, "Filters").unwrap().file();
         let blocks = embedded(&svg);
         assert_eq!(blocks.len(), 3);
         let zoom = 4;
@@ -258,7 +258,7 @@ mod tests {
     fn any_number_of_filters_and_steps_is_drawn() {
         for (filters, channels, side) in [(1, 2, 1), (96, 20, 7), (7, 50, 3), (5, 2, 64), (13, 4, 5)] {
             let weights = vec![0.1; filters * channels * side * side];
-            let svg = filters_flow(&weights, [filters, channels, side, side], "<&>").unwrap();
+            let svg = filters_flow(&weights, [filters, channels, side, side], "<&>").unwrap().file();
             roxmltree::Document::parse(&svg).unwrap();
             assert_eq!(embedded(&svg).len(), filters);
         }

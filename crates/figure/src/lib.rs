@@ -1,24 +1,28 @@
 //! Pictures of what a run saw and learned, from plain data.
 //!
-//! | picture | function | format |
-//! |---|---|---|
-//! | first-layer filters of the spatial net | [`filters_rgb`] | PNG |
-//! | first-layer filters of the temporal net, over time, x and y | [`filters_flow`] | SVG |
-//! | recall of each class, one net or several | [`recall_chart`], [`recall_of_nets`] | SVG |
-//! | confusion matrix | [`confusion`] | SVG |
-//! | loss curves | [`loss_curves`] | SVG |
-//! | frame, flow and stack of one moment | [`sample_input`] | SVG |
-//! | where a net looks | [`attention_maps`] | SVG |
-//! | features of test videos in the plane | [`embeddings`] | SVG |
-//! | probabilities of classes along a video | [`timeline`] | SVG |
+//! | picture | function |
+//! |---|---|
+//! | first-layer filters of the spatial net, as PNG | [`filters_rgb`] |
+//! | first-layer filters of the temporal net, over time, x and y | [`filters_flow`] |
+//! | recall of each class, one net or several | [`recall_chart`], [`recall_of_nets`] |
+//! | confusion matrix | [`confusion`] |
+//! | loss curves, of several nets or small of one stage | [`loss_curves`], [`loss_panel`] |
+//! | accuracy against cost | [`scatter`] |
+//! | frame, flow and stack of one moment | [`sample_input`] |
+//! | where a net looks | [`attention_maps`] |
+//! | features of test videos in the plane | [`embeddings`] |
+//! | probabilities of classes along a video | [`timeline`] |
+//! | an interval, a margin, shares of a whole, in a line of a table | [`spark`] |
 //!
-//! A picture depends on its arguments alone, to the bit. An SVG brings its own
-//! white ground, so that it reads on a dark page too, and needs no font that
-//! the reader may lack: widths of texts are estimated from above. Colours are
-//! those of Okabe and Ito for lines and marks, and ramps of steady lightness
-//! for shades. Names are untrusted and may hold anything.
+//! A picture depends on its arguments alone, to the bit. It is a [`Drawing`]: written as an SVG file, which brings its own
+//! white ground, so that it reads on a dark page too; or into a page, in the same geometry, where its colours are classes of
+//! [`style`] and follow the reader's light or dark. It needs no font that the reader may lack: widths of texts are estimated
+//! from above. Colours are those of Okabe and Ito, darkened, for lines and marks, and a ramp of steady lightness for shades.
+//! Classes stand in order of their names; charts whose length is a recall have the best first. Names are untrusted and may
+//! hold anything.
 
 mod attention;
+mod axis;
 mod colour;
 mod confusion;
 mod curves;
@@ -29,19 +33,22 @@ mod raster;
 mod recall;
 mod sample;
 mod scale;
+mod scatter;
+pub mod spark;
 mod svg;
 mod timeline;
 
 pub use attention::{Attended, attention_maps};
-pub use confusion::confusion;
-pub use curves::{CurveOptions, LossScale, loss_curves};
+pub use colour::{Paint, SHADES, shade, style};
+pub use confusion::{Counts, confusion};
+pub use curves::{Curve, CurveOptions, LossScale, MOST_CURVES, loss_curves, loss_panel};
 pub use embedding::{Embedded, embeddings};
 pub use filters::{filters_flow, filters_rgb};
 pub use nets::recall_of_nets;
 pub use recall::recall_chart;
 pub use sample::{Frame, Sample, Stack, sample_input};
-pub use scale::{drawable, linear, logarithmic, mark};
-pub use svg::{escape, num};
+pub use scatter::{Spot, scatter};
+pub use svg::Drawing;
 pub use timeline::{Track, timeline};
 
 /// Why a picture could not be drawn.

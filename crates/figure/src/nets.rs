@@ -1,14 +1,16 @@
 //! Recall of each class, several nets beside one another.
 
-use super::colour::{BORDER, QUIET, Rgb, SERIES};
-use super::recall::{Plot, WHAT, best_first, check, counted, mean};
-use super::svg::{HEAD, MARGIN, Style, Svg, WIDTH, legend_lines, num, percent, text_width};
+use base::text::{counted, percent};
+
+use super::colour::{BORDER, GROUND, Paint, QUIET, SERIES};
+use super::recall::{Plot, WHAT, best_first, check, mean};
+use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH, legend_lines, num, text_width};
 use super::{FigureError, Result};
 
 /// Nets that can be told apart by the shape of their marks.
 const MOST: usize = 4;
 /// The last net, which the others are compared with, has the first colour.
-const COLOURS: [Rgb; MOST] = [SERIES[0], SERIES[1], SERIES[2], SERIES[3]];
+const COLOURS: [Paint; MOST] = [SERIES[0], SERIES[1], SERIES[2], SERIES[3]];
 
 /// Pixels that an entry of the legend takes beside its text.
 const BESIDE: f64 = 42.0;
@@ -23,7 +25,7 @@ const BESIDE: f64 = 42.0;
 /// # Errors
 /// [`FigureError::Empty`]; [`FigureError::Shape`] for another number of nets
 /// or of recalls; [`FigureError::Value`] for a recall outside 0 to 100.
-pub fn recall_of_nets(nets: &[&str], classes: &[(&str, Vec<f64>)], title: &str) -> Result<String> {
+pub fn recall_of_nets(nets: &[&str], classes: &[(&str, Vec<f64>)], title: &str) -> Result<Drawing> {
     let Some(last) = nets.len().checked_sub(1) else { return Err(FigureError::Empty { what: WHAT }) };
     if last >= MOST {
         let (expected, found) = (format!("1 to {MOST} nets"), format!("{} nets", nets.len()));
@@ -48,13 +50,13 @@ pub fn recall_of_nets(nets: &[&str], classes: &[(&str, Vec<f64>)], title: &str) 
     let lines = legend_lines(legend.iter().map(String::as_str), BESIDE);
     let top = HEAD + lines.len() as f64 * 20.0 + 26.0;
     let plot = Plot::new(classes.iter().map(|class| class.0), classes.len(), top);
-    let mut svg = Svg::new(WIDTH, plot.bottom + 30.0);
-    let rest = format!("recall of each class, the best of {} first and in figures", nets[last]);
-    svg.head(title, &counted(classes.len(), &rest));
+    let mut svg = Drawing::new(WIDTH, plot.bottom + 30.0);
+    let order_words = format!("recall of each class, the best of {} first and in figures", nets[last]);
+    svg.head(title, &format!("{}; {order_words}", counted(classes.len(), "class")));
     for (line, members) in lines.iter().enumerate() {
         let (mut x, y) = (MARGIN, HEAD + line as f64 * 20.0 + 8.0);
         for &net in members {
-            svg.shape(&mark(x + 6.0, y, net, last), colour(net, last), &legend[net]);
+            svg.shape(mark(x + 6.0, y, net, last), colour(net, last), GROUND, &legend[net]);
             svg.text_within(x + 18.0, y + 4.0, Style::new(12.0), &legend[net], WIDTH - 2.0 * MARGIN - 18.0);
             x += BESIDE + text_width(&legend[net], 12.0);
         }
@@ -66,10 +68,10 @@ pub fn recall_of_nets(nets: &[&str], classes: &[(&str, Vec<f64>)], title: &str) 
     let says: Vec<String> = legend.iter().map(|text| format!("{text}.")).collect();
     let description =
         format!("Marks of {} nets for {} classes. {}", nets.len(), classes.len(), says.join(" "));
-    Ok(svg.finish(title, &description))
+    Ok(svg.described(description))
 }
 
-fn draw_row(svg: &mut Svg, plot: &Plot, row: usize, name: &str, recalls: &[f64], nets: &[&str]) {
+fn draw_row(svg: &mut Drawing, plot: &Plot, row: usize, name: &str, recalls: &[f64], nets: &[&str]) {
     plot.name(svg, row, name);
     let (y, last) = (plot.y(row), nets.len() - 1);
     let known = || recalls.iter().copied().filter(|recall| !recall.is_nan());
@@ -79,7 +81,7 @@ fn draw_row(svg: &mut Svg, plot: &Plot, row: usize, name: &str, recalls: &[f64],
     }
     for (net, &recall) in recalls.iter().enumerate().filter(|(_, recall)| !recall.is_nan()) {
         let tip = format!("{name}, {}: {}", nets[net], percent(recall));
-        svg.shape(&mark(plot.x(recall), y, net, last), colour(net, last), &tip);
+        svg.shape(mark(plot.x(recall), y, net, last), colour(net, last), GROUND, &tip);
     }
     let number = if recalls[last].is_nan() { "no videos".into() } else { percent(recalls[last]) };
     svg.text(WIDTH - MARGIN, y + 4.0, plot.style.fill(QUIET).end(), &number);
@@ -92,7 +94,7 @@ fn with_mean(net: &str, mean: Option<f64>) -> String {
     }
 }
 
-fn colour(net: usize, last: usize) -> Rgb {
+fn colour(net: usize, last: usize) -> Paint {
     COLOURS[last - net]
 }
 
@@ -119,7 +121,7 @@ mod tests {
     #[test]
     fn marks_lie_at_their_recall_and_rows_follow_the_last_net() {
         let classes = [("a", vec![90.0, 10.0]), ("b", vec![0.0, 100.0]), ("c", vec![40.0, f64::NAN])];
-        let svg = recall_of_nets(&["spatial", "temporal"], &classes, "T").unwrap();
+        let svg = recall_of_nets(&["spatial", "temporal"], &classes, "T").unwrap().file();
         let at = |text: &str| svg.find(text).unwrap_or_else(|| panic!("no {text} in {svg}"));
         assert!(at(">b</text>") < at(">a</text>") && at(">a</text>") < at(">c</text>"));
         for tip in [

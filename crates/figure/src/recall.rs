@@ -1,7 +1,9 @@
 //! Recall of each class, as bars.
 
-use super::colour::{GRID, INK, QUIET, Rgb, SERIES, VOID, WHITE};
-use super::svg::{HEAD, MARGIN, Style, Svg, WIDTH, percent, text_width, widest};
+use base::text::{counted, percent};
+
+use super::colour::{GRID, GROUND, INK, Paint, QUIET, SERIES, VOID};
+use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH, text_width, widest};
 use super::{FigureError, Result};
 
 pub(super) const WHAT: &str = "recall of classes";
@@ -14,15 +16,15 @@ pub(super) const WHAT: &str = "recall of classes";
 ///
 /// # Errors
 /// [`FigureError::Empty`]; [`FigureError::Value`] for a recall outside 0 to 100.
-pub fn recall_chart(classes: &[(&str, f64)], title: &str) -> Result<String> {
+pub fn recall_chart(classes: &[(&str, f64)], title: &str) -> Result<Drawing> {
     check(classes.iter().map(|&(_, recall)| recall))?;
     let mut order: Vec<&(&str, f64)> = classes.iter().collect();
     order.sort_by(|a, b| best_first(a.1, b.1).then_with(|| a.0.cmp(b.0)));
 
     let plot = Plot::new(classes.iter().map(|class| class.0), classes.len(), HEAD + 34.0);
-    let mut svg = Svg::new(WIDTH, plot.bottom + 30.0);
+    let mut svg = Drawing::new(WIDTH, plot.bottom + 30.0);
     let mean = mean(classes.iter().map(|class| class.1));
-    svg.head(title, &counted(classes.len(), "recall of each class, the best first"));
+    svg.head(title, &format!("{}; recall of each class, the best first", counted(classes.len(), "class")));
     plot.axis(&mut svg, mean);
     for (i, (name, recall)) in order.iter().enumerate() {
         plot.name(&mut svg, i, name);
@@ -42,11 +44,11 @@ pub fn recall_chart(classes: &[(&str, f64)], title: &str) -> Result<String> {
         let width = text_width(&number, plot.style.size);
         // No line crosses a number.
         if mean.is_some_and(|mean| (x - 3.0..x + width + 3.0).contains(&plot.x(mean))) {
-            svg.rect(x - 3.0, plot.y(i) - plot.bar / 2.0, width + 6.0, plot.bar, WHITE);
+            svg.rect(x - 3.0, plot.y(i) - plot.bar / 2.0, width + 6.0, plot.bar, GROUND);
         }
         svg.text(x, plot.y(i) + 4.0, plot.style, &number);
     }
-    Ok(svg.finish(title, &description(&order, mean)))
+    Ok(svg.described(description(&order, mean)))
 }
 
 fn description(order: &[&(&str, f64)], mean: Option<f64>) -> String {
@@ -96,12 +98,6 @@ pub(super) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     (count > 0).then(|| sum / count as f64)
 }
 
-/// "14 classes; ...".
-pub(super) fn counted(classes: usize, rest: &str) -> String {
-    let noun = if classes == 1 { "class" } else { "classes" };
-    format!("{classes} {noun}; {rest}")
-}
-
 /// Where the rows and the axis of a chart of classes lie.
 pub(super) struct Plot {
     pub left: f64,
@@ -133,14 +129,14 @@ impl Plot {
         self.top + (row as f64 + 0.5) * self.pitch
     }
 
-    pub(super) fn name(&self, svg: &mut Svg, row: usize, name: &str) {
+    pub(super) fn name(&self, svg: &mut Drawing, row: usize, name: &str) {
         let room = self.left - MARGIN - 8.0;
         svg.text_within(self.left - 8.0, self.y(row) + 4.0, self.style.end(), name, room);
     }
 
     /// Lines and numbers at quarters, above and below; none above where the
     /// line of the `mean` passes.
-    pub(super) fn axis(&self, svg: &mut Svg, mean: Option<f64>) {
+    pub(super) fn axis(&self, svg: &mut Drawing, mean: Option<f64>) {
         for quarter in 0..=4 {
             let value = f64::from(quarter) * 25.0;
             let x = self.x(value);
@@ -156,7 +152,7 @@ impl Plot {
     }
 
     /// The mean as a broken line with its number on top.
-    pub(super) fn mean(&self, svg: &mut Svg, mean: f64, colour: Rgb) {
+    pub(super) fn mean(&self, svg: &mut Drawing, mean: f64, colour: Paint) {
         let x = self.x(mean);
         svg.line((x, self.top - 20.0), (x, self.bottom), colour, 1.5, "5 4");
         let style = Style::new(12.0).fill(INK);
@@ -182,7 +178,8 @@ mod tests {
     #[test]
     fn bars_are_as_long_as_their_recall_and_sorted() {
         let svg = recall_chart(&[("half", 50.0), ("none", 0.0), ("all", 100.0), ("missing", f64::NAN)], "T")
-            .unwrap();
+            .unwrap()
+            .file();
         let bars = bars(&svg);
         let widths: Vec<f64> = bars.iter().map(|bar| bar.1).collect();
         assert_eq!(widths.len(), 3);
@@ -205,7 +202,12 @@ mod tests {
             let refused = recall_chart(&[("a", 1.0), ("b", value)], "");
             assert!(matches!(refused, Err(FigureError::Value { index: 1, .. })), "{value}");
         }
-        assert!(recall_chart(&[("a", f64::NAN)], "").unwrap().contains("none of which has test videos"));
+        assert!(
+            recall_chart(&[("a", f64::NAN)], "")
+                .unwrap()
+                .description
+                .contains("none of which has test videos")
+        );
     }
 
     proptest! {
@@ -214,7 +216,7 @@ mod tests {
             classes in prop::collection::vec((any::<String>(), 0.0..=100.0), 1..40), title in any::<String>(),
         ) {
             let classes: Vec<(&str, f64)> = classes.iter().map(|(n, r)| (n.as_str(), *r)).collect();
-            let svg = recall_chart(&classes, &title).unwrap();
+            let svg = recall_chart(&classes, &title).unwrap().file();
             prop_assert!(roxmltree::Document::parse(&svg).is_ok());
             prop_assert_eq!(bars(&svg).len(), classes.len());
         }

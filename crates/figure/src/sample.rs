@@ -4,7 +4,7 @@ use flow::{FlowField, UNKNOWN_FLOW, flow_to_rgb8};
 
 use super::colour::{QUIET, WHITE, signed_grey};
 use super::raster::Raster;
-use super::svg::{HEAD, MARGIN, Style, Svg, WIDTH};
+use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH};
 use super::{FigureError, Result};
 
 const WHAT: &str = "a sample";
@@ -69,7 +69,7 @@ pub struct Sample<'a> {
 /// [`FigureError::Shape`] for buffers that do not have the size they say,
 /// [`FigureError::Value`] for an input that is not finite,
 /// [`FigureError::TooLarge`], and [`FigureError::Flow`].
-pub fn sample_input(sample: &Sample<'_>) -> Result<String> {
+pub fn sample_input(sample: &Sample<'_>) -> Result<Drawing> {
     let Sample { title, frame, flow, stack, .. } = *sample;
     check("pixels of RGB", [frame.width, frame.height, 3], frame.rgb.len())?;
     check(
@@ -97,7 +97,7 @@ pub fn sample_input(sample: &Sample<'_>) -> Result<String> {
     let tile =
         fitted(stack.width, stack.height, ((room / stack.fields as f64 - 3.0).clamp(16.0, TILE), TILE));
     let width = (2.0 * MARGIN + GUTTER + stack.fields as f64 * (tile.0 + 3.0)).max(WIDTH);
-    let mut svg = Svg::new(width, stack_top + 2.0 * (tile.1 + 3.0) + 44.0);
+    let mut svg = Drawing::new(width, stack_top + 2.0 * (tile.1 + 3.0) + 44.0);
     svg.head(title, "what the two networks see of one moment");
 
     let heading = Style::new(12.0).bold();
@@ -145,7 +145,7 @@ pub fn sample_input(sample: &Sample<'_>) -> Result<String> {
         stack.width,
         stack.height
     );
-    Ok(svg.finish(title, &description))
+    Ok(svg.described(description))
 }
 
 fn check(what: &str, sides: [usize; 3], found: usize) -> Result<()> {
@@ -171,7 +171,7 @@ fn fitted(width: usize, height: usize, room: (f64, f64)) -> (f64, f64) {
 /// A picture of `from` pixels at `at`, `size` large on the page. Few pixels are
 /// magnified to squares; those beyond twice the page's own are averaged.
 fn picture(
-    svg: &mut Svg,
+    svg: &mut Drawing,
     at: (f64, f64),
     size: (f64, f64),
     from: (usize, usize),
@@ -181,7 +181,7 @@ fn picture(
     let mut raster = Raster::filled(WHAT, from.0.saturating_mul(zoom), from.1.saturating_mul(zoom), WHITE)?;
     raster.paint((0, 0), from, zoom, colour);
     let factor = (from.0 as f64 / (2.0 * size.0)).round() as usize;
-    svg.image(at.0, at.1, size.0, size.1, &raster.shrunk(factor).address()?);
+    svg.image(at.0, at.1, size.0, size.1, raster.shrunk(factor).address()?);
     Ok(())
 }
 
@@ -191,7 +191,7 @@ fn pixel(rgb: &[u8], index: usize) -> [u8; 3] {
 
 /// A disc in which every place has the colour of the vector that leads there
 /// from the centre.
-fn wheel(svg: &mut Svg, at: (f64, f64), full_scale: f32) -> Result<()> {
+fn wheel(svg: &mut Drawing, at: (f64, f64), full_scale: f32) -> Result<()> {
     let centre = (WHEEL as f32 - 1.0) / 2.0;
     let offset = |i: usize| (i as f32 - centre) / (WHEEL as f32 / 2.0);
     let places = || (0..WHEEL * WHEEL).map(|i| (offset(i % WHEEL), offset(i / WHEEL)));
@@ -236,13 +236,14 @@ mod tests {
     /// A frame of 4 x 2 and a stack of three fields of 2 x 2.
     fn draw(rgb: &[u8], values: &[f32]) -> Result<String> {
         let flow = FlowField::new(4, 2, vec![0.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2e9], vec![0.0; 8]).unwrap();
-        sample_input(&Sample {
+        let drawing = sample_input(&Sample {
             title: "<v_01> at 0",
             frame: Frame { width: 4, height: 2, rgb },
             flow: &flow,
             full_scale: None,
             stack: Stack { fields: 3, width: 2, height: 2, values },
-        })
+        })?;
+        Ok(drawing.file())
     }
 
     #[test]

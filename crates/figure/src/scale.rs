@@ -1,5 +1,7 @@
 //! Round numbers for axes.
 
+use base::text::{self, trimmed};
+
 /// Values beyond this are drawn as those that are not finite: differences of
 /// two of them must stay finite.
 const LARGEST: f64 = 1e100;
@@ -7,12 +9,12 @@ const LARGEST: f64 = 1e100;
 const MARKS: f64 = 6.0;
 
 /// Whether an axis can hold the value.
-pub fn drawable(value: f64) -> bool {
+pub(super) fn drawable(value: f64) -> bool {
     value.abs() <= LARGEST
 }
 
 /// Round values that enclose `low`..=`high`, evenly spaced.
-pub fn linear(low: f64, high: f64) -> Vec<f64> {
+pub(super) fn linear(low: f64, high: f64) -> Vec<f64> {
     let span = if high > low { high - low } else { high.abs().max(1.0) };
     let step = round_up(span / MARKS);
     // Whole multiples, so that no rounding error adds up along the axis.
@@ -23,7 +25,7 @@ pub fn linear(low: f64, high: f64) -> Vec<f64> {
 
 /// Round values (1, 2 and 5 times powers of ten, or powers of ten alone) that
 /// enclose `low`..=`high`, both above 0.
-pub fn logarithmic(low: f64, high: f64) -> Vec<f64> {
+pub(super) fn logarithmic(low: f64, high: f64) -> Vec<f64> {
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
     let decades = (last - first).max(1);
     if decades > 4 {
@@ -47,34 +49,24 @@ fn round_up(value: f64) -> f64 {
 }
 
 /// A mark's text: no more digits than the marks need.
-pub fn mark(value: f64) -> String {
+pub(super) fn mark(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
-        1e-4..1e7 => grouped(value),
+        1e-4..1e7 => with_commas(value),
         _ => format!("{value:e}"),
     }
 }
 
 /// A count with commas between thousands; a fraction as it is.
-fn grouped(value: f64) -> String {
+fn with_commas(value: f64) -> String {
     // Twelve significant digits: 0.30000000000000004 is 0.3.
     let decimals = (11 - value.abs().log10().floor() as i32).clamp(0, 15) as usize;
-    let text = format!("{value:.decimals$}");
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    let (whole, fraction) = text.split_once('.').map_or((text, ""), |(w, f)| (w, f));
+    let number = format!("{value:.decimals$}");
+    let number = trimmed(&number);
+    let (whole, fraction) = number.split_once('.').map_or((number, None), |(w, f)| (w, Some(f)));
     let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |d| ("\u{2212}", d));
-    let mut out = String::from(sign);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    if !fraction.is_empty() {
-        out.push('.');
-        out.push_str(fraction);
-    }
-    out
+    let fraction = fraction.map_or(String::new(), |fraction| format!(".{fraction}"));
+    format!("{sign}{}{fraction}", text::grouped(digits))
 }
 
 #[cfg(test)]

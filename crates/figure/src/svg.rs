@@ -1,8 +1,10 @@
-//! SVG documents: shapes, texts whose width is estimated, and escaping.
+//! Pictures in SVG: shapes, texts whose width is estimated, and the two ways to write them.
 
 use std::fmt::Write;
 
-use super::colour::{BORDER, INK, Rgb, hex};
+use base::text::{printable, short};
+
+use super::colour::{BORDER, GROUND, INK, Paint, QUIET};
 
 /// Width of a picture in pixels, about that of a page on GitHub.
 pub(super) const WIDTH: f64 = 880.0;
@@ -28,7 +30,7 @@ pub(super) enum Anchor {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Style {
     pub size: f64,
-    pub fill: Rgb,
+    pub fill: Paint,
     pub anchor: Anchor,
     pub bold: bool,
     /// Degrees, clockwise about the position.
@@ -41,7 +43,7 @@ impl Style {
         Self { size, fill: INK, anchor: Anchor::Start, bold: false, turn: 0.0 }
     }
 
-    pub(super) const fn fill(self, fill: Rgb) -> Self {
+    pub(super) const fn fill(self, fill: Paint) -> Self {
         Self { fill, ..self }
     }
 
@@ -60,180 +62,392 @@ impl Style {
     pub(super) const fn turn(self, turn: f64) -> Self {
         Self { turn, ..self }
     }
+
+    /// Weight and turn, as attributes.
+    fn further(&self, x: &str, y: &str) -> String {
+        let mut text = String::new();
+        if self.bold {
+            text.push_str(" font-weight=\"bold\"");
+        }
+        if self.turn != 0.0 {
+            text.push_str(&format!(" transform=\"rotate({} {x} {y})\"", num(self.turn)));
+        }
+        text
+    }
 }
 
-/// A document in the making. Positions are pixels from the top left.
-pub(super) struct Svg {
+/// A picture: its shapes and texts, and what it says in words. It is written as a file of its own or into a page, in one
+/// geometry. Positions are pixels from the top left.
+#[derive(Debug, Clone)]
+pub struct Drawing {
     width: f64,
     height: f64,
-    body: String,
+    /// What it shows, in a line; empty for a picture that stands within a text.
+    pub title: String,
+    /// How it is to be read, in a line.
+    pub subtitle: String,
+    /// What a screen reader says.
+    pub description: String,
+    body: Vec<Element>,
 }
 
-impl Svg {
+/// What a picture is made of, in drawing order.
+#[derive(Debug, Clone)]
+enum Element {
+    Rect {
+        area: [f64; 4],
+        fill: Paint,
+        tip: String,
+    },
+    Frame {
+        area: [f64; 4],
+        stroke: Paint,
+    },
+    Line {
+        points: Vec<(f64, f64)>,
+        stroke: Paint,
+        width: f64,
+        dash: &'static str,
+    },
+    Shape {
+        data: String,
+        fill: Paint,
+        outline: Paint,
+        tip: String,
+    },
+    Dot {
+        at: (f64, f64),
+        radius: f64,
+        fill: Paint,
+    },
+    Image {
+        area: [f64; 4],
+        address: String,
+    },
+    Text {
+        at: (f64, f64),
+        style: Style,
+        text: String,
+        tip: String,
+    },
+    /// What belongs together, and on a page leads to a place of it.
+    Open {
+        class: &'static str,
+        place: Option<String>,
+        name: String,
+    },
+    Close,
+}
+
+impl Drawing {
     pub(super) fn new(width: f64, height: f64) -> Self {
-        Self { width, height, body: String::new() }
+        let (title, subtitle, description) = (String::new(), String::new(), String::new());
+        Self { width, height, title, subtitle, description, body: Vec::new() }
     }
 
-    /// The title and a line under it, cut to the picture's width.
+    /// The title and a line under it, which a page has beside the picture.
     pub(super) fn head(&mut self, title: &str, subtitle: &str) {
-        let room = self.width - 2.0 * MARGIN;
-        self.text_within(MARGIN, TITLE_Y, Style::new(16.0).bold(), title, room);
-        self.text_within(MARGIN, SUBTITLE_Y, Style::new(12.0).fill(super::colour::QUIET), subtitle, room);
+        (self.title, self.subtitle) = (title.to_owned(), subtitle.to_owned());
+    }
+
+    /// The finished picture, in words.
+    pub(super) fn described(self, description: String) -> Self {
+        Self { description, ..self }
     }
 
     /// A filled rectangle.
-    pub(super) fn rect(&mut self, x: f64, y: f64, width: f64, height: f64, fill: Rgb) {
-        let (x, y, width, height) = (num(x), num(y), num(width), num(height));
-        self.add(&format!(
-            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"{}\"/>",
-            hex(fill)
-        ));
+    pub(super) fn rect(&mut self, x: f64, y: f64, width: f64, height: f64, fill: Paint) {
+        self.rect_with_tip(x, y, width, height, fill, "");
     }
 
     /// A filled rectangle that tells `tip` when the mouse rests on it.
-    pub(super) fn rect_with_tip(&mut self, x: f64, y: f64, width: f64, height: f64, fill: Rgb, tip: &str) {
-        let (x, y, width, height) = (num(x), num(y), num(width), num(height));
-        self.add(&format!(
-            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"{}\"><title>{}</title></rect>",
-            hex(fill),
-            escape(tip)
-        ));
+    pub(super) fn rect_with_tip(&mut self, x: f64, y: f64, width: f64, height: f64, fill: Paint, tip: &str) {
+        self.body.push(Element::Rect { area: [x, y, width, height], fill, tip: tip.to_owned() });
     }
 
     /// The outline of a rectangle, one pixel wide.
-    pub(super) fn frame(&mut self, x: f64, y: f64, width: f64, height: f64, stroke: Rgb) {
-        let (x, y, width, height) = (num(x), num(y), num(width), num(height));
-        self.add(&format!(
-            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"none\" stroke=\"{}\"/>",
-            hex(stroke)
-        ));
+    pub(super) fn frame(&mut self, x: f64, y: f64, width: f64, height: f64, stroke: Paint) {
+        self.body.push(Element::Frame { area: [x, y, width, height], stroke });
     }
 
     /// A straight line; `dash` as in `stroke-dasharray`, empty for none.
-    pub(super) fn line(&mut self, from: (f64, f64), to: (f64, f64), stroke: Rgb, width: f64, dash: &str) {
-        self.path(
-            &format!("M{} {}L{} {}", num(from.0), num(from.1), num(to.0), num(to.1)),
-            stroke,
-            width,
-            dash,
-        );
+    pub(super) fn line(
+        &mut self,
+        from: (f64, f64),
+        to: (f64, f64),
+        stroke: Paint,
+        width: f64,
+        dash: &'static str,
+    ) {
+        self.path(vec![from, to], stroke, width, dash);
     }
 
-    /// A line along path data.
-    pub(super) fn path(&mut self, data: &str, stroke: Rgb, width: f64, dash: &str) {
-        let dash = if dash.is_empty() { String::new() } else { format!(" stroke-dasharray=\"{dash}\"") };
-        self.add(&format!(
-            "<path d=\"{data}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linejoin=\"round\"{dash}/>",
-            hex(stroke),
-            num(width)
-        ));
+    /// A line from point to point.
+    pub(super) fn path(&mut self, points: Vec<(f64, f64)>, stroke: Paint, width: f64, dash: &'static str) {
+        self.body.push(Element::Line { points, stroke, width, dash });
     }
 
-    /// A filled shape along path data with a thin white rim and a tip.
-    pub(super) fn shape(&mut self, data: &str, fill: Rgb, tip: &str) {
-        self.outlined(data, fill, "#ffffff", tip);
-    }
-
-    /// The same with an outline of any colour.
-    pub(super) fn outlined(&mut self, data: &str, fill: Rgb, outline: &str, tip: &str) {
-        self.add(&format!(
-            "<path d=\"{data}\" fill=\"{}\" stroke=\"{outline}\"><title>{}</title></path>",
-            hex(fill),
-            escape(tip)
-        ));
+    /// A filled shape along path data with a thin rim and a tip.
+    pub(super) fn shape(&mut self, data: String, fill: Paint, outline: Paint, tip: &str) {
+        self.body.push(Element::Shape { data, fill, outline, tip: tip.to_owned() });
     }
 
     /// A filled circle.
-    pub(super) fn dot(&mut self, x: f64, y: f64, radius: f64, fill: Rgb) {
-        let (x, y, radius) = (num(x), num(y), num(radius));
-        self.add(&format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" fill=\"{}\"/>", hex(fill)));
+    pub(super) fn dot(&mut self, x: f64, y: f64, radius: f64, fill: Paint) {
+        self.body.push(Element::Dot { at: (x, y), radius, fill });
     }
 
     /// A picture within the picture, from a `data:` address.
-    pub(super) fn image(&mut self, x: f64, y: f64, width: f64, height: f64, address: &str) {
-        let (x, y, width, height) = (num(x), num(y), num(width), num(height));
-        self.add(&format!(
-            "<image x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" href=\"{address}\"/>"
-        ));
+    pub(super) fn image(&mut self, x: f64, y: f64, width: f64, height: f64, address: String) {
+        self.body.push(Element::Image { area: [x, y, width, height], address });
     }
 
     /// A text whose baseline is at y.
     pub(super) fn text(&mut self, x: f64, y: f64, style: Style, text: &str) {
-        self.text_of(x, y, style, text, None);
+        self.body.push(Element::Text { at: (x, y), style, text: text.to_owned(), tip: String::new() });
     }
 
     /// A text cut to `room` pixels; the whole of it is then its tip.
     pub(super) fn text_within(&mut self, x: f64, y: f64, style: Style, text: &str, room: f64) {
-        // Bold letters are about a sixth wider.
-        let size = if style.bold { style.size * 1.17 } else { style.size };
-        match cut(text, size, room) {
-            None => self.text_of(x, y, style, text, None),
-            Some(short) => self.text_of(x, y, style, &short, Some(text)),
-        }
+        self.body.push(within((x, y), style, text, room));
     }
 
-    fn text_of(&mut self, x: f64, y: f64, style: Style, text: &str, tip: Option<&str>) {
-        let (x, y) = (num(x), num(y));
-        let mut line = format!("<text x=\"{x}\" y=\"{y}\" font-size=\"{}\"", num(style.size));
-        let _ = write!(line, " fill=\"{}\"", hex(style.fill));
-        match style.anchor {
-            Anchor::Start => {}
-            Anchor::Middle => line.push_str(" text-anchor=\"middle\""),
-            Anchor::End => line.push_str(" text-anchor=\"end\""),
-        }
-        if style.bold {
-            line.push_str(" font-weight=\"bold\"");
-        }
-        if style.turn != 0.0 {
-            let _ = write!(line, " transform=\"rotate({} {x} {y})\"", num(style.turn));
-        }
-        line.push('>');
-        line.push_str(&escape(text));
-        if let Some(tip) = tip {
-            let _ = write!(line, "<title>{}</title>", escape(tip));
-        }
-        line.push_str("</text>");
-        self.add(&line);
+    /// What follows until [`Self::close`] belongs together: class `class` on a page, and a link of that name to `place` on it.
+    pub(super) fn open(&mut self, class: &'static str, place: Option<&str>, name: &str) {
+        self.body.push(Element::Open { class, place: place.map(str::to_owned), name: name.to_owned() });
     }
 
-    /// The whole document. `title` and `description` are what a screen reader says.
-    pub(super) fn finish(self, title: &str, description: &str) -> String {
+    pub(super) fn close(&mut self) {
+        self.body.push(Element::Close);
+    }
+
+    /// The picture as an SVG file, on white.
+    pub fn file(&self) -> String {
         let (width, height) = (num(self.width.ceil()), num(self.height.ceil()));
         let (right, bottom) = (num(self.width.ceil() - 1.0), num(self.height.ceil() - 1.0));
-        format!(
+        let mut out = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"{width}\" height=\"{height}\" \
              viewBox=\"0 0 {width} {height}\" font-family=\"{FONTS}\">\n\
              <title>{}</title>\n<desc>{}</desc>\n\
-             <rect x=\"0.5\" y=\"0.5\" width=\"{right}\" height=\"{bottom}\" rx=\"6\" fill=\"#ffffff\" \
-             stroke=\"{}\"/>\n{}</svg>\n",
-            escape(title),
-            escape(description),
-            hex(BORDER),
-            self.body
-        )
+             <rect x=\"0.5\" y=\"0.5\" width=\"{right}\" height=\"{bottom}\" rx=\"6\" fill=\"{}\" \
+             stroke=\"{}\"/>\n",
+            escape(&self.title),
+            escape(&self.description),
+            GROUND.hex(),
+            BORDER.hex(),
+        );
+        let room = self.width - 2.0 * MARGIN;
+        let head = [
+            within((MARGIN, TITLE_Y), Style::new(16.0).bold(), &self.title, room),
+            within((MARGIN, SUBTITLE_Y), Style::new(12.0).fill(QUIET), &self.subtitle, room),
+        ];
+        for element in head.iter().filter(|_| !self.title.is_empty()).chain(&self.body) {
+            element.write_to_file(&mut out);
+        }
+        out.push_str("</svg>\n");
+        out
     }
 
-    fn add(&mut self, element: &str) {
-        self.body.push_str(element);
-        self.body.push('\n');
+    /// The picture as an element of a page that has [`style`](crate::style): without ground, title and subtitle, in colours
+    /// that follow the page, with links. `class` is a further class of it.
+    pub fn inline(&self, class: &str) -> String {
+        // Title and margins are the page's.
+        let (left, top) = if self.title.is_empty() { (0.0, 0.0) } else { (MARGIN - 4.0, HEAD - 8.0) };
+        let (width, height) = (num(self.width - 2.0 * left), num(self.height - top));
+        let (left, top) = (num(left), num(top));
+        let links = self.body.iter().any(|part| matches!(part, Element::Open { place: Some(_), .. }));
+        let says = if self.description.is_empty() {
+            // What it shows stands beside it.
+            "aria-hidden=\"true\"".to_owned()
+        } else {
+            // Within an image no link could be reached.
+            let role = if links { "group" } else { "img" };
+            format!("role=\"{role}\" aria-label=\"{}\"", escape(&self.description))
+        };
+        let mut out = format!(
+            "<svg class=\"fig {class}\" width=\"{width}\" height=\"{height}\" viewBox=\"{left} {top} {width} {height}\" {says}>"
+        );
+        let mut open = Vec::new();
+        for element in &self.body {
+            element.write_to_page(&mut out, &mut open);
+        }
+        out.push_str("</svg>");
+        out
     }
+}
+
+/// A text that has its room.
+fn within(at: (f64, f64), style: Style, text: &str, room: f64) -> Element {
+    // Bold letters are about a sixth wider.
+    let size = if style.bold { style.size * 1.17 } else { style.size };
+    match cut(text, size, room) {
+        None => Element::Text { at, style, text: text.to_owned(), tip: String::new() },
+        Some(short) => Element::Text { at, style, text: short, tip: text.to_owned() },
+    }
+}
+
+/// An element with a tip in it, or without.
+fn ended(name: &str, tip: &str) -> String {
+    if tip.is_empty() { "/>".into() } else { format!("><title>{}</title></{name}>", escape(tip)) }
+}
+
+impl Element {
+    // Writing to a string cannot fail.
+    fn write_to_file(&self, out: &mut String) {
+        let _ = match self {
+            Self::Rect { area, fill, tip } => {
+                writeln!(out, "<rect{} fill=\"{}\"{}", place(area), fill.hex(), ended("rect", tip))
+            }
+            Self::Frame { area, stroke } => {
+                writeln!(out, "<rect{} fill=\"none\" stroke=\"{}\"/>", place(area), stroke.hex())
+            }
+            Self::Line { points, stroke, width, dash } => {
+                let places: Vec<String> =
+                    points.iter().map(|&(x, y)| format!("{} {}", num(x), num(y))).collect();
+                writeln!(
+                    out,
+                    "<path d=\"M{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linejoin=\"round\"{}/>",
+                    places.join("L"),
+                    stroke.hex(),
+                    num(*width),
+                    dashes(dash)
+                )
+            }
+            Self::Shape { data, fill, outline, tip } => {
+                let (fill, outline) = (fill.hex(), outline.hex());
+                writeln!(out, "<path d=\"{data}\" fill=\"{fill}\" stroke=\"{outline}\"{}", ended("path", tip))
+            }
+            Self::Dot { at: (x, y), radius, fill } => {
+                let (x, y, radius) = (num(*x), num(*y), num(*radius));
+                writeln!(out, "<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" fill=\"{}\"/>", fill.hex())
+            }
+            Self::Image { area, address } => writeln!(out, "<image{} href=\"{address}\"/>", place(area)),
+            Self::Text { at: (x, y), style, text, tip } => {
+                let anchor = match style.anchor {
+                    Anchor::Start => "",
+                    Anchor::Middle => " text-anchor=\"middle\"",
+                    Anchor::End => " text-anchor=\"end\"",
+                };
+                let (x, y) = (num(*x), num(*y));
+                writeln!(
+                    out,
+                    "<text x=\"{x}\" y=\"{y}\" font-size=\"{}\" fill=\"{}\"{anchor}{}>{}{}</text>",
+                    num(style.size),
+                    style.fill.hex(),
+                    style.further(&x, &y),
+                    escape(text),
+                    title(tip)
+                )
+            }
+            Self::Open { .. } | Self::Close => Ok(()),
+        };
+    }
+
+    /// `open` are the elements that are not closed yet.
+    fn write_to_page(&self, out: &mut String, open: &mut Vec<&'static str>) {
+        let _ = match self {
+            Self::Rect { area, fill, tip } => {
+                write!(out, "<rect class=\"{}\"{}{}", fill.class(), place(area), ended("rect", tip))
+            }
+            Self::Frame { area, stroke } => {
+                write!(out, "<rect class=\"out {}\"{}/>", stroke.class(), place(area))
+            }
+            Self::Line { points, stroke, width, dash } => {
+                let width =
+                    if *width == 1.0 { String::new() } else { format!(" stroke-width=\"{}\"", num(*width)) };
+                let (class, data) = (stroke.class(), steps(points));
+                write!(out, "<path class=\"{class}\" d=\"{data}\"{width}{}/>", dashes(dash))
+            }
+            Self::Shape { data, fill, outline, tip } => {
+                // The rim of a mark is the ground's.
+                let rim = if *outline == GROUND { "" } else { " rim" };
+                write!(out, "<path class=\"f {}{rim}\" d=\"{data}\"{}", fill.class(), ended("path", tip))
+            }
+            Self::Dot { at: (x, y), radius, fill } => {
+                let (x, y, radius) = (num(*x), num(*y), num(*radius));
+                write!(out, "<circle class=\"{}\" cx=\"{x}\" cy=\"{y}\" r=\"{radius}\"/>", fill.class())
+            }
+            Self::Image { area, address } => write!(out, "<image{} href=\"{address}\"/>", place(area)),
+            Self::Text { at: (x, y), style, text, tip } => {
+                let anchor = match style.anchor {
+                    Anchor::Start => "",
+                    Anchor::Middle => " m",
+                    Anchor::End => " e",
+                };
+                let size = if style.size == 12.0 {
+                    String::new()
+                } else {
+                    format!(" font-size=\"{}\"", num(style.size))
+                };
+                let (x, y) = (short(*x, 1), short(*y, 1));
+                write!(
+                    out,
+                    "<text class=\"{}{anchor}\" x=\"{x}\" y=\"{y}\"{size}{}>{}{}</text>",
+                    style.fill.class(),
+                    style.further(&x, &y),
+                    escape(text),
+                    title(tip)
+                )
+            }
+            Self::Open { class, place: Some(place), name } => {
+                open.push("a");
+                let name = escape(name);
+                write!(out, "<a class=\"{class}\" href=\"#{}\" aria-label=\"{name}\">", escape(place))
+            }
+            Self::Open { class, place: None, .. } => {
+                open.push("g");
+                write!(out, "<g class=\"{class}\">")
+            }
+            Self::Close => match open.pop() {
+                Some(name) => write!(out, "</{name}>"),
+                None => Ok(()),
+            },
+        };
+    }
+}
+
+fn place([x, y, width, height]: &[f64; 4]) -> String {
+    format!(" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"", num(*x), num(*y), num(*width), num(*height))
+}
+
+fn dashes(dash: &str) -> String {
+    if dash.is_empty() { String::new() } else { format!(" stroke-dasharray=\"{dash}\"") }
+}
+
+fn title(tip: &str) -> String {
+    if tip.is_empty() { String::new() } else { format!("<title>{}</title>", escape(tip)) }
+}
+
+/// Path data in small steps from point to point, in tenths of a pixel.
+fn steps(points: &[(f64, f64)]) -> String {
+    let tenths = |value: f64| (value * 10.0).round();
+    let mut out = String::new();
+    let mut last = (0.0, 0.0);
+    for (i, &(x, y)) in points.iter().enumerate() {
+        let here = (tenths(x), tenths(y));
+        let [x, y] = [here.0 - last.0, here.1 - last.1].map(|step| num(step / 10.0));
+        out.push_str(match i {
+            0 => "M",
+            1 => "l",
+            _ if x.starts_with('-') => "",
+            _ => " ",
+        });
+        out.push_str(&x);
+        out.push_str(if y.starts_with('-') { "" } else { " " });
+        out.push_str(&y);
+        last = here;
+    }
+    out
 }
 
 /// A coordinate with at most two decimals.
-pub fn num(value: f64) -> String {
-    let text = format!("{value:.2}");
-    let short = text.trim_end_matches('0').trim_end_matches('.');
-    if short == "-0" { "0".into() } else { short.into() }
-}
-
-/// A share of a hundred, as everywhere in the pictures: one decimal.
-pub(super) fn percent(value: f64) -> String {
-    format!("{value:.1}\u{a0}%")
+pub(super) fn num(value: f64) -> String {
+    short(value, 2)
 }
 
 /// Text that may stand in an element or an attribute. Characters that XML
 /// forbids, and those that turn the direction of writing, are replaced.
-pub fn escape(text: &str) -> String {
+fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -243,11 +457,7 @@ pub fn escape(text: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
             '\t' | '\n' | '\r' => out.push(' '),
-            c if c.is_control() => out.push('\u{fffd}'),
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}' => {
-                out.push('\u{fffd}');
-            }
-            c => out.push(c),
+            c => out.push(printable(c)),
         }
     }
     out
@@ -318,12 +528,6 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_no_needless_digits() {
-        assert_eq!([0.0, -0.001, 1.5, 2.0 / 3.0, 100.0].map(num), ["0", "0", "1.5", "0.67", "100"]);
-        assert_eq!(percent(2.0 / 3.0 * 100.0), "66.7\u{a0}%");
-    }
-
-    #[test]
     fn a_long_text_is_cut_to_its_room_and_kept_as_its_tip() {
         let name = "HandstandPushups of the very long name";
         let short = cut(name, 11.0, 100.0).unwrap();
@@ -331,8 +535,33 @@ mod tests {
         assert!(text_width(&short, 11.0) <= 100.0 && text_width(&short, 11.0) > 80.0);
         assert_eq!(cut("short", 11.0, 100.0), None);
         assert_eq!(cut("anything", 11.0, 0.0).unwrap(), "…");
-        let mut svg = Svg::new(10.0, 10.0);
+        let mut svg = Drawing::new(10.0, 10.0);
         svg.text_within(0.0, 0.0, Style::new(11.0), name, 100.0);
-        assert!(svg.finish("", "").contains(&format!("<title>{name}</title></text>")));
+        assert!(svg.file().contains(&format!("<title>{name}</title></text>")));
+    }
+
+    #[test]
+    fn a_page_takes_the_same_geometry_in_classes_and_links() {
+        let mut svg = Drawing::new(100.0, 200.0);
+        svg.head("Title", "how to read it");
+        svg.open("k", Some("a/b"), "to <b>");
+        svg.path(vec![(30.0, 80.0), (31.0, 79.0), (32.54, 82.0)], Paint::Series(1), 2.0, "");
+        svg.rect_with_tip(30.0, 80.0, 5.0, 5.0, Paint::Shade(3), "3 & more");
+        svg.close();
+        let svg = svg.described("Words.".into());
+        let page = svg.inline("big");
+        for part in [
+            "<svg class=\"fig big\" width=\"60\" height=\"138\" viewBox=\"20 62 60 138\" role=\"group\" aria-label=\"Words.\">",
+            "<a class=\"k\" href=\"#a/b\" aria-label=\"to &lt;b&gt;\"><path class=\"s1\" d=\"M30 80l1-1 1.5 3\" stroke-width=\"2\"/>",
+            "<rect class=\"h3\" x=\"30\" y=\"80\" width=\"5\" height=\"5\"><title>3 &amp; more</title></rect></a></svg>",
+        ] {
+            assert!(page.contains(part), "{part} of {page}");
+        }
+        assert!(!page.contains("Title") && !page.contains("fill"), "{page}");
+        let file = svg.file();
+        assert!(
+            file.contains(">Title</text>") && file.contains("M30 80L31 79L32.54 82") && !file.contains("<a")
+        );
+        roxmltree::Document::parse(&file).unwrap();
     }
 }

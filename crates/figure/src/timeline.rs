@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
+use base::text::percent;
+
 use super::colour::{BORDER, GRID, QUIET, SERIES};
 use super::scale::drawable;
-use super::svg::{HEAD, MARGIN, Style, Svg, WIDTH, legend_lines, num, percent, text_width};
+use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH, legend_lines, text_width};
 use super::{FigureError, Result};
 
 const WHAT: &str = "probabilities over time";
@@ -34,7 +36,7 @@ pub fn timeline(
     tracks: &[Track<'_>],
     frames: usize,
     cuts: &[usize],
-) -> Result<String> {
+) -> Result<Drawing> {
     if classes.is_empty() || tracks.iter().all(|track| track.points.is_empty()) {
         return Err(FigureError::Empty { what: WHAT });
     }
@@ -49,7 +51,7 @@ pub fn timeline(
     let legend = legend_lines(classes.iter().copied(), SWATCH + 20.0);
     let top = HEAD + LINE * legend.len() as f64 + 26.0;
     let height = top + (PANEL + GAP) * tracks.len() as f64;
-    let mut svg = Svg::new(WIDTH, height);
+    let mut svg = Drawing::new(WIDTH, height);
     svg.head(title, "probability of the central crop, over the frames of the video");
     for (line, entries) in legend.iter().enumerate() {
         let (mut x, y) = (MARGIN, HEAD + LINE * line as f64 + 8.0);
@@ -74,16 +76,14 @@ pub fn timeline(
             svg.line((x(cut), from), (x(cut), from + PANEL), QUIET, 1.0, "3 3");
         }
         for class in 0..classes.len() {
-            let mut data = String::new();
-            for (frame, scores) in
-                track.points.iter().filter(|(_, scores)| drawable(f64::from(scores[class])))
-            {
-                let letter = if data.is_empty() { 'M' } else { 'L' };
-                // Writing to a string cannot fail.
-                let _ = write!(data, "{letter}{} {}", num(x(*frame)), num(y(scores[class])));
-            }
-            if !data.is_empty() {
-                svg.path(&data, SERIES[class], 2.0, "");
+            let points: Vec<(f64, f64)> = track
+                .points
+                .iter()
+                .filter(|(_, scores)| drawable(f64::from(scores[class])))
+                .map(|(frame, scores)| (x(*frame), y(scores[class])))
+                .collect();
+            if !points.is_empty() {
+                svg.path(points, SERIES[class], 2.0, "");
             }
         }
         svg.frame(LEFT, from, right - LEFT, PANEL, BORDER);
@@ -95,7 +95,7 @@ pub fn timeline(
             &format!("frame {}", frames.saturating_sub(1)),
         );
     }
-    Ok(svg.finish(title, &description(classes, tracks)))
+    Ok(svg.described(description(classes, tracks)))
 }
 
 fn description(classes: &[&str], tracks: &[Track<'_>]) -> String {
@@ -115,6 +115,7 @@ fn description(classes: &[&str], tracks: &[Track<'_>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::svg::num;
 
     fn track(points: Vec<(usize, Vec<f32>)>) -> Track<'static> {
         Track { name: "temporal <net>", points }
@@ -123,7 +124,7 @@ mod tests {
     #[test]
     fn lines_go_where_the_numbers_are() {
         let track = track(vec![(0, vec![0.0, 1.0]), (99, vec![1.0, 0.0])]);
-        let svg = timeline("A video", &["walk", "a&b"], &[track], 100, &[50]).unwrap();
+        let svg = timeline("A video", &["walk", "a&b"], &[track], 100, &[50]).unwrap().file();
         roxmltree::Document::parse(&svg).unwrap();
         let (left, right) = (num(LEFT), num(WIDTH - MARGIN));
         let top = HEAD + LINE + 26.0;

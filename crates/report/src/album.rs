@@ -6,49 +6,12 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 
-use super::book::{Book, Paper, Ran, State};
-use super::html::{anchor, escape, link};
+use maud::{Markup, html};
+
+use super::book::{Book, Paper, Ran};
+use super::html::{anchor, joined, link};
+use experiment::pictures::{self, INDEX, Shows};
 use plan::Workspace;
-
-/// What a picture shows, the most wanted first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Shows {
-    Embedding,
-    Streams,
-    Filters,
-    Attention,
-    Input,
-    Other,
-}
-
-impl Shows {
-    /// From a file's name without its ending; `None` for what the page draws itself from the records.
-    fn of(name: &str) -> Option<Self> {
-        let ends = |with: &str| name == with || name.ends_with(&format!("-{with}"));
-        if ends("loss") || ends("recall") || ends("confusion") {
-            return None;
-        }
-        let kinds = [
-            ("embedding", Self::Embedding),
-            ("streams", Self::Streams),
-            ("filters", Self::Filters),
-            ("attention", Self::Attention),
-            ("input", Self::Input),
-        ];
-        Some(kinds.into_iter().find(|(with, _)| ends(with)).map_or(Self::Other, |(_, shows)| shows))
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::Embedding => "Features of test videos in the plane (t-SNE)",
-            Self::Streams => "Recall of each class by several nets",
-            Self::Filters => "First-layer filters",
-            Self::Attention => "Where the network looks",
-            Self::Input => "A frame, its flow, and what the network sees of it",
-            Self::Other => "Picture",
-        }
-    }
-}
 
 /// Where a picture belongs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,7 +53,7 @@ struct Picture {
     /// The `data:` address.
     address: String,
     size: Option<(u32, u32)>,
-    /// What it shows, in the words of the file or ours.
+    /// What it shows, in a line.
     title: String,
     alt: String,
     chosen: bool,
@@ -101,7 +64,7 @@ struct Picture {
 /// All pictures, in the order of the page.
 pub(super) struct Album {
     pictures: Vec<Picture>,
-    /// Files that are no pictures.
+    /// What is wrong with others, in words.
     refused: BTreeMap<Place, Vec<String>>,
 }
 
@@ -112,55 +75,82 @@ impl Album {
         // By what makes two pictures the same: their bytes, or their net and what they show of it.
         let mut known: BTreeMap<String, usize> = BTreeMap::new();
         for (table, run) in book.runs() {
-            for file in files(&run.folder.join("figures")) {
-                let stem = stem(&file);
-                let row = row_of(run, stem);
-                let row = row.map(|row| row.row.id.clone());
-                let kind = row.as_ref().map_or(stem, |row| &stem[row.len()..]);
-                let anchor = format!("{}/~figure/{}", run.anchor(table), anchor([name(&file).as_str()]));
-                let units = row.as_ref().and_then(|row| units(run, row));
-                let key = units.map(|units| format!("{units} {kind}"));
-                let shown = format!("{}/{}/figures/{}", table.spec.name(), run.name, name(&file));
-                let place = Place::Run(run.folder.clone(), row);
-                album.add(&file, place, anchor, shown, key, &mut known);
+            let place = Place::Run(run.folder.clone(), None);
+            let shown = format!("{}/{}/figures", table.spec.name(), run.name);
+            let again =
+                format!("draw them again with `cargo xtask figures {}{}`", table.spec.name(), run.flags);
+            let folder = run.folder.join("figures");
+            for picture in album.indexed(&folder, &place, &shown, &again) {
+                let row =
+                    picture.row.as_deref().and_then(|id| run.table.rows.iter().find(|row| row.id == id));
+                let place = Place::Run(run.folder.clone(), row.map(|row| row.id.clone()));
+                let units = row.and_then(|row| row.state.record()).map(|record| {
+                    let units = record.runs.iter().map(|run| run.test_unit.as_str());
+                    format!("{:?} {:?} {:?}", units.collect::<Vec<_>>(), picture.shows, picture.stream)
+                });
+                album.add(&folder, picture, place, &run.anchor(table), &shown, units, &mut known);
             }
         }
         for paper in &book.papers {
-            for file in files(&workspace.root.join("docs/figures").join(&paper.name)) {
-                let anchor = format!("{}/~figure/{}", paper.anchor(), anchor([name(&file).as_str()]));
-                let shown = format!("docs/figures/{}/{}", paper.name, name(&file));
-                let place = Place::Paper(paper.name.clone());
-                album.add(&file, place, anchor, shown, None, &mut known);
+            let place = Place::Paper(paper.name.clone());
+            let shown = format!("docs/figures/{}", paper.name);
+            let folder = workspace.root.join(&shown);
+            for picture in album.indexed(&folder, &place, &shown, "name them there") {
+                album.add(&folder, picture, place.clone(), &paper.anchor(), &shown, None, &mut known);
             }
         }
         album
     }
 
+    /// The pictures that a folder's index names, without those that the page draws itself from the records.
+    fn indexed(&mut self, folder: &Path, place: &Place, shown: &str, again: &str) -> Vec<pictures::Picture> {
+        let mut named = match pictures::read(folder) {
+            Ok(Some(named)) => named,
+            Ok(None) => {
+                if has_pictures(folder) {
+                    let message = format!("the pictures of {shown}: no {INDEX} says what they show; {again}");
+                    self.refuse(place, message);
+                }
+                Vec::new()
+            }
+            Err(error) => {
+                self.refuse(place, format!("the pictures of {shown}: {error}; {again}"));
+                Vec::new()
+            }
+        };
+        named.retain(|picture| !picture.shows.is_of_records());
+        named
+    }
+
+    fn refuse(&mut self, place: &Place, message: String) {
+        self.refused.entry(place.clone()).or_default().push(message);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all of it differs from picture to picture")]
     fn add(
         &mut self,
-        file: &Path,
+        folder: &Path,
+        named: pictures::Picture,
         place: Place,
-        anchor: String,
-        shown: String,
+        within: &str,
+        shown: &str,
         net: Option<String>,
         known: &mut BTreeMap<String, usize>,
     ) {
-        let Some(shows) = Shows::of(stem(file)) else { return };
-        let picture = std::fs::read(file).map_err(|e| e.to_string()).and_then(|bytes| {
-            let (address, size) = address(file, &bytes)?;
-            Ok((bytes, address, size))
-        });
-        let (bytes, address, size) = match picture {
-            Ok(picture) => picture,
-            Err(message) => {
-                self.refused.entry(place.whole()).or_default().push(format!("{shown}: {message}"));
-                return;
+        let pictures::Picture { file: name, shows, title, description: alt, .. } = named;
+        let file = format!("{shown}/{name}");
+        let read = || {
+            if Path::new(&name).file_name().is_none_or(|own| own != name.as_str()) {
+                return Err(format!("expected the name of a file beside {INDEX}, found a path"));
             }
+            let bytes = std::fs::read(folder.join(&name)).map_err(|e| e.to_string())?;
+            let (address, size) = address(Path::new(&name), &bytes)?;
+            Ok((bytes, address, size))
         };
-        let (title, alt) = words(&bytes);
-        let of_row = place.row().map_or(String::new(), |row| format!(" of {row}"));
-        let title = title.unwrap_or_else(|| format!("{}{of_row}", shows.words()));
-        let alt = alt.unwrap_or_else(|| title.clone());
+        let (bytes, address, size) = match read() {
+            Ok(picture) => picture,
+            Err(message) => return self.refuse(&place.whole(), format!("{file}: {message}")),
+        };
         let index = self.pictures.len();
         let mut keys = vec![blake3::hash(&bytes).to_hex().to_string()];
         keys.extend(net);
@@ -172,18 +162,9 @@ impl Album {
         if same.is_some() && matches!(place, Place::Paper(_)) {
             return;
         }
-        self.pictures.push(Picture {
-            anchor,
-            place,
-            shows,
-            file: shown,
-            address,
-            size,
-            title,
-            alt,
-            chosen: false,
-            same,
-        });
+        let anchor = format!("{within}/~figure/{}", anchor([name.as_str()]));
+        let chosen = false;
+        self.pictures.push(Picture { anchor, place, shows, file, address, size, title, alt, chosen, same });
     }
 
     /// Chooses pictures that take at most so many bytes, and says how many: all of the small kinds, then of the large ones
@@ -202,7 +183,7 @@ impl Album {
         let mut left = most;
         let mut chosen = 0;
         for (_, _, _, index) in order {
-            let size = self.pictures[index].html().len();
+            let size = self.pictures[index].html().into_string().len();
             if size <= left {
                 left -= size;
                 self.pictures[index].chosen = true;
@@ -228,26 +209,32 @@ impl Album {
     }
 
     /// Those of a row.
-    pub(super) fn of_row(&self, run: &Ran, row: &str) -> String {
+    pub(super) fn of_row(&self, run: &Ran, row: &str) -> Markup {
         self.html(|picture| picture.place.is_of(run) && picture.place.row() == Some(row))
     }
 
     /// Those of a run that are of no row alone, and what is no picture.
-    pub(super) fn of_run(&self, run: &Ran) -> String {
-        let mut out = self.html(|picture| picture.place.is_of(run) && picture.place.row().is_none());
-        for refused in self.refused.get(&Place::Run(run.folder.clone(), None)).into_iter().flatten() {
-            out.push_str(&format!("<p class=\"warn\">Not shown: {}</p>\n", escape(refused)));
+    pub(super) fn of_run(&self, run: &Ran) -> Markup {
+        html! {
+            (self.html(|picture| picture.place.is_of(run) && picture.place.row().is_none()))
+            (self.refused(&Place::Run(run.folder.clone(), None)))
         }
-        out
     }
 
-    /// Those of the documentation that no run shows.
-    pub(super) fn of_paper(&self, paper: &Paper) -> String {
-        self.html(|picture| picture.place == Place::Paper(paper.name.clone()))
+    /// Those of the documentation that no run shows; `None` where there are none.
+    pub(super) fn of_paper(&self, paper: &Paper) -> Option<Markup> {
+        let place = Place::Paper(paper.name.clone());
+        let any =
+            self.pictures.iter().any(|picture| picture.place == place) || self.refused.contains_key(&place);
+        any.then(|| html! { (self.html(|picture| picture.place == place)) (self.refused(&place)) })
     }
 
-    fn html(&self, wanted: impl Fn(&Picture) -> bool) -> String {
-        let mut shown = String::new();
+    fn refused(&self, place: &Place) -> Markup {
+        html! { @for why in self.refused.get(place).into_iter().flatten() { p.warn { "Not shown: " (why) } } }
+    }
+
+    fn html(&self, wanted: impl Fn(&Picture) -> bool) -> Markup {
+        let mut shown = Vec::new();
         let mut others = Vec::new();
         for picture in self.pictures.iter().filter(|picture| wanted(picture)) {
             match picture.same.map(|same| &self.pictures[same]) {
@@ -257,68 +244,36 @@ impl Album {
                     others.push(link(&same.anchor, &words));
                 }
                 Some(_) => {}
-                None if picture.chosen => shown.push_str(&picture.html()),
-                None => others.push(format!("left out for the size of the page: {}", escape(&picture.file))),
+                None if picture.chosen => shown.push(picture.html()),
+                None => others.push(html! { "left out for the size of the page: " (picture.file) }),
             }
         }
-        if !shown.is_empty() {
-            shown = format!("<div class=\"pictures\">{shown}</div>\n");
+        html! {
+            @if !shown.is_empty() { div.pictures { @for picture in shown { (picture) } } }
+            @if !others.is_empty() { p.quiet { (joined(&others, "; ")) "." } }
         }
-        if !others.is_empty() {
-            shown.push_str(&format!("<p class=\"quiet\">{}.</p>\n", others.join("; ")));
-        }
-        shown
     }
 }
 
 impl Picture {
-    fn html(&self) -> String {
-        let size = self
-            .size
-            .map_or(String::new(), |(width, height)| format!(" width=\"{width}\" height=\"{height}\""));
-        let small = if self.size.is_some_and(|(width, _)| width < 400) { " class=\"small\"" } else { "" };
-        format!(
-            "<figure class=\"picture\" id=\"{}\"><img src=\"{}\" alt=\"{}\"{size}{small} loading=\"lazy\" decoding=\"async\"/>\
-             <figcaption>{} <span class=\"quiet\">{}</span></figcaption></figure>\n",
-            self.anchor,
-            self.address,
-            escape(&self.alt),
-            escape(&self.title),
-            escape(&self.file)
-        )
+    fn html(&self) -> Markup {
+        let (width, height) = self.size.unzip();
+        let small = width.is_some_and(|width| width < 400).then_some("small");
+        html! {
+            figure.picture id=(self.anchor) {
+                img src=(self.address) alt=(self.alt) width=[width] height=[height] class=[small] loading="lazy"
+                    decoding="async";
+                figcaption { (self.title) " " span.quiet { (self.file) } }
+            }
+        }
     }
 }
 
-/// The pictures of a folder, in name order.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let is_picture = |path: &PathBuf| path.extension().is_some_and(|e| e == "svg" || e == "png");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_picture).collect())
-        .unwrap_or_default();
-    files.sort();
-    files
-}
-
-fn stem(file: &Path) -> &str {
-    file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default()
-}
-
-fn name(file: &Path) -> String {
-    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// The row whose picture it is: the longest name that the file's begins with.
-fn row_of<'a>(run: &'a Ran, stem: &str) -> Option<&'a super::book::Found> {
-    let begins = |id: &str| stem.strip_prefix(id).is_some_and(|rest| rest.starts_with('-'));
-    run.rows.iter().filter(|row| begins(&row.row.id)).max_by_key(|row| row.row.id.len())
-}
-
-/// The tests that stand for a row's nets.
-fn units(run: &Ran, row: &str) -> Option<String> {
-    let found = run.rows.iter().find(|found| found.row.id == row)?;
-    let State::Recorded(recorded) = &found.state else { return None };
-    let units: Vec<&str> = recorded.record.runs.iter().map(|run| run.test_unit.as_str()).collect();
-    Some(units.join(" "))
+/// Whether a folder holds pictures.
+fn has_pictures(folder: &Path) -> bool {
+    let is_picture = |path: PathBuf| path.extension().is_some_and(|e| e == "svg" || e == "png");
+    std::fs::read_dir(folder)
+        .is_ok_and(|entries| entries.filter_map(Result::ok).any(|entry| is_picture(entry.path())))
 }
 
 type Addressed = (String, Option<(u32, u32)>);
@@ -362,34 +317,9 @@ fn address(file: &Path, bytes: &[u8]) -> Result<Addressed, String> {
     Ok((address, side("width").zip(side("height"))))
 }
 
-/// What an SVG says of itself: title and description.
-fn words(bytes: &[u8]) -> (Option<String>, Option<String>) {
-    // Both stand at its beginning.
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(8192)]);
-    let of = |tag: &str| {
-        let after = text.split_once(&format!("<{tag}>"))?.1;
-        let (inner, _) = after.split_once('<')?;
-        let plain = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")]
-            .iter()
-            .fold(inner.trim().to_owned(), |text, (code, letter)| text.replace(code, letter));
-        (!plain.is_empty()).then_some(plain)
-    };
-    (of("title"), of("desc"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_picture_is_known_by_its_name() {
-        assert_eq!(Shows::of("embedding"), Some(Shows::Embedding));
-        assert_eq!(Shows::of("stack-10-on-filters"), Some(Shows::Filters));
-        assert_eq!(Shows::of("views"), Some(Shows::Other));
-        for drawn in ["loss", "a-recall", "a-confusion"] {
-            assert_eq!(Shows::of(drawn), None, "{drawn} is drawn from the records");
-        }
-    }
 
     #[test]
     fn an_svg_becomes_an_address_that_stays_in_its_attribute() {
@@ -398,7 +328,6 @@ mod tests {
         assert_eq!(size, Some((12, 7)));
         assert!(!address.contains(['"', '<', '>', '#', '&']), "{address}");
         assert!(address.contains("100 %25 %231"), "{address}");
-        assert_eq!(words(svg), (Some("a <b>".into()), Some("100 % #1".into())));
     }
 
     #[test]

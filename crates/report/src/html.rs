@@ -1,8 +1,23 @@
-//! Pieces of HTML: escaped texts, anchors, tables, numbers.
+//! Pieces of the page: anchors, tables, numbers, drawings. All texts are escaped by the templates.
 
 use std::fmt::Write;
 
-pub(super) use figure::escape;
+use base::text;
+use figure::Drawing;
+use maud::{Markup, PreEscaped, html};
+
+/// What stands where there is no number.
+pub(super) const NONE: &str = "\u{2013}";
+
+/// What is HTML already: the style sheet, the script, and drawings, which escape their own texts. Nothing else is.
+pub(super) fn trusted(html: impl Into<String>) -> Markup {
+    PreEscaped(html.into())
+}
+
+/// A drawing, of a further class.
+pub(super) fn drawing(drawing: &Drawing, class: &str) -> Markup {
+    trusted(drawing.inline(class))
+}
 
 /// The name of a place on the page, from the names that lead to it. Names that differ make anchors that differ, and an
 /// anchor is a part of an address as it is: whatever is not a plain letter stands as `~` and two capital digits a byte.
@@ -28,7 +43,7 @@ pub(super) fn anchor<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 
 /// How a column is sorted, and how its cells are set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+enum Kind {
     /// By its words.
     Words,
     /// By its numbers, the largest first; set to the right.
@@ -42,106 +57,99 @@ pub(super) enum Kind {
 /// A column of a table.
 #[derive(Debug, Clone)]
 pub(super) struct Column {
-    /// Its heading, escaped.
     head: String,
     kind: Kind,
     upright: bool,
 }
 
 impl Column {
+    fn of(head: &str, kind: Kind) -> Self {
+        Self { head: head.to_owned(), kind, upright: false }
+    }
+
     pub(super) fn words(head: &str) -> Self {
-        Self { head: escape(head), kind: Kind::Words, upright: false }
+        Self::of(head, Kind::Words)
     }
 
     pub(super) fn number(head: &str) -> Self {
-        Self { head: escape(head), kind: Kind::Number, upright: false }
+        Self::of(head, Kind::Number)
     }
 
     pub(super) fn ordered(head: &str) -> Self {
-        Self { head: escape(head), kind: Kind::Order, upright: false }
+        Self::of(head, Kind::Order)
     }
 
     pub(super) fn mark(head: &str) -> Self {
-        Self { head: escape(head), kind: Kind::Mark, upright: false }
-    }
-
-    /// The same, not sorted.
-    pub(super) fn fixed(self) -> Self {
-        Self { kind: Kind::Mark, ..self }
+        Self::of(head, Kind::Mark)
     }
 
     /// A narrow column of numbers whose heading stands upright.
     pub(super) fn upright(head: &str) -> Self {
-        Self { head: escape(head), kind: Kind::Number, upright: true }
+        Self { upright: true, ..Self::number(head) }
+    }
+
+    fn head(&self) -> Markup {
+        let sort = match self.kind {
+            Kind::Words => Some("words"),
+            Kind::Number => Some("number"),
+            Kind::Order => Some("order"),
+            Kind::Mark => None,
+        };
+        let class = match (self.upright, self.kind) {
+            (true, _) => Some("up"),
+            (false, Kind::Number) => Some("n"),
+            (false, _) => None,
+        };
+        html! {
+            th scope="col" class=[class] data-sort=[sort] {
+                @if self.upright { span { (self.head) } } @else { (self.head) }
+            }
+        }
     }
 }
 
-/// A table in a frame that scrolls sideways where the page is narrow. `caption` and `body` are HTML; `id` is the caption's.
-pub(super) fn table(id: &str, class: &str, caption: &str, columns: &[Column], body: &str) -> String {
-    let head: String = columns
-        .iter()
-        .map(|Column { head, kind, upright }| {
-            let sort = match kind {
-                Kind::Words => " data-sort=\"words\"",
-                Kind::Number => " data-sort=\"number\"",
-                Kind::Order => " data-sort=\"order\"",
-                Kind::Mark => "",
-            };
-            let class = match (upright, kind) {
-                (true, _) => " class=\"up\"",
-                (false, Kind::Number) => " class=\"n\"",
-                (false, _) => "",
-            };
-            let head = if *upright { format!("<span>{head}</span>") } else { head.clone() };
-            format!("<th scope=\"col\"{class}{sort}>{head}</th>")
-        })
-        .collect();
-    format!(
-        "<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-labelledby=\"{id}\"><table class=\"{class}\">\
-         <caption id=\"{id}\"><span>{caption}</span></caption><thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n"
-    )
+/// A table in a frame that scrolls sideways where the page is narrow; `id` is the caption's.
+pub(super) fn table(id: &str, class: &str, caption: &Markup, columns: &[Column], body: &Markup) -> Markup {
+    html! {
+        div.scroll role="group" tabindex="0" aria-labelledby=(id) {
+            table class=(class) {
+                caption id=(id) { span { (caption) } }
+                thead { tr { @for column in columns { (column.head()) } } }
+                tbody { (body) }
+            }
+        }
+        "\n"
+    }
 }
 
 /// A cell that is sorted by a number and shows a text; a text alone where there is none.
-pub(super) fn number(value: Option<f64>, text: &str) -> String {
-    match value {
-        Some(value) => format!("<td class=\"n\" data-v=\"{}\">{}</td>", short(value), escape(text)),
-        None => format!("<td class=\"n\">{}</td>", escape(text)),
-    }
+pub(super) fn number(value: Option<f64>, text: &str) -> Markup {
+    html! { td.n data-v=[value.map(sorted)] { (text) } }
 }
 
-/// A number for a program: at most four decimals.
-pub(super) fn short(value: f64) -> String {
-    let text = format!("{value:.4}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".into() } else { text.into() }
+/// A cell with a number in some words, or with a dash.
+pub(super) fn number_or_dash(value: Option<f64>, words: impl Fn(f64) -> String) -> Markup {
+    number(value, &value.map_or(NONE.into(), words))
 }
 
-/// A large number in three digits: 527 k, 1.13 G.
-pub(super) fn brief(value: f64) -> String {
-    let units = [(1e12, "\u{a0}T"), (1e9, "\u{a0}G"), (1e6, "\u{a0}M"), (1e3, "\u{a0}k")];
-    let (size, unit) = units.into_iter().find(|(size, _)| value >= *size).unwrap_or((1.0, ""));
-    let value = value / size;
-    let decimals = if value >= 100.0 {
-        0
-    } else if value >= 10.0 {
-        1
-    } else {
-        2
-    };
-    let text = format!("{value:.decimals$}");
-    let text = if decimals > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    format!("{text}{unit}")
+/// A number that a cell is sorted by.
+pub(super) fn sorted(value: f64) -> String {
+    text::short(value, 4)
+}
+
+/// With the minus of print.
+fn minus(text: &str) -> String {
+    text.replace('-', "\u{2212}")
 }
 
 /// Points, with one decimal.
 pub(super) fn points(value: f64) -> String {
-    format!("{value:.1}").replace('-', "\u{2212}")
+    minus(&text::points(value))
 }
 
 /// Points with their sign.
 pub(super) fn signed(value: f64) -> String {
-    format!("{value:+.1}").replace('-', "\u{2212}")
+    minus(&text::signed(value))
 }
 
 /// From one number of points to another.
@@ -154,25 +162,26 @@ pub(super) fn signed_interval(low: f64, high: f64) -> String {
     format!("{} to {}", signed(low), signed(high))
 }
 
-/// "1 row", "2 rows".
-pub(super) fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+/// A link to a place on the page.
+pub(super) fn link(anchor: &str, text: &str) -> Markup {
+    html! { a href={ "#" (anchor) } { (text) } }
 }
 
-/// A link to a place on the page.
-pub(super) fn link(anchor: &str, text: &str) -> String {
-    format!("<a href=\"#{anchor}\">{}</a>", escape(text))
+/// Parts one after another, with something between them.
+pub(super) fn joined(parts: &[Markup], between: &str) -> Markup {
+    html! { @for (i, part) in parts.iter().enumerate() { @if i > 0 { (between) } (part) } }
 }
 
 /// The mark beside a heading or a row that links to itself.
-pub(super) fn permalink(anchor: &str, what: &str) -> String {
-    format!("<a class=\"here\" href=\"#{anchor}\" aria-label=\"Link to {}\">#</a>", escape(what))
+pub(super) fn permalink(anchor: &str, what: &str) -> Markup {
+    html! { a.here href={ "#" (anchor) } aria-label={ "Link to " (what) } { "#" } }
 }
 
-/// What may be opened. `summary` and `body` are HTML.
-pub(super) fn details(id: &str, class: &str, open: bool, summary: &str, body: &str) -> String {
-    let open = if open { " open=\"\"" } else { "" };
-    format!("<details id=\"{id}\" class=\"{class}\"{open}><summary>{summary}</summary>\n{body}</details>\n")
+/// What may be opened.
+pub(super) fn details(id: &str, class: &str, open: bool, summary: &Markup, body: &Markup) -> Markup {
+    html! {
+        details id=(id) class=(class) open=[open.then_some("")] { summary { (summary) } (body) } "\n"
+    }
 }
 
 #[cfg(test)]
@@ -190,35 +199,25 @@ mod tests {
 
     #[test]
     fn cells_carry_what_they_are_sorted_by() {
-        assert_eq!(number(Some(-0.00001), "0 <"), "<td class=\"n\" data-v=\"0\">0 &lt;</td>");
-        assert_eq!(number(Some(12.5), "12.5"), "<td class=\"n\" data-v=\"12.5\">12.5</td>");
-        assert_eq!(number(None, "not run"), "<td class=\"n\">not run</td>");
+        let cell = |value, text| number(value, text).into_string();
+        assert_eq!(cell(Some(-0.00001), "0 <"), "<td class=\"n\" data-v=\"0\">0 &lt;</td>");
+        assert_eq!(cell(Some(12.5), "12.5"), "<td class=\"n\" data-v=\"12.5\">12.5</td>");
+        assert_eq!(cell(None, "not run"), "<td class=\"n\">not run</td>");
     }
 
     #[test]
-    fn headings_are_escaped_and_say_how_they_sort() {
+    fn headings_say_how_they_sort() {
         let columns =
             [Column::words("<row>"), Column::number("a & b"), Column::mark("bar"), Column::upright("up")];
-        let table = table("id", "t", "caption", &columns, "");
-        assert!(table.contains("<th scope=\"col\" data-sort=\"words\">&lt;row&gt;</th>"), "{table}");
-        assert!(
-            table.contains("<th scope=\"col\" class=\"n\" data-sort=\"number\">a &amp; b</th>"),
-            "{table}"
-        );
-        assert!(table.contains("<th scope=\"col\">bar</th>"), "{table}");
-        assert!(
-            table.contains("<th scope=\"col\" class=\"up\" data-sort=\"number\"><span>up</span></th>"),
-            "{table}"
-        );
-    }
-
-    #[test]
-    fn large_numbers_have_three_digits() {
-        let briefs = [527_100.0, 1.13e9, 1e8, 2e9, 12_345.0, 7.0, 3.2e15].map(brief);
-        assert_eq!(
-            briefs.map(|text| text.replace('\u{a0}', " ")),
-            ["527 k", "1.13 G", "100 M", "2 G", "12.3 k", "7", "3200 T"]
-        );
+        let table = table("id", "t", &html! { "caption" }, &columns, &html! {}).into_string();
+        for head in [
+            "<th scope=\"col\" data-sort=\"words\">&lt;row&gt;</th>",
+            "<th scope=\"col\" class=\"n\" data-sort=\"number\">a &amp; b</th>",
+            "<th scope=\"col\">bar</th>",
+            "<th scope=\"col\" class=\"up\" data-sort=\"number\"><span>up</span></th>",
+        ] {
+            assert!(table.contains(head), "{head} of {table}");
+        }
     }
 
     #[test]

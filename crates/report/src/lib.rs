@@ -3,12 +3,11 @@
 //! The page is one HTML file that needs nothing beside it and asks nobody for anything: styles and the script are in it,
 //! pictures are `data:` addresses, and its own policy forbids the rest. It is made from specs, records, judged claims and
 //! the pictures that `figures` has drawn; the same files make the same bytes. What is missing or damaged is named on it.
-//! All texts from outside are escaped; all of it can be read without the script, which sorts tables and opens what a
+//! All texts from outside are escaped by the templates; drawings are those of [`figure`], in the page's colours; all of it can be read without the script, which sorts tables and opens what a
 //! link leads to.
 
 mod album;
 mod book;
-mod charts;
 mod claims;
 mod confusion;
 mod cost;

@@ -2,39 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base::text::counted;
+use maud::{Markup, html};
+
 use super::album::Album;
-use super::book::{Book, State};
+use super::book::{Book, Line};
 use super::claims::{self, VERDICTS, bar, counts};
-use super::html::{Column, counted, escape, link, number, table};
+use super::html::{Column, NONE, joined, link, number, table};
+use experiment::table::State;
 use plan::spec::ProfileName;
 
 /// Every run of every table with its verdicts.
-pub(super) fn section(book: &Book) -> String {
-    let mut totals = [0; 4];
-    let (mut recorded, mut runs) = (0, 0);
-    let mut body = String::new();
-    for (table, run) in book.runs() {
-        let rows = run.recorded().count();
-        let of_run = counts(run);
-        recorded += rows;
-        runs += 1;
-        for (total, count) in totals.iter_mut().zip(of_run) {
-            *total += count;
-        }
-        let [holds, undecided, contradicted, missing] = of_run.map(|count| {
-            number(
-                Some(count as f64),
-                &if run.claims.is_empty() { "\u{2013}".to_owned() } else { count.to_string() },
-            )
-        });
-        body.push_str(&format!(
-            "<tr><th scope=\"row\">{}</th><td>{}</td>{}<td>{}</td>{holds}{undecided}{contradicted}{missing}</tr>\n",
-            link(&table.anchor(), &table.spec.name()),
-            link(&run.anchor(table), &run.name),
-            number(Some(rows as f64), &format!("{rows} of {}", run.rows.len())),
-            bar(of_run),
-        ));
-    }
+pub(super) fn section(book: &Book) -> Markup {
+    let runs = || book.runs().map(|(_, run)| run);
+    let recorded: usize = runs().map(|run| run.recorded().count()).sum();
+    let totals = VERDICTS.map(|verdict| runs().map(|run| run.table.verdicts(verdict)).sum::<usize>());
+    let judged: usize = totals[..3].iter().sum();
     let columns = [
         Column::words("Table"),
         Column::words("Run"),
@@ -45,53 +28,60 @@ pub(super) fn section(book: &Book) -> String {
         Column::number("Contradicted"),
         Column::number("Not run"),
     ];
-    let judged: usize = totals[..3].iter().sum();
-    let verdicts: String = VERDICTS
-        .into_iter()
-        .zip(totals)
-        .map(|(verdict, count)| format!("<li>{} <b>{count}</b></li>", claims::badge(verdict)))
-        .collect();
-    format!(
-        "<dl class=\"tiles\"><div><dt>Papers</dt><dd>{}</dd></div><div><dt>Tables</dt><dd>{}</dd></div><div><dt>Runs</dt><dd>{runs}</dd></div>\
-         <div><dt>Rows recorded</dt><dd>{recorded}</dd></div><div><dt>Claims judged</dt><dd>{judged}</dd></div></dl>\n\
-         <ul class=\"verdicts\" aria-label=\"Claims by verdict, over all runs\">{verdicts}</ul>\n{}",
-        book.papers.len(),
-        book.tables().count(),
-        table(
-            "~runs",
-            "runs",
-            "Every run of every table, and how the paper\u{2019}s claims came out on it",
-            &columns,
-            &body
-        )
-    )
+    let body = html! {
+        @for (of, run) in book.runs() {
+            @let rows = run.recorded().count();
+            tr {
+                th scope="row" { (link(&of.anchor(), &of.spec.name())) }
+                td { (link(&run.anchor(of), &run.name)) }
+                (number(Some(rows as f64), &format!("{rows} of {}", run.table.rows.len())))
+                td { (bar(&run.table)) }
+                @for count in counts(&run.table) {
+                    @let none = run.table.claims.is_empty();
+                    (number(Some(count as f64), &if none { NONE.to_owned() } else { count.to_string() }))
+                }
+            }
+            "\n"
+        }
+    };
+    let caption = html! { "Every run of every table, and how the paper\u{2019}s claims came out on it" };
+    let tiles = [
+        ("Papers", book.papers.len()),
+        ("Tables", book.tables().count()),
+        ("Runs", runs().count()),
+        ("Rows recorded", recorded),
+        ("Claims judged", judged),
+    ];
+    html! {
+        dl.tiles { @for (what, count) in tiles { div { dt { (what) } dd { (count) } } } }
+        ul.verdicts aria-label="Claims by verdict, over all runs" {
+            @for (verdict, count) in VERDICTS.into_iter().zip(totals) {
+                li { (claims::badge(verdict)) " " b { (count) } }
+            }
+        }
+        (table("~runs", "runs", &caption, &columns, &body))
+    }
 }
 
 /// What was not run, is missing, damaged, old, or not drawn.
-pub(super) fn not_run(book: &Book, album: &Album) -> String {
-    let mut items: Vec<String> = Vec::new();
-    let profiles: BTreeSet<ProfileName> = book
-        .runs()
-        .flat_map(|(_, run)| run.recorded())
-        .map(|(_, recorded)| recorded.record.profile)
-        .collect();
+pub(super) fn not_run(book: &Book, album: &Album) -> Markup {
+    let mut items: Vec<Markup> = Vec::new();
+    let records = || book.runs().flat_map(|(_, run)| run.recorded()).map(|(_, record)| record);
+    let profiles: BTreeSet<ProfileName> = records().map(|record| record.profile).collect();
     if !profiles.contains(&ProfileName::Paper) {
-        let at: Vec<String> = profiles.iter().map(|profile| format!("<code>{profile}</code>")).collect();
-        let at = if at.is_empty() {
-            String::new()
-        } else {
-            format!(" All records are of the profile {}.", at.join(" or "))
-        };
-        items.push(format!(
-            "No row was run at the papers\u{2019} own scale (<code>--profile paper</code>).{at}"
-        ));
+        let at: Vec<Markup> =
+            profiles.iter().map(|profile| html! { code { (profile.to_string()) } }).collect();
+        items.push(html! {
+            "No row was run at the papers\u{2019} own scale (" code { "--profile paper" } ")."
+            @if !at.is_empty() { " All records are of the profile " (joined(&at, " or ")) "." }
+        });
     }
     // Tables by the data sets that they could be run on and were not.
-    let mut lacking: BTreeMap<Vec<&str>, Vec<String>> = BTreeMap::new();
+    let mut lacking: BTreeMap<Vec<&str>, Vec<Markup>> = BTreeMap::new();
     for table in book.tables() {
         let name = link(&table.anchor(), &table.spec.name());
         if table.runs.is_empty() {
-            items.push(format!("No row of {name} was run."));
+            items.push(html! { "No row of " (name) " was run." });
             continue;
         }
         let was_run = |set: &&str| table.runs.iter().any(|run| run.dataset.as_deref() == Some(*set));
@@ -102,57 +92,50 @@ pub(super) fn not_run(book: &Book, album: &Album) -> String {
         }
     }
     for (sets, tables) in lacking {
-        let sets: Vec<String> = sets.iter().map(|set| format!("<code>{}</code>", escape(set))).collect();
-        items.push(format!("Not run on {}: {}.", sets.join(", "), tables.join(", ")));
+        let sets: Vec<Markup> = sets.iter().map(|set| html! { code { (set) } }).collect();
+        items.push(html! { "Not run on " (joined(&sets, ", ")) ": " (joined(&tables, ", ")) "." });
     }
     for (table, run) in book.runs() {
         let mut parts = Vec::new();
-        let names = |of: &dyn Fn(&State) -> bool| {
-            let rows = run.rows.iter().filter(|row| of(&row.state));
-            rows.map(|row| link(&row.anchor, &row.row.id)).collect::<Vec<_>>()
-        };
-        let states: [(&str, Vec<String>); 4] = [
-            ("not run", names(&|state| matches!(state, State::NotRun))),
-            ("not available on these data", names(&|state| matches!(state, State::Unavailable(_)))),
-            ("damaged", names(&|state| matches!(state, State::Damaged(_)))),
-            (
-                "not what the spec asks for now",
-                names(&|state| matches!(state, State::Recorded(r) if !r.caveats.is_empty())),
-            ),
+        let states: [(&str, &dyn Fn(&Line<'_>) -> bool); 4] = [
+            ("not run", &|line| matches!(line.row.state, State::NotRun)),
+            ("not available on these data", &|line| matches!(line.row.state, State::Unavailable { .. })),
+            ("damaged", &|line| matches!(line.row.state, State::Failed { .. })),
+            ("not what the spec asks for now", &|line| !line.beside.caveats.is_empty()),
         ];
-        for (what, rows) in states {
+        for (what, is_so) in states {
+            let rows: Vec<Markup> =
+                run.rows().filter(is_so).map(|line| link(&line.beside.anchor, &line.row.id)).collect();
             if !rows.is_empty() {
-                parts.push(format!("{what}: {}", rows.join(", ")));
+                parts.push(html! { (what) ": " (joined(&rows, ", ")) });
             }
         }
         if !run.problems.is_empty() {
-            parts.push(counted(run.problems.len(), "problem") + " named there");
+            parts.push(html! { (counted(run.problems.len(), "problem")) " named there" });
         }
         if !parts.is_empty() {
             let name = format!("{} on {}", table.spec.name(), run.name);
-            items.push(format!("{}: {}.", link(&run.anchor(table), &name), parts.join("; ")));
+            items.push(html! { (link(&run.anchor(table), &name)) ": " (joined(&parts, "; ")) "." });
         }
     }
     let quoted: usize = book.tables().map(|table| table.spec.quoted.len()).sum();
     if quoted > 0 {
-        items.push(format!(
-            "{} of other work are quoted from the papers and were never run here.",
-            counted(quoted, "number")
-        ));
+        items.push(html! {
+            (counted(quoted, "number")) " of other work are quoted from the papers and were never run here."
+        });
     }
     let undrawn = book.runs().filter(|(_, run)| !album.has(run) && run.recorded().count() > 0).count();
     if undrawn > 0 {
-        items.push(format!(
-            "Pictures of what nets saw and learnt have not been drawn here for {}; each says which command draws them.",
-            counted(undrawn, "run")
-        ));
+        items.push(html! {
+            "Pictures of what nets saw and learnt have not been drawn here for " (counted(undrawn, "run"))
+            "; each says which command draws them."
+        });
     }
     if album.left_out() > 0 {
-        items.push(format!(
-            "{} left out to keep the page under 5 MB, each named where it belongs.",
-            counted(album.left_out(), "picture")
-        ));
+        items.push(html! {
+            (counted(album.left_out(), "picture"))
+            " left out to keep the page under 5 MB, each named where it belongs."
+        });
     }
-    let list: String = items.iter().map(|item| format!("<li>{item}</li>\n")).collect();
-    format!("<ul>\n{list}</ul>\n")
+    html! { ul { @for item in items { li { (item) } "\n" } } }
 }

@@ -1,85 +1,82 @@
 //! One row: what was run, its stages, what was taken for what, what its net saw.
 
+use base::text::{counted, duration};
+use maud::{Markup, html};
+
 use super::album::Album;
-use super::book::{Found, Ran, Recorded, Tabled};
-use super::html::{Column, counted, details, escape, interval, link, number, points, table};
+use super::book::{Line, Ran, Tabled};
+use super::html::{Column, details, interval, link, number, number_or_dash, points, table};
 use super::page::Depth;
 use super::{confusion, curves};
 use experiment::record::Record;
-use experiment::show;
-use experiment::table::duration;
+use experiment::show::{Fact, NetFacts, protocol_facts};
 use plan::Work;
 
 /// The rows of a run, each to be opened.
-pub(super) fn section(of: &Tabled, run: &Ran, album: &Album, depth: Depth) -> String {
-    let rows = run.recorded().map(|(found, recorded)| one(of, run, found, recorded, album, depth));
-    let rows: String = rows.collect();
-    if rows.is_empty() {
-        return rows;
-    }
-    let id = format!("{}/~each", run.anchor(of));
-    format!("<h5 id=\"{id}\">Row by row</h5>\n<div class=\"each\">{rows}</div>\n")
-}
-
-fn one(of: &Tabled, run: &Ran, found: &Found, recorded: &Recorded, album: &Album, depth: Depth) -> String {
-    let record = &recorded.record;
-    let name = format!("{} on {}", found.row.id, run.name);
-    let id = format!("{}/~more", found.anchor);
-    let mut body = format!("<p class=\"quiet\">{} \u{b7} {}</p>\n", escape(&record.label), back(found));
-    body.push_str(&facts(record, &format!("{}/{}/{}.json", of.spec.name(), run.name, found.row.id)));
-    body.push_str(&runs(record, &format!("{id}/~runs"), &name));
-    match (&recorded.same_as, depth) {
-        (Some(same), _) => body.push_str(&format!(
-            "<p>The same test of the same nets as {}: its learning curves and confusions are there.</p>\n",
-            link(&format!("{}/~more", same.anchor), &same.name)
-        )),
-        (None, Depth::Tables) => body.push_str(
-            "<p class=\"quiet\">Curves and confusions are left out for the size of the page.</p>\n",
-        ),
-        (None, Depth::Whole) => {
-            body.push_str(&curves::stages(record));
-            body.push_str(&confusion::section(record, &format!("{id}/~confusion"), &name));
-            if record.confusion.is_empty() {
-                body.push_str("<p class=\"quiet\">Pairs of views have no confusions.</p>\n");
+pub(super) fn section(of: &Tabled, run: &Ran, album: &Album, depth: Depth) -> Markup {
+    html! {
+        @if run.recorded().count() > 0 {
+            h5 id={ (run.anchor(of)) "/~each" } { "Row by row" }
+            div.each {
+                @for (line, record) in run.recorded() { (one(of, run, line, record, album, depth)) }
             }
         }
     }
-    body.push_str(&album.of_row(run, &found.row.id));
-    let summary = format!(
-        "<b>{}</b> <span class=\"quiet\">{} [{}]</span>",
-        escape(&found.row.id),
-        points(record.top1.value),
-        interval(record.top1.low, record.top1.high)
-    );
+}
+
+fn one(of: &Tabled, run: &Ran, line: Line<'_>, record: &Record, album: &Album, depth: Depth) -> Markup {
+    let Line { row, beside } = line;
+    let name = format!("{} on {}", row.id, run.name);
+    let id = format!("{}/~more", beside.anchor);
+    let body = html! {
+        p.quiet { (record.label) " \u{b7} " (link(&beside.anchor, "in the table")) }
+        (facts(record, &format!("{}/{}/{}.json", of.spec.name(), run.name, row.id)))
+        (runs(record, &format!("{id}/~runs"), &name))
+        @match (&beside.same_as, depth) {
+            (Some(same), _) => {
+                p {
+                    "The same test of the same nets as " (link(&format!("{}/~more", same.anchor), &same.name))
+                    ": its learning curves and confusions are there."
+                }
+            }
+            (None, Depth::Tables) => {
+                p.quiet { "Curves and confusions are left out for the size of the page." }
+            }
+            (None, Depth::Whole) => {
+                (curves::stages(record))
+                (confusion::section(record, &format!("{id}/~confusion"), &name))
+            }
+        }
+        (album.of_row(run, &row.id))
+    };
+    let summary = html! {
+        b { (row.id) } " "
+        span.quiet { (points(record.top1.value)) " [" (interval(record.top1.low, record.top1.high)) "]" }
+    };
     details(&id, "row", false, &summary, &body)
 }
 
-fn back(found: &Found) -> String {
-    link(&found.anchor, "in the table")
-}
-
 /// How the row's nets were trained and tested.
-fn facts(record: &Record, file: &str) -> String {
-    let mut out = String::new();
-    let mut fact = |name: &str, what: &str| {
-        out.push_str(&format!("<div><dt>{}</dt><dd>{}</dd></div>", escape(name), escape(what)));
-    };
+fn facts(record: &Record, file: &str) -> Markup {
+    let mut facts: Vec<(String, String)> = Vec::new();
     if let Work::Fusion(fusion) = &record.work {
-        fact("fusion", &format!("{}; {}", counted(fusion.streams.len(), "net"), fusion.fusion.words()));
+        facts.push((
+            "fusion".into(),
+            format!("{}; {}", counted(fusion.streams.len(), "net"), fusion.fusion.words()),
+        ));
     }
-    let several = record.work.protocols().len() > 1;
-    for (index, protocol) in record.work.protocols().iter().enumerate() {
+    let protocols = record.work.protocols();
+    let several = protocols.len() > 1;
+    for (index, protocol) in protocols.iter().enumerate() {
         let which = if several { format!(" {}", index + 1) } else { String::new() };
-        fact(&format!("net{which}"), protocol.net.model.kind());
-        if let Ok(line) = show::net_line("", String::new(), &protocol.net) {
-            fact(&format!("sees{which}"), &line[2]);
-            fact(&format!("learns{which}"), &line[3]);
+        if let Ok(NetFacts { architecture, sees, learns, .. }) = NetFacts::of(&protocol.net) {
+            facts.push((format!("net{which}"), architecture.to_owned()));
+            facts.push((format!("sees{which}"), sees));
+            facts.push((format!("learns{which}"), learns));
         }
-        // "rate       1e-2, ..." a line.
-        for line in show::protocol_lines(protocol).lines().filter(|_| !several) {
-            if let Some((name, what)) = line.split_once(' ') {
-                fact(name, what.trim_start());
-            }
+        if !several {
+            let further = protocol_facts(protocol).into_iter();
+            facts.extend(further.map(|Fact { name, what }| (name.to_owned(), what)));
         }
     }
     let data: Vec<String> = record
@@ -90,43 +87,34 @@ fn facts(record: &Record, file: &str) -> String {
             None => data.name.clone(),
         })
         .collect();
-    fact("data", &data.join(", "));
+    facts.push(("data".into(), data.join(", ")));
     let memory =
         record.runs.iter().flat_map(|run| &run.stages).filter_map(|s| s.training.peak_memory_mib).max();
-    if let Some(memory) = memory {
-        fact("peak memory", &format!("{memory} MiB"));
-    }
-    fact("record", file);
-    format!("<dl class=\"facts\">{out}</dl>\n")
+    facts.extend(memory.map(|memory| ("peak memory".into(), format!("{memory} MiB"))));
+    facts.push(("record".into(), file.to_owned()));
+    html! { dl.facts { @for (name, what) in facts { div { dt { (name) } dd { (what) } } } } }
 }
 
 /// Each split and seed; nothing where there is one.
-fn runs(record: &Record, id: &str, name: &str) -> String {
+fn runs(record: &Record, id: &str, name: &str) -> Markup {
     if record.runs.len() < 2 {
-        return String::new();
+        return html! {};
     }
-    let body: String = record
-        .runs
-        .iter()
-        .map(|run| {
-            let last = run.stages.last().map(|stage| &stage.training);
-            format!(
-                "<tr><th scope=\"row\">{}</th>{}{}{}{}{}</tr>\n",
-                escape(&run.split),
-                number(Some(run.seed as f64), &run.seed.to_string()),
-                number(Some(run.top1), &points(run.top1)),
-                number(
-                    Some(run.test.videos_scored as f64),
-                    &format!("{} of {}", run.test.videos_scored, run.test.videos_expected)
-                ),
-                number(run.seconds(), &run.seconds().map_or("\u{2013}".into(), duration)),
-                number(
-                    last.map(|t| t.samples_per_second),
-                    &last.map_or("\u{2013}".into(), |t| format!("{:.0}", t.samples_per_second))
-                ),
-            )
-        })
-        .collect();
+    let body = html! {
+        @for run in &record.runs {
+            @let last = run.stages.last().map(|stage| &stage.training);
+            @let videos = format!("{} of {}", run.test.videos_scored, run.test.videos_expected);
+            tr {
+                th scope="row" { (run.split) }
+                (number(Some(run.seed as f64), &run.seed.to_string()))
+                (number(Some(run.top1), &points(run.top1)))
+                (number(Some(run.test.videos_scored as f64), &videos))
+                (number_or_dash(run.seconds(), duration))
+                (number_or_dash(last.map(|t| t.samples_per_second), |speed| format!("{speed:.0}")))
+            }
+            "\n"
+        }
+    };
     let columns = [
         Column::words("Split"),
         Column::number("Seed"),
@@ -135,6 +123,6 @@ fn runs(record: &Record, id: &str, name: &str) -> String {
         Column::number("Training"),
         Column::number("Samples/s"),
     ];
-    let caption = format!("Splits and training seeds of {}", escape(name));
+    let caption = html! { "Splits and training seeds of " (name) };
     table(id, "plain", &caption, &columns, &body)
 }

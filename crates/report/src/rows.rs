@@ -1,19 +1,21 @@
 //! The rows of a run beside the paper's numbers, and the numbers of other work.
 
-use super::book::{Found, Ran, Recorded, State, Tabled};
-use super::charts;
+use base::text::{brief, counted, duration, reported};
+use figure::spark;
+use maud::{Markup, html};
+
+use super::book::{Line, Ran, Tabled};
 use super::html::{
-    Column, brief, counted, details, escape, interval, link, number, permalink, points, signed, table,
+    Column, NONE, details, drawing, interval, link, number, number_or_dash, permalink, points, signed,
+    sorted, table,
 };
 use experiment::record::{Measure, Record};
-use experiment::table::{duration, reported};
+use experiment::table::State;
 use plan::cost::multiply_adds_of_a_video;
 
-const NONE: &str = "\u{2013}";
-
 /// The table of a run.
-pub(super) fn section(of: &Tabled, run: &Ran) -> String {
-    let spread = run.recorded().any(|(_, recorded)| recorded.record.seed_spread().is_some());
+pub(super) fn section(of: &Tabled, run: &Ran) -> Markup {
+    let spread = run.recorded().any(|(_, record)| record.seed_spread().is_some());
     let mut columns = vec![
         Column::words("Row"),
         Column::number("Paper"),
@@ -28,148 +30,118 @@ pub(super) fn section(of: &Tabled, run: &Ran) -> String {
     if spread {
         columns.push(Column::number("SD over seeds"));
     }
-    let body: String = run.rows.iter().map(|row| line(of, row, spread, columns.len())).collect();
-    let pairs = run.recorded().any(|(_, recorded)| recorded.record.measure == Measure::PairArea);
-    let caption = format!(
-        "{} on {}: top-1 accuracy of test videos in percent with its 95\u{a0}% interval{}. <span class=\"key\"><svg class=\"w\" width=\"10\" height=\"12\" \
-         viewBox=\"0 0 10 12\" aria-hidden=\"true\"><path class=\"p\" d=\"M5 1l4 5-4 5-4-5z\"/></svg> paper <svg class=\"w\" width=\"22\" height=\"12\" \
-         viewBox=\"0 0 22 12\" aria-hidden=\"true\"><path class=\"i\" d=\"M1 6H21\"/><circle class=\"o\" cx=\"11\" cy=\"6\" r=\"3.5\"/></svg> ours</span>",
-        escape(&of.spec.name()),
-        escape(&run.name),
-        if pairs { "; of pairs the area under the ROC curve, 50 being chance" } else { "" }
-    );
+    let body = html! { @for row in run.rows() { (line(of, row, spread, columns.len())) "\n" } };
+    let caption = html! {
+        (run.table.name) " on " (run.name)
+        ": top-1 accuracy of test videos in percent with its 95\u{a0}% interval" (run.table.of_pairs()) ". "
+        span.key {
+            (drawing(&spark::paper_sign(), "w")) " paper " (drawing(&spark::value_sign(), "w")) " ours"
+        }
+    };
     table(&format!("{}/~rows", run.anchor(of)), "rows", &caption, &columns, &body)
 }
 
-fn line(of: &Tabled, found: &Found, spread: bool, columns: usize) -> String {
-    let Found { row, anchor, state } = found;
+fn line(of: &Tabled, Line { row, beside }: Line<'_>, spread: bool, columns: usize) -> Markup {
+    let anchor = &beside.anchor;
     let title = of.spec.columns.as_ref().map_or("", |columns| columns.title.as_str());
-    let column = row.column.as_ref().map_or(String::new(), |column| {
-        if title.is_empty() { format!(" \u{b7} {column}") } else { format!(" \u{b7} {title} {column}") }
-    });
-    let place = row.place.as_ref().map_or(String::new(), |place| format!(" ({place})"));
-    let more = match state {
-        State::Recorded(_) => link(&format!("{anchor}/~more"), &row.id),
-        _ => escape(&row.id),
+    let (word, why) = match &row.state {
+        State::Done { .. } => ("", None),
+        State::Failed { message } => ("damaged", Some(message)),
+        State::Unavailable { reason } => ("not available", Some(reason)),
+        State::NotRun => ("not run", None),
     };
-    let name = format!("row {}", row.id);
-    let mut out = format!(
-        "<tr id=\"{anchor}\"><th scope=\"row\">{more} {}<span class=\"sub\">{}</span>",
-        permalink(anchor, &name),
-        escape(&format!("{}{column}{place}", row.label))
-    );
-    let paper = number(row.reported, &row.reported.map_or(NONE.into(), reported));
-    match state {
-        State::Recorded(recorded) => {
-            for caveat in &recorded.caveats {
-                out.push_str(&format!("<span class=\"sub warn\">{}</span>", escape(caveat)));
+    html! {
+        tr id=(anchor) {
+            th scope="row" {
+                @if row.state.record().is_some() { (link(&format!("{anchor}/~more"), &row.id)) } @else { (row.id) }
+                " " (permalink(anchor, &format!("row {}", row.id)))
+                span.sub {
+                    (row.label)
+                    @if let Some(column) = &row.column { " \u{b7} " @if !title.is_empty() { (title) " " } (column) }
+                    @if let Some(place) = &row.place { " (" (place) ")" }
+                }
+                @for caveat in beside.caveats.iter().chain(why) { span.sub.warn { (caveat) } }
             }
-            out.push_str("</th>");
-            out.push_str(&paper);
-            out.push_str(&numbers(recorded, row.reported, spread));
-        }
-        state => {
-            let (word, why) = match state {
-                State::Damaged(message) => ("damaged", message.as_str()),
-                State::Unavailable(reason) => ("not available", reason.as_str()),
-                _ => ("not run", ""),
-            };
-            if !why.is_empty() {
-                out.push_str(&format!("<span class=\"sub warn\">{}</span>", escape(why)));
+            (number_or_dash(row.reported, reported))
+            @if let Some(record) = row.state.record() {
+                (numbers(record, row.reported, row.difference(), spread))
+            } @else {
+                td.n.none { (word) }
+                @for _ in 3..columns { td {} }
             }
-            out.push_str(&format!("</th>{paper}<td class=\"n none\">{word}</td>"));
-            out.push_str(&"<td></td>".repeat(columns - 3));
         }
     }
-    out.push_str("</tr>\n");
-    out
 }
 
-fn numbers(recorded: &Recorded, paper: Option<f64>, spread: bool) -> String {
-    let Record { top1, parameters, measure, work, .. } = &recorded.record;
-    let (expected, scored) = recorded.record.videos();
+fn numbers(record: &Record, paper: Option<f64>, difference: Option<f64>, spread: bool) -> Markup {
+    let Record { top1, parameters, measure, work, .. } = record;
+    let (expected, scored) = record.videos();
     let cost = (*measure == Measure::Top1).then(|| multiply_adds_of_a_video(work)).flatten();
-    let seconds = recorded.record.seconds();
-    let partial = if expected == scored { "" } else { " (partial)" };
-    let mut out = format!(
-        "<td class=\"n\" data-v=\"{}\"><b>{}</b>{partial}<span class=\"sub\">{}</span></td><td>{}</td>",
-        super::html::short(top1.value),
-        points(top1.value),
-        interval(top1.low, top1.high),
-        charts::whisker(top1.value, top1.low, top1.high, paper)
-    );
-    let difference = paper.map(|paper| top1.value - paper);
-    out.push_str(&number(difference, &difference.map_or(NONE.into(), signed)));
-    out.push_str(&number(Some(*parameters as f64), &brief(*parameters as f64)));
-    out.push_str(&number(cost, &cost.map_or(NONE.into(), brief)));
-    out.push_str(&number(seconds, &seconds.map_or(NONE.into(), duration)));
     let videos = if expected == scored { scored.to_string() } else { format!("{scored} of {expected}") };
-    out.push_str(&number(Some(scored as f64), &videos));
-    if spread {
-        let sd = recorded.record.seed_spread();
-        out.push_str(&number(sd, &sd.map_or(NONE.into(), points)));
+    html! {
+        td.n data-v=(sorted(top1.value)) {
+            b { (points(top1.value)) }
+            @if record.is_partial() { " (partial)" }
+            span.sub { (interval(top1.low, top1.high)) }
+        }
+        td { (drawing(&spark::interval(top1.value, top1.low, top1.high, paper), "w")) }
+        (number_or_dash(difference, signed))
+        (number(Some(*parameters as f64), &brief(*parameters as f64)))
+        (number_or_dash(cost, brief))
+        (number_or_dash(record.seconds(), duration))
+        (number(Some(scored as f64), &videos))
+        @if spread { (number_or_dash(record.seed_spread(), points)) }
     }
-    out
 }
 
 /// Our accuracies of all runs of a table beside one another; nothing where there are not several.
-pub(super) fn glance(of: &Tabled) -> String {
+pub(super) fn glance(of: &Tabled) -> Markup {
     if of.runs.len() < 2 {
-        return String::new();
+        return html! {};
     }
     let mut columns = vec![Column::words("Row"), Column::number("Paper")];
     columns.extend(of.runs.iter().map(|run| Column::number(&run.name)));
-    let mut body = String::new();
-    for (index, row) in of.spec.row.iter().enumerate() {
-        let column = row.column.as_ref().map_or(String::new(), |column| format!(" \u{b7} {column}"));
-        body.push_str(&format!(
-            "<tr><th scope=\"row\">{}{}</th>{}",
-            escape(&row.label),
-            escape(&column),
-            number(row.reported, &row.reported.map_or(NONE.into(), reported))
-        ));
-        for run in &of.runs {
-            let found = &run.rows[index];
-            body.push_str(&match &found.state {
-                State::Recorded(recorded) => {
-                    let value = recorded.record.top1.value;
-                    let shown = points(value);
-                    format!(
-                        "<td class=\"n\" data-v=\"{}\">{}</td>",
-                        super::html::short(value),
-                        link(&found.anchor, &shown)
-                    )
+    let lines: Vec<Vec<Line<'_>>> = of.runs.iter().map(|run| run.rows().collect()).collect();
+    let body = html! {
+        @for (index, row) in of.spec.row.iter().enumerate() {
+            tr {
+                th scope="row" { (row.label) @if let Some(column) = &row.column { " \u{b7} " (column) } }
+                (number_or_dash(row.reported, reported))
+                @for Line { row, beside } in lines.iter().map(|run| run[index]) {
+                    @match &row.state {
+                        State::Done { record } => {
+                            td.n data-v=(sorted(record.top1.value)) { (link(&beside.anchor, &points(record.top1.value))) }
+                        }
+                        State::Failed { .. } => { td.n.none { "damaged" } }
+                        State::Unavailable { .. } => { td.n.none { "not available" } }
+                        State::NotRun => { td.n.none { "not run" } }
+                    }
                 }
-                State::Damaged(_) => "<td class=\"n none\">damaged</td>".to_owned(),
-                State::Unavailable(_) => "<td class=\"n none\">not available</td>".to_owned(),
-                State::NotRun => "<td class=\"n none\">not run</td>".to_owned(),
-            });
+            }
+            "\n"
         }
-        body.push_str("</tr>\n");
-    }
-    let caption = format!("{}: the paper\u{2019}s numbers and ours, of every run", escape(&of.spec.name()));
+    };
+    let caption = html! { (of.spec.name()) ": the paper\u{2019}s numbers and ours, of every run" };
     table(&format!("{}/~glance", of.anchor()), "plain", &caption, &columns, &body)
 }
 
 /// Numbers of other work.
-pub(super) fn quoted(of: &Tabled) -> String {
+pub(super) fn quoted(of: &Tabled) -> Markup {
     if of.spec.quoted.is_empty() {
-        return String::new();
+        return html! {};
     }
-    let body: String = of
-        .spec
-        .quoted
-        .iter()
-        .map(|quote| {
-            format!(
-                "<tr><th scope=\"row\">{}</th><td>{}</td>{}<td class=\"none\">never run here</td><td>{}</td></tr>\n",
-                escape(&quote.label),
-                escape(quote.column.as_deref().unwrap_or(NONE)),
-                number(Some(quote.top1), &reported(quote.top1)),
-                escape(&quote.place)
-            )
-        })
-        .collect();
+    let body = html! {
+        @for quote in &of.spec.quoted {
+            tr {
+                th scope="row" { (quote.label) }
+                td { (quote.column.as_deref().unwrap_or(NONE)) }
+                (number(Some(quote.top1), &reported(quote.top1)))
+                td.none { "never run here" }
+                td { (quote.place) }
+            }
+            "\n"
+        }
+    };
     let columns = [
         Column::words("Method"),
         Column::words("Column"),
@@ -178,13 +150,10 @@ pub(super) fn quoted(of: &Tabled) -> String {
         Column::words("From"),
     ];
     let id = format!("{}/~quoted", of.anchor());
-    let caption = format!(
-        "Quoted by {}: numbers of other work, on the papers\u{2019} own data",
-        escape(&of.spec.name())
-    );
-    let summary = format!(
-        "{} of other work that the paper quotes, never run here",
-        counted(of.spec.quoted.len(), "number")
-    );
+    let caption =
+        html! { "Quoted by " (of.spec.name()) ": numbers of other work, on the papers\u{2019} own data" };
+    let summary = html! {
+        (counted(of.spec.quoted.len(), "number")) " of other work that the paper quotes, never run here"
+    };
     details(&format!("{id}s"), "part", false, &summary, &table(&id, "plain", &caption, &columns, &body))
 }

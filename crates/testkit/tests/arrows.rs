@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 /// knows no data set.
 const ARROWS: &[(&str, &[&str])] = &[
     ("xtask", &["data", "experiment", "nn", "plan", "report", "slurm"]),
-    ("report", &["data", "experiment", "figure", "models", "plan"]),
+    ("report", &["base", "data", "experiment", "figure", "plan"]),
     ("slurm", &["base", "data", "experiment", "plan"]),
     ("experiment", &["base", "data", "figure", "flow", "models", "nn", "plan"]),
     ("plan", &["base", "data", "flow", "models", "nn"]),

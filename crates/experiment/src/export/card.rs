@@ -6,6 +6,7 @@ use data::loader::Crops;
 use crate::record::Record;
 use crate::table;
 use crate::trained::{Trained, TrainedNet};
+use base::text::{NONE, points, range, reported};
 use plan::Work;
 
 /// Markdown with the front matter that the hub reads.
@@ -81,9 +82,9 @@ fn result(record: &Record) -> String {
             .to_vec(),
             vec![
                 record.label.clone(),
-                record.reported.map_or("-".into(), table::reported),
-                format!("{:.1}", record.top1.value),
-                format!("{:.1} .. {:.1}", record.top1.low, record.top1.high),
+                record.reported.map_or(NONE.into(), reported),
+                points(record.top1.value),
+                range(record.top1.low, record.top1.high),
                 if expected == scored { scored.to_string() } else { format!("{scored} of {expected}") },
                 record.parameters.to_string(),
                 record.multiply_adds.to_string(),

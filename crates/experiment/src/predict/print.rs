@@ -1,7 +1,7 @@
 //! A prediction, for people and for programs.
 
 use super::{Position, Prediction};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::table;
 use figure::{Track, timeline};
 
@@ -73,7 +73,8 @@ impl Prediction {
         for stream in &self.streams {
             tracks.push(Track { name: &stream.name, points: points(&stream.over_time) });
         }
-        timeline(&self.video, &names, &tracks, self.frames, &self.cuts).map_err(Error::from)
+        let drawing = timeline(&self.video, &names, &tracks, self.frames, &self.cuts)?;
+        Ok(drawing.file())
     }
 
     /// For programs.

@@ -17,13 +17,13 @@ use super::job::Job;
 use super::repeat::Repeat;
 use super::runner::Runner;
 use crate::error::{Error, Result};
+use crate::pictures::{self, INDEX, Picture, Shows};
 use crate::record::Record;
-use crate::scores::{SCORES, Scores};
-use crate::store::write_atomic;
+use crate::store::{write_atomic, write_json};
 use crate::train::WEIGHTS;
 use figure::{
-    CurveOptions, Frame, LossScale, Sample, Stack, confusion, filters_flow, filters_rgb, loss_curves,
-    recall_chart, recall_of_nets, sample_input,
+    Curve, CurveOptions, Drawing, Frame, LossScale, MOST_CURVES, Sample, Stack, confusion, filters_flow,
+    filters_rgb, loss_curves, recall_chart, recall_of_nets, sample_input,
 };
 use plan::spec::TestBy;
 use plan::{NetPlan, Protocol, RowPlan, Start, TablePlan, Work};
@@ -42,6 +42,7 @@ impl Runner<'_> {
     /// | `ROW-input.svg` | a frame, its flow, and the stack that the network sees |
     /// | `ROW-attention.svg` | where a network with attention looks, one test video of each class |
     /// | `embedding.svg` | what the classifiers of networks of several levels, or of pairs, read of ten classes, by t-SNE |
+    /// | `index.json` | what each of them shows, see [`crate::pictures`] |
     ///
     /// Where a row has several splits and seeds, curves and filters are of the first, recall is over all.
     ///
@@ -64,7 +65,7 @@ impl Runner<'_> {
                 plan.data_words()
             )));
         }
-        let mut album = Album { folder: job.results.join("figures"), files: Vec::new() };
+        let mut album = Album::open(job.results.join("figures"));
         album.losses(&plan, &rows)?;
         album.streams(&plan, &rows)?;
         album.joined(&plan, &rows)?;
@@ -109,30 +110,61 @@ fn tested<'a>(job: &'a Job<'_>, row: &RowPlan) -> Option<Tested<'a>> {
 struct Album {
     folder: PathBuf,
     files: Vec<PathBuf>,
+    index: Vec<Picture>,
 }
 
 impl Album {
-    fn keep(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.folder.join(name);
+    /// With what an earlier command has drawn there. An index that cannot be read is written anew.
+    fn open(folder: PathBuf) -> Self {
+        let mut index = pictures::read(&folder).ok().flatten().unwrap_or_default();
+        index.retain(|known| folder.join(&known.file).exists());
+        Self { folder, files: Vec::new(), index }
+    }
+
+    /// Writes a picture, and what it shows.
+    fn keep(&mut self, picture: Picture, bytes: &[u8]) -> Result<()> {
+        let path = self.folder.join(&picture.file);
         write_atomic(&path, bytes)?;
         self.files.push(path);
-        Ok(())
+        self.index.retain(|known| known.file != picture.file);
+        self.index.push(picture);
+        self.index.sort_by(|a, b| a.file.cmp(&b.file));
+        write_json(&self.folder.join(INDEX), &self.index)
+    }
+
+    fn keep_drawing(
+        &mut self,
+        file: &str,
+        shows: Shows,
+        row: Option<&RowPlan>,
+        drawing: &Drawing,
+    ) -> Result<()> {
+        let picture = Picture {
+            file: file.to_owned(),
+            shows,
+            row: row.map(|row| row.row.id.clone()),
+            stream: None,
+            title: drawing.title.clone(),
+            description: drawing.description.clone(),
+        };
+        self.keep(picture, drawing.file().as_bytes())
     }
 
     fn losses(&mut self, plan: &TablePlan, rows: &[Done<'_>]) -> Result<()> {
-        let curves: Vec<(&str, Vec<(usize, f64)>)> = rows
+        let curves: Vec<Curve<'_>> = rows
             .iter()
             .filter_map(|(row, record)| {
-                let stage = record.runs.first()?.stages.last()?;
-                Some((row.row.id.as_str(), stage.training.loss.clone()))
+                let points = &record.runs.first()?.stages.last()?.training.loss;
+                Some(Curve { name: &row.row.id, points, place: None })
             })
+            .take(MOST_CURVES)
             .collect();
         if curves.is_empty() {
             return Ok(());
         }
         let title = format!("Training loss, {}", plan.spec.name());
         let options = CurveOptions { title: &title, scale: LossScale::Logarithmic, rate_steps: &[] };
-        self.keep("loss.svg", loss_curves(&curves, &options)?.as_bytes())
+        self.keep_drawing("loss.svg", Shows::Loss, None, &loss_curves(&curves, &options)?)
     }
 
     /// The streams of the last fusion, and the fusion.
@@ -141,7 +173,7 @@ impl Album {
         let Some((row, streams, record)) = fused else { return Ok(()) };
         let records: Vec<&Record> = streams.into_iter().chain([record]).collect();
         let title = format!("Recall of each class, {}, {}", row.row.label, plan.spec.name());
-        self.side_by_side("streams.svg", &records, &title)
+        self.side_by_side("streams.svg", None, &records, &title)
     }
 
     /// A network that joins two streams, beside both and their fusion.
@@ -165,12 +197,18 @@ impl Album {
             let records: Vec<&Record> = streams.into_iter().chain([late, record]).collect();
             let column = row.row.column.iter().map(|column| format!(" {column}")).collect::<String>();
             let title = format!("Recall of each class, {}{column}, {}", row.row.label, plan.spec.name());
-            self.side_by_side(&format!("{}-streams.svg", row.row.id), &records, &title)?;
+            self.side_by_side(&format!("{}-streams.svg", row.row.id), Some(row), &records, &title)?;
         }
         Ok(())
     }
 
-    fn side_by_side(&mut self, file: &str, records: &[&Record], title: &str) -> Result<()> {
+    fn side_by_side(
+        &mut self,
+        file: &str,
+        row: Option<&RowPlan>,
+        records: &[&Record],
+        title: &str,
+    ) -> Result<()> {
         if records.len() > MOST_BESIDE {
             return Ok(());
         }
@@ -180,7 +218,7 @@ impl Album {
         };
         let classes: Vec<(&str, Vec<f64>)> =
             records[0].recall.keys().map(|class| (class.as_str(), recall(class))).collect();
-        self.keep(file, recall_of_nets(&names, &classes, title)?.as_bytes())
+        self.keep_drawing(file, Shows::Streams, row, &recall_of_nets(&names, &classes, title)?)
     }
 
     fn row(&mut self, job: &Job<'_>, row: &RowPlan, record: &Record) -> Result<()> {
@@ -191,19 +229,11 @@ impl Album {
         let id = &row.row.id;
         let recall: Vec<(&str, f64)> = record.recall.iter().map(|(class, r)| (class.as_str(), *r)).collect();
         let title = format!("Recall of each class: {}", row.row.label);
-        self.keep(&format!("{id}-recall.svg"), recall_chart(&recall, &title)?.as_bytes())?;
-
-        let (mut labels, mut predictions, mut classes) = (Vec::new(), Vec::new(), Vec::new());
-        for (_, step) in job.graph.scores(row) {
-            let scores = Scores::read(&job.graph.unit(*step).path(SCORES))?;
-            labels.extend(scores.labels.iter().map(|&label| label as usize));
-            predictions.extend((0..scores.videos.len()).map(|video| scores.prediction(video) as usize));
-            classes = scores.classes;
-        }
-        let names: Vec<&str> = classes.iter().map(String::as_str).collect();
+        let picture = recall_chart(&recall, &title)?;
+        self.keep_drawing(&format!("{id}-recall.svg"), Shows::Recall, Some(row), &picture)?;
         let title = format!("Confusion: {}", row.row.label);
-        let picture = confusion(&labels, &predictions, &names, &title)?;
-        self.keep(&format!("{id}-confusion.svg"), picture.as_bytes())?;
+        let picture = confusion(&record.confusion, &title)?;
+        self.keep_drawing(&format!("{id}-confusion.svg"), Shows::Confusion, Some(row), &picture)?;
 
         let Some(tested) = tested(job, row) else { return Ok(()) };
         let protocol = tested.protocol;
@@ -211,7 +241,7 @@ impl Album {
         self.attention(job, row, &tested)?;
         if protocol.net.flow().is_some() {
             let picture = job.sample_picture(&tested, &row.row.label)?;
-            self.keep(&format!("{id}-input.svg"), picture.as_bytes())?;
+            self.keep_drawing(&format!("{id}-input.svg"), Shows::Input, Some(row), &picture)?;
         }
         Ok(())
     }
@@ -234,13 +264,22 @@ impl Album {
                 .flatten_all()
                 .and_then(|flat| flat.to_vec1::<f32>())
                 .map_err(Error::tensor("reading the filters"))?;
+            let picture = |ending: &str, description: String| Picture {
+                file: format!("{id}{stream}-filters.{ending}"),
+                shows: Shows::Filters,
+                row: Some(id.clone()),
+                stream: stream.strip_prefix('-').map(str::to_owned),
+                title: format!("First-layer filters: {}", row.row.label),
+                description,
+            };
             if modality == Modality::FLOW {
                 let title = format!("First-layer filters: {}", row.row.label);
-                let picture = filters_flow(&values, shape, &title)?;
-                self.keep(&format!("{id}{stream}-filters.svg"), picture.as_bytes())?;
+                let drawing = filters_flow(&values, shape, &title)?;
+                self.keep(picture("svg", drawing.description.clone()), drawing.file().as_bytes())?;
             } else if modality == Modality::RGB && shape[1] == 3 {
                 // A layer that looks at several frames, or at anything else, has no colours to be shown in.
-                self.keep(&format!("{id}{stream}-filters.png"), &filters_rgb(&values, shape)?)?;
+                let description = format!("{} filters in colour, side by side.", shape[0]);
+                self.keep(picture("png", description), &filters_rgb(&values, shape)?)?;
             }
         }
         Ok(())
@@ -249,7 +288,7 @@ impl Album {
 
 impl Job<'_> {
     /// The first test video in its middle: the frame, its flow, and the stack as the network sees it.
-    fn sample_picture(&self, tested: &Tested<'_>, label: &str) -> Result<String> {
+    fn sample_picture(&self, tested: &Tested<'_>, label: &str) -> Result<Drawing> {
         let Tested { protocol, repeat, .. } = tested;
         let (net, videos) = (&protocol.net, self.library.testing(protocol, repeat)?);
         let video = videos.first().ok_or_else(|| Error::Usage("there is no test video to show".into()))?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use base::text;
 use plan::RowPlan;
 
 use super::graph::{Does, StepId};
@@ -14,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::list;
 use crate::record::Record;
 use crate::store::{write_atomic, write_json};
-use crate::table::{self, State, Table};
+use crate::table::{State, Table};
 
 impl Runner<'_> {
     /// Runs a table and gives it back, judged; records and `table.md` are
@@ -151,8 +152,8 @@ fn line(row: &RowPlan, state: &State) -> String {
             record.top1.value,
             record.top1.low,
             record.top1.high,
-            row.row.reported.map_or(String::new(), |r| format!(", paper {}", table::reported(r))),
-            record.seconds().map_or(String::new(), |s| format!(", trained in {}", table::duration(s)))
+            row.row.reported.map_or(String::new(), |r| format!(", paper {}", text::reported(r))),
+            record.seconds().map_or(String::new(), |s| format!(", trained in {}", text::duration(s)))
         ),
         State::Unavailable { reason } => format!("{id}: not available: {reason}"),
         State::Failed { message } => format!("{id}: failed: {message}"),

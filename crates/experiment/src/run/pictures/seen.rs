@@ -7,6 +7,7 @@ use data::loader::LabelledVideo;
 
 use super::{Album, Done, Tested, tested};
 use crate::error::{Error, Result};
+use crate::pictures::Shows;
 use crate::run::job::Job;
 use figure::{Attended, Embedded, Frame, attention_maps, embeddings};
 use plan::spec::TestOn;
@@ -63,7 +64,8 @@ impl Album {
             })
             .collect();
         let title = format!("Attention: {}, {}", row.row.label, job.plan.spec.name());
-        self.keep(&format!("{}-attention.svg", row.row.id), attention_maps(&attended, &title)?.as_bytes())
+        let picture = attention_maps(&attended, &title)?;
+        self.keep_drawing(&format!("{}-attention.svg", row.row.id), Shows::Attention, Some(row), &picture)
     }
 
     /// What the classifiers of some nets read, of ten classes drawn at random.
@@ -104,7 +106,8 @@ impl Album {
         let outline = seen.iter().any(|(_, marks)| marks.held_out.contains(&true));
         let outline = outline.then_some("the view that training never saw");
         let title = format!("Test videos as the classifiers see them, {}", plan.spec.name());
-        self.keep("embedding.svg", embeddings(&panels, &names, outline, &title)?.as_bytes())
+        let picture = embeddings(&panels, &names, outline, &title)?;
+        self.keep_drawing("embedding.svg", Shows::Embedding, None, &picture)
     }
 }
 

@@ -1,0 +1,112 @@
+//! What the pictures of a folder show: an index beside them, written by whoever draws them, read by the report.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The index of a folder of pictures.
+pub const INDEX: &str = "index.json";
+
+/// A picture of a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Picture {
+    /// Its file there.
+    pub file: String,
+    /// What it shows.
+    pub shows: Shows,
+    /// The row that it is of, if it is of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<String>,
+    /// The stream of the row's net that it is of, if it is of one alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
+    /// A line above it.
+    pub title: String,
+    /// What is seen on it, for those who cannot see it.
+    pub description: String,
+}
+
+/// What a picture shows, the most wanted first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shows {
+    /// Features of test videos in the plane.
+    Embedding,
+    /// Recall of each class by several nets.
+    Streams,
+    /// First-layer filters.
+    Filters,
+    /// Where a network looks.
+    Attention,
+    /// A frame, its flow, and what the network sees of it.
+    Input,
+    /// Videos of a data set.
+    Videos,
+    /// Loss curves.
+    Loss,
+    /// Recall of each class by one net.
+    Recall,
+    /// What is taken for what.
+    Confusion,
+}
+
+impl Shows {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Embedding => "Features of test videos in the plane (t-SNE)",
+            Self::Streams => "Recall of each class by several nets",
+            Self::Filters => "First-layer filters",
+            Self::Attention => "Where the network looks",
+            Self::Input => "A frame, its flow, and what the network sees of it",
+            Self::Videos => "Videos of the data set",
+            Self::Loss => "Loss curves",
+            Self::Recall => "Recall of each class",
+            Self::Confusion => "What is taken for what",
+        }
+    }
+
+    /// Whether it is drawn from records alone, so that a page which has them draws it too.
+    pub fn is_of_records(self) -> bool {
+        matches!(self, Self::Loss | Self::Recall | Self::Confusion)
+    }
+}
+
+/// The pictures of a folder; `None` where it has no index.
+///
+/// # Errors
+/// [`Error::Io`] and [`Error::Damaged`] for an index that cannot be read.
+pub fn read(folder: &Path) -> Result<Option<Vec<Picture>>> {
+    let path = folder.join(INDEX);
+    let text = match std::fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(Error::io("read", &path))?,
+    };
+    serde_json::from_slice(&text).map(Some).map_err(|e| Error::Damaged { path, message: e.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_is_read_as_it_was_written_and_damage_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read(folder.path()).unwrap(), None);
+        let picture = Picture {
+            file: "a-motion-filters.svg".into(),
+            shows: Shows::Filters,
+            row: Some("a".into()),
+            stream: Some("motion".into()),
+            title: "Filters".into(),
+            description: "Grey squares.".into(),
+        };
+        crate::store::write_json(&folder.path().join(INDEX), &[&picture]).unwrap();
+        assert_eq!(read(folder.path()).unwrap(), Some(vec![picture]));
+        std::fs::write(folder.path().join(INDEX), "[{}]").unwrap();
+        assert!(read(folder.path()).unwrap_err().to_string().contains("index.json"));
+    }
+}

@@ -1,0 +1,85 @@
+//! A table as it lies on disk.
+
+use std::path::Path;
+
+use super::{Claim, Row, State, Table};
+use crate::claim::Verdict;
+use crate::list;
+use crate::record::Record;
+use plan::spec::{self, ProfileName, Spec};
+use plan::{RunName, TablePlan, Work};
+
+impl Table {
+    /// The table of a run, from the records and the judged claims in its folder, and what is wrong with them, in words. A claim
+    /// that nothing has judged, by the rule that it has now, counts as not run. `plan` is that of the question which the
+    /// folder's name asks; without it nothing is known of rows that were not run.
+    pub fn recorded(spec: &Spec, plan: Option<&TablePlan>, folder: &Path) -> (Self, Vec<String>) {
+        let name = list::name(folder);
+        let mut problems = Vec::new();
+        let mut state = |row: &spec::Row| {
+            let file = folder.join(format!("{}.json", row.id));
+            match Record::read(&file) {
+                Ok(record) => State::Done { record: Box::new(record) },
+                Err(error) if file.exists() => {
+                    problems.push(format!("the record of {} cannot be read: {error}", row.id));
+                    State::Failed { message: error.to_string() }
+                }
+                Err(_) => {
+                    let planned = plan.and_then(|plan| plan.rows.iter().find(|p| p.row.id == row.id));
+                    match planned.map(|row| &row.work) {
+                        Some(Work::Unavailable { reason }) => State::Unavailable { reason: reason.clone() },
+                        _ => State::NotRun,
+                    }
+                }
+            }
+        };
+        let rows = spec
+            .row
+            .iter()
+            .map(|row| Row {
+                id: row.id.clone(),
+                label: row.label.clone(),
+                column: row.column.clone(),
+                place: row.place.clone(),
+                reported: row.reported,
+                state: state(row),
+            })
+            .collect();
+        let profile = name.parse::<RunName>().map_or(ProfileName::Mini, |name| name.profile);
+        let table = Self {
+            name: spec.name(),
+            title: spec.title.clone(),
+            source: spec.source.clone(),
+            data: plan.map_or(name, TablePlan::data_words),
+            profile: plan.map_or(profile, |plan| plan.profile),
+            columns: spec.columns.clone(),
+            rows,
+            quoted: spec.quoted.clone(),
+            claims: judged(spec, folder, &mut problems),
+            departures: plan.map_or_else(Vec::new, |plan| plan.departures.clone()),
+        };
+        (table, problems)
+    }
+}
+
+fn judged(spec: &Spec, folder: &Path, problems: &mut Vec<String>) -> Vec<Claim> {
+    let verdicts: Vec<Claim> = match std::fs::read(folder.join(list::VERDICTS)) {
+        Ok(text) => serde_json::from_slice(&text).unwrap_or_else(|error| {
+            problems.push(format!("{} cannot be read: {error}", list::VERDICTS));
+            Vec::new()
+        }),
+        Err(_) => Vec::new(),
+    };
+    let of = |claim: &spec::Claim| {
+        let found = verdicts.iter().find(|judged| judged.id == claim.id && judged.rule == claim.holds);
+        Claim {
+            id: claim.id.clone(),
+            says: claim.says.clone(),
+            place: claim.place.clone(),
+            rule: claim.holds.clone(),
+            verdict: found.map_or(Verdict::NotRun, |judged| judged.verdict),
+            margin: found.and_then(|judged| judged.margin),
+        }
+    };
+    spec.claim.iter().map(of).collect()
+}

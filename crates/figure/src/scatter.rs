@@ -1,0 +1,197 @@
+//! Accuracy against cost.
+
+use base::text::brief;
+
+use super::axis::{Axis, frame, left_of};
+use super::colour::{GROUND, INK, Paint, QUIET, SERIES};
+use super::nets::mark;
+use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH, legend_lines, text_width};
+use super::{FigureError, Result};
+
+const WHAT: &str = "accuracy against cost";
+const HEIGHT: f64 = 330.0;
+/// Pixels that an entry of the legend takes beside its text.
+const BESIDE: f64 = 34.0;
+/// Shapes of marks, which tell groups apart as colours do.
+const SHAPES: usize = 4;
+
+/// What was measured at what cost.
+#[derive(Clone, Debug)]
+pub struct Spot<'a> {
+    /// Its name, which is written where there is room.
+    pub name: &'a str,
+    /// All of it in words.
+    pub tip: String,
+    /// The place of a page that it leads to.
+    pub place: Option<&'a str>,
+    /// What it belongs to, as an index into the groups.
+    pub group: usize,
+    /// What it costs, above 0.
+    pub cost: f64,
+    /// The value, and the ends of its interval.
+    pub value: [f64; 3],
+}
+
+/// Marks of values over their costs, each with its interval; a stepped line along those that no cheaper one equals, which are
+/// named. A group has a colour and a shape.
+///
+/// # Errors
+/// [`FigureError::Empty`]; [`FigureError::Shape`] for a group without a name.
+pub fn scatter(spots: &[Spot<'_>], groups: &[&str], axes: (&str, &str), title: &str) -> Result<Drawing> {
+    if spots.is_empty() {
+        return Err(FigureError::Empty { what: WHAT });
+    }
+    if let Some(spot) = spots.iter().find(|spot| spot.group >= groups.len()) {
+        let (expected, found) = (format!("groups below {}", groups.len()), format!("group {}", spot.group));
+        return Err(FigureError::Shape { what: WHAT, expected, found });
+    }
+    // Groups without a mark have no entry.
+    let here: Vec<usize> =
+        (0..groups.len()).filter(|group| spots.iter().any(|spot| spot.group == *group)).collect();
+    let lines = legend_lines(here.iter().map(|&group| groups[group]), BESIDE);
+    let top = HEAD + lines.len() as f64 * 20.0 + 8.0;
+    let y = Axis::linear(spots.iter().flat_map(|spot| spot.value)).between(top + HEIGHT, top);
+    let x = Axis::logarithmic(spots.iter().map(|spot| spot.cost));
+    let x = x.between(left_of(y.marks()), WIDTH - MARGIN - 16.0);
+    let mut svg = Drawing::new(WIDTH, y.from + 52.0);
+    svg.head(title, "marks with their intervals; named, along the stepped line: what nothing cheaper equals");
+    for (line, members) in lines.iter().enumerate() {
+        let (mut at, y) = (MARGIN, HEAD + line as f64 * 20.0 + 4.0);
+        for name in members.iter().map(|&member| here[member]) {
+            svg.shape(shape(name, at + 6.0, y), paint(name), GROUND, "");
+            svg.text(at + 16.0, y + 4.0, Style::new(12.0), groups[name]);
+            at += BESIDE + text_width(groups[name], 12.0);
+        }
+    }
+    frame(&mut svg, &x, &y, axes, brief);
+    let places: Vec<(f64, f64)> = spots.iter().map(|spot| (x.at(spot.cost), y.at(spot.value[0]))).collect();
+    let front = front(spots);
+    let mut steps: Vec<(f64, f64)> = Vec::new();
+    for &index in &front {
+        let (at_x, at_y) = places[index];
+        steps.extend(steps.last().map(|&(_, last)| (at_x, last)));
+        steps.push((at_x, at_y));
+    }
+    svg.path(steps, QUIET, 1.0, "2 3");
+    for (spot, &(at_x, at_y)) in spots.iter().zip(&places) {
+        svg.open("mk", spot.place, &spot.tip);
+        svg.line((at_x, y.at(spot.value[1])), (at_x, y.at(spot.value[2])), paint(spot.group), 1.5, "");
+        svg.shape(shape(spot.group, at_x, at_y), paint(spot.group), GROUND, &spot.tip);
+        svg.close();
+    }
+    for (name, at) in named(spots, &front, &places, [x.from, y.to, WIDTH - MARGIN, y.from]) {
+        svg.text(at.0, at.1, Style::new(12.0).fill(INK).middle(), name);
+    }
+    let best: Vec<&str> = front.iter().map(|&index| spots[index].name).collect();
+    Ok(svg.described(format!(
+        "{} marks. The most accurate of its cost or less, the cheapest first: {}.",
+        spots.len(),
+        best.join(", ")
+    )))
+}
+
+fn paint(group: usize) -> Paint {
+    SERIES[group % SERIES.len()]
+}
+
+fn shape(group: usize, x: f64, y: f64) -> String {
+    mark(x, y, SHAPES - 1 - group % SHAPES, SHAPES - 1)
+}
+
+/// Those of a higher value than all that cost no more, the cheapest first.
+fn front(spots: &[Spot<'_>]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..spots.len()).collect();
+    let key = |index: usize| (spots[index].cost, spots[index].value[0]);
+    order.sort_by(|&a, &b| {
+        let ((cost_a, value_a), (cost_b, value_b)) = (key(a), key(b));
+        cost_a.total_cmp(&cost_b).then_with(|| value_b.total_cmp(&value_a)).then(a.cmp(&b))
+    });
+    let mut best = f64::NEG_INFINITY;
+    order.retain(|&index| {
+        let better = spots[index].value[0] > best;
+        best = best.max(spots[index].value[0]);
+        better
+    });
+    order
+}
+
+/// Where the names of the front have room: above or below their marks, clear of other names and marks, within the frame.
+fn named<'a>(
+    spots: &[Spot<'a>],
+    front: &[usize],
+    places: &[(f64, f64)],
+    [left, top, right, bottom]: [f64; 4],
+) -> Vec<(&'a str, (f64, f64))> {
+    let mut taken: Vec<[f64; 4]> = places.iter().map(|(x, y)| [x - 5.0, y - 6.0, x + 5.0, y + 6.0]).collect();
+    let mut named = Vec::new();
+    // The most accurate first.
+    for &index in front.iter().rev() {
+        let half = text_width(spots[index].name, 12.0) / 2.0;
+        let (x, y) = places[index];
+        let tries = [
+            (0.0, -12.0),
+            (-half - 10.0, -8.0),
+            (half + 10.0, 14.0),
+            (0.0, 22.0),
+            (-half - 10.0, 4.0),
+            (half + 10.0, 4.0),
+        ];
+        for (dx, dy) in tries {
+            let least = left + 4.0 + half;
+            let middle = (x + dx).clamp(least, (right - half).max(least));
+            let area = [middle - half, y + dy - 11.0, middle + half, y + dy + 3.0];
+            let free =
+                taken.iter().all(|t| area[2] < t[0] || t[2] < area[0] || area[3] < t[1] || t[3] < area[1]);
+            if free && area[1] > top - 16.0 && area[3] < bottom + 2.0 {
+                taken.push(area);
+                named.push((spots[index].name, (middle, y + dy)));
+                break;
+            }
+        }
+    }
+    named
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spot(name: &'static str, cost: f64, value: f64) -> Spot<'static> {
+        Spot {
+            name,
+            tip: format!("{name}: {value}"),
+            place: Some("there"),
+            group: 0,
+            cost,
+            value: [value, value - 2.0, value + 2.0],
+        }
+    }
+
+    #[test]
+    fn the_front_is_what_nothing_cheaper_equals() {
+        let spots = [
+            spot("dear", 4.0, 70.0),
+            spot("best", 2.0, 70.0),
+            spot("cheap", 1.0, 50.0),
+            spot("worse", 2.0, 60.0),
+        ];
+        assert_eq!(front(&spots), [2, 1]);
+        let drawing = scatter(&spots, &["<paper>", "none"], ("cost", "accuracy"), "T").unwrap();
+        assert!(drawing.description.ends_with("the cheapest first: cheap, best."), "{}", drawing.description);
+        let page = drawing.inline("");
+        assert_eq!(page.matches("<a class=\"mk\" href=\"#there\"").count(), 4);
+        assert!(page.contains(">best</text>") && !page.contains(">dear</text>"), "{page}");
+        assert!(page.contains("&lt;paper&gt;") && !page.contains(">none<"), "{page}");
+        roxmltree::Document::parse(&drawing.file()).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_placed_is_refused_or_drawn_at_the_edge() {
+        assert!(matches!(scatter(&[], &[], ("", ""), ""), Err(FigureError::Empty { .. })));
+        let other = Spot { group: 1, ..spot("a", 1.0, 1.0) };
+        assert!(matches!(scatter(&[other], &["a"], ("", ""), ""), Err(FigureError::Shape { .. })));
+        let odd = [spot("a", 0.0, f64::NAN), spot("b", f64::INFINITY, 1e300)];
+        let file = scatter(&odd, &["a"], ("", ""), "").unwrap().file();
+        assert!(!file.contains("NaN\"") && !file.contains("inf"), "{file}");
+    }
+}
