@@ -12,6 +12,7 @@ mod claims;
 mod confusion;
 mod cost;
 mod curves;
+mod depth;
 mod html;
 mod overview;
 mod page;
@@ -25,7 +26,8 @@ use std::path::{Component, Path, PathBuf};
 
 use self::album::Album;
 use self::book::Book;
-use self::page::{Depth, Page};
+use self::depth::Depth;
+use self::page::Page;
 use experiment::compare::gather;
 use experiment::error::Result;
 use experiment::store::write_atomic;

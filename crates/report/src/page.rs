@@ -7,20 +7,12 @@ use sha2::{Digest, Sha256};
 
 use super::album::Album;
 use super::book::{Book, Paper, Tabled};
+use super::depth::Depth;
 use super::html::{link, permalink, trusted};
 use super::{cost, overview, rows, run};
 use experiment::compare::gather::Entry;
 
 const SCRIPT: &str = include_str!("page.js");
-
-/// How much of it there is room for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Depth {
-    /// All.
-    Whole,
-    /// Without each row's own curves and confusions.
-    Tables,
-}
 
 /// What it is made from.
 pub(super) struct Page<'a> {

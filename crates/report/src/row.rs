@@ -5,8 +5,8 @@ use maud::{Markup, html};
 
 use super::album::Album;
 use super::book::{Line, Ran, Tabled};
+use super::depth::Depth;
 use super::html::{Column, details, interval, link, number, number_or_dash, points, table};
-use super::page::Depth;
 use super::{confusion, curves};
 use experiment::record::Record;
 use experiment::show::{Fact, NetFacts, protocol_facts};

@@ -7,8 +7,8 @@ use maud::{Markup, html};
 
 use super::album::Album;
 use super::book::{Ran, Tabled};
+use super::depth::Depth;
 use super::html::{details, permalink};
-use super::page::Depth;
 use super::{claims, curves, recall, row, rows};
 use experiment::claim::Verdict;
 use experiment::record::Environment;
