@@ -164,7 +164,7 @@ fn views(video: &LabelledVideo, test: &Test<'_>) -> Views {
     let config = TestConfig { sample, size: (net.crop, net.crop), frames, crops: views.crops };
     TestViews::new(&video.id, &*video.source, &config, limit)?
         .map(|batch: std::result::Result<_, DataError>| {
-            inputs_of(test.network, batch?.inputs, test.device)
+            inputs_of(batch?.inputs, test.device)
                 .map_err(Error::tensor(format!("making the views of {}", video.id)))
         })
         .collect()
@@ -294,6 +294,7 @@ mod tests {
             match &mut input.input {
                 data::inputs::Input::Rgb(stack) => (stack.mean, stack.scale) = (None, [1.0; 3]),
                 data::inputs::Input::Flow(stack) => (stack.mean_subtraction, stack.scale) = (false, 1.0),
+                other => panic!("a clip has no {other:?}"),
             }
         }
         let network = TwoHeads { logits: [[2.0, 0.0], [0.0, 1.0]], seen: Mutex::default() };

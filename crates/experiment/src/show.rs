@@ -5,7 +5,6 @@ use std::time::Instant;
 use candle_core::{Device, Tensor};
 use data::augment::CropRule;
 use data::extracted::Extraction;
-use data::inputs::Input;
 use data::sample::{At, Moments};
 use flow::Method;
 
@@ -177,7 +176,7 @@ pub(crate) fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<
     let summary = net.model.summary().map_err(network_error("describing the network"))?;
     let read = |at: At| -> Vec<String> {
         let inputs = net.sample.inputs.iter().filter(|input| input.at == at);
-        inputs.map(|input| input_words(&input.input)).collect()
+        inputs.map(|input| input.input.label()).collect()
     };
     let mut what = read(At::Middle);
     let every = read(At::Every).join(" and ");
@@ -214,20 +213,6 @@ pub(crate) fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<
     ])
 }
 
-/// "stack, L = 10, mean subtraction on", "a frame".
-fn input_words(input: &Input) -> String {
-    match input {
-        Input::Flow(stack) => format!(
-            "{}, L = {}, mean subtraction {}",
-            kebab(&stack.sampling),
-            stack.length,
-            if stack.mean_subtraction { "on" } else { "off" }
-        ),
-        Input::Rgb(stack) if stack.length == 1 => "a frame".into(),
-        Input::Rgb(stack) => format!("{} frames", stack.length),
-    }
-}
-
 /// How the rows' nets are trained and tested; rows that are alike in that stand together.
 fn protocols(plan: &TablePlan) -> String {
     let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
@@ -261,12 +246,12 @@ pub(crate) fn protocol_lines(protocol: &Protocol) -> String {
         .collect();
     let augmentation = &train.augmentation;
     let video = &net.video;
-    let values = match net.flow() {
-        Some(stack) => format!(
+    let values = match net.flow().and_then(|input| input.flow()) {
+        Some(flow) => format!(
             "{}, stored as {}, x {} into the network",
             flow_words(video),
             kebab(&video.storage),
-            stack.scale
+            flow.scale
         ),
         None => format!("frames stored as {}", kebab(&video.storage)),
     };

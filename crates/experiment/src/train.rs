@@ -8,6 +8,7 @@
 //! and what they sum up is what one process would have found, up to the order of sums.
 
 mod feed;
+mod inputs;
 mod pairs;
 mod together;
 
@@ -16,13 +17,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
-use data::loader::{InputBatch, LabelledVideo, TrainConfig, TrainLoader};
+use data::loader::{LabelledVideo, TrainConfig, TrainLoader};
 use data::sample::Pairs;
-use models::{Inputs, Modality, Network};
+use models::Network;
 use nn::tensors::{self, Tensors};
 use nn::{Params, Pass, Ranks, Sgd, Share};
 
 use self::feed::{Fed, Feed};
+pub(crate) use self::inputs::inputs_of;
 use self::pairs::PairLosses;
 use self::together::{Together, Told};
 use crate::checkpoint::Checkpoint;
@@ -154,7 +156,7 @@ fn steps(
         let iterations = begun as u64..plan.iterations as u64;
         loaders.push(loader(net, videos, task_seed(seed, task), iterations, share.as_ref())?);
     }
-    let mut feed = Feed::new(loaders, &*network, device)?;
+    let mut feed = Feed::new(loaders, device)?;
     let silent = Console::silent();
     let step =
         if ranks.is_first() { console } else { &silent }.step(name, plan.iterations as u64, begun as u64);
@@ -348,27 +350,6 @@ fn sum_of_losses(heads: &[models::Head], labels: &[Vec<u32>], pass: &Pass) -> mo
         });
     }
     Ok(nn::sum_of_losses(&losses, pass)?)
-}
-
-/// The inputs of samples, each (B, T, C, H, W), under the names that the network reads them by.
-pub(crate) fn inputs_of(
-    network: &dyn Network,
-    inputs: Vec<InputBatch>,
-    device: &Device,
-) -> candle_core::Result<Inputs> {
-    let modalities = network.reads();
-    if inputs.len() != modalities.len() {
-        candle_core::bail!("a batch of {} inputs for a network of {}", inputs.len(), modalities.len());
-    }
-    let mut found = Inputs::default();
-    for (InputBatch { data, shape }, modality) in inputs.into_iter().zip(modalities) {
-        let tensor = Some(Tensor::from_vec(data, &shape[..], device)?);
-        match modality {
-            Modality::Rgb => found.rgb = tensor,
-            Modality::Flow => found.flow = tensor,
-        }
-    }
-    Ok(found)
 }
 
 /// The seed of a task's batches; that of the first is the run's.

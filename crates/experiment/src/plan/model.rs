@@ -1,6 +1,7 @@
 //! The network of a row at a profile's scale.
 
-use data::inputs::{FlowStack, Input};
+use base::Modality;
+use data::inputs::Input;
 use models::{
     AlexNetConfig, BatchStatistics, BnInceptionConfig, CnnM2048Config, Fusion, InceptionStem, ModelConfig,
     PyramidBase, PyramidConfig, ResNet50Config, SnippetFusion, StResNetConfig, Stream, Vgg16Config, Window,
@@ -60,10 +61,7 @@ impl Known<'_> {
     fn cnn_m(&self, fusion: Fusion) -> Scaled<CnnM2048Config> {
         let profile = self.profile;
         let input = self.one_input()?;
-        let stream = match input {
-            Input::Flow(_) => Stream::Temporal,
-            Input::Rgb(_) => Stream::Spatial,
-        };
+        let stream = if input.modality() == Modality::RGB { Stream::Spatial } else { Stream::Temporal };
         let mut model = CnnM2048Config::paper(stream, input.channels(), 0, self.dropout());
         model.fusion = fusion;
         let tasks = self.data.iter().map(|data| data.task + 1).max().unwrap_or(0);
@@ -96,14 +94,14 @@ impl Known<'_> {
     }
 
     fn st_res_net(&self, paper: StResNetConfig) -> Scaled<StResNetConfig> {
-        let [Input::Rgb(_), Input::Flow(FlowStack { length, .. })] = self.inputs else {
+        let (Some(_), Some(flow)) = (self.reads(Modality::RGB), self.reads(Modality::FLOW)) else {
             return Err("it joins two streams; give input = { kind = \"clip\", ... }".into());
         };
         if self.net.dropout > 0.0 {
             return Err(format!("dropout = {}; ST-ResNet has none, give 0.0", self.net.dropout));
         }
         Ok(StResNetConfig {
-            flow_channels: 2 * length,
+            flow_channels: flow.channels(),
             moments: self.moments,
             input: [self.crop; 2],
             classes: self.classes()?,
@@ -178,7 +176,7 @@ impl Known<'_> {
         let (Some(pyramid), Some(sizes)) = (self.net.pyramid, self.spec.shared.pyramid) else {
             return Err("it needs pyramid = { ... } and [shared.pyramid]".into());
         };
-        let flow = self.inputs.iter().find(|input| matches!(input, Input::Flow(_)));
+        let flow = self.reads(Modality::FLOW);
         let base = match base {
             Architecture::BnInception => PyramidBase::BnInception(self.bn_inception(3)?),
             Architecture::ResNet50 => PyramidBase::ResNet50(self.res_net(3)?),
@@ -187,7 +185,7 @@ impl Known<'_> {
         };
         Ok(PyramidConfig {
             base,
-            flow_channels: flow.map_or(0, Input::channels),
+            flow_channels: flow.map_or(0, |flow| flow.channels()),
             snippets: self.moments,
             fusion: pyramid.snippets.unwrap_or(SnippetFusion::Concatenation),
             head: pyramid.classifies,
@@ -198,6 +196,11 @@ impl Known<'_> {
 
     fn batch_statistics(&self, paper: BatchStatistics) -> BatchStatistics {
         self.net.batch_statistics.or(self.spec.shared.batch_statistics).unwrap_or(paper)
+    }
+
+    /// The input of that modality, if it reads one.
+    fn reads(&self, modality: Modality) -> Option<&Input> {
+        self.inputs.iter().find(|input| input.modality() == modality)
     }
 
     fn one_input(&self) -> Scaled<&Input> {

@@ -1,12 +1,15 @@
 //! Batches on their way from the loaders to the network.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use base::Modality;
 use candle_core::{Device, Tensor};
 use data::loader::{Batch, TrainLoader};
-use models::{Inputs, Modality, Network};
+use models::Inputs;
 use nn::{Sent, Upload};
 
+use super::inputs::{joined, named};
 use super::{network_error, pairs};
 use crate::error::Result;
 
@@ -24,7 +27,6 @@ pub(super) struct Fed {
 /// next ones are on their way while a step is computed.
 pub(super) struct Feed {
     loaders: Vec<TrainLoader>,
-    modalities: Vec<Modality>,
     upload: Upload,
     ahead: Option<Vec<OnTheWay>>,
     waited: Duration,
@@ -32,21 +34,15 @@ pub(super) struct Feed {
 
 /// A task's batch, sent.
 struct OnTheWay {
-    inputs: Vec<Sent>,
+    inputs: BTreeMap<Modality, Sent>,
     labels: Vec<u32>,
     similar: Vec<bool>,
 }
 
 impl Feed {
-    pub(super) fn new(loaders: Vec<TrainLoader>, network: &dyn Network, device: &Device) -> Result<Self> {
+    pub(super) fn new(loaders: Vec<TrainLoader>, device: &Device) -> Result<Self> {
         let upload = Upload::new(device).map_err(network_error("setting up the copies to the device"))?;
-        Ok(Self {
-            loaders,
-            modalities: network.reads().to_vec(),
-            upload,
-            ahead: None,
-            waited: Duration::ZERO,
-        })
+        Ok(Self { loaders, upload, ahead: None, waited: Duration::ZERO })
     }
 
     /// The next batch of every task.
@@ -55,24 +51,20 @@ impl Feed {
             Some(batches) => batches,
             None => self.send()?,
         };
-        let mut fed = Fed { inputs: Inputs::default(), labels: Vec::new(), similar: Vec::new() };
-        let mut parts: Vec<Inputs> = Vec::with_capacity(batches.len());
+        let mut tensors: BTreeMap<Modality, Vec<Tensor>> = BTreeMap::new();
+        let (mut of_tasks, mut of_pairs) = (Vec::new(), Vec::new());
         for OnTheWay { inputs, labels, similar } in batches {
-            let mut part = Inputs::default();
-            for (sent, modality) in inputs.into_iter().zip(&self.modalities) {
+            for (modality, sent) in inputs {
                 let tensor =
                     self.upload.receive(sent).map_err(network_error("bringing a batch to the device"))?;
-                match modality {
-                    Modality::Rgb => part.rgb = Some(tensor),
-                    Modality::Flow => part.flow = Some(tensor),
-                }
+                tensors.entry(modality).or_default().push(tensor);
             }
-            parts.push(part);
-            fed.labels.push(labels);
-            fed.similar.extend(similar);
+            of_tasks.push(labels);
+            of_pairs.extend(similar);
         }
-        fed.inputs = together(parts).map_err(network_error("joining the batches of several tasks"))?;
-        Ok(fed)
+        let inputs = named(tensors.into_iter().map(|(modality, parts)| Ok((modality, joined(parts)?))));
+        let inputs = inputs.map_err(network_error("joining the batches of several tasks"))?;
+        Ok(Fed { inputs, labels: of_tasks, similar: of_pairs })
     }
 
     /// Sends the batches after this, if that saves time and there are any.
@@ -96,11 +88,11 @@ impl Feed {
             self.waited += begun.elapsed();
             let mut batch: Batch = batch?;
             let similar = pairs::similar(&batch);
-            let mut inputs = Vec::with_capacity(batch.inputs.len());
-            for input in &mut batch.inputs {
+            let mut inputs = BTreeMap::new();
+            for (&modality, input) in &mut batch.inputs {
                 let shape = input.shape;
                 let one = self.upload.send(&mut input.data, &shape);
-                inputs.push(one.map_err(network_error("bringing a batch to the device"))?);
+                inputs.insert(modality, one.map_err(network_error("bringing a batch to the device"))?);
             }
             sent.push(OnTheWay { inputs, labels: std::mem::take(&mut batch.labels), similar });
             // What was copied is written into again.
@@ -108,16 +100,4 @@ impl Feed {
         }
         Ok(sent)
     }
-}
-
-/// The inputs of a network from those of batches, one batch after the other.
-fn together(mut parts: Vec<Inputs>) -> candle_core::Result<Inputs> {
-    if parts.len() == 1 {
-        return Ok(parts.remove(0));
-    }
-    let all = |of: fn(&Inputs) -> Option<&Tensor>| -> candle_core::Result<Option<Tensor>> {
-        let parts: Vec<&Tensor> = parts.iter().filter_map(of).collect();
-        if parts.is_empty() { Ok(None) } else { Tensor::cat(&parts, 0).map(Some) }
-    };
-    Ok(Inputs { rgb: all(|x| x.rgb.as_ref())?, flow: all(|x| x.flow.as_ref())? })
 }
