@@ -255,11 +255,11 @@ mod tests {
 
     impl Network for TwoHeads {
         fn reads(&self) -> &[Modality] {
-            &[Modality::Rgb, Modality::Flow]
+            &[Modality::RGB, Modality::FLOW]
         }
 
         fn forward(&self, inputs: &Inputs, _pass: &Pass) -> models::Result<Outputs> {
-            let (rgb, flow) = (inputs.rgb.as_ref().unwrap(), inputs.flow.as_ref().unwrap());
+            let [rgb, flow] = [Modality::RGB, Modality::FLOW].map(|modality| inputs.get(modality).unwrap());
             // The first view's moments: a pixel's red, and the first field's x.
             self.seen.lock().unwrap().push((rgb.dims().to_vec(), first_pixels(rgb), first_pixels(flow)));
             let views = rgb.dim(0)?;
@@ -336,11 +336,11 @@ mod tests {
 
     impl Network for Numbers {
         fn reads(&self) -> &[Modality] {
-            &[Modality::Rgb]
+            &[Modality::RGB]
         }
 
         fn forward(&self, inputs: &Inputs, _pass: &Pass) -> models::Result<Outputs> {
-            let rgb = inputs.rgb.as_ref().unwrap();
+            let rgb = inputs.get(Modality::RGB).unwrap();
             let samples = rgb.dim(0)?;
             let numbers: Vec<f32> =
                 (0..samples).map(|i| first_pixels(&rgb.get(i).unwrap().unsqueeze(0).unwrap())[0]).collect();

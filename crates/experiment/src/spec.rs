@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use data::loader::Crops;
-use models::BatchStatistics;
+use models::{BatchStatistics, ModelName};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use self::either::name_or_table;
 pub use self::net::{
-    Also, AlsoAs, Architecture, ContrastiveSizes, Cropping, Distance, Fuse, FuseBy, Learns, Losses, Net,
-    Pyramid, PyramidSizes, RateStep, StartFrom, Streams, Svm, TestBy, TestOn, Tested, Train, Videos,
+    Also, AlsoAs, ContrastiveSizes, Cropping, Distance, Fuse, FuseBy, Learns, Losses, Net, Pyramid,
+    PyramidSizes, RateStep, StartFrom, Streams, Svm, TestBy, TestOn, Tested, Train, Videos,
 };
 pub use self::profile::{DropoutRule, FlowPreset, Profile, ProfileName, Profiles, Stem, Storage};
 use crate::error::{Error, Result};
@@ -76,7 +76,7 @@ pub struct Columns {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Shared {
     /// The network, where a row does not name another.
-    pub model: Architecture,
+    pub model: ModelName,
     /// Sizes of the video and of the network's view of it.
     pub frames: Frames,
     /// The training protocols, by name.

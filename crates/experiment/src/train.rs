@@ -62,7 +62,7 @@ pub fn build(net: &NetPlan, seed: u64, device: &Device) -> Result<(Params, Box<d
     net.precision.set(device).map_err(network_error("setting the precision of products"))?;
     let params = Params::new(device);
     let network = net.model.build(&params.builder(seed)).map_err(network_error("building the network"))?;
-    Ok((params, network))
+    Ok((params, Box::new(network)))
 }
 
 /// One net to train.
@@ -267,7 +267,7 @@ fn loader(
 
 /// Starts a net with the weights in files, one for each stage or published file that it starts from.
 fn begin(params: &Params, net: &NetPlan, files: &[PathBuf]) -> Result<()> {
-    let model = &net.model;
+    let model = &*net.model;
     let start = &net.train.start;
     if let (Start::Weights { source }, [path]) = (start, files) {
         return weights::load(path, source.names, model, params, Head::Replace);
@@ -278,7 +278,7 @@ fn begin(params: &Params, net: &NetPlan, files: &[PathBuf]) -> Result<()> {
         stored.extend(match (source, stream) {
             (SourceRef::Net(first), _) => {
                 let read = tensors::read(path, &Device::Cpu).map_err(network_error(doing))?;
-                model.adopt(&first.model, &read, stream).map_err(network_error(doing))?
+                model.adopt(&*first.model, &read, stream).map_err(network_error(doing))?
             }
             (SourceRef::Weights(source), Some(stream)) => {
                 weights::read_stream(path, source.names, model, stream)?

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
-use models::{Modality, ModelConfig};
+use models::{Architecture, Modality, Stream};
 use nn::Params;
 use nn::tensors::{self, Tensors};
 use sha2::{Digest, Sha256};
@@ -81,12 +81,18 @@ pub enum Head {
 }
 
 /// Fills a network with the tensors of a file, such as [`fetch`] returns. Weights for frames also fill a network for
-/// flow, see [`ModelConfig::adopt_published`].
+/// anything else: the filters of the first layer are averaged.
 ///
 /// # Errors
 /// [`WeightsError::Content`] when the file cannot be read, or when a tensor is missing,
 /// surplus or of another shape; then nothing has changed.
-pub fn load(path: &Path, names: NameMap, model: &ModelConfig, params: &Params, head: Head) -> Result<()> {
+pub fn load(
+    path: &Path,
+    names: NameMap,
+    model: &dyn Architecture,
+    params: &Params,
+    head: Head,
+) -> Result<()> {
     let refused = |reason: String| WeightsError::Content { path: path.into(), names, reason };
     let (adopted, ours) = read_named(path, names, model)?;
     let fresh = |name: &str| head == Head::Replace && model.is_classifier(name);
@@ -106,26 +112,25 @@ pub fn load(path: &Path, names: NameMap, model: &ModelConfig, params: &Params, h
 ///
 /// # Errors
 /// [`WeightsError::Content`] when the file cannot be read, or holds names that are nobody's.
-pub fn read_stream(path: &Path, names: NameMap, model: &ModelConfig, stream: Modality) -> Result<Tensors> {
+pub fn read_stream(
+    path: &Path,
+    names: NameMap,
+    model: &dyn Architecture,
+    stream: Modality,
+) -> Result<Tensors> {
     let refused = |reason: String| WeightsError::Content { path: path.into(), names, reason };
-    let own = model.stream(stream).map_err(|e| refused(e.to_string()))?;
-    let (adopted, _) = read_named(path, names, &own)?;
-    Ok(adopted
-        .into_iter()
-        .map(|(name, tensor)| (format!("{}{name}", model.prefix(stream)), tensor))
-        .collect())
+    let Stream { prefix, alone, .. } = model.stream(stream).map_err(|e| refused(e.to_string()))?;
+    let (adopted, _) = read_named(path, names, &*alone)?;
+    Ok(adopted.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)).collect())
 }
 
 /// The tensors of a file under our names, and for each of these the name in the file.
 fn read_named(
     path: &Path,
     names: NameMap,
-    model: &ModelConfig,
+    model: &dyn Architecture,
 ) -> Result<(Tensors, BTreeMap<String, String>)> {
     let refused = |reason: String| WeightsError::Content { path: path.into(), names, reason };
     let stored = tensors::read(path, &Device::Cpu).map_err(|e| refused(e.to_string()))?;
-    let ours = names.ours(model, stored.keys().map(String::as_str)).map_err(|e| refused(e.to_string()))?;
-    let renamed = ours.iter().filter_map(|(name, theirs)| Some((name.clone(), stored.get(*theirs)?.clone())));
-    let adopted = model.adopt_published(renamed.collect()).map_err(|e| refused(e.to_string()))?;
-    Ok((adopted, ours.into_iter().map(|(ours, theirs)| (ours, theirs.to_owned())).collect()))
+    Ok(model.published(names, &stored).map_err(|e| refused(e.to_string()))?)
 }

@@ -8,9 +8,9 @@ use std::process::ExitCode;
 
 use candle_core::{Device, Tensor};
 use models::{
-    AlexNetConfig, BatchStatistics, BnInceptionConfig, CnnM2048Config, InceptionStem, Inputs, Modality,
-    ModelConfig, Network, PyramidBase, PyramidConfig, PyramidHead, ResNet50Config, SnippetFusion,
-    StResNetConfig, Stream, Window,
+    AlexNetConfig, Backbone, BatchStatistics, BnInceptionConfig, Channels, CnnM2048Config, InceptionStem,
+    Inputs, ModelConfig, Network, PyramidBase, PyramidConfig, PyramidHead, ResNet50Config, SnippetFusion,
+    StResNetConfig, Window,
 };
 use nn::simd::Level;
 use nn::{Gradients, Params, Pass, Precision, Sgd};
@@ -24,17 +24,17 @@ const RATE: f64 = 1e-4;
 
 /// Classes of UCF-101.
 const CLASSES: usize = 101;
-/// Channels of a frame.
-const RGB: usize = 3;
-/// Channels of ten flow fields.
-const FLOW: usize = 20;
+/// A frame.
+const RGB: Channels = Channels::FRAME;
+/// Ten flow fields.
+const FLOW: Channels = Channels::flow(20);
 /// Dropout of the two-stream networks.
 const DROPOUT: f64 = 0.9;
 
 /// The cases with their batches: on a CPU, and on a GPU, where they are the papers'.
 fn cases(device: &Device) -> Vec<Case> {
-    let spatial = CnnM2048Config::paper(Stream::Spatial, RGB, CLASSES, DROPOUT);
-    let temporal = CnnM2048Config::paper(Stream::Temporal, FLOW, CLASSES, DROPOUT);
+    let spatial = CnnM2048Config::paper(RGB, CLASSES, DROPOUT);
+    let temporal = CnnM2048Config::paper(FLOW, CLASSES, DROPOUT);
     let case = |name, [cpu, gpu]: [usize; 2], config| {
         let batch = if device.is_cpu() { cpu } else { gpu };
         case(name, batch, config, device)
@@ -52,7 +52,7 @@ fn cases(device: &Device) -> Vec<Case> {
         case("st-resnet-mini", [32; 2], ModelConfig::StResNet(joined_mini())),
         case("pyramid", [2, 8], ModelConfig::Pyramid(pyramid())),
         case("pyramid-mini", [16; 2], ModelConfig::Pyramid(pyramid_mini())),
-        case("resnet-mini", [32; 2], ModelConfig::ResNet50(joined_mini().stream(Modality::Flow))),
+        case("resnet-mini", [32; 2], ModelConfig::ResNet50(stream_mini())),
     ]
 }
 
@@ -65,7 +65,7 @@ fn mini() -> CnnM2048Config {
         conv2: Window { kernel: 3, stride: 1, padding: 1 },
         full6: 512,
         full7: 256,
-        ..CnnM2048Config::paper(Stream::Temporal, FLOW, 14, 0.2)
+        ..CnnM2048Config::paper(FLOW, 14, 0.2)
     }
 }
 
@@ -80,11 +80,16 @@ fn joined_mini() -> StResNetConfig {
     }
 }
 
+fn stream_mini() -> ResNet50Config {
+    let StResNetConfig { input, width, conv1, blocks, .. } = joined_mini();
+    ResNet50Config { input, width, conv1, blocks, dropout: 0.0, ..ResNet50Config::paper(FLOW, 14) }
+}
+
 /// All levels over three snippets of ten fields. All layers are normalised by their batch, as the peer's are.
 fn pyramid() -> PyramidConfig {
     PyramidConfig {
         base: PyramidBase::BnInception(BnInceptionConfig::paper(RGB, CLASSES)),
-        flow_channels: FLOW,
+        flow_channels: FLOW.count,
         snippets: 3,
         fusion: SnippetFusion::CompactBilinear,
         head: PyramidHead::Pyramid,
@@ -143,7 +148,7 @@ struct Step {
     device: Device,
     /// Parameters, and multiply-adds of one sample.
     sizes: [u64; 2],
-    network: Box<dyn Network>,
+    network: Backbone,
     inputs: Inputs,
     labels: Vec<u32>,
     optimiser: Sgd,
@@ -160,7 +165,7 @@ impl Step {
         let summary = config.summary().expect("the sizes fit");
         let classes = summary.rows.last().map_or(1, |row| row.output[0]);
         let mut inputs = Inputs::default();
-        for (modality, shape) in &summary.inputs {
+        for &(modality, ref shape) in &summary.inputs {
             // (C, H, W), or of clips (C, T, H, W).
             let (moments, [height, width]) = match shape[1..] {
                 [height, width] => (1, [height, width]),
@@ -169,11 +174,7 @@ impl Step {
             };
             let shape = [batch, moments, shape[0], height, width];
             let data = testkit::noise(1, shape.iter().product());
-            let x = Some(Tensor::from_vec(data, &shape, device).expect("the shape fits"));
-            match modality {
-                Modality::Rgb => inputs.rgb = x,
-                Modality::Flow => inputs.flow = x,
-            }
+            inputs.insert(modality, Tensor::from_vec(data, &shape, device).expect("the shape fits"));
         }
         Self {
             device: device.clone(),

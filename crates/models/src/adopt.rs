@@ -1,93 +1,88 @@
 //! Weights of a trained network as the start of another: the same one for other classes, one that sees flow where the
-//! first saw frames, or a network of several streams that were trained alone.
+//! first saw frames, or a network of several streams that were trained alone. And published weights, under the names of
+//! others.
 
+use std::collections::BTreeMap;
+
+use base::Modality;
 use nn::tensors::Tensors;
 
-use crate::{
-    AlexNetConfig, BatchStatistics, BnInceptionConfig, CnnM2048Config, Error, Modality, ModelConfig,
-    PyramidConfig, ResNet50Config, Result, StResNetConfig, Vgg16Config,
-};
+use crate::architecture::{Architecture, Stream};
+use crate::names::{NameMap, Rule, ours};
+use crate::{Channels, Error, Result};
 
-impl ModelConfig {
+/// A weight whose filters see an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstFilters {
+    /// Its name.
+    pub weight: String,
+    /// The prefix of its stream, empty in a network of one.
+    pub prefix: &'static str,
+    /// What it sees.
+    pub modality: Modality,
+}
+
+impl dyn Architecture + '_ {
     /// The weights of a trained network as this network's, or as those of its `stream`, under this network's names.
     ///
-    /// Where the first network saw frames and this one sees flow, the filters of the first layer are averaged and
-    /// repeated ([`nn::cross_modality`]); where this one looks along time, the first one's weights are spread over the
+    /// Where the first network saw frames and this one sees something else, the filters of the first layer are averaged
+    /// and repeated ([`nn::cross_modality`]); where this one looks along time, the first one's weights are spread over the
     /// moments ([`nn::inflate`]). Classifiers come along, whether or not they fit.
     ///
     /// # Errors
     /// [`Error::Start`] if the networks differ in more than that.
-    pub fn adopt(&self, first: &Self, stored: &Tensors, stream: Option<Modality>) -> Result<Tensors> {
-        let own = self.adopter(first, stream)?;
+    pub fn adopt(
+        &self,
+        first: &dyn Architecture,
+        stored: &Tensors,
+        stream: Option<Modality>,
+    ) -> Result<Tensors> {
+        let Adopter { crossed, stream } = self.adopter(first, stream)?;
         let mut adopted = Tensors::new();
         for (name, tensor) in stored {
-            let cross = own.first_convolution() == Some(name) && own.channels() != first.channels();
-            let tensor = match (cross, self.temporal_kernel(name, stream)) {
-                (true, _) => nn::cross_modality(tensor, own.channels())?,
-                (false, Some(moments)) => nn::inflate(tensor, moments)?,
-                (false, None) => tensor.clone(),
+            let moments = stream.as_ref().and_then(|_| self.temporal_kernel(name));
+            let tensor = match (&crossed, moments) {
+                (Some((weight, channels)), _) if weight == name => nn::cross_modality(tensor, *channels)?,
+                (_, Some(moments)) => nn::inflate(tensor, moments)?,
+                (_, None) => tensor.clone(),
             };
-            adopted.insert(format!("{}{name}", stream.map_or("", |stream| self.prefix(stream))), tensor);
+            let prefix = stream.as_ref().map_or("", |stream| stream.prefix);
+            adopted.insert(format!("{prefix}{name}"), tensor);
         }
         Ok(adopted)
     }
 
-    /// Published weights, under this network's names, as its own. Where they see frames and it sees flow, the filters of
-    /// the first layer are averaged and repeated, as in [`ModelConfig::adopt`].
-    ///
-    /// # Errors
-    /// If that layer's weights have no form that it can be done with.
-    pub fn adopt_published(&self, mut stored: Tensors) -> Result<Tensors> {
-        let frames = |name: &&str| stored.get(*name).is_some_and(|weight| weight.dims().get(1) == Some(&3));
-        if let Some(name) = self.first_convolution().filter(frames).filter(|_| self.channels() != 3) {
-            let flow = nn::cross_modality(&stored[name], self.channels())?;
-            stored.insert(name.to_owned(), flow);
-        }
-        Ok(stored)
-    }
-
-    /// The network of a stream, alone.
-    ///
-    /// # Errors
-    /// [`Error::Start`] if there is no such stream.
-    pub fn stream(&self, modality: Modality) -> Result<Self> {
-        let stream = match self {
-            Self::StResNet(config) => Some(Self::ResNet50(config.stream(modality))),
-            Self::Pyramid(config) => config.stream(modality),
-            _ => None,
-        };
-        let problem = || format!("it has no stream of its own for {}", modality.name());
-        stream.ok_or_else(|| Error::Start { model: self.kind(), problem: problem() })
-    }
-
-    /// What the names of a stream's parameters begin with.
-    pub fn prefix(&self, stream: Modality) -> &'static str {
-        match self {
-            Self::Pyramid(_) => PyramidConfig::prefix(stream),
-            _ => StResNetConfig::prefix(stream),
-        }
-    }
-
-    /// Checks that [`ModelConfig::adopt`] will do for weights of such a network.
+    /// Checks that [`Architecture`]'s `adopt` will do for weights of such a network.
     ///
     /// # Errors
     /// As there.
-    pub fn can_adopt(&self, first: &Self, stream: Option<Modality>) -> Result<()> {
+    pub fn can_adopt(&self, first: &dyn Architecture, stream: Option<Modality>) -> Result<()> {
         self.adopter(first, stream).map(|_| ())
     }
 
+    /// The stream that sees a modality.
+    ///
+    /// # Errors
+    /// [`Error::Start`] if there is no such stream.
+    pub fn stream(&self, modality: Modality) -> Result<Stream> {
+        let stream = self.streams().into_iter().find(|stream| stream.modality == modality);
+        let problem = || format!("it has no stream of its own for {modality}");
+        stream.ok_or_else(|| Error::Start { model: self.kind(), problem: problem() })
+    }
+
     /// This network, or its stream, if it can take over the first one's weights.
-    fn adopter(&self, first: &Self, stream: Option<Modality>) -> Result<Self> {
-        let own = match stream {
-            None => self.clone(),
-            Some(modality) => self.stream(modality)?,
+    fn adopter(&self, first: &dyn Architecture, stream: Option<Modality>) -> Result<Adopter> {
+        let stream = stream.map(|modality| self.stream(modality)).transpose()?;
+        // Not `map_or`, in which the two would have to live equally long.
+        let own = match &stream {
+            Some(stream) => &*stream.alone,
+            None => self,
         };
-        let frames_to_flow = own.first_convolution().is_some() && first.channels() == 3;
-        let seen = if frames_to_flow { own.channels() } else { first.channels() };
-        if own.trunk(own.channels()) == first.trunk(seen) {
-            return Ok(own);
+        let crossed = own.crossed(&first.inputs());
+        if own.trunk() == first.trunk() && (own.inputs() == first.inputs() || crossed.is_some()) {
+            return Ok(Adopter { crossed, stream });
         }
-        let problem = if std::mem::discriminant(&own) == std::mem::discriminant(first) {
+        let problem = if own.kind() == first.kind() {
             format!("the other {} has other sizes or reads another input", first.kind())
         } else {
             format!("the other network is a {}", first.kind())
@@ -95,71 +90,81 @@ impl ModelConfig {
         Err(Error::Start { model: self.kind(), problem })
     }
 
-    /// What decides the layers that are taken over: all but classes, dropout and other things without weights, for
-    /// that many input channels.
-    pub(crate) fn trunk(&self, channels: usize) -> Self {
-        let batch_statistics = BatchStatistics::All;
-        match self.clone() {
-            Self::CnnM2048(config) => {
-                Self::CnnM2048(CnnM2048Config { channels, classes: vec![1], dropout: 0.0, ..config })
-            }
-            Self::AlexNet(config) => {
-                Self::AlexNet(AlexNetConfig { channels, classes: 1, dropout: 0.0, ..config })
-            }
-            Self::ResNet50(config) => Self::ResNet50(ResNet50Config {
-                channels,
-                classes: 1,
-                dropout: 0.0,
-                batch_statistics,
-                ..config
-            }),
-            Self::StResNet(config) => Self::StResNet(StResNetConfig {
-                moments: 1,
-                classes: 1,
-                temporal_pool: None,
-                batch_statistics,
-                ..config
-            }),
-            Self::BnInception(config) => Self::BnInception(BnInceptionConfig {
-                channels,
-                classes: 1,
-                dropout: 0.0,
-                batch_statistics,
-                ..config
-            }),
-            Self::Vgg16(config) => Self::Vgg16(Vgg16Config { channels, classes: 1, dropout: 0.0, ..config }),
-            Self::Pyramid(config) => Self::Pyramid(config.trunk()),
-        }
+    /// The weight whose filters are for frames in a network that reads `first`, and the channels that they see in this one,
+    /// if that is something else.
+    fn crossed(&self, first: &[Channels]) -> Option<(&'static str, usize)> {
+        let inputs = self.inputs();
+        let &[own] = inputs.as_slice() else { return None };
+        let weight = self.first_convolution()?;
+        (first == [Channels::FRAME] && own != Channels::FRAME).then_some((weight, own.count))
     }
 
-    /// Channels of the input; of several streams, of the motion stream's.
-    fn channels(&self) -> usize {
-        match self {
-            Self::CnnM2048(config) => config.channels,
-            Self::AlexNet(config) => config.channels,
-            Self::ResNet50(config) => config.channels,
-            Self::StResNet(config) => config.flow_channels,
-            Self::BnInception(config) => config.channels,
-            Self::Vgg16(config) => config.channels,
-            Self::Pyramid(config) => config.flow_channels,
-        }
+    /// The weights that see the inputs, of each stream one.
+    #[must_use]
+    pub fn first_filters(&self) -> Vec<FirstFilters> {
+        let of = |prefix: &'static str, network: &dyn Architecture| {
+            let weight = format!("{prefix}{}", network.first_convolution()?);
+            Some(FirstFilters { weight, prefix, modality: network.inputs().first()?.modality })
+        };
+        let streams = self.streams();
+        let of_streams = streams.iter().filter_map(|stream| of(stream.prefix, &*stream.alone));
+        of("", self).into_iter().chain(of_streams).collect()
     }
 
-    /// The weight that reads the input, in a network whose papers start flow from filters for frames.
-    fn first_convolution(&self) -> Option<&'static str> {
-        match self {
-            Self::ResNet50(_) => Some("conv1.weight"),
-            Self::BnInception(_) => Some("conv1/7x7_s2.weight"),
-            Self::Vgg16(_) => Some("features.0.weight"),
-            Self::CnnM2048(_) | Self::AlexNet(_) | Self::StResNet(_) | Self::Pyramid(_) => None,
-        }
+    /// What the tensors of published files are called. The first rule that fits a name decides.
+    ///
+    /// # Errors
+    /// [`Error::NoNames`] where no such weights fit the architecture.
+    pub fn rules(&self, names: NameMap) -> Result<&'static [Rule]> {
+        let rules = |names| match names {
+            NameMap::Native => Some(&[][..]),
+            names => self.published_names(names),
+        };
+        rules(names).ok_or_else(|| {
+            let known = NameMap::ALL.into_iter().filter(|&names| rules(names).is_some());
+            let known: Vec<_> = known.map(NameMap::name).collect();
+            Error::NoNames { model: self.kind(), names: names.name(), known: known.join(", ") }
+        })
     }
 
-    /// Moments that a stream's layer looks at, where it looks along time.
-    fn temporal_kernel(&self, parameter: &str, stream: Option<Modality>) -> Option<usize> {
-        match (self, stream) {
-            (Self::StResNet(config), Some(_)) => config.temporal_kernel(parameter),
-            _ => None,
-        }
+    /// This network's names of stored tensors, each with the name in the store; what is to be ignored is left out.
+    ///
+    /// # Errors
+    /// [`Error::NoNames`], or [`Error::SameName`] if two stored names mean the same.
+    pub fn our_names<'a>(
+        &self,
+        names: NameMap,
+        stored: impl IntoIterator<Item = &'a str>,
+    ) -> Result<BTreeMap<String, String>> {
+        ours(self.rules(names)?, stored)
     }
+
+    /// Published weights under this network's names, and for each of these the name in the file. Where they see frames and
+    /// this network sees something else, the filters of the first layer are averaged and repeated, as in `adopt`.
+    ///
+    /// # Errors
+    /// As `our_names`, or if the first layer's weights have no form that they can be averaged in.
+    pub fn published(&self, names: NameMap, stored: &Tensors) -> Result<(Tensors, BTreeMap<String, String>)> {
+        let theirs = self.our_names(names, stored.keys().map(String::as_str))?;
+        let tensor = |(ours, theirs): (&String, &String)| Some((ours.clone(), stored.get(theirs)?.clone()));
+        let mut tensors: Tensors = theirs.iter().filter_map(tensor).collect();
+        let sees = |name: &str| tensors.get(name).and_then(|weight| weight.dims().get(1).copied());
+        if let Some((weight, channels)) = self.crossed(&[Channels::FRAME])
+            && sees(weight) == Some(Channels::FRAME.count)
+            // Our own weights for as many channels of something else are at home here.
+            && !(names == NameMap::Native && channels == Channels::FRAME.count)
+        {
+            let crossed = nn::cross_modality(&tensors[weight], channels)?;
+            tensors.insert(weight.to_owned(), crossed);
+        }
+        Ok((tensors, theirs))
+    }
+}
+
+/// What takes over weights.
+struct Adopter {
+    /// The first layer's weight and its channels, where it read frames before.
+    crossed: Option<(&'static str, usize)>,
+    /// The stream, where it is not the whole network.
+    stream: Option<Stream>,
 }

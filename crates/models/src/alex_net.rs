@@ -15,13 +15,16 @@
 //!
 //! The reference model pools before it normalises, the 2012 paper after. Pooling rounds up.
 
+use nn::Activation;
 use nn::ops::{Lrn, Pool2d};
-use nn::{Activation, Builder};
 use serde::{Deserialize, Serialize};
 
+use crate::architecture::{Architecture, Case, Listed, Name, Trunk};
 use crate::graph::Graph;
-use crate::layer::Layer;
-use crate::{Backbone, Modality, Result, Summary, Window, settings};
+use crate::layer::{Conv, Layer};
+use crate::names::{NameMap, Rule};
+use crate::wanted::Wanted;
+use crate::{Channels, Result, Window, settings};
 
 const MODEL: &str = "AlexNet";
 
@@ -34,12 +37,13 @@ const POOL: Pool2d = Pool2d { kernel: [3, 3], stride: [2, 2], padding: [0, 0], c
 /// Parts of conv2, conv4 and conv5; once, one a GPU.
 const GROUPS: usize = 2;
 
-/// Every size of the network; [`AlexNetConfig::paper`] has the reference model's.
+/// Every size of the network; [`AlexNetConfig::paper`] has the reference model's. Parameters are `conv1.weight`,
+/// `conv1.bias`, ... `fc8.bias`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct AlexNetConfig {
     /// Input channels: 3 for a frame, 2L for a stack of L flow fields.
-    pub channels: usize,
+    pub channels: Channels,
     /// Height and width of the input.
     pub input: [usize; 2],
     /// Classes of the softmax.
@@ -60,7 +64,7 @@ impl AlexNetConfig {
     /// The reference model, for frames.
     pub fn paper(classes: usize) -> Self {
         Self {
-            channels: 3,
+            channels: Channels::FRAME,
             input: [227, 227],
             classes,
             widths: [96, 256, 384, 384, 256],
@@ -71,70 +75,25 @@ impl AlexNetConfig {
         }
     }
 
-    /// Makes the network, with parameters `conv1.weight`, `conv1.bias`, ... `fc8.bias`.
-    ///
-    /// # Errors
-    /// As [`AlexNetConfig::summary`].
-    pub fn build(&self, builder: &Builder) -> Result<Backbone> {
-        Backbone::new(&self.graph()?, builder)
-    }
-
-    /// Describes the network; allocates no weights.
-    ///
-    /// # Errors
-    /// If a layer does not fit the size that reaches it, or a setting is out of range.
-    pub fn summary(&self) -> Result<Summary> {
-        Ok(self.graph()?.summary())
-    }
-
-    /// The layers from the input to the logits, as in the table above.
-    fn graph(&self) -> Result<Graph> {
-        self.check()?;
-        let [width1, width2, width3, width4, width5] = self.widths;
-        let conv = |outputs, [kernel, padding]: [usize; 2], groups| {
-            let window = Window { kernel, stride: 1, padding };
-            Layer::Conv { outputs, window, groups, bias: true, activation: Activation::Relu }
-        };
-        let full = |outputs| Layer::Linear { outputs, activation: Activation::Relu };
-
-        let [height, width] = self.input;
-        let modality = Modality::of_channels(self.channels);
-        let title = format!("{} classes", self.classes);
-        let mut graph = Graph::new(MODEL, title, modality, [self.channels, height, width]);
-        let fc7 = graph.chain(
-            graph.input(),
-            [
-                ("conv1", Layer::conv_relu(width1, self.conv1)),
-                ("pool1", Layer::MaxPool(POOL)),
-                ("norm1", Layer::Lrn(LRN)),
-                ("conv2", conv(width2, [5, 2], GROUPS)),
-                ("pool2", Layer::MaxPool(POOL)),
-                ("norm2", Layer::Lrn(LRN)),
-                ("conv3", conv(width3, [3, 1], 1)),
-                ("conv4", conv(width4, [3, 1], GROUPS)),
-                ("conv5", conv(width5, [3, 1], GROUPS)),
-                ("pool5", Layer::MaxPool(POOL)),
-                ("fc6", full(self.fc6)),
-                ("drop6", Layer::Dropout(self.dropout)),
-                ("fc7", full(self.fc7)),
-            ],
-        )?;
-        graph.set_features(fc7);
-        graph.chain(
-            fc7,
-            [
-                ("drop7", Layer::Dropout(self.dropout)),
-                ("fc8", Layer::Linear { outputs: self.classes, activation: Activation::None }),
-            ],
-        )?;
-        Ok(graph)
+    fn of(wanted: &Wanted<'_>) -> Result<Self> {
+        let paper = Self::paper(wanted.one_task()?);
+        Ok(Self {
+            channels: wanted.one_input()?,
+            input: [wanted.side; 2],
+            widths: paper.widths.map(|width| wanted.wide(width)),
+            fc6: wanted.wide(paper.fc6),
+            fc7: wanted.wide(paper.fc7),
+            dropout: wanted.dropped(),
+            conv1: wanted.stem(paper.conv1, Window { kernel: 5, stride: 2, padding: 0 }),
+            ..paper
+        })
     }
 
     fn check(&self) -> Result<()> {
         settings::at_least_one(
             MODEL,
             [
-                ("channels", self.channels),
+                ("channels", self.channels.count),
                 ("classes", self.classes),
                 ("fc6", self.fc6),
                 ("fc7", self.fc7),
@@ -142,5 +101,89 @@ impl AlexNetConfig {
             ],
         )?;
         settings::dropout(MODEL, self.dropout)
+    }
+}
+
+impl Architecture for AlexNetConfig {
+    fn kind(&self) -> &'static str {
+        "alexnet"
+    }
+
+    /// As in the table above.
+    fn graph(&self) -> Result<Graph> {
+        self.check()?;
+        let [width1, width2, width3, width4, width5] = self.widths;
+        let conv = |outputs, [kernel, padding]: [usize; 2], groups| {
+            let window = Window { kernel, stride: 1, padding };
+            Layer::conv(Conv { outputs, window, groups, bias: true, activation: Activation::Relu })
+        };
+        let full = |outputs| Layer::linear(outputs, Activation::Relu);
+
+        let title = format!("{} classes", self.classes);
+        let mut graph = Graph::new(MODEL, title, self.channels, self.input);
+        let fc7 = graph.chain(
+            graph.input(),
+            [
+                ("conv1", Layer::conv_relu(width1, self.conv1)),
+                ("pool1", Layer::max_pool(POOL)),
+                ("norm1", Layer::lrn(LRN)),
+                ("conv2", conv(width2, [5, 2], GROUPS)),
+                ("pool2", Layer::max_pool(POOL)),
+                ("norm2", Layer::lrn(LRN)),
+                ("conv3", conv(width3, [3, 1], 1)),
+                ("conv4", conv(width4, [3, 1], GROUPS)),
+                ("conv5", conv(width5, [3, 1], GROUPS)),
+                ("pool5", Layer::max_pool(POOL)),
+                ("fc6", full(self.fc6)),
+                ("drop6", Layer::dropout(self.dropout)),
+                ("fc7", full(self.fc7)),
+            ],
+        )?;
+        graph.set_features(fc7);
+        graph.chain(
+            fc7,
+            [("drop7", Layer::dropout(self.dropout)), ("fc8", Layer::linear(self.classes, Activation::None))],
+        )?;
+        Ok(graph)
+    }
+
+    fn inputs(&self) -> Vec<Channels> {
+        vec![self.channels]
+    }
+
+    fn heads(&self) -> Vec<usize> {
+        vec![self.classes]
+    }
+
+    fn is_classifier(&self, parameter: &str) -> bool {
+        parameter.starts_with("fc8.")
+    }
+
+    fn trunk(&self) -> Trunk {
+        Trunk::of(&Self { channels: Channels::FRAME, classes: 1, dropout: 0.0, ..self.clone() })
+    }
+
+    fn first_convolution(&self) -> Option<&'static str> {
+        Some("conv1.weight")
+    }
+
+    fn small_stem(&self) -> &'static str {
+        "conv1 5x5 stride 2"
+    }
+
+    fn published_names(&self, names: NameMap) -> Option<&'static [Rule]> {
+        // torchvision's has other layers.
+        (names == NameMap::Caffe).then_some(&[])
+    }
+}
+
+impl Listed for AlexNetConfig {
+    fn names() -> Vec<Name<Self>> {
+        vec![Name::new("alexnet", Self::of)]
+    }
+
+    fn cases() -> Vec<Case<Self>> {
+        let model = Self { input: [67, 67], widths: [8, 12, 16, 16, 12], fc6: 48, fc7: 32, ..Self::paper(4) };
+        vec![Case { pairs: true, ..Case::new("Siamese AlexNet", model) }]
     }
 }

@@ -2,29 +2,15 @@
 
 use std::sync::Arc;
 
+use base::Modality;
 use candle_core::Tensor;
-use nn::{
-    BatchNorm, BatchNormConfig, BilinearInput, Builder, CompactBilinear, Conv2d, Conv2dConfig, Dropout,
-    Linear, Pass, TemporalConv,
-    ops::{self, Lrn, Pool2d},
-};
+use nn::{Builder, Pass, ops};
 
-use crate::graph::{Graph, HeadAt, Port, Shape};
-use crate::layer::{Layer, TemporalPool};
-use crate::{Error, Head, Inputs, Modality, Network, Outputs, Result};
+use crate::graph::{Graph, HeadAt, Port};
+use crate::layer::{Forward, Shape};
+use crate::{Error, Head, Inputs, Network, Outputs, Result};
 
-/// Added to the variance by batch normalisation; the released models of all networks
-/// here use it.
-const EPSILON: f64 = 1e-5;
-
-/// Added under the signed square root, whose slope at zero is then 16 and not infinite.
-const ROOT_EPSILON: f32 = 1e-3;
-
-/// Share of a new batch in the running statistics; likewise.
-const MOMENTUM: f64 = 0.1;
-
-/// Any of the single networks, made by its configuration's `build`.
-#[derive(Debug)]
+/// The network of any architecture.
 pub struct Backbone {
     model: &'static str,
     ports: Vec<Port>,
@@ -44,10 +30,9 @@ struct Classifier {
 }
 
 /// A layer with its parameters, in its place. Values are numbered as in the graph.
-#[derive(Debug)]
 struct Step {
     name: String,
-    layer: Arc<Built>,
+    layer: Arc<Forward>,
     inputs: Vec<usize>,
     /// Values that no later step reads.
     finished: Vec<usize>,
@@ -58,7 +43,7 @@ impl Backbone {
     ///
     /// # Errors
     /// If a parameter cannot be made.
-    pub(crate) fn new(graph: &Graph, builder: &Builder) -> Result<Self> {
+    pub fn new(graph: &Graph, builder: &Builder) -> Result<Self> {
         let mut steps: Vec<Step> = Vec::new();
         for node in &graph.nodes {
             let inputs: Vec<usize> = node.inputs.iter().map(|value| value.index()).collect();
@@ -66,7 +51,7 @@ impl Backbone {
                 Some(first) => Arc::clone(&steps[first].layer),
                 None => {
                     let shapes: Vec<&Shape> = node.inputs.iter().map(|&input| graph.shape(input)).collect();
-                    Arc::new(Built::new(&node.layer, &shapes, &builder.pp(&node.row.name))?)
+                    Arc::from(node.layer.build(&shapes, &builder.pp(&node.row.name))?)
                 }
             };
             steps.push(Step { name: node.row.name.clone(), layer, inputs, finished: Vec::new() });
@@ -145,7 +130,7 @@ impl Backbone {
         for step in &self.steps {
             let inputs: Vec<&Tensor> =
                 step.inputs.iter().filter_map(|&value| values[value].as_ref()).collect();
-            let output = step.layer.forward(&inputs, batch, pass)?;
+            let output = (step.layer)(&inputs, batch, pass)?;
             visit(&step.name, &output);
             if self.features == Some(values.len()) {
                 features = Some(output.clone());
@@ -182,127 +167,5 @@ impl Network for Backbone {
 
     fn forward(&self, inputs: &Inputs, pass: &Pass) -> Result<Outputs> {
         self.trace(inputs, pass, |_, _| ())
-    }
-}
-
-/// A layer with its parameters.
-#[derive(Debug)]
-enum Built {
-    Conv(Conv2d),
-    BatchNorm(BatchNorm),
-    Lrn(Lrn),
-    MaxPool(Pool2d),
-    AvgPool(Pool2d),
-    GlobalAvgPool,
-    Concat,
-    Add,
-    Channels { from: usize, count: usize },
-    Linear(Linear),
-    Dropout(Dropout),
-    TemporalConv(TemporalConv),
-    TemporalMaxPool(TemporalPool),
-    TemporalMean,
-    JoinMoments,
-    SumMoments,
-    CompactBilinear(CompactBilinear),
-    SignedSqrt,
-    RmsNorm,
-    PlaceSoftmax,
-    WeightedPool,
-}
-
-impl Built {
-    /// For inputs of these shapes.
-    fn new(layer: &Layer, shapes: &[&Shape], builder: &Builder) -> Result<Self> {
-        let input = &shapes[0].each;
-        Ok(match *layer {
-            Layer::Conv { outputs, window, groups, bias, activation } => {
-                let config = Conv2dConfig {
-                    inputs: input[0],
-                    outputs,
-                    kernel: [window.kernel; 2],
-                    stride: [window.stride; 2],
-                    padding: [window.padding; 2],
-                    groups,
-                    bias,
-                    activation,
-                };
-                Self::Conv(Conv2d::new(builder, &config)?)
-            }
-            Layer::BatchNorm { statistics, activation } => {
-                let config = BatchNormConfig { epsilon: EPSILON, momentum: MOMENTUM, statistics, activation };
-                Self::BatchNorm(BatchNorm::new(builder, input[0], &config)?)
-            }
-            Layer::Lrn(lrn) => Self::Lrn(lrn),
-            Layer::MaxPool(pool) => Self::MaxPool(pool),
-            Layer::AvgPool(pool) => Self::AvgPool(pool),
-            Layer::GlobalAvgPool => Self::GlobalAvgPool,
-            Layer::Concat => Self::Concat,
-            Layer::Add => Self::Add,
-            Layer::Channels { from, count } => Self::Channels { from, count },
-            Layer::Linear { outputs, activation } => {
-                Self::Linear(Linear::new(builder, input.iter().product(), outputs, activation)?)
-            }
-            Layer::Dropout(probability) => Self::Dropout(Dropout::new(builder.prefix(), probability)?),
-            Layer::TemporalConv { outputs, kernel } => {
-                Self::TemporalConv(TemporalConv::new(builder, input[0], outputs, kernel)?)
-            }
-            Layer::TemporalMaxPool(pool) => Self::TemporalMaxPool(pool),
-            Layer::TemporalMean => Self::TemporalMean,
-            Layer::JoinMoments => Self::JoinMoments,
-            Layer::SumMoments => Self::SumMoments,
-            Layer::CompactBilinear { size, pooled } => {
-                let inputs: Vec<BilinearInput> = shapes
-                    .iter()
-                    .map(|shape| BilinearInput {
-                        channels: shape.each[0],
-                        moments: shape.moments.unwrap_or(1),
-                    })
-                    .collect();
-                Self::CompactBilinear(CompactBilinear::new(builder, &inputs, size, pooled)?)
-            }
-            Layer::SignedSqrt => Self::SignedSqrt,
-            Layer::RmsNorm => Self::RmsNorm,
-            Layer::PlaceSoftmax => Self::PlaceSoftmax,
-            Layer::WeightedPool => Self::WeightedPool,
-        })
-    }
-
-    /// Of a batch of so many samples. The graph has checked how many inputs there are.
-    fn forward(&self, inputs: &[&Tensor], batch: usize, pass: &Pass) -> Result<Tensor> {
-        let x = inputs[0];
-        let moments = || -> Result<usize> { Ok(x.dim(0)? / batch.max(1)) };
-        Ok(match self {
-            Self::Conv(conv) => conv.forward(x, pass)?,
-            Self::BatchNorm(norm) => norm.forward(x, inputs.get(1).copied(), pass)?,
-            Self::Lrn(lrn) => pass.apply(ops::LocalResponseNorm(*lrn), inputs)?,
-            Self::MaxPool(pool) => pass.apply(ops::MaxPool2d::new(*pool), inputs)?,
-            Self::AvgPool(pool) => pass.apply(ops::AvgPool2d { pool: *pool, count_padding: true }, inputs)?,
-            Self::GlobalAvgPool => pass.apply(ops::GlobalAvgPool, inputs)?,
-            Self::Concat => pass.apply(ops::Concat, inputs)?,
-            Self::Add => pass.apply(ops::Add { relu: false }, inputs)?,
-            // Of the network's input, which has no gradient, so that nothing need be recorded.
-            Self::Channels { from, count } => x.narrow(3, *from, *count)?.contiguous()?,
-            Self::Linear(linear) if x.rank() == 2 => linear.forward(x, pass)?,
-            Self::Linear(linear) => {
-                // The weights are in the order (C, H, W).
-                let map = pass.apply(ops::ToChannelsFirst, inputs)?;
-                let (batch, features) = (map.dim(0)?, map.elem_count() / map.dim(0)?.max(1));
-                linear.forward(&pass.reshape(&map, (batch, features))?, pass)?
-            }
-            Self::Dropout(dropout) => dropout.forward(x, pass)?,
-            Self::TemporalConv(conv) => conv.forward(x, moments()?, pass)?,
-            Self::TemporalMaxPool(TemporalPool { kernel, stride }) => {
-                nn::max_over_time(x, moments()?, [*kernel, *stride], pass)?
-            }
-            Self::TemporalMean => nn::mean_over_time(x, moments()?, pass)?,
-            Self::JoinMoments => pass.apply(ops::JoinMoments { moments: moments()? }, inputs)?,
-            Self::SumMoments => pass.apply(ops::SumMoments { moments: moments()? }, inputs)?,
-            Self::CompactBilinear(fusion) => fusion.forward(inputs, pass)?,
-            Self::SignedSqrt => pass.apply(ops::SignedSqrt { epsilon: ROOT_EPSILON }, inputs)?,
-            Self::RmsNorm => pass.apply(ops::RmsNorm { epsilon: EPSILON }, inputs)?,
-            Self::PlaceSoftmax => pass.apply(ops::PlaceSoftmax, inputs)?,
-            Self::WeightedPool => pass.apply(ops::WeightedPool, inputs)?,
-        })
     }
 }

@@ -17,13 +17,19 @@
 //! their padding, and each convolution has a bias although it is normalised after: all as
 //! in Caffe, where the released weights come from.
 
+use base::Modality;
 use nn::ops::Pool2d;
-use nn::{Activation, Builder, Statistics};
+use nn::{Activation, Statistics};
 use serde::{Deserialize, Serialize};
 
+use crate::architecture::{Architecture, Case, Listed, Name, Trunk};
+use crate::base_network::{Base, Sizes};
 use crate::graph::{Graph, Value};
-use crate::layer::Layer;
-use crate::{Backbone, BatchStatistics, Error, Modality, Result, Summary, Window, settings};
+use crate::layer::{BatchStatistics, Conv, Layer, Window};
+use crate::names::Rule::Rename;
+use crate::names::{BATCH_COUNTS, NameMap, Rule};
+use crate::wanted::Wanted;
+use crate::{Channels, Error, Result, settings};
 
 const MODEL: &str = "BN-Inception";
 
@@ -93,12 +99,13 @@ pub enum InceptionStem {
     Small,
 }
 
-/// Every size of the network; [`BnInceptionConfig::paper`] has the paper's.
+/// Every size of the network; [`BnInceptionConfig::paper`] has the paper's. Parameters have the released model's names:
+/// `conv1/7x7_s2.weight`, `conv1/7x7_s2_bn.weight`, `conv1/7x7_s2_bn.running_mean`, ... `fc-action.bias`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct BnInceptionConfig {
     /// Input channels: 3 for a frame, 2L for a stack of L flow fields.
-    pub channels: usize,
+    pub channels: Channels,
     /// Height and width of the input.
     pub input: [usize; 2],
     /// Classes of the softmax.
@@ -116,11 +123,8 @@ pub struct BnInceptionConfig {
 impl BnInceptionConfig {
     /// The paper's network, with the dropout of Temporal Segment Networks: 0.8 for frames,
     /// 0.7 for flow.
-    pub fn paper(channels: usize, classes: usize) -> Self {
-        let dropout = match Modality::of_channels(channels) {
-            Modality::Rgb => 0.8,
-            Modality::Flow => 0.7,
-        };
+    pub fn paper(channels: Channels, classes: usize) -> Self {
+        let dropout = if channels.modality == Modality::RGB { 0.8 } else { 0.7 };
         Self {
             channels,
             input: [224, 224],
@@ -132,60 +136,23 @@ impl BnInceptionConfig {
         }
     }
 
-    /// Makes the network, with the released model's names: `conv1/7x7_s2.weight`,
-    /// `conv1/7x7_s2_bn.weight`, `conv1/7x7_s2_bn.running_mean`, ... `fc-action.bias`.
-    ///
-    /// # Errors
-    /// As [`BnInceptionConfig::summary`].
-    pub fn build(&self, builder: &Builder) -> Result<Backbone> {
-        Backbone::new(&self.graph()?, builder)
-    }
-
-    /// Describes the network; allocates no weights.
-    ///
-    /// # Errors
-    /// If a layer does not fit the size that reaches it, or a setting is out of range.
-    pub fn summary(&self) -> Result<Summary> {
-        Ok(self.graph()?.summary())
-    }
-
-    /// The layers from the input to the logits, as in the table above.
-    fn graph(&self) -> Result<Graph> {
-        self.check()?;
-        let [height, width] = self.input;
-        let modality = Modality::of_channels(self.channels);
-        let title = format!("{} classes", self.classes);
-        let mut graph = Graph::new(MODEL, title, modality, [self.channels, height, width]);
-        let input = graph.input();
-        let x = self.trunk(&mut graph, "", input)?;
-        let features = graph.add("global_pool", Layer::GlobalAvgPool, &[x])?;
-        graph.set_features(features);
-        let classifier = Layer::Linear { outputs: self.classes, activation: Activation::None };
-        graph.chain(features, [("dropout", Layer::Dropout(self.dropout)), ("fc-action", classifier)])?;
-        Ok(graph)
-    }
-
-    /// The layers from an input to the last feature map, their names under a prefix.
-    pub(crate) fn trunk(&self, graph: &mut Graph, prefix: &str, input: Value) -> Result<Value> {
-        let [width1, reduced, width2] = STEM;
-        let name = |layer: &str| format!("{prefix}{layer}");
-        let halve = Layer::MaxPool(pool(2, 0));
-        let (first, later) = (self.batch_statistics.first(), self.batch_statistics.later());
-        let window = match self.stem {
-            InceptionStem::Paper => Window { kernel: 7, stride: 2, padding: 3 },
-            InceptionStem::Small => Window { kernel: 5, stride: 2, padding: 2 },
-        };
-        let mut x = self.conv(graph, name("conv1/7x7_s2"), width1, window, first, input)?;
-        if self.stem == InceptionStem::Paper {
-            x = graph.add(name("pool1/3x3_s2"), halve.clone(), &[x])?;
+    fn of(wanted: &Wanted<'_>) -> Result<Self> {
+        let paper = Self::paper(wanted.one_input()?, wanted.one_task()?);
+        let width_divisor = (1.0 / wanted.width).round();
+        if width_divisor * wanted.width != 1.0 {
+            return Err(Wanted::refused(format!(
+                "the profile's factor on a layer's width is {}; BN-Inception takes 1, 1/2, 1/4, 1/8, 1/16 and 1/32",
+                wanted.width
+            )));
         }
-        let x = self.conv(graph, name("conv2/3x3_reduce"), reduced, ONE, later, x)?;
-        let x = self.conv(graph, name("conv2/3x3"), width2, three(1), later, x)?;
-        let mut x = graph.add(name("pool2/3x3_s2"), halve, &[x])?;
-        for block in &BLOCKS {
-            x = self.block(graph, prefix, block, x)?;
-        }
-        Ok(x)
+        Ok(Self {
+            input: [wanted.side; 2],
+            width_divisor: width_divisor as usize,
+            dropout: wanted.dropped(),
+            batch_statistics: wanted.statistics(),
+            stem: wanted.stem(InceptionStem::Paper, InceptionStem::Small),
+            ..paper
+        })
     }
 
     /// The branches of a block, joined in this order.
@@ -208,17 +175,17 @@ impl BnInceptionConfig {
         branches.push(self.conv(graph, name("double_3x3_2"), width, three(stride), statistics, y)?);
 
         let (layer, projected) = match block.pool {
-            Pooling::Average(width) => (Layer::AvgPool(pool(1, 1)), Some(width)),
-            Pooling::Max(width) => (Layer::MaxPool(pool(1, 1)), Some(width)),
-            Pooling::Halving if whole => (Layer::MaxPool(pool(1, 1)), None),
-            Pooling::Halving => (Layer::MaxPool(pool(2, 0)), None),
+            Pooling::Average(width) => (Layer::avg_pool(pool(1, 1)), Some(width)),
+            Pooling::Max(width) => (Layer::max_pool(pool(1, 1)), Some(width)),
+            Pooling::Halving if whole => (Layer::max_pool(pool(1, 1)), None),
+            Pooling::Halving => (Layer::max_pool(pool(2, 0)), None),
         };
         let y = graph.add(name("pool"), layer, &[x])?;
         branches.push(match projected {
             Some(width) => self.conv(graph, name("pool_proj"), width, ONE, statistics, y)?,
             None => y,
         });
-        graph.add(name("output"), Layer::Concat, &branches)
+        graph.add(name("output"), Layer::concat(), &branches)
     }
 
     /// Convolution, batch normalisation and rectification.
@@ -231,20 +198,15 @@ impl BnInceptionConfig {
         statistics: Statistics,
         x: Value,
     ) -> Result<Value> {
-        let conv = Layer::Conv {
-            outputs: width / self.width_divisor,
-            window,
-            groups: 1,
-            bias: true,
-            activation: Activation::None,
-        };
-        let norm = Layer::BatchNorm { statistics, activation: Activation::Relu };
+        let outputs = width / self.width_divisor;
+        let conv = Layer::conv(Conv { outputs, window, groups: 1, bias: true, activation: Activation::None });
+        let norm = Layer::batch_norm(statistics, Activation::Relu);
         let normalised = format!("{name}_bn");
         graph.chain(x, [(name, conv), (normalised, norm)])
     }
 
     fn check(&self) -> Result<()> {
-        settings::at_least_one(MODEL, [("channels", self.channels), ("classes", self.classes)])?;
+        settings::at_least_one(MODEL, [("channels", self.channels.count), ("classes", self.classes)])?;
         if self.width_divisor == 0 || !WIDTH_UNIT.is_multiple_of(self.width_divisor) {
             return Err(Error::Setting {
                 model: MODEL,
@@ -254,6 +216,126 @@ impl BnInceptionConfig {
             });
         }
         settings::dropout(MODEL, self.dropout)
+    }
+}
+
+/// The released names have slashes, for which ports to PyTorch write underscores. The
+/// classifier is `fc` in ImageNet's model, `last_linear` in a widespread port of it.
+const CAFFE: &[Rule] = &[
+    BATCH_COUNTS,
+    Rename("conv1_*", "conv1/*"),
+    Rename("conv2_*", "conv2/*"),
+    Rename("inception_3a_*", "inception_3a/*"),
+    Rename("inception_3b_*", "inception_3b/*"),
+    Rename("inception_3c_*", "inception_3c/*"),
+    Rename("inception_4a_*", "inception_4a/*"),
+    Rename("inception_4b_*", "inception_4b/*"),
+    Rename("inception_4c_*", "inception_4c/*"),
+    Rename("inception_4d_*", "inception_4d/*"),
+    Rename("inception_4e_*", "inception_4e/*"),
+    Rename("inception_5a_*", "inception_5a/*"),
+    Rename("inception_5b_*", "inception_5b/*"),
+    Rename("fc.*", "fc-action.*"),
+    Rename("last_linear.*", "fc-action.*"),
+];
+
+impl Architecture for BnInceptionConfig {
+    fn kind(&self) -> &'static str {
+        "bn-inception"
+    }
+
+    /// As in the table above.
+    fn graph(&self) -> Result<Graph> {
+        self.check()?;
+        let title = format!("{} classes", self.classes);
+        let mut graph = Graph::new(MODEL, title, self.channels, self.input);
+        let input = graph.input();
+        let x = self.layers(&mut graph, "", input)?;
+        let features = graph.add("global_pool", Layer::global_avg_pool(), &[x])?;
+        graph.set_features(features);
+        let classifier = Layer::linear(self.classes, Activation::None);
+        graph.chain(features, [("dropout", Layer::dropout(self.dropout)), ("fc-action", classifier)])?;
+        Ok(graph)
+    }
+
+    fn inputs(&self) -> Vec<Channels> {
+        vec![self.channels]
+    }
+
+    fn heads(&self) -> Vec<usize> {
+        vec![self.classes]
+    }
+
+    fn is_classifier(&self, parameter: &str) -> bool {
+        parameter.starts_with("fc-action.")
+    }
+
+    fn trunk(&self) -> Trunk {
+        Trunk::of(&Self {
+            channels: Channels::FRAME,
+            classes: 1,
+            dropout: 0.0,
+            batch_statistics: BatchStatistics::All,
+            ..self.clone()
+        })
+    }
+
+    fn first_convolution(&self) -> Option<&'static str> {
+        Some("conv1/7x7_s2.weight")
+    }
+
+    fn small_stem(&self) -> &'static str {
+        "conv1 5x5, no pool1, inception 4e keeps the size"
+    }
+
+    fn published_names(&self, names: NameMap) -> Option<&'static [Rule]> {
+        (names == NameMap::Caffe).then_some(CAFFE)
+    }
+}
+
+impl Base for BnInceptionConfig {
+    fn layers(&self, graph: &mut Graph, prefix: &str, input: Value) -> Result<Value> {
+        let [width1, reduced, width2] = STEM;
+        let name = |layer: &str| format!("{prefix}{layer}");
+        let halve = Layer::max_pool(pool(2, 0));
+        let (first, later) = (self.batch_statistics.first(), self.batch_statistics.later());
+        let window = match self.stem {
+            InceptionStem::Paper => Window { kernel: 7, stride: 2, padding: 3 },
+            InceptionStem::Small => Window { kernel: 5, stride: 2, padding: 2 },
+        };
+        let mut x = self.conv(graph, name("conv1/7x7_s2"), width1, window, first, input)?;
+        if self.stem == InceptionStem::Paper {
+            x = graph.add(name("pool1/3x3_s2"), halve.clone(), &[x])?;
+        }
+        let x = self.conv(graph, name("conv2/3x3_reduce"), reduced, ONE, later, x)?;
+        let x = self.conv(graph, name("conv2/3x3"), width2, three(1), later, x)?;
+        let mut x = graph.add(name("pool2/3x3_s2"), halve, &[x])?;
+        for block in &BLOCKS {
+            x = self.block(graph, prefix, block, x)?;
+        }
+        Ok(x)
+    }
+
+    fn sizes(&self) -> Sizes {
+        Sizes { input: self.input, dropout: self.dropout }
+    }
+
+    fn seeing(&self, channels: Channels) -> Box<dyn Architecture> {
+        Box::new(Self { channels, ..self.clone() })
+    }
+}
+
+impl Listed for BnInceptionConfig {
+    fn names() -> Vec<Name<Self>> {
+        vec![Name::normalised("bn-inception", Self::of)]
+    }
+
+    fn cases() -> Vec<Case<Self>> {
+        let paper = Self::paper(Channels::FRAME, 4);
+        // Narrow ones have channels that hardly vary in a batch, and normalising those makes any rounding large.
+        let all = Self { input: [96, 96], width_divisor: 4, ..paper };
+        let first = Self { width_divisor: 8, batch_statistics: BatchStatistics::First, ..all.clone() };
+        vec![Case::new("BN-Inception", all), Case::new("BN-Inception, partly frozen", first)]
     }
 }
 

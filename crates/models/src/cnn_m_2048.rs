@@ -20,13 +20,18 @@
 //!
 //! The paper also tries "slow fusion" (Karpathy et al. 2014) on 11 frames: [`Fusion::Slow`].
 
+use base::Modality;
+use nn::Activation;
 use nn::ops::{Lrn, Pool2d};
-use nn::{Activation, Builder};
 use serde::{Deserialize, Serialize};
 
+use crate::architecture::{Architecture, Case, Listed, Name, Trunk};
 use crate::graph::{Graph, Value};
-use crate::layer::Layer;
-use crate::{Backbone, Error, Modality, Result, Summary, Window, settings};
+use crate::layer::{Layer, Window};
+use crate::names::Rule::Rename;
+use crate::names::{NameMap, Rule};
+use crate::wanted::Wanted;
+use crate::{Channels, Error, Result, settings};
 
 const MODEL: &str = "CNN-M-2048";
 
@@ -36,14 +41,30 @@ const LRN: Lrn = Lrn { size: 5, alpha: 5e-4, beta: 0.75, k: 2.0 };
 /// Every pooling layer.
 const POOL: Pool2d = Pool2d { kernel: [3, 3], stride: [2, 2], padding: [0, 0], ceil_mode: true };
 
-/// Which of the two streams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stream {
-    /// Reads frames; normalises after conv1 and conv2.
-    Spatial,
-    /// Reads stacks of flow; normalises after conv1 only.
-    Temporal,
+/// The key `stream` of a configuration: the paper's word for what is read, or else the modality's own name.
+mod stream {
+    use base::Modality;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    pub(super) fn word(modality: &Modality) -> &str {
+        match *modality {
+            Modality::RGB => "spatial",
+            Modality::FLOW => "temporal",
+            _ => modality.name(),
+        }
+    }
+
+    pub(super) fn serialize<S: Serializer>(modality: &Modality, serializer: S) -> Result<S::Ok, S::Error> {
+        word(modality).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Modality, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "spatial" => Ok(Modality::RGB),
+            "temporal" => Ok(Modality::FLOW),
+            other => Modality::parse(other).map_err(D::Error::custom),
+        }
+    }
 }
 
 /// How the frames of an input come together.
@@ -61,12 +82,15 @@ pub enum Fusion {
 /// Frames that slow fusion reads.
 const SLOW_FRAMES: usize = 11;
 
-/// Every size of the network; [`CnnM2048Config::paper`] has the paper's.
+/// Every size of the network; [`CnnM2048Config::paper`] has the paper's. Parameters are `conv1.weight`, `conv1.bias`, ...
+/// `full8.bias`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CnnM2048Config {
-    /// Spatial or temporal.
-    pub stream: Stream,
+    /// What it reads: frames in the spatial stream, which normalises after conv1 and conv2; stacks of flow, or anything
+    /// else, in the temporal one, which normalises after conv1 only.
+    #[serde(rename = "stream", with = "stream")]
+    pub modality: Modality,
     /// Input channels: 3 for a frame, 2L for a stack of L flow fields.
     pub channels: usize,
     /// Height and width of the input.
@@ -91,10 +115,10 @@ pub struct CnnM2048Config {
 
 impl CnnM2048Config {
     /// The paper's network.
-    pub fn paper(stream: Stream, channels: usize, classes: usize, dropout: f64) -> Self {
+    pub fn paper(channels: Channels, classes: usize, dropout: f64) -> Self {
         Self {
-            stream,
-            channels,
+            modality: channels.modality,
+            channels: channels.count,
             input: [224, 224],
             fusion: Fusion::Early,
             classes: vec![classes],
@@ -107,69 +131,31 @@ impl CnnM2048Config {
         }
     }
 
-    /// Makes the network, with parameters `conv1.weight`, `conv1.bias`, ... `full8.bias`.
-    ///
-    /// # Errors
-    /// As [`CnnM2048Config::summary`].
-    pub fn build(&self, builder: &Builder) -> Result<Backbone> {
-        Backbone::new(&self.graph()?, builder)
-    }
-
-    /// Describes the network; allocates no weights.
-    ///
-    /// # Errors
-    /// If a layer does not fit the size that reaches it, or a setting is out of range.
-    pub fn summary(&self) -> Result<Summary> {
-        Ok(self.graph()?.summary())
+    fn of(wanted: &Wanted<'_>, fusion: Fusion) -> Result<Self> {
+        let paper = Self::paper(wanted.one_input()?, 1, wanted.dropped());
+        Ok(Self {
+            fusion,
+            classes: wanted.classes.to_vec(),
+            input: [wanted.side; 2],
+            widths: paper.widths.map(|width| wanted.wide(width)),
+            full6: wanted.wide(paper.full6),
+            full7: wanted.wide(paper.full7),
+            conv1: wanted.stem(paper.conv1, Window { kernel: 5, stride: 2, padding: 0 }),
+            conv2: wanted.stem(paper.conv2, Window { kernel: 3, stride: 1, padding: 1 }),
+            ..paper
+        })
     }
 
     /// The names of the softmax layers, which are new when a net is trained on other classes.
-    pub fn classifiers(&self) -> Vec<String> {
+    fn classifiers(&self) -> Vec<String> {
         match self.classes.len() {
             1 => vec!["full8".into()],
             tasks => (1..=tasks).map(|task| format!("full8_{task}")).collect(),
         }
     }
 
-    /// The layers from the input to the logits, as in the table above.
-    fn graph(&self) -> Result<Graph> {
-        self.check()?;
-        let [_, _, width3, width4, width5] = self.widths;
-        let same = Window { kernel: 3, stride: 1, padding: 1 };
-        let full = |outputs| Layer::Linear { outputs, activation: Activation::Relu };
-        let (stream, modality) = match self.stream {
-            Stream::Spatial => ("spatial", Modality::Rgb),
-            Stream::Temporal => ("temporal", Modality::Flow),
-        };
-
-        let [height, width] = self.input;
-        let classes: Vec<String> = self.classes.iter().map(usize::to_string).collect();
-        let slow = if self.fusion == Fusion::Slow { ", slow fusion" } else { "" };
-        let title = format!("{stream} stream{slow}, {} classes", classes.join(" and "));
-        let mut graph = Graph::new(MODEL, title, modality, [self.channels, height, width]);
-        let x = match self.fusion {
-            Fusion::Early => self.stem(&mut graph)?,
-            Fusion::Slow => self.slow_stem(&mut graph)?,
-        };
-        let full7 = graph.chain(
-            x,
-            [
-                ("conv3", Layer::conv_relu(width3, same)),
-                ("conv4", Layer::conv_relu(width4, same)),
-                ("conv5", Layer::conv_relu(width5, same)),
-                ("pool5", Layer::MaxPool(POOL)),
-                ("full6", full(self.full6)),
-                ("dropout6", Layer::Dropout(self.dropout)),
-                ("full7", full(self.full7)),
-            ],
-        )?;
-        graph.set_features(full7);
-        let x = graph.add("dropout7", Layer::Dropout(self.dropout), &[full7])?;
-        for (task, (name, &outputs)) in self.classifiers().into_iter().zip(&self.classes).enumerate() {
-            let logits = graph.add(name, Layer::Linear { outputs, activation: Activation::None }, &[x])?;
-            graph.add_head(logits, task);
-        }
-        Ok(graph)
+    fn reads(&self) -> Channels {
+        Channels::new(self.modality, self.channels)
     }
 
     /// conv1 to pool2.
@@ -180,17 +166,17 @@ impl CnnM2048Config {
     fn first_block(&self) -> Vec<(&'static str, Layer)> {
         vec![
             ("conv1", Layer::conv_relu(self.widths[0], self.conv1)),
-            ("norm1", Layer::Lrn(LRN)),
-            ("pool1", Layer::MaxPool(POOL)),
+            ("norm1", Layer::lrn(LRN)),
+            ("pool1", Layer::max_pool(POOL)),
         ]
     }
 
     fn second_block(&self) -> Vec<(&'static str, Layer)> {
         let mut block = vec![("conv2", Layer::conv_relu(self.widths[1], self.conv2))];
-        if self.stream == Stream::Spatial {
-            block.push(("norm2", Layer::Lrn(LRN)));
+        if self.modality == Modality::RGB {
+            block.push(("norm2", Layer::lrn(LRN)));
         }
-        block.push(("pool2", Layer::MaxPool(POOL)));
+        block.push(("pool2", Layer::max_pool(POOL)));
         block
     }
 
@@ -199,7 +185,7 @@ impl CnnM2048Config {
         let per_frame = self.channels / SLOW_FRAMES;
         let mut windows = Vec::new();
         for window in 0..4 {
-            let frames = Layer::Channels { from: 2 * window * per_frame, count: 5 * per_frame };
+            let frames = Layer::channels(2 * window * per_frame, 5 * per_frame);
             let input = graph.input();
             windows.push(vec![graph.add(format!("frames{window}"), frames, &[input])?]);
         }
@@ -238,7 +224,7 @@ impl CnnM2048Config {
     /// Joins the channels of neighbours, two by two.
     fn joined(graph: &mut Graph, name: &str, values: &[Value]) -> Result<Vec<Vec<Value>>> {
         let pair = |(time, pair): (usize, &[Value])| {
-            Ok(vec![graph.add(format!("{name}@{time}"), Layer::Concat, pair)?])
+            Ok(vec![graph.add(format!("{name}@{time}"), Layer::concat(), pair)?])
         };
         values.chunks(2).enumerate().map(pair).collect()
     }
@@ -255,14 +241,114 @@ impl CnnM2048Config {
                 ("the smallest of widths", settings::smallest(&self.widths)),
             ],
         )?;
-        if self.fusion == Fusion::Slow && (self.stream, self.channels) != (Stream::Spatial, 3 * SLOW_FRAMES) {
+        if self.fusion == Fusion::Slow && self.reads() != Channels::new(Modality::RGB, 3 * SLOW_FRAMES) {
             return Err(Error::Setting {
                 model: MODEL,
                 what: "slow fusion",
-                found: format!("{} channels of the {:?} stream", self.channels, self.stream),
+                found: format!("{} channels of the {} stream", self.channels, stream::word(&self.modality)),
                 expected: "11 frames of the spatial stream, which are 33 channels",
             });
         }
         settings::dropout(MODEL, self.dropout)
+    }
+}
+
+/// Of `VGG_CNN_M_2048`; full6 to full8 are what the paper calls its last layers.
+const CAFFE: &[Rule] = &[Rename("fc6.*", "full6.*"), Rename("fc7.*", "full7.*"), Rename("fc8.*", "full8.*")];
+
+impl Architecture for CnnM2048Config {
+    fn kind(&self) -> &'static str {
+        "cnn-m-2048"
+    }
+
+    /// As in the table above.
+    fn graph(&self) -> Result<Graph> {
+        self.check()?;
+        let [_, _, width3, width4, width5] = self.widths;
+        let same = Window { kernel: 3, stride: 1, padding: 1 };
+        let full = |outputs| Layer::linear(outputs, Activation::Relu);
+        let stream = stream::word(&self.modality);
+        let classes: Vec<String> = self.classes.iter().map(usize::to_string).collect();
+        let slow = if self.fusion == Fusion::Slow { ", slow fusion" } else { "" };
+        let title = format!("{stream} stream{slow}, {} classes", classes.join(" and "));
+        let mut graph = Graph::new(MODEL, title, self.reads(), self.input);
+        let x = match self.fusion {
+            Fusion::Early => self.stem(&mut graph)?,
+            Fusion::Slow => self.slow_stem(&mut graph)?,
+        };
+        let full7 = graph.chain(
+            x,
+            [
+                ("conv3", Layer::conv_relu(width3, same)),
+                ("conv4", Layer::conv_relu(width4, same)),
+                ("conv5", Layer::conv_relu(width5, same)),
+                ("pool5", Layer::max_pool(POOL)),
+                ("full6", full(self.full6)),
+                ("dropout6", Layer::dropout(self.dropout)),
+                ("full7", full(self.full7)),
+            ],
+        )?;
+        graph.set_features(full7);
+        let x = graph.add("dropout7", Layer::dropout(self.dropout), &[full7])?;
+        for (task, (name, &outputs)) in self.classifiers().into_iter().zip(&self.classes).enumerate() {
+            let logits = graph.add(name, Layer::linear(outputs, Activation::None), &[x])?;
+            graph.add_head(logits, task);
+        }
+        Ok(graph)
+    }
+
+    fn inputs(&self) -> Vec<Channels> {
+        vec![self.reads()]
+    }
+
+    fn heads(&self) -> Vec<usize> {
+        self.classes.clone()
+    }
+
+    /// `full8`, or `full8_1` and so on.
+    fn is_classifier(&self, parameter: &str) -> bool {
+        parameter.starts_with("full8.") || parameter.starts_with("full8_")
+    }
+
+    /// The normalisation that only the spatial stream has after conv2 has no weights.
+    fn trunk(&self) -> Trunk {
+        let Channels { modality, count: channels } = Channels::FRAME;
+        Trunk::of(&Self { modality, channels, classes: vec![1], dropout: 0.0, ..self.clone() })
+    }
+
+    /// Slow fusion sees five frames of eleven at a time.
+    fn first_convolution(&self) -> Option<&'static str> {
+        (self.fusion == Fusion::Early).then_some("conv1.weight")
+    }
+
+    fn small_stem(&self) -> &'static str {
+        "conv1 5x5 stride 2, conv2 3x3 stride 1"
+    }
+
+    fn published_names(&self, names: NameMap) -> Option<&'static [Rule]> {
+        (names == NameMap::Caffe).then_some(CAFFE)
+    }
+}
+
+impl Listed for CnnM2048Config {
+    fn names() -> Vec<Name<Self>> {
+        vec![
+            Name::new("cnn-m-2048", |wanted| Self::of(wanted, Fusion::Early)),
+            Name::new("slow-fusion", |wanted| Self::of(wanted, Fusion::Slow)),
+        ]
+    }
+
+    fn cases() -> Vec<Case<Self>> {
+        let small = |channels| Self {
+            input: [75, 75],
+            widths: [8, 8, 16, 16, 16],
+            full6: 32,
+            full7: 24,
+            ..Self::paper(channels, 4, 0.5)
+        };
+        vec![
+            Case::new("CNN-M-2048, spatial", small(Channels::FRAME)),
+            Case::new("CNN-M-2048, temporal", small(Channels::flow(20))),
+        ]
     }
 }

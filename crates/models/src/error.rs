@@ -32,6 +32,22 @@ pub enum Error {
         /// What is allowed.
         expected: &'static str,
     },
+    /// No architecture has that name.
+    #[error("no architecture is named `{name}`{hint}; there are {known}")]
+    UnknownName {
+        /// The name that was asked for.
+        name: String,
+        /// A name like it.
+        hint: String,
+        /// All names.
+        known: String,
+    },
+    /// The architecture cannot do what is wanted of it.
+    #[error("{problem}")]
+    Wanted {
+        /// What it cannot do, and what it can.
+        problem: String,
+    },
     /// The network was not given the input that it reads.
     #[error("{model} reads {expected}, found {found}")]
     Input {

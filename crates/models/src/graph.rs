@@ -1,16 +1,18 @@
 //! An architecture as a list of layers, each with the layers that it reads.
 //!
-//! From the list come both the network ([`crate::Backbone`]) and its summary, so the
+//! From the list come both the network ([`crate::Backbone`]) and its [`Summary`], so the
 //! summary cannot disagree with what runs. A chain, a residual block and an inception
 //! block differ only in what their layers read.
 
-use crate::layer::Layer;
+use base::Modality;
+
+use crate::layer::{Layer, Shape};
 use crate::summary::Row;
-use crate::{Error, Modality, Result, Summary};
+use crate::{Channels, Error, Result, Summary};
 
 /// The input of a graph, or the output of one of its layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Value(usize);
+pub struct Value(usize);
 
 impl Value {
     /// Position among the graph's values: first the inputs, then the layers' outputs.
@@ -21,44 +23,29 @@ impl Value {
 
 /// One of the inputs of a network.
 #[derive(Debug, Clone)]
-pub(crate) struct Port {
-    pub(crate) modality: Modality,
-    pub(crate) shape: Shape,
+pub struct Port {
+    /// What it holds.
+    pub modality: Modality,
+    /// Of one sample.
+    pub shape: Shape,
     /// Whether clips may have another number of moments than the shape says.
-    pub(crate) any_length: bool,
+    pub any_length: bool,
 }
 
 impl Port {
-    /// For one moment; the shape is (C, H, W).
-    pub(crate) fn one(modality: Modality, each: [usize; 3]) -> Self {
-        let shape = Shape { each: each.to_vec(), moments: None };
-        Self { modality, shape, any_length: false }
+    /// For one moment of a picture of that height and width.
+    #[must_use]
+    pub fn one(channels: Channels, size: [usize; 2]) -> Self {
+        let [height, width] = size;
+        let shape = Shape { each: vec![channels.count, height, width], moments: None };
+        Self { modality: channels.modality, shape, any_length: false }
     }
 
-    /// For so many moments of that shape.
-    pub(crate) fn clip(modality: Modality, each: [usize; 3], moments: usize) -> Self {
-        let shape = Shape { each: each.to_vec(), moments: Some(moments) };
-        Self { modality, shape, any_length: false }
-    }
-}
-
-/// Shape of a value of one sample.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Shape {
-    /// Of each moment: (C, H, W) of a feature map, (F) of a vector.
-    pub(crate) each: Vec<usize>,
-    /// T, of what a clip has at each of its moments.
-    pub(crate) moments: Option<usize>,
-}
-
-impl Shape {
-    /// (C, T, H, W) and (F, T), PyTorch's order; without T where there is none.
-    pub(crate) fn dims(&self) -> Vec<usize> {
-        let mut dims = self.each.clone();
-        if let Some(moments) = self.moments {
-            dims.insert(1, moments);
-        }
-        dims
+    /// For so many moments of such a picture.
+    #[must_use]
+    pub fn clip(channels: Channels, size: [usize; 2], moments: usize) -> Self {
+        let Self { modality, shape, any_length } = Self::one(channels, size);
+        Self { modality, shape: Shape { moments: Some(moments), ..shape }, any_length }
     }
 }
 
@@ -82,7 +69,7 @@ pub(crate) struct HeadAt {
 
 /// The layers of a network, in the order in which they run.
 #[derive(Debug)]
-pub(crate) struct Graph {
+pub struct Graph {
     pub(crate) model: &'static str,
     title: String,
     pub(crate) ports: Vec<Port>,
@@ -95,39 +82,21 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// No layers yet. `input` is the shape (C, H, W) of one sample.
-    pub(crate) fn new(
-        model: &'static str,
-        title: impl Into<String>,
-        modality: Modality,
-        input: [usize; 3],
-    ) -> Self {
-        Self::of_ports(model, title, vec![Port::one(modality, input)])
-    }
-
-    /// No layers yet, for a network that sees `moments` of a clip, or more or fewer. Each input is a kind, and its shape (C, H, W) at one
-    /// moment.
-    pub(crate) fn of_clips(
-        model: &'static str,
-        title: impl Into<String>,
-        inputs: impl IntoIterator<Item = (Modality, [usize; 3])>,
-        moments: usize,
-    ) -> Self {
-        let port = |(modality, each): (Modality, [usize; 3])| Port {
-            any_length: true,
-            ..Port::clip(modality, each, moments)
-        };
-        Self::of_ports(model, title, inputs.into_iter().map(port).collect())
+    /// No layers yet, for a network that reads one picture of that height and width. `model` is the architecture's name
+    /// for messages.
+    pub fn new(model: &'static str, title: impl Into<String>, channels: Channels, size: [usize; 2]) -> Self {
+        Self::of_ports(model, title, vec![Port::one(channels, size)])
     }
 
     /// No layers yet, for a network with these inputs.
-    pub(crate) fn of_ports(model: &'static str, title: impl Into<String>, ports: Vec<Port>) -> Self {
+    pub fn of_ports(model: &'static str, title: impl Into<String>, ports: Vec<Port>) -> Self {
         let title = format!("{model}, {}", title.into());
         Self { model, title, ports, nodes: Vec::new(), features: None, attention: None, heads: Vec::new() }
     }
 
     /// What the first layer reads; of several inputs, the first.
-    pub(crate) fn input(&self) -> Value {
+    #[must_use]
+    pub fn input(&self) -> Value {
         Value(0)
     }
 
@@ -135,9 +104,9 @@ impl Graph {
     ///
     /// # Errors
     /// If there is none.
-    pub(crate) fn input_of(&self, modality: Modality) -> Result<Value> {
+    pub fn input_of(&self, modality: Modality) -> Result<Value> {
         let at = self.ports.iter().position(|port| port.modality == modality);
-        at.map(Value).ok_or_else(|| self.refused(modality.name().into(), "there is no such input".into()))
+        at.map(Value).ok_or_else(|| self.refused(modality.to_string(), "there is no such input".into()))
     }
 
     /// The node that makes a value, unless it is an input.
@@ -149,7 +118,7 @@ impl Graph {
     ///
     /// # Errors
     /// If the layer does not fit the shapes of its inputs.
-    pub(crate) fn add(&mut self, name: impl Into<String>, layer: Layer, inputs: &[Value]) -> Result<Value> {
+    pub fn add(&mut self, name: impl Into<String>, layer: Layer, inputs: &[Value]) -> Result<Value> {
         self.push(name.into(), layer, inputs, None)
     }
 
@@ -158,12 +127,7 @@ impl Graph {
     ///
     /// # Errors
     /// As [`Graph::add`].
-    pub(crate) fn add_again(
-        &mut self,
-        name: impl Into<String>,
-        first: Value,
-        inputs: &[Value],
-    ) -> Result<Value> {
+    pub fn add_again(&mut self, name: impl Into<String>, first: Value, inputs: &[Value]) -> Result<Value> {
         let name = name.into();
         let Some(node) = self.node(first) else {
             return Err(self.refused(name, "the input has no parameters to share".into()));
@@ -173,8 +137,8 @@ impl Graph {
     }
 
     fn push(&mut self, name: String, layer: Layer, inputs: &[Value], shares: Option<usize>) -> Result<Value> {
-        if matches!(layer, Layer::Channels { .. }) && inputs.iter().any(|&value| self.node(value).is_some()) {
-            return Err(self.refused(name, "channels are taken of the network's input only".into()));
+        if layer.reads_only_the_input() && inputs.iter().any(|&value| self.node(value).is_some()) {
+            return Err(self.refused(name, "it reads the network's input only".into()));
         }
         let shapes: Vec<&Shape> = inputs.iter().map(|&input| self.shape(input)).collect();
         let mut facts = layer.facts(&shapes).map_err(|problem| self.refused(name.clone(), problem))?;
@@ -208,7 +172,7 @@ impl Graph {
     ///
     /// # Errors
     /// As [`Graph::add`].
-    pub(crate) fn chain<N: Into<String>>(
+    pub fn chain<N: Into<String>>(
         &mut self,
         x: Value,
         layers: impl IntoIterator<Item = (N, Layer)>,
@@ -222,21 +186,23 @@ impl Graph {
 
     /// Names the output of a classifier for a task; the first that is named is the main one. Without any, the last
     /// layer is the one classifier.
-    pub(crate) fn add_head(&mut self, logits: Value, task: usize) {
+    pub fn add_head(&mut self, logits: Value, task: usize) {
         self.heads.push(HeadAt { logits, task });
     }
 
     /// Names the value that the classifier reads, before dropout.
-    pub(crate) fn set_features(&mut self, features: Value) {
+    pub fn set_features(&mut self, features: Value) {
         self.features = Some(features);
     }
 
     /// Names the value that holds the weights of the places.
-    pub(crate) fn set_attention(&mut self, weights: Value) {
+    pub fn set_attention(&mut self, weights: Value) {
         self.attention = Some(weights);
     }
 
-    pub(crate) fn summary(&self) -> Summary {
+    /// The layers as a table.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
         let input = |port: &Port| (port.modality, port.shape.dims());
         Summary {
             title: self.title.clone(),
@@ -246,7 +212,8 @@ impl Graph {
     }
 
     /// Shape of a value of one sample.
-    pub(crate) fn shape(&self, value: Value) -> &Shape {
+    #[must_use]
+    pub fn shape(&self, value: Value) -> &Shape {
         match self.node(value) {
             Some(node) => &self.nodes[node].shape,
             None => &self.ports[value.0].shape,

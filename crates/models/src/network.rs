@@ -1,50 +1,46 @@
 //! What goes into a network and what comes out.
 
+use std::collections::BTreeMap;
+
+use base::Modality;
 use candle_core::Tensor;
 use nn::Pass;
 
 use crate::Result;
 
-/// A batch. Each part is (B, S, C, H, W); a network reads the parts that it needs.
+/// A batch: a tensor (B, T, C, H, W) for each modality. A network reads those that it needs.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
-    /// Frames.
-    pub rgb: Option<Tensor>,
-    /// Stacks of optical flow.
-    pub flow: Option<Tensor>,
+    parts: BTreeMap<Modality, Tensor>,
 }
 
 impl Inputs {
-    /// The part of that kind.
+    /// The tensor of that modality.
+    #[must_use]
     pub fn get(&self, modality: Modality) -> Option<&Tensor> {
-        match modality {
-            Modality::Rgb => self.rgb.as_ref(),
-            Modality::Flow => self.flow.as_ref(),
-        }
+        self.parts.get(&modality)
+    }
+
+    /// Adds a tensor, in the place of the one that was there.
+    pub fn insert(&mut self, modality: Modality, tensor: Tensor) {
+        self.parts.insert(modality, tensor);
+    }
+
+    /// Everything that there is, in the order of the modalities' names.
+    pub fn iter(&self) -> impl Iterator<Item = (Modality, &Tensor)> {
+        self.parts.iter().map(|(&modality, tensor)| (modality, tensor))
     }
 }
 
-/// A kind of input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Modality {
-    /// Frames.
-    Rgb,
-    /// Stacks of optical flow.
-    Flow,
+impl FromIterator<(Modality, Tensor)> for Inputs {
+    fn from_iter<I: IntoIterator<Item = (Modality, Tensor)>>(parts: I) -> Self {
+        Self { parts: parts.into_iter().collect() }
+    }
 }
 
-impl Modality {
-    /// Three channels are a frame; a stack of flow has an even number.
-    pub(crate) fn of_channels(channels: usize) -> Self {
-        if channels == 3 { Self::Rgb } else { Self::Flow }
-    }
-
-    /// The name of its part of [`Inputs`].
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Rgb => "rgb",
-            Self::Flow => "flow",
-        }
+impl<const N: usize> From<[(Modality, Tensor); N]> for Inputs {
+    fn from(parts: [(Modality, Tensor); N]) -> Self {
+        parts.into_iter().collect()
     }
 }
 
@@ -73,7 +69,7 @@ pub struct Outputs {
 
 /// A network that classifies batches.
 pub trait Network: Send + Sync {
-    /// The parts of [`Inputs`] that it needs.
+    /// The modalities that it needs, in the order of a sample's inputs.
     fn reads(&self) -> &[Modality];
 
     /// Runs the batch through; all inputs have as many samples, and as many moments where it sees clips.

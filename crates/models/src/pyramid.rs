@@ -14,74 +14,41 @@
 //!
 //! Names are the base's under `spatial.` and `temporal.`; what follows has names of its own.
 
-use nn::{Activation, Builder};
+use base::Modality;
+use nn::Activation;
 use serde::{Deserialize, Serialize};
 
+use crate::architecture::{Architecture, Case, Listed, Name, Stream, Trunk, one_of};
+use crate::base_network::Base;
+use crate::bn_inception::BnInceptionConfig;
 use crate::graph::{Graph, Port, Value};
-use crate::layer::{Layer, Window};
-use crate::{
-    Backbone, BatchStatistics, BnInceptionConfig, Modality, ModelConfig, ResNet50Config, Result, Summary,
-    Vgg16Config, settings,
-};
+use crate::layer::{BatchStatistics, Conv, Layer, Window};
+use crate::levels::{PyramidHead, SnippetFusion};
+use crate::wanted::Wanted;
+use crate::{Channels, Result, settings};
 
 const MODEL: &str = "spatiotemporal pyramid";
 
 /// Whole numbers up to here are exact in the weights file.
 const LARGEST_SKETCH: usize = 1 << 24;
 
-/// A base, as a stream for frames of its own; its classes and its dropout are the pyramid's.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", deny_unknown_fields)]
-pub enum PyramidBase {
-    /// The paper's.
-    #[serde(rename = "bn-inception")]
-    BnInception(BnInceptionConfig),
-    /// ResNet-50.
-    #[serde(rename = "resnet-50")]
-    ResNet50(ResNet50Config),
-    /// VGG-16 up to its last pooling layer.
-    #[serde(rename = "vgg-16")]
-    Vgg16(Vgg16Config),
-}
-
-/// How the maps of several snippets become one (level 1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SnippetFusion {
-    /// Side by side in the channels.
-    Concatenation,
-    /// Their sum.
-    Sum,
-    /// Compact bilinear fusion.
-    CompactBilinear,
-}
-
-/// What the classifier reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PyramidHead {
-    /// The motion of level 1; there is no frame.
-    Motion,
-    /// The frame's map, summed by the attention of level 2: "spatial features only".
-    Attended,
-    /// The frame's map and the motion fused, without attention: models B and C.
-    Fused,
-    /// Level 3: model D.
-    Pyramid,
-}
-
-impl PyramidHead {
-    /// Whether the network sees a frame beside the flow.
-    pub fn sees_frame(self) -> bool {
-        self != Self::Motion
-    }
-
-    pub(crate) fn attends(self) -> bool {
-        matches!(self, Self::Attended | Self::Pyramid)
+one_of! {
+    /// A base, as a stream for frames of its own; its classes and its dropout are the pyramid's.
+    pub enum PyramidBase: Base {
+        /// The paper's.
+        BnInception(BnInceptionConfig) = "bn-inception",
+        /// ResNet-50.
+        ResNet50(crate::res_net_50::ResNet50Config) = "resnet-50",
+        /// VGG-16 up to its last pooling layer.
+        Vgg16(crate::vgg_16::Vgg16Config) = "vgg-16",
     }
 }
 
-/// Every size of the network.
+/// What the names of the streams' parameters begin with.
+const SPATIAL: &str = "spatial.";
+const TEMPORAL: &str = "temporal.";
+
+/// Every size of the network. Parameters are `spatial.conv1/7x7_s2.weight`, ... `fc.bias`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PyramidConfig {
@@ -110,98 +77,20 @@ struct Fusion<'a> {
 }
 
 impl PyramidConfig {
-    /// The stream that sees a modality, as a network of its own, whose weights it may start from; none if the network
-    /// has no such stream.
-    pub fn stream(&self, modality: Modality) -> Option<ModelConfig> {
-        let channels = match modality {
-            Modality::Rgb if !self.head.sees_frame() => return None,
-            Modality::Rgb => 3,
-            Modality::Flow => self.flow_channels,
+    /// Over a base for frames.
+    fn over(base: PyramidBase, wanted: &Wanted<'_>) -> Result<Self> {
+        let Some(levels) = wanted.levels else {
+            return Err(Wanted::refused("it needs pyramid = { ... } and [shared.pyramid]"));
         };
-        Some(match self.base.clone() {
-            PyramidBase::BnInception(base) => {
-                ModelConfig::BnInception(BnInceptionConfig { channels, ..base })
-            }
-            PyramidBase::ResNet50(base) => ModelConfig::ResNet50(ResNet50Config { channels, ..base }),
-            PyramidBase::Vgg16(base) => ModelConfig::Vgg16(Vgg16Config { channels, ..base }),
+        Ok(Self {
+            base,
+            flow_channels: wanted.channels_of(Modality::FLOW).unwrap_or(0),
+            snippets: wanted.moments,
+            fusion: levels.fusion.unwrap_or(SnippetFusion::Concatenation),
+            head: levels.head,
+            sketch: wanted.wide(levels.sketch),
+            attention: wanted.wide(levels.attention),
         })
-    }
-
-    /// Makes the network, with parameters `spatial.conv1/7x7_s2.weight`, ... `fc.bias`.
-    ///
-    /// # Errors
-    /// As [`PyramidConfig::summary`].
-    pub fn build(&self, builder: &Builder) -> Result<Backbone> {
-        Backbone::new(&self.graph()?, builder)
-    }
-
-    /// Describes the network; allocates no weights.
-    ///
-    /// # Errors
-    /// If a layer does not fit the size that reaches it, or a setting is out of range.
-    pub fn summary(&self) -> Result<Summary> {
-        Ok(self.graph()?.summary())
-    }
-
-    /// Classes of the softmax layer.
-    pub(crate) fn classes(&self) -> usize {
-        self.base.facts().1
-    }
-
-    /// The same with another number of classes, no dropout, and all layers normalised by their batch.
-    pub(crate) fn trunk(&self) -> Self {
-        Self { base: self.base.plain(), ..self.clone() }
-    }
-
-    /// Of the names of a stream's parameters.
-    pub(crate) fn prefix(modality: Modality) -> &'static str {
-        match modality {
-            Modality::Rgb => "spatial.",
-            Modality::Flow => "temporal.",
-        }
-    }
-
-    /// Whether a parameter belongs to a stream's trunk, and not to what joins the streams.
-    pub(crate) fn is_of_stream(&self, parameter: &str) -> bool {
-        let stream = [Modality::Rgb, Modality::Flow].map(Self::prefix).into_iter();
-        let mut named = stream.filter_map(|prefix| parameter.strip_prefix(prefix));
-        named.next().is_some_and(|name| match &self.base {
-            PyramidBase::BnInception(_) => !name.starts_with("fc-action."),
-            PyramidBase::ResNet50(_) => !name.starts_with("fc."),
-            PyramidBase::Vgg16(_) => name.starts_with("features."),
-        })
-    }
-
-    fn graph(&self) -> Result<Graph> {
-        self.check()?;
-        let ([height, width], classes, dropout) = self.base.facts();
-        let rgb = Port::one(Modality::Rgb, [3, height, width]);
-        let flow = Port::clip(Modality::Flow, [self.flow_channels, height, width], self.snippets);
-        let ports = if self.head.sees_frame() { vec![rgb, flow] } else { vec![flow] };
-        let mut graph = Graph::of_ports(MODEL, format!("{classes} classes"), ports);
-
-        let flow = graph.input_of(Modality::Flow)?;
-        let snippets = self.base.trunk(&mut graph, Self::prefix(Modality::Flow), flow)?;
-        let features = if self.head == PyramidHead::Motion {
-            self.motion(&mut graph, snippets, true)?
-        } else {
-            let rgb = graph.input_of(Modality::Rgb)?;
-            let visual = self.base.trunk(&mut graph, Self::prefix(Modality::Rgb), rgb)?;
-            let motion = self.motion(&mut graph, snippets, false)?;
-            let mut joined = vec![visual];
-            if self.head.attends() {
-                joined.push(self.attended(&mut graph, visual, motion)?);
-            }
-            joined.push(motion);
-            match self.head {
-                PyramidHead::Attended => joined[1],
-                _ => self.fuse(&mut graph, Fusion { name: "fused", pooled: true }, &joined)?,
-            }
-        };
-        graph.set_features(features);
-        let classifier = Layer::Linear { outputs: classes, activation: Activation::None };
-        graph.chain(features, [("dropout", Layer::Dropout(dropout)), ("fc", classifier)])?;
-        Ok(graph)
     }
 
     /// Level 1: the snippets' maps as one, or as one vector.
@@ -211,42 +100,38 @@ impl PyramidConfig {
             SnippetFusion::CompactBilinear if self.snippets > 1 => {
                 return self.fuse(graph, Fusion { name, pooled }, &[snippets]);
             }
-            SnippetFusion::Sum if self.snippets > 1 => Layer::SumMoments,
-            _ => Layer::JoinMoments,
+            SnippetFusion::Sum if self.snippets > 1 => Layer::sum_moments(),
+            _ => Layer::join_moments(),
         };
         let map = graph.add(name, joined, &[snippets])?;
-        if pooled { graph.add("global_pool", Layer::GlobalAvgPool, &[map]) } else { Ok(map) }
+        if pooled { graph.add("global_pool", Layer::global_avg_pool(), &[map]) } else { Ok(map) }
     }
 
     /// Level 2: the frame's map, summed with the weights that the motion leads to.
     fn attended(&self, graph: &mut Graph, visual: Value, motion: Value) -> Result<Value> {
         let guidance = self.fuse(graph, Fusion { name: "guidance", pooled: false }, &[visual, motion])?;
-        let point = |outputs, activation| Layer::Conv {
-            outputs,
-            window: Window { kernel: 1, stride: 1, padding: 0 },
-            groups: 1,
-            bias: true,
-            activation,
-        };
+        let window = Window { kernel: 1, stride: 1, padding: 0 };
+        let point =
+            |outputs, activation| Layer::conv(Conv { outputs, window, groups: 1, bias: true, activation });
         let weights = graph.chain(
             guidance,
             [
                 ("attention.0", point(self.attention, Activation::Relu)),
                 ("attention.1", point(1, Activation::None)),
-                ("attention", Layer::PlaceSoftmax),
+                ("attention", Layer::place_softmax()),
             ],
         )?;
         graph.set_attention(weights);
-        graph.add("attended", Layer::WeightedPool, &[weights, visual])
+        graph.add("attended", Layer::weighted_pool(), &[weights, visual])
     }
 
     /// Compact bilinear fusion with what follows it.
     fn fuse(&self, graph: &mut Graph, fusion: Fusion<'_>, inputs: &[Value]) -> Result<Value> {
         let Fusion { name, pooled } = fusion;
-        let sketched = graph.add(name, Layer::CompactBilinear { size: self.sketch, pooled }, inputs)?;
+        let sketched = graph.add(name, Layer::compact_bilinear(self.sketch, pooled), inputs)?;
         graph.chain(
             sketched,
-            [(format!("{name}_sqrt"), Layer::SignedSqrt), (format!("{name}_norm"), Layer::RmsNorm)],
+            [(format!("{name}_sqrt"), Layer::signed_sqrt()), (format!("{name}_norm"), Layer::rms_norm())],
         )
     }
 
@@ -261,44 +146,134 @@ impl PyramidConfig {
             ],
         )?;
         settings::at_most(MODEL, "sketch", self.sketch, LARGEST_SKETCH, "at most 2^24")?;
-        let streams = [Modality::Rgb, Modality::Flow];
-        for stream in streams.into_iter().filter_map(|modality| self.stream(modality)) {
-            stream.summary()?;
+        for stream in self.streams() {
+            stream.alone.graph()?;
         }
         Ok(())
     }
 }
 
-impl PyramidBase {
-    /// The layers from an input to the last feature map.
-    fn trunk(&self, graph: &mut Graph, prefix: &str, input: Value) -> Result<Value> {
-        match self {
-            Self::BnInception(base) => base.trunk(graph, prefix, input),
-            Self::ResNet50(base) => base.trunk(graph, prefix, input),
-            Self::Vgg16(base) => base.trunk(graph, prefix, input),
-        }
+impl Architecture for PyramidConfig {
+    fn kind(&self) -> &'static str {
+        "pyramid"
     }
 
-    /// The same with one class, no dropout, and all layers normalised by their batch.
-    fn plain(&self) -> Self {
-        let (classes, dropout, batch_statistics) = (1, 0.0, BatchStatistics::All);
-        match self.clone() {
-            Self::BnInception(base) => {
-                Self::BnInception(BnInceptionConfig { classes, dropout, batch_statistics, ..base })
+    fn graph(&self) -> Result<Graph> {
+        self.check()?;
+        let (sizes, classes) = (self.base.sizes(), self.heads()[0]);
+        let port = |channels: Channels| match channels.modality {
+            Modality::RGB => Port::one(channels, sizes.input),
+            _ => Port::clip(channels, sizes.input, self.snippets),
+        };
+        let ports = self.inputs().into_iter().map(port).collect();
+        let mut graph = Graph::of_ports(MODEL, format!("{classes} classes"), ports);
+
+        let flow = graph.input_of(Modality::FLOW)?;
+        let snippets = self.base.layers(&mut graph, TEMPORAL, flow)?;
+        let features = if self.head == PyramidHead::Motion {
+            self.motion(&mut graph, snippets, true)?
+        } else {
+            let rgb = graph.input_of(Modality::RGB)?;
+            let visual = self.base.layers(&mut graph, SPATIAL, rgb)?;
+            let motion = self.motion(&mut graph, snippets, false)?;
+            let mut joined = vec![visual];
+            if self.head.attends() {
+                joined.push(self.attended(&mut graph, visual, motion)?);
             }
-            Self::ResNet50(base) => {
-                Self::ResNet50(ResNet50Config { classes, dropout, batch_statistics, ..base })
+            joined.push(motion);
+            match self.head {
+                PyramidHead::Attended => joined[1],
+                _ => self.fuse(&mut graph, Fusion { name: "fused", pooled: true }, &joined)?,
             }
-            Self::Vgg16(base) => Self::Vgg16(Vgg16Config { classes, dropout, ..base }),
-        }
+        };
+        graph.set_features(features);
+        let classifier = Layer::linear(classes, Activation::None);
+        graph.chain(features, [("dropout", Layer::dropout(sizes.dropout)), ("fc", classifier)])?;
+        Ok(graph)
     }
 
-    /// Height and width of the input, classes and dropout.
-    fn facts(&self) -> ([usize; 2], usize, f64) {
-        match self {
-            Self::BnInception(base) => (base.input, base.classes, base.dropout),
-            Self::ResNet50(base) => (base.input, base.classes, base.dropout),
-            Self::Vgg16(base) => (base.input, base.classes, base.dropout),
-        }
+    fn inputs(&self) -> Vec<Channels> {
+        let frame = self.head.sees_frame().then_some(Channels::FRAME);
+        frame.into_iter().chain([Channels::flow(self.flow_channels)]).collect()
+    }
+
+    fn heads(&self) -> Vec<usize> {
+        self.base.heads()
+    }
+
+    fn is_classifier(&self, parameter: &str) -> bool {
+        parameter.starts_with("fc.")
+    }
+
+    fn trunk(&self) -> Trunk {
+        let Self { base, flow_channels: _, snippets, fusion, head, sketch, attention } = self;
+        Trunk::of(&(self.kind(), base.trunk(), snippets, fusion, head, sketch, attention))
+    }
+
+    fn first_convolution(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn small_stem(&self) -> &'static str {
+        self.base.small_stem()
+    }
+
+    fn streams(&self) -> Vec<Stream> {
+        let stream = |channels: Channels| Stream {
+            modality: channels.modality,
+            prefix: if channels.modality == Modality::RGB { SPATIAL } else { TEMPORAL },
+            alone: self.base.seeing(channels),
+        };
+        self.inputs().into_iter().map(stream).collect()
+    }
+
+    /// Of a stream are the layers of its base.
+    fn joins_streams(&self, parameter: &str) -> bool {
+        let mut named = [SPATIAL, TEMPORAL].into_iter().filter_map(|prefix| parameter.strip_prefix(prefix));
+        !named.next().is_some_and(|name| self.base.is_of_layers(name))
+    }
+
+    fn classifies_streams_together(&self) -> bool {
+        self.head.sees_frame()
+    }
+
+    fn attends(&self) -> bool {
+        self.head.attends()
+    }
+}
+
+impl Listed for PyramidConfig {
+    /// Those of its bases.
+    fn names() -> Vec<Name<Self>> {
+        let over = |base: Name<PyramidBase>| Name {
+            name: base.name,
+            batch_norm: base.batch_norm,
+            pyramid: true,
+            make: Box::new(move |wanted| {
+                let frame = Wanted { inputs: &[Channels::FRAME], moments: 1, levels: None, ..wanted.clone() };
+                Self::over((base.make)(&frame)?, wanted)
+            }),
+        };
+        PyramidBase::names().into_iter().map(over).collect()
+    }
+
+    /// Below the signed roots, whose slope near zero is steep, no rounding stays small.
+    fn cases() -> Vec<Case<Self>> {
+        let base = BnInceptionConfig {
+            input: [96, 96],
+            width_divisor: 8,
+            batch_statistics: BatchStatistics::First,
+            ..BnInceptionConfig::paper(Channels::FRAME, 4)
+        };
+        let model = Self {
+            base: PyramidBase::BnInception(base),
+            flow_channels: 4,
+            snippets: 3,
+            fusion: SnippetFusion::CompactBilinear,
+            head: PyramidHead::Pyramid,
+            sketch: 256,
+            attention: 16,
+        };
+        vec![Case { is_smooth: false, ..Case::new("Spatiotemporal Pyramid", model) }]
     }
 }

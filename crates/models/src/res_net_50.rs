@@ -14,18 +14,29 @@
 //! Names, and the place of the stride (the 3x3 convolution of a stage's first block, the
 //! 1x1 before it in the paper), are those of torchvision, so that its weights fit.
 
+use base::Modality;
+use nn::Activation;
 use nn::ops::Pool2d;
-use nn::{Activation, Builder};
 use serde::{Deserialize, Serialize};
 
+use crate::architecture::{Architecture, Case, Listed, Name, Trunk};
+use crate::base_network::{Base, Sizes};
 use crate::graph::{Graph, Value};
-use crate::layer::Layer;
-use crate::{Backbone, BatchStatistics, Modality, Result, Summary, Window, settings};
+use crate::layer::{BatchStatistics, Conv, Layer, Window};
+use crate::names::{BATCH_COUNTS, NameMap, Rule};
+use crate::wanted::Wanted;
+use crate::{Channels, Result, settings};
 
 const MODEL: &str = "ResNet-50";
 
 /// The paper's conv1.
 pub(crate) const CONV1: Window = Window { kernel: 7, stride: 2, padding: 3 };
+
+/// conv1 for small pictures; the paper's grid needs its padding.
+pub(crate) const SMALL_CONV1: Window = Window { kernel: 5, stride: 2, padding: 2 };
+
+/// The same in words.
+pub(crate) const SMALL_STEM: &str = "conv1 5x5";
 
 /// The pooling layer after conv1.
 const POOL: Pool2d = Pool2d { kernel: [3, 3], stride: [2, 2], padding: [1, 1], ceil_mode: false };
@@ -33,12 +44,13 @@ const POOL: Pool2d = Pool2d { kernel: [3, 3], stride: [2, 2], padding: [1, 1], c
 /// Output channels of a block are this many times those of its 3x3 convolution.
 const EXPANSION: usize = 4;
 
-/// Every size of the network; [`ResNet50Config::paper`] has the paper's.
+/// Every size of the network; [`ResNet50Config::paper`] has the paper's. Parameters have torchvision's names:
+/// `conv1.weight`, `bn1.weight`, `bn1.running_mean`, `layer1.0.conv1.weight`, ... `fc.bias`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ResNet50Config {
     /// Input channels: 3 for a frame, 2L for a stack of L flow fields.
-    pub channels: usize,
+    pub channels: Channels,
     /// Height and width of the input.
     pub input: [usize; 2],
     /// Classes of the softmax.
@@ -58,11 +70,8 @@ pub struct ResNet50Config {
 impl ResNet50Config {
     /// The paper's network, with the dropout of ST-ResNet's streams: none for frames, 0.8
     /// for flow.
-    pub fn paper(channels: usize, classes: usize) -> Self {
-        let dropout = match Modality::of_channels(channels) {
-            Modality::Rgb => 0.0,
-            Modality::Flow => 0.8,
-        };
+    pub fn paper(channels: Channels, classes: usize) -> Self {
+        let dropout = if channels.modality == Modality::RGB { 0.0 } else { 0.8 };
         Self {
             channels,
             input: [224, 224],
@@ -75,44 +84,93 @@ impl ResNet50Config {
         }
     }
 
-    /// Makes the network, with torchvision's names: `conv1.weight`, `bn1.weight`,
-    /// `bn1.running_mean`, `layer1.0.conv1.weight`, ... `fc.bias`.
-    ///
-    /// # Errors
-    /// As [`ResNet50Config::summary`].
-    pub fn build(&self, builder: &Builder) -> Result<Backbone> {
-        Backbone::new(&self.graph()?, builder)
+    fn of(wanted: &Wanted<'_>) -> Result<Self> {
+        let paper = Self::paper(wanted.one_input()?, wanted.one_task()?);
+        Ok(Self {
+            input: [wanted.side; 2],
+            width: wanted.wide(paper.width),
+            conv1: wanted.stem(paper.conv1, SMALL_CONV1),
+            blocks: wanted.units(paper.blocks),
+            dropout: wanted.dropped(),
+            batch_statistics: wanted.statistics(),
+            ..paper
+        })
     }
 
-    /// Describes the network; allocates no weights.
-    ///
-    /// # Errors
-    /// If a layer does not fit the size that reaches it, or a setting is out of range.
-    pub fn summary(&self) -> Result<Summary> {
-        Ok(self.graph()?.summary())
+    fn check(&self) -> Result<()> {
+        settings::at_least_one(
+            MODEL,
+            [
+                ("channels", self.channels.count),
+                ("classes", self.classes),
+                ("width", self.width),
+                ("the smallest of blocks", settings::smallest(&self.blocks)),
+            ],
+        )?;
+        settings::dropout(MODEL, self.dropout)
+    }
+}
+
+impl Architecture for ResNet50Config {
+    fn kind(&self) -> &'static str {
+        "resnet-50"
     }
 
-    /// The layers from the input to the logits, as in the table above.
+    /// As in the table above.
     fn graph(&self) -> Result<Graph> {
         self.check()?;
-        let [height, width] = self.input;
-        let modality = Modality::of_channels(self.channels);
         let title = format!("{} classes", self.classes);
-        let mut graph = Graph::new(MODEL, title, modality, [self.channels, height, width]);
+        let mut graph = Graph::new(MODEL, title, self.channels, self.input);
         let input = graph.input();
-        let x = self.trunk(&mut graph, "", input)?;
-        let features = graph.add("avgpool", Layer::GlobalAvgPool, &[x])?;
+        let x = self.layers(&mut graph, "", input)?;
+        let features = graph.add("avgpool", Layer::global_avg_pool(), &[x])?;
         graph.set_features(features);
         let mut x = features;
         if self.dropout > 0.0 {
-            x = graph.add("dropout", Layer::Dropout(self.dropout), &[x])?;
+            x = graph.add("dropout", Layer::dropout(self.dropout), &[x])?;
         }
-        graph.add("fc", Layer::Linear { outputs: self.classes, activation: Activation::None }, &[x])?;
+        graph.add("fc", Layer::linear(self.classes, Activation::None), &[x])?;
         Ok(graph)
     }
 
-    /// The layers from an input to the last feature map, their names under a prefix.
-    pub(crate) fn trunk(&self, graph: &mut Graph, prefix: &str, input: Value) -> Result<Value> {
+    fn inputs(&self) -> Vec<Channels> {
+        vec![self.channels]
+    }
+
+    fn heads(&self) -> Vec<usize> {
+        vec![self.classes]
+    }
+
+    fn is_classifier(&self, parameter: &str) -> bool {
+        parameter.starts_with("fc.")
+    }
+
+    fn trunk(&self) -> Trunk {
+        Trunk::of(&Self {
+            channels: Channels::FRAME,
+            classes: 1,
+            dropout: 0.0,
+            batch_statistics: BatchStatistics::All,
+            ..self.clone()
+        })
+    }
+
+    fn first_convolution(&self) -> Option<&'static str> {
+        Some("conv1.weight")
+    }
+
+    fn small_stem(&self) -> &'static str {
+        SMALL_STEM
+    }
+
+    /// Names and structure are torchvision's.
+    fn published_names(&self, names: NameMap) -> Option<&'static [Rule]> {
+        (names == NameMap::Torchvision).then_some(&[BATCH_COUNTS])
+    }
+}
+
+impl Base for ResNet50Config {
+    fn layers(&self, graph: &mut Graph, prefix: &str, input: Value) -> Result<Value> {
         let layers =
             Layers { prefix, width: self.width, conv1: self.conv1, batch_statistics: self.batch_statistics };
         let mut x = layers.stem(graph, input)?;
@@ -124,17 +182,24 @@ impl ResNet50Config {
         Ok(x)
     }
 
-    fn check(&self) -> Result<()> {
-        settings::at_least_one(
-            MODEL,
-            [
-                ("channels", self.channels),
-                ("classes", self.classes),
-                ("width", self.width),
-                ("the smallest of blocks", settings::smallest(&self.blocks)),
-            ],
-        )?;
-        settings::dropout(MODEL, self.dropout)
+    fn sizes(&self) -> Sizes {
+        Sizes { input: self.input, dropout: self.dropout }
+    }
+
+    fn seeing(&self, channels: Channels) -> Box<dyn Architecture> {
+        Box::new(Self { channels, ..self.clone() })
+    }
+}
+
+impl Listed for ResNet50Config {
+    fn names() -> Vec<Name<Self>> {
+        vec![Name::normalised("resnet-50", Self::of)]
+    }
+
+    fn cases() -> Vec<Case<Self>> {
+        let paper = Self::paper(Channels::FRAME, 4);
+        let model = Self { input: [48, 48], width: 8, blocks: [1, 2, 1, 1], ..paper };
+        vec![Case::new("ResNet-50", model)]
     }
 }
 
@@ -175,8 +240,8 @@ impl Layers<'_> {
             input,
             [
                 (name("conv1"), conv(self.width, self.conv1)),
-                (name("bn1"), Layer::BatchNorm { statistics, activation: Activation::Relu }),
-                (name("maxpool"), Layer::MaxPool(POOL)),
+                (name("bn1"), Layer::batch_norm(statistics, Activation::Relu)),
+                (name("maxpool"), Layer::max_pool(POOL)),
             ],
         )
     }
@@ -190,10 +255,10 @@ impl Layers<'_> {
         let one = |stride| Window { kernel: 1, stride, padding: 0 };
         let point = |outputs| match moments {
             1 => conv(outputs, one(1)),
-            kernel => Layer::TemporalConv { outputs, kernel },
+            kernel => Layer::temporal_conv(outputs, kernel),
         };
         let statistics = self.batch_statistics.later();
-        let norm = |activation| Layer::BatchNorm { statistics, activation };
+        let norm = |activation| Layer::batch_norm(statistics, activation);
         let mut shortcut = x;
         if block == 0 {
             shortcut = graph.chain(
@@ -206,7 +271,7 @@ impl Layers<'_> {
         }
         let x = match entering {
             None => x,
-            Some(other) => graph.add(name("entering"), Layer::Add, &[x, other])?,
+            Some(other) => graph.add(name("entering"), Layer::add(), &[x, other])?,
         };
         let residual = graph.chain(
             x,
@@ -224,5 +289,5 @@ impl Layers<'_> {
 
 /// A convolution that is normalised after, so without bias.
 fn conv(outputs: usize, window: Window) -> Layer {
-    Layer::Conv { outputs, window, groups: 1, bias: false, activation: Activation::None }
+    Layer::conv(Conv { outputs, window, groups: 1, bias: false, activation: Activation::None })
 }

@@ -17,20 +17,28 @@
 //!
 //! Names are those of [`crate::ResNet50Config`] under `appearance.` and `motion.`.
 
-use nn::{Activation, Builder};
+use base::Modality;
+use nn::Activation;
 use serde::{Deserialize, Serialize};
 
-use crate::graph::{Graph, Value};
-use crate::layer::{Layer, TemporalPool};
-use crate::res_net_50::{CONV1, Layers, Unit};
-use crate::{Backbone, BatchStatistics, Error, Modality, ResNet50Config, Result, Summary, Window, settings};
+use crate::architecture::{Architecture, Case, Listed, Name, Stream, Trunk};
+use crate::graph::{Graph, Port, Value};
+use crate::layer::{BatchStatistics, Layer, TemporalPool, Window};
+use crate::res_net_50::{CONV1, Layers, ResNet50Config, SMALL_CONV1, SMALL_STEM, Unit};
+use crate::wanted::Wanted;
+use crate::{Channels, Error, Result, settings};
 
 const MODEL: &str = "ST-ResNet";
 
 /// The unit of each stage that is spatiotemporal.
 const SPATIOTEMPORAL: usize = 1;
 
-/// Every size of the network; [`StResNetConfig::paper`] has the paper's.
+/// What the names of the streams' parameters begin with.
+const APPEARANCE: &str = "appearance.";
+const MOTION: &str = "motion.";
+
+/// Every size of the network; [`StResNetConfig::paper`] has the paper's. Parameters are `appearance.conv1.weight`, ...
+/// `motion.fc.bias`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StResNetConfig {
@@ -79,10 +87,34 @@ impl StResNetConfig {
         Self { moments: 11, temporal_pool, ..Self::paper(classes) }
     }
 
-    /// The stream that sees a modality, as a network of its own, whose weights it may start from.
-    pub fn stream(&self, modality: Modality) -> ResNet50Config {
+    fn of(wanted: &Wanted<'_>, paper: Self) -> Result<Self> {
+        let [Channels::FRAME, Channels { modality: Modality::FLOW, count: flow_channels }] = *wanted.inputs
+        else {
+            return Err(Wanted::refused("it joins two streams; give input = { kind = \"clip\", ... }"));
+        };
+        if wanted.dropout > 0.0 {
+            return Err(Wanted::refused(format!(
+                "dropout = {}; ST-ResNet has none, give 0.0",
+                wanted.dropout
+            )));
+        }
+        Ok(Self {
+            flow_channels,
+            moments: wanted.moments,
+            input: [wanted.side; 2],
+            classes: wanted.one_task()?,
+            width: wanted.wide(paper.width),
+            conv1: wanted.stem(paper.conv1, SMALL_CONV1),
+            blocks: wanted.units(paper.blocks),
+            batch_statistics: wanted.statistics(),
+            ..paper
+        })
+    }
+
+    /// The stream that sees these channels, as a network of its own.
+    fn alone(&self, channels: Channels) -> ResNet50Config {
         ResNet50Config {
-            channels: self.channels(modality),
+            channels,
             input: self.input,
             classes: self.classes,
             width: self.width,
@@ -93,89 +125,14 @@ impl StResNetConfig {
         }
     }
 
-    /// Makes the network, with parameters `appearance.conv1.weight`, ... `motion.fc.bias`.
-    ///
-    /// # Errors
-    /// As [`StResNetConfig::summary`].
-    pub fn build(&self, builder: &Builder) -> Result<Backbone> {
-        Backbone::new(&self.graph()?, builder)
-    }
-
-    /// Describes the network; allocates no weights.
-    ///
-    /// # Errors
-    /// If a layer does not fit the size that reaches it, or a setting is out of range.
-    pub fn summary(&self) -> Result<Summary> {
-        Ok(self.graph()?.summary())
-    }
-
-    /// Of the names of a stream's parameters.
-    pub(crate) fn prefix(modality: Modality) -> &'static str {
-        match modality {
-            Modality::Rgb => "appearance.",
-            Modality::Flow => "motion.",
-        }
-    }
-
-    /// Moments that a stream's layer looks at, by the name of its weight in the stream; none if it looks at one.
-    pub(crate) fn temporal_kernel(&self, parameter: &str) -> Option<usize> {
-        let (stage, layer) = parameter.split_once('.')?;
-        let spatiotemporal = stage.starts_with("layer")
-            && ["conv1", "conv3"]
-                .map(|conv| format!("{SPATIOTEMPORAL}.{conv}.weight"))
-                .contains(&layer.to_owned());
-        (spatiotemporal && self.temporal_kernel > 1).then_some(self.temporal_kernel)
-    }
-
-    fn channels(&self, modality: Modality) -> usize {
-        match modality {
-            Modality::Rgb => 3,
-            Modality::Flow => self.flow_channels,
-        }
-    }
-
-    fn graph(&self) -> Result<Graph> {
-        self.check()?;
-        let [height, width] = self.input;
-        let star = if self.temporal_pool.is_some() { "*" } else { "" };
-        let title = format!("{} classes", self.classes);
-        let input = |modality| (modality, [self.channels(modality), height, width]);
-        let inputs = [Modality::Rgb, Modality::Flow].map(input);
-        let mut graph = Graph::of_clips(MODEL, format!("{title}{star}"), inputs, self.moments);
-        let layers = |modality| Layers {
-            prefix: Self::prefix(modality),
-            width: self.width,
-            conv1: self.conv1,
-            batch_statistics: self.batch_statistics,
-        };
-        let (appearance, motion) = (layers(Modality::Rgb), layers(Modality::Flow));
-        let (rgb, flow) = (graph.input_of(Modality::Rgb)?, graph.input_of(Modality::Flow)?);
-        let mut m = motion.stem(&mut graph, flow)?;
-        let mut a = appearance.stem(&mut graph, rgb)?;
-        for (stage, &blocks) in self.blocks.iter().enumerate() {
-            for block in 0..blocks {
-                let spatiotemporal = block == SPATIOTEMPORAL;
-                let moments = if spatiotemporal { self.temporal_kernel } else { 1 };
-                let entering = spatiotemporal.then_some(m);
-                let unit = |entering| Unit { stage, block, entering, moments };
-                m = motion.unit(&mut graph, unit(None), m)?;
-                a = appearance.unit(&mut graph, unit(entering), a)?;
-            }
-        }
-        let a = self.classifier(&mut graph, Self::prefix(Modality::Rgb), a)?;
-        graph.set_features(a);
-        self.classifier(&mut graph, Self::prefix(Modality::Flow), m)?;
-        Ok(graph)
-    }
-
     /// From a stream's last feature maps to its logits; returns what the classifier reads.
     fn classifier(&self, graph: &mut Graph, prefix: &str, mut x: Value) -> Result<Value> {
         if let Some(pool) = self.temporal_pool {
-            x = graph.add(format!("{prefix}maxpool_time"), Layer::TemporalMaxPool(pool), &[x])?;
+            x = graph.add(format!("{prefix}maxpool_time"), Layer::temporal_max_pool(pool), &[x])?;
         }
-        let layers = [("avgpool", Layer::GlobalAvgPool), ("avgpool_time", Layer::TemporalMean)];
+        let layers = [("avgpool", Layer::global_avg_pool()), ("avgpool_time", Layer::temporal_mean())];
         let features = graph.chain(x, layers.map(|(name, layer)| (format!("{prefix}{name}"), layer)))?;
-        let fc = Layer::Linear { outputs: self.classes, activation: Activation::None };
+        let fc = Layer::linear(self.classes, Activation::None);
         let logits = graph.add(format!("{prefix}fc"), fc, &[features])?;
         // Both streams learn the one task, each with a loss of its own.
         graph.add_head(logits, 0);
@@ -209,5 +166,118 @@ impl StResNetConfig {
             });
         }
         Ok(())
+    }
+}
+
+impl Architecture for StResNetConfig {
+    fn kind(&self) -> &'static str {
+        "st-resnet"
+    }
+
+    fn graph(&self) -> Result<Graph> {
+        self.check()?;
+        let star = if self.temporal_pool.is_some() { "*" } else { "" };
+        let title = format!("{} classes", self.classes);
+        let ports = self
+            .inputs()
+            .into_iter()
+            .map(|channels| Port { any_length: true, ..Port::clip(channels, self.input, self.moments) });
+        let mut graph = Graph::of_ports(MODEL, format!("{title}{star}"), ports.collect());
+        let layers = |prefix| Layers {
+            prefix,
+            width: self.width,
+            conv1: self.conv1,
+            batch_statistics: self.batch_statistics,
+        };
+        let (appearance, motion) = (layers(APPEARANCE), layers(MOTION));
+        let (rgb, flow) = (graph.input_of(Modality::RGB)?, graph.input_of(Modality::FLOW)?);
+        let mut m = motion.stem(&mut graph, flow)?;
+        let mut a = appearance.stem(&mut graph, rgb)?;
+        for (stage, &blocks) in self.blocks.iter().enumerate() {
+            for block in 0..blocks {
+                let spatiotemporal = block == SPATIOTEMPORAL;
+                let moments = if spatiotemporal { self.temporal_kernel } else { 1 };
+                let entering = spatiotemporal.then_some(m);
+                let unit = |entering| Unit { stage, block, entering, moments };
+                m = motion.unit(&mut graph, unit(None), m)?;
+                a = appearance.unit(&mut graph, unit(entering), a)?;
+            }
+        }
+        let a = self.classifier(&mut graph, APPEARANCE, a)?;
+        graph.set_features(a);
+        self.classifier(&mut graph, MOTION, m)?;
+        Ok(graph)
+    }
+
+    fn inputs(&self) -> Vec<Channels> {
+        vec![Channels::FRAME, Channels::flow(self.flow_channels)]
+    }
+
+    fn heads(&self) -> Vec<usize> {
+        vec![self.classes; 2]
+    }
+
+    fn is_classifier(&self, parameter: &str) -> bool {
+        [APPEARANCE, MOTION].iter().any(|prefix| {
+            parameter.strip_prefix(prefix).is_some_and(|parameter| parameter.starts_with("fc."))
+        })
+    }
+
+    fn trunk(&self) -> Trunk {
+        Trunk::of(&Self {
+            moments: 1,
+            classes: 1,
+            temporal_pool: None,
+            batch_statistics: BatchStatistics::All,
+            ..self.clone()
+        })
+    }
+
+    fn first_convolution(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn small_stem(&self) -> &'static str {
+        SMALL_STEM
+    }
+
+    fn streams(&self) -> Vec<Stream> {
+        let stream = |prefix, channels: Channels| Stream {
+            modality: channels.modality,
+            prefix,
+            alone: Box::new(self.alone(channels)),
+        };
+        vec![stream(APPEARANCE, Channels::FRAME), stream(MOTION, Channels::flow(self.flow_channels))]
+    }
+
+    fn temporal_kernel(&self, parameter: &str) -> Option<usize> {
+        let (stage, layer) = parameter.split_once('.')?;
+        let spatiotemporal = stage.starts_with("layer")
+            && ["conv1", "conv3"]
+                .map(|conv| format!("{SPATIOTEMPORAL}.{conv}.weight"))
+                .contains(&layer.to_owned());
+        (spatiotemporal && self.temporal_kernel > 1).then_some(self.temporal_kernel)
+    }
+
+    fn keeps_classifiers_of_streams(&self) -> bool {
+        true
+    }
+
+    fn sees_whole_videos(&self) -> bool {
+        true
+    }
+}
+
+impl Listed for StResNetConfig {
+    fn names() -> Vec<Name<Self>> {
+        vec![
+            Name::normalised("st-resnet", |wanted| Self::of(wanted, Self::paper(1))),
+            Name::normalised("st-resnet-star", |wanted| Self::of(wanted, Self::paper_star(1))),
+        ]
+    }
+
+    fn cases() -> Vec<Case<Self>> {
+        let model = Self { input: [32, 32], width: 4, blocks: [2, 2, 2, 2], ..Self::paper(4) };
+        vec![Case::new("ST-ResNet", model)]
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Modality;
+use base::Modality;
 
 /// One layer, for one sample.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,13 +12,17 @@
 //!
 //! Names are torchvision's, where `features.N` counts convolutions, rectifications and pooling layers.
 
+use nn::Activation;
 use nn::ops::Pool2d;
-use nn::{Activation, Builder};
 use serde::{Deserialize, Serialize};
 
+use crate::architecture::{Architecture, Case, Listed, Name, Trunk};
+use crate::base_network::{Base, Sizes};
 use crate::graph::{Graph, Value};
 use crate::layer::Layer;
-use crate::{Backbone, Modality, Result, Summary, Window, settings};
+use crate::names::{NameMap, Rule};
+use crate::wanted::Wanted;
+use crate::{Channels, Result, Window, settings};
 
 const MODEL: &str = "VGG-16";
 
@@ -31,12 +35,13 @@ const WIDENING: [usize; 5] = [1, 2, 4, 8, 8];
 const CONV: Window = Window { kernel: 3, stride: 1, padding: 1 };
 const POOL: Pool2d = Pool2d { kernel: [2, 2], stride: [2, 2], padding: [0, 0], ceil_mode: false };
 
-/// Every size of the network; [`Vgg16Config::paper`] has the paper's.
+/// Every size of the network; [`Vgg16Config::paper`] has the paper's. Parameters are `features.0.weight`, ...
+/// `classifier.6.bias`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Vgg16Config {
     /// Input channels: 3 for a frame, 2L for a stack of L flow fields.
-    pub channels: usize,
+    pub channels: Channels,
     /// Height and width of the input.
     pub input: [usize; 2],
     /// Classes of the softmax.
@@ -53,49 +58,92 @@ pub struct Vgg16Config {
 
 impl Vgg16Config {
     /// The paper's network.
-    pub fn paper(channels: usize, classes: usize) -> Self {
+    pub fn paper(channels: Channels, classes: usize) -> Self {
         Self { channels, input: [224, 224], classes, width: 64, pooled: [true; 5], full: 4096, dropout: 0.5 }
     }
 
-    /// Makes the network, with parameters `features.0.weight`, ... `classifier.6.bias`.
-    ///
-    /// # Errors
-    /// As [`Vgg16Config::summary`].
-    pub fn build(&self, builder: &Builder) -> Result<Backbone> {
-        Backbone::new(&self.graph()?, builder)
+    fn of(wanted: &Wanted<'_>) -> Result<Self> {
+        let paper = Self::paper(wanted.one_input()?, wanted.one_task()?);
+        Ok(Self {
+            input: [wanted.side; 2],
+            width: wanted.wide(paper.width),
+            full: wanted.wide(paper.full),
+            dropout: wanted.dropped(),
+            // A quarter of the picture keeps the paper's grid at the end.
+            pooled: wanted.stem(paper.pooled, [true, true, true, false, false]),
+            ..paper
+        })
     }
 
-    /// Describes the network; allocates no weights.
-    ///
-    /// # Errors
-    /// If a layer does not fit the size that reaches it, or a setting is out of range.
-    pub fn summary(&self) -> Result<Summary> {
-        Ok(self.graph()?.summary())
+    fn check(&self) -> Result<()> {
+        settings::at_least_one(
+            MODEL,
+            [
+                ("channels", self.channels.count),
+                ("classes", self.classes),
+                ("width", self.width),
+                ("full", self.full),
+            ],
+        )?;
+        settings::dropout(MODEL, self.dropout)
+    }
+}
+
+impl Architecture for Vgg16Config {
+    fn kind(&self) -> &'static str {
+        "vgg-16"
     }
 
     fn graph(&self) -> Result<Graph> {
         self.check()?;
-        let [height, width] = self.input;
-        let modality = Modality::of_channels(self.channels);
         let title = format!("{} classes", self.classes);
-        let mut graph = Graph::new(MODEL, title, modality, [self.channels, height, width]);
+        let mut graph = Graph::new(MODEL, title, self.channels, self.input);
         let input = graph.input();
-        let mut x = self.trunk(&mut graph, "", input)?;
+        let mut x = self.layers(&mut graph, "", input)?;
         for layer in [0, 3] {
-            let full = Layer::Linear { outputs: self.full, activation: Activation::Relu };
+            let full = Layer::linear(self.full, Activation::Relu);
             x = graph.add(format!("classifier.{layer}"), full, &[x])?;
             if layer == 3 {
                 graph.set_features(x);
             }
-            x = graph.add(format!("dropout.{layer}"), Layer::Dropout(self.dropout), &[x])?;
+            x = graph.add(format!("dropout.{layer}"), Layer::dropout(self.dropout), &[x])?;
         }
-        let classifier = Layer::Linear { outputs: self.classes, activation: Activation::None };
+        let classifier = Layer::linear(self.classes, Activation::None);
         graph.add("classifier.6", classifier, &[x])?;
         Ok(graph)
     }
 
-    /// The layers from an input to the last feature map, their names under a prefix.
-    pub(crate) fn trunk(&self, graph: &mut Graph, prefix: &str, input: Value) -> Result<Value> {
+    fn inputs(&self) -> Vec<Channels> {
+        vec![self.channels]
+    }
+
+    fn heads(&self) -> Vec<usize> {
+        vec![self.classes]
+    }
+
+    fn is_classifier(&self, parameter: &str) -> bool {
+        parameter.starts_with("classifier.6.")
+    }
+
+    fn trunk(&self) -> Trunk {
+        Trunk::of(&Self { channels: Channels::FRAME, classes: 1, dropout: 0.0, ..self.clone() })
+    }
+
+    fn first_convolution(&self) -> Option<&'static str> {
+        Some("features.0.weight")
+    }
+
+    fn small_stem(&self) -> &'static str {
+        "no pool4, no pool5"
+    }
+
+    fn published_names(&self, names: NameMap) -> Option<&'static [Rule]> {
+        (names == NameMap::Torchvision).then_some(&[])
+    }
+}
+
+impl Base for Vgg16Config {
+    fn layers(&self, graph: &mut Graph, prefix: &str, input: Value) -> Result<Value> {
         let mut x = input;
         let mut at = 0;
         for ((convolutions, widening), pooled) in CONVOLUTIONS.into_iter().zip(WIDENING).zip(self.pooled) {
@@ -106,23 +154,33 @@ impl Vgg16Config {
                 at += 2;
             }
             if pooled {
-                x = graph.add(format!("{prefix}features.{at}"), Layer::MaxPool(POOL), &[x])?;
+                x = graph.add(format!("{prefix}features.{at}"), Layer::max_pool(POOL), &[x])?;
             }
             at += 1;
         }
         Ok(x)
     }
 
-    fn check(&self) -> Result<()> {
-        settings::at_least_one(
-            MODEL,
-            [
-                ("channels", self.channels),
-                ("classes", self.classes),
-                ("width", self.width),
-                ("full", self.full),
-            ],
-        )?;
-        settings::dropout(MODEL, self.dropout)
+    fn is_of_layers(&self, parameter: &str) -> bool {
+        parameter.starts_with("features.")
+    }
+
+    fn sizes(&self) -> Sizes {
+        Sizes { input: self.input, dropout: self.dropout }
+    }
+
+    fn seeing(&self, channels: Channels) -> Box<dyn Architecture> {
+        Box::new(Self { channels, ..self.clone() })
+    }
+}
+
+impl Listed for Vgg16Config {
+    fn names() -> Vec<Name<Self>> {
+        vec![Name::new("vgg-16", Self::of)]
+    }
+
+    fn cases() -> Vec<Case<Self>> {
+        let model = Self { input: [32, 32], width: 4, full: 24, ..Self::paper(Channels::FRAME, 4) };
+        vec![Case::new("VGG-16", model)]
     }
 }

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use models::{ModelConfig, PyramidBase};
-
-use super::{DatasetFacts, NetPlan, RowPlan};
+use super::{DatasetFacts, RowPlan};
 use crate::spec::{FlowPreset, Profile, Spec};
 
 /// For `show` and for the table's foot.
@@ -40,19 +38,8 @@ pub(super) fn of(
     let frames = if clips { "test frames (of a clip at least those of its training)" } else { "test frames" };
     factor(frames, profile.test_frames, paper.test_frames);
     if profile.stem != paper.stem {
-        let stem = |net: &&NetPlan| match &net.model {
-            ModelConfig::ResNet50(_) | ModelConfig::StResNet(_) => "conv1 5x5",
-            ModelConfig::AlexNet(_) => "conv1 5x5 stride 2",
-            ModelConfig::BnInception(_) => "conv1 5x5, no pool1, inception 4e keeps the size",
-            ModelConfig::Pyramid(config) => match config.base {
-                PyramidBase::BnInception(_) => "conv1 5x5, no pool1, inception 4e keeps the size",
-                PyramidBase::ResNet50(_) => "conv1 5x5",
-                PyramidBase::Vgg16(_) => "no pool4, no pool5",
-            },
-            ModelConfig::Vgg16(_) => "no pool4, no pool5",
-            _ => "conv1 5x5 stride 2, conv2 3x3 stride 1",
-        };
-        list.extend(nets.iter().map(stem).collect::<BTreeSet<_>>().into_iter().map(str::to_owned));
+        let stems: BTreeSet<&str> = nets.iter().map(|net| net.model.small_stem()).collect();
+        list.extend(stems.into_iter().map(str::to_owned));
     }
     if profile.dropout != paper.dropout {
         list.push("dropout keeps as many units as the paper's".into());

@@ -200,7 +200,7 @@ impl Start {
             Self::Net { net, .. } => vec![(None, SourceRef::Net(net))],
             Self::Weights { source } => vec![(None, SourceRef::Weights(source))],
             Self::Streams { appearance, motion } => {
-                let streams = [(Modality::Rgb, appearance), (Modality::Flow, motion)];
+                let streams = [(Modality::RGB, appearance), (Modality::FLOW, motion)];
                 let given = |(modality, source): (_, &'a Option<Source>)| {
                     source.as_ref().map(|source| (Some(modality), source.borrowed()))
                 };

@@ -212,7 +212,7 @@ impl Resolver<'_> {
             }
         };
         for (stream, first) in start.nets() {
-            model.can_adopt(&first.model, stream).map_err(|e| e.to_string())?;
+            model.can_adopt(&*first.model, stream).map_err(|e| e.to_string())?;
         }
         let flow = inputs.iter().any(|input| input.flow().is_some());
         let coloured = inputs.iter().any(|input| input.takes_colour());
@@ -276,11 +276,11 @@ impl Resolver<'_> {
                 appearance: self.stream(
                     table,
                     streams.appearance.as_deref(),
-                    Modality::Rgb,
+                    Modality::RGB,
                     depth,
                     joined,
                 )?,
-                motion: self.stream(table, streams.motion.as_deref(), Modality::Flow, depth, joined)?,
+                motion: self.stream(table, streams.motion.as_deref(), Modality::FLOW, depth, joined)?,
             }),
         }
     }
@@ -294,10 +294,7 @@ impl Resolver<'_> {
         depth: usize,
         joined: &Joined<'_>,
     ) -> Result<Option<Source>, Refusal> {
-        let key = match stream {
-            Modality::Rgb => "appearance",
-            Modality::Flow => "motion",
-        };
+        let key = if stream == Modality::RGB { "appearance" } else { "motion" };
         let name = match (name, joined.model.stream(stream)) {
             (None, Err(_)) => return Ok(None),
             (Some(name), Ok(_)) => name,
@@ -317,7 +314,7 @@ impl Resolver<'_> {
             return Ok(Some(source));
         }
         // Its softmax layer is kept.
-        let is_own = |input: &&Input| (input.modality() == base::Modality::RGB) == (stream == Modality::Rgb);
+        let is_own = |input: &&Input| input.modality() == stream;
         match &source {
             Source::Net(net) if !same_classes(&net.data, joined.data) => Err(format!(
                 "start: the stream `{name}` must be trained on the same classes, since its softmax layer is kept; it is \

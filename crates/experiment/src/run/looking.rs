@@ -2,7 +2,7 @@
 
 use candle_core::Device;
 use data::loader::{Crops, LabelledVideo, TestConfig, TestViews};
-use models::{Network, Outputs};
+use models::{Modality, Network, Outputs};
 use nn::Pass;
 
 use super::{Job, Run};

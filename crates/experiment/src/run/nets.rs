@@ -129,7 +129,7 @@ impl Job<'_> {
         }
         let mut stages: Vec<StageRecord> = Vec::new();
         for (stream, first) in net.train.start.nets() {
-            let which = stream.map_or("before", Modality::name);
+            let which = stream.as_ref().map_or("before", Modality::name);
             for stage in self.trained(&format!("{name}, {which}"), first, run)? {
                 // Two streams may come from one net.
                 if stages.iter().all(|known| known.unit != stage.unit) {

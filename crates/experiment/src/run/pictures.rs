@@ -9,6 +9,7 @@ use data::augment::Crop;
 use data::inputs::{Scratch, View};
 use data::source::Direction;
 use flow::FlowField;
+use models::{FirstFilters, Modality};
 use nn::tensors;
 
 use super::nets::finished;
@@ -74,12 +75,6 @@ impl Runner<'_> {
 }
 
 type Done<'a> = (&'a RowPlan, Record);
-
-/// The layers that see the input, in whatever network.
-const FIRST_LAYERS: [&str; 3] = ["conv1.weight", "conv1/7x7_s2.weight", "features.0.weight"];
-
-/// What the names of a stream's parameters begin with.
-const STREAMS: [&str; 4] = ["appearance.", "motion.", "spatial.", "temporal."];
 
 /// Nets that one picture of recall can show beside one another.
 const MOST_BESIDE: usize = 4;
@@ -212,31 +207,24 @@ impl Album {
         let weights = tensors::read(&unit.path(WEIGHTS), &Device::Cpu)
             .map_err(network_error("reading the trained weights"))?;
         let id = &row.row.id;
-        for (name, first) in &weights {
-            // Of a network of two streams, one each.
-            let Some(stream) = FIRST_LAYERS.iter().find_map(|layer| name.strip_suffix(layer)) else {
-                continue;
-            };
-            let stream = match stream {
+        for FirstFilters { weight, prefix, modality } in net.model.first_filters() {
+            // Of a network of several streams, one each.
+            let Some(first) = weights.get(&weight) else { continue };
+            let stream = match prefix.trim_end_matches('.') {
                 "" => String::new(),
-                stream if STREAMS.contains(&stream) => format!("-{}", stream.trim_end_matches('.')),
-                _ => continue,
+                stream => format!("-{stream}"),
             };
             let shape = <[usize; 4]>::from(first.dims4().map_err(Error::tensor("reading the filters"))?);
             let values = first
                 .flatten_all()
                 .and_then(|flat| flat.to_vec1::<f32>())
                 .map_err(Error::tensor("reading the filters"))?;
-            let sees_flow = match &stream[..] {
-                "" => net.flow().is_some(),
-                stream => matches!(stream, "-motion" | "-temporal"),
-            };
-            if sees_flow {
+            if modality == Modality::FLOW {
                 let title = format!("First-layer filters: {}", row.row.label);
                 let picture = filters_flow(&values, shape, &title)?;
                 self.keep(&format!("{id}{stream}-filters.svg"), picture.as_bytes())?;
-            } else if shape[1] == 3 {
-                // A layer that looks at several frames has no colours to be shown in.
+            } else if modality == Modality::RGB && shape[1] == 3 {
+                // A layer that looks at several frames, or at anything else, has no colours to be shown in.
                 self.keep(&format!("{id}{stream}-filters.png"), &filters_rgb(&values, shape)?)?;
             }
         }

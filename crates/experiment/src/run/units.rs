@@ -363,7 +363,7 @@ impl Job<'_> {
         }
         let mut after = Vec::new();
         for (stream, first) in net.train.start.nets() {
-            let which = stream.map_or("before", Modality::name);
+            let which = stream.as_ref().map_or("before", Modality::name);
             after.extend(self.train_steps(&format!("{name}, {which}"), first, run, found)?);
         }
         let unit = self.train_unit(net, run)?;

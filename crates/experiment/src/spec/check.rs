@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use data::sample::SpelledSample;
+use models::ModelName;
 
 use super::{
     AlsoAs, Cast, Fuse, FuseBy, Learns, Losses, Net, Player, Row, Spec, StartFrom, Streams, Svm, TestBy,
@@ -209,9 +210,10 @@ impl Spec {
             return Err("pyramid = { ... } needs [shared.pyramid] with the sizes of its levels".into());
         }
         if !net.model.unwrap_or(self.shared.model).is_base() {
-            return Err(
-                "pyramid = { ... } stands on model = \"bn-inception\", \"resnet-50\" or \"vgg-16\"".into()
-            );
+            let bases =
+                ModelName::all().filter(|model| model.is_base()).map(|base| format!("\"{}\"", base.name()));
+            let bases: Vec<String> = bases.collect();
+            return Err(format!("pyramid = {{ ... }} stands on model = {}", bases.join(" or ")));
         }
         if pyramid.snippets.is_some() != (count > 1) {
             return Err(format!(

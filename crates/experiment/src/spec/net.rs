@@ -1,7 +1,7 @@
 //! What a spec says of a network and its training.
 
 use data::sample::SpelledSample;
-use models::{BatchStatistics, PyramidHead, SnippetFusion};
+use models::{BatchStatistics, ModelName, PyramidHead, SnippetFusion};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::either::name_or_table;
@@ -20,7 +20,7 @@ pub struct Net {
     /// What it sees.
     pub input: SpelledSample,
     /// The architecture, where it is not the table's.
-    pub model: Option<Architecture>,
+    pub model: Option<ModelName>,
     /// The levels of the pyramid network over that architecture.
     pub pyramid: Option<Pyramid>,
     /// Which batch normalisation layers use the statistics of the batch in training, where it is not the table's.
@@ -204,50 +204,6 @@ impl TestBy {
     /// Whether the answers are distances of pairs, not classes of videos.
     pub fn is_pairs(self) -> bool {
         self == Self::Pairs
-    }
-}
-
-/// The network of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-pub enum Architecture {
-    /// CNN-M-2048, either stream of Two-Stream ConvNets.
-    #[serde(rename = "cnn-m-2048")]
-    CnnM2048,
-    /// CNN-M-2048 with the connectivity of slow fusion, on eleven frames.
-    #[serde(rename = "slow-fusion")]
-    SlowFusion,
-    /// ResNet-50, either stream of ST-ResNet alone.
-    #[serde(rename = "resnet-50")]
-    ResNet50,
-    /// ST-ResNet: both streams, joined by motion residuals and convolutions over time.
-    #[serde(rename = "st-resnet")]
-    StResNet,
-    /// ST-ResNet*: with a maximum over time besides.
-    #[serde(rename = "st-resnet-star")]
-    StResNetStar,
-    /// BN-Inception, either stream of the pyramid network alone, and its base.
-    #[serde(rename = "bn-inception")]
-    BnInception,
-    /// VGG-16, another base of the pyramid network.
-    #[serde(rename = "vgg-16")]
-    Vgg16,
-    /// AlexNet as Caffe's reference model, the branch of the Siamese network.
-    #[serde(rename = "alexnet")]
-    AlexNet,
-}
-
-impl Architecture {
-    /// Whether its layers are normalised by batches, so that a spec has to say how.
-    pub fn has_batch_norm(self) -> bool {
-        match self {
-            Self::CnnM2048 | Self::SlowFusion | Self::Vgg16 | Self::AlexNet => false,
-            Self::ResNet50 | Self::StResNet | Self::StResNetStar | Self::BnInception => true,
-        }
-    }
-
-    /// Whether the pyramid network can stand on it.
-    pub fn is_base(self) -> bool {
-        matches!(self, Self::BnInception | Self::ResNet50 | Self::Vgg16)
     }
 }
 

@@ -9,7 +9,6 @@ use data::loader::{Batch, TrainLoader};
 use models::Inputs;
 use nn::{Sent, Upload};
 
-use super::inputs::{joined, named};
 use super::{network_error, pairs};
 use crate::error::Result;
 
@@ -62,7 +61,8 @@ impl Feed {
             of_tasks.push(labels);
             of_pairs.extend(similar);
         }
-        let inputs = named(tensors.into_iter().map(|(modality, parts)| Ok((modality, joined(parts)?))));
+        let inputs = tensors.into_iter().map(|(modality, parts)| Ok((modality, joined(parts)?)));
+        let inputs = inputs.collect::<candle_core::Result<_>>();
         let inputs = inputs.map_err(network_error("joining the batches of several tasks"))?;
         Ok(Fed { inputs, labels: of_tasks, similar: of_pairs })
     }
@@ -100,4 +100,9 @@ impl Feed {
         }
         Ok(sent)
     }
+}
+
+/// The batches of several tasks as one, one after the other.
+fn joined(mut parts: Vec<Tensor>) -> candle_core::Result<Tensor> {
+    if parts.len() == 1 { Ok(parts.remove(0)) } else { Tensor::cat(&parts, 0) }
 }

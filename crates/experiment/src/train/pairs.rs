@@ -182,11 +182,11 @@ mod tests {
 
     impl Network for Levels {
         fn reads(&self) -> &[Modality] {
-            &[Modality::Rgb]
+            &[Modality::RGB]
         }
 
         fn forward(&self, inputs: &Inputs, _: &Pass) -> models::Result<Outputs> {
-            let rgb = inputs.rgb.as_ref().ok_or_else(|| candle_core::Error::msg("no frames"))?;
+            let rgb = inputs.get(Modality::RGB).ok_or_else(|| candle_core::Error::msg("no frames"))?;
             let level = rgb.flatten_from(1)?.narrow(1, 0, 1)?;
             let features = level.repeat((1, self.times))?;
             Ok(Outputs { heads: Vec::new(), features: Some(features), attention: None })
@@ -275,11 +275,11 @@ mod tests {
 
     impl Network for Nothing {
         fn reads(&self) -> &[Modality] {
-            &[Modality::Rgb]
+            &[Modality::RGB]
         }
 
         fn forward(&self, inputs: &Inputs, _: &Pass) -> models::Result<Outputs> {
-            let samples = inputs.rgb.as_ref().map_or(Ok(0), |rgb| rgb.dim(0))?;
+            let samples = inputs.get(Modality::RGB).map_or(Ok(0), |rgb| rgb.dim(0))?;
             let features = Tensor::zeros((samples, 3), candle_core::DType::F32, &Device::Cpu)?;
             Ok(Outputs { heads: Vec::new(), features: Some(features), attention: None })
         }

@@ -1,6 +1,6 @@
 //! AlexNet.
 
-use models::{AlexNetConfig, ModelConfig};
+use models::{AlexNetConfig, Architecture};
 use nn::Params;
 use testkit::fixture;
 
@@ -29,7 +29,7 @@ fn it_agrees_with_pytorch() {
 
 #[test]
 fn the_reference_model_has_its_exact_size() {
-    let summary = ModelConfig::AlexNet(AlexNetConfig::paper(1000)).summary().unwrap();
+    let summary = AlexNetConfig::paper(1000).summary().unwrap();
     assert_eq!(summary.parameters(), 60_965_224);
     insta::assert_snapshot!("paper", summary);
 }

@@ -2,14 +2,19 @@
 
 use std::path::Path;
 
-use models::{BatchStatistics, BnInceptionConfig, ModelConfig, Summary};
+use models::{Architecture, BatchStatistics, BnInceptionConfig, Channels, Summary};
 use nn::Params;
 use testkit::{fixture, sizes};
 
 use crate::support::{self, agrees_with_its_summary, device, input, loss_after};
 
 fn small() -> BnInceptionConfig {
-    BnInceptionConfig { input: [64, 64], width_divisor: 16, dropout: 0.0, ..BnInceptionConfig::paper(3, 4) }
+    BnInceptionConfig {
+        input: [64, 64],
+        width_divisor: 16,
+        dropout: 0.0,
+        ..BnInceptionConfig::paper(Channels::FRAME, 4)
+    }
 }
 
 fn agrees_with_pytorch(name: &str, batch_statistics: BatchStatistics, rate: f64) {
@@ -20,7 +25,7 @@ fn agrees_with_pytorch(name: &str, batch_statistics: BatchStatistics, rate: f64)
         width_divisor: sizes(&tensors["width-divisor"])[0],
         dropout: 0.0,
         batch_statistics,
-        ..BnInceptionConfig::paper(channels, 5)
+        ..BnInceptionConfig::paper(support::channels(channels), 5)
     };
     let params = Params::new(device());
     let network = config.build(&params.builder(0)).unwrap();
@@ -38,7 +43,7 @@ fn it_agrees_with_pytorch_with_all_but_the_first_statistics_frozen() {
 }
 
 fn paper() -> Summary {
-    ModelConfig::BnInception(BnInceptionConfig::paper(3, 101)).summary().unwrap()
+    BnInceptionConfig::paper(Channels::FRAME, 101).summary().unwrap()
 }
 
 #[test]
@@ -48,8 +53,10 @@ fn the_paper_network_has_its_exact_size() {
     let last = paper().rows.into_iter().find(|row| row.name == "inception_5b/output");
     assert_eq!(last.unwrap().output, [1024, 7, 7]);
     insta::assert_snapshot!("paper_spatial", paper());
-    let temporal =
-        BnInceptionConfig { batch_statistics: BatchStatistics::First, ..BnInceptionConfig::paper(20, 101) };
+    let temporal = BnInceptionConfig {
+        batch_statistics: BatchStatistics::First,
+        ..BnInceptionConfig::paper(Channels::flow(20), 101)
+    };
     insta::assert_snapshot!("paper_temporal", temporal.summary().unwrap());
 }
 

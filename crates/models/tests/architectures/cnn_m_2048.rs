@@ -1,6 +1,8 @@
 //! CNN-M-2048.
 
-use models::{CnnM2048Config, Fusion, Inputs, Modality, ModelConfig, Network, Stream, Window};
+use models::{
+    Architecture, Channels, CnnM2048Config, Fusion, Inputs, Modality, ModelConfig, Network, Window,
+};
 use nn::{Params, Pass, Sgd};
 use testkit::{fixture, sizes};
 
@@ -17,11 +19,11 @@ fn mini() -> CnnM2048Config {
         conv2: Window { kernel: 3, stride: 1, padding: 1 },
         full6: 1024,
         full7: 512,
-        ..CnnM2048Config::paper(Stream::Temporal, 20, 10, 0.5)
+        ..CnnM2048Config::paper(Channels::flow(20), 10, 0.5)
     }
 }
 
-fn agrees_with_pytorch(name: &str, stream: Stream, fusion: Fusion) {
+fn agrees_with_pytorch(name: &str, modality: Modality, fusion: Fusion) {
     let tensors = fixture(name);
     let (widths, full) = (sizes(&tensors["widths"]), sizes(&tensors["full"]));
     let (_, channels, height, width) = tensors["x"].dims4().unwrap();
@@ -31,7 +33,7 @@ fn agrees_with_pytorch(name: &str, stream: Stream, fusion: Fusion) {
         widths: widths.try_into().unwrap(),
         full6: full[0],
         full7: full[1],
-        ..CnnM2048Config::paper(stream, channels, 5, 0.0)
+        ..CnnM2048Config::paper(Channels::new(modality, channels), 5, 0.0)
     };
     let params = Params::new(device());
     let network = config.build(&params.builder(0)).unwrap();
@@ -40,29 +42,29 @@ fn agrees_with_pytorch(name: &str, stream: Stream, fusion: Fusion) {
 
 #[test]
 fn the_temporal_stream_agrees_with_pytorch() {
-    agrees_with_pytorch("cnn_m_temporal", Stream::Temporal, Fusion::Early);
+    agrees_with_pytorch("cnn_m_temporal", Modality::FLOW, Fusion::Early);
 }
 
 #[test]
 fn the_spatial_stream_agrees_with_pytorch() {
-    agrees_with_pytorch("cnn_m_spatial", Stream::Spatial, Fusion::Early);
+    agrees_with_pytorch("cnn_m_spatial", Modality::RGB, Fusion::Early);
 }
 
 #[test]
 fn slow_fusion_agrees_with_pytorch() {
-    agrees_with_pytorch("cnn_m_slow", Stream::Spatial, Fusion::Slow);
+    agrees_with_pytorch("cnn_m_slow", Modality::RGB, Fusion::Slow);
 }
 
 #[test]
 fn slow_fusion_reads_eleven_frames() {
     let slow = |channels| CnnM2048Config {
         fusion: Fusion::Slow,
-        ..CnnM2048Config::paper(Stream::Spatial, channels, 101, 0.9)
+        ..CnnM2048Config::paper(Channels::new(Modality::RGB, channels), 101, 0.9)
     };
     insta::assert_snapshot!("paper_slow_fusion", slow(33).summary().unwrap());
     insta::assert_snapshot!(
         slow(30).summary().unwrap_err(),
-        @"CNN-M-2048: slow fusion is 30 channels of the Spatial stream, expected 11 frames of the spatial stream, which are 33 channels"
+        @"CNN-M-2048: slow fusion is 30 channels of the spatial stream, expected 11 frames of the spatial stream, which are 33 channels"
     );
 }
 
@@ -70,7 +72,7 @@ fn slow_fusion_reads_eleven_frames() {
 #[test]
 fn a_softmax_layer_gets_no_gradient_from_the_other_tasks_samples() {
     let config = CnnM2048Config { classes: vec![10, 7], dropout: 0.3, ..mini() };
-    assert_eq!(config.classifiers(), ["full8_1", "full8_2"]);
+    assert!(["full8_1.weight", "full8_2.bias"].iter().all(|name| config.is_classifier(name)));
     let params = Params::new(device());
     let network = config.build(&params.builder(5)).unwrap();
     let x = |seed: u64| {
@@ -81,7 +83,7 @@ fn a_softmax_layer_gets_no_gradient_from_the_other_tasks_samples() {
     let mixed = |other: u64| {
         let own = x(1).narrow(0, 0, 2).unwrap();
         let flow = candle_core::Tensor::cat(&[own, x(other).narrow(0, 2, 2).unwrap()], 0).unwrap();
-        Inputs { rgb: None, flow: Some(flow) }
+        Inputs::from([(Modality::FLOW, flow)])
     };
     let gradients = |inputs: &Inputs, labels: [Option<u32>; 4], head: usize| {
         let pass = Pass::train(3);
@@ -118,26 +120,25 @@ fn a_softmax_layer_gets_no_gradient_from_the_other_tasks_samples() {
 
 #[test]
 fn the_paper_networks_have_their_exact_size() {
-    let temporal = ModelConfig::CnnM2048(CnnM2048Config::paper(Stream::Temporal, 20, 101, 0.9));
-    let temporal = temporal.summary().unwrap();
+    let temporal = CnnM2048Config::paper(Channels::flow(20), 101, 0.9).summary().unwrap();
     assert_eq!(temporal.parameters(), 90_707_781);
     assert!((2.60e9..2.62e9).contains(&(temporal.multiply_adds() as f64)));
-    let spatial = ModelConfig::CnnM2048(CnnM2048Config::paper(Stream::Spatial, 3, 101, 0.5));
+    let spatial = CnnM2048Config::paper(Channels::FRAME, 101, 0.5);
     assert_eq!(spatial.summary().unwrap().parameters(), 90_627_813);
 }
 
 #[test]
 fn summaries() {
-    let paper = |stream, channels| CnnM2048Config::paper(stream, channels, 101, 0.9);
-    insta::assert_snapshot!("paper_temporal", paper(Stream::Temporal, 20).summary().unwrap());
-    insta::assert_snapshot!("paper_spatial", paper(Stream::Spatial, 3).summary().unwrap());
+    let paper = |channels| CnnM2048Config::paper(channels, 101, 0.9);
+    insta::assert_snapshot!("paper_temporal", paper(Channels::flow(20)).summary().unwrap());
+    insta::assert_snapshot!("paper_spatial", paper(Channels::FRAME).summary().unwrap());
     insta::assert_snapshot!("mini_temporal", mini().summary().unwrap());
 }
 
 #[test]
 fn the_summary_lists_what_runs() {
-    for stream in [Stream::Spatial, Stream::Temporal] {
-        let config = CnnM2048Config { stream, ..mini() };
+    for modality in [Modality::RGB, Modality::FLOW] {
+        let config = CnnM2048Config { modality, ..mini() };
         let params = Params::new(device());
         let network = config.build(&params.builder(0)).unwrap();
         agrees_with_its_summary(&config.summary().unwrap(), &params, &network);
@@ -178,7 +179,7 @@ fn three_training_steps_give_the_same_bits_on_any_number_of_threads() {
     let train = || {
         let params = Params::new(device());
         let network = config.build(&params.builder(1)).unwrap();
-        let (inputs, labels) = random_batch(&config.summary().unwrap(), Modality::Flow, 6, 10);
+        let (inputs, labels) = random_batch(&config.summary().unwrap(), Modality::FLOW, 6, 10);
         let mut optimiser = Sgd::new(&params, 0.9, 5e-4).unwrap();
         for seed in 0..3 {
             step(&network, &inputs, &labels, seed, &mut optimiser, 0.01);
@@ -193,11 +194,11 @@ fn three_training_steps_give_the_same_bits_on_any_number_of_threads() {
 
 #[test]
 fn the_paper_network_takes_a_training_step_at_batch_8() {
-    let config = CnnM2048Config::paper(Stream::Temporal, 20, 101, 0.9);
+    let config = CnnM2048Config::paper(Channels::flow(20), 101, 0.9);
     let params = Params::new(device());
     let network = config.build(&params.builder(1)).unwrap();
     assert_eq!(params.count(), 90_707_781);
-    let (inputs, labels) = random_batch(&config.summary().unwrap(), Modality::Flow, 8, 101);
+    let (inputs, labels) = random_batch(&config.summary().unwrap(), Modality::FLOW, 8, 101);
     let mut optimiser = Sgd::new(&params, 0.9, 5e-4).unwrap();
     for seed in 0..2 {
         let start = std::time::Instant::now();
@@ -212,26 +213,27 @@ fn a_wrong_input_is_refused_with_what_was_expected() {
     let config = mini();
     let params = Params::new(device());
     let network = config.build(&params.builder(1)).unwrap();
-    let (right, _) = random_batch(&config.summary().unwrap(), Modality::Flow, 1, 10);
+    let (right, _) = random_batch(&config.summary().unwrap(), Modality::FLOW, 1, 10);
     let message = |inputs: &Inputs| {
         let error = network.forward(inputs, &Pass::eval()).unwrap_err();
         error.to_string()
     };
-    let wrong_stream = Inputs { rgb: right.flow.clone(), flow: None };
+    let flow = right.get(Modality::FLOW).unwrap();
+    let wrong_stream = Inputs::from([(Modality::RGB, flow.clone())]);
     insta::assert_snapshot!(
         message(&wrong_stream),
         @"CNN-M-2048 reads `flow` of shape (B, 1, 20, 56, 56), found none"
     );
-    let two_snippets = right.flow.as_ref().unwrap().repeat((1, 2, 1, 1, 1)).unwrap();
+    let two_snippets = flow.repeat((1, 2, 1, 1, 1)).unwrap();
     insta::assert_snapshot!(
-        message(&Inputs { rgb: None, flow: Some(two_snippets) }),
+        message(&Inputs::from([(Modality::FLOW, two_snippets)])),
         @"CNN-M-2048 reads `flow` of shape (B, 1, 20, 56, 56), found [1, 2, 20, 56, 56]"
     );
 }
 
 #[test]
 fn sizes_that_do_not_fit_are_refused_before_anything_is_allocated() {
-    let small = CnnM2048Config { input: [10, 10], ..CnnM2048Config::paper(Stream::Temporal, 20, 101, 0.9) };
+    let small = CnnM2048Config { input: [10, 10], ..CnnM2048Config::paper(Channels::flow(20), 101, 0.9) };
     insta::assert_snapshot!(small.summary().unwrap_err());
     let no_classes = CnnM2048Config { classes: vec![0], ..mini() };
     insta::assert_snapshot!(no_classes.summary().unwrap_err(), @"CNN-M-2048: classes is 0, expected at least 1");

@@ -1,45 +1,35 @@
 //! What the configurations have in common.
 
-use models::{
-    AlexNetConfig, BnInceptionConfig, CnnM2048Config, Inputs, Modality, ModelConfig, ResNet50Config, Stream,
-};
+use std::collections::BTreeSet;
+
+use candle_core::Tensor;
+use models::{Channels, Inputs, Listed, Modality, ModelConfig, ModelName, NameMap, Network, Wanted};
 use nn::{Params, Pass};
-use testkit::values;
+use testkit::{noise, values};
 
-use crate::support::{device, loss, random_batch};
+use crate::support::{device, labels, loss};
 
-/// One of each architecture, small, with dropout.
-fn all() -> [(ModelConfig, Modality); 5] {
-    let bn_inception =
-        BnInceptionConfig { input: [64, 64], width_divisor: 16, ..BnInceptionConfig::paper(20, 4) };
-    let res_net =
-        ResNet50Config { input: [48, 48], width: 4, blocks: [1, 1, 2, 1], ..ResNet50Config::paper(20, 4) };
-    let alex_net = AlexNetConfig {
-        input: [67, 67],
-        widths: [8, 12, 16, 16, 12],
-        fc6: 48,
-        fc7: 32,
-        ..AlexNetConfig::paper(4)
+/// Small ones of each architecture, with dropout where the paper has some.
+fn all() -> Vec<ModelConfig> {
+    ModelConfig::cases().into_iter().map(|case| case.model).collect()
+}
+
+/// Noise for all that a network reads, and labels.
+fn batch(config: &ModelConfig, samples: usize) -> (Inputs, Vec<u32>) {
+    let of = |(modality, shape): (Modality, Vec<usize>)| {
+        let [c, moments, h, w] = match shape[..] {
+            [c, h, w] => [c, 1, h, w],
+            _ => shape.try_into().unwrap(),
+        };
+        let data = noise(9, samples * moments * c * h * w);
+        (modality, Tensor::from_vec(data, (samples, moments, c, h, w), device()).unwrap())
     };
-    let cnn_m = CnnM2048Config {
-        input: [75, 75],
-        widths: [4, 6, 8, 8, 8],
-        full6: 16,
-        full7: 12,
-        ..CnnM2048Config::paper(Stream::Temporal, 20, 4, 0.5)
-    };
-    [
-        (ModelConfig::CnnM2048(cnn_m), Modality::Flow),
-        (ModelConfig::AlexNet(alex_net), Modality::Rgb),
-        (ModelConfig::ResNet50(res_net.clone()), Modality::Flow),
-        (ModelConfig::ResNet50(ResNet50Config { channels: 3, ..res_net }), Modality::Rgb),
-        (ModelConfig::BnInception(bn_inception), Modality::Flow),
-    ]
+    (config.summary().unwrap().inputs.into_iter().map(of).collect(), labels(samples, config.heads()[0]))
 }
 
 #[test]
 fn a_configuration_reads_as_it_is_written_and_refuses_unknown_keys() {
-    for (config, _) in all() {
+    for config in all() {
         let text = toml::to_string(&config).unwrap();
         assert_eq!(toml::from_str::<ModelConfig>(&text).unwrap(), config);
         assert!(toml::from_str::<ModelConfig>(&format!("surplus = 1\n{text}")).is_err());
@@ -48,15 +38,17 @@ fn a_configuration_reads_as_it_is_written_and_refuses_unknown_keys() {
 
 #[test]
 fn every_network_says_what_it_reads_and_hands_out_its_features() {
-    for (config, modality) in all() {
+    for config in all() {
         let params = Params::new(device());
         let network = config.build(&params.builder(3)).unwrap();
-        assert_eq!(network.reads(), [modality]);
+        let inputs: Vec<Modality> = config.inputs().into_iter().map(|input| input.modality).collect();
+        assert_eq!(network.reads(), inputs);
         let summary = config.summary().unwrap();
-        let (inputs, _) = random_batch(&summary, modality, 2, 4);
+        let (inputs, _) = batch(&config, 2);
         let outputs = network.forward(&inputs, &Pass::eval()).unwrap();
-        assert_eq!(outputs.heads[0].logits.dims(), [2, 4]);
-        // The classifier reads them through dropout, which changes no shape.
+        let classes: Vec<usize> = outputs.heads.iter().map(|head| head.logits.dims()[1]).collect();
+        assert_eq!(classes, config.heads());
+        // The last layer reads as many, through dropout, which changes no shape.
         let rows = &summary.rows;
         assert_eq!(outputs.features.unwrap().dims()[1..], rows[rows.len() - 2].output);
         assert!(network.forward(&Inputs::default(), &Pass::eval()).is_err());
@@ -65,12 +57,12 @@ fn every_network_says_what_it_reads_and_hands_out_its_features() {
 
 #[test]
 fn every_parameter_has_a_gradient_and_no_buffer_trains() {
-    for (config, modality) in all() {
+    for config in all() {
         let params = Params::new(device());
         let network = config.build(&params.builder(3)).unwrap();
-        let (inputs, labels) = random_batch(&config.summary().unwrap(), modality, 4, 4);
+        let (inputs, labels) = batch(&config, 4);
         let pass = Pass::train(1);
-        let gradients = pass.backward(&loss(network.as_ref(), &inputs, &labels, &pass)).unwrap();
+        let gradients = pass.backward(&loss(&network, &inputs, &labels, &pass)).unwrap();
         for param in params.all() {
             let gradient = gradients.get(&param).unwrap_or_else(|| panic!("{} has none", param.name()));
             assert_eq!(gradient.dims(), param.var().dims());
@@ -81,14 +73,81 @@ fn every_parameter_has_a_gradient_and_no_buffer_trains() {
 
 #[test]
 fn a_forward_pass_changes_no_weight_and_no_statistics() {
-    for (config, modality) in all() {
+    for config in all() {
         let params = Params::new(device());
         let network = config.build(&params.builder(3)).unwrap();
-        let (inputs, labels) = random_batch(&config.summary().unwrap(), modality, 4, 4);
+        let (inputs, labels) = batch(&config, 4);
         let all = || -> Vec<Vec<f32>> { params.tensors().values().map(values).collect() };
         let before = all();
-        let first = values(&loss(network.as_ref(), &inputs, &labels, &Pass::train(1)));
-        assert_eq!(first, values(&loss(network.as_ref(), &inputs, &labels, &Pass::train(1))));
+        let first = values(&loss(&network, &inputs, &labels, &Pass::train(1)));
+        assert_eq!(first, values(&loss(&network, &inputs, &labels, &Pass::train(1))));
         assert!(before == all());
     }
+}
+
+/// What a list says of an architecture agrees with what the architecture says of itself.
+#[test]
+fn every_architecture_knows_its_own_parameters() {
+    let mut kinds = BTreeSet::new();
+    for config in all() {
+        assert_eq!(serde_json::to_value(&config).unwrap()["kind"], config.kind());
+        kinds.insert(config.kind());
+        let params = Params::new(device());
+        config.build(&params.builder(3)).unwrap();
+        let tensors = params.tensors();
+        let classifiers = tensors.keys().filter(|name| config.is_classifier(name)).count();
+        assert_eq!(classifiers, 2 * config.heads().len(), "{}: a weight and a bias each", config.kind());
+        let filters = config.first_filters();
+        assert_eq!(filters.len(), config.inputs().len(), "{}", config.kind());
+        for (filters, input) in filters.iter().zip(config.inputs()) {
+            assert_eq!((filters.modality, tensors[&filters.weight].dims()[1]), (input.modality, input.count));
+        }
+        for stream in config.streams() {
+            // Its layers are here under its prefix; but for what joins the streams, there are no others.
+            let alone = Params::new(device());
+            stream.alone.build(&alone.builder(3)).unwrap();
+            let here = |name: &String| config.joins_streams(name) || tensors.contains_key(name);
+            assert!(alone.tensors().keys().all(|name| here(&format!("{}{name}", stream.prefix))));
+        }
+        let of_stream = |name: &String| config.streams().iter().any(|stream| name.starts_with(stream.prefix));
+        let joining = tensors.keys().filter(|name| !of_stream(name));
+        assert!(config.streams().is_empty() || joining.into_iter().all(|name| config.joins_streams(name)));
+        assert!(config.rules(NameMap::Native).unwrap().is_empty());
+    }
+    assert_eq!(kinds, ModelConfig::KINDS.iter().copied().collect(), "each has a case");
+}
+
+/// Every network of one stream takes any modality, and every name of a spec makes one at a small scale.
+#[test]
+fn every_name_makes_a_network_of_what_is_wanted() {
+    let difference = [Channels::new(Modality::new("difference"), 15)];
+    let clip = [Channels::FRAME, Channels::flow(4)];
+    let slow = [Channels::new(Modality::RGB, 33)];
+    for name in ModelName::all() {
+        let wanted = |inputs, moments| Wanted {
+            inputs,
+            moments,
+            side: 56,
+            classes: &[5],
+            dropout: 0.0,
+            keeps_units: true,
+            width: 0.125,
+            depth: 0.5,
+            small_stem: true,
+            batch_statistics: None,
+            levels: None,
+        };
+        let can = |inputs, moments| {
+            name.make(&wanted(inputs, moments)).and_then(|model| {
+                assert_eq!(model.inputs(), inputs, "{}", name.name());
+                let text = serde_json::to_string(&model).unwrap();
+                assert_eq!(serde_json::from_str::<ModelConfig>(&text).unwrap(), model);
+                model.summary()
+            })
+        };
+        let (one, two) = (can(&difference, 1).is_ok(), can(&clip, 3).is_ok());
+        assert!(one != two || can(&slow, 1).is_ok(), "{} reads nothing", name.name());
+    }
+    let error = ModelName::parse("resnet-51").unwrap_err().to_string();
+    assert!(error.contains("did you mean `resnet-50`"), "{error}");
 }

@@ -13,4 +13,5 @@ mod res_net_50;
 mod siamese;
 mod st_res_net;
 mod support;
+mod toy;
 mod vgg_16;

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use candle_core::Tensor;
 use models::{
-    AlexNetConfig, BnInceptionConfig, CnnM2048Config, ModelConfig, NameMap, Network, ResNet50Config, Stream,
+    AlexNetConfig, Architecture, Backbone, BnInceptionConfig, Channels, CnnM2048Config, Listed, ModelConfig,
+    NameMap, Network, ResNet50Config, Rule,
 };
 use nn::tensors::Tensors;
 use nn::{Params, Pass};
@@ -13,7 +14,7 @@ use testkit::{assert_close, fixture, noise, sizes};
 
 use crate::support::{self, device};
 
-fn made(model: &ModelConfig, seed: u64) -> (Params, Box<dyn Network>) {
+fn made(model: &dyn Architecture, seed: u64) -> (Params, Backbone) {
     let params = Params::new(device());
     let network = model.build(&params.builder(seed)).unwrap();
     (params, network)
@@ -31,17 +32,17 @@ fn torchvision_small(classes: usize) -> ModelConfig {
     ModelConfig::ResNet50(ResNet50Config {
         input: [shape[2], shape[3]],
         width: sizes(&expected["width"])[0],
-        ..ResNet50Config::paper(3, classes)
+        ..ResNet50Config::paper(Channels::FRAME, classes)
     })
 }
 
 #[test]
 fn a_state_of_torchvisions_res_net_50_gives_its_logits() {
     let (model, expected) = (torchvision_small(7), fixture("torchvision_res_net_50_logits"));
-    let (params, network) = made(&model, 0);
-    let stored = NameMap::Torchvision.apply(&model, &fixture("torchvision_res_net_50")).unwrap();
+    let (params, network) = made(&*model, 0);
+    let stored = model.published(NameMap::Torchvision, &fixture("torchvision_res_net_50")).unwrap().0;
     params.transfer(&stored, &|_| false).unwrap();
-    let found = logits(&*network, &sizes(&expected["shape"]));
+    let found = logits(&network, &sizes(&expected["shape"]));
     let worst = assert_close("logits", &found, &expected["logits"], 1e-4);
     eprintln!("logits of torchvision's state: {worst:.1e}");
 }
@@ -49,12 +50,12 @@ fn a_state_of_torchvisions_res_net_50_gives_its_logits() {
 #[test]
 fn with_another_number_of_classes_only_the_classifier_is_new() {
     let model = torchvision_small(11);
-    let (params, _) = made(&model, 0);
-    let stored = NameMap::Torchvision.apply(&model, &fixture("torchvision_res_net_50")).unwrap();
+    let (params, _) = made(&*model, 0);
+    let stored = model.published(NameMap::Torchvision, &fixture("torchvision_res_net_50")).unwrap().0;
     let error = params.transfer(&stored, &|_| false).unwrap_err().to_string();
     assert!(error.contains("`fc.bias`") && error.contains("[7]") && error.contains("[11]"), "{error}");
     params.transfer(&stored, &|name| model.is_classifier(name)).unwrap();
-    let (found, fresh) = (params.tensors(), made(&model, 0).0.tensors());
+    let (found, fresh) = (params.tensors(), made(&*model, 0).0.tensors());
     for (name, found) in &found {
         let expected = if name.starts_with("fc.") { &fresh[name] } else { &stored[name] };
         assert_close(name, found, expected, 0.0);
@@ -63,7 +64,7 @@ fn with_another_number_of_classes_only_the_classifier_is_new() {
 
 #[test]
 fn every_tensor_of_torchvisions_full_res_net_50_has_its_place() {
-    let model = ModelConfig::ResNet50(ResNet50Config::paper(3, 1000));
+    let model = ModelConfig::ResNet50(ResNet50Config::paper(Channels::FRAME, 1000));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/fixtures/torchvision_res_net_50.tsv");
     let text = std::fs::read_to_string(path).unwrap();
     let stored: BTreeMap<&str, Vec<usize>> = text
@@ -78,29 +79,29 @@ fn every_tensor_of_torchvisions_full_res_net_50_has_its_place() {
         })
         .collect();
     assert_eq!(stored.len(), 320);
-    let ours = NameMap::Torchvision.ours(&model, stored.keys().copied()).unwrap();
+    let ours = model.our_names(NameMap::Torchvision, stored.keys().copied()).unwrap();
     let found: BTreeMap<String, Vec<usize>> =
-        ours.iter().map(|(name, theirs)| (name.clone(), stored[theirs].clone())).collect();
-    let params = made(&model, 0).0.tensors();
+        ours.iter().map(|(name, theirs)| (name.clone(), stored[theirs.as_str()].clone())).collect();
+    let params = made(&*model, 0).0.tensors();
     let expected: BTreeMap<String, Vec<usize>> =
         params.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect();
     assert_eq!(found, expected);
     // What is left over is PyTorch's counts, one for each of the 53 normalised layers.
-    let used: BTreeSet<&str> = ours.into_values().collect();
+    let used: BTreeSet<&str> = ours.values().map(String::as_str).collect();
     let ignored: Vec<&&str> = stored.keys().filter(|name| !used.contains(**name)).collect();
     assert_eq!(ignored.len(), 53);
     assert!(ignored.iter().all(|name| name.ends_with(".num_batches_tracked")), "{ignored:?}");
 }
 
 /// A network's weights under the names that `theirs` gives them, read back into another one.
-fn comes_back(model: &ModelConfig, names: NameMap, theirs: impl Fn(&str) -> String) {
+fn comes_back(model: &dyn Architecture, names: NameMap, theirs: impl Fn(&str) -> String) {
     let (source, network) = made(model, 1);
     let stored: Tensors = source.tensors().into_iter().map(|(name, t)| (theirs(&name), t)).collect();
     let (params, copy) = made(model, 2);
-    let mapped = names.apply(model, &stored).unwrap();
+    let (mapped, _) = model.published(names, &stored).unwrap();
     params.transfer(&mapped, &|_| false).unwrap();
     let shape = [&[2], model.summary().unwrap().inputs[0].1.as_slice()].concat();
-    assert_close("logits", &logits(&*copy, &shape), &logits(&*network, &shape), 0.0);
+    assert_close("logits", &logits(&copy, &shape), &logits(&network, &shape), 0.0);
 }
 
 #[test]
@@ -110,10 +111,10 @@ fn released_caffe_names_of_cnn_m_2048_are_known() {
         widths: [4, 4, 4, 4, 4],
         full6: 6,
         full7: 5,
-        ..CnnM2048Config::paper(Stream::Spatial, 3, 4, 0.5)
+        ..CnnM2048Config::paper(Channels::FRAME, 4, 0.5)
     });
-    comes_back(&model, NameMap::Caffe, |name| name.replace("full", "fc"));
-    comes_back(&model, NameMap::Native, str::to_owned);
+    comes_back(&*model, NameMap::Caffe, |name| name.replace("full", "fc"));
+    comes_back(&*model, NameMap::Native, str::to_owned);
 }
 
 #[test]
@@ -125,7 +126,7 @@ fn released_caffe_names_of_alex_net_are_its_own() {
         fc7: 5,
         ..AlexNetConfig::paper(4)
     });
-    comes_back(&model, NameMap::Caffe, |name| {
+    comes_back(&*model, NameMap::Caffe, |name| {
         let layers = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"];
         assert!(layers.contains(&name.split_once('.').unwrap().0), "{name}");
         name.to_owned()
@@ -137,20 +138,20 @@ fn bn_inception_is_read_with_slashes_and_with_underscores() {
     let model = ModelConfig::BnInception(BnInceptionConfig {
         input: [64, 64],
         width_divisor: 32,
-        ..BnInceptionConfig::paper(3, 4)
+        ..BnInceptionConfig::paper(Channels::FRAME, 4)
     });
-    comes_back(&model, NameMap::Caffe, str::to_owned);
-    comes_back(&model, NameMap::Caffe, |name| name.replace('/', "_").replace("fc-action", "last_linear"));
-    comes_back(&model, NameMap::Caffe, |name| name.replace("fc-action", "fc"));
+    comes_back(&*model, NameMap::Caffe, str::to_owned);
+    comes_back(&*model, NameMap::Caffe, |name| name.replace('/', "_").replace("fc-action", "last_linear"));
+    comes_back(&*model, NameMap::Caffe, |name| name.replace("fc-action", "fc"));
     // The counts that a port's file also holds are no obstacle.
-    let ours = NameMap::Caffe.ours(&model, ["conv1_7x7_s2_bn.num_batches_tracked", "fc.bias"]).unwrap();
-    assert_eq!(ours.into_iter().collect::<Vec<_>>(), [("fc-action.bias".to_owned(), "fc.bias")]);
+    let ours = model.our_names(NameMap::Caffe, ["conv1_7x7_s2_bn.num_batches_tracked", "fc.bias"]).unwrap();
+    assert_eq!(ours.into_iter().collect::<Vec<_>>(), [("fc-action.bias".to_owned(), "fc.bias".to_owned())]);
 }
 
 #[test]
 fn two_tensors_for_one_place_are_refused() {
-    let model = ModelConfig::BnInception(BnInceptionConfig::paper(3, 4));
-    let error = NameMap::Caffe.ours(&model, ["fc.bias", "last_linear.bias"]).unwrap_err().to_string();
+    let model = ModelConfig::BnInception(BnInceptionConfig::paper(Channels::FRAME, 4));
+    let error = model.our_names(NameMap::Caffe, ["fc.bias", "last_linear.bias"]).unwrap_err().to_string();
     for word in ["`fc.bias`", "`last_linear.bias`", "`fc-action.bias`"] {
         assert!(error.contains(word), "{error}");
     }
@@ -159,7 +160,7 @@ fn two_tensors_for_one_place_are_refused() {
 #[test]
 fn torchvisions_alex_net_is_another_network() {
     let model = ModelConfig::AlexNet(AlexNetConfig::paper(1000));
-    let error = NameMap::Torchvision.rules(&model).unwrap_err().to_string();
+    let error = model.rules(NameMap::Torchvision).unwrap_err().to_string();
     assert!(error.contains("torchvision") && error.contains("alexnet"), "{error}");
     assert!(error.contains("native, caffe"), "{error}");
 }
@@ -167,17 +168,40 @@ fn torchvisions_alex_net_is_another_network() {
 #[test]
 fn the_classifier_of_every_architecture_is_its_last_layer() {
     let all = [
-        ModelConfig::CnnM2048(CnnM2048Config::paper(Stream::Temporal, 20, 4, 0.9)),
+        ModelConfig::CnnM2048(CnnM2048Config::paper(Channels::flow(20), 4, 0.9)),
         ModelConfig::AlexNet(AlexNetConfig::paper(4)),
-        ModelConfig::ResNet50(ResNet50Config::paper(20, 4)),
-        ModelConfig::BnInception(BnInceptionConfig::paper(3, 4)),
+        ModelConfig::ResNet50(ResNet50Config::paper(Channels::flow(20), 4)),
+        ModelConfig::BnInception(BnInceptionConfig::paper(Channels::FRAME, 4)),
     ];
     for model in all {
         let rows = model.summary().unwrap().rows;
-        let classifiers: Vec<&str> =
-            rows.iter().map(|row| row.name.as_str()).filter(|name| model.is_classifier(name)).collect();
+        let classifiers: Vec<&str> = rows
+            .iter()
+            .map(|row| row.name.as_str())
+            .filter(|name| model.is_classifier(&format!("{name}.weight")))
+            .collect();
         assert_eq!(classifiers, [rows.last().unwrap().name.as_str()]);
         let json = serde_json::to_value(&model).unwrap();
         assert_eq!(json["kind"], model.kind());
     }
+}
+
+#[test]
+fn a_star_occurs_once_and_on_both_sides() {
+    let mut rules = 0;
+    for model in ModelConfig::cases() {
+        for names in NameMap::ALL {
+            for rule in model.model.rules(names).unwrap_or_default() {
+                let stars = |pattern: &str| pattern.matches('*').count();
+                match rule {
+                    Rule::Rename(theirs, ours) => {
+                        assert!(stars(theirs) <= 1 && stars(theirs) == stars(ours), "{rule:?}");
+                    }
+                    Rule::Ignore(pattern) => assert!(stars(pattern) <= 1, "{rule:?}"),
+                }
+                rules += 1;
+            }
+        }
+    }
+    assert!(rules > 15, "only {rules} rules");
 }

@@ -2,8 +2,9 @@
 
 use candle_core::Tensor;
 use models::{
-    Backbone, BatchStatistics, BnInceptionConfig, InceptionStem, Inputs, Modality, ModelConfig, Network,
-    PyramidBase, PyramidConfig, PyramidHead, ResNet50Config, SnippetFusion, Vgg16Config, Window,
+    Architecture, Backbone, BatchStatistics, BnInceptionConfig, Channels, InceptionStem, Inputs, Modality,
+    ModelConfig, Network, PyramidBase, PyramidConfig, PyramidHead, ResNet50Config, SnippetFusion,
+    Vgg16Config, Window,
 };
 use nn::{Params, Pass, Sgd};
 use testkit::{fixture, noise, sizes, values};
@@ -22,7 +23,7 @@ fn vgg(width: usize) -> Vgg16Config {
         full: 4,
         pooled: [true, true, true, false, false],
         dropout: 0.0,
-        ..Vgg16Config::paper(3, 3)
+        ..Vgg16Config::paper(Channels::FRAME, 3)
     }
 }
 
@@ -40,8 +41,10 @@ fn small(head: PyramidHead, fusion: SnippetFusion) -> PyramidConfig {
 
 /// The paper's: three snippets of ten fields, all levels.
 fn paper(head: PyramidHead) -> PyramidConfig {
-    let base =
-        BnInceptionConfig { batch_statistics: BatchStatistics::First, ..BnInceptionConfig::paper(3, 101) };
+    let base = BnInceptionConfig {
+        batch_statistics: BatchStatistics::First,
+        ..BnInceptionConfig::paper(Channels::FRAME, 101)
+    };
     PyramidConfig {
         base: PyramidBase::BnInception(base),
         flow_channels: 20,
@@ -61,18 +64,16 @@ fn built(config: &PyramidConfig, seed: u64) -> (Params, Backbone) {
 
 /// Noise for a batch.
 fn batch(config: &PyramidConfig, samples: usize) -> Inputs {
-    let summary = ModelConfig::Pyramid(config.clone()).summary().unwrap();
-    let of = |modality: Modality| {
-        let (_, shape) = summary.inputs.iter().find(|(other, _)| *other == modality)?;
+    let of = |(modality, shape): (Modality, Vec<usize>)| {
         let (moments, c, h, w) = match shape[..] {
             [c, h, w] => (1, c, h, w),
             [c, t, h, w] => (t, c, h, w),
             _ => panic!("{shape:?}"),
         };
         let data = noise(1 + c as u64, samples * moments * c * h * w);
-        Some(Tensor::from_vec(data, (samples, moments, c, h, w), device()).unwrap())
+        (modality, Tensor::from_vec(data, (samples, moments, c, h, w), device()).unwrap())
     };
-    Inputs { rgb: of(Modality::Rgb), flow: of(Modality::Flow) }
+    config.summary().unwrap().inputs.into_iter().map(of).collect()
 }
 
 /// A layer's output in an evaluation.
@@ -114,10 +115,9 @@ fn it_agrees_with_pytorch() {
         };
         let part = |from, count| x.narrow(1, from, count).unwrap().contiguous().unwrap();
         let flow = part(3, snippets * flow_channels);
-        let inputs = Inputs {
-            rgb: Some(part(0, 3).unsqueeze(1).unwrap()),
-            flow: Some(flow.reshape((batch, snippets, flow_channels, height, width)).unwrap()),
-        };
+        let flow = flow.reshape((batch, snippets, flow_channels, height, width)).unwrap();
+        let inputs =
+            Inputs::from([(Modality::RGB, part(0, 3).unsqueeze(1).unwrap()), (Modality::FLOW, flow)]);
         let (params, network) = built(&config, 0);
         support::agrees_on(name, &tensors, &params, &network, &inputs, 1e-3);
     }
@@ -126,7 +126,7 @@ fn it_agrees_with_pytorch() {
 /// What the levels have in parameters beside the two trunks, all of it counted by hand.
 #[test]
 fn the_paper_network_has_its_exact_size() {
-    let summary = |config: PyramidConfig| ModelConfig::Pyramid(config).summary().unwrap();
+    let summary = |config: PyramidConfig| config.summary().unwrap();
     let classifier = |features: usize| (features + 1) * 101;
     let spatial = 10_373_765 - classifier(1024);
     let temporal = spatial + 17 * 64 * 7 * 7;
@@ -152,17 +152,21 @@ fn the_summary_lists_what_runs_on_every_base() {
         width_divisor: 32,
         stem: InceptionStem::Small,
         dropout: 0.5,
-        ..BnInceptionConfig::paper(3, 3)
+        ..BnInceptionConfig::paper(Channels::FRAME, 3)
     };
-    let res_net =
-        ResNet50Config { input: [64, 64], width: 2, blocks: [1, 1, 1, 1], ..ResNet50Config::paper(3, 3) };
+    let res_net = ResNet50Config {
+        input: [64, 64],
+        width: 2,
+        blocks: [1, 1, 1, 1],
+        ..ResNet50Config::paper(Channels::FRAME, 3)
+    };
     let bases =
         [PyramidBase::BnInception(inception), PyramidBase::ResNet50(res_net), PyramidBase::Vgg16(vgg(2))];
     for (base, head) in bases.into_iter().flat_map(|base| HEADS.map(|head| (base.clone(), head))) {
         for fusion in FUSIONS {
             let config = PyramidConfig { base: base.clone(), ..small(head, fusion) };
             let (params, network) = built(&config, 0);
-            let summary = ModelConfig::Pyramid(config.clone()).summary().unwrap();
+            let summary = config.summary().unwrap();
             assert_eq!(params.count(), summary.parameters());
             let mut rows = summary.rows.iter();
             let visit = |name: &str, output: &Tensor| {
@@ -187,11 +191,11 @@ fn a_small_picture_keeps_the_grid_of_the_attention() {
         input: [56, 56],
         width_divisor: 8,
         stem: InceptionStem::Small,
-        ..BnInceptionConfig::paper(3, 101)
+        ..BnInceptionConfig::paper(Channels::FRAME, 101)
     };
     let config = PyramidConfig { base: PyramidBase::BnInception(base), ..paper(PyramidHead::Pyramid) };
     for config in [config, paper(PyramidHead::Pyramid)] {
-        let summary = ModelConfig::Pyramid(config).summary().unwrap();
+        let summary = config.summary().unwrap();
         let weights = summary.rows.iter().find(|row| row.name == "attention").unwrap();
         assert_eq!(weights.output, [1, 7, 7]);
     }
@@ -229,7 +233,7 @@ fn a_planted_place_is_found() {
         width: 4,
         conv1: Window { kernel: 3, stride: 1, padding: 1 },
         blocks: [1, 1, 1, 1],
-        ..ResNet50Config::paper(3, 2)
+        ..ResNet50Config::paper(Channels::FRAME, 2)
     };
     let config = PyramidConfig {
         base: PyramidBase::ResNet50(base),
@@ -263,7 +267,7 @@ fn a_planted_place_is_found() {
         }
         let rgb = Tensor::from_vec(rgb, (samples, 1, 3, SIDE, SIDE), device()).unwrap();
         let flow = Tensor::from_vec(flow, (samples, 1, 2, SIDE, SIDE), device()).unwrap();
-        (Inputs { rgb: Some(rgb), flow: Some(flow) }, places)
+        (Inputs::from([(Modality::RGB, rgb), (Modality::FLOW, flow)]), places)
     };
     let (params, network) = built(&config, 3);
     let mut sgd = Sgd::new(&params, 0.9, 0.0).unwrap();
@@ -295,15 +299,15 @@ fn snippets_share_their_weights() {
             .all(|param| param.name().starts_with("temporal.") || param.name().starts_with("fc."))
     );
     let inputs = batch(&config, 1);
-    let flow = inputs.flow.unwrap();
+    let flow = inputs.get(Modality::FLOW).unwrap();
     let map = |snippets: &Tensor| {
         let one = PyramidConfig { snippets: snippets.dim(1).unwrap(), ..config.clone() };
         let (_, network) = built(&one, 2);
-        values(&seen(&network, &Inputs { rgb: None, flow: Some(snippets.clone()) }, "motion"))
+        values(&seen(&network, &Inputs::from([(Modality::FLOW, snippets.clone())]), "motion"))
     };
     let alone: Vec<Vec<f32>> =
         (0..3).map(|t| map(&flow.narrow(1, t, 1).unwrap().contiguous().unwrap())).collect();
-    let together = values(&seen(&network, &Inputs { rgb: None, flow: Some(flow) }, "motion"));
+    let together = values(&seen(&network, &inputs, "motion"));
     for (i, found) in together.iter().enumerate() {
         let sum: f32 = alone.iter().map(|map| map[i]).sum();
         assert!((found - sum).abs() < 1e-5 * sum.abs().max(1.0), "{found} and {sum}");
@@ -316,9 +320,9 @@ fn the_sum_alone_forgets_the_order() {
     for fusion in FUSIONS {
         let config = small(PyramidHead::Motion, fusion);
         let (_, network) = built(&config, 2);
-        let flow = batch(&config, 1).flow.unwrap();
+        let flow = batch(&config, 1).get(Modality::FLOW).unwrap().clone();
         let turned = Tensor::cat(&[2, 1, 0].map(|t| flow.narrow(1, t, 1).unwrap()), 1).unwrap();
-        let logits = |flow: Tensor| values(&seen(&network, &Inputs { rgb: None, flow: Some(flow) }, "fc"));
+        let logits = |flow: Tensor| values(&seen(&network, &Inputs::from([(Modality::FLOW, flow)]), "fc"));
         let (there, back) = (logits(flow), logits(turned));
         let difference = there.iter().zip(&back).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert_eq!(difference < 1e-5, fusion == SnippetFusion::Sum, "{fusion:?}: {difference}");
@@ -369,14 +373,18 @@ fn inputs_that_do_not_fit_are_refused() {
     let config = small(PyramidHead::Fused, SnippetFusion::Sum);
     let (_, network) = built(&config, 1);
     let whole = batch(&config, 2);
-    let two = whole.flow.as_ref().unwrap().narrow(1, 0, 2).unwrap();
-    let refused = |inputs: Inputs| network.forward(&inputs, &Pass::eval()).unwrap_err().to_string();
-    let message = refused(Inputs { flow: Some(two), ..whole.clone() });
+    let [rgb, flow] = [Modality::RGB, Modality::FLOW].map(|modality| whole.get(modality).unwrap().clone());
+    let refused = |parts: &[(Modality, &Tensor)]| {
+        let inputs = parts.iter().map(|&(modality, part)| (modality, part.clone())).collect();
+        network.forward(&inputs, &Pass::eval()).unwrap_err().to_string()
+    };
+    let two = flow.narrow(1, 0, 2).unwrap();
+    let message = refused(&[(Modality::RGB, &rgb), (Modality::FLOW, &two)]);
     assert!(message.contains("`flow` of shape (B, 3, 4, 16, 24)"), "{message}");
-    let message = refused(Inputs { rgb: None, ..whole.clone() });
+    let message = refused(&[(Modality::FLOW, &flow)]);
     assert!(message.contains("`rgb` of shape (B, 1, 3, 16, 24), found none"), "{message}");
-    let one = whole.rgb.as_ref().unwrap().narrow(0, 0, 1).unwrap();
-    let message = refused(Inputs { rgb: Some(one), ..whole });
+    let one = rgb.narrow(0, 0, 1).unwrap();
+    let message = refused(&[(Modality::RGB, &one), (Modality::FLOW, &flow)]);
     assert!(message.contains("2 clips"), "{message}");
     for broken in [
         PyramidConfig { snippets: 0, ..config.clone() },
@@ -384,7 +392,7 @@ fn inputs_that_do_not_fit_are_refused() {
         PyramidConfig { sketch: 1 << 25, ..config.clone() },
         PyramidConfig { flow_channels: 0, ..config },
     ] {
-        assert!(ModelConfig::Pyramid(broken.clone()).summary().is_err(), "{broken:?}");
+        assert!(broken.summary().is_err(), "{broken:?}");
     }
 }
 
@@ -396,11 +404,11 @@ fn streams_fill_the_trunks() {
     let before = own.tensors()["fc.weight"].copy().unwrap();
     let mut all = nn::tensors::Tensors::new();
     // The motion stream starts from one for frames, of other classes.
-    for modality in [Modality::Rgb, Modality::Flow] {
+    for modality in [Modality::RGB, Modality::FLOW] {
         let first = ModelConfig::Vgg16(Vgg16Config { classes: 7, ..vgg(2) });
         let params = Params::new(device());
         first.build(&params.builder(4)).unwrap();
-        all.extend(model.adopt(&first, &params.tensors(), Some(modality)).unwrap());
+        all.extend(model.adopt(&*first, &params.tensors(), Some(modality)).unwrap());
     }
     own.transfer(&all, &|name| model.joins_streams(name)).unwrap();
     let found = own.tensors();
@@ -409,6 +417,6 @@ fn streams_fill_the_trunks() {
     assert_eq!(values(&found["fc.weight"]), values(&before));
     let motion = ModelConfig::Pyramid(small(PyramidHead::Motion, SnippetFusion::Sum));
     let first = ModelConfig::Vgg16(vgg(2));
-    let error = motion.can_adopt(&first, Some(Modality::Rgb)).unwrap_err().to_string();
+    let error = motion.can_adopt(&*first, Some(Modality::RGB)).unwrap_err().to_string();
     assert!(error.contains("no stream of its own for rgb"), "{error}");
 }

@@ -1,6 +1,6 @@
 //! ResNet-50.
 
-use models::{BatchStatistics, Modality, ModelConfig, ResNet50Config};
+use models::{Architecture, BatchStatistics, Channels, Modality, ResNet50Config};
 use nn::{Params, Pass, Sgd};
 use testkit::{fixture, sizes, values};
 
@@ -10,7 +10,12 @@ use crate::support::{
 };
 
 fn small() -> ResNet50Config {
-    ResNet50Config { input: [48, 48], width: 4, blocks: [1, 2, 1, 1], ..ResNet50Config::paper(3, 4) }
+    ResNet50Config {
+        input: [48, 48],
+        width: 4,
+        blocks: [1, 2, 1, 1],
+        ..ResNet50Config::paper(Channels::FRAME, 4)
+    }
 }
 
 fn agrees_with_pytorch(name: &str, batch_statistics: BatchStatistics, rate: f64) {
@@ -21,7 +26,7 @@ fn agrees_with_pytorch(name: &str, batch_statistics: BatchStatistics, rate: f64)
         width: sizes(&tensors["width"])[0],
         blocks: sizes(&tensors["blocks"]).try_into().unwrap(),
         batch_statistics,
-        ..ResNet50Config::paper(channels, 5)
+        ..ResNet50Config::paper(support::channels(channels), 5)
     };
     let params = Params::new(device());
     let network = config.build(&params.builder(0)).unwrap();
@@ -40,10 +45,8 @@ fn it_agrees_with_torchvision_with_frozen_statistics() {
 
 #[test]
 fn the_paper_networks_have_their_exact_size() {
-    let summary = |channels, classes| {
-        let config = ModelConfig::ResNet50(ResNet50Config::paper(channels, classes));
-        config.summary().unwrap()
-    };
+    let summary =
+        |count, classes| ResNet50Config::paper(support::channels(count), classes).summary().unwrap();
     assert_eq!(summary(3, 1000).parameters(), 25_557_032);
     assert_eq!(summary(3, 1000).multiply_adds(), 4_089_184_256);
     assert_eq!(summary(3, 101).parameters(), 23_714_981);
@@ -53,7 +56,7 @@ fn the_paper_networks_have_their_exact_size() {
 
 #[test]
 fn the_summary_lists_what_runs() {
-    for config in [small(), ResNet50Config { channels: 4, dropout: 0.5, ..small() }] {
+    for config in [small(), ResNet50Config { channels: Channels::flow(4), dropout: 0.5, ..small() }] {
         let params = Params::new(device());
         let network = config.build(&params.builder(0)).unwrap();
         agrees_with_its_summary(&config.summary().unwrap(), &params, &network);
@@ -68,18 +71,18 @@ fn one_batch_is_learnt_by_heart() {
     let last = loss_after(150, &summary, &params, &network, 0.01);
     assert!(last < 0.02, "the loss is still {last}");
     // By then the running statistics describe the batch.
-    let (inputs, labels) = random_batch(&summary, Modality::Rgb, 8, 4);
+    let (inputs, labels) = random_batch(&summary, Modality::RGB, 8, 4);
     let tested = values(&loss(&network, &inputs, &labels, &Pass::eval()))[0];
     assert!(tested < 0.05, "the loss is {tested} with running statistics");
 }
 
 #[test]
 fn three_training_steps_give_the_same_bits_on_any_number_of_threads() {
-    let config = ResNet50Config { channels: 4, dropout: 0.5, ..small() };
+    let config = ResNet50Config { channels: Channels::flow(4), dropout: 0.5, ..small() };
     let train = || {
         let params = Params::new(device());
         let network = config.build(&params.builder(1)).unwrap();
-        let (inputs, labels) = random_batch(&config.summary().unwrap(), Modality::Flow, 6, 4);
+        let (inputs, labels) = random_batch(&config.summary().unwrap(), Modality::FLOW, 6, 4);
         let mut optimiser = Sgd::new(&params, 0.9, 5e-4).unwrap();
         for seed in 0..3 {
             step(&network, &inputs, &labels, seed, &mut optimiser, 0.01);

@@ -1,10 +1,10 @@
 //! Pairs of views through AlexNet: two branches, one set of weights, a softmax and a contrastive loss.
 
-use models::{Inputs, Network};
+use models::{Architecture, Modality, Network};
 use nn::{ContrastiveLoss, PairDistance, Params, Pass, Sgd};
 use testkit::{assert_close, fixture, sizes, values};
 
-use crate::support::{alex_net, device, prefixed};
+use crate::support::{alex_net, device, inputs, prefixed};
 
 /// Ten steps against PyTorch, which calls the network once for each branch and adds the gradients up; here both branches
 /// are one batch.
@@ -13,8 +13,7 @@ fn ten_steps_on_pairs_agree_with_pytorch_in_both_forms() {
     let tensors = fixture("siamese");
     let config = alex_net(&tensors, sizes(&tensors["classes"])[0]);
     let pictures = tensors["x"].dim(0).unwrap();
-    let inputs =
-        Inputs { rgb: Some(tensors["x"].unsqueeze(1).unwrap().to_device(device()).unwrap()), flow: None };
+    let inputs = inputs(Modality::RGB, &tensors["x"]);
     let labels: Vec<u32> = sizes(&tensors["labels"]).iter().map(|&label| label as u32).collect();
     let similar: Vec<bool> = sizes(&tensors["similar"]).iter().map(|&similar| similar == 1).collect();
     assert_eq!((pictures, labels.len(), similar.len()), (8, 8, 4));

@@ -1,7 +1,9 @@
 //! ST-ResNet.
 
 use candle_core::Tensor;
-use models::{Backbone, Inputs, Modality, ModelConfig, Network, StResNetConfig, TemporalPool, Window};
+use models::{
+    Architecture, Backbone, Inputs, Modality, ModelConfig, Network, StResNetConfig, TemporalPool, Window,
+};
 use nn::tensors::Tensors;
 use nn::{Params, Pass, Sgd};
 use testkit::{assert_close, fixture, noise, sizes, values};
@@ -24,9 +26,9 @@ fn clips(config: &StResNetConfig, batch: usize, moments: usize) -> Inputs {
     let [h, w] = config.input;
     let of = |seed, channels: usize| {
         let shape = [batch, moments, channels, h, w];
-        Some(Tensor::from_vec(noise(seed, shape.iter().product()), &shape, device()).unwrap())
+        Tensor::from_vec(noise(seed, shape.iter().product()), &shape, device()).unwrap()
     };
-    Inputs { rgb: of(1, 3), flow: of(2, config.flow_channels) }
+    Inputs::from([(Modality::RGB, of(1, 3)), (Modality::FLOW, of(2, config.flow_channels))])
 }
 
 fn built(config: &StResNetConfig, seed: u64) -> (Params, Backbone) {
@@ -62,17 +64,18 @@ fn it_agrees_with_pytorch() {
         ..StResNetConfig::paper_star(sizes(&tensors["classes"])[0])
     };
     assert_eq!(channels, 3 + flow);
-    let part = |from, count| Some(x.narrow(2, from, count).unwrap().contiguous().unwrap());
-    let inputs = Inputs { rgb: part(0, 3), flow: part(3, flow) };
+    let part = |from, count| x.narrow(2, from, count).unwrap().contiguous().unwrap();
+    let inputs = Inputs::from([(Modality::RGB, part(0, 3)), (Modality::FLOW, part(3, flow))]);
     let (params, network) = built(&config, 0);
     support::agrees_on("st_res_net", &tensors, &params, &network, &inputs, 1e-3);
 }
 
 #[test]
 fn the_convolutions_over_time_have_their_exact_size() {
-    let parameters = |config: StResNetConfig| ModelConfig::StResNet(config).summary().unwrap().parameters();
-    let streams = [Modality::Rgb, Modality::Flow].map(|modality| {
-        ModelConfig::ResNet50(StResNetConfig::paper(101).stream(modality)).summary().unwrap().parameters()
+    let parameters = |config: StResNetConfig| config.summary().unwrap().parameters();
+    let streams = [Modality::RGB, Modality::FLOW].map(|modality| {
+        let model = ModelConfig::StResNet(StResNetConfig::paper(101));
+        model.stream(modality).unwrap().alone.summary().unwrap().parameters()
     });
     assert_eq!(streams, [23_714_981, 23_714_981 + 17 * 64 * 7 * 7]);
     assert_eq!(parameters(StResNetConfig::paper(101)), streams[0] + streams[1] + 2 * 5_570_560);
@@ -81,7 +84,7 @@ fn the_convolutions_over_time_have_their_exact_size() {
 
 #[test]
 fn eleven_frames_have_the_papers_sizes() {
-    let summary = ModelConfig::StResNet(StResNetConfig::paper_star(101)).summary().unwrap();
+    let summary = StResNetConfig::paper_star(101).summary().unwrap();
     let size = |layer: &str| {
         let row = summary.rows.iter().find(|row| row.name == layer).unwrap();
         match row.output[..] {
@@ -113,7 +116,7 @@ fn the_summary_lists_what_runs() {
         [small(), StResNetConfig { temporal_pool: Some(TemporalPool { kernel: 2, stride: 1 }), ..small() }]
     {
         let (params, network) = built(&config, 0);
-        let summary = ModelConfig::StResNet(config.clone()).summary().unwrap();
+        let summary = config.summary().unwrap();
         assert_eq!(params.count(), summary.parameters());
         let batch = 2;
         let mut rows = summary.rows.iter();
@@ -149,7 +152,8 @@ fn the_shortcut_carries_no_motion() {
         })
         .collect();
     let inputs = clips(&config, 1, 3);
-    let other = Inputs { flow: clips(&config, 1, 3).flow.map(|x| (x * 3.0).unwrap()), ..inputs.clone() };
+    let mut other = inputs.clone();
+    other.insert(Modality::FLOW, (inputs.get(Modality::FLOW).unwrap() * 3.0).unwrap());
     let unit = |inputs: &Inputs| values(&seen(&network, inputs, &stage1("bn3")));
     assert!(unit(&inputs) != unit(&other), "with a residual branch that speaks, motion is seen");
     params.set_tensors(&silent).unwrap();
@@ -208,19 +212,18 @@ fn a_clip_that_stands_still_is_seen_as_its_frame() {
     let (params, network) = built(&config, 4);
     // Each stream's weights, as two nets that were trained alone would leave them.
     let mut adopted = Tensors::new();
-    for (modality, prefix) in [(Modality::Rgb, "appearance."), (Modality::Flow, "motion.")] {
+    for (modality, prefix) in [(Modality::RGB, "appearance."), (Modality::FLOW, "motion.")] {
         let own = |(name, tensor): (String, Tensor)| Some((name.strip_prefix(prefix)?.to_owned(), tensor));
         let stored: Tensors = first.tensors().into_iter().filter_map(own).collect();
-        let stream = ModelConfig::ResNet50(config.stream(modality));
         let model = ModelConfig::StResNet(config.clone());
-        adopted.extend(model.adopt(&stream, &stored, Some(modality)).unwrap());
+        let stream = model.stream(modality).unwrap();
+        adopted.extend(model.adopt(&*stream.alone, &stored, Some(modality)).unwrap());
     }
     params.set_tensors(&adopted).unwrap();
     // Four units of two convolutions over three moments see 17 moments: 8 to either side.
     let moments = 19;
     let one = clips(&config, 1, 1);
-    let repeated = |x: &Option<Tensor>| x.as_ref().map(|x| x.repeat((1, moments, 1, 1, 1)).unwrap());
-    let clip = Inputs { rgb: repeated(&one.rgb), flow: repeated(&one.flow) };
+    let clip = support::each(&one, |x| x.repeat((1, moments, 1, 1, 1)).unwrap());
     for stream in ["appearance", "motion"] {
         let layer = format!("{stream}.avgpool");
         let found = seen(&network, &clip, &layer);
@@ -242,7 +245,8 @@ fn clips_of_any_length_are_taken_and_unequal_ones_refused() {
         assert_eq!(heads, [("appearance.fc", 0), ("motion.fc", 0)]);
         assert_eq!(outputs.heads[1].logits.dims(), [2, 3]);
     }
-    let unequal = Inputs { flow: clips(&config, 2, 4).flow, ..clips(&config, 2, 3) };
+    let mut unequal = clips(&config, 2, 3);
+    unequal.insert(Modality::FLOW, clips(&config, 2, 4).get(Modality::FLOW).unwrap().clone());
     let error = network.forward(&unequal, &Pass::eval()).unwrap_err().to_string();
     assert!(error.contains("clips of 3 moments"), "{error}");
     let star = StResNetConfig { moments: 11, ..StResNetConfig::paper_star(3) };
@@ -254,7 +258,7 @@ fn clips_of_any_length_are_taken_and_unequal_ones_refused() {
 
 #[test]
 fn impossible_settings_are_refused() {
-    let refused = |config: StResNetConfig| ModelConfig::StResNet(config).summary().unwrap_err().to_string();
+    let refused = |config: StResNetConfig| config.summary().unwrap_err().to_string();
     assert!(refused(StResNetConfig { blocks: [2, 1, 2, 2], ..small() }).contains("at least 2"));
     assert!(refused(StResNetConfig { temporal_kernel: 2, ..small() }).contains("odd"));
     let pool = Some(TemporalPool { kernel: 4, stride: 1 });
@@ -281,14 +285,12 @@ fn one_batch_of_clips_is_learnt_by_heart() {
 #[test]
 fn the_order_of_two_things_is_learnt_through_the_convolutions_over_time() {
     // (A, A, B, B) and (B, B, A, A), both inputs alike.
-    let moments = |x: Option<Tensor>| {
-        let x = x.unwrap();
+    let moments = |x: &Tensor| {
         let [a, b] = [0, 1].map(|t| x.narrow(1, t, 1).unwrap());
         let clip = |order: [&Tensor; 4]| Tensor::cat(&order, 1).unwrap();
-        Some(Tensor::cat(&[clip([&a, &a, &b, &b]), clip([&b, &b, &a, &a])], 0).unwrap())
+        Tensor::cat(&[clip([&a, &a, &b, &b]), clip([&b, &b, &a, &a])], 0).unwrap()
     };
-    let two = clips(&small(), 1, 2);
-    let inputs = Inputs { rgb: moments(two.rgb), flow: moments(two.flow) };
+    let inputs = support::each(&clips(&small(), 1, 2), moments);
     // How far the class scores of the two clips are apart, before any training.
     let apart_with = |temporal_kernel: usize| {
         let (_, network) = built(&StResNetConfig { temporal_kernel, ..small() }, 1);

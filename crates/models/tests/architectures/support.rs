@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use candle_core::{Device, Tensor};
-use models::{AlexNetConfig, Backbone, Head, Inputs, Modality, Network, Summary};
+use models::{AlexNetConfig, Backbone, Channels, Head, Inputs, Modality, Network, Summary};
 use nn::{Params, Pass, Sgd};
 use testkit::{assert_close, noise, sizes, values};
 
@@ -49,11 +49,17 @@ pub(crate) fn input(fixture: &BTreeMap<String, Tensor>) -> Tensor {
 
 /// A network's inputs from (B, C, H, W).
 pub(crate) fn inputs(modality: Modality, x: &Tensor) -> Inputs {
-    let x = Some(x.unsqueeze(1).unwrap().to_device(device()).unwrap());
-    match modality {
-        Modality::Rgb => Inputs { rgb: x, flow: None },
-        Modality::Flow => Inputs { rgb: None, flow: x },
-    }
+    Inputs::from([(modality, x.unsqueeze(1).unwrap().to_device(device()).unwrap())])
+}
+
+/// Every part of a batch, changed.
+pub(crate) fn each(inputs: &Inputs, change: impl Fn(&Tensor) -> Tensor) -> Inputs {
+    inputs.iter().map(|(modality, x)| (modality, change(x))).collect()
+}
+
+/// What a fixture's channels hold: those of PyTorch are frames and stacks of flow.
+pub(crate) fn channels(count: usize) -> Channels {
+    if count == 3 { Channels::FRAME } else { Channels::flow(count) }
 }
 
 /// A batch of noise for a network, and labels.
@@ -124,8 +130,7 @@ pub(crate) fn agrees_on(
     inputs: &Inputs,
     rate: f64,
 ) {
-    let there = |x: &Option<Tensor>| x.as_ref().map(|x| x.to_device(device()).unwrap());
-    let inputs = &Inputs { rgb: there(&inputs.rgb), flow: there(&inputs.flow) };
+    let inputs = &each(inputs, |x| x.to_device(device()).unwrap());
     params.set_tensors(&prefixed(fixture, "start.")).unwrap();
     let labels: Vec<u32> = sizes(&fixture["labels"]).iter().map(|&l| l as u32).collect();
 

@@ -1,16 +1,22 @@
 //! VGG-16, whose trunk is compared with PyTorch under the pyramid (`pyramid.rs`).
 
-use models::{ModelConfig, Summary, Vgg16Config};
+use models::{Architecture, Channels, Summary, Vgg16Config};
 use nn::Params;
 
 use crate::support::{agrees_with_its_summary, device, loss_after};
 
 fn small() -> Vgg16Config {
-    Vgg16Config { input: [32, 32], width: 4, full: 16, dropout: 0.0, ..Vgg16Config::paper(3, 4) }
+    Vgg16Config {
+        input: [32, 32],
+        width: 4,
+        full: 16,
+        dropout: 0.0,
+        ..Vgg16Config::paper(Channels::FRAME, 4)
+    }
 }
 
 fn paper(classes: usize) -> Summary {
-    ModelConfig::Vgg16(Vgg16Config::paper(3, classes)).summary().unwrap()
+    Vgg16Config::paper(Channels::FRAME, classes).summary().unwrap()
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use data::loader::LabelledVideo;
-use models::ModelConfig;
 
 use super::{Album, Done};
 use crate::error::{Error, Result};
@@ -128,8 +127,7 @@ fn embedded<'a>(rows: &'a [Done<'_>]) -> Vec<(&'a RowPlan, &'a Protocol)> {
     };
     for (row, _) in rows {
         let Work::Net(protocol) = &row.work else { continue };
-        let joined =
-            matches!(protocol.net.model, ModelConfig::Pyramid(_)) && protocol.net.inputs().count() > 1;
+        let joined = protocol.net.model.classifies_streams_together();
         let of_pairs = losses(protocol);
         let new = nets.iter().all(|(_, known)| losses(known) != of_pairs);
         if joined || (of_pairs.is_some() && new) {

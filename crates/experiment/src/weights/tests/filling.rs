@@ -4,28 +4,28 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use models::{
-    CnnM2048Config, Modality, ModelConfig, PyramidBase, PyramidConfig, PyramidHead, ResNet50Config,
-    SnippetFusion, Stream,
+    Architecture, Channels, CnnM2048Config, Modality, PyramidBase, PyramidConfig, PyramidHead,
+    ResNet50Config, SnippetFusion,
 };
 use nn::Params;
 use nn::tensors::{self, Tensors};
 
 use crate::weights::{Head, NameMap, load, read_stream};
 
-fn made(model: &ModelConfig, seed: u64) -> Params {
+fn made(model: &dyn Architecture, seed: u64) -> Params {
     let params = Params::new(&Device::Cpu);
     model.build(&params.builder(seed)).unwrap();
     params
 }
 
-fn cnn_m(classes: usize) -> ModelConfig {
-    ModelConfig::CnnM2048(CnnM2048Config {
+fn cnn_m(classes: usize) -> CnnM2048Config {
+    CnnM2048Config {
         input: [64, 64],
         widths: [4, 4, 4, 4, 4],
         full6: 6,
         full7: 5,
-        ..CnnM2048Config::paper(Stream::Spatial, 3, classes, 0.5)
-    })
+        ..CnnM2048Config::paper(Channels::FRAME, classes, 0.5)
+    }
 }
 
 /// A file in the folder, with the names of the released Caffe model.
@@ -48,7 +48,7 @@ fn a_state_of_torchvision_fills_a_network_with_any_number_of_classes() {
     let path = Path::new(folder).join("torchvision_res_net_50.safetensors");
     let stored = testkit::fixture("torchvision_res_net_50");
     for (classes, head) in [(7, Head::Keep), (7, Head::Replace), (5, Head::Replace)] {
-        let model = ModelConfig::ResNet50(ResNet50Config { width: 2, ..ResNet50Config::paper(3, classes) });
+        let model = ResNet50Config { width: 2, ..ResNet50Config::paper(Channels::FRAME, classes) };
         let (params, fresh) = (made(&model, 3), made(&model, 3).tensors());
         load(&path, NameMap::Torchvision, &model, &params, head).unwrap();
         for (name, tensor) in params.tensors() {
@@ -57,7 +57,7 @@ fn a_state_of_torchvision_fills_a_network_with_any_number_of_classes() {
             assert_eq!(bits(&tensor), bits(expected), "{name}");
         }
     }
-    let model = ModelConfig::ResNet50(ResNet50Config { width: 2, ..ResNet50Config::paper(3, 5) });
+    let model = ResNet50Config { width: 2, ..ResNet50Config::paper(Channels::FRAME, 5) };
     let params = made(&model, 3);
     let error = load(&path, NameMap::Torchvision, &model, &params, Head::Keep).unwrap_err().to_string();
     assert!(error.contains("`fc.bias`") && error.contains(&path.display().to_string()), "{error}");
@@ -72,7 +72,7 @@ fn a_state_for_frames_fills_a_network_for_flow() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/fixtures");
     let path = Path::new(folder).join("torchvision_res_net_50.safetensors");
     let stored = testkit::fixture("torchvision_res_net_50");
-    let model = ModelConfig::ResNet50(ResNet50Config { width: 2, ..ResNet50Config::paper(20, 5) });
+    let model = ResNet50Config { width: 2, ..ResNet50Config::paper(Channels::flow(20), 5) };
     let params = made(&model, 3);
     load(&path, NameMap::Torchvision, &model, &params, Head::Replace).unwrap();
     let own = params.tensors();
@@ -89,18 +89,18 @@ fn a_published_state_fills_the_streams_of_a_pyramid() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/fixtures");
     let path = Path::new(folder).join("torchvision_res_net_50.safetensors");
     let stored = testkit::fixture("torchvision_res_net_50");
-    let model = ModelConfig::Pyramid(PyramidConfig {
-        base: PyramidBase::ResNet50(ResNet50Config { width: 2, ..ResNet50Config::paper(3, 5) }),
+    let model = PyramidConfig {
+        base: PyramidBase::ResNet50(ResNet50Config { width: 2, ..ResNet50Config::paper(Channels::FRAME, 5) }),
         flow_channels: 20,
         snippets: 2,
         fusion: SnippetFusion::Sum,
         head: PyramidHead::Pyramid,
         sketch: 16,
         attention: 4,
-    });
+    };
     let (params, fresh) = (made(&model, 3), made(&model, 3).tensors());
     let mut all = Tensors::new();
-    for stream in [Modality::Rgb, Modality::Flow] {
+    for stream in [Modality::RGB, Modality::FLOW] {
         all.extend(read_stream(&path, NameMap::Torchvision, &model, stream).unwrap());
     }
     params.transfer(&all, &|name| model.joins_streams(name)).unwrap();
@@ -113,7 +113,7 @@ fn a_published_state_fills_the_streams_of_a_pyramid() {
     all.remove("temporal.bn1.bias");
     let error = params.transfer(&all, &|name| model.joins_streams(name)).unwrap_err().to_string();
     assert!(error.contains("temporal.bn1.bias"), "{error}");
-    let error = read_stream(&path, NameMap::Caffe, &model, Modality::Rgb).unwrap_err().to_string();
+    let error = read_stream(&path, NameMap::Caffe, &model, Modality::RGB).unwrap_err().to_string();
     assert!(error.contains("resnet-50") && error.contains("torchvision"), "{error}");
 }
 

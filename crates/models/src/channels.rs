@@ -1,0 +1,92 @@
+//! What a stream reads: channels, and what they hold.
+
+use base::Modality;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The channels of an input at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Channels {
+    /// What they hold.
+    pub modality: Modality,
+    /// How many, C.
+    pub count: usize,
+}
+
+impl Channels {
+    /// One frame.
+    pub const FRAME: Self = Self::new(Modality::RGB, 3);
+
+    /// So many of that modality.
+    #[must_use]
+    pub const fn new(modality: Modality, count: usize) -> Self {
+        Self { modality, count }
+    }
+
+    /// A stack of flow; L fields have 2L channels.
+    #[must_use]
+    pub const fn flow(count: usize) -> Self {
+        Self::new(Modality::FLOW, count)
+    }
+
+    /// What a number alone means in a configuration: three channels are a frame, any other number is a stack of flow.
+    /// The only place where a modality follows from a number. Plans, records and exported folders of old say no more.
+    const fn of_count(count: usize) -> Self {
+        if count == Self::FRAME.count { Self::FRAME } else { Self::flow(count) }
+    }
+}
+
+/// As it is written: a number where that says it all, else both.
+#[derive(Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a number of channels, or { modality = \"...\", count = ... }",
+    deny_unknown_fields
+)]
+enum Written {
+    Count(usize),
+    Both { modality: Modality, count: usize },
+}
+
+impl Serialize for Channels {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { modality, count } = *self;
+        let written = if Self::of_count(count) == *self {
+            Written::Count(count)
+        } else {
+            Written::Both { modality, count }
+        };
+        written.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Channels {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Written::deserialize(deserializer)? {
+            Written::Count(count) => Self::of_count(count),
+            Written::Both { modality, count } => Self { modality, count },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_and_flow_are_written_as_numbers_and_anything_else_with_its_name() {
+        let difference = Channels::new(Modality::new("difference"), 15);
+        let cases = [
+            (Channels::FRAME, "3"),
+            (Channels::flow(20), "20"),
+            (difference, r#"{"modality":"difference","count":15}"#),
+            (Channels::flow(3), r#"{"modality":"flow","count":3}"#),
+            (Channels::new(Modality::RGB, 33), r#"{"modality":"rgb","count":33}"#),
+        ];
+        for (channels, text) in cases {
+            assert_eq!(serde_json::to_string(&channels).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Channels>(text).unwrap(), channels);
+        }
+        let error = serde_json::from_str::<Channels>(r#"{"count":3}"#).unwrap_err().to_string();
+        assert!(error.contains("expected a number of channels"), "{error}");
+    }
+}

@@ -1,0 +1,113 @@
+//! Layers of one input without weights, each moment for itself.
+
+use nn::ops::{self, Lrn, Pool2d};
+
+use super::{Layer, free, in_words, map};
+
+/// Added to the mean square by the L2 normalisation.
+const EPSILON: f64 = 1e-5;
+
+/// Added under the signed square root, whose slope at zero is then 16 and not infinite.
+const ROOT_EPSILON: f32 = 1e-3;
+
+impl Layer {
+    /// Local response normalisation across channels.
+    #[must_use]
+    pub fn lrn(lrn: Lrn) -> Self {
+        let measure = move |x: &[usize]| {
+            map(x)?;
+            Ok(free(format!("LRN over {} channels", lrn.size), x))
+        };
+        Self::plain(measure, move |x, pass| pass.apply(ops::LocalResponseNorm(lrn), x))
+    }
+
+    /// The maximum over windows.
+    #[must_use]
+    pub fn max_pool(pool: Pool2d) -> Self {
+        Self::plain(
+            move |x| Ok(free(format!("max-pool {}", words(&pool)), pooled(&pool, x)?)),
+            move |x, pass| pass.apply(ops::MaxPool2d::new(pool), x),
+        )
+    }
+
+    /// The mean over windows; zeros of the padding count, as in Caffe.
+    #[must_use]
+    pub fn avg_pool(pool: Pool2d) -> Self {
+        Self::plain(
+            move |x| Ok(free(format!("average-pool {}", words(&pool)), pooled(&pool, x)?)),
+            move |x, pass| pass.apply(ops::AvgPool2d { pool, count_padding: true }, x),
+        )
+    }
+
+    /// A feature map to the mean of each channel.
+    #[must_use]
+    pub fn global_avg_pool() -> Self {
+        let measure = |x: &[usize]| {
+            let [c, h, w] = map(x)?;
+            Ok(free(format!("average over {h}x{w}"), [c]))
+        };
+        Self::plain(measure, |x, pass| pass.apply(ops::GlobalAvgPool, x))
+    }
+
+    /// Some channels of the network's input: of a stack of frames, some of its frames.
+    #[must_use]
+    pub fn channels(from: usize, count: usize) -> Self {
+        let measure = move |x: &[usize]| {
+            let [c, h, w] = map(x)?;
+            if from + count > c {
+                return Err(format!("channels {from} to {} of {c}", from + count));
+            }
+            Ok(free(format!("channels {from} to {}", from + count - 1), [count, h, w]))
+        };
+        // The input has no gradient, so that nothing need be recorded.
+        let layer = Self::plain(measure, move |x, _| Ok(x[0].narrow(3, from, count)?.contiguous()?));
+        Self { of_input: true, ..layer }
+    }
+
+    /// The square root of each value's size, with its sign.
+    #[must_use]
+    pub fn signed_sqrt() -> Self {
+        Self::plain(
+            |x| Ok(free("signed square root", x)),
+            |x, pass| pass.apply(ops::SignedSqrt { epsilon: ROOT_EPSILON }, x),
+        )
+    }
+
+    /// L2 normalisation to a length of the square root of the number of channels.
+    #[must_use]
+    pub fn rms_norm() -> Self {
+        Self::plain(
+            |x| Ok(free("L2 norm to sqrt(d)", x)),
+            |x, pass| pass.apply(ops::RmsNorm { epsilon: EPSILON }, x),
+        )
+    }
+
+    /// The softmax over the places of a map of one channel.
+    #[must_use]
+    pub fn place_softmax() -> Self {
+        let measure = |x: &[usize]| match *x {
+            [1, h, w] => Ok(free(format!("softmax over {h}x{w}"), x)),
+            ref other => Err(format!("expected a map of one channel, found {other:?}")),
+        };
+        Self::plain(measure, |x, pass| pass.apply(ops::PlaceSoftmax, x))
+    }
+}
+
+fn pooled(pool: &Pool2d, x: &[usize]) -> Result<Vec<usize>, String> {
+    let [c, h, w] = map(x)?;
+    let [oh, ow] = pool.output_size([h, w]).map_err(in_words)?;
+    Ok(vec![c, oh, ow])
+}
+
+/// The window of a pooling layer.
+fn words(pool: &Pool2d) -> String {
+    let padding = if pool.padding == [0, 0] { String::new() } else { format!(" pad {}", axis(pool.padding)) };
+    let rounding = if pool.ceil_mode { ", rounding up" } else { "" };
+    let [kh, kw] = pool.kernel;
+    format!("{kh}x{kw} stride {}{padding}{rounding}", axis(pool.stride))
+}
+
+/// `2`, or `2x1` where the axes differ.
+fn axis([a, b]: [usize; 2]) -> String {
+    if a == b { a.to_string() } else { format!("{a}x{b}") }
+}

@@ -1,0 +1,156 @@
+//! Layers with weights, and dropout of what they read.
+
+use nn::{Activation, BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, Dropout, Linear, Statistics, ops};
+
+use super::{Each, Layer, Shape, Window, free, in_words, map, one, runs};
+
+/// Added to the variance by batch normalisation; the released models of all networks
+/// here use it.
+const EPSILON: f64 = 1e-5;
+
+/// Share of a new batch in the running statistics; likewise.
+const MOMENTUM: f64 = 0.1;
+
+/// A convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conv {
+    /// Output channels.
+    pub outputs: usize,
+    /// The window.
+    pub window: Window,
+    /// Parts that the channels are cut into, each of which sees itself alone.
+    pub groups: usize,
+    /// Whether each output channel has a value that is added.
+    pub bias: bool,
+    /// What follows.
+    pub activation: Activation,
+}
+
+impl Conv {
+    fn facts(&self, [c, h, w]: [usize; 3]) -> Result<Each, String> {
+        let Self { outputs, window: Window { kernel, stride, padding }, groups, bias, activation } = *self;
+        if groups == 0 || !c.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
+            return Err(format!("{groups} groups do not divide {c} input and {outputs} output channels"));
+        }
+        let op = ops::Conv2d { stride: [stride; 2], padding: [padding; 2], groups, relu: false };
+        let [oh, ow] = op.output_size([h, w], [kernel; 2]).map_err(in_words)?;
+        let weights = outputs * (c / groups) * kernel * kernel;
+        let grouped = if groups == 1 { String::new() } else { format!(", {groups} groups") };
+        let then = then(activation);
+        Ok(Each {
+            operation: format!("conv {kernel}x{kernel} stride {stride} pad {padding}{grouped}{then}"),
+            output: vec![outputs, oh, ow],
+            parameters: weights + if bias { outputs } else { 0 },
+            multiply_adds: (weights * oh * ow) as u64,
+        })
+    }
+}
+
+impl Layer {
+    /// A convolution.
+    #[must_use]
+    pub fn conv(conv: Conv) -> Self {
+        Self::each(
+            move |inputs| conv.facts(map(one(inputs)?)?),
+            move |inputs, builder| {
+                let Conv { outputs, window: Window { kernel, stride, padding }, groups, bias, activation } =
+                    conv;
+                let config = Conv2dConfig {
+                    inputs: channels(inputs),
+                    outputs,
+                    kernel: [kernel; 2],
+                    stride: [stride; 2],
+                    padding: [padding; 2],
+                    groups,
+                    bias,
+                    activation,
+                };
+                let conv = Conv2d::new(builder, &config)?;
+                runs(move |x, _, pass| conv.forward(x[0], pass))
+            },
+        )
+    }
+
+    /// Convolution with bias, and rectification.
+    #[must_use]
+    pub fn conv_relu(outputs: usize, window: Window) -> Self {
+        Self::conv(Conv { outputs, window, groups: 1, bias: true, activation: Activation::Relu })
+    }
+
+    /// Batch normalisation of one input, or of two: the second is added before the activation.
+    #[must_use]
+    pub fn batch_norm(statistics: Statistics, activation: Activation) -> Self {
+        let measure = move |inputs: &[&[usize]]| {
+            let (x, residual) = match *inputs {
+                [x] => (x, None),
+                [x, residual] => (x, Some(residual)),
+                _ => return Err(format!("it does not read {} inputs", inputs.len())),
+            };
+            let &[c, ..] = x else { return Err("expected channels, found nothing".into()) };
+            if let Some(residual) = residual.filter(|residual| *residual != x) {
+                return Err(format!("cannot add {residual:?} to {x:?}"));
+            }
+            let frozen = if statistics == Statistics::Running { "frozen " } else { "" };
+            let added = if residual.is_some() { ", sum" } else { "" };
+            let operation = format!("{frozen}batch norm{added}{}", then(activation));
+            Ok(Each { parameters: 2 * c, ..free(operation, x) })
+        };
+        Self::each(measure, move |inputs, builder| {
+            let config = BatchNormConfig { epsilon: EPSILON, momentum: MOMENTUM, statistics, activation };
+            let norm = BatchNorm::new(builder, channels(inputs), &config)?;
+            runs(move |x, _, pass| norm.forward(x[0], x.get(1).copied(), pass))
+        })
+    }
+
+    /// A fully connected layer with bias. A feature map is flattened first, in PyTorch's order.
+    #[must_use]
+    pub fn linear(outputs: usize, activation: Activation) -> Self {
+        let measure = move |inputs: &[&[usize]]| {
+            let weights = one(inputs)?.iter().product::<usize>() * outputs;
+            Ok(Each {
+                operation: format!("linear{}", then(activation)),
+                output: vec![outputs],
+                parameters: weights + outputs,
+                multiply_adds: weights as u64,
+            })
+        };
+        Self::each(measure, move |inputs, builder| {
+            let features = inputs[0].each.iter().product();
+            let linear = Linear::new(builder, features, outputs, activation)?;
+            runs(move |x, _, pass| {
+                if x[0].rank() == 2 {
+                    return linear.forward(x[0], pass);
+                }
+                // The weights are in the order (C, H, W).
+                let map = pass.apply(ops::ToChannelsFirst, x)?;
+                let rows = map.dim(0)?;
+                let features = map.elem_count() / rows.max(1);
+                linear.forward(&pass.reshape(&map, (rows, features))?, pass)
+            })
+        })
+    }
+
+    /// Zeroes values with that probability in training. The masks follow from the layer's name.
+    #[must_use]
+    pub fn dropout(probability: f64) -> Self {
+        Self::each(
+            move |inputs| Ok(free(format!("dropout {probability}"), one(inputs)?)),
+            move |_, builder| {
+                let dropout = Dropout::new(builder.prefix(), probability)?;
+                runs(move |x, _, pass| dropout.forward(x[0], pass))
+            },
+        )
+    }
+}
+
+/// Channels of the first input.
+fn channels(inputs: &[&Shape]) -> usize {
+    inputs[0].each[0]
+}
+
+fn then(activation: Activation) -> &'static str {
+    match activation {
+        Activation::None => "",
+        Activation::Relu => ", ReLU",
+    }
+}
