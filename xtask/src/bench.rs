@@ -4,55 +4,28 @@
 //! measures them; against PyTorch, the program and a Python process take turns.
 
 mod alone;
+mod case;
 mod error;
 mod peer;
 mod place;
 mod program;
 mod report;
+mod request;
 mod timing;
 mod versus;
 
-use std::path::PathBuf;
-
-use experiment::{Console, DeviceChoice, Interrupt, Precision};
+use experiment::{Console, Interrupt};
 
 pub(crate) use error::Error;
-pub(crate) use peer::Layout;
-pub(crate) use program::Suite;
 pub(crate) use report::Form;
+pub(crate) use request::{Layout, Request, Suite, Torch};
 
+use case::Case;
 use error::Result;
-use peer::{Case, Peer};
+use peer::Peer;
 use place::Place;
 use report::{Against, Measured, Report};
 use versus::Setting;
-
-/// What is asked.
-#[derive(Debug, Clone)]
-pub(crate) struct Request {
-    pub(crate) suite: Suite,
-    /// Only cases with one of these in their names; all when empty.
-    pub(crate) only: Vec<String>,
-    /// Threads of each side; all cores unless said.
-    pub(crate) threads: Option<usize>,
-    /// Where both sides compute.
-    pub(crate) device: DeviceChoice,
-    /// How a GPU computes products.
-    pub(crate) precision: Option<Precision>,
-    /// The peer.
-    pub(crate) torch: Option<Torch>,
-}
-
-/// How PyTorch is run.
-#[derive(Debug, Clone)]
-pub(crate) struct Torch {
-    pub(crate) python: PathBuf,
-    pub(crate) layout: Layout,
-    /// Whether its networks are compiled.
-    pub(crate) compile: bool,
-    /// Rounds that count.
-    pub(crate) rounds: usize,
-}
 
 /// Builds the benchmark program of a suite and measures.
 ///

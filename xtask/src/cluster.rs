@@ -5,14 +5,14 @@ use std::path::Path;
 use clap::Parser;
 use experiment::console::Console;
 use experiment::device::Device;
-use experiment::engine::config::SlurmConfig;
-use experiment::engine::slurm::folder::note_of;
-use experiment::engine::slurm::{Finished, Job, Manifest, Slurm, why_absent};
 use experiment::run::Task;
 use experiment::store::write_atomic;
 use experiment::{Census, DeviceChoice, Error, Interrupt, Ranks, Result, Runner};
+use slurm::config::SlurmConfig;
+use slurm::folder::note_of;
+use slurm::{Finished, Goal, Manifest, Slurm, why_absent};
 
-use crate::commands::{Asked, plain, print_tables, ranks, say, together};
+use crate::asked::{Asked, print_tables, ranks, say, together};
 use crate::flags::{Cli, Command, Prepare, Run};
 
 /// `run --engine slurm`.
@@ -25,7 +25,7 @@ pub(crate) fn run(
 ) -> Result<()> {
     let runner = asked.runner(flags, &Device::Cpu, console, interrupt);
     let device = flags.device.device;
-    let slurm = slurm(&runner, Job::Tables(&asked.tables), config, device, flags.engine.detach())?;
+    let slurm = slurm(&runner, Goal::Tables(&asked.tables), config, device, flags.engine.detach())?;
     submit(&slurm, flags.dry_run)
 }
 
@@ -37,9 +37,10 @@ pub(crate) fn prepare(
     interrupt: &Interrupt,
 ) -> Result<()> {
     let (workspace, request) = (flags.folders.workspace(), flags.request());
-    let runner = Runner { data_roots: flags.data_roots(), ..plain(&workspace, &request, console, interrupt) };
-    let job = Job::Videos { table: flags.table.as_deref(), dataset: &flags.dataset };
-    let slurm = slurm(&runner, job, config, flags.device.device, flags.engine.detach())?;
+    let runner =
+        Runner { data_roots: flags.data_roots(), ..Runner::new(&workspace, &request, console, interrupt) };
+    let goal = Goal::Videos { table: flags.table.as_deref(), dataset: &flags.dataset };
+    let slurm = slurm(&runner, goal, config, flags.device.device, flags.engine.detach())?;
     submit(&slurm, flags.dry_run)
 }
 
@@ -49,14 +50,14 @@ pub(crate) fn prepare(
 )]
 fn slurm<'a>(
     runner: &'a Runner<'a>,
-    job: Job<'a>,
+    goal: Goal<'a>,
     config: SlurmConfig,
     device: DeviceChoice,
     detach: bool,
 ) -> Result<Slurm<'a>> {
     Ok(Slurm {
         runner,
-        job,
+        goal,
         command: std::env::args().skip(1).collect(),
         given_in: std::env::current_dir().map_err(Error::io("find", "the current folder"))?,
         config,
@@ -134,7 +135,7 @@ fn do_task(path: &Path, task: u32, ranks: &Ranks, console: &Console, interrupt: 
             let runner = Runner {
                 data_roots: flags.data_roots(),
                 device: &device,
-                ..plain(&workspace, &request, console, interrupt)
+                ..Runner::new(&workspace, &request, console, interrupt)
             };
             let table = flags.table.as_deref();
             match &entry.task {

@@ -1,25 +1,17 @@
 //! One function a command.
 
-use std::io::Write;
-use std::time::Duration;
-
 use clap::CommandFactory;
 use experiment::check::Checker;
 use experiment::device::Device;
-use experiment::doctor::doctor;
-use experiment::plan::TablePlan;
 use experiment::predict::Predictor;
 use experiment::store::write_atomic;
-use experiment::table::{Table, verdicts};
-use experiment::train::CHECKPOINT_EVERY;
 use experiment::trained::Trained;
-use experiment::{
-    Census, Console, DataRoots, Error, FlowRequest, Interrupt, Ranks, Request, Result, Runner, Workspace,
-    list,
-};
+use experiment::{Console, Error, FlowRequest, Interrupt, Result, Runner, list};
 
+use crate::asked::{Asked, print_tables, ranks, say, together};
 use crate::bench;
 use crate::cluster;
+use crate::doctor::doctor;
 use crate::failure::Failure;
 use crate::flags::{Bench, Check, Cli, Command, Compare, Export, Figures, Predict, Prepare, Printed, Run};
 
@@ -58,7 +50,7 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
         Command::Export(flags) => Ok(export(flags, interrupt)?),
         Command::Check(flags) => check(flags, console, interrupt),
         Command::Report { output, folders } => {
-            Ok(say(experiment::report::report(&folders.workspace(), output.as_deref())?)?)
+            Ok(say(report::report(&folders.workspace(), output.as_deref())?)?)
         }
         Command::Doctor { json, folders } => {
             let report = doctor(&folders.workspace())?;
@@ -78,14 +70,6 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             say(if *json { verified.json() } else { verified.terminal() })?;
             if verified.passed() { Ok(()) } else { Err(Failure::Differs) }
         }
-    }
-}
-
-/// Prints to standard output. That nobody reads it any more, as behind `| head`, is no error.
-pub(crate) fn say(text: impl std::fmt::Display) -> Result<()> {
-    match writeln!(std::io::stdout(), "{text}") {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        printed => printed.map_err(Error::io("write to", "standard output")),
     }
 }
 
@@ -164,7 +148,10 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
     if flags.dry_run {
         for table in &asked.tables {
             let shown = experiment::show::show(&asked.workspace, table, &asked.request)?;
-            say(format!("{}\n{}", shown.plan, shown.estimate))?;
+            // Videos need not be there to show a plan.
+            let steps = asked.runner(flags, &Device::Cpu, console, interrupt).outline(table);
+            let steps = steps.unwrap_or_else(|error| format!("not known: {error}"));
+            say(format!("{}\n{}\n\nSteps: {steps}", shown.plan, shown.estimate))?;
         }
         return Ok(());
     }
@@ -176,113 +163,11 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
     together(&runner, console, || print_tables(flags, &asked.tables, &runner))
 }
 
-/// The processes that a launcher started together with this one.
-pub(crate) fn ranks() -> Result<Ranks> {
-    Ranks::world().map_err(|error| Error::Usage(error.to_string()))
-}
-
-/// Does the work of a command on the first of several ranks; the others train along.
-pub(crate) fn together(
-    runner: &Runner<'_>,
-    console: &Console,
-    work: impl FnOnce() -> Result<()>,
-) -> Result<()> {
-    let ranks = &runner.ranks;
-    if ranks.is_first() {
-        let done = work();
-        // That they are gone already is no error of the work's.
-        _ = runner.dismiss_ranks();
-        return done;
-    }
-    runner.train_along().inspect_err(|error| {
-        console.line(&format!("rank {} of {}: {error}", ranks.rank(), ranks.size()));
-        ranks.abort(error.exit_code());
-    })
-}
-
-/// What a `run` asks for, found.
-pub(crate) struct Asked {
-    pub(crate) workspace: Workspace,
-    pub(crate) request: Request,
-    /// By their full names.
-    pub(crate) tables: Vec<String>,
-    given: Option<Trained>,
-}
-
-impl Asked {
-    pub(crate) fn of(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<Self> {
-        let workspace = flags.folders.workspace();
-        let given = match &flags.from {
-            Some(name) => Some(experiment::export::from(name, &workspace, console, interrupt)?),
-            None => None,
-        };
-        let (request, tables) = match &given {
-            None => (flags.request(), workspace.full_names(&flags.tables)?),
-            Some(trained) => {
-                let (table, own) = experiment::export::question(trained)?;
-                let tables = if flags.tables.is_empty() {
-                    vec![table]
-                } else {
-                    workspace.full_names(&flags.tables)?
-                };
-                (flags.request_of(own), tables)
-            }
-        };
-        // A mistake in the last table shows before the first is trained.
-        for name in &tables {
-            let (spec, file) = workspace.spec(name)?;
-            TablePlan::resolve(spec, file, &request, &workspace)?;
-        }
-        Ok(Self { workspace, request, tables, given })
-    }
-
-    pub(crate) fn runner<'a>(
-        &'a self,
-        flags: &Run,
-        device: &'a Device,
-        console: &'a Console,
-        interrupt: &'a Interrupt,
-    ) -> Runner<'a> {
-        Runner {
-            data_roots: flags.roots.data_roots(),
-            fresh: flags.fresh,
-            device,
-            given: self.given.as_ref(),
-            checkpoint_every: Duration::from_secs(flags.checkpoint_every),
-            ..plain(&self.workspace, &self.request, console, interrupt)
-        }
-    }
-}
-
-/// Runs tables and prints each as it is finished.
-pub(crate) fn print_tables(flags: &Run, names: &[String], runner: &Runner<'_>) -> Result<()> {
-    let mut tables = Vec::with_capacity(names.len());
-    for name in names {
-        let table = runner.run(name)?;
-        if flags.json {
-            say(table.json())?;
-        } else {
-            say(table.terminal())?;
-        }
-        tables.push(table);
-    }
-    if !flags.json && tables.len() > 1 {
-        say(verdicts(&tables))?;
-    }
-    runner.console.line(&runner.census.to_string());
-    let total = tables.iter().map(|table| table.rows.len()).sum();
-    let failed: Vec<&str> = tables.iter().flat_map(Table::failed).collect();
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::RowsFailed { failed: failed.len(), total, names: failed.join(", ") })
-    }
-}
-
 fn figures(flags: &Figures, console: &Console, interrupt: &Interrupt) -> Result<()> {
     let workspace = flags.folders.workspace();
     let request = flags.request();
-    let runner = Runner { data_roots: flags.data_roots(), ..plain(&workspace, &request, console, interrupt) };
+    let runner =
+        Runner { data_roots: flags.data_roots(), ..Runner::new(&workspace, &request, console, interrupt) };
     for table in &workspace.full_names(&flags.tables)? {
         for file in runner.figures(table)? {
             say(file.display())?;
@@ -300,39 +185,17 @@ fn prepare(flags: &Prepare, console: &Console, interrupt: &Interrupt) -> Result<
     let (table, dataset) = (flags.table.as_deref(), &*flags.dataset);
     if flags.dry_run {
         let batched = experiment::device_flow::planned(flags.device.device);
-        let runner =
-            Runner { data_roots: flags.data_roots(), ..plain(&workspace, &request, console, interrupt) };
+        let runner = Runner {
+            data_roots: flags.data_roots(),
+            ..Runner::new(&workspace, &request, console, interrupt)
+        };
         return say(runner.unprepared(table, dataset, batched.as_ref())?);
     }
     let device = flags.device.device.open()?;
     let runner = Runner {
         data_roots: flags.data_roots(),
         device: &device,
-        ..plain(&workspace, &request, console, interrupt)
+        ..Runner::new(&workspace, &request, console, interrupt)
     };
     say(runner.prepare(table, dataset)?)
-}
-
-/// A runner without wishes of its own.
-pub(crate) fn plain<'a>(
-    workspace: &'a Workspace,
-    request: &'a Request,
-    console: &'a Console,
-    interrupt: &'a Interrupt,
-) -> Runner<'a> {
-    Runner {
-        workspace,
-        request,
-        data_roots: DataRoots::default(),
-        fresh: false,
-        device: &Device::Cpu,
-        checkpoint_every: CHECKPOINT_EVERY,
-        console,
-        interrupt,
-        given: None,
-        ranks: Ranks::alone(),
-        census: Census::default(),
-        trust_cache: false,
-        absent: None,
-    }
 }

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use experiment::check::CheckRequest;
 use experiment::compare::{CompareRequest, SortBy};
-use experiment::spec::{FlowPreset, ProfileName};
 use experiment::{DataRoots, FlowRequest, Precision, Request};
+use plan::spec::{FlowPreset, ProfileName};
 
 pub(crate) use self::bench::Bench;
 pub(crate) use self::groups::Engine;

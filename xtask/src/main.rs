@@ -1,8 +1,10 @@
 //! The command line: `cargo xtask run table1b`. Flags and dispatch only.
 
+mod asked;
 mod bench;
 mod cluster;
 mod commands;
+mod doctor;
 mod failure;
 mod flags;
 

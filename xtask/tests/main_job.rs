@@ -73,7 +73,7 @@ fn the_pyramid_runs() {
     for reported in ["89.3", "86.6", "94.6", "94.0"] {
         assert!(table.contains(reported), "{reported} is not in\n{table}");
     }
-    assert!(text(&output.stderr).contains("these are 15 different nets"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("15 networks: "), "{}", text(&output.stderr));
     let drawn = place.command(&["figures", "stacking", "--profile", "smoke"]).output().unwrap();
     assert_ok(&drawn);
     let drawn = text(&drawn.stdout);

@@ -21,26 +21,34 @@ use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::difference::FrameDifferences;
 pub use self::error::InputError;
-pub use self::flow::Sampling;
+pub use self::flow::{FlowStack, Sampling};
 pub use self::kind::{FlowUse, Kind, Spelled};
 pub use self::paint::Scratch;
+pub use self::rgb::FrameStack;
 pub use self::view::View;
 
-/// All inputs, a line each: its file, which is also the `kind` of a spec; its variant of [`Input`]; its type, which implements
-/// [`Kind`] and [`Spelled`].
+/// All inputs, a line each: its file, whose name is also the `kind` of a spec, its variant of [`Input`], and its type, which
+/// implements [`Kind`] and [`Spelled`].
 macro_rules! inputs {
-    ($($(#[$when:meta])? $file:ident: $name:ident($kind:ident),)*) => {
-        $($(#[$when])? mod $file; $(#[$when])? pub use self::$file::$kind;)*
+    (
+        $(#[$of_input:meta])*
+        pub enum $input:ident;
+        $(#[$of_spelled:meta])*
+        pub enum $spelled:ident;
+        $($(#[$when:meta])? pub mod $file:ident { $name:ident($kind:ident) })*
+    ) => {
+        $($(#[$when])? pub mod $file;)*
 
-        /// One input of a network. What it is made of is behind [`Kind`], to which it dereferences.
+        $(#[$of_input])*
         #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
-        pub enum Input {
-            $($(#[$when])? #[doc = concat!("See [`", stringify!($kind), "`].")] $name($kind),)*
+        pub enum $input {
+            $($(#[$when])? #[doc = concat!("See [`", stringify!($file), "::", stringify!($kind), "`].")] $name($file::$kind),)*
         }
 
-        impl Deref for Input {
+        impl Deref for $input {
             type Target = dyn Kind;
 
             fn deref(&self) -> &(dyn Kind + 'static) {
@@ -48,17 +56,17 @@ macro_rules! inputs {
             }
         }
 
-        $($(#[$when])? impl From<$kind> for Input {
-            fn from(kind: $kind) -> Self { Self::$name(kind) }
+        $($(#[$when])? impl From<$file::$kind> for $input {
+            fn from(kind: $file::$kind) -> Self { Self::$name(kind) }
         })*
 
-        /// An input as a spec spells it, before the scale of a profile is known.
+        $(#[$of_spelled])*
         #[derive(Clone, Debug)]
-        pub enum SpelledInput {
-            $($(#[$when])? #[doc = concat!("See [`", stringify!($kind), "`].")] $name(<$kind as Spelled>::Keys),)*
+        pub enum $spelled {
+            $($(#[$when])? #[doc = concat!("See [`", stringify!($file), "::", stringify!($kind), "`].")] $name(<$file::$kind as Spelled>::Keys),)*
         }
 
-        impl SpelledInput {
+        impl $spelled {
             /// What `kind` may be.
             pub const KINDS: &[&str] = &[$($(#[$when])? stringify!($file),)*];
 
@@ -73,21 +81,25 @@ macro_rules! inputs {
             /// The input where the sides of pictures are `size` times the paper's.
             #[must_use]
             pub fn scaled(&self, size: f64) -> Input {
-                match self { $($(#[$when])? Self::$name(keys) => <$kind>::scaled(keys, size).into(),)* }
+                match self { $($(#[$when])? Self::$name(keys) => <$file::$kind>::scaled(keys, size).into(),)* }
             }
 
             /// As [`Spelled::every`].
             #[must_use]
             pub fn every(&self) -> Option<usize> {
-                match self { $($(#[$when])? Self::$name(keys) => <$kind>::every(keys),)* }
+                match self { $($(#[$when])? Self::$name(keys) => <$file::$kind>::every(keys),)* }
             }
         }
     };
 }
 
 inputs! {
-    rgb: Rgb(FrameStack),
-    flow: Flow(FlowStack),
-    difference: Difference(FrameDifferences),
-    #[cfg(test)] toy: Toy(Toy),
+    /// One input of a network. What it is made of is behind [`Kind`], to which it dereferences.
+    pub enum Input;
+    /// An input as a spec spells it, before the scale of a profile is known.
+    pub enum SpelledInput;
+    pub mod rgb { Rgb(FrameStack) }
+    pub mod flow { Flow(FlowStack) }
+    pub mod difference { Difference(FrameDifferences) }
+    #[cfg(test)] pub mod toy { Toy(Toy) }
 }

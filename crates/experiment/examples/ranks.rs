@@ -22,13 +22,13 @@ use std::time::Duration;
 
 use candle_core::Device;
 use experiment::checkpoint::Checkpoint;
-use experiment::plan::NetPlan;
 use experiment::record::TrainOutcome;
-use experiment::spec::ProfileName;
 use experiment::store::Store;
 use experiment::train::{Training, WEIGHTS, train};
 use experiment::{Console, Error, Interrupt, Result};
 use nn::Ranks;
+use plan::NetPlan;
+use plan::spec::ProfileName;
 use serde::Deserialize;
 use videos::{net, videos};
 

@@ -6,7 +6,7 @@ use crate::claim::Outcomes;
 use crate::error::{Error, Result};
 use crate::pair_scores::PairScores;
 use crate::scores::Scores;
-use crate::spec::TestBy;
+use plan::spec::TestBy;
 
 /// The answers of one test unit.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,46 +5,29 @@
 //! interrupted check goes on where it was, as long as the program is the same one.
 
 mod baseline;
-mod changes;
 mod judge;
 mod print;
+mod request;
 mod update;
 
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
-use nn::Ranks;
 use serde::Serialize;
 
 use self::baseline::Baseline;
-pub use self::changes::Change;
-pub(crate) use self::changes::differences;
 use self::judge::{Answered, judge};
 pub use self::judge::{By, RowCheck, Verdict};
+pub use self::request::CheckRequest;
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::record::Record;
-use crate::run::{Census, DataRoots, Runner};
+use crate::run::{DataRoots, Runner};
 use crate::scores::{SCORES, Scores};
-use crate::spec::ProfileName;
 use crate::store;
 use crate::table::State;
-use crate::train::CHECKPOINT_EVERY;
-use crate::workspace::Workspace;
-
-/// What is to be checked.
-#[derive(Debug, Clone)]
-pub struct CheckRequest {
-    /// The tables; all that have baselines if empty.
-    pub tables: Vec<String>,
-    /// The runs, such as `synth-mini.data-seed-7`; of each table its own data set, or the first that is committed, if empty.
-    pub runs: Vec<String>,
-    /// The profile, unless runs are named.
-    pub profile: ProfileName,
-    /// The rows; all if empty.
-    pub rows: Vec<String>,
-}
+use plan::Workspace;
 
 /// What a check needs beside that.
 pub struct Checker<'a> {
@@ -114,19 +97,9 @@ impl Checker<'_> {
             self.console.line(&format!("checking {}, {}", baseline.table, baseline.run));
             let question = crate::Request { rows: request.rows.clone(), ..baseline.run.request() };
             let runner = Runner {
-                workspace: &workspace,
-                request: &question,
                 data_roots: self.data_roots.clone(),
-                fresh: false,
                 device: self.device,
-                checkpoint_every: CHECKPOINT_EVERY,
-                console: self.console,
-                interrupt: self.interrupt,
-                given: None,
-                ranks: Ranks::alone(),
-                census: Census::default(),
-                trust_cache: false,
-                absent: None,
+                ..Runner::new(&workspace, &question, self.console, self.interrupt)
             };
             let table = runner.run(&baseline.table)?;
             let mut checked = Vec::new();

@@ -8,7 +8,6 @@ use nn::{Params, Sgd};
 
 use crate::error::{Error, Result};
 use crate::store::write_atomic;
-use crate::train::network_error;
 
 /// What a run has behind it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -51,7 +50,7 @@ impl Checkpoint {
         };
         number(LOSSES, Tensor::from_slice(&progress.losses, progress.losses.len(), &Device::Cpu))?;
         number(SECONDS, Tensor::from_slice(&[progress.seconds], 1, &Device::Cpu))?;
-        let bytes = tensors::to_bytes(&all).map_err(network_error("writing a checkpoint"))?;
+        let bytes = tensors::to_bytes(&all).map_err(Error::network("writing a checkpoint"))?;
         write_atomic(path, &bytes)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Everything comes from records; what two rows differ by comes from the scores of their tests, where those are still there.
 
-pub(crate) mod gather;
+pub mod gather;
 mod significance;
 
 use std::path::Path;
@@ -14,11 +14,12 @@ use serde::Serialize;
 
 use self::gather::Entry;
 use self::significance::Difference;
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result};
 use crate::scores::Scores;
 use crate::store::write_atomic;
 use crate::table::{self, duration};
-use crate::workspace::Workspace;
+use base::did_you_mean;
+use plan::Workspace;
 
 /// What is to be compared.
 #[derive(Debug, Clone, Default)]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
-use crate::store::write_json;
+use crate::files::write_json;
 
 /// Where progress goes.
 #[derive(Debug)]

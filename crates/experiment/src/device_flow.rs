@@ -1,19 +1,17 @@
 //! Optical flow on the device that networks run on, for preparing videos.
 
+mod elsewhere;
 #[cfg(feature = "cuda")]
 mod gpu;
 
 use std::sync::Arc;
 
 use candle_core::Device;
-use flow::{Batched, FlowError, FlowField, GrayImage, TvL1Params};
+use flow::Batched;
 
-use crate::device::DeviceChoice;
 use crate::error::Result;
 
-/// Part of the names of cached flow: to be raised when the arithmetic of the kernels changes.
-const NAME: &str = "cuda-1";
-
+pub use elsewhere::planned;
 #[cfg(feature = "cuda")]
 pub use gpu::DeviceFlow;
 
@@ -28,33 +26,5 @@ pub fn batched(device: &Device) -> Result<Option<Arc<dyn Batched>>> {
         device => Ok(Some(Arc::new(DeviceFlow::new(device)?))),
         #[cfg(not(feature = "cuda"))]
         _ => Ok(None),
-    }
-}
-
-/// What will estimate TV-L1 flow on another machine that has the device: good for naming what it will make.
-pub fn planned(device: DeviceChoice) -> Option<Arc<dyn Batched>> {
-    match device {
-        DeviceChoice::Cpu => None,
-        DeviceChoice::Cuda(_) => Some(Arc::new(Elsewhere)),
-    }
-}
-
-/// A GPU of another machine.
-#[derive(Debug)]
-struct Elsewhere;
-
-impl Batched for Elsewhere {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn compute(
-        &self,
-        _params: &TvL1Params,
-        _frames: &[GrayImage],
-        pairs: &[(usize, usize)],
-    ) -> std::result::Result<Vec<FlowField>, FlowError> {
-        let reason = "this machine only plans what another one will compute".to_owned();
-        Err(FlowError::Device { estimator: NAME.to_owned(), pairs: pairs.len(), reason })
     }
 }

@@ -12,42 +12,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A table name that no spec carries, or that several do.
-    #[error("{0}")]
-    UnknownTable(String),
-
-    /// A row name that the table does not have.
-    #[error("table {table} has no row `{row}`{hint}; its rows are: {known}")]
-    UnknownRow {
-        /// The table, as `paper/name`.
-        table: String,
-        /// The name that was asked for.
-        row: String,
-        /// `" (did you mean ...?)"`, or empty.
-        hint: String,
-        /// All rows of the table.
-        known: String,
-    },
-
-    /// A row that contradicts itself or its profile.
-    #[error("{file}: row `{row}`: {message}")]
-    Contradiction {
-        /// The spec's path.
-        file: String,
-        /// The row's id.
-        row: String,
-        /// What contradicts what, and what to do.
-        message: String,
-    },
-
-    /// A spec that parses but does not make sense.
-    #[error("{file}: {message}")]
-    Spec {
-        /// The spec's path.
-        file: String,
-        /// What is wrong, and what to do.
-        message: String,
-    },
+    /// A request that has no plan.
+    #[error(transparent)]
+    Plan(Box<plan::Error>),
 
     /// A flag whose value cannot be used.
     #[error("{0}")]
@@ -135,7 +102,7 @@ pub enum Error {
 
     /// A picture that cannot be drawn.
     #[error(transparent)]
-    Figure(#[from] crate::figure::FigureError),
+    Figure(#[from] figure::FigureError),
 
     /// Some rows failed; the others are finished and recorded.
     #[error("{failed} of {total} rows failed: {names}; the others are finished and recorded")]
@@ -185,17 +152,9 @@ impl Error {
     /// row failed, 130 interrupted, 1 anything else (a full disk, say).
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::UnknownTable(_)
-            | Self::UnknownRow { .. }
-            | Self::Contradiction { .. }
-            | Self::Spec { .. }
-            | Self::Usage(_) => 2,
-            Self::Data(e) => match **e {
-                // A data-set file or a spec that cannot be read is a matter of the request.
-                data::DataError::Toml { .. } | data::DataError::Spec { .. } => 2,
-                data::DataError::DiskFull { .. } => 1,
-                _ => 3,
-            },
+            Self::Usage(_) => 2,
+            Self::Plan(e) => e.exit_code(),
+            Self::Data(e) => plan::exit_code_of_data(e),
             Self::Weights(e) if e.is_of_the_request() => 2,
             Self::Videos(_) | Self::Prepare(_) | Self::Weights(_) => 3,
             Self::Diverged { .. } | Self::RowsFailed { .. } | Self::Unfinished { .. } => 4,
@@ -236,6 +195,12 @@ impl Error {
         let doing = doing.into();
         move |source| Self::Tensor { doing, source }
     }
+
+    /// An [`Error::Network`] for `map_err`.
+    pub fn network<E: std::fmt::Display>(doing: impl Into<String>) -> impl FnOnce(E) -> Self {
+        let doing = doing.into();
+        move |e| Self::Network { doing, message: e.to_string() }
+    }
 }
 
 impl From<data::DataError> for Error {
@@ -244,6 +209,18 @@ impl From<data::DataError> for Error {
             data::DataError::Interrupted => Self::Interrupted,
             e => Self::Data(Box::new(e)),
         }
+    }
+}
+
+impl From<plan::Error> for Error {
+    fn from(error: plan::Error) -> Self {
+        Self::Plan(Box::new(error))
+    }
+}
+
+impl From<crate::weights::WeightsError> for Error {
+    fn from(error: crate::weights::WeightsError) -> Self {
+        Self::Weights(Box::new(error))
     }
 }
 
@@ -256,16 +233,4 @@ fn hint(source: &std::io::Error) -> &'static str {
         }
         _ => "",
     }
-}
-
-/// `" (did you mean `x`?)"` for the known name nearest to `given`, or nothing
-/// when none is near.
-pub(crate) fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    known
-        .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(given, name), name))
-        .filter(|(distance, name)| *distance <= 1 + name.len().min(given.len()) / 3)
-        .min()
-        .map(|(_, name)| format!(" (did you mean `{name}`?)"))
-        .unwrap_or_default()
 }

@@ -17,7 +17,7 @@ use flow::{
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::spec::FlowPreset;
+use plan::spec::FlowPreset;
 
 /// Frame pairs of UCF-101, one direction.
 const UCF101_PAIRS: f64 = 2.4e6;

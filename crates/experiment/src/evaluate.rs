@@ -3,12 +3,8 @@
 
 mod neighbours;
 mod pairs;
+mod views;
 
-use std::sync::mpsc::sync_channel;
-
-use candle_core::Device;
-use data::DataError;
-use data::loader::{LabelledVideo, TestConfig, TestViews};
 use models::{Inputs, Network};
 use nn::Pass;
 
@@ -16,41 +12,11 @@ use crate::answers::Answers;
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::plan::Protocol;
 use crate::scores::Scores;
-use crate::spec::TestBy;
-use crate::train::{inputs_of, network_error};
+use plan::spec::TestBy;
 
-/// Moments of views that go through the network at once; one view at least.
-const BATCH: usize = 64;
-
-/// Videos whose views are made ahead of their use.
-const PREFETCH: usize = 2;
-
-/// What is tested.
-pub struct Test<'a> {
-    /// A name for the progress bar.
-    pub name: &'a str,
-    /// How.
-    pub protocol: &'a Protocol,
-    /// The trained network.
-    pub network: &'a dyn Network,
-    /// Where it is.
-    pub device: &'a Device,
-    /// The test videos of the split.
-    pub videos: &'a [LabelledVideo],
-    /// What they are compared with: the training videos for nearest neighbours, the other views for pairs.
-    pub others: &'a [LabelledVideo],
-    /// Class names, in label order.
-    pub classes: &'a [String],
-    /// The split's name.
-    pub split: &'a str,
-    /// The training seed.
-    pub seed: u64,
-}
-
-/// The views of one video, as batches of network inputs.
-type Views = std::result::Result<Vec<Inputs>, Error>;
+pub use views::Test;
+use views::for_each;
 
 /// Tests a net by what its plan says: softmax scores, nearest neighbours, or pairs.
 ///
@@ -82,94 +48,6 @@ pub fn evaluate(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Re
     }))
 }
 
-/// Hands the views of each video to `each`, in order. Reading and cropping run beside the network, a few videos ahead.
-fn for_each(
-    test: &Test<'_>,
-    videos: &[LabelledVideo],
-    console: &Console,
-    interrupt: &Interrupt,
-    mut each: impl FnMut(&[Inputs]) -> Result<()>,
-) -> Result<()> {
-    let step = console.step(test.name, videos.len() as u64, 0);
-    std::thread::scope(|scope| -> Result<()> {
-        let (sender, receiver) = sync_channel::<Views>(PREFETCH);
-        scope.spawn(move || {
-            for video in videos {
-                // The receiver is gone when the test was given up.
-                if sender.send(views(video, test)).is_err() {
-                    return;
-                }
-            }
-        });
-        for views in receiver {
-            interrupt.check()?;
-            each(&views?)?;
-            step.advance(1);
-        }
-        Ok(())
-    })
-}
-
-/// What the classifier reads of every view of each video, in the order of the views: positions in time, and of each its
-/// crops.
-fn features(
-    test: &Test<'_>,
-    videos: &[LabelledVideo],
-    console: &Console,
-    interrupt: &Interrupt,
-) -> Result<Vec<Vec<Vec<f32>>>> {
-    let mut all = Vec::with_capacity(videos.len());
-    for_each(test, videos, console, interrupt, |views| {
-        let mut of_video = Vec::new();
-        let mut read = |inputs: &Inputs| -> models::Result<()> {
-            let outputs = test.network.forward(inputs, &Pass::eval())?;
-            let features = outputs.features;
-            let features =
-                features.ok_or_else(|| candle_core::Error::msg("the network names no features"))?;
-            of_video.extend(features.to_vec2::<f32>()?);
-            if !of_video.iter().flatten().all(|value| value.is_finite()) {
-                return Err(candle_core::Error::msg(
-                    "its features are not finite; its weights are of no use",
-                )
-                .into());
-            }
-            Ok(())
-        };
-        for inputs in views {
-            read(inputs).map_err(network_error("testing"))?;
-        }
-        all.push(of_video);
-        Ok(())
-    })?;
-    Ok(all)
-}
-
-/// The squared Euclidean distance of two vectors, summed in eight lanes.
-fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0_f32; 8];
-    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| (a - b) * (a - b)).sum();
-    for (a, b) in a.zip(b) {
-        for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
-            *lane += (a - b) * (a - b);
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
-}
-
-fn views(video: &LabelledVideo, test: &Test<'_>) -> Views {
-    let Protocol { net, test: views } = test.protocol;
-    let (sample, frames) = test.protocol.tested();
-    let limit = (BATCH / sample.moments.count()).max(1);
-    let config = TestConfig { sample, size: (net.crop, net.crop), frames, crops: views.crops };
-    TestViews::new(&video.id, &*video.source, &config, limit)?
-        .map(|batch: std::result::Result<_, DataError>| {
-            inputs_of(batch?.inputs, test.device)
-                .map_err(Error::tensor(format!("making the views of {}", video.id)))
-        })
-        .collect()
-}
-
 /// The mean over all views of a video, summed in f64 in the views' order, and over the softmax layers of the data
 /// set's task. Of a softmax layer that knows more classes
 /// than the data set has, the data set's own come first and the others are left out.
@@ -186,7 +64,7 @@ fn mean_softmax(test: &Test<'_>, views: &[Inputs], classes: usize) -> Result<Vec
         Ok(())
     };
     for inputs in views {
-        add(inputs).map_err(network_error("testing"))?;
+        add(inputs).map_err(Error::network("testing"))?;
     }
     Ok(sum.into_iter().map(|s| (s / f64::from(count)) as f32).collect())
 }
@@ -204,14 +82,16 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use candle_core::{Device, Tensor};
+    use data::DataError;
     use data::dataset::View;
+    use data::loader::LabelledVideo;
     use data::source::{Direction, Field, Frame, VideoReader};
     use models::{Head, Modality, Outputs};
 
     use super::*;
-    use crate::plan::{Request, TablePlan};
-    use crate::spec::ProfileName;
-    use crate::workspace::Workspace;
+    use plan::Workspace;
+    use plan::spec::ProfileName;
+    use plan::{Request, TablePlan};
 
     /// A video whose frame t is grey of value t, and whose flow at t is t to the right, everywhere.
     struct Counting {

@@ -20,12 +20,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::plan::{Protocol, RunName};
 use crate::record::{Record, TrainOutcome};
 use crate::store::{write_atomic, write_json};
 use crate::trained::{Trained, TrainedNet, is_whole};
 use crate::weights::{Hub, NameMap, WeightSource, sha256};
 use crate::{Console, Workspace};
+use plan::{Protocol, RunName};
 
 /// The file that makes a folder an export.
 pub const CONFIG: &str = "config.json";

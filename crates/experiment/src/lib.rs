@@ -1,37 +1,33 @@
 //! From a spec in TOML to a finished, checked table.
 //!
-//! The way of a table: [`spec`] (as written) -> [`plan`] (every value
+//! The way of a table: [`plan::spec`] (as written) -> [`plan::TablePlan`] (every value
 //! explicit) -> [`run`] ([`train`], [`evaluate`], each a unit of work in a
 //! [`store`]) -> [`record`] and [`scores`] -> [`claim`] verdicts -> [`table`].
 
 pub mod answers;
+pub mod changes;
 pub mod check;
 pub mod checkpoint;
 pub mod claim;
 pub mod compare;
 pub mod console;
-pub mod cost;
 pub mod device;
 pub mod device_flow;
-pub mod doctor;
-pub mod engine;
 pub mod error;
 pub mod estimate;
 pub mod evaluate;
 pub mod export;
-pub mod figure;
+mod files;
+mod inputs;
 pub mod interrupt;
 pub mod list;
 pub mod pair_scores;
-pub mod plan;
 pub mod predict;
 pub mod record;
-pub mod report;
 pub mod right;
 pub mod run;
 pub mod scores;
 pub mod show;
-pub mod spec;
 pub mod store;
 pub mod svm;
 pub mod table;
@@ -39,7 +35,6 @@ pub mod train;
 pub mod trained;
 pub mod verify;
 pub mod weights;
-pub mod workspace;
 
 pub use console::Console;
 pub use data::extracted::Extraction;
@@ -49,5 +44,5 @@ pub use estimate::{FlowRequest, estimate_flow};
 pub use interrupt::Interrupt;
 pub use nn::{Precision, Ranks};
 pub use plan::Request;
+pub use plan::Workspace;
 pub use run::{Census, DataRoots, Runner};
-pub use workspace::Workspace;

@@ -8,9 +8,9 @@ use serde::Serialize;
 use crate::claim::Verdict;
 use crate::error::{Error, Result};
 use crate::record::Record;
-use crate::spec::Spec;
 use crate::table::{self, Claim};
-use crate::workspace::Workspace;
+use plan::Workspace;
+use plan::spec::Spec;
 
 /// The judged claims of a run, beside its records.
 pub const VERDICTS: &str = "claims.json";
@@ -178,7 +178,10 @@ fn asked(tables: &[(Spec, Vec<PathBuf>)], runs: &[String]) -> Result<Vec<String>
 }
 
 /// Every spec with the folders of its recorded runs.
-pub(crate) fn recorded(workspace: &Workspace) -> Result<Vec<(Spec, Vec<PathBuf>)>> {
+///
+/// # Errors
+/// Those of listing and reading the specs.
+pub fn recorded(workspace: &Workspace) -> Result<Vec<(Spec, Vec<PathBuf>)>> {
     let mut all = Vec::new();
     for file in workspace.spec_files()? {
         let shown = file.strip_prefix(&workspace.root).unwrap_or(&file);
@@ -200,6 +203,7 @@ fn verdicts(run: &Path) -> Vec<Claim> {
     text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
-pub(crate) fn name(run: &Path) -> String {
+/// The name of the run that a folder holds.
+pub fn name(run: &Path) -> String {
     run.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

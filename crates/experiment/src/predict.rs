@@ -23,11 +23,12 @@ use crate::console::Console;
 use crate::device_flow::batched;
 use crate::error::{Error, Result};
 use crate::evaluate::{Test, evaluate, softmax_of_views};
+use crate::inputs::inputs_of;
 use crate::interrupt::Interrupt;
 use crate::run::library::{prepare::config, wants_backward};
-use crate::train::{build, inputs_of, network_error};
+use crate::train::build;
 use crate::trained::{Trained, TrainedNet};
-use crate::workspace::Workspace;
+use plan::Workspace;
 
 /// Positions of the chart over time.
 const POSITIONS: usize = 25;
@@ -138,7 +139,7 @@ impl<'a> Predictor<'a> {
         let mut networks = Vec::with_capacity(trained.nets.len());
         for TrainedNet { protocol, seed, weights, .. } in &trained.nets {
             let (params, network) = build(&protocol.net, *seed, device)?;
-            params.load(weights).map_err(network_error("loading the trained weights"))?;
+            params.load(weights).map_err(Error::network("loading the trained weights"))?;
             networks.push(network);
         }
         let scratch = workspace.cache.join("predict").join(std::process::id().to_string());
@@ -197,12 +198,7 @@ impl<'a> Predictor<'a> {
     }
 
     /// The video as a net's plan stores it. Nets that store frames alike share them.
-    fn prepared(
-        &self,
-        dataset: &Dataset,
-        protocol: &crate::plan::Protocol,
-        folder: &Path,
-    ) -> Result<PreparedVideo> {
+    fn prepared(&self, dataset: &Dataset, protocol: &plan::Protocol, folder: &Path) -> Result<PreparedVideo> {
         let net = &protocol.net;
         let backward = net.video.flow.is_some() && wants_backward(net);
         let made = data::prepare::prepare(
@@ -268,7 +264,7 @@ impl<'a> Predictor<'a> {
             self.interrupt.check()?;
             let inputs = inputs_of(batch?.inputs, self.device)
                 .map_err(Error::tensor("making the views of a video"))?;
-            let heads = softmax_of_views(network, &inputs).map_err(network_error("looking at a video"))?;
+            let heads = softmax_of_views(network, &inputs).map_err(Error::network("looking at a video"))?;
             let share = 1.0 / heads.len() as f32;
             let mut mean: Vec<Vec<f32>> = Vec::new();
             for rows in heads {

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::claim::Estimate;
 use crate::device;
 use crate::error::{Error, Result};
-use crate::plan::Work;
 use crate::right::Right;
-use crate::spec::ProfileName;
+use plan::Work;
+use plan::spec::ProfileName;
 
 /// The record's format; raised when a field changes its meaning.
 pub const RECORD_VERSION: u32 = 2;

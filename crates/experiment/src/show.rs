@@ -8,16 +8,14 @@ use data::extracted::Extraction;
 use data::sample::{At, Moments};
 use flow::Method;
 
-use crate::cost;
 use crate::error::{Error, Result};
-use crate::plan::{
+use crate::table::{self, duration, plain};
+use plan::Workspace;
+use plan::cost;
+use plan::spec::{FuseBy, Learns, TestBy, TestOn};
+use plan::{
     ContrastivePlan, NetPlan, PairsPlan, Protocol, Request, Start, TablePlan, TestPlan, VideoPlan, Work,
 };
-use crate::run::describe_data;
-use crate::spec::{FuseBy, Learns, TestBy, TestOn};
-use crate::table::{self, duration, plain};
-use crate::train::network_error;
-use crate::workspace::Workspace;
 
 /// The resolved plan of a table, for people.
 #[derive(Debug, Clone)]
@@ -53,7 +51,7 @@ pub fn show_json(workspace: &Workspace, table: &str, request: &Request) -> Resul
         results: String,
         departures: &'a [String],
         rows: Vec<ShownRow<'a>>,
-        claims: &'a [crate::spec::Claim],
+        claims: &'a [plan::spec::Claim],
     }
     #[derive(serde::Serialize)]
     #[serde(rename_all = "kebab-case")]
@@ -81,7 +79,7 @@ pub fn show_json(workspace: &Workspace, table: &str, request: &Request) -> Resul
         table: plan.spec.name(),
         title: &plan.spec.title,
         profile: plan.profile.to_string(),
-        data: describe_data(&plan),
+        data: plan.data_words(),
         results: plan.results.display().to_string(),
         departures: &plan.departures,
         rows: rows.collect(),
@@ -98,7 +96,7 @@ fn describe(plan: &TablePlan) -> Result<String> {
         spec.title,
         spec.source,
         plan.profile,
-        describe_data(plan),
+        plan.data_words(),
     );
     for facts in plan.cast.values() {
         let used: Vec<&str> = plan
@@ -158,7 +156,7 @@ fn describe(plan: &TablePlan) -> Result<String> {
     }
     text.push_str(&plain(lines, 4));
     if let Some(protocol) = plan.wanted().flat_map(|row| row.work.protocols()).last() {
-        let summary = protocol.net.model.summary().map_err(network_error("describing the network"))?;
+        let summary = protocol.net.model.summary().map_err(Error::network("describing the network"))?;
         text.push_str(&format!("\n\nThe network of the last row:\n{summary}\n"));
     }
     text.push_str("\nClaims to be judged:\n");
@@ -172,8 +170,12 @@ fn describe(plan: &TablePlan) -> Result<String> {
     Ok(text)
 }
 
-pub(crate) fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<String>> {
-    let summary = net.model.summary().map_err(network_error("describing the network"))?;
+/// The line of a row with a net of its own.
+///
+/// # Errors
+/// For a network that cannot be described.
+pub fn net_line(id: &str, reported: String, net: &NetPlan) -> Result<Vec<String>> {
+    let summary = net.model.summary().map_err(Error::network("describing the network"))?;
     let read = |at: At| -> Vec<String> {
         let inputs = net.sample.inputs.iter().filter(|input| input.at == at);
         inputs.map(|input| input.input.label()).collect()
@@ -233,7 +235,7 @@ fn protocols(plan: &TablePlan) -> String {
 }
 
 /// How a net is trained and tested.
-pub(crate) fn protocol_lines(protocol: &Protocol) -> String {
+pub fn protocol_lines(protocol: &Protocol) -> String {
     let net = &protocol.net;
     let train = &net.train;
     let steps: Vec<String> = train

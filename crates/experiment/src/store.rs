@@ -12,13 +12,14 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use data::DataError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+
+pub use crate::files::{write_atomic, write_json};
 
 /// The folder that holds all units.
 #[derive(Debug, Clone)]
@@ -34,7 +35,12 @@ impl Store {
 
     /// The unit of a plan; nothing is created.
     pub fn unit(&self, kind: &str, plan: &impl Serialize) -> Unit {
-        self.named(&format!("{kind}-{}", hash(plan)))
+        self.named(&Self::name(kind, plan))
+    }
+
+    /// The name of the unit of a plan.
+    pub fn name(kind: &str, plan: &impl Serialize) -> String {
+        format!("{kind}-{}", hash(plan))
     }
 
     /// The unit of that name, which is made of letters, digits and hyphens.
@@ -135,7 +141,7 @@ impl Unit {
 ///
 /// # Errors
 /// As [`Unit::lock`].
-pub(crate) fn lock(path: &Path, name: &str, console: &Console, interrupt: &Interrupt) -> Result<Lock> {
+pub fn lock(path: &Path, name: &str, console: &Console, interrupt: &Interrupt) -> Result<Lock> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     }
@@ -174,27 +180,6 @@ pub(crate) fn lock(path: &Path, name: &str, console: &Console, interrupt: &Inter
         .and_then(|()| file.write_all(owner.as_bytes()))
         .map_err(Error::io("write", path))?;
     Ok(Lock { _file: file })
-}
-
-/// Writes a file so that it is there whole or not at all.
-///
-/// # Errors
-/// [`Error::Io`] naming the file, or a full disk; the file that was there stays as it was.
-pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    data::atomic::write_atomically(path, &[bytes]).map_err(|e| match e {
-        DataError::Io { path, source, .. } => Error::Io { action: "write", path, source },
-        e => e.into(),
-    })
-}
-
-/// Writes a value as indented JSON with a final newline, atomically.
-///
-/// # Errors
-/// [`Error::Io`].
-pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let mut text = serde_json::to_string_pretty(value).expect("records hold strings, numbers and lists only");
-    text.push('\n');
-    write_atomic(path, text.as_bytes())
 }
 
 #[cfg(test)]
@@ -244,25 +229,5 @@ mod tests {
         std::fs::write(unit.path(DONE), "{").unwrap();
         let message = unit.outcome::<u32>().unwrap_err().to_string();
         assert!(message.contains("done.json") && message.contains("delete it"), "{message}");
-    }
-
-    #[test]
-    fn a_write_that_fails_keeps_the_old_file_and_says_what_to_do() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("record.json");
-        write_json(&path, &1).unwrap();
-        // A folder that is a file: refused for the superuser, too.
-        let message = write_json(&path.join("inside.json"), &2).unwrap_err().to_string();
-        assert!(message.contains("cannot write") && message.contains("record.json"), "{message}");
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_full_disk_is_no_fault_of_the_data() {
-        let full = DataError::DiskFull { folder: "results".into(), needed: 9 };
-        let error = Error::from(full);
-        assert_eq!(error.exit_code(), 1);
-        assert!(error.to_string().contains("free some space"), "{error}");
     }
 }

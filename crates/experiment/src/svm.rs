@@ -17,71 +17,20 @@
 //! on the calling thread, so the same input gives the same bits.
 
 mod choose;
+mod config;
 mod error;
 mod problem;
 mod solver;
 #[cfg(test)]
 mod tests;
+mod trained;
 
 pub use choose::{CANDIDATES, Candidate, Choice, choose_c};
+pub use config::{Fit, SvmConfig};
 pub use error::SvmError;
+pub use trained::Svm;
 
 use problem::Problem;
-use serde::{Deserialize, Serialize};
-
-/// What a training depends on beside its examples.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct SvmConfig {
-    /// The weight C of one example's loss against 1/2 |w|^2; the sum over
-    /// examples is not divided by their number.
-    pub c: f64,
-    /// The largest violation of the optimality conditions at which training
-    /// ends, in units of the margin (LIBLINEAR's `-e`).
-    pub tolerance: f64,
-    /// Training also ends after so many passes over the examples.
-    pub max_sweeps: usize,
-    /// The value of a feature that is appended to every example and whose
-    /// weight is regularised like all others (LIBLINEAR's `-B`, scikit-learn's
-    /// `intercept_scaling`); `None` for no bias, LIBLINEAR's default.
-    pub bias: Option<f64>,
-}
-
-impl Default for SvmConfig {
-    /// C = 1, no bias and 100000 sweeps (most leave nearly all out), as LIBLINEAR;
-    /// tolerance 1e-4, as scikit-learn.
-    fn default() -> Self {
-        Self { c: 1.0, tolerance: 1e-4, max_sweeps: 100_000, bias: None }
-    }
-}
-
-/// How a training ended.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Fit {
-    /// Whether `violation` is within the tolerance.
-    pub converged: bool,
-    /// Passes over the examples; passes that left shrunk ones out count too.
-    pub sweeps: usize,
-    /// The largest violation of the optimality conditions over all examples
-    /// at the returned weights, in units of the margin.
-    pub violation: f64,
-    /// The value of the function that is minimised.
-    pub objective: f64,
-    /// `objective` less the dual's value: how far `objective` can be above
-    /// the minimum.
-    pub gap: f64,
-}
-
-/// A trained SVM.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Svm {
-    classes: usize,
-    features: usize,
-    weights: Vec<f64>,
-    intercepts: Vec<f64>,
-    seen: Vec<bool>,
-    fit: Fit,
-}
 
 impl Svm {
     /// Trains on the rows of `x`, (N, F), with a label below `classes` each.
@@ -98,82 +47,6 @@ impl Svm {
         let all: Vec<usize> = (0..labels.len()).collect();
         problem.solve(&all, config)
     }
-
-    /// The scores w_m . x + b_m of each row of `x`, (N, F): (N, K). A class
-    /// that had no examples scores 0.
-    ///
-    /// # Errors
-    /// If the length is no multiple of F or a feature is not finite.
-    pub fn decision(&self, x: &[f32]) -> Result<Vec<f64>, SvmError> {
-        if !x.len().is_multiple_of(self.features) {
-            return Err(SvmError::Width { expected: self.features, found: x.len() });
-        }
-        all_finite(x, self.features)?;
-        let rows = x.chunks_exact(self.features);
-        Ok(rows.flat_map(|row| self.scores(row.iter().copied().map(f64::from))).collect())
-    }
-
-    /// The class with the highest score for each row of `x`, (N, F), the
-    /// first one where several are equal, among the classes that had examples.
-    ///
-    /// # Errors
-    /// As [`Svm::decision`].
-    pub fn predict(&self, x: &[f32]) -> Result<Vec<u32>, SvmError> {
-        let decision = self.decision(x)?;
-        Ok(decision.chunks_exact(self.classes).map(|scores| self.best(scores)).collect())
-    }
-
-    /// The number of classes K.
-    pub fn classes(&self) -> usize {
-        self.classes
-    }
-
-    /// The number of features F, without the bias.
-    pub fn features(&self) -> usize {
-        self.features
-    }
-
-    /// The weights, (K, F).
-    pub fn weights(&self) -> &[f64] {
-        &self.weights
-    }
-
-    /// What is added to each class's score, (K); zeros without a bias.
-    pub fn intercepts(&self) -> &[f64] {
-        &self.intercepts
-    }
-
-    /// How the training ended.
-    pub fn fit(&self) -> &Fit {
-        &self.fit
-    }
-
-    fn scores<'a>(&'a self, row: impl Iterator<Item = f64> + Clone + 'a) -> impl Iterator<Item = f64> + 'a {
-        self.weights.chunks_exact(self.features).zip(&self.intercepts).map(move |(weights, intercept)| {
-            weights.iter().zip(row.clone()).map(|(w, x)| w * x).sum::<f64>() + intercept
-        })
-    }
-
-    fn best(&self, scores: &[f64]) -> u32 {
-        let mut best = None;
-        for (class, (&score, &seen)) in (0..).zip(scores.iter().zip(&self.seen)) {
-            if seen && best.is_none_or(|(_, highest)| score > highest) {
-                best = Some((class, score));
-            }
-        }
-        best.map_or(0, |(class, _)| class)
-    }
-}
-
-impl SvmConfig {
-    /// # Errors
-    /// If a value is unusable.
-    fn check(&self) -> Result<(), SvmError> {
-        positive("C", self.c)?;
-        positive("the tolerance", self.tolerance)?;
-        self.bias.map_or(Ok(()), |bias| positive("the bias", bias))?;
-        if self.max_sweeps == 0 { Err(SvmError::NoSweeps) } else { Ok(()) }
-    }
 }
 
 /// The features of one video: each stream's softmax scores, divided by their
@@ -186,20 +59,4 @@ pub fn features(scores: &[&[f32]]) -> Vec<f32> {
         features.extend(stream.iter().map(|&score| (f64::from(score) / divisor) as f32));
     }
     features
-}
-
-/// # Errors
-/// If `value` is not a positive number of ordinary size.
-fn positive(what: &'static str, value: f64) -> Result<(), SvmError> {
-    // Products of a few such values stay far from the largest f64.
-    if value > 0.0 && value <= f64::from(f32::MAX) { Ok(()) } else { Err(SvmError::Setting { what, value }) }
-}
-
-/// # Errors
-/// If one of the rows of `width` values holds infinity or what is no number.
-fn all_finite(x: &[f32], width: usize) -> Result<(), SvmError> {
-    match x.iter().position(|value| !value.is_finite()) {
-        Some(at) => Err(SvmError::NotFinite { row: at / width, column: at % width, value: x[at] }),
-        None => Ok(()),
-    }
 }

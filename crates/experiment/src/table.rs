@@ -9,7 +9,7 @@ use tabled::settings::{Alignment, Style, Width, object::Columns as ColumnsOf};
 
 use crate::claim::{Estimate, Verdict};
 use crate::record::{Measure, Record};
-use crate::spec::{Columns, ProfileName, Quoted};
+use plan::spec::{Columns, ProfileName, Quoted};
 
 /// A table, ready to be printed.
 #[derive(Debug, Clone, Serialize)]
@@ -357,13 +357,13 @@ fn points(value: f64) -> String {
 }
 
 /// A paper's number with the decimals that it has there, one at least.
-pub(crate) fn reported(value: f64) -> String {
+pub fn reported(value: f64) -> String {
     let rounded = points(value);
     if rounded.parse() == Ok(value) { rounded } else { value.to_string() }
 }
 
 /// Seconds as a person says them.
-pub(crate) fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     let s = seconds.round() as u64;
     match s {
         0..100 => format!("{s} s"),
@@ -389,12 +389,12 @@ fn layout(lines: Vec<Vec<String>>, form: Form, numbers: usize) -> String {
 }
 
 /// A Markdown table for `list`.
-pub(crate) fn markdown(lines: Vec<Vec<String>>, numbers: usize) -> String {
+pub fn markdown(lines: Vec<Vec<String>>, numbers: usize) -> String {
     layout(lines, Form::Markdown, numbers)
 }
 
 /// A plain table of texts, those from the third column on wrapped.
-pub(crate) fn plain_wrapped(lines: Vec<Vec<String>>) -> String {
+pub fn plain_wrapped(lines: Vec<Vec<String>>) -> String {
     let mut table = Builder::from_iter(lines).build();
     table.with(Style::rounded());
     table.modify(ColumnsOf::new(2..), Width::wrap(LONG).keep_words(true));
@@ -405,6 +405,6 @@ pub(crate) fn plain_wrapped(lines: Vec<Vec<String>>) -> String {
 const LONG: usize = 52;
 
 /// A plain table for `show` and `list`.
-pub(crate) fn plain(lines: Vec<Vec<String>>, numbers: usize) -> String {
+pub fn plain(lines: Vec<Vec<String>>, numbers: usize) -> String {
     layout(lines, Form::Terminal, numbers)
 }

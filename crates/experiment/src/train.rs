@@ -8,7 +8,7 @@
 //! and what they sum up is what one process would have found, up to the order of sums.
 
 mod feed;
-mod inputs;
+mod losses;
 mod pairs;
 mod together;
 
@@ -24,18 +24,18 @@ use nn::tensors::{self, Tensors};
 use nn::{Params, Pass, Ranks, Sgd, Share};
 
 use self::feed::{Fed, Feed};
-pub(crate) use self::inputs::inputs_of;
+use self::losses::sum_of_losses;
 use self::pairs::PairLosses;
 use self::together::{Together, Told};
 use crate::checkpoint::Checkpoint;
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::plan::{NetPlan, SourceRef, Start};
 use crate::record::{GpuOutcome, TrainOutcome, peak_memory_mib, thin};
-use crate::spec::Learns;
 use crate::store::{Unit, write_atomic};
 use crate::weights::{self, Head};
+use plan::spec::Learns;
+use plan::{NetPlan, SourceRef, Start};
 
 /// The weights of a finished training unit.
 pub const WEIGHTS: &str = "weights.safetensors";
@@ -59,9 +59,9 @@ const CURVE: usize = 100;
 /// # Errors
 /// [`Error::Network`] for a network that cannot be built, or a precision that the device does not have.
 pub fn build(net: &NetPlan, seed: u64, device: &Device) -> Result<(Params, Box<dyn Network>)> {
-    net.precision.set(device).map_err(network_error("setting the precision of products"))?;
+    net.precision.set(device).map_err(Error::network("setting the precision of products"))?;
     let params = Params::new(device);
-    let network = net.model.build(&params.builder(seed)).map_err(network_error("building the network"))?;
+    let network = net.model.build(&params.builder(seed)).map_err(Error::network("building the network"))?;
     Ok((params, Box::new(network)))
 }
 
@@ -111,15 +111,15 @@ fn steps(
     let Training { name, net, seed, tasks, start, unit, device, checkpoint_every, ranks } = *job;
     let plan = &net.train;
     let (params, network) = build(net, seed, device)?;
-    nn::device::reset_peak_memory(device).map_err(network_error("asking the device for its memory"))?;
+    nn::device::reset_peak_memory(device).map_err(Error::network("asking the device for its memory"))?;
     begin(&params, net, start)?;
     if plan.learns == Learns::LastLayer {
         params.configure(|name, training| training.frozen = !net.model.is_classifier(name));
     }
     let mut sgd = Sgd::new(&params, plan.momentum, plan.weight_decay)
-        .map_err(network_error("setting up the optimiser"))?;
+        .map_err(Error::network("setting up the optimiser"))?;
     if let Some(norm) = plan.clip_gradient_norm {
-        sgd.clip(norm).map_err(network_error("setting up the optimiser"))?;
+        sgd.clip(norm).map_err(Error::network("setting up the optimiser"))?;
     }
 
     // By the weights that the training starts from, whether or not it goes on from a checkpoint.
@@ -208,7 +208,7 @@ fn steps(
     together.agree(&params)?;
 
     let weights =
-        tensors::to_bytes(&params.tensors()).map_err(network_error("writing the trained weights"))?;
+        tensors::to_bytes(&params.tensors()).map_err(Error::network("writing the trained weights"))?;
     if ranks.is_first() {
         write_atomic(&unit.path(WEIGHTS), &weights)?;
     }
@@ -227,7 +227,7 @@ fn steps(
 
 /// What is recorded of a training on a GPU.
 fn gpu(device: &Device, waited: f64) -> Result<Option<GpuOutcome>> {
-    let facts = nn::device::gpu_facts(device).map_err(network_error("asking the device for its memory"))?;
+    let facts = nn::device::gpu_facts(device).map_err(Error::network("asking the device for its memory"))?;
     Ok(facts.map(|facts| GpuOutcome {
         name: facts.name,
         peak_memory_mib: facts.peak >> 20,
@@ -277,8 +277,8 @@ fn begin(params: &Params, net: &NetPlan, files: &[PathBuf]) -> Result<()> {
     for ((stream, source), path) in start.sources().into_iter().zip(files) {
         stored.extend(match (source, stream) {
             (SourceRef::Net(first), _) => {
-                let read = tensors::read(path, &Device::Cpu).map_err(network_error(doing))?;
-                model.adopt(&*first.model, &read, stream).map_err(network_error(doing))?
+                let read = tensors::read(path, &Device::Cpu).map_err(Error::network(doing))?;
+                model.adopt(&*first.model, &read, stream).map_err(Error::network(doing))?
             }
             (SourceRef::Weights(source), Some(stream)) => {
                 weights::read_stream(path, source.names, model, stream)?
@@ -291,7 +291,7 @@ fn begin(params: &Params, net: &NetPlan, files: &[PathBuf]) -> Result<()> {
         Start::Net { classifiers, .. } => !classifiers && model.is_classifier(name),
         Start::Streams { .. } | Start::Weights { .. } => model.joins_streams(name),
     };
-    params.transfer(&stored, &fresh).map_err(network_error(doing))
+    params.transfer(&stored, &fresh).map_err(Error::network(doing))
 }
 
 /// What learns.
@@ -333,25 +333,6 @@ impl Learner<'_> {
     }
 }
 
-/// The sum of all softmax layers' losses. A batch holds the samples of all tasks, one task after the other; each
-/// softmax layer learns from its own task's (Two-Stream ConvNets, Sect. 4).
-fn sum_of_losses(heads: &[models::Head], labels: &[Vec<u32>], pass: &Pass) -> models::Result<Tensor> {
-    let mut losses = Vec::with_capacity(heads.len());
-    for head in heads {
-        losses.push(match labels {
-            [labels] => nn::softmax_cross_entropy(&head.logits, labels, pass)?,
-            _ => {
-                let own = |(task, labels): (usize, &Vec<u32>)| {
-                    labels.iter().map(|&label| (head.task == task).then_some(label)).collect::<Vec<_>>()
-                };
-                let labels: Vec<Option<u32>> = labels.iter().enumerate().flat_map(own).collect();
-                nn::softmax_cross_entropy_of(&head.logits, &labels, pass)?
-            }
-        });
-    }
-    Ok(nn::sum_of_losses(&losses, pass)?)
-}
-
 /// The seed of a task's batches; that of the first is the run's.
 fn task_seed(seed: u64, task: usize) -> u64 {
     seed ^ ((task as u64) << 48)
@@ -361,10 +342,6 @@ fn task_seed(seed: u64, task: usize) -> u64 {
 fn pass_seed(seed: u64, iteration: usize) -> u64 {
     // Distinct for all (seed, iteration) that occur; ChaCha does the mixing.
     (seed << 40) ^ iteration as u64
-}
-
-pub(crate) fn network_error<E: std::fmt::Display>(doing: &'static str) -> impl FnOnce(E) -> Error {
-    move |e| Error::Network { doing: doing.into(), message: e.to_string() }
 }
 
 fn round(value: f64, digits: f64) -> f64 {
@@ -424,9 +401,9 @@ mod tests {
     use testkit::{assert_close, values};
 
     use super::*;
-    use crate::plan::{Request, TablePlan};
-    use crate::spec::ProfileName;
-    use crate::workspace::Workspace;
+    use plan::Workspace;
+    use plan::spec::ProfileName;
+    use plan::{Request, TablePlan};
 
     /// Both streams' weights, softmax layers included, are where ST-ResNet's training begins.
     #[test]
@@ -460,32 +437,6 @@ mod tests {
             }
         }
         assert_eq!(own.len(), trained[0].len() + trained[1].len());
-    }
-
-    /// Of two softmax layers of one task both learn from every sample; of two tasks each from its own.
-    #[test]
-    fn every_softmax_layer_has_a_loss() {
-        let logits = |values: [f32; 4]| Tensor::from_vec(values.to_vec(), (2, 2), &Device::Cpu).unwrap();
-        let (a, b) = (logits([2.0, 0.0, 0.0, 1.0]), logits([0.0, 3.0, 0.5, 0.0]));
-        let heads = |tasks: [usize; 2]| {
-            let head = |(logits, task): (&Tensor, usize)| models::Head {
-                name: format!("head of {task}"),
-                logits: logits.clone(),
-                task,
-            };
-            [&a, &b].into_iter().zip(tasks).map(head).collect::<Vec<_>>()
-        };
-        let pass = Pass::eval();
-        let sum =
-            |tasks, labels: &[Vec<u32>]| values(&sum_of_losses(&heads(tasks), labels, &pass).unwrap())[0];
-        let cross_entropy = |[x, y]: [f32; 2]| (1.0 + (y - x).exp()).ln();
-        let [a0, a1] = [[2.0, 0.0], [1.0, 0.0]].map(cross_entropy);
-        let [b0, b1] = [[0.0, 3.0], [0.0, 0.5]].map(cross_entropy);
-        let both = sum([0, 0], &[vec![0, 1]]);
-        assert!((both - (a0 + a1) / 2.0 - (b0 + b1) / 2.0).abs() < 1e-6, "{both}");
-        // The first sample is of the first task, the second of the other.
-        let apart = sum([0, 1], &[vec![0], vec![1]]);
-        assert!((apart - a0 - b1).abs() < 1e-6, "{apart}");
     }
 
     #[test]

@@ -1,49 +1,21 @@
 //! A row whose nets are at hand: from the records and the cache, or from a folder that was exported.
 
 mod find;
+mod nets;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::plan::{FusionPlan, Protocol, RunName, Sources, Work};
-use crate::record::{Record, TrainOutcome};
-use crate::spec::FuseBy;
 use crate::store::unit_file;
 use crate::train::WEIGHTS;
-use crate::workspace::Workspace;
+use plan::Workspace;
+use plan::spec::FuseBy;
+use plan::{FusionPlan, Sources, Work};
 
-/// A row with its trained nets.
-#[derive(Debug, Clone)]
-pub struct Trained {
-    /// Where it is from, for people: `two-stream/table3/synth-mini/average`.
-    pub name: String,
-    /// Class names, in label order.
-    pub classes: Vec<String>,
-    /// Its nets, whose scores are averaged.
-    pub nets: Vec<TrainedNet>,
-    /// The row's record.
-    pub record: Record,
-    /// Which of the record's runs the nets are from.
-    pub run: usize,
-    /// The run of the table, such as `synth-mini`.
-    pub question: RunName,
-}
-
-/// A net and its weights.
-#[derive(Debug, Clone)]
-pub struct TrainedNet {
-    /// The stream, such as `spatial`, or the architecture if it joins several.
-    pub name: String,
-    /// How it sees videos and is tested.
-    pub protocol: Protocol,
-    /// The seed that it was trained with.
-    pub seed: u64,
-    /// Its weights.
-    pub weights: PathBuf,
-    /// How its training went.
-    pub training: TrainOutcome,
-}
+pub(crate) use nets::is_whole;
+use nets::named;
+pub use nets::{Trained, TrainedNet};
 
 impl Trained {
     /// The row of a record, such as `table3/average`, `two-stream/table3/synth-mini/average`, or the path of the record.
@@ -53,7 +25,7 @@ impl Trained {
     /// [`Error::Usage`] if there is no such record, if its weights are not in the cache, or if it has no scores of classes.
     pub fn from_record(workspace: &Workspace, name: &str) -> Result<Self> {
         let (name, question, record) = find::record(workspace, name)?;
-        if record.work.tested_by() != crate::spec::TestBy::Softmax {
+        if record.work.tested_by() != plan::spec::TestBy::Softmax {
             return Err(Error::Usage(format!(
                 "{name} is not tested by its softmax layer, so it has no probabilities of classes; name another row"
             )));
@@ -100,19 +72,4 @@ impl Trained {
         }
         Self::from_record(workspace, name)
     }
-}
-
-/// Whether a plan that was read from a file names the data that its classes are from.
-pub(crate) fn is_whole(protocol: &Protocol) -> bool {
-    !protocol.net.data.is_empty()
-}
-
-/// What a net is called beside others.
-pub(crate) fn named(protocol: &Protocol, others: &[TrainedNet]) -> String {
-    let name = match &protocol.net.sample.inputs[..] {
-        [one] => one.input.stream(),
-        _ => protocol.net.model.kind(),
-    };
-    let alike = others.iter().filter(|net| net.name.starts_with(name)).count();
-    if alike == 0 { name.to_owned() } else { format!("{name}-{}", alike + 1) }
 }

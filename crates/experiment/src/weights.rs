@@ -16,7 +16,6 @@
 mod error;
 mod hub;
 mod place;
-mod source;
 #[cfg(test)]
 mod tests;
 
@@ -32,7 +31,7 @@ use sha2::{Digest, Sha256};
 pub use error::WeightsError;
 pub use hub::Hub;
 pub use models::NameMap;
-pub use source::WeightSource;
+pub use plan::WeightSource;
 
 use crate::{Console, Interrupt, Result};
 
@@ -56,7 +55,7 @@ pub fn fetch(
 /// The file of a source, if it is in `cache`/weights; its sum is not looked at.
 pub fn cached(source: &WeightSource, cache: &Path) -> Option<PathBuf> {
     source.check().ok()?;
-    let blob = place::Place::new(source, &cache.join("weights")).blob;
+    let blob = place::BlobPlaces::new(source, &cache.join("weights")).blob;
     blob.exists().then_some(blob)
 }
 

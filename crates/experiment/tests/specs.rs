@@ -5,9 +5,9 @@
 
 use std::path::Path;
 
-use experiment::plan::{TablePlan, Work};
-use experiment::spec::{ProfileName, Spec};
-use experiment::{Error, Request, Workspace};
+use plan::spec::{ProfileName, Spec};
+use plan::{Error, Request, Workspace};
+use plan::{TablePlan, Work};
 
 fn workspace() -> Workspace {
     Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
@@ -102,7 +102,7 @@ fn a_row_of_another_table_is_the_same_net() {
     assert_eq!(other("table3", "average"), other("table1b", "stack-10-on"));
     assert_eq!(other("two-stream/table4", "temporal-hmdb51"), other("table2", "multi-task"));
     assert_eq!(other("two-stream/table4", "temporal-ucf101"), other("table3", "multi-task-svm"));
-    let stage = |protocol: experiment::plan::Protocol| protocol.net.stages()[0].clone();
+    let stage = |protocol: plan::Protocol| protocol.net.stages()[0].clone();
     assert_eq!(
         stage(other("two-stream/table4", "spatial-hmdb51")),
         stage(other("table1a", "fine-tuned-high"))

@@ -4,22 +4,28 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use candle_core::{Device, Tensor};
 use experiment::pair_scores::PairScores;
-use experiment::plan::{Request, Work};
 use experiment::record::{Measure, Record};
 use experiment::scores::Scores;
-use experiment::spec::ProfileName;
 use experiment::table::Table;
-use experiment::{Census, Console, DataRoots, Interrupt, Runner, Workspace};
+use experiment::{Console, Interrupt, Runner, Workspace};
 use nn::tensors::{self, Tensors};
+use plan::spec::ProfileName;
+use plan::{Request, Work};
 
 /// A workspace of its own, with the specs and data sets of the checkout.
 struct Place {
     folder: tempfile::TempDir,
     workspace: Workspace,
+}
+
+/// Nets of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Nets {
+    needed: usize,
+    trained: usize,
 }
 
 impl Place {
@@ -31,11 +37,11 @@ impl Place {
         Self { folder, workspace }
     }
 
-    /// Runs rows of tables (all where none is named), and says how many nets were asked for and trained.
-    fn run(&self, tables: &[&str], rows: &[&str]) -> (Vec<Table>, String) {
+    /// Runs rows of tables (all where none is named), and says how many nets they needed and how many were trained.
+    fn run(&self, tables: &[&str], rows: &[&str]) -> (Vec<Table>, Nets) {
         self.with_runner(rows, |runner| {
             let tables = tables.iter().map(|table| runner.run(table).unwrap()).collect();
-            (tables, runner.census.to_string())
+            (tables, Nets { needed: runner.census.nets(), trained: runner.census.nets_trained() })
         })
     }
 
@@ -45,21 +51,7 @@ impl Place {
             rows: rows.iter().map(|row| (*row).to_owned()).collect(),
             ..Request::default()
         };
-        then(&Runner {
-            workspace: &self.workspace,
-            request: &request,
-            data_roots: DataRoots::default(),
-            fresh: false,
-            device: &candle_core::Device::Cpu,
-            checkpoint_every: Duration::from_secs(60),
-            console: &Console::silent(),
-            interrupt: &Interrupt::never(),
-            given: None,
-            ranks: experiment::Ranks::alone(),
-            census: Census::default(),
-            trust_cache: false,
-            absent: None,
-        })
+        then(&Runner::new(&self.workspace, &request, &Console::silent(), &Interrupt::never()))
     }
 
     fn weights(&self, unit: &str) -> Tensors {
@@ -113,11 +105,8 @@ fn training_the_last_layer_moves_no_other_weight() {
 #[test]
 fn a_second_data_set_adds_classes_or_a_task() {
     let place = Place::new();
-    let (tables, census) = place.run(&["table2"], &[]);
-    assert_eq!(
-        census,
-        "4 rows ask 5 times for a trained net; these are 5 different nets, 5 of them trained now"
-    );
+    let (tables, nets) = place.run(&["table2"], &[]);
+    assert_eq!(nets, Nets { needed: 5, trained: 5 });
     let outputs = |row: &str| -> Vec<(String, usize)> {
         let stage = record(&tables[0], row).runs[0].stages.last().unwrap();
         let weights = place.weights(&stage.unit);
@@ -143,12 +132,9 @@ fn a_second_data_set_adds_classes_or_a_task() {
 #[test]
 fn an_svm_learns_from_folds_that_its_nets_have_not_seen() {
     let place = Place::new();
-    let (tables, census) = place.run(&["table3"], &["svm", "average"]);
+    let (tables, nets) = place.run(&["table3"], &["svm", "average"]);
     // Each row asks for both streams, the spatial one with its stage before; the SVM again for each of two folds.
-    assert_eq!(
-        census,
-        "2 rows ask 12 times for a trained net; these are 7 different nets, 7 of them trained now"
-    );
+    assert_eq!(nets, Nets { needed: 7, trained: 7 });
     let svm = record(&tables[0], "svm").runs[0].test.svm.clone().unwrap();
     assert_eq!(svm.videos, 28);
     assert!(svm.converged && svm.candidates.iter().any(|(c, _)| *c == svm.c));
@@ -174,12 +160,9 @@ fn an_svm_learns_from_folds_that_its_nets_have_not_seen() {
 fn a_joined_network_comes_after_its_streams() {
     let place = Place::new();
     let rows = ["two-streams-ucf101", "st-resnet-ucf101", "st-resnet-star-ucf101"];
-    let (tables, census) = place.run(&["st-resnet/results"], &rows);
+    let (tables, nets) = place.run(&["st-resnet/results"], &rows);
     // A stream asks for itself and the stage before; both start from one net.
-    assert_eq!(
-        census,
-        "3 rows ask 15 times for a trained net; these are 5 different nets, 5 of them trained now"
-    );
+    assert_eq!(nets, Nets { needed: 5, trained: 5 });
     let stages = |row: &str| -> Vec<String> {
         record(&tables[0], row).runs[0].stages.iter().map(|stage| stage.unit.clone()).collect()
     };
@@ -189,8 +172,8 @@ fn a_joined_network_comes_after_its_streams() {
     assert_eq!(place.weights(&star[4])["motion.layer3.1.conv3.weight"].dims()[2..], [3, 1, 1]);
     assert_eq!(place.weights(&star[1])["fc.bias"].dims(), [14]);
     // The other table shows the same net.
-    let (tables, census) = place.run(&["st-resnet/table4"], &["st-resnet-star-ucf101"]);
-    assert!(census.ends_with(" 0 of them trained now"), "{census}");
+    let (tables, nets) = place.run(&["st-resnet/table4"], &["st-resnet-star-ucf101"]);
+    assert_eq!(nets, Nets { needed: 5, trained: 0 });
     assert_eq!(record(&tables[0], "st-resnet-star-ucf101").runs[0].stages.len(), 5);
 }
 
@@ -207,13 +190,10 @@ fn tables_share_their_nets() {
         tables.iter().map(|table| place.run(&[table], &known(table)).1).collect::<Vec<_>>()
     };
     let first = run(&["table1a", "table1b", "table3"]);
-    assert!(first[0].ends_with("2 of them trained now") && first[1].ends_with("1 of them trained now"));
-    assert_eq!(
-        first[2],
-        "3 rows ask 6 times for a trained net; these are 3 different nets, 0 of them trained now"
-    );
+    assert_eq!((first[0].trained, first[1].trained), (2, 1));
+    assert_eq!(first[2], Nets { needed: 3, trained: 0 });
     let again = run(&["table1a", "table1b", "table3"]);
-    assert!(again.iter().all(|said| said.ends_with(" 0 of them trained now")), "{again:?}");
+    assert!(again.iter().all(|nets| nets.trained == 0), "{again:?}");
 }
 
 /// The cross-view table: three rows of one net, tested on three things, over two held-out views.
@@ -221,10 +201,10 @@ fn tables_share_their_nets() {
 fn one_net_of_pairs_is_tested_on_held_out_and_seen_views_and_by_pairs() {
     let place = Place::new();
     let rows = ["both-l1", "both-l1-seen", "both-l1-pairs", "contrastive-l2", "contrastive-l2-seen"];
-    let (tables, census) = place.run(&["siamese/cross-view"], &rows);
+    let (tables, nets) = place.run(&["siamese/cross-view"], &rows);
     let table = &tables[0];
     // Two nets and the pre-training before them, on two splits; the pre-training is one.
-    assert!(census.contains("these are 5 different nets, 5 of them trained now"), "{census}");
+    assert_eq!(nets, Nets { needed: 5, trained: 5 });
     let [unseen, seen, pairs] = ["both-l1", "both-l1-seen", "both-l1-pairs"].map(|row| record(table, row));
     for (run, (other, third)) in unseen.runs.iter().zip(seen.runs.iter().zip(&pairs.runs)) {
         let unit = |run: &experiment::record::RunRecord| run.stages.last().unwrap().unit.clone();
@@ -246,8 +226,8 @@ fn one_net_of_pairs_is_tested_on_held_out_and_seen_views_and_by_pairs() {
     let text = table.terminal();
     assert!(text.contains("area under the ROC curve"), "{text}");
     // The same command again trains and tests nothing.
-    let (again, census) = place.run(&["siamese/cross-view"], &rows);
-    assert!(census.contains("0 of them trained now"), "{census}");
+    let (again, nets) = place.run(&["siamese/cross-view"], &rows);
+    assert_eq!(nets.trained, 0);
     assert_eq!(record(&again[0], "both-l1-pairs"), pairs);
 }
 

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use experiment::claim::{Estimate, Verdict};
-use experiment::plan::TablePlan;
 use experiment::record::{
     DatasetRecord, Environment, RECORD_VERSION, Record, RunRecord, StageRecord, TestOutcome, TrainOutcome,
 };
-use experiment::spec::{ProfileName, Quoted};
 use experiment::table::{Claim, Row, State, Table};
 use experiment::{Request, Workspace};
+use plan::TablePlan;
+use plan::spec::{ProfileName, Quoted};
 
 fn record(plan: &TablePlan, row: usize, top1: f64, scored: usize, seeds: u64) -> Record {
     let row = &plan.rows[row];

@@ -66,7 +66,7 @@ use crate::{FlowError, FlowField, GrayImage, MedianFilter, median, pyramid};
 use data::{Data, First, Second};
 use derivatives::Derivatives;
 use frame::Frame;
-use sor::State;
+use grid::State;
 use system::{Coefficients, Weights};
 
 pub use params::BroxParams;

@@ -3,6 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+/// Longest side of a picture or field, as in Middlebury's own reader.
+pub(crate) const MAX_SIDE: usize = 99_999;
+
 /// What can go wrong in this crate: each message says what was expected, what
 /// was found and, where that is not plain, what to do.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +34,7 @@ pub enum FlowError {
     /// A picture or field has no pixels, or more than can be addressed.
     #[error(
         "expected a width and height of 1 to {max} pixels, found {width}x{height}",
-        max = crate::field::MAX_SIDE
+        max = MAX_SIDE
     )]
     Size {
         /// Width in pixels.
@@ -141,7 +144,7 @@ pub enum FloProblem {
     /// A width or height that is negative, zero or absurd.
     #[error(
         "expected a width and height of 1 to {max} pixels, found {width}x{height}",
-        max = crate::field::MAX_SIDE
+        max = MAX_SIDE
     )]
     Size {
         /// Width in the header.

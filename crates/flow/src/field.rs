@@ -1,9 +1,6 @@
 //! Pictures and flow fields.
 
-use crate::FlowError;
-
-/// Longest side of a picture or field, as in Middlebury's own reader.
-pub(crate) const MAX_SIDE: usize = 99_999;
+use crate::error::{FlowError, MAX_SIDE};
 
 /// A displacement beyond this in either component, or NaN, means that the
 /// vector is not known (Middlebury's convention).

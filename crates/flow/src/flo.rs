@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::FloProblem;
-use crate::field::MAX_SIDE;
+use crate::error::MAX_SIDE;
 use crate::{FlowError, FlowField};
 
 const MAGIC: [u8; 4] = *b"PIEH";

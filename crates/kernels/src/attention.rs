@@ -3,8 +3,9 @@
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
+use crate::array::{Array, Gradient, Shaped};
 use crate::check;
-use crate::op::{Array, Gradient, Op, Shaped};
+use crate::op::Op;
 
 /// The softmax over all places of a map of one channel, (B, H, W, 1): weights above 0 that sum to one in each sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,10 +13,11 @@ use std::sync::{Arc, Mutex};
 use candle_core::{Device, Result, Tensor, bail};
 use rayon::prelude::*;
 
+use crate::array::{Array, Gradient, Shaped};
 use crate::check;
 use crate::lanes::Lanes;
 use crate::memory::unwritten;
-use crate::op::{Array, Gradient, Op, Shaped};
+use crate::op::Op;
 use crate::ranks::SumOverRanks;
 use crate::simd::{Level, vectorised};
 use rows::{Affine, Deviation, Part, ThroughStatistics, normalise};

@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, DType, Layout, Result, Tensor, bail};
 
-use crate::op::Shaped;
+use crate::array::Shaped;
 use crate::simd::Level;
 
 /// The contiguous `f32` values of one argument.

@@ -14,8 +14,9 @@ use rayon::prelude::*;
 use realfft::num_complex::Complex32;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
+use crate::array::{Array, Gradient, Shaped};
 use crate::check;
-use crate::op::{Array, Gradient, Op, Shaped};
+use crate::op::Op;
 use crate::simd::{Level, vectorised};
 
 /// A count sketch: the bucket and the sign of each value of a vector.

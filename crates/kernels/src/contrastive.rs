@@ -2,8 +2,9 @@
 
 use candle_core::{Result, bail};
 
+use crate::array::{Array, Gradient, Shaped};
 use crate::check;
-use crate::op::{Array, Gradient, Op, Shaped};
+use crate::op::Op;
 
 /// The distance that the margin is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

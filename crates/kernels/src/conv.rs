@@ -22,9 +22,10 @@ use candle_core::{Result, bail};
 use pulp::{Simd, WithSimd};
 
 use crate::activation::masked_column_sums;
+use crate::array::{Array, Gradient, Shaped};
 use crate::check;
 use crate::memory::unwritten;
-use crate::op::{Array, Gradient, Op, Shaped};
+use crate::op::Op;
 use crate::simd::{Level, run};
 use geometry::{Geometry, padded};
 use panels::{Panels, Registers, pack_bias, pack_forward, pack_input_gradient};
@@ -92,8 +93,9 @@ impl Conv2d {
                 "conv2d: the input has {channels} channels in {groups} groups, the weight expects {weight_channels} each"
             );
         }
-        let output = self.output_size([height, width], [kh, kw])?;
-        Ok(Geometry::new(self, [batch, height, width, channels], outputs, [kh, kw], output))
+        let (input, kernel) = ([height, width], [kh, kw]);
+        let (stride, padding, output) = (self.stride, self.padding, self.output_size(input, kernel)?);
+        Ok(Geometry { batch, input, channels, outputs, kernel, stride, padding, groups, output })
     }
 }
 

@@ -2,8 +2,10 @@
 
 use candle_core::{Result, Tensor, bail};
 
+use crate::array::{Array, Gradient, Shaped};
 use crate::check;
-use crate::op::{Array, Gradient, Op, Shaped, forward};
+use crate::engine::forward;
+use crate::op::Op;
 
 /// Mean of `-ln softmax(logits)[label]` over the samples that have a label: input logits (B, K), output a scalar.
 #[derive(Debug, Clone, PartialEq, Eq)]

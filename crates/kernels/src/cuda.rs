@@ -26,6 +26,7 @@ mod gpu;
 mod launch;
 mod layout;
 mod linear;
+mod lock;
 mod lrn;
 mod memory;
 mod moments;
@@ -37,6 +38,7 @@ mod product;
 mod rows;
 mod sgd;
 mod signature;
+mod statistics;
 pub mod tvl1;
 mod upload;
 
@@ -46,11 +48,11 @@ pub use gpu::{Gpu, device, libraries};
 pub use memory::{Buffer, DeviceArray};
 pub use upload::{OnTheWay, Upload};
 
-pub(crate) use batch_norm::DeviceStatistics;
 pub(crate) use engine::{backward, forward, forward_storage};
 pub(crate) use sgd::{running_average, sgd_step, sum_of_squares};
+pub(crate) use statistics::DeviceStatistics;
 
-use crate::Gradient;
+use crate::array::Gradient;
 
 /// The half of an operation that runs on an NVIDIA GPU; everything as [`crate::Op`] says.
 pub trait CudaOp {

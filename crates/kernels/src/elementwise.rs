@@ -3,9 +3,10 @@
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
+use crate::array::{Array, Gradient};
 use crate::check;
 use crate::memory::unwritten;
-use crate::op::{Array, Gradient, Op};
+use crate::op::Op;
 use crate::simd::vectorised;
 
 /// Values handled by one task; a constant, so that the cut depends on nothing else.

@@ -2,9 +2,10 @@
 
 use candle_core::{Result, bail};
 
+use crate::array::{Array, Gradient, Shaped};
 use crate::check;
 use crate::memory::unwritten;
-use crate::op::{Array, Gradient, Op, Shaped};
+use crate::op::Op;
 use crate::simd::{Level, vectorised};
 use rayon::prelude::*;
 

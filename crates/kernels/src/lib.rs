@@ -37,6 +37,7 @@
 )]
 
 mod activation;
+mod array;
 mod attention;
 mod batch_norm;
 mod check;
@@ -48,6 +49,7 @@ mod cross_entropy;
 pub mod cuda;
 mod disjoint;
 mod elementwise;
+mod engine;
 mod lanes;
 mod layout;
 mod linear;
@@ -67,6 +69,7 @@ mod signature;
 pub mod simd;
 pub mod verify;
 
+pub use array::{Array, Gradient};
 pub use attention::{PlaceSoftmax, WeightedPool};
 pub use batch_norm::{BatchNorm, FrozenBatchNorm};
 pub use compact_bilinear::{CompactBilinear, Fourier, Sketch};
@@ -74,12 +77,13 @@ pub use contrastive::{ContrastiveLoss, PairDistance};
 pub use conv::Conv2d;
 pub use cross_entropy::{SoftmaxCrossEntropy, softmax};
 pub use elementwise::{Add, Mask, Relu};
+pub use engine::{apply, backward, forward};
 pub use layout::{Concat, ToChannelsFirst, ToChannelsLast};
 pub use linear::Linear;
 pub use lrn::{LocalResponseNorm, Lrn};
 pub use moments::{JoinMoments, SumMoments};
 pub use normalise::{RmsNorm, SignedSqrt};
-pub use op::{Array, CudaOp, Gradient, Op, apply, backward, forward};
+pub use op::{CudaOp, Op};
 pub use pool::{AvgPool2d, GlobalAvgPool, MaxPool2d, Pool2d};
 pub use precision::Precision;
 pub use ranks::SumOverRanks;

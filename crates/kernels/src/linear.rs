@@ -13,11 +13,12 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::activation::masked_column_sums;
+use crate::array::{Array, Gradient, Shaped};
 use crate::check;
 use crate::disjoint::Disjoint;
 use crate::elementwise::rectified;
 use crate::memory::unwritten;
-use crate::op::{Array, Gradient, Op, Shaped};
+use crate::op::Op;
 use crate::simd::{Level, run};
 use block::{Rows, add_products, dot_products, outer_products};
 

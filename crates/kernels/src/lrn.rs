@@ -10,30 +10,18 @@ mod block;
 
 use candle_core::{Result, bail};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
+use crate::array::{Array, Gradient, Shaped};
 use crate::check;
 use crate::memory::unwritten;
-use crate::op::{Array, Gradient, Op, Shaped};
+use crate::op::Op;
 use crate::simd::vectorised;
 use block::Block;
 
+pub use block::Lrn;
+
 /// About the values of one task; a constant, so that the cut depends on shapes only.
 const TASK: usize = 1 << 15;
-
-/// The constants of the normalisation.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Lrn {
-    /// Channels in the window.
-    pub size: usize,
-    /// Scale of the sum of squares, divided by `size`.
-    pub alpha: f64,
-    /// Exponent.
-    pub beta: f64,
-    /// Added to the scaled sum.
-    pub k: f64,
-}
 
 /// The normalisation: input (..., C), output like it.
 #[derive(Debug, Clone, Copy, PartialEq)]

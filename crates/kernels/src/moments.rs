@@ -4,9 +4,10 @@
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
+use crate::array::{Array, Gradient, Shaped};
 use crate::check;
 use crate::memory::unwritten;
-use crate::op::{Array, Gradient, Op, Shaped};
+use crate::op::Op;
 
 /// Samples, places and channels of a batch of clips (B T, H, W, C).
 pub(crate) fn sizes(op: &str, x: &impl Shaped, moments: usize) -> Result<[usize; 4]> {

@@ -3,8 +3,9 @@
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
+use crate::array::{Array, Gradient, Shaped};
 use crate::check;
-use crate::op::{Array, Gradient, Op, Shaped};
+use crate::op::Op;
 use crate::simd::vectorised;
 
 /// Values handled by one task; a constant, so that the cut depends on nothing else.

@@ -17,8 +17,8 @@ use std::ops::Range;
 use candle_core::{Result, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::array::Shaped;
 use crate::check;
-use crate::op::Shaped;
 
 /// The window of a pooling layer; pairs are (vertical, horizontal).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! How products are computed.
 
-use candle_core::{Device, Result, bail};
+mod set;
+
 use serde::{Deserialize, Serialize};
 
 /// The precision of the products in convolutions and fully connected layers. Values, sums, weights and everything else
@@ -20,22 +21,5 @@ impl Precision {
     #[must_use]
     pub fn is_fp32(&self) -> bool {
         *self == Self::Fp32
-    }
-
-    /// From now on, products on this device are computed so.
-    ///
-    /// # Errors
-    /// If the device has no such products.
-    pub fn set(self, device: &Device) -> Result<()> {
-        match (device, self) {
-            #[cfg(feature = "cuda")]
-            (Device::Cuda(device), precision) => {
-                crate::cuda::Gpu::of(device).map(|gpu| gpu.set_precision(precision))
-            }
-            (_, Self::Fp32) => Ok(()),
-            (_, Self::Tf32) => {
-                bail!("products in tf32 need an NVIDIA GPU; set the precision to fp32, or use --device cuda")
-            }
-        }
     }
 }

@@ -1,5 +1,7 @@
 //! One step of stochastic gradient descent with momentum, in place and in one pass.
 
+mod step;
+
 use std::cell::RefCell;
 
 use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Storage, Tensor, Var, bail};
@@ -8,21 +10,10 @@ use rayon::prelude::*;
 use crate::check;
 use crate::simd::{Level, vectorised};
 
+pub use step::SgdStep;
+
 /// Values handled by one task.
 const CHUNK: usize = 1 << 14;
-
-/// The numbers of one step.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SgdStep {
-    /// Learning rate, multipliers included.
-    pub rate: f32,
-    /// Share of the old velocity that is kept.
-    pub momentum: f32,
-    /// Added to the gradient as `weight_decay * parameter`.
-    pub weight_decay: f32,
-    /// Factor of the gradient: 1, or less where its norm is clipped.
-    pub gradient_scale: f32,
-}
 
 /// The sum of the squares of each tensor's values.
 ///

@@ -20,7 +20,7 @@ mod layers;
 mod loss;
 mod params;
 mod pass;
-pub mod random;
+pub use base::random;
 pub mod ranks;
 mod record;
 mod schedule;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use candle_core::{DType, Device, Shape, Tensor, Var};
 
 use crate::tensors::{self, Tensors};
-use crate::{Error, Init, Pass, Result};
+use crate::{Error, Init, Result};
 
 /// How the optimiser treats one parameter.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,16 +53,6 @@ impl Param {
     /// How the optimiser treats it.
     pub fn training(&self) -> Training {
         *lock(&self.training)
-    }
-
-    /// The tensor to compute with: it has a gradient in a training pass, unless frozen.
-    pub fn tensor(&self, pass: &Pass) -> Tensor {
-        if pass.is_training() && !self.training().frozen {
-            pass.track(self.var.as_tensor());
-            self.var.as_tensor().clone()
-        } else {
-            self.var.as_detached_tensor()
-        }
     }
 }
 

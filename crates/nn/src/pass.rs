@@ -7,7 +7,7 @@ use candle_core::{Shape, Tensor};
 use kernels::Op;
 
 use crate::record::{Gradients, Record};
-use crate::{Buffer, Error, Ranks, Result, Share};
+use crate::{Buffer, Error, Param, Ranks, Result, Share};
 
 /// One run of one batch through a network, in training or evaluation.
 ///
@@ -117,17 +117,23 @@ impl Pass {
         }
     }
 
-    /// Marks a parameter's tensor as one that has a gradient.
-    pub(crate) fn track(&self, parameter: &Tensor) {
-        if let Some(record) = &self.record {
-            record.borrow_mut().track(parameter);
-        }
-    }
-
     /// Notes the statistics of a batch for a running average.
     pub(crate) fn observe(&self, buffer: &Arc<Buffer>, observed: Tensor, share: f64) {
         if let Some(record) = &self.record {
             record.borrow_mut().observe(buffer, observed, share);
+        }
+    }
+}
+
+impl Param {
+    /// The tensor to compute with: it has a gradient in a training pass, unless frozen.
+    pub fn tensor(&self, pass: &Pass) -> Tensor {
+        match &pass.record {
+            Some(record) if !self.training().frozen => {
+                record.borrow_mut().track(self.var().as_tensor());
+                self.var().as_tensor().clone()
+            }
+            _ => self.var().as_detached_tensor(),
         }
     }
 }

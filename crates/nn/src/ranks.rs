@@ -7,6 +7,7 @@
 //! weighted by the share; batch statistics are those of the whole batch; dropout draws the rows of the whole batch's
 //! masks. What differs is the order of sums.
 
+mod collective;
 mod launcher;
 #[cfg(feature = "mpi")]
 mod mpi;
@@ -14,58 +15,16 @@ mod share;
 mod tensors;
 mod threads;
 
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+pub use self::collective::Collective;
 pub use self::launcher::{Launched, launched};
 pub use self::share::Share;
 pub(crate) use self::tensors::sum_tensors;
 pub use self::threads::thread_ranks;
 use crate::{Error, Result};
-
-/// What ranks do together. All of them call the same methods in the same order, with as many values.
-pub trait Collective: Debug + Send + Sync {
-    /// The number of this rank, from 0.
-    fn rank(&self) -> usize;
-
-    /// The number of ranks.
-    fn size(&self) -> usize;
-
-    /// Writes the sums of `mine` over all ranks to `all`, the same bits on every rank.
-    ///
-    /// # Errors
-    /// [`Error::Ranks`] if another rank has ended or does something else.
-    fn sum_f32(&self, mine: &[f32], all: &mut [f32]) -> Result<()>;
-
-    /// As [`Collective::sum_f32`].
-    ///
-    /// # Errors
-    /// As there.
-    fn sum_f64(&self, mine: &[f64], all: &mut [f64]) -> Result<()>;
-
-    /// The bytes that rank 0 passes, on every rank; what the others pass is not looked at.
-    ///
-    /// # Errors
-    /// As [`Collective::sum_f32`].
-    fn broadcast(&self, bytes: Vec<u8>) -> Result<Vec<u8>>;
-
-    /// Sends a message to another rank, which [`Collective::listen`]s for it now or later.
-    ///
-    /// # Errors
-    /// If that rank has ended.
-    fn tell(&self, rank: usize, message: &[u8]) -> Result<()>;
-
-    /// Waits for the next message of rank 0, without taking a core for it.
-    ///
-    /// # Errors
-    /// If rank 0 has ended.
-    fn listen(&self) -> Result<Vec<u8>>;
-
-    /// Ends all ranks, with this exit code where they are processes: then it does not return.
-    fn abort(&self, code: u8);
-}
 
 /// The ranks that a training runs on. Clones are the same ranks.
 #[derive(Debug, Clone)]

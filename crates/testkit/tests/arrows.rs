@@ -1,19 +1,24 @@
 //! The shape of the workspace, as ARCHITECTURE.md draws it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Who may depend on whom. Data knows no model, models know no file, flow
 /// knows no data set.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("xtask", &["experiment"]),
-    ("experiment", &["base", "data", "flow", "models", "nn"]),
+    ("xtask", &["data", "experiment", "nn", "plan", "report", "slurm"]),
+    ("report", &["data", "experiment", "figure", "models", "plan"]),
+    ("slurm", &["data", "experiment", "plan"]),
+    ("experiment", &["base", "data", "figure", "flow", "models", "nn", "plan"]),
+    ("plan", &["base", "data", "flow", "models", "nn"]),
     ("models", &["base", "nn"]),
-    ("nn", &["kernels"]),
+    ("nn", &["base", "kernels"]),
     ("kernels", &[]),
     ("data", &["base", "flow"]),
+    ("figure", &["base", "flow"]),
     ("flow", &[]),
     ("base", &[]),
     ("testkit", &[]),
@@ -62,26 +67,131 @@ fn the_architecture_page_names_every_crate() {
     }
 }
 
+/// All Rust code of a package, tests and benchmarks too, but not the fuzzing, which is a workspace of its own.
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a source folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let of = |path: PathBuf| match path.file_name().and_then(|name| name.to_str()) {
+        Some("target" | "fuzz") => Vec::new(),
+        _ if path.is_dir() => rust_files(&path),
+        Some(name) if name.ends_with(".rs") => vec![path],
+        _ => Vec::new(),
+    };
+    paths.flat_map(of).collect()
+}
+
 #[test]
 fn unsafe_code_lives_in_kernels_only() {
-    fn visit(folder: &Path, hits: &mut Vec<String>) {
-        for entry in std::fs::read_dir(folder).expect("a source folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                visit(&path, hits);
-            } else if path.extension().is_some_and(|e| e == "rs") {
-                let text = std::fs::read_to_string(&path).expect("a source file");
-                // Written in two halves, so that this file is not a hit.
-                let words = [concat!("uns", "afe {"), concat!("uns", "afe fn"), concat!("uns", "afe impl")];
-                if words.iter().any(|word| text.contains(word)) {
-                    hits.push(path.display().to_string());
-                }
+    // Written in two halves, so that this file is not a hit.
+    let words = [concat!("uns", "afe {"), concat!("uns", "afe fn"), concat!("uns", "afe impl")];
+    let metadata = metadata();
+    let others = metadata.packages.iter().filter(|package| package.name.as_str() != "kernels");
+    let files = others.flat_map(|p| rust_files(p.manifest_path.parent().expect("a folder").as_std_path()));
+    let hits: Vec<PathBuf> = files
+        .filter(|path| {
+            let text = std::fs::read_to_string(path).expect("a source file");
+            words.iter().any(|word| text.contains(word))
+        })
+        .collect();
+    assert!(hits.is_empty(), "unsafe code outside crates/kernels: {hits:?}");
+}
+
+#[test]
+fn no_crate_holds_more_than_a_quarter_of_the_code() {
+    let lines = |package: &Package| -> usize {
+        let files = rust_files(package.manifest_path.parent().expect("a folder").as_std_path());
+        files.iter().map(|path| std::fs::read_to_string(path).expect("a source file").lines().count()).sum()
+    };
+    let metadata = metadata();
+    let crates: Vec<(&str, usize)> =
+        metadata.packages.iter().map(|package| (package.name.as_str(), lines(package))).collect();
+    let all: usize = crates.iter().map(|(_, lines)| lines).sum();
+    let mut page = format!("{all} lines of Rust");
+    for (name, lines) in &crates {
+        let share = 100.0 * *lines as f64 / all as f64;
+        write!(page, "\n{share:5.1} % {name} ({lines} lines)").expect("a string takes all");
+    }
+    eprintln!("{page}");
+    assert!(
+        crates.iter().all(|(_, lines)| 4 * lines <= all),
+        "a crate is over a quarter of the code\n{page}"
+    );
+}
+
+/// The paths of a text that stand in backticks, in links and in fenced blocks, one list a line with its heading.
+fn paths_of(page: &str) -> Vec<(String, Vec<String>)> {
+    let (mut found, mut heading, mut fenced) = (Vec::new(), String::new(), false);
+    for line in page.lines() {
+        if line.starts_with('#') {
+            heading = line.trim_matches(['#', ' ', '`']).to_owned();
+        }
+        if line.starts_with("```") {
+            fenced = !fenced;
+            continue;
+        }
+        let links = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        let words: Vec<&str> = match fenced {
+            true => line.split([' ', ':']).map(|word| word.trim_end_matches(',')).collect(),
+            false => line.split('`').skip(1).step_by(2).chain(links).collect(),
+        };
+        let is_path = |word: &&str| {
+            let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "_./{},*<>-".contains(c));
+            let file = [".rs", ".toml", ".md", ".cu", ".py"].iter().any(|end| word.ends_with(end));
+            plain && (file || word.contains('/'))
+        };
+        // What a run leaves behind is not there until it has run.
+        let kept = words.into_iter().filter(is_path).filter(|word| !word.starts_with(".cache/"));
+        found.push((heading.clone(), kept.map(str::to_owned).collect()));
+    }
+    found
+}
+
+/// `a/{b,c}` as `a/b` and `a/c`, and `<name>` as a name of any kind.
+fn spelled_out(path: &str) -> Vec<String> {
+    if let Some((start, (inner, end))) = path.split_once('{').and_then(|(s, r)| Some((s, r.split_once('}')?)))
+    {
+        return inner.split(',').flat_map(|middle| spelled_out(&format!("{start}{middle}{end}"))).collect();
+    }
+    match path.split_once('<').and_then(|(start, rest)| Some((start, rest.split_once('>')?.1))) {
+        Some((start, end)) => spelled_out(&format!("{start}*{end}")),
+        None => vec![path.to_owned()],
+    }
+}
+
+/// A path is relative to the root, to the crate of its section (outside of such a section, any crate) or its sources,
+/// or to where the path before it in the line is.
+#[test]
+fn every_path_that_the_architecture_page_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the root");
+    let page = std::fs::read_to_string(root.join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let metadata = metadata();
+    let folders = metadata.packages.iter().map(|p| p.manifest_path.parent().expect("a folder").as_std_path());
+    let crates: Vec<&Path> = folders.collect();
+    let (mut missing, mut checked) = (Vec::new(), 0);
+    for (heading, paths) in paths_of(&page) {
+        let own: Vec<&Path> =
+            crates.iter().copied().filter(|folder| **folder == root.join(&heading)).collect();
+        let near = if own.is_empty() { &crates } else { &own };
+        let mut bases: Vec<PathBuf> = std::iter::once(root.clone())
+            .chain(near.iter().flat_map(|folder| [folder.to_path_buf(), folder.join("src")]))
+            .collect();
+        for path in paths.iter().flat_map(|path| spelled_out(path)) {
+            let hits = |base: &PathBuf| -> Vec<PathBuf> {
+                let pattern = base.join(&path).display().to_string();
+                glob::glob(&pattern).expect("a pattern").map(|hit| hit.expect("a readable folder")).collect()
+            };
+            let found = bases.iter().rev().map(hits).find(|hits| !hits.is_empty()).unwrap_or_default();
+            checked += 1;
+            if found.is_empty() {
+                missing.push(format!("{path} (in {heading})"));
+            }
+            // What follows may be its neighbour, or in its folder.
+            for hit in found {
+                bases.push(hit.parent().expect("a folder").to_owned());
+                bases.push(if hit.is_dir() { hit } else { hit.with_extension("") });
             }
         }
     }
-    let mut hits = Vec::new();
-    for package in metadata().packages.iter().filter(|p| p.name.as_str() != "kernels") {
-        visit(package.manifest_path.parent().expect("a folder").as_std_path(), &mut hits);
-    }
-    assert!(hits.is_empty(), "unsafe code outside crates/kernels: {hits:?}");
+    assert!(checked > 100, "only {checked} paths were found on the page");
+    assert!(missing.is_empty(), "ARCHITECTURE.md names what is not there:\n{}", missing.join("\n"));
 }

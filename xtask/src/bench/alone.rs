@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use experiment::Interrupt;
 use serde::Deserialize;
 
+use super::case::Case;
 use super::error::{Error, Result};
-use super::peer::Case;
 use super::program::Program;
 use super::timing::Timing;
 

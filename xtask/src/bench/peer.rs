@@ -8,65 +8,15 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Torch;
+use super::case::Case;
 use super::error::{Error, Result};
 use super::place::Place;
 use super::program::Program;
-
-/// The layout of PyTorch's feature maps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Layout {
-    /// PyTorch's default.
-    Nchw,
-    ChannelsLast,
-}
-
-impl Layout {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Nchw => "nchw",
-            Self::ChannelsLast => "channels-last",
-        }
-    }
-}
-
-/// A case as the benchmark program describes it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Case {
-    pub(crate) name: String,
-    /// Cases that are averaged together.
-    pub(crate) group: String,
-    /// For people.
-    pub(crate) size: String,
-    pub(crate) unit: Unit,
-    /// Work of all phases together.
-    pub(crate) work: f64,
-    pub(crate) phases: Vec<Phase>,
-    /// Whether criterion measures the phases one by one too.
-    pub(crate) apart: bool,
-    /// Whether the last phase is all the others without stops between them.
-    pub(crate) whole: bool,
-    /// For the peer.
-    pub(crate) facts: Value,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Phase {
-    pub(crate) name: String,
-    pub(crate) work: f64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Unit {
-    Flop,
-    Values,
-    Samples,
-}
+use super::request::Torch;
 
 /// What a process says of itself.
 #[derive(Debug, Clone, Deserialize)]
@@ -267,6 +217,7 @@ impl<R: BufRead, W: Write> Talk<R, W> {
 mod tests {
     use experiment::{DeviceChoice, Precision};
 
+    use super::super::request::Layout;
     use super::*;
 
     const CPU: Place = Place { device: DeviceChoice::Cpu, precision: Precision::Fp32 };

@@ -3,7 +3,7 @@
 use experiment::{DeviceChoice, Precision};
 
 use super::error::{Error, Result};
-use super::{Request, Suite};
+use super::request::{Request, Suite};
 
 /// A device, and how products are computed there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Layout, Torch};
+    use super::super::request::{Layout, Torch};
     use super::*;
 
     const GPU: DeviceChoice = DeviceChoice::Cuda(1);

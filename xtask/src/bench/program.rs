@@ -7,24 +7,9 @@ use serde::Deserialize;
 
 use super::error::{Error, Result};
 use super::place::Place;
-
-/// A benchmark program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Suite {
-    /// Single operations, at sizes of the papers' networks
-    Kernels,
-    /// Whole training steps of the papers' networks
-    Steps,
-}
+use super::request::Suite;
 
 impl Suite {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Kernels => "kernels",
-            Self::Steps => "steps",
-        }
-    }
-
     fn package(self) -> &'static str {
         match self {
             Self::Kernels => "kernels",

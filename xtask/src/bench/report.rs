@@ -6,7 +6,7 @@ use serde::Serialize;
 use tabled::builder::Builder;
 use tabled::settings::{Alignment, Style, formatting::AlignmentStrategy, object::Columns};
 
-use super::peer::{Case, Unit};
+use super::case::{Case, Unit};
 use super::timing::Timing;
 
 /// Where a table is to be read.
@@ -317,7 +317,7 @@ fn table(head: &[&str], lines: Vec<Vec<String>>, form: Form) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::peer::Phase;
+    use super::super::case::Phase;
     use super::super::timing::{Memory, convolution};
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::peer::Case;
+use super::case::Case;
 
 /// The times of one side of a case.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -85,7 +85,7 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
 /// A case for the tests of this and the modules beside it.
 #[cfg(test)]
 pub(crate) fn convolution(name: &str) -> Case {
-    use super::peer::{Phase, Unit};
+    use super::case::{Phase, Unit};
     let phase = |name: &str, work| Phase { name: name.into(), work };
     Case {
         name: name.into(),
@@ -102,7 +102,7 @@ pub(crate) fn convolution(name: &str) -> Case {
 
 #[cfg(test)]
 mod tests {
-    use super::super::peer::Phase;
+    use super::super::case::Phase;
     use super::*;
 
     #[test]

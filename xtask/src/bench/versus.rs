@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use experiment::{Console, Interrupt};
 
-use super::Torch;
+use super::case::Case;
 use super::error::{Error, Result};
-use super::peer::{Case, Peer};
+use super::peer::Peer;
 use super::program::Program;
+use super::request::Torch;
 use super::timing::{Memory, Timing};
 
 /// Rounds of each side that do not count.
@@ -162,8 +163,8 @@ mod tests {
 
     use experiment::{DeviceChoice, Precision};
 
-    use super::super::peer::Layout;
     use super::super::place::Place;
+    use super::super::request::Layout;
     use super::super::timing::convolution;
     use super::*;
 

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use experiment::engine::config::{Config, SlurmConfig};
-use experiment::spec::ProfileName;
 use experiment::{DataRoots, DeviceChoice, Extraction, Precision, Request, Workspace};
+use plan::spec::ProfileName;
+use slurm::config::{Config, SlurmConfig};
 
 /// Where real videos lie.
 #[derive(Debug, Args)]

@@ -7,7 +7,8 @@ use base::Modality;
 
 use super::{Crops, LabelledVideo, TestConfig, TestViews, TrainConfig, TrainLoader};
 use crate::augment::Augmentation;
-use crate::inputs::{FrameStack, Input, Kind, Toy};
+use crate::inputs::toy::Toy;
+use crate::inputs::{FrameStack, Input, Kind};
 use crate::sample::{Align, At, Moments, SampleInput, SampleSpec, SpelledSample};
 use crate::source::Frame;
 use crate::{DataError, Direction, Field, VideoReader};

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::CheckRequest;
-use crate::error::{Error, Result, did_you_mean};
+use super::request::CheckRequest;
+use crate::error::{Error, Result};
 use crate::list;
-use crate::plan::RunName;
 use crate::record::Record;
-use crate::spec::Spec;
-use crate::workspace::Workspace;
+use base::did_you_mean;
+use plan::RunName;
+use plan::Workspace;
+use plan::spec::Spec;
 
 /// The records of a run of a table.
 pub(super) struct Baseline {

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::changes::{Change, changes};
-use crate::claim::{Bootstrap, Comparison, Estimate, Outcomes};
+use crate::changes::{Change, changes};
+use crate::claim::{Bootstrap, Estimate, Outcomes};
 use crate::record::{Measure, Record};
 use crate::right::Right;
 use crate::scores::Scores;
+use plan::rule::Comparison;
 
 /// Points of a loss curve that must be what they were: the first two hundredths of the training. Later, roundings have
 /// grown: with AVX2 in place of AVX-512, the losses of Table 1b's nets (`mini`) differ by 0.005 % here, and by 1 % twenty

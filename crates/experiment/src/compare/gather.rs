@@ -5,24 +5,28 @@ use std::path::Path;
 
 use crate::error::Result;
 use crate::list;
-use crate::plan::{Protocol, Work};
 use crate::record::{Measure, Record};
-use crate::workspace::Workspace;
+use plan::Workspace;
+use plan::{Protocol, Work};
 
 /// A finished row.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// The tables that have it, by their full names.
-    pub(crate) tables: String,
+    pub tables: String,
     /// The name of the run that it is from, such as `synth-mini`.
-    pub(crate) run: String,
+    pub run: String,
     /// The networks, such as `cnn-m-2048`.
-    pub(crate) architecture: String,
-    pub(crate) record: Record,
+    pub architecture: String,
+    /// What is recorded of it.
+    pub record: Record,
 }
 
 /// Every recorded row whose number is an accuracy. Rows of several tables that are the same tests of the same nets are one.
-pub(crate) fn entries(workspace: &Workspace) -> Result<Vec<Entry>> {
+///
+/// # Errors
+/// Those of listing and reading the specs.
+pub fn entries(workspace: &Workspace) -> Result<Vec<Entry>> {
     let mut entries: Vec<Entry> = Vec::new();
     // By run and test units.
     let mut known: BTreeMap<(String, Vec<String>), usize> = BTreeMap::new();
@@ -73,7 +77,7 @@ fn architecture(work: &Work) -> String {
 }
 
 /// Multiply-adds of the test of one video, where the number of its views is known beforehand.
-pub(crate) fn multiply_adds(work: &Work) -> Option<f64> {
+pub fn multiply_adds(work: &Work) -> Option<f64> {
     let of = |protocol: &Protocol| -> Option<f64> {
         let sample = protocol.net.model.summary().ok()?.multiply_adds() as f64;
         let crops = match protocol.test.crops {
@@ -98,19 +102,19 @@ impl Entry {
     }
 
     /// Multiply-adds of the test of one video, where the number of its views is known beforehand.
-    pub(crate) fn multiply_adds(&self) -> Option<f64> {
+    pub fn multiply_adds(&self) -> Option<f64> {
         multiply_adds(&self.record.work)
     }
 
     /// Training samples a second, the mean over the runs.
-    pub(crate) fn training_speed(&self) -> Option<f64> {
+    pub fn training_speed(&self) -> Option<f64> {
         let of = |run: &crate::record::RunRecord| Some(run.stages.last()?.training.samples_per_second);
         let speeds: Option<Vec<f64>> = self.record.runs.iter().map(of).collect();
         speeds.map(|speeds| speeds.iter().sum::<f64>() / speeds.len().max(1) as f64)
     }
 
     /// Test videos a second; of fused scores nothing is said, since their nets' tests are other units.
-    pub(crate) fn test_speed(&self) -> Option<f64> {
+    pub fn test_speed(&self) -> Option<f64> {
         let tests = || self.record.runs.iter().map(|run| &run.test);
         let (videos, seconds) =
             tests().fold((0.0, 0.0), |sum, test| (sum.0 + test.videos_scored as f64, sum.1 + test.seconds));

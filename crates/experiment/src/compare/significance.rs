@@ -7,9 +7,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::gather::Entry;
-use crate::claim::{Bootstrap, Comparison, Estimate, Outcomes};
+use crate::claim::{Bootstrap, Estimate, Outcomes};
 use crate::scores::{SCORES, Scores};
 use crate::store::unit_file;
+use plan::rule::Comparison;
 
 /// What two rows differ by on the same videos.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -3,7 +3,7 @@
 use flow::{Batched, FlowError, FlowField, GrayImage, MedianFilter, TvL1Params, check_pairs};
 use nn::tvl1::{Median, Params, TvL1};
 
-use super::NAME;
+use super::elsewhere::NAME;
 use crate::error::{Error, Result};
 
 /// TV-L1 on one GPU. It serves all threads that prepare videos; they take turns.

@@ -2,7 +2,7 @@
 
 use data::loader::LabelledVideo;
 
-use super::{Test, features, squared_distance};
+use super::views::{Test, features, squared_distance};
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;

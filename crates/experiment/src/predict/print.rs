@@ -2,8 +2,8 @@
 
 use super::{Position, Prediction};
 use crate::error::{Error, Result};
-use crate::figure::{Track, timeline};
 use crate::table;
+use figure::{Track, timeline};
 
 /// Classes that are shown.
 const TOP: usize = 5;

@@ -1,4 +1,4 @@
-//! How many nets tables ask for, and how many of them there are.
+//! How many nets tables need, and how many of them were trained.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -7,28 +7,19 @@ use crate::store::Unit;
 
 /// Counts over all tables of one command. Nets that rows share are trained once.
 #[derive(Debug, Default)]
-pub struct Census(RefCell<Counts>);
+pub struct Census(RefCell<Units>);
 
 #[derive(Debug, Default)]
-struct Counts {
-    rows: usize,
-    asked: usize,
+struct Units {
     nets: BTreeSet<String>,
     trained: BTreeSet<String>,
     seen: BTreeSet<String>,
 }
 
 impl Census {
-    /// A row asks for nets.
-    pub(super) fn row(&self) {
-        self.0.borrow_mut().rows += 1;
-    }
-
-    /// It asks for these.
-    pub(super) fn ask(&self, units: &[Unit]) {
-        let mut counts = self.0.borrow_mut();
-        counts.asked += units.len();
-        counts.nets.extend(units.iter().map(|unit| unit.name.clone()));
+    /// The wanted rows of a table need these.
+    pub(super) fn ask(&self, nets: impl IntoIterator<Item = String>) {
+        self.0.borrow_mut().nets.extend(nets);
     }
 
     /// This one was trained now.
@@ -45,18 +36,23 @@ impl Census {
     pub(super) fn first_sight(&self, unit: &Unit) -> bool {
         self.0.borrow_mut().seen.insert(unit.name.clone())
     }
+
+    /// The different nets that the rows need.
+    pub fn nets(&self) -> usize {
+        self.0.borrow().nets.len()
+    }
+
+    /// How many of them were trained by this command.
+    pub fn nets_trained(&self) -> usize {
+        self.0.borrow().trained.len()
+    }
 }
 
 impl std::fmt::Display for Census {
+    /// "5 networks: 2 trained, 3 reused".
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let counts = self.0.borrow();
-        write!(
-            f,
-            "{} rows ask {} times for a trained net; these are {} different nets, {} of them trained now",
-            counts.rows,
-            counts.asked,
-            counts.nets.len(),
-            counts.trained.len()
-        )
+        let (nets, trained) = (self.nets(), self.nets_trained());
+        let plural = if nets == 1 { "" } else { "s" };
+        write!(f, "{nets} network{plural}: {trained} trained, {} reused", nets.saturating_sub(trained))
     }
 }

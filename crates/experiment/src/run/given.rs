@@ -1,20 +1,18 @@
 //! Nets that are not trained here: their weights come with an exported row.
 
-use super::{Job, Runner};
-use crate::check::differences;
+use super::runner::Runner;
+use crate::changes::differences;
 use crate::error::{Error, Result};
-use crate::plan::{NetPlan, TablePlan};
-use crate::record::StageRecord;
 use crate::store::{Store, Unit, write_atomic};
 use crate::train::WEIGHTS;
 use crate::trained::Trained;
 use crate::weights::sha256;
+use plan::{NetPlan, TablePlan};
 
 /// A net whose training is done.
 pub(super) struct Given {
-    net: NetPlan,
-    unit: Unit,
-    stage: StageRecord,
+    pub(super) net: NetPlan,
+    pub(super) unit: Unit,
 }
 
 impl Given {
@@ -33,17 +31,9 @@ impl Given {
             let bytes = std::fs::read(&net.weights).map_err(Error::io("read", &net.weights))?;
             write_atomic(&unit.path(WEIGHTS), &bytes)?;
             unit.finish(&net.training)?;
-            let stage = StageRecord { unit: unit.name.clone(), training: net.training.clone() };
-            given.push(Self { net: net.protocol.net.clone(), unit, stage });
+            given.push(Self { net: net.protocol.net.clone(), unit });
         }
         Ok(given)
-    }
-}
-
-impl Job<'_> {
-    /// The training of a net, if it was given.
-    pub(super) fn given(&self, net: &NetPlan) -> Option<(&Unit, &StageRecord)> {
-        self.given.iter().find(|given| given.net == *net).map(|given| (&given.unit, &given.stage))
     }
 }
 

@@ -12,11 +12,12 @@ use data::dataset::{Dataset, DatasetSpec, OpenOptions, SourceHashes};
 use data::loader::LabelledVideo;
 use data::prepare::PreparedVideo;
 
-use super::{Run, Runner};
+use super::repeat::Repeat;
+use super::runner::Runner;
 use crate::error::{Error, Result};
-use crate::plan::{DataPlan, NetPlan, Protocol, RowPlan, TablePlan, TestPlan, VideoPlan, Work};
 use crate::record::DatasetRecord;
-use crate::spec::{TestBy, TestOn, Videos};
+use plan::spec::{TestBy, TestOn, Videos};
+use plan::{DataPlan, NetPlan, Protocol, RowPlan, TablePlan, TestPlan, VideoPlan, Work};
 
 /// A part of a split.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -113,6 +114,11 @@ impl<'a> Library<'a> {
         Ok(Self { runner, plan, sets, broken: RefCell::default() })
     }
 
+    /// The plan whose data sets these are.
+    pub(super) fn plan(&self) -> &TablePlan {
+        self.plan
+    }
+
     /// Whether all data sets of a row are open; those of rows that nobody asks for need not be.
     pub(super) fn has(&self, work: &Work) -> bool {
         work.stages().flat_map(|net| &net.data).all(|data| self.sets.contains_key(&data.set))
@@ -133,21 +139,21 @@ impl<'a> Library<'a> {
     }
 
     /// What identifies the videos that a net learns from: which they are, and what is in them.
-    pub(super) fn fingerprint(&self, data: &DataPlan, run: &Run<'_>) -> Result<String> {
+    pub(super) fn fingerprint(&self, data: &DataPlan, repeat: &Repeat<'_>) -> Result<String> {
         let set = self.set(&data.set)?;
         let of =
             |split: &str| set.fingerprints.get(split).cloned().ok_or_else(|| no_such_split(&data.set, split));
         Ok(match &data.videos {
             Videos::Of(split) => of(split)?,
-            Videos::Split => match run.fold {
-                None => of(run.split)?,
+            Videos::Split => match repeat.fold {
+                None => of(repeat.split)?,
                 Some(_) => {
                     let kept: Vec<&str> = self
-                        .indices(data, run, Part::Train, None)?
+                        .indices(data, repeat, Part::Train, None)?
                         .into_iter()
                         .map(|index| set.dataset.videos[index].id.as_str())
                         .collect();
-                    format!("{}, of these {}", of(run.split)?, crate::store::hash(&kept))
+                    format!("{}, of these {}", of(repeat.split)?, crate::store::hash(&kept))
                 }
             },
             Videos::All => {
@@ -176,11 +182,11 @@ impl<'a> Library<'a> {
     }
 
     /// The videos that a net learns from, for each task.
-    pub(super) fn training(&self, net: &NetPlan, run: &Run<'_>) -> Result<Vec<Vec<LabelledVideo>>> {
+    pub(super) fn training(&self, net: &NetPlan, repeat: &Repeat<'_>) -> Result<Vec<Vec<LabelledVideo>>> {
         let mut tasks = vec![Vec::new(); net.tasks()];
         let mut first_label = vec![0; net.tasks()];
         for data in &net.data {
-            let indices = self.indices(data, run, Part::Train, net.video.videos_per_class)?;
+            let indices = self.indices(data, repeat, Part::Train, net.video.videos_per_class)?;
             tasks[data.task].extend(self.labelled(data, &net.video, &indices, first_label[data.task])?);
             first_label[data.task] += data.classes;
         }
@@ -189,28 +195,28 @@ impl<'a> Library<'a> {
 
     /// The videos that a net is tested on: the test part of the split, its events in the views of the training, or the fold
     /// that was left out.
-    pub(super) fn testing(&self, protocol: &Protocol, run: &Run<'_>) -> Result<Vec<LabelledVideo>> {
-        self.of_target(&protocol.net, run, Part::of(protocol.test.on))
+    pub(super) fn testing(&self, protocol: &Protocol, repeat: &Repeat<'_>) -> Result<Vec<LabelledVideo>> {
+        self.of_target(&protocol.net, repeat, Part::of(protocol.test.on))
     }
 
     /// The videos that those of a test are compared with.
-    pub(super) fn beside(&self, protocol: &Protocol, run: &Run<'_>) -> Result<Vec<LabelledVideo>> {
+    pub(super) fn beside(&self, protocol: &Protocol, repeat: &Repeat<'_>) -> Result<Vec<LabelledVideo>> {
         match protocol.test.by {
             TestBy::Softmax => Ok(Vec::new()),
-            TestBy::NearestNeighbour => self.of_target(&protocol.net, run, Part::Train),
-            TestBy::Pairs => self.of_target(&protocol.net, run, Part::Seen),
+            TestBy::NearestNeighbour => self.of_target(&protocol.net, repeat, Part::Train),
+            TestBy::Pairs => self.of_target(&protocol.net, repeat, Part::Seen),
         }
     }
 
     /// How many videos a net is tested on.
-    pub(super) fn count_tested(&self, protocol: &Protocol, run: &Run<'_>) -> Result<usize> {
+    pub(super) fn count_tested(&self, protocol: &Protocol, repeat: &Repeat<'_>) -> Result<usize> {
         let net = &protocol.net;
         let part = Part::of(protocol.test.on);
-        Ok(self.indices(net.target(), run, part, net.video.videos_per_class)?.len())
+        Ok(self.indices(net.target(), repeat, part, net.video.videos_per_class)?.len())
     }
 
-    fn of_target(&self, net: &NetPlan, run: &Run<'_>, part: Part) -> Result<Vec<LabelledVideo>> {
-        let indices = self.indices(net.target(), run, part, net.video.videos_per_class)?;
+    fn of_target(&self, net: &NetPlan, repeat: &Repeat<'_>, part: Part) -> Result<Vec<LabelledVideo>> {
+        let indices = self.indices(net.target(), repeat, part, net.video.videos_per_class)?;
         self.labelled(net.target(), &net.video, &indices, 0)
     }
 
@@ -253,7 +259,7 @@ impl<'a> Library<'a> {
     fn indices(
         &self,
         data: &DataPlan,
-        run: &Run<'_>,
+        repeat: &Repeat<'_>,
         part: Part,
         limit: Option<usize>,
     ) -> Result<Vec<usize>> {
@@ -262,7 +268,7 @@ impl<'a> Library<'a> {
             let split = dataset.splits.iter().find(|split| split.name == name);
             split.ok_or_else(|| no_such_split(&data.set, name))
         };
-        let list: Vec<usize> = match (&data.videos, part, run.fold) {
+        let list: Vec<usize> = match (&data.videos, part, repeat.fold) {
             (Videos::All, Part::Train, _) => {
                 let all: BTreeSet<usize> = dataset
                     .splits
@@ -274,15 +280,15 @@ impl<'a> Library<'a> {
             }
             (Videos::Of(name), Part::Train, _) => split(name)?.train.clone(),
             (Videos::Split, _, Some((fold, of))) => {
-                let train = at_most(dataset, split(run.split)?.train.clone(), limit);
+                let train = at_most(dataset, split(repeat.split)?.train.clone(), limit);
                 let folds = data::split::folds(&dataset.videos, &train, of)?;
                 let left_out = part != Part::Train;
                 let chosen = train.iter().zip(folds).filter(|(_, number)| (*number == fold) == left_out);
                 return Ok(chosen.map(|(index, _)| *index).collect());
             }
-            (Videos::Split, Part::Train, None) => split(run.split)?.train.clone(),
-            (_, Part::Test, _) => split(run.split)?.test.clone(),
-            (_, Part::Seen, _) => split(run.split)?.seen.clone(),
+            (Videos::Split, Part::Train, None) => split(repeat.split)?.train.clone(),
+            (_, Part::Test, _) => split(repeat.split)?.test.clone(),
+            (_, Part::Seen, _) => split(repeat.split)?.seen.clone(),
         };
         Ok(at_most(dataset, list, limit))
     }

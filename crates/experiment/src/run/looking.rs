@@ -2,13 +2,15 @@
 
 use candle_core::Device;
 use data::loader::{Crops, LabelledVideo, TestConfig, TestViews};
-use models::{Modality, Network, Outputs};
+use models::{Network, Outputs};
 use nn::Pass;
 
-use super::{Job, Run};
+use super::graph::StepId;
+use super::job::Job;
 use crate::error::{Error, Result};
-use crate::plan::NetPlan;
-use crate::train::{WEIGHTS, build, inputs_of, network_error};
+use crate::inputs::inputs_of;
+use crate::train::{WEIGHTS, build};
+use plan::NetPlan;
 
 /// A trained net.
 pub(super) struct Seeing<'a> {
@@ -25,12 +27,10 @@ pub(super) struct Look {
 
 impl Job<'_> {
     /// The net as its training left it.
-    pub(super) fn seeing<'a>(&self, net: &'a NetPlan, run: &Run<'_>) -> Result<Seeing<'a>> {
-        let doing = "loading the trained weights";
-        let units = self.train_units(net, run)?;
-        let unit = units.last().ok_or_else(|| Error::Usage("a net without a training unit".into()))?;
-        let (params, network) = build(net, run.seed, &Device::Cpu)?;
-        params.load(&unit.path(WEIGHTS)).map_err(network_error(doing))?;
+    pub(super) fn seeing<'a>(&self, net: &'a NetPlan, seed: u64, trained: StepId) -> Result<Seeing<'a>> {
+        let (params, network) = build(net, seed, &Device::Cpu)?;
+        let weights = self.graph.unit(trained).path(WEIGHTS);
+        params.load(&weights).map_err(Error::network("loading the trained weights"))?;
         Ok(Seeing { net, network })
     }
 }
@@ -55,7 +55,7 @@ impl Seeing<'_> {
             let inputs = inputs_of(inputs, &Device::Cpu)
                 .map_err(Error::tensor(format!("the views of {}", video.id)))?;
             let outputs =
-                network.forward(&inputs, &Pass::eval()).map_err(network_error("looking at a video"))?;
+                network.forward(&inputs, &Pass::eval()).map_err(Error::network("looking at a video"))?;
             looks.push(Look { colours, outputs });
         }
         Ok(looks)

@@ -12,19 +12,21 @@ use flow::FlowField;
 use models::{FirstFilters, Modality};
 use nn::tensors;
 
-use super::nets::finished;
-use super::{Job, Run, Runner};
+use super::graph::{Does, StepId};
+use super::job::Job;
+use super::repeat::Repeat;
+use super::runner::Runner;
 use crate::error::{Error, Result};
-use crate::figure::{
+use crate::record::Record;
+use crate::scores::{SCORES, Scores};
+use crate::store::write_atomic;
+use crate::train::WEIGHTS;
+use figure::{
     CurveOptions, Frame, LossScale, Sample, Stack, confusion, filters_flow, filters_rgb, loss_curves,
     recall_chart, recall_of_nets, sample_input,
 };
-use crate::plan::{NetPlan, Protocol, RowPlan, Start, TablePlan, Work};
-use crate::record::Record;
-use crate::scores::{SCORES, Scores};
-use crate::spec::TestBy;
-use crate::store::write_atomic;
-use crate::train::{WEIGHTS, network_error};
+use plan::spec::TestBy;
+use plan::{NetPlan, Protocol, RowPlan, Start, TablePlan, Work};
 
 impl Runner<'_> {
     /// Draws what the finished rows of a table saw and learnt, into the folder `figures` beside their records, and gives
@@ -47,11 +49,11 @@ impl Runner<'_> {
     /// [`Error::Usage`] if no row is finished; whatever the disk, the data and the pictures report.
     pub fn figures(&self, name: &str) -> Result<Vec<PathBuf>> {
         let plan = self.plan(name, self.request)?;
-        let job = Job::open(self, &plan, None)?;
+        let job = Job::open(self, &plan)?;
         let mut rows = Vec::new();
         for row in plan.wanted() {
-            if let Some(record) = job.known(row)?.record() {
-                rows.push((row, record.clone()));
+            if let Some(record) = job.known(row)? {
+                rows.push((row, record));
             }
         }
         if rows.is_empty() {
@@ -59,7 +61,7 @@ impl Runner<'_> {
                 "no row of {} is finished on {}, so there is nothing to draw; run `cargo xtask run {name}` with the \
                  same flags first",
                 plan.spec.name(),
-                super::describe_data(&plan)
+                plan.data_words()
             )));
         }
         let mut album = Album { folder: job.results.join("figures"), files: Vec::new() };
@@ -83,6 +85,24 @@ const MOST_BESIDE: usize = 4;
 fn fused<'a>(rows: &'a [Done<'_>], row: &RowPlan) -> Option<Vec<&'a Record>> {
     let of = |id: &String| rows.iter().find(|(row, _)| row.row.id == *id).map(|(_, record)| record);
     row.row.fuse.as_ref()?.streams.iter().map(of).collect()
+}
+
+/// The first test of a row's net.
+struct Tested<'a> {
+    protocol: &'a Protocol,
+    repeat: Repeat<'a>,
+    trained: StepId,
+}
+
+/// The first test of a row's net, unless it is a fusion.
+fn tested<'a>(job: &'a Job<'_>, row: &RowPlan) -> Option<Tested<'a>> {
+    let (_, step) = job.graph.scores(row).first()?;
+    match &job.graph.step(*step).does {
+        Does::Test { protocol, repeat, trained, .. } => {
+            Some(Tested { protocol, repeat: *repeat, trained: *trained })
+        }
+        _ => None,
+    }
 }
 
 /// The folder of pictures.
@@ -174,13 +194,8 @@ impl Album {
         self.keep(&format!("{id}-recall.svg"), recall_chart(&recall, &title)?.as_bytes())?;
 
         let (mut labels, mut predictions, mut classes) = (Vec::new(), Vec::new(), Vec::new());
-        for run in Job::runs(row) {
-            let Some(unit) =
-                job.scores_unit(row, &run)?.filter(|unit| finished(unit).is_ok_and(|o| o.is_some()))
-            else {
-                continue;
-            };
-            let scores = Scores::read(&unit.path(SCORES))?;
+        for (_, step) in job.graph.scores(row) {
+            let scores = Scores::read(&job.graph.unit(*step).path(SCORES))?;
             labels.extend(scores.labels.iter().map(|&label| label as usize));
             predictions.extend((0..scores.videos.len()).map(|video| scores.prediction(video) as usize));
             classes = scores.classes;
@@ -190,22 +205,22 @@ impl Album {
         let picture = confusion(&labels, &predictions, &names, &title)?;
         self.keep(&format!("{id}-confusion.svg"), picture.as_bytes())?;
 
-        let (Work::Net(protocol), Some(run)) = (&row.work, Job::runs(row).next()) else { return Ok(()) };
-        self.filters(job, row, &protocol.net, &run)?;
-        self.attention(job, row, protocol, &run)?;
+        let Some(tested) = tested(job, row) else { return Ok(()) };
+        let protocol = tested.protocol;
+        self.filters(job, row, &tested)?;
+        self.attention(job, row, &tested)?;
         if protocol.net.flow().is_some() {
-            let picture = job.sample_picture(protocol, &run, &row.row.label)?;
+            let picture = job.sample_picture(&tested, &row.row.label)?;
             self.keep(&format!("{id}-input.svg"), picture.as_bytes())?;
         }
         Ok(())
     }
 
     /// The filters of the layer that sees the input.
-    fn filters(&mut self, job: &Job<'_>, row: &RowPlan, net: &NetPlan, run: &Run<'_>) -> Result<()> {
-        let units = job.train_units(net, run)?;
-        let Some(unit) = units.last() else { return Ok(()) };
-        let weights = tensors::read(&unit.path(WEIGHTS), &Device::Cpu)
-            .map_err(network_error("reading the trained weights"))?;
+    fn filters(&mut self, job: &Job<'_>, row: &RowPlan, tested: &Tested<'_>) -> Result<()> {
+        let net = &tested.protocol.net;
+        let weights = tensors::read(&job.graph.unit(tested.trained).path(WEIGHTS), &Device::Cpu)
+            .map_err(Error::network("reading the trained weights"))?;
         let id = &row.row.id;
         for FirstFilters { weight, prefix, modality } in net.model.first_filters() {
             // Of a network of several streams, one each.
@@ -234,8 +249,9 @@ impl Album {
 
 impl Job<'_> {
     /// The first test video in its middle: the frame, its flow, and the stack as the network sees it.
-    fn sample_picture(&self, protocol: &Protocol, run: &Run<'_>, label: &str) -> Result<String> {
-        let (net, videos) = (&protocol.net, self.library.testing(protocol, run)?);
+    fn sample_picture(&self, tested: &Tested<'_>, label: &str) -> Result<String> {
+        let Tested { protocol, repeat, .. } = tested;
+        let (net, videos) = (&protocol.net, self.library.testing(protocol, repeat)?);
         let video = videos.first().ok_or_else(|| Error::Usage("there is no test video to show".into()))?;
         let source = &*video.source;
         let input = net.flow().ok_or_else(|| Error::Usage("the net sees no flow".into()))?;

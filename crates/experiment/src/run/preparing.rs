@@ -1,10 +1,10 @@
 //! `prepare`: the videos of a data set, ahead of any run.
 
-use super::library::wants_backward;
-use super::{Job, Runner};
+use super::library::{Library, wants_backward};
+use super::runner::Runner;
 use crate::error::{Error, Result};
-use crate::plan::{NetPlan, Request, TablePlan};
-use crate::spec::Cast;
+use plan::spec::Cast;
+use plan::{NetPlan, Request, TablePlan};
 
 impl Runner<'_> {
     /// Decodes (or renders) all videos that a table needs of one data set and computes their
@@ -16,8 +16,8 @@ impl Runner<'_> {
     /// video is missing or bad; [`Error::Usage`] if the table does not use the data set.
     pub fn prepare(&self, table: Option<&str>, dataset: &str) -> Result<String> {
         let plan = self.plan_with(table, dataset)?;
-        let job = Job::open(self, &plan, Some(dataset))?;
-        let said = job.library.prepare_all(dataset).map_err(|error| match error {
+        let library = Library::open(self, &plan, Some(dataset))?;
+        let said = library.prepare_all(dataset).map_err(|error| match error {
             Error::Videos(report) => Error::Prepare(report),
             error => error,
         })?;

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::units::Step;
-use super::{Job, Runner};
+use super::graph::Does;
+use super::job::Job;
+use super::runner::Runner;
 use crate::error::{Error, Result};
 use crate::store::Unit;
 
@@ -33,7 +34,7 @@ impl Runner<'_> {
             })?;
             let Call::Train { table, unit } = call else { return Ok(()) };
             let plan = self.plan(&table, self.request)?;
-            match Job::open(self, &plan, None)?.join(&unit) {
+            match Job::open(self, &plan)?.join(&unit) {
                 // The first rank has the same error, and may have more to do.
                 Err(error) if error.is_of_all_ranks() => {}
                 joined => joined?,
@@ -67,12 +68,10 @@ impl Job<'_> {
     /// Trains a net of the wanted rows along with the first rank.
     fn join(&self, unit: &str) -> Result<()> {
         self.set_precision()?;
-        for row in self.plan.wanted() {
-            for found in self.steps_of(row)?.into_iter().flatten() {
-                if let (true, Step::Train(net, run)) = (found.unit.name == unit, found.step) {
-                    return self.train_along(net, &run);
-                }
-            }
+        if let Some((_, step)) = self.find(unit)
+            && let Does::Train { net, repeat, unit, starts } = &step.does
+        {
+            return self.train_along(net, repeat, unit, starts);
         }
         Err(Error::Ranks(format!(
             "this rank finds no {unit} in {}: all ranks need the same checkout, the same videos and the same command",

@@ -4,19 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use flow::Batched;
-use models::Modality;
 use serde::{Deserialize, Serialize};
 
-use super::library::lacks;
+use plan::cost::{self, Cost};
+use plan::{NetPlan, Request, RowPlan};
+
+use super::graph::{Does, Step, StepId};
+use super::job::Job;
+use super::library::Library;
 use super::library::prepare::Unprepared;
-use super::nets::finished;
-use super::{Job, Run, Runner, fusion, run_name};
-use crate::cost::{self, Cost};
+use super::runner::Runner;
 use crate::error::{Error, Result};
-use crate::plan::{FusionPlan, NetPlan, Protocol, Request, RowPlan, Work};
-use crate::record::TrainOutcome;
-use crate::store::Unit;
-use crate::train::WEIGHTS;
+use crate::store::Store;
 use crate::weights;
 
 /// One unit of work that a table needs.
@@ -61,6 +60,16 @@ pub enum Task {
     Finish,
 }
 
+impl Task {
+    /// The videos that are to be prepared, as indices into their data set.
+    fn videos(&self) -> &[usize] {
+        match self {
+            Self::Prepare { videos, .. } => videos,
+            Self::Train(_) | Self::Test(_) | Self::Fuse(_) | Self::Finish => &[],
+        }
+    }
+}
+
 /// A unit of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -93,22 +102,6 @@ impl Cut {
     }
 }
 
-/// What a unit of a row does.
-#[derive(Clone, Copy)]
-pub(super) enum Step<'a> {
-    Train(&'a NetPlan, Run<'a>),
-    Test(&'a Protocol, Run<'a>),
-    Fuse(&'a FusionPlan, Run<'a>),
-}
-
-/// A unit of a row, found.
-pub(super) struct Found<'a> {
-    pub(super) unit: Unit,
-    title: String,
-    pub(super) step: Step<'a>,
-    after: Vec<String>,
-}
-
 impl Runner<'_> {
     /// All units that the wanted rows of tables need, each after those that it needs itself; rows that cannot be run are
     /// left out. Videos of the parts that are `under_way` are not in others. Published weights are fetched unless it is a
@@ -127,30 +120,51 @@ impl Runner<'_> {
         let mut all: Vec<Planned> = Vec::new();
         for table in tables {
             let plan = self.plan(table, self.request)?;
-            let job = Job::open(self, &plan, None)?;
+            let job = Job::open(self, &plan)?;
             let mut videos: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
             // Videos that a table before this one has prepared are not prepared twice.
             let planned = all.iter().map(|unit| (&*unit.name, &*unit.title, &unit.task));
             let taken: Vec<UnderWay<'_>> = under_way.iter().copied().chain(planned).collect();
-            let parts = job.parts(batched, cut, &taken)?;
+            let parts = parts(&job.library, batched, cut, &taken)?;
             for part in parts {
                 if let Task::Prepare { set, recipe, .. } = &part.task {
                     videos.entry((set.clone(), recipe.clone())).or_default().push(part.name.clone());
                 }
                 add(&mut all, part);
             }
-            for row in plan.wanted() {
-                let Some(found) = job.steps_of(row)? else { continue };
-                if !trial && let Err(error) = job.fetch_weights(&found) {
-                    self.console.line(&format!("{}: {error}", row.row.id));
-                    continue;
-                }
-                for found in found {
-                    add(&mut all, job.planned(row, found, &videos)?);
+            let skipped = if trial { Vec::new() } else { job.fetch_weights() };
+            let rows = plan.wanted().filter(|row| !skipped.contains(&&*row.row.id));
+            for row in rows {
+                for id in job.graph.needed(job.graph.record(row)) {
+                    if let Some(unit) = job.planned(row, id, &videos)? {
+                        add(&mut all, unit);
+                    }
                 }
             }
         }
         Ok(all)
+    }
+
+    /// What a table still needs, in a line: its steps by kind, and how many of them are done.
+    ///
+    /// # Errors
+    /// As [`Runner::run`], but for training.
+    pub fn outline(&self, table: &str) -> Result<String> {
+        let cut = Cut { most: usize::MAX, least_units: 1 };
+        let units = self.units(&[table.to_owned()], None, cut, &[], true)?;
+        let videos: usize = units.iter().map(|unit| unit.task.videos().len()).sum();
+        let kind = |words: &str, of: fn(&Task) -> bool| {
+            let all = || units.iter().filter(|unit| of(&unit.task));
+            let (count, done) = (all().count(), all().filter(|unit| unit.done).count());
+            (count > 0).then(|| format!("{words} {count} ({done} done)"))
+        };
+        let kinds = [
+            (videos > 0).then(|| format!("prepare {videos} videos")),
+            kind("train", |task| matches!(task, Task::Train(_))),
+            kind("test", |task| matches!(task, Task::Test(_))),
+            kind("fuse", |task| matches!(task, Task::Fuse(_))),
+        ];
+        Ok(kinds.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
 
     /// The units that prepare the videos of a data set which have no cache files yet.
@@ -166,7 +180,7 @@ impl Runner<'_> {
         under_way: &[UnderWay<'_>],
     ) -> Result<Vec<Planned>> {
         let plan = self.plan_with(table, dataset)?;
-        Job::open(self, &plan, Some(dataset))?.parts(batched, cut, under_way)
+        parts(&Library::open(self, &plan, Some(dataset))?, batched, cut, under_way)
     }
 
     /// How many videos of a data set are still to be prepared, in words.
@@ -180,8 +194,8 @@ impl Runner<'_> {
         batched: Option<&Arc<dyn Batched>>,
     ) -> Result<String> {
         let plan = self.plan_with(table, dataset)?;
-        let job = Job::open(self, &plan, Some(dataset))?;
-        let count: usize = job.library.unprepared(batched)?.iter().map(|part| part.videos.len()).sum();
+        let library = Library::open(self, &plan, Some(dataset))?;
+        let count: usize = library.unprepared(batched)?.iter().map(|part| part.videos.len()).sum();
         Ok(format!("{dataset}: {count} videos are still to be prepared, as {} says", plan.spec.name()))
     }
 
@@ -194,12 +208,12 @@ impl Runner<'_> {
         match task {
             Task::Prepare { table, set, recipe, videos } => {
                 let plan = self.plan(table, self.request)?;
-                self.prepare_part(&Job::open(self, &plan, None)?, set, recipe, videos)
+                self.prepare_part(&Library::open(self, &plan, None)?, set, recipe, videos)
             }
             Task::Train(of) | Task::Test(of) | Task::Fuse(of) => {
                 let plan =
                     self.plan(&of.table, &Request { rows: vec![of.row.clone()], ..self.request.clone() })?;
-                let job = Job::open(self, &plan, None)?;
+                let job = Job::open(self, &plan)?;
                 job.set_precision()?;
                 job.do_unit(of)
             }
@@ -216,7 +230,7 @@ impl Runner<'_> {
             return Err(Error::Usage("`prepare` has no other units than videos".into()));
         };
         let plan = self.plan_with(table, dataset)?;
-        self.prepare_part(&Job::open(self, &plan, Some(dataset))?, set, recipe, videos)
+        self.prepare_part(&Library::open(self, &plan, Some(dataset))?, set, recipe, videos)
     }
 
     /// Forgets what is done of the wanted rows of a table: their units and their records.
@@ -225,12 +239,14 @@ impl Runner<'_> {
     /// As [`Runner::run`], but for training.
     pub fn forget(&self, table: &str) -> Result<()> {
         let plan = self.plan(table, self.request)?;
-        let job = Job::open(self, &plan, None)?;
-        for row in plan.wanted() {
-            for found in job.steps_of(row)?.into_iter().flatten() {
-                let _lock = found.unit.lock(self.console, self.interrupt)?;
-                found.unit.clear()?;
+        let job = Job::open(self, &plan)?;
+        for (_, step) in job.graph.units(&plan) {
+            if let (Some(unit), false) = (step.unit(), matches!(step.does, Does::Given { .. })) {
+                let _lock = unit.lock(self.console, self.interrupt)?;
+                unit.clear()?;
             }
+        }
+        for row in plan.wanted() {
             let record = job.record_path(row);
             match std::fs::remove_file(&record) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -242,8 +258,8 @@ impl Runner<'_> {
         Ok(())
     }
 
-    fn prepare_part(&self, job: &Job<'_>, set: &str, recipe: &str, videos: &[usize]) -> Result<()> {
-        match job.library.prepare_some(set, recipe, videos) {
+    fn prepare_part(&self, library: &Library<'_>, set: &str, recipe: &str, videos: &[usize]) -> Result<()> {
+        match library.prepare_some(set, recipe, videos) {
             Ok(said) => self.console.line(&said),
             Err(Error::Videos(report)) => self.console.line(&report.to_string()),
             Err(error) => return Err(error),
@@ -259,207 +275,138 @@ fn add(all: &mut Vec<Planned>, unit: Planned) {
     }
 }
 
-impl Job<'_> {
-    /// Units that prepare what has no cache files yet, those that are under way first.
-    fn parts(
-        &self,
-        batched: Option<&Arc<dyn Batched>>,
-        cut: Cut,
-        under_way: &[UnderWay<'_>],
-    ) -> Result<Vec<Planned>> {
-        let mut units = Vec::new();
-        for Unprepared { set, recipe, video, videos, backward } in self.library.unprepared(batched)? {
-            let mut unit = |name: String, title: String, task: Task, count: usize| {
-                let cost = cost::preparing(&video, count, backward);
-                units.push(Planned { name, title, task, after: Vec::new(), done: false, cost });
-            };
-            let mut taken = BTreeSet::new();
-            for (name, title, task) in under_way {
-                if let Task::Prepare { set: its, recipe: by, videos, .. } = task
-                    && (its, by) == (&set, &recipe)
-                {
-                    taken.extend(videos.iter().copied());
-                    unit((*name).to_owned(), (*title).to_owned(), (*task).clone(), videos.len());
-                }
-            }
-            let videos: Vec<usize> = videos.into_iter().filter(|video| !taken.contains(video)).collect();
-            let parts = cut.parts(&videos);
-            let count = parts.len();
-            for (number, videos) in parts.into_iter().enumerate() {
-                // Whichever table asks for them.
-                let name = self.store.unit("prepare", &(&set, &recipe, self.plan.data_seed, &videos)).name;
-                let title = format!("{set} {}/{count}, {} videos", number + 1, videos.len());
-                let count = videos.len();
-                let table = self.plan.spec.name();
-                let task = Task::Prepare { table, set: set.clone(), recipe: recipe.clone(), videos };
-                unit(name, title, task, count);
-            }
-        }
-        Ok(units)
-    }
-
-    /// The units of a row, each after those that it needs, or nothing of a row that cannot be run.
-    pub(super) fn steps_of<'r>(&self, row: &'r RowPlan) -> Result<Option<Vec<Found<'r>>>> {
-        if row.work.target().is_none() || lacks(row).is_some() {
-            return Ok(None);
-        }
-        let mut found = Vec::new();
-        for run in Self::runs(row) {
-            let name = run_name(row, &run);
-            match &row.work {
-                Work::Net(protocol) => _ = self.test_steps(&name, protocol, &run, &mut found)?,
-                Work::Fusion(fusion) => self.fusion_steps(&name, fusion, &run, &mut found)?,
-                Work::Unavailable { .. } => {}
-            }
-        }
-        Ok(Some(found))
-    }
-
-    fn fusion_steps<'r>(
-        &self,
-        name: &str,
-        plan: &'r FusionPlan,
-        run: &Run<'r>,
-        found: &mut Vec<Found<'r>>,
-    ) -> Result<()> {
-        let mut after = Vec::new();
-        for run in std::iter::once(*run).chain(fusion::fold_runs(plan, run)) {
-            let fold = run.fold.map_or(String::new(), |(number, _)| format!(", fold {}", number + 1));
-            for (number, stream) in plan.streams.iter().enumerate() {
-                let name = format!("{name}{fold}, stream {}", number + 1);
-                after.push(self.test_steps(&name, stream, &run, found)?);
-            }
-        }
-        let unit = self.fuse_unit(plan, run)?;
-        found.push(Found { unit, title: name.to_owned(), step: Step::Fuse(plan, *run), after });
-        Ok(())
-    }
-
-    /// Adds the test of a net and what comes before it; gives its name.
-    fn test_steps<'r>(
-        &self,
-        name: &str,
-        protocol: &'r Protocol,
-        run: &Run<'r>,
-        found: &mut Vec<Found<'r>>,
-    ) -> Result<String> {
-        let after = self.train_steps(name, &protocol.net, run, found)?.into_iter().collect();
-        let unit = self.test_unit(protocol, run)?;
-        let test = unit.name.clone();
-        found.push(Found { unit, title: format!("{name} test"), step: Step::Test(protocol, *run), after });
-        Ok(test)
-    }
-
-    /// Adds the training of a net and of the stages before it; gives its name, unless the net is given.
-    fn train_steps<'r>(
-        &self,
-        name: &str,
-        net: &'r NetPlan,
-        run: &Run<'r>,
-        found: &mut Vec<Found<'r>>,
-    ) -> Result<Option<String>> {
-        if self.given(net).is_some() {
-            return Ok(None);
-        }
-        let mut after = Vec::new();
-        for (stream, first) in net.train.start.nets() {
-            let which = stream.as_ref().map_or("before", Modality::name);
-            after.extend(self.train_steps(&format!("{name}, {which}"), first, run, found)?);
-        }
-        let unit = self.train_unit(net, run)?;
-        let train = unit.name.clone();
-        found.push(Found { unit, title: name.to_owned(), step: Step::Train(net, *run), after });
-        Ok(Some(train))
-    }
-
-    fn fetch_weights(&self, found: &[Found<'_>]) -> Result<()> {
-        let Runner { console, interrupt, workspace, .. } = self.runner;
-        for one in found {
-            if let Step::Train(net, _) = one.step
-                && !self.is_done(one)?
+/// Units that prepare what has no cache files yet, those that are under way first.
+fn parts(
+    library: &Library<'_>,
+    batched: Option<&Arc<dyn Batched>>,
+    cut: Cut,
+    under_way: &[UnderWay<'_>],
+) -> Result<Vec<Planned>> {
+    let mut units = Vec::new();
+    let plan = library.plan();
+    for Unprepared { set, recipe, video, videos, backward } in library.unprepared(batched)? {
+        let mut unit = |name: String, title: String, task: Task, count: usize| {
+            let cost = cost::preparing(&video, count, backward);
+            units.push(Planned { name, title, task, after: Vec::new(), done: false, cost });
+        };
+        let mut taken = BTreeSet::new();
+        for (name, title, task) in under_way {
+            if let Task::Prepare { set: its, recipe: by, videos, .. } = task
+                && (its, by) == (&set, &recipe)
             {
-                for source in net.train.start.files() {
-                    weights::fetch(source, &workspace.cache, console, interrupt)?;
-                }
+                taken.extend(videos.iter().copied());
+                unit((*name).to_owned(), (*title).to_owned(), (*task).clone(), videos.len());
             }
         }
-        Ok(())
+        let videos: Vec<usize> = videos.into_iter().filter(|video| !taken.contains(video)).collect();
+        let parts = cut.parts(&videos);
+        let count = parts.len();
+        for (number, videos) in parts.into_iter().enumerate() {
+            // Whichever table asks for them.
+            let name = Store::name("prepare", &(&set, &recipe, plan.data_seed, &videos));
+            let title = format!("{set} {}/{count}, {} videos", number + 1, videos.len());
+            let count = videos.len();
+            let table = plan.spec.name();
+            let task = Task::Prepare { table, set: set.clone(), recipe: recipe.clone(), videos };
+            unit(name, title, task, count);
+        }
     }
+    Ok(units)
+}
 
-    fn is_done(&self, found: &Found<'_>) -> Result<bool> {
-        Ok(match found.step {
-            Step::Train(..) => {
-                found.unit.outcome::<TrainOutcome>()?.is_some() && found.unit.path(WEIGHTS).exists()
+impl Job<'_> {
+    /// Fetches the published weights that trainings to come start from; gives the rows that cannot have theirs, which it
+    /// says.
+    fn fetch_weights(&self) -> Vec<&str> {
+        let fetched = |row: &RowPlan| -> Result<()> {
+            for id in self.graph.needed(self.graph.record(row)) {
+                if let Does::Train { net, .. } = &self.graph.step(id).does
+                    && !self.is_done(id)?
+                {
+                    for source in net.train.start.files() {
+                        let Runner { console, interrupt, workspace, .. } = self.runner;
+                        weights::fetch(source, &workspace.cache, console, interrupt)?;
+                    }
+                }
             }
-            Step::Test(..) | Step::Fuse(..) => finished(&found.unit)?.is_some(),
-        })
+            Ok(())
+        };
+        let mut without = Vec::new();
+        for row in self.plan.wanted() {
+            if let Err(error) = fetched(row) {
+                self.runner.console.line(&format!("{}: {error}", row.row.id));
+                without.push(&*row.row.id);
+            }
+        }
+        without
     }
 
-    /// A unit of a row with what it costs and needs; `videos` are the units that prepare each data set.
+    /// A step of a row with what it costs and needs, if other processes may do it; `videos` are the units that prepare each
+    /// data set.
     fn planned(
         &self,
         row: &RowPlan,
-        found: Found<'_>,
+        id: StepId,
         videos: &BTreeMap<(String, String), Vec<String>>,
-    ) -> Result<Planned> {
-        let done = self.is_done(&found)?;
-        let Found { unit, title, step, mut after } = found;
+    ) -> Result<Option<Planned>> {
+        let step = self.graph.step(id);
+        let Some(unit) = step.unit() else { return Ok(None) };
         let of = Of { table: self.plan.spec.name(), row: row.row.id.clone(), unit: unit.name.clone() };
+        let given = |id: &StepId| matches!(self.graph.step(*id).does, Does::Given { .. });
+        let before = step.after().into_iter().filter(|id| !given(id));
+        let mut after: Vec<String> = before.map(|id| self.graph.unit(id).name.clone()).collect();
         let mut needs = |net: &NetPlan, sets: &mut dyn Iterator<Item = &str>| {
             for set in sets {
                 let recipe = self.library.recipe(set, net);
                 after.extend(videos.get(&(set.to_owned(), recipe)).into_iter().flatten().cloned());
             }
         };
-        let (task, cost) = match step {
-            Step::Train(net, _) => {
+        let (task, cost) = match &step.does {
+            Does::Given { .. } | Does::Record { .. } => return Ok(None),
+            Does::Train { net, .. } => {
                 needs(net, &mut net.data.iter().map(|data| data.set.as_str()));
                 (Task::Train(of), cost::training(net)?)
             }
-            Step::Test(protocol, run) => {
+            Does::Test { protocol, repeat, .. } => {
                 needs(&protocol.net, &mut std::iter::once(protocol.net.target().set.as_str()));
-                (Task::Test(of), cost::testing(protocol, self.library.count_tested(protocol, &run)?)?)
+                (Task::Test(of), cost::testing(protocol, self.library.count_tested(protocol, repeat)?)?)
             }
-            Step::Fuse(..) => (Task::Fuse(of), Cost::default()),
+            Does::Fuse { .. } => (Task::Fuse(of), Cost::default()),
         };
-        Ok(Planned { name: unit.name, title, task, after, done, cost })
+        let (name, title) = (unit.name.clone(), step.title.clone());
+        Ok(Some(Planned { name, title, task, after, done: self.is_done(id)?, cost }))
+    }
+
+    /// The step of the wanted rows that leaves a unit.
+    pub(super) fn find(&self, unit: &str) -> Option<(StepId, &Step<'_>)> {
+        self.graph.units(self.plan).find(|(_, step)| step.unit().is_some_and(|its| its.name == unit))
     }
 
     /// Does a unit of a row; those that it needs have to be done.
     fn do_unit(&self, of: &Of) -> Result<()> {
-        let mut found = Vec::new();
-        for row in self.plan.wanted() {
-            found.extend(self.steps_of(row)?.into_iter().flatten());
-        }
-        let Some(this) = found.iter().find(|one| one.unit.name == of.unit) else {
+        let Some((id, step)) = self.find(&of.unit) else {
             return Err(Error::Usage(format!(
                 "row {} of {} has no unit {} any more: its spec, its videos or the program have changed since the job was \
                  submitted; run the command again",
                 of.row, of.table, of.unit
             )));
         };
-        for needed in &this.after {
-            let needed = found.iter().find(|one| one.unit.name == *needed);
-            if let Some(needed) = needed
-                && !self.is_done(needed)?
-            {
+        for needed in step.after() {
+            if !self.is_done(needed)? {
                 return Err(Error::Unfinished {
-                    unit: format!("{} ({})", needed.title, needed.unit.name),
-                    why: format!("{} needs it", this.title),
+                    unit: format!("{} ({})", self.graph.step(needed).title, self.graph.unit(needed).name),
+                    why: format!("{} needs it", step.title),
                 });
             }
         }
         let console = self.runner.console;
-        if self.is_done(this)? {
+        if self.is_done(id)? {
             console.line(&format!("{} was done before", of.unit));
             return Ok(());
         }
-        match this.step {
-            Step::Train(net, run) => _ = self.trained(&this.title, net, &run)?,
-            Step::Test(protocol, run) => _ = self.tested(&this.title, protocol, &run)?,
-            Step::Fuse(fusion, run) => _ = self.fused(&this.title, fusion, &run)?,
-        }
-        let waited = matches!(this.step, Step::Train(..)) && !self.runner.census.was_trained(&this.unit);
+        self.do_step(id, &step.title)?;
+        let trained = self.runner.census.was_trained(self.graph.unit(id));
+        let waited = matches!(step.does, Does::Train { .. }) && !trained;
         console.line(&format!("{} is {}", of.unit, if waited { "done, by another process" } else { "done" }));
         Ok(())
     }

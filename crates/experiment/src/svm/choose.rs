@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::config::SvmConfig;
+use super::error::SvmError;
 use super::problem::Problem;
-use super::{SvmConfig, SvmError};
 
 /// The usual candidates for C: powers of four, 2^-6 to 2^8.
 ///

@@ -1,7 +1,9 @@
 //! A training set that was checked once and is trained on as a whole or in part.
 
+use super::config::SvmConfig;
+use super::error::SvmError;
 use super::solver::{LANES, Solver};
-use super::{Svm, SvmConfig, SvmError, all_finite};
+use super::trained::{Svm, all_finite};
 
 /// More are a mistake, and memory for their weights may not be there.
 const MAX_CLASSES: usize = 1 << 16;

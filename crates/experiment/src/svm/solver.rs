@@ -15,7 +15,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-use super::{Fit, SvmConfig};
+use super::config::{Fit, SvmConfig};
 
 /// Partial sums of a product; rows are padded with zeros to a multiple.
 pub(super) const LANES: usize = 8;

@@ -9,8 +9,8 @@ use data::loader::{Batch, TrainLoader};
 use models::Inputs;
 use nn::{Sent, Upload};
 
-use super::{network_error, pairs};
-use crate::error::Result;
+use super::pairs;
+use crate::error::{Error, Result};
 
 /// What a step learns from: one batch of each task, together.
 pub(super) struct Fed {
@@ -40,7 +40,7 @@ struct OnTheWay {
 
 impl Feed {
     pub(super) fn new(loaders: Vec<TrainLoader>, device: &Device) -> Result<Self> {
-        let upload = Upload::new(device).map_err(network_error("setting up the copies to the device"))?;
+        let upload = Upload::new(device).map_err(Error::network("setting up the copies to the device"))?;
         Ok(Self { loaders, upload, ahead: None, waited: Duration::ZERO })
     }
 
@@ -54,8 +54,8 @@ impl Feed {
         let (mut of_tasks, mut of_pairs) = (Vec::new(), Vec::new());
         for OnTheWay { inputs, labels, similar } in batches {
             for (modality, sent) in inputs {
-                let tensor =
-                    self.upload.receive(sent).map_err(network_error("bringing a batch to the device"))?;
+                let tensor = self.upload.receive(sent);
+                let tensor = tensor.map_err(Error::network("bringing a batch to the device"))?;
                 tensors.entry(modality).or_default().push(tensor);
             }
             of_tasks.push(labels);
@@ -63,7 +63,7 @@ impl Feed {
         }
         let inputs = tensors.into_iter().map(|(modality, parts)| Ok((modality, joined(parts)?)));
         let inputs = inputs.collect::<candle_core::Result<_>>();
-        let inputs = inputs.map_err(network_error("joining the batches of several tasks"))?;
+        let inputs = inputs.map_err(Error::network("joining the batches of several tasks"))?;
         Ok(Fed { inputs, labels: of_tasks, similar: of_pairs })
     }
 
@@ -92,7 +92,7 @@ impl Feed {
             for (&modality, input) in &mut batch.inputs {
                 let shape = input.shape;
                 let one = self.upload.send(&mut input.data, &shape);
-                inputs.insert(modality, one.map_err(network_error("bringing a batch to the device"))?);
+                inputs.insert(modality, one.map_err(Error::network("bringing a batch to the device"))?);
             }
             sent.push(OnTheWay { inputs, labels: std::mem::take(&mut batch.labels), similar });
             // What was copied is written into again.

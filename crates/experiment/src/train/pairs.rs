@@ -6,11 +6,12 @@ use data::sample::Together;
 use models::{Network, Outputs};
 use nn::{ContrastiveLoss, PairDistance, Pass, Ranks};
 
+use super::losses::sum_of_losses;
 use super::together::cannot;
-use super::{inputs_of, network_error, sum_of_losses};
 use crate::error::{Error, Result};
-use crate::plan::PairsPlan;
+use crate::inputs::inputs_of;
 use crate::record::ContrastiveScale;
+use plan::PairsPlan;
 
 /// What is learnt from pairs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,9 +46,9 @@ impl PairLosses {
             let known = similar(&batch);
             let inputs = inputs_of(batch.inputs, device).map_err(Error::tensor("looking at pairs"))?;
             let doing = "looking at pairs";
-            let outputs = network.forward(&inputs, &Pass::eval()).map_err(network_error(doing))?;
+            let outputs = network.forward(&inputs, &Pass::eval()).map_err(Error::network(doing))?;
             let features = named(&outputs).and_then(|features| Ok(features.to_vec2::<f32>()?));
-            let features = features.map_err(network_error(doing))?;
+            let features = features.map_err(Error::network(doing))?;
             pairs.extend(known.into_iter().zip(features.chunks_exact(2).map(<[_]>::concat)));
         }
         let apart = pairs.iter().filter(|(similar, _)| !similar);
@@ -73,7 +74,7 @@ impl PairLosses {
         let loss =
             nn::contrastive_loss(&features, ContrastiveLoss::new(known, margin, distance), &Pass::eval())
                 .and_then(|loss| Ok(loss.to_scalar::<f32>()?))
-                .map_err(network_error("finding the scale of the contrastive loss"))?;
+                .map_err(Error::network("finding the scale of the contrastive loss"))?;
         if !(loss.is_finite() && loss > 0.0) {
             return Err(lost(
                 "it is nothing, or not finite, at the start; choose another [shared.contrastive] margin",
@@ -147,8 +148,8 @@ mod tests {
     use models::{Inputs, Modality};
 
     use super::*;
-    use crate::plan::ContrastivePlan;
-    use crate::spec::Distance;
+    use plan::ContrastivePlan;
+    use plan::spec::Distance;
 
     /// A grey frame.
     struct Grey(u8, std::ops::Range<usize>);

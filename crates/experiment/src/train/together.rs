@@ -9,7 +9,6 @@ use std::time::Duration;
 use nn::tensors;
 use nn::{Params, Ranks, Share};
 
-use super::network_error;
 use crate::checkpoint::Checkpoint;
 use crate::console::Console;
 use crate::error::{Error, Result};
@@ -120,7 +119,7 @@ impl Together<'_> {
             return Ok(());
         }
         let bytes =
-            tensors::to_bytes(&params.tensors()).map_err(network_error("comparing the ranks' weights"))?;
+            tensors::to_bytes(&params.tensors()).map_err(Error::network("comparing the ranks' weights"))?;
         let hash = blake3::hash(&bytes);
         self.ranks.agree("the weights", *hash.as_bytes()).map_err(|error| Error::Drifted(error.to_string()))
     }

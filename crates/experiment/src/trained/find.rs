@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result};
 use crate::list;
-use crate::plan::{RunName, Work};
 use crate::record::{Record, StageRecord};
 use crate::store::unit_file;
 use crate::train::WEIGHTS;
-use crate::workspace::Workspace;
+use base::did_you_mean;
+use plan::Workspace;
+use plan::{RunName, Work};
 
 /// The record of `TABLE/ROW` or `TABLE/RUN/ROW`, and its full name.
 pub(super) fn record(workspace: &Workspace, name: &str) -> Result<(String, RunName, Record)> {
@@ -33,12 +34,13 @@ pub(super) fn record(workspace: &Workspace, name: &str) -> Result<(String, RunNa
         list::recorded(workspace)?.into_iter().find(|(spec, _)| spec.name() == table).ok_or_else(usage)?;
     if !spec.row.iter().any(|known| known.id == row) {
         let known = || spec.row.iter().map(|row| row.id.as_str());
-        return Err(Error::UnknownRow {
+        return Err(plan::Error::UnknownRow {
             table,
             row: row.to_owned(),
             hint: did_you_mean(row, known()),
             known: known().collect::<Vec<_>>().join(", "),
-        });
+        }
+        .into());
     }
     let mut found: Vec<(String, RunName, Record)> = Vec::new();
     for folder in &runs {

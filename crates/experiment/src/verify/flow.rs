@@ -4,7 +4,7 @@ use candle_core::Device;
 use flow::{Estimator, FlowField, GrayImage, Method, TvL1Params};
 use nn::verify::noise;
 
-use super::Line;
+use super::line::Line;
 use crate::device_flow::batched;
 
 /// Width and height of the pictures: no multiple of anything.

@@ -5,7 +5,7 @@ use models::{Backbone, Case, Inputs, Listed, ModelConfig, Network};
 use nn::verify::{difference, noise};
 use nn::{ContrastiveLoss, PairDistance, Params, Pass, Precision, Sgd};
 
-use super::{Line, Tolerances};
+use super::line::{Line, Tolerances};
 use crate::console::Console;
 use crate::error::Result;
 use crate::interrupt::Interrupt;

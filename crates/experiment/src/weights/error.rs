@@ -4,23 +4,14 @@ use std::path::PathBuf;
 
 use models::NameMap;
 
-use crate::Error;
-
 /// Why there are no weights, and what to do. Every variant that is about a file names it and
 /// its repository.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WeightsError {
     /// A source that cannot be one.
-    #[error("weights: {what} is `{found}`, expected {expected}")]
-    Source {
-        /// Which part of the source.
-        what: &'static str,
-        /// Its value.
-        found: String,
-        /// What is allowed.
-        expected: &'static str,
-    },
+    #[error(transparent)]
+    Source(#[from] plan::WeightSourceError),
 
     /// The hub does not give the file to us.
     #[error(
@@ -109,12 +100,6 @@ fn what_to_do(path: Option<&std::path::Path>) -> String {
 impl WeightsError {
     /// Whether what was asked for is at fault, not the network or a file.
     pub(crate) fn is_of_the_request(&self) -> bool {
-        matches!(self, Self::Source { .. })
-    }
-}
-
-impl From<WeightsError> for Error {
-    fn from(error: WeightsError) -> Self {
-        Self::Weights(Box::new(error))
+        matches!(self, Self::Source(_))
     }
 }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use ureq::http::{HeaderMap, Response};
 use ureq::{Agent, Body};
 
-use super::place::{self, BLOCK, Place};
+use super::place::{self, BLOCK, BlobPlaces};
 use super::{WeightSource, WeightsError};
 use crate::console::Step;
 use crate::{Console, Error, Interrupt, Result, store};
@@ -66,11 +66,11 @@ impl Hub {
     pub fn at(endpoint: &str) -> Result<Self> {
         let endpoint = endpoint.trim_end_matches('/');
         if !is_http(endpoint) {
-            return Err(WeightsError::Source {
+            return Err(WeightsError::Source(plan::WeightSourceError {
                 what: "the hub's address (HF_ENDPOINT)",
                 found: endpoint.into(),
                 expected: "`https://` or `http://` and a server",
-            }
+            })
             .into());
         }
         let mut config = Agent::config_builder()
@@ -100,8 +100,8 @@ impl Hub {
         console: &Console,
         interrupt: &Interrupt,
     ) -> Result<PathBuf> {
-        source.check()?;
-        let place = Place::new(source, &cache.join("weights"));
+        source.check().map_err(WeightsError::Source)?;
+        let place = BlobPlaces::new(source, &cache.join("weights"));
         if place.sum(interrupt)?.as_ref() == Some(&source.sha256) {
             return Ok(place.blob);
         }
@@ -140,7 +140,7 @@ impl Hub {
     /// # Errors
     /// [`WeightsError`] when it cannot be had, [`Error::Interrupted`].
     pub fn read(&self, source: &WeightSource, limit: u64, interrupt: &Interrupt) -> Result<Vec<u8>> {
-        source.check()?;
+        source.check().map_err(WeightsError::Source)?;
         let failures = Failures { source, url: self.url(source), path: Path::new(&source.file) };
         let answer = self.get(&failures, 0, interrupt)?;
         match answer.response.status().as_u16() {
@@ -171,7 +171,7 @@ impl Hub {
     fn download(
         &self,
         source: &WeightSource,
-        place: &Place,
+        place: &BlobPlaces,
         console: &Console,
         interrupt: &Interrupt,
     ) -> Result<Option<String>> {

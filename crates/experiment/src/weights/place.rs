@@ -14,7 +14,7 @@ use crate::{Error, Interrupt, Result};
 pub(super) const BLOCK: usize = 256 << 10;
 
 /// The places of one file, in the hub's layout.
-pub(super) struct Place {
+pub(super) struct BlobPlaces {
     /// The file itself, named by its sum.
     pub(super) blob: PathBuf,
     /// As much of it as has been downloaded.
@@ -24,7 +24,7 @@ pub(super) struct Place {
     repo: CacheRepo,
 }
 
-impl Place {
+impl BlobPlaces {
     /// The places of a checked source below the folder of all weights.
     pub(super) fn new(source: &WeightSource, weights: &Path) -> Self {
         let repo = Cache::new(weights.into()).repo(repository(source));

@@ -11,15 +11,15 @@ use std::time::Duration;
 use candle_core::Device;
 use data::DataError;
 use experiment::checkpoint::Checkpoint;
-use experiment::plan::NetPlan;
 use experiment::record::TrainOutcome;
-use experiment::spec::ProfileName::Smoke;
 use experiment::store::Store;
 use experiment::train::{Training, WEIGHTS, train};
 use experiment::{Console, Error, Interrupt};
 use models::ModelConfig;
 use nn::Ranks;
 use nn::ranks::thread_ranks;
+use plan::NetPlan;
+use plan::spec::ProfileName::Smoke;
 
 use videos::{net, videos};
 

@@ -10,8 +10,8 @@ use data::dataset::View;
 use data::loader::LabelledVideo;
 use data::source::{Direction, Field, Frame, VideoReader};
 use experiment::Workspace;
-use experiment::plan::{NetPlan, Request, Start, TablePlan};
-use experiment::spec::ProfileName;
+use plan::spec::ProfileName;
+use plan::{NetPlan, Request, Start, TablePlan};
 
 /// Frames of each video.
 const FRAMES: usize = 80;

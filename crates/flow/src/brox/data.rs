@@ -17,8 +17,7 @@ use crate::plane::{LANES, Plane};
 
 use super::bands;
 use super::derivatives::{CHANNELS, Derivatives};
-use super::grid::{Band, COLOURS, Grid, Rows, parity};
-use super::sor::State;
+use super::grid::{Band, COLOURS, Grid, Rows, State, parity};
 
 /// Fields of the linearised data term: Ix, Iy and the constant of brightness;
 /// Ixx, Ixy, Iyy and the two constants of the gradient.

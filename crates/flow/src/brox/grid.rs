@@ -26,6 +26,9 @@ pub(super) fn parity(y: usize, colour: usize) -> usize {
     (y + colour) % 2
 }
 
+/// The flow of a level: u and v.
+pub(super) type State = Grid<2>;
+
 /// H rows of F fields in two colours.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Grid<const F: usize> {

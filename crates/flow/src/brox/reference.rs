@@ -9,7 +9,8 @@ use crate::plane::Plane;
 
 use super::data::{self, Data, First, SHARE_OF_FIRST, Second};
 use super::derivatives::Derivatives;
-use super::sor::{self, State};
+use super::grid::State;
+use super::sor;
 use super::system::{Coefficients, REGULAR, Weights};
 
 /// A picture or field of any size with its border repeated outwards.

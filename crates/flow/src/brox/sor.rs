@@ -22,11 +22,8 @@ use std::ops::Range;
 use crate::bands::each;
 
 use super::bands;
-use super::grid::{Band, Grid, Rows, parity};
+use super::grid::{Band, Rows, State, parity};
 use super::system::{Coefficients, INVERSE, RIGHT_SIDE, WEIGHT_DOWN, WEIGHT_RIGHT};
-
-/// The flow of a level: u and v.
-pub(super) type State = Grid<2>;
 
 /// Half sweeps that go down the picture together.
 const TOGETHER: usize = 20;

@@ -25,8 +25,7 @@ use crate::bands::each;
 
 use super::bands;
 use super::data::{Data, FIELDS};
-use super::grid::{Band, COLOURS, Grid, Rows, parity};
-use super::sor::State;
+use super::grid::{Band, COLOURS, Grid, Rows, State, parity};
 
 /// Weight between a pixel and its right neighbour.
 pub(super) const WEIGHT_RIGHT: usize = 0;

@@ -6,8 +6,6 @@
 //! horizontal padding a whole kernel row is contiguous, and the taps are the kernel's rows
 //! with runs of KW x C values: longer runs, which matters when C is 3.
 
-use crate::Conv2d;
-
 /// All sizes of one convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Geometry {
@@ -31,26 +29,6 @@ pub(crate) struct Geometry {
 const FEW_CHANNELS: usize = 16;
 
 impl Geometry {
-    pub(crate) fn new(
-        conv: &Conv2d,
-        [batch, height, width, channels]: [usize; 4],
-        outputs: usize,
-        kernel: [usize; 2],
-        output: [usize; 2],
-    ) -> Self {
-        Self {
-            batch,
-            input: [height, width],
-            channels,
-            outputs,
-            kernel,
-            stride: conv.stride,
-            padding: conv.padding,
-            groups: conv.groups,
-            output,
-        }
-    }
-
     /// Input channels of one group.
     pub(crate) fn group_inputs(&self) -> usize {
         self.channels / self.groups

@@ -1,35 +1,17 @@
 //! Batch normalisation with the statistics of the batch, or with fixed ones.
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{Result, bail};
 
 use super::engine::tensor;
-use super::gpu::{Source, lock};
+use super::gpu::Source;
+use super::lock::lock;
 use super::rows::{PART_THREADS, part_blocks, parts};
-use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceStatistics, Gpu};
 use crate::batch_norm::{enough, pool, split};
 use crate::check;
 use crate::op::Op;
 use crate::ranks::SumOverRanks;
 use crate::{BatchNorm, FrozenBatchNorm, Gradient};
-
-/// What a forward pass leaves for the backward pass and for running averages.
-#[derive(Debug)]
-pub(crate) struct DeviceStatistics {
-    /// Mean and variance of every channel.
-    statistics: Buffer<f64>,
-    /// Mean, factor and shift of every channel.
-    affine: Buffer,
-    /// Rows that they are of: of all ranks, where the batch is spread over several.
-    rows: usize,
-    /// Mean and unbiased variance of every channel, until they are asked for.
-    observed: Option<[Tensor; 2]>,
-}
-
-impl DeviceStatistics {
-    pub(crate) fn take_observed(&mut self) -> Option<[Tensor; 2]> {
-        self.observed.take()
-    }
-}
 
 /// The sizes of a pass.
 #[derive(Debug, Clone, Copy)]

@@ -309,7 +309,7 @@ impl CudaOp for CompactBilinear {
 impl Gpu {
     /// `exp(-2πi t / size)` for every t, made once.
     fn roots(&self, size: usize) -> Result<Arc<Buffer<Complex>>> {
-        let mut kept = super::gpu::lock(&self.roots);
+        let mut kept = super::lock::lock(&self.roots);
         if let Some(roots) = kept.get(&size) {
             return Ok(Arc::clone(roots));
         }

@@ -2,7 +2,8 @@
 
 use candle_core::{Result, bail};
 
-use super::gpu::{Source, lock};
+use super::gpu::Source;
+use super::lock::lock;
 use super::rows::passed;
 use super::{Buffer, CudaOp, DeviceArray, Gpu};
 use crate::check;

@@ -1,4 +1,4 @@
-//! Operations brought to tensors on a GPU: what `op.rs` does on the CPU.
+//! Operations brought to tensors on a GPU: what `engine.rs` beside this folder does on the CPU.
 
 use candle_core::op::BackpropOp;
 use candle_core::{CudaStorage, Layout, Result, Shape, Storage, StorageRef, Tensor, bail};

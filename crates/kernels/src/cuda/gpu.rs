@@ -1,8 +1,9 @@
 //! A GPU: its stream, its compiled kernels, its libraries.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use candle_core::backend::BackendDevice;
 use candle_core::cuda_backend::cudarc::driver::{
@@ -14,6 +15,7 @@ use candle_core::cuda_backend::{CudaDevice, DeviceId};
 use candle_core::{Device, Result, Tensor, bail};
 
 use super::Buffer;
+use super::lock::lock;
 use super::signature::{self, Kind};
 use crate::Precision;
 
@@ -60,7 +62,7 @@ pub struct Gpu {
     /// Roots of unity by their number, for Fourier transforms.
     pub(super) roots: Mutex<HashMap<usize, Arc<Buffer<[f32; 2]>>>>,
     #[cfg(feature = "cudnn")]
-    pub(super) convolutions: super::cudnn::Convolutions,
+    pub(super) convolutions: super::cudnn::plan::Convolutions,
 }
 
 /// A compiled kernel and what it takes.
@@ -101,7 +103,7 @@ pub fn libraries() -> Vec<(&'static str, String)> {
     vec![
         ("CUDA", format!("{}.{}", cuda / 1000, cuda % 1000 / 10)),
         #[cfg(feature = "cudnn")]
-        ("cuDNN", super::cudnn::version()),
+        ("cuDNN", super::cudnn::plan::version()),
     ]
 }
 
@@ -118,7 +120,7 @@ impl Gpu {
         let stream = device.cuda_stream();
         let gpu = Self {
             #[cfg(feature = "cudnn")]
-            convolutions: super::cudnn::Convolutions::new(&stream)?,
+            convolutions: super::cudnn::plan::Convolutions::new(&stream)?,
             device,
             stream,
             modules: Mutex::default(),
@@ -329,7 +331,26 @@ impl Gpu {
     }
 }
 
-/// Locks; the values behind these locks are whole even if a holder panicked.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl<T: DeviceRepr> Buffer<T> {
+    /// Copies values to the places from `start` on; they may be dropped at once.
+    pub(super) fn write_part(&mut self, gpu: &Gpu, start: usize, values: &[T]) -> Result<()> {
+        let count = self.count();
+        let Some(mut part) = self.slice_mut().try_slice_mut(start..start + values.len()) else {
+            bail!("{} values from {start} on are outside an array of {count}", values.len())
+        };
+        gpu.wrap(gpu.stream().memcpy_htod(values, &mut part))
+    }
+
+    /// Copies some of the values back, after all work so far.
+    pub(super) fn read_part(&self, gpu: &Gpu, part: Range<usize>) -> Result<Vec<T>> {
+        match self.slice().try_slice(part.clone()) {
+            Some(part) => gpu.wrap(gpu.stream().clone_dtoh(&part)),
+            None => bail!("values {part:?} are outside an array of {}", self.count()),
+        }
+    }
+
+    /// Copies the values back, after all work so far.
+    pub(super) fn read(&self, gpu: &Gpu) -> Result<Vec<T>> {
+        gpu.wrap(gpu.stream().clone_dtoh(self.slice()))
+    }
 }

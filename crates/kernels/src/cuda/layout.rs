@@ -4,9 +4,10 @@ use candle_core::{Result, bail};
 
 use super::gpu::Source;
 use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use crate::array::Shaped;
 use crate::check;
 use crate::layout::joined;
-use crate::op::{Op, Shaped};
+use crate::op::Op;
 use crate::{Concat, Gradient, ToChannelsFirst, ToChannelsLast};
 
 impl CudaOp for Concat {

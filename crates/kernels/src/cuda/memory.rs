@@ -1,15 +1,13 @@
 //! Values in the memory of a GPU.
 
 use std::marker::PhantomData;
-use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaStream, DevicePtr, DeviceRepr};
 use candle_core::{CudaStorage, DType, Layout, Result, bail};
 
-use super::Gpu;
-use crate::op::Shaped;
+use crate::array::Shaped;
 
 /// The values of one argument on a GPU, row by row, and its shape.
 #[derive(Debug, Clone, Copy)]
@@ -91,27 +89,6 @@ impl<T: DeviceRepr> Buffer<T> {
 
     pub(super) fn into_slice(self) -> CudaSlice<T> {
         self.slice
-    }
-
-    /// Copies values to the places from `start` on; they may be dropped at once.
-    pub(super) fn write_part(&mut self, gpu: &Gpu, start: usize, values: &[T]) -> Result<()> {
-        let Some(mut part) = self.slice.try_slice_mut(start..start + values.len()) else {
-            bail!("{} values from {start} on are outside an array of {}", values.len(), self.count())
-        };
-        gpu.wrap(gpu.stream().memcpy_htod(values, &mut part))
-    }
-
-    /// Copies some of the values back, after all work so far.
-    pub(super) fn read_part(&self, gpu: &Gpu, part: Range<usize>) -> Result<Vec<T>> {
-        match self.slice.try_slice(part.clone()) {
-            Some(part) => gpu.wrap(gpu.stream().clone_dtoh(&part)),
-            None => bail!("values {part:?} are outside an array of {}", self.count()),
-        }
-    }
-
-    /// Copies the values back, after all work so far.
-    pub(super) fn read(&self, gpu: &Gpu) -> Result<Vec<T>> {
-        gpu.wrap(gpu.stream().clone_dtoh(&self.slice))
     }
 }
 

@@ -11,7 +11,7 @@ use candle_core::{Device, Result, Storage, Tensor, bail};
 
 use super::Gpu;
 use super::engine::tensor;
-use super::gpu::lock;
+use super::lock::lock;
 
 /// The GPUs that sum up together, one of each process.
 pub struct Gpus {

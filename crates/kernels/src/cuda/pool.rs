@@ -2,7 +2,8 @@
 
 use candle_core::{Result, bail};
 
-use super::gpu::{Source, lock};
+use super::gpu::Source;
+use super::lock::lock;
 use super::{Buffer, CudaOp, DeviceArray, Gpu};
 use crate::check;
 use crate::op::Op;

@@ -5,8 +5,9 @@ use std::ffi::c_void;
 use candle_core::cuda_backend::cudarc::cublas::{result, sys};
 use candle_core::{Result, bail};
 
+use super::Gpu;
+use super::lock::lock;
 use super::memory::Address;
-use super::{Gpu, gpu::lock};
 use crate::Precision;
 
 /// A matrix, row by row, from some value of a buffer on.

@@ -1,11 +1,26 @@
-//! The loops of the normalisation over a few positions at a time.
+//! The constants of the normalisation, and its loops over a few positions at a time.
 //!
 //! What is summed over windows is laid out with zeros before and after the channels of a
 //! position, so that every window is whole. A block of positions is laid out before
 //! the first is summed: a vector that is read right after it was written in two halves waits.
 
-use super::Lrn;
+use serde::{Deserialize, Serialize};
+
 use crate::lanes::{ChannelBlock, by_blocks};
+
+/// The constants of the normalisation.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Lrn {
+    /// Channels in the window.
+    pub size: usize,
+    /// Scale of the sum of squares, divided by `size`.
+    pub alpha: f64,
+    /// Exponent.
+    pub beta: f64,
+    /// Added to the scaled sum.
+    pub k: f64,
+}
 
 /// About the values of a block, which has two buffers of this size in the first-level cache.
 const BLOCK: usize = 1 << 10;

@@ -6,10 +6,11 @@ use candle_core::Result;
 use rayon::prelude::*;
 
 use super::{Geometry, Pool2d};
+use crate::array::{Array, Gradient};
 use crate::check;
 use crate::lanes::{ChannelBlock, by_blocks};
 use crate::memory::unwritten;
-use crate::op::{Array, Gradient, Op};
+use crate::op::Op;
 use crate::simd::vectorised;
 
 /// Mean over windows: input (B, H, W, C), output (B, H', W', C).

@@ -3,9 +3,10 @@
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
+use crate::array::{Array, Gradient, Shaped};
 use crate::check;
 use crate::memory::unwritten;
-use crate::op::{Array, Gradient, Op, Shaped};
+use crate::op::Op;
 use crate::simd::vectorised;
 
 /// Mean over all positions: input (B, H, W, C), output (B, C).

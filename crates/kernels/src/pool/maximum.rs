@@ -7,10 +7,11 @@ use candle_core::{Result, bail};
 use rayon::prelude::*;
 
 use super::{Geometry, Pool2d};
+use crate::array::{Array, Gradient, Shaped};
 use crate::check;
 use crate::lanes::{ChannelBlock, by_blocks};
 use crate::memory::unwritten;
-use crate::op::{Array, Gradient, Op, Shaped};
+use crate::op::Op;
 use crate::simd::vectorised;
 
 /// Maximum over windows: input (B, H, W, C), output (B, H', W', C), windows of at most 256 positions.

@@ -8,12 +8,13 @@ use data::codec::Codec;
 use data::prepare::{PrepareConfig, PrepareError, Prepared};
 use flow::Batched;
 
-use super::{Library, Part, Ready, Run, wants_backward};
+use super::{Library, Part, Ready, wants_backward};
 use crate::console::{Console, Step};
 use crate::device_flow::batched;
 use crate::error::{Error, Result};
-use crate::plan::{NetPlan, VideoPlan};
-use crate::spec::{Storage, TestBy};
+use crate::run::repeat::Repeat;
+use plan::spec::{Storage, TestBy};
+use plan::{NetPlan, VideoPlan};
 
 /// Frames at a quality that shows no blocks, flow at one that comes to 22 GB for
 /// UCF-101, where Two-Stream ConvNets (Sect. 5) has 27; docs/data.md has the errors.
@@ -68,7 +69,7 @@ impl Library<'_> {
         let mut needed = BTreeSet::new();
         for row in self.plan.wanted() {
             for split in &row.splits {
-                let run = Run { split, seed: 0, fold: None };
+                let repeat = Repeat { split, seed: 0, fold: None };
                 for protocol in row.work.protocols() {
                     let target = protocol.net.target();
                     if target.set == set {
@@ -77,14 +78,14 @@ impl Library<'_> {
                         let of_pairs = protocol.net.train.pairs.is_some();
                         let beside = (of_pairs || protocol.test.by == TestBy::Pairs).then_some(Part::Seen);
                         for part in std::iter::once(Part::of(protocol.test.on)).chain(beside) {
-                            needed.extend(self.indices(target, &run, part, limit)?);
+                            needed.extend(self.indices(target, &repeat, part, limit)?);
                         }
                     }
                     for net in protocol.net.stages() {
                         for data in net.data.iter().filter(|data| data.set == set) {
                             needed.extend(self.indices(
                                 data,
-                                &run,
+                                &repeat,
                                 Part::Train,
                                 net.video.videos_per_class,
                             )?);

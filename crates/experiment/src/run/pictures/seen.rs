@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use data::loader::LabelledVideo;
 
-use super::{Album, Done};
+use super::{Album, Done, Tested, tested};
 use crate::error::{Error, Result};
-use crate::figure::{Attended, Embedded, Frame, attention_maps, embeddings};
-use crate::plan::{Protocol, RowPlan, TablePlan, TestPlan, Work};
-use crate::run::{Job, Run};
-use crate::spec::TestOn;
+use crate::run::job::Job;
+use figure::{Attended, Embedded, Frame, attention_maps, embeddings};
+use plan::spec::TestOn;
+use plan::{Protocol, RowPlan, TablePlan, TestPlan, Work};
 
 /// Nets whose features one picture shows, classes of each, and views of a video.
 const MOST_EMBEDDED: usize = 3;
@@ -32,19 +32,14 @@ fn drawn(classes: usize, count: usize) -> Vec<usize> {
 
 impl Album {
     /// Where a net that attends looks, in the middle of one video of each class.
-    pub(super) fn attention(
-        &mut self,
-        job: &Job<'_>,
-        row: &RowPlan,
-        protocol: &Protocol,
-        run: &Run<'_>,
-    ) -> Result<()> {
+    pub(super) fn attention(&mut self, job: &Job<'_>, row: &RowPlan, tested: &Tested<'_>) -> Result<()> {
+        let Tested { protocol, repeat, trained } = tested;
         let net = &protocol.net;
         if !net.model.attends() {
             return Ok(());
         }
-        let videos = job.library.testing(protocol, run)?;
-        let seeing = job.seeing(net, run)?;
+        let videos = job.library.testing(protocol, repeat)?;
+        let seeing = job.seeing(net, repeat.seed, *trained)?;
         let mut looks = Vec::new();
         for (label, class) in job.library.classes(&net.target().set)?.iter().enumerate() {
             let Some(video) = videos.iter().find(|video| video.label as usize == label) else { continue };
@@ -77,10 +72,10 @@ impl Album {
         let names: Vec<&str> = drawn.iter().map(|&class| classes[class].as_str()).collect();
         let mut seen = Vec::with_capacity(nets.len());
         for (row, protocol) in &nets {
-            let Some(run) = Job::runs(row).next() else { continue };
-            let seeing = job.seeing(&protocol.net, &run)?;
+            let Some(tested) = tested(job, row) else { continue };
+            let seeing = job.seeing(&protocol.net, tested.repeat.seed, tested.trained)?;
             let mut marks = Marks::default();
-            for (video, held_out) in shown(job, protocol, &run)? {
+            for (video, held_out) in shown(job, &tested)? {
                 let Some(class) = drawn.iter().position(|&class| class == video.label as usize) else {
                     continue;
                 };
@@ -140,13 +135,14 @@ fn embedded<'a>(rows: &'a [Done<'_>]) -> Vec<(&'a RowPlan, &'a Protocol)> {
 
 /// The test videos that an embedding shows, and whether each is of a view that training never saw. Of a set of several
 /// views, events at equal distances in their list, each in all its views.
-fn shown(job: &Job<'_>, protocol: &Protocol, run: &Run<'_>) -> Result<Vec<(LabelledVideo, bool)>> {
-    let tested = job.library.testing(protocol, run)?;
+fn shown(job: &Job<'_>, tested: &Tested<'_>) -> Result<Vec<(LabelledVideo, bool)>> {
+    let Tested { protocol, repeat, .. } = *tested;
+    let tested = job.library.testing(protocol, &repeat)?;
     if protocol.net.train.pairs.is_none() {
         return Ok(tested.into_iter().map(|video| (video, false)).collect());
     }
     let test = TestPlan { on: TestOn::SeenViews, ..protocol.test.clone() };
-    let seen = job.library.testing(&Protocol { test, net: protocol.net.clone() }, run)?;
+    let seen = job.library.testing(&Protocol { test, net: protocol.net.clone() }, &repeat)?;
     let every = (tested.len() + seen.len()).div_ceil(MOST_VIEWS).max(1);
     let event = |video: &LabelledVideo| video.view.as_ref().map(|view| view.event.clone());
     let events: BTreeSet<String> = tested.iter().step_by(every).filter_map(event).collect();

@@ -1,0 +1,192 @@
+//! The rows of a table: what is known of one, its record, and the table as it stands.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use plan::rule::Comparison;
+use plan::{RowPlan, Work};
+
+use super::confusion::Confusion;
+use super::graph::{Does, StepId};
+use super::job::Job;
+use super::steps::{finished, trained};
+use crate::answers::Answers;
+use crate::claim::{Bootstrap, Outcomes};
+use crate::error::{Error, Result};
+use crate::record::{Measure, RECORD_VERSION, Record, RunRecord, StageRecord};
+use crate::scores::SCORES;
+use crate::store::write_json;
+use crate::table::{self, State, Table};
+
+impl Job<'_> {
+    /// The file of a row's record.
+    pub(super) fn record_path(&self, row: &RowPlan) -> PathBuf {
+        self.results.join(format!("{}.json", row.row.id))
+    }
+
+    /// A row's record, if there is one that counts: its plan is the present one, and its scores are there.
+    pub(super) fn known(&self, row: &RowPlan) -> Result<Option<Record>> {
+        let path = self.record_path(row);
+        let scores = self.graph.scores(row);
+        if scores.is_empty() || !path.exists() {
+            return Ok(None);
+        }
+        // An old or damaged record is no answer; it will be written anew.
+        let Ok(record) = Record::read(&path) else { return Ok(None) };
+        for (repeat, step) in scores {
+            let unit = self.graph.unit(*step);
+            let recorded = record.runs.iter().find(|r| (&*r.split, r.seed) == (repeat.split, repeat.seed));
+            if recorded.is_none_or(|r| r.test_unit != unit.name) || finished(unit)?.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(record).filter(|r| r.version == RECORD_VERSION && r.runs.len() == scores.len()))
+    }
+
+    /// Writes the record of a row whose scores are there.
+    pub(super) fn record(&self, row: &RowPlan) -> Result<()> {
+        let scores = self.graph.scores(row);
+        let mut runs = Vec::with_capacity(scores.len());
+        let mut outcomes = Outcomes::default();
+        let mut confusion = Confusion::default();
+        let share = 1.0 / scores.len() as f64;
+        for (repeat, step) in scores {
+            let unit = self.graph.unit(*step);
+            let test = finished(unit)?.ok_or_else(|| gone(&unit.name))?;
+            let answers = Answers::read(&unit.path(SCORES), row.work.tested_by())?;
+            answers.add_to(&mut outcomes, share);
+            let right = match &answers {
+                Answers::Classes(scores) => {
+                    confusion.add(scores);
+                    Some(scores.right())
+                }
+                Answers::Pairs(_) => None,
+            };
+            runs.push(RunRecord {
+                split: repeat.split.to_owned(),
+                seed: repeat.seed,
+                stages: self.stages(*step)?,
+                test_unit: unit.name.clone(),
+                top1: answers.value(),
+                right,
+                test,
+            });
+        }
+        let rows = BTreeMap::from([(row.row.id.clone(), outcomes)]);
+        let top1 = Bootstrap::new(&rows).accuracy(&row.row.id).ok_or_else(|| {
+            Error::Usage(format!("row {}: no test video was scored, so there is no accuracy", row.row.id))
+        })?;
+        let (mut parameters, mut multiply_adds) = (0, 0);
+        for protocol in row.work.protocols() {
+            let summary = protocol.net.model.summary().map_err(Error::network("describing the network"))?;
+            parameters += summary.parameters() as u64;
+            multiply_adds += summary.multiply_adds();
+        }
+        let classes = row.work.target().map_or(Ok(&[][..]), |set| self.library.classes(set))?;
+        write_json(
+            &self.record_path(row),
+            &Record {
+                version: RECORD_VERSION,
+                table: self.plan.spec.name(),
+                row: row.row.id.clone(),
+                label: row.row.label.clone(),
+                column: row.row.column.clone(),
+                reported: row.row.reported,
+                data: self.library.records(row)?,
+                profile: self.plan.profile,
+                measure: if row.work.tested_by().is_pairs() { Measure::PairArea } else { Measure::Top1 },
+                top1,
+                recall: confusion.recall(classes),
+                confusion: confusion.named(classes),
+                work: row.work.clone(),
+                parameters,
+                multiply_adds,
+                runs,
+                environment: self.environment.clone(),
+            },
+        )
+    }
+
+    /// The trainings that led to the net of a test; none of a fusion.
+    fn stages(&self, scores: StepId) -> Result<Vec<StageRecord>> {
+        let Does::Test { trained: net, .. } = self.graph.step(scores).does else { return Ok(Vec::new()) };
+        let stage = |step| {
+            let unit = self.graph.unit(step);
+            let training = trained(unit)?.ok_or_else(|| gone(&unit.name))?;
+            Ok(StageRecord { unit: unit.name.clone(), training })
+        };
+        self.graph.stages(net).into_iter().map(stage).collect()
+    }
+
+    /// The table as it stands.
+    pub(super) fn table(&self, states: &BTreeMap<String, State>) -> Result<Table> {
+        // By the data set that is tested on.
+        let mut sets: BTreeMap<&str, BTreeMap<String, Outcomes>> = BTreeMap::new();
+        for row in &self.plan.rows {
+            let Some(set) = row.work.target().filter(|_| states[&row.row.id].record().is_some()) else {
+                continue;
+            };
+            let mut of_row = Outcomes::default();
+            let scores = self.graph.scores(row);
+            for (_, step) in scores {
+                let path = self.graph.unit(*step).path(SCORES);
+                Answers::read(&path, row.work.tested_by())?.add_to(&mut of_row, 1.0 / scores.len() as f64);
+            }
+            sets.entry(set).or_default().insert(row.row.id.clone(), of_row);
+        }
+        let bootstrap = Bootstrap::of_sets(sets.values());
+        let spec = &self.plan.spec;
+        let file = self.plan.file.display().to_string();
+        let claims = spec
+            .claim
+            .iter()
+            .map(|claim| {
+                let rule = Comparison::parse(&claim.holds)
+                    .map_err(|message| plan::Error::Spec { file: file.clone(), message })?;
+                let (verdict, margin) = bootstrap.judge(&rule);
+                Ok(table::Claim {
+                    id: claim.id.clone(),
+                    says: claim.says.clone(),
+                    place: claim.place.clone(),
+                    rule: claim.holds.clone(),
+                    verdict,
+                    margin,
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let row = |row: &RowPlan| table::Row {
+            id: row.row.id.clone(),
+            label: row.row.label.clone(),
+            column: row.row.column.clone(),
+            place: row.row.place.clone(),
+            reported: row.row.reported,
+            state: states[&row.row.id].clone(),
+        };
+        Ok(Table {
+            name: spec.name(),
+            title: spec.title.clone(),
+            source: spec.source.clone(),
+            data: self.plan.data_words(),
+            profile: self.plan.profile,
+            columns: spec.columns.clone(),
+            rows: self.plan.rows.iter().map(row).collect(),
+            quoted: spec.quoted.clone(),
+            claims,
+            departures: self.plan.departures.clone(),
+        })
+    }
+}
+
+/// What was done is not there any more.
+fn gone(unit: &str) -> Error {
+    Error::Unfinished { unit: unit.to_owned(), why: "another command has just forgotten it (--fresh)".into() }
+}
+
+/// The state of a row that has no steps, as far as the plan alone tells.
+pub(super) fn without_steps(row: &RowPlan, lacks: Option<String>) -> State {
+    match (&row.work, lacks) {
+        (Work::Unavailable { reason }, _) => State::Unavailable { reason: reason.clone() },
+        (_, Some(message)) if row.wanted => State::Failed { message },
+        _ => State::NotRun,
+    }
+}

@@ -1,0 +1,226 @@
+//! Doing one step of a table. The steps before it are done.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use data::loader::LabelledVideo;
+use plan::{FusionPlan, NetPlan, Protocol, SourceRef};
+
+use super::fusion::fuse;
+use super::graph::{Does, StepId};
+use super::job::Job;
+use super::repeat::Repeat;
+use crate::answers::Answers;
+use crate::error::{Error, Result};
+use crate::evaluate::{Test, evaluate};
+use crate::record::{TestOutcome, TrainOutcome};
+use crate::scores::{SCORES, Scores};
+use crate::store::{Lock, Unit};
+use crate::train::{Training, WEIGHTS, build, train};
+use crate::weights;
+
+impl Job<'_> {
+    /// Whether the unit of a step is done. A record is not looked at: it counts only beside the plan of its row.
+    pub(super) fn is_done(&self, id: StepId) -> Result<bool> {
+        Ok(match &self.graph.step(id).does {
+            Does::Given { .. } => true,
+            Does::Train { unit, .. } => trained(unit)?.is_some(),
+            Does::Test { unit, .. } | Does::Fuse { unit, .. } => finished(unit)?.is_some(),
+            Does::Record { .. } => false,
+        })
+    }
+
+    /// Does a step, or finds it done, by this process or by another one that holds its unit. `name` is for the eye.
+    ///
+    /// # Errors
+    /// What the step can fail with; [`Error::Unfinished`] where steps are done elsewhere and this one is not.
+    pub(super) fn do_step(&self, id: StepId, name: &str) -> Result<()> {
+        let step = self.graph.step(id);
+        if let Does::Record { row, .. } = &step.does {
+            return self.record(row);
+        }
+        let (Some(unit), false) = (step.unit(), matches!(step.does, Does::Given { .. })) else {
+            return Ok(());
+        };
+        if let Some(why) = self.runner.absent {
+            let unit = &unit.name;
+            return if self.is_done(id)? {
+                Ok(())
+            } else {
+                Err(Error::Unfinished { unit: unit.clone(), why: why(unit) })
+            };
+        }
+        let _lock = self.take(unit)?;
+        if self.is_done(id)? {
+            return Ok(());
+        }
+        match &step.does {
+            Does::Given { .. } | Does::Record { .. } => Ok(()),
+            Does::Train { net, repeat, starts, .. } => self.train(name, net, repeat, unit, starts),
+            Does::Test { protocol, repeat, trained, .. } => self.test(name, protocol, repeat, unit, *trained),
+            Does::Fuse { fusion, streams, folds, .. } => self.fuse(fusion, unit, streams, folds),
+        }
+    }
+
+    /// Takes a unit, and forgets what is in it where all is to be done again.
+    fn take(&self, unit: &Unit) -> Result<Lock> {
+        let lock = unit.lock(self.runner.console, self.runner.interrupt)?;
+        if self.runner.fresh && self.runner.census.first_sight(unit) {
+            unit.clear()?;
+        }
+        Ok(lock)
+    }
+
+    fn train(
+        &self,
+        name: &str,
+        net: &NetPlan,
+        repeat: &Repeat<'_>,
+        unit: &Unit,
+        starts: &[StepId],
+    ) -> Result<()> {
+        let videos = self.library.training(net, repeat)?;
+        let start = self.start_files(net, starts)?;
+        let training = self.training(name, net, repeat, unit, &videos, &start);
+        self.call_ranks(unit)?;
+        let outcome = train(&training, self.runner.console, self.runner.interrupt)?;
+        unit.finish(&outcome)?;
+        self.runner.census.trained(unit);
+        Ok(())
+    }
+
+    /// Trains a net as another rank than the first, which holds the unit and writes all that is written.
+    pub(super) fn train_along(
+        &self,
+        net: &NetPlan,
+        repeat: &Repeat<'_>,
+        unit: &Unit,
+        starts: &[StepId],
+    ) -> Result<()> {
+        let videos = self.library.training(net, repeat)?;
+        let start = self.start_files(net, starts)?;
+        let training = self.training("", net, repeat, unit, &videos, &start);
+        train(&training, self.runner.console, self.runner.interrupt).map(|_| ())
+    }
+
+    fn training<'t>(
+        &'t self,
+        name: &'t str,
+        net: &'t NetPlan,
+        repeat: &Repeat<'_>,
+        unit: &'t Unit,
+        tasks: &'t [Vec<LabelledVideo>],
+        start: &'t [PathBuf],
+    ) -> Training<'t> {
+        let checkpoint_every = self.runner.checkpoint_every;
+        let (device, ranks) = (self.runner.device, &self.runner.ranks);
+        Training { name, net, seed: repeat.seed, tasks, start, unit, device, checkpoint_every, ranks }
+    }
+
+    /// The files of the weights that a net starts from, in the order of the plan.
+    fn start_files(&self, net: &NetPlan, starts: &[StepId]) -> Result<Vec<PathBuf>> {
+        let (console, interrupt) = (self.runner.console, self.runner.interrupt);
+        let mut starts = starts.iter();
+        let file = |(_, source)| match source {
+            SourceRef::Net(_) => {
+                let first = starts.next().expect("a net has a step for each net that it starts from");
+                Ok(self.graph.unit(*first).path(WEIGHTS))
+            }
+            SourceRef::Weights(source) => {
+                weights::fetch(source, &self.runner.workspace.cache, console, interrupt)
+            }
+        };
+        net.train.start.sources().into_iter().map(file).collect()
+    }
+
+    fn test(
+        &self,
+        name: &str,
+        protocol: &Protocol,
+        repeat: &Repeat<'_>,
+        unit: &Unit,
+        trained: StepId,
+    ) -> Result<()> {
+        let begun = Instant::now();
+        let videos = self.library.testing(protocol, repeat)?;
+        let others = self.library.beside(protocol, repeat)?;
+        let (params, network) = build(&protocol.net, repeat.seed, self.runner.device)?;
+        params
+            .load(&self.graph.unit(trained).path(WEIGHTS))
+            .map_err(Error::network("loading the trained weights"))?;
+        let test = Test {
+            name: &format!("{name} test"),
+            protocol,
+            network: &*network,
+            device: self.runner.device,
+            videos: &videos,
+            others: &others,
+            classes: self.library.classes(&protocol.net.target().set)?,
+            split: repeat.split,
+            seed: repeat.seed,
+        };
+        let answers = evaluate(&test, self.runner.console, self.runner.interrupt)?;
+        answers.write(&unit.path(SCORES))?;
+        unit.finish(&TestOutcome {
+            videos_expected: videos.len(),
+            videos_scored: answers.videos(),
+            seconds: tenths(begun),
+            streams: Vec::new(),
+            svm: None,
+        })
+    }
+
+    fn fuse(
+        &self,
+        fusion: &FusionPlan,
+        unit: &Unit,
+        streams: &[StepId],
+        folds: &[Vec<StepId>],
+    ) -> Result<()> {
+        let begun = Instant::now();
+        let read = |steps: &[StepId]| -> Result<Vec<Answers>> {
+            let tests = steps.iter().zip(&fusion.streams);
+            let one = |(step, stream): (&StepId, &Protocol)| {
+                Answers::read(&self.graph.unit(*step).path(SCORES), stream.test.by)
+            };
+            tests.map(one).collect()
+        };
+        let answers = read(streams)?;
+        let of_folds = folds.iter().map(|fold| read(fold)).collect::<Result<Vec<_>>>()?;
+        let of_folds = of_folds.iter().map(|fold| classes(fold)).collect::<Result<Vec<_>>>()?;
+        let (fused, svm) = fuse(fusion, &classes(&answers)?, &of_folds)?;
+        fused.write(&unit.path(SCORES))?;
+        let mut videos_expected = 0;
+        for &stream in streams {
+            let outcome = finished(self.graph.unit(stream))?;
+            videos_expected = videos_expected.max(outcome.map_or(0, |outcome| outcome.videos_expected));
+        }
+        unit.finish(&TestOutcome {
+            videos_expected,
+            videos_scored: fused.videos.len(),
+            seconds: tenths(begun),
+            streams: streams.iter().map(|&stream| self.graph.unit(stream).name.clone()).collect(),
+            svm,
+        })
+    }
+}
+
+/// The scores of tests that ask for classes.
+fn classes(answers: &[Answers]) -> Result<Vec<&Scores>> {
+    answers.iter().map(Answers::classes).collect()
+}
+
+/// Seconds since then, to a tenth.
+fn tenths(begun: Instant) -> f64 {
+    (begun.elapsed().as_secs_f64() * 10.0).round() / 10.0
+}
+
+/// The outcome of a training unit, while its weights are there too.
+pub(super) fn trained(unit: &Unit) -> Result<Option<TrainOutcome>> {
+    Ok(unit.outcome()?.filter(|_| unit.path(WEIGHTS).exists()))
+}
+
+/// The outcome of a test unit, while its scores are there too.
+pub(super) fn finished(unit: &Unit) -> Result<Option<TestOutcome>> {
+    Ok(unit.outcome()?.filter(|_| unit.path(SCORES).exists()))
+}

@@ -1,0 +1,161 @@
+//! Running a table on this machine: its steps, one after the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use plan::RowPlan;
+
+use super::graph::{Does, StepId};
+use super::job::Job;
+use super::library::lacks;
+use super::rows::without_steps;
+use super::runner::Runner;
+use crate::error::{Error, Result};
+use crate::list;
+use crate::record::Record;
+use crate::store::{write_atomic, write_json};
+use crate::table::{self, State, Table};
+
+impl Runner<'_> {
+    /// Runs a table and gives it back, judged; records and `table.md` are
+    /// written as rows finish. Rows that fail are in the table as such.
+    ///
+    /// # Errors
+    /// Anything that concerns the whole table: a spec, flag or data set that
+    /// cannot be used, folders that cannot be written, an interruption.
+    pub fn run(&self, name: &str) -> Result<Table> {
+        // A misspelt name would be a folder that nothing reads.
+        for set in self.data_roots.named.keys() {
+            self.workspace.dataset_file(set)?;
+        }
+        let plan = self.plan(name, self.request)?;
+        let job = Job::open(self, &plan)?;
+        job.set_precision()?;
+        probe_writable(&job.results)?;
+        let states = job.walk()?;
+        let table = job.table(&states)?;
+        write_atomic(&job.results.join("table.md"), table.markdown().as_bytes())?;
+        write_json(&job.results.join(list::VERDICTS), &table.claims)?;
+        Ok(table)
+    }
+}
+
+/// Hours of training must not end at a folder that cannot be written.
+fn probe_writable(folder: &Path) -> Result<()> {
+    let probe = folder.join(".writable");
+    write_atomic(&probe, b"")?;
+    match std::fs::remove_file(&probe) {
+        // Another run of this table has deleted the same probe.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(Error::io("delete", &probe)),
+    }
+}
+
+impl Job<'_> {
+    /// Does what is missing of the wanted rows, and says how each row stands. A step that fails fails all rows that need it,
+    /// and the others go on; only an interruption ends the table.
+    fn walk(&self) -> Result<BTreeMap<String, State>> {
+        let mut states = BTreeMap::new();
+        let mut missing: BTreeMap<StepId, &RowPlan> = BTreeMap::new();
+        for row in &self.plan.rows {
+            let state = match self.graph.record(row) {
+                None => without_steps(row, lacks(row)),
+                Some(record) => {
+                    // What is to be done again need not be readable.
+                    let again = row.wanted && self.runner.fresh;
+                    match if again { None } else { self.known(row)? } {
+                        Some(record) => State::Done { record: Box::new(record) },
+                        None => {
+                            if row.wanted {
+                                missing.insert(record, row);
+                            }
+                            State::NotRun
+                        }
+                    }
+                }
+            };
+            if let State::Failed { .. } = state {
+                self.runner.console.line(&line(row, &state));
+            }
+            states.insert(row.row.id.clone(), state);
+        }
+        self.runner.census.ask(self.graph.nets(self.plan));
+
+        let needed = self.graph.needed(missing.keys().copied());
+        let mut nets = Nets::among(self, &needed);
+        let mut failed: BTreeMap<StepId, String> = BTreeMap::new();
+        for &id in &needed {
+            let step = self.graph.step(id);
+            let before = step.after().iter().find_map(|first| failed.get(first)).cloned();
+            let done = match before {
+                Some(message) => Err(message),
+                None => match self.do_step(id, &nets.name(id, &step.title)) {
+                    Ok(()) => Ok(()),
+                    Err(Error::Interrupted) => return Err(Error::Interrupted),
+                    // Videos that cannot be prepared end the table if every row needs them.
+                    Err(e) if self.plan.wanted().all(|row| self.library.is_broken(&row.work)) => {
+                        return Err(e);
+                    }
+                    Err(e) => Err(e.to_string()),
+                },
+            };
+            if let Some(row) = missing.get(&id) {
+                let state = match &done {
+                    Ok(()) => State::Done { record: Box::new(Record::read(&self.record_path(row))?) },
+                    Err(message) => State::Failed { message: message.clone() },
+                };
+                self.runner.console.line(&line(row, &state));
+                states.insert(row.row.id.clone(), state);
+            }
+            if let Err(message) = done {
+                failed.insert(id, message);
+            }
+        }
+        Ok(states)
+    }
+}
+
+/// Counts the nets that are trained on the way.
+struct Nets {
+    all: Vec<StepId>,
+    begun: usize,
+}
+
+impl Nets {
+    fn among(job: &Job<'_>, needed: &BTreeSet<StepId>) -> Self {
+        let trained_now = |id: &StepId| {
+            matches!(job.graph.step(*id).does, Does::Train { .. })
+                // What cannot be read is the step's to report.
+                && (job.runner.fresh || !job.is_done(*id).unwrap_or(false))
+        };
+        Self { all: needed.iter().copied().filter(trained_now).collect(), begun: 0 }
+    }
+
+    /// What a step is called while it is done: "stack-10-on, net 2 of 9".
+    fn name(&mut self, id: StepId, title: &str) -> String {
+        let (begun, all) = (self.begun, self.all.len());
+        if all < 2 || self.all.get(begun) != Some(&id) {
+            return title.to_owned();
+        }
+        self.begun += 1;
+        format!("{title}, net {} of {all}", begun + 1)
+    }
+}
+
+/// How a row came out, in a line.
+fn line(row: &RowPlan, state: &State) -> String {
+    let id = &row.row.id;
+    match state {
+        State::Done { record } => format!(
+            "{id}: {:.1} % [{:.1}, {:.1}]{}{}",
+            record.top1.value,
+            record.top1.low,
+            record.top1.high,
+            row.row.reported.map_or(String::new(), |r| format!(", paper {}", table::reported(r))),
+            record.seconds().map_or(String::new(), |s| format!(", trained in {}", table::duration(s)))
+        ),
+        State::Unavailable { reason } => format!("{id}: not available: {reason}"),
+        State::Failed { message } => format!("{id}: failed: {message}"),
+        State::NotRun => format!("{id}: not run"),
+    }
+}

@@ -1,0 +1,96 @@
+//! A trained SVM, and what it says of features.
+
+use serde::Serialize;
+
+use super::config::Fit;
+use super::error::SvmError;
+
+/// A trained SVM.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Svm {
+    pub(super) classes: usize,
+    pub(super) features: usize,
+    pub(super) weights: Vec<f64>,
+    pub(super) intercepts: Vec<f64>,
+    pub(super) seen: Vec<bool>,
+    pub(super) fit: Fit,
+}
+
+impl Svm {
+    /// The scores w_m . x + b_m of each row of `x`, (N, F): (N, K). A class
+    /// that had no examples scores 0.
+    ///
+    /// # Errors
+    /// If the length is no multiple of F or a feature is not finite.
+    pub fn decision(&self, x: &[f32]) -> Result<Vec<f64>, SvmError> {
+        if !x.len().is_multiple_of(self.features) {
+            return Err(SvmError::Width { expected: self.features, found: x.len() });
+        }
+        all_finite(x, self.features)?;
+        let rows = x.chunks_exact(self.features);
+        Ok(rows.flat_map(|row| self.scores(row.iter().copied().map(f64::from))).collect())
+    }
+
+    /// The class with the highest score for each row of `x`, (N, F), the
+    /// first one where several are equal, among the classes that had examples.
+    ///
+    /// # Errors
+    /// As [`Svm::decision`].
+    pub fn predict(&self, x: &[f32]) -> Result<Vec<u32>, SvmError> {
+        let decision = self.decision(x)?;
+        Ok(decision.chunks_exact(self.classes).map(|scores| self.best(scores)).collect())
+    }
+
+    /// The number of classes K.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The number of features F, without the bias.
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// The weights, (K, F).
+    pub fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+
+    /// What is added to each class's score, (K); zeros without a bias.
+    pub fn intercepts(&self) -> &[f64] {
+        &self.intercepts
+    }
+
+    /// How the training ended.
+    pub fn fit(&self) -> &Fit {
+        &self.fit
+    }
+
+    pub(super) fn scores<'a>(
+        &'a self,
+        row: impl Iterator<Item = f64> + Clone + 'a,
+    ) -> impl Iterator<Item = f64> + 'a {
+        self.weights.chunks_exact(self.features).zip(&self.intercepts).map(move |(weights, intercept)| {
+            weights.iter().zip(row.clone()).map(|(w, x)| w * x).sum::<f64>() + intercept
+        })
+    }
+
+    pub(super) fn best(&self, scores: &[f64]) -> u32 {
+        let mut best = None;
+        for (class, (&score, &seen)) in (0..).zip(scores.iter().zip(&self.seen)) {
+            if seen && best.is_none_or(|(_, highest)| score > highest) {
+                best = Some((class, score));
+            }
+        }
+        best.map_or(0, |(class, _)| class)
+    }
+}
+
+/// # Errors
+/// If one of the rows of `width` values holds infinity or what is no number.
+pub(super) fn all_finite(x: &[f32], width: usize) -> Result<(), SvmError> {
+    match x.iter().position(|value| !value.is_finite()) {
+        Some(at) => Err(SvmError::NotFinite { row: at / width, column: at % width, value: x[at] }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,68 @@
+//! The network of a row at a profile's scale: what is wanted of it. What that means for an architecture, it says itself.
+
+use data::inputs::Input;
+use models::{Channels, Levels, ModelConfig, Wanted};
+
+use crate::net::DataPlan;
+use crate::scale::scaled;
+use crate::spec::{self, DropoutRule, Profile, Spec, Stem};
+
+/// What is known of a net before its network.
+pub(crate) struct Known<'a> {
+    pub(crate) spec: &'a Spec,
+    pub(crate) profile: &'a Profile,
+    pub(crate) net: &'a spec::Net,
+    /// What is read at each moment.
+    pub(crate) inputs: &'a [Input],
+    /// T, of a network of clips.
+    pub(crate) moments: usize,
+    pub(crate) data: &'a [DataPlan],
+    /// The side of the square crop, in pixels.
+    pub(crate) crop: usize,
+}
+
+impl Known<'_> {
+    /// The network. One that cannot be built for this picture is a contradiction of the profile, not a surprise of
+    /// the run.
+    pub(crate) fn model(&self) -> Result<ModelConfig, String> {
+        let Self { spec: Spec { shared, .. }, profile, net, data, .. } = *self;
+        let dropout = net.dropout;
+        if !(0.0..1.0).contains(&dropout) {
+            return Err(format!("dropout = {dropout}; it must be at least 0 and below 1"));
+        }
+        let depth = profile.depth.unwrap_or(1.0);
+        scaled(1, profile.width, "a layer's width")?;
+        scaled(1, depth, "the units of a stage")?;
+        let channels = |input: &Input| Channels::new(input.modality(), input.channels());
+        let inputs: Vec<Channels> = self.inputs.iter().map(channels).collect();
+        let tasks = data.iter().map(|data| data.task + 1).max().unwrap_or(0);
+        let of = |task| data.iter().filter(|data| data.task == task).map(|data| data.classes).sum();
+        let classes: Vec<usize> = (0..tasks).map(of).collect();
+        let levels = match (net.pyramid, shared.pyramid) {
+            (None, _) => None,
+            (Some(_), None) => return Err("it needs pyramid = { ... } and [shared.pyramid]".into()),
+            (Some(levels), Some(sizes)) => Some(Levels {
+                fusion: levels.snippets,
+                head: levels.classifies,
+                sketch: sizes.sketch,
+                attention: sizes.attention,
+            }),
+        };
+        let wanted = Wanted {
+            inputs: &inputs,
+            moments: self.moments,
+            side: self.crop,
+            classes: &classes,
+            dropout,
+            keeps_units: profile.dropout == DropoutRule::KeepUnits,
+            width: profile.width,
+            depth,
+            small_stem: profile.stem == Stem::Small,
+            batch_statistics: net.batch_statistics.or(shared.batch_statistics),
+            levels,
+        };
+        let model = net.model.unwrap_or(shared.model).make(&wanted).map_err(|e| e.to_string())?;
+        model.summary().map_err(|e| e.to_string())?;
+        Ok(model)
+    }
+}

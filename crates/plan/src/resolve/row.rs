@@ -1,0 +1,452 @@
+//! From what a spec says of a net to its plan.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use data::augment::{Augmentation, CropRule, MultiScale, PcaJitter, Places};
+use data::inputs::Input;
+use data::sample::Moments;
+use models::{Modality, ModelConfig};
+use nn::StepSchedule;
+
+use crate::cast::{cast, reseeded};
+use crate::error::{Error, Result};
+use crate::model::Known;
+use crate::net::{
+    ContrastivePlan, DataPlan, NetPlan, PairsPlan, Protocol, Source, Start, TestPlan, TrainPlan, VideoPlan,
+};
+use crate::scale::scaled;
+use crate::spec::{
+    self, AlsoAs, ContrastiveSizes, Cropping, FuseBy, Losses, Player, Profile, ProfileName, Row, Spec,
+    StartFrom, TestBy, Tested, Videos,
+};
+use crate::table::{DatasetFacts, FusionPlan, Request, Sources, Work};
+
+/// Stages of stages; more is a circle.
+const DEEPEST: usize = 8;
+
+/// Answers what rows stand for.
+pub(super) struct Resolver<'a> {
+    pub(super) sources: &'a dyn Sources,
+    pub(super) request: &'a Request,
+    pub(super) profile: ProfileName,
+    pub(super) dataset: &'a str,
+}
+
+/// Why a net has no plan.
+enum Refusal {
+    /// The data sets at hand cannot give it.
+    Unavailable(String),
+    /// The spec contradicts itself.
+    Contradiction(String),
+    /// Another table cannot be read.
+    Other(Error),
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        Self::Contradiction(message)
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// A table at hand: its spec, its profile and its data sets.
+struct Table<'a> {
+    spec: &'a Spec,
+    profile: &'a Profile,
+    cast: &'a BTreeMap<String, DatasetFacts>,
+}
+
+/// A net whose start is looked for.
+struct Joined<'a> {
+    data: &'a [DataPlan],
+    inputs: &'a [Input],
+    model: &'a ModelConfig,
+}
+
+impl Resolver<'_> {
+    /// What a row takes.
+    pub(super) fn work(
+        &self,
+        spec: &Spec,
+        file: &Path,
+        cast: &BTreeMap<String, DatasetFacts>,
+        row: &Row,
+    ) -> Result<Work> {
+        let table = Table { spec, profile: spec.profile.get(self.profile), cast };
+        match self.row(&table, row) {
+            Ok(work) => Ok(work),
+            Err(Refusal::Unavailable(reason)) => Ok(Work::Unavailable { reason }),
+            Err(Refusal::Other(error)) => Err(error),
+            Err(Refusal::Contradiction(message)) => {
+                Err(Error::Contradiction { file: file.display().to_string(), row: row.id.clone(), message })
+            }
+        }
+    }
+
+    fn row(&self, table: &Table<'_>, row: &Row) -> Result<Work, Refusal> {
+        let Some(fuse) = &row.fuse else {
+            return Ok(Work::Net(Box::new(self.row_net(table, row)?)));
+        };
+        let mut streams = Vec::with_capacity(fuse.streams.len());
+        for id in &fuse.streams {
+            // The spec has checked that there is such a row.
+            let stream = table.spec.row.iter().find(|row| row.id == *id);
+            let stream = stream.ok_or_else(|| format!("there is no row `{id}`"))?;
+            streams.push(self.row_net(table, stream)?);
+        }
+        if let Some(other) = streams.iter().find(|p| p.net.target() != streams[0].net.target()) {
+            let (a, b) = (&streams[0].net.target().set, &other.net.target().set);
+            return Err(format!("fuse.streams are tested on different videos, {a} and {b}").into());
+        }
+        let svm = table.spec.shared.svm.clone().filter(|_| fuse.by == FuseBy::Svm);
+        Ok(Work::Fusion(FusionPlan { streams, by: fuse.by, svm }))
+    }
+
+    /// The net of a row, which may be another table's.
+    fn row_net(&self, table: &Table<'_>, row: &Row) -> Result<Protocol, Refusal> {
+        let protocol = self.net_of_row(table, row)?;
+        // Its test videos are those of a split; no stage may learn from more of the data set than that split trains on.
+        let target = &protocol.net.target().set;
+        let data = || protocol.net.stages().into_iter().flat_map(|net| &net.data);
+        if data().any(|data| data.set == *target && data.videos != Videos::Split) {
+            return Err(format!("a stage of row `{}` learns from test videos of {target}", row.id).into());
+        }
+        // The splits that are run are those of the target.
+        if let Some(other) = data().find(|data| data.set != *target && data.videos == Videos::Split) {
+            return Err(format!(
+                "a stage of row `{}` on {} does not say which videos; give videos = \"all\" or {{ of = \"1\" }}",
+                row.id, other.set
+            )
+            .into());
+        }
+        Ok(protocol)
+    }
+
+    fn net_of_row(&self, table: &Table<'_>, row: &Row) -> Result<Protocol, Refusal> {
+        match (&row.net, &row.same_as) {
+            (Some(net), _) => self.tested(table, net, row),
+            (None, Some(name)) if name.contains('/') => {
+                self.elsewhere(table.spec, name, |other, stage| self.tested(other, stage, row))
+            }
+            (None, Some(name)) => {
+                let net = table.spec.stage(name).ok_or_else(|| format!("no net `{name}` to test"))?;
+                self.tested(table, net, row)
+            }
+            (None, None) => Err(format!("row `{}` has no net of its own", row.id).into()),
+        }
+    }
+
+    /// A net of `table`, tested as the row says.
+    fn tested(&self, table: &Table<'_>, net: &spec::Net, row: &Row) -> Result<Protocol, Refusal> {
+        let net = self.net(table, net, 0)?;
+        Ok(Protocol { test: test(table, &net, row.tested.unwrap_or_default())?, net })
+    }
+
+    /// Does something with a net of another table of the same paper, named `tableN/net`.
+    fn elsewhere<T>(
+        &self,
+        spec: &Spec,
+        name: &str,
+        then: impl FnOnce(&Table<'_>, &spec::Net) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let (table, net) = name
+            .split_once('/')
+            .ok_or_else(|| format!("`{name}` should name a table and a row of it, as table1b/stack-10-on"))?;
+        let (other, file): (Spec, PathBuf) = self.sources.spec(&format!("{}/{table}", spec.paper))?;
+        let stage = other.stage(net).ok_or_else(|| {
+            let known: Vec<&str> = other
+                .net
+                .keys()
+                .map(String::as_str)
+                .chain(other.row.iter().filter(|row| row.net.is_some()).map(|row| row.id.as_str()))
+                .collect();
+            format!(
+                "`{name}`: {} has no net of that name{}; it has {}",
+                file.display(),
+                base::did_you_mean(net, known.iter().copied()),
+                known.join(", ")
+            )
+        })?;
+        let cast = reseeded(&other, cast(&other, self.dataset, self.sources)?, self.request)?;
+        then(&Table { spec: &other, profile: other.profile.get(self.profile), cast: &cast }, stage)
+    }
+
+    fn net(&self, table: &Table<'_>, net: &spec::Net, depth: usize) -> Result<NetPlan, Refusal> {
+        if depth > DEEPEST {
+            return Err(
+                format!("more than {DEEPEST} stages start from one another; is there a circle?").into()
+            );
+        }
+        let profile = table.profile;
+        let shared = &table.spec.shared;
+        let data = self.data(table, net)?;
+        let sample = net.input.scaled(profile.size);
+        sample.validate().map_err(|e| e.to_string())?;
+        let inputs: Vec<Input> = sample.inputs.iter().map(|input| input.input).collect();
+        let crop = scaled(shared.frames.crop, profile.size, "frames.crop")?;
+        let moments = sample.moments.count();
+        let known = Known { spec: table.spec, profile, net, inputs: &inputs, moments, data: &data, crop };
+        let model = known.model()?;
+        let protocol = shared.train.get(&net.train).ok_or_else(|| format!("no protocol `{}`", net.train))?;
+        let factor = profile.iterations_of(&net.train);
+        let mut steps = Vec::with_capacity(protocol.steps.len());
+        for step in &protocol.steps {
+            steps.push((scaled(step.at, factor, "train.steps")?, step.rate / protocol.rate));
+        }
+        let rate = profile.rate_of(&net.train);
+        if !(rate.is_finite() && rate > 0.0) {
+            return Err(
+                format!("the profile's factor on the learning rates is {rate}; it must be above 0").into()
+            );
+        }
+        let schedule = StepSchedule { base_lr: protocol.rate * rate, steps };
+        schedule.validate().map_err(|e| e.to_string())?;
+        let start = match &net.start {
+            None => Start::HeNormal,
+            Some(from) => {
+                self.start(table, from, depth, &Joined { data: &data, inputs: &inputs, model: &model })?
+            }
+        };
+        for (stream, first) in start.nets() {
+            model.can_adopt(&*first.model, stream).map_err(|e| e.to_string())?;
+        }
+        let flow = inputs.iter().any(|input| input.flow().is_some());
+        let coloured = inputs.iter().any(|input| input.takes_colour());
+        let is_real =
+            |set: &str| table.cast.values().any(|facts| facts.name == set && facts.data_seed.is_none());
+        let real = data.iter().any(|data| is_real(&data.set));
+        let colour = (protocol.rgb_jittering && coloured).then(PcaJitter::imagenet);
+        let crops = match protocol.crops {
+            Cropping::Random => CropRule::Random,
+            // As the public code of Temporal Segment Networks has them.
+            Cropping::MultiScale => CropRule::MultiScale(MultiScale::published(Places::Five)),
+        };
+        Ok(NetPlan {
+            data,
+            video: VideoPlan {
+                short_side: scaled(shared.frames.short_side, profile.size, "frames.short-side")?,
+                storage: profile.storage,
+                flow: flow.then(|| profile.flow.method()),
+                flow_bound: profile.flow_bound.filter(|_| flow),
+                extraction: self.request.extraction.filter(|_| real),
+                videos_per_class: profile.videos_per_class,
+            },
+            sample,
+            crop,
+            model,
+            precision: self.request.precision,
+            train: TrainPlan {
+                start,
+                learns: net.learns,
+                batch: scaled(protocol.batch, profile.batch, "train.batch")?,
+                iterations: scaled(protocol.iterations, factor, "train.iterations")?,
+                schedule,
+                momentum: protocol.momentum,
+                weight_decay: protocol.weight_decay,
+                clip_gradient_norm: clip(protocol.clip_gradient_norm)?,
+                augmentation: Augmentation { crop: crops, flip: protocol.flip, colour },
+                pairs: protocol.pairs.map(|dissimilar| pairs(dissimilar, net.losses, shared.contrastive)),
+            },
+        })
+    }
+
+    fn start(
+        &self,
+        table: &Table<'_>,
+        from: &StartFrom,
+        depth: usize,
+        joined: &Joined<'_>,
+    ) -> Result<Start, Refusal> {
+        match from {
+            StartFrom::Net(name) => {
+                let start = self.stage_of(table, name, depth)?;
+                // The classes are the same only where the data is.
+                Ok(match start {
+                    Start::Net { net, .. } => {
+                        Start::Net { classifiers: same_classes(&net.data, joined.data), net }
+                    }
+                    other => other,
+                })
+            }
+            StartFrom::Streams(streams) => Ok(Start::Streams {
+                appearance: self.stream(
+                    table,
+                    streams.appearance.as_deref(),
+                    Modality::RGB,
+                    depth,
+                    joined,
+                )?,
+                motion: self.stream(table, streams.motion.as_deref(), Modality::FLOW, depth, joined)?,
+            }),
+        }
+    }
+
+    /// What a stream starts from, if the network has that stream.
+    fn stream(
+        &self,
+        table: &Table<'_>,
+        name: Option<&str>,
+        stream: Modality,
+        depth: usize,
+        joined: &Joined<'_>,
+    ) -> Result<Option<Source>, Refusal> {
+        let key = if stream == Modality::RGB { "appearance" } else { "motion" };
+        let name = match (name, joined.model.stream(stream)) {
+            (None, Err(_)) => return Ok(None),
+            (Some(name), Ok(_)) => name,
+            (None, Ok(_)) => {
+                return Err(format!("start names no net for its stream {key}; give {key} = \"...\"").into());
+            }
+            (Some(_), Err(_)) => return Err(format!("start: its network has no stream {key}").into()),
+        };
+        let source = match self.stage_of(table, name, depth)? {
+            Start::Net { net, .. } => Source::Net(net),
+            Start::Weights { source } => Source::Weights(source),
+            Start::HeNormal | Start::Streams { .. } => {
+                return Err(format!("start: `{name}` is no network of one stream").into());
+            }
+        };
+        if !joined.model.keeps_classifiers_of_streams() {
+            return Ok(Some(source));
+        }
+        // Its softmax layer is kept.
+        let is_own = |input: &&Input| input.modality() == stream;
+        match &source {
+            Source::Net(net) if !same_classes(&net.data, joined.data) => Err(format!(
+                "start: the stream `{name}` must be trained on the same classes, since its softmax layer is kept; it is \
+                 trained on {}",
+                net.target().set
+            )
+            .into()),
+            Source::Net(net) if net.inputs().eq(joined.inputs.iter().filter(is_own)) => Ok(Some(source)),
+            Source::Net(_) => Err(format!(
+                "start: the stream `{name}` sees something else than its part of the clip; appearance sees a frame, and \
+                 motion flow of the same length and mean subtraction as the clip"
+            )
+            .into()),
+            Source::Weights(_) => Err(format!(
+                "start: published weights stand for the stream `{name}`; a stream has to be trained here, on the same \
+                 classes"
+            )
+            .into()),
+        }
+    }
+
+    fn stage_of(&self, table: &Table<'_>, name: &str, depth: usize) -> Result<Start, Refusal> {
+        if name.contains('/') {
+            return self.elsewhere(table.spec, name, |other, stage| self.stage(other, stage, depth));
+        }
+        let stage = table.spec.stage(name).ok_or_else(|| format!("no net `{name}` to start from"))?;
+        self.stage(table, stage, depth)
+    }
+
+    /// A stage that is trained here, or the weights that stand for it.
+    fn stage(&self, table: &Table<'_>, stage: &spec::Net, depth: usize) -> Result<Start, Refusal> {
+        let player = table.spec.data.get(self.dataset).and_then(|cast| cast.get(&stage.on));
+        if let Some(Player::Weights(source)) = player {
+            return Ok(Start::Weights { source: source.clone() });
+        }
+        Ok(Start::Net { net: Box::new(self.net(table, stage, depth + 1)?), classifiers: false })
+    }
+
+    fn data(&self, table: &Table<'_>, net: &spec::Net) -> Result<Vec<DataPlan>, Refusal> {
+        let facts = |role: &str| {
+            table.cast.get(role).ok_or_else(|| {
+                Refusal::Unavailable(format!(
+                    "[data] of {} names nothing for {role} where the data set is {}",
+                    table.spec.name(),
+                    self.dataset
+                ))
+            })
+        };
+        let target = facts(&net.on)?;
+        if let Videos::Of(split) = &net.videos
+            && !target.splits.iter().any(|known| known.name == *split)
+        {
+            return Err(format!("videos = {{ of = \"{split}\" }}: {} has no such split", target.name).into());
+        }
+        let mut data = vec![DataPlan {
+            set: target.name.clone(),
+            videos: net.videos.clone(),
+            without: Vec::new(),
+            classes: target.classes.len(),
+            task: 0,
+        }];
+        if let Some(also) = &net.also {
+            let more = facts(&also.on)?;
+            let without = match also.role {
+                AlsoAs::Task => Vec::new(),
+                AlsoAs::Classes => table.spec.overlap.get(&more.name).cloned().ok_or_else(|| {
+                    format!("[overlap] does not say which classes of {} {} has too", more.name, target.name)
+                })?,
+            };
+            if let Some(class) = without.iter().find(|class| !more.classes.contains(class)) {
+                let hint = base::did_you_mean(class, more.classes.iter().map(String::as_str));
+                return Err(format!("[overlap]: {} has no class `{class}`{hint}", more.name).into());
+            }
+            data.push(DataPlan {
+                set: more.name.clone(),
+                videos: Videos::All,
+                classes: more.classes.len() - without.len(),
+                without,
+                task: usize::from(also.role == AlsoAs::Task),
+            });
+        }
+        Ok(data)
+    }
+}
+
+/// The test of a net. A network of clips sees at least as many positions as a clip of its training has.
+fn test(table: &Table<'_>, net: &NetPlan, tested: Tested) -> std::result::Result<TestPlan, String> {
+    let test = &table.spec.shared.test;
+    let as_clip = net.model.sees_whole_videos();
+    let least = if as_clip { net.sample.moments.count() } else { 1 };
+    let frames = match (test.frames, net.sample.moments) {
+        (None, Moments::Grid { .. }) => None,
+        (None, _) => return Err("[shared] test.frames says how many positions are tested; give it".into()),
+        (Some(frames), _) => Some(scaled(frames, table.profile.test_frames, "test.frames")?.max(least)),
+    };
+    let Tested { on, by } = tested;
+    if by == TestBy::Softmax && net.train.pairs.is_some_and(|pairs| !pairs.softmax) {
+        return Err(
+            "its softmax layer learns nothing; give tested.by = \"nearest-neighbour\" or \"pairs\"".into()
+        );
+    }
+    if by == TestBy::Pairs && !matches!(net.sample.moments, Moments::Grid { .. }) {
+        return Err("a test by pairs needs moments that all views have; give its input every = 10".into());
+    }
+    Ok(TestPlan { frames, crops: test.crops, as_clip, on, by })
+}
+
+/// What is learnt from pairs.
+fn pairs(dissimilar: usize, losses: Losses, sizes: Option<ContrastiveSizes>) -> PairsPlan {
+    let contrastive = losses.contrastive.zip(sizes).map(|(distance, sizes)| {
+        let ContrastiveSizes { margin, weight } = sizes;
+        ContrastivePlan { distance, margin, weight }
+    });
+    PairsPlan { dissimilar, softmax: losses.softmax, contrastive }
+}
+
+/// The norm that gradients are clipped at, which is above 0.
+fn clip(norm: Option<f64>) -> std::result::Result<Option<f64>, String> {
+    match norm {
+        Some(norm) if !(norm.is_finite() && norm > 0.0) => {
+            Err(format!("train.clip-gradient-norm = {norm}; it must be above 0"))
+        }
+        norm => Ok(norm),
+    }
+}
+
+/// Whether the softmax layers of nets trained on these tell the same classes apart.
+fn same_classes(a: &[DataPlan], b: &[DataPlan]) -> bool {
+    let classes = |data: &[DataPlan]| -> Vec<_> {
+        data.iter().map(|data| (data.set.clone(), data.without.clone(), data.task)).collect()
+    };
+    classes(a) == classes(b)
+}

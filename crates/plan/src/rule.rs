@@ -1,0 +1,215 @@
+//! Rules of claims: inequalities between rows.
+//!
+//! A claim such as `stack-10-on > single-on`, `a > b + 6` or `abs(a - b) < 2`
+//! is a comparison of two linear expressions over the accuracies of rows, in
+//! percent. Its *margin* is how far the inequality is satisfied.
+//!
+//! A row id may contain `-`, so a minus sign stands between blanks.
+
+use std::collections::BTreeSet;
+
+/// A comparison between two expressions over rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    greater: Expr,
+    smaller: Expr,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Expr {
+    Number(f64),
+    Row(String),
+    Add(Box<Expr>, Box<Expr>),
+    Sub(Box<Expr>, Box<Expr>),
+    Abs(Box<Expr>),
+}
+
+impl Expr {
+    fn value(&self, rows: &dyn Fn(&str) -> f64) -> f64 {
+        match self {
+            Self::Number(x) => *x,
+            Self::Row(id) => rows(id),
+            Self::Add(a, b) => a.value(rows) + b.value(rows),
+            Self::Sub(a, b) => a.value(rows) - b.value(rows),
+            Self::Abs(a) => a.value(rows).abs(),
+        }
+    }
+
+    fn collect<'a>(&'a self, rows: &mut BTreeSet<&'a str>) {
+        match self {
+            Self::Number(_) => {}
+            Self::Row(id) => {
+                rows.insert(id);
+            }
+            Self::Add(a, b) | Self::Sub(a, b) => {
+                a.collect(rows);
+                b.collect(rows);
+            }
+            Self::Abs(a) => a.collect(rows),
+        }
+    }
+}
+
+impl Comparison {
+    /// Parses a claim's rule.
+    ///
+    /// # Errors
+    /// Says what was expected where.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut parser = Parser { tokens: tokenize(text)?, next: 0, text };
+        let left = parser.sum()?;
+        let operator = match parser.take() {
+            Some(token) if token == ">" || token == "<" => token,
+            other => {
+                return Err(format!(
+                    "`{text}`: expected `>` or `<`, found {}",
+                    other.map_or("the end".into(), |t| format!("`{t}`"))
+                ));
+            }
+        };
+        let right = parser.sum()?;
+        if let Some(extra) = parser.take() {
+            return Err(format!("`{text}`: `{extra}` after the end of the comparison"));
+        }
+        Ok(if operator == ">" {
+            Self { greater: left, smaller: right }
+        } else {
+            Self { greater: right, smaller: left }
+        })
+    }
+
+    /// The rows that the claim speaks of, in name order.
+    pub fn rows(&self) -> Vec<&str> {
+        let mut rows = BTreeSet::new();
+        self.greater.collect(&mut rows);
+        self.smaller.collect(&mut rows);
+        rows.into_iter().collect()
+    }
+
+    /// How far the inequality is satisfied, in points; negative where it is
+    /// violated.
+    pub fn margin(&self, accuracy: &dyn Fn(&str) -> f64) -> f64 {
+        self.greater.value(accuracy) - self.smaller.value(accuracy)
+    }
+}
+
+/// Recursive descent over `sum (> | <) sum`, `sum = term ((+ | -) term)*`,
+/// `term = number | row | abs(sum) | (sum)`.
+struct Parser<'a> {
+    tokens: Vec<String>,
+    next: usize,
+    text: &'a str,
+}
+
+impl Parser<'_> {
+    fn peek(&self) -> Option<&str> {
+        self.tokens.get(self.next).map(String::as_str)
+    }
+
+    fn take(&mut self) -> Option<String> {
+        let token = self.tokens.get(self.next).cloned();
+        self.next += 1;
+        token
+    }
+
+    fn expect(&mut self, wanted: &str) -> Result<(), String> {
+        match self.take() {
+            Some(token) if token == wanted => Ok(()),
+            other => Err(format!(
+                "`{}`: expected `{wanted}`, found {}",
+                self.text,
+                other.map_or("the end".into(), |t| format!("`{t}`"))
+            )),
+        }
+    }
+
+    fn sum(&mut self) -> Result<Expr, String> {
+        let mut left = self.term()?;
+        while let Some(operator @ ("+" | "-")) = self.peek() {
+            let minus = operator == "-";
+            self.next += 1;
+            let right = Box::new(self.term()?);
+            left = if minus { Expr::Sub(Box::new(left), right) } else { Expr::Add(Box::new(left), right) };
+        }
+        Ok(left)
+    }
+
+    fn term(&mut self) -> Result<Expr, String> {
+        let token = self
+            .take()
+            .ok_or_else(|| format!("`{}`: expected a row or a number, found the end", self.text))?;
+        match token.as_str() {
+            "(" => {
+                let inner = self.sum()?;
+                self.expect(")")?;
+                Ok(inner)
+            }
+            "abs" => {
+                self.expect("(")?;
+                let inner = self.sum()?;
+                self.expect(")")?;
+                Ok(Expr::Abs(Box::new(inner)))
+            }
+            word if word.starts_with(|c: char| c.is_ascii_digit()) => word
+                .parse()
+                .map(Expr::Number)
+                .map_err(|_| format!("`{}`: `{word}` is not a number", self.text)),
+            word if word.starts_with(|c: char| c.is_ascii_lowercase()) => Ok(Expr::Row(token)),
+            other => Err(format!("`{}`: expected a row or a number, found `{other}`", self.text)),
+        }
+    }
+}
+
+fn tokenize(text: &str) -> Result<Vec<String>, String> {
+    let mut tokens = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '>' | '<' | '+' | '-' | '(' | ')' => 1,
+            c if c.is_ascii_lowercase() => rest
+                .find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'))
+                .unwrap_or(rest.len()),
+            c if c.is_ascii_digit() => {
+                rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len())
+            }
+            other => return Err(format!("`{text}`: `{other}` has no meaning in a claim")),
+        };
+        tokens.push(rest[..length].to_owned());
+        rest = rest[length..].trim_start();
+    }
+    Ok(tokens)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn margin(rule: &str, a: f64, b: f64) -> f64 {
+        Comparison::parse(rule).unwrap().margin(&|row| if row == "a-1" { a } else { b })
+    }
+
+    #[test]
+    fn a_rule_reads_as_it_is_written() {
+        assert_eq!(margin("a-1 > b", 5.0, 3.0), 2.0);
+        assert_eq!(margin("a-1 < b", 5.0, 3.0), -2.0);
+        assert_eq!(margin("a-1 > b + 6", 5.0, 3.0), -4.0);
+        assert_eq!(margin("abs(b - a-1) < 2.5", 5.0, 3.0), 0.5);
+        assert_eq!(margin("a-1 - (b - 1) > a-1 - b - 1", 5.0, 3.0), 2.0);
+    }
+
+    #[test]
+    fn a_bad_rule_says_what_was_expected() {
+        for (rule, expected) in [
+            ("a", "expected `>` or `<`, found the end"),
+            ("a > ", "expected a row or a number, found the end"),
+            ("a > b c", "`c` after the end"),
+            ("a = b", "`=` has no meaning"),
+            ("abs a > 1", "expected `(`"),
+            ("(a > 1", "expected `)`"),
+            ("a > 1.2.3", "not a number"),
+        ] {
+            let message = Comparison::parse(rule).unwrap_err();
+            assert!(message.contains(expected), "{rule}: {message}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The name of a run: the folder under `results/<paper>/<table>/` that says which question its records answer.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data::extracted::Extraction;
+use nn::Precision;
+
+use crate::error::{Error, Result};
+use crate::spec::ProfileName;
+use crate::table::Request;
+
+/// `synth-mini`, or `synth-mini.data-seed-7` for a question other than the profile's own: no record is overwritten by the
+/// answer to another question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunName {
+    /// The data set.
+    pub dataset: String,
+    /// The profile.
+    pub profile: ProfileName,
+    /// The seed of the generated sets, where it is not their own.
+    pub data_seed: Option<u64>,
+    /// The splits, where they are not the profile's.
+    pub splits: Vec<String>,
+    /// The number of training seeds, where it is not the profile's.
+    pub seeds: Option<usize>,
+    /// What is known of extracted frames and flow.
+    pub extraction: Option<Extraction>,
+    /// The exported row whose nets were taken, by the first letters of its sum.
+    pub from: Option<String>,
+    /// How products are computed; f32 has no part in the name.
+    pub precision: Precision,
+}
+
+impl fmt::Display for RunName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.dataset, self.profile)?;
+        if let Some(seed) = self.data_seed {
+            write!(f, ".data-seed-{seed}")?;
+        }
+        if !self.splits.is_empty() {
+            write!(f, ".splits-{}", self.splits.join("+"))?;
+        }
+        if let Some(seeds) = self.seeds {
+            write!(f, ".seeds-{seeds}")?;
+        }
+        if let Some(Extraction { bound, check }) = self.extraction {
+            write!(f, ".extracted-{bound}{}", if check { "" } else { "-unchecked" })?;
+        }
+        if let Some(from) = &self.from {
+            write!(f, ".from-{from}")?;
+        }
+        if self.precision == Precision::Tf32 {
+            write!(f, ".{}", PARTS[5])?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for RunName {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        parse(name).ok_or_else(|| {
+            Error::Usage(format!(
+                "`{name}` is not the name of a run; expected a data set and a profile, such as synth-mini or \
+                 synth-mini.data-seed-7"
+            ))
+        })
+    }
+}
+
+fn parse(name: &str) -> Option<RunName> {
+    let (scale, rest) = name.split_once('.').map_or((name, ""), |(scale, rest)| (scale, rest));
+    let (dataset, profile) = scale.rsplit_once('-')?;
+    let mut run = RunName {
+        dataset: dataset.to_owned(),
+        profile: profile.parse().ok()?,
+        data_seed: None,
+        splits: Vec::new(),
+        seeds: None,
+        extraction: None,
+        from: None,
+        precision: Precision::Fp32,
+    };
+    // A bound may have a decimal point, and so may be the name of a split; so parts are told by how they begin.
+    let mut parts: Vec<String> = Vec::new();
+    for piece in rest.split('.').filter(|_| !rest.is_empty()) {
+        match parts.last_mut() {
+            Some(last) if !PARTS.iter().any(|part| piece.starts_with(part)) => {
+                last.push('.');
+                last.push_str(piece);
+            }
+            _ => parts.push(piece.to_owned()),
+        }
+    }
+    for part in parts {
+        let value = |name: &str| part.strip_prefix(name);
+        if let Some(seed) = value(PARTS[0]) {
+            run.data_seed = Some(seed.parse().ok()?);
+        } else if let Some(splits) = value(PARTS[1]) {
+            run.splits = splits.split('+').map(str::to_owned).collect();
+        } else if let Some(seeds) = value(PARTS[2]) {
+            run.seeds = Some(seeds.parse().ok()?);
+        } else if let Some(from) = value(PARTS[4]) {
+            run.from = Some(from.to_owned());
+        } else if part == PARTS[5] {
+            run.precision = Precision::Tf32;
+        } else {
+            let bound = value(PARTS[3])?;
+            let (bound, check) =
+                bound.strip_suffix("-unchecked").map_or((bound, true), |bound| (bound, false));
+            let extraction = Extraction::new(bound.parse().ok()?).ok()?;
+            run.extraction = Some(Extraction { check, ..extraction });
+        }
+    }
+    (run.to_string() == name).then_some(run)
+}
+
+/// What may stand after the scale, in this order.
+const PARTS: [&str; 6] = ["data-seed-", "splits-", "seeds-", "extracted-", "from-", "tf32"];
+
+impl RunName {
+    /// The question that the run answered.
+    pub fn request(&self) -> Request {
+        Request {
+            profile: Some(self.profile),
+            dataset: Some(self.dataset.clone()),
+            splits: self.splits.clone(),
+            seeds: self.seeds,
+            data_seed: self.data_seed,
+            extraction: self.extraction,
+            from: self.from.clone(),
+            precision: self.precision,
+            rows: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_read_as_it_was_written() {
+        for name in [
+            "synth-mini",
+            "synth-hmdb-smoke.data-seed-7",
+            "weizmann-loao-mini.splits-1+2.5+x.seeds-3",
+            "ucf101-paper.extracted-20.5-unchecked",
+            "synth-views-mini.data-seed-1.splits-a.seeds-2.extracted-20.from-0a1b2c3d",
+            "synth-mini.tf32",
+            "ucf101-paper.splits-1.extracted-20.5.tf32",
+        ] {
+            let run: RunName = name.parse().unwrap();
+            assert_eq!(run.to_string(), name);
+        }
+        let run: RunName = "weizmann-loao-mini.splits-1+2.5+x.seeds-3".parse().unwrap();
+        assert_eq!((run.dataset.as_str(), run.splits.len(), run.seeds), ("weizmann-loao", 3, Some(3)));
+    }
+
+    #[test]
+    fn another_folder_is_no_run() {
+        for name in
+            ["synth", "synth-huge", "", "synth-mini.", "synth-mini.tired", "synth-mini.seeds-x", "figures"]
+        {
+            let message = name.parse::<RunName>().unwrap_err().to_string();
+            assert!(message.contains("is not the name of a run"), "{message}");
+        }
+    }
+}

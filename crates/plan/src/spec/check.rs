@@ -1,0 +1,365 @@
+//! What a spec must keep beyond its types: names that exist, rows that are one thing.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use data::sample::SpelledSample;
+use models::ModelName;
+
+use super::{
+    AlsoAs, Cast, Fuse, FuseBy, Learns, Losses, Net, Player, Row, Spec, StartFrom, Streams, Svm, TestBy,
+};
+use base::did_you_mean;
+
+use crate::error::{Error, Result};
+
+/// A check that says what is wrong.
+type Checked = std::result::Result<(), String>;
+
+impl Spec {
+    /// Checks names and combinations; `path` must fit paper and table.
+    pub(super) fn check(&self, path: &Path) -> Result<()> {
+        self.check_all(path).map_err(|message| Error::Spec { file: path.display().to_string(), message })
+    }
+
+    fn check_all(&self, path: &Path) -> Checked {
+        let expected = PathBuf::from(&self.paper).join(format!("{}.toml", self.short_name()));
+        if !path.ends_with(&expected) {
+            return Err(format!(
+                "paper = \"{}\" and table = \"{}\" belong into {}; rename the file or change the keys",
+                self.paper,
+                self.table,
+                expected.display()
+            ));
+        }
+        if self.row.is_empty() {
+            return Err("the table has no [[row]]; add at least one".into());
+        }
+        for (index, row) in self.row.iter().enumerate() {
+            if self.row[..index].iter().any(|earlier| earlier.id == row.id) {
+                return Err(format!("two rows have the id `{}`; every id is used once", row.id));
+            }
+            self.check_row(row)?;
+        }
+        for (name, net) in &self.net {
+            if self.row.iter().any(|row| row.id == *name) {
+                return Err(format!("[net.{name}] and a row have one name; give the stage another"));
+            }
+            self.check_net(net).map_err(|message| format!("[net.{name}]: {message}"))?;
+        }
+        self.check_names_of_sets()?;
+        self.check_names_of_protocols()?;
+        self.claim.iter().try_for_each(|claim| {
+            self.check_rule(&claim.holds).map_err(|message| format!("claim `{}` {message}", claim.id))
+        })
+    }
+
+    /// `[overlap]` and the profiles' splits speak of the data sets that `[data]` names.
+    fn check_names_of_sets(&self) -> Checked {
+        let known: BTreeSet<&str> =
+            self.data.values().flat_map(Cast::values).filter_map(Player::set).collect();
+        let profiles = [&self.profile.paper, &self.profile.mini, &self.profile.smoke];
+        let splits = profiles.iter().flat_map(|profile| profile.splits.keys()).map(|name| ("splits", name));
+        let overlap = self.overlap.keys().map(|name| ("[overlap]", name));
+        match overlap.chain(splits).find(|(_, name)| !known.contains(name.as_str())) {
+            None => Ok(()),
+            Some((place, name)) => Err(format!(
+                "{place} speaks of the data set `{name}`, which no line of [data] names{}; there are: {}",
+                did_you_mean(name, known.iter().copied()),
+                Vec::from_iter(known).join(", ")
+            )),
+        }
+    }
+
+    /// `iterations-of` and `rate-of` of the profiles speak of protocols that there are.
+    fn check_names_of_protocols(&self) -> Checked {
+        let profiles = [&self.profile.paper, &self.profile.mini, &self.profile.smoke];
+        let names = profiles.into_iter().flat_map(|profile| {
+            let iterations = profile.iterations_of.keys().map(|name| ("iterations-of", name));
+            iterations.chain(profile.rate_of.keys().map(|name| ("rate-of", name)))
+        });
+        let known = || self.shared.train.keys().map(String::as_str);
+        match names.into_iter().find(|(_, name)| !self.shared.train.contains_key(*name)) {
+            None => Ok(()),
+            Some((key, name)) => Err(format!(
+                "{key} speaks of a protocol [shared.train.{name}], which there is not{}; there are: {}",
+                did_you_mean(name, known()),
+                known().collect::<Vec<_>>().join(", ")
+            )),
+        }
+    }
+
+    fn check_row(&self, row: &Row) -> Checked {
+        let id = &row.id;
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !id.starts_with(|c: char| c.is_ascii_lowercase()) || !id.chars().all(allowed) {
+            return Err(format!(
+                "row id `{id}` must begin with a small letter and hold small letters, digits and `-` only"
+            ));
+        }
+        match (&self.columns, &row.column) {
+            (None, None) => {}
+            (Some(_), None) if row.place.is_some() => {}
+            (Some(columns), Some(column)) if columns.names.contains(column) => {}
+            (Some(columns), _) => {
+                return Err(format!(
+                    "row `{id}` needs column = one of {} (or where = \"...\", if the paper has its number outside \
+                     the table)",
+                    columns.names.join(", ")
+                ));
+            }
+            (None, Some(_)) => {
+                return Err(format!("row `{id}` names a column, but the table has no [columns]"));
+            }
+        }
+        match (&row.net, &row.same_as, &row.fuse) {
+            (Some(net), None, None) => self.check_net(net),
+            (None, Some(name), None) => self.check_same_as(name),
+            (None, None, Some(fuse)) => self.check_fuse(fuse),
+            _ => Err("it needs exactly one of net (what to train), same-as (a net or row, of this table or another) and fuse (the \
+                      rows to fuse)"
+                .into()),
+        }
+        .and_then(|()| match (&row.fuse, row.tested) {
+            (Some(_), Some(_)) => Err("tested says how one net is tested, and the row fuses several".into()),
+            _ => Ok(()),
+        })
+        .map_err(|message| format!("row `{id}`: {message}"))
+    }
+
+    /// A name without a slash is of this table.
+    fn check_same_as(&self, name: &str) -> Checked {
+        if name.contains('/') || self.stage(name).is_some() {
+            return Ok(());
+        }
+        Err(format!(
+            "same-as = \"{name}\" is neither a [net] nor a row with a net{}; there are: {}",
+            did_you_mean(name, self.stages()),
+            self.stages().collect::<Vec<_>>().join(", ")
+        ))
+    }
+
+    fn check_net(&self, net: &Net) -> Checked {
+        if !self.shared.train.contains_key(&net.train) {
+            let known: Vec<&str> = self.shared.train.keys().map(String::as_str).collect();
+            return Err(format!(
+                "no protocol [shared.train.{}]{}; there are: {}",
+                net.train,
+                did_you_mean(&net.train, known.iter().copied()),
+                known.join(", ")
+            ));
+        }
+        if net.learns == Learns::LastLayer && net.start.is_none() {
+            return Err(
+                "learns = \"last-layer\" keeps the other layers as they start; say with start = what from"
+                    .into(),
+            );
+        }
+        let roles: BTreeSet<&str> = self.data.values().flat_map(Cast::keys).map(String::as_str).collect();
+        for role in std::iter::once(&net.on).chain(net.also.as_ref().map(|also| &also.on)) {
+            if !roles.contains(role.as_str()) {
+                return Err(format!(
+                    "no line of [data] says what stands for `{role}`{}; there are: {}",
+                    did_you_mean(role, roles.iter().copied()),
+                    Vec::from_iter(roles).join(", ")
+                ));
+            }
+        }
+        self.check_input(net)?;
+        self.check_pyramid(net)?;
+        self.check_statistics(net)?;
+        self.check_losses(net)?;
+        if let Some(StartFrom::Streams(Streams { appearance: None, motion: None })) = net.start {
+            return Err("start = {} names no net; give appearance = \"...\", motion = \"...\" or both".into());
+        }
+        let mut unknown = net.start.iter().flat_map(StartFrom::names);
+        match unknown.find(|start| !start.contains('/') && self.stage(start).is_none()) {
+            Some(start) => Err(format!(
+                "start = \"{start}\" is neither a [net] nor a row with a net{}; there are: {}",
+                did_you_mean(start, self.stages()),
+                self.stages().collect::<Vec<_>>().join(", ")
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn check_input(&self, net: &Net) -> Checked {
+        if net.input.has_grid() && self.shared.test.frames.is_some() {
+            return Err(
+                "input.every says which moments of a video are tested, and [shared] test.frames how many; leave one out"
+                    .into(),
+            );
+        }
+        net.input.check().map_err(|e| e.to_string())
+    }
+
+    /// The levels of a pyramid fit what it sees.
+    fn check_pyramid(&self, net: &Net) -> Checked {
+        let (pyramid, count, frame) = match (net.pyramid, &net.input) {
+            (None, SpelledSample::Snippets(_)) => {
+                return Err(
+                    "input.kind = \"snippets\" needs pyramid = { classifies = ... }: how they are joined"
+                        .into(),
+                );
+            }
+            (None, _) => return Ok(()),
+            (Some(pyramid), SpelledSample::Snippets(snippets)) => (pyramid, snippets.count, snippets.frame),
+            (Some(_), _) => {
+                return Err("pyramid = { ... } joins snippets; give input.kind = \"snippets\"".into());
+            }
+        };
+        if self.shared.pyramid.is_none() {
+            return Err("pyramid = { ... } needs [shared.pyramid] with the sizes of its levels".into());
+        }
+        if !net.model.unwrap_or(self.shared.model).is_base() {
+            let bases =
+                ModelName::all().filter(|model| model.is_base()).map(|base| format!("\"{}\"", base.name()));
+            let bases: Vec<String> = bases.collect();
+            return Err(format!("pyramid = {{ ... }} stands on model = {}", bases.join(" or ")));
+        }
+        if pyramid.snippets.is_some() != (count > 1) {
+            return Err(format!(
+                "count = {count}; pyramid.snippets says how several snippets become one, and is given for more than one \
+                 alone"
+            ));
+        }
+        if pyramid.classifies.sees_frame() != frame {
+            return Err(format!(
+                "pyramid.classifies needs input.frame = {}",
+                pyramid.classifies.sees_frame()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Pairs have losses, and a contrastive loss has pairs and a margin.
+    fn check_losses(&self, net: &Net) -> Checked {
+        let Losses { softmax, contrastive } = net.losses;
+        let dissimilar = self.shared.train.get(&net.train).and_then(|protocol| protocol.pairs);
+        if dissimilar.is_none() && net.losses != Losses::default() {
+            return Err(format!(
+                "losses are for pairs, and [shared.train.{}] has none; give it pairs = 20, the dissimilar pairs for each \
+                 similar one",
+                net.train
+            ));
+        }
+        let several = net.also.as_ref().is_some_and(|also| also.role == AlsoAs::Task);
+        if dissimilar.is_some() && several {
+            return Err(
+                "pairs are of one data set; also = { ..., as = \"task\" } is for nets of single videos"
+                    .into(),
+            );
+        }
+        if contrastive.is_some() && dissimilar == Some(0) {
+            return Err(
+                "the contrastive loss needs dissimilar pairs; give its protocol pairs = 1 or more".into()
+            );
+        }
+        if contrastive.is_some() && net.learns == Learns::LastLayer {
+            return Err("learns = \"last-layer\" keeps the features that the contrastive loss is about; leave one out".into());
+        }
+        if !softmax && contrastive.is_none() {
+            return Err(
+                "losses = { softmax = false } leaves nothing to learn from; give contrastive = \"l1\"".into(),
+            );
+        }
+        let Some(sizes) = self.shared.contrastive else {
+            return match contrastive {
+                None => Ok(()),
+                Some(_) => {
+                    Err("the contrastive loss needs [shared] contrastive = { margin = 1.0, weight = 1.0 }"
+                        .into())
+                }
+            };
+        };
+        let sizes = [("margin", sizes.margin), ("weight", sizes.weight)];
+        match sizes.into_iter().find(|(_, size)| !(*size > 0.0 && size.is_finite())) {
+            None => Ok(()),
+            Some((key, size)) => Err(format!("[shared] contrastive.{key} = {size}; it must be above 0")),
+        }
+    }
+
+    /// Batch statistics are spoken of where there is batch normalisation.
+    fn check_statistics(&self, net: &Net) -> Checked {
+        let architecture = net.model.unwrap_or(self.shared.model);
+        let given = net.batch_statistics.or(self.shared.batch_statistics).is_some();
+        if architecture.has_batch_norm() == given {
+            return Ok(());
+        }
+        let statistics = "batch-statistics = \"all\", \"first\" or \"none\"";
+        Err(if architecture.has_batch_norm() {
+            format!(
+                "its network has batch normalisation; say in [shared] which layers use their batch, {statistics}"
+            )
+        } else {
+            "its network has no batch normalisation for batch-statistics to speak of".into()
+        })
+    }
+
+    fn check_fuse(&self, fuse: &Fuse) -> Checked {
+        if fuse.streams.len() < 2 {
+            return Err(format!("fuse.streams names {} rows; expected two or more", fuse.streams.len()));
+        }
+        let single = || self.row.iter().filter(|row| row.fuse.is_none()).map(|row| row.id.as_str());
+        for id in &fuse.streams {
+            if !single().any(|known| known == id) {
+                let hint = did_you_mean(id, single());
+                return Err(format!("fuse.streams: `{id}` is no row with a net{hint}"));
+            }
+        }
+        let by_pairs = |row: &&Row| row.tested.is_some_and(|tested| tested.by == TestBy::Pairs);
+        if let Some(row) = self.row.iter().filter(|row| fuse.streams.contains(&row.id)).find(by_pairs) {
+            return Err(format!("fuse.streams: `{}` is tested by pairs and has no scores to fuse", row.id));
+        }
+        let on = |row: &Row| row.tested.unwrap_or_default().on;
+        let fused: Vec<&Row> = self.row.iter().filter(|row| fuse.streams.contains(&row.id)).collect();
+        if let Some(other) = fused.iter().find(|row| on(row) != on(fused[0])) {
+            return Err(format!(
+                "fuse.streams: `{}` and `{}` are tested on different videos",
+                fused[0].id, other.id
+            ));
+        }
+        match (&self.shared.svm, fuse.by) {
+            (None, FuseBy::Svm) => Err("fuse.by = \"svm\" needs [shared.svm]".into()),
+            (Some(svm), FuseBy::Svm) => svm.check(),
+            (_, FuseBy::Average) => Ok(()),
+        }
+    }
+
+    fn check_rule(&self, rule: &str) -> Checked {
+        let rule = crate::rule::Comparison::parse(rule).map_err(|e| format!("is no comparison: {e}"))?;
+        let by_pairs = |id: &str| {
+            let row = self.row.iter().find(|row| row.id == id);
+            row.and_then(|row| row.tested).is_some_and(|tested| tested.by == TestBy::Pairs)
+        };
+        let rows = rule.rows();
+        if let Some(other) = rows.iter().find(|id| by_pairs(id) != by_pairs(rows[0])) {
+            return Err(format!(
+                "compares `{}` with `{other}`, an accuracy with an area under a curve",
+                rows[0]
+            ));
+        }
+        for id in rows {
+            if !self.row.iter().any(|row| row.id == id) {
+                let known = self.row.iter().map(|row| row.id.as_str());
+                return Err(format!(
+                    "speaks of row `{id}`, which the table does not have{}",
+                    did_you_mean(id, known)
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Svm {
+    fn check(&self) -> Checked {
+        if self.folds < 2 {
+            return Err(format!("svm.folds = {}; expected two or more", self.folds));
+        }
+        if self.c.is_empty() || !self.c.iter().all(|c| c.is_finite() && *c > 0.0) {
+            return Err(format!("svm.c = {:?}; expected one or more numbers above 0", self.c));
+        }
+        Ok(())
+    }
+}

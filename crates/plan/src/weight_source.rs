@@ -1,0 +1,109 @@
+//! Which file of the hub, which bytes, and how its tensors are named.
+
+use models::NameMap;
+use serde::{Deserialize, Serialize};
+
+/// A source that cannot be one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("weights: {what} is `{found}`, expected {expected}")]
+pub struct WeightSourceError {
+    /// Which part of the source.
+    pub what: &'static str,
+    /// Its value.
+    pub found: String,
+    /// What is allowed.
+    pub expected: &'static str,
+}
+
+/// A published file of weights. What is read from a spec has been checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct WeightSource {
+    /// Owner and name on the hub, such as `timm/resnet50.tv_in1k`.
+    pub repository: String,
+    /// A commit (better, since it never changes), branch or tag.
+    pub revision: String,
+    /// The file's path in the repository, such as `model.safetensors`.
+    pub file: String,
+    /// SHA-256 of the file: 64 hexadecimal digits, as `sha256sum` prints them.
+    pub sha256: String,
+    /// How its tensors are named.
+    pub names: NameMap,
+}
+
+/// A source before it is checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Written {
+    repository: String,
+    revision: String,
+    file: String,
+    sha256: String,
+    names: NameMap,
+}
+
+impl TryFrom<Written> for WeightSource {
+    type Error = WeightSourceError;
+
+    fn try_from(written: Written) -> Result<Self, WeightSourceError> {
+        let Written { repository, revision, file, sha256, names } = written;
+        let source = Self { repository, revision, file, sha256, names };
+        source.check()?;
+        Ok(source)
+    }
+}
+
+impl WeightSource {
+    /// Refuses what is no name on the hub, or could leave the folder that it becomes a part of.
+    ///
+    /// # Errors
+    /// [`WeightSourceError`].
+    pub fn check(&self) -> Result<(), WeightSourceError> {
+        let checks = [
+            // The hub forbids `--`, with which the cache's folders stand for the slash.
+            (
+                "repository",
+                &self.repository,
+                is_path(&self.repository)
+                    && self.repository.split('/').count() <= 2
+                    && !self.repository.contains("--"),
+                "a name such as `owner/name`: letters, digits, `.`, `_` and `-`",
+            ),
+            (
+                "revision",
+                &self.revision,
+                is_path(&self.revision),
+                "a commit, branch or tag: letters, digits, `.`, `_`, `-` and `/`",
+            ),
+            (
+                "file",
+                &self.file,
+                is_path(&self.file),
+                "a path in the repository such as `model.safetensors`: letters, digits, `.`, `_`, `-` and `/`, \
+                 no part of it `..`",
+            ),
+            (
+                "sha256",
+                &self.sha256,
+                self.sha256.len() == 64
+                    && self.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')),
+                "64 hexadecimal digits (0-9, a-f), as `sha256sum` prints them",
+            ),
+        ];
+        match checks.into_iter().find(|(_, _, good, _)| !good) {
+            Some((what, found, _, expected)) => {
+                Err(WeightSourceError { what, found: found.clone(), expected })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a text is a plain relative path, the same on every system and in an address.
+fn is_path(text: &str) -> bool {
+    text.len() <= 200
+        && text.split('/').all(|part| {
+            !matches!(part, "" | "." | "..")
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        })
+}

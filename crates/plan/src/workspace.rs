@@ -1,0 +1,201 @@
+//! Where things lie: specs, data sets, results, the cache.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use data::dataset::{Dataset, DatasetSpec};
+
+use base::did_you_mean;
+
+use crate::error::{Error, Result};
+use crate::spec::Spec;
+use crate::table::{DatasetFacts, Sources};
+
+/// The folders of the workspace.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    /// The checkout.
+    pub root: PathBuf,
+    /// Records and tables, `results/` unless a flag says otherwise.
+    pub results: PathBuf,
+    /// Frames, flow and published weights: `.cache/` unless a flag says otherwise.
+    pub cache: PathBuf,
+    /// Checkpoints, weights and scores: `units/` in the cache unless a regression check sets it aside.
+    pub units: Option<PathBuf>,
+}
+
+impl Workspace {
+    /// The usual folders below a checkout.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        let root = root.into();
+        Self { results: root.join("results"), cache: root.join(".cache"), units: None, root }
+    }
+
+    /// The folder of finished and unfinished units of work.
+    pub fn units(&self) -> PathBuf {
+        self.units.clone().unwrap_or_else(|| self.cache.join("units"))
+    }
+
+    /// The files of all specs, in name order.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when `experiments/` cannot be listed.
+    pub fn spec_files(&self) -> Result<Vec<PathBuf>> {
+        let experiments = self.root.join("experiments");
+        let mut files = Vec::new();
+        for paper in list(&experiments)? {
+            if paper.is_dir() {
+                files
+                    .extend(list(&paper)?.into_iter().filter(|f| f.extension().is_some_and(|e| e == "toml")));
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    /// The full names of all tables, in name order.
+    ///
+    /// # Errors
+    /// As [`Workspace::spec_files`].
+    pub fn tables(&self) -> Result<Vec<String>> {
+        Ok(self.spec_files()?.iter().map(|file| self.table_name(file)).collect())
+    }
+
+    /// The file of the table with that name: `table1b` where one paper alone
+    /// has it, `two-stream/table1b` always.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTable`].
+    pub fn find(&self, table: &str) -> Result<PathBuf> {
+        let name = self.full_names(&[table])?.remove(0);
+        Ok(self.root.join("experiments").join(format!("{name}.toml")))
+    }
+
+    /// The full names of the tables of one command. A short name that several papers have means the table of the paper
+    /// that all others of the command are of.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTable`] for a name that is no table's, or that may mean several.
+    pub fn full_names(&self, asked: &[impl AsRef<str>]) -> Result<Vec<String>> {
+        let known = self.tables()?;
+        let meant: Vec<Vec<&String>> =
+            asked.iter().map(|name| meant_by(name.as_ref(), &known)).collect::<Result<_>>()?;
+        let papers: BTreeSet<&str> = meant
+            .iter()
+            .filter_map(|names| match names[..] {
+                [name] => name.split('/').next(),
+                _ => None,
+            })
+            .collect();
+        let one = |names: &Vec<&String>| match names[..] {
+            [name] => Some(name.clone()),
+            _ if papers.len() == 1 => {
+                let of_paper =
+                    |name: &&&String| name.split('/').next().is_some_and(|paper| papers.contains(paper));
+                names.iter().find(of_paper).map(|name| (*name).clone())
+            }
+            _ => None,
+        };
+        asked
+            .iter()
+            .zip(&meant)
+            .map(|(asked, names)| {
+                one(names).ok_or_else(|| {
+                    let several: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+                    Error::UnknownTable(format!(
+                        "`{}` may mean {}; name one of them in full",
+                        asked.as_ref(),
+                        several.join(" or ")
+                    ))
+                })
+            })
+            .collect()
+    }
+
+    /// Reads the spec of a table.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTable`], and those of [`Spec::read`].
+    pub fn spec(&self, table: &str) -> Result<(Spec, PathBuf)> {
+        let file = self.find(table)?;
+        let shown = file.strip_prefix(&self.root).unwrap_or(&file).to_owned();
+        let text = std::fs::read_to_string(&file).map_err(Error::io("read", &file))?;
+        Ok((Spec::parse(&text, &shown)?, shown))
+    }
+
+    fn table_name(&self, file: &Path) -> String {
+        let path = file.strip_prefix(self.root.join("experiments")).unwrap_or(file);
+        let path = path.to_string_lossy();
+        path.strip_suffix(".toml").unwrap_or(&path).to_owned()
+    }
+
+    /// The names of all data sets, in order.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when `datasets/` cannot be listed.
+    pub fn datasets(&self) -> Result<Vec<String>> {
+        let files = list(&self.root.join("datasets"))?;
+        let files = files.iter().filter(|f| f.extension().is_some_and(|e| e == "toml"));
+        Ok(files.filter_map(|f| f.file_stem().map(|stem| stem.to_string_lossy().into_owned())).collect())
+    }
+
+    /// The file that describes a data set.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with a suggestion when there is no such data set.
+    pub fn dataset_file(&self, name: &str) -> Result<PathBuf> {
+        let names = self.datasets()?;
+        if names.iter().any(|known| known == name) {
+            return Ok(self.root.join("datasets").join(format!("{name}.toml")));
+        }
+        Err(Error::Usage(format!(
+            "no data set `{name}`{}; there are: {}",
+            did_you_mean(name, names.iter().map(String::as_str)),
+            names.join(", ")
+        )))
+    }
+}
+
+impl Sources for Workspace {
+    fn spec(&self, table: &str) -> Result<(Spec, PathBuf)> {
+        Self::spec(self, table)
+    }
+
+    /// Its videos need not be there.
+    fn facts(&self, dataset: &str) -> Result<DatasetFacts> {
+        let spec = DatasetSpec::load(&self.dataset_file(dataset)?)?;
+        let facts = Dataset::describe(&spec)?;
+        Ok(DatasetFacts {
+            name: dataset.to_owned(),
+            classes: facts.classes,
+            splits: facts.splits,
+            data_seed: spec.data_seed(),
+        })
+    }
+}
+
+/// The tables that a name may mean; at least one.
+fn meant_by<'a>(asked: &str, known: &'a [String]) -> Result<Vec<&'a String>> {
+    let short = |name: &'a String| name.split('/').nth(1);
+    let hits: Vec<&String> =
+        known.iter().filter(|name| *name == asked || short(name) == Some(asked)).collect();
+    if hits.is_empty() {
+        let all = known.iter().map(String::as_str).chain(known.iter().filter_map(short));
+        let hint = did_you_mean(asked, all);
+        return Err(Error::UnknownTable(format!(
+            "no table `{asked}`{hint}; there are: {}",
+            known.join(", ")
+        )));
+    }
+    Ok(hits)
+}
+
+fn list(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).map_err(Error::io("list", folder))?;
+    let mut paths = entries
+        .map(|entry| entry.map(|e| e.path()))
+        .collect::<std::io::Result<Vec<_>>>()
+        .map_err(Error::io("list", folder))?;
+    paths.sort();
+    Ok(paths)
+}

@@ -1,0 +1,38 @@
+//! The flags that ask a question again.
+
+use data::extracted::Extraction;
+
+use plan::spec::ProfileName;
+use plan::{Request, TablePlan};
+
+/// After the table's name.
+pub(super) fn flags(plan: &TablePlan, request: &Request) -> String {
+    let mut flags = String::new();
+    let profile = plan.spec.profile.get(plan.profile);
+    if profile.dataset != plan.dataset {
+        flags.push_str(&format!(" --dataset {}", plan.dataset));
+    }
+    if plan.profile != ProfileName::Mini {
+        flags.push_str(&format!(" --profile {}", plan.profile));
+    }
+    if plan.cast.get(plan.spec.main_role()).is_some_and(|facts| facts.data_seed.is_none()) {
+        flags.push_str(" --data-root DIR");
+    }
+    if let Some(seed) = request.data_seed {
+        flags.push_str(&format!(" --data-seed {seed}"));
+    }
+    if !request.splits.is_empty() {
+        flags.push_str(&format!(" --split {}", request.splits.join(" ")));
+    }
+    if let Some(seeds) = request.seeds {
+        flags.push_str(&format!(" --seeds {seeds}"));
+    }
+    if let Some(Extraction { bound, check }) = request.extraction {
+        flags
+            .push_str(&format!(" --extracted-bound {bound}{}", if check { "" } else { " --unchecked-flow" }));
+    }
+    if request.from.is_some() {
+        flags.push_str(" --from FOLDER");
+    }
+    flags
+}

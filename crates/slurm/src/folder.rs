@@ -1,0 +1,217 @@
+//! What a submission leaves on disk: `slurm/<run>/` in the cache, shared by all machines of the cluster.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `arrays/<n>.json` | what the tasks of an array do ([`Manifest`]), written before it is submitted |
+//! | `arrays/<n>.sh` | its script |
+//! | `logs/<n>-<task>.log` | what the task said, all its attempts one after the other |
+//! | `notes/<n>-<task>.start`, `.end`, `.progress`, `.out`, `.error` | where it ran, how it ended, how far it is |
+//! | `xtask-<hash>` | the program as it was when the jobs were submitted |
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use experiment::console::{Console, Progress};
+use experiment::error::{Error, Result};
+use experiment::interrupt::Interrupt;
+use experiment::run::Task;
+use experiment::store::{self, Lock};
+
+/// What the tasks of an array do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Manifest {
+    /// The version of the program that wrote it.
+    pub version: String,
+    /// The command that the user gave, without the program's name.
+    pub command: Vec<String>,
+    /// By index.
+    pub tasks: BTreeMap<u32, Entry>,
+}
+
+/// One task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Entry {
+    /// The unit's name.
+    pub unit: String,
+    /// A name for people.
+    pub title: String,
+    /// What to do.
+    pub task: Task,
+}
+
+/// How a task began: its job, its node, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Start {
+    pub(super) job: String,
+    pub(super) node: String,
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct End {
+    pub(super) job: String,
+    pub(super) node: String,
+    pub(super) code: i32,
+}
+
+/// The folder of one question to the cluster.
+#[derive(Debug, Clone)]
+pub(super) struct RunFolder {
+    path: PathBuf,
+}
+
+/// A task of a run by the name of its job: the run, and the number of its array.
+pub(super) fn parse_name(name: &str) -> Option<(&str, usize)> {
+    let (run, number) = name.rsplit_once('.')?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let run = (!run.is_empty() && run.chars().all(plain)).then_some(run)?;
+    Some((run, number.parse().ok()?))
+}
+
+impl RunFolder {
+    /// The folder of a run; nothing is made.
+    pub(super) fn new(cache: &Path, run: &str) -> Self {
+        Self { path: cache.join("slurm").join(run) }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The name that its jobs have in common.
+    pub(super) fn name(&self) -> String {
+        self.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+
+    /// Makes the folders and keeps other submissions of the same out.
+    pub(super) fn lock(&self, console: &Console, interrupt: &Interrupt) -> Result<Lock> {
+        for part in ["arrays", "logs", "notes"] {
+            let folder = self.path.join(part);
+            std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+        }
+        store::lock(&self.path.join("lock"), &format!("the submission {}", self.name()), console, interrupt)
+    }
+
+    pub(super) fn manifest_path(&self, number: usize) -> PathBuf {
+        self.path.join("arrays").join(format!("{number}.json"))
+    }
+
+    pub(super) fn script_path(&self, number: usize) -> PathBuf {
+        self.path.join("arrays").join(format!("{number}.sh"))
+    }
+
+    pub(super) fn log(&self, number: usize, index: u32) -> PathBuf {
+        self.path.join("logs").join(format!("{number}-{index}.log"))
+    }
+
+    /// `notes/<n>-<task>.<kind>`.
+    pub(super) fn note(&self, number: usize, index: u32, kind: &str) -> PathBuf {
+        note_of(&self.manifest_path(number), index, kind)
+    }
+
+    /// The number of the next array.
+    pub(super) fn next_number(&self) -> Result<usize> {
+        let folder = self.path.join("arrays");
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(1),
+            Err(e) => return Err(Error::io("list", folder)(e)),
+        };
+        let numbers = entries.filter_map(|entry| {
+            Path::new(&entry.ok()?.file_name()).file_stem()?.to_str()?.parse::<usize>().ok()
+        });
+        Ok(numbers.max().unwrap_or(0) + 1)
+    }
+
+    /// What the tasks of an array do.
+    pub(super) fn manifest(&self, number: usize) -> Result<Manifest> {
+        Manifest::read(&self.manifest_path(number))
+    }
+
+    pub(super) fn start(&self, number: usize, index: u32) -> Option<Start> {
+        read_note(&self.note(number, index, "start"))
+    }
+
+    pub(super) fn end(&self, number: usize, index: u32) -> Option<End> {
+        read_note(&self.note(number, index, "end"))
+    }
+
+    pub(super) fn progress(&self, number: usize, index: u32) -> Option<Progress> {
+        read_note(&self.note(number, index, "progress"))
+    }
+
+    /// A note that is text.
+    pub(super) fn text(&self, number: usize, index: u32, kind: &str) -> Option<String> {
+        std::fs::read_to_string(self.note(number, index, kind)).ok()
+    }
+}
+
+/// Notes are written by scripts and other machines; one that cannot be read is as good as none.
+fn read_note<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+impl Manifest {
+    /// Reads what a job is asked to do.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Damaged`].
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        serde_json::from_slice(&bytes)
+            .map_err(|e| Error::Damaged { path: path.to_owned(), message: e.to_string() })
+    }
+}
+
+/// A note beside a manifest: where a task says how far it is, and why it failed.
+pub fn note_of(manifest: &Path, index: u32, kind: &str) -> PathBuf {
+    let number = manifest.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let run = manifest.parent().and_then(Path::parent).unwrap_or(Path::new("."));
+    run.join("notes").join(format!("{number}-{index}.{kind}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_jobs_lead_to_folders_of_ours_and_nowhere_else() {
+        assert_eq!(parse_name("table1b-synth-mini-0a1b.12"), Some(("table1b-synth-mini-0a1b", 12)));
+        for wrong in ["", ".", "x", "x.", ".1", "x.y", "../x.1", "a/b.1", "x y.1"] {
+            assert_eq!(parse_name(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn arrays_are_numbered_on() {
+        let cache = tempfile::tempdir().unwrap();
+        let folder = RunFolder::new(cache.path(), "run");
+        assert_eq!(folder.next_number().unwrap(), 1);
+        let _lock = folder.lock(&Console::silent(), &Interrupt::never()).unwrap();
+        for name in ["1.json", "1.sh", "12.json", "notes"] {
+            std::fs::write(folder.path().join("arrays").join(name), "").unwrap();
+        }
+        assert_eq!(folder.next_number().unwrap(), 13);
+        assert_eq!(folder.note(3, 4, "end"), folder.path().join("notes/3-4.end"));
+    }
+
+    #[test]
+    fn a_manifest_comes_back_and_a_damaged_one_is_named() {
+        let cache = tempfile::tempdir().unwrap();
+        let path = cache.path().join("1.json");
+        let entry = Entry { unit: "finish".into(), title: "the table".into(), task: Task::Finish };
+        let manifest = Manifest {
+            version: "1".into(),
+            command: vec!["run".into()],
+            tasks: BTreeMap::from([(0, entry)]),
+        };
+        store::write_json(&path, &manifest).unwrap();
+        assert_eq!(Manifest::read(&path).unwrap(), manifest);
+        std::fs::write(&path, "{\"version\": 1}").unwrap();
+        assert!(Manifest::read(&path).unwrap_err().to_string().contains("1.json is damaged"));
+    }
+}

@@ -1,0 +1,183 @@
+//! Slurm's own commands: what is in the queue, submitting, cancelling.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use experiment::error::{Error, Result};
+
+/// A job of the user's, one task of an array.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Queued {
+    /// The array's job id.
+    pub(super) array: u64,
+    /// The task's index.
+    pub(super) index: u32,
+    pub(super) state: QueueState,
+    /// Where it runs.
+    pub(super) node: String,
+    /// Why it does not run.
+    pub(super) reason: String,
+    /// Its name.
+    pub(super) name: String,
+}
+
+/// What Slurm says of a job that is not over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum QueueState {
+    /// It waits.
+    Pending,
+    /// It runs, or begins or ends to run.
+    Running,
+    /// It will not run as it is: held, or waiting for something that has failed.
+    Stuck,
+}
+
+/// Asks for a job's fields, a line a task of an array: array, index, state, nodes, reason, name.
+const FORMAT: &str = "%F|%K|%T|%N|%r|%j";
+
+/// All jobs of this user that are not over.
+///
+/// # Errors
+/// [`Error::Slurm`] if the command is missing or Slurm does not answer.
+pub(super) fn mine() -> Result<Vec<Queued>> {
+    let output =
+        slurm("squeue", Command::new("squeue").args(["--me", "--noheader", "--array", "-o", FORMAT]))?;
+    Ok(output.lines().filter_map(parse).collect())
+}
+
+/// Of a line of `squeue`; jobs that are no arrays, or over, are not ours.
+fn parse(line: &str) -> Option<Queued> {
+    let mut fields = line.splitn(6, '|');
+    let mut next = || fields.next();
+    let (array, index, state, node, reason, name) = (next()?, next()?, next()?, next()?, next()?, next()?);
+    let stuck = |reason: &str| {
+        let reason = reason.to_ascii_lowercase().replace(['_', ' '], "");
+        reason.contains("held") || reason == "dependencyneversatisfied" || reason == "badconstraints"
+    };
+    let state = match state {
+        "PENDING" if stuck(reason) => QueueState::Stuck,
+        "REQUEUE_HOLD" | "SPECIAL_EXIT" | "REVOKED" => QueueState::Stuck,
+        "PENDING" | "REQUEUED" | "REQUEUE_FED" => QueueState::Pending,
+        "RUNNING" | "CONFIGURING" | "COMPLETING" | "SUSPENDED" | "STOPPED" | "SIGNALING" | "STAGE_OUT"
+        | "RESIZING" | "RESV_DEL_HOLD" => QueueState::Running,
+        _ => return None,
+    };
+    Some(Queued {
+        array: array.parse().ok()?,
+        index: index.parse().ok()?,
+        state,
+        node: node.to_owned(),
+        reason: reason.to_owned(),
+        name: name.to_owned(),
+    })
+}
+
+/// Submits a script and gives the job's id.
+///
+/// # Errors
+/// [`Error::Slurm`] with what Slurm says.
+pub(super) fn submit(script: &Path, dependency: Option<&str>) -> Result<u64> {
+    let mut command = Command::new("sbatch");
+    command.arg("--parsable");
+    if let Some(dependency) = dependency {
+        command.arg(format!("--dependency={dependency}")).arg("--kill-on-invalid-dep=yes");
+    }
+    let output = slurm("sbatch", command.arg(script))?;
+    // The id, and the cluster's name where there are several.
+    let id = output.trim().lines().last().and_then(|line| line.split(';').next()?.parse().ok());
+    id.ok_or_else(|| Error::Slurm {
+        command: "sbatch",
+        message: format!("expected the id of the job, found `{}`", output.trim()),
+    })
+}
+
+/// Cancels tasks.
+///
+/// # Errors
+/// [`Error::Slurm`] with what Slurm says.
+pub(super) fn cancel(tasks: &[(u64, u32)]) -> Result<()> {
+    // Command lines have an end.
+    for some in tasks.chunks(500) {
+        let ids = some.iter().map(|(array, index)| format!("{array}_{index}"));
+        slurm("scancel", Command::new("scancel").args(ids))?;
+    }
+    Ok(())
+}
+
+/// What Slurm remembers of a job that is over: its state and exit code, such as "TIMEOUT" and "0:15". It forgets after
+/// some minutes, unless the cluster keeps accounts.
+pub(super) fn remembered(job: &str) -> Option<String> {
+    let shown = slurm("scontrol", Command::new("scontrol").args(["show", "job", "--oneliner", job])).ok();
+    let of_shown = shown.and_then(|text| {
+        let fields: BTreeMap<&str, &str> =
+            text.lines().next()?.split_whitespace().filter_map(|field| field.split_once('=')).collect();
+        Some(format!("{}, exit code {}", fields.get("JobState")?, fields.get("ExitCode")?))
+    });
+    of_shown.or_else(|| {
+        let mut command = Command::new("sacct");
+        command.args([
+            "--noheader",
+            "--parsable2",
+            "--allocations",
+            "--format=State,ExitCode",
+            "--jobs",
+            job,
+        ]);
+        let text = slurm("sacct", &mut command).ok()?;
+        let (state, code) = text.lines().next()?.split_once('|')?;
+        Some(format!("{state}, exit code {code}"))
+    })
+}
+
+/// Runs one of Slurm's commands and gives what it prints.
+fn slurm(name: &'static str, command: &mut Command) -> Result<String> {
+    let fail = |message: String| Error::Slurm { command: name, message };
+    let Output { status, stdout, stderr } = match command.output() {
+        Ok(output) => output,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            return Err(fail(
+                "it is not on this machine; --engine slurm is for machines from which jobs can be submitted"
+                    .into(),
+            ));
+        }
+        Err(e) => return Err(fail(e.to_string())),
+    };
+    if status.success() {
+        return Ok(String::from_utf8_lossy(&stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&stderr);
+    let said: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    Err(fail(if said.is_empty() { status.to_string() } else { said.join("; ") }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_queue_is_read_line_by_line() {
+        let found = parse("12|3|RUNNING|n1|None|table1b-synth-mini-0a1b.2").unwrap();
+        assert_eq!((found.array, found.index, found.state, &*found.node), (12, 3, QueueState::Running, "n1"));
+        assert_eq!(found.name, "table1b-synth-mini-0a1b.2");
+        let state = |line: &str| parse(line).map(|queued| queued.state);
+        assert_eq!(state("12|3|PENDING||Dependency|x.1"), Some(QueueState::Pending));
+        assert_eq!(state("12|3|PENDING||DependencyNeverSatisfied|x.1"), Some(QueueState::Stuck));
+        assert_eq!(state("12|3|PENDING||launch failed requeued held|x.1"), Some(QueueState::Stuck));
+        assert_eq!(state("12|3|PENDING||JobHeldAdmin|x.1"), Some(QueueState::Stuck));
+        assert_eq!(state("12|3|COMPLETING|n1|None|x.1"), Some(QueueState::Running));
+        assert_eq!(state("12|3|COMPLETED|n1|None|x.1"), None);
+        assert_eq!(state("12|N/A|RUNNING|n1|None|other"), None);
+        for line in ["", "12", "a|b|RUNNING|||", "12|3|NEW STATE|n1|None|x"] {
+            assert_eq!(parse(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_is_not_there_is_named() {
+        let message = slurm("squeue", &mut Command::new("/nowhere/squeue")).unwrap_err().to_string();
+        assert!(message.contains("squeue") && message.contains("not on this machine"), "{message}");
+        let message = slurm("squeue", Command::new("bash").args(["-c", "echo no >&2; exit 1"])).unwrap_err();
+        assert!(message.to_string().ends_with(": no"), "{message}");
+    }
+}

@@ -1,0 +1,123 @@
+//! What a run asks for, and how it is run and printed, here or in a cluster's job.
+
+use std::io::Write;
+use std::time::Duration;
+
+use experiment::device::Device;
+use experiment::table::{Table, verdicts};
+use experiment::trained::Trained;
+use experiment::{Console, Error, Interrupt, Ranks, Request, Result, Runner, Workspace};
+use plan::TablePlan;
+
+use crate::flags::Run;
+
+/// Prints to standard output. That nobody reads it any more, as behind `| head`, is no error.
+pub(crate) fn say(text: impl std::fmt::Display) -> Result<()> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.map_err(Error::io("write to", "standard output")),
+    }
+}
+
+/// The processes that a launcher started together with this one.
+pub(crate) fn ranks() -> Result<Ranks> {
+    Ranks::world().map_err(|error| Error::Usage(error.to_string()))
+}
+
+/// Does the work of a command on the first of several ranks; the others train along.
+pub(crate) fn together(
+    runner: &Runner<'_>,
+    console: &Console,
+    work: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let ranks = &runner.ranks;
+    if ranks.is_first() {
+        let done = work();
+        // That they are gone already is no error of the work's.
+        _ = runner.dismiss_ranks();
+        return done;
+    }
+    runner.train_along().inspect_err(|error| {
+        console.line(&format!("rank {} of {}: {error}", ranks.rank(), ranks.size()));
+        ranks.abort(error.exit_code());
+    })
+}
+
+/// What a `run` asks for, found.
+pub(crate) struct Asked {
+    pub(crate) workspace: Workspace,
+    pub(crate) request: Request,
+    /// By their full names.
+    pub(crate) tables: Vec<String>,
+    given: Option<Trained>,
+}
+
+impl Asked {
+    pub(crate) fn of(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<Self> {
+        let workspace = flags.folders.workspace();
+        let given = match &flags.from {
+            Some(name) => Some(experiment::export::from(name, &workspace, console, interrupt)?),
+            None => None,
+        };
+        let (request, tables) = match &given {
+            None => (flags.request(), workspace.full_names(&flags.tables)?),
+            Some(trained) => {
+                let (table, own) = experiment::export::question(trained)?;
+                let tables = if flags.tables.is_empty() {
+                    vec![table]
+                } else {
+                    workspace.full_names(&flags.tables)?
+                };
+                (flags.request_of(own), tables)
+            }
+        };
+        // A mistake in the last table shows before the first is trained.
+        for name in &tables {
+            let (spec, file) = workspace.spec(name)?;
+            TablePlan::resolve(spec, file, &request, &workspace)?;
+        }
+        Ok(Self { workspace, request, tables, given })
+    }
+
+    pub(crate) fn runner<'a>(
+        &'a self,
+        flags: &Run,
+        device: &'a Device,
+        console: &'a Console,
+        interrupt: &'a Interrupt,
+    ) -> Runner<'a> {
+        Runner {
+            data_roots: flags.roots.data_roots(),
+            fresh: flags.fresh,
+            device,
+            given: self.given.as_ref(),
+            checkpoint_every: Duration::from_secs(flags.checkpoint_every),
+            ..Runner::new(&self.workspace, &self.request, console, interrupt)
+        }
+    }
+}
+
+/// Runs tables and prints each as it is finished.
+pub(crate) fn print_tables(flags: &Run, names: &[String], runner: &Runner<'_>) -> Result<()> {
+    let mut tables = Vec::with_capacity(names.len());
+    for name in names {
+        let table = runner.run(name)?;
+        if flags.json {
+            say(table.json())?;
+        } else {
+            say(table.terminal())?;
+        }
+        tables.push(table);
+    }
+    if !flags.json && tables.len() > 1 {
+        say(verdicts(&tables))?;
+    }
+    runner.console.line(&runner.census.to_string());
+    let total = tables.iter().map(|table| table.rows.len()).sum();
+    let failed: Vec<&str> = tables.iter().flat_map(Table::failed).collect();
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::RowsFailed { failed: failed.len(), total, names: failed.join(", ") })
+    }
+}

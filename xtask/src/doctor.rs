@@ -1,0 +1,304 @@
+//! `doctor`: what this machine can do, and what to do about what it cannot.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+use data::dataset::{Dataset, DatasetSpec};
+use data::decode::Decoder;
+use serde::Serialize;
+
+use experiment::device::DeviceChoice;
+use experiment::error::{Error, Result};
+use experiment::record::Environment;
+use experiment::store::write_atomic;
+use experiment::table;
+use experiment::weights;
+use plan::Workspace;
+use plan::spec::{Player, Spec};
+
+/// How something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Standing {
+    /// As it should be.
+    Good,
+    /// Something is slower or cannot be done; the default commands run.
+    Limited,
+    /// The default commands will not run.
+    Bad,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Check {
+    /// What.
+    pub what: String,
+    /// How it stands.
+    pub standing: Standing,
+    /// What was found.
+    pub found: String,
+    /// What to do about it; nothing where it is as it should be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+}
+
+/// Everything that was looked at.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Report {
+    /// In the order of printing.
+    pub checks: Vec<Check>,
+}
+
+/// Space for the videos and units of all tables in `mini`.
+const ROOM: u64 = 16 << 30;
+
+/// Memory that the largest table in `mini` takes, with room to spare.
+const MEMORY: u64 = 3 << 30;
+
+/// Looks at the machine, the folders and the data sets. Nothing is changed but for a probe in the folders, and nothing is
+/// fetched.
+///
+/// # Errors
+/// Specs and data-set files that cannot be read.
+pub(crate) fn doctor(workspace: &Workspace) -> Result<Report> {
+    let mut checks = machine();
+    checks.push(ffmpeg());
+    checks.push(cluster());
+    checks.push(disk(&workspace.cache));
+    for (what, folder) in [("results folder", &workspace.results), ("cache folder", &workspace.cache)] {
+        checks.push(writable(what, folder));
+    }
+    checks.extend(data_sets(workspace)?);
+    checks.extend(published(workspace)?);
+    Ok(Report { checks })
+}
+
+fn good(what: &str, found: impl Into<String>) -> Check {
+    Check { what: what.into(), standing: Standing::Good, found: found.into(), advice: None }
+}
+
+fn limited(what: &str, found: impl Into<String>, advice: impl Into<String>) -> Check {
+    Check { what: what.into(), standing: Standing::Limited, found: found.into(), advice: Some(advice.into()) }
+}
+
+fn machine() -> Vec<Check> {
+    let here = Environment::here(Path::new("."), &Device::Cpu);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let processor = here.processor.unwrap_or_else(|| here.system.clone());
+    let threads = match here.threads {
+        threads if threads < cores => limited(
+            "threads",
+            format!("{threads} of {cores} cores"),
+            "RAYON_NUM_THREADS holds them down; unset it to use all cores",
+        ),
+        threads => good("threads", format!("{threads} on {cores} cores")),
+    };
+    let mut checks = vec![good("processor", processor), threads, vectors()];
+    checks.push(gpu());
+    checks.push(memory());
+    checks
+}
+
+fn gpu() -> Check {
+    let facts = DeviceChoice::Cuda(0).open().and_then(|device| {
+        nn::device::gpu_facts(&device).map_err(Error::network("asking the GPU what it is"))
+    });
+    match facts {
+        Ok(Some(facts)) => good(
+            "GPU",
+            format!(
+                "{}, compute capability {}.{}, {} of {} GiB free; use it with --device cuda",
+                facts.name,
+                facts.capability.0,
+                facts.capability.1,
+                facts.free >> 30,
+                facts.memory >> 30
+            ),
+        ),
+        _ if !cfg!(feature = "cuda") => limited(
+            "GPU",
+            "not used: this build computes on the processor",
+            "`mini` and `smoke` need none; for the papers' scale build with CUDA (docs/cuda.md)",
+        ),
+        Ok(None) => limited("GPU", "none", "docs/cuda.md says what is needed"),
+        Err(error) => limited("GPU", error.to_string(), "docs/cuda.md says what is needed"),
+    }
+}
+
+fn vectors() -> Check {
+    let what = "vector instructions";
+    match nn::simd::Level::current() {
+        Ok(nn::simd::Level::Portable) => limited(
+            what,
+            "none that the kernels know",
+            "training takes several times as long; use a processor with AVX2 or NEON",
+        ),
+        Ok(level) => good(what, level.name()),
+        Err(error) => Check {
+            what: what.into(),
+            standing: Standing::Bad,
+            found: error.to_string(),
+            advice: Some("unset the setting that asks for it".into()),
+        },
+    }
+}
+
+fn memory() -> Check {
+    let what = "memory";
+    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = |key: &str| -> Option<u64> {
+        let line = info.lines().find_map(|line| line.strip_prefix(key))?;
+        line.trim_start_matches(':').trim().trim_end_matches(" kB").parse().ok()
+    };
+    match (kib("MemAvailable"), kib("MemTotal")) {
+        (Some(available), Some(all)) => {
+            let found = format!("{} of {} available", size(available << 10), size(all << 10));
+            if available << 10 < MEMORY {
+                limited(what, found, format!("close other programs: `mini` takes up to {}", size(MEMORY)))
+            } else {
+                good(what, found)
+            }
+        }
+        _ => limited(what, "not said by this system", "have 3 GiB for `mini`"),
+    }
+}
+
+fn ffmpeg() -> Check {
+    match Decoder::find() {
+        Ok(decoder) => good("ffmpeg", decoder.version()),
+        Err(error) => limited("ffmpeg", error.to_string(), "only real videos need it; generated ones do not"),
+    }
+}
+
+fn cluster() -> Check {
+    let what = "cluster";
+    let settings = slurm::config::Config::load(None);
+    match (slurm::jobs(), settings) {
+        (_, Err(error)) => limited(what, error.to_string(), "mend the file: --engine slurm reads it"),
+        (Ok(jobs), Ok(_)) => {
+            good(what, format!("Slurm answers, {jobs} jobs of yours are queued; use it with --engine slurm"))
+        }
+        (Err(error), Ok(_)) => {
+            limited(what, error.to_string(), "only --engine slurm needs one (docs/cluster.md)")
+        }
+    }
+}
+
+fn disk(cache: &Path) -> Check {
+    let what = "free disk";
+    // The folder itself may not be there yet.
+    let there = cache.ancestors().find(|folder| folder.exists()).unwrap_or(cache);
+    match fs4::available_space(there) {
+        Ok(free) if free < ROOM => limited(
+            what,
+            format!("{} at {}", size(free), cache.display()),
+            format!(
+                "all tables in `mini` take {}; --cache puts the cache elsewhere, and what an older version left in {} may go",
+                size(ROOM),
+                cache.join("units").display()
+            ),
+        ),
+        Ok(free) => good(what, format!("{} at {}", size(free), cache.display())),
+        Err(error) => {
+            limited(what, error.to_string(), format!("have {} for all tables in `mini`", size(ROOM)))
+        }
+    }
+}
+
+fn writable(what: &str, folder: &Path) -> Check {
+    let probe: PathBuf = folder.join(".writable");
+    match write_atomic(&probe, b"")
+        .and_then(|()| std::fs::remove_file(&probe).map_err(Error::io("delete", &probe)))
+    {
+        Ok(()) => good(what, folder.display().to_string()),
+        Err(error) => Check {
+            what: what.into(),
+            standing: Standing::Bad,
+            found: error.to_string(),
+            advice: Some("name another with --out or --cache".into()),
+        },
+    }
+}
+
+fn data_sets(workspace: &Workspace) -> Result<Vec<Check>> {
+    let mut checks = Vec::new();
+    for name in workspace.datasets()? {
+        let spec = DatasetSpec::load(&workspace.dataset_file(&name)?)?;
+        let about = Dataset::describe(&spec)?;
+        let what = format!("data set {name}");
+        let sizes = format!("{} videos of {} classes", about.videos, about.classes.len());
+        checks.push(if spec.needs_root() {
+            limited(
+                &what,
+                format!("{sizes}, yours: {}", about.title),
+                format!("`cargo xtask prepare {name} --root DIR` checks the folder and prepares it; docs/data.md has the layout"),
+            )
+        } else {
+            good(&what, format!("{sizes}, rendered when needed: {}", about.title))
+        });
+    }
+    Ok(checks)
+}
+
+/// The published weights that specs name.
+fn published(workspace: &Workspace) -> Result<Vec<Check>> {
+    let mut checks: Vec<Check> = Vec::new();
+    for file in workspace.spec_files()? {
+        let shown = file.strip_prefix(&workspace.root).unwrap_or(&file);
+        let text = std::fs::read_to_string(&file).map_err(Error::io("read", &file))?;
+        let spec = Spec::parse(&text, shown)?;
+        for player in spec.data.values().flat_map(|cast| cast.values()) {
+            let Player::Weights(source) = player else { continue };
+            let what = format!("weights {}", source.repository);
+            if checks.iter().any(|check| check.what == what) {
+                continue;
+            }
+            checks.push(match weights::cached(source, &workspace.cache) {
+                Some(path) => good(&what, path.display().to_string()),
+                None => limited(
+                    &what,
+                    format!("not in the cache; {} asks for it", spec.name()),
+                    "the first run that needs the file fetches it from the hub; docs/weights.md says how to put it there by hand",
+                ),
+            });
+        }
+    }
+    Ok(checks)
+}
+
+/// Bytes as a person says them.
+fn size(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
+}
+
+impl Report {
+    /// For a terminal.
+    pub(crate) fn terminal(&self) -> String {
+        let mut lines = vec![["", "what", "found", "what to do"].map(str::to_owned).to_vec()];
+        for Check { what, standing, found, advice } in &self.checks {
+            let mark = match standing {
+                Standing::Good => "ok",
+                Standing::Limited => "note",
+                Standing::Bad => "BAD",
+            };
+            lines.push(vec![mark.into(), what.clone(), found.clone(), advice.clone().unwrap_or_default()]);
+        }
+        let bad = self.checks.iter().filter(|check| check.standing == Standing::Bad).count();
+        let verdict = match bad {
+            0 => "`cargo xtask run table1b` will run here.".to_owned(),
+            bad => format!("{bad} of these must be mended before `cargo xtask run table1b` runs here."),
+        };
+        format!("{}\n{verdict}", table::plain_wrapped(lines))
+    }
+
+    /// For programs.
+    pub(crate) fn json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("checks hold texts only")
+    }
+
+    /// Whether the default commands will run.
+    pub(crate) fn is_well(&self) -> bool {
+        self.checks.iter().all(|check| check.standing != Standing::Bad)
+    }
+}
