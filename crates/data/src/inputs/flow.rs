@@ -26,11 +26,11 @@
 use base::Modality;
 use serde::{Deserialize, Serialize};
 
-use crate::error::InputError;
 use super::kind::{FlowUse, Kind, Spelled};
 use super::paint::{Painter, Scratch};
 use super::view::{View, check_views};
 use crate::error::DataError;
+use crate::error::InputError;
 use crate::source::{Direction, VideoReader, Window};
 
 /// Where the L fields of an input are read.

@@ -3,11 +3,11 @@
 use base::Modality;
 use serde::{Deserialize, Serialize};
 
-use crate::error::InputError;
 use super::kind::{Kind, Spelled};
 use super::paint::Scratch;
 use super::view::{View, check_frames, check_views};
 use crate::error::DataError;
+use crate::error::InputError;
 use crate::source::VideoReader;
 
 /// The number of the frame, everywhere, times a factor.
