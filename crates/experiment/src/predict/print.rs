@@ -1,7 +1,7 @@
 //! A prediction, for people and for programs.
 
 use super::{Position, Prediction};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::table;
 use figure::{Track, timeline};
 
