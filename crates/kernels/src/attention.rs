@@ -3,7 +3,7 @@
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
-use crate::array::{Array, Gradient, Shaped};
+use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::op::Op;
 
@@ -42,14 +42,8 @@ impl Op for PlaceSoftmax {
         Ok((out, x.dims.to_vec()))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { inputs, output, gradient, .. } = *given;
         let [x] = check::inputs(self.name(), inputs)?;
         let places = self.places(&x)?;
         check::dims(self.name(), "the gradient", &gradient, x.dims)?;
@@ -100,13 +94,8 @@ impl Op for WeightedPool {
         Ok((out, vec![batch, channels]))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { inputs, gradient, wanted, .. } = *given;
         let [weights, x] = check::inputs(self.name(), inputs)?;
         let [batch, places, channels] = self.sizes(&weights, &x)?;
         check::dims(self.name(), "the gradient", &gradient, &[batch, channels])?;

@@ -3,7 +3,7 @@
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
-use crate::array::{Array, Gradient};
+use crate::array::{Array, Backward, Gradient};
 use crate::check;
 use crate::memory::unwritten;
 use crate::op::Op;
@@ -38,14 +38,8 @@ impl Op for Relu {
         Ok((out, x.dims.to_vec()))
     }
 
-    fn backward_cpu(
-        &self,
-        _inputs: &[Array<'_>],
-        output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { output, gradient, .. } = *given;
         Ok(vec![Gradient::Values(combined(self.name(), gradient, output.data, passed)?)])
     }
 }
@@ -86,13 +80,8 @@ impl Op for Add {
         Ok((out?, a.dims.to_vec()))
     }
 
-    fn backward_cpu(
-        &self,
-        _inputs: &[Array<'_>],
-        output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { output, gradient, wanted, .. } = *given;
         check::dims(self.name(), "the gradient", &gradient, output.dims)?;
         if !self.relu {
             let of = |&wanted: &bool| if wanted { Gradient::OfOutput } else { Gradient::None };
@@ -145,14 +134,8 @@ impl Op for Mask {
         Ok((out?, x.dims.to_vec()))
     }
 
-    fn backward_cpu(
-        &self,
-        _inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { gradient, .. } = *given;
         let found = combined(
             self.name(),
             gradient,

@@ -69,7 +69,7 @@ mod signature;
 pub mod simd;
 pub mod verify;
 
-pub use array::{Array, Gradient};
+pub use array::{Array, Backward, Gradient};
 pub use attention::{PlaceSoftmax, WeightedPool};
 pub use batch_norm::{BatchNorm, FrozenBatchNorm};
 pub use compact_bilinear::{CompactBilinear, Fourier, Sketch};

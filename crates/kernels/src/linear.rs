@@ -13,7 +13,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::activation::masked_column_sums;
-use crate::array::{Array, Gradient, Shaped};
+use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::disjoint::Disjoint;
 use crate::elementwise::rectified;
@@ -80,13 +80,8 @@ impl Op for Linear {
         Ok((out, vec![sizes.batch, sizes.outputs]))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { inputs, output, gradient, .. } = *given;
         let arrays = check::inputs(self.name(), inputs)?;
         let sizes = self.sizes(&arrays)?;
         let [x, weight, _] = arrays.map(|array| array.data);
@@ -94,8 +89,7 @@ impl Op for Linear {
         check::dims(self.name(), "the output", &output, &dims)?;
         check::dims(self.name(), "the gradient", &gradient, &dims)?;
         let level = Level::current()?;
-        let [x_wanted, weight_wanted, bias_wanted] =
-            [0, 1, 2].map(|at| wanted.get(at).copied().unwrap_or(false));
+        let [x_wanted, weight_wanted, bias_wanted] = [0, 1, 2].map(|input| given.wants(input));
         let relu = self.relu.then_some(output.data);
         let (masked, sums) = masked_column_sums(gradient.data, relu, sizes.outputs, bias_wanted);
         let grad = masked.as_deref().unwrap_or(gradient.data);

@@ -4,7 +4,7 @@
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
-use crate::array::{Array, Gradient, Shaped};
+use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::memory::unwritten;
 use crate::op::Op;
@@ -46,14 +46,8 @@ impl Op for JoinMoments {
         Ok((out, vec![batch, h, w, self.moments * c]))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { inputs, gradient, .. } = *given;
         let [x] = check::inputs(self.name(), inputs)?;
         let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
         check::dims(self.name(), "the gradient", &gradient, &[batch, h, w, self.moments * c])?;
@@ -95,14 +89,8 @@ impl Op for SumMoments {
         Ok((out, vec![batch, h, w, c]))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { inputs, gradient, .. } = *given;
         let [x] = check::inputs(self.name(), inputs)?;
         let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
         check::dims(self.name(), "the gradient", &gradient, &[batch, h, w, c])?;

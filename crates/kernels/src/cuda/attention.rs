@@ -3,7 +3,7 @@
 use candle_core::{Result, bail};
 
 use super::gpu::Source;
-use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, Gpu};
 use crate::check;
 use crate::op::Op;
 use crate::{Gradient, PlaceSoftmax, WeightedPool};
@@ -19,15 +19,8 @@ impl CudaOp for PlaceSoftmax {
         Ok((out, x.dims().to_vec()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let DeviceBackward { inputs, output, gradient, .. } = *given;
         let [x] = check::inputs(self.name(), inputs)?;
         let places = self.places(&x)?;
         check::dims(self.name(), "the gradient", &gradient, x.dims())?;
@@ -52,14 +45,8 @@ impl CudaOp for WeightedPool {
         Ok((out, vec![batch, channels]))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let DeviceBackward { inputs, gradient, wanted, .. } = *given;
         let [weights, x] = check::inputs(self.name(), inputs)?;
         let [batch, places, channels] = self.sizes(&weights, &x)?;
         check::dims(self.name(), "the gradient", &gradient, &[batch, channels])?;

@@ -6,7 +6,7 @@ use super::engine::tensor;
 use super::gpu::Source;
 use super::lock::lock;
 use super::rows::{PART_THREADS, part_blocks, parts};
-use super::{Buffer, CudaOp, DeviceArray, DeviceStatistics, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, DeviceStatistics, Gpu};
 use crate::batch_norm::{enough, pool, split};
 use crate::check;
 use crate::op::Op;
@@ -55,7 +55,7 @@ fn normalised(
 }
 
 /// What a backward pass knows.
-struct Backward<'a> {
+struct Passes<'a> {
     gpu: &'a Gpu,
     sizes: Sizes,
     x: DeviceArray<'a>,
@@ -79,7 +79,7 @@ struct FirstPass {
     masked: Option<Buffer>,
 }
 
-impl Backward<'_> {
+impl Passes<'_> {
     /// How the kernels judge a rectification: not at all, by the input, by the output.
     fn mask(&self) -> usize {
         match (self.relu, self.has_residual) {
@@ -273,14 +273,8 @@ impl CudaOp for BatchNorm {
         Ok((out, x.dims().to_vec()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let DeviceBackward { inputs, output, gradient, wanted } = *given;
         let ([x, scale, shift], residual) = split(self.name(), inputs)?;
         let [rows, channels] = self.check(&x, &scale, &shift)?;
         check::dims(self.name(), "the output", &output, x.dims())?;
@@ -291,7 +285,7 @@ impl CudaOp for BatchNorm {
         };
         let has_residual = residual.is_some();
         let (epsilon, relu, sizes) = (self.epsilon, self.relu, Sizes { rows, channels });
-        let back = Backward {
+        let back = Passes {
             gpu,
             sizes,
             x,
@@ -356,14 +350,8 @@ impl CudaOp for FrozenBatchNorm {
         Ok((out, x.dims().to_vec()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let DeviceBackward { inputs, output, gradient, wanted } = *given;
         let ([x, scale, shift, mean, variance], residual) = split(self.name(), inputs)?;
         let [rows, channels] = self.check(&[x, scale, shift, mean, variance])?;
         check::dims(self.name(), "the output", &output, x.dims())?;
@@ -371,7 +359,7 @@ impl CudaOp for FrozenBatchNorm {
         let (statistics, affine) = self.fixed(gpu, [&scale, &shift, &mean, &variance])?;
         let (statistics, affine, has_residual) = (&statistics, &affine, residual.is_some());
         let (epsilon, relu, sizes) = (self.epsilon, self.relu, Sizes { rows, channels });
-        let back = Backward {
+        let back = Passes {
             gpu,
             sizes,
             x,

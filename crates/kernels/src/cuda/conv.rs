@@ -7,7 +7,7 @@ use super::gpu::Source;
 use super::memory::{Address, Offset};
 use super::product::{Matrix, product};
 use super::rows::{add_bias, masked_column_sums};
-use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, Gpu};
 use crate::check;
 use crate::conv::geometry::Geometry;
 use crate::op::Op;
@@ -33,27 +33,22 @@ impl CudaOp for Conv2d {
         Ok((out, vec![g.batch, g.output[0], g.output[1], g.outputs]))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let DeviceBackward { inputs, output, gradient, .. } = *given;
         let g = self.geometry(inputs)?;
         let dims = [g.batch, g.output[0], g.output[1], g.outputs];
         check::dims(self.name(), "the output", &output, &dims)?;
         check::dims(self.name(), "the gradient", &gradient, &dims)?;
-        let wants = |at: usize| wanted.get(at).copied().unwrap_or(false);
         let relu = self.relu.then_some(&output);
-        let bias_wanted = wants(2) && inputs.len() > 2;
+        let bias_wanted = given.wants(2) && inputs.len() > 2;
         let (masked, bias) =
             masked_column_sums(gpu, &gradient, relu, [g.positions(), g.outputs], bias_wanted)?;
         let mut found: Vec<_> = inputs.iter().map(|_| Gradient::None).collect();
         match &masked {
-            Some(masked) => products(gpu, &g, inputs, masked, [wants(0), wants(1)], &mut found)?,
-            None => products(gpu, &g, inputs, &gradient, [wants(0), wants(1)], &mut found)?,
+            Some(masked) => {
+                products(gpu, &g, inputs, masked, [0, 1].map(|input| given.wants(input)), &mut found)?
+            }
+            None => products(gpu, &g, inputs, &gradient, [0, 1].map(|input| given.wants(input)), &mut found)?,
         }
         if let Some(bias) = bias {
             found[2] = Gradient::Values(bias);

@@ -3,7 +3,7 @@
 use candle_core::Result;
 
 use super::gpu::Source;
-use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, Gpu};
 use crate::check;
 use crate::moments::sizes;
 use crate::op::Op;
@@ -25,15 +25,8 @@ impl CudaOp for JoinMoments {
         Ok((swapped(gpu, &x, [self.moments, h * w, c])?, vec![batch, h, w, self.moments * c]))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let DeviceBackward { inputs, gradient, .. } = *given;
         let [x] = check::inputs(self.name(), inputs)?;
         let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
         check::dims(self.name(), "the gradient", &gradient, &[batch, h, w, self.moments * c])?;
@@ -52,15 +45,8 @@ impl CudaOp for SumMoments {
         Ok((out, vec![batch, h, w, c]))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let DeviceBackward { inputs, gradient, .. } = *given;
         let [x] = check::inputs(self.name(), inputs)?;
         let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
         check::dims(self.name(), "the gradient", &gradient, &[batch, h, w, c])?;

@@ -3,7 +3,7 @@
 use candle_core::Result;
 
 use super::gpu::Source;
-use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, Gpu};
 use crate::check;
 use crate::op::Op;
 use crate::{Gradient, RmsNorm, SignedSqrt};
@@ -19,15 +19,8 @@ impl CudaOp for SignedSqrt {
         Ok((out, x.dims().to_vec()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let DeviceBackward { inputs, gradient, .. } = *given;
         let [x] = check::inputs(self.name(), inputs)?;
         check::dims(self.name(), "the gradient", &gradient, x.dims())?;
         // SAFETY: the kernel writes every value.
@@ -49,15 +42,8 @@ impl CudaOp for RmsNorm {
         Ok((out, x.dims().to_vec()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let DeviceBackward { inputs, gradient, .. } = *given;
         let [x] = check::inputs(self.name(), inputs)?;
         let width = self.width(&x)?;
         check::dims(self.name(), "the gradient", &gradient, x.dims())?;

@@ -4,7 +4,7 @@ use candle_core::{Result, bail};
 
 use super::gpu::Source;
 use super::lock::lock;
-use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, Gpu};
 use crate::check;
 use crate::op::Op;
 use crate::pool::Geometry;
@@ -42,15 +42,8 @@ impl CudaOp for MaxPool2d {
         Ok((out, g.output_dims()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let DeviceBackward { inputs, gradient, .. } = *given;
         let g = self.geometry(inputs)?;
         check::dims(self.name(), "the gradient", &gradient, &g.output_dims())?;
         let winners = lock(&self.on_device);
@@ -84,15 +77,8 @@ impl CudaOp for AvgPool2d {
         Ok((out, g.output_dims()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let DeviceBackward { inputs, gradient, .. } = *given;
         let g = Geometry::new(self.name(), self.pool, inputs)?;
         check::dims(self.name(), "the gradient", &gradient, &g.output_dims())?;
         // SAFETY: the kernel writes every value.
@@ -117,15 +103,8 @@ impl CudaOp for GlobalAvgPool {
         Ok((out, vec![batch, channels]))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let DeviceBackward { inputs, gradient, .. } = *given;
         let [batch, places, channels] = self.sizes(inputs)?;
         check::dims(self.name(), "the gradient", &gradient, &[batch, channels])?;
         // SAFETY: the kernel writes every value.

@@ -6,7 +6,7 @@ use candle_core::Result;
 use rayon::prelude::*;
 
 use super::{Geometry, Pool2d};
-use crate::array::{Array, Gradient};
+use crate::array::{Array, Backward, Gradient};
 use crate::check;
 use crate::lanes::{ChannelBlock, by_blocks};
 use crate::memory::unwritten;
@@ -68,14 +68,8 @@ impl Op for AvgPool2d {
         Ok((out, g.output_dims()))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { inputs, gradient, .. } = *given;
         let g = Geometry::new(self.name(), self.pool, inputs)?;
         check::dims(self.name(), "the gradient", &gradient, &g.output_dims())?;
         let counts = [0, 1].map(|axis| self.counts(&g, axis));

@@ -7,7 +7,7 @@ use candle_core::{Result, bail};
 use rayon::prelude::*;
 
 use super::{Geometry, Pool2d};
-use crate::array::{Array, Gradient, Shaped};
+use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::lanes::{ChannelBlock, by_blocks};
 use crate::memory::unwritten;
@@ -75,14 +75,8 @@ impl Op for MaxPool2d {
         Ok((out, g.output_dims()))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { inputs, gradient, .. } = *given;
         let g = self.geometry(inputs)?;
         check::dims(self.name(), "the gradient", &gradient, &g.output_dims())?;
         let Ok(winners) = self.winners.lock() else {
