@@ -43,13 +43,11 @@ impl Op for PlaceSoftmax {
     }
 
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
-        let Backward { inputs, output, gradient, .. } = *given;
-        let [x] = check::inputs(self.name(), inputs)?;
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let places = self.places(&x)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims)?;
-        check::dims(self.name(), "the output", &output, x.dims)?;
-        let mut out = gradient.data.to_vec();
-        for (out, y) in out.chunks_exact_mut(places).zip(output.data.chunks_exact(places)) {
+        check::backward(self.name(), given, x.dims)?;
+        let mut out = given.gradient.data.to_vec();
+        for (out, y) in out.chunks_exact_mut(places).zip(given.output.data.chunks_exact(places)) {
             let mean: f64 = out.iter().zip(y).map(|(&g, &y)| f64::from(g) * f64::from(y)).sum();
             for (out, &y) in out.iter_mut().zip(y) {
                 *out = (f64::from(y) * (f64::from(*out) - mean)) as f32;
@@ -98,7 +96,7 @@ impl Op for WeightedPool {
         let Backward { inputs, gradient, wanted, .. } = *given;
         let [weights, x] = check::inputs(self.name(), inputs)?;
         let [batch, places, channels] = self.sizes(&weights, &x)?;
-        check::dims(self.name(), "the gradient", &gradient, &[batch, channels])?;
+        check::backward(self.name(), given, &[batch, channels])?;
         let each = gradient.data.par_chunks(channels);
         let of_weights = || {
             let mut out = vec![0.0; weights.data.len()];

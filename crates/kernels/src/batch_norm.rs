@@ -130,8 +130,7 @@ impl Op for BatchNorm {
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
         let Backward { inputs, output, gradient, wanted } = *given;
         let ([x, scale, shift], residual) = split(self.name(), inputs)?;
-        check::dims(self.name(), "the output", &output, x.dims)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims)?;
+        check::backward(self.name(), given, x.dims)?;
         let Some(statistics) = self.statistics.lock().ok().and_then(|kept| kept.clone()) else {
             bail!("{}: the forward pass has not run", self.name());
         };
@@ -202,8 +201,7 @@ impl Op for FrozenBatchNorm {
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
         let Backward { inputs, output, gradient, wanted } = *given;
         let ([x, scale, shift, mean, variance], residual) = split(self.name(), inputs)?;
-        check::dims(self.name(), "the output", &output, x.dims)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims)?;
+        check::backward(self.name(), given, x.dims)?;
         let statistics = Statistics::fixed(mean.data, variance.data);
         let affine = statistics.affine(scale.data, shift.data, self.epsilon);
         let want = |input| given.wants(input);

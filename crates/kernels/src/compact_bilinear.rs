@@ -264,7 +264,7 @@ impl Op for CompactBilinear {
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
         let Backward { inputs, gradient, wanted, .. } = *given;
         let geometry = self.geometry(inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, &self.output_dims(&geometry))?;
+        check::backward(self.name(), given, &self.output_dims(&geometry))?;
         let mut found: Vec<Option<Vec<f32>>> = inputs
             .iter()
             .zip(wanted)

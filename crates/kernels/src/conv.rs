@@ -114,8 +114,7 @@ impl Op for Conv2d {
         let Backward { inputs, output, gradient, .. } = *given;
         let g = self.geometry(inputs)?;
         let dims = [g.batch, g.output[0], g.output[1], g.outputs];
-        check::dims(self.name(), "the output", &output, &dims)?;
-        check::dims(self.name(), "the gradient", &gradient, &dims)?;
+        check::backward(self.name(), given, &dims)?;
         let level = Level::current()?;
         let bias_wanted = given.wants(2) && inputs.len() > 2;
         // Rectification and bias share a pass over the gradient.

@@ -39,8 +39,7 @@ impl Op for Relu {
     }
 
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
-        let Backward { output, gradient, .. } = *given;
-        Ok(vec![Gradient::Values(combined(self.name(), gradient, output.data, passed)?)])
+        Ok(vec![Gradient::Values(combined(self.name(), given.gradient, given.output.data, passed)?)])
     }
 }
 
@@ -82,7 +81,7 @@ impl Op for Add {
 
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
         let Backward { output, gradient, wanted, .. } = *given;
-        check::dims(self.name(), "the gradient", &gradient, output.dims)?;
+        check::backward(self.name(), given, output.dims)?;
         if !self.relu {
             let of = |&wanted: &bool| if wanted { Gradient::OfOutput } else { Gradient::None };
             return Ok(wanted.iter().map(of).collect());

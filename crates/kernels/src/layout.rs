@@ -67,7 +67,7 @@ impl Op for Concat {
         let Backward { inputs, gradient, wanted, .. } = *given;
         let (widths, positions) = self.widths(inputs)?;
         let total: usize = widths.iter().sum();
-        check::dims(self.name(), "the gradient", &gradient, &joined(inputs[0].dims, total))?;
+        check::backward(self.name(), given, &joined(inputs[0].dims, total))?;
         let mut end = 0;
         let parts = widths.iter().zip(wanted).map(|(&width, &wanted)| {
             end += width;
@@ -118,10 +118,9 @@ impl Op for ToChannelsLast {
     }
 
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
-        let Backward { output, gradient, .. } = *given;
-        let [b, h, w, c] = check::feature_map(self.name(), &output)?;
-        check::dims(self.name(), "the gradient", &gradient, output.dims)?;
-        Ok(vec![Gradient::Values(transposed(gradient.data, b, h * w, c))])
+        let [b, h, w, c] = check::feature_map(self.name(), &given.output)?;
+        check::backward(self.name(), given, given.output.dims)?;
+        Ok(vec![Gradient::Values(transposed(given.gradient.data, b, h * w, c))])
     }
 }
 
@@ -137,11 +136,10 @@ impl Op for ToChannelsFirst {
     }
 
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
-        let Backward { inputs, gradient, .. } = *given;
-        let [x] = check::inputs(self.name(), inputs)?;
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let [b, h, w, c] = check::feature_map(self.name(), &x)?;
-        check::dims(self.name(), "the gradient", &gradient, &[b, c, h, w])?;
-        Ok(vec![Gradient::Values(transposed(gradient.data, b, c, h * w))])
+        check::backward(self.name(), given, &[b, c, h, w])?;
+        Ok(vec![Gradient::Values(transposed(given.gradient.data, b, c, h * w))])
     }
 }
 

@@ -81,18 +81,16 @@ impl Op for Linear {
     }
 
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
-        let Backward { inputs, output, gradient, .. } = *given;
-        let arrays = check::inputs(self.name(), inputs)?;
+        let arrays = check::inputs(self.name(), given.inputs)?;
         let sizes = self.sizes(&arrays)?;
         let [x, weight, _] = arrays.map(|array| array.data);
         let dims = [sizes.batch, sizes.outputs];
-        check::dims(self.name(), "the output", &output, &dims)?;
-        check::dims(self.name(), "the gradient", &gradient, &dims)?;
+        check::backward(self.name(), given, &dims)?;
         let level = Level::current()?;
         let [x_wanted, weight_wanted, bias_wanted] = [0, 1, 2].map(|input| given.wants(input));
-        let relu = self.relu.then_some(output.data);
-        let (masked, sums) = masked_column_sums(gradient.data, relu, sizes.outputs, bias_wanted);
-        let grad = masked.as_deref().unwrap_or(gradient.data);
+        let relu = self.relu.then_some(given.output.data);
+        let (masked, sums) = masked_column_sums(given.gradient.data, relu, sizes.outputs, bias_wanted);
+        let grad = masked.as_deref().unwrap_or(given.gradient.data);
         Ok(vec![
             wanted_values(x_wanted, || input_gradient(level, sizes, weight, grad)),
             wanted_values(weight_wanted, || weight_gradient(level, sizes, x, grad)),

@@ -68,14 +68,13 @@ impl Op for LocalResponseNorm {
     }
 
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
-        let Backward { inputs, gradient, .. } = *given;
-        let [x] = check::inputs(self.name(), inputs)?;
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let channels = self.channels(&x)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims)?;
+        check::backward(self.name(), given, x.dims)?;
         // SAFETY: the tasks write every value.
         let mut out = unsafe { unwritten(x.data.len()) };
         let task = (TASK / channels.max(1)).max(1) * channels.max(1);
-        let parts = x.data.par_chunks(task).zip(gradient.data.par_chunks(task));
+        let parts = x.data.par_chunks(task).zip(given.gradient.data.par_chunks(task));
         out.par_chunks_mut(task).zip(parts).for_each(|(out, (x, grad))| {
             let mut block = Block::new(&self.0, channels);
             vectorised(

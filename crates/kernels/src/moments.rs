@@ -50,7 +50,7 @@ impl Op for JoinMoments {
         let Backward { inputs, gradient, .. } = *given;
         let [x] = check::inputs(self.name(), inputs)?;
         let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
-        check::dims(self.name(), "the gradient", &gradient, &[batch, h, w, self.moments * c])?;
+        check::backward(self.name(), given, &[batch, h, w, self.moments * c])?;
         // SAFETY: the tasks write every value.
         let mut out = unsafe { unwritten(x.data.len()) };
         let sample = self.moments * h * w * c;
@@ -93,7 +93,7 @@ impl Op for SumMoments {
         let Backward { inputs, gradient, .. } = *given;
         let [x] = check::inputs(self.name(), inputs)?;
         let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
-        check::dims(self.name(), "the gradient", &gradient, &[batch, h, w, c])?;
+        check::backward(self.name(), given, &[batch, h, w, c])?;
         let map = h * w * c;
         // SAFETY: the tasks write every value.
         let mut out = unsafe { unwritten(x.data.len()) };

@@ -53,11 +53,10 @@ impl Op for SignedSqrt {
     }
 
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
-        let Backward { inputs, gradient, .. } = *given;
-        let [x] = check::inputs(self.name(), inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims)?;
+        let [x] = check::inputs(self.name(), given.inputs)?;
+        check::backward(self.name(), given, x.dims)?;
         let epsilon = self.epsilon;
-        let mut out = gradient.data.to_vec();
+        let mut out = given.gradient.data.to_vec();
         out.par_chunks_mut(CHUNK).zip(x.data.par_chunks(CHUNK)).for_each(|(out, x)| {
             vectorised(
                 #[inline(always)]
@@ -116,11 +115,10 @@ impl Op for RmsNorm {
     }
 
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
-        let Backward { inputs, gradient, .. } = *given;
-        let [x] = check::inputs(self.name(), inputs)?;
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let width = self.width(&x)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims)?;
-        let mut out = gradient.data.to_vec();
+        check::backward(self.name(), given, x.dims)?;
+        let mut out = given.gradient.data.to_vec();
         out.par_chunks_mut(width).zip(x.data.par_chunks(width)).for_each(|(out, x)| {
             let factor = self.factor(x);
             // With y = x r, r = 1 / rms: dx = r (g - y mean(g y)).

@@ -20,15 +20,16 @@ impl CudaOp for PlaceSoftmax {
     }
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
-        let DeviceBackward { inputs, output, gradient, .. } = *given;
-        let [x] = check::inputs(self.name(), inputs)?;
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let places = self.places(&x)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims())?;
-        check::dims(self.name(), "the output", &output, x.dims())?;
+        check::backward(self.name(), given, x.dims())?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(x.count()) }?;
-        let kernel =
-            gpu.kernel(Source::Loss, "softmax_gradient")?.read(&output).read(&gradient).write(&mut out);
+        let kernel = gpu
+            .kernel(Source::Loss, "softmax_gradient")?
+            .read(&given.output)
+            .read(&given.gradient)
+            .write(&mut out);
         kernel.int(places).block_each(x.count() / places)?;
         Ok(vec![Gradient::Values(out)])
     }
@@ -46,23 +47,22 @@ impl CudaOp for WeightedPool {
     }
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
-        let DeviceBackward { inputs, gradient, wanted, .. } = *given;
-        let [weights, x] = check::inputs(self.name(), inputs)?;
+        let [weights, x] = check::inputs(self.name(), given.inputs)?;
         let [batch, places, channels] = self.sizes(&weights, &x)?;
-        check::dims(self.name(), "the gradient", &gradient, &[batch, channels])?;
-        let [wants_weights, wants_map] = *wanted else { bail!("{}: expected two inputs", self.name()) };
+        check::backward(self.name(), given, &[batch, channels])?;
+        let [wants_weights, wants_map] = *given.wanted else { bail!("{}: expected two inputs", self.name()) };
         let mut found = vec![Gradient::None, Gradient::None];
         if wants_weights {
             // SAFETY: the kernel writes every value.
             let mut out = unsafe { gpu.unwritten(batch * places) }?;
-            let kernel = gpu.kernel(Source::Loss, "weighted_pool_weights")?.read(&x).read(&gradient);
+            let kernel = gpu.kernel(Source::Loss, "weighted_pool_weights")?.read(&x).read(&given.gradient);
             kernel.write(&mut out).ints([places, channels]).block_each(batch * places)?;
             found[0] = Gradient::Values(out);
         }
         if wants_map {
             // SAFETY: the kernel writes every value.
             let mut out = unsafe { gpu.unwritten(x.count()) }?;
-            let kernel = gpu.kernel(Source::Loss, "weighted_pool_map")?.read(&weights).read(&gradient);
+            let kernel = gpu.kernel(Source::Loss, "weighted_pool_map")?.read(&weights).read(&given.gradient);
             kernel.write(&mut out).int(places).over_rows(batch * places, channels)?;
             found[1] = Gradient::Values(out);
         }

@@ -277,8 +277,7 @@ impl CudaOp for BatchNorm {
         let DeviceBackward { inputs, output, gradient, wanted } = *given;
         let ([x, scale, shift], residual) = split(self.name(), inputs)?;
         let [rows, channels] = self.check(&x, &scale, &shift)?;
-        check::dims(self.name(), "the output", &output, x.dims())?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims())?;
+        check::backward(self.name(), given, x.dims())?;
         let kept = lock(&self.on_device);
         let Some(DeviceStatistics { statistics, affine, rows: all, .. }) = kept.as_ref() else {
             bail!("{}: the forward pass has not run", self.name());
@@ -354,8 +353,7 @@ impl CudaOp for FrozenBatchNorm {
         let DeviceBackward { inputs, output, gradient, wanted } = *given;
         let ([x, scale, shift, mean, variance], residual) = split(self.name(), inputs)?;
         let [rows, channels] = self.check(&[x, scale, shift, mean, variance])?;
-        check::dims(self.name(), "the output", &output, x.dims())?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims())?;
+        check::backward(self.name(), given, x.dims())?;
         let (statistics, affine) = self.fixed(gpu, [&scale, &shift, &mean, &variance])?;
         let (statistics, affine, has_residual) = (&statistics, &affine, residual.is_some());
         let (epsilon, relu, sizes) = (self.epsilon, self.relu, Sizes { rows, channels });

@@ -264,7 +264,7 @@ impl CudaOp for CompactBilinear {
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
         let DeviceBackward { inputs, gradient, wanted, .. } = *given;
         let work = Work::new(self, gpu, inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, &self.output_dims(&work.geometry))?;
+        check::backward(self.name(), given, &self.output_dims(&work.geometry))?;
         let found = inputs.iter().zip(wanted).map(|(input, &wanted)| {
             // SAFETY: the factors of an input are all its values, and the kernel writes every one.
             wanted.then(|| unsafe { gpu.unwritten::<f32>(input.count()) }).transpose()

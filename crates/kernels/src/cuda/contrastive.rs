@@ -37,17 +37,16 @@ impl CudaOp for ContrastiveLoss {
     }
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
-        let DeviceBackward { inputs, gradient, .. } = *given;
-        let [pairs] = check::inputs(self.name(), inputs)?;
+        let [pairs] = check::inputs(self.name(), given.inputs)?;
         let features = self.features(&pairs)?;
-        check::dims(self.name(), "the gradient", &gradient, &[])?;
+        check::backward(self.name(), given, &[])?;
         let similar = self.flags(gpu)?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(pairs.count()) }?;
         gpu.kernel(Source::Loss, "contrastive_gradient")?
             .read(&pairs)
             .read(&similar)
-            .read(&gradient)
+            .read(&given.gradient)
             .write(&mut out)
             .double(f64::from(self.margin))
             .double(2.0 * f64::from(self.weight) / self.similar.len() as f64)

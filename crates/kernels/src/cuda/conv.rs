@@ -37,8 +37,7 @@ impl CudaOp for Conv2d {
         let DeviceBackward { inputs, output, gradient, .. } = *given;
         let g = self.geometry(inputs)?;
         let dims = [g.batch, g.output[0], g.output[1], g.outputs];
-        check::dims(self.name(), "the output", &output, &dims)?;
-        check::dims(self.name(), "the gradient", &gradient, &dims)?;
+        check::backward(self.name(), given, &dims)?;
         let relu = self.relu.then_some(&output);
         let bias_wanted = given.wants(2) && inputs.len() > 2;
         let (masked, bias) =

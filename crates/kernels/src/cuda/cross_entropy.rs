@@ -34,17 +34,16 @@ impl CudaOp for SoftmaxCrossEntropy {
     }
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
-        let DeviceBackward { inputs, gradient, .. } = *given;
-        let [logits] = check::inputs(self.name(), inputs)?;
+        let [logits] = check::inputs(self.name(), given.inputs)?;
         let classes = self.classes(&logits)?;
-        check::dims(self.name(), "the gradient", &gradient, &[])?;
+        check::backward(self.name(), given, &[])?;
         let labels = self.numbers(gpu)?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(logits.count()) }?;
         gpu.kernel(Source::Loss, "cross_entropy_gradient")?
             .read(&logits)
             .read(&labels)
-            .read(&gradient)
+            .read(&given.gradient)
             .write(&mut out)
             .ints([self.count(), classes])
             .block_each(self.labels.len())?;

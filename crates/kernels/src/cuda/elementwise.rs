@@ -20,9 +20,8 @@ impl CudaOp for Relu {
     }
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
-        let DeviceBackward { output, gradient, .. } = *given;
-        check::dims(self.name(), "the gradient", &gradient, output.dims())?;
-        Ok(vec![Gradient::Values(passed(gpu, &gradient, &output, output.count())?)])
+        check::backward(self.name(), given, given.output.dims())?;
+        Ok(vec![Gradient::Values(passed(gpu, &given.gradient, &given.output, given.output.count())?)])
     }
 }
 
@@ -39,7 +38,7 @@ impl CudaOp for Add {
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
         let DeviceBackward { output, gradient, wanted, .. } = *given;
-        check::dims(self.name(), "the gradient", &gradient, output.dims())?;
+        check::backward(self.name(), given, output.dims())?;
         let each = wanted.iter().map(|&wanted| match (wanted, self.relu) {
             (false, _) => Ok(Gradient::None),
             (true, false) => Ok(Gradient::OfOutput),

@@ -29,7 +29,7 @@ impl CudaOp for Concat {
         let DeviceBackward { inputs, gradient, wanted, .. } = *given;
         let (widths, positions) = self.widths(inputs)?;
         let total: usize = widths.iter().sum();
-        check::dims(self.name(), "the gradient", &gradient, &joined(inputs[0].dims(), total))?;
+        check::backward(self.name(), given, &joined(inputs[0].dims(), total))?;
         let mut end = 0;
         let parts = widths.iter().zip(wanted).map(|(&width, &wanted)| {
             end += width;
@@ -69,10 +69,9 @@ impl CudaOp for ToChannelsLast {
     }
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
-        let DeviceBackward { output, gradient, .. } = *given;
-        let [b, h, w, c] = check::feature_map(self.name(), &output)?;
-        check::dims(self.name(), "the gradient", &gradient, output.dims())?;
-        Ok(vec![Gradient::Values(transposed(gpu, &gradient, [b, h * w, c])?)])
+        let [b, h, w, c] = check::feature_map(self.name(), &given.output)?;
+        check::backward(self.name(), given, given.output.dims())?;
+        Ok(vec![Gradient::Values(transposed(gpu, &given.gradient, [b, h * w, c])?)])
     }
 }
 
@@ -84,10 +83,9 @@ impl CudaOp for ToChannelsFirst {
     }
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
-        let DeviceBackward { inputs, gradient, .. } = *given;
-        let [x] = check::inputs(self.name(), inputs)?;
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let [b, h, w, c] = check::feature_map(self.name(), &x)?;
-        check::dims(self.name(), "the gradient", &gradient, &[b, c, h, w])?;
-        Ok(vec![Gradient::Values(transposed(gpu, &gradient, [b, c, h * w])?)])
+        check::backward(self.name(), given, &[b, c, h, w])?;
+        Ok(vec![Gradient::Values(transposed(gpu, &given.gradient, [b, c, h * w])?)])
     }
 }

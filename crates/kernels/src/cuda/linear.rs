@@ -29,17 +29,15 @@ impl CudaOp for Linear {
     }
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
-        let DeviceBackward { inputs, output, gradient, .. } = *given;
-        let arrays = check::inputs(self.name(), inputs)?;
+        let arrays = check::inputs(self.name(), given.inputs)?;
         let sizes = self.sizes(&arrays)?;
         let [x, weight, _] = arrays;
         let dims = [sizes.batch, sizes.outputs];
-        check::dims(self.name(), "the output", &output, &dims)?;
-        check::dims(self.name(), "the gradient", &gradient, &dims)?;
-        let relu = self.relu.then_some(&output);
-        let (masked, sums) = masked_column_sums(gpu, &gradient, relu, dims, given.wants(2))?;
+        check::backward(self.name(), given, &dims)?;
+        let relu = self.relu.then_some(&given.output);
+        let (masked, sums) = masked_column_sums(gpu, &given.gradient, relu, dims, given.wants(2))?;
         let grad = masked.as_ref().map_or_else(
-            || Matrix::new(&gradient, sizes.outputs),
+            || Matrix::new(&given.gradient, sizes.outputs),
             |masked| Matrix::new(masked, sizes.outputs),
         );
         let mut found = vec![Gradient::None, Gradient::None, sums.map_or(Gradient::None, Gradient::Values)];

@@ -37,16 +37,15 @@ impl CudaOp for LocalResponseNorm {
     }
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
-        let DeviceBackward { inputs, gradient, .. } = *given;
-        let [x] = check::inputs(self.name(), inputs)?;
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let channels = self.channels(&x)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims())?;
+        check::backward(self.name(), given, x.dims())?;
         let rows = x.count() / channels.max(1);
         // SAFETY: the first kernel writes every value of both.
         let (mut out, mut terms) = unsafe { (gpu.unwritten(x.count())?, gpu.unwritten::<f32>(x.count())?) };
         gpu.kernel(Source::Pool, "lrn_terms")?
             .read(&x)
-            .read(&gradient)
+            .read(&given.gradient)
             .write(&mut out)
             .write(&mut terms)
             .ints(self.reach(channels))

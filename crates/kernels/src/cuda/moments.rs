@@ -26,11 +26,10 @@ impl CudaOp for JoinMoments {
     }
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
-        let DeviceBackward { inputs, gradient, .. } = *given;
-        let [x] = check::inputs(self.name(), inputs)?;
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
-        check::dims(self.name(), "the gradient", &gradient, &[batch, h, w, self.moments * c])?;
-        Ok(vec![Gradient::Values(swapped(gpu, &gradient, [h * w, self.moments, c])?)])
+        check::backward(self.name(), given, &[batch, h, w, self.moments * c])?;
+        Ok(vec![Gradient::Values(swapped(gpu, &given.gradient, [h * w, self.moments, c])?)])
     }
 }
 
@@ -46,13 +45,12 @@ impl CudaOp for SumMoments {
     }
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
-        let DeviceBackward { inputs, gradient, .. } = *given;
-        let [x] = check::inputs(self.name(), inputs)?;
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
-        check::dims(self.name(), "the gradient", &gradient, &[batch, h, w, c])?;
+        check::backward(self.name(), given, &[batch, h, w, c])?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(x.count()) }?;
-        let kernel = gpu.kernel(Source::Layout, "repeat_middle")?.read(&gradient).write(&mut out);
+        let kernel = gpu.kernel(Source::Layout, "repeat_middle")?.read(&given.gradient).write(&mut out);
         kernel.int(self.moments).long(h * w * c).over(x.count())?;
         Ok(vec![Gradient::Values(out)])
     }

@@ -20,12 +20,11 @@ impl CudaOp for SignedSqrt {
     }
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
-        let DeviceBackward { inputs, gradient, .. } = *given;
-        let [x] = check::inputs(self.name(), inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims())?;
+        let [x] = check::inputs(self.name(), given.inputs)?;
+        check::backward(self.name(), given, x.dims())?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(x.count()) }?;
-        let kernel = gpu.kernel(Source::Elementwise, "signed_sqrt_gradient")?.read(&x).read(&gradient);
+        let kernel = gpu.kernel(Source::Elementwise, "signed_sqrt_gradient")?.read(&x).read(&given.gradient);
         kernel.write(&mut out).float(self.epsilon).over(x.count())?;
         Ok(vec![Gradient::Values(out)])
     }
@@ -43,13 +42,12 @@ impl CudaOp for RmsNorm {
     }
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
-        let DeviceBackward { inputs, gradient, .. } = *given;
-        let [x] = check::inputs(self.name(), inputs)?;
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let width = self.width(&x)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims())?;
+        check::backward(self.name(), given, x.dims())?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(x.count()) }?;
-        let kernel = gpu.kernel(Source::Elementwise, "rms_norm_gradient")?.read(&x).read(&gradient);
+        let kernel = gpu.kernel(Source::Elementwise, "rms_norm_gradient")?.read(&x).read(&given.gradient);
         kernel.write(&mut out).double(self.epsilon).int(width).block_each(x.count() / width)?;
         Ok(vec![Gradient::Values(out)])
     }

@@ -43,9 +43,8 @@ impl CudaOp for MaxPool2d {
     }
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
-        let DeviceBackward { inputs, gradient, .. } = *given;
-        let g = self.geometry(inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, &g.output_dims())?;
+        let g = self.geometry(given.inputs)?;
+        check::backward(self.name(), given, &g.output_dims())?;
         let winners = lock(&self.on_device);
         let Some(winners) = winners.as_ref().filter(|winners| winners.count() >= g.outputs()) else {
             bail!("{}: the forward pass has not run", self.name());
@@ -53,7 +52,7 @@ impl CudaOp for MaxPool2d {
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(g.inputs()) }?;
         gpu.kernel(Source::Pool, "max_pool_gradient")?
-            .read(&gradient)
+            .read(&given.gradient)
             .read(winners)
             .write(&mut out)
             .ints(window(&g))
@@ -78,13 +77,12 @@ impl CudaOp for AvgPool2d {
     }
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
-        let DeviceBackward { inputs, gradient, .. } = *given;
-        let g = Geometry::new(self.name(), self.pool, inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, &g.output_dims())?;
+        let g = Geometry::new(self.name(), self.pool, given.inputs)?;
+        check::backward(self.name(), given, &g.output_dims())?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(g.inputs()) }?;
         gpu.kernel(Source::Pool, "average_pool_gradient")?
-            .read(&gradient)
+            .read(&given.gradient)
             .write(&mut out)
             .ints(window(&g))
             .ints([usize::from(self.count_padding), g.channels, pixels(&g)])
@@ -104,13 +102,12 @@ impl CudaOp for GlobalAvgPool {
     }
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
-        let DeviceBackward { inputs, gradient, .. } = *given;
-        let [batch, places, channels] = self.sizes(inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, &[batch, channels])?;
+        let [batch, places, channels] = self.sizes(given.inputs)?;
+        check::backward(self.name(), given, &[batch, channels])?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(batch * places * channels) }?;
         let kernel =
-            gpu.kernel(Source::Pool, "global_average_pool_gradient")?.read(&gradient).write(&mut out);
+            gpu.kernel(Source::Pool, "global_average_pool_gradient")?.read(&given.gradient).write(&mut out);
         kernel.int(places).over_rows(batch * places, channels)?;
         Ok(vec![Gradient::Values(out)])
     }

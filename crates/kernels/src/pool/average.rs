@@ -69,16 +69,15 @@ impl Op for AvgPool2d {
     }
 
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
-        let Backward { inputs, gradient, .. } = *given;
-        let g = Geometry::new(self.name(), self.pool, inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, &g.output_dims())?;
+        let g = Geometry::new(self.name(), self.pool, given.inputs)?;
+        check::backward(self.name(), given, &g.output_dims())?;
         let counts = [0, 1].map(|axis| self.counts(&g, axis));
         // SAFETY: the tasks write every value.
         let mut out = unsafe { unwritten(g.inputs()) };
         let sample = g.output[0] * g.output_row();
         out.par_chunks_mut(g.input_row().max(1)).enumerate().for_each(|(at, out)| {
             let (n, y) = (at / g.input[0], at % g.input[0]);
-            let grad = &gradient.data[n * sample..][..sample];
+            let grad = &given.gradient.data[n * sample..][..sample];
             let rows = g.pool.covering(0, y, g.output[0]);
             vectorised(
                 #[inline(always)]

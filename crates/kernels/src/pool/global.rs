@@ -55,10 +55,9 @@ impl Op for GlobalAvgPool {
     }
 
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
-        let Backward { inputs, gradient, .. } = *given;
-        let [batch, positions, channels] = self.sizes(inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, &[batch, channels])?;
-        let shares: Vec<f32> = gradient.data.iter().map(|grad| grad / positions as f32).collect();
+        let [batch, positions, channels] = self.sizes(given.inputs)?;
+        check::backward(self.name(), given, &[batch, channels])?;
+        let shares: Vec<f32> = given.gradient.data.iter().map(|grad| grad / positions as f32).collect();
         // SAFETY: the tasks write every value.
         let mut out = unsafe { unwritten(batch * positions * channels) };
         let samples =

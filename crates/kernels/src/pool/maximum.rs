@@ -76,13 +76,12 @@ impl Op for MaxPool2d {
     }
 
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
-        let Backward { inputs, gradient, .. } = *given;
-        let g = self.geometry(inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, &g.output_dims())?;
+        let g = self.geometry(given.inputs)?;
+        check::backward(self.name(), given, &g.output_dims())?;
         let Ok(winners) = self.winners.lock() else {
             bail!("max-pool: a thread panicked in an earlier pass")
         };
-        if winners.len() != gradient.data.len() {
+        if winners.len() != given.gradient.data.len() {
             bail!("max-pool: the forward pass has not run");
         }
         // SAFETY: the tasks write every value.
@@ -90,7 +89,8 @@ impl Op for MaxPool2d {
         let sample = g.output[0] * g.output_row();
         out.par_chunks_mut(g.input_row().max(1)).enumerate().for_each(|(at, out)| {
             let (n, y) = (at / g.input[0], at % g.input[0]);
-            let (grad, winners) = (&gradient.data[n * sample..][..sample], &winners[n * sample..][..sample]);
+            let (grad, winners) =
+                (&given.gradient.data[n * sample..][..sample], &winners[n * sample..][..sample]);
             vectorised(
                 #[inline(always)]
                 || gather(&g, grad, winners, y, out),
