@@ -1,5 +1,6 @@
 //! The crate's one error type.
 
+use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
 
@@ -11,19 +12,11 @@ pub(crate) const MAX_SIDE: usize = 99_999;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FlowError {
-    /// A parameter of TV-L1 is outside its range.
-    #[error("TV-L1 parameter `{name}` is {found}, expected {expected}")]
+    /// A parameter of a method is outside its range.
+    #[error("{method} parameter `{name}` is {found}, expected {expected}")]
     Parameter {
-        /// The parameter, spelt as in a spec file.
-        name: &'static str,
-        /// The range that is accepted.
-        expected: &'static str,
-        /// The value given.
-        found: String,
-    },
-    /// A parameter of the method of Brox et al. is outside its range.
-    #[error("Brox parameter `{name}` is {found}, expected {expected}")]
-    BroxParameter {
+        /// The method.
+        method: &'static str,
         /// The parameter, spelt as in a spec file.
         name: &'static str,
         /// The range that is accepted.
@@ -129,6 +122,32 @@ pub enum FlowError {
         /// The system's reason.
         source: io::Error,
     },
+}
+
+/// Refuses the first parameter, given as its name, value, whether that is good, and what is accepted, that is not good.
+pub(crate) fn check_parameters(
+    method: &'static str,
+    parameters: &[(&'static str, &dyn Display, bool, &'static str)],
+) -> Result<(), FlowError> {
+    match parameters.iter().find(|(_, _, good, _)| !good) {
+        Some(&(name, found, _, expected)) => {
+            Err(FlowError::Parameter { method, name, expected, found: found.to_string() })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses a pair of two sizes (width, height).
+pub(crate) fn same_size(first: (usize, usize), second: (usize, usize)) -> Result<(), FlowError> {
+    if first == second {
+        return Ok(());
+    }
+    Err(FlowError::SizeMismatch {
+        first_width: first.0,
+        first_height: first.1,
+        second_width: second.0,
+        second_height: second.1,
+    })
 }
 
 /// How a `.flo` file breaks the Middlebury format.
