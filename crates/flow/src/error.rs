@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io;
+use std::ops::RangeBounds;
 use std::path::PathBuf;
 
 /// Longest side of a picture or field, as in Middlebury's own reader.
@@ -124,16 +125,17 @@ pub enum FlowError {
     },
 }
 
-/// Refuses the first parameter, given as its name, value, whether that is good, and what is accepted, that is not good.
-pub(crate) fn check_parameters(
+/// Refuses a parameter of a method that is outside its range.
+pub(crate) fn within<T: PartialOrd + Display>(
     method: &'static str,
-    parameters: &[(&'static str, &dyn Display, bool, &'static str)],
+    name: &'static str,
+    value: T,
+    range: impl RangeBounds<T>,
+    expected: &'static str,
 ) -> Result<(), FlowError> {
-    match parameters.iter().find(|(_, _, good, _)| !good) {
-        Some(&(name, found, _, expected)) => {
-            Err(FlowError::Parameter { method, name, expected, found: found.to_string() })
-        }
-        None => Ok(()),
+    match range.contains(&value) {
+        true => Ok(()),
+        false => Err(FlowError::Parameter { method, name, expected, found: value.to_string() }),
     }
 }
 

@@ -1,9 +1,11 @@
 //! The parameters of TV-L1 and its two presets.
 
+use std::ops::Bound;
+
 use serde::{Deserialize, Serialize};
 
 use crate::FlowError;
-use crate::error::check_parameters;
+use crate::error::within;
 
 /// The parameters of [`crate::Method::TvL1`], by the names of Zach, Pock and Bischof
 /// 2007 where they have one. There is no `Default`: a spec writes all of them
@@ -107,43 +109,19 @@ impl TvL1Params {
 
     /// Checks every parameter against its range.
     pub(crate) fn check(&self) -> Result<(), FlowError> {
+        let over_zero_to = |most| (Bound::Excluded(0.0), Bound::Included(most));
         // A NaN is in no range.
-        check_parameters(
-            "TV-L1",
-            &[
-                ("tau", &self.tau, self.tau > 0.0 && self.tau <= 1.0, "over 0 and at most 1"),
-                ("lambda", &self.lambda, self.lambda > 0.0 && self.lambda <= 1e3, "over 0 and at most 1000"),
-                ("theta", &self.theta, (1e-3..=1e3).contains(&self.theta), "0.001 to 1000"),
-                (
-                    "scale-factor",
-                    &self.scale_factor,
-                    (0.4..=0.95).contains(&self.scale_factor),
-                    "0.4 to 0.95",
-                ),
-                ("smoothing", &self.smoothing, (0.0..=10.0).contains(&self.smoothing), "0 to 10 pixels"),
-                (
-                    "gradient-blend",
-                    &self.gradient_blend,
-                    (0.0..=1.0).contains(&self.gradient_blend),
-                    "0 to 1",
-                ),
-                (
-                    "illumination-limit",
-                    &self.illumination_limit,
-                    (0.0..=255.0).contains(&self.illumination_limit),
-                    "0 to 255 intensities",
-                ),
-                (
-                    "illumination-scale",
-                    &self.illumination_scale,
-                    (4.0..=64.0).contains(&self.illumination_scale),
-                    "4 to 64 pixels",
-                ),
-                ("levels", &self.levels, (1..=64).contains(&self.levels), "1 to 64"),
-                ("warps", &self.warps, (1..=1000).contains(&self.warps), "1 to 1000"),
-                ("rounds", &self.rounds, (1..=1000).contains(&self.rounds), "1 to 1000"),
-                ("iterations", &self.iterations, (1..=10_000).contains(&self.iterations), "1 to 10000"),
-            ],
-        )
+        within("TV-L1", "tau", self.tau, over_zero_to(1.0), "over 0 and at most 1")?;
+        within("TV-L1", "lambda", self.lambda, over_zero_to(1e3), "over 0 and at most 1000")?;
+        within("TV-L1", "theta", self.theta, 1e-3..=1e3, "0.001 to 1000")?;
+        within("TV-L1", "scale-factor", self.scale_factor, 0.4..=0.95, "0.4 to 0.95")?;
+        within("TV-L1", "smoothing", self.smoothing, 0.0..=10.0, "0 to 10 pixels")?;
+        within("TV-L1", "gradient-blend", self.gradient_blend, 0.0..=1.0, "0 to 1")?;
+        within("TV-L1", "illumination-limit", self.illumination_limit, 0.0..=255.0, "0 to 255 intensities")?;
+        within("TV-L1", "illumination-scale", self.illumination_scale, 4.0..=64.0, "4 to 64 pixels")?;
+        within("TV-L1", "levels", self.levels, 1..=64, "1 to 64")?;
+        within("TV-L1", "warps", self.warps, 1..=1000, "1 to 1000")?;
+        within("TV-L1", "rounds", self.rounds, 1..=1000, "1 to 1000")?;
+        within("TV-L1", "iterations", self.iterations, 1..=10_000, "1 to 10000")
     }
 }

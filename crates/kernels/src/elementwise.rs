@@ -23,19 +23,7 @@ impl Op for Relu {
 
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
         let [x] = check::inputs(self.name(), inputs)?;
-        // SAFETY: the tasks write every value.
-        let mut out = unsafe { unwritten(x.data.len()) };
-        out.par_chunks_mut(CHUNK).zip(x.data.par_chunks(CHUNK)).for_each(|(out, x)| {
-            vectorised(
-                #[inline(always)]
-                || {
-                    for (out, &x) in out.iter_mut().zip(x) {
-                        *out = rectified(x);
-                    }
-                },
-            );
-        });
-        Ok((out, x.dims.to_vec()))
+        Ok((mapped(x.data, rectified), x.dims.to_vec()))
     }
 
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
@@ -158,8 +146,25 @@ pub(crate) fn passed(gradient: f32, output: f32) -> f32 {
     if output <= 0.0 { 0.0 } else { gradient }
 }
 
+/// `f` of every value.
+pub(crate) fn mapped(x: &[f32], f: impl Fn(f32) -> f32 + Copy + Sync) -> Vec<f32> {
+    // SAFETY: the tasks write every value.
+    let mut out = unsafe { unwritten(x.len()) };
+    out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| {
+        vectorised(
+            #[inline(always)]
+            || {
+                for (out, &x) in out.iter_mut().zip(x) {
+                    *out = f(x);
+                }
+            },
+        );
+    });
+    out
+}
+
 /// `f` of the values of an array and as many others.
-fn combined(
+pub(crate) fn combined(
     op: &str,
     a: Array<'_>,
     b: &[f32],

@@ -1,8 +1,10 @@
 //! The parameters of Brox et al. and their presets.
 
+use std::ops::Bound;
+
 use serde::{Deserialize, Serialize};
 
-use crate::error::check_parameters;
+use crate::error::within;
 use crate::{FlowError, MedianFilter};
 
 /// The parameters of [`crate::Method::Brox`], by the names of the paper where it has
@@ -69,35 +71,21 @@ impl BroxParams {
     /// Checks every parameter against its range.
     pub(crate) fn check(&self) -> Result<(), FlowError> {
         // A NaN is in no range.
-        check_parameters(
+        within("Brox", "alpha", self.alpha, 1e-3..=1e4, "0.001 to 10000")?;
+        within("Brox", "gamma", self.gamma, 0.0..=1e3, "0 to 1000")?;
+        within("Brox", "epsilon", self.epsilon, 1e-4..=10.0, "0.0001 to 10")?;
+        within("Brox", "scale-factor", self.scale_factor, 0.4..=0.95, "0.4 to 0.95")?;
+        within(
             "Brox",
-            &[
-                ("alpha", &self.alpha, (1e-3..=1e4).contains(&self.alpha), "0.001 to 10000"),
-                ("gamma", &self.gamma, (0.0..=1e3).contains(&self.gamma), "0 to 1000"),
-                ("epsilon", &self.epsilon, (1e-4..=10.0).contains(&self.epsilon), "0.0001 to 10"),
-                (
-                    "scale-factor",
-                    &self.scale_factor,
-                    (0.4..=0.95).contains(&self.scale_factor),
-                    "0.4 to 0.95",
-                ),
-                ("omega", &self.omega, self.omega > 0.0 && self.omega < 2.0, "over 0 and below 2"),
-                ("smoothing", &self.smoothing, (0.0..=10.0).contains(&self.smoothing), "0 to 10 pixels"),
-                ("levels", &self.levels, (1..=128).contains(&self.levels), "1 to 128"),
-                ("warps", &self.warps, (1..=1000).contains(&self.warps), "1 to 1000"),
-                (
-                    "inner-iterations",
-                    &self.inner_iterations,
-                    (1..=1000).contains(&self.inner_iterations),
-                    "1 to 1000",
-                ),
-                (
-                    "sor-iterations",
-                    &self.sor_iterations,
-                    (1..=10_000).contains(&self.sor_iterations),
-                    "1 to 10000",
-                ),
-            ],
-        )
+            "omega",
+            self.omega,
+            (Bound::Excluded(0.0), Bound::Excluded(2.0)),
+            "over 0 and below 2",
+        )?;
+        within("Brox", "smoothing", self.smoothing, 0.0..=10.0, "0 to 10 pixels")?;
+        within("Brox", "levels", self.levels, 1..=128, "1 to 128")?;
+        within("Brox", "warps", self.warps, 1..=1000, "1 to 1000")?;
+        within("Brox", "inner-iterations", self.inner_iterations, 1..=1000, "1 to 1000")?;
+        within("Brox", "sor-iterations", self.sor_iterations, 1..=10_000, "1 to 10000")
     }
 }
