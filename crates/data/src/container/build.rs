@@ -204,11 +204,7 @@ impl Builder {
     }
 
     fn invalid(&self, expected: &str, found: &str) -> DataError {
-        DataError::Invalid {
-            what: format!("entry {} of {}", self.records.len(), self.kind.folder()),
-            expected: expected.to_owned(),
-            found: found.to_owned(),
-        }
+        DataError::invalid(format!("entry {} of {}", self.records.len(), self.kind.folder()), expected, found)
     }
 
     /// Writes the file atomically. An empty file takes the size `empty`.
