@@ -37,7 +37,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         } else {
             set.views.len()
         };
-        let clips: Vec<Clip> = (0..each.min(shown)).map(|n| generator.set().render(label * each + n)).collect();
+        let clips: Vec<Clip> =
+            (0..each.min(shown)).map(|n| generator.set().render(label * each + n)).collect();
         size = (clips[0].width, clips[0].height);
         if !stills {
             let rows: Vec<Vec<&[u8]>> = clips

@@ -193,8 +193,7 @@ fn program() -> Result<String> {
 
 /// Deletes what checks of other programs have left.
 fn keep_only(place: &Path, kept: &Path) -> Result<()> {
-    for entry in std::fs::read_dir(place).map_err(Error::io("list", place))? {
-        let path = entry.map_err(Error::io("list", place))?.path();
+    for path in base::files::list(place)? {
         if path.is_dir() && path != kept {
             std::fs::remove_dir_all(&path).map_err(Error::io("delete", &path))?;
         }

@@ -18,8 +18,8 @@ use crate::error::{Error, Result};
 use crate::scores::Scores;
 use crate::store::write_atomic;
 use crate::table;
-use base::did_you_mean;
 use base::text::{NONE, brief, duration, points, reported};
+use base::{did_you_mean, there_are};
 use plan::Workspace;
 
 /// What is to be compared.
@@ -136,11 +136,8 @@ pub fn compare(workspace: &Workspace, request: &CompareRequest) -> Result<Compar
     runs.sort_unstable();
     runs.dedup();
     if let Some(run) = request.runs.iter().find(|run| !runs.contains(&run.as_str())) {
-        let hint = did_you_mean(run, runs.iter().copied());
-        return Err(Error::Usage(format!(
-            "nothing has been run on {dataset} as `{run}`{hint}; there are: {}",
-            runs.join(", ")
-        )));
+        let known = there_are(run, runs);
+        return Err(Error::Usage(format!("nothing has been run on {dataset} as `{run}`{known}")));
     }
     let wanted = |entry: &Entry| {
         let of_run = request.runs.is_empty() || request.runs.contains(&entry.run);

@@ -65,16 +65,7 @@ pub enum Error {
         message: String,
     },
 
-    /// An error of the tensor library, with what was being done.
-    #[error("{doing}: {source}")]
-    Tensor {
-        /// What was being done.
-        doing: String,
-        /// Candle's error.
-        source: candle_core::Error,
-    },
-
-    /// An error of the network crates, with what was being done.
+    /// An error of the tensor library or the network crates, with what was being done.
     #[error("{doing}: {message}")]
     Network {
         /// What was being done.
@@ -161,7 +152,6 @@ impl Error {
             Self::Interrupted => 130,
             Self::File(_)
             | Self::Damaged { .. }
-            | Self::Tensor { .. }
             | Self::Network { .. }
             | Self::Ranks(_)
             | Self::Drifted(_)
@@ -169,6 +159,12 @@ impl Error {
             | Self::Slurm { .. }
             | Self::Figure(_) => 1,
         }
+    }
+
+    /// Makes a [`Error::Damaged`] of what a reader says of a file.
+    pub fn damaged<E: std::fmt::Display>(path: impl Into<PathBuf>) -> impl FnOnce(E) -> Self {
+        let path = path.into();
+        move |e| Self::Damaged { path, message: e.to_string() }
     }
 
     /// Whether a cache file of a video is at fault, which can be made again.
@@ -187,12 +183,6 @@ impl Error {
     pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| FileError::io(action, path, source).into()
-    }
-
-    /// An [`Error::Tensor`] for `map_err`.
-    pub fn tensor(doing: impl Into<String>) -> impl FnOnce(candle_core::Error) -> Self {
-        let doing = doing.into();
-        move |source| Self::Tensor { doing, source }
     }
 
     /// An [`Error::Network`] for `map_err`.

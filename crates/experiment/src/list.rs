@@ -188,10 +188,8 @@ pub fn recorded(workspace: &Workspace) -> Result<Vec<(Spec, Vec<PathBuf>)>> {
         let text = std::fs::read_to_string(&file).map_err(Error::io("read", &file))?;
         let spec = Spec::parse(&text, shown)?;
         let folder = workspace.results.join(spec.name());
-        let mut runs: Vec<PathBuf> = std::fs::read_dir(&folder)
-            .map(|entries| entries.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| p.is_dir()).collect())
-            .unwrap_or_default();
-        runs.sort();
+        let mut runs = base::files::list(&folder).unwrap_or_default();
+        runs.retain(|run| run.is_dir());
         all.push((spec, runs));
     }
     Ok(all)

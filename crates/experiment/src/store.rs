@@ -19,7 +19,7 @@ use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 
-pub use crate::files::{write_atomic, write_json};
+pub use crate::files::{read_if_there, read_json, write_atomic, write_json};
 
 /// The folder that holds all units.
 #[derive(Debug, Clone)]
@@ -91,14 +91,10 @@ impl Unit {
     /// [`Error::Damaged`] when `done.json` does not hold a `T`.
     pub fn outcome<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         let path = self.path(DONE);
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::Damaged {
-                path,
-                message: format!("expected the outcome of a finished unit, found: {e}"),
-            }),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(Error::io("read", path)(e)),
-        }
+        let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
+        let told = serde_json::from_slice(&bytes).map(Some);
+        told.map_err(|e| format!("expected the outcome of a finished unit, found: {e}"))
+            .map_err(Error::damaged(path))
     }
 
     /// Writes the outcome: the unit is done.
@@ -115,11 +111,8 @@ impl Unit {
     /// [`Error::File`].
     pub fn clear(&self) -> Result<()> {
         // The mark goes first: a unit that is half cleared is not done.
-        for entry in [PathBuf::from(DONE)].into_iter().map(|f| self.dir.join(f)).chain(
-            std::fs::read_dir(&self.dir)
-                .map_err(Error::io("list", &self.dir))?
-                .filter_map(|entry| entry.ok().map(|e| e.path())),
-        ) {
+        let all = base::files::list(&self.dir)?;
+        for entry in std::iter::once(self.path(DONE)).chain(all) {
             if entry.file_name().is_some_and(|name| name != "lock") && entry.exists() {
                 std::fs::remove_file(&entry).map_err(Error::io("delete", &entry))?;
             }

@@ -2,19 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use experiment::table::{Form, layout};
 use serde::Serialize;
-use tabled::builder::Builder;
-use tabled::settings::{Alignment, Style, formatting::AlignmentStrategy, object::Columns};
 
 use super::case::{Case, Unit};
 use super::timing::Timing;
-
-/// Where a table is to be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    Terminal,
-    Markdown,
-}
 
 /// The measurements of a suite.
 #[derive(Debug, Serialize)]
@@ -301,18 +293,8 @@ fn with_phases(case: &Case, side: &Timing) -> String {
 
 /// A table whose first three columns are words.
 fn table(head: &[&str], lines: Vec<Vec<String>>, form: Form) -> String {
-    let mut builder = Builder::default();
-    builder.push_record(head.iter().copied());
-    for line in lines {
-        builder.push_record(line);
-    }
-    let mut table = builder.build();
-    match form {
-        Form::Terminal => table.with(Style::rounded()),
-        Form::Markdown => table.with(Style::markdown()),
-    };
-    table.modify(Columns::new(3..), Alignment::right()).modify(Columns::new(3..), AlignmentStrategy::PerLine);
-    table.to_string()
+    let head = head.iter().map(|label| (*label).to_owned()).collect();
+    layout([vec![head], lines].concat(), form, 3)
 }
 
 #[cfg(test)]

@@ -48,14 +48,14 @@ impl Seeing<'_> {
         let mut looks = Vec::with_capacity(positions);
         for view in TestViews::new(&video.id, &*video.source, &config, 1)? {
             let inputs = inputs_of(&**network, view?.inputs, &Device::Cpu)
-                .map_err(Error::tensor(format!("the views of {}", video.id)))?;
+                .map_err(Error::network(format!("the views of {}", video.id)))?;
             let frame = match inputs.get(Modality::RGB) {
                 Some(rgb) => rgb.flatten_all().and_then(|flat| flat.to_vec1()),
                 None => Ok(Vec::new()),
             };
             let outputs =
                 network.forward(&inputs, &Pass::eval()).map_err(Error::network("looking at a video"))?;
-            looks.push(Look { frame: frame.map_err(Error::tensor("reading a frame"))?, outputs });
+            looks.push(Look { frame: frame.map_err(Error::network("reading a frame"))?, outputs });
         }
         Ok(looks)
     }
@@ -68,7 +68,7 @@ impl Seeing<'_> {
         for look in looks {
             let Some(read) = look.outputs.features else { return Ok(None) };
             let read = read.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
-            let read = read.map_err(Error::tensor("reading the features"))?;
+            let read = read.map_err(Error::network("reading the features"))?;
             mean.resize(read.len(), 0.0);
             mean.iter_mut().zip(read).for_each(|(mean, value)| *mean += value / count);
         }

@@ -1,22 +1,20 @@
 //! The table of a verification.
 
-use tabled::builder::Builder;
-use tabled::settings::Style;
-
 use super::{Line, Verified};
+use crate::table;
 
 impl Verified {
     /// For a terminal: a line a comparison, and how many passed.
     #[must_use]
     pub fn terminal(&self) -> String {
-        let mut builder = Builder::default();
-        builder.push_record(["", "what", "difference", "allowed", ""]);
+        let mut lines = vec![["", "what", "difference", "allowed", ""].map(str::to_owned).to_vec()];
         for line in &self.lines {
             let difference = line.difference.map_or_else(|| "failed".into(), written);
             let verdict = if line.passed() { "ok" } else { "DIFFERS" };
-            builder.push_record([line.kind, &line.name, &difference, &written(line.allowed), verdict]);
+            let (kind, name) = (line.kind.to_owned(), line.name.clone());
+            lines.push(vec![kind, name, difference, written(line.allowed), verdict.to_owned()]);
         }
-        let mut text = builder.build().with(Style::rounded()).to_string();
+        let mut text = table::plain(lines, 5);
         for Line { name, problem, .. } in &self.lines {
             if let Some(problem) = problem {
                 text.push_str(&format!("\n{name}: {problem}"));
