@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use clap::Parser;
-use experiment::console::Console;
 use experiment::device::Device;
 use experiment::run::Task;
 use experiment::store::write_atomic;
-use experiment::{Census, DeviceChoice, Error, Interrupt, Ranks, Result, Runner};
+use experiment::{Census, Console, DeviceChoice, Error, Interrupt, Ranks, Result, Runner};
 use slurm::config::SlurmConfig;
 use slurm::folder::note_of;
 use slurm::{Finished, Goal, Manifest, Slurm, why_absent};

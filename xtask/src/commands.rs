@@ -9,11 +9,10 @@ use experiment::trained::Trained;
 use experiment::{Console, Error, FlowRequest, Interrupt, Result, Runner, list};
 
 use crate::asked::{Asked, print_tables, ranks, say, together};
-use crate::bench;
-use crate::cluster;
 use crate::doctor::doctor;
 use crate::failure::Failure;
 use crate::flags::{Bench, Check, Cli, Command, Compare, Export, Figures, Predict, Prepare, Printed, Run};
+use crate::{bench, cluster};
 
 pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
     match command {

@@ -7,12 +7,9 @@ use data::dataset::{Dataset, DatasetSpec};
 use data::decode::Decoder;
 use serde::Serialize;
 
-use experiment::device::DeviceChoice;
-use experiment::error::{Error, Result};
 use experiment::record::Environment;
 use experiment::store::write_atomic;
-use experiment::table;
-use experiment::weights;
+use experiment::{DeviceChoice, Error, Result, table, weights};
 use plan::Workspace;
 use plan::spec::{Player, Spec};
 

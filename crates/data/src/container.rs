@@ -20,8 +20,7 @@
 
 mod build;
 
-use crate::codec::ValueRange;
-use crate::codec::{Codec, floats, restore};
+use crate::codec::{Codec, ValueRange, floats, restore};
 use crate::error::DataError;
 use crate::source::{Direction, Field, FieldWindow, FrameWindow, Plane, Window};
 use serde::{Deserialize, Serialize};

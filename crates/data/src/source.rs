@@ -9,8 +9,7 @@
 //! are used, without a copy in between. Both have a default that reads the whole and cuts it; a
 //! source overrides them where it can do with less.
 
-use crate::error::DataError;
-use crate::error::InputError;
+use crate::error::{DataError, InputError};
 use std::ops::Range;
 
 /// Which way a flow field points in time.

@@ -19,14 +19,11 @@ use self::baseline::Baseline;
 use self::judge::{Answered, judge};
 pub use self::judge::{By, RowCheck, Verdict};
 pub use self::request::CheckRequest;
-use crate::console::Console;
-use crate::error::{Error, Result};
-use crate::interrupt::Interrupt;
 use crate::record::Record;
 use crate::run::{DataRoots, Runner};
 use crate::scores::{SCORES, Scores};
-use crate::store;
 use crate::table::State;
+use crate::{Console, Error, Interrupt, Result, store};
 use plan::Workspace;
 
 /// What a check needs beside that.

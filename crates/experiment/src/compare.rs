@@ -14,10 +14,9 @@ use serde::Serialize;
 
 use self::gather::Entry;
 use self::significance::Difference;
-use crate::error::{Error, Result};
 use crate::scores::Scores;
 use crate::store::write_atomic;
-use crate::table;
+use crate::{Error, Result, table};
 use base::text::{NONE, brief, duration, points, reported};
 use base::{did_you_mean, there_are};
 use plan::Workspace;

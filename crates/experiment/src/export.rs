@@ -18,13 +18,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::interrupt::Interrupt;
 use crate::record::{Record, TrainOutcome};
 use crate::store::{write_atomic, write_json};
 use crate::trained::{Trained, TrainedNet, is_whole};
 use crate::weights::{Hub, NameMap, WeightSource, sha256};
-use crate::{Console, Workspace};
+use crate::{Console, Error, Interrupt, Result, Workspace};
 use plan::{Protocol, RunName};
 
 /// The file that makes a folder an export.

@@ -10,10 +10,9 @@ use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::claim::Estimate;
-use crate::device;
-use crate::error::Result;
 use crate::files::read_json;
 use crate::right::Right;
+use crate::{Result, device};
 use plan::Work;
 use plan::spec::ProfileName;
 

@@ -15,9 +15,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::console::Console;
-use crate::error::{Error, Result};
-use crate::interrupt::Interrupt;
+use crate::{Console, Error, Interrupt, Result};
 
 pub use crate::files::{read_if_there, read_json, write_atomic, write_json};
 

@@ -14,10 +14,7 @@ use candle_core::{Device, DeviceLocation};
 use nn::{Precision, verify};
 use serde::Serialize;
 
-use crate::console::Console;
-use crate::device;
-use crate::error::{Error, Result};
-use crate::interrupt::Interrupt;
+use crate::{Console, Error, Interrupt, Result, device};
 
 pub use line::{Line, Tolerances};
 

@@ -1,11 +1,10 @@
 //! Where a network looks.
 
-use super::check;
 use super::colour::{QUIET, Rgb, WHITE};
 use super::raster::Raster;
 use super::sample::Frame;
 use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH};
-use super::{FigureError, Result};
+use super::{FigureError, Result, check};
 
 const WHAT: &str = "attention";
 /// Samples beside one another.

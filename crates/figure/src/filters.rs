@@ -1,10 +1,9 @@
 //! First-layer filters (Two-Stream ConvNets, Figs. 3 and 4).
 
-use super::check;
 use super::colour::{QUIET, WHITE, signed_grey};
 use super::raster::Raster;
 use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH};
-use super::{FigureError, Result};
+use super::{FigureError, Result, check};
 
 /// Pixels between the filters of the spatial net, and around them.
 const GAP: usize = 6;

@@ -2,10 +2,9 @@
 
 use base::text::{counted, percent};
 
-use super::check;
 use super::colour::{GRID, GROUND, INK, Paint, QUIET, SERIES, VOID};
 use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH, text_width, widest};
-use super::{FigureError, Result};
+use super::{FigureError, Result, check};
 
 pub(super) const WHAT: &str = "recall of classes";
 

@@ -2,11 +2,10 @@
 
 use flow::{FlowField, UNKNOWN_FLOW, flow_to_rgb8};
 
-use super::Result;
-use super::check;
 use super::colour::{QUIET, WHITE, signed_grey};
 use super::raster::Raster;
 use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH};
+use super::{Result, check};
 
 const WHAT: &str = "a sample";
 /// Largest width and height of the frame and the flow on the page.

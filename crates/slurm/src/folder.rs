@@ -13,11 +13,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use experiment::console::{Console, Progress};
-use experiment::error::{Error, Result};
-use experiment::interrupt::Interrupt;
+use experiment::console::Progress;
 use experiment::run::Task;
 use experiment::store::{self, Lock};
+use experiment::{Console, Error, Interrupt, Result};
 
 /// What the tasks of an array do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,9 +7,7 @@ use super::array::{ArrayTask, Kind};
 use super::failure::Failure;
 use super::folder::RunFolder;
 use super::queue::{self, QueueState, Queued};
-use experiment::console::Console;
-use experiment::error::{Error, Result};
-use experiment::interrupt::Interrupt;
+use experiment::{Console, Error, Interrupt, Result};
 
 /// Time between two questions to Slurm.
 const ASK_EVERY: Duration = Duration::from_secs(5);

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::request::CheckRequest;
-use crate::error::{Error, Result};
-use crate::list;
 use crate::record::Record;
+use crate::{Error, Result, list};
 use base::there_are;
-use plan::RunName;
-use plan::Workspace;
 use plan::spec::Spec;
+use plan::{RunName, Workspace};
 
 /// The records of a run of a table.
 pub(super) struct Baseline {

@@ -1,8 +1,7 @@
 //! A prediction, for people and for programs.
 
 use super::{Position, Prediction};
-use crate::error::Result;
-use crate::table;
+use crate::{Result, table};
 use figure::{Track, timeline};
 
 /// Classes that are shown.

@@ -10,14 +10,13 @@ use super::graph::{Does, StepId};
 use super::job::Job;
 use super::repeat::Repeat;
 use crate::answers::Answers;
-use crate::error::{Error, Result};
 use crate::evaluate::{Test, evaluate};
 use crate::fusion::{fuse, lacks_logits};
 use crate::record::{TestOutcome, TrainOutcome};
 use crate::scores::{SCORES, Scores};
 use crate::store::{Lock, Unit};
 use crate::train::{Training, WEIGHTS, build, train};
-use crate::weights;
+use crate::{Error, Result, weights};
 
 impl Job<'_> {
     /// Whether the unit of a step is done. A record is not looked at: it counts only beside the plan of its row.

@@ -1,13 +1,11 @@
 //! The record that a name means, and the training units of its nets.
 
-use crate::error::{Error, Result};
-use crate::list;
 use crate::record::{Record, StageRecord};
 use crate::store::unit_file;
 use crate::train::WEIGHTS;
+use crate::{Error, Result, list};
 use base::did_you_mean;
-use plan::Workspace;
-use plan::{RunName, Work};
+use plan::{RunName, Work, Workspace};
 
 /// The record of `TABLE/ROW` or `TABLE/RUN/ROW`, and its full name.
 pub(super) fn record(workspace: &Workspace, name: &str) -> Result<(String, RunName, Record)> {
