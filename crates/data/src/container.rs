@@ -280,19 +280,16 @@ impl Container {
     }
 
     /// What the file says about itself.
-    #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
     }
 
     /// The file.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Size of the whole file in bytes.
-    #[must_use]
     pub fn file_bytes(&self) -> u64 {
         self.payload + self.header.bytes
     }

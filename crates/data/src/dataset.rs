@@ -43,6 +43,8 @@ pub struct OpenOptions {
 /// Sizes of a data set, known without its videos.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
+    /// The set's name.
+    pub name: String,
     /// One line for people.
     pub title: String,
     /// Class names by index.
@@ -51,6 +53,8 @@ pub struct Description {
     pub videos: usize,
     /// Name and sizes of each split.
     pub splits: Vec<SplitSize>,
+    /// The seed that a generated set is drawn from unless another is asked for.
+    pub data_seed: Option<u64>,
 }
 
 /// A data set whose videos are all there, or all of which are accounted for.
@@ -211,17 +215,16 @@ impl Dataset {
             train: split.train.len(),
             test: split.test.len(),
         });
-        Ok(Description { title: spec.title().to_owned(), classes, videos, splits: sizes.collect() })
+        let (name, title, data_seed) = (spec.name.clone(), spec.title().to_owned(), spec.data_seed());
+        Ok(Description { name, title, classes, videos, splits: sizes.collect(), data_seed })
     }
 
     /// The generator, for a generated set.
-    #[must_use]
     pub fn generator(&self) -> Option<&Generator> {
         self.generator.as_ref()
     }
 
     /// Where a video counts: its role in each split that uses it.
-    #[must_use]
     pub fn parts(&self, video: usize) -> Vec<Part> {
         parts::of(&self.splits, video)
     }

@@ -174,7 +174,6 @@ impl Plane {
     }
 
     /// Number of pixels.
-    #[must_use]
     pub fn len(&self) -> usize {
         match self {
             Self::Bytes { data, .. } => data.len(),
@@ -183,7 +182,6 @@ impl Plane {
     }
 
     /// Whether there is no pixel.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

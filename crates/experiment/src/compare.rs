@@ -17,8 +17,8 @@ use self::significance::Difference;
 use crate::scores::Scores;
 use crate::store::write_atomic;
 use crate::{Error, Result, table};
-use base::text::{NONE, brief, duration, points, reported};
-use base::{did_you_mean, there_are};
+use base::text::{NONE, brief, duration, json, points, reported};
+use base::there_are;
 use plan::Workspace;
 
 /// What is to be compared.
@@ -101,14 +101,7 @@ impl std::str::FromStr for SortBy {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let names = || Self::ALL.iter().map(|(name, _)| *name);
-        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, sort)| *sort).ok_or_else(|| {
-            format!(
-                "no column `{text}`{}; there are {}",
-                did_you_mean(text, names()),
-                names().collect::<Vec<_>>().join(", ")
-            )
-        })
+        base::named("column", text, Self::ALL)
     }
 }
 
@@ -247,7 +240,7 @@ impl Comparison {
                 record: &entry.record,
             })
             .collect();
-        serde_json::to_string_pretty(&rows).expect("rows hold strings, numbers and lists only")
+        json(&rows)
     }
 
     /// Writes a Parquet file, atomically.

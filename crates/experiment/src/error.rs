@@ -174,7 +174,6 @@ impl Error {
 
     /// Whether all ranks of a training have this error, at the same iteration, since it follows from what they told each
     /// other. After any other, the rank that has it must end the rest ([`nn::Ranks::abort`]), which would wait for it.
-    #[must_use]
     pub fn is_of_all_ranks(&self) -> bool {
         matches!(self, Self::Diverged { .. } | Self::Interrupted | Self::Drifted(_))
     }

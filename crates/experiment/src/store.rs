@@ -54,6 +54,18 @@ pub fn hash(plan: &impl Serialize) -> String {
     blake3::hash(&json).to_hex()[..16].to_owned()
 }
 
+/// The file of this very program, and its hash.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn program() -> Result<(PathBuf, blake3::Hash)> {
+    let path = std::env::current_exe().map_err(Error::io("find", "the program itself"))?;
+    let mut hasher = blake3::Hasher::new();
+    let read = File::open(&path).and_then(|program| hasher.update_reader(program).map(drop));
+    read.map_err(Error::io("read", &path))?;
+    Ok((path, hasher.finalize()))
+}
+
 /// A file of the unit of that name, as a record has it. Nothing for a name that is no unit's: it comes from a file, and
 /// must not lead elsewhere.
 pub(crate) fn unit_file(units: &Path, name: &str, file: &str) -> Option<PathBuf> {

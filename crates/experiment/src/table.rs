@@ -169,11 +169,6 @@ impl Table {
         self.render(Form::Markdown)
     }
 
-    /// For programs: the table with its records and verdicts.
-    pub fn json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("a table holds strings, numbers and lists only")
-    }
-
     /// The rows that were stopped by an error.
     pub fn failed(&self) -> impl Iterator<Item = &str> {
         self.rows.iter().filter(|row| matches!(row.state, State::Failed { .. })).map(|row| row.id.as_str())

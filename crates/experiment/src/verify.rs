@@ -32,7 +32,6 @@ pub struct Verified {
 
 impl Verified {
     /// Whether all differences are borne.
-    #[must_use]
     pub fn passed(&self) -> bool {
         self.lines.iter().all(Line::passed)
     }

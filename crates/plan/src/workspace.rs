@@ -162,14 +162,7 @@ impl Sources for Workspace {
 
     /// Its videos need not be there.
     fn facts(&self, dataset: &str) -> Result<DatasetFacts> {
-        let spec = DatasetSpec::load(&self.dataset_file(dataset)?)?;
-        let facts = Dataset::describe(&spec)?;
-        Ok(DatasetFacts {
-            name: dataset.to_owned(),
-            classes: facts.classes,
-            splits: facts.splits,
-            data_seed: spec.data_seed(),
-        })
+        Ok(Dataset::describe(&DatasetSpec::load(&self.dataset_file(dataset)?)?)?)
     }
 }
 

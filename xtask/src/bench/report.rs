@@ -101,11 +101,6 @@ impl Against {
 }
 
 impl Report {
-    /// For programs.
-    pub(crate) fn json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("plain data with text keys")
-    }
-
     /// For people: a table, and lines on how it came about.
     pub(crate) fn text(&self, form: Form) -> String {
         let text = self.table_and_foot(form);
@@ -396,7 +391,7 @@ mod tests {
 
     #[test]
     fn json_tells_the_device() {
-        let json: serde_json::Value = serde_json::from_str(&gpu_step().json()).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&experiment::json(&gpu_step())).unwrap();
         assert_eq!((&json["gpu"], &json["precision"]), (&"cuda:0 NVIDIA".into(), &"tf32".into()));
         assert_eq!(json["against"]["compiled"], true);
         assert_eq!(json["cases"][0]["ratio"], 1.5);
@@ -406,7 +401,7 @@ mod tests {
     #[test]
     fn json_holds_every_round() {
         let cases = vec![both(convolution("conv-7x7"), [[0.005, 0.005], [0.010, 0.020]])];
-        let json: serde_json::Value = serde_json::from_str(&report(cases, SEVEN).json()).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&experiment::json(&report(cases, SEVEN))).unwrap();
         assert_eq!(json["cases"][0]["ratio"], 3.0);
         assert_eq!(json["cases"][0]["torch"]["rounds"], serde_json::json!([[0.010, 0.020]]));
         assert_eq!(json["means"][0]["arithmetic"], 3.0);

@@ -61,7 +61,6 @@ impl Builder {
     }
 
     /// Number of entries so far.
-    #[must_use]
     pub fn count(&self) -> usize {
         self.records.len()
     }

@@ -13,7 +13,7 @@ const UNRELEASED: &str = "## Unreleased";
 impl Checked {
     /// Whether a row is not what is committed, by however little.
     pub(super) fn differs(&self) -> bool {
-        self.tables.iter().flat_map(|table| &table.rows).any(|row| row.verdict != Verdict::Same)
+        self.rows().any(|row| row.verdict != Verdict::Same)
     }
 
     /// Deletes what the check has left.
@@ -29,9 +29,8 @@ impl Checker<'_> {
     /// # Errors
     /// [`Error::File`]; [`Error::Usage`] where rows have failed, or where nothing is different.
     pub fn update(&self, checked: &Checked) -> Result<Vec<PathBuf>> {
-        let rows = || checked.tables.iter().flat_map(|table| &table.rows);
         let failed: Vec<&str> =
-            rows().filter(|row| row.verdict == Verdict::Failed).map(|row| row.row.as_str()).collect();
+            checked.rows().filter(|row| row.verdict == Verdict::Failed).map(|row| row.row.as_str()).collect();
         if !failed.is_empty() {
             return Err(Error::Usage(format!(
                 "no baseline is written while rows fail: {}",

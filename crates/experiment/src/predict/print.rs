@@ -76,11 +76,6 @@ impl Prediction {
         Ok(drawing.file())
     }
 
-    /// For programs.
-    pub fn json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("predictions hold strings, numbers and lists only")
-    }
-
     /// The mean of the streams at each position.
     fn fused_over_time(&self) -> Vec<Position> {
         let count = self.streams.iter().map(|stream| stream.over_time.len()).min().unwrap_or(0);

@@ -5,7 +5,6 @@ use crate::table;
 
 impl Verified {
     /// For a terminal: a line a comparison, and how many passed.
-    #[must_use]
     pub fn terminal(&self) -> String {
         let mut lines = vec![["", "what", "difference", "allowed", ""].map(str::to_owned).to_vec()];
         for line in &self.lines {
@@ -24,12 +23,6 @@ impl Verified {
         let precision = if self.precision.is_fp32() { "fp32" } else { "tf32" };
         let total = self.lines.len();
         text + &format!("\n{}, products in {precision}: {passed} of {total} agree with the CPU", self.device)
-    }
-
-    /// As JSON.
-    #[must_use]
-    pub fn json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("texts and numbers only")
     }
 }
 
@@ -67,6 +60,6 @@ mod tests {
         ResNet-50: outputs: the GPU's memory is full
         cuda:0 NVIDIA Example, products in fp32: 1 of 3 agree with the CPU
         ");
-        assert!(verified.json().contains("\"difference\": null"));
+        assert!(base::text::json(&verified).contains("\"difference\": null"));
     }
 }
