@@ -5,18 +5,20 @@
 //! mirror images. Temporal Segment Networks, whose protocol the later papers follow, cut at the
 //! corners and the centre with sides of several lengths ([`MultiScale`]). What a flip means for the
 //! values is the input's affair: a mirrored flow also changes the sign of its x component, see
-//! [`crate::inputs::FlowStack::fill`].
+//! [`crate::inputs::Kind::paint`].
 
 mod colour;
+mod crop;
 mod multi_scale;
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 pub use self::colour::PcaJitter;
+pub use self::crop::Crop;
+use self::crop::draw_flip;
 pub use self::multi_scale::{MultiScale, Places};
 use crate::error::InputError;
-use crate::source::Window;
 
 /// How training samples are varied. All inputs and moments of a sample are varied alike.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,88 +103,4 @@ impl Augmentation {
         let colour = self.colour.as_ref().map_or([0.0; 3], |jitter| jitter.draw(rng));
         Ok(Variation { crop, colour })
     }
-}
-
-/// One of the two with equal probability, if flips are wanted.
-fn draw_flip(flip: bool, rng: &mut impl Rng) -> bool {
-    flip && rng.random_range(0..2u32) == 1
-}
-
-/// A rectangle of a frame, in pixels, and whether it is mirrored left to right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Crop {
-    /// Left edge.
-    pub x: usize,
-    /// Top edge.
-    pub y: usize,
-    /// Width.
-    pub width: usize,
-    /// Height.
-    pub height: usize,
-    /// Whether the cut-out is mirrored, left for right.
-    pub flip: bool,
-}
-
-impl Crop {
-    /// Draws a crop of `size` (width, height), uniformly over the places in the
-    /// whole `frame`; with `flip` it is mirrored with probability 1/2.
-    ///
-    /// # Errors
-    /// When `size` is larger than the frame or empty.
-    pub fn random(
-        frame: (usize, usize),
-        size: (usize, usize),
-        flip: bool,
-        rng: &mut impl Rng,
-    ) -> Result<Self, InputError> {
-        let (slack_x, slack_y) = slack(frame, size)?;
-        let x = rng.random_range(0..=slack_x as u64) as usize;
-        let y = rng.random_range(0..=slack_y as u64) as usize;
-        Ok(Self { x, y, width: size.0, height: size.1, flip: draw_flip(flip, rng) })
-    }
-
-    /// The crop of `size` in the middle of `frame`, not mirrored; of an odd
-    /// margin the larger part lies right and below.
-    ///
-    /// # Errors
-    /// When `size` is larger than the frame or empty.
-    pub fn center(frame: (usize, usize), size: (usize, usize)) -> Result<Self, InputError> {
-        let (slack_x, slack_y) = slack(frame, size)?;
-        Ok(Self { x: slack_x / 2, y: slack_y / 2, width: size.0, height: size.1, flip: false })
-    }
-
-    /// The ten crops of a test, in this order: upper left, upper right, lower
-    /// left, lower right, centre, then the mirror images of these five.
-    ///
-    /// # Errors
-    /// When `size` is larger than the frame or empty.
-    pub fn ten(frame: (usize, usize), size: (usize, usize)) -> Result<[Self; 10], InputError> {
-        let (right, bottom) = slack(frame, size)?;
-        let center = Self::center(frame, size)?;
-        let corners = [(0, 0), (right, 0), (0, bottom), (right, bottom), (center.x, center.y)];
-        Ok(std::array::from_fn(|i| {
-            let (x, y) = corners[i % corners.len()];
-            Self { x, y, flip: i >= corners.len(), ..center }
-        }))
-    }
-
-    /// The rectangle, mirrored or not.
-    #[must_use]
-    pub fn window(&self) -> Window {
-        Window { x: self.x, y: self.y, width: self.width, height: self.height }
-    }
-
-    /// Checks that the crop is not empty and lies within `frame` (width, height).
-    ///
-    /// # Errors
-    /// When it does not.
-    pub fn check(&self, frame: (usize, usize)) -> Result<(), InputError> {
-        self.window().check(frame)
-    }
-}
-
-/// How far a crop of `size` can move right and down within `frame`.
-fn slack(frame: (usize, usize), size: (usize, usize)) -> Result<(usize, usize), InputError> {
-    Crop { x: 0, y: 0, width: size.0, height: size.1, flip: false }.check(frame)?;
-    Ok((frame.0 - size.0, frame.1 - size.1))
 }

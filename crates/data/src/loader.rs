@@ -7,9 +7,11 @@
 
 mod fill;
 mod prefetch;
+#[cfg(test)]
+mod tests;
 mod train;
 mod views;
 
-pub use self::fill::InputBatch;
+pub use self::fill::{InputBatch, Inputs};
 pub use self::train::{Batch, LabelledVideo, TrainConfig, TrainLoader};
 pub use self::views::{Crops, TestConfig, TestViews, ViewBatch};

@@ -10,6 +10,7 @@ mod clips;
 mod pairs;
 mod sampler;
 mod spec;
+mod spelled;
 
 use std::ops::Range;
 
@@ -21,6 +22,7 @@ pub use self::clips::Clips;
 pub use self::pairs::Pairs;
 pub use self::sampler::{ClassBalanced, Sampler, Together};
 pub use self::spec::{Align, At, Moments, SampleInput, SampleSpec};
+pub use self::spelled::{SpelledClip, SpelledSample, SpelledSnippets};
 use crate::DataError;
 use crate::error::InputError;
 

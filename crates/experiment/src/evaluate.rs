@@ -200,6 +200,7 @@ mod tests {
             match &mut input.input {
                 data::inputs::Input::Rgb(stack) => (stack.mean, stack.scale) = (None, [1.0; 3]),
                 data::inputs::Input::Flow(stack) => (stack.mean_subtraction, stack.scale) = (false, 1.0),
+                other => panic!("a clip has no {other:?}"),
             }
         }
         let network = TwoHeads { logits: [[2.0, 0.0], [0.0, 1.0]], seen: Mutex::default() };

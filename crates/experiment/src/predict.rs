@@ -271,7 +271,7 @@ impl<'a> Predictor<'a> {
         let mut scores: Vec<Vec<f32>> = Vec::with_capacity(clips.len());
         for batch in TestViews::new(&video.id, video, &config, POSITIONS)? {
             self.interrupt.check()?;
-            let inputs = inputs_of(network, batch?.inputs, self.device)
+            let inputs = inputs_of(batch?.inputs, self.device)
                 .map_err(Error::network("making the views of a video"))?;
             let heads = softmax_of_views(network, &inputs).map_err(Error::network("looking at a video"))?;
             let share = 1.0 / heads.len() as f32;

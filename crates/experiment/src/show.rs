@@ -2,7 +2,6 @@
 
 use data::augment::CropRule;
 use data::extracted::Extraction;
-use data::inputs::Input;
 use data::sample::{At, Moments};
 use flow::Method;
 
@@ -207,7 +206,7 @@ impl NetFacts {
             architecture: net.model.kind(),
             sees: sees(net),
             learns: learns(net),
-            channels: net.inputs().map(Input::channels).collect(),
+            channels: net.inputs().map(|input| input.channels()).collect(),
             side: net.crop,
             parameters: summary.parameters() as u64,
             multiply_adds: summary.multiply_adds(),
@@ -228,7 +227,7 @@ pub struct Fact {
 fn sees(net: &NetPlan) -> String {
     let read = |at: At| -> Vec<String> {
         let inputs = net.sample.inputs.iter().filter(|input| input.at == at);
-        inputs.map(|input| input_words(&input.input)).collect()
+        inputs.map(|input| input.input.label()).collect()
     };
     let mut what = read(At::Middle);
     let every = read(At::Every).join(" and ");
@@ -258,20 +257,6 @@ fn learns(net: &NetPlan) -> String {
     let data: Vec<&str> = net.data.iter().map(|data| data.set.as_str()).collect();
     let iterations = thousands(net.train.iterations as u64);
     format!("{start}{learns}, on {}, {iterations} iterations", data.join(" and "))
-}
-
-/// "stack, L = 10, mean subtraction on", "a frame".
-fn input_words(input: &Input) -> String {
-    match input {
-        Input::Flow(stack) => format!(
-            "{}, L = {}, mean subtraction {}",
-            kebab(&stack.sampling),
-            stack.length,
-            if stack.mean_subtraction { "on" } else { "off" }
-        ),
-        Input::Rgb(stack) if stack.length == 1 => "a frame".into(),
-        Input::Rgb(stack) => format!("{} frames", stack.length),
-    }
 }
 
 /// How the rows' nets are trained and tested; rows that are alike in that stand together.
@@ -308,12 +293,12 @@ pub fn protocol_facts(protocol: &Protocol) -> Vec<Fact> {
         .collect();
     let augmentation = &train.augmentation;
     let video = &net.video;
-    let values = match net.flow() {
-        Some(stack) => format!(
+    let values = match net.flow().and_then(|input| input.flow()) {
+        Some(flow) => format!(
             "{}, stored as {}, x {} into the network",
             flow_words(video),
             kebab(&video.storage),
-            stack.scale
+            flow.scale
         ),
         None => format!("frames stored as {}", kebab(&video.storage)),
     };

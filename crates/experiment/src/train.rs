@@ -157,7 +157,7 @@ fn steps(
         let iterations = begun as u64..plan.iterations as u64;
         loaders.push(loader(net, videos, task_seed(seed, task), iterations, share.as_ref())?);
     }
-    let mut feed = Feed::new(loaders, &*network, device)?;
+    let mut feed = Feed::new(loaders, device)?;
     let silent = Console::silent();
     let step =
         if ranks.is_first() { console } else { &silent }.step(name, plan.iterations as u64, begun as u64);

@@ -100,7 +100,6 @@ impl dyn Architecture + '_ {
     }
 
     /// The weights that see the inputs, of each stream one.
-    #[must_use]
     pub fn first_filters(&self) -> Vec<FirstFilters> {
         let of = |prefix: &'static str, network: &dyn Architecture| {
             let weight = format!("{prefix}{}", network.first_convolution()?);

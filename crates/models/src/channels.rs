@@ -17,13 +17,11 @@ impl Channels {
     pub const FRAME: Self = Self::new(Modality::RGB, 3);
 
     /// So many of that modality.
-    #[must_use]
     pub const fn new(modality: Modality, count: usize) -> Self {
         Self { modality, count }
     }
 
     /// A stack of flow; L fields have 2L channels.
-    #[must_use]
     pub const fn flow(count: usize) -> Self {
         Self::new(Modality::FLOW, count)
     }

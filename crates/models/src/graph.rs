@@ -34,7 +34,6 @@ pub struct Port {
 
 impl Port {
     /// For one moment of a picture of that height and width.
-    #[must_use]
     pub fn one(channels: Channels, size: [usize; 2]) -> Self {
         let [height, width] = size;
         let shape = Shape { each: vec![channels.count, height, width], moments: None };
@@ -42,7 +41,6 @@ impl Port {
     }
 
     /// For so many moments of such a picture.
-    #[must_use]
     pub fn clip(channels: Channels, size: [usize; 2], moments: usize) -> Self {
         let Self { modality, shape, any_length } = Self::one(channels, size);
         Self { modality, shape: Shape { moments: Some(moments), ..shape }, any_length }
@@ -95,7 +93,6 @@ impl Graph {
     }
 
     /// What the first layer reads; of several inputs, the first.
-    #[must_use]
     pub fn input(&self) -> Value {
         Value(0)
     }
@@ -201,7 +198,6 @@ impl Graph {
     }
 
     /// The layers as a table.
-    #[must_use]
     pub fn summary(&self) -> Summary {
         let input = |port: &Port| (port.modality, port.shape.dims());
         Summary {
@@ -212,7 +208,6 @@ impl Graph {
     }
 
     /// Shape of a value of one sample.
-    #[must_use]
     pub fn shape(&self, value: Value) -> &Shape {
         match self.node(value) {
             Some(node) => &self.nodes[node].shape,

@@ -53,7 +53,6 @@ pub enum BatchStatistics {
 
 impl BatchStatistics {
     /// For the first layer of a network.
-    #[must_use]
     pub fn first(self) -> Statistics {
         match self {
             Self::All | Self::First => Statistics::Batch,
@@ -62,7 +61,6 @@ impl BatchStatistics {
     }
 
     /// For all layers after it.
-    #[must_use]
     pub fn later(self) -> Statistics {
         match self {
             Self::All => Statistics::Batch,
@@ -82,7 +80,6 @@ pub struct Shape {
 
 impl Shape {
     /// (C, T, H, W) and (F, T), PyTorch's order; without T where there is none.
-    #[must_use]
     pub fn dims(&self) -> Vec<usize> {
         let mut dims = self.each.clone();
         if let Some(moments) = self.moments {
@@ -157,7 +154,6 @@ impl Layer {
     }
 
     /// Whether it may read nothing but the network's input, since it has no gradient.
-    #[must_use]
     pub fn reads_only_the_input(&self) -> bool {
         self.of_input
     }

@@ -30,7 +30,6 @@ pub enum PyramidHead {
 
 impl PyramidHead {
     /// Whether the network sees a frame beside the flow.
-    #[must_use]
     pub fn sees_frame(self) -> bool {
         self != Self::Motion
     }

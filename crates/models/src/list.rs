@@ -50,19 +50,16 @@ impl ModelName {
     }
 
     /// As a spec writes it.
-    #[must_use]
     pub fn name(self) -> &'static str {
         self.0
     }
 
     /// Whether its layers are normalised by batches, so that a spec has to say how.
-    #[must_use]
     pub fn has_batch_norm(self) -> bool {
         self.entry(false).is_some_and(|name| name.batch_norm)
     }
 
     /// Whether the pyramid network can stand on it.
-    #[must_use]
     pub fn is_base(self) -> bool {
         self.entry(true).is_some()
     }

@@ -16,7 +16,6 @@ pub struct Inputs {
 
 impl Inputs {
     /// The tensor of that modality.
-    #[must_use]
     pub fn get(&self, modality: Modality) -> Option<&Tensor> {
         self.parts.get(&modality)
     }

@@ -37,7 +37,6 @@ pub struct Wanted<'a> {
 
 impl Wanted<'_> {
     /// Why it cannot be had.
-    #[must_use]
     pub fn refused(problem: impl Into<String>) -> Error {
         Error::Wanted { problem: problem.into() }
     }
@@ -72,13 +71,11 @@ impl Wanted<'_> {
     }
 
     /// A width of the paper's at the profile's scale, at least 1.
-    #[must_use]
     pub fn wide(&self, paper: usize) -> usize {
         scaled(paper, self.width)
     }
 
     /// Residual units of each stage. Two stay at least: the second of each is ST-ResNet's spatiotemporal one.
-    #[must_use]
     pub fn units(&self, paper: [usize; 4]) -> [usize; 4] {
         paper.map(|units| scaled(units, self.depth).max(2))
     }
@@ -89,13 +86,11 @@ impl Wanted<'_> {
     }
 
     /// Which layers are normalised by their batch.
-    #[must_use]
     pub fn statistics(&self) -> BatchStatistics {
         self.batch_statistics.unwrap_or(BatchStatistics::All)
     }
 
     /// The probability that dropout zeroes a value of a layer as wide as wanted.
-    #[must_use]
     pub fn dropped(&self) -> f64 {
         if !self.keeps_units {
             return self.dropout;

@@ -1,7 +1,7 @@
 //! The network of a row at a profile's scale: what is wanted of it. What that means for an architecture, it says itself.
 
 use data::inputs::Input;
-use models::{Channels, Levels, Modality, ModelConfig, Wanted};
+use models::{Channels, Levels, ModelConfig, Wanted};
 
 use crate::net::DataPlan;
 use crate::scale::scaled;
@@ -33,13 +33,7 @@ impl Known<'_> {
         let depth = profile.depth.unwrap_or(1.0);
         scaled(1, profile.width, "a layer's width")?;
         scaled(1, depth, "the units of a stage")?;
-        let channels = |input: &Input| {
-            let modality = match input {
-                Input::Rgb(_) => Modality::RGB,
-                Input::Flow(_) => Modality::FLOW,
-            };
-            Channels::new(modality, input.channels())
-        };
+        let channels = |input: &Input| Channels::new(input.modality(), input.channels());
         let inputs: Vec<Channels> = self.inputs.iter().map(channels).collect();
         let tasks = data.iter().map(|data| data.task + 1).max().unwrap_or(0);
         let of = |task| data.iter().filter(|data| data.task == task).map(|data| data.classes).sum();

@@ -2,7 +2,7 @@
 
 use data::augment::Augmentation;
 use data::extracted::Extraction;
-use data::inputs::{FlowStack, Input};
+use data::inputs::Input;
 use data::loader::Crops;
 use data::sample::{Moments, SampleSpec};
 use models::{Modality, ModelConfig};
@@ -290,12 +290,9 @@ impl NetPlan {
         self.sample.inputs.iter().map(|input| &input.input)
     }
 
-    /// The flow that is read at each moment, if any is.
-    pub fn flow(&self) -> Option<&FlowStack> {
-        self.inputs().find_map(|input| match input {
-            Input::Flow(stack) => Some(stack),
-            Input::Rgb(_) => None,
-        })
+    /// The input that reads optical flow, if one does.
+    pub fn flow(&self) -> Option<&Input> {
+        self.inputs().find(|input| input.flow().is_some())
     }
 
     /// Number of softmax layers.

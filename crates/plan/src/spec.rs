@@ -18,8 +18,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use self::either::name_or_table;
 pub use self::net::{
-    Also, AlsoAs, ContrastiveSizes, Cropping, Distance, Fuse, Input, Learns, Losses, Net, Pyramid,
-    PyramidSizes, RateStep, StartFrom, Streams, TestBy, TestOn, Tested, Train, Videos,
+    Also, AlsoAs, ContrastiveSizes, Cropping, Distance, Fuse, Learns, Losses, Net, Pyramid, PyramidSizes,
+    RateStep, StartFrom, Streams, TestBy, TestOn, Tested, Train, Videos,
 };
 pub use self::profile::{DropoutRule, FlowPreset, Profile, ProfileName, Profiles, Stem, Storage};
 use crate::error::{Error, Result};

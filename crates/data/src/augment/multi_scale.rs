@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use super::Crop;
+use super::crop::{Crop, slack};
 use crate::error::InputError;
 
 /// Crops of several sizes at fixed places, as the public code of Temporal Segment Networks has them.
@@ -98,7 +98,7 @@ impl MultiScale {
             for (j, &across) in self.scales.iter().enumerate() {
                 if i.abs_diff(j) <= self.max_distance {
                     let crop = (side(across, size.0), side(down, size.1));
-                    super::slack(frame, crop)?;
+                    slack(frame, crop)?;
                     sizes.push(crop);
                 }
             }

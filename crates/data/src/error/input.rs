@@ -117,9 +117,6 @@ pub enum InputError {
         /// Height of the frame.
         frame_height: usize,
     },
-    /// Crops of one call differ in size, or there is none.
-    #[error("the crops of one call must be one or more of one size")]
-    UnequalCrops,
     /// The buffer to fill has another size than the crops ask for.
     #[error(
         "the output holds {found} values; expected {expected} (crops x moments x channels x height x width)"

@@ -23,13 +23,15 @@
 //! Mean subtraction takes from each component its mean over the whole field,
 //! not over the crop: it stands for the camera's motion.
 
+use base::Modality;
 use serde::{Deserialize, Serialize};
 
-use super::paint::Painter;
-use super::{InputError, Scratch, View, check_views};
-use crate::augment::Crop;
-use crate::source::Window;
-use crate::{DataError, Direction, VideoReader};
+use super::kind::{FlowUse, Kind, Spelled};
+use super::paint::{Painter, Scratch};
+use super::view::{View, check_views};
+use crate::error::DataError;
+use crate::error::InputError;
+use crate::source::{Direction, VideoReader, Window};
 
 /// Where the L fields of an input are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,12 +63,74 @@ pub struct FlowStack {
     pub scale: f32,
 }
 
+/// A volume of optical flow, 2L channels, as a spec spells it.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FlowKeys {
+    /// Where the fields are read.
+    sampling: Sampling,
+    /// L, the number of displacement fields.
+    length: usize,
+    /// Whether each field's mean vector is subtracted from it.
+    mean_subtraction: bool,
+}
+
+impl Spelled for FlowStack {
+    type Keys = FlowKeys;
+
+    fn scaled(keys: &FlowKeys, size: f64) -> Self {
+        let FlowKeys { sampling, length, mean_subtraction } = *keys;
+        Self::of_paper(sampling, length, mean_subtraction, size)
+    }
+}
+
 impl FlowStack {
-    /// Checks that the configuration describes an input.
+    /// The stack where the sides of pictures are `size` times the paper's. A motion covers as many pixels fewer as the
+    /// picture is smaller; the network sees the displacement of the paper's picture.
+    #[must_use]
+    pub fn of_paper(sampling: Sampling, length: usize, mean_subtraction: bool, size: f64) -> Self {
+        Self { sampling, length, mean_subtraction, scale: (1.0 / size) as f32 }
+    }
+
+    /// Direction and index of the k-th field (k from 0) of an input that starts at frame `start`.
     ///
-    /// # Errors
-    /// L = 0 or above 1000, an odd L for a bi-directional stack, a scale that is not above 0.
-    pub fn validate(&self) -> Result<(), InputError> {
+    /// The index is that of the earlier frame of the pair, in both directions.
+    #[must_use]
+    pub fn field(&self, start: usize, k: usize) -> (Direction, usize) {
+        let half = self.length / 2;
+        match self.sampling {
+            Sampling::BiDirectional if k < half => (Direction::Forward, start + half + k),
+            Sampling::BiDirectional => (Direction::Backward, (start + self.length).saturating_sub(k + 1)),
+            Sampling::Stack | Sampling::Trajectory => (Direction::Forward, start + k),
+        }
+    }
+}
+
+impl Kind for FlowStack {
+    fn modality(&self) -> Modality {
+        Modality::FLOW
+    }
+
+    fn stream(&self) -> &'static str {
+        "temporal"
+    }
+
+    fn label(&self) -> String {
+        let sampling = match self.sampling {
+            Sampling::Stack => "stack",
+            Sampling::Trajectory => "trajectory",
+            Sampling::BiDirectional => "bi-directional",
+        };
+        let mean = if self.mean_subtraction { "on" } else { "off" };
+        format!("{sampling}, L = {}, mean subtraction {mean}", self.length)
+    }
+
+    fn content(&self) -> &'static str {
+        "optical flow"
+    }
+
+    /// Refuses L = 0 or above 1000, an odd L for a bi-directional stack, a scale that is not above 0.
+    fn validate(&self) -> Result<(), InputError> {
         if self.length == 0 {
             return Err(InputError::EmptyStack);
         }
@@ -86,82 +150,24 @@ impl FlowStack {
         Ok(())
     }
 
-    /// Channels of the input, 2L.
-    #[must_use]
-    pub fn channels(&self) -> usize {
+    fn channels(&self) -> usize {
         2 * self.length
     }
 
-    /// Consecutive frames that the input is made from, L + 1 whatever the kind.
-    #[must_use]
-    pub fn span(&self) -> usize {
+    /// L + 1 whatever the sampling.
+    fn span(&self) -> usize {
         self.length + 1
     }
 
-    /// Direction and index of the k-th field (k from 0) of an input that starts at frame `start`.
-    ///
-    /// The index is that of the earlier frame of the pair, in both directions.
-    #[must_use]
-    pub fn field(&self, start: usize, k: usize) -> (Direction, usize) {
-        let half = self.length / 2;
-        match self.sampling {
-            Sampling::BiDirectional if k < half => (Direction::Forward, start + half + k),
-            Sampling::BiDirectional => (Direction::Backward, (start + self.length).saturating_sub(k + 1)),
-            Sampling::Stack | Sampling::Trajectory => (Direction::Forward, start + k),
-        }
+    fn flow(&self) -> Option<FlowUse> {
+        let directions: &[Direction] = match self.sampling {
+            Sampling::BiDirectional => &[Direction::Forward, Direction::Backward],
+            Sampling::Stack | Sampling::Trajectory => &[Direction::Forward],
+        };
+        Some(FlowUse { directions, scale: self.scale })
     }
 
-    /// Writes the input that starts at frame `start`, cut to `crop`, into `out` (2L, H, W).
-    ///
-    /// A flipped crop is mirrored and its x components change sign. That no cut
-    /// lies inside the input is the caller's care, see [`crate::sample::Starts`].
-    ///
-    /// # Errors
-    /// As [`FlowStack::fill_crops`].
-    pub fn fill(
-        &self,
-        video: &dyn VideoReader,
-        start: usize,
-        crop: &Crop,
-        out: &mut [f32],
-    ) -> Result<(), DataError> {
-        self.fill_crops(video, start, std::slice::from_ref(crop), out)
-    }
-
-    /// Writes several crops of one input into `out` (crops, 2L, H, W), reading each field once.
-    ///
-    /// # Errors
-    /// An invalid configuration, crops that differ in size or do not fit the
-    /// frame, an `out` of the wrong size, a stack that reaches past the last
-    /// field, and whatever the source reports on reading a field.
-    pub fn fill_crops(
-        &self,
-        video: &dyn VideoReader,
-        start: usize,
-        crops: &[Crop],
-        out: &mut [f32],
-    ) -> Result<(), DataError> {
-        self.validate()?;
-        let first = crops.first().ok_or(InputError::UnequalCrops)?;
-        let size = (first.width, first.height);
-        if crops.iter().any(|crop| (crop.width, crop.height) != size) {
-            return Err(InputError::UnequalCrops.into());
-        }
-        first.check(video.size())?;
-        let each = self.channels() * size.0 * size.1;
-        if out.len() != crops.len() * each {
-            return Err(InputError::Output { expected: crops.len() * each, found: out.len() }.into());
-        }
-        let mut views: Vec<View> = crops
-            .iter()
-            .zip(out.chunks_exact_mut(each))
-            .map(|(&crop, out)| View { crop, size, colour: [0.0; 3], out })
-            .collect();
-        self.paint(video, start, &mut views, &mut Scratch::default())
-    }
-
-    /// As [`super::Input::paint`].
-    pub(super) fn paint(
+    fn paint(
         &self,
         video: &dyn VideoReader,
         start: usize,

@@ -4,10 +4,20 @@
 //! AVX2 and AVX-512 too and picks at run time. No fused operation is used, so
 //! every machine computes the same bits.
 
-use super::View;
 use super::resample::{Taps, position};
+use super::view::View;
 use crate::augment::Crop;
-use crate::source::{FieldWindow, Frame, Plane, Window};
+use crate::source::{FieldWindow, Frame, FrameWindow, Plane, Window};
+
+/// Memory that painting uses again and again; each thread has its own.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    pub(super) field: FieldWindow,
+    pub(super) frame: FrameWindow,
+    pub(super) grid: Grid,
+    pub(super) row: Vec<f32>,
+    pub(super) planes: Vec<f32>,
+}
 
 /// Points of a path that are handled together.
 const BLOCK: usize = 64;

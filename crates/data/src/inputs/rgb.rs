@@ -5,11 +5,19 @@
 //! all of the next, so that a layer that looks at neighbouring frames looks at neighbouring channels.
 //! A value is `(byte + jitter - mean) * scale`, byte in 0..=255, mean and scale by channel.
 
+use base::Modality;
 use serde::{Deserialize, Serialize};
 
-use super::paint::Painter;
-use super::{InputError, Scratch, View, check_views};
-use crate::{DataError, VideoReader};
+use super::kind::{Kind, Spelled};
+use super::paint::{Painter, Scratch};
+use super::view::{View, check_frames, check_views, read_frame};
+use crate::error::DataError;
+use crate::error::InputError;
+use crate::source::VideoReader;
+
+/// Mean and standard deviation of natural pictures, in 0..=255 (ImageNet's, as torchvision's models expect them).
+const MEAN: [f32; 3] = [123.675, 116.28, 103.53];
+pub(super) const DEVIATION: [f32; 3] = [58.395, 57.12, 57.375];
 
 /// One RGB input: `length` frames as `3 length` channels.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,24 +33,55 @@ pub struct FrameStack {
     pub scale: [f32; 3],
 }
 
-impl FrameStack {
-    /// The colours of a frame (3, H, W) of this input, three bytes a pixel, row by row.
-    #[must_use]
-    pub fn colours(&self, values: &[f32]) -> Vec<u8> {
-        let mean = self.mean.unwrap_or_default();
-        let pixels = values.len() / 3;
-        let colour = |i: usize| {
-            let (pixel, channel) = (i / 3, i % 3);
-            values[channel * pixels + pixel] / self.scale[channel] + mean[channel]
-        };
-        (0..3 * pixels).map(|i| colour(i).round().clamp(0.0, 255.0) as u8).collect()
+/// Frames in a row, 3 channels each, as a spec spells them.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FrameKeys {
+    /// How many.
+    frames: usize,
+    /// See [`Spelled::every`].
+    every: Option<usize>,
+}
+
+impl Spelled for FrameStack {
+    type Keys = FrameKeys;
+
+    fn scaled(keys: &FrameKeys, _size: f64) -> Self {
+        Self::consecutive(keys.frames)
     }
 
-    /// Checks that the configuration describes an input.
-    ///
-    /// # Errors
-    /// A length or stride of 0, constants that are not finite, a scale that is not above 0.
-    pub fn validate(&self) -> Result<(), InputError> {
+    fn every(keys: &FrameKeys) -> Option<usize> {
+        keys.every
+    }
+}
+
+impl FrameStack {
+    /// Frames in a row, as natural pictures are brought about zero.
+    #[must_use]
+    pub fn consecutive(length: usize) -> Self {
+        Self { length, stride: 1, mean: Some(MEAN), scale: DEVIATION.map(|d| 1.0 / d) }
+    }
+}
+
+impl Kind for FrameStack {
+    fn modality(&self) -> Modality {
+        Modality::RGB
+    }
+
+    fn stream(&self) -> &'static str {
+        "spatial"
+    }
+
+    fn label(&self) -> String {
+        if self.length == 1 { "a frame".into() } else { format!("{} frames", self.length) }
+    }
+
+    fn content(&self) -> &'static str {
+        "RGB"
+    }
+
+    /// Refuses a length or stride of 0, constants that are not finite, a scale that is not above 0.
+    fn validate(&self) -> Result<(), InputError> {
         for (name, value) in [("the number of frames", self.length), ("the stride of frames", self.stride)] {
             if value == 0 {
                 return Err(InputError::Zero { name });
@@ -57,20 +96,29 @@ impl FrameStack {
         Ok(())
     }
 
-    /// Channels of the input, three a frame.
-    #[must_use]
-    pub fn channels(&self) -> usize {
+    fn channels(&self) -> usize {
         self.length.saturating_mul(3)
     }
 
-    /// Frames from the first to the last, both included.
-    #[must_use]
-    pub fn span(&self) -> usize {
+    fn span(&self) -> usize {
         self.length.saturating_sub(1).saturating_mul(self.stride).saturating_add(1)
     }
 
-    /// As [`super::Input::paint`].
-    pub(super) fn paint(
+    fn takes_colour(&self) -> bool {
+        true
+    }
+
+    fn colours(&self, values: &[f32]) -> Option<Vec<u8>> {
+        let mean = self.mean.unwrap_or_default();
+        let pixels = values.len() / self.channels();
+        let colour = |i: usize| {
+            let (pixel, channel) = (i / 3, i % 3);
+            values[channel * pixels + pixel] / self.scale[channel] + mean[channel]
+        };
+        Some((0..3 * pixels).map(|i| colour(i).round().clamp(0.0, 255.0) as u8).collect())
+    }
+
+    fn paint(
         &self,
         video: &dyn VideoReader,
         start: usize,
@@ -80,23 +128,13 @@ impl FrameStack {
         self.validate()?;
         let size = video.size();
         let window = check_views(views, self.channels(), size)?;
-        let end = start.saturating_add(self.span());
-        if end > video.frames() {
-            return Err(InputError::OutOfFrames { start, end, frames: video.frames() }.into());
-        }
+        check_frames(video, start, self.span())?;
         let painters: Vec<Painter> =
             views.iter().map(|view| Painter::new(view, window, size, 1.0, false)).collect();
         let mean = self.mean.unwrap_or([0.0; 3]);
         let Scratch { frame, row, .. } = scratch;
         for k in 0..self.length {
-            let index = start + k * self.stride;
-            video.frame_window(index, window, frame)?;
-            let (width, height, bytes) = (frame.frame.width, frame.frame.height, frame.frame.rgb.len());
-            if (width, height) != (window.width, window.height) || bytes < 3 * width * height {
-                let (frame_width, frame_height) = (window.width, window.height);
-                let found = InputError::FrameSize { index, width, height, bytes, frame_width, frame_height };
-                return Err(found.into());
-            }
+            read_frame(video, start + k * self.stride, window, frame)?;
             for (painter, view) in painters.iter().zip(views.iter_mut()) {
                 let shift = std::array::from_fn(|channel| view.colour[channel] - mean[channel]);
                 let values = 3 * view.size.0 * view.size.1;

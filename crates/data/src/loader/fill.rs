@@ -1,9 +1,16 @@
 //! Fills the places of samples in a batch.
 
+use std::collections::BTreeMap;
+
+use base::Modality;
+
 use crate::augment::Crop;
 use crate::inputs::{InputError, Scratch, View};
-use crate::sample::SampleSpec;
+use crate::sample::{SampleInput, SampleSpec};
 use crate::{DataError, VideoReader};
+
+/// The inputs of some samples, by what they hold.
+pub type Inputs = BTreeMap<Modality, InputBatch>;
 
 /// One input of a batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,17 +34,15 @@ pub(super) struct Sample<'a> {
 }
 
 impl Sample<'_> {
-    /// Writes input number `input`: for each of the `crops` a part (T, C, H, W) of `out`, one after
-    /// the other.
+    /// Writes one of the inputs: for each of the `crops` a part (T, C, H, W) of `out`, one after the other.
     pub(super) fn fill(
         &self,
-        input: usize,
+        placed: &SampleInput,
         crops: &[Crop],
         out: &mut [f32],
         scratch: &mut Scratch,
     ) -> Result<(), DataError> {
         let Self { spec, video, moments, size, colour } = *self;
-        let placed = &spec.inputs[input];
         let read_at = spec.read_at(placed);
         let moment = placed.input.channels() * size.0 * size.1;
         let expected = crops.len() * read_at.len() * moment;

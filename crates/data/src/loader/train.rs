@@ -1,17 +1,19 @@
 //! Training batches: videos by a sampler, random moments, crops, flips and colours.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base::Modality;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::fill::{InputBatch, Sample};
+use super::fill::{InputBatch, Inputs, Sample};
 use super::prefetch::{Prefetch, Stop};
 use crate::augment::Augmentation;
 use crate::dataset::View;
 use crate::inputs::{InputError, Scratch};
-use crate::sample::{ClassBalanced, Clips, SampleSpec, Sampler, Together, draw_rng};
+use crate::sample::{ClassBalanced, Clips, SampleInput, SampleSpec, Sampler, Together, draw_rng};
 use crate::{DataError, VideoReader};
 
 /// A video to train on.
@@ -60,8 +62,8 @@ impl TrainConfig {
 pub struct Batch {
     /// The iteration it belongs to.
     pub iteration: u64,
-    /// The inputs, in the order of [`SampleSpec::inputs`].
-    pub inputs: Vec<InputBatch>,
+    /// The inputs.
+    pub inputs: Inputs,
     /// Class of each sample, B.
     pub labels: Vec<u32>,
     /// Index of each sample's video in the list given to the loader, B.
@@ -84,7 +86,7 @@ pub struct Batch {
 /// [`TrainLoader::recycle`].
 pub struct TrainLoader {
     batches: Prefetch<Batch>,
-    shapes: Vec<[usize; 5]>,
+    shapes: Shapes,
     spare: Arc<Spare>,
 }
 
@@ -141,8 +143,9 @@ impl TrainLoader {
             clips.push(Clips::new(&video.id, video.source.segments(), &config.sample)?);
         }
         let samples = config.places().len() * sampler.group();
-        let shapes: Vec<_> =
-            config.sample.shapes(config.size).into_iter().map(|[t, c, h, w]| [samples, t, c, h, w]).collect();
+        let shapes = config.sample.shapes(config.size).into_iter();
+        let shapes: Shapes =
+            shapes.map(|(modality, [t, c, h, w])| (modality, [samples, t, c, h, w])).collect();
         let pool = ThreadPoolBuilder::new()
             .num_threads(config.workers)
             .thread_name(|worker| format!("loader-{worker}"))
@@ -170,7 +173,7 @@ impl TrainLoader {
 
     /// B, T, C, H, W of each input of every batch.
     #[must_use]
-    pub fn shapes(&self) -> &[[usize; 5]] {
+    pub fn shapes(&self) -> &BTreeMap<Modality, [usize; 5]> {
         &self.shapes
     }
 
@@ -178,8 +181,9 @@ impl TrainLoader {
     /// memory. Fresh memory of this size is given page by page, which takes about as long as filling it.
     pub fn recycle(&self, batch: Batch) {
         let fits = batch.inputs.len() == self.shapes.len()
-            && batch.inputs.iter().zip(&self.shapes).all(|(input, shape)| {
-                input.shape == *shape && input.data.len() == shape.iter().product::<usize>()
+            && batch.inputs.iter().all(|(modality, input)| {
+                self.shapes.get(modality) == Some(&input.shape)
+                    && input.data.len() == input.shape.iter().product::<usize>()
             });
         if fits {
             self.spare.lock().push(batch.inputs);
@@ -195,12 +199,15 @@ impl Iterator for TrainLoader {
     }
 }
 
+/// B, T, C, H, W of each input.
+type Shapes = BTreeMap<Modality, [usize; 5]>;
+
 /// The memory of batches that were given back.
 #[derive(Default)]
-struct Spare(Mutex<Vec<Vec<InputBatch>>>);
+struct Spare(Mutex<Vec<Inputs>>);
 
 impl Spare {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<InputBatch>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Inputs>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -211,7 +218,7 @@ struct Maker {
     clips: Vec<Clips>,
     sampler: Box<dyn Sampler>,
     config: TrainConfig,
-    shapes: Vec<[usize; 5]>,
+    shapes: Shapes,
     pool: ThreadPool,
     /// One for each thread, once it has made a sample.
     scratch: Mutex<Vec<Scratch>>,
@@ -221,7 +228,7 @@ struct Maker {
 /// A group's part of a batch.
 struct Place<'a> {
     /// For each sample of the group, for each input, its (T, C, H, W).
-    outs: Vec<Vec<&'a mut [f32]>>,
+    outs: Vec<Vec<(&'a SampleInput, &'a mut [f32])>>,
     labels: &'a mut [u32],
     videos: &'a mut [usize],
     moments: &'a mut [usize],
@@ -232,8 +239,8 @@ impl Maker {
     fn batch(&self, iteration: u64, stop: &Stop) -> Result<Batch, DataError> {
         let spare = self.spare.lock().pop();
         let mut inputs = spare.unwrap_or_else(|| {
-            let fresh = |&shape: &[usize; 5]| InputBatch { data: vec![0.0; shape.iter().product()], shape };
-            self.shapes.iter().map(fresh).collect()
+            let fresh = |shape: [usize; 5]| InputBatch { data: vec![0.0; shape.iter().product()], shape };
+            self.shapes.iter().map(|(&modality, &shape)| (modality, fresh(shape))).collect()
         });
         let (group, count) = (self.sampler.group(), self.config.sample.moments.count());
         let made = self.config.places();
@@ -242,17 +249,22 @@ impl Maker {
         let mut moments = vec![0; samples * count];
         let mut together = vec![Together::Apart; made.len()];
 
+        let placed =
+            |modality| self.config.sample.inputs.iter().find(move |i| i.input.modality() == modality);
         let mut values: Vec<_> = inputs
             .iter_mut()
-            .map(|input| input.data.chunks_exact_mut(input.shape[1..].iter().product()))
+            .filter_map(|(&modality, input)| {
+                Some((placed(modality)?, input.data.chunks_exact_mut(input.shape[1..].iter().product())))
+            })
             .collect();
+        let mut next = || values.iter_mut().filter_map(|(input, out)| Some((*input, out.next()?))).collect();
         let places: Vec<Place> = labels
             .chunks_exact_mut(group)
             .zip(videos.chunks_exact_mut(group))
             .zip(moments.chunks_exact_mut(group * count))
             .zip(&mut together)
             .map(|(((labels, videos), moments), together)| Place {
-                outs: (0..group).map(|_| values.iter_mut().filter_map(Iterator::next).collect()).collect(),
+                outs: (0..group).map(|_| next()).collect(),
                 labels,
                 videos,
                 moments,
@@ -282,7 +294,7 @@ impl Maker {
         let mut at = Vec::new();
         let members = outs.into_iter().zip(labels).zip(&*videos);
         let members = members.zip(moments.chunks_exact_mut(self.config.sample.moments.count()));
-        for (member, (((mut outs, label), &video), moments)) in members.enumerate() {
+        for (member, (((outs, label), &video), moments)) in members.enumerate() {
             stop.check()?;
             let labelled = &self.videos[video];
             if *together == Together::Apart {
@@ -304,7 +316,7 @@ impl Maker {
                 size: config.size,
                 colour: variation.colour,
             };
-            for (input, out) in outs.iter_mut().enumerate() {
+            for (input, out) in outs {
                 sample.fill(input, &[variation.crop], out, &mut scratch)?;
             }
             *label = labelled.label;

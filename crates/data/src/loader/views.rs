@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fill::{InputBatch, Sample};
+use super::fill::{InputBatch, Inputs, Sample};
 use crate::augment::Crop;
 use crate::inputs::{InputError, Scratch};
 use crate::sample::{Clips, SampleSpec};
@@ -35,8 +35,8 @@ pub struct TestConfig {
 /// Some views of one video.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ViewBatch {
-    /// The inputs, in the order of [`SampleSpec::inputs`], each (N, T, C, H, W) for N views.
-    pub inputs: Vec<InputBatch>,
+    /// The inputs, each (N, T, C, H, W) for N views.
+    pub inputs: Inputs,
 }
 
 /// All views of one video, in batches: clip by clip, of each the crops in their order.
@@ -88,8 +88,11 @@ impl<'a> TestViews<'a> {
 
     /// Makes the views `from..to`, reading each field once for all crops of a clip's moment.
     fn make(&mut self, from: usize, to: usize) -> Result<ViewBatch, DataError> {
-        let mut inputs = Vec::new();
-        for (input, [t, c, h, w]) in self.sample.shapes(self.size).into_iter().enumerate() {
+        let mut inputs = Inputs::new();
+        let shapes = self.sample.shapes(self.size);
+        for placed in &self.sample.inputs {
+            let modality = placed.input.modality();
+            let [t, c, h, w] = shapes[&modality];
             let view = t * c * h * w;
             let mut data = vec![0.0; (to - from) * view];
             let mut rest = data.as_mut_slice();
@@ -105,11 +108,11 @@ impl<'a> TestViews<'a> {
                     size: self.size,
                     colour: [0.0; 3],
                 };
-                sample.fill(input, crops, out, &mut self.scratch)?;
+                sample.fill(placed, crops, out, &mut self.scratch)?;
                 rest = others;
                 at += crops.len();
             }
-            inputs.push(InputBatch { data, shape: [to - from, t, c, h, w] });
+            inputs.insert(modality, InputBatch { data, shape: [to - from, t, c, h, w] });
         }
         Ok(ViewBatch { inputs })
     }

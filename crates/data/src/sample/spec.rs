@@ -1,12 +1,15 @@
 //! What one sample of a video is: inputs, and the moments at which they are read.
 
+use std::collections::BTreeMap;
+
+use base::Modality;
 use serde::{Deserialize, Serialize};
 
 use crate::inputs::{Input, InputError};
 
 /// A sample: one or more inputs of a network, read at one or more moments of one video.
 ///
-/// A batch of B samples holds for input i the array (B, T_i, C_i, H, W): T_i is the number of moments,
+/// A batch of B samples holds for the input of modality m the array (B, T_m, C_m, H, W): T_m is the number of moments,
 /// or 1 for an input that is read at the middle moment alone.
 ///
 /// | network | inputs | moments |
@@ -20,7 +23,7 @@ use crate::inputs::{Input, InputError};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SampleSpec {
-    /// What is read; at least one.
+    /// What is read; at least one, and each of a modality of its own.
     pub inputs: Vec<SampleInput>,
     /// How the inputs of one moment lie in time.
     pub align: Align,
@@ -54,7 +57,7 @@ pub enum At {
 pub enum Align {
     /// All begin at the same frame.
     Start,
-    /// All have the same middle frame: of n frames, number (n - 1) / 2, counted from 0 and rounded down.
+    /// All have the same middle frame: see [`crate::inputs::Kind::middle`].
     Center,
 }
 
@@ -123,12 +126,21 @@ impl SampleSpec {
     /// Checks that the description can be met.
     ///
     /// # Errors
-    /// No input, an invalid one, no moment, distances of 0 or in the wrong order.
+    /// No input, an invalid one, two of one modality, no moment, distances of 0 or in the wrong order.
     pub fn validate(&self) -> Result<(), InputError> {
         if self.inputs.is_empty() {
             return Err(InputError::Zero { name: "the number of a sample's inputs" });
         }
         self.inputs.iter().try_for_each(|input| input.input.validate())?;
+        for (index, SampleInput { input, .. }) in self.inputs.iter().enumerate() {
+            if self.inputs[..index].iter().any(|other| other.input.modality() == input.modality()) {
+                return Err(InputError::Spec {
+                    name: "the inputs of a sample",
+                    expected: "one of each modality",
+                    found: format!("two of {}", input.modality()),
+                });
+            }
+        }
         if self.moments.count() == 0 {
             return Err(InputError::Zero { name: "the number of moments" });
         }
@@ -149,9 +161,9 @@ impl SampleSpec {
 
     /// T, C, H, W of each input, given the views' `size` (width, height).
     #[must_use]
-    pub fn shapes(&self, size: (usize, usize)) -> Vec<[usize; 4]> {
+    pub fn shapes(&self, size: (usize, usize)) -> BTreeMap<Modality, [usize; 4]> {
         let shape = |i: &SampleInput| [self.read_at(i).len(), i.input.channels(), size.1, size.0];
-        self.inputs.iter().map(shape).collect()
+        self.inputs.iter().map(|input| (input.input.modality(), shape(input))).collect()
     }
 
     /// Frames that all inputs of one moment take together.
@@ -180,7 +192,7 @@ impl SampleSpec {
     fn lead_of(&self, input: &SampleInput) -> usize {
         match self.align {
             Align::Start => 0,
-            Align::Center => input.input.span().saturating_sub(1) / 2,
+            Align::Center => input.input.middle(),
         }
     }
 

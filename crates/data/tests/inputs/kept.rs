@@ -84,7 +84,7 @@ fn stack(sampling: Sampling, mean_subtraction: bool) -> FlowStack {
 fn hash_of(batches: impl Iterator<Item = Batch>) -> String {
     let mut hash = blake3::Hasher::new();
     for batch in batches {
-        for value in batch.inputs.iter().flat_map(|input| &input.data) {
+        for value in batch.inputs.values().flat_map(|input| &input.data) {
             hash.update(&value.to_le_bytes());
         }
         for label in &batch.labels {

@@ -5,13 +5,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use base::Modality;
 use data::augment::Augmentation;
 use data::inputs::{InputError, Sampling};
 use data::loader::{Batch, LabelledVideo, TrainConfig, TrainLoader};
 use data::source::Frame;
 use data::{DataError, Direction, Field, VideoReader};
 
-use crate::support::{Planted, noise, one, plain};
+use crate::support::{Planted, noise, one, only, plain};
 
 fn config() -> TrainConfig {
     TrainConfig {
@@ -65,11 +66,10 @@ fn shares_are_slices_of_the_whole_batch() {
                     (&share.moments, &share.videos),
                     (&whole.moments[places.clone()].to_vec(), &whole.videos[places.clone()].to_vec())
                 );
-                let sample: usize = whole.inputs[0].shape[1..].iter().product();
-                assert_eq!(share.inputs[0].shape[0], places.len());
-                assert!(
-                    share.inputs[0].data == whole.inputs[0].data[places.start * sample..places.end * sample]
-                );
+                let (part, whole_input) = (only(&share.inputs), only(&whole.inputs));
+                let sample: usize = part.shape[1..].iter().product();
+                assert_eq!(part.shape[0], places.len());
+                assert!(part.data == whole_input.data[places.start * sample..places.end * sample]);
             }
         }
     }
@@ -96,9 +96,9 @@ fn a_batch_says_what_it_holds() {
     let videos = videos();
     for (iteration, batch) in batches(&config(), 0..5).into_iter().enumerate() {
         assert_eq!(batch.iteration, iteration as u64);
-        assert_eq!(batch.inputs.len(), 1);
-        assert_eq!(batch.inputs[0].shape, [4, 1, 6, 5, 6]);
-        assert_eq!(batch.inputs[0].data.len(), 4 * 6 * 5 * 6);
+        let input = only(&batch.inputs);
+        assert_eq!(input.shape, [4, 1, 6, 5, 6]);
+        assert_eq!(input.data.len(), 4 * 6 * 5 * 6);
         let labels: Vec<u32> = batch.videos.iter().map(|&video| videos[video].label).collect();
         assert_eq!(batch.labels, labels);
     }
@@ -290,8 +290,9 @@ fn memory_that_was_given_back_is_used_again_and_leaves_no_trace() {
     for expected in &expected {
         let mut batch = loader.next().unwrap().unwrap();
         assert!(batch == *expected);
-        places.push(batch.inputs[0].data.as_ptr());
-        batch.inputs[0].data.fill(f32::NAN);
+        let data = &mut batch.inputs.get_mut(&Modality::FLOW).unwrap().data;
+        places.push(data.as_ptr());
+        data.fill(f32::NAN);
         loader.recycle(batch);
     }
     // One is under way while one is in use, so two go round.
@@ -304,7 +305,7 @@ fn memory_that_was_given_back_is_used_again_and_leaves_no_trace() {
 fn memory_of_another_size_is_not_taken_back() {
     let mut loader = TrainLoader::new(videos(), &config(), 0..6).unwrap();
     let mut batch = loader.next().unwrap().unwrap();
-    batch.inputs[0].data.pop();
+    batch.inputs.get_mut(&Modality::FLOW).unwrap().data.pop();
     loader.recycle(batch);
     let rest: Vec<Batch> = loader.map(Result::unwrap).collect();
     assert!(rest == batches(&config(), 1..6));

@@ -1,6 +1,7 @@
 //! Temporal inputs, crops, sampling and the loader, on planted flow.
 
 mod crops;
+mod differences;
 mod jitter;
 mod kept;
 mod loader;
@@ -8,6 +9,7 @@ mod pairs;
 mod rgb;
 mod samples;
 mod sampling;
+mod spelled;
 mod stacks;
 mod support;
 mod views;

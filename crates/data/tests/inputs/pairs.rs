@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base::Modality;
 use data::augment::Augmentation;
 use data::dataset::View;
 use data::inputs::{InputError, Sampling};
 use data::loader::{LabelledVideo, TrainConfig, TrainLoader};
 use data::sample::{Moments, Pairs, SampleSpec, Sampler, Together, draw_rng};
 
-use crate::support::{Planted, noise, one, plain};
+use crate::support::{Planted, noise, one, only, plain};
 
 /// Events of three classes, each seen by three cameras but for the last, which one camera saw.
 fn labelled() -> Vec<(u32, View)> {
@@ -123,7 +124,7 @@ fn views_of_one_event_come_at_one_time_on_the_grid() {
         workers: 2,
     };
     let mut loader = TrainLoader::with_sampler(videos.clone(), pairs(), &config, 0..2).unwrap();
-    assert_eq!(loader.shapes(), [[60, 1, 4, 10, 12]]);
+    assert_eq!(loader.shapes()[&Modality::FLOW], [60, 1, 4, 10, 12]);
     let batch = loader.next().unwrap().unwrap();
     let mut times = [[0; 24]; 2];
     for (pair, together) in batch.together.iter().enumerate() {
@@ -133,7 +134,7 @@ fn views_of_one_event_come_at_one_time_on_the_grid() {
         if *together == Together::SameMoments {
             assert_eq!((shown[0] / 2, moments[0]), (shown[1] / 2, moments[1]));
             // Both views of an event have the same flow here, and the crop is the whole frame.
-            let values = batch.inputs[0].data[pair * 960..][..960].chunks(480).collect::<Vec<_>>();
+            let values = only(&batch.inputs).data[pair * 960..][..960].chunks(480).collect::<Vec<_>>();
             assert_eq!(values[0], values[1]);
         } else {
             assert_ne!(batch.labels[at.start], batch.labels[at.start + 1]);
@@ -152,5 +153,5 @@ fn views_of_one_event_come_at_one_time_on_the_grid() {
     let mut loader = TrainLoader::with_sampler(videos.clone(), pairs(), &share, 0..1).unwrap();
     let share = loader.next().unwrap().unwrap();
     assert!(share.together == batch.together[11..] && share.videos == batch.videos[22..]);
-    assert!(share.inputs[0].data == batch.inputs[0].data[22 * 480..]);
+    assert!(only(&share.inputs).data == only(&batch.inputs).data[22 * 480..]);
 }

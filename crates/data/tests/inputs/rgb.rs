@@ -2,10 +2,10 @@
 
 use data::DataError;
 use data::augment::Crop;
-use data::inputs::{FlowStack, FrameStack, Input, InputError, Sampling, Scratch, View};
+use data::inputs::{FlowStack, FrameStack, Input, InputError, Kind, Sampling, Scratch, View};
 use proptest::prelude::*;
 
-use crate::support::{Planted, noise, plain, rgb};
+use crate::support::{Planted, noise, painted, plain, rgb};
 
 fn frames(length: usize, stride: usize) -> FrameStack {
     FrameStack { length, stride, mean: None, scale: [1.0; 3] }
@@ -15,27 +15,13 @@ fn video(size: (usize, usize)) -> Planted {
     Planted::new(size, 12, |d, t, x, y| noise(3, d, t, x, y))
 }
 
-fn painted(
-    input: impl Into<Input>,
-    video: &Planted,
-    start: usize,
-    crop: Crop,
-    size: (usize, usize),
-) -> Vec<f32> {
-    let input = input.into();
-    let mut out = vec![f32::NAN; input.channels() * size.0 * size.1];
-    let view = View { crop, size, colour: [0.0; 3], out: &mut out };
-    input.paint(video, start, &mut [view], &mut Scratch::default()).expect("a valid input");
-    out
-}
-
 #[test]
 fn frames_follow_each_other_with_their_three_channels_together() {
     let video = video((7, 6));
     let crop = Crop { x: 2, y: 1, width: 4, height: 3, flip: false };
     let stack = FrameStack { mean: Some([1.0, 2.0, 3.0]), scale: [0.5, 1.0, 2.0], ..frames(3, 2) };
     assert_eq!((stack.channels(), stack.span()), (9, 5));
-    let got = painted(stack, &video, 4, crop, (4, 3));
+    let got = painted(&stack, &video, 4, crop, (4, 3));
     let mut expected = Vec::new();
     for t in [4, 6, 8] {
         for channel in 0..3 {
@@ -58,8 +44,8 @@ fn slow_fusion_has_33_channels() {
 fn a_flip_mirrors_frames_and_nothing_else() {
     let video = video((7, 6));
     let crop = Crop { x: 2, y: 1, width: 4, height: 3, flip: false };
-    let plain = painted(frames(2, 1), &video, 0, crop, (4, 3));
-    let flipped = painted(frames(2, 1), &video, 0, Crop { flip: true, ..crop }, (4, 3));
+    let plain = painted(&frames(2, 1), &video, 0, crop, (4, 3));
+    let flipped = painted(&frames(2, 1), &video, 0, Crop { flip: true, ..crop }, (4, 3));
     let mirrored: Vec<f32> = plain.chunks(4).flat_map(|row| row.iter().rev().copied()).collect();
     assert_eq!(flipped, mirrored);
 }
@@ -111,8 +97,8 @@ proptest! {
         let crop = Crop { x, y, width, height, flip };
         let size = (to_width, to_height);
         let plane = to_width * to_height;
-        let flow = painted(plain(Sampling::Stack, 1), &video, 2, crop, size);
-        let picture = painted(frames(1, 1), &video, 2, crop, size);
+        let flow = painted(&plain(Sampling::Stack, 1), &video, 2, crop, size);
+        let picture = painted(&frames(1, 1), &video, 2, crop, size);
         for i in 0..plane {
             let at = (i % to_width, i / to_width);
             let sign = if flip { -1.0 } else { 1.0 };
@@ -135,7 +121,7 @@ proptest! {
         // With one field no path has moved yet, and both read between the same pixels.
         let video = video((13, 13));
         let crop = Crop { x, y, width, height, flip };
-        let of = |sampling| painted(plain(sampling, 1), &video, 2, crop, (to, to));
+        let of = |sampling| painted(&plain(sampling, 1), &video, 2, crop, (to, to));
         for (stack, path) in of(Sampling::Stack).into_iter().zip(of(Sampling::Trajectory)) {
             prop_assert!((stack - path).abs() < 1e-4, "{stack} {path}");
         }
@@ -146,7 +132,7 @@ proptest! {
 fn resizing_leaves_the_vectors_as_long_as_they_are() {
     let video = Planted::new((20, 16), 4, |_, _, _, _| (2.5, -1.25));
     let crop = Crop { x: 1, y: 2, width: 8, height: 6, flip: false };
-    let got = painted(plain(Sampling::Stack, 2), &video, 0, crop, (16, 12));
+    let got = painted(&plain(Sampling::Stack, 2), &video, 0, crop, (16, 12));
     for (channel, plane) in got.chunks(16 * 12).enumerate() {
         assert!(plane.iter().all(|&value| value == [2.5, -1.25][channel % 2]));
     }

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use data::augment::Augmentation;
+use base::Modality;
+use data::augment::{Augmentation, Crop};
 use data::inputs::{FrameStack, Input, InputError, Sampling};
 use data::loader::{Batch, Crops, LabelledVideo, TestConfig, TestViews, TrainConfig, TrainLoader};
 use data::sample::{Align, At, Clips, Moments, SampleInput, SampleSpec, Sampler, Together, draw_rng};
 use data::{DataError, VideoReader};
 use rand_chacha::ChaCha8Rng;
 
-use crate::support::{Planted, noise, one, plain, rgb};
+use crate::support::{Planted, noise, one, painted, plain, rgb};
 
 fn flow(length: usize) -> Input {
     plain(Sampling::Stack, length).into()
@@ -163,31 +164,25 @@ fn first(config: &TrainConfig) -> Batch {
 
 /// What an input holds when it starts at a frame of a video, whole.
 fn expected(input: &Input, video: &dyn VideoReader, start: usize) -> Vec<f32> {
-    use data::augment::Crop;
-    use data::inputs::{Scratch, View};
-    let mut out = vec![0.0; input.channels() * 120];
-    let crop = Crop { x: 0, y: 0, width: 12, height: 10, flip: false };
-    let view = View { crop, size: (12, 10), colour: [0.0; 3], out: &mut out };
-    input.paint(video, start, &mut [view], &mut Scratch::default()).expect("valid");
-    out
+    painted(&**input, video, start, Crop { x: 0, y: 0, width: 12, height: 10, flip: false }, (12, 10))
 }
 
 #[test]
 fn a_pyramid_sample_has_one_picture_amid_its_snippets() {
     let sample = spec(&[(picture(), At::Middle), (flow(4), At::Every)], Align::Center, strided(3, 1, 8));
     let batch = first(&config(sample));
-    assert_eq!(batch.inputs[0].shape, [3, 1, 3, 10, 12]);
-    assert_eq!(batch.inputs[1].shape, [3, 3, 8, 10, 12]);
+    assert_eq!(batch.inputs[&Modality::RGB].shape, [3, 1, 3, 10, 12]);
+    assert_eq!(batch.inputs[&Modality::FLOW].shape, [3, 3, 8, 10, 12]);
     let videos = videos(6);
     for (sample, &video) in batch.videos.iter().enumerate() {
         let moments = &batch.moments[3 * sample..][..3];
         let source = &*videos[video].source;
         // A stack of four fields takes five frames; the picture is the third.
         let rgb_at = expected(&picture(), source, moments[1] + 2);
-        assert_eq!(batch.inputs[0].data[sample * 360..][..360], rgb_at);
+        assert_eq!(batch.inputs[&Modality::RGB].data[sample * 360..][..360], rgb_at);
         assert_eq!(f32::from(rgb(moments[1] + 2, 0, 0)[0]), rgb_at[0]);
         let snippets: Vec<f32> = moments.iter().flat_map(|&m| expected(&flow(4), source, m)).collect();
-        assert_eq!(batch.inputs[1].data[sample * 2880..][..2880], snippets);
+        assert_eq!(batch.inputs[&Modality::FLOW].data[sample * 2880..][..2880], snippets);
     }
 }
 
@@ -199,7 +194,7 @@ fn inputs_that_start_together_share_their_first_frame() {
     let source = videos(6)[batch.videos[0]].source.clone();
     let pictures: Vec<f32> =
         batch.moments[..2].iter().flat_map(|&m| expected(&picture(), &*source, m)).collect();
-    assert_eq!(batch.inputs[0].data[..720], pictures);
+    assert_eq!(batch.inputs[&Modality::RGB].data[..720], pictures);
     assert_eq!(batch.moments[1] - batch.moments[0], 3);
 }
 
@@ -221,7 +216,8 @@ fn all_inputs_and_moments_of_a_sample_have_one_crop_and_flip() {
         ..config(sample)
     };
     let batch = TrainLoader::new(vec![video], &config, 0..1).unwrap().next().unwrap().unwrap();
-    let (mut flips, [pictures, fields]) = (0, [&batch.inputs[0].data, &batch.inputs[1].data]);
+    let (mut flips, [pictures, fields]) =
+        (0, [&batch.inputs[&Modality::RGB].data, &batch.inputs[&Modality::FLOW].data]);
     for sample in 0..20 {
         let snippets: Vec<_> = fields[sample * 96..][..96].chunks(32).collect();
         assert!(snippets.iter().all(|snippet| *snippet == snippets[0]));
@@ -241,14 +237,14 @@ fn tests_have_all_inputs_and_moments_of_every_view() {
     let sample = spec(&[(picture(), At::Middle), (flow(2), At::Every)], Align::Center, strided(3, 2, 2));
     let config = TestConfig { sample, size: (5, 4), frames: 2, crops: Crops::Ten };
     let whole: Vec<_> = TestViews::new("v", &video, &config, 100).unwrap().map(Result::unwrap).collect();
-    assert_eq!(whole[0].inputs[0].shape, [20, 1, 3, 4, 5]);
-    assert_eq!(whole[0].inputs[1].shape, [20, 3, 4, 4, 5]);
+    assert_eq!(whole[0].inputs[&Modality::RGB].shape, [20, 1, 3, 4, 5]);
+    assert_eq!(whole[0].inputs[&Modality::FLOW].shape, [20, 3, 4, 4, 5]);
     for limit in [1, 7, 10] {
         let parts: Vec<_> =
             TestViews::new("v", &video, &config, limit).unwrap().map(Result::unwrap).collect();
-        for input in 0..2 {
-            let joined: Vec<f32> = parts.iter().flat_map(|part| part.inputs[input].data.clone()).collect();
-            assert!(joined == whole[0].inputs[input].data);
+        for input in [Modality::RGB, Modality::FLOW] {
+            let joined: Vec<f32> = parts.iter().flat_map(|part| part.inputs[&input].data.clone()).collect();
+            assert!(joined == whole[0].inputs[&input].data);
         }
     }
 }
@@ -304,6 +300,8 @@ fn descriptions_are_strict_and_contradictions_refused() {
     insta::assert_snapshot!(refused(&inputs, strided(0, 1, 1)), @"the number of moments is 0; expected at least 1");
     insta::assert_snapshot!(refused(&inputs, strided(2, 5, 4)),
         @"the distance of moments: expected from at least 1, to no less than from; found from 5 to 4");
+    insta::assert_snapshot!(refused(&[(flow(1), At::Every), (flow(2), At::Every)], Moments::Single),
+        @"the inputs of a sample: expected one of each modality; found two of flow");
     assert!(spec(&inputs, Align::Start, strided(2, 0, 4)).validate().is_err());
     assert!(spec(&inputs, Align::Start, Moments::Segments { count: 0 }).validate().is_err());
 }

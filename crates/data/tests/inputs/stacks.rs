@@ -1,11 +1,11 @@
 //! The equations of Sect. 3.1, by hand and against a plain twin.
 
 use data::augment::Crop;
-use data::inputs::{FlowStack, InputError, Sampling};
-use data::{DataError, Direction, VideoReader};
+use data::inputs::{FlowStack, InputError, Kind, Sampling};
+use data::{Direction, VideoReader};
 use proptest::prelude::*;
 
-use crate::support::{Planted, noise, plain};
+use crate::support::{Planted, noise, painted, plain, try_painted};
 
 const KINDS: [Sampling; 3] = [Sampling::Stack, Sampling::Trajectory, Sampling::BiDirectional];
 
@@ -14,9 +14,7 @@ fn whole(size: (usize, usize)) -> Crop {
 }
 
 fn filled(stack: &FlowStack, video: &Planted, start: usize, crop: &Crop) -> Vec<f32> {
-    let mut out = vec![f32::NAN; stack.channels() * crop.width * crop.height];
-    stack.fill(video, start, crop, &mut out).expect("a valid input");
-    out
+    painted(stack, video, start, *crop, (crop.width, crop.height))
 }
 
 /// The channels at one pixel of the whole frame.
@@ -218,8 +216,7 @@ proptest! {
         let video = Planted::new((9, 8), 6, |d, t, x, y| noise(seed, d, t, x, y));
         let stack = FlowStack { mean_subtraction: true, ..plain(KINDS[kind], 4) };
         let crops = Crop::ten(video.size, (5, 4)).unwrap();
-        let mut out = vec![0.0; 10 * 8 * 20];
-        stack.fill_crops(&video, 0, &crops, &mut out).unwrap();
+        let out = try_painted(&stack, &video, 0, &crops, (5, 4)).unwrap();
         let single: Vec<f32> = crops.iter().flat_map(|crop| filled(&stack, &video, 0, crop)).collect();
         prop_assert_eq!(out, single);
     }
@@ -255,19 +252,13 @@ fn misuse_is_an_error() {
     let mut video = Planted::new((6, 6), 6, |_, _, _, _| (0.0, 0.0));
     let stack = plain(Sampling::Stack, 2);
     let crop = Crop { x: 1, y: 1, width: 5, height: 5, flip: false };
-    let fill = |video: &dyn VideoReader, start, crops: &[Crop], values| match stack
-        .fill_crops(video, start, crops, &mut vec![0.0; values])
-        .unwrap_err()
-    {
-        DataError::Input(error) => error,
-        other => panic!("{other}"),
+    let fill = |video: &dyn VideoReader, start, crops: &[Crop]| {
+        try_painted(&stack, video, start, crops, (5, 5)).unwrap_err()
     };
-    assert!(matches!(fill(&video, 4, &[crop], 100), InputError::OutOfFields { start: 4, end: 6, fields: 5 }));
-    assert!(matches!(fill(&video, usize::MAX, &[crop], 100), InputError::OutOfFields { .. }));
-    assert!(matches!(fill(&video, 0, &[crop], 99), InputError::Output { expected: 100, found: 99 }));
-    assert!(matches!(fill(&video, 0, &[Crop { x: 2, ..crop }], 100), InputError::Crop { x: 2, .. }));
-    assert!(matches!(fill(&video, 0, &[], 0), InputError::UnequalCrops));
-    assert!(matches!(fill(&video, 0, &[crop, Crop { width: 4, ..crop }], 180), InputError::UnequalCrops));
+    assert!(matches!(fill(&video, 4, &[crop]), InputError::OutOfFields { start: 4, end: 6, fields: 5 }));
+    assert!(matches!(fill(&video, usize::MAX, &[crop]), InputError::OutOfFields { .. }));
+    assert!(matches!(fill(&video, 0, &[Crop { x: 2, ..crop }]), InputError::Crop { x: 2, .. }));
+    assert!(matches!(fill(&video, 0, &[]), InputError::Zero { .. }));
     video.forward[1].v.pop();
-    assert!(matches!(fill(&video, 0, &[crop], 100), InputError::FieldSize { index: 1, values: 35, .. }));
+    assert!(matches!(fill(&video, 0, &[crop]), InputError::FieldSize { index: 1, values: 35, .. }));
 }

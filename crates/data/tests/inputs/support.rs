@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::sync::Mutex;
 
-use data::inputs::{FlowStack, Sampling};
+use data::augment::Crop;
+use data::inputs::{FlowStack, InputError, Kind, Sampling, Scratch, View};
+use data::loader::{InputBatch, Inputs};
 use data::sample::SampleSpec;
 use data::source::Frame;
 use data::{DataError, Direction, Field, VideoReader};
@@ -113,4 +115,44 @@ pub(crate) fn noise(seed: u64, direction: Direction, t: usize, x: usize, y: usiz
     }
     let unit = |bits: u64| (bits & 0xFFFF) as f32 / 65536.0 * 6.0 - 3.0;
     (unit(key >> 8), unit(key >> 32))
+}
+
+/// Some crops of an input, each brought to `size`, one after the other.
+pub(crate) fn try_painted(
+    input: &dyn Kind,
+    video: &dyn VideoReader,
+    start: usize,
+    crops: &[Crop],
+    size: (usize, usize),
+) -> Result<Vec<f32>, InputError> {
+    let each = input.channels() * size.0 * size.1;
+    let mut out = vec![f32::NAN; crops.len() * each];
+    let colour = [0.0; 3];
+    let mut views: Vec<View<'_>> = crops
+        .iter()
+        .zip(out.chunks_exact_mut(each))
+        .map(|(&crop, out)| View { crop, size, colour, out })
+        .collect();
+    match input.paint(video, start, &mut views, &mut Scratch::default()) {
+        Ok(()) => Ok(out),
+        Err(DataError::Input(error)) => Err(error),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// One crop of an input that is valid.
+pub(crate) fn painted(
+    input: &dyn Kind,
+    video: &dyn VideoReader,
+    start: usize,
+    crop: Crop,
+    size: (usize, usize),
+) -> Vec<f32> {
+    try_painted(input, video, start, &[crop], size).expect("a valid input")
+}
+
+/// The input of a batch that has one.
+pub(crate) fn only(inputs: &Inputs) -> &InputBatch {
+    assert_eq!(inputs.len(), 1);
+    inputs.values().next().expect("there is one")
 }

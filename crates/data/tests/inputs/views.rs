@@ -4,7 +4,7 @@ use data::augment::Crop;
 use data::inputs::{FlowStack, Sampling};
 use data::loader::{Crops, TestConfig, TestViews};
 
-use crate::support::{Planted, noise, one, plain};
+use crate::support::{Planted, noise, one, only, painted, plain};
 
 fn stack() -> FlowStack {
     plain(Sampling::Stack, 2)
@@ -25,21 +25,20 @@ fn views_go_start_by_start_and_crop_by_crop_however_they_are_batched() {
     let mut expected = Vec::new();
     for start in [0, 3, 6] {
         for crop in Crop::ten((8, 7), (5, 4)).unwrap() {
-            let mut view = vec![0.0; 4 * 20];
-            stack().fill(&video, start, &crop, &mut view).unwrap();
-            expected.extend(view);
+            expected.extend(painted(&stack(), &video, start, crop, (5, 4)));
         }
     }
     for limit in [1, 4, 10, 12, 30, 100] {
         let views = TestViews::new("v", &video, &config(), limit).unwrap();
         assert_eq!(views.views(), 30);
-        let mut all = Vec::new();
+        let mut all: Vec<f32> = Vec::new();
         for batch in views {
-            let [batch] = batch.unwrap().inputs.try_into().unwrap();
+            let inputs = batch.unwrap().inputs;
+            let batch = only(&inputs);
             assert!(batch.shape[0] <= limit);
             assert_eq!(batch.shape[1..], [1, 4, 4, 5]);
             assert_eq!(batch.data.len(), batch.shape.iter().product::<usize>());
-            all.extend(batch.data);
+            all.extend(&batch.data);
         }
         assert!(all == expected);
     }

@@ -121,7 +121,7 @@ fn views(video: &LabelledVideo, test: &Test<'_>) -> Views {
     let config = TestConfig { sample, size: (net.crop, net.crop), frames, crops: views.crops };
     TestViews::new(&video.id, &*video.source, &config, limit)?
         .map(|batch: std::result::Result<_, DataError>| {
-            inputs_of(test.network, batch?.inputs, test.device)
+            inputs_of(batch?.inputs, test.device)
                 .map_err(Error::network(format!("making the views of {}", video.id)))
         })
         .collect()

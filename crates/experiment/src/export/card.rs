@@ -1,6 +1,5 @@
 //! The model card of an exported row.
 
-use data::inputs::Input;
 use data::loader::Crops;
 
 use crate::record::Record;
@@ -96,13 +95,8 @@ fn result(record: &Record) -> String {
 
 fn described(net: &TrainedNet, alone: bool) -> String {
     let plan = &net.protocol.net;
-    let sees: Vec<String> = plan
-        .inputs()
-        .map(|input| match input {
-            Input::Rgb(_) => "frames".to_owned(),
-            Input::Flow(_) => format!("{} channels of optical flow", input.channels()),
-        })
-        .collect();
+    let sees: Vec<String> =
+        plan.inputs().map(|input| format!("{} channels of {}", input.channels(), input.content())).collect();
     let crops = match net.protocol.test.crops {
         Crops::Ten => "ten crops",
         Crops::Center => "the central crop",

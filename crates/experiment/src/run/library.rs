@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use data::Direction;
 use data::dataset::{Dataset, DatasetSpec, OpenOptions, SourceHashes};
-use data::inputs::Sampling;
 use data::loader::LabelledVideo;
 use data::prepare::PreparedVideo;
 
@@ -66,7 +66,7 @@ pub(super) fn lacks(row: &RowPlan) -> Option<String> {
 }
 
 pub(crate) fn wants_backward(net: &NetPlan) -> bool {
-    net.flow().is_some_and(|stack| stack.sampling == Sampling::BiDirectional)
+    net.inputs().filter_map(|input| input.flow()).any(|flow| flow.directions.contains(&Direction::Backward))
 }
 
 impl<'a> Library<'a> {

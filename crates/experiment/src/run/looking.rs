@@ -2,7 +2,7 @@
 
 use candle_core::Device;
 use data::loader::{Crops, LabelledVideo, TestConfig, TestViews};
-use models::{Modality, Network, Outputs};
+use models::{Network, Outputs};
 use nn::Pass;
 
 use super::graph::StepId;
@@ -20,8 +20,8 @@ pub(super) struct Seeing<'a> {
 
 /// One view of a video and what came out.
 pub(super) struct Look {
-    /// The frame, (C, H, W) as the network sees it; empty if it sees none.
-    pub(super) frame: Vec<f32>,
+    /// The frame that the network sees, three bytes a pixel; of a clip the first.
+    pub(super) colours: Option<Vec<u8>>,
     pub(super) outputs: Outputs,
 }
 
@@ -47,15 +47,16 @@ impl Seeing<'_> {
         };
         let mut looks = Vec::with_capacity(positions);
         for view in TestViews::new(&video.id, &*video.source, &config, 1)? {
-            let inputs = inputs_of(&**network, view?.inputs, &Device::Cpu)
+            let inputs = view?.inputs;
+            let colours = net.inputs().find_map(|input| {
+                let seen = inputs.get(&input.modality())?;
+                input.colours(&seen.data[..seen.shape[2..].iter().product()])
+            });
+            let inputs = inputs_of(inputs, &Device::Cpu)
                 .map_err(Error::network(format!("the views of {}", video.id)))?;
-            let frame = match inputs.get(Modality::RGB) {
-                Some(rgb) => rgb.flatten_all().and_then(|flat| flat.to_vec1()),
-                None => Ok(Vec::new()),
-            };
             let outputs =
                 network.forward(&inputs, &Pass::eval()).map_err(Error::network("looking at a video"))?;
-            looks.push(Look { frame: frame.map_err(Error::network("reading a frame"))?, outputs });
+            looks.push(Look { colours, outputs });
         }
         Ok(looks)
     }

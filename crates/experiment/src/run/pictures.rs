@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 use data::augment::Crop;
-use data::inputs::{Input, Scratch, View};
+use data::inputs::{Scratch, View};
 use data::source::Direction;
 use flow::FlowField;
 use models::{FirstFilters, Modality};
@@ -293,7 +293,7 @@ impl Job<'_> {
         let (net, videos) = (&protocol.net, self.library.testing(protocol, repeat)?);
         let video = videos.first().ok_or_else(|| Error::Usage("there is no test video to show".into()))?;
         let source = &*video.source;
-        let input = Input::from(*net.flow().ok_or_else(|| Error::Usage("the net sees no flow".into()))?);
+        let input = net.flow().ok_or_else(|| Error::Usage("the net sees no flow".into()))?;
         let start = (source.frames().saturating_sub(input.span())) / 2;
         let frame = source.frame(start)?;
         let field = source.field(Direction::Forward, start)?;

@@ -1,10 +1,12 @@
 //! Batches on their way from the loaders to the network.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use base::Modality;
 use candle_core::{Device, Tensor};
 use data::loader::{Batch, TrainLoader};
-use models::{Inputs, Modality, Network};
+use models::Inputs;
 use nn::{Sent, Upload};
 
 use super::pairs;
@@ -24,7 +26,6 @@ pub(super) struct Fed {
 /// next ones are on their way while a step is computed.
 pub(super) struct Feed {
     loaders: Vec<TrainLoader>,
-    modalities: Vec<Modality>,
     upload: Upload,
     ahead: Option<Vec<OnTheWay>>,
     waited: Duration,
@@ -32,21 +33,15 @@ pub(super) struct Feed {
 
 /// A task's batch, sent.
 struct OnTheWay {
-    inputs: Vec<Sent>,
+    inputs: BTreeMap<Modality, Sent>,
     labels: Vec<u32>,
     similar: Vec<bool>,
 }
 
 impl Feed {
-    pub(super) fn new(loaders: Vec<TrainLoader>, network: &dyn Network, device: &Device) -> Result<Self> {
+    pub(super) fn new(loaders: Vec<TrainLoader>, device: &Device) -> Result<Self> {
         let upload = Upload::new(device).map_err(Error::network("setting up the copies to the device"))?;
-        Ok(Self {
-            loaders,
-            modalities: network.reads().to_vec(),
-            upload,
-            ahead: None,
-            waited: Duration::ZERO,
-        })
+        Ok(Self { loaders, upload, ahead: None, waited: Duration::ZERO })
     }
 
     /// The next batch of every task.
@@ -55,20 +50,21 @@ impl Feed {
             Some(batches) => batches,
             None => self.send()?,
         };
-        let mut fed = Fed { inputs: Inputs::default(), labels: Vec::new(), similar: Vec::new() };
-        let mut parts: Vec<Inputs> = Vec::with_capacity(batches.len());
+        let mut tensors: BTreeMap<Modality, Vec<Tensor>> = BTreeMap::new();
+        let (mut of_tasks, mut of_pairs) = (Vec::new(), Vec::new());
         for OnTheWay { inputs, labels, similar } in batches {
-            let mut part = Inputs::default();
-            for (sent, &modality) in inputs.into_iter().zip(&self.modalities) {
+            for (modality, sent) in inputs {
                 let tensor = self.upload.receive(sent);
-                part.insert(modality, tensor.map_err(Error::network("bringing a batch to the device"))?);
+                let tensor = tensor.map_err(Error::network("bringing a batch to the device"))?;
+                tensors.entry(modality).or_default().push(tensor);
             }
-            parts.push(part);
-            fed.labels.push(labels);
-            fed.similar.extend(similar);
+            of_tasks.push(labels);
+            of_pairs.extend(similar);
         }
-        fed.inputs = together(parts).map_err(Error::network("joining the batches of several tasks"))?;
-        Ok(fed)
+        let inputs = tensors.into_iter().map(|(modality, parts)| Ok((modality, joined(parts)?)));
+        let inputs = inputs.collect::<candle_core::Result<_>>();
+        let inputs = inputs.map_err(Error::network("joining the batches of several tasks"))?;
+        Ok(Fed { inputs, labels: of_tasks, similar: of_pairs })
     }
 
     /// Sends the batches after this, if that saves time and there are any.
@@ -92,11 +88,11 @@ impl Feed {
             self.waited += begun.elapsed();
             let mut batch: Batch = batch?;
             let similar = pairs::similar(&batch);
-            let mut inputs = Vec::with_capacity(batch.inputs.len());
-            for input in &mut batch.inputs {
+            let mut inputs = BTreeMap::new();
+            for (&modality, input) in &mut batch.inputs {
                 let shape = input.shape;
                 let one = self.upload.send(&mut input.data, &shape);
-                inputs.push(one.map_err(Error::network("bringing a batch to the device"))?);
+                inputs.insert(modality, one.map_err(Error::network("bringing a batch to the device"))?);
             }
             sent.push(OnTheWay { inputs, labels: std::mem::take(&mut batch.labels), similar });
             // What was copied is written into again.
@@ -106,15 +102,7 @@ impl Feed {
     }
 }
 
-/// The inputs of a network from those of batches, one batch after the other.
-fn together(mut parts: Vec<Inputs>) -> candle_core::Result<Inputs> {
-    if parts.len() == 1 {
-        return Ok(parts.remove(0));
-    }
-    let Some(first) = parts.first() else { return Ok(Inputs::default()) };
-    let all = |(modality, _): (Modality, &Tensor)| {
-        let parts: Vec<&Tensor> = parts.iter().filter_map(|part| part.get(modality)).collect();
-        Ok((modality, Tensor::cat(&parts, 0)?))
-    };
-    first.iter().map(all).collect()
+/// The batches of several tasks as one, one after the other.
+fn joined(mut parts: Vec<Tensor>) -> candle_core::Result<Tensor> {
+    if parts.len() == 1 { Ok(parts.remove(0)) } else { Tensor::cat(&parts, 0) }
 }

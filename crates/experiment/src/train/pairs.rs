@@ -44,8 +44,7 @@ impl PairLosses {
         for batch in batches()? {
             let batch = batch?;
             let known = similar(&batch);
-            let inputs =
-                inputs_of(network, batch.inputs, device).map_err(Error::network("looking at pairs"))?;
+            let inputs = inputs_of(batch.inputs, device).map_err(Error::network("looking at pairs"))?;
             let doing = "looking at pairs";
             let outputs = network.forward(&inputs, &Pass::eval()).map_err(Error::network(doing))?;
             let features = named(&outputs).and_then(|features| Ok(features.to_vec2::<f32>()?));
@@ -249,7 +248,7 @@ mod tests {
         for batch in batches([10, 14, 30, 40]) {
             let batch = batch.unwrap();
             let known = similar(&batch);
-            let inputs = inputs_of(&Levels { times: 1 }, batch.inputs, &Device::Cpu).unwrap();
+            let inputs = inputs_of(batch.inputs, &Device::Cpu).unwrap();
             let outputs = Levels { times: 1 }.forward(&inputs, &Pass::eval()).unwrap();
             let plan = (PairDistance::L2, ContrastiveScale { margin, weight });
             let losses = PairLosses { softmax: false, contrastive: Some(plan) };

@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use data::inputs::Input;
-
 use crate::record::{Record, TrainOutcome};
 use plan::{Protocol, RunName};
 
@@ -27,7 +25,7 @@ pub struct Trained {
 /// A net and its weights.
 #[derive(Debug, Clone)]
 pub struct TrainedNet {
-    /// `spatial`, `temporal`, or the architecture.
+    /// The stream, such as `spatial`, or the architecture if it joins several.
     pub name: String,
     /// How it sees videos and is tested.
     pub protocol: Protocol,
@@ -46,11 +44,8 @@ pub(crate) fn is_whole(protocol: &Protocol) -> bool {
 
 /// What a net is called beside others.
 pub(crate) fn named(protocol: &Protocol, others: &[TrainedNet]) -> String {
-    let reads = |of: fn(&Input) -> bool| protocol.net.inputs().any(of);
-    let (rgb, flow) = (reads(|i| matches!(i, Input::Rgb(_))), reads(|i| matches!(i, Input::Flow(_))));
-    let name = match (rgb, flow) {
-        (true, false) => "spatial",
-        (false, true) => "temporal",
+    let name = match &protocol.net.sample.inputs[..] {
+        [one] => one.input.stream(),
         _ => protocol.net.model.kind(),
     };
     let alike = others.iter().filter(|net| net.name.starts_with(name)).count();

@@ -7,7 +7,6 @@ use super::{Facts, Layer, Shape, TemporalPool, map, one, runs};
 
 impl Layer {
     /// Convolution over the moments of a clip at each place, padded with zeros, without bias.
-    #[must_use]
     pub fn temporal_conv(outputs: usize, kernel: usize) -> Self {
         let measure = move |inputs: &[&Shape]| {
             let (x, moments) = clip(inputs)?;
@@ -27,7 +26,6 @@ impl Layer {
     }
 
     /// Maximum over windows of a clip's moments.
-    #[must_use]
     pub fn temporal_max_pool(TemporalPool { kernel, stride }: TemporalPool) -> Self {
         let measure = move |x: &[usize], moments: usize| {
             map(x)?;
@@ -43,7 +41,6 @@ impl Layer {
     }
 
     /// The mean of vectors over a clip's moments.
-    #[must_use]
     pub fn temporal_mean() -> Self {
         let measure = |x: &[usize], moments: usize| match *x {
             [features] => Ok((format!("average over {moments} moments"), still([features]))),
@@ -53,7 +50,6 @@ impl Layer {
     }
 
     /// The maps of a clip's moments side by side in the channels.
-    #[must_use]
     pub fn join_moments() -> Self {
         let measure = |x: &[usize], moments: usize| {
             let [c, h, w] = map(x)?;
@@ -63,7 +59,6 @@ impl Layer {
     }
 
     /// The sum of the maps of a clip's moments.
-    #[must_use]
     pub fn sum_moments() -> Self {
         let measure = |x: &[usize], moments: usize| {
             map(x)?;

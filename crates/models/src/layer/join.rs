@@ -6,7 +6,6 @@ use super::{Facts, Layer, Shape, free, map, runs, without_parameters};
 
 impl Layer {
     /// Joins the channels of feature maps of one size.
-    #[must_use]
     pub fn concat() -> Self {
         let measure = |inputs: &[&[usize]]| {
             let maps = inputs.iter().map(|x| map(x)).collect::<Result<Vec<_>, _>>()?;
@@ -20,7 +19,6 @@ impl Layer {
     }
 
     /// The sum of two values of one shape.
-    #[must_use]
     pub fn add() -> Self {
         let measure = |inputs: &[&[usize]]| match *inputs {
             [x, y] if x == y => Ok(free("sum", x)),
@@ -31,7 +29,6 @@ impl Layer {
     }
 
     /// Of weights and a feature map, the weighted sum over the places.
-    #[must_use]
     pub fn weighted_pool() -> Self {
         let measure = |inputs: &[&[usize]]| {
             let &[weights, x] = inputs else {
@@ -48,7 +45,6 @@ impl Layer {
 
     /// The count sketch, of `size` values, of the outer product of all inputs, every moment of a clip and every vector
     /// among them; `pooled` takes the mean over the places.
-    #[must_use]
     pub fn compact_bilinear(size: usize, pooled: bool) -> Self {
         Self::new(
             move |inputs| sketch(inputs, size, pooled),

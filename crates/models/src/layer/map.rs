@@ -12,7 +12,6 @@ const ROOT_EPSILON: f32 = 1e-3;
 
 impl Layer {
     /// Local response normalisation across channels.
-    #[must_use]
     pub fn lrn(lrn: Lrn) -> Self {
         let measure = move |x: &[usize]| {
             map(x)?;
@@ -22,7 +21,6 @@ impl Layer {
     }
 
     /// The maximum over windows.
-    #[must_use]
     pub fn max_pool(pool: Pool2d) -> Self {
         Self::plain(
             move |x| Ok(free(format!("max-pool {}", words(&pool)), pooled(&pool, x)?)),
@@ -31,7 +29,6 @@ impl Layer {
     }
 
     /// The mean over windows; zeros of the padding count, as in Caffe.
-    #[must_use]
     pub fn avg_pool(pool: Pool2d) -> Self {
         Self::plain(
             move |x| Ok(free(format!("average-pool {}", words(&pool)), pooled(&pool, x)?)),
@@ -40,7 +37,6 @@ impl Layer {
     }
 
     /// A feature map to the mean of each channel.
-    #[must_use]
     pub fn global_avg_pool() -> Self {
         let measure = |x: &[usize]| {
             let [c, h, w] = map(x)?;
@@ -50,7 +46,6 @@ impl Layer {
     }
 
     /// Some channels of the network's input: of a stack of frames, some of its frames.
-    #[must_use]
     pub fn channels(from: usize, count: usize) -> Self {
         let measure = move |x: &[usize]| {
             let [c, h, w] = map(x)?;
@@ -65,7 +60,6 @@ impl Layer {
     }
 
     /// The square root of each value's size, with its sign.
-    #[must_use]
     pub fn signed_sqrt() -> Self {
         Self::plain(
             |x| Ok(free("signed square root", x)),
@@ -74,7 +68,6 @@ impl Layer {
     }
 
     /// L2 normalisation to a length of the square root of the number of channels.
-    #[must_use]
     pub fn rms_norm() -> Self {
         Self::plain(
             |x| Ok(free("L2 norm to sqrt(d)", x)),
@@ -83,7 +76,6 @@ impl Layer {
     }
 
     /// The softmax over the places of a map of one channel.
-    #[must_use]
     pub fn place_softmax() -> Self {
         let measure = |x: &[usize]| match *x {
             [1, h, w] => Ok(free(format!("softmax over {h}x{w}"), x)),

@@ -48,7 +48,6 @@ impl Conv {
 
 impl Layer {
     /// A convolution.
-    #[must_use]
     pub fn conv(conv: Conv) -> Self {
         Self::each(
             move |inputs| conv.facts(map(one(inputs)?)?),
@@ -72,13 +71,11 @@ impl Layer {
     }
 
     /// Convolution with bias, and rectification.
-    #[must_use]
     pub fn conv_relu(outputs: usize, window: Window) -> Self {
         Self::conv(Conv { outputs, window, groups: 1, bias: true, activation: Activation::Relu })
     }
 
     /// Batch normalisation of one input, or of two: the second is added before the activation.
-    #[must_use]
     pub fn batch_norm(statistics: Statistics, activation: Activation) -> Self {
         let measure = move |inputs: &[&[usize]]| {
             let (x, residual) = match *inputs {
@@ -103,7 +100,6 @@ impl Layer {
     }
 
     /// A fully connected layer with bias. A feature map is flattened first, in PyTorch's order.
-    #[must_use]
     pub fn linear(outputs: usize, activation: Activation) -> Self {
         let measure = move |inputs: &[&[usize]]| {
             let weights = one(inputs)?.iter().product::<usize>() * outputs;
@@ -131,7 +127,6 @@ impl Layer {
     }
 
     /// Zeroes values with that probability in training. The masks follow from the layer's name.
-    #[must_use]
     pub fn dropout(probability: f64) -> Self {
         Self::each(
             move |inputs| Ok(free(format!("dropout {probability}"), one(inputs)?)),

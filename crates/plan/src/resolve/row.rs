@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use data::augment::{Augmentation, CropRule, MultiScale, PcaJitter, Places};
-use data::inputs::{FlowStack, FrameStack, Input, Sampling};
-use data::sample::{Align, At, Moments, SampleInput, SampleSpec};
+use data::inputs::Input;
+use data::sample::Moments;
 use models::{Modality, ModelConfig};
 use nn::StepSchedule;
 
@@ -21,10 +21,6 @@ use crate::spec::{
     TestBy, Tested, Videos,
 };
 use crate::table::{DatasetFacts, FusionPlan, Request, Sources, Work};
-
-/// Mean and standard deviation of natural pictures, in 0..=255 (ImageNet's, as torchvision's models expect them).
-const MEAN: [f32; 3] = [123.675, 116.28, 103.53];
-const DEVIATION: [f32; 3] = [58.395, 57.12, 57.375];
 
 /// Stages of stages; more is a circle.
 const DEEPEST: usize = 8;
@@ -190,7 +186,7 @@ impl Resolver<'_> {
         let profile = table.profile;
         let shared = &table.spec.shared;
         let data = self.data(table, net)?;
-        let sample = sample(net, profile);
+        let sample = net.input.scaled(profile.size);
         sample.validate().map_err(|e| e.to_string())?;
         let inputs: Vec<Input> = sample.inputs.iter().map(|input| input.input).collect();
         let crop = scaled(shared.frames.crop, profile.size, "frames.crop")?;
@@ -220,12 +216,12 @@ impl Resolver<'_> {
         for (stream, first) in start.nets() {
             model.can_adopt(&*first.model, stream).map_err(|e| e.to_string())?;
         }
-        let flow = inputs.iter().any(|input| matches!(input, Input::Flow(_)));
-        let rgb = inputs.iter().any(|input| matches!(input, Input::Rgb(_)));
+        let flow = inputs.iter().any(|input| input.flow().is_some());
+        let coloured = inputs.iter().any(|input| input.takes_colour());
         let is_real =
             |set: &str| table.cast.values().any(|facts| facts.name == set && facts.data_seed.is_none());
         let real = data.iter().any(|data| is_real(&data.set));
-        let colour = (protocol.rgb_jittering && rgb).then(PcaJitter::imagenet);
+        let colour = (protocol.rgb_jittering && coloured).then(PcaJitter::imagenet);
         let crops = match protocol.crops {
             Cropping::Random => CropRule::Random,
             // As the public code of Temporal Segment Networks has them.
@@ -320,7 +316,7 @@ impl Resolver<'_> {
             return Ok(Some(source));
         }
         // Its softmax layer is kept.
-        let is_own = |input: &&Input| matches!(input, Input::Rgb(_)) == (stream == Modality::RGB);
+        let is_own = |input: &&Input| input.modality() == stream;
         match &source {
             Source::Net(net) if !same_classes(&net.data, joined.data) => Err(format!(
                 "start: the stream `{name}` must be trained on the same classes, since its softmax layer is kept; it is \
@@ -435,46 +431,6 @@ fn pairs(dissimilar: usize, losses: Losses, sizes: Option<ContrastiveSizes>) -> 
         ContrastivePlan { distance, margin, weight }
     });
     PairsPlan { dissimilar, softmax: losses.softmax, contrastive }
-}
-
-/// What the network sees of a video.
-fn sample(net: &spec::Net, profile: &Profile) -> SampleSpec {
-    // A motion covers as many pixels fewer as the picture is smaller; the
-    // network sees the displacement of the paper's picture.
-    let scale = (1.0 / profile.size) as f32;
-    let frames =
-        |length| FrameStack { length, stride: 1, mean: Some(MEAN), scale: DEVIATION.map(|d| 1.0 / d) };
-    match net.input {
-        spec::Input::Flow { sampling, length, mean_subtraction } => {
-            SampleSpec::single(FlowStack { sampling, length, mean_subtraction, scale })
-        }
-        spec::Input::Rgb { frames: length, every } => SampleSpec {
-            moments: every.map_or(Moments::Single, |every| Moments::Grid { every }),
-            ..SampleSpec::single(frames(length))
-        },
-        spec::Input::Clip { frames: count, stride: [from, to], length, mean_subtraction } => {
-            let flow = FlowStack { sampling: Sampling::Stack, length, mean_subtraction, scale };
-            let inputs = [frames(1).into(), flow.into()].map(|input| SampleInput { input, at: At::Every });
-            SampleSpec {
-                inputs: inputs.to_vec(),
-                align: Align::Center,
-                moments: Moments::Strided { count, from, to },
-            }
-        }
-        spec::Input::Snippets { count, interval: [from, to], length, mean_subtraction, frame } => {
-            let flow = FlowStack { sampling: Sampling::Stack, length, mean_subtraction, scale };
-            let middle = frame.then(|| SampleInput { input: frames(1).into(), at: At::Middle });
-            let snippets = SampleInput { input: flow.into(), at: At::Every };
-            SampleSpec {
-                inputs: middle.into_iter().chain([snippets]).collect(),
-                align: Align::Center,
-                moments: match count {
-                    1 => Moments::Single,
-                    _ => Moments::Strided { count, from, to },
-                },
-            }
-        }
-    }
 }
 
 /// The norm that gradients are clipped at, which is above 0.

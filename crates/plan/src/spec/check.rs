@@ -3,15 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use data::sample::SpelledSample;
 use models::ModelName;
 
-use super::{AlsoAs, Cast, Fuse, Input, Learns, Losses, Net, Player, Row, Spec, StartFrom, Streams, TestBy};
+use super::{AlsoAs, Cast, Fuse, Learns, Losses, Net, Player, Row, Spec, StartFrom, Streams, TestBy};
 use base::{did_you_mean, there_are};
 
 use crate::error::{Error, Result};
-
-/// Frames of a clip; more is a slip of the pen, and the sizes that follow from it have no bounds.
-const MOST_FRAMES: usize = 1000;
 
 /// A check that says what is wrong.
 type Checked = std::result::Result<(), String>;
@@ -177,33 +175,26 @@ impl Spec {
     }
 
     fn check_input(&self, net: &Net) -> Checked {
-        match net.input {
-            Input::Clip { frames, .. } if !(2..=MOST_FRAMES).contains(&frames) => Err(format!(
-                "a clip of frames = {frames}; expected 2 to {MOST_FRAMES} (a single moment is kind = \"rgb\" or \"flow\")"
-            )),
-            Input::Rgb { every: Some(0), .. } => Err("every = 0; expected 1 or more frames".into()),
-            Input::Rgb { every: Some(_), .. } if self.shared.test.frames.is_some() => Err(
+        if net.input.has_grid() && self.shared.test.frames.is_some() {
+            return Err(
                 "input.every says which moments of a video are tested, and [shared] test.frames how many; leave one out"
                     .into(),
-            ),
-            Input::Snippets { count, .. } if !(1..=MOST_FRAMES).contains(&count) => {
-                Err(format!("snippets of count = {count}; expected 1 to {MOST_FRAMES}"))
-            }
-            _ => Ok(()),
+            );
         }
+        net.input.check().map_err(|e| e.to_string())
     }
 
     /// The levels of a pyramid fit what it sees.
     fn check_pyramid(&self, net: &Net) -> Checked {
         let (pyramid, count, frame) = match (net.pyramid, &net.input) {
-            (None, Input::Snippets { .. }) => {
+            (None, SpelledSample::Snippets(_)) => {
                 return Err(
                     "input.kind = \"snippets\" needs pyramid = { classifies = ... }: how they are joined"
                         .into(),
                 );
             }
             (None, _) => return Ok(()),
-            (Some(pyramid), Input::Snippets { count, frame, .. }) => (pyramid, *count, *frame),
+            (Some(pyramid), SpelledSample::Snippets(snippets)) => (pyramid, snippets.count, snippets.frame),
             (Some(_), _) => {
                 return Err("pyramid = { ... } joins snippets; give input.kind = \"snippets\"".into());
             }

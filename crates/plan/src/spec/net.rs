@@ -1,6 +1,6 @@
 //! What a spec says of a network and its training.
 
-use data::inputs::Sampling;
+use data::sample::SpelledSample;
 use models::{BatchStatistics, ModelName, PyramidHead, SnippetFusion};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -19,7 +19,7 @@ pub struct Net {
     /// More videos to learn from.
     pub also: Option<Also>,
     /// What it sees.
-    pub input: Input,
+    pub input: SpelledSample,
     /// The architecture, where it is not the table's.
     pub model: Option<ModelName>,
     /// The levels of the pyramid network over that architecture.
@@ -226,56 +226,6 @@ pub struct PyramidSizes {
     pub sketch: usize,
     /// Output channels of the first convolution of the attention.
     pub attention: usize,
-}
-
-/// What a network sees of a video.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
-pub enum Input {
-    /// Frames in a row, 3 channels each.
-    Rgb {
-        /// How many.
-        frames: usize,
-        /// Only moments whose frame number is a multiple of this, in training and in testing, which then takes all of them;
-        /// any moment unless given.
-        every: Option<usize>,
-    },
-    /// A volume of optical flow, 2L channels.
-    #[serde(rename_all = "kebab-case")]
-    Flow {
-        /// Where the fields are sampled.
-        sampling: Sampling,
-        /// L, the number of displacement fields.
-        length: usize,
-        /// Whether each field's mean vector is subtracted from it.
-        mean_subtraction: bool,
-    },
-    /// A clip: frames, each in the middle of a volume of optical flow (ST-ResNet, Sect. 4).
-    #[serde(rename_all = "kebab-case")]
-    Clip {
-        /// T, the number of frames in training.
-        frames: usize,
-        /// Least and largest distance of two frames in training, frames; see [`data::sample::Moments::Strided`].
-        stride: [usize; 2],
-        /// L, the number of displacement fields around each frame.
-        length: usize,
-        /// Whether each field's mean vector is subtracted from it.
-        mean_subtraction: bool,
-    },
-    /// Snippets of flow, and a frame in the middle of them if wanted (the pyramid network).
-    #[serde(rename_all = "kebab-case")]
-    Snippets {
-        /// T, the number of snippets.
-        count: usize,
-        /// Least and largest distance of two snippets in training, frames; of one snippet it says nothing.
-        interval: [usize; 2],
-        /// L, the number of displacement fields of a snippet.
-        length: usize,
-        /// Whether each field's mean vector is subtracted from it.
-        mean_subtraction: bool,
-        /// Whether there is a frame.
-        frame: bool,
-    },
 }
 
 /// A training protocol.

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use syn::{Attribute, Expr, ExprLit, Fields, Item, Lit, Meta, UseTree, Visibility};
+use proc_macro2::{Delimiter, Punct, Spacing, TokenStream, TokenTree};
+use syn::{Attribute, Expr, ExprLit, Fields, Item, ItemMod, Lit, Meta, UseTree, Visibility};
 
 /// What a name is looked up as; a name may mean another thing in each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,11 +75,17 @@ impl Tree {
     /// `folder` holds the files of the modules within.
     fn add_module(&mut self, items: Vec<Item>, file: usize, folder: &Path, parent: Option<usize>) -> usize {
         let at = self.add_scope(file, parent, None, &items);
+        let mut modules = Vec::new();
         for item in items {
-            let Item::Mod(module) = item else {
-                self.scopes[at].content.push(item);
-                continue;
-            };
+            match item {
+                Item::Mod(module) => modules.push(module),
+                other => {
+                    modules.extend(modules_of_macro(&other));
+                    self.scopes[at].content.push(other);
+                }
+            }
+        }
+        for module in modules {
             let name = module.ident.to_string();
             let inner = folder.join(&name);
             let usual = [folder.join(format!("{name}.rs")), inner.join("mod.rs")];
@@ -119,7 +126,10 @@ impl Tree {
                     let start = if item.leading_colon.is_some() { vec![String::new()] } else { Vec::new() };
                     flatten(&item.tree, start, is_public(&item.vis), &mut imports);
                 }
-                other => definitions.extend(definition(other)),
+                other => {
+                    definitions.extend(definition(other));
+                    definitions.extend(enums_of_macro(other));
+                }
             }
         }
         let (modules, content) = (Vec::new(), Vec::new());
@@ -155,7 +165,74 @@ fn definition(item: &Item) -> Option<Definition> {
         Item::Enum(i) => i.variants.iter().map(|variant| variant.ident.to_string()).collect(),
         _ => Vec::new(),
     };
-    Some(Definition { name: name.to_string(), spaces, public: vis.is_some_and(is_public), variants })
+    // A macro has no visibility of its own: `use` hands it on.
+    Some(Definition { name: name.to_string(), spaces, public: vis.is_none_or(is_public), variants })
+}
+
+/// The tokens that a macro is called with in the place of an item.
+fn tokens_of_call(item: &Item) -> Vec<TokenTree> {
+    match item {
+        Item::Macro(call) if call.ident.is_none() => call.mac.tokens.clone().into_iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The modules with files of their own that a macro is called with: `mod x` among its tokens is taken for one.
+fn modules_of_macro(item: &Item) -> Vec<ItemMod> {
+    let tokens = tokens_of_call(item);
+    let is_word = |at: usize, word: &str| matches!(tokens.get(at), Some(TokenTree::Ident(i)) if i == word);
+    let declared = |at: usize| {
+        let name = tokens.get(at + 1).filter(|_| is_word(at, "mod"))?;
+        // Before it may stand `pub`, and before that one attribute.
+        let first = if at > 0 && is_word(at - 1, "pub") { at - 1 } else { at };
+        let attribute: TokenStream = tokens[first.saturating_sub(2)..first].iter().cloned().collect();
+        let visibility = (first < at).then(|| tokens[first].clone());
+        let plain: TokenStream = visibility.into_iter().chain([tokens[at].clone(), name.clone()]).collect();
+        let with = |attribute: TokenStream| {
+            let end: TokenTree = Punct::new(';', Spacing::Alone).into();
+            syn::parse2(attribute.into_iter().chain(plain.clone()).chain([end]).collect()).ok()
+        };
+        with(attribute).or_else(|| with(TokenStream::new()))
+    };
+    (0..tokens.len()).filter_map(declared).collect()
+}
+
+/// The enums that a macro is called with: `enum X` among its tokens, with the variants of a body that follows.
+fn enums_of_macro(item: &Item) -> Vec<Definition> {
+    let tokens = tokens_of_call(item);
+    let named = |(at, token): (usize, &TokenTree)| {
+        let (TokenTree::Ident(word), Some(TokenTree::Ident(name))) = (token, tokens.get(at + 1)) else {
+            return None;
+        };
+        let public = at > 0 && matches!(&tokens[at - 1], TokenTree::Ident(before) if before == "pub");
+        let mut body: Vec<TokenTree> = Vec::new();
+        for token in &tokens[at + 2..] {
+            match token {
+                TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+                    body.extend(group.stream());
+                    break;
+                }
+                TokenTree::Punct(end) if end.as_char() == ';' => break,
+                _ => {}
+            }
+        }
+        let variant = |pair: &[TokenTree]| match pair {
+            [TokenTree::Ident(name), TokenTree::Group(fields)]
+                if fields.delimiter() == Delimiter::Parenthesis =>
+            {
+                Some(name.to_string())
+            }
+            _ => None,
+        };
+        let variants = body.windows(2).filter_map(variant).collect();
+        (word == "enum").then(|| Definition {
+            name: name.to_string(),
+            spaces: vec![Space::Type],
+            public,
+            variants,
+        })
+    };
+    tokens.iter().enumerate().filter_map(named).collect()
 }
 
 /// A tree of `use` as single imports. A path that begins with `::` begins with an empty name.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use data::inputs::Input;
 use data::loader::LabelledVideo;
 
 use super::{Album, Done, Tested, tested};
@@ -37,23 +36,21 @@ impl Album {
     pub(super) fn attention(&mut self, job: &Job<'_>, row: &RowPlan, tested: &Tested<'_>) -> Result<()> {
         let Tested { protocol, repeat, trained } = tested;
         let net = &protocol.net;
-        let stack = net.inputs().find_map(|input| match input {
-            Input::Rgb(stack) => Some(stack),
-            Input::Flow(_) => None,
-        });
-        let Some(stack) = stack.filter(|_| net.model.attends()) else { return Ok(()) };
+        if !net.model.attends() {
+            return Ok(());
+        }
         let videos = job.library.testing(protocol, repeat)?;
         let seeing = job.seeing(net, repeat.seed, *trained)?;
         let mut looks = Vec::new();
         for (label, class) in job.library.classes(&net.target().set)?.iter().enumerate() {
             let Some(video) = videos.iter().find(|video| video.label as usize == label) else { continue };
             for look in seeing.look(video, 1)? {
-                let Some(weights) = look.outputs.attention else { continue };
+                let (Some(weights), Some(colours)) = (look.outputs.attention, look.colours) else { continue };
                 let reading = || Error::network("reading the attention");
                 let (_, rows, columns) = weights.dims3().map_err(reading())?;
                 let weights: Vec<f32> =
                     weights.flatten_all().and_then(|flat| flat.to_vec1()).map_err(reading())?;
-                looks.push((class, stack.colours(&look.frame), (columns, rows), weights));
+                looks.push((class, colours, (columns, rows), weights));
             }
         }
         let attended: Vec<Attended<'_>> = looks

@@ -1,0 +1,138 @@
+//! How a spec spells a sample: `{ kind = "...", ... }`.
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+
+use super::spec::{Align, At, Moments, SampleInput, SampleSpec};
+use crate::inputs::{FlowStack, FrameStack, InputError, Sampling, SpelledInput};
+
+/// Frames of a clip; more is a slip of the pen, and the sizes that follow from it have no bounds.
+const MOST: usize = 1000;
+
+/// What a network sees of a video, before the scale of a profile is known.
+#[derive(Clone, Debug)]
+pub enum SpelledSample {
+    /// One input, at one moment.
+    One(SpelledInput),
+    /// A clip.
+    Clip(SpelledClip),
+    /// Snippets.
+    Snippets(SpelledSnippets),
+}
+
+/// A clip: frames, each in the middle of a volume of optical flow (ST-ResNet, Sect. 4).
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SpelledClip {
+    /// T, the number of frames in training.
+    pub frames: usize,
+    /// Least and largest distance of two frames in training, frames; see [`Moments::Strided`].
+    pub stride: [usize; 2],
+    /// L, the number of displacement fields around each frame.
+    pub length: usize,
+    /// Whether each field's mean vector is subtracted from it.
+    pub mean_subtraction: bool,
+}
+
+/// Snippets of flow, and a frame in the middle of them if wanted (the pyramid network).
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SpelledSnippets {
+    /// T, the number of snippets.
+    pub count: usize,
+    /// Least and largest distance of two snippets in training, frames; of one snippet it says nothing.
+    pub interval: [usize; 2],
+    /// L, the number of displacement fields of a snippet.
+    pub length: usize,
+    /// Whether each field's mean vector is subtracted from it.
+    pub mean_subtraction: bool,
+    /// Whether there is a frame.
+    pub frame: bool,
+}
+
+impl<'de> Deserialize<'de> for SpelledSample {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut keys = toml::Table::deserialize(deserializer)?;
+        let kind = keys.remove("kind").ok_or_else(|| D::Error::missing_field("kind"))?;
+        let read = match kind.as_str() {
+            Some("clip") => Some(keys.try_into().map(Self::Clip)),
+            Some("snippets") => Some(keys.try_into().map(Self::Snippets)),
+            one => one.and_then(|one| SpelledInput::read(one, keys)).map(|read| read.map(Self::One)),
+        };
+        read.map(|read| read.map_err(|e| D::Error::custom(e.message()))).unwrap_or_else(|| {
+            let known: Vec<&str> = SpelledInput::KINDS.iter().copied().chain(["clip", "snippets"]).collect();
+            let hint = base::did_you_mean(kind.as_str().unwrap_or_default(), known.iter().copied());
+            let known = known.join(", ");
+            Err(D::Error::custom(format!("there is no kind of input {kind}{hint}; expected one of {known}")))
+        })
+    }
+}
+
+impl SpelledSample {
+    /// Checks what does not depend on a profile.
+    ///
+    /// # Errors
+    /// Numbers of frames outside their range.
+    pub fn check(&self) -> Result<(), InputError> {
+        let refuse =
+            |name, expected, found: usize| Err(InputError::Spec { name, expected, found: found.to_string() });
+        match self {
+            Self::One(one) if one.every() == Some(0) => refuse("input.every", "1 or more frames", 0),
+            Self::Clip(clip) if !(2..=MOST).contains(&clip.frames) => refuse(
+                "frames of a clip",
+                "2 to 1000 (a single moment is kind = \"rgb\" or \"flow\")",
+                clip.frames,
+            ),
+            Self::Snippets(snippets) if !(1..=MOST).contains(&snippets.count) => {
+                refuse("count of snippets", "1 to 1000", snippets.count)
+            }
+            Self::One(_) | Self::Clip(_) | Self::Snippets(_) => Ok(()),
+        }
+    }
+
+    /// Whether it says at which moments a video is read.
+    #[must_use]
+    pub fn has_grid(&self) -> bool {
+        matches!(self, Self::One(one) if one.every().is_some())
+    }
+
+    /// The sample where the sides of pictures are `size` times the paper's.
+    #[must_use]
+    pub fn scaled(&self, size: f64) -> SampleSpec {
+        let flow = |length, mean_subtraction, at| {
+            let stack = FlowStack::of_paper(Sampling::Stack, length, mean_subtraction, size);
+            SampleInput { input: stack.into(), at }
+        };
+        let frame = |at| SampleInput { input: FrameStack::consecutive(1).into(), at };
+        match *self {
+            Self::One(ref one) => SampleSpec {
+                moments: one.every().map_or(Moments::Single, |every| Moments::Grid { every }),
+                ..SampleSpec::single(one.scaled(size))
+            },
+            Self::Clip(SpelledClip { frames: count, stride: [from, to], length, mean_subtraction }) => {
+                SampleSpec {
+                    inputs: vec![frame(At::Every), flow(length, mean_subtraction, At::Every)],
+                    align: Align::Center,
+                    moments: Moments::Strided { count, from, to },
+                }
+            }
+            Self::Snippets(SpelledSnippets {
+                count,
+                interval: [from, to],
+                length,
+                mean_subtraction,
+                frame: seen,
+            }) => {
+                let middle = seen.then(|| frame(At::Middle));
+                SampleSpec {
+                    inputs: middle.into_iter().chain([flow(length, mean_subtraction, At::Every)]).collect(),
+                    align: Align::Center,
+                    moments: match count {
+                        1 => Moments::Single,
+                        _ => Moments::Strided { count, from, to },
+                    },
+                }
+            }
+        }
+    }
+}
