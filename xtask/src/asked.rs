@@ -6,7 +6,7 @@ use std::time::Duration;
 use experiment::device::Device;
 use experiment::table::{Table, verdicts};
 use experiment::trained::Trained;
-use experiment::{Console, Error, Interrupt, Ranks, Request, Result, Runner, Workspace};
+use experiment::{Console, Error, Interrupt, Ranks, Request, Result, Runner, Workspace, json};
 use plan::TablePlan;
 
 use crate::flags::Run;
@@ -103,7 +103,7 @@ pub(crate) fn print_tables(flags: &Run, names: &[String], runner: &Runner<'_>) -
     for name in names {
         let table = runner.run(name)?;
         if flags.json {
-            say(table.json())?;
+            say(json(&table))?;
         } else {
             say(table.terminal())?;
         }

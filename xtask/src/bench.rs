@@ -17,7 +17,6 @@ mod versus;
 use experiment::{Console, Interrupt};
 
 pub(crate) use error::Error;
-pub(crate) use report::Form;
 pub(crate) use request::{Layout, Request, Suite, Torch};
 
 use case::Case;
@@ -93,10 +92,7 @@ fn wanted(cases: Vec<Case>, patterns: &[String]) -> Result<Vec<Case>> {
 
 /// The processor's name, where the system tells it.
 fn processor() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let mut names = text.lines().filter_map(|line| line.strip_prefix("model name")?.split_once(':'));
-    let name = names.next().map(|(_, name)| name.trim().to_owned());
-    name.unwrap_or_else(|| format!("{} processor", std::env::consts::ARCH))
+    experiment::record::processor().unwrap_or_else(|| format!("{} processor", std::env::consts::ARCH))
 }
 
 #[cfg(test)]

@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use clap::Parser;
-use experiment::console::Console;
 use experiment::device::Device;
 use experiment::run::Task;
 use experiment::store::write_atomic;
-use experiment::{Census, DeviceChoice, Error, Interrupt, Ranks, Result, Runner};
+use experiment::{Census, Console, DeviceChoice, Error, Interrupt, Ranks, Result, Runner};
 use slurm::config::SlurmConfig;
 use slurm::folder::note_of;
 use slurm::{Finished, Goal, Manifest, Slurm, why_absent};
@@ -37,8 +36,7 @@ pub(crate) fn prepare(
     interrupt: &Interrupt,
 ) -> Result<()> {
     let (workspace, request) = (flags.folders.workspace(), flags.request());
-    let runner =
-        Runner { data_roots: flags.data_roots(), ..Runner::new(&workspace, &request, console, interrupt) };
+    let runner = flags.runner(&workspace, &request, console, interrupt);
     let goal = Goal::Videos { table: flags.table.as_deref(), dataset: &flags.dataset };
     let slurm = slurm(&runner, goal, config, flags.device.device, flags.engine.detach())?;
     submit(&slurm, flags.dry_run)
@@ -132,11 +130,7 @@ fn do_task(path: &Path, task: u32, ranks: &Ranks, console: &Console, interrupt: 
         Command::Prepare(flags) => {
             let (workspace, request) = (flags.folders.workspace(), flags.request());
             let device = flags.device.device.open()?;
-            let runner = Runner {
-                data_roots: flags.data_roots(),
-                device: &device,
-                ..Runner::new(&workspace, &request, console, interrupt)
-            };
+            let runner = Runner { device: &device, ..flags.runner(&workspace, &request, console, interrupt) };
             let table = flags.table.as_deref();
             match &entry.task {
                 Task::Finish => say(runner.prepare(table, &flags.dataset)?),

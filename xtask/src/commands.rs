@@ -6,35 +6,31 @@ use experiment::device::Device;
 use experiment::predict::Predictor;
 use experiment::store::write_atomic;
 use experiment::trained::Trained;
-use experiment::{Console, Error, FlowRequest, Interrupt, Result, Runner, list};
+use experiment::{Console, Error, FlowRequest, Interrupt, Result, Runner, json, list};
 
 use crate::asked::{Asked, print_tables, ranks, say, together};
-use crate::bench;
-use crate::cluster;
 use crate::doctor::doctor;
 use crate::failure::Failure;
 use crate::flags::{Bench, Check, Cli, Command, Compare, Export, Figures, Predict, Prepare, Printed, Run};
+use crate::{bench, cluster};
 
 pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
     match command {
-        Command::List { claims, run, json, folders } => {
+        Command::List { claims, run, json: as_json, folders } => {
             let workspace = folders.workspace();
-            say(match (claims, json) {
+            Ok(say(match (claims, as_json) {
                 (true, false) => list::claims(&workspace, run)?,
                 (false, false) => list::tables(&workspace)?,
-                (true, true) => as_json(&list::listed_claims(&workspace, run)?),
-                (false, true) => as_json(&list::listed(&workspace)?),
-            })?;
-            Ok(())
+                (true, true) => json(&list::listed_claims(&workspace, run)?),
+                (false, true) => json(&list::listed(&workspace)?),
+            })?)
         }
         Command::Show { table, question, json: true, folders } => {
-            say(experiment::show::show_json(&folders.workspace(), table, &question.request())?)?;
-            Ok(())
+            Ok(say(experiment::show::show_json(&folders.workspace(), table, &question.request())?)?)
         }
         Command::Show { table, question, json: false, folders } => {
             let shown = experiment::show::show(&folders.workspace(), table, &question.request())?;
-            say(format!("{}\n{}", shown.plan, shown.estimate))?;
-            Ok(())
+            Ok(say(format!("{}\n{}", shown.plan, shown.estimate))?)
         }
         Command::Run(flags) => Ok(run(flags, console, interrupt)?),
         Command::Figures(flags) => Ok(figures(flags, console, interrupt)?),
@@ -42,8 +38,7 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
         Command::Flow(flags) => {
             let batched = experiment::device_flow::batched(&flags.device.device.open()?)?;
             let request = FlowRequest { batched, ..flags.request() };
-            say(experiment::estimate_flow(&request, console, interrupt)?)?;
-            Ok(())
+            Ok(say(experiment::estimate_flow(&request, console, interrupt)?)?)
         }
         Command::Compare(flags) => Ok(compare(flags)?),
         Command::Predict(flags) => Ok(predict(flags, console, interrupt)?),
@@ -52,9 +47,9 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
         Command::Report { output, folders } => {
             Ok(say(report::report(&folders.workspace(), output.as_deref())?)?)
         }
-        Command::Doctor { json, folders } => {
+        Command::Doctor { json: as_json, folders } => {
             let report = doctor(&folders.workspace())?;
-            say(if *json { report.json() } else { report.terminal() })?;
+            say(if *as_json { json(&report) } else { report.terminal() })?;
             if report.is_well() { Ok(()) } else { Err(Failure::Unwell) }
         }
         Command::Work { manifest, task } => Ok(cluster::work(manifest, *task, interrupt)?),
@@ -64,17 +59,13 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             Ok(say(String::from_utf8_lossy(&script))?)
         }
         Command::Bench(flags) => bench(flags, console, interrupt),
-        Command::Verify { device, precision, json } => {
+        Command::Verify { device, precision, json: as_json } => {
             let verified =
                 experiment::verify::verify(&device.device.open()?, *precision, console, interrupt)?;
-            say(if *json { verified.json() } else { verified.terminal() })?;
+            say(if *as_json { json(&verified) } else { verified.terminal() })?;
             if verified.passed() { Ok(()) } else { Err(Failure::Differs) }
         }
     }
-}
-
-fn as_json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string_pretty(value).expect("texts, numbers and lists only")
 }
 
 fn compare(flags: &Compare) -> Result<()> {
@@ -98,7 +89,7 @@ fn check(flags: &Check, console: &Console, interrupt: &Interrupt) -> Result<(), 
     let checker =
         Checker { workspace: &workspace, device, data_roots: flags.roots.data_roots(), console, interrupt };
     let checked = checker.check(&flags.request())?;
-    say(if flags.json { checked.json() } else { checked.terminal() })?;
+    say(if flags.json { json(&checked) } else { checked.terminal() })?;
     if flags.update {
         for file in checker.update(&checked)? {
             console.line(&format!("wrote {}", file.display()));
@@ -110,7 +101,7 @@ fn check(flags: &Check, console: &Console, interrupt: &Interrupt) -> Result<(), 
 
 fn bench(flags: &Bench, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
     let report = bench::run(&flags.request(), console, interrupt)?;
-    say(if flags.json { report.json() } else { report.text(flags.form()) })?;
+    say(if flags.json { json(&report) } else { report.text(flags.form()) })?;
     Ok(())
 }
 
@@ -124,7 +115,7 @@ fn predict(flags: &Predict, console: &Console, interrupt: &Interrupt) -> Result<
     let predictor = Predictor::new(&trained, &workspace, &device, console, interrupt)?;
     for video in &flags.videos {
         let prediction = predictor.predict(video)?;
-        say(if flags.json { prediction.json() } else { prediction.terminal() })?;
+        say(if flags.json { json(&prediction) } else { prediction.terminal() })?;
         if let Some(file) = &flags.chart {
             write_atomic(file, prediction.chart()?.as_bytes())?;
         }
@@ -183,19 +174,12 @@ fn prepare(flags: &Prepare, console: &Console, interrupt: &Interrupt) -> Result<
     let workspace = flags.folders.workspace();
     let request = flags.request();
     let (table, dataset) = (flags.table.as_deref(), &*flags.dataset);
+    let runner = flags.runner(&workspace, &request, console, interrupt);
     if flags.dry_run {
         let batched = experiment::device_flow::planned(flags.device.device);
-        let runner = Runner {
-            data_roots: flags.data_roots(),
-            ..Runner::new(&workspace, &request, console, interrupt)
-        };
         return say(runner.unprepared(table, dataset, batched.as_ref())?);
     }
     let device = flags.device.device.open()?;
-    let runner = Runner {
-        data_roots: flags.data_roots(),
-        device: &device,
-        ..Runner::new(&workspace, &request, console, interrupt)
-    };
+    let runner = Runner { device: &device, ..runner };
     say(runner.prepare(table, dataset)?)
 }

@@ -7,14 +7,11 @@ use data::dataset::{Dataset, DatasetSpec};
 use data::decode::Decoder;
 use serde::Serialize;
 
-use experiment::device::DeviceChoice;
-use experiment::error::{Error, Result};
 use experiment::record::Environment;
 use experiment::store::write_atomic;
-use experiment::table;
-use experiment::weights;
+use experiment::{DeviceChoice, Error, Result, table, weights};
 use plan::Workspace;
-use plan::spec::{Player, Spec};
+use plan::spec::Player;
 
 /// How something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -82,6 +79,10 @@ fn limited(what: &str, found: impl Into<String>, advice: impl Into<String>) -> C
     Check { what: what.into(), standing: Standing::Limited, found: found.into(), advice: Some(advice.into()) }
 }
 
+fn bad(what: &str, found: impl Into<String>, advice: &str) -> Check {
+    Check { standing: Standing::Bad, ..limited(what, found, advice) }
+}
+
 fn machine() -> Vec<Check> {
     let here = Environment::here(Path::new("."), &Device::Cpu);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
@@ -135,12 +136,7 @@ fn vectors() -> Check {
             "training takes several times as long; use a processor with AVX2 or NEON",
         ),
         Ok(level) => good(what, level.name()),
-        Err(error) => Check {
-            what: what.into(),
-            standing: Standing::Bad,
-            found: error.to_string(),
-            advice: Some("unset the setting that asks for it".into()),
-        },
+        Err(error) => bad(what, error.to_string(), "unset the setting that asks for it"),
     }
 }
 
@@ -212,12 +208,7 @@ fn writable(what: &str, folder: &Path) -> Check {
         .and_then(|()| std::fs::remove_file(&probe).map_err(Error::io("delete", &probe)))
     {
         Ok(()) => good(what, folder.display().to_string()),
-        Err(error) => Check {
-            what: what.into(),
-            standing: Standing::Bad,
-            found: error.to_string(),
-            advice: Some("name another with --out or --cache".into()),
-        },
+        Err(error) => bad(what, error.to_string(), "name another with --out or --cache"),
     }
 }
 
@@ -244,10 +235,8 @@ fn data_sets(workspace: &Workspace) -> Result<Vec<Check>> {
 /// The published weights that specs name.
 fn published(workspace: &Workspace) -> Result<Vec<Check>> {
     let mut checks: Vec<Check> = Vec::new();
-    for file in workspace.spec_files()? {
-        let shown = file.strip_prefix(&workspace.root).unwrap_or(&file);
-        let text = std::fs::read_to_string(&file).map_err(Error::io("read", &file))?;
-        let spec = Spec::parse(&text, shown)?;
+    for table in workspace.tables()? {
+        let (spec, _) = workspace.spec(&table)?;
         for player in spec.data.values().flat_map(|cast| cast.values()) {
             let Player::Weights(source) = player else { continue };
             let what = format!("weights {}", source.repository);
@@ -290,11 +279,6 @@ impl Report {
             bad => format!("{bad} of these must be mended before `cargo xtask run table1b` runs here."),
         };
         format!("{}\n{verdict}", table::plain_wrapped(lines))
-    }
-
-    /// For programs.
-    pub(crate) fn json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("checks hold texts only")
     }
 
     /// Whether the default commands will run.

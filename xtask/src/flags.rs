@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use experiment::check::CheckRequest;
 use experiment::compare::{CompareRequest, SortBy};
-use experiment::{DataRoots, FlowRequest, Precision, Request};
+use experiment::{Console, DataRoots, FlowRequest, Interrupt, Precision, Request, Runner, Workspace};
 use plan::spec::{FlowPreset, ProfileName};
 
 pub(crate) use self::bench::Bench;
@@ -391,9 +391,17 @@ impl Figures {
 }
 
 impl Prepare {
-    pub(crate) fn data_roots(&self) -> DataRoots {
+    /// What prepares, on the processor. Only the videos asked for have a folder of their own.
+    pub(crate) fn runner<'a>(
+        &self,
+        workspace: &'a Workspace,
+        request: &'a Request,
+        console: &'a Console,
+        interrupt: &'a Interrupt,
+    ) -> Runner<'a> {
         let folder = self.root.iter().map(|root| (self.dataset.clone(), root.clone()));
-        DataRoots { main: None, named: folder.collect() }
+        let data_roots = DataRoots { main: None, named: folder.collect() };
+        Runner { data_roots, ..Runner::new(workspace, request, console, interrupt) }
     }
 
     pub(crate) fn request(&self) -> Request {

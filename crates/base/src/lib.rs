@@ -9,5 +9,5 @@ mod toml;
 
 pub use self::files::FileError;
 pub use self::modality::{Modality, ModalityError};
-pub use self::suggest::did_you_mean;
+pub use self::suggest::{did_you_mean, named, there_are};
 pub use self::toml::{TomlError, parse_toml};

@@ -11,6 +11,29 @@ pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -
         .unwrap_or_default()
 }
 
+/// The one of `all` that is named so.
+///
+/// # Errors
+/// What there is instead.
+pub fn named<T>(
+    kind: &str,
+    name: &str,
+    all: impl IntoIterator<Item = (&'static str, T)>,
+) -> Result<T, String> {
+    let (names, mut all): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+    match names.iter().position(|known| *known == name) {
+        Some(at) => Ok(all.swap_remove(at)),
+        None => Err(format!("no {kind} `{name}`{}", there_are(name, names))),
+    }
+}
+
+/// What there is instead of `given`: the nearest name, where one is near, and all of them:
+/// `" (did you mean `x`?); there are: x, y"`.
+pub fn there_are<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    format!("{}; there are: {}", did_you_mean(given, known.iter().copied()), known.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -19,5 +42,6 @@ mod tests {
     fn a_near_name_is_offered_and_a_far_one_is_not() {
         assert_eq!(did_you_mean("tabel1b", ["table1a", "table1b"]), " (did you mean `table1b`?)");
         assert_eq!(did_you_mean("pyramid", ["table1a", "table1b"]), "");
+        assert_eq!(there_are("b", ["a", "bb"]), " (did you mean `bb`?); there are: a, bb");
     }
 }

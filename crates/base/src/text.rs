@@ -88,6 +88,14 @@ pub fn trimmed(number: &str) -> &str {
     if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }
 }
 
+/// A value as indented JSON.
+///
+/// # Panics
+/// For a value that JSON cannot hold, such as a map whose keys are no strings.
+pub fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).expect("what is printed holds strings, numbers and lists only")
+}
+
 /// "1 row", "2 rows", "3 classes".
 pub fn counted(count: usize, noun: &str) -> String {
     let ending = match (count, noun.ends_with('s')) {

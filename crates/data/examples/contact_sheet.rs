@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let generator = set.generator().ok_or("not a generated set")?;
 
     let each = set.videos.len() / set.classes.len();
-    let stills = generator.render(0).frames.len() == 1;
+    let stills = generator.set().render(0).frames.len() == 1;
     let mut overview = Vec::new();
     let mut size = (0, 0);
     for (label, class) in set.classes.iter().enumerate() {
@@ -37,7 +37,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         } else {
             set.views.len()
         };
-        let clips: Vec<Clip> = (0..each.min(shown)).map(|n| generator.render(label * each + n)).collect();
+        let clips: Vec<Clip> =
+            (0..each.min(shown)).map(|n| generator.set().render(label * each + n)).collect();
         size = (clips[0].width, clips[0].height);
         if !stills {
             let rows: Vec<Vec<&[u8]>> = clips

@@ -21,11 +21,11 @@ pub(crate) fn fields(
     }
     let fields = batched.compute(params, frames, pairs)?;
     if fields.len() != pairs.len() {
-        return Err(DataError::Invalid {
-            what: format!("flow by {}", batched.name()),
-            expected: format!("{} fields", pairs.len()),
-            found: fields.len().to_string(),
-        });
+        return Err(DataError::invalid(
+            format!("flow by {}", batched.name()),
+            format!("{} fields", pairs.len()),
+            fields.len(),
+        ));
     }
     Ok(fields)
 }

@@ -20,8 +20,7 @@
 
 mod build;
 
-use crate::codec::ValueRange;
-use crate::codec::{Codec, floats, restore};
+use crate::codec::{Codec, ValueRange, floats, restore};
 use crate::error::DataError;
 use crate::source::{Direction, Field, FieldWindow, FrameWindow, Plane, Window};
 use serde::{Deserialize, Serialize};
@@ -281,19 +280,16 @@ impl Container {
     }
 
     /// What the file says about itself.
-    #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
     }
 
     /// The file.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Size of the whole file in bytes.
-    #[must_use]
     pub fn file_bytes(&self) -> u64 {
         self.payload + self.header.bytes
     }

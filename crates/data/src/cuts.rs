@@ -58,13 +58,11 @@ impl ChangeMeter {
     }
 
     /// Number of frame pairs that are the same picture up to coding noise.
-    #[must_use]
     pub fn repeated(&self) -> usize {
         self.changes.iter().filter(|&&change| change <= REPEATED).count()
     }
 
     /// Change of each frame pair in grey levels: frames less one values.
-    #[must_use]
     pub fn changes(&self) -> &[f64] {
         &self.changes
     }

@@ -43,6 +43,8 @@ pub struct OpenOptions {
 /// Sizes of a data set, known without its videos.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
+    /// The set's name.
+    pub name: String,
     /// One line for people.
     pub title: String,
     /// Class names by index.
@@ -51,10 +53,12 @@ pub struct Description {
     pub videos: usize,
     /// Name and sizes of each split.
     pub splits: Vec<SplitSize>,
+    /// The seed that a generated set is drawn from unless another is asked for.
+    pub data_seed: Option<u64>,
 }
 
 /// A data set whose videos are all there, or all of which are accounted for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Dataset {
     /// Name, as on the command line.
     pub name: String,
@@ -87,18 +91,8 @@ impl Dataset {
     /// Those of [`DatasetSpec::load`]; [`DataError::MissingRoot`], [`DataError::Layout`] naming the
     /// missing videos, [`DataError::Split`] for a bad list or a link that leads nowhere.
     pub fn open(path: &Path, root: Option<&Path>, data_seed: Option<u64>) -> Result<Self, DataError> {
-        Self::from_spec(&DatasetSpec::load(path)?, root, data_seed)
-    }
-
-    /// As [`Dataset::open`], but videos that are not there do not stop it: they keep their places in
-    /// the splits as [`VideoSource::Missing`], and [`crate::prepare::prepare`] reports each as a failure.
-    ///
-    /// # Errors
-    /// As [`Dataset::open`], but for missing videos.
-    pub fn open_partial(path: &Path, root: Option<&Path>, data_seed: Option<u64>) -> Result<Self, DataError> {
         let root = root.map(Path::to_path_buf);
-        let options = OpenOptions { root, data_seed, partial: true, ..OpenOptions::default() };
-        Self::open_with(&DatasetSpec::load(path)?, &options)
+        Self::open_with(&DatasetSpec::load(path)?, &OpenOptions { root, data_seed, ..OpenOptions::default() })
     }
 
     /// One video file, of which nothing is known but what is in it: no class, no split. It is searched for hard cuts as
@@ -110,32 +104,7 @@ impl Dataset {
         let file = path.canonicalize().map_err(|error| DataError::io("open", path, error))?;
         let id = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let video = Video { group: id.clone(), id, label: 0, view: None, source: VideoSource::File(file) };
-        Ok(Self {
-            name: "video".to_owned(),
-            classes: Vec::new(),
-            videos: vec![video],
-            views: Vec::new(),
-            splits: Vec::new(),
-            cuts,
-            surplus: Vec::new(),
-            data_seed: None,
-            extraction: None,
-            root: None,
-            generator: None,
-        })
-    }
-
-    /// As [`Dataset::open`], from a file already read.
-    ///
-    /// # Errors
-    /// As [`Dataset::open`].
-    pub fn from_spec(
-        spec: &DatasetSpec,
-        root: Option<&Path>,
-        data_seed: Option<u64>,
-    ) -> Result<Self, DataError> {
-        let root = root.map(Path::to_path_buf);
-        Self::open_with(spec, &OpenOptions { root, data_seed, ..OpenOptions::default() })
+        Ok(Self { name: "video".to_owned(), videos: vec![video], cuts, ..Self::default() })
     }
 
     /// Opens a data set of a file already read.
@@ -205,10 +174,9 @@ impl Dataset {
             splits: lists.splits,
             cuts,
             surplus: found.surplus,
-            data_seed: None,
             extraction: *extraction,
             root: Some(found.root),
-            generator: None,
+            ..Self::default()
         })
     }
 
@@ -217,16 +185,13 @@ impl Dataset {
             spec.generated(data_seed)?.ok_or_else(|| spec.error("real videos have no generator"))?;
         Ok(Self {
             name: spec.name.clone(),
-            classes: generator.classes().to_vec(),
+            classes: generator.set().classes().to_vec(),
             videos: generator.videos(),
             views: generator.views().to_vec(),
             splits,
-            cuts: None,
-            surplus: Vec::new(),
             data_seed: Some(data_seed),
-            extraction: None,
-            root: None,
             generator: Some(generator),
+            ..Self::default()
         })
     }
 
@@ -250,17 +215,16 @@ impl Dataset {
             train: split.train.len(),
             test: split.test.len(),
         });
-        Ok(Description { title: spec.title().to_owned(), classes, videos, splits: sizes.collect() })
+        let (name, title, data_seed) = (spec.name.clone(), spec.title().to_owned(), spec.data_seed());
+        Ok(Description { name, title, classes, videos, splits: sizes.collect(), data_seed })
     }
 
     /// The generator, for a generated set.
-    #[must_use]
     pub fn generator(&self) -> Option<&Generator> {
         self.generator.as_ref()
     }
 
     /// Where a video counts: its role in each split that uses it.
-    #[must_use]
     pub fn parts(&self, video: usize) -> Vec<Part> {
         parts::of(&self.splits, video)
     }
@@ -271,10 +235,12 @@ impl Dataset {
     /// # Errors
     /// [`DataError::File`] for a video that cannot be read, [`DataError::Invalid`] for a split that does not exist.
     pub fn fingerprint(&self, split: usize, hashes: &SourceHashes) -> Result<String, DataError> {
-        let lists = self.splits.get(split).ok_or_else(|| DataError::Invalid {
-            what: format!("split of `{}`", self.name),
-            expected: format!("0 to {}", self.splits.len().saturating_sub(1)),
-            found: split.to_string(),
+        let lists = self.splits.get(split).ok_or_else(|| {
+            DataError::invalid(
+                format!("split of `{}`", self.name),
+                format!("0 to {}", self.splits.len().saturating_sub(1)),
+                split,
+            )
         })?;
         let mut hasher = blake3::Hasher::new();
         let mut field = |text: &str| {
@@ -318,13 +284,13 @@ impl Dataset {
                 why: why.clone(),
             }),
             (VideoSource::Generated(index), Some(set)) => {
-                Ok(format!("generated, {}", set.fingerprint(*index)))
+                Ok(format!("generated, {}", set.set().fingerprint(*index)))
             }
-            (VideoSource::Generated(index), None) => Err(DataError::Invalid {
-                what: format!("video `{}`", video.id),
-                expected: "a generator".to_owned(),
-                found: format!("none for index {index}"),
-            }),
+            (VideoSource::Generated(index), None) => Err(DataError::invalid(
+                format!("video `{}`", video.id),
+                "a generator",
+                format!("none for index {index}"),
+            )),
         }
     }
 }

@@ -96,7 +96,6 @@ impl Decoder {
     }
 
     /// The version that the binary reports, for records: `5.1.6-0+deb12u1`.
-    #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }

@@ -213,6 +213,15 @@ impl DataError {
         FileError::io(action, path, source).into()
     }
 
+    /// Something that was given and cannot be.
+    pub fn invalid(
+        what: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl std::fmt::Display,
+    ) -> Self {
+        Self::Invalid { what: what.into(), expected: expected.into(), found: found.to_string() }
+    }
+
     /// A cache file that is not as expected.
     pub fn corrupt(path: &Path, expected: impl Into<String>, found: impl Into<String>) -> Self {
         Self::CorruptCache { path: path.to_path_buf(), expected: expected.into(), found: found.into() }

@@ -46,11 +46,11 @@ impl Extraction {
         if bound > 0.0 && bound <= 1000.0 {
             return Ok(Self { bound, check: true });
         }
-        Err(DataError::Invalid {
-            what: "bound of the extracted flow".to_owned(),
-            expected: "over 0 and at most 1000 pixels a frame".to_owned(),
-            found: bound.to_string(),
-        })
+        Err(DataError::invalid(
+            "bound of the extracted flow",
+            "over 0 and at most 1000 pixels a frame",
+            bound,
+        ))
     }
 
     /// The displacement that a byte stands for, in pixels a frame.

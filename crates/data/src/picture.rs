@@ -15,10 +15,8 @@ const MAX_SIDE: u32 = 16_384;
 /// [`DataError::File`] for a file that cannot be opened, [`DataError::Invalid`] for one that is no picture or has a side over
 /// 16,384 pixels.
 pub fn read_grey(path: &Path) -> Result<GrayImage, DataError> {
-    let invalid = |found: String| DataError::Invalid {
-        what: format!("picture {}", path.display()),
-        expected: "a PNG or JPEG file".to_owned(),
-        found,
+    let invalid = |found: String| {
+        DataError::invalid(format!("picture {}", path.display()), "a PNG or JPEG file", found)
     };
     let reader = ImageReader::open(path).map_err(|e| DataError::io("open", path, e))?;
     let mut reader = reader.with_guessed_format().map_err(|e| DataError::io("read", path, e))?;
@@ -34,10 +32,12 @@ pub fn read_grey(path: &Path) -> Result<GrayImage, DataError> {
 /// # Errors
 /// [`DataError::Invalid`] for a buffer of another size, and as [`base::files::write`].
 pub fn write_png(path: &Path, width: usize, height: usize, rgb: &[u8]) -> Result<(), DataError> {
-    let invalid = |found: String| DataError::Invalid {
-        what: format!("picture {}", path.display()),
-        expected: format!("{width}x{height} pixels of RGB"),
-        found,
+    let invalid = |found: String| {
+        DataError::invalid(
+            format!("picture {}", path.display()),
+            format!("{width}x{height} pixels of RGB"),
+            found,
+        )
     };
     if Some(rgb.len()) != width.checked_mul(height).and_then(|pixels| pixels.checked_mul(3)) {
         return Err(invalid(format!("{} bytes", rgb.len())));

@@ -87,10 +87,8 @@ pub fn prepare(
     let sources: Vec<Result<String, DataError>> = videos
         .par_iter()
         .map(|&index| {
-            let video = dataset.videos.get(index).ok_or_else(|| DataError::Invalid {
-                what: "index of a video".to_owned(),
-                expected: format!("below {}", dataset.videos.len()),
-                found: index.to_string(),
+            let video = dataset.videos.get(index).ok_or_else(|| {
+                DataError::invalid("index of a video", format!("below {}", dataset.videos.len()), index)
             })?;
             dataset.source_hash(video, &hashes)
         })
@@ -144,11 +142,11 @@ pub fn prepare(
                 // The first video of a group carries the error; the others repeat its words.
                 _ => match content.take() {
                     Some(Err(error)) => Err(error),
-                    _ => Err(DataError::Invalid {
-                        what: format!("content of {}", video.id),
-                        expected: "a usable video".to_owned(),
-                        found: "the same bytes as a video that failed".to_owned(),
-                    }),
+                    _ => Err(DataError::invalid(
+                        format!("content of {}", video.id),
+                        "a usable video",
+                        "the same bytes as a video that failed",
+                    )),
                 },
             };
             if let (Some(Ok(content)), true) = (&content, position == groups[source][0]) {

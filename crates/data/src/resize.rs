@@ -39,10 +39,8 @@ impl FrameResizer {
         height: usize,
         rgb: &'a [u8],
     ) -> Result<(usize, usize, &'a [u8]), DataError> {
-        let invalid = |found: String| DataError::Invalid {
-            what: "frame to resize".to_owned(),
-            expected: format!("{width}x{height} RGB pixels"),
-            found,
+        let invalid = |found: String| {
+            DataError::invalid("frame to resize", format!("{width}x{height} RGB pixels"), found)
         };
         if width == 0 || height == 0 || rgb.len() != width * height * 3 {
             return Err(invalid(format!("{} bytes", rgb.len())));
@@ -70,11 +68,8 @@ impl FrameResizer {
 /// # Errors
 /// [`DataError::Invalid`] for a buffer that is not of the size `from`, or an empty size.
 pub fn resize_plane(values: &[f32], from: (usize, usize), to: (usize, usize)) -> Result<Vec<f32>, DataError> {
-    let invalid = |found: String| DataError::Invalid {
-        what: "flow to resize".to_owned(),
-        expected: format!("{}x{} values", from.0, from.1),
-        found,
-    };
+    let invalid =
+        |found: String| DataError::invalid("flow to resize", format!("{}x{} values", from.0, from.1), found);
     if values.len() != from.0 * from.1 || values.is_empty() || to.0 * to.1 == 0 {
         return Err(invalid(format!("{} values", values.len())));
     }

@@ -9,8 +9,7 @@
 //! are used, without a copy in between. Both have a default that reads the whole and cuts it; a
 //! source overrides them where it can do with less.
 
-use crate::error::DataError;
-use crate::error::InputError;
+use crate::error::{DataError, InputError};
 use std::ops::Range;
 
 /// Which way a flow field points in time.
@@ -175,7 +174,6 @@ impl Plane {
     }
 
     /// Number of pixels.
-    #[must_use]
     pub fn len(&self) -> usize {
         match self {
             Self::Bytes { data, .. } => data.len(),
@@ -184,7 +182,6 @@ impl Plane {
     }
 
     /// Whether there is no pixel.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -30,12 +30,13 @@ pub fn flow_along_video(
     stop: &AtomicBool,
     each: impl FnMut(usize, FlowField) -> Result<(), DataError>,
 ) -> Result<Decoded, DataError> {
-    let pool =
-        ThreadPoolBuilder::new().num_threads(threads.get()).build().map_err(|e| DataError::Invalid {
-            what: "threads for the flow".to_owned(),
-            expected: "a number that the system grants".to_owned(),
-            found: format!("{threads}: {e}"),
-        })?;
+    let pool = ThreadPoolBuilder::new().num_threads(threads.get()).build().map_err(|e| {
+        DataError::invalid(
+            "threads for the flow",
+            "a number that the system grants",
+            format!("{threads}: {e}"),
+        )
+    })?;
     thread::scope(|scope| {
         let (sender, receiver) = sync_channel(threads.get() * TURN);
         let decoding = scope.spawn(move || {

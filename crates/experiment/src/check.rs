@@ -19,14 +19,11 @@ use self::baseline::Baseline;
 use self::judge::{Answered, judge};
 pub use self::judge::{By, RowCheck, Verdict};
 pub use self::request::CheckRequest;
-use crate::console::Console;
-use crate::error::{Error, Result};
-use crate::interrupt::Interrupt;
 use crate::record::Record;
 use crate::run::{DataRoots, Runner};
 use crate::scores::{SCORES, Scores};
-use crate::store;
 use crate::table::State;
+use crate::{Console, Error, Interrupt, Result, store};
 use plan::Workspace;
 
 /// What a check needs beside that.
@@ -68,10 +65,13 @@ pub struct TableCheck {
 }
 
 impl Checked {
+    fn rows(&self) -> impl Iterator<Item = &RowCheck> {
+        self.tables.iter().flat_map(|table| &table.rows)
+    }
+
     /// Whether a number moved beyond its noise, or a row could not be run.
     pub fn has_moved(&self) -> bool {
-        let mut rows = self.tables.iter().flat_map(|table| &table.rows);
-        rows.any(|row| matches!(row.verdict, Verdict::Moved | Verdict::Failed))
+        self.rows().any(|row| matches!(row.verdict, Verdict::Moved | Verdict::Failed))
     }
 }
 
@@ -84,7 +84,8 @@ impl Checker<'_> {
         let baselines = baseline::find(self.workspace, request)?;
         let place = self.workspace.cache.join("check");
         let _lock = store::lock(&place.join("lock"), "check", self.console, self.interrupt)?;
-        let scratch = place.join(program()?);
+        // Another program must not go on with what this one has left.
+        let scratch = place.join(&store::program()?.1.to_hex()[..16]);
         keep_only(&place, &scratch)?;
         let workspace = Workspace {
             results: scratch.join("results"),
@@ -181,20 +182,9 @@ impl Checker<'_> {
     }
 }
 
-/// A name for this very program: another one must not go on with what it has left.
-fn program() -> Result<String> {
-    let file = std::env::current_exe().map_err(Error::io("find", "the program itself"))?;
-    let mut hasher = blake3::Hasher::new();
-    std::fs::File::open(&file)
-        .and_then(|program| hasher.update_reader(program).map(drop))
-        .map_err(Error::io("read", &file))?;
-    Ok(hasher.finalize().to_hex()[..16].to_owned())
-}
-
 /// Deletes what checks of other programs have left.
 fn keep_only(place: &Path, kept: &Path) -> Result<()> {
-    for entry in std::fs::read_dir(place).map_err(Error::io("list", place))? {
-        let path = entry.map_err(Error::io("list", place))?.path();
+    for path in base::files::list(place)? {
         if path.is_dir() && path != kept {
             std::fs::remove_dir_all(&path).map_err(Error::io("delete", &path))?;
         }

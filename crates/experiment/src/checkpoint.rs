@@ -7,7 +7,7 @@ use nn::tensors::{self, Tensors};
 use nn::{Params, Sgd};
 
 use crate::error::{Error, Result};
-use crate::store::write_atomic;
+use crate::store::{read_if_there, write_atomic};
 
 /// What a run has behind it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -37,7 +37,7 @@ impl Checkpoint {
     /// is whole.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Tensor`].
+    /// [`Error::File`], [`Error::Network`].
     pub fn write(path: &Path, params: &Params, sgd: &Sgd, progress: &Progress) -> Result<()> {
         let named = |prefix: &'static str, tensors: Tensors| {
             tensors.into_iter().map(move |(name, tensor)| (format!("{prefix}{name}"), tensor))
@@ -45,7 +45,7 @@ impl Checkpoint {
         let mut all: Tensors = named(PARAM, params.tensors()).collect();
         all.extend(named(VELOCITY, sgd.velocities().clone()));
         let mut number = |name: &str, tensor: candle_core::Result<Tensor>| -> Result<()> {
-            all.insert(name.to_owned(), tensor.map_err(Error::tensor("writing a checkpoint"))?);
+            all.insert(name.to_owned(), tensor.map_err(Error::network("writing a checkpoint"))?);
             Ok(())
         };
         number(LOSSES, Tensor::from_slice(&progress.losses, progress.losses.len(), &Device::Cpu))?;
@@ -67,11 +67,7 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::File`].
     pub fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>> {
-        match std::fs::read(path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(Error::io("read", path)(e)),
-        }
+        read_if_there(path)
     }
 
     /// A checkpoint from its bytes, which came from `path`.
@@ -79,13 +75,12 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Damaged`].
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
-        let damaged = |message: String| Error::Damaged { path: path.to_owned(), message };
-        let mut all = tensors::from_bytes(bytes, &Device::Cpu).map_err(|e| damaged(e.to_string()))?;
+        let mut all = tensors::from_bytes(bytes, &Device::Cpu).map_err(Error::damaged(path))?;
         let losses = all.remove(LOSSES).and_then(|t| t.to_vec1::<f32>().ok());
         let seconds =
             all.remove(SECONDS).and_then(|t| t.to_vec1::<f64>().ok()).and_then(|v| v.first().copied());
         let (Some(losses), Some(seconds)) = (losses, seconds) else {
-            return Err(damaged("it does not say how far the run had come".into()));
+            return Err(Error::damaged(path)("it does not say how far the run had come"));
         };
         let part = |prefix: &str| -> Tensors {
             let named = |(name, tensor): (&String, &Tensor)| {
@@ -105,7 +100,7 @@ impl Checkpoint {
         params
             .set_tensors(&self.params)
             .and_then(|()| sgd.set_velocities(&self.velocities))
-            .map_err(|e| Error::Damaged { path: path.to_owned(), message: e.to_string() })
+            .map_err(Error::damaged(path))
     }
 }
 

@@ -14,12 +14,11 @@ use serde::Serialize;
 
 use self::gather::Entry;
 use self::significance::Difference;
-use crate::error::{Error, Result};
 use crate::scores::Scores;
 use crate::store::write_atomic;
-use crate::table;
-use base::did_you_mean;
-use base::text::{NONE, brief, duration, points, reported};
+use crate::{Error, Result, table};
+use base::text::{NONE, brief, duration, json, points, reported};
+use base::there_are;
 use plan::Workspace;
 
 /// What is to be compared.
@@ -102,14 +101,7 @@ impl std::str::FromStr for SortBy {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let names = || Self::ALL.iter().map(|(name, _)| *name);
-        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, sort)| *sort).ok_or_else(|| {
-            format!(
-                "no column `{text}`{}; there are {}",
-                did_you_mean(text, names()),
-                names().collect::<Vec<_>>().join(", ")
-            )
-        })
+        base::named("column", text, Self::ALL)
     }
 }
 
@@ -136,11 +128,8 @@ pub fn compare(workspace: &Workspace, request: &CompareRequest) -> Result<Compar
     runs.sort_unstable();
     runs.dedup();
     if let Some(run) = request.runs.iter().find(|run| !runs.contains(&run.as_str())) {
-        let hint = did_you_mean(run, runs.iter().copied());
-        return Err(Error::Usage(format!(
-            "nothing has been run on {dataset} as `{run}`{hint}; there are: {}",
-            runs.join(", ")
-        )));
+        let known = there_are(run, runs);
+        return Err(Error::Usage(format!("nothing has been run on {dataset} as `{run}`{known}")));
     }
     let wanted = |entry: &Entry| {
         let of_run = request.runs.is_empty() || request.runs.contains(&entry.run);
@@ -251,7 +240,7 @@ impl Comparison {
                 record: &entry.record,
             })
             .collect();
-        serde_json::to_string_pretty(&rows).expect("rows hold strings, numbers and lists only")
+        json(&rows)
     }
 
     /// Writes a Parquet file, atomically.

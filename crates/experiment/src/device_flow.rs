@@ -18,7 +18,7 @@ pub use gpu::DeviceFlow;
 /// What estimates TV-L1 flow on a device in place of the CPU; `None` for the CPU itself.
 ///
 /// # Errors
-/// [`crate::Error::Tensor`] for a device that [`nn::device::cuda`] did not make.
+/// [`crate::Error::Network`] for a device that [`nn::device::cuda`] did not make.
 pub fn batched(device: &Device) -> Result<Option<Arc<dyn Batched>>> {
     match device {
         Device::Cpu => Ok(None),

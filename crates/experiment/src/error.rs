@@ -65,16 +65,7 @@ pub enum Error {
         message: String,
     },
 
-    /// An error of the tensor library, with what was being done.
-    #[error("{doing}: {source}")]
-    Tensor {
-        /// What was being done.
-        doing: String,
-        /// Candle's error.
-        source: candle_core::Error,
-    },
-
-    /// An error of the network crates, with what was being done.
+    /// An error of the tensor library or the network crates, with what was being done.
     #[error("{doing}: {message}")]
     Network {
         /// What was being done.
@@ -161,7 +152,6 @@ impl Error {
             Self::Interrupted => 130,
             Self::File(_)
             | Self::Damaged { .. }
-            | Self::Tensor { .. }
             | Self::Network { .. }
             | Self::Ranks(_)
             | Self::Drifted(_)
@@ -171,6 +161,12 @@ impl Error {
         }
     }
 
+    /// Makes a [`Error::Damaged`] of what a reader says of a file.
+    pub fn damaged<E: std::fmt::Display>(path: impl Into<PathBuf>) -> impl FnOnce(E) -> Self {
+        let path = path.into();
+        move |e| Self::Damaged { path, message: e.to_string() }
+    }
+
     /// Whether a cache file of a video is at fault, which can be made again.
     pub fn is_of_damaged_cache(&self) -> bool {
         matches!(self, Self::Data(e) if matches!(**e, data::DataError::CorruptCache { .. }))
@@ -178,7 +174,6 @@ impl Error {
 
     /// Whether all ranks of a training have this error, at the same iteration, since it follows from what they told each
     /// other. After any other, the rank that has it must end the rest ([`nn::Ranks::abort`]), which would wait for it.
-    #[must_use]
     pub fn is_of_all_ranks(&self) -> bool {
         matches!(self, Self::Diverged { .. } | Self::Interrupted | Self::Drifted(_))
     }
@@ -187,12 +182,6 @@ impl Error {
     pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| FileError::io(action, path, source).into()
-    }
-
-    /// An [`Error::Tensor`] for `map_err`.
-    pub fn tensor(doing: impl Into<String>) -> impl FnOnce(candle_core::Error) -> Self {
-        let doing = doing.into();
-        move |source| Self::Tensor { doing, source }
     }
 
     /// An [`Error::Network`] for `map_err`.

@@ -13,9 +13,7 @@ use flow::{
     Batched, Estimator, FlowField, Method, angular_error, encode_flo, endpoint_error, flow_to_rgb8, read_flo,
 };
 
-use crate::console::Console;
-use crate::error::{Error, Result};
-use crate::interrupt::Interrupt;
+use crate::{Console, Error, Interrupt, Result};
 use plan::spec::FlowPreset;
 
 /// Frame pairs of UCF-101, one direction.

@@ -18,13 +18,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::interrupt::Interrupt;
 use crate::record::{Record, TrainOutcome};
 use crate::store::{write_atomic, write_json};
 use crate::trained::{Trained, TrainedNet, is_whole};
 use crate::weights::{Hub, NameMap, WeightSource, sha256};
-use crate::{Console, Workspace};
+use crate::{Console, Error, Interrupt, Result, Workspace};
 use plan::{Protocol, RunName};
 
 /// The file that makes a folder an export.
@@ -151,12 +149,10 @@ pub fn question(trained: &Trained) -> Result<(String, crate::Request)> {
 pub fn open(folder: &Path, interrupt: &Interrupt) -> Result<Trained> {
     let path = folder.join(CONFIG);
     let config = read(&path)?;
-    let damaged = |message: String| Error::Damaged { path: path.clone(), message };
+    let damaged = |message: String| Error::damaged(&path)(message);
     let mut nets = Vec::with_capacity(config.streams.len());
     for stream in &config.streams {
-        let weights = folder.join(plain(&stream.weights).ok_or_else(|| {
-            damaged(format!("expected the name of a file beside it, found `{}`", stream.weights))
-        })?);
+        let weights = folder.join(plain(&stream.weights).map_err(&damaged)?);
         let found = sha256(&weights, interrupt)?;
         if found != stream.sha256 {
             return Err(Error::Usage(format!(
@@ -213,7 +209,7 @@ fn read(path: &Path) -> Result<Config> {
     let file = std::fs::File::open(path).map_err(Error::io("read", path))?;
     let mut text = Vec::new();
     file.take(LARGEST_CONFIG).read_to_end(&mut text).map_err(Error::io("read", path))?;
-    parse(&text).map_err(|message| Error::Damaged { path: path.to_owned(), message })
+    parse(&text).map_err(Error::damaged(path))
 }
 
 fn parse(text: &[u8]) -> std::result::Result<Config, String> {
@@ -230,9 +226,10 @@ fn parse(text: &[u8]) -> std::result::Result<Config, String> {
 }
 
 /// The name of a file that leads nowhere else.
-fn plain(name: &str) -> Option<&str> {
+fn plain(name: &str) -> std::result::Result<&str, String> {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    (name.chars().all(good) && !name.starts_with('.') && !name.is_empty()).then_some(name)
+    let is_plain = name.chars().all(good) && !name.starts_with('.') && !name.is_empty();
+    is_plain.then_some(name).ok_or_else(|| format!("expected the name of a file beside it, found `{name}`"))
 }
 
 /// A row from a folder, or from a repository of the hub, `OWNER/NAME` or `OWNER/NAME@REVISION`, which is downloaded into the
@@ -261,14 +258,11 @@ pub fn from(name: &str, workspace: &Workspace, console: &Console, interrupt: &In
     let hub = Hub::from_env()?;
     // What is pinned is in the configuration; the record says by its sum which one that was.
     let text = hub.read(&source(CONFIG, &"0".repeat(64)), LARGEST_CONFIG, interrupt)?;
-    let config = parse(&text).map_err(|message| Error::Damaged { path: PathBuf::from(name), message })?;
+    let config = parse(&text).map_err(Error::damaged(name))?;
     let key = blake3::hash(&text).to_hex()[..16].to_owned();
     let folder = workspace.cache.join("weights").join("rows").join(key);
     for stream in &config.streams {
-        let name = plain(&stream.weights).ok_or_else(|| Error::Damaged {
-            path: PathBuf::from(name),
-            message: format!("expected the name of a file beside it, found `{}`", stream.weights),
-        })?;
+        let name = plain(&stream.weights).map_err(Error::damaged(name))?;
         let file = hub.fetch(&source(name, &stream.sha256), &workspace.cache, console, interrupt)?;
         let bytes = std::fs::read(&file).map_err(Error::io("read", &file))?;
         write_atomic(&folder.join(name), &bytes)?;

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Writes a file.
 ///
@@ -20,4 +21,24 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
 /// As [`write_atomic`].
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     Ok(base::files::write_json(path, value)?)
+}
+
+/// Reads a value that was written as JSON.
+///
+/// # Errors
+/// [`Error::File`] if there is no such file; [`Error::Damaged`] if it holds something else.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = std::fs::read(path).map_err(Error::io("read", path))?;
+    serde_json::from_slice(&text).map_err(Error::damaged(path))
+}
+
+/// The content of a file; `None` if there is no such file.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some).map_err(Error::io("read", path)),
+    }
 }

@@ -39,6 +39,7 @@ pub mod trained;
 pub mod verify;
 pub mod weights;
 
+pub use base::text::json;
 pub use console::Console;
 pub use data::extracted::Extraction;
 pub use device::DeviceChoice;

@@ -183,15 +183,11 @@ fn asked(tables: &[(Spec, Vec<PathBuf>)], runs: &[String]) -> Result<Vec<String>
 /// Those of listing and reading the specs.
 pub fn recorded(workspace: &Workspace) -> Result<Vec<(Spec, Vec<PathBuf>)>> {
     let mut all = Vec::new();
-    for file in workspace.spec_files()? {
-        let shown = file.strip_prefix(&workspace.root).unwrap_or(&file);
-        let text = std::fs::read_to_string(&file).map_err(Error::io("read", &file))?;
-        let spec = Spec::parse(&text, shown)?;
+    for table in workspace.tables()? {
+        let (spec, _) = workspace.spec(&table)?;
         let folder = workspace.results.join(spec.name());
-        let mut runs: Vec<PathBuf> = std::fs::read_dir(&folder)
-            .map(|entries| entries.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| p.is_dir()).collect())
-            .unwrap_or_default();
-        runs.sort();
+        let mut runs = base::files::list(&folder).unwrap_or_default();
+        runs.retain(|run| run.is_dir());
         all.push((spec, runs));
     }
     Ok(all)

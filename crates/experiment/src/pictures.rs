@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::files::read_if_there;
 
 /// The index of a folder of pictures.
 pub const INDEX: &str = "index.json";
@@ -81,11 +82,8 @@ impl Shows {
 /// [`Error::Io`] and [`Error::Damaged`] for an index that cannot be read.
 pub fn read(folder: &Path) -> Result<Option<Vec<Picture>>> {
     let path = folder.join(INDEX);
-    let text = match std::fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        text => text.map_err(Error::io("read", &path))?,
-    };
-    serde_json::from_slice(&text).map(Some).map_err(|e| Error::Damaged { path, message: e.to_string() })
+    let text = read_if_there(&path)?;
+    text.map(|text| serde_json::from_slice(&text).map_err(Error::damaged(path))).transpose()
 }
 
 #[cfg(test)]

@@ -272,7 +272,7 @@ impl<'a> Predictor<'a> {
         for batch in TestViews::new(&video.id, video, &config, POSITIONS)? {
             self.interrupt.check()?;
             let inputs = inputs_of(batch?.inputs, self.device)
-                .map_err(Error::tensor("making the views of a video"))?;
+                .map_err(Error::network("making the views of a video"))?;
             let heads = softmax_of_views(network, &inputs).map_err(Error::network("looking at a video"))?;
             let share = 1.0 / heads.len() as f32;
             let mut mean: Vec<Vec<f32>> = Vec::new();

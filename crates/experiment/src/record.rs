@@ -10,9 +10,9 @@ use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::claim::Estimate;
-use crate::device;
-use crate::error::{Error, Result};
+use crate::files::read_json;
 use crate::right::Right;
+use crate::{Result, device};
 use plan::Work;
 use plan::spec::ProfileName;
 
@@ -243,9 +243,7 @@ impl Record {
     /// # Errors
     /// [`Error::File`], [`Error::Damaged`] for a file that is not a record.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-        serde_json::from_str(&text)
-            .map_err(|e| Error::Damaged { path: path.to_owned(), message: e.to_string() })
+        read_json(path)
     }
 
     /// Test videos that were expected and scored, over all runs.
@@ -330,7 +328,8 @@ fn candle_version(root: &Path) -> Option<String> {
     Some(format!("candle-core {}", line.trim_end_matches('"')))
 }
 
-fn processor() -> Option<String> {
+/// The name of the processor, where the system tells.
+pub fn processor() -> Option<String> {
     let info = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = info.lines().find(|line| line.starts_with("model name"))?;
     Some(line.split_once(':')?.1.trim().to_owned())

@@ -14,9 +14,9 @@ use polars::prelude::{
 };
 
 use crate::claim::Outcomes;
-use crate::error::{Error, Result};
 use crate::right::Right;
 use crate::store::write_atomic;
+use crate::{Error, Result};
 
 /// The file of a test unit that holds them.
 pub(crate) const SCORES: &str = "scores.parquet";

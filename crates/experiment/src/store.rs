@@ -15,11 +15,9 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::console::Console;
-use crate::error::{Error, Result};
-use crate::interrupt::Interrupt;
+use crate::{Console, Error, Interrupt, Result};
 
-pub use crate::files::{write_atomic, write_json};
+pub use crate::files::{read_if_there, read_json, write_atomic, write_json};
 
 /// The folder that holds all units.
 #[derive(Debug, Clone)]
@@ -54,6 +52,18 @@ impl Store {
 pub fn hash(plan: &impl Serialize) -> String {
     let json = serde_json::to_vec(plan).expect("a plan holds strings, numbers and lists only");
     blake3::hash(&json).to_hex()[..16].to_owned()
+}
+
+/// The file of this very program, and its hash.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn program() -> Result<(PathBuf, blake3::Hash)> {
+    let path = std::env::current_exe().map_err(Error::io("find", "the program itself"))?;
+    let mut hasher = blake3::Hasher::new();
+    let read = File::open(&path).and_then(|program| hasher.update_reader(program).map(drop));
+    read.map_err(Error::io("read", &path))?;
+    Ok((path, hasher.finalize()))
 }
 
 /// A file of the unit of that name, as a record has it. Nothing for a name that is no unit's: it comes from a file, and
@@ -91,14 +101,10 @@ impl Unit {
     /// [`Error::Damaged`] when `done.json` does not hold a `T`.
     pub fn outcome<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         let path = self.path(DONE);
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::Damaged {
-                path,
-                message: format!("expected the outcome of a finished unit, found: {e}"),
-            }),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(Error::io("read", path)(e)),
-        }
+        let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
+        let told = serde_json::from_slice(&bytes).map(Some);
+        told.map_err(|e| format!("expected the outcome of a finished unit, found: {e}"))
+            .map_err(Error::damaged(path))
     }
 
     /// Writes the outcome: the unit is done.
@@ -115,11 +121,8 @@ impl Unit {
     /// [`Error::File`].
     pub fn clear(&self) -> Result<()> {
         // The mark goes first: a unit that is half cleared is not done.
-        for entry in [PathBuf::from(DONE)].into_iter().map(|f| self.dir.join(f)).chain(
-            std::fs::read_dir(&self.dir)
-                .map_err(Error::io("list", &self.dir))?
-                .filter_map(|entry| entry.ok().map(|e| e.path())),
-        ) {
+        let all = base::files::list(&self.dir)?;
+        for entry in std::iter::once(self.path(DONE)).chain(all) {
             if entry.file_name().is_some_and(|name| name != "lock") && entry.exists() {
                 std::fs::remove_file(&entry).map_err(Error::io("delete", &entry))?;
             }

@@ -7,12 +7,14 @@ mod recorded;
 
 use serde::{Deserialize, Serialize};
 use tabled::builder::Builder;
+use tabled::settings::formatting::AlignmentStrategy;
 use tabled::settings::{Alignment, Style, Width, object::Columns as ColumnsOf};
 
 use crate::claim::{Estimate, Verdict};
 use crate::record::{Measure, Record};
 use base::text::{NONE, duration, points, range, reported, signed, signed_range};
-use plan::spec::{Columns, ProfileName, Quoted};
+use plan::TablePlan;
+use plan::spec::{self, Columns, ProfileName, Quoted, Spec};
 
 /// A table, ready to be printed.
 #[derive(Debug, Clone, Serialize)]
@@ -59,7 +61,42 @@ pub struct Row {
     pub state: State,
 }
 
+impl Table {
+    /// The table of a spec.
+    pub(crate) fn new(
+        spec: &Spec,
+        rows: Vec<Row>,
+        claims: Vec<Claim>,
+        profile: ProfileName,
+        data: String,
+    ) -> Self {
+        let Spec { title, source, columns, quoted, .. } = spec.clone();
+        let (name, departures) = (spec.name(), Vec::new());
+        Self { name, title, source, data, profile, columns, rows, quoted, claims, departures }
+    }
+
+    /// What the plan says of it.
+    pub(crate) fn is_of(&mut self, plan: &TablePlan) {
+        (self.data, self.profile) = (plan.data_words(), plan.profile);
+        self.departures.clone_from(&plan.departures);
+    }
+}
+
+impl Claim {
+    /// A claim of a spec, judged.
+    pub(crate) fn of(claim: &spec::Claim, verdict: Verdict, margin: Option<Estimate>) -> Self {
+        let spec::Claim { id, says, place, holds: rule } = claim.clone();
+        Self { id, says, place, rule, verdict, margin }
+    }
+}
+
 impl Row {
+    /// A row of a spec, and how far it has come.
+    pub(crate) fn of(row: &spec::Row, state: State) -> Self {
+        let spec::Row { id, label, column, place, reported, .. } = row.clone();
+        Self { id, label, column, place, reported, state }
+    }
+
     /// By how many points ours is above the paper's.
     pub fn difference(&self) -> Option<f64> {
         Some(self.state.record()?.top1.value - self.reported?)
@@ -112,9 +149,12 @@ pub struct Claim {
     pub margin: Option<Estimate>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+/// Where a table is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Lines and corners.
     Terminal,
+    /// Bars.
     Markdown,
 }
 
@@ -127,11 +167,6 @@ impl Table {
     /// For a Markdown file.
     pub fn markdown(&self) -> String {
         self.render(Form::Markdown)
-    }
-
-    /// For programs: the table with its records and verdicts.
-    pub fn json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("a table holds strings, numbers and lists only")
     }
 
     /// The rows that were stopped by an error.
@@ -367,17 +402,15 @@ impl State {
 }
 
 /// Lays out lines of cells; columns from `numbers` on are numbers.
-fn layout(lines: Vec<Vec<String>>, form: Form, numbers: usize) -> String {
-    let mut builder = Builder::default();
-    for line in lines {
-        builder.push_record(line);
-    }
-    let mut table = builder.build();
+pub fn layout(lines: Vec<Vec<String>>, form: Form, numbers: usize) -> String {
+    let mut table = Builder::from_iter(lines).build();
     match form {
         Form::Terminal => table.with(Style::rounded()),
         Form::Markdown => table.with(Style::markdown()),
     };
-    table.modify(ColumnsOf::new(numbers..), Alignment::right());
+    table
+        .modify(ColumnsOf::new(numbers..), Alignment::right())
+        .modify(ColumnsOf::new(numbers..), AlignmentStrategy::PerLine);
     table.to_string()
 }
 

@@ -180,7 +180,7 @@ fn steps(
         let loss = learner.step(pairs.as_ref(), fed, &pass, iteration, rate)?;
         // A GPU is still at it.
         feed.send_ahead(iteration + 1 < plan.iterations)?;
-        let loss = loss.to_scalar::<f32>().map_err(Error::tensor("reading the loss"))?;
+        let loss = loss.to_scalar::<f32>().map_err(Error::network("reading the loss"))?;
         let due = checkpoint_every.is_zero() || saved.elapsed() > checkpoint_every.max(saving * 20);
         let Told { loss, due, stop } =
             together.tell(Told { loss, due, stop: interrupt.raised() }, share.as_ref())?;

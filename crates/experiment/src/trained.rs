@@ -5,13 +5,11 @@ mod nets;
 
 use std::path::Path;
 
-use crate::error::{Error, Result};
-use crate::interrupt::Interrupt;
 use crate::record::Record;
 use crate::store::unit_file;
 use crate::train::WEIGHTS;
-use plan::Workspace;
-use plan::{Fusion, Sources, Work};
+use crate::{Error, Interrupt, Result};
+use plan::{Fusion, Sources, Work, Workspace};
 
 pub(crate) use nets::is_whole;
 use nets::named;

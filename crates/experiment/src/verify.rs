@@ -14,10 +14,7 @@ use candle_core::{Device, DeviceLocation};
 use nn::{Precision, verify};
 use serde::Serialize;
 
-use crate::console::Console;
-use crate::device;
-use crate::error::{Error, Result};
-use crate::interrupt::Interrupt;
+use crate::{Console, Error, Interrupt, Result, device};
 
 pub use line::{Line, Tolerances};
 
@@ -35,7 +32,6 @@ pub struct Verified {
 
 impl Verified {
     /// Whether all differences are borne.
-    #[must_use]
     pub fn passed(&self) -> bool {
         self.lines.iter().all(Line::passed)
     }

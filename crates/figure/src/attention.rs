@@ -4,7 +4,7 @@ use super::colour::{QUIET, Rgb, WHITE};
 use super::raster::Raster;
 use super::sample::Frame;
 use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH};
-use super::{FigureError, Result};
+use super::{FigureError, Result, check};
 
 const WHAT: &str = "attention";
 /// Samples beside one another.
@@ -81,31 +81,11 @@ pub fn attention_maps(samples: &[Attended<'_>], title: &str) -> Result<Drawing> 
 
 fn check(sample: &Attended<'_>) -> Result<()> {
     let Attended { frame, grid, weights, .. } = sample;
-    let product = |sides: &[usize]| sides.iter().try_fold(1usize, |all, &side| all.checked_mul(side));
-    if product(&[frame.width, frame.height, 3]) != Some(frame.rgb.len()) || frame.rgb.is_empty() {
-        return Err(FigureError::Shape {
-            what: WHAT,
-            expected: format!("pixels of RGB, {} x {} x 3, none of them 0", frame.width, frame.height),
-            found: format!("{} values", frame.rgb.len()),
-        });
-    }
-    if product(&[grid.0, grid.1]) != Some(weights.len()) || weights.is_empty() {
-        return Err(FigureError::Shape {
-            what: WHAT,
-            expected: format!("weights of {} x {} places, none of them 0", grid.0, grid.1),
-            found: format!("{} weights", weights.len()),
-        });
-    }
-    match weights.iter().position(|weight| !(0.0..=1.0).contains(weight)) {
-        None => Ok(()),
-        Some(index) => Err(FigureError::Value {
-            what: WHAT,
-            expected: "a weight from 0 to 1".into(),
-            found: weights[index].to_string(),
-            index,
-            hint: "the weights of a frame are a softmax",
-        }),
-    }
+    check::sized(WHAT, "pixels of RGB", &[frame.width, frame.height, 3], frame.rgb.len())?;
+    check::sized(WHAT, "weights of places", &[grid.0, grid.1], weights.len())?;
+    let is_share = |weight: &&f32| (0.0..=1.0).contains(*weight);
+    let hint = "the weights of a frame are a softmax";
+    check::each(WHAT, *weights, is_share, "a weight from 0 to 1", hint)
 }
 
 #[cfg(test)]

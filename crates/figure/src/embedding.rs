@@ -4,7 +4,7 @@ use bhtsne::tSNE;
 
 use super::colour::{BORDER, GROUND, INK, QUIET, SERIES};
 use super::nets::mark;
-use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH, legend_lines, text_width};
+use super::svg::{Drawing, MARGIN, Style, WIDTH, legend};
 use super::{FigureError, Result};
 
 const WHAT: &str = "an embedding";
@@ -46,21 +46,17 @@ pub fn embeddings(
     if nets.is_empty() || classes.is_empty() {
         return Err(FigureError::Empty { what: WHAT });
     }
-    let lines = legend_lines(classes.iter().copied(), BESIDE);
+    let (legend, below) = legend(classes.iter().copied(), BESIDE);
     let side = (WIDTH - 2.0 * MARGIN - GAP * (nets.len() - 1) as f64) / nets.len().max(2) as f64;
-    let top = HEAD + lines.len() as f64 * 20.0 + 24.0;
+    let top = below + 24.0;
     let mut svg = Drawing::new(WIDTH, top + side + 24.0);
     let videos = nets[0].features.len();
     let says =
         format!("t-SNE of what the classifier reads, {videos} test videos of {} classes", classes.len());
     svg.head(title, &says);
-    for (line, members) in lines.iter().enumerate() {
-        let (mut x, y) = (MARGIN, HEAD + line as f64 * 20.0 + 4.0);
-        for &class in members {
-            svg.shape(mark_of(x + 6.0, y, class), SERIES[class % SERIES.len()], GROUND, classes[class]);
-            svg.text(x + 16.0, y + 4.0, Style::new(12.0), classes[class]);
-            x += BESIDE + text_width(classes[class], 12.0);
-        }
+    for (class, x, y) in legend {
+        svg.shape(mark_of(x + 6.0, y + 4.0, class), SERIES[class % SERIES.len()], GROUND, classes[class]);
+        svg.text(x + 16.0, y + 8.0, Style::new(12.0), classes[class]);
     }
     for (panel, net) in nets.iter().enumerate() {
         check(net, classes.len())?;

@@ -3,7 +3,7 @@
 use super::colour::{QUIET, WHITE, signed_grey};
 use super::raster::Raster;
 use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH};
-use super::{FigureError, Result};
+use super::{FigureError, Result, check};
 
 /// Pixels between the filters of the spatial net, and around them.
 const GAP: usize = 6;
@@ -166,27 +166,15 @@ impl<'a> Bank<'a> {
         if product != Some(weights.len()) {
             return Err(bank.refuse(what, format!("as many weights as {shape:?} says")));
         }
-        match weights.iter().position(|weight| !weight.is_finite()) {
-            None => Ok(bank),
-            Some(index) => Err(FigureError::Value {
-                what,
-                expected: "a finite weight".into(),
-                found: weights[index].to_string(),
-                index,
-                hint: "the training diverged: look at its loss curve",
-            }),
-        }
+        let hint = "the training diverged: look at its loss curve";
+        check::each(what, weights, |weight| weight.is_finite(), "a finite weight", hint)?;
+        Ok(bank)
     }
 
     fn refuse(&self, what: &'static str, expected: String) -> FigureError {
-        let found = format!(
-            "{} weights of shape ({}, {}, {}, {})",
-            self.weights.len(),
-            self.filters,
-            self.channels,
-            self.height,
-            self.width
-        );
+        let Self { filters, channels, height, width, .. } = self;
+        let shape = format!("({filters}, {channels}, {height}, {width})");
+        let found = format!("{} weights of shape {shape}", self.weights.len());
         FigureError::Shape { what, expected, found }
     }
 

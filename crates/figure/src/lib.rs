@@ -23,6 +23,7 @@
 
 mod attention;
 mod axis;
+mod check;
 mod colour;
 mod confusion;
 mod curves;

@@ -4,7 +4,7 @@ use base::text::{counted, percent};
 
 use super::colour::{BORDER, GROUND, Paint, QUIET, SERIES};
 use super::recall::{Plot, WHAT, best_first, check, mean};
-use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH, legend_lines, num, text_width};
+use super::svg::{Drawing, MARGIN, Style, WIDTH, legend, num};
 use super::{FigureError, Result};
 
 /// Nets that can be told apart by the shape of their marks.
@@ -46,26 +46,21 @@ pub fn recall_of_nets(nets: &[&str], classes: &[(&str, Vec<f64>)], title: &str) 
     order.sort_by(|a, b| best_first(a.1[last], b.1[last]).then_with(|| a.0.cmp(b.0)));
 
     let means: Vec<Option<f64>> = (0..nets.len()).map(|net| mean(classes.iter().map(|c| c.1[net]))).collect();
-    let legend: Vec<String> = nets.iter().zip(&means).map(|(net, mean)| with_mean(net, *mean)).collect();
-    let lines = legend_lines(legend.iter().map(String::as_str), BESIDE);
-    let top = HEAD + lines.len() as f64 * 20.0 + 26.0;
-    let plot = Plot::new(classes.iter().map(|class| class.0), classes.len(), top);
+    let entries: Vec<String> = nets.iter().zip(&means).map(|(net, mean)| with_mean(net, *mean)).collect();
+    let (legend, below) = legend(entries.iter().map(String::as_str), BESIDE);
+    let plot = Plot::new(classes.iter().map(|class| class.0), classes.len(), below + 26.0);
     let mut svg = Drawing::new(WIDTH, plot.bottom + 30.0);
     let order_words = format!("recall of each class, the best of {} first and in figures", nets[last]);
     svg.head(title, &format!("{}; {order_words}", counted(classes.len(), "class")));
-    for (line, members) in lines.iter().enumerate() {
-        let (mut x, y) = (MARGIN, HEAD + line as f64 * 20.0 + 8.0);
-        for &net in members {
-            svg.shape(mark(x + 6.0, y, net, last), colour(net, last), GROUND, &legend[net]);
-            svg.text_within(x + 18.0, y + 4.0, Style::new(12.0), &legend[net], WIDTH - 2.0 * MARGIN - 18.0);
-            x += BESIDE + text_width(&legend[net], 12.0);
-        }
+    for (net, x, y) in legend {
+        svg.shape(mark(x + 6.0, y + 8.0, net, last), colour(net, last), GROUND, &entries[net]);
+        svg.text_within(x + 18.0, y + 12.0, Style::new(12.0), &entries[net], WIDTH - 2.0 * MARGIN - 18.0);
     }
     plot.axis(&mut svg, None);
     for (row, (name, recalls)) in order.iter().enumerate() {
         draw_row(&mut svg, &plot, row, name, recalls, nets);
     }
-    let says: Vec<String> = legend.iter().map(|text| format!("{text}.")).collect();
+    let says: Vec<String> = entries.iter().map(|text| format!("{text}.")).collect();
     let description =
         format!("Marks of {} nets for {} classes. {}", nets.len(), classes.len(), says.join(" "));
     Ok(svg.described(description))

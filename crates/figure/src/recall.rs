@@ -4,7 +4,7 @@ use base::text::{counted, percent};
 
 use super::colour::{GRID, GROUND, INK, Paint, QUIET, SERIES, VOID};
 use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH, text_width, widest};
-use super::{FigureError, Result};
+use super::{FigureError, Result, check};
 
 pub(super) const WHAT: &str = "recall of classes";
 
@@ -72,18 +72,9 @@ pub(super) fn check(values: impl ExactSizeIterator<Item = f64>) -> Result<()> {
     if values.len() == 0 {
         return Err(FigureError::Empty { what: WHAT });
     }
-    for (index, value) in values.enumerate() {
-        if !(value.is_nan() || (0.0..=100.0).contains(&value)) {
-            return Err(FigureError::Value {
-                what: WHAT,
-                expected: "percent, 0 to 100, or NaN for a class without videos".into(),
-                found: value.to_string(),
-                index,
-                hint: "give recall in percent",
-            });
-        }
-    }
-    Ok(())
+    let is_recall = |value: &f64| value.is_nan() || (0.0..=100.0).contains(value);
+    let expected = "percent, 0 to 100, or NaN for a class without videos";
+    check::each(WHAT, values, is_recall, expected, "give recall in percent")
 }
 
 /// Large before small, NaN last.

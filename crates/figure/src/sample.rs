@@ -5,7 +5,7 @@ use flow::{FlowField, UNKNOWN_FLOW, flow_to_rgb8};
 use super::colour::{QUIET, WHITE, signed_grey};
 use super::raster::Raster;
 use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH};
-use super::{FigureError, Result};
+use super::{Result, check};
 
 const WHAT: &str = "a sample";
 /// Largest width and height of the frame and the flow on the page.
@@ -71,21 +71,11 @@ pub struct Sample<'a> {
 /// [`FigureError::TooLarge`], and [`FigureError::Flow`].
 pub fn sample_input(sample: &Sample<'_>) -> Result<Drawing> {
     let Sample { title, frame, flow, stack, .. } = *sample;
-    check("pixels of RGB", [frame.width, frame.height, 3], frame.rgb.len())?;
-    check(
-        "values of a stack",
-        [stack.width, stack.height, stack.fields.saturating_mul(2)],
-        stack.values.len(),
-    )?;
-    if let Some(index) = stack.values.iter().position(|value| !value.is_finite()) {
-        return Err(FigureError::Value {
-            what: WHAT,
-            expected: "a finite input".into(),
-            found: stack.values[index].to_string(),
-            index,
-            hint: "look at the flow that the stack was made from",
-        });
-    }
+    check::sized(WHAT, "pixels of RGB", &[frame.width, frame.height, 3], frame.rgb.len())?;
+    let sides = [stack.width, stack.height, stack.fields.saturating_mul(2)];
+    check::sized(WHAT, "values of a stack", &sides, stack.values.len())?;
+    let hint = "look at the flow that the stack was made from";
+    check::each(WHAT, stack.values, |value| value.is_finite(), "a finite input", hint)?;
     let full_scale = sample.full_scale.unwrap_or_else(|| longest(flow));
     let colours = flow_to_rgb8(flow, Some(full_scale))?;
 
@@ -146,19 +136,6 @@ pub fn sample_input(sample: &Sample<'_>) -> Result<Drawing> {
         stack.height
     );
     Ok(svg.described(description))
-}
-
-fn check(what: &str, sides: [usize; 3], found: usize) -> Result<()> {
-    let product = sides.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
-    if product != Some(found) || found == 0 {
-        let [width, height, channels] = sides;
-        return Err(FigureError::Shape {
-            what: WHAT,
-            expected: format!("{what}, {width} x {height} x {channels}, none of them 0"),
-            found: format!("{found} values"),
-        });
-    }
-    Ok(())
 }
 
 /// The largest size of the same shape within `room`.

@@ -5,7 +5,7 @@ use base::text::brief;
 use super::axis::{Axis, frame, left_of};
 use super::colour::{GROUND, INK, Paint, QUIET, SERIES};
 use super::nets::mark;
-use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH, legend_lines, text_width};
+use super::svg::{Drawing, MARGIN, Style, WIDTH, legend, text_width};
 use super::{FigureError, Result};
 
 const WHAT: &str = "accuracy against cost";
@@ -48,20 +48,17 @@ pub fn scatter(spots: &[Spot<'_>], groups: &[&str], axes: (&str, &str), title: &
     // Groups without a mark have no entry.
     let here: Vec<usize> =
         (0..groups.len()).filter(|group| spots.iter().any(|spot| spot.group == *group)).collect();
-    let lines = legend_lines(here.iter().map(|&group| groups[group]), BESIDE);
-    let top = HEAD + lines.len() as f64 * 20.0 + 8.0;
+    let (legend, below) = legend(here.iter().map(|&group| groups[group]), BESIDE);
+    let top = below + 8.0;
     let y = Axis::linear(spots.iter().flat_map(|spot| spot.value)).between(top + HEIGHT, top);
     let x = Axis::logarithmic(spots.iter().map(|spot| spot.cost));
     let x = x.between(left_of(y.marks()), WIDTH - MARGIN - 16.0);
     let mut svg = Drawing::new(WIDTH, y.from + 52.0);
     svg.head(title, "marks with their intervals; named, along the stepped line: what nothing cheaper equals");
-    for (line, members) in lines.iter().enumerate() {
-        let (mut at, y) = (MARGIN, HEAD + line as f64 * 20.0 + 4.0);
-        for name in members.iter().map(|&member| here[member]) {
-            svg.shape(shape(name, at + 6.0, y), paint(name), GROUND, "");
-            svg.text(at + 16.0, y + 4.0, Style::new(12.0), groups[name]);
-            at += BESIDE + text_width(groups[name], 12.0);
-        }
+    for (entry, at, y) in legend {
+        let group = here[entry];
+        svg.shape(shape(group, at + 6.0, y + 4.0), paint(group), GROUND, "");
+        svg.text(at + 16.0, y + 8.0, Style::new(12.0), groups[group]);
     }
     frame(&mut svg, &x, &y, axes, brief);
     let places: Vec<(f64, f64)> = spots.iter().map(|spot| (x.at(spot.cost), y.at(spot.value[0]))).collect();

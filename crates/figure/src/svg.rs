@@ -473,22 +473,22 @@ pub(super) fn widest<'a>(texts: impl IntoIterator<Item = &'a str>, size: f64) ->
     texts.into_iter().map(|text| text_width(text, size)).fold(0.0, f64::max)
 }
 
-/// Which entries of a legend go into which line, where each takes `mark` pixels beside its text of size 12.
-pub(super) fn legend_lines<'a>(entries: impl IntoIterator<Item = &'a str>, mark: f64) -> Vec<Vec<usize>> {
-    let mut lines: Vec<Vec<usize>> = Vec::new();
-    let mut left = 0.0;
+/// Where the entries of a legend begin, each with its number, and the lower end of all lines. An entry takes `beside` pixels
+/// beside its text of size 12.
+pub(super) fn legend<'a>(
+    entries: impl IntoIterator<Item = &'a str>,
+    beside: f64,
+) -> (Vec<(usize, f64, f64)>, f64) {
+    let (mut places, mut x, mut y) = (Vec::new(), MARGIN, HEAD);
     for (entry, text) in entries.into_iter().enumerate() {
-        let width = mark + text_width(text, 12.0);
-        match lines.last_mut() {
-            Some(line) if width <= left => line.push(entry),
-            _ => {
-                lines.push(vec![entry]);
-                left = WIDTH - 2.0 * MARGIN;
-            }
+        let width = beside + text_width(text, 12.0);
+        if entry > 0 && x + width > WIDTH - MARGIN {
+            (x, y) = (MARGIN, y + 20.0);
         }
-        left -= width;
+        places.push((entry, x, y));
+        x += width;
     }
-    lines
+    (places, y + 20.0)
 }
 
 /// The text with its end replaced by an ellipsis, where it is wider than `room`.

@@ -6,13 +6,12 @@ use base::text::percent;
 
 use super::colour::{BORDER, GRID, QUIET, SERIES};
 use super::scale::drawable;
-use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH, legend_lines, text_width};
+use super::svg::{Drawing, MARGIN, Style, WIDTH, legend};
 use super::{FigureError, Result};
 
 const WHAT: &str = "probabilities over time";
 const PANEL: f64 = 120.0;
 const GAP: f64 = 44.0;
-const LINE: f64 = 20.0;
 const SWATCH: f64 = 18.0;
 const LEFT: f64 = MARGIN + 44.0;
 
@@ -48,18 +47,14 @@ pub fn timeline(
             found: format!("{} classes", classes.len()),
         });
     }
-    let legend = legend_lines(classes.iter().copied(), SWATCH + 20.0);
-    let top = HEAD + LINE * legend.len() as f64 + 26.0;
+    let (legend, below) = legend(classes.iter().copied(), SWATCH + 20.0);
+    let top = below + 26.0;
     let height = top + (PANEL + GAP) * tracks.len() as f64;
     let mut svg = Drawing::new(WIDTH, height);
     svg.head(title, "probability of the central crop, over the frames of the video");
-    for (line, entries) in legend.iter().enumerate() {
-        let (mut x, y) = (MARGIN, HEAD + LINE * line as f64 + 8.0);
-        for &class in entries {
-            svg.line((x, y - 4.0), (x + SWATCH, y - 4.0), SERIES[class], 3.0, "");
-            svg.text(x + SWATCH + 6.0, y, Style::new(12.0), classes[class]);
-            x += SWATCH + 20.0 + text_width(classes[class], 12.0);
-        }
+    for (class, x, y) in legend {
+        svg.line((x, y + 4.0), (x + SWATCH, y + 4.0), SERIES[class], 3.0, "");
+        svg.text(x + SWATCH + 6.0, y + 8.0, Style::new(12.0), classes[class]);
     }
     let right = WIDTH - MARGIN;
     let last = frames.saturating_sub(1).max(1) as f64;
@@ -127,7 +122,7 @@ mod tests {
         let svg = timeline("A video", &["walk", "a&b"], &[track], 100, &[50]).unwrap().file();
         roxmltree::Document::parse(&svg).unwrap();
         let (left, right) = (num(LEFT), num(WIDTH - MARGIN));
-        let top = HEAD + LINE + 26.0;
+        let top = crate::svg::HEAD + 20.0 + 26.0;
         assert!(svg.contains(&format!("M{left} {}L{right} {}", num(top + PANEL), num(top))), "{svg}");
         assert!(svg.contains("a&amp;b 50.0") && svg.contains("temporal &lt;net&gt;"), "{svg}");
         assert_eq!(svg.matches("stroke-dasharray").count(), 1, "one cut");

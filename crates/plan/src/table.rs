@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use data::dataset::SplitSize;
+pub use data::dataset::Description as DatasetFacts;
 use data::extracted::Extraction;
 use nn::Precision;
 use serde::{Deserialize, Serialize};
@@ -37,19 +37,6 @@ pub struct Request {
     pub from: Option<String>,
     /// How products are computed.
     pub precision: Precision,
-}
-
-/// What a plan must know of a data set before it is opened.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DatasetFacts {
-    /// Its name.
-    pub name: String,
-    /// Class names, in label order.
-    pub classes: Vec<String>,
-    /// Its splits and their sizes.
-    pub splits: Vec<SplitSize>,
-    /// The seed of a generated set; `None` for real videos.
-    pub data_seed: Option<u64>,
 }
 
 /// Where a plan finds what it is made of.

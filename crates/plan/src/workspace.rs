@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use data::dataset::{Dataset, DatasetSpec};
 
-use base::did_you_mean;
+use base::{did_you_mean, there_are};
 
 use crate::error::{Error, Result};
 use crate::spec::Spec;
@@ -149,9 +149,8 @@ impl Workspace {
             return Ok(self.root.join("datasets").join(format!("{name}.toml")));
         }
         Err(Error::Usage(format!(
-            "no data set `{name}`{}; there are: {}",
-            did_you_mean(name, names.iter().map(String::as_str)),
-            names.join(", ")
+            "no data set `{name}`{}",
+            there_are(name, names.iter().map(String::as_str))
         )))
     }
 }
@@ -163,14 +162,7 @@ impl Sources for Workspace {
 
     /// Its videos need not be there.
     fn facts(&self, dataset: &str) -> Result<DatasetFacts> {
-        let spec = DatasetSpec::load(&self.dataset_file(dataset)?)?;
-        let facts = Dataset::describe(&spec)?;
-        Ok(DatasetFacts {
-            name: dataset.to_owned(),
-            classes: facts.classes,
-            splits: facts.splits,
-            data_seed: spec.data_seed(),
-        })
+        Ok(Dataset::describe(&DatasetSpec::load(&self.dataset_file(dataset)?)?)?)
     }
 }
 
@@ -191,11 +183,6 @@ fn meant_by<'a>(asked: &str, known: &'a [String]) -> Result<Vec<&'a String>> {
 }
 
 fn list(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).map_err(Error::io("list", folder))?;
-    let mut paths = entries
-        .map(|entry| entry.map(|e| e.path()))
-        .collect::<std::io::Result<Vec<_>>>()
-        .map_err(Error::io("list", folder))?;
-    paths.sort();
-    Ok(paths)
+    std::fs::metadata(folder).map_err(Error::io("list", folder))?;
+    Ok(base::files::list(folder)?)
 }

@@ -292,9 +292,8 @@ impl Picture {
 
 /// Whether a folder holds pictures.
 fn has_pictures(folder: &Path) -> bool {
-    let is_picture = |path: PathBuf| path.extension().is_some_and(|e| e == "svg" || e == "png");
-    std::fs::read_dir(folder)
-        .is_ok_and(|entries| entries.filter_map(Result::ok).any(|entry| is_picture(entry.path())))
+    let is_picture = |path: &PathBuf| path.extension().is_some_and(|e| e == "svg" || e == "png");
+    base::files::list(folder).is_ok_and(|files| files.iter().any(is_picture))
 }
 
 type Addressed = (String, Option<(u32, u32)>);

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::html::anchor;
 use super::question;
-use experiment::error::Result;
-use experiment::list;
 use experiment::record::{RECORD_VERSION, Record};
 use experiment::table::{Row, Table};
+use experiment::{Result, list};
 use plan::spec::Spec;
 use plan::{RowPlan, Workspace};
 

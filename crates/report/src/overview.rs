@@ -97,11 +97,11 @@ pub(super) fn not_run(book: &Book, album: &Album) -> Markup {
     }
     for (table, run) in book.runs() {
         let mut parts = Vec::new();
-        let states: [(&str, &dyn Fn(&Line<'_>) -> bool); 4] = [
-            ("not run", &|line| matches!(line.row.state, State::NotRun)),
-            ("not available on these data", &|line| matches!(line.row.state, State::Unavailable { .. })),
-            ("damaged", &|line| matches!(line.row.state, State::Failed { .. })),
-            ("not what the spec asks for now", &|line| !line.beside.caveats.is_empty()),
+        let states: [(&str, fn(&Line<'_>) -> bool); 4] = [
+            ("not run", |line| matches!(line.row.state, State::NotRun)),
+            ("not available on these data", |line| matches!(line.row.state, State::Unavailable { .. })),
+            ("damaged", |line| matches!(line.row.state, State::Failed { .. })),
+            ("not what the spec asks for now", |line| !line.beside.caveats.is_empty()),
         ];
         for (what, is_so) in states {
             let rows: Vec<Markup> =

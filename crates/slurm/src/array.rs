@@ -21,6 +21,12 @@ pub(super) struct ArrayTask {
     pub(super) index: u32,
 }
 
+impl std::fmt::Display for ArrayTask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}_{}", self.job, self.index)
+    }
+}
+
 /// An array to be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Awaited {

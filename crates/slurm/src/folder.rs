@@ -13,11 +13,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use experiment::console::{Console, Progress};
-use experiment::error::{Error, Result};
-use experiment::interrupt::Interrupt;
+use experiment::console::Progress;
 use experiment::run::Task;
 use experiment::store::{self, Lock};
+use experiment::{Console, Error, Interrupt, Result};
 
 /// What the tasks of an array do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,15 +114,8 @@ impl RunFolder {
 
     /// The number of the next array.
     pub(super) fn next_number(&self) -> Result<usize> {
-        let folder = self.path.join("arrays");
-        let entries = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(1),
-            Err(e) => return Err(Error::io("list", folder)(e)),
-        };
-        let numbers = entries.filter_map(|entry| {
-            Path::new(&entry.ok()?.file_name()).file_stem()?.to_str()?.parse::<usize>().ok()
-        });
+        let files = base::files::list(&self.path.join("arrays"))?;
+        let numbers = files.iter().filter_map(|file| file.file_stem()?.to_str()?.parse::<usize>().ok());
         Ok(numbers.max().unwrap_or(0) + 1)
     }
 
@@ -161,9 +153,7 @@ impl Manifest {
     /// # Errors
     /// [`Error::File`], [`Error::Damaged`].
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-        serde_json::from_slice(&bytes)
-            .map_err(|e| Error::Damaged { path: path.to_owned(), message: e.to_string() })
+        store::read_json(path)
     }
 }
 

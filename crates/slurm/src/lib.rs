@@ -14,7 +14,6 @@ mod script;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use self::array::{After, Array, ArrayTask, Awaited, Kind};
@@ -25,11 +24,12 @@ use self::queue::QueueState;
 use self::script::Common;
 use self::watch::Watched;
 use crate::config::SlurmConfig;
+use base::files::list;
 use experiment::device::DeviceChoice;
 use experiment::device_flow;
 use experiment::error::{Error, Result};
 use experiment::run::{Cut, Planned, Runner, Task};
-use experiment::store::{hash, write_atomic, write_json};
+use experiment::store::{hash, program, write_atomic, write_json};
 use plan::cost::Cost;
 
 /// The name of the last task of a command.
@@ -81,22 +81,14 @@ pub struct Finished {
 
 /// A task that is in the queue.
 struct UnderWay {
-    folder: RunFolder,
-    number: usize,
-    place: ArrayTask,
+    task: Watched,
     entry: Entry,
     state: QueueState,
 }
 
 impl UnderWay {
-    fn watched(&self) -> Watched {
-        Watched {
-            folder: self.folder.clone(),
-            number: self.number,
-            place: self.place,
-            title: self.entry.title.clone(),
-            kind: Kind::of(&self.entry.task),
-        }
+    fn is_of(&self, folder: &RunFolder) -> bool {
+        self.task.folder.path() == folder.path()
     }
 }
 
@@ -222,15 +214,17 @@ impl Slurm<'_> {
             // Jobs of another cache have no manifest in this one.
             let manifest =
                 manifests.entry((run.to_owned(), number)).or_insert_with(|| folder.manifest(number).ok());
-            let Some(entry) = manifest.as_ref().and_then(|manifest| manifest.tasks.get(&job.index)) else {
+            let Some(entry) = manifest.as_ref().and_then(|manifest| manifest.tasks.get(&job.place.index))
+            else {
                 continue;
             };
             // A task that says it is over only has to leave the queue.
-            if folder.end(number, job.index).is_some() {
+            if folder.end(number, job.place.index).is_some() {
                 continue;
             }
-            let place = ArrayTask { job: job.array, index: job.index };
-            found.push(UnderWay { folder, number, place, entry: entry.clone(), state: job.state });
+            let (title, kind) = (entry.title.clone(), Kind::of(&entry.task));
+            let task = Watched { folder, number, place: job.place, title, kind };
+            found.push(UnderWay { task, entry: entry.clone(), state: job.state });
         }
         Ok(found)
     }
@@ -238,14 +232,10 @@ impl Slurm<'_> {
     /// Takes tasks of this run out of the queue that would never run, and with them those that wait: whatever still has to be
     /// done is submitted again. Tasks of other commands that are held are not counted on.
     fn cancel_stuck(&self, under_way: &mut Vec<UnderWay>, folder: &RunFolder) -> Result<()> {
-        let own = |task: &UnderWay| task.folder.path() == folder.path();
-        if under_way.iter().any(|task| own(task) && task.state == QueueState::Stuck) {
-            let out = |task: &UnderWay| own(task) && task.state != QueueState::Running;
-            let places: Vec<(u64, u32)> = under_way
-                .iter()
-                .filter(|task| out(task))
-                .map(|task| (task.place.job, task.place.index))
-                .collect();
+        if under_way.iter().any(|task| task.is_of(folder) && task.state == QueueState::Stuck) {
+            let out = |task: &UnderWay| task.is_of(folder) && task.state != QueueState::Running;
+            let places: Vec<ArrayTask> =
+                under_way.iter().filter(|task| out(task)).map(|task| task.task.place).collect();
             queue::cancel(&places)?;
             self.runner.console.line(&format!(
                 "Slurm held what it could not start; {} tasks are submitted again",
@@ -259,7 +249,8 @@ impl Slurm<'_> {
 
     fn forget(&self, under_way: &[UnderWay]) -> Result<()> {
         if !under_way.is_empty() {
-            let jobs: BTreeSet<String> = under_way.iter().map(|task| task.place.job.to_string()).collect();
+            let jobs: BTreeSet<String> =
+                under_way.iter().map(|task| task.task.place.job.to_string()).collect();
             return Err(Error::Usage(format!(
                 "--fresh forgets what is done, and jobs are at work on it: cancel them first (scancel {}), or leave the flag out",
                 Vec::from_iter(jobs).join(" ")
@@ -314,21 +305,19 @@ impl Slurm<'_> {
         let mut watched: Vec<Watched> = under_way
             .iter()
             .filter(|task| wanted.contains(&*task.entry.unit))
-            .map(UnderWay::watched)
+            .map(|task| task.task.clone())
             .collect();
         let arrays = array::arrays(units, &queued, &self.config, self.on_gpu());
-        let finishing: Vec<&UnderWay> = under_way
-            .iter()
-            .filter(|task| task.entry.task == Task::Finish && task.folder.path() == folder.path())
-            .collect();
+        let finishing: Vec<&UnderWay> =
+            under_way.iter().filter(|task| task.entry.task == Task::Finish && task.is_of(folder)).collect();
         if let (true, Some(last)) = (arrays.is_empty(), finishing.first()) {
-            return Ok((watched, last.watched()));
+            return Ok((watched, last.task.clone()));
         }
         // It waits for less than there is to wait for now.
-        let places: Vec<_> = finishing.iter().map(|task| (task.place.job, task.place.index)).collect();
+        let places: Vec<_> = finishing.iter().map(|task| task.task.place).collect();
         queue::cancel(&places)?;
 
-        let program = program(folder, !under_way.iter().any(|task| task.folder.path() == folder.path()))?;
+        let program = copied(folder, !under_way.iter().any(|task| task.is_of(folder)))?;
         let common = Common { folder, config: &self.config, program: &program, given_in: &self.given_in };
         let finish = finish_unit();
         let of_units: BTreeMap<String, ArrayTask> =
@@ -380,24 +369,20 @@ impl Slurm<'_> {
 
 /// Copies the program to where the jobs find it as it is now, whatever is built before they start. Older copies go when no
 /// job of this run is left that may start one.
-fn program(folder: &RunFolder, alone: bool) -> Result<PathBuf> {
-    let running = std::env::current_exe().map_err(Error::io("find", "the program itself"))?;
-    let mut hasher = blake3::Hasher::new();
-    let file = File::open(&running).map_err(Error::io("open", &running))?;
-    hasher.update_reader(file).map_err(Error::io("read", &running))?;
-    let name = format!("xtask-{}", &hasher.finalize().to_hex()[..12]);
+fn copied(folder: &RunFolder, alone: bool) -> Result<PathBuf> {
+    let (running, hash) = program()?;
+    let name = format!("xtask-{}", &hash.to_hex()[..12]);
     let path = folder.path().join(&name);
     if !path.exists() {
         let fresh = folder.path().join(format!("xtask-new-{}", std::process::id()));
         std::fs::copy(&running, &fresh).map_err(Error::io("write", &fresh))?;
         std::fs::rename(&fresh, &path).map_err(Error::io("write", &path))?;
     }
-    let entries = if alone { std::fs::read_dir(folder.path()).ok() } else { None };
-    for entry in entries.into_iter().flatten().flatten() {
-        let other = entry.file_name();
-        if other.to_string_lossy().starts_with("xtask-") && *other != *name {
+    for other in if alone { list(folder.path())? } else { Vec::new() } {
+        let is_copy = other.file_name().is_some_and(|other| other.to_string_lossy().starts_with("xtask-"));
+        if is_copy && other != path {
             // One that stays is in nobody's way.
-            _ = std::fs::remove_file(entry.path());
+            _ = std::fs::remove_file(&other);
         }
     }
     Ok(path)
@@ -434,7 +419,7 @@ fn titles(array: &Array<'_>) -> String {
 
 fn places(under_way: &[UnderWay]) -> BTreeMap<String, ArrayTask> {
     let units = under_way.iter().filter(|task| task.entry.task != Task::Finish);
-    units.map(|task| (task.entry.unit.clone(), task.place)).collect()
+    units.map(|task| (task.entry.unit.clone(), task.task.place)).collect()
 }
 
 fn not_finished(titles: &[String]) -> String {

@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use super::array::ArrayTask;
 use experiment::error::{Error, Result};
 
 /// A job of the user's, one task of an array.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Queued {
     /// The array's job id.
-    pub(super) array: u64,
-    /// The task's index.
-    pub(super) index: u32,
+    pub(super) place: ArrayTask,
     pub(super) state: QueueState,
     /// Where it runs.
     pub(super) node: String,
@@ -64,8 +63,7 @@ fn parse(line: &str) -> Option<Queued> {
         _ => return None,
     };
     Some(Queued {
-        array: array.parse().ok()?,
-        index: index.parse().ok()?,
+        place: ArrayTask { job: array.parse().ok()?, index: index.parse().ok()? },
         state,
         node: node.to_owned(),
         reason: reason.to_owned(),
@@ -96,10 +94,10 @@ pub(super) fn submit(script: &Path, dependency: Option<&str>) -> Result<u64> {
 ///
 /// # Errors
 /// [`Error::Slurm`] with what Slurm says.
-pub(super) fn cancel(tasks: &[(u64, u32)]) -> Result<()> {
+pub(super) fn cancel(tasks: &[ArrayTask]) -> Result<()> {
     // Command lines have an end.
     for some in tasks.chunks(500) {
-        let ids = some.iter().map(|(array, index)| format!("{array}_{index}"));
+        let ids = some.iter().map(ToString::to_string);
         slurm("scancel", Command::new("scancel").args(ids))?;
     }
     Ok(())
@@ -158,7 +156,10 @@ mod tests {
     #[test]
     fn the_queue_is_read_line_by_line() {
         let found = parse("12|3|RUNNING|n1|None|table1b-synth-mini-0a1b.2").unwrap();
-        assert_eq!((found.array, found.index, found.state, &*found.node), (12, 3, QueueState::Running, "n1"));
+        assert_eq!(
+            (found.place.to_string(), found.state, &*found.node),
+            ("12_3".into(), QueueState::Running, "n1")
+        );
         assert_eq!(found.name, "table1b-synth-mini-0a1b.2");
         let state = |line: &str| parse(line).map(|queued| queued.state);
         assert_eq!(state("12|3|PENDING||Dependency|x.1"), Some(QueueState::Pending));

@@ -7,9 +7,7 @@ use super::array::{ArrayTask, Kind};
 use super::failure::Failure;
 use super::folder::RunFolder;
 use super::queue::{self, QueueState, Queued};
-use experiment::console::Console;
-use experiment::error::{Error, Result};
-use experiment::interrupt::Interrupt;
+use experiment::{Console, Error, Interrupt, Result};
 
 /// Time between two questions to Slurm.
 const ASK_EVERY: Duration = Duration::from_secs(5);
@@ -79,8 +77,7 @@ pub(super) fn watch(
                 continue;
             }
         };
-        let queued: BTreeMap<ArrayTask, &Queued> =
-            queue.iter().map(|job| (ArrayTask { job: job.array, index: job.index }, job)).collect();
+        let queued: BTreeMap<ArrayTask, &Queued> = queue.iter().map(|job| (job.place, job)).collect();
         gone.retain(|place, _| !queued.contains_key(place));
         over = over
             || (!queued.contains_key(&last.place)
@@ -125,8 +122,8 @@ fn waited(gone: &mut BTreeMap<ArrayTask, Instant>, place: ArrayTask, over: bool)
 }
 
 /// Whether Slurm says that a task will write no note of its end.
-fn was_cancelled(ArrayTask { job, index }: ArrayTask) -> bool {
-    queue::remembered(&format!("{job}_{index}")).is_some_and(|said| said.starts_with("CANCELLED"))
+fn was_cancelled(place: ArrayTask) -> bool {
+    queue::remembered(&place.to_string()).is_some_and(|said| said.starts_with("CANCELLED"))
 }
 
 fn now(task: &Watched, queued: Option<&Queued>) -> Doing {

@@ -21,6 +21,7 @@ mod knob;
 mod motion;
 mod object;
 mod scene;
+mod set;
 pub mod stills;
 mod texture;
 pub mod views;
@@ -30,6 +31,7 @@ pub use clip::Clip;
 pub use config::SynthConfig;
 pub use draw::GENERATOR_VERSION;
 pub use knob::{Span, SynthError};
+pub use set::Generated;
 pub use stills::StillSet;
 pub use texture::TextureLook;
 pub use views::ViewSet;
@@ -60,52 +62,9 @@ impl SynthSet {
         Ok(SynthSet { list, config, data_seed, classes, pixels })
     }
 
-    /// Names of the classes in the order of their labels.
-    pub fn classes(&self) -> &[String] {
-        &self.classes
-    }
-
-    /// Number of videos of all classes.
-    pub fn len(&self) -> usize {
-        self.classes.len() * self.config.videos_per_class
-    }
-
-    /// Whether the set has no videos (it always has some).
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// The knobs.
     pub fn config(&self) -> &SynthConfig {
         &self.config
-    }
-
-    /// Number of videos of each class.
-    pub fn each(&self) -> usize {
-        self.config.videos_per_class
-    }
-
-    /// Label of video `i`, an index into [`SynthSet::classes`].
-    pub fn label(&self, i: usize) -> usize {
-        i / self.config.videos_per_class
-    }
-
-    /// Name of video `i`: its class and its number within the class, such as `rise-007`.
-    ///
-    /// # Panics
-    /// If `i` is not below [`SynthSet::len`], as indexing does; so do `render` and `fingerprint`.
-    pub fn id(&self, i: usize) -> String {
-        format!("{}-{:03}", self.class(i).name, self.number(i))
-    }
-
-    /// Renders video `i`.
-    pub fn render(&self, i: usize) -> Clip {
-        scene::render(self.key(i), self.class(i), &self.config)
-    }
-
-    /// A hash of all that decides the pixels of video `i`: generator version, knobs, seed, class, number.
-    pub fn fingerprint(&self, i: usize) -> String {
-        self.key(i).hash(self.pixels.as_bytes()).to_hex().to_string()
     }
 
     fn number(&self, i: usize) -> usize {
@@ -119,6 +78,29 @@ impl SynthSet {
     fn key(&self, i: usize) -> VideoKey<'static> {
         let (set, class) = (self.list.name(), self.class(i).name);
         VideoKey { set, data_seed: self.data_seed, class, index: self.number(i) }
+    }
+}
+
+impl Generated for SynthSet {
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn each(&self) -> usize {
+        self.config.videos_per_class
+    }
+
+    /// The class and the number within it, such as `rise-007`.
+    fn id(&self, i: usize) -> String {
+        format!("{}-{:03}", self.class(i).name, self.number(i))
+    }
+
+    fn render(&self, i: usize) -> Clip {
+        scene::render(self.key(i), self.class(i), &self.config)
+    }
+
+    fn fingerprint(&self, i: usize) -> String {
+        self.key(i).hash(self.pixels.as_bytes()).to_hex().to_string()
     }
 }
 

@@ -15,7 +15,7 @@ use super::knob::{SynthError, text};
 use super::object::{Canvas, Object, Shape, contrasting};
 use super::scene::expose;
 use super::texture::{Family, Patch, Texture};
-use crate::Clip;
+use crate::{Clip, Generated};
 
 /// What a picture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,61 +76,33 @@ impl StillSet {
         Ok(Self { config, data_seed, classes, pixels })
     }
 
-    /// Names of the classes in the order of their labels.
-    #[must_use]
-    pub fn classes(&self) -> &[String] {
+    fn key(&self, i: usize) -> VideoKey<'static> {
+        let (class, index) = (CLASSES[self.label(i)].0, i % self.config.pictures_per_class);
+        VideoKey { set: "synth-stills", data_seed: self.data_seed, class, index }
+    }
+}
+
+impl Generated for StillSet {
+    fn classes(&self) -> &[String] {
         &self.classes
     }
 
-    /// Number of pictures of all classes.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        CLASSES.len() * self.config.pictures_per_class
-    }
-
-    /// Whether the set has no pictures (it always has some).
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Number of pictures of each class.
-    #[must_use]
-    pub fn each(&self) -> usize {
+    fn each(&self) -> usize {
         self.config.pictures_per_class
     }
 
-    /// Label of picture `i`, an index into [`StillSet::classes`].
-    #[must_use]
-    pub fn label(&self, i: usize) -> usize {
-        i / self.config.pictures_per_class
-    }
-
-    /// Name of picture `i`: its class and its number within the class, such as `star-warm-007`.
-    ///
-    /// # Panics
-    /// If `i` is not below [`StillSet::len`], as indexing does; so do `render` and `fingerprint`.
-    #[must_use]
-    pub fn id(&self, i: usize) -> String {
+    /// The class and the number within it, such as `star-warm-007`.
+    fn id(&self, i: usize) -> String {
         let key = self.key(i);
         format!("{}-{:03}", key.class, key.index)
     }
 
-    /// Renders picture `i`, a clip of one frame.
-    #[must_use]
-    pub fn render(&self, i: usize) -> Clip {
+    fn render(&self, i: usize) -> Clip {
         render(self.key(i), CLASSES[self.label(i)].1, &self.config)
     }
 
-    /// A hash of all that decides the pixels of picture `i`: generator version, knobs, seed, class, number.
-    #[must_use]
-    pub fn fingerprint(&self, i: usize) -> String {
+    fn fingerprint(&self, i: usize) -> String {
         self.key(i).hash(self.pixels.as_bytes()).to_hex().to_string()
-    }
-
-    fn key(&self, i: usize) -> VideoKey<'static> {
-        let (class, index) = (CLASSES[self.label(i)].0, i % self.config.pictures_per_class);
-        VideoKey { set: "synth-stills", data_seed: self.data_seed, class, index }
     }
 }
 

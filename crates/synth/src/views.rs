@@ -23,7 +23,7 @@ use super::knob::{SynthError, text};
 use super::object::Canvas;
 use super::scene::expose;
 use super::texture::{Family, Patch, Texture};
-use crate::Clip;
+use crate::{Clip, Generated};
 
 /// Name that videos are keyed by.
 const SET: &str = "synth-views";
@@ -53,50 +53,22 @@ impl ViewSet {
         Ok(Self { config, data_seed, classes, views, pixels })
     }
 
-    /// Names of the classes in the order of their labels.
-    #[must_use]
-    pub fn classes(&self) -> &[String] {
-        &self.classes
-    }
-
     /// Names of the views in the order of their numbers.
-    #[must_use]
     pub fn views(&self) -> &[String] {
         &self.views
     }
 
     /// Number of actors.
-    #[must_use]
     pub fn actors(&self) -> usize {
         self.config.actors
     }
 
-    /// Number of videos of each class.
-    #[must_use]
-    pub fn each(&self) -> usize {
-        self.config.actors * self.config.takes * self.views.len()
-    }
-
-    /// Number of videos of all classes.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.classes.len() * self.each()
-    }
-
-    /// Whether the set has no videos (it always has some).
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// The view of video `i`, an index into [`ViewSet::views`].
-    #[must_use]
     pub fn view(&self, i: usize) -> usize {
         i % self.views.len()
     }
 
     /// The actor of video `i`, counted from 0.
-    #[must_use]
     pub fn actor(&self, i: usize) -> usize {
         i / self.views.len() / self.config.takes % self.config.actors
     }
@@ -104,22 +76,53 @@ impl ViewSet {
     /// The name of video `i`'s event: its class, actor and take, such as `kick-07-2`.
     ///
     /// # Panics
-    /// If `i` is not below [`ViewSet::len`], as indexing does; so do `id`, `render` and `fingerprint`.
-    #[must_use]
+    /// If `i` is not below [`Generated::len`], as indexing does.
     pub fn event(&self, i: usize) -> String {
         let take = i / self.views.len() % self.config.takes;
-        format!("{}-{:02}-{take}", self.classes[i / self.each()], self.actor(i))
+        format!("{}-{:02}-{take}", self.classes[self.label(i)], self.actor(i))
     }
 
-    /// The name of video `i`, such as `kick-07-2-front`.
-    #[must_use]
-    pub fn id(&self, i: usize) -> String {
+    /// Who does what in video `i`, which is the same for all views of its event.
+    fn event_in_space(&self, i: usize) -> (Body, Performance) {
+        let (config, key) = (&self.config, self.key(i));
+        let wall = 0.5 * (config.scene.luma.lo + config.scene.luma.hi);
+        let actor = VideoKey { set: SET, data_seed: self.data_seed, class: "actor", index: self.actor(i) };
+        let body = Body::draw(&config.actor, wall, &mut actor.stream("looks"), &mut key.stream("place"));
+        let action = &ACTIONS[self.label(i)];
+        (body, Performance::draw(action, &config.action, &mut key.stream("action")))
+    }
+
+    /// The texture behind the actor in a view: no two of up to eight views share one.
+    fn family(&self, view: usize) -> Family {
+        let key = VideoKey { set: SET, data_seed: self.data_seed, class: "camera", index: 0 };
+        let mut draw = key.stream("walls");
+        let mut left = Family::ALL.to_vec();
+        let mut walls = (0..self.views.len()).map(|_| left.remove(draw.integer(0, left.len() - 1)));
+        walls.nth(view).unwrap_or(Family::Clouds)
+    }
+
+    fn key(&self, i: usize) -> VideoKey<'_> {
+        let class = &self.classes[self.label(i)];
+        let take = i / self.views.len() % self.config.takes;
+        VideoKey { set: SET, data_seed: self.data_seed, class, index: self.actor(i) * MOST_TAKES + take }
+    }
+}
+
+impl Generated for ViewSet {
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn each(&self) -> usize {
+        self.config.actors * self.config.takes * self.views.len()
+    }
+
+    /// The event and the view, such as `kick-07-2-front`.
+    fn id(&self, i: usize) -> String {
         format!("{}-{}", self.event(i), self.views[self.view(i)])
     }
 
-    /// Renders video `i`.
-    #[must_use]
-    pub fn render(&self, i: usize) -> Clip {
+    fn render(&self, i: usize) -> Clip {
         let config = &self.config;
         let (key, view) = (self.key(i), self.view(i));
         let camera_key = VideoKey { set: SET, data_seed: self.data_seed, class: "camera", index: view };
@@ -153,36 +156,9 @@ impl ViewSet {
         Clip { width, height, frames }
     }
 
-    /// Who does what in video `i`, which is the same for all views of its event.
-    fn event_in_space(&self, i: usize) -> (Body, Performance) {
-        let (config, key) = (&self.config, self.key(i));
-        let wall = 0.5 * (config.scene.luma.lo + config.scene.luma.hi);
-        let actor = VideoKey { set: SET, data_seed: self.data_seed, class: "actor", index: self.actor(i) };
-        let body = Body::draw(&config.actor, wall, &mut actor.stream("looks"), &mut key.stream("place"));
-        let action = &ACTIONS[i / self.each()];
-        (body, Performance::draw(action, &config.action, &mut key.stream("action")))
-    }
-
-    /// A hash of all that decides the pixels of video `i`: generator version, knobs, seed, class, actor, take, camera.
-    #[must_use]
-    pub fn fingerprint(&self, i: usize) -> String {
+    fn fingerprint(&self, i: usize) -> String {
         let more = format!("{}, view {}", self.pixels, self.view(i));
         self.key(i).hash(more.as_bytes()).to_hex().to_string()
-    }
-
-    /// The texture behind the actor in a view: no two of up to eight views share one.
-    fn family(&self, view: usize) -> Family {
-        let key = VideoKey { set: SET, data_seed: self.data_seed, class: "camera", index: 0 };
-        let mut draw = key.stream("walls");
-        let mut left = Family::ALL.to_vec();
-        let mut walls = (0..self.views.len()).map(|_| left.remove(draw.integer(0, left.len() - 1)));
-        walls.nth(view).unwrap_or(Family::Clouds)
-    }
-
-    fn key(&self, i: usize) -> VideoKey<'_> {
-        let class = &self.classes[i / self.each()];
-        let take = i / self.views.len() % self.config.takes;
-        VideoKey { set: SET, data_seed: self.data_seed, class, index: self.actor(i) * MOST_TAKES + take }
     }
 }
 

@@ -114,14 +114,30 @@ impl Peer {
         self.ask("list its cases", &json!({"do": "list"})).map(|Cases { cases }| cases)
     }
 
+    fn ask<T: DeserializeOwned>(&mut self, doing: &str, request: &Value) -> Result<T> {
+        self.talk.ask(doing, request).map_err(|error| ended(error, &mut self.child))
+    }
+}
+
+/// What takes turns; a [`Peer`], or a stand-in in the tests.
+pub(crate) trait Side {
     /// Makes the inputs of a case. The sizes are the same on both sides if the work is.
-    pub(crate) fn prepare(&mut self, case: &Case) -> Result<Vec<u64>> {
+    fn prepare(&mut self, case: &Case) -> Result<Vec<u64>>;
+
+    /// Mean seconds of each phase in so many runs of what is prepared.
+    fn run(&mut self, case: &Case, times: u32) -> Result<Vec<f64>>;
+
+    /// The most memory that was resident so far, if the system tells.
+    fn peak_kib(&mut self) -> Result<Option<u64>>;
+}
+
+impl Side for Peer {
+    fn prepare(&mut self, case: &Case) -> Result<Vec<u64>> {
         let request = json!({"do": "prepare", "case": case});
         self.ask(&format!("prepare {}", case.name), &request).map(|Sizes { sizes }| sizes)
     }
 
-    /// Mean seconds of each phase in so many runs of what is prepared.
-    pub(crate) fn run(&mut self, case: &Case, times: u32) -> Result<Vec<f64>> {
+    fn run(&mut self, case: &Case, times: u32) -> Result<Vec<f64>> {
         let doing = format!("run {}", case.name);
         let Seconds { seconds } = self.ask(&doing, &json!({"do": "run", "times": times}))?;
         if seconds.len() == case.phases.len() && seconds.iter().all(|s| s.is_finite() && *s > 0.0) {
@@ -131,13 +147,8 @@ impl Peer {
         Err(Error::Talk { who: self.talk.who.clone(), doing, line: format!("{seconds:?}"), problem })
     }
 
-    /// The most memory that was resident so far, if the system tells.
-    pub(crate) fn peak_kib(&mut self) -> Result<Option<u64>> {
+    fn peak_kib(&mut self) -> Result<Option<u64>> {
         self.ask("tell its memory", &json!({"do": "memory"})).map(|Memory { peak_kib }| peak_kib)
-    }
-
-    fn ask<T: DeserializeOwned>(&mut self, doing: &str, request: &Value) -> Result<T> {
-        self.talk.ask(doing, request).map_err(|error| ended(error, &mut self.child))
     }
 }
 

@@ -2,19 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use experiment::table::{Form, layout};
 use serde::Serialize;
-use tabled::builder::Builder;
-use tabled::settings::{Alignment, Style, formatting::AlignmentStrategy, object::Columns};
 
 use super::case::{Case, Unit};
 use super::timing::Timing;
-
-/// Where a table is to be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    Terminal,
-    Markdown,
-}
 
 /// The measurements of a suite.
 #[derive(Debug, Serialize)]
@@ -109,11 +101,6 @@ impl Against {
 }
 
 impl Report {
-    /// For programs.
-    pub(crate) fn json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("plain data with text keys")
-    }
-
     /// For people: a table, and lines on how it came about.
     pub(crate) fn text(&self, form: Form) -> String {
         let text = self.table_and_foot(form);
@@ -301,18 +288,8 @@ fn with_phases(case: &Case, side: &Timing) -> String {
 
 /// A table whose first three columns are words.
 fn table(head: &[&str], lines: Vec<Vec<String>>, form: Form) -> String {
-    let mut builder = Builder::default();
-    builder.push_record(head.iter().copied());
-    for line in lines {
-        builder.push_record(line);
-    }
-    let mut table = builder.build();
-    match form {
-        Form::Terminal => table.with(Style::rounded()),
-        Form::Markdown => table.with(Style::markdown()),
-    };
-    table.modify(Columns::new(3..), Alignment::right()).modify(Columns::new(3..), AlignmentStrategy::PerLine);
-    table.to_string()
+    let head = head.iter().map(|label| (*label).to_owned()).collect();
+    layout([vec![head], lines].concat(), form, 3)
 }
 
 #[cfg(test)]
@@ -414,7 +391,7 @@ mod tests {
 
     #[test]
     fn json_tells_the_device() {
-        let json: serde_json::Value = serde_json::from_str(&gpu_step().json()).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&experiment::json(&gpu_step())).unwrap();
         assert_eq!((&json["gpu"], &json["precision"]), (&"cuda:0 NVIDIA".into(), &"tf32".into()));
         assert_eq!(json["against"]["compiled"], true);
         assert_eq!(json["cases"][0]["ratio"], 1.5);
@@ -424,7 +401,7 @@ mod tests {
     #[test]
     fn json_holds_every_round() {
         let cases = vec![both(convolution("conv-7x7"), [[0.005, 0.005], [0.010, 0.020]])];
-        let json: serde_json::Value = serde_json::from_str(&report(cases, SEVEN).json()).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&experiment::json(&report(cases, SEVEN))).unwrap();
         assert_eq!(json["cases"][0]["ratio"], 3.0);
         assert_eq!(json["cases"][0]["torch"]["rounds"], serde_json::json!([[0.010, 0.020]]));
         assert_eq!(json["means"][0]["arithmetic"], 3.0);

@@ -7,7 +7,7 @@ use experiment::{Console, Interrupt};
 
 use super::case::Case;
 use super::error::{Error, Result};
-use super::peer::Peer;
+use super::peer::{Peer, Side};
 use super::program::Program;
 use super::request::Torch;
 use super::timing::{Memory, Timing};
@@ -85,27 +85,6 @@ impl Setting<'_> {
             timings.push(if interrupt.raised() { Err(Error::Interrupted) } else { timing }?);
         }
         Ok(timings)
-    }
-}
-
-/// What takes turns; a [`Peer`], or a stand-in in the tests.
-trait Side {
-    fn prepare(&mut self, case: &Case) -> Result<Vec<u64>>;
-    fn run(&mut self, case: &Case, times: u32) -> Result<Vec<f64>>;
-    fn peak_kib(&mut self) -> Result<Option<u64>>;
-}
-
-impl Side for Peer {
-    fn prepare(&mut self, case: &Case) -> Result<Vec<u64>> {
-        Peer::prepare(self, case)
-    }
-
-    fn run(&mut self, case: &Case, times: u32) -> Result<Vec<f64>> {
-        Peer::run(self, case, times)
-    }
-
-    fn peak_kib(&mut self) -> Result<Option<u64>> {
-        Peer::peak_kib(self)
     }
 }
 

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use experiment::Precision;
+use experiment::table::Form;
 
 use super::groups::{Where, precision};
-use crate::bench::{self, Form, Layout, Suite, Torch};
+use crate::bench::{self, Layout, Suite, Torch};
 
 #[derive(Debug, Args)]
 pub(crate) struct Bench {

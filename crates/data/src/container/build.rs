@@ -61,7 +61,6 @@ impl Builder {
     }
 
     /// Number of entries so far.
-    #[must_use]
     pub fn count(&self) -> usize {
         self.records.len()
     }
@@ -204,11 +203,7 @@ impl Builder {
     }
 
     fn invalid(&self, expected: &str, found: &str) -> DataError {
-        DataError::Invalid {
-            what: format!("entry {} of {}", self.records.len(), self.kind.folder()),
-            expected: expected.to_owned(),
-            found: found.to_owned(),
-        }
+        DataError::invalid(format!("entry {} of {}", self.records.len(), self.kind.folder()), expected, found)
     }
 
     /// Writes the file atomically. An empty file takes the size `empty`.

@@ -3,7 +3,7 @@
 use super::{Video, VideoSource, View};
 use crate::split::{Split, hold_out_views};
 use serde::Deserialize;
-use synth::{Clip, StillSet, SynthError, SynthSet, ViewSet};
+use synth::{Generated, StillSet, SynthError, SynthSet, ViewSet};
 
 /// What renders the videos of a generated set.
 #[derive(Debug, Clone)]
@@ -17,53 +17,12 @@ pub enum Generator {
 }
 
 impl Generator {
-    /// Names of the classes in the order of their labels.
-    #[must_use]
-    pub fn classes(&self) -> &[String] {
+    /// The set, whichever it is.
+    pub fn set(&self) -> &dyn Generated {
         match self {
-            Self::Videos(set) => set.classes(),
-            Self::Stills(set) => set.classes(),
-            Self::Views(set) => set.classes(),
-        }
-    }
-
-    /// Renders video `i`.
-    ///
-    /// # Panics
-    /// If `i` is not below the number of videos, as indexing does; so does `fingerprint`.
-    #[must_use]
-    pub fn render(&self, i: usize) -> Clip {
-        match self {
-            Self::Videos(set) => set.render(i),
-            Self::Stills(set) => set.render(i),
-            Self::Views(set) => set.render(i),
-        }
-    }
-
-    /// A hash of all that decides the pixels of video `i`.
-    #[must_use]
-    pub fn fingerprint(&self, i: usize) -> String {
-        match self {
-            Self::Videos(set) => set.fingerprint(i),
-            Self::Stills(set) => set.fingerprint(i),
-            Self::Views(set) => set.fingerprint(i),
-        }
-    }
-
-    /// Number of videos of each class; they are numbered class by class.
-    fn each(&self) -> usize {
-        match self {
-            Self::Videos(set) => set.each(),
-            Self::Stills(set) => set.each(),
-            Self::Views(set) => set.each(),
-        }
-    }
-
-    fn id(&self, i: usize) -> String {
-        match self {
-            Self::Videos(set) => set.id(i),
-            Self::Stills(set) => set.id(i),
-            Self::Views(set) => set.id(i),
+            Self::Videos(set) => &**set,
+            Self::Stills(set) => set,
+            Self::Views(set) => &**set,
         }
     }
 
@@ -87,12 +46,13 @@ impl Generator {
 
     /// All videos. An actor of a set of views is a group; any other video is one of its own: they are drawn independently.
     pub(super) fn videos(&self) -> Vec<Video> {
+        let set = self.set();
         let video = |index| {
-            let (id, view) = (self.id(index), self.view(index));
+            let (id, view) = (set.id(index), self.view(index));
             let group = view.as_ref().map_or(&id, |view| &view.group).clone();
-            Video { id, label: index / self.each(), group, view, source: VideoSource::Generated(index) }
+            Video { id, label: set.label(index), group, view, source: VideoSource::Generated(index) }
         };
-        (0..self.classes().len() * self.each()).map(video).collect()
+        (0..set.len()).map(video).collect()
     }
 }
 
@@ -149,8 +109,7 @@ impl SplitRule {
     }
 
     fn splits(&self, generator: &Generator) -> Vec<Split> {
-        let each = generator.each();
-        let videos = generator.classes().len() * each;
+        let (each, videos) = (generator.set().each(), generator.set().len());
         let split = |k: usize| {
             let (test, train) = (0..videos).partition(|&index| self.tests(k, index % each));
             Split { name: (k + 1).to_string(), train, test, ..Split::default() }
@@ -165,7 +124,7 @@ pub(super) fn generate(
     rule: &SplitRule,
 ) -> Result<(Generator, Vec<Split>), String> {
     let generator = generator.map_err(|error| error.to_string())?;
-    rule.check(generator.each())?;
+    rule.check(generator.set().each())?;
     let splits = rule.splits(&generator);
     Ok((generator, splits))
 }

@@ -233,7 +233,6 @@ impl DatasetSpec {
     }
 
     /// One line for people.
-    #[must_use]
     pub fn title(&self) -> &str {
         match &self.body {
             SpecBody::Synth(spec) => &spec.title,
@@ -246,19 +245,16 @@ impl DatasetSpec {
     }
 
     /// Whether the videos come from a folder of the user's.
-    #[must_use]
     pub fn needs_root(&self) -> bool {
         self.data_seed().is_none()
     }
 
     /// How its videos are searched for hard cuts, if they are.
-    #[must_use]
     pub fn cuts(&self) -> Option<CutConfig> {
         if let SpecBody::VideoFolders(folders) = &self.body { folders.cuts } else { None }
     }
 
     /// Seed of a generated set unless the command line gives another; none for real videos.
-    #[must_use]
     pub fn data_seed(&self) -> Option<u64> {
         match &self.body {
             SpecBody::Synth(spec) => Some(spec.data_seed),

@@ -39,7 +39,7 @@ pub enum VideoSource {
     File(PathBuf),
     /// A folder of extracted frames and flow, by its real path.
     Extracted(PathBuf),
-    /// Listed but not there; only in a data set opened with [`super::Dataset::open_partial`].
+    /// Listed but not there; only in a data set opened with [`super::OpenOptions::partial`].
     Missing {
         /// Where it is expected, relative to the root.
         expected: String,

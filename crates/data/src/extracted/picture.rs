@@ -85,11 +85,11 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
     let mut bytes = Vec::new();
     let read = file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
     if read as u64 > MAX_BYTES {
-        return Err(DataError::Invalid {
-            what: format!("picture {}", path.display()),
-            expected: format!("up to {MAX_BYTES} bytes"),
-            found: "more".to_owned(),
-        });
+        return Err(DataError::invalid(
+            format!("picture {}", path.display()),
+            format!("up to {MAX_BYTES} bytes"),
+            "more",
+        ));
     }
     Ok(bytes)
 }

@@ -47,47 +47,29 @@ impl PrepareConfig {
 
     /// Refuses settings that cannot be used, or not for this data set.
     pub(super) fn check(&self, dataset: &Dataset) -> Result<(), DataError> {
+        let refuse =
+            |what: &str, expected: &str, found: String| Err(DataError::invalid(what, expected, found));
+        let bound = || format!("{:?}", self.flow_bound);
         if !(16..=4096).contains(&self.short_side) {
-            return Err(DataError::Invalid {
-                what: "short side of the frames".to_owned(),
-                expected: "16 to 4096 pixels".to_owned(),
-                found: self.short_side.to_string(),
-            });
+            return refuse("short side of the frames", "16 to 4096 pixels", self.short_side.to_string());
         }
         if self.frame_codec == Codec::Float32 {
-            return Err(DataError::Invalid {
-                what: "storage of the frames".to_owned(),
-                expected: "raw8, which keeps them exactly, or jpeg".to_owned(),
-                found: "float32".to_owned(),
-            });
+            let expected = "raw8, which keeps them exactly, or jpeg";
+            return refuse("storage of the frames", expected, "float32".to_owned());
         }
         if self.flow_bound.is_some_and(|bound| !(bound.is_finite() && bound > 0.0)) {
-            return Err(DataError::Invalid {
-                what: "bound of the flow".to_owned(),
-                expected: "a number of pixels above 0".to_owned(),
-                found: format!("{:?}", self.flow_bound),
-            });
+            return refuse("bound of the flow", "a number of pixels above 0", bound());
         }
         if self.flow_bound.is_some() && self.flow_codec == Codec::Float32 {
-            return Err(DataError::Invalid {
-                what: "bound of the flow".to_owned(),
-                expected: "none, since float32 stores every vector as it is".to_owned(),
-                found: format!("{:?}", self.flow_bound),
-            });
+            return refuse("bound of the flow", "none, since float32 stores every vector as it is", bound());
         }
         if self.backward && self.flow.is_none() {
-            return Err(DataError::Invalid {
-                what: "flow".to_owned(),
-                expected: "a method, since backward flow was asked for".to_owned(),
-                found: "none".to_owned(),
-            });
+            return refuse("flow", "a method, since backward flow was asked for", "none".to_owned());
         }
         if self.backward && dataset.extraction.is_some() {
-            return Err(DataError::Invalid {
-                what: format!("flow of `{}`", dataset.name),
-                expected: "forward flow alone, which is what extracted folders hold".to_owned(),
-                found: "backward flow was asked for; give the videos themselves as data root".to_owned(),
-            });
+            let expected = "forward flow alone, which is what extracted folders hold";
+            let found = "backward flow was asked for; give the videos themselves as data root".to_owned();
+            return refuse(&format!("flow of `{}`", dataset.name), expected, found);
         }
         Ok(())
     }

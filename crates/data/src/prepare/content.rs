@@ -22,7 +22,7 @@ impl Work<'_> {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(DataError::Interrupted);
             }
-            let clip = stills.render(*index);
+            let clip = stills.set().render(*index);
             let mut resizer = FrameResizer::new(self.config.short_side);
             let resized = |rgb: &Vec<u8>| {
                 let (width, height, rgb) = resizer.resize(clip.width, clip.height, rgb)?;
@@ -110,7 +110,7 @@ impl Work<'_> {
                 decoded_by = format!(", decoded by ffmpeg {}", decoder.version());
             }
             (VideoSource::Generated(index), Some(generator)) => {
-                let clip = generator.render(*index);
+                let clip = generator.set().render(*index);
                 for data in &clip.frames {
                     take(RgbFrame { width: clip.width, height: clip.height, data })?;
                 }

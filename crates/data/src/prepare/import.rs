@@ -35,11 +35,11 @@ impl Work<'_> {
         if folder.layout.images.len() != *count
             || target_size(size.0, size.1, self.config.short_side) != (*width, *height)
         {
-            return Err(DataError::Invalid {
-                what: format!("frames in {}", folder.path.display()),
-                expected: format!("{count} of {width}x{height} as when they were read"),
-                found: format!("{} of {}x{}; run again", folder.layout.images.len(), size.0, size.1),
-            });
+            return Err(DataError::invalid(
+                format!("frames in {}", folder.path.display()),
+                format!("{count} of {width}x{height} as when they were read"),
+                format!("{} of {}x{}; run again", folder.layout.images.len(), size.0, size.1),
+            ));
         }
         let mut builder = Builder::new(Kind::ForwardFlow, self.config.flow_codec, key.to_owned());
         for t in 0..folder.layout.flow.len() {

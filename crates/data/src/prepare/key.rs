@@ -53,11 +53,8 @@ pub(super) fn path(cache_dir: &Path, kind: Kind, key: &str) -> PathBuf {
 }
 
 fn json(settings: &impl serde::Serialize) -> Result<String, DataError> {
-    serde_json::to_string(settings).map_err(|error| DataError::Invalid {
-        what: "settings of the cache".to_owned(),
-        expected: "finite numbers".to_owned(),
-        found: error.to_string(),
-    })
+    serde_json::to_string(settings)
+        .map_err(|error| DataError::invalid("settings of the cache", "finite numbers", error))
 }
 
 fn hash(parts: &[&str]) -> Result<String, DataError> {

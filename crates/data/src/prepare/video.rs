@@ -99,7 +99,6 @@ impl PreparedVideo {
     }
 
     /// Whether there is a file of flow, which for a video of one frame holds no field.
-    #[must_use]
     pub fn has_flow(&self) -> bool {
         self.content.flow().next().is_some()
     }

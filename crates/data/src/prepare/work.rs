@@ -57,10 +57,12 @@ impl<'a> Work<'a> {
 
     /// What is known of extracted flow.
     pub(super) fn extraction(&self) -> Result<Extraction, DataError> {
-        self.dataset.extraction.ok_or_else(|| DataError::Invalid {
-            what: format!("extracted video of `{}`", self.dataset.name),
-            expected: "a stated bound".to_owned(),
-            found: "none".to_owned(),
+        self.dataset.extraction.ok_or_else(|| {
+            DataError::invalid(
+                format!("extracted video of `{}`", self.dataset.name),
+                "a stated bound",
+                "none",
+            )
         })
     }
 

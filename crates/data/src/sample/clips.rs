@@ -74,7 +74,6 @@ impl Clips {
     /// takes from each part the start at (2j + 1) / 2n of it; there are no more clips than a part
     /// has starts. Spread moments are one clip, and those of a grid are
     /// all of it, whatever n.
-    #[must_use]
     pub fn spaced(&self, n: usize) -> Vec<Vec<usize>> {
         match self.moments {
             Moments::Single => self.single.spaced(n).into_iter().map(|start| vec![start]).collect(),
@@ -100,7 +99,6 @@ impl Clips {
     }
 
     /// Whether all of these moments may be read here.
-    #[must_use]
     pub fn hold(&self, moments: &[usize]) -> bool {
         moments.iter().all(|&moment| self.single.contains(moment))
     }

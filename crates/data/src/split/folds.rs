@@ -15,11 +15,7 @@ use std::collections::BTreeMap;
 /// # Errors
 /// [`DataError::Invalid`] for no folds and for an index that is not below the number of videos.
 pub fn folds(videos: &[Video], indices: &[usize], n: usize) -> Result<Vec<usize>, DataError> {
-    let invalid = |what: &str, expected: String, found: usize| DataError::Invalid {
-        what: what.to_owned(),
-        expected,
-        found: found.to_string(),
-    };
+    let invalid = |what: &str, expected: String, found: usize| DataError::invalid(what, expected, found);
     if n == 0 {
         return Err(invalid("number of folds", "at least 1".to_owned(), n));
     }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use data::DataError;
+use data::dataset::{Dataset, DatasetSpec, OpenOptions};
 use data::decode::Decoder;
 use testkit::clip::drawn;
 
@@ -66,3 +68,9 @@ extensions = ["avi"]
 name = "1"
 test = ["bob"]
 "#;
+
+/// A real data set of which videos may be missing.
+pub(crate) fn open_partial(file: &Path, root: &Path) -> Result<Dataset, DataError> {
+    let options = OpenOptions { root: Some(root.to_owned()), partial: true, ..OpenOptions::default() };
+    Dataset::open_with(&DatasetSpec::load(file)?, &options)
+}

@@ -63,7 +63,7 @@ fn pictures_are_rendered_into_memory_and_have_no_field() {
             assert_eq!((video.frames(), video.fields(), video.size()), (1, 0, (64, 64)));
             assert_eq!((video.segments().len(), video.cache_files().count()), (1, 0));
             assert_eq!(video.segments()[0], 0..1);
-            let drawn = set.generator().unwrap().render(index);
+            let drawn = set.generator().unwrap().set().render(index);
             assert_eq!(video.frame(0).unwrap().rgb, drawn.frames[0]);
             let mut part = FrameWindow::default();
             video.frame_window(0, Window { x: 3, y: 60, width: 2, height: 1 }, &mut part).unwrap();

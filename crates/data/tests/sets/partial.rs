@@ -1,6 +1,6 @@
 //! Data sets of which only some videos are there: what is prepared, and what is said of the rest.
 
-use crate::common::{announcing, avi, dataset_file, put};
+use crate::common::{announcing, avi, dataset_file, open_partial, put};
 use crate::prepare::{config, run};
 use data::DataError;
 use data::dataset::{Dataset, Part, Role, SourceHashes, VideoSource};
@@ -46,7 +46,7 @@ fn ucf101_with_a_few_clips_is_prepared_and_the_rest_accounted_for() {
     let lacks = "split 1 lacks 9535 of 9537 training and 3780 of 3783 test videos";
     assert!(strict.to_string().contains(lacks), "{strict}");
 
-    let set = Dataset::open_partial(&file, Some(&root), None).unwrap();
+    let set = open_partial(&file, &root).unwrap();
     assert_eq!(set.videos.len(), 13_320, "missing videos keep their places in the splits");
     assert!(set.fingerprint(0, &SourceHashes::open(&cache)).is_err(), "such a set has no numbers");
     let report = report(&set, &cache);
@@ -94,7 +94,7 @@ fn ucf101_with_a_few_clips_is_prepared_and_the_rest_accounted_for() {
 fn hmdb51_clips_that_no_split_uses_and_names_with_odd_characters_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let (root, cache) = (folder.path().join("root"), folder.path().join("cache"));
-    let all = Dataset::open_partial(&dataset_file("hmdb51.toml"), Some(folder.path()), None).unwrap();
+    let all = open_partial(&dataset_file("hmdb51.toml"), folder.path()).unwrap();
     let odd = |class: &str| {
         let of_class = |id: &&str| {
             id.strip_prefix(class)
@@ -116,7 +116,7 @@ fn hmdb51_clips_that_no_split_uses_and_names_with_odd_characters_are_told_apart(
     ] {
         put(&root.join(format!("{name}.avi")), bytes);
     }
-    let set = Dataset::open_partial(&dataset_file("hmdb51.toml"), Some(&root), None).unwrap();
+    let set = open_partial(&dataset_file("hmdb51.toml"), &root).unwrap();
     let report = report(&set, &cache);
     assert_eq!(report.failures.len(), 6766 - 4);
     let ready = |id: &str| report.prepared.videos.iter().find(|video| video.id == id).unwrap();
@@ -145,7 +145,7 @@ fn links_that_lead_astray_stop_nothing_but_themselves() {
     fs::create_dir(root.join("walk")).unwrap();
     std::os::unix::fs::symlink(root.join("nowhere"), root.join("walk/ann_walk.avi")).unwrap();
     assert!(matches!(Dataset::open(&spec, Some(&root), None), Err(DataError::Split { .. })));
-    let set = Dataset::open_partial(&spec, Some(&root), None).unwrap();
+    let set = open_partial(&spec, &root).unwrap();
     let why = |index: usize| match &set.videos[index].source {
         VideoSource::Missing { why, .. } => why.clone(),
         other => panic!("{other:?}"),

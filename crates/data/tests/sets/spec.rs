@@ -1,6 +1,6 @@
 //! Data-set files: strictness, places in errors, contradictions.
 
-use crate::common::{GRID, dataset_file, workspace};
+use crate::common::{GRID, dataset_file, open_partial, workspace};
 use data::DataError;
 use data::dataset::{Dataset, DatasetSpec, SourceHashes};
 use std::fs;
@@ -72,7 +72,7 @@ fn in_a_grid_of_clips_the_actors_are_the_groups() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("mine.toml");
     fs::write(&file, GRID).unwrap();
-    let set = Dataset::open_partial(&file, Some(folder.path()), None).unwrap();
+    let set = open_partial(&file, folder.path()).unwrap();
     let groups: Vec<(&str, &str)> = set.videos.iter().map(|v| (v.id.as_str(), v.group.as_str())).collect();
     assert_eq!(
         groups,

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::request::CheckRequest;
-use crate::error::{Error, Result};
-use crate::list;
 use crate::record::Record;
-use base::did_you_mean;
-use plan::RunName;
-use plan::Workspace;
+use crate::{Error, Result, list};
+use base::there_are;
 use plan::spec::Spec;
+use plan::{RunName, Workspace};
 
 /// The records of a run of a table.
 pub(super) struct Baseline {
@@ -94,9 +92,8 @@ pub(super) fn find(workspace: &Workspace, request: &CheckRequest) -> Result<Vec<
         runs.sort_unstable();
         runs.dedup();
         return Err(Error::Usage(format!(
-            "nothing is committed as `{run}`{}; there are: {}",
-            did_you_mean(run, runs.iter().map(String::as_str)),
-            runs.join(", ")
+            "nothing is committed as `{run}`{}",
+            there_are(run, runs.iter().map(String::as_str))
         )));
     }
     if found.is_empty() {
@@ -113,9 +110,7 @@ fn read(spec: &Spec, folder: PathBuf) -> Option<Baseline> {
     // Nets that were trained elsewhere cannot be trained again here.
     let run: RunName = list::name(&folder).parse().ok().filter(|run: &RunName| run.from.is_none())?;
     let mut records = BTreeMap::new();
-    for entry in std::fs::read_dir(&folder).ok()? {
-        let path = entry.ok()?.path();
-        // Whatever else is there is no record.
+    for path in base::files::list(&folder).ok()? {
         if let Ok(record) = Record::read(&path) {
             records.insert(record.row.clone(), record);
         }

@@ -14,9 +14,8 @@ impl Checked {
         for table in &self.tables {
             text.push_str(&format!("{}\n\n", table.terminal()));
         }
-        let rows = || self.tables.iter().flat_map(|table| &table.rows);
-        let count = |verdict: Verdict| rows().filter(|row| row.verdict == verdict).count();
-        let all = rows().count();
+        let count = |verdict: Verdict| self.rows().filter(|row| row.verdict == verdict).count();
+        let all = self.rows().count();
         let mut parts = Vec::new();
         for (verdict, words) in [
             (Verdict::Same, "the same to the last answer"),
@@ -38,11 +37,6 @@ impl Checked {
             ));
         }
         text
-    }
-
-    /// For programs.
-    pub fn json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("checks hold strings, numbers and lists only")
     }
 }
 

@@ -13,7 +13,7 @@ const UNRELEASED: &str = "## Unreleased";
 impl Checked {
     /// Whether a row is not what is committed, by however little.
     pub(super) fn differs(&self) -> bool {
-        self.tables.iter().flat_map(|table| &table.rows).any(|row| row.verdict != Verdict::Same)
+        self.rows().any(|row| row.verdict != Verdict::Same)
     }
 
     /// Deletes what the check has left.
@@ -29,9 +29,8 @@ impl Checker<'_> {
     /// # Errors
     /// [`Error::File`]; [`Error::Usage`] where rows have failed, or where nothing is different.
     pub fn update(&self, checked: &Checked) -> Result<Vec<PathBuf>> {
-        let rows = || checked.tables.iter().flat_map(|table| &table.rows);
         let failed: Vec<&str> =
-            rows().filter(|row| row.verdict == Verdict::Failed).map(|row| row.row.as_str()).collect();
+            checked.rows().filter(|row| row.verdict == Verdict::Failed).map(|row| row.row.as_str()).collect();
         if !failed.is_empty() {
             return Err(Error::Usage(format!(
                 "no baseline is written while rows fail: {}",
@@ -74,9 +73,7 @@ impl Checker<'_> {
 
     /// Whether every record in a folder was checked.
     fn is_whole(&self, table: &TableCheck, folder: &Path) -> Result<bool> {
-        let Ok(entries) = std::fs::read_dir(folder) else { return Ok(true) };
-        for entry in entries {
-            let path = entry.map_err(Error::io("list", folder))?.path();
+        for path in base::files::list(folder)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let record = name.strip_suffix(".json").filter(|_| name != VERDICTS);
             if record.is_some_and(|id| table.rows.iter().all(|row| row.row != id)) {
@@ -90,8 +87,7 @@ impl Checker<'_> {
     fn adopt_units(&self, from: &Path) -> Result<()> {
         let to = self.workspace.units();
         std::fs::create_dir_all(&to).map_err(Error::io("create", &to))?;
-        for entry in std::fs::read_dir(from).map_err(Error::io("list", from))? {
-            let unit = entry.map_err(Error::io("list", from))?.path();
+        for unit in base::files::list(from)? {
             let place = to.join(unit.file_name().unwrap_or_default());
             if place.exists() {
                 std::fs::remove_dir_all(&place).map_err(Error::io("delete", &place))?;

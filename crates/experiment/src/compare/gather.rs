@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::error::Result;
-use crate::list;
 use crate::record::{Measure, Record};
+use crate::{Result, list};
 use plan::cost::multiply_adds_of_a_video;
 use plan::{Work, Workspace};
 

@@ -16,9 +16,9 @@ impl DeviceFlow {
     /// On a device that [`nn::device::cuda`] made.
     ///
     /// # Errors
-    /// [`Error::Tensor`] if it is no GPU, or another call made it.
+    /// [`Error::Network`] if it is no GPU, or another call made it.
     pub fn new(device: &candle_core::Device) -> Result<Self> {
-        let estimator = TvL1::new(device).map_err(Error::tensor("optical flow on a GPU"))?;
+        let estimator = TvL1::new(device).map_err(Error::network("optical flow on a GPU"))?;
         Ok(Self { estimator })
     }
 
@@ -31,10 +31,10 @@ impl DeviceFlow {
     /// Pairs of generated frames of a size a second, for `count` of them in one call, copies there and back included.
     ///
     /// # Errors
-    /// [`Error::Tensor`] if a parameter is out of its range or the GPU fails.
+    /// [`Error::Network`] if a parameter is out of its range or the GPU fails.
     pub fn pairs_per_second(&self, params: &TvL1Params, size: (usize, usize), count: usize) -> Result<f64> {
         let rate = self.estimator.pairs_per_second(&kernel_params(params), size, count);
-        rate.map_err(Error::tensor("timing optical flow on a GPU"))
+        rate.map_err(Error::network("timing optical flow on a GPU"))
     }
 }
 

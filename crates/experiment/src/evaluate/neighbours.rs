@@ -3,9 +3,7 @@
 use rayon::prelude::*;
 
 use super::views::{Test, features, squared_distance};
-use crate::console::Console;
-use crate::error::{Error, Result};
-use crate::interrupt::Interrupt;
+use crate::{Console, Error, Interrupt, Result};
 
 /// The scores of every test video, (videos, classes): the mean over its frames of those of [`of_frame`].
 pub(super) fn classify(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Result<Vec<f32>> {

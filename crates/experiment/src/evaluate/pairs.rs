@@ -3,10 +3,8 @@
 use data::loader::LabelledVideo;
 
 use super::views::{Test, features, squared_distance};
-use crate::console::Console;
-use crate::error::{Error, Result};
-use crate::interrupt::Interrupt;
 use crate::pair_scores::PairScores;
+use crate::{Console, Error, Interrupt, Result};
 
 /// Dissimilar pairs that a frame is in, for each similar one.
 const DISSIMILAR: usize = 20;

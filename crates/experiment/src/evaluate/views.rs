@@ -122,7 +122,7 @@ fn views(video: &LabelledVideo, test: &Test<'_>) -> Views {
     TestViews::new(&video.id, &*video.source, &config, limit)?
         .map(|batch: std::result::Result<_, DataError>| {
             inputs_of(batch?.inputs, test.device)
-                .map_err(Error::tensor(format!("making the views of {}", video.id)))
+                .map_err(Error::network(format!("making the views of {}", video.id)))
         })
         .collect()
 }

@@ -1,8 +1,7 @@
 //! A prediction, for people and for programs.
 
 use super::{Position, Prediction};
-use crate::error::Result;
-use crate::table;
+use crate::{Result, table};
 use figure::{Track, timeline};
 
 /// Classes that are shown.
@@ -75,11 +74,6 @@ impl Prediction {
         }
         let drawing = timeline(&self.video, &names, &tracks, self.frames, &self.cuts)?;
         Ok(drawing.file())
-    }
-
-    /// For programs.
-    pub fn json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("predictions hold strings, numbers and lists only")
     }
 
     /// The mean of the streams at each position.

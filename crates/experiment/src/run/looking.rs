@@ -53,7 +53,7 @@ impl Seeing<'_> {
                 input.colours(&seen.data[..seen.shape[2..].iter().product()])
             });
             let inputs = inputs_of(inputs, &Device::Cpu)
-                .map_err(Error::tensor(format!("the views of {}", video.id)))?;
+                .map_err(Error::network(format!("the views of {}", video.id)))?;
             let outputs =
                 network.forward(&inputs, &Pass::eval()).map_err(Error::network("looking at a video"))?;
             looks.push(Look { colours, outputs });
@@ -69,7 +69,7 @@ impl Seeing<'_> {
         for look in looks {
             let Some(read) = look.outputs.features else { return Ok(None) };
             let read = read.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
-            let read = read.map_err(Error::tensor("reading the features"))?;
+            let read = read.map_err(Error::network("reading the features"))?;
             mean.resize(read.len(), 0.0);
             mean.iter_mut().zip(read).for_each(|(mean, value)| *mean += value / count);
         }

@@ -259,11 +259,11 @@ impl Album {
                 "" => String::new(),
                 stream => format!("-{stream}"),
             };
-            let shape = <[usize; 4]>::from(first.dims4().map_err(Error::tensor("reading the filters"))?);
+            let shape = <[usize; 4]>::from(first.dims4().map_err(Error::network("reading the filters"))?);
             let values = first
                 .flatten_all()
                 .and_then(|flat| flat.to_vec1::<f32>())
-                .map_err(Error::tensor("reading the filters"))?;
+                .map_err(Error::network("reading the filters"))?;
             let picture = |ending: &str, description: String| Picture {
                 file: format!("{id}{stream}-filters.{ending}"),
                 shows: Shows::Filters,

@@ -144,36 +144,14 @@ impl Job<'_> {
                 let rule = Comparison::parse(&claim.holds)
                     .map_err(|message| plan::Error::Spec { file: file.clone(), message })?;
                 let (verdict, margin) = bootstrap.judge(&rule);
-                Ok(table::Claim {
-                    id: claim.id.clone(),
-                    says: claim.says.clone(),
-                    place: claim.place.clone(),
-                    rule: claim.holds.clone(),
-                    verdict,
-                    margin,
-                })
+                Ok(table::Claim::of(claim, verdict, margin))
             })
             .collect::<Result<Vec<_>>>()?;
-        let row = |row: &RowPlan| table::Row {
-            id: row.row.id.clone(),
-            label: row.row.label.clone(),
-            column: row.row.column.clone(),
-            place: row.row.place.clone(),
-            reported: row.row.reported,
-            state: states[&row.row.id].clone(),
-        };
-        Ok(Table {
-            name: spec.name(),
-            title: spec.title.clone(),
-            source: spec.source.clone(),
-            data: self.plan.data_words(),
-            profile: self.plan.profile,
-            columns: spec.columns.clone(),
-            rows: self.plan.rows.iter().map(row).collect(),
-            quoted: spec.quoted.clone(),
-            claims,
-            departures: self.plan.departures.clone(),
-        })
+        let row = |row: &RowPlan| table::Row::of(&row.row, states[&row.row.id].clone());
+        let rows = self.plan.rows.iter().map(row).collect();
+        let mut table = Table::new(spec, rows, claims, self.plan.profile, String::new());
+        table.is_of(self.plan);
+        Ok(table)
     }
 }
 

@@ -9,11 +9,9 @@ use nn::Ranks;
 use plan::{Request, TablePlan, Workspace};
 
 use super::census::Census;
-use crate::console::Console;
-use crate::error::Result;
-use crate::interrupt::Interrupt;
 use crate::train::CHECKPOINT_EVERY;
 use crate::trained::Trained;
+use crate::{Console, Interrupt, Result};
 
 /// What a command that runs tables needs beside their names.
 pub struct Runner<'a> {

@@ -3,21 +3,20 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use data::loader::LabelledVideo;
 use plan::{Fusion, FusionPlan, NetPlan, Protocol, SourceRef};
 
 use super::graph::{Does, StepId};
 use super::job::Job;
 use super::repeat::Repeat;
+use super::runner::Runner;
 use crate::answers::Answers;
-use crate::error::{Error, Result};
 use crate::evaluate::{Test, evaluate};
 use crate::fusion::{fuse, lacks_logits};
 use crate::record::{TestOutcome, TrainOutcome};
 use crate::scores::{SCORES, Scores};
 use crate::store::{Lock, Unit};
 use crate::train::{Training, WEIGHTS, build, train};
-use crate::weights;
+use crate::{Error, Result, weights};
 
 impl Job<'_> {
     /// Whether the unit of a step is done. A record is not looked at: it counts only beside the plan of its row.
@@ -79,11 +78,7 @@ impl Job<'_> {
         unit: &Unit,
         starts: &[StepId],
     ) -> Result<()> {
-        let videos = self.library.training(net, repeat)?;
-        let start = self.start_files(net, starts)?;
-        let training = self.training(name, net, repeat, unit, &videos, &start);
-        self.call_ranks(unit)?;
-        let outcome = train(&training, self.runner.console, self.runner.interrupt)?;
+        let outcome = self.learn(name, net, repeat, unit, starts, || self.call_ranks(unit))?;
         unit.finish(&outcome)?;
         self.runner.census.trained(unit);
         Ok(())
@@ -97,24 +92,29 @@ impl Job<'_> {
         unit: &Unit,
         starts: &[StepId],
     ) -> Result<()> {
-        let videos = self.library.training(net, repeat)?;
-        let start = self.start_files(net, starts)?;
-        let training = self.training("", net, repeat, unit, &videos, &start);
-        train(&training, self.runner.console, self.runner.interrupt).map(|_| ())
+        self.learn("", net, repeat, unit, starts, || Ok(())).map(drop)
     }
 
-    fn training<'t>(
-        &'t self,
-        name: &'t str,
-        net: &'t NetPlan,
+    /// Trains a net. All ranks come here; the first calls the others once it has what it needs.
+    fn learn(
+        &self,
+        name: &str,
+        net: &NetPlan,
         repeat: &Repeat<'_>,
-        unit: &'t Unit,
-        tasks: &'t [Vec<LabelledVideo>],
-        start: &'t [PathBuf],
-    ) -> Training<'t> {
-        let checkpoint_every = self.runner.checkpoint_every;
-        let (device, ranks) = (self.runner.device, &self.runner.ranks);
-        Training { name, net, seed: repeat.seed, tasks, start, unit, device, checkpoint_every, ranks }
+        unit: &Unit,
+        starts: &[StepId],
+        call: impl FnOnce() -> Result<()>,
+    ) -> Result<TrainOutcome> {
+        let tasks = &self.library.training(net, repeat)?;
+        let start = &self.start_files(net, starts)?;
+        let Runner { checkpoint_every, device, ref ranks, console, interrupt, .. } = *self.runner;
+        call()?;
+        let seed = repeat.seed;
+        train(
+            &Training { name, net, seed, tasks, start, unit, device, checkpoint_every, ranks },
+            console,
+            interrupt,
+        )
     }
 
     /// The files of the weights that a net starts from, in the order of the plan.

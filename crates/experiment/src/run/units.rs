@@ -14,9 +14,8 @@ use super::job::Job;
 use super::library::Library;
 use super::library::prepare::Unprepared;
 use super::runner::Runner;
-use crate::error::{Error, Result};
 use crate::store::Store;
-use crate::weights;
+use crate::{Error, Result, weights};
 
 /// One unit of work that a table needs.
 #[derive(Debug, Clone, PartialEq)]

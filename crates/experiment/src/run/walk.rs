@@ -11,11 +11,10 @@ use super::job::Job;
 use super::library::lacks;
 use super::rows::without_steps;
 use super::runner::Runner;
-use crate::error::{Error, Result};
-use crate::list;
 use crate::record::Record;
 use crate::store::{write_atomic, write_json};
 use crate::table::{State, Table};
+use crate::{Error, Result, list};
 
 impl Runner<'_> {
     /// Runs a table and gives it back, judged; records and `table.md` are

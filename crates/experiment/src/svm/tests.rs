@@ -5,6 +5,7 @@ mod edges;
 mod optimum;
 mod sklearn;
 
+use super::SvmError;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -76,4 +77,21 @@ fn uniform(rng: &mut ChaCha8Rng) -> f32 {
 fn worst(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+/// What the solutions are looked at by.
+impl Svm {
+    /// The class of each row of `x`.
+    fn predict(&self, x: &[f32]) -> Result<Vec<u32>, SvmError> {
+        let decision = self.decision(x)?;
+        Ok(decision.chunks_exact(self.classes).map(|scores| self.best(scores)).collect())
+    }
+
+    fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+
+    fn intercepts(&self) -> &[f64] {
+        &self.intercepts
+    }
 }

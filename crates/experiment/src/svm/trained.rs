@@ -31,36 +31,6 @@ impl Svm {
         Ok(rows.flat_map(|row| self.scores(row.iter().copied().map(f64::from))).collect())
     }
 
-    /// The class with the highest score for each row of `x`, (N, F), the
-    /// first one where several are equal, among the classes that had examples.
-    ///
-    /// # Errors
-    /// As [`Svm::decision`].
-    pub fn predict(&self, x: &[f32]) -> Result<Vec<u32>, SvmError> {
-        let decision = self.decision(x)?;
-        Ok(decision.chunks_exact(self.classes).map(|scores| self.best(scores)).collect())
-    }
-
-    /// The number of classes K.
-    pub fn classes(&self) -> usize {
-        self.classes
-    }
-
-    /// The number of features F, without the bias.
-    pub fn features(&self) -> usize {
-        self.features
-    }
-
-    /// The weights, (K, F).
-    pub fn weights(&self) -> &[f64] {
-        &self.weights
-    }
-
-    /// What is added to each class's score, (K); zeros without a bias.
-    pub fn intercepts(&self) -> &[f64] {
-        &self.intercepts
-    }
-
     /// How the training ended.
     pub fn fit(&self) -> &Fit {
         &self.fit

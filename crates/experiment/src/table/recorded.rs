@@ -33,31 +33,12 @@ impl Table {
                 }
             }
         };
-        let rows = spec
-            .row
-            .iter()
-            .map(|row| Row {
-                id: row.id.clone(),
-                label: row.label.clone(),
-                column: row.column.clone(),
-                place: row.place.clone(),
-                reported: row.reported,
-                state: state(row),
-            })
-            .collect();
+        let rows = spec.row.iter().map(|row| Row::of(row, state(row))).collect();
         let profile = name.parse::<RunName>().map_or(ProfileName::Mini, |name| name.profile);
-        let table = Self {
-            name: spec.name(),
-            title: spec.title.clone(),
-            source: spec.source.clone(),
-            data: plan.map_or(name, TablePlan::data_words),
-            profile: plan.map_or(profile, |plan| plan.profile),
-            columns: spec.columns.clone(),
-            rows,
-            quoted: spec.quoted.clone(),
-            claims: judged(spec, folder, &mut problems),
-            departures: plan.map_or_else(Vec::new, |plan| plan.departures.clone()),
-        };
+        let mut table = Self::new(spec, rows, judged(spec, folder, &mut problems), profile, name);
+        if let Some(plan) = plan {
+            table.is_of(plan);
+        }
         (table, problems)
     }
 }
@@ -72,14 +53,9 @@ fn judged(spec: &Spec, folder: &Path, problems: &mut Vec<String>) -> Vec<Claim> 
     };
     let of = |claim: &spec::Claim| {
         let found = verdicts.iter().find(|judged| judged.id == claim.id && judged.rule == claim.holds);
-        Claim {
-            id: claim.id.clone(),
-            says: claim.says.clone(),
-            place: claim.place.clone(),
-            rule: claim.holds.clone(),
-            verdict: found.map_or(Verdict::NotRun, |judged| judged.verdict),
-            margin: found.and_then(|judged| judged.margin),
-        }
+        let (verdict, margin) =
+            found.map_or((Verdict::NotRun, None), |judged| (judged.verdict, judged.margin));
+        Claim::of(claim, verdict, margin)
     };
     spec.claim.iter().map(of).collect()
 }

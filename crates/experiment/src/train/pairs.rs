@@ -44,7 +44,7 @@ impl PairLosses {
         for batch in batches()? {
             let batch = batch?;
             let known = similar(&batch);
-            let inputs = inputs_of(batch.inputs, device).map_err(Error::tensor("looking at pairs"))?;
+            let inputs = inputs_of(batch.inputs, device).map_err(Error::network("looking at pairs"))?;
             let doing = "looking at pairs";
             let outputs = network.forward(&inputs, &Pass::eval()).map_err(Error::network(doing))?;
             let features = named(&outputs).and_then(|features| Ok(features.to_vec2::<f32>()?));
@@ -70,7 +70,7 @@ impl PairLosses {
         let (known, features): (Vec<bool>, Vec<Vec<f32>>) = pairs.into_iter().unzip();
         let vectors = 2 * known.len();
         let features = Tensor::from_vec(features.concat(), (vectors, width), &Device::Cpu)
-            .map_err(Error::tensor("finding the scale of the contrastive loss"))?;
+            .map_err(Error::network("finding the scale of the contrastive loss"))?;
         let loss =
             nn::contrastive_loss(&features, ContrastiveLoss::new(known, margin, distance), &Pass::eval())
                 .and_then(|loss| Ok(loss.to_scalar::<f32>()?))

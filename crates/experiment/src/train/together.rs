@@ -6,13 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use nn::tensors;
-use nn::{Params, Ranks, Share};
+use nn::{Params, Ranks, Share, tensors};
 
 use crate::checkpoint::Checkpoint;
-use crate::console::Console;
-use crate::error::{Error, Result};
-use crate::interrupt::Interrupt;
+use crate::{Console, Error, Interrupt, Result};
 
 /// A rank that waits so long for the others after it was asked to stop says what that may mean: a launcher asks the
 /// ranks to stop when one has ended, and kills them soon after.

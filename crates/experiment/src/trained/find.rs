@@ -1,15 +1,11 @@
 //! The record that a name means, and the training units of its nets.
 
-use std::path::PathBuf;
-
-use crate::error::{Error, Result};
-use crate::list;
 use crate::record::{Record, StageRecord};
 use crate::store::unit_file;
 use crate::train::WEIGHTS;
+use crate::{Error, Result, list};
 use base::did_you_mean;
-use plan::Workspace;
-use plan::{RunName, Work};
+use plan::{RunName, Work, Workspace};
 
 /// The record of `TABLE/ROW` or `TABLE/RUN/ROW`, and its full name.
 pub(super) fn record(workspace: &Workspace, name: &str) -> Result<(String, RunName, Record)> {
@@ -96,7 +92,7 @@ pub(super) fn units(workspace: &Workspace, record: &Record, name: &str) -> Resul
 fn trainings(workspace: &Workspace, tests: &[String]) -> Result<Vec<(String, StageRecord)>> {
     let mut found = Vec::new();
     for (_, folders) in list::recorded(workspace)? {
-        for path in folders.iter().flat_map(files) {
+        for path in folders.iter().flat_map(|folder| base::files::list(folder).unwrap_or_default()) {
             let Ok(record) = Record::read(&path) else { continue };
             for run in record.runs {
                 if let Some(stage) = run.stages.last().filter(|_| tests.contains(&run.test_unit)) {
@@ -109,10 +105,4 @@ fn trainings(workspace: &Workspace, tests: &[String]) -> Result<Vec<(String, Sta
         }
     }
     Ok(found)
-}
-
-fn files(folder: &PathBuf) -> Vec<PathBuf> {
-    std::fs::read_dir(folder)
-        .map(|entries| entries.filter_map(|e| e.ok().map(|e| e.path())).collect())
-        .unwrap_or_default()
 }

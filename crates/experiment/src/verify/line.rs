@@ -78,7 +78,6 @@ impl Line {
     }
 
     /// Whether the difference is borne.
-    #[must_use]
     pub fn passed(&self) -> bool {
         self.difference.is_some_and(|difference| difference <= self.allowed)
     }

@@ -6,9 +6,7 @@ use nn::verify::{difference, noise};
 use nn::{ContrastiveLoss, PairDistance, Params, Pass, Precision, Sgd};
 
 use super::line::{Line, Tolerances};
-use crate::console::Console;
-use crate::error::Result;
-use crate::interrupt::Interrupt;
+use crate::{Console, Interrupt, Result};
 
 /// Samples of a batch; an even number, for pairs.
 const BATCH: usize = 8;

@@ -1,22 +1,19 @@
 //! The table of a verification.
 
-use tabled::builder::Builder;
-use tabled::settings::Style;
-
 use super::{Line, Verified};
+use crate::table;
 
 impl Verified {
     /// For a terminal: a line a comparison, and how many passed.
-    #[must_use]
     pub fn terminal(&self) -> String {
-        let mut builder = Builder::default();
-        builder.push_record(["", "what", "difference", "allowed", ""]);
+        let mut lines = vec![["", "what", "difference", "allowed", ""].map(str::to_owned).to_vec()];
         for line in &self.lines {
             let difference = line.difference.map_or_else(|| "failed".into(), written);
             let verdict = if line.passed() { "ok" } else { "DIFFERS" };
-            builder.push_record([line.kind, &line.name, &difference, &written(line.allowed), verdict]);
+            let (kind, name) = (line.kind.to_owned(), line.name.clone());
+            lines.push(vec![kind, name, difference, written(line.allowed), verdict.to_owned()]);
         }
-        let mut text = builder.build().with(Style::rounded()).to_string();
+        let mut text = table::plain(lines, 5);
         for Line { name, problem, .. } in &self.lines {
             if let Some(problem) = problem {
                 text.push_str(&format!("\n{name}: {problem}"));
@@ -26,12 +23,6 @@ impl Verified {
         let precision = if self.precision.is_fp32() { "fp32" } else { "tf32" };
         let total = self.lines.len();
         text + &format!("\n{}, products in {precision}: {passed} of {total} agree with the CPU", self.device)
-    }
-
-    /// As JSON.
-    #[must_use]
-    pub fn json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("texts and numbers only")
     }
 }
 
@@ -69,6 +60,6 @@ mod tests {
         ResNet-50: outputs: the GPU's memory is full
         cuda:0 NVIDIA Example, products in fp32: 1 of 3 agree with the CPU
         ");
-        assert!(verified.json().contains("\"difference\": null"));
+        assert!(base::text::json(&verified).contains("\"difference\": null"));
     }
 }

@@ -7,7 +7,7 @@ use data::sample::SpelledSample;
 use models::ModelName;
 
 use super::{AlsoAs, Cast, Fuse, Learns, Losses, Net, Player, Row, Spec, StartFrom, Streams, TestBy};
-use base::did_you_mean;
+use base::{did_you_mean, there_are};
 
 use crate::error::{Error, Result};
 
@@ -62,9 +62,8 @@ impl Spec {
         match overlap.chain(splits).find(|(_, name)| !known.contains(name.as_str())) {
             None => Ok(()),
             Some((place, name)) => Err(format!(
-                "{place} speaks of the data set `{name}`, which no line of [data] names{}; there are: {}",
-                did_you_mean(name, known.iter().copied()),
-                Vec::from_iter(known).join(", ")
+                "{place} speaks of the data set `{name}`, which no line of [data] names{}",
+                there_are(name, known)
             )),
         }
     }
@@ -76,15 +75,17 @@ impl Spec {
             let iterations = profile.iterations_of.keys().map(|name| ("iterations-of", name));
             iterations.chain(profile.rate_of.keys().map(|name| ("rate-of", name)))
         });
-        let known = || self.shared.train.keys().map(String::as_str);
         match names.into_iter().find(|(_, name)| !self.shared.train.contains_key(*name)) {
             None => Ok(()),
             Some((key, name)) => Err(format!(
-                "{key} speaks of a protocol [shared.train.{name}], which there is not{}; there are: {}",
-                did_you_mean(name, known()),
-                known().collect::<Vec<_>>().join(", ")
+                "{key} speaks of a protocol [shared.train.{name}], which there is not{}",
+                there_are(name, self.protocols())
             )),
         }
+    }
+
+    fn protocols(&self) -> impl Iterator<Item = &str> {
+        self.shared.train.keys().map(String::as_str)
     }
 
     fn check_row(&self, row: &Row) -> Checked {
@@ -131,21 +132,15 @@ impl Spec {
             return Ok(());
         }
         Err(format!(
-            "same-as = \"{name}\" is neither a [net] nor a row with a net{}; there are: {}",
-            did_you_mean(name, self.stages()),
-            self.stages().collect::<Vec<_>>().join(", ")
+            "same-as = \"{name}\" is neither a [net] nor a row with a net{}",
+            there_are(name, self.stages())
         ))
     }
 
     fn check_net(&self, net: &Net) -> Checked {
         if !self.shared.train.contains_key(&net.train) {
-            let known: Vec<&str> = self.shared.train.keys().map(String::as_str).collect();
-            return Err(format!(
-                "no protocol [shared.train.{}]{}; there are: {}",
-                net.train,
-                did_you_mean(&net.train, known.iter().copied()),
-                known.join(", ")
-            ));
+            let known = there_are(&net.train, self.protocols());
+            return Err(format!("no protocol [shared.train.{}]{known}", net.train));
         }
         if net.learns == Learns::LastLayer && net.start.is_none() {
             return Err(
@@ -157,9 +152,8 @@ impl Spec {
         for role in std::iter::once(&net.on).chain(net.also.as_ref().map(|also| &also.on)) {
             if !roles.contains(role.as_str()) {
                 return Err(format!(
-                    "no line of [data] says what stands for `{role}`{}; there are: {}",
-                    did_you_mean(role, roles.iter().copied()),
-                    Vec::from_iter(roles).join(", ")
+                    "no line of [data] says what stands for `{role}`{}",
+                    there_are(role, roles)
                 ));
             }
         }
@@ -173,9 +167,8 @@ impl Spec {
         let mut unknown = net.start.iter().flat_map(StartFrom::names);
         match unknown.find(|start| !start.contains('/') && self.stage(start).is_none()) {
             Some(start) => Err(format!(
-                "start = \"{start}\" is neither a [net] nor a row with a net{}; there are: {}",
-                did_you_mean(start, self.stages()),
-                self.stages().collect::<Vec<_>>().join(", ")
+                "start = \"{start}\" is neither a [net] nor a row with a net{}",
+                there_are(start, self.stages())
             )),
             None => Ok(()),
         }

@@ -39,29 +39,27 @@ pub enum ProfileName {
     Smoke,
 }
 
-impl std::fmt::Display for ProfileName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
+impl ProfileName {
+    fn name(self) -> &'static str {
+        match self {
             Self::Paper => "paper",
             Self::Mini => "mini",
             Self::Smoke => "smoke",
-        })
+        }
+    }
+}
+
+impl std::fmt::Display for ProfileName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
     }
 }
 
 impl std::str::FromStr for ProfileName {
     type Err = String;
 
-    fn from_str(s: &str) -> std::result::Result<Self, String> {
-        match s {
-            "paper" => Ok(Self::Paper),
-            "mini" => Ok(Self::Mini),
-            "smoke" => Ok(Self::Smoke),
-            other => Err(format!(
-                "no profile `{other}`{}; there are paper, mini and smoke",
-                base::did_you_mean(other, ["paper", "mini", "smoke"])
-            )),
-        }
+    fn from_str(name: &str) -> std::result::Result<Self, String> {
+        base::named("profile", name, [Self::Paper, Self::Mini, Self::Smoke].map(|one| (one.name(), one)))
     }
 }
 
@@ -144,6 +142,14 @@ pub enum FlowPreset {
 }
 
 impl FlowPreset {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Accurate => "accurate",
+            Self::Brox => "brox",
+        }
+    }
+
     /// The method with all its parameters.
     pub fn method(self) -> flow::Method {
         match self {
@@ -156,24 +162,19 @@ impl FlowPreset {
 
 impl std::fmt::Display for FlowPreset {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Fast => "fast",
-            Self::Accurate => "accurate",
-            Self::Brox => "brox",
-        })
+        f.pad(self.name())
     }
 }
 
 impl std::str::FromStr for FlowPreset {
     type Err = String;
 
-    fn from_str(s: &str) -> std::result::Result<Self, String> {
-        let all = [Self::Fast, Self::Accurate, Self::Brox];
-        all.into_iter().find(|preset| preset.to_string() == s).ok_or_else(|| {
-            let names = all.map(|preset| preset.to_string());
-            let hint = base::did_you_mean(s, names.iter().map(String::as_str));
-            format!("no flow method `{s}`{hint}; there are {}", names.join(", "))
-        })
+    fn from_str(name: &str) -> std::result::Result<Self, String> {
+        base::named(
+            "flow method",
+            name,
+            [Self::Fast, Self::Accurate, Self::Brox].map(|one| (one.name(), one)),
+        )
     }
 }
 

@@ -4,118 +4,84 @@ use crate::class::Class;
 use crate::knob::{Span, SynthError, check, within};
 use serde::{Deserialize, Serialize};
 
-/// Motions. Both classes of a pair draw their peak speed from the same range, which leaves a single
-/// field blind to the pair.
-///
-/// A knob that is absent is not written into the text that videos are hashed by, so a knob of one set leaves the
-/// fingerprints of another alone.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct MotionConfig {
+/// Makes the struct of optional knobs, and the list of them with their names and limits.
+macro_rules! knobs {
+    ($(#[$about:meta])* $config:ident: $($(#[$doc:meta])+ $knob:ident, $name:literal: $lo:literal to $hi:literal;)+) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+        pub struct $config {
+            $($(#[$doc])+ #[serde(skip_serializing_if = "Option::is_none")] pub $knob: Option<Span>,)+
+        }
+
+        impl $config {
+            /// Name, value and limits of every knob.
+            fn knobs(&self) -> Vec<(&'static str, Option<Span>, f32, f32)> {
+                vec![$(($name, self.$knob, $lo, $hi)),+]
+            }
+        }
+    };
+}
+
+knobs! {
+    /// Motions. Both classes of a pair draw their peak speed from the same range, which leaves a single
+    /// field blind to the pair.
+    ///
+    /// A knob that is absent is not written into the text that videos are hashed by, so a knob of one set leaves the
+    /// fingerprints of another alone.
+    MotionConfig:
     /// `rise`, `fall`: constant vertical speed. The pair that one field can see: serves L = 1
     /// well above chance.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub climb_speed: Option<Span>,
+    climb_speed, "motion.climb-speed": 0.0 to 8.0;
     /// `sway-slow`, `sway-fast`: peak horizontal speed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sway_speed: Option<Span>,
+    sway_speed, "motion.sway-speed": 0.0 to 8.0;
     /// Period of `sway-slow`. Overlaps the next range, so the pair is graded, not a coin flip.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sway_slow_period: Option<Span>,
+    sway_slow_period, "motion.sway-slow-period": 4.0 to 1000.0;
     /// Period of `sway-fast`. A stack of ten sees most of it, a stack of five only part.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sway_fast_period: Option<Span>,
+    sway_fast_period, "motion.sway-fast-period": 4.0 to 1000.0;
     /// `bounce-floor`, `bounce-ceiling`: peak vertical speed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bounce_speed: Option<Span>,
+    bounce_speed, "motion.bounce-speed": 0.0 to 8.0;
     /// Period of a bounce.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bounce_period: Option<Span>,
+    bounce_period, "motion.bounce-period": 4.0 to 1000.0;
     /// Share of the period that the turn at the floor takes: 0 a hard bounce, 0.5 the same motion
     /// in both classes. Graded difficulty; serves L = 10 > L = 5.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bounce_rebound: Option<Span>,
+    bounce_rebound, "motion.bounce-rebound": 0.01 to 0.5;
     /// `spin`, `wag`: peak turning rate, degrees a frame.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub turn_rate: Option<Span>,
+    turn_rate, "motion.turn-rate": 0.0 to 45.0;
     /// Period of the change in turning rate.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub turn_period: Option<Span>,
+    turn_period, "motion.turn-period": 4.0 to 1000.0;
     /// Steady part of the turning rate in `spin`: 1 turns evenly, 0 would be a wag.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub spin_steady: Option<Span>,
+    spin_steady, "motion.spin-steady": 0.0 to 1.0;
     /// Steady part of the turning rate in `wag`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wag_steady: Option<Span>,
+    wag_steady, "motion.wag-steady": 0.0 to 1.0;
     /// `approach-*`: growth of the actor, per cent a frame.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub approach_growth: Option<Span>,
+    approach_growth, "motion.approach-growth": 0.0 to 5.0;
     /// `wave-*`: half the swing of the limbs, degrees.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wave_swing: Option<Span>,
+    wave_swing, "motion.wave-swing": 0.0 to 90.0;
     /// Period of the limbs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wave_period: Option<Span>,
+    wave_period, "motion.wave-period": 4.0 to 1000.0;
     /// `circle`, `figure-eight`: peak speed along the path.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub loop_speed: Option<Span>,
+    loop_speed, "motion.loop-speed": 0.0 to 8.0;
     /// Period of a round.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub loop_period: Option<Span>,
+    loop_period, "motion.loop-period": 4.0 to 1000.0;
     /// Width of the path as a share of its natural one: 1 a circle or a full eight; at 0 both are one straight
     /// line. Graded difficulty.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub loop_roundness: Option<Span>,
+    loop_roundness, "motion.loop-roundness": 0.0 to 1.0;
     /// `flap`, `paddle`: half the swing of the limbs, degrees.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub paddle_swing: Option<Span>,
+    paddle_swing, "motion.paddle-swing": 0.0 to 90.0;
     /// Period of the limbs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub paddle_period: Option<Span>,
+    paddle_period, "motion.paddle-period": 4.0 to 1000.0;
     /// How far one limb is behind the other in `flap`, as a share of the period: 0 as wings do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub flap_lag: Option<Span>,
+    flap_lag, "motion.flap-lag": 0.0 to 0.5;
     /// The same in `paddle`: 0.5 one goes up while the other goes down.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub paddle_lag: Option<Span>,
+    paddle_lag, "motion.paddle-lag": 0.0 to 0.5;
     /// `pulse-*`: peak growth and shrinking of the actor, per cent a frame.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pulse_growth: Option<Span>,
+    pulse_growth, "motion.pulse-growth": 0.0 to 10.0;
     /// Period of the pulse.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pulse_period: Option<Span>,
+    pulse_period, "motion.pulse-period": 4.0 to 1000.0;
 }
 
 impl MotionConfig {
-    /// Name, value and limits of every knob.
-    fn knobs(&self) -> [(&'static str, Option<Span>, f32, f32); 23] {
-        [
-            ("motion.climb-speed", self.climb_speed, 0.0, 8.0),
-            ("motion.sway-speed", self.sway_speed, 0.0, 8.0),
-            ("motion.sway-slow-period", self.sway_slow_period, 4.0, 1000.0),
-            ("motion.sway-fast-period", self.sway_fast_period, 4.0, 1000.0),
-            ("motion.bounce-speed", self.bounce_speed, 0.0, 8.0),
-            ("motion.bounce-period", self.bounce_period, 4.0, 1000.0),
-            ("motion.bounce-rebound", self.bounce_rebound, 0.01, 0.5),
-            ("motion.turn-rate", self.turn_rate, 0.0, 45.0),
-            ("motion.turn-period", self.turn_period, 4.0, 1000.0),
-            ("motion.spin-steady", self.spin_steady, 0.0, 1.0),
-            ("motion.wag-steady", self.wag_steady, 0.0, 1.0),
-            ("motion.approach-growth", self.approach_growth, 0.0, 5.0),
-            ("motion.wave-swing", self.wave_swing, 0.0, 90.0),
-            ("motion.wave-period", self.wave_period, 4.0, 1000.0),
-            ("motion.loop-speed", self.loop_speed, 0.0, 8.0),
-            ("motion.loop-period", self.loop_period, 4.0, 1000.0),
-            ("motion.loop-roundness", self.loop_roundness, 0.0, 1.0),
-            ("motion.paddle-swing", self.paddle_swing, 0.0, 90.0),
-            ("motion.paddle-period", self.paddle_period, 4.0, 1000.0),
-            ("motion.flap-lag", self.flap_lag, 0.0, 0.5),
-            ("motion.paddle-lag", self.paddle_lag, 0.0, 0.5),
-            ("motion.pulse-growth", self.pulse_growth, 0.0, 10.0),
-            ("motion.pulse-period", self.pulse_period, 4.0, 1000.0),
-        ]
-    }
-
     pub(crate) fn validate(&self) -> Result<(), SynthError> {
         for (key, span, lo, hi) in self.knobs() {
             span.map_or(Ok(()), |span| within(key, span, lo, hi))?;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::common::{dataset_file, decoder};
+use data::dataset::OpenOptions;
 use data::resize::FrameResizer;
 use flow::{GrayImage, TvL1, TvL1Params};
 use image::codecs::jpeg::JpegEncoder;
@@ -99,8 +100,8 @@ impl Made {
             knobs[table][knob] = range.to_vec().into();
         }
         let spec = DatasetSpec::parse(Path::new("synth.toml"), &file.to_string()).unwrap();
-        let set = Dataset::from_spec(&spec, None, None).unwrap();
-        let clip = set.generator().unwrap().render(0);
+        let set = Dataset::open_with(&spec, &OpenOptions::default()).unwrap();
+        let clip = set.generator().unwrap().set().render(0);
         assert_eq!((clip.width, clip.height), (WIDTH, HEIGHT));
         Self::of(clip.frames.into_iter().take(FRAMES).collect())
     }

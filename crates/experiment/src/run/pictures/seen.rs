@@ -46,7 +46,7 @@ impl Album {
             let Some(video) = videos.iter().find(|video| video.label as usize == label) else { continue };
             for look in seeing.look(video, 1)? {
                 let (Some(weights), Some(colours)) = (look.outputs.attention, look.colours) else { continue };
-                let reading = || Error::tensor("reading the attention");
+                let reading = || Error::network("reading the attention");
                 let (_, rows, columns) = weights.dims3().map_err(reading())?;
                 let weights: Vec<f32> =
                     weights.flatten_all().and_then(|flat| flat.to_vec1()).map_err(reading())?;
