@@ -20,7 +20,7 @@ use self::crop::draw_flip;
 pub use self::multi_scale::{MultiScale, Places};
 use crate::error::InputError;
 
-/// How training samples are varied. All inputs and moments of a sample are varied alike.
+/// How training samples are varied. All inputs and time steps of a sample are varied alike.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Augmentation {

@@ -1,6 +1,6 @@
 //! Which videos, and which of their frames (Two-Stream ConvNets, Sect. 5).
 //!
-//! A [`Sampler`] chooses videos, [`Clips`] the moments within one, as a [`SampleSpec`] says.
+//! A [`Sampler`] chooses videos, [`Clips`] the time steps within one, as a [`SampleSpec`] says.
 //!
 //! A draw depends on nothing but the run's seed, the iteration and the place in
 //! the batch ([`draw_rng`]). Any batch can therefore be made alone, and a run
@@ -21,7 +21,7 @@ use rand_core::SeedableRng;
 pub use self::clips::Clips;
 pub use self::pairs::Pairs;
 pub use self::sampler::{ClassBalanced, Sampler, Together};
-pub use self::spec::{Align, At, Moments, SampleInput, SampleSpec};
+pub use self::spec::{Align, At, SampleInput, SampleSpec, TimeSteps};
 pub use self::spelled::{SpelledClip, SpelledSample, SpelledSnippets};
 use crate::DataError;
 use crate::error::InputError;

@@ -166,7 +166,7 @@ mod tests {
 
         fn forward(&self, inputs: &Inputs, _pass: &Pass) -> models::Result<Outputs> {
             let [rgb, flow] = [Modality::RGB, Modality::FLOW].map(|modality| inputs.get(modality).unwrap());
-            // The first view's moments: a pixel's red, and the first field's x.
+            // The first view's time steps: a pixel's red, and the first field's x.
             self.seen.lock().unwrap().push((rgb.dims().to_vec(), first_pixels(rgb), first_pixels(flow)));
             let views = rgb.dim(0)?;
             let head = |(name, logits): (&str, [f32; 2])| -> models::Result<Head> {
@@ -179,11 +179,11 @@ mod tests {
         }
     }
 
-    /// Of (B, T, C, H, W): for each moment of the first sample the first value of the first channel.
+    /// Of (B, T, C, H, W): for each time step of the first sample the first value of the first channel.
     fn first_pixels(x: &Tensor) -> Vec<f32> {
-        let (_, moments, c, h, w) = x.dims5().unwrap();
+        let (_, time_steps, c, h, w) = x.dims5().unwrap();
         let all = testkit::values(x);
-        (0..moments).map(|t| all[t * c * h * w]).collect()
+        (0..time_steps).map(|t| all[t * c * h * w]).collect()
     }
 
     /// A network of clips sees the test frames as one clip, in order, each with its own flow, and the score is the mean
@@ -321,9 +321,9 @@ mod tests {
         let others = [counting("a", 0, 1, 25), counting("b", 1, 1, 25)];
         let (found, _) = answers("softmax-pairs", &tested, &others);
         let Answers::Pairs(pairs) = &found else { panic!("{found:?}") };
-        // Three moments of each video beside its other view, with twenty others for each.
+        // Three time steps of each video beside its other view, with twenty others for each.
         assert_eq!((pairs.similar.iter().filter(|similar| **similar).count(), pairs.similar.len()), (6, 126));
-        // The same moment is at distance 0, and so is that of another event: one of three dissimilar pairs ties.
+        // The same time step is at distance 0, and so is that of another event: one of three dissimilar pairs ties.
         assert!(
             pairs
                 .similar

@@ -284,8 +284,9 @@ impl<'a> Predictor<'a> {
             }
             scores.extend(mean);
         }
-        let middle = |moments: &Vec<usize>| {
-            let (first, last) = (moments.first().copied().unwrap_or(0), moments.last().copied().unwrap_or(0));
+        let middle = |time_steps: &Vec<usize>| {
+            let (first, last) =
+                (time_steps.first().copied().unwrap_or(0), time_steps.last().copied().unwrap_or(0));
             (first + last + plan.sample.span().saturating_sub(1)) / 2
         };
         Ok(clips.iter().map(middle).zip(scores).map(|(frame, scores)| Position { frame, scores }).collect())

@@ -2,7 +2,7 @@
 
 use data::augment::CropRule;
 use data::extracted::Extraction;
-use data::sample::{At, Moments};
+use data::sample::{At, TimeSteps};
 use flow::Method;
 
 use crate::error::{Error, Result};
@@ -223,7 +223,7 @@ pub struct Fact {
     pub what: String,
 }
 
-/// "stack, L = 10, mean subtraction on", "a frame and 3 moments, 5 to 15 frames apart: ...".
+/// "stack, L = 10, mean subtraction on", "a frame and 3 time steps, 5 to 15 frames apart: ...".
 fn sees(net: &NetPlan) -> String {
     let read = |at: At| -> Vec<String> {
         let inputs = net.sample.inputs.iter().filter(|input| input.at == at);
@@ -231,9 +231,9 @@ fn sees(net: &NetPlan) -> String {
     };
     let mut what = read(At::Middle);
     let every = read(At::Every).join(" and ");
-    what.push(match net.sample.moments {
-        Moments::Strided { count, from, to } => {
-            format!("{count} moments, {from} to {to} frames apart: {every}")
+    what.push(match net.sample.time_steps {
+        TimeSteps::Strided { count, from, to } => {
+            format!("{count} time steps, {from} to {to} frames apart: {every}")
         }
         _ => every,
     });
@@ -379,8 +379,8 @@ fn what_is_drawn(pairs: Option<PairsPlan>) -> String {
 
 /// "all of one in 10".
 fn grid_words(net: &NetPlan) -> String {
-    match net.sample.moments {
-        Moments::Grid { every } => format!("all of one in {every}"),
+    match net.sample.time_steps {
+        TimeSteps::Grid { every } => format!("all of one in {every}"),
         _ => "all".into(),
     }
 }

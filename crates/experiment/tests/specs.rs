@@ -252,7 +252,7 @@ mistakes! {
     losses_without_pairs: "siamese/cross-view", "pairs = 20 " => "";
     pairs_that_are_all_similar: "siamese/cross-view", "pairs = 20 " => "pairs = 0 ";
     accuracy_against_an_area: "siamese/cross-view", "both-l1-pairs > softmax-pairs" => "both-l1-pairs > softmax";
-    pairs_of_any_moments: "siamese/cross-view",
+    pairs_of_any_time_steps: "siamese/cross-view",
         "test = { crops = \"center\" }" => "test = { frames = 5, crops = \"center\" }";
     losses_of_nothing: "siamese/cross-view",
         "{ softmax = false, contrastive = \"l1\" }" => "{ softmax = false }";

@@ -8,7 +8,7 @@
 //! | confusion matrix | [`confusion`] |
 //! | loss curves, of several nets or small of one stage | [`loss_curves`], [`loss_panel`] |
 //! | accuracy against cost | [`scatter`] |
-//! | frame, flow and stack of one moment | [`sample_input`] |
+//! | frame, flow and stack of one time step | [`sample_input`] |
 //! | where a net looks | [`attention_maps`] |
 //! | features of test videos in the plane | [`embeddings`] |
 //! | probabilities of classes along a video | [`timeline`] |

@@ -1,4 +1,4 @@
-//! What the two networks see of one moment of a video.
+//! What the two networks see of one time step of a video.
 
 use flow::{FlowField, UNKNOWN_FLOW, flow_to_rgb8};
 
@@ -45,10 +45,10 @@ pub struct Stack<'a> {
     pub values: &'a [f32],
 }
 
-/// One moment of a video, as both networks see it.
+/// One time step of a video, as both networks see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample<'a> {
-    /// Which video and moment.
+    /// Which video and time step.
     pub title: &'a str,
     /// The frame.
     pub frame: Frame<'a>,
@@ -61,7 +61,7 @@ pub struct Sample<'a> {
     pub stack: Stack<'a>,
 }
 
-/// One moment as an SVG: the frame, its flow in Middlebury's colours with the
+/// One time step as an SVG: the frame, its flow in Middlebury's colours with the
 /// wheel that explains them, and below the stack, x above y, one column a
 /// field, in greys about zero.
 ///
@@ -88,7 +88,7 @@ pub fn sample_input(sample: &Sample<'_>) -> Result<Drawing> {
         fitted(stack.width, stack.height, ((room / stack.fields as f64 - 3.0).clamp(16.0, TILE), TILE));
     let width = (2.0 * MARGIN + GUTTER + stack.fields as f64 * (tile.0 + 3.0)).max(WIDTH);
     let mut svg = Drawing::new(width, stack_top + 2.0 * (tile.1 + 3.0) + 44.0);
-    svg.head(title, "what the two networks see of one moment");
+    svg.head(title, "what the two networks see of one time step");
 
     let heading = Style::new(12.0).bold();
     let left = MARGIN + GUTTER;

@@ -1,4 +1,4 @@
-//! Attention over the places of a feature map: a softmax, and the weighted sum that it leads to.
+//! Attention over the spatial positions of a feature map: a softmax, and the weighted sum that it leads to.
 
 use candle_core::{Result, bail};
 use rayon::prelude::*;
@@ -7,13 +7,13 @@ use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::op::Op;
 
-/// The softmax over all places of a map of one channel, (B, H, W, 1): weights above 0 that sum to one in each sample.
+/// The softmax over all spatial positions of a map of one channel, (B, H, W, 1): weights above 0 that sum to one in each sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PlaceSoftmax;
+pub struct PositionSoftmax;
 
-impl PlaceSoftmax {
+impl PositionSoftmax {
     /// Places of a map.
-    pub(crate) fn places(self, x: &impl Shaped) -> Result<usize> {
+    pub(crate) fn positions(self, x: &impl Shaped) -> Result<usize> {
         match check::feature_map(self.name(), x)? {
             [_, h, w, 1] if h * w > 0 => Ok(h * w),
             _ => bail!("{}: the input has shape {:?}, expected (B, H, W, 1)", self.name(), x.dims()),
@@ -21,16 +21,16 @@ impl PlaceSoftmax {
     }
 }
 
-impl Op for PlaceSoftmax {
+impl Op for PositionSoftmax {
     fn name(&self) -> &'static str {
         "place-softmax"
     }
 
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
         let [x] = check::inputs(self.name(), inputs)?;
-        let places = self.places(&x)?;
+        let positions = self.positions(&x)?;
         let mut out = x.data.to_vec();
-        for map in out.chunks_exact_mut(places) {
+        for map in out.chunks_exact_mut(positions) {
             let largest = map.iter().fold(f32::NEG_INFINITY, |largest, &x| largest.max(x));
             let mut sum = 0.0_f64;
             for x in &mut *map {
@@ -44,10 +44,10 @@ impl Op for PlaceSoftmax {
 
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
         let [x] = check::inputs(self.name(), given.inputs)?;
-        let places = self.places(&x)?;
+        let positions = self.positions(&x)?;
         check::backward(self.name(), given, x.dims)?;
         let mut out = given.gradient.data.to_vec();
-        for (out, y) in out.chunks_exact_mut(places).zip(given.output.data.chunks_exact(places)) {
+        for (out, y) in out.chunks_exact_mut(positions).zip(given.output.data.chunks_exact(positions)) {
             let mean: f64 = out.iter().zip(y).map(|(&g, &y)| f64::from(g) * f64::from(y)).sum();
             for (out, &y) in out.iter_mut().zip(y) {
                 *out = (f64::from(y) * (f64::from(*out) - mean)) as f32;
@@ -57,13 +57,13 @@ impl Op for PlaceSoftmax {
     }
 }
 
-/// The sum over places of a feature map (B, H, W, C), each times its weight (B, H, W, 1): (B, C). The first input are
+/// The sum over spatial positions of a feature map (B, H, W, C), each times its weight (B, H, W, 1): (B, C). The first input are
 /// the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WeightedPool;
 
 impl WeightedPool {
-    /// Batch, places and channels.
+    /// Batch, spatial positions and channels.
     pub(crate) fn sizes(self, weights: &impl Shaped, x: &impl Shaped) -> Result<[usize; 3]> {
         let [b, h, w, c] = check::feature_map(self.name(), x)?;
         check::dims(self.name(), "the first input, the weights,", weights, &[b, h, w, 1])?;
@@ -81,9 +81,9 @@ impl Op for WeightedPool {
 
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
         let [weights, x] = check::inputs(self.name(), inputs)?;
-        let [batch, places, channels] = self.sizes(&weights, &x)?;
+        let [batch, positions, channels] = self.sizes(&weights, &x)?;
         let mut out = vec![0.0; batch * channels];
-        let samples = weights.data.par_chunks(places).zip(x.data.par_chunks(places * channels));
+        let samples = weights.data.par_chunks(positions).zip(x.data.par_chunks(positions * channels));
         out.par_chunks_mut(channels).zip(samples).for_each(|(out, (weights, x))| {
             for (&weight, x) in weights.iter().zip(x.chunks_exact(channels)) {
                 out.iter_mut().zip(x).for_each(|(out, &x)| *out += weight * x);
@@ -95,13 +95,13 @@ impl Op for WeightedPool {
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
         let Backward { inputs, gradient, wanted, .. } = *given;
         let [weights, x] = check::inputs(self.name(), inputs)?;
-        let [batch, places, channels] = self.sizes(&weights, &x)?;
+        let [batch, positions, channels] = self.sizes(&weights, &x)?;
         check::backward(self.name(), given, &[batch, channels])?;
         let each = gradient.data.par_chunks(channels);
         let of_weights = || {
             let mut out = vec![0.0; weights.data.len()];
-            let samples = each.clone().zip(x.data.par_chunks(places * channels));
-            out.par_chunks_mut(places).zip(samples).for_each(|(out, (gradient, x))| {
+            let samples = each.clone().zip(x.data.par_chunks(positions * channels));
+            out.par_chunks_mut(positions).zip(samples).for_each(|(out, (gradient, x))| {
                 for (out, x) in out.iter_mut().zip(x.chunks_exact(channels)) {
                     let product: f64 =
                         gradient.iter().zip(x).map(|(&g, &x)| f64::from(g) * f64::from(x)).sum();
@@ -112,8 +112,8 @@ impl Op for WeightedPool {
         };
         let of_map = || {
             let mut out = vec![0.0; x.data.len()];
-            let samples = each.clone().zip(weights.data.par_chunks(places));
-            out.par_chunks_mut(places * channels).zip(samples).for_each(|(out, (gradient, weights))| {
+            let samples = each.clone().zip(weights.data.par_chunks(positions));
+            out.par_chunks_mut(positions * channels).zip(samples).for_each(|(out, (gradient, weights))| {
                 for (&weight, out) in weights.iter().zip(out.chunks_exact_mut(channels)) {
                     out.iter_mut().zip(gradient).for_each(|(out, &gradient)| *out = weight * gradient);
                 }

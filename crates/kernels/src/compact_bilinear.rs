@@ -103,7 +103,7 @@ impl fmt::Debug for Fourier {
 
 /// The sketch of the outer product of what all inputs have at a place, for every place or as its mean over places.
 ///
-/// An input is a feature map (B, H, W, C), or, with T sketches, the maps of T moments (B T, H, W, C), each a factor of
+/// An input is a feature map (B, H, W, C), or, with T sketches, the maps of T time steps (B T, H, W, C), each a factor of
 /// its own; or a vector (B, C), which counts as a map that is the same everywhere. The output is (B, H, W, d), or the
 /// mean over places (B, d); without any map it is (B, d).
 #[derive(Debug, Clone)]
@@ -114,13 +114,13 @@ pub struct CompactBilinear {
 }
 
 impl CompactBilinear {
-    /// `sketches` holds for each input those of its moments; d is the length of the transforms.
+    /// `sketches` holds for each input those of its time steps; d is the length of the transforms.
     ///
     /// # Errors
     /// If an input has no sketch, or a sketch has buckets beyond d.
     pub fn new(fourier: Fourier, sketches: Vec<Vec<Sketch>>, pooled: bool) -> Result<Self> {
         if sketches.is_empty() || sketches.iter().any(Vec::is_empty) {
-            bail!("compact-bilinear: an input without a sketch, expected one for each of its moments");
+            bail!("compact-bilinear: an input without a sketch, expected one for each of its time steps");
         }
         let size = fourier.len();
         let mut buckets = sketches.iter().flatten().flat_map(|sketch| &sketch.buckets);
@@ -153,7 +153,7 @@ impl CompactBilinear {
                 || *batch.get_or_insert(leading / sketches.len()) * sketches.len() != leading
             {
                 bail!(
-                    "{name}: an input of {leading} maps of {} moments each, expected {batch:?} samples",
+                    "{name}: an input of {leading} maps of {} time steps each, expected {batch:?} samples",
                     sketches.len()
                 );
             }
@@ -315,11 +315,11 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// One factor of the outer product: a moment of an input.
+/// One factor of the outer product: a time step of an input.
 #[derive(Clone, Copy)]
 struct Factor<'a> {
     input: usize,
-    moment: usize,
+    time_step: usize,
     is_vector: bool,
     sketch: &'a Sketch,
 }
@@ -327,7 +327,7 @@ struct Factor<'a> {
 impl Factor<'_> {
     /// Where its values at a place begin.
     fn place(&self, place: usize, places: usize) -> usize {
-        if self.is_vector { 0 } else { (self.moment * places + place) * self.sketch.buckets.len() }
+        if self.is_vector { 0 } else { (self.time_step * places + place) * self.sketch.buckets.len() }
     }
 }
 
@@ -346,9 +346,9 @@ impl<'a> Work<'a> {
         let mut factors = Vec::new();
         for (input, sketches) in op.sketches.iter().enumerate() {
             let is_vector = sample.inputs[input].1;
-            factors.extend(sketches.iter().enumerate().map(|(moment, sketch)| Factor {
+            factors.extend(sketches.iter().enumerate().map(|(time_step, sketch)| Factor {
                 input,
-                moment,
+                time_step,
                 is_vector,
                 sketch,
             }));

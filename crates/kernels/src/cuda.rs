@@ -29,7 +29,6 @@ mod linear;
 mod lock;
 mod lrn;
 mod memory;
-mod moments;
 #[cfg(feature = "nccl")]
 pub mod nccl;
 mod normalise;
@@ -39,6 +38,7 @@ mod rows;
 mod sgd;
 mod signature;
 mod statistics;
+mod time_steps;
 pub mod tvl1;
 mod upload;
 

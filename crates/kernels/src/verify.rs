@@ -6,8 +6,8 @@ use candle_core::{Device, Result, Tensor, Var};
 
 use crate::{
     Add, AvgPool2d, BatchNorm, CompactBilinear, Concat, ContrastiveLoss, Conv2d, Fourier, FrozenBatchNorm,
-    GlobalAvgPool, JoinMoments, Linear, LocalResponseNorm, Lrn, Mask, MaxPool2d, Op, PairDistance,
-    PlaceSoftmax, Pool2d, Relu, RmsNorm, SgdStep, SignedSqrt, Sketch, SoftmaxCrossEntropy, SumMoments,
+    GlobalAvgPool, JoinTimeSteps, Linear, LocalResponseNorm, Lrn, Mask, MaxPool2d, Op, PairDistance, Pool2d,
+    PositionSoftmax, Relu, RmsNorm, SgdStep, SignedSqrt, Sketch, SoftmaxCrossEntropy, SumTimeSteps,
     ToChannelsFirst, ToChannelsLast, WeightedPool, backward, forward,
 };
 
@@ -221,8 +221,8 @@ fn movements() -> Vec<Case> {
         Case::new("concatenation", &[&[2, 3, 3, 5], &[2, 3, 3, 1], &[2, 3, 3, 34]], || Ok(Concat)),
         Case::new("channels last", &[&[2, 35, 6, 7]], || Ok(ToChannelsLast)),
         Case::new("channels first", &[&[2, 6, 7, 35]], || Ok(ToChannelsFirst)),
-        Case::new("moments joined", &[clips], || Ok(JoinMoments { moments: 3 })),
-        Case::new("moments added", &[clips], || Ok(SumMoments { moments: 3 })),
+        Case::new("time steps joined", &[clips], || Ok(JoinTimeSteps { time_steps: 3 })),
+        Case::new("time steps added", &[clips], || Ok(SumTimeSteps { time_steps: 3 })),
     ]
 }
 
@@ -230,8 +230,8 @@ fn heads() -> Vec<Case> {
     let bilinear = |inputs: &'static [(usize, usize)], size, pooled| {
         move || {
             let mut seed = 7;
-            let mut sketch = |&(channels, moments): &(usize, usize)| {
-                let each = (0..moments).map(|_| {
+            let mut sketch = |&(channels, time_steps): &(usize, usize)| {
+                let each = (0..time_steps).map(|_| {
                     seed += 2;
                     random_sketch(seed, channels, size)
                 });
@@ -250,7 +250,7 @@ fn heads() -> Vec<Case> {
         Case::new("compact bilinear, pooled", &maps, bilinear(&[(5, 1), (4, 2), (6, 1)], 64, true)),
         Case::new("compact bilinear, at every place", &maps, bilinear(&[(5, 1), (4, 2), (6, 1)], 60, false)),
         Case::new("compact bilinear of vectors", &[&[3, 6], &[3, 9]], bilinear(&[(6, 1), (9, 1)], 21, true)),
-        Case::new("softmax over places", &[&[3, 4, 5, 1]], || Ok(PlaceSoftmax)),
+        Case::new("softmax over places", &[&[3, 4, 5, 1]], || Ok(PositionSoftmax)),
         Case::new("weighted pool", &[&[2, 3, 4, 1], &[2, 3, 4, 37]], || Ok(WeightedPool)),
         Case::new("cross-entropy", &[&[3, 11]], || Ok(SoftmaxCrossEntropy::new(vec![3, 0, 10]))),
         Case::new("cross-entropy, some labels", &[&[4, 11]], some),

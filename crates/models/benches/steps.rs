@@ -167,12 +167,12 @@ impl Step {
         let mut inputs = Inputs::default();
         for &(modality, ref shape) in &summary.inputs {
             // (C, H, W), or of clips (C, T, H, W).
-            let (moments, [height, width]) = match shape[1..] {
+            let (time_steps, [height, width]) = match shape[1..] {
                 [height, width] => (1, [height, width]),
-                [moments, height, width] => (moments, [height, width]),
+                [time_steps, height, width] => (time_steps, [height, width]),
                 _ => panic!("an input is pictures"),
             };
-            let shape = [batch, moments, shape[0], height, width];
+            let shape = [batch, time_steps, shape[0], height, width];
             let data = testkit::noise(1, shape.iter().product());
             inputs.insert(modality, Tensor::from_vec(data, &shape, device).expect("the shape fits"));
         }

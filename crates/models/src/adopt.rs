@@ -27,7 +27,7 @@ impl dyn Architecture + '_ {
     ///
     /// Where the first network saw frames and this one sees something else, the filters of the first layer are averaged
     /// and repeated ([`nn::cross_modality`]); where this one looks along time, the first one's weights are spread over the
-    /// moments ([`nn::inflate`]). Classifiers come along, whether or not they fit.
+    /// time steps ([`nn::inflate`]). Classifiers come along, whether or not they fit.
     ///
     /// # Errors
     /// [`Error::Start`] if the networks differ in more than that.
@@ -40,10 +40,10 @@ impl dyn Architecture + '_ {
         let Adopter { crossed, stream } = self.adopter(first, stream)?;
         let mut adopted = Tensors::new();
         for (name, tensor) in stored {
-            let moments = stream.as_ref().and_then(|_| self.temporal_kernel(name));
-            let tensor = match (&crossed, moments) {
+            let time_steps = stream.as_ref().and_then(|_| self.temporal_kernel(name));
+            let tensor = match (&crossed, time_steps) {
                 (Some((weight, channels)), _) if weight == name => nn::cross_modality(tensor, *channels)?,
-                (_, Some(moments)) => nn::inflate(tensor, moments)?,
+                (_, Some(time_steps)) => nn::inflate(tensor, time_steps)?,
                 (_, None) => tensor.clone(),
             };
             let prefix = stream.as_ref().map_or("", |stream| stream.prefix);

@@ -21,7 +21,7 @@ pub trait Architecture: fmt::Debug + Send + Sync {
     /// If a layer does not fit the size that reaches it, or a setting is out of range.
     fn graph(&self) -> Result<Graph>;
 
-    /// What it reads at each moment, in the order of a sample's inputs.
+    /// What it reads at each time step, in the order of a sample's inputs.
     fn inputs(&self) -> Vec<Channels>;
 
     /// Classes of each classifier, in the order of [`crate::Outputs::heads`].
@@ -61,7 +61,7 @@ pub trait Architecture: fmt::Debug + Send + Sync {
         false
     }
 
-    /// Moments that a stream's layer looks at here, where alone it looks at one.
+    /// Time steps that a stream's layer looks at here, where alone it looks at one.
     fn temporal_kernel(&self, parameter: &str) -> Option<usize> {
         let _ = parameter;
         None

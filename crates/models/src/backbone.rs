@@ -87,28 +87,29 @@ impl Backbone {
     /// If an input is missing or has another shape than the configuration says.
     pub fn trace(&self, inputs: &Inputs, pass: &Pass, visit: impl FnMut(&str, &Tensor)) -> Result<Outputs> {
         let mut values = Vec::with_capacity(self.ports.len() + self.steps.len());
-        // Samples, and of inputs that may have any length their moments.
+        // Samples, and of inputs that may have any length their time steps.
         let mut first: Option<(usize, Option<usize>)> = None;
         for port in &self.ports {
             let refused = |found: String| Error::Input { model: self.model, expected: expected(port), found };
             let input = inputs.get(port.modality).ok_or_else(|| refused("none".into()))?;
-            let fits = |each: &[usize], moments: usize| {
-                each == port.shape.each && (port.any_length || moments == port.shape.moments.unwrap_or(1))
+            let fits = |each: &[usize], time_steps: usize| {
+                each == port.shape.each
+                    && (port.any_length || time_steps == port.shape.time_steps.unwrap_or(1))
             };
             match *input.dims() {
-                [batch, moments, ref each @ ..] if fits(each, moments) => {
-                    let own = (batch, port.any_length.then_some(moments));
+                [batch, time_steps, ref each @ ..] if fits(each, time_steps) => {
+                    let own = (batch, port.any_length.then_some(time_steps));
                     let others = *first.get_or_insert(own);
                     if others != own {
                         let found = format!(
-                            "{batch} clips of {moments} moments beside {} clips of {} moments",
+                            "{batch} clips of {time_steps} time steps beside {} clips of {} time steps",
                             others.0,
-                            others.1.unwrap_or(moments)
+                            others.1.unwrap_or(time_steps)
                         );
                         return Err(refused(found));
                     }
                     let [c, h, w] = [each[0], each[1], each[2]];
-                    let x = input.reshape((batch * moments, c, h, w))?;
+                    let x = input.reshape((batch * time_steps, c, h, w))?;
                     values.push(Some(pass.apply(ops::ToChannelsLast, &[&x])?));
                 }
                 ref other => return Err(refused(format!("{other:?}"))),
@@ -153,11 +154,11 @@ impl Backbone {
 /// What is expected of an input, in words.
 fn expected(port: &Port) -> String {
     let each: Vec<String> = port.shape.each.iter().map(usize::to_string).collect();
-    let moments = match port.shape.moments {
+    let time_steps = match port.shape.time_steps {
         Some(_) if port.any_length => "T".to_owned(),
-        moments => moments.unwrap_or(1).to_string(),
+        time_steps => time_steps.unwrap_or(1).to_string(),
     };
-    format!("`{}` of shape (B, {moments}, {})", port.modality.name(), each.join(", "))
+    format!("`{}` of shape (B, {time_steps}, {})", port.modality.name(), each.join(", "))
 }
 
 impl Network for Backbone {

@@ -3,7 +3,7 @@
 use base::Modality;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The channels of an input at one moment.
+/// The channels of an input at one time step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Channels {
     /// What they hold.

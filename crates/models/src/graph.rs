@@ -29,22 +29,22 @@ pub struct Port {
     pub modality: Modality,
     /// Of one sample.
     pub shape: Shape,
-    /// Whether clips may have another number of moments than the shape says.
+    /// Whether clips may have another number of time steps than the shape says.
     pub any_length: bool,
 }
 
 impl Port {
-    /// For one moment of a picture of that height and width.
+    /// For one time step of a picture of that height and width.
     pub fn one(channels: Channels, size: [usize; 2]) -> Self {
         let [height, width] = size;
-        let shape = Shape { each: vec![channels.count, height, width], moments: None };
+        let shape = Shape { each: vec![channels.count, height, width], time_steps: None };
         Self { modality: channels.modality, shape, any_length: false }
     }
 
-    /// For so many moments of such a picture.
-    pub fn clip(channels: Channels, size: [usize; 2], moments: usize) -> Self {
+    /// For so many time steps of such a picture.
+    pub fn clip(channels: Channels, size: [usize; 2], time_steps: usize) -> Self {
         let Self { modality, shape, any_length } = Self::one(channels, size);
-        Self { modality, shape: Shape { moments: Some(moments), ..shape }, any_length }
+        Self { modality, shape: Shape { time_steps: Some(time_steps), ..shape }, any_length }
     }
 }
 
@@ -74,7 +74,7 @@ pub struct Graph {
     pub(crate) ports: Vec<Port>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) features: Option<Value>,
-    /// The weights of the places.
+    /// The weights of the spatial positions.
     pub(crate) attention: Option<Value>,
     /// The classifiers' outputs.
     pub(crate) heads: Vec<HeadAt>,
@@ -121,7 +121,7 @@ impl Graph {
     }
 
     /// Adds a layer with the parameters of one that is there already, the one that made `first`: a network that
-    /// sees several moments looks at each with the same filters.
+    /// sees several time steps looks at each with the same filters.
     ///
     /// # Errors
     /// As [`Graph::add`].
@@ -207,7 +207,7 @@ impl Graph {
         self.features = Some(features);
     }
 
-    /// Names the value that holds the weights of the places.
+    /// Names the value that holds the weights of the spatial positions.
     pub fn set_attention(&mut self, weights: Value) {
         self.attention = Some(weights);
     }

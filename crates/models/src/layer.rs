@@ -28,13 +28,13 @@ pub struct Window {
     pub padding: usize,
 }
 
-/// Window over the moments of a clip.
+/// Window over the time steps of a clip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TemporalPool {
-    /// Moments of a window.
+    /// Time steps of a window.
     pub kernel: usize,
-    /// Moments from one window to the next.
+    /// Time steps from one window to the next.
     pub stride: usize,
 }
 
@@ -72,18 +72,18 @@ impl BatchStatistics {
 /// Shape of a value of one sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shape {
-    /// Of each moment: (C, H, W) of a feature map, (F) of a vector.
+    /// Of each time step: (C, H, W) of a feature map, (F) of a vector.
     pub each: Vec<usize>,
-    /// T, of what a clip has at each of its moments.
-    pub moments: Option<usize>,
+    /// T, of what a clip has at each of its time steps.
+    pub time_steps: Option<usize>,
 }
 
 impl Shape {
     /// (C, T, H, W) and (F, T), PyTorch's order; without T where there is none.
     pub fn dims(&self) -> Vec<usize> {
         let mut dims = self.each.clone();
-        if let Some(moments) = self.moments {
-            dims.insert(1, moments);
+        if let Some(time_steps) = self.time_steps {
+            dims.insert(1, time_steps);
         }
         dims
     }
@@ -98,7 +98,7 @@ pub struct Facts {
     pub output: Shape,
     /// Trained values.
     pub parameters: usize,
-    /// Of one sample, all moments together.
+    /// Of one sample, all time steps together.
     pub multiply_adds: u64,
 }
 
@@ -158,25 +158,25 @@ impl Layer {
         self.of_input
     }
 
-    /// A layer that looks at each moment for itself: `measure` sees the shapes at one of them.
+    /// A layer that looks at each time step for itself: `measure` sees the shapes at one of them.
     fn each(
         measure: impl Fn(&[&[usize]]) -> Result<Each, String> + Send + Sync + 'static,
         make: impl Fn(&[&Shape], &Builder) -> nn::Result<Box<Forward>> + Send + Sync + 'static,
     ) -> Self {
         let measure = move |inputs: &[&Shape]| {
-            let moments = inputs.first().and_then(|shape| shape.moments);
-            if let Some(other) = inputs.iter().find(|shape| shape.moments != moments) {
-                return Err(format!("its inputs have {moments:?} and {:?} moments", other.moments));
+            let time_steps = inputs.first().and_then(|shape| shape.time_steps);
+            if let Some(other) = inputs.iter().find(|shape| shape.time_steps != time_steps) {
+                return Err(format!("its inputs have {time_steps:?} and {:?} time steps", other.time_steps));
             }
             let each: Vec<&[usize]> = inputs.iter().map(|shape| shape.each.as_slice()).collect();
             let Each { operation, output, parameters, multiply_adds } = measure(&each)?;
-            let multiply_adds = multiply_adds * moments.unwrap_or(1) as u64;
-            Ok(Facts { operation, output: Shape { each: output, moments }, parameters, multiply_adds })
+            let multiply_adds = multiply_adds * time_steps.unwrap_or(1) as u64;
+            Ok(Facts { operation, output: Shape { each: output, time_steps }, parameters, multiply_adds })
         };
         Self::new(measure, make)
     }
 
-    /// A layer of one input, without parameters, that looks at each moment for itself.
+    /// A layer of one input, without parameters, that looks at each time step for itself.
     fn plain(
         measure: impl Fn(&[usize]) -> Result<Each, String> + Send + Sync + 'static,
         forward: impl Fn(&[&Tensor], &Pass) -> nn::Result<Tensor> + Clone + Send + Sync + 'static,
@@ -185,7 +185,7 @@ impl Layer {
     }
 }
 
-/// Of a layer that looks at one moment, for that moment.
+/// Of a layer that looks at one time step, for that time step.
 struct Each {
     operation: String,
     output: Vec<usize>,

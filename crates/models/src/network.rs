@@ -62,7 +62,7 @@ pub struct Outputs {
     pub heads: Vec<Head>,
     /// What the first classifier reads, (B, F), before dropout.
     pub features: Option<Tensor>,
-    /// Of a network that attends, the weights of the places of its frames, (B, H, W); those of a frame sum to one.
+    /// Of a network that attends, the weights of the spatial positions of its frames, (B, H, W); those of a frame sum to one.
     pub attention: Option<Tensor>,
 }
 
@@ -71,7 +71,7 @@ pub trait Network: Send + Sync {
     /// The modalities that it needs, in the order of a sample's inputs.
     fn reads(&self) -> &[Modality];
 
-    /// Runs the batch through; all inputs have as many samples, and as many moments where it sees clips.
+    /// Runs the batch through; all inputs have as many samples, and as many time steps where it sees clips.
     ///
     /// # Errors
     /// If an input is missing or of the wrong shape.

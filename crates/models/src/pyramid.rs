@@ -5,10 +5,10 @@
 //! |---|---|---|
 //! | base | the frame; every snippet, all with the same weights | the last feature maps |
 //! | 1, multi-snippet fusion | the snippets' maps | one map of motion |
-//! | 2, attention | at each place the frame's map and the motion, by compact bilinear fusion | a weight for each place, and the frame's map summed with them |
+//! | 2, attention | at each spatial position the frame's map and the motion, by compact bilinear fusion | a weight for each spatial position, and the frame's map summed with them |
 //! | 3 | the frame's map, what attention found, and the motion, by compact bilinear fusion | the vector that is classified |
 //!
-//! A compact bilinear fusion sketches the outer product of all its inputs at each place ([`nn::CompactBilinear`]);
+//! A compact bilinear fusion sketches the outer product of all its inputs at each spatial position ([`nn::CompactBilinear`]);
 //! after it come a signed square root and an L2 normalisation. The classifier may read any of the levels, which gives
 //! the rows of the paper's ablations ([`PyramidHead`]).
 //!
@@ -73,7 +73,7 @@ pub struct PyramidConfig {
 struct Fusion<'a> {
     /// Its name, and the beginning of those of what follows it.
     name: &'a str,
-    /// Whether the mean over the places is taken.
+    /// Whether the mean over the spatial positions is taken.
     pooled: bool,
 }
 
@@ -86,7 +86,7 @@ impl PyramidConfig {
         Ok(Self {
             base,
             flow_channels: wanted.channels_of(Modality::FLOW).unwrap_or(0),
-            snippets: wanted.moments,
+            snippets: wanted.time_steps,
             fusion: levels.fusion.unwrap_or(SnippetFusion::Concatenation),
             head: levels.head,
             sketch: wanted.wide(levels.sketch),
@@ -101,8 +101,8 @@ impl PyramidConfig {
             SnippetFusion::CompactBilinear if self.snippets > 1 => {
                 return self.fuse(graph, Fusion { name, pooled }, &[snippets]);
             }
-            SnippetFusion::Sum if self.snippets > 1 => Layer::sum_moments(),
-            _ => Layer::join_moments(),
+            SnippetFusion::Sum if self.snippets > 1 => Layer::sum_time_steps(),
+            _ => Layer::join_time_steps(),
         };
         let map = graph.add(name, joined, &[snippets])?;
         if pooled { graph.add("global_pool", Layer::global_avg_pool(), &[map]) } else { Ok(map) }
@@ -119,7 +119,7 @@ impl PyramidConfig {
             [
                 ("attention.0", point(self.attention, Activation::Relu)),
                 ("attention.1", point(1, Activation::None)),
-                ("attention", Layer::place_softmax()),
+                ("attention", Layer::position_softmax()),
             ],
         )?;
         graph.set_attention(weights);
@@ -248,7 +248,8 @@ impl Listed for PyramidConfig {
             batch_norm: base.batch_norm,
             pyramid: true,
             make: Box::new(move |wanted| {
-                let frame = Wanted { inputs: &[Channels::FRAME], moments: 1, levels: None, ..wanted.clone() };
+                let frame =
+                    Wanted { inputs: &[Channels::FRAME], time_steps: 1, levels: None, ..wanted.clone() };
                 Self::over((base.make)(&frame)?, wanted)
             }),
         };

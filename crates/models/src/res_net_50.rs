@@ -221,13 +221,13 @@ pub(crate) struct Unit {
     pub(crate) block: usize,
     /// What is added to the input of the residual branch, and not to the shortcut's.
     pub(crate) entering: Option<Value>,
-    /// Moments that the 1x1 convolutions of the residual branch look at.
-    pub(crate) moments: usize,
+    /// Time steps that the 1x1 convolutions of the residual branch look at.
+    pub(crate) time_steps: usize,
 }
 
 impl Unit {
     pub(crate) fn plain(stage: usize, block: usize) -> Self {
-        Self { stage, block, entering: None, moments: 1 }
+        Self { stage, block, entering: None, time_steps: 1 }
     }
 }
 
@@ -248,12 +248,12 @@ impl Layers<'_> {
 
     /// A residual unit; the first of a stage widens, and but for the first stage's it halves the picture.
     pub(crate) fn unit(&self, graph: &mut Graph, unit: Unit, x: Value) -> Result<Value> {
-        let Unit { stage, block, entering, moments } = unit;
+        let Unit { stage, block, entering, time_steps } = unit;
         let width = self.width << stage;
         let stride = if stage > 0 && block == 0 { 2 } else { 1 };
         let name = |layer: &str| format!("{}layer{}.{block}.{layer}", self.prefix, stage + 1);
         let one = |stride| Window { kernel: 1, stride, padding: 0 };
-        let point = |outputs| match moments {
+        let point = |outputs| match time_steps {
             1 => conv(outputs, one(1)),
             kernel => Layer::temporal_conv(outputs, kernel),
         };

@@ -9,10 +9,10 @@
 //! | conv3_x | 28x28x11 | 4 units, likewise |
 //! | conv4_x | 14x14x11 | 6 units, likewise |
 //! | conv5_x | 7x7x11 | 3 units, likewise |
-//! | pool5 | 1x1x4 | ST-ResNet*: maximum over 5 moments, stride 2; mean over the picture |
-//! | softmax | classes | of the mean over the moments that are left |
+//! | pool5 | 1x1x4 | ST-ResNet*: maximum over 5 time steps, stride 2; mean over the picture |
+//! | softmax | classes | of the mean over the time steps that are left |
 //!
-//! In a spatiotemporal unit the two 1x1 convolutions look at three moments (eq. 5), and what the motion stream's
+//! In a spatiotemporal unit the two 1x1 convolutions look at three time steps (eq. 5), and what the motion stream's
 //! unit reads enters the residual branch of the appearance stream's (eq. 2), not its shortcut.
 //!
 //! Names are those of [`crate::ResNet50Config`] under `appearance.` and `motion.`.
@@ -44,8 +44,9 @@ const MOTION: &str = "motion.";
 pub struct StResNetConfig {
     /// Input channels of the motion stream, 2L.
     pub flow_channels: usize,
-    /// T, the moments of a clip, for the summary; the network takes clips of any length.
-    pub moments: usize,
+    /// T, the time steps of a clip, for the summary; the network takes clips of any length.
+    #[serde(rename = "moments")]
+    pub time_steps: usize,
     /// Height and width of the inputs.
     pub input: [usize; 2],
     /// Classes of both softmax layers.
@@ -56,7 +57,7 @@ pub struct StResNetConfig {
     pub conv1: Window,
     /// Units of the four stages, at least two each.
     pub blocks: [usize; 4],
-    /// Moments that the convolutions over time look at, an odd number.
+    /// Time steps that the convolutions over time look at, an odd number.
     pub temporal_kernel: usize,
     /// The maximum over time of ST-ResNet*.
     pub temporal_pool: Option<TemporalPool>,
@@ -69,7 +70,7 @@ impl StResNetConfig {
     pub fn paper(classes: usize) -> Self {
         Self {
             flow_channels: 20,
-            moments: 5,
+            time_steps: 5,
             input: [224, 224],
             classes,
             width: 64,
@@ -84,7 +85,7 @@ impl StResNetConfig {
     /// The paper's ST-ResNet*: clips of 11 frames, of which the maximum over time leaves 4.
     pub fn paper_star(classes: usize) -> Self {
         let temporal_pool = Some(TemporalPool { kernel: 5, stride: 2 });
-        Self { moments: 11, temporal_pool, ..Self::paper(classes) }
+        Self { time_steps: 11, temporal_pool, ..Self::paper(classes) }
     }
 
     fn of(wanted: &Wanted<'_>, paper: Self) -> Result<Self> {
@@ -100,7 +101,7 @@ impl StResNetConfig {
         }
         Ok(Self {
             flow_channels,
-            moments: wanted.moments,
+            time_steps: wanted.time_steps,
             input: [wanted.side; 2],
             classes: wanted.one_task()?,
             width: wanted.wide(paper.width),
@@ -144,7 +145,7 @@ impl StResNetConfig {
             MODEL,
             [
                 ("flow-channels", self.flow_channels),
-                ("moments", self.moments),
+                ("time steps", self.time_steps),
                 ("classes", self.classes),
                 ("width", self.width),
             ],
@@ -176,7 +177,7 @@ impl Architecture for StResNetConfig {
         let ports = self
             .inputs()
             .into_iter()
-            .map(|channels| Port { any_length: true, ..Port::clip(channels, self.input, self.moments) });
+            .map(|channels| Port { any_length: true, ..Port::clip(channels, self.input, self.time_steps) });
         let mut graph = Graph::of_ports(MODEL, format!("{title}{star}"), ports.collect());
         let layers = |prefix| Layers {
             prefix,
@@ -191,9 +192,9 @@ impl Architecture for StResNetConfig {
         for (stage, &blocks) in self.blocks.iter().enumerate() {
             for block in 0..blocks {
                 let spatiotemporal = block == SPATIOTEMPORAL;
-                let moments = if spatiotemporal { self.temporal_kernel } else { 1 };
+                let time_steps = if spatiotemporal { self.temporal_kernel } else { 1 };
                 let entering = spatiotemporal.then_some(m);
-                let unit = |entering| Unit { stage, block, entering, moments };
+                let unit = |entering| Unit { stage, block, entering, time_steps };
                 m = motion.unit(&mut graph, unit(None), m)?;
                 a = appearance.unit(&mut graph, unit(entering), a)?;
             }
@@ -220,7 +221,7 @@ impl Architecture for StResNetConfig {
 
     fn trunk(&self) -> Trunk {
         Trunk::of(&Self {
-            moments: 1,
+            time_steps: 1,
             classes: 1,
             temporal_pool: None,
             batch_statistics: BatchStatistics::All,

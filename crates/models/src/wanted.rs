@@ -10,10 +10,10 @@ use crate::{Channels, Error, Result};
 /// do.
 #[derive(Debug, Clone)]
 pub struct Wanted<'a> {
-    /// What is read at each moment.
+    /// What is read at each time step.
     pub inputs: &'a [Channels],
     /// T, of a network of clips; else 1.
-    pub moments: usize,
+    pub time_steps: usize,
     /// The side of the square picture.
     pub side: usize,
     /// Classes of each task.
@@ -44,11 +44,11 @@ impl Wanted<'_> {
     /// What the one stream reads.
     ///
     /// # Errors
-    /// If there are several inputs, or moments.
+    /// If there are several inputs, or time steps.
     pub fn one_input(&self) -> Result<Channels> {
-        match (self.inputs, self.moments) {
+        match (self.inputs, self.time_steps) {
             (&[input], 1) => Ok(input),
-            _ => Err(Self::refused("its network sees one input at one moment, not a clip")),
+            _ => Err(Self::refused("its network sees one input at one time step, not a clip")),
         }
     }
 

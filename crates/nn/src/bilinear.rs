@@ -12,18 +12,18 @@ use crate::{Buffer, Builder, Init, Pass, Result};
 pub struct BilinearInput {
     /// C.
     pub channels: usize,
-    /// T, each a factor of its own; 1 of a vector and of a map of one moment.
-    pub moments: usize,
+    /// T, each a factor of its own; 1 of a vector and of a map of one time step.
+    pub time_steps: usize,
 }
 
 /// The count sketch of the outer product of all inputs at a place, without a parameter.
 ///
-/// Buffers: of factor i, counted over all moments of all inputs, `bucket_i` and `sign_i` (C). They are drawn once, by
+/// Buffers: of factor i, counted over all time steps of all inputs, `bucket_i` and `sign_i` (C). They are drawn once, by
 /// the builder's seed, and are stored with the weights, since a layer that reads a sketch is of use with no other.
 #[derive(Debug)]
 pub struct CompactBilinear {
     fourier: Fourier,
-    /// Of every input, for every moment.
+    /// Of every input, for every time step.
     factors: Vec<Vec<[Arc<Buffer>; 2]>>,
     pooled: bool,
 }
@@ -37,16 +37,16 @@ impl CompactBilinear {
         let mut made = 0;
         let mut factors = Vec::with_capacity(inputs.len());
         for input in inputs {
-            let mut moments = Vec::with_capacity(input.moments);
-            for _ in 0..input.moments {
+            let mut time_steps = Vec::with_capacity(input.time_steps);
+            for _ in 0..input.time_steps {
                 let bucket = Init::Bucket { count: size };
-                moments.push([
+                time_steps.push([
                     builder.buffer(&format!("bucket_{made}"), input.channels, bucket)?,
                     builder.buffer(&format!("sign_{made}"), input.channels, Init::Sign)?,
                 ]);
                 made += 1;
             }
-            factors.push(moments);
+            factors.push(time_steps);
         }
         Ok(Self { fourier: Fourier::new(size)?, factors, pooled })
     }
@@ -61,7 +61,7 @@ impl CompactBilinear {
             let values = |buffer: &Buffer| buffer.tensor().to_vec1::<f32>();
             Ok(Sketch::new(&values(bucket)?, &values(sign)?, size)?)
         };
-        let sketches = |moments: &Vec<_>| moments.iter().map(sketch).collect::<Result<Vec<_>>>();
+        let sketches = |time_steps: &Vec<_>| time_steps.iter().map(sketch).collect::<Result<Vec<_>>>();
         let sketches = self.factors.iter().map(sketches).collect::<Result<Vec<_>>>()?;
         pass.apply(kernels::CompactBilinear::new(self.fourier.clone(), sketches, self.pooled)?, inputs)
     }

@@ -57,8 +57,8 @@ pub use transfer::{cross_modality, inflate};
 /// Operations without parameters, for [`Pass::apply`].
 pub mod ops {
     pub use kernels::{
-        Add, AvgPool2d, Concat, Conv2d, GlobalAvgPool, JoinMoments, LocalResponseNorm, Lrn, MaxPool2d,
-        PlaceSoftmax, Pool2d, Relu, RmsNorm, SignedSqrt, SumMoments, ToChannelsFirst, ToChannelsLast,
+        Add, AvgPool2d, Concat, Conv2d, GlobalAvgPool, JoinTimeSteps, LocalResponseNorm, Lrn, MaxPool2d,
+        Pool2d, PositionSoftmax, Relu, RmsNorm, SignedSqrt, SumTimeSteps, ToChannelsFirst, ToChannelsLast,
         WeightedPool,
     };
 }

@@ -1,5 +1,5 @@
 //! Weights of one network as the start of another: fine-tuning, a first layer that reads another kind of input, and
-//! layers that look along time where those before looked at one moment.
+//! layers that look along time where those before looked at one time step.
 
 use candle_core::Tensor;
 
@@ -58,20 +58,20 @@ pub fn cross_modality(weight: &Tensor, channels: usize) -> Result<Tensor> {
     Ok(Tensor::from_vec(repeated, (outputs, channels, height, width), weight.device())?)
 }
 
-/// Initialisation of a convolution over time, (O, I, `moments`, 1, 1), with the weights (O, I, 1, 1) of one that looks
-/// at one moment (ST-ResNet, eq. 5): each moment gets a `moments`-th of them, so that a clip that stands still gives
+/// Initialisation of a convolution over time, (O, I, `time_steps`, 1, 1), with the weights (O, I, 1, 1) of one that looks
+/// at one time step (ST-ResNet, eq. 5): each time step gets a `time_steps`-th of them, so that a clip that stands still gives
 /// what one of its frames gave, but at its ends. No gradient flows back.
 ///
 /// # Errors
-/// If the weights do not have that form, or `moments` is 0.
-pub fn inflate(weight: &Tensor, moments: usize) -> Result<Tensor> {
-    let (&[outputs, inputs, 1, 1], 1..) = (weight.dims(), moments) else {
+/// If the weights do not have that form, or `time_steps` is 0.
+pub fn inflate(weight: &Tensor, time_steps: usize) -> Result<Tensor> {
+    let (&[outputs, inputs, 1, 1], 1..) = (weight.dims(), time_steps) else {
         return Err(Error::setting(
             "the weight of a convolution that is to look along time",
-            format!("shape {:?} and {moments} moments", weight.dims()),
-            "shape (O, I, 1, 1) and at least one moment",
+            format!("shape {:?} and {time_steps} time steps", weight.dims()),
+            "shape (O, I, 1, 1) and at least one time step",
         ));
     };
-    let share = (weight.detach() / moments as f64)?.reshape((outputs, inputs, 1, 1, 1))?;
-    Ok(share.repeat((1, 1, moments, 1, 1))?)
+    let share = (weight.detach() / time_steps as f64)?.reshape((outputs, inputs, 1, 1, 1))?;
+    Ok(share.repeat((1, 1, time_steps, 1, 1))?)
 }

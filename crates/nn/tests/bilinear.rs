@@ -26,11 +26,11 @@ fn sketches_are_uniform_and_a_name_has_its_own() {
     assert_eq!(buckets, draw(Init::Bucket { count: 8 }, "a"));
 }
 
-/// Two moments of one map, and a vector: three factors with sketches of their own, stored as buffers.
+/// Two time steps of one map, and a vector: three factors with sketches of their own, stored as buffers.
 #[test]
-fn every_moment_has_a_sketch_of_its_own() {
+fn every_time_step_has_a_sketch_of_its_own() {
     let params = Params::new(&Device::Cpu);
-    let inputs = [BilinearInput { channels: 5, moments: 2 }, BilinearInput { channels: 3, moments: 1 }];
+    let inputs = [BilinearInput { channels: 5, time_steps: 2 }, BilinearInput { channels: 3, time_steps: 1 }];
     let layer = CompactBilinear::new(&params.builder(7).pp("fused"), &inputs, 16, true).unwrap();
     let names: Vec<String> = params.tensors().into_keys().collect();
     let expected = ["bucket_0", "bucket_1", "bucket_2", "sign_0", "sign_1", "sign_2"];
@@ -40,7 +40,7 @@ fn every_moment_has_a_sketch_of_its_own() {
     let (maps, vector) = (tensor(1, &[4, 2, 3, 5]), tensor(2, &[2, 3]));
     let fused = layer.forward(&[&maps, &vector], &pass).unwrap();
     assert_eq!(fused.dims(), [2, 16]);
-    // The other order of the moments is another vector.
+    // The other order of the time steps is another vector.
     let turned = Tensor::cat(&[1, 0, 3, 2].map(|at| maps.narrow(0, at, 1).unwrap()), 0).unwrap();
     assert_ne!(values(&fused), values(&layer.forward(&[&turned, &vector], &pass).unwrap()));
     assert!(layer.forward(&[&maps], &pass).is_err());

@@ -10,28 +10,28 @@ fn clip(shape: &[usize]) -> Tensor {
     Tensor::from_vec(noise(3, shape.iter().product()), shape, &Device::Cpu).unwrap()
 }
 
-/// Two clips of four moments, 2x3 places, 5 channels in and 2 out: each place sees its own neighbours in time, zeros
+/// Two clips of four time steps, 2x3 places, 5 channels in and 2 out: each place sees its own neighbours in time, zeros
 /// beyond the ends, and nothing of the other clip.
 #[test]
 fn a_convolution_over_time_sees_its_clip_alone() {
-    let (batch, moments, places, inputs, outputs) = (2, 4, 6, 5, 2);
+    let (batch, time_steps, places, inputs, outputs) = (2, 4, 6, 5, 2);
     let params = Params::new(&Device::Cpu);
     let conv = TemporalConv::new(&params.builder(1), inputs, outputs, 3).unwrap();
-    let x = clip(&[batch * moments, 2, 3, inputs]);
-    let found = conv.forward(&x, moments, &Pass::eval()).unwrap();
-    assert_eq!(found.dims(), [batch * moments, 2, 3, outputs]);
+    let x = clip(&[batch * time_steps, 2, 3, inputs]);
+    let found = conv.forward(&x, time_steps, &Pass::eval()).unwrap();
+    assert_eq!(found.dims(), [batch * time_steps, 2, 3, outputs]);
     let (x, w) = (values(&x), values(&params.tensors()["weight"]));
     let mut expected = Vec::new();
-    for (sample, moment) in (0..batch).flat_map(|b| (0..moments).map(move |t| (b, t))) {
+    for (sample, time_step) in (0..batch).flat_map(|b| (0..time_steps).map(move |t| (b, t))) {
         for (place, output) in (0..places).flat_map(|p| (0..outputs).map(move |o| (p, o))) {
             let mut sum = 0f32;
             for tap in 0..3 {
-                // The moment before is tap 0.
-                let Some(other) = (moment + tap).checked_sub(1).filter(|&other| other < moments) else {
+                // The time step before is tap 0.
+                let Some(other) = (time_step + tap).checked_sub(1).filter(|&other| other < time_steps) else {
                     continue;
                 };
                 for input in 0..inputs {
-                    let at = ((sample * moments + other) * places + place) * inputs + input;
+                    let at = ((sample * time_steps + other) * places + place) * inputs + input;
                     sum += x[at] * w[(output * inputs + input) * 3 + tap];
                 }
             }
@@ -61,9 +61,9 @@ fn what_is_no_clip_is_refused() {
     assert!(error.contains("odd"), "{error}");
     let conv = TemporalConv::new(&params.builder(1), 2, 2, 3).unwrap();
     let pass = Pass::eval();
-    for moments in [0, 3] {
-        let error = conv.forward(&clip(&[4, 1, 1, 2]), moments, &pass).unwrap_err().to_string();
-        assert!(error.contains(&format!("4 frames of clips of {moments}")), "{error}");
+    for time_steps in [0, 3] {
+        let error = conv.forward(&clip(&[4, 1, 1, 2]), time_steps, &pass).unwrap_err().to_string();
+        assert!(error.contains(&format!("4 frames of clips of {time_steps}")), "{error}");
     }
     assert!(max_over_time(&clip(&[4, 1, 1, 2]), 2, [3, 1], &pass).is_err());
     assert!(inflate(&clip(&[2, 2, 3, 3]), 3).unwrap_err().to_string().contains("[2, 2, 3, 3]"));

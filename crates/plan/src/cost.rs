@@ -2,7 +2,7 @@
 //! says it by this module.
 
 use data::loader::Crops;
-use data::sample::Moments;
+use data::sample::TimeSteps;
 use models::Summary;
 
 use crate::error::Result;
@@ -70,8 +70,8 @@ impl Cost {
 /// Frames of a video of which nothing is known yet; UCF-101 has 186 on average.
 const FRAMES: usize = 200;
 
-/// Moments of views that go through a network at once in a test; one view at least.
-const MOMENTS_AT_ONCE: usize = 64;
+/// Time steps of views that go through a network at once in a test; one view at least.
+const TIME_STEPS_AT_ONCE: usize = 64;
 
 /// Videos whose views are made ahead of their use in a test.
 pub const VIDEOS_AHEAD: usize = 2;
@@ -86,7 +86,7 @@ pub struct Views {
     pub known: bool,
     /// Crops of each clip.
     pub crops: usize,
-    /// Moments of a clip, over those of a sample in training.
+    /// Time steps of a clip, over those of a sample in training.
     pub length: f64,
     /// Views, which are crops of clips, that go through the network at once.
     pub at_once: usize,
@@ -96,17 +96,17 @@ impl Views {
     /// How the test of a net looks at a video.
     pub fn of(protocol: &Protocol) -> Self {
         let (sample, clips) = protocol.tested();
-        let moments = sample.moments.count().max(1);
-        let (clips, known) = match sample.moments {
-            Moments::Grid { every } => (FRAMES.div_ceil(every.max(1)), false),
+        let time_steps = sample.time_steps.count().max(1);
+        let (clips, known) = match sample.time_steps {
+            TimeSteps::Grid { every } => (FRAMES.div_ceil(every.max(1)), false),
             _ => (clips, true),
         };
         let crops = match protocol.test.crops {
             Crops::Ten => 10,
             Crops::Center => 1,
         };
-        let length = moments as f64 / protocol.net.sample.moments.count().max(1) as f64;
-        Self { clips, known, crops, length, at_once: (MOMENTS_AT_ONCE / moments).max(1) }
+        let length = time_steps as f64 / protocol.net.sample.time_steps.count().max(1) as f64;
+        Self { clips, known, crops, length, at_once: (TIME_STEPS_AT_ONCE / time_steps).max(1) }
     }
 
     /// Crops of all clips of a video.

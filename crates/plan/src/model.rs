@@ -12,10 +12,10 @@ pub(crate) struct Known<'a> {
     pub(crate) spec: &'a Spec,
     pub(crate) profile: &'a Profile,
     pub(crate) net: &'a spec::Net,
-    /// What is read at each moment.
+    /// What is read at each time step.
     pub(crate) inputs: &'a [Input],
     /// T, of a network of clips.
-    pub(crate) moments: usize,
+    pub(crate) time_steps: usize,
     pub(crate) data: &'a [DataPlan],
     /// The side of the square crop, in pixels.
     pub(crate) crop: usize,
@@ -50,7 +50,7 @@ impl Known<'_> {
         };
         let wanted = Wanted {
             inputs: &inputs,
-            moments: self.moments,
+            time_steps: self.time_steps,
             side: self.crop,
             classes: &classes,
             dropout,

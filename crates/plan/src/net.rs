@@ -4,7 +4,7 @@ use data::augment::Augmentation;
 use data::extracted::Extraction;
 use data::inputs::Input;
 use data::loader::Crops;
-use data::sample::{Moments, SampleSpec};
+use data::sample::{SampleSpec, TimeSteps};
 use models::{Modality, ModelConfig};
 use nn::{Precision, StepSchedule};
 use serde::{Deserialize, Serialize};
@@ -260,8 +260,8 @@ impl Protocol {
         if !self.test.as_clip {
             return (self.net.sample.clone(), frames);
         }
-        let moments = Moments::Spread { count: frames };
-        (SampleSpec { moments, ..self.net.sample.clone() }, 1)
+        let time_steps = TimeSteps::Spread { count: frames };
+        (SampleSpec { time_steps, ..self.net.sample.clone() }, 1)
     }
 }
 
@@ -285,7 +285,7 @@ impl NetPlan {
         stages
     }
 
-    /// What is read at each moment.
+    /// What is read at each time step.
     pub fn inputs(&self) -> impl Iterator<Item = &Input> {
         self.sample.inputs.iter().map(|input| &input.input)
     }

@@ -1,4 +1,4 @@
-//! What a network sees, as plans keep it: an input at one moment is written as that input alone.
+//! What a network sees, as plans keep it: an input at one time step is written as that input alone.
 
 use data::inputs::Input;
 use data::sample::SampleSpec;

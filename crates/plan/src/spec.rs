@@ -109,7 +109,7 @@ pub struct Frames {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Test {
     /// Temporal positions a video. A network of clips sees them all at once, as one clip. Not given for inputs that say
-    /// which moments there are.
+    /// which time steps there are.
     pub frames: Option<usize>,
     /// Views of each position.
     pub crops: Crops,

@@ -94,13 +94,13 @@ fn a_clip_holds_its_frames_already() {
     assert!(testing.bytes < 24.0 * GIB, "{:.1} GiB", testing.bytes / GIB);
 }
 
-/// The clip of a test is described by the network itself: five clips of five moments cost what one of 25 costs.
+/// The clip of a test is described by the network itself: five clips of five time steps cost what one of 25 costs.
 #[test]
 fn a_longer_clip_costs_as_much_more() {
     let protocol = protocol(&plan("st-resnet/results", ProfileName::Paper), "st-resnet-ucf101");
     let ModelConfig::StResNet(config) = &protocol.net.model else { panic!("{:?}", protocol.net.model) };
-    let of = |moments| {
-        let config = models::StResNetConfig { moments, ..config.clone() };
+    let of = |time_steps| {
+        let config = models::StResNetConfig { time_steps, ..config.clone() };
         ModelConfig::StResNet(config).summary().unwrap().multiply_adds() as f64
     };
     assert!((of(25) / (5.0 * of(5)) - 1.0).abs() < 1e-3, "{} {}", of(25), of(5));

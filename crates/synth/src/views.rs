@@ -3,7 +3,7 @@
 //! An actor of rounded limbs stands in a room and does one of ten things. The same actors do all of them, in the same
 //! clothes. Every camera sees the same limbs in space from
 //! its own place, in perspective and with its own occlusions, before its own wall and in its own light. Frame t of every
-//! view is the same moment.
+//! view is the same time step.
 //!
 //! `action` has the poses, `body` the limbs in space, `camera` what is seen of them.
 

@@ -89,7 +89,7 @@ pub struct ViewsSpec {
 }
 
 /// `kind = "view-folders"`: a user's own videos of events that several cameras saw at once, `VIEW/CLASS/EVENT`. Frame t of
-/// all views of an event is one moment. Split k holds out view k.
+/// all views of an event is one time step. Split k holds out view k.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ViewFoldersSpec {

@@ -19,7 +19,7 @@ pub struct Video {
     pub source: VideoSource,
 }
 
-/// One of several views of an event. Frame t of all views of an event is the same moment.
+/// One of several views of an event. Frame t of all views of an event is the same time step.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct View {
     /// The event, unique within the data set.

@@ -87,9 +87,9 @@ pub enum InputError {
         /// What it is.
         found: String,
     },
-    /// A sampler drew a video that does not exist, or moments that a video does not have.
+    /// A sampler drew a video that does not exist, or time steps that a video does not have.
     #[error(
-        "the sampler drew {what} of {count} videos; a group that shares its moments must be drawn \
+        "the sampler drew {what} of {count} videos; a group that shares its time steps must be drawn \
          from videos of one length and the same cuts"
     )]
     Drawn {
@@ -119,7 +119,7 @@ pub enum InputError {
     },
     /// The buffer to fill has another size than the crops ask for.
     #[error(
-        "the output holds {found} values; expected {expected} (crops x moments x channels x height x width)"
+        "the output holds {found} values; expected {expected} (crops x time steps x channels x height x width)"
     )]
     Output {
         /// Values expected.

@@ -37,7 +37,7 @@ pub trait Kind: Debug {
     /// Consecutive frames that the input is made from, the first and the last included.
     fn span(&self) -> usize;
 
-    /// Which of these frames stands for the input's time, counted from 0. Inputs of one moment are centred on it.
+    /// Which of these frames stands for the input's time, counted from 0. Inputs of one time step are centred on it.
     fn middle(&self) -> usize {
         self.span().saturating_sub(1) / 2
     }
@@ -83,8 +83,8 @@ pub trait Spelled: Kind + Sized {
     /// The input where the sides of pictures are `size` times the paper's.
     fn scaled(keys: &Self::Keys, size: f64) -> Self;
 
-    /// Only moments whose frame number is a multiple of this are read, in training and in testing, which then takes all of
-    /// them; any moment if absent.
+    /// Only time steps whose frame number is a multiple of this are read, in training and in testing, which then takes all of
+    /// them; any time step if absent.
     fn every(_keys: &Self::Keys) -> Option<usize> {
         None
     }

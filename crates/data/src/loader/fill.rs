@@ -17,7 +17,7 @@ pub type Inputs = BTreeMap<Modality, InputBatch>;
 pub struct InputBatch {
     /// The values, (B, T, C, H, W) in row-major order.
     pub data: Vec<f32>,
-    /// B samples, T moments, C channels, H rows, W columns.
+    /// B samples, T time steps, C channels, H rows, W columns.
     pub shape: [usize; 5],
 }
 
@@ -25,8 +25,8 @@ pub struct InputBatch {
 pub(super) struct Sample<'a> {
     pub(super) spec: &'a SampleSpec,
     pub(super) video: &'a dyn VideoReader,
-    /// First frame of each moment.
-    pub(super) moments: &'a [usize],
+    /// First frame of each time step.
+    pub(super) time_steps: &'a [usize],
     /// What the crops are brought to, width and height.
     pub(super) size: (usize, usize),
     /// Added to R, G and B.
@@ -42,23 +42,25 @@ impl Sample<'_> {
         out: &mut [f32],
         scratch: &mut Scratch,
     ) -> Result<(), DataError> {
-        let Self { spec, video, moments, size, colour } = *self;
+        let Self { spec, video, time_steps, size, colour } = *self;
         let read_at = spec.read_at(placed);
-        let moment = placed.input.channels() * size.0 * size.1;
-        let expected = crops.len() * read_at.len() * moment;
+        let time_step = placed.input.channels() * size.0 * size.1;
+        let expected = crops.len() * read_at.len() * time_step;
         if out.len() != expected {
             return Err(InputError::Output { expected, found: out.len() }.into());
         }
-        // Moment by moment over all crops, so that each field is read once for all of them.
-        let mut parts: Vec<_> =
-            out.chunks_exact_mut(read_at.len() * moment).map(|all| all.chunks_exact_mut(moment)).collect();
+        // Moment by time step over all crops, so that each field is read once for all of them.
+        let mut parts: Vec<_> = out
+            .chunks_exact_mut(read_at.len() * time_step)
+            .map(|all| all.chunks_exact_mut(time_step))
+            .collect();
         for k in read_at {
             let mut views: Vec<View> = crops
                 .iter()
                 .zip(&mut parts)
                 .filter_map(|(&crop, part)| part.next().map(|out| View { crop, size, colour, out }))
                 .collect();
-            placed.input.paint(video, moments[k] + spec.offset(placed), &mut views, scratch)?;
+            placed.input.paint(video, time_steps[k] + spec.offset(placed), &mut views, scratch)?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use super::{Crops, LabelledVideo, TestConfig, TestViews, TrainConfig, TrainLoade
 use crate::augment::Augmentation;
 use crate::inputs::toy::Toy;
 use crate::inputs::{FrameStack, Input, Kind};
-use crate::sample::{Align, At, Moments, SampleInput, SampleSpec, SpelledSample};
+use crate::sample::{Align, At, SampleInput, SampleSpec, SpelledSample, TimeSteps};
 use crate::source::Frame;
 use crate::{DataError, Direction, Field, VideoReader};
 
@@ -50,8 +50,8 @@ fn a_toy_input_goes_from_the_spec_into_batches_beside_another() {
 
     let frames = FrameStack { length: 5, stride: 1, mean: None, scale: [1.0; 3] };
     let beside = SampleInput { input: frames.into(), at: At::Middle };
-    let moments = Moments::Strided { count: 3, from: 2, to: 4 };
-    let sample = SampleSpec { inputs: vec![toy.inputs[0], beside], align: Align::Center, moments };
+    let time_steps = TimeSteps::Strided { count: 3, from: 2, to: 4 };
+    let sample = SampleSpec { inputs: vec![toy.inputs[0], beside], align: Align::Center, time_steps };
     let source = Arc::new(Black(0..30));
     let video = LabelledVideo { id: "black".into(), label: 0, view: None, source: Arc::clone(&source) as _ };
     let config = TrainConfig {
@@ -70,7 +70,7 @@ fn a_toy_input_goes_from_the_spec_into_batches_beside_another() {
         assert_eq!(batch.inputs.len(), 2);
         assert_eq!((batch.inputs[&toy].shape, batch.inputs[&rgb].shape), ([7, 3, 1, 2, 3], [7, 1, 15, 2, 3]));
         // It stands at the third of the five frames that the other takes.
-        let expected = batch.moments.iter().flat_map(|&moment| [2.0 * (moment + 2) as f32; 6]);
+        let expected = batch.time_steps.iter().flat_map(|&time_step| [2.0 * (time_step + 2) as f32; 6]);
         assert!(batch.inputs[&toy].data.iter().copied().eq(expected));
         assert!(batch.inputs[&rgb].data.iter().all(|&value| value == 0.0));
     }

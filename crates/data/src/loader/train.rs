@@ -1,4 +1,4 @@
-//! Training batches: videos by a sampler, random moments, crops, flips and colours.
+//! Training batches: videos by a sampler, random time steps, crops, flips and colours.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -68,8 +68,8 @@ pub struct Batch {
     pub labels: Vec<u32>,
     /// Index of each sample's video in the list given to the loader, B.
     pub videos: Vec<usize>,
-    /// First frame of each sample's moments, (B, T).
-    pub moments: Vec<usize>,
+    /// First frame of each sample's time steps, (B, T).
+    pub time_steps: Vec<usize>,
     /// How the samples of each place lie in time; of pairs, which are similar.
     pub together: Vec<Together>,
 }
@@ -231,7 +231,7 @@ struct Place<'a> {
     outs: Vec<Vec<(&'a SampleInput, &'a mut [f32])>>,
     labels: &'a mut [u32],
     videos: &'a mut [usize],
-    moments: &'a mut [usize],
+    time_steps: &'a mut [usize],
     together: &'a mut Together,
 }
 
@@ -242,11 +242,11 @@ impl Maker {
             let fresh = |shape: [usize; 5]| InputBatch { data: vec![0.0; shape.iter().product()], shape };
             self.shapes.iter().map(|(&modality, &shape)| (modality, fresh(shape))).collect()
         });
-        let (group, count) = (self.sampler.group(), self.config.sample.moments.count());
+        let (group, count) = (self.sampler.group(), self.config.sample.time_steps.count());
         let made = self.config.places();
         let samples = made.len() * group;
         let (mut labels, mut videos) = (vec![0; samples], vec![0; samples]);
-        let mut moments = vec![0; samples * count];
+        let mut time_steps = vec![0; samples * count];
         let mut together = vec![Together::Apart; made.len()];
 
         let placed =
@@ -261,13 +261,13 @@ impl Maker {
         let places: Vec<Place> = labels
             .chunks_exact_mut(group)
             .zip(videos.chunks_exact_mut(group))
-            .zip(moments.chunks_exact_mut(group * count))
+            .zip(time_steps.chunks_exact_mut(group * count))
             .zip(&mut together)
-            .map(|(((labels, videos), moments), together)| Place {
+            .map(|(((labels, videos), time_steps), together)| Place {
                 outs: (0..group).map(|_| next()).collect(),
                 labels,
                 videos,
-                moments,
+                time_steps,
                 together,
             })
             .collect();
@@ -277,11 +277,11 @@ impl Maker {
         });
         // The first in the batch's order, whichever happened first.
         made.into_iter().collect::<Result<(), _>>()?;
-        Ok(Batch { iteration, inputs, labels, videos, moments, together })
+        Ok(Batch { iteration, inputs, labels, videos, time_steps, together })
     }
 
     fn place(&self, iteration: u64, index: usize, place: Place<'_>, stop: &Stop) -> Result<(), DataError> {
-        let Place { outs, labels, videos, moments, together } = place;
+        let Place { outs, labels, videos, time_steps, together } = place;
         let mut rng = draw_rng(self.config.seed, iteration, index);
         let drawn = |what| InputError::Drawn { what, count: self.videos.len() };
         let number = iteration.wrapping_mul(self.config.batch as u64).wrapping_add(index as u64);
@@ -293,8 +293,8 @@ impl Maker {
             self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
         let mut at = Vec::new();
         let members = outs.into_iter().zip(labels).zip(&*videos);
-        let members = members.zip(moments.chunks_exact_mut(self.config.sample.moments.count()));
-        for (member, (((outs, label), &video), moments)) in members.enumerate() {
+        let members = members.zip(time_steps.chunks_exact_mut(self.config.sample.time_steps.count()));
+        for (member, (((outs, label), &video), time_steps)) in members.enumerate() {
             stop.check()?;
             let labelled = &self.videos[video];
             if *together == Together::Apart {
@@ -305,14 +305,14 @@ impl Maker {
                 self.clips[*shortest.unwrap_or(&video)].draw(&mut rng, &mut at);
             }
             if !self.clips[video].hold(&at) {
-                return Err(drawn(format!("the moments {at:?}, which `{}` has not,", labelled.id)).into());
+                return Err(drawn(format!("the time steps {at:?}, which `{}` has not,", labelled.id)).into());
             }
             let config = &self.config;
             let variation = config.augmentation.draw(labelled.source.size(), config.size, &mut rng)?;
             let sample = Sample {
                 spec: &config.sample,
                 video: &*labelled.source,
-                moments: &at,
+                time_steps: &at,
                 size: config.size,
                 colour: variation.colour,
             };
@@ -320,7 +320,7 @@ impl Maker {
                 sample.fill(input, &[variation.crop], out, &mut scratch)?;
             }
             *label = labelled.label;
-            moments.copy_from_slice(&at);
+            time_steps.copy_from_slice(&at);
         }
         self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
         Ok(())

@@ -86,7 +86,7 @@ impl<'a> TestViews<'a> {
         self.clips.len() * self.crops.len()
     }
 
-    /// Makes the views `from..to`, reading each field once for all crops of a clip's moment.
+    /// Makes the views `from..to`, reading each field once for all crops of a clip's time step.
     fn make(&mut self, from: usize, to: usize) -> Result<ViewBatch, DataError> {
         let mut inputs = Inputs::new();
         let shapes = self.sample.shapes(self.size);
@@ -104,7 +104,7 @@ impl<'a> TestViews<'a> {
                 let sample = Sample {
                     spec: &self.sample,
                     video: self.video,
-                    moments: &self.clips[clip],
+                    time_steps: &self.clips[clip],
                     size: self.size,
                     colour: [0.0; 3],
                 };

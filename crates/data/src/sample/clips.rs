@@ -1,21 +1,21 @@
-//! The moments of one video at which a sample may be read.
+//! The time steps of one video at which a sample may be read.
 
 use std::ops::Range;
 
 use rand::{Rng, RngExt};
 
-use super::{Moments, SampleSpec, Starts};
+use super::{SampleSpec, Starts, TimeSteps};
 use crate::DataError;
 
-/// All that a video offers for a [`SampleSpec`]. A moment is given by its first frame.
+/// All that a video offers for a [`SampleSpec`]. A time step is given by its first frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clips {
-    moments: Moments,
-    /// Where one moment may begin.
+    time_steps: TimeSteps,
+    /// Where one time step may begin.
     single: Starts,
-    /// By distance, where the first of strided moments may begin; ascending, at least one.
+    /// By distance, where the first of strided time steps may begin; ascending, at least one.
     strides: Vec<(usize, Starts)>,
-    /// The moments on a grid; at least one.
+    /// The time steps on a grid; at least one.
     grid: Vec<usize>,
 }
 
@@ -28,7 +28,7 @@ impl Clips {
         spec.validate()?;
         let single = Starts::new(video, segments, spec.span())?;
         let mut strides = Vec::new();
-        if let Moments::Strided { count, from, to } = spec.moments {
+        if let TimeSteps::Strided { count, from, to } = spec.time_steps {
             let span = |stride: usize| (count - 1).saturating_mul(stride).saturating_add(spec.span());
             let longest = segments.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
             // The largest distance that fits.
@@ -39,45 +39,45 @@ impl Clips {
             }
         }
         let mut grid = Vec::new();
-        if let Moments::Grid { every } = spec.moments {
+        if let TimeSteps::Grid { every } = spec.time_steps {
             grid.extend(single.iter().filter(|start| start % every == 0));
             if grid.is_empty() {
                 grid.push(single.nth(0));
             }
         }
-        Ok(Self { moments: spec.moments, single, strides, grid })
+        Ok(Self { time_steps: spec.time_steps, single, strides, grid })
     }
 
-    /// Draws the moments of a training sample into `out`.
+    /// Draws the time steps of a training sample into `out`.
     pub fn draw(&self, rng: &mut impl Rng, out: &mut Vec<usize>) {
         out.clear();
-        match self.moments {
-            Moments::Single => out.push(self.single.draw(rng)),
-            Moments::Strided { count, .. } => {
+        match self.time_steps {
+            TimeSteps::Single => out.push(self.single.draw(rng)),
+            TimeSteps::Strided { count, .. } => {
                 let (stride, starts) = &self.strides[rng.random_range(0..self.strides.len() as u64) as usize];
                 let first = starts.draw(rng);
                 out.extend((0..count).map(|k| first + k * stride));
             }
-            Moments::Segments { count } => out.extend((0..count).map(|k| {
+            TimeSteps::Segments { count } => out.extend((0..count).map(|k| {
                 let part = self.part(k, count);
                 self.single.nth(rng.random_range(part.start as u64..part.end as u64) as usize)
             })),
-            Moments::Spread { count } => out.extend(self.single.spread(count)),
-            Moments::Grid { .. } => {
+            TimeSteps::Spread { count } => out.extend(self.single.spread(count)),
+            TimeSteps::Grid { .. } => {
                 out.push(self.grid[rng.random_range(0..self.grid.len() as u64) as usize]);
             }
         }
     }
 
-    /// Up to `n` clips at equal temporal spacing for a test, each with its T moments, as
-    /// [`Starts::spaced`] spaces the first of them. Of moments by segments, the j-th of n clips
+    /// Up to `n` clips at equal temporal spacing for a test, each with its T time steps, as
+    /// [`Starts::spaced`] spaces the first of them. Of time steps by segments, the j-th of n clips
     /// takes from each part the start at (2j + 1) / 2n of it; there are no more clips than a part
-    /// has starts. Spread moments are one clip, and those of a grid are
+    /// has starts. Spread time steps are one clip, and those of a grid are
     /// all of it, whatever n.
     pub fn spaced(&self, n: usize) -> Vec<Vec<usize>> {
-        match self.moments {
-            Moments::Single => self.single.spaced(n).into_iter().map(|start| vec![start]).collect(),
-            Moments::Strided { count, from, to } => {
+        match self.time_steps {
+            TimeSteps::Single => self.single.spaced(n).into_iter().map(|start| vec![start]).collect(),
+            TimeSteps::Strided { count, from, to } => {
                 let middle = from + (to - from) / 2;
                 let nearest = self.strides.iter().min_by_key(|(stride, _)| stride.abs_diff(middle));
                 nearest.map_or_else(Vec::new, |(stride, starts)| {
@@ -85,22 +85,22 @@ impl Clips {
                     starts.spaced(n).into_iter().map(clip).collect()
                 })
             }
-            Moments::Segments { count } => {
+            TimeSteps::Segments { count } => {
                 let n = n.min(self.single.count().div_ceil(count));
-                let moment = |j: usize, k| {
+                let time_step = |j: usize, k| {
                     let part = self.part(k, count);
                     self.single.nth(part.start + (2 * j + 1) * part.len() / (2 * n))
                 };
-                (0..n).map(|j| (0..count).map(|k| moment(j, k)).collect()).collect()
+                (0..n).map(|j| (0..count).map(|k| time_step(j, k)).collect()).collect()
             }
-            Moments::Spread { count } => vec![self.single.spread(count).collect()],
-            Moments::Grid { .. } => self.grid.iter().map(|&start| vec![start]).collect(),
+            TimeSteps::Spread { count } => vec![self.single.spread(count).collect()],
+            TimeSteps::Grid { .. } => self.grid.iter().map(|&start| vec![start]).collect(),
         }
     }
 
-    /// Whether all of these moments may be read here.
-    pub fn hold(&self, moments: &[usize]) -> bool {
-        moments.iter().all(|&moment| self.single.contains(moment))
+    /// Whether all of these time steps may be read here.
+    pub fn hold(&self, time_steps: &[usize]) -> bool {
+        time_steps.iter().all(|&time_step| self.single.contains(time_step))
     }
 
     /// Part k of `count` equal parts of the starts, by their number; never empty.

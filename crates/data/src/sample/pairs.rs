@@ -83,7 +83,7 @@ impl Sampler for Pairs {
             let one = rng.random_range(0..views.len() as u64) as usize;
             let other = rng.random_range(1..views.len() as u64) as usize;
             (*first, *second) = (views[one], views[(one + other) % views.len()]);
-            return Together::SameMoments;
+            return Together::SameTimeSteps;
         }
         *first = ClassBalanced::draw(&self.all, rng);
         // Of the other classes, by their place among them.

@@ -23,10 +23,10 @@ pub trait Sampler: Send + Sync {
 /// How the samples of a group lie in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Together {
-    /// Each has moments of its own.
+    /// Each has time steps of its own.
     Apart,
-    /// All have the moments drawn for the first: views of one event at one time.
-    SameMoments,
+    /// All have the time steps drawn for the first: views of one event at one time.
+    SameTimeSteps,
 }
 
 /// Draws videos uniformly across the classes: a class first, then one of its

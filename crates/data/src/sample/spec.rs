@@ -1,4 +1,4 @@
-//! What one sample of a video is: inputs, and the moments at which they are read.
+//! What one sample of a video is: inputs, and the time steps at which they are read.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::inputs::{Input, InputError};
 
-/// A sample: one or more inputs of a network, read at one or more moments of one video.
+/// A sample: one or more inputs of a network, read at one or more time steps of one video.
 ///
-/// A batch of B samples holds for the input of modality m the array (B, T_m, C_m, H, W): T_m is the number of moments,
-/// or 1 for an input that is read at the middle moment alone.
+/// A batch of B samples holds for the input of modality m the array (B, T_m, C_m, H, W): T_m is the number of time steps,
+/// or 1 for an input that is read at the middle time step alone.
 ///
-/// | network | inputs | moments |
+/// | network | inputs | time steps |
 /// |---|---|---|
 /// | one stream of Two-Stream ConvNets | flow, or RGB | single |
 /// | both at once | RGB and flow | single |
-/// | ST-ResNet | RGB and flow, every moment | strided, 5 moments 5..=15 frames apart |
-/// | the pyramid network | RGB at the middle moment, flow at every one | strided, 3 moments 1..=10 frames apart |
+/// | ST-ResNet | RGB and flow, every time step | strided, 5 time steps 5..=15 frames apart |
+/// | the pyramid network | RGB at the middle time step, flow at every one | strided, 3 time steps 1..=10 frames apart |
 /// | Temporal Segment Networks | RGB or flow | segments, 3 |
 /// | the Siamese network | RGB | grid, every tenth frame |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,10 +25,11 @@ use crate::inputs::{Input, InputError};
 pub struct SampleSpec {
     /// What is read; at least one, and each of a modality of its own.
     pub inputs: Vec<SampleInput>,
-    /// How the inputs of one moment lie in time.
+    /// How the inputs of one time step lie in time.
     pub align: Align,
-    /// How many moments, and how far apart.
-    pub moments: Moments,
+    /// How many time steps, and how far apart.
+    #[serde(rename = "moments")]
+    pub time_steps: TimeSteps,
 }
 
 /// One input of a sample.
@@ -37,11 +38,11 @@ pub struct SampleSpec {
 pub struct SampleInput {
     /// What is read.
     pub input: Input,
-    /// At which moments.
+    /// At which time steps.
     pub at: At,
 }
 
-/// At which of its sample's moments an input is read.
+/// At which of its sample's time steps an input is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum At {
@@ -51,7 +52,7 @@ pub enum At {
     Middle,
 }
 
-/// How the inputs of one moment lie in time when they take different numbers of frames.
+/// How the inputs of one time step lie in time when they take different numbers of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Align {
@@ -63,16 +64,16 @@ pub enum Align {
 
 /// When a sample's inputs are read.
 ///
-/// The frames of one moment always lie between two hard cuts.
+/// The frames of one time step always lie between two hard cuts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub enum Moments {
+pub enum TimeSteps {
     /// One, anywhere in the video.
     Single,
     /// `count` of them at equal distances, all between the same two cuts. The distance is drawn once a
     /// sample, uniformly over those of `from..=to` frames for which the video is long enough; where it
     /// is too short for `from`, it is the largest that fits, and where it is too short for a frame from
-    /// each to the next, all are one moment. A test takes the one nearest to (from + to) / 2, the smaller
+    /// each to the next, all are one time step. A test takes the one nearest to (from + to) / 2, the smaller
     /// of two.
     Strided {
         /// T.
@@ -83,7 +84,7 @@ pub enum Moments {
         to: usize,
     },
     /// `count` of them, one in each of as many equal parts of the video's valid starts (Temporal
-    /// Segment Networks); cuts may lie between two moments. With fewer starts than parts, starts are
+    /// Segment Networks); cuts may lie between two time steps. With fewer starts than parts, starts are
     /// used again.
     Segments {
         /// T.
@@ -91,7 +92,7 @@ pub enum Moments {
     },
     /// `count` of them at equal distances from the video's first valid start to its last, as a test
     /// chooses its frames; cuts may lie between two. The only clip of a video, for a network that is
-    /// tested on all of it at once. With fewer starts than moments, starts are used again.
+    /// tested on all of it at once. With fewer starts than time steps, starts are used again.
     Spread {
         /// T.
         count: usize,
@@ -104,7 +105,7 @@ pub enum Moments {
     },
 }
 
-impl Moments {
+impl TimeSteps {
     /// T.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -116,17 +117,17 @@ impl Moments {
 }
 
 impl SampleSpec {
-    /// One input at one moment.
+    /// One input at one time step.
     #[must_use]
     pub fn single(input: impl Into<Input>) -> Self {
         let inputs = vec![SampleInput { input: input.into(), at: At::Every }];
-        Self { inputs, align: Align::Start, moments: Moments::Single }
+        Self { inputs, align: Align::Start, time_steps: TimeSteps::Single }
     }
 
     /// Checks that the description can be met.
     ///
     /// # Errors
-    /// No input, an invalid one, two of one modality, no moment, distances of 0 or in the wrong order.
+    /// No input, an invalid one, two of one modality, no time step, distances of 0 or in the wrong order.
     pub fn validate(&self) -> Result<(), InputError> {
         if self.inputs.is_empty() {
             return Err(InputError::Zero { name: "the number of a sample's inputs" });
@@ -141,20 +142,20 @@ impl SampleSpec {
                 });
             }
         }
-        if self.moments.count() == 0 {
-            return Err(InputError::Zero { name: "the number of moments" });
+        if self.time_steps.count() == 0 {
+            return Err(InputError::Zero { name: "the number of time steps" });
         }
-        if let Moments::Strided { from, to, .. } = self.moments
+        if let TimeSteps::Strided { from, to, .. } = self.time_steps
             && !(1..=to).contains(&from)
         {
             return Err(InputError::Spec {
-                name: "the distance of moments",
+                name: "the distance of time steps",
                 expected: "from at least 1, to no less than from",
                 found: format!("from {from} to {to}"),
             });
         }
-        if self.moments == (Moments::Grid { every: 0 }) {
-            return Err(InputError::Zero { name: "the distance of moments" });
+        if self.time_steps == (TimeSteps::Grid { every: 0 }) {
+            return Err(InputError::Zero { name: "the distance of time steps" });
         }
         Ok(())
     }
@@ -166,7 +167,7 @@ impl SampleSpec {
         self.inputs.iter().map(|input| (input.input.modality(), shape(input))).collect()
     }
 
-    /// Frames that all inputs of one moment take together.
+    /// Frames that all inputs of one time step take together.
     #[must_use]
     pub fn span(&self) -> usize {
         let lead = self.lead();
@@ -174,16 +175,16 @@ impl SampleSpec {
         self.inputs.iter().map(end).max().unwrap_or(0)
     }
 
-    /// The moments, by number, at which an input is read.
+    /// The time steps, by number, at which an input is read.
     pub(crate) fn read_at(&self, input: &SampleInput) -> std::ops::Range<usize> {
-        let count = self.moments.count();
+        let count = self.time_steps.count();
         match input.at {
             At::Every => 0..count,
             At::Middle => count.saturating_sub(1) / 2..count.saturating_sub(1) / 2 + 1,
         }
     }
 
-    /// Where an input begins, in frames from the first frame of its moment.
+    /// Where an input begins, in frames from the first frame of its time step.
     pub(crate) fn offset(&self, input: &SampleInput) -> usize {
         self.lead() - self.lead_of(input)
     }

@@ -3,7 +3,7 @@
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::spec::{Align, At, Moments, SampleInput, SampleSpec};
+use super::spec::{Align, At, SampleInput, SampleSpec, TimeSteps};
 use crate::inputs::{FlowStack, FrameStack, InputError, Sampling, SpelledInput};
 
 /// Frames of a clip; more is a slip of the pen, and the sizes that follow from it have no bounds.
@@ -12,7 +12,7 @@ const MOST: usize = 1000;
 /// What a network sees of a video, before the scale of a profile is known.
 #[derive(Clone, Debug)]
 pub enum SpelledSample {
-    /// One input, at one moment.
+    /// One input, at one time step.
     One(SpelledInput),
     /// A clip.
     Clip(SpelledClip),
@@ -26,7 +26,7 @@ pub enum SpelledSample {
 pub struct SpelledClip {
     /// T, the number of frames in training.
     pub frames: usize,
-    /// Least and largest distance of two frames in training, frames; see [`Moments::Strided`].
+    /// Least and largest distance of two frames in training, frames; see [`TimeSteps::Strided`].
     pub stride: [usize; 2],
     /// L, the number of displacement fields around each frame.
     pub length: usize,
@@ -80,7 +80,7 @@ impl SpelledSample {
             Self::One(one) if one.every() == Some(0) => refuse("input.every", "1 or more frames", 0),
             Self::Clip(clip) if !(2..=MOST).contains(&clip.frames) => refuse(
                 "frames of a clip",
-                "2 to 1000 (a single moment is kind = \"rgb\" or \"flow\")",
+                "2 to 1000 (a single time step is kind = \"rgb\" or \"flow\")",
                 clip.frames,
             ),
             Self::Snippets(snippets) if !(1..=MOST).contains(&snippets.count) => {
@@ -90,7 +90,7 @@ impl SpelledSample {
         }
     }
 
-    /// Whether it says at which moments a video is read.
+    /// Whether it says at which time steps a video is read.
     #[must_use]
     pub fn has_grid(&self) -> bool {
         matches!(self, Self::One(one) if one.every().is_some())
@@ -106,14 +106,14 @@ impl SpelledSample {
         let frame = |at| SampleInput { input: FrameStack::consecutive(1).into(), at };
         match *self {
             Self::One(ref one) => SampleSpec {
-                moments: one.every().map_or(Moments::Single, |every| Moments::Grid { every }),
+                time_steps: one.every().map_or(TimeSteps::Single, |every| TimeSteps::Grid { every }),
                 ..SampleSpec::single(one.scaled(size))
             },
             Self::Clip(SpelledClip { frames: count, stride: [from, to], length, mean_subtraction }) => {
                 SampleSpec {
                     inputs: vec![frame(At::Every), flow(length, mean_subtraction, At::Every)],
                     align: Align::Center,
-                    moments: Moments::Strided { count, from, to },
+                    time_steps: TimeSteps::Strided { count, from, to },
                 }
             }
             Self::Snippets(SpelledSnippets {
@@ -127,9 +127,9 @@ impl SpelledSample {
                 SampleSpec {
                     inputs: middle.into_iter().chain([flow(length, mean_subtraction, At::Every)]).collect(),
                     align: Align::Center,
-                    moments: match count {
-                        1 => Moments::Single,
-                        _ => Moments::Strided { count, from, to },
+                    time_steps: match count {
+                        1 => TimeSteps::Single,
+                        _ => TimeSteps::Strided { count, from, to },
                     },
                 }
             }

@@ -128,7 +128,7 @@ fn hashes(video: impl Fn(usize) -> LabelledVideo) -> Vec<String> {
             labels: Vec::new(),
             videos: Vec::new(),
             together: Vec::new(),
-            moments: Vec::new(),
+            time_steps: Vec::new(),
         });
         hashes.push(hash_of(views));
     }

@@ -63,8 +63,8 @@ fn shares_are_slices_of_the_whole_batch() {
             for (share, whole) in share.iter().zip(&whole) {
                 assert_eq!(share.labels, whole.labels[places.clone()]);
                 assert_eq!(
-                    (&share.moments, &share.videos),
-                    (&whole.moments[places.clone()].to_vec(), &whole.videos[places.clone()].to_vec())
+                    (&share.time_steps, &share.videos),
+                    (&whole.time_steps[places.clone()].to_vec(), &whole.videos[places.clone()].to_vec())
                 );
                 let (part, whole_input) = (only(&share.inputs), only(&whole.inputs));
                 let sample: usize = part.shape[1..].iter().product();

@@ -8,7 +8,7 @@ use data::augment::Augmentation;
 use data::dataset::View;
 use data::inputs::{InputError, Sampling};
 use data::loader::{LabelledVideo, TrainConfig, TrainLoader};
-use data::sample::{Moments, Pairs, SampleSpec, Sampler, Together, draw_rng};
+use data::sample::{Pairs, SampleSpec, Sampler, TimeSteps, Together, draw_rng};
 
 use crate::support::{Planted, noise, one, only, plain};
 
@@ -37,7 +37,7 @@ fn one_pair_of_twenty_one_is_similar_and_no_dissimilar_one_is_false() {
         let together = sampler.draw(&mut draw_rng(3, place / 64, (place % 64) as usize), place, &mut pair);
         let [(a, first), (b, second)] = pair.map(|video| &videos[video]);
         match together {
-            Together::SameMoments => {
+            Together::SameTimeSteps => {
                 similar += 1;
                 assert_eq!((first.event == second.event, first.number != second.number), (true, true));
             }
@@ -59,7 +59,7 @@ fn similar_pairs_are_spread_evenly() {
     let sampler = sampler(4);
     let kind = |place: u64| sampler.draw(&mut draw_rng(0, place, 0), place, &mut [0; 2]);
     for start in 0..30 {
-        let similar = (start..start + 5).filter(|place| kind(*place) == Together::SameMoments).count();
+        let similar = (start..start + 5).filter(|place| kind(*place) == Together::SameTimeSteps).count();
         assert_eq!(similar, 1);
     }
 }
@@ -112,9 +112,9 @@ fn views_of_one_event_come_at_one_time_on_the_grid() {
         let views = videos.iter().map(|video| (video.label, video.view.as_ref()));
         Box::new(Pairs::new(views, 1).unwrap())
     };
-    let every = Moments::Grid { every: 7 };
+    let every = TimeSteps::Grid { every: 7 };
     let config = TrainConfig {
-        sample: SampleSpec { moments: every, ..one(plain(Sampling::Stack, 2)) },
+        sample: SampleSpec { time_steps: every, ..one(plain(Sampling::Stack, 2)) },
         size: (12, 10),
         batch: 30,
         places: None,
@@ -129,18 +129,18 @@ fn views_of_one_event_come_at_one_time_on_the_grid() {
     let mut times = [[0; 24]; 2];
     for (pair, together) in batch.together.iter().enumerate() {
         let at = 2 * pair..2 * pair + 2;
-        let (shown, moments) = (&batch.videos[at.clone()], &batch.moments[at.clone()]);
-        assert_eq!(*together == Together::SameMoments, pair % 2 == 0);
-        if *together == Together::SameMoments {
-            assert_eq!((shown[0] / 2, moments[0]), (shown[1] / 2, moments[1]));
+        let (shown, time_steps) = (&batch.videos[at.clone()], &batch.time_steps[at.clone()]);
+        assert_eq!(*together == Together::SameTimeSteps, pair % 2 == 0);
+        if *together == Together::SameTimeSteps {
+            assert_eq!((shown[0] / 2, time_steps[0]), (shown[1] / 2, time_steps[1]));
             // Both views of an event have the same flow here, and the crop is the whole frame.
             let values = only(&batch.inputs).data[pair * 960..][..960].chunks(480).collect::<Vec<_>>();
             assert_eq!(values[0], values[1]);
         } else {
             assert_ne!(batch.labels[at.start], batch.labels[at.start + 1]);
         }
-        let kind = usize::from(*together == Together::SameMoments);
-        moments.iter().for_each(|&moment| times[kind][moment] += 1);
+        let kind = usize::from(*together == Together::SameTimeSteps);
+        time_steps.iter().for_each(|&time_step| times[kind][time_step] += 1);
     }
     // Starts of two fields, which take three frames: 21 is one in the first views of events alone, never of a similar pair.
     let starts = |kind: usize| (0..24).filter(|&t| times[kind][t] > 0).collect::<Vec<_>>();

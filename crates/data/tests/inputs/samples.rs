@@ -1,4 +1,4 @@
-//! Samples of several inputs and moments, and samplers of several videos.
+//! Samples of several inputs and time steps, and samplers of several videos.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use base::Modality;
 use data::augment::{Augmentation, Crop};
 use data::inputs::{FrameStack, Input, InputError, Sampling};
 use data::loader::{Batch, Crops, LabelledVideo, TestConfig, TestViews, TrainConfig, TrainLoader};
-use data::sample::{Align, At, Clips, Moments, SampleInput, SampleSpec, Sampler, Together, draw_rng};
+use data::sample::{Align, At, Clips, SampleInput, SampleSpec, Sampler, TimeSteps, Together, draw_rng};
 use data::{DataError, VideoReader};
 use rand_chacha::ChaCha8Rng;
 
@@ -20,13 +20,13 @@ fn picture() -> Input {
     FrameStack { length: 1, stride: 1, mean: None, scale: [1.0; 3] }.into()
 }
 
-fn spec(inputs: &[(Input, At)], align: Align, moments: Moments) -> SampleSpec {
+fn spec(inputs: &[(Input, At)], align: Align, time_steps: TimeSteps) -> SampleSpec {
     let inputs = inputs.iter().map(|&(input, at)| SampleInput { input, at }).collect();
-    SampleSpec { inputs, align, moments }
+    SampleSpec { inputs, align, time_steps }
 }
 
-fn strided(count: usize, from: usize, to: usize) -> Moments {
-    Moments::Strided { count, from, to }
+fn strided(count: usize, from: usize, to: usize) -> TimeSteps {
+    TimeSteps::Strided { count, from, to }
 }
 
 /// A clip without cuts.
@@ -35,23 +35,23 @@ fn clips(frames: usize, spec: &SampleSpec) -> Clips {
 }
 
 fn draws(clips: &Clips, count: usize) -> Vec<Vec<usize>> {
-    let mut moments = Vec::new();
+    let mut time_steps = Vec::new();
     let draw = |index| {
-        clips.draw(&mut draw_rng(9, 0, index), &mut moments);
-        moments.clone()
+        clips.draw(&mut draw_rng(9, 0, index), &mut time_steps);
+        time_steps.clone()
     };
     (0..count).map(draw).collect()
 }
 
 #[test]
-fn strided_moments_have_one_distance_a_sample_drawn_from_the_range() {
+fn strided_time_steps_have_one_distance_a_sample_drawn_from_the_range() {
     let spec = spec(&[(flow(10), At::Every)], Align::Start, strided(5, 5, 15));
     let mut seen = [0; 16];
-    for moments in draws(&clips(100, &spec), 11_000) {
-        assert_eq!(moments.len(), 5);
-        let stride = moments[1] - moments[0];
-        assert!(moments.windows(2).all(|pair| pair[1] - pair[0] == stride));
-        assert!(moments[4] + 11 <= 100);
+    for time_steps in draws(&clips(100, &spec), 11_000) {
+        assert_eq!(time_steps.len(), 5);
+        let stride = time_steps[1] - time_steps[0];
+        assert!(time_steps.windows(2).all(|pair| pair[1] - pair[0] == stride));
+        assert!(time_steps[4] + 11 <= 100);
         seen[stride] += 1;
     }
     // 1,000 expected of each, deviation 30.
@@ -69,7 +69,7 @@ fn a_short_video_takes_the_distances_that_fit() {
     // The shortest video of UCF-101 has 29 frames.
     assert_eq!((least(29), most(29)), (Some(4), Some(4)));
     assert_eq!((least(15), most(15)), (Some(1), Some(1)));
-    // No two moments: all five are one, and one there must be.
+    // No two time steps: all five are one, and one there must be.
     assert_eq!((least(14), most(14)), (Some(0), Some(0)));
     assert_eq!(clips(11, &spec).spaced(25), [[0; 5]]);
     let error = Clips::new("short", std::slice::from_ref(&(0..10)), &spec).unwrap_err();
@@ -77,47 +77,47 @@ fn a_short_video_takes_the_distances_that_fit() {
 }
 
 #[test]
-fn spread_moments_are_the_frames_of_a_test_as_one_clip() {
-    let at = |count| spec(&[(flow(10), At::Every)], Align::Start, Moments::Spread { count });
-    let single = spec(&[(flow(10), At::Every)], Align::Start, Moments::Single);
+fn spread_time_steps_are_the_frames_of_a_test_as_one_clip() {
+    let at = |count| spec(&[(flow(10), At::Every)], Align::Start, TimeSteps::Spread { count });
+    let single = spec(&[(flow(10), At::Every)], Align::Start, TimeSteps::Single);
     let frames: Vec<usize> = clips(107, &single).spaced(25).into_iter().flatten().collect();
     assert_eq!(clips(107, &at(25)).spaced(1), std::slice::from_ref(&frames));
     assert_eq!(clips(107, &at(25)).spaced(25), std::slice::from_ref(&frames));
     assert_eq!(draws(&clips(107, &at(25)), 1), [frames]);
     assert_eq!(clips(21, &at(1)).spaced(1), [[5]]);
-    // Three starts for seven moments.
+    // Three starts for seven time steps.
     assert_eq!(clips(13, &at(7)).spaced(1), [[0, 0, 1, 1, 1, 2, 2]]);
 }
 
 #[test]
-fn strided_moments_keep_to_one_side_of_a_cut_and_segments_need_not() {
+fn strided_time_steps_keep_to_one_side_of_a_cut_and_segments_need_not() {
     let cuts = [0..20, 20..40];
-    let spec_of = |moments| spec(&[(flow(4), At::Every)], Align::Start, moments);
-    let side = |moment: &usize| moment / 20;
+    let spec_of = |time_steps| spec(&[(flow(4), At::Every)], Align::Start, time_steps);
+    let side = |time_step: &usize| time_step / 20;
     let strided = Clips::new("v", &cuts, &spec_of(strided(3, 1, 10))).unwrap();
-    for moments in draws(&strided, 500) {
-        assert!(moments.iter().all(|moment| side(moment) == side(&moments[0])));
-        assert!(moments.iter().all(|moment| moment % 20 + 5 <= 20));
+    for time_steps in draws(&strided, 500) {
+        assert!(time_steps.iter().all(|time_step| side(time_step) == side(&time_steps[0])));
+        assert!(time_steps.iter().all(|time_step| time_step % 20 + 5 <= 20));
     }
-    let segments = Clips::new("v", &cuts, &spec_of(Moments::Segments { count: 2 })).unwrap();
-    for moments in draws(&segments, 500) {
-        assert_eq!((side(&moments[0]), side(&moments[1])), (0, 1));
-        assert!(moments.iter().all(|moment| moment % 20 + 5 <= 20));
+    let segments = Clips::new("v", &cuts, &spec_of(TimeSteps::Segments { count: 2 })).unwrap();
+    for time_steps in draws(&segments, 500) {
+        assert_eq!((side(&time_steps[0]), side(&time_steps[1])), (0, 1));
+        assert!(time_steps.iter().all(|time_step| time_step % 20 + 5 <= 20));
     }
 }
 
 #[test]
-fn segments_draw_one_moment_in_each_part() {
-    let spec = spec(&[(picture(), At::Every)], Align::Start, Moments::Segments { count: 3 });
+fn segments_draw_one_time_step_in_each_part() {
+    let spec = spec(&[(picture(), At::Every)], Align::Start, TimeSteps::Segments { count: 3 });
     let mut seen = [0; 30];
-    for moments in draws(&clips(30, &spec), 9_000) {
-        assert_eq!(moments.iter().map(|moment| moment / 10).collect::<Vec<_>>(), [0, 1, 2]);
-        moments.into_iter().for_each(|moment| seen[moment] += 1);
+    for time_steps in draws(&clips(30, &spec), 9_000) {
+        assert_eq!(time_steps.iter().map(|time_step| time_step / 10).collect::<Vec<_>>(), [0, 1, 2]);
+        time_steps.into_iter().for_each(|time_step| seen[time_step] += 1);
     }
     // 900 expected of each, deviation 28.
     assert!(seen.iter().all(|count| (750..1050).contains(count)), "{seen:?}");
-    for moments in draws(&clips(2, &spec), 50) {
-        assert_eq!(moments, [0, 0, 1]);
+    for time_steps in draws(&clips(2, &spec), 50) {
+        assert_eq!(time_steps, [0, 0, 1]);
     }
 }
 
@@ -128,7 +128,7 @@ fn test_clips_are_spaced_and_have_the_middle_distance() {
     assert_eq!(clips(17, &strided_spec).spaced(3), [[0, 3, 6], [5, 8, 11], [10, 13, 16]]);
     // Too short for 3: the nearest that fits.
     assert_eq!(clips(5, &strided_spec).spaced(3), [[0, 2, 4]]);
-    let segments = spec(&inputs, Align::Start, Moments::Segments { count: 3 });
+    let segments = spec(&inputs, Align::Start, TimeSteps::Segments { count: 3 });
     assert_eq!(clips(30, &segments).spaced(1), [[5, 15, 25]]);
     assert_eq!(clips(30, &segments).spaced(2), [[2, 12, 22], [7, 17, 27]]);
     assert_eq!(clips(5, &segments).spaced(25).len(), 2);
@@ -175,13 +175,13 @@ fn a_pyramid_sample_has_one_picture_amid_its_snippets() {
     assert_eq!(batch.inputs[&Modality::FLOW].shape, [3, 3, 8, 10, 12]);
     let videos = videos(6);
     for (sample, &video) in batch.videos.iter().enumerate() {
-        let moments = &batch.moments[3 * sample..][..3];
+        let time_steps = &batch.time_steps[3 * sample..][..3];
         let source = &*videos[video].source;
         // A stack of four fields takes five frames; the picture is the third.
-        let rgb_at = expected(&picture(), source, moments[1] + 2);
+        let rgb_at = expected(&picture(), source, time_steps[1] + 2);
         assert_eq!(batch.inputs[&Modality::RGB].data[sample * 360..][..360], rgb_at);
-        assert_eq!(f32::from(rgb(moments[1] + 2, 0, 0)[0]), rgb_at[0]);
-        let snippets: Vec<f32> = moments.iter().flat_map(|&m| expected(&flow(4), source, m)).collect();
+        assert_eq!(f32::from(rgb(time_steps[1] + 2, 0, 0)[0]), rgb_at[0]);
+        let snippets: Vec<f32> = time_steps.iter().flat_map(|&m| expected(&flow(4), source, m)).collect();
         assert_eq!(batch.inputs[&Modality::FLOW].data[sample * 2880..][..2880], snippets);
     }
 }
@@ -193,14 +193,14 @@ fn inputs_that_start_together_share_their_first_frame() {
     let batch = first(&config(sample));
     let source = videos(6)[batch.videos[0]].source.clone();
     let pictures: Vec<f32> =
-        batch.moments[..2].iter().flat_map(|&m| expected(&picture(), &*source, m)).collect();
+        batch.time_steps[..2].iter().flat_map(|&m| expected(&picture(), &*source, m)).collect();
     assert_eq!(batch.inputs[&Modality::RGB].data[..720], pictures);
-    assert_eq!(batch.moments[1] - batch.moments[0], 3);
+    assert_eq!(batch.time_steps[1] - batch.time_steps[0], 3);
 }
 
 #[test]
-fn all_inputs_and_moments_of_a_sample_have_one_crop_and_flip() {
-    // Constant in time, so that all moments of a sample must be equal; the picture's red is x at t = 0.
+fn all_inputs_and_time_steps_of_a_sample_have_one_crop_and_flip() {
+    // Constant in time, so that all time steps of a sample must be equal; the picture's red is x at t = 0.
     let video = LabelledVideo {
         id: "still".into(),
         view: None,
@@ -222,7 +222,7 @@ fn all_inputs_and_moments_of_a_sample_have_one_crop_and_flip() {
         let snippets: Vec<_> = fields[sample * 96..][..96].chunks(32).collect();
         assert!(snippets.iter().all(|snippet| *snippet == snippets[0]));
         for k in 0..3 {
-            let frame = batch.moments[sample * 3 + k];
+            let frame = batch.time_steps[sample * 3 + k];
             let red = pictures[(sample * 3 + k) * 48] - (10 * frame) as f32;
             assert_eq!(red.rem_euclid(256.0), snippets[k][0].abs(), "one place");
         }
@@ -232,7 +232,7 @@ fn all_inputs_and_moments_of_a_sample_have_one_crop_and_flip() {
 }
 
 #[test]
-fn tests_have_all_inputs_and_moments_of_every_view() {
+fn tests_have_all_inputs_and_time_steps_of_every_view() {
     let video = Planted::new((8, 7), 12, |d, t, x, y| noise(4, d, t, x, y));
     let sample = spec(&[(picture(), At::Middle), (flow(2), At::Every)], Align::Center, strided(3, 2, 2));
     let config = TestConfig { sample, size: (5, 4), frames: 2, crops: Crops::Ten };
@@ -275,7 +275,7 @@ fn a_sampler_that_draws_what_is_not_there_is_an_error() {
 fn descriptions_are_strict_and_contradictions_refused() {
     let text = r#"
         align = "center"
-        [moments.strided]
+        [time steps.strided]
         count = 3
         from = 1
         to = 10
@@ -292,16 +292,16 @@ fn descriptions_are_strict_and_contradictions_refused() {
     for wrong in ["align", "count", "at =", "stride =", "mean-subtraction"] {
         assert!(toml::from_str::<SampleSpec>(&text.replace(wrong, "wrong =")).is_err(), "{wrong}");
     }
-    let refused = |inputs: &[(Input, At)], moments| {
-        spec(inputs, Align::Start, moments).validate().unwrap_err().to_string()
+    let refused = |inputs: &[(Input, At)], time_steps| {
+        spec(inputs, Align::Start, time_steps).validate().unwrap_err().to_string()
     };
     let inputs = [(picture(), At::Every)];
-    insta::assert_snapshot!(refused(&[], Moments::Single), @"the number of a sample's inputs is 0; expected at least 1");
-    insta::assert_snapshot!(refused(&inputs, strided(0, 1, 1)), @"the number of moments is 0; expected at least 1");
+    insta::assert_snapshot!(refused(&[], TimeSteps::Single), @"the number of a sample's inputs is 0; expected at least 1");
+    insta::assert_snapshot!(refused(&inputs, strided(0, 1, 1)), @"the number of time steps is 0; expected at least 1");
     insta::assert_snapshot!(refused(&inputs, strided(2, 5, 4)),
-        @"the distance of moments: expected from at least 1, to no less than from; found from 5 to 4");
-    insta::assert_snapshot!(refused(&[(flow(1), At::Every), (flow(2), At::Every)], Moments::Single),
+        @"the distance of time steps: expected from at least 1, to no less than from; found from 5 to 4");
+    insta::assert_snapshot!(refused(&[(flow(1), At::Every), (flow(2), At::Every)], TimeSteps::Single),
         @"the inputs of a sample: expected one of each modality; found two of flow");
     assert!(spec(&inputs, Align::Start, strided(2, 0, 4)).validate().is_err());
-    assert!(spec(&inputs, Align::Start, Moments::Segments { count: 0 }).validate().is_err());
+    assert!(spec(&inputs, Align::Start, TimeSteps::Segments { count: 0 }).validate().is_err());
 }

@@ -1,7 +1,7 @@
 //! What a spec may say of an input.
 
 use data::inputs::{FlowStack, FrameDifferences, FrameStack, Kind, Sampling};
-use data::sample::{Align, At, Moments, SampleInput, SampleSpec, SpelledSample};
+use data::sample::{Align, At, SampleInput, SampleSpec, SpelledSample, TimeSteps};
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -31,33 +31,33 @@ fn every_kind_is_read_and_scaled_with_the_picture() {
     let frames = FrameStack::consecutive(1);
     assert_eq!(scaled(r#"{ kind = "rgb", frames = 1 }"#), SampleSpec::single(frames));
     assert_eq!(frames.mean.map(|mean| mean[2]), Some(103.53));
-    let moments = Moments::Grid { every: 10 };
+    let time_steps = TimeSteps::Grid { every: 10 };
     assert_eq!(
         scaled(r#"{ kind = "rgb", frames = 1, every = 10 }"#),
-        SampleSpec { moments, ..SampleSpec::single(frames) }
+        SampleSpec { time_steps, ..SampleSpec::single(frames) }
     );
     let differences = FrameDifferences { length: 5, scale: frames.scale };
     assert_eq!(scaled(r#"{ kind = "difference", length = 5 }"#), SampleSpec::single(differences));
 
     let flow = SampleInput { input: FlowStack { sampling: Sampling::Stack, ..flow }.into(), at: At::Every };
     let frame = |at| SampleInput { input: frames.into(), at };
-    let moments = Moments::Strided { count: 5, from: 5, to: 15 };
+    let time_steps = TimeSteps::Strided { count: 5, from: 5, to: 15 };
     assert_eq!(
         scaled(r#"{ kind = "clip", frames = 5, stride = [5, 15], length = 10, mean-subtraction = true }"#),
-        SampleSpec { inputs: vec![frame(At::Every), flow], align: Align::Center, moments }
+        SampleSpec { inputs: vec![frame(At::Every), flow], align: Align::Center, time_steps }
     );
     let snippets = |count, frame| {
         scaled(&format!(
             r#"{{ kind = "snippets", count = {count}, interval = [1, 10], length = 10, mean-subtraction = true, frame = {frame} }}"#
         ))
     };
-    let moments = Moments::Strided { count: 3, from: 1, to: 10 };
+    let time_steps = TimeSteps::Strided { count: 3, from: 1, to: 10 };
     assert_eq!(
         snippets(3, true),
-        SampleSpec { inputs: vec![frame(At::Middle), flow], align: Align::Center, moments }
+        SampleSpec { inputs: vec![frame(At::Middle), flow], align: Align::Center, time_steps }
     );
-    let moments = Moments::Single;
-    assert_eq!(snippets(1, false), SampleSpec { inputs: vec![flow], align: Align::Center, moments });
+    let time_steps = TimeSteps::Single;
+    assert_eq!(snippets(1, false), SampleSpec { inputs: vec![flow], align: Align::Center, time_steps });
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn numbers_of_frames_have_bounds() {
     insta::assert_snapshot!(refused(r#"{ kind = "rgb", frames = 1, every = 0 }"#), @"input.every: expected 1 or more frames; found 0");
     insta::assert_snapshot!(
         refused(r#"{ kind = "clip", frames = 1, stride = [5, 15], length = 10, mean-subtraction = true }"#),
-        @r#"frames of a clip: expected 2 to 1000 (a single moment is kind = "rgb" or "flow"); found 1"#
+        @r#"frames of a clip: expected 2 to 1000 (a single time step is kind = "rgb" or "flow"); found 1"#
     );
     insta::assert_snapshot!(
         refused(r#"{ kind = "snippets", count = 1001, interval = [1, 10], length = 10, mean-subtraction = true, frame = true }"#),

@@ -1,4 +1,4 @@
-//! `prepare` killed at any moment goes on to the very same files.
+//! `prepare` killed at any time step goes on to the very same files.
 //!
 //! The test program starts itself again as the process to be killed: [`prepares_what_the_environment_names`].
 
@@ -54,7 +54,7 @@ fn files(cache: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
-/// Kills `kills` runs at moments spread at random over an undisturbed run, each followed by the next run on the same
+/// Kills `kills` runs at time steps spread at random over an undisturbed run, each followed by the next run on the same
 /// cache until one is through; the cache is emptied when that is before the last kill.
 fn killed(kills: usize) {
     let folder = tempfile::tempdir().unwrap();

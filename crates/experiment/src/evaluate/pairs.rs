@@ -12,7 +12,7 @@ const DISSIMILAR: usize = 20;
 /// A frame: the number of its video, and its own within the video.
 type At = (usize, usize);
 
-/// The distances of similar pairs, which are all frames of the tested videos beside the same moment in each other view, and
+/// The distances of similar pairs, which are all frames of the tested videos beside the same time step in each other view, and
 /// of twenty times as many dissimilar ones, whose partners are drawn from the other classes. The draw does not depend on the
 /// net, so that nets are compared on the same pairs.
 pub(super) fn verify(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Result<PairScores> {
@@ -72,8 +72,8 @@ fn pairs(
             pairs.push(((index, frame), (twin, frame), true));
             for stranger in nn::random::below(&mut generator, strangers.len(), DISSIMILAR) {
                 let stranger = strangers[stranger as usize];
-                let moment = nn::random::below(&mut generator, other_lengths[stranger], 1)[0] as usize;
-                pairs.push(((index, frame), (stranger, moment), false));
+                let time_step = nn::random::below(&mut generator, other_lengths[stranger], 1)[0] as usize;
+                pairs.push(((index, frame), (stranger, time_step), false));
             }
         }
     }
@@ -138,8 +138,8 @@ mod tests {
                 (&*others[other].id[..1].to_owned(), beside)
             );
         }
-        for &((video, _), (other, moment), _) in found.iter().filter(|pair| !pair.2) {
-            assert!(videos[video].label != others[other].label && moment < lengths[other]);
+        for &((video, _), (other, time_step), _) in found.iter().filter(|pair| !pair.2) {
+            assert!(videos[video].label != others[other].label && time_step < lengths[other]);
         }
         // Views that are compared with one another are never the same video.
         let among = pairs(&others, &lengths, &others, &lengths);

@@ -22,7 +22,7 @@ pub(super) struct PairLosses {
 
 /// Which pairs of a batch are similar.
 pub(super) fn similar(batch: &Batch) -> Vec<bool> {
-    batch.together.iter().map(|pair| *pair == Together::SameMoments).collect()
+    batch.together.iter().map(|pair| *pair == Together::SameTimeSteps).collect()
 }
 
 impl PairLosses {

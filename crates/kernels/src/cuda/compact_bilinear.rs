@@ -50,11 +50,11 @@ impl DeviceSketch {
     }
 }
 
-/// One factor of the outer product: a moment of an input.
+/// One factor of the outer product: a time step of an input.
 struct Factor {
     input: usize,
     sketch: DeviceSketch,
-    /// Values of a sample in the input, and before this moment.
+    /// Values of a sample in the input, and before this time step.
     sample: usize,
     first: usize,
     /// Its own rows of a sample: places of a map, one of a vector.
@@ -155,8 +155,8 @@ impl<'a> Work<'a> {
         for (at, (input, sketches)) in inputs.iter().zip(&op.sketches).enumerate() {
             let sample = input.count() / geometry.batch.max(1);
             let places = if input.dims().len() == 2 { 1 } else { geometry.places };
-            for (moment, sketch) in sketches.iter().enumerate() {
-                let first = moment * places * sketch.buckets.len();
+            for (time_step, sketch) in sketches.iter().enumerate() {
+                let first = time_step * places * sketch.buckets.len();
                 let sketch = DeviceSketch::new(gpu, sketch, size)?;
                 factors.push(Factor { input: at, sketch, sample, first, places });
             }

@@ -4,9 +4,9 @@
 use candle_core::{DType, Tensor, Var};
 use kernels::{
     Add, Array, AvgPool2d, Backward, BatchNorm, CompactBilinear, Concat, ContrastiveLoss, Conv2d, Fourier,
-    FrozenBatchNorm, GlobalAvgPool, Gradient, JoinMoments, Linear, LocalResponseNorm, Lrn, Mask, MaxPool2d,
-    Op, PairDistance, PlaceSoftmax, Pool2d, Relu, RmsNorm, SgdStep, SignedSqrt, Sketch, SoftmaxCrossEntropy,
-    SumMoments, ToChannelsFirst, ToChannelsLast, WeightedPool,
+    FrozenBatchNorm, GlobalAvgPool, Gradient, JoinTimeSteps, Linear, LocalResponseNorm, Lrn, Mask, MaxPool2d,
+    Op, PairDistance, Pool2d, PositionSoftmax, Relu, RmsNorm, SgdStep, SignedSqrt, Sketch,
+    SoftmaxCrossEntropy, SumTimeSteps, ToChannelsFirst, ToChannelsLast, WeightedPool,
 };
 use testkit::values;
 
@@ -54,10 +54,10 @@ fn operations() -> Vec<(Box<dyn Op>, Vec<Tensor>)> {
         ),
         (Box::new(SignedSqrt { epsilon: 1e-3 }), vec![map()]),
         (Box::new(RmsNorm { epsilon: 1e-5 }), vec![wide()]),
-        (Box::new(PlaceSoftmax), vec![noise(1, &[3, 40, 41, 1])]),
+        (Box::new(PositionSoftmax), vec![noise(1, &[3, 40, 41, 1])]),
         (Box::new(WeightedPool), vec![noise(2, &[3, 40, 41, 1]), map()]),
-        (Box::new(JoinMoments { moments: 3 }), vec![map()]),
-        (Box::new(SumMoments { moments: 3 }), vec![map()]),
+        (Box::new(JoinTimeSteps { time_steps: 3 }), vec![map()]),
+        (Box::new(SumTimeSteps { time_steps: 3 }), vec![map()]),
         (
             Box::new(bilinear(&[(7, 1), (5, 2), (9, 1)], 12, true)),
             vec![noise(1, &[3, 4, 5, 7]), noise(2, &[6, 4, 5, 5]), noise(3, &[3, 9])],
@@ -317,15 +317,15 @@ fn bad_arguments_are_refused_with_a_reason() {
     refused(&SignedSqrt { epsilon: 0.0 }, &[&x], "above 0");
     refused(&RmsNorm { epsilon: f64::NAN }, &[&x], "above 0");
     refused(&RmsNorm { epsilon: 1.0 }, &[&noise(1, &[2, 0])], "no channels");
-    refused(&PlaceSoftmax, &[&x], "expected (B, H, W, 1)");
+    refused(&PositionSoftmax, &[&x], "expected (B, H, W, 1)");
     refused(&WeightedPool, &[&noise(1, &[2, 9, 8, 1]), &x], "expected [2, 9, 9, 1]");
-    refused(&JoinMoments { moments: 3 }, &[&x], "T = 3");
-    refused(&SumMoments { moments: 0 }, &[&x], "T = 0");
+    refused(&JoinTimeSteps { time_steps: 3 }, &[&x], "T = 3");
+    refused(&SumTimeSteps { time_steps: 0 }, &[&x], "T = 0");
     let fusion = bilinear(&[(3, 1), (3, 2)], 8, true);
     refused(&fusion, &[&x], "1 inputs, expected 2");
     refused(&fusion, &[&x, &noise(1, &[4, 9, 8, 3])], "expected one size");
-    refused(&fusion, &[&x, &noise(1, &[3, 9, 9, 3])], "2 moments");
-    refused(&fusion, &[&x, &noise(1, &[6, 9, 9, 3])], "2 moments");
+    refused(&fusion, &[&x, &noise(1, &[3, 9, 9, 3])], "2 time steps");
+    refused(&fusion, &[&x, &noise(1, &[6, 9, 9, 3])], "2 time steps");
     refused(&fusion, &[&x, &noise(1, &[4, 9, 9, 5])], "5 channels, expected 3");
     refused(&fusion, &[&x, &noise(1, &[4, 3])], "expected (B, H, W, C)");
 }
@@ -354,7 +354,7 @@ fn weights_of_places_sum_to_one_and_find_a_place() {
     let mut scores = vec![0.0; 2 * 5 * 7];
     scores[17] = 40.0;
     let scores = tensor(&scores, &[2, 5, 7, 1]);
-    let weights = kernels::forward(&PlaceSoftmax, &[&scores]).unwrap();
+    let weights = kernels::forward(&PositionSoftmax, &[&scores]).unwrap();
     for weights in values(&weights).chunks(35) {
         assert!((weights.iter().sum::<f32>() - 1.0).abs() < 1e-6);
     }

@@ -2,8 +2,8 @@
 
 use candle_core::Tensor;
 use kernels::{
-    AvgPool2d, BatchNorm, ContrastiveLoss, Conv2d, JoinMoments, Linear, LocalResponseNorm, Lrn, MaxPool2d,
-    Op, PairDistance, PlaceSoftmax, Pool2d, RmsNorm, SignedSqrt, SoftmaxCrossEntropy, SumMoments,
+    AvgPool2d, BatchNorm, ContrastiveLoss, Conv2d, JoinTimeSteps, Linear, LocalResponseNorm, Lrn, MaxPool2d,
+    Op, PairDistance, Pool2d, PositionSoftmax, RmsNorm, SignedSqrt, SoftmaxCrossEntropy, SumTimeSteps,
     WeightedPool,
 };
 use testkit::{assert_close_values, numeric_gradient, values};
@@ -111,7 +111,7 @@ fn cross_entropy() {
     check(|| Box::new(SoftmaxCrossEntropy::of_some(some.clone())), &[&noise(1, &[3, 5])], 1e-2, 1e-3);
 }
 
-/// Of two inputs and of three factors in all, over maps, moments and a vector that is the same everywhere; an even
+/// Of two inputs and of three factors in all, over maps, time steps and a vector that is the same everywhere; an even
 /// and an odd number of buckets.
 #[test]
 fn compact_bilinear_fusion() {
@@ -134,15 +134,15 @@ fn what_follows_a_bilinear_layer() {
 #[test]
 fn attention() {
     let [scores, map] = [noise(1, &[2, 3, 4, 1]), noise(2, &[2, 3, 4, 5])];
-    check(|| Box::new(PlaceSoftmax), &[&scores], 1e-2, 1e-3);
+    check(|| Box::new(PositionSoftmax), &[&scores], 1e-2, 1e-3);
     check(|| Box::new(WeightedPool), &[&scores, &map], 0.25, 1e-5);
 }
 
 #[test]
-fn moments_made_one() {
+fn time_steps_made_one() {
     let clips = noise(1, &[6, 2, 3, 4]);
-    check(|| Box::new(JoinMoments { moments: 3 }), &[&clips], 0.25, 1e-5);
-    check(|| Box::new(SumMoments { moments: 3 }), &[&clips], 0.25, 1e-5);
+    check(|| Box::new(JoinTimeSteps { time_steps: 3 }), &[&clips], 0.25, 1e-5);
+    check(|| Box::new(SumTimeSteps { time_steps: 3 }), &[&clips], 0.25, 1e-5);
 }
 
 /// Pairs within the margin, beyond it, and equal ones; both forms.

@@ -371,16 +371,16 @@ proptest! {
         // By sample and place: every factor's values.
         let mut factors = vec![Vec::new(); batch * places];
         let mut sketches = Vec::new();
-        for (input, &(channels, moments)) in widths.iter().enumerate() {
+        for (input, &(channels, time_steps)) in widths.iter().enumerate() {
             let vector = last_is_a_vector && input + 1 == widths.len();
             let shape =
-                if vector { vec![batch, channels] } else { vec![batch * moments, h, w, channels] };
+                if vector { vec![batch, channels] } else { vec![batch * time_steps, h, w, channels] };
             let x = noise(seed ^ (input as u64 + 1), shape.iter().product());
             let mut of_input = Vec::new();
-            for moment in 0..moments {
-                let drawn = sketch(seed ^ (100 + 10 * input + moment) as u64, channels, buckets);
+            for time_step in 0..time_steps {
+                let drawn = sketch(seed ^ (100 + 10 * input + time_step) as u64, channels, buckets);
                 for (sample, place) in (0..batch).flat_map(|b| (0..places).map(move |p| (b, p))) {
-                    let row = if vector { sample } else { (sample * moments + moment) * places + place };
+                    let row = if vector { sample } else { (sample * time_steps + time_step) * places + place };
                     let values = x[row * channels..][..channels].to_vec();
                     factors[sample * places + place].push((values, drawn.0.clone(), drawn.1.clone()));
                 }

@@ -70,10 +70,10 @@ pub(crate) fn sketch(seed: u64, channels: usize, size: usize) -> (Vec<usize>, Ve
     (buckets, signs, sketch)
 }
 
-/// A fusion of inputs of so many channels and moments.
+/// A fusion of inputs of so many channels and time steps.
 pub(crate) fn bilinear(inputs: &[(usize, usize)], size: usize, pooled: bool) -> CompactBilinear {
-    let sketches = inputs.iter().enumerate().map(|(input, &(channels, moments))| {
-        (0..moments).map(|moment| sketch((input * 16 + moment) as u64, channels, size).2).collect()
+    let sketches = inputs.iter().enumerate().map(|(input, &(channels, time_steps))| {
+        (0..time_steps).map(|time_step| sketch((input * 16 + time_step) as u64, channels, size).2).collect()
     });
     CompactBilinear::new(Fourier::new(size).unwrap(), sketches.collect(), pooled).unwrap()
 }

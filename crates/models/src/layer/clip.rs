@@ -1,4 +1,4 @@
-//! Layers that look along time: over the moments of a clip.
+//! Layers that look along time: over the time steps of a clip.
 
 use candle_core::Tensor;
 use nn::{Pass, TemporalConv, ops};
@@ -6,97 +6,97 @@ use nn::{Pass, TemporalConv, ops};
 use super::{Facts, Layer, Shape, TemporalPool, map, one, runs};
 
 impl Layer {
-    /// Convolution over the moments of a clip at each place, padded with zeros, without bias.
+    /// Convolution over the time steps of a clip at each spatial position, padded with zeros, without bias.
     pub fn temporal_conv(outputs: usize, kernel: usize) -> Self {
         let measure = move |inputs: &[&Shape]| {
-            let (x, moments) = clip(inputs)?;
+            let (x, time_steps) = clip(inputs)?;
             let [c, h, w] = map(x)?;
             let weights = outputs * c * kernel;
             Ok(Facts {
                 operation: format!("conv 1x1x{kernel} over time"),
-                output: Shape { each: vec![outputs, h, w], moments: Some(moments) },
+                output: Shape { each: vec![outputs, h, w], time_steps: Some(time_steps) },
                 parameters: weights,
-                multiply_adds: (weights * moments * h * w) as u64,
+                multiply_adds: (weights * time_steps * h * w) as u64,
             })
         };
         Self::new(measure, move |inputs, builder| {
             let conv = TemporalConv::new(builder, inputs[0].each[0], outputs, kernel)?;
-            runs(move |x, batch, pass| conv.forward(x[0], moments(x, batch)?, pass))
+            runs(move |x, batch, pass| conv.forward(x[0], time_steps(x, batch)?, pass))
         })
     }
 
-    /// Maximum over windows of a clip's moments.
+    /// Maximum over windows of a clip's time steps.
     pub fn temporal_max_pool(TemporalPool { kernel, stride }: TemporalPool) -> Self {
-        let measure = move |x: &[usize], moments: usize| {
+        let measure = move |x: &[usize], time_steps: usize| {
             map(x)?;
-            if kernel == 0 || stride == 0 || moments < kernel {
-                return Err(format!("windows of {kernel} moments, {stride} apart, over {moments}"));
+            if kernel == 0 || stride == 0 || time_steps < kernel {
+                return Err(format!("windows of {kernel} time steps, {stride} apart, over {time_steps}"));
             }
-            let output = Shape { each: x.to_vec(), moments: Some((moments - kernel) / stride + 1) };
+            let output = Shape { each: x.to_vec(), time_steps: Some((time_steps - kernel) / stride + 1) };
             Ok((format!("max-pool 1x1x{kernel} stride {stride} over time"), output))
         };
-        Self::of_clip(measure, move |x, moments, pass| {
-            nn::max_over_time(x[0], moments, [kernel, stride], pass)
+        Self::of_clip(measure, move |x, time_steps, pass| {
+            nn::max_over_time(x[0], time_steps, [kernel, stride], pass)
         })
     }
 
-    /// The mean of vectors over a clip's moments.
+    /// The mean of vectors over a clip's time steps.
     pub fn temporal_mean() -> Self {
-        let measure = |x: &[usize], moments: usize| match *x {
-            [features] => Ok((format!("average over {moments} moments"), still([features]))),
+        let measure = |x: &[usize], time_steps: usize| match *x {
+            [features] => Ok((format!("average over {time_steps} time steps"), still([features]))),
             _ => Err(format!("expected a vector, found {x:?}")),
         };
-        Self::of_clip(measure, |x, moments, pass| nn::mean_over_time(x[0], moments, pass))
+        Self::of_clip(measure, |x, time_steps, pass| nn::mean_over_time(x[0], time_steps, pass))
     }
 
-    /// The maps of a clip's moments side by side in the channels.
-    pub fn join_moments() -> Self {
-        let measure = |x: &[usize], moments: usize| {
+    /// The maps of a clip's time steps side by side in the channels.
+    pub fn join_time_steps() -> Self {
+        let measure = |x: &[usize], time_steps: usize| {
             let [c, h, w] = map(x)?;
-            Ok((format!("concat of {moments} moments"), still([c * moments, h, w])))
+            Ok((format!("concat of {time_steps} time steps"), still([c * time_steps, h, w])))
         };
-        Self::of_clip(measure, |x, moments, pass| pass.apply(ops::JoinMoments { moments }, x))
+        Self::of_clip(measure, |x, time_steps, pass| pass.apply(ops::JoinTimeSteps { time_steps }, x))
     }
 
-    /// The sum of the maps of a clip's moments.
-    pub fn sum_moments() -> Self {
-        let measure = |x: &[usize], moments: usize| {
+    /// The sum of the maps of a clip's time steps.
+    pub fn sum_time_steps() -> Self {
+        let measure = |x: &[usize], time_steps: usize| {
             map(x)?;
-            Ok((format!("sum of {moments} moments"), still(x)))
+            Ok((format!("sum of {time_steps} time steps"), still(x)))
         };
-        Self::of_clip(measure, |x, moments, pass| pass.apply(ops::SumMoments { moments }, x))
+        Self::of_clip(measure, |x, time_steps, pass| pass.apply(ops::SumTimeSteps { time_steps }, x))
     }
 
-    /// A layer of one clip, without parameters: `measure` sees the shape at each moment and how many there are.
+    /// A layer of one clip, without parameters: `measure` sees the shape at each time step and how many there are.
     fn of_clip(
         measure: impl Fn(&[usize], usize) -> Result<(String, Shape), String> + Send + Sync + 'static,
         forward: impl Fn(&[&Tensor], usize, &Pass) -> nn::Result<Tensor> + Clone + Send + Sync + 'static,
     ) -> Self {
         let measure = move |inputs: &[&Shape]| {
-            let (x, moments) = clip(inputs)?;
-            let (operation, output) = measure(x, moments)?;
+            let (x, time_steps) = clip(inputs)?;
+            let (operation, output) = measure(x, time_steps)?;
             Ok(Facts { operation, output, parameters: 0, multiply_adds: 0 })
         };
         Self::new(measure, move |_, _| {
             let forward = forward.clone();
-            runs(move |x, batch, pass| forward(x, moments(x, batch)?, pass))
+            runs(move |x, batch, pass| forward(x, time_steps(x, batch)?, pass))
         })
     }
 }
 
-/// The shape at each moment of the one clip that is read, and how many there are.
+/// The shape at each time step of the one clip that is read, and how many there are.
 fn clip<'a>(inputs: &[&'a Shape]) -> Result<(&'a [usize], usize), String> {
     let x = one(inputs)?;
-    let moments = x.moments.ok_or("it reads clips, and this is one moment")?;
-    Ok((&x.each, moments))
+    let time_steps = x.time_steps.ok_or("it reads clips, and this is one time step")?;
+    Ok((&x.each, time_steps))
 }
 
-/// What has no moments any more.
+/// What has no time steps any more.
 fn still(each: impl Into<Vec<usize>>) -> Shape {
-    Shape { each: each.into(), moments: None }
+    Shape { each: each.into(), time_steps: None }
 }
 
-/// Moments of each of so many samples.
-fn moments(x: &[&Tensor], batch: usize) -> nn::Result<usize> {
+/// Time steps of each of so many samples.
+fn time_steps(x: &[&Tensor], batch: usize) -> nn::Result<usize> {
     Ok(x[0].dim(0)? / batch.max(1))
 }

@@ -28,7 +28,7 @@ impl Layer {
         Self::each(measure, without_parameters(|x, pass| pass.apply(ops::Add { relu: false }, x)))
     }
 
-    /// Of weights and a feature map, the weighted sum over the places.
+    /// Of weights and a feature map, the weighted sum over the spatial positions.
     pub fn weighted_pool() -> Self {
         let measure = |inputs: &[&[usize]]| {
             let &[weights, x] = inputs else {
@@ -43,15 +43,15 @@ impl Layer {
         Self::each(measure, without_parameters(|x, pass| pass.apply(ops::WeightedPool, x)))
     }
 
-    /// The count sketch, of `size` values, of the outer product of all inputs, every moment of a clip and every vector
-    /// among them; `pooled` takes the mean over the places.
+    /// The count sketch, of `size` values, of the outer product of all inputs, every time step of a clip and every vector
+    /// among them; `pooled` takes the mean over the spatial positions.
     pub fn compact_bilinear(size: usize, pooled: bool) -> Self {
         Self::new(
             move |inputs| sketch(inputs, size, pooled),
             move |inputs, builder| {
                 let input = |shape: &&Shape| BilinearInput {
                     channels: shape.each[0],
-                    moments: shape.moments.unwrap_or(1),
+                    time_steps: shape.time_steps.unwrap_or(1),
                 };
                 let inputs: Vec<BilinearInput> = inputs.iter().map(input).collect();
                 let fusion = CompactBilinear::new(builder, &inputs, size, pooled)?;
@@ -64,21 +64,21 @@ impl Layer {
 /// Of feature maps of one size, clips of them, and vectors.
 fn sketch(inputs: &[&Shape], size: usize, pooled: bool) -> Result<Facts, String> {
     let maps: Vec<&[usize]> = inputs.iter().map(|x| x.each.as_slice()).filter(|x| x.len() != 1).collect();
-    let places = |x: &&[usize]| map(x).map(|[_, h, w]| [h, w]);
-    let sizes = maps.iter().map(places).collect::<Result<Vec<_>, _>>()?;
+    let positions = |x: &&[usize]| map(x).map(|[_, h, w]| [h, w]);
+    let sizes = maps.iter().map(positions).collect::<Result<Vec<_>, _>>()?;
     let Some(&[h, w]) = sizes.first() else { return Err("it reads one feature map at least".into()) };
     if sizes.iter().any(|&other| other != [h, w]) {
         return Err(format!("cannot fuse feature maps of different sizes: {maps:?}"));
     }
-    if inputs.iter().any(|x| x.each.len() == 1 && x.moments.is_some()) {
-        return Err("it reads vectors of one moment".into());
+    if inputs.iter().any(|x| x.each.len() == 1 && x.time_steps.is_some()) {
+        return Err("it reads vectors of one time step".into());
     }
-    let factors: usize = inputs.iter().map(|x| x.moments.unwrap_or(1)).sum();
+    let factors: usize = inputs.iter().map(|x| x.time_steps.unwrap_or(1)).sum();
     let over = if pooled { format!(", average over {h}x{w}") } else { String::new() };
     let each = if pooled { vec![size] } else { vec![size, h, w] };
     Ok(Facts {
         operation: format!("compact bilinear, {factors} factors{over}"),
-        output: Shape { each, moments: None },
+        output: Shape { each, time_steps: None },
         parameters: 0,
         multiply_adds: 0,
     })

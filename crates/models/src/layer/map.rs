@@ -1,4 +1,4 @@
-//! Layers of one input without weights, each moment for itself.
+//! Layers of one input without weights, each time step for itself.
 
 use nn::ops::{self, Lrn, Pool2d};
 
@@ -75,13 +75,13 @@ impl Layer {
         )
     }
 
-    /// The softmax over the places of a map of one channel.
-    pub fn place_softmax() -> Self {
+    /// The softmax over the spatial positions of a map of one channel.
+    pub fn position_softmax() -> Self {
         let measure = |x: &[usize]| match *x {
             [1, h, w] => Ok(free(format!("softmax over {h}x{w}"), x)),
             ref other => Err(format!("expected a map of one channel, found {other:?}")),
         };
-        Self::plain(measure, |x, pass| pass.apply(ops::PlaceSoftmax, x))
+        Self::plain(measure, |x, pass| pass.apply(ops::PositionSoftmax, x))
     }
 }
 

@@ -60,8 +60,11 @@ fn two_streams_fill_every_parameter_of_the_joined_network() {
 
 #[test]
 fn the_maximum_over_time_and_longer_clips_need_no_new_weights() {
-    let star =
-        StResNetConfig { moments: 5, temporal_pool: Some(TemporalPool { kernel: 3, stride: 2 }), ..small() };
+    let star = StResNetConfig {
+        time_steps: 5,
+        temporal_pool: Some(TemporalPool { kernel: 3, stride: 2 }),
+        ..small()
+    };
     let (first, second) = (ModelConfig::StResNet(small()), ModelConfig::StResNet(star));
     let stored = params(&first, 1).tensors();
     params(&second, 2).set_tensors(&second.adopt(&*first, &stored, None).unwrap()).unwrap();

@@ -17,12 +17,12 @@ fn all() -> Vec<ModelConfig> {
 /// Noise for all that a network reads, and labels.
 fn batch(config: &ModelConfig, samples: usize) -> (Inputs, Vec<u32>) {
     let of = |(modality, shape): (Modality, Vec<usize>)| {
-        let [c, moments, h, w] = match shape[..] {
+        let [c, time_steps, h, w] = match shape[..] {
             [c, h, w] => [c, 1, h, w],
             _ => shape.try_into().unwrap(),
         };
-        let data = noise(9, samples * moments * c * h * w);
-        (modality, Tensor::from_vec(data, (samples, moments, c, h, w), device()).unwrap())
+        let data = noise(9, samples * time_steps * c * h * w);
+        (modality, Tensor::from_vec(data, (samples, time_steps, c, h, w), device()).unwrap())
     };
     (config.summary().unwrap().inputs.into_iter().map(of).collect(), labels(samples, config.heads()[0]))
 }
@@ -124,9 +124,9 @@ fn every_name_makes_a_network_of_what_is_wanted() {
     let clip = [Channels::FRAME, Channels::flow(4)];
     let slow = [Channels::new(Modality::RGB, 33)];
     for name in ModelName::all() {
-        let wanted = |inputs, moments| Wanted {
+        let wanted = |inputs, time_steps| Wanted {
             inputs,
-            moments,
+            time_steps,
             side: 56,
             classes: &[5],
             dropout: 0.0,
@@ -137,8 +137,8 @@ fn every_name_makes_a_network_of_what_is_wanted() {
             batch_statistics: None,
             levels: None,
         };
-        let can = |inputs, moments| {
-            name.make(&wanted(inputs, moments)).and_then(|model| {
+        let can = |inputs, time_steps| {
+            name.make(&wanted(inputs, time_steps)).and_then(|model| {
                 assert_eq!(model.inputs(), inputs, "{}", name.name());
                 let text = serde_json::to_string(&model).unwrap();
                 assert_eq!(serde_json::from_str::<ModelConfig>(&text).unwrap(), model);

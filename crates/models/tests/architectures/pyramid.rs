@@ -65,13 +65,13 @@ fn built(config: &PyramidConfig, seed: u64) -> (Params, Backbone) {
 /// Noise for a batch.
 fn batch(config: &PyramidConfig, samples: usize) -> Inputs {
     let of = |(modality, shape): (Modality, Vec<usize>)| {
-        let (moments, c, h, w) = match shape[..] {
+        let (time_steps, c, h, w) = match shape[..] {
             [c, h, w] => (1, c, h, w),
             [c, t, h, w] => (t, c, h, w),
             _ => panic!("{shape:?}"),
         };
-        let data = noise(1 + c as u64, samples * moments * c * h * w);
-        (modality, Tensor::from_vec(data, (samples, moments, c, h, w), device()).unwrap())
+        let data = noise(1 + c as u64, samples * time_steps * c * h * w);
+        (modality, Tensor::from_vec(data, (samples, time_steps, c, h, w), device()).unwrap())
     };
     config.summary().unwrap().inputs.into_iter().map(of).collect()
 }

@@ -13,7 +13,7 @@ use crate::support::{self, bits_after_three_steps, channels_first, device, input
 pub(crate) fn small() -> StResNetConfig {
     StResNetConfig {
         flow_channels: 4,
-        moments: 3,
+        time_steps: 3,
         input: [32, 32],
         width: 2,
         blocks: [2, 2, 2, 2],
@@ -22,10 +22,10 @@ pub(crate) fn small() -> StResNetConfig {
 }
 
 /// Noise for a batch of clips.
-fn clips(config: &StResNetConfig, batch: usize, moments: usize) -> Inputs {
+fn clips(config: &StResNetConfig, batch: usize, time_steps: usize) -> Inputs {
     let [h, w] = config.input;
     let of = |seed, channels: usize| {
-        let shape = [batch, moments, channels, h, w];
+        let shape = [batch, time_steps, channels, h, w];
         Tensor::from_vec(noise(seed, shape.iter().product()), &shape, device()).unwrap()
     };
     Inputs::from([(Modality::RGB, of(1, 3)), (Modality::FLOW, of(2, config.flow_channels))])
@@ -53,11 +53,11 @@ fn seen(network: &Backbone, inputs: &Inputs, layer: &str) -> Tensor {
 fn it_agrees_with_pytorch() {
     let tensors = fixture("st_res_net");
     let x = input(&tensors);
-    let (_, moments, channels, height, width) = x.dims5().unwrap();
+    let (_, time_steps, channels, height, width) = x.dims5().unwrap();
     let flow = sizes(&tensors["flow"])[0];
     let config = StResNetConfig {
         flow_channels: flow,
-        moments,
+        time_steps,
         input: [height, width],
         width: sizes(&tensors["width"])[0],
         blocks: sizes(&tensors["blocks"]).try_into().unwrap(),
@@ -90,7 +90,7 @@ fn eleven_frames_have_the_papers_sizes() {
         match row.output[..] {
             [_, t, h, w] => format!("{h}x{w}x{t}"),
             [_, t] => format!("1x1x{t}"),
-            _ => panic!("{layer} has no moments"),
+            _ => panic!("{layer} has no time steps"),
         }
     };
     let table = [
@@ -124,11 +124,11 @@ fn the_summary_lists_what_runs() {
             let row = rows.next().unwrap();
             assert_eq!(name, row.name);
             let found = channels_first(output);
-            // The moments of a clip stand side by side in the batch.
-            let moments = found.dim(0).unwrap() / batch;
+            // The time steps of a clip stand side by side in the batch.
+            let time_steps = found.dim(0).unwrap() / batch;
             let mut each = found.dims()[1..].to_vec();
             if each.len() + 1 == row.output.len() {
-                each.insert(1, moments);
+                each.insert(1, time_steps);
             }
             assert_eq!(each, row.output, "{name}");
         };
@@ -220,15 +220,15 @@ fn a_clip_that_stands_still_is_seen_as_its_frame() {
         adopted.extend(model.adopt(&*stream.alone, &stored, Some(modality)).unwrap());
     }
     params.set_tensors(&adopted).unwrap();
-    // Four units of two convolutions over three moments see 17 moments: 8 to either side.
-    let moments = 19;
+    // Four units of two convolutions over three time steps see 17 time steps: 8 to either side.
+    let time_steps = 19;
     let one = clips(&config, 1, 1);
-    let clip = support::each(&one, |x| x.repeat((1, moments, 1, 1, 1)).unwrap());
+    let clip = support::each(&one, |x| x.repeat((1, time_steps, 1, 1, 1)).unwrap());
     for stream in ["appearance", "motion"] {
         let layer = format!("{stream}.avgpool");
         let found = seen(&network, &clip, &layer);
         let expected = seen(&plain, &one, &layer);
-        assert_close(&layer, &found.narrow(0, moments / 2, 1).unwrap(), &expected, 1e-5);
+        assert_close(&layer, &found.narrow(0, time_steps / 2, 1).unwrap(), &expected, 1e-5);
         // The zeros do reach the ends.
         let end = values(&found.narrow(0, 0, 1).unwrap());
         assert!(end.iter().zip(values(&expected)).any(|(end, x)| (end - x).abs() > 1e-3));
@@ -239,8 +239,8 @@ fn a_clip_that_stands_still_is_seen_as_its_frame() {
 fn clips_of_any_length_are_taken_and_unequal_ones_refused() {
     let config = small();
     let (_, network) = built(&config, 0);
-    for moments in [1, 2, 6] {
-        let outputs = network.forward(&clips(&config, 2, moments), &Pass::eval()).unwrap();
+    for time_steps in [1, 2, 6] {
+        let outputs = network.forward(&clips(&config, 2, time_steps), &Pass::eval()).unwrap();
         let heads: Vec<_> = outputs.heads.iter().map(|head| (head.name.as_str(), head.task)).collect();
         assert_eq!(heads, [("appearance.fc", 0), ("motion.fc", 0)]);
         assert_eq!(outputs.heads[1].logits.dims(), [2, 3]);
@@ -248,8 +248,8 @@ fn clips_of_any_length_are_taken_and_unequal_ones_refused() {
     let mut unequal = clips(&config, 2, 3);
     unequal.insert(Modality::FLOW, clips(&config, 2, 4).get(Modality::FLOW).unwrap().clone());
     let error = network.forward(&unequal, &Pass::eval()).unwrap_err().to_string();
-    assert!(error.contains("clips of 3 moments"), "{error}");
-    let star = StResNetConfig { moments: 11, ..StResNetConfig::paper_star(3) };
+    assert!(error.contains("clips of 3 time steps"), "{error}");
+    let star = StResNetConfig { time_steps: 11, ..StResNetConfig::paper_star(3) };
     let (_, network) = built(&StResNetConfig { width: 2, input: [32, 32], ..star }, 0);
     let config = StResNetConfig { flow_channels: 20, ..small() };
     assert!(network.forward(&clips(&config, 1, 4), &Pass::eval()).is_err(), "shorter than a window");
@@ -285,12 +285,12 @@ fn one_batch_of_clips_is_learnt_by_heart() {
 #[test]
 fn the_order_of_two_things_is_learnt_through_the_convolutions_over_time() {
     // (A, A, B, B) and (B, B, A, A), both inputs alike.
-    let moments = |x: &Tensor| {
+    let time_steps = |x: &Tensor| {
         let [a, b] = [0, 1].map(|t| x.narrow(1, t, 1).unwrap());
         let clip = |order: [&Tensor; 4]| Tensor::cat(&order, 1).unwrap();
         Tensor::cat(&[clip([&a, &a, &b, &b]), clip([&b, &b, &a, &a])], 0).unwrap()
     };
-    let inputs = support::each(&clips(&small(), 1, 2), moments);
+    let inputs = support::each(&clips(&small(), 1, 2), time_steps);
     // How far the class scores of the two clips are apart, before any training.
     let apart_with = |temporal_kernel: usize| {
         let (_, network) = built(&StResNetConfig { temporal_kernel, ..small() }, 1);

@@ -93,7 +93,7 @@ fn an_architecture_from_outside_is_wanted_built_run_and_trained() {
     let difference = Channels::new(Modality::new("difference"), 6);
     let wanted = Wanted {
         inputs: &[difference],
-        moments: 1,
+        time_steps: 1,
         side: 16,
         classes: &[4],
         dropout: 0.0,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use data::augment::{Augmentation, CropRule, MultiScale, PcaJitter, Places};
 use data::inputs::Input;
-use data::sample::Moments;
+use data::sample::TimeSteps;
 use models::{Modality, ModelConfig};
 use nn::StepSchedule;
 
@@ -190,8 +190,8 @@ impl Resolver<'_> {
         sample.validate().map_err(|e| e.to_string())?;
         let inputs: Vec<Input> = sample.inputs.iter().map(|input| input.input).collect();
         let crop = scaled(shared.frames.crop, profile.size, "frames.crop")?;
-        let moments = sample.moments.count();
-        let known = Known { spec: table.spec, profile, net, inputs: &inputs, moments, data: &data, crop };
+        let time_steps = sample.time_steps.count();
+        let known = Known { spec: table.spec, profile, net, inputs: &inputs, time_steps, data: &data, crop };
         let model = known.model()?;
         let protocol = shared.train.get(&net.train).ok_or_else(|| format!("no protocol `{}`", net.train))?;
         let factor = profile.iterations_of(&net.train);
@@ -406,9 +406,9 @@ impl Resolver<'_> {
 fn test(table: &Table<'_>, net: &NetPlan, tested: Tested) -> std::result::Result<TestPlan, String> {
     let test = &table.spec.shared.test;
     let as_clip = net.model.sees_whole_videos();
-    let least = if as_clip { net.sample.moments.count() } else { 1 };
-    let frames = match (test.frames, net.sample.moments) {
-        (None, Moments::Grid { .. }) => None,
+    let least = if as_clip { net.sample.time_steps.count() } else { 1 };
+    let frames = match (test.frames, net.sample.time_steps) {
+        (None, TimeSteps::Grid { .. }) => None,
         (None, _) => return Err("[shared] test.frames says how many positions are tested; give it".into()),
         (Some(frames), _) => Some(scaled(frames, table.profile.test_frames, "test.frames")?.max(least)),
     };
@@ -418,8 +418,8 @@ fn test(table: &Table<'_>, net: &NetPlan, tested: Tested) -> std::result::Result
             "its softmax layer learns nothing; give tested.by = \"nearest-neighbour\" or \"pairs\"".into()
         );
     }
-    if by == TestBy::Pairs && !matches!(net.sample.moments, Moments::Grid { .. }) {
-        return Err("a test by pairs needs moments that all views have; give its input every = 10".into());
+    if by == TestBy::Pairs && !matches!(net.sample.time_steps, TimeSteps::Grid { .. }) {
+        return Err("a test by pairs needs time steps that all views have; give its input every = 10".into());
     }
     Ok(TestPlan { frames, crops: test.crops, as_clip, on, by })
 }

@@ -177,7 +177,7 @@ impl Spec {
     fn check_input(&self, net: &Net) -> Checked {
         if net.input.has_grid() && self.shared.test.frames.is_some() {
             return Err(
-                "input.every says which moments of a video are tested, and [shared] test.frames how many; leave one out"
+                "input.every says which time steps of a video are tested, and [shared] test.frames how many; leave one out"
                     .into(),
             );
         }

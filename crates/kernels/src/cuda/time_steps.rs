@@ -1,13 +1,13 @@
-//! The moments of a sample made one.
+//! The time steps of a sample made one.
 
 use candle_core::Result;
 
 use super::gpu::Source;
 use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, Gpu};
 use crate::check;
-use crate::moments::sizes;
 use crate::op::Op;
-use crate::{Gradient, JoinMoments, SumMoments};
+use crate::time_steps::sizes;
+use crate::{Gradient, JoinTimeSteps, SumTimeSteps};
 
 /// (batch, `first`, `second`, C) to (batch, `second`, `first`, C).
 fn swapped(gpu: &Gpu, x: &DeviceArray<'_>, [first, second, channels]: [usize; 3]) -> Result<Buffer> {
@@ -18,40 +18,40 @@ fn swapped(gpu: &Gpu, x: &DeviceArray<'_>, [first, second, channels]: [usize; 3]
     Ok(out)
 }
 
-impl CudaOp for JoinMoments {
+impl CudaOp for JoinTimeSteps {
     fn forward_cuda(&self, gpu: &Gpu, inputs: &[DeviceArray<'_>]) -> Result<(Buffer, Vec<usize>)> {
         let [x] = check::inputs(self.name(), inputs)?;
-        let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
-        Ok((swapped(gpu, &x, [self.moments, h * w, c])?, vec![batch, h, w, self.moments * c]))
+        let [batch, h, w, c] = sizes(self.name(), &x, self.time_steps)?;
+        Ok((swapped(gpu, &x, [self.time_steps, h * w, c])?, vec![batch, h, w, self.time_steps * c]))
     }
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
         let [x] = check::inputs(self.name(), given.inputs)?;
-        let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
-        check::backward(self.name(), given, &[batch, h, w, self.moments * c])?;
-        Ok(vec![Gradient::Values(swapped(gpu, &given.gradient, [h * w, self.moments, c])?)])
+        let [batch, h, w, c] = sizes(self.name(), &x, self.time_steps)?;
+        check::backward(self.name(), given, &[batch, h, w, self.time_steps * c])?;
+        Ok(vec![Gradient::Values(swapped(gpu, &given.gradient, [h * w, self.time_steps, c])?)])
     }
 }
 
-impl CudaOp for SumMoments {
+impl CudaOp for SumTimeSteps {
     fn forward_cuda(&self, gpu: &Gpu, inputs: &[DeviceArray<'_>]) -> Result<(Buffer, Vec<usize>)> {
         let [x] = check::inputs(self.name(), inputs)?;
-        let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
+        let [batch, h, w, c] = sizes(self.name(), &x, self.time_steps)?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(batch * h * w * c) }?;
         let kernel = gpu.kernel(Source::Layout, "sum_middle")?.read(&x).write(&mut out);
-        kernel.int(self.moments).long(h * w * c).over(batch * h * w * c)?;
+        kernel.int(self.time_steps).long(h * w * c).over(batch * h * w * c)?;
         Ok((out, vec![batch, h, w, c]))
     }
 
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
         let [x] = check::inputs(self.name(), given.inputs)?;
-        let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
+        let [batch, h, w, c] = sizes(self.name(), &x, self.time_steps)?;
         check::backward(self.name(), given, &[batch, h, w, c])?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(x.count()) }?;
         let kernel = gpu.kernel(Source::Layout, "repeat_middle")?.read(&given.gradient).write(&mut out);
-        kernel.int(self.moments).long(h * w * c).over(x.count())?;
+        kernel.int(self.time_steps).long(h * w * c).over(x.count())?;
         Ok(vec![Gradient::Values(out)])
     }
 }

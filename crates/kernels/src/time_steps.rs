@@ -1,4 +1,4 @@
-//! The T moments of a sample, (B T, H, W, C) with those of a sample side by side, made one: side by side in the
+//! The T time steps of a sample, (B T, H, W, C) with those of a sample side by side, made one: side by side in the
 //! channels, or added.
 
 use candle_core::{Result, bail};
@@ -10,38 +10,38 @@ use crate::memory::unwritten;
 use crate::op::Op;
 
 /// Samples, places and channels of a batch of clips (B T, H, W, C).
-pub(crate) fn sizes(op: &str, x: &impl Shaped, moments: usize) -> Result<[usize; 4]> {
+pub(crate) fn sizes(op: &str, x: &impl Shaped, time_steps: usize) -> Result<[usize; 4]> {
     let [frames, h, w, c] = check::feature_map(op, x)?;
-    if moments == 0 || !frames.is_multiple_of(moments) || h * w * c == 0 {
-        bail!("{op}: the input has shape {:?}, expected (B T, H, W, C) with T = {moments}", x.dims());
+    if time_steps == 0 || !frames.is_multiple_of(time_steps) || h * w * c == 0 {
+        bail!("{op}: the input has shape {:?}, expected (B T, H, W, C) with T = {time_steps}", x.dims());
     }
-    Ok([frames / moments, h, w, c])
+    Ok([frames / time_steps, h, w, c])
 }
 
-/// (B T, H, W, C) to (B, H, W, T C): the channels of the first moment, then those of the second.
+/// (B T, H, W, C) to (B, H, W, T C): the channels of the first time step, then those of the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JoinMoments {
+pub struct JoinTimeSteps {
     /// T.
-    pub moments: usize,
+    pub time_steps: usize,
 }
 
-impl Op for JoinMoments {
+impl Op for JoinTimeSteps {
     fn name(&self) -> &'static str {
-        "join-moments"
+        "join-time steps"
     }
 
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
         let [x] = check::inputs(self.name(), inputs)?;
-        let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
-        let out = swapped(x.data, [self.moments, h * w, c]);
-        Ok((out, vec![batch, h, w, self.moments * c]))
+        let [batch, h, w, c] = sizes(self.name(), &x, self.time_steps)?;
+        let out = swapped(x.data, [self.time_steps, h * w, c]);
+        Ok((out, vec![batch, h, w, self.time_steps * c]))
     }
 
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
         let [x] = check::inputs(self.name(), given.inputs)?;
-        let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
-        check::backward(self.name(), given, &[batch, h, w, self.moments * c])?;
-        Ok(vec![Gradient::Values(swapped(given.gradient.data, [h * w, self.moments, c]))])
+        let [batch, h, w, c] = sizes(self.name(), &x, self.time_steps)?;
+        check::backward(self.name(), given, &[batch, h, w, self.time_steps * c])?;
+        Ok(vec![Gradient::Values(swapped(given.gradient.data, [h * w, self.time_steps, c]))])
     }
 }
 
@@ -58,24 +58,24 @@ fn swapped(x: &[f32], [first, second, channels]: [usize; 3]) -> Vec<f32> {
     out
 }
 
-/// (B T, H, W, C) to the sum over the moments, (B, H, W, C).
+/// (B T, H, W, C) to the sum over the time steps, (B, H, W, C).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SumMoments {
+pub struct SumTimeSteps {
     /// T.
-    pub moments: usize,
+    pub time_steps: usize,
 }
 
-impl Op for SumMoments {
+impl Op for SumTimeSteps {
     fn name(&self) -> &'static str {
-        "sum-moments"
+        "sum-time steps"
     }
 
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
         let [x] = check::inputs(self.name(), inputs)?;
-        let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
+        let [batch, h, w, c] = sizes(self.name(), &x, self.time_steps)?;
         let map = h * w * c;
         let mut out = vec![0.0; batch * map];
-        out.par_chunks_mut(map).zip(x.data.par_chunks(self.moments * map)).for_each(|(out, x)| {
+        out.par_chunks_mut(map).zip(x.data.par_chunks(self.time_steps * map)).for_each(|(out, x)| {
             for x in x.chunks_exact(map) {
                 out.iter_mut().zip(x).for_each(|(out, x)| *out += x);
             }
@@ -86,12 +86,12 @@ impl Op for SumMoments {
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
         let Backward { inputs, gradient, .. } = *given;
         let [x] = check::inputs(self.name(), inputs)?;
-        let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
+        let [batch, h, w, c] = sizes(self.name(), &x, self.time_steps)?;
         check::backward(self.name(), given, &[batch, h, w, c])?;
         let map = h * w * c;
         // SAFETY: the tasks write every value.
         let mut out = unsafe { unwritten(x.data.len()) };
-        out.par_chunks_mut(self.moments * map).zip(gradient.data.par_chunks(map)).for_each(
+        out.par_chunks_mut(self.time_steps * map).zip(gradient.data.par_chunks(map)).for_each(
             |(out, gradient)| {
                 out.chunks_exact_mut(map).for_each(|out| out.copy_from_slice(gradient));
             },
