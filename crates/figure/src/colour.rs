@@ -72,7 +72,7 @@ struct Palette {
 /// After Okabe and Ito, darkened until each stands out on white.
 const LIGHT: Palette = Palette {
     ink: [0x1f, 0x23, 0x28],
-    quiet: [0x54, 0x5d, 0x67],
+    quiet: [0x57, 0x60, 0x6a],
     border: [0xd0, 0xd7, 0xde],
     grid: [0xe4, 0xe8, 0xec],
     void: [0xf6, 0xf8, 0xfa],
@@ -207,9 +207,9 @@ pub fn style() -> String {
     )
 }
 
-/// Ink or white, whichever has more contrast on `ground` (WCAG 2).
+/// Black or white, whichever has more contrast on `ground` (WCAG 2): less than black is too little on middle shades.
 fn readable_on(ground: Rgb) -> Rgb {
-    if contrast(LIGHT.ink, ground) >= contrast(WHITE, ground) { LIGHT.ink } else { WHITE }
+    if contrast([0; 3], ground) >= contrast(WHITE, ground) { [0; 3] } else { WHITE }
 }
 
 /// The grey of a value in -`full`..=`full`: 0 is middle grey, more is lighter.

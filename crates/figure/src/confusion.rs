@@ -66,8 +66,7 @@ pub fn confusion(counts: &Counts, title: &str) -> Result<Drawing> {
             }
             let share = videos as f64 / total as f64;
             let name = names[row];
-            let tip =
-                format!("{name} taken for {other}: {videos} of {total} videos, {}", percent(100.0 * share));
+            let tip = format!("{name} as {other}: {videos} of {total}");
             grid.cell(&mut svg, row, column, share, &tip);
             if row != column {
                 wrong.push((share, name, other));
@@ -224,7 +223,7 @@ mod tests {
         let counts = counts(&[(run, run), (run, wave), (run, wave), (run, wave), (walk, walk)]);
         let svg = confusion(&counts, "T").unwrap().file();
         let document = roxmltree::Document::parse(&svg).unwrap();
-        let tip = "run taken for <wave>: 3 of 4 videos, 75.0\u{a0}%";
+        let tip = "run as <wave>: 3 of 4";
         let cell = document.descendants().find(|n| n.has_tag_name("title") && n.text() == Some(tip)).unwrap();
         let number = |name| cell.parent().unwrap().attribute(name).unwrap().parse::<f64>().unwrap();
         // In order of their names.
@@ -238,7 +237,7 @@ mod tests {
         ] {
             assert!(svg.contains(text), "{text}");
         }
-        assert_eq!(svg.matches(" taken for ").count(), 4, "three cells and the description");
+        assert_eq!(svg.matches(" as ").count(), 3, "a tip a cell");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crate::tvl1::same_size;
+use crate::error::same_size;
 use crate::{FlowError, FlowField, GrayImage, TvL1Params};
 
 /// Bytes of grey frames that are held for a call unless the estimator says otherwise; their fields take twice as much.
@@ -11,7 +11,7 @@ const AT_ONCE: usize = 32 << 20;
 /// An estimator of TV-L1 that works on many pairs of frames at once. A program makes it and hands it to what
 /// estimates flow; this crate has none, its own methods take a pair at a time ([`crate::Estimator`]).
 ///
-/// Its fields are those of [`crate::TvL1`] up to rounding: the mean difference to them is below a thousandth of a pixel,
+/// Its fields are those of [`crate::Method::TvL1`] up to rounding: the mean difference to them is below a thousandth of a pixel,
 /// though single vectors may differ by more where a last bit decides between two branches. The same call gives the same
 /// bits, and a field does not depend on the pairs beside it.
 pub trait Batched: Debug + Send + Sync {

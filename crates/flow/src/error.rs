@@ -1,6 +1,8 @@
 //! The crate's one error type.
 
+use std::fmt::Display;
 use std::io;
+use std::ops::RangeBounds;
 use std::path::PathBuf;
 
 /// Longest side of a picture or field, as in Middlebury's own reader.
@@ -11,19 +13,11 @@ pub(crate) const MAX_SIDE: usize = 99_999;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FlowError {
-    /// A parameter of TV-L1 is outside its range.
-    #[error("TV-L1 parameter `{name}` is {found}, expected {expected}")]
+    /// A parameter of a method is outside its range.
+    #[error("{method} parameter `{name}` is {found}, expected {expected}")]
     Parameter {
-        /// The parameter, spelt as in a spec file.
-        name: &'static str,
-        /// The range that is accepted.
-        expected: &'static str,
-        /// The value given.
-        found: String,
-    },
-    /// A parameter of the method of Brox et al. is outside its range.
-    #[error("Brox parameter `{name}` is {found}, expected {expected}")]
-    BroxParameter {
+        /// The method.
+        method: &'static str,
         /// The parameter, spelt as in a spec file.
         name: &'static str,
         /// The range that is accepted.
@@ -129,6 +123,33 @@ pub enum FlowError {
         /// The system's reason.
         source: io::Error,
     },
+}
+
+/// Refuses a parameter of a method that is outside its range.
+pub(crate) fn within<T: PartialOrd + Display>(
+    method: &'static str,
+    name: &'static str,
+    value: T,
+    range: impl RangeBounds<T>,
+    expected: &'static str,
+) -> Result<(), FlowError> {
+    match range.contains(&value) {
+        true => Ok(()),
+        false => Err(FlowError::Parameter { method, name, expected, found: value.to_string() }),
+    }
+}
+
+/// Refuses a pair of two sizes (width, height).
+pub(crate) fn same_size(first: (usize, usize), second: (usize, usize)) -> Result<(), FlowError> {
+    if first == second {
+        return Ok(());
+    }
+    Err(FlowError::SizeMismatch {
+        first_width: first.0,
+        first_height: first.1,
+        second_width: second.0,
+        second_height: second.1,
+    })
 }
 
 /// How a `.flo` file breaks the Middlebury format.

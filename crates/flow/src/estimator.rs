@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
 
-use crate::brox::{Brox, BroxParams, BroxWorkspace};
-use crate::tvl1::{TvL1, TvL1Workspace, same_size};
-use crate::{FlowError, FlowField, GrayImage, TvL1Params};
+use crate::coarse_to_fine::Space;
+use crate::error::same_size;
+use crate::{BroxParams, FlowError, FlowField, GrayImage, TvL1Params};
 
 /// A method with its parameters. In a spec file `method` names it, beside the
 /// parameters.
@@ -14,10 +14,10 @@ use crate::{FlowError, FlowField, GrayImage, TvL1Params};
 #[serde(tag = "method", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Method {
-    /// [`TvL1`]: `method = "tv-l1"`.
+    /// Coarse-to-fine TV-L1: `method = "tv-l1"`.
     #[serde(rename = "tv-l1")]
     TvL1(TvL1Params),
-    /// [`Brox`]: `method = "brox"`.
+    /// Brox et al. 2004: `method = "brox"`.
     Brox(BroxParams),
 }
 
@@ -25,13 +25,8 @@ pub enum Method {
 /// pairs.
 #[derive(Debug, Clone)]
 pub struct Estimator {
-    engine: Engine,
-}
-
-#[derive(Debug, Clone)]
-enum Engine {
-    TvL1(TvL1),
-    Brox(Brox),
+    method: Method,
+    threads: NonZeroUsize,
 }
 
 /// Scratch memory of [`Estimator::compute_with`], kept from pair to pair. It fits
@@ -39,19 +34,19 @@ enum Engine {
 #[derive(Debug, Clone, Default)]
 pub struct Workspace {
     // The memory of one method at a time.
-    tvl1: Option<Box<TvL1Workspace>>,
-    brox: Option<Box<BroxWorkspace>>,
+    tvl1: Option<Box<Space<TvL1Params>>>,
+    brox: Option<Box<Space<BroxParams>>>,
 }
 
 impl Workspace {
     /// The memory of TV-L1, fresh where it was another method's.
-    fn tvl1(&mut self) -> &mut TvL1Workspace {
+    fn tvl1(&mut self) -> &mut Space<TvL1Params> {
         self.brox = None;
         self.tvl1.get_or_insert_default()
     }
 
     /// The memory of Brox et al., fresh where it was another method's.
-    fn brox(&mut self) -> &mut BroxWorkspace {
+    fn brox(&mut self) -> &mut Space<BroxParams> {
         self.tvl1 = None;
         self.brox.get_or_insert_default()
     }
@@ -61,14 +56,13 @@ impl Estimator {
     /// An estimator of this method. It works on the calling thread.
     ///
     /// # Errors
-    /// [`FlowError::Parameter`] or [`FlowError::BroxParameter`] when a parameter is
-    /// outside its range.
+    /// [`FlowError::Parameter`] when a parameter is outside its range.
     pub fn new(method: Method) -> Result<Self, FlowError> {
-        let engine = match method {
-            Method::TvL1(params) => Engine::TvL1(TvL1::new(params)?),
-            Method::Brox(params) => Engine::Brox(Brox::new(params)?),
-        };
-        Ok(Self { engine })
+        match &method {
+            Method::TvL1(params) => params.check()?,
+            Method::Brox(params) => params.check()?,
+        }
+        Ok(Self { method, threads: NonZeroUsize::MIN })
     }
 
     /// The same with each pair shared out over so many threads of rayon's pool.
@@ -76,19 +70,12 @@ impl Estimator {
     /// is better off with a video per thread.
     #[must_use]
     pub fn with_threads(self, threads: NonZeroUsize) -> Self {
-        let engine = match self.engine {
-            Engine::TvL1(tvl1) => Engine::TvL1(tvl1.with_threads(threads)),
-            Engine::Brox(brox) => Engine::Brox(brox.with_threads(threads)),
-        };
-        Self { engine }
+        Self { threads, ..self }
     }
 
     /// The method with its parameters.
     pub fn method(&self) -> Method {
-        match &self.engine {
-            Engine::TvL1(tvl1) => Method::TvL1(tvl1.params().clone()),
-            Engine::Brox(brox) => Method::Brox(brox.params().clone()),
-        }
+        self.method.clone()
     }
 
     /// Empty scratch memory for [`Estimator::compute_with`].
@@ -117,10 +104,8 @@ impl Estimator {
         from: &GrayImage,
         to: &GrayImage,
     ) -> Result<FlowField, FlowError> {
-        match &self.engine {
-            Engine::TvL1(tvl1) => tvl1.compute_with(workspace.tvl1(), from, to),
-            Engine::Brox(brox) => brox.compute_with(workspace.brox(), from, to),
-        }
+        self.take_both(workspace, from, to)?;
+        self.solve(workspace, [0, 1])
     }
 
     /// The flow from `from` to `to` and that from `to` to `from`: the same as of
@@ -134,9 +119,38 @@ impl Estimator {
         from: &GrayImage,
         to: &GrayImage,
     ) -> Result<[FlowField; 2], FlowError> {
-        match &self.engine {
-            Engine::TvL1(tvl1) => tvl1.compute_both(workspace.tvl1(), from, to),
-            Engine::Brox(brox) => brox.compute_both(workspace.brox(), from, to),
+        self.take_both(workspace, from, to)?;
+        Ok([self.solve(workspace, [0, 1])?, self.solve(workspace, [1, 0])?])
+    }
+
+    /// Takes over a pair of pictures.
+    fn take_both(
+        &self,
+        workspace: &mut Workspace,
+        from: &GrayImage,
+        to: &GrayImage,
+    ) -> Result<(), FlowError> {
+        from.check("first")?;
+        to.check("second")?;
+        same_size((from.width, from.height), (to.width, to.height))?;
+        self.next_frame(workspace, from);
+        self.next_frame(workspace, to);
+        Ok(())
+    }
+
+    /// Takes over a checked frame as the second; the second becomes the first.
+    fn next_frame(&self, workspace: &mut Workspace, frame: &GrayImage) {
+        match &self.method {
+            Method::TvL1(params) => workspace.tvl1().next_frame(params, self.threads, frame),
+            Method::Brox(params) => workspace.brox().next_frame(params, self.threads, frame),
+        }
+    }
+
+    /// The flow from one of the two frames, 0 or 1, to the other.
+    fn solve(&self, workspace: &mut Workspace, pair: [usize; 2]) -> Result<FlowField, FlowError> {
+        match &self.method {
+            Method::TvL1(params) => workspace.tvl1().solve(params, self.threads, pair),
+            Method::Brox(params) => workspace.brox().solve(params, self.threads, pair),
         }
     }
 
@@ -169,10 +183,7 @@ impl Stream {
         if !self.take(frame)? {
             return Ok(None);
         }
-        match &self.estimator.engine {
-            Engine::TvL1(tvl1) => tvl1.solve(self.workspace.tvl1(), 0, 1).map(Some),
-            Engine::Brox(brox) => brox.solve(self.workspace.brox(), 0, 1).map(Some),
-        }
+        self.estimator.solve(&mut self.workspace, [0, 1]).map(Some)
     }
 
     /// [`Stream::push`] in both directions: the flow from the frame before to this
@@ -184,16 +195,8 @@ impl Stream {
         if !self.take(frame)? {
             return Ok(None);
         }
-        match &self.estimator.engine {
-            Engine::TvL1(tvl1) => {
-                let space = self.workspace.tvl1();
-                Ok(Some([tvl1.solve(space, 0, 1)?, tvl1.solve(space, 1, 0)?]))
-            }
-            Engine::Brox(brox) => {
-                let space = self.workspace.brox();
-                Ok(Some([brox.solve(space, 0, 1)?, brox.solve(space, 1, 0)?]))
-            }
-        }
+        let Self { estimator, workspace, .. } = self;
+        Ok(Some([estimator.solve(workspace, [0, 1])?, estimator.solve(workspace, [1, 0])?]))
     }
 
     /// Forgets the frames so far, as at a cut; the memory is kept.
@@ -208,10 +211,7 @@ impl Stream {
         if let Some(before) = self.size {
             same_size(before, size)?;
         }
-        match &self.estimator.engine {
-            Engine::TvL1(tvl1) => tvl1.next_frame(self.workspace.tvl1(), frame),
-            Engine::Brox(brox) => brox.next_frame(self.workspace.brox(), frame),
-        }
+        self.estimator.next_frame(&mut self.workspace, frame);
         Ok(self.size.replace(size).is_some())
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! - [`Estimator`] estimates a [`FlowField`] between two [`GrayImage`]s by a
 //!   [`Method`], and a [`Stream`] of it the fields along a video.
-//! - [`TvL1`] is the method of coarse-to-fine TV-L1 (Zach, Pock and Bischof
+//! - [`Method::TvL1`] is the method of coarse-to-fine TV-L1 (Zach, Pock and Bischof
 //!   2007, with the median filter, the blended gradient and the projected dual
 //!   step of Wedel et al. 2009, and an estimate of the change of illumination).
 //!   Its two presets are [`TvL1Params::fast`] and [`TvL1Params::accurate`].
-//! - [`Brox`] is the method of Brox et al. 2004: constancy of brightness and of its
+//! - [`Method::Brox`] is that of Brox et al. 2004: constancy of brightness and of its
 //!   gradient under a robust function, with warping. Its two presets are
 //!   [`BroxParams::fast`] and [`BroxParams::accurate`].
 //! - [`Batched`] is the face of an estimator of many pairs at once, which others implement.
@@ -37,12 +37,12 @@
 mod bands;
 mod batched;
 mod brox;
+mod coarse_to_fine;
 mod colour;
 mod error;
 mod estimator;
 mod field;
 mod flo;
-mod frame;
 mod light;
 mod median;
 mod metrics;
@@ -54,7 +54,7 @@ mod tvl1;
 mod warp;
 
 pub use batched::{Batched, check_pairs};
-pub use brox::{Brox, BroxParams, BroxWorkspace};
+pub use brox::BroxParams;
 pub use colour::flow_to_rgb8;
 pub use error::{FloProblem, FlowError};
 pub use estimator::{Estimator, Method, Stream, Workspace};
@@ -62,4 +62,3 @@ pub use field::{FlowField, GrayImage, UNKNOWN_FLOW};
 pub use flo::{encode_flo, parse_flo, read_flo, write_flo};
 pub use metrics::{angular_error, endpoint_error};
 pub use params::{MedianFilter, TvL1Params};
-pub use tvl1::{TvL1, TvL1Workspace};

@@ -4,6 +4,7 @@
 //! Methodology for Optical Flow" (IJCV 2011), averaged over the pixels whose
 //! true vector is known.
 
+use crate::error::same_size;
 use crate::{FlowError, FlowField};
 
 /// Mean endpoint error in pixels: the distance between the estimated and the
@@ -39,14 +40,7 @@ fn mean_over_known(
 ) -> Result<f64, FlowError> {
     estimate.check()?;
     truth.check()?;
-    if (estimate.width, estimate.height) != (truth.width, truth.height) {
-        return Err(FlowError::SizeMismatch {
-            first_width: estimate.width,
-            first_height: estimate.height,
-            second_width: truth.width,
-            second_height: truth.height,
-        });
-    }
+    same_size((estimate.width, estimate.height), (truth.width, truth.height))?;
     let estimated = estimate.u.iter().zip(&estimate.v);
     let true_vectors = truth.u.iter().zip(&truth.v);
     let (mut sum, mut known) = (0.0, 0_u64);

@@ -1,10 +1,13 @@
 //! The parameters of TV-L1 and its two presets.
 
+use std::ops::Bound;
+
 use serde::{Deserialize, Serialize};
 
 use crate::FlowError;
+use crate::error::within;
 
-/// The parameters of [`crate::TvL1`], by the names of Zach, Pock and Bischof
+/// The parameters of [`crate::Method::TvL1`], by the names of Zach, Pock and Bischof
 /// 2007 where they have one. There is no `Default`: a spec writes all of them
 /// or starts from a preset.
 ///
@@ -106,37 +109,19 @@ impl TvL1Params {
 
     /// Checks every parameter against its range.
     pub(crate) fn check(&self) -> Result<(), FlowError> {
-        let float = |name, value: f32, good: bool, expected| match good {
-            true => Ok(()),
-            false => Err(FlowError::Parameter { name, expected, found: value.to_string() }),
-        };
+        let over_zero_to = |most| (Bound::Excluded(0.0), Bound::Included(most));
         // A NaN is in no range.
-        let up_to = |value: f32, most: f32| value > 0.0 && value <= most;
-        let tau = up_to(self.tau, 1.0);
-        float("tau", self.tau, tau, "over 0 and at most 1")?;
-        let lambda = up_to(self.lambda, 1e3);
-        float("lambda", self.lambda, lambda, "over 0 and at most 1000")?;
-        let theta = (1e-3..=1e3).contains(&self.theta);
-        float("theta", self.theta, theta, "0.001 to 1000")?;
-        let scale = (0.4..=0.95).contains(&self.scale_factor);
-        float("scale-factor", self.scale_factor, scale, "0.4 to 0.95")?;
-        let smoothing = (0.0..=10.0).contains(&self.smoothing);
-        float("smoothing", self.smoothing, smoothing, "0 to 10 pixels")?;
-        let blend = (0.0..=1.0).contains(&self.gradient_blend);
-        float("gradient-blend", self.gradient_blend, blend, "0 to 1")?;
-        let limit = (0.0..=255.0).contains(&self.illumination_limit);
-        float("illumination-limit", self.illumination_limit, limit, "0 to 255 intensities")?;
-        let scale = (4.0..=64.0).contains(&self.illumination_scale);
-        float("illumination-scale", self.illumination_scale, scale, "4 to 64 pixels")?;
-        let count = |name, value: usize, most: usize, expected| {
-            if (1..=most).contains(&value) {
-                return Ok(());
-            }
-            Err(FlowError::Parameter { name, expected, found: value.to_string() })
-        };
-        count("levels", self.levels, 64, "1 to 64")?;
-        count("warps", self.warps, 1000, "1 to 1000")?;
-        count("rounds", self.rounds, 1000, "1 to 1000")?;
-        count("iterations", self.iterations, 10_000, "1 to 10000")
+        within("TV-L1", "tau", self.tau, over_zero_to(1.0), "over 0 and at most 1")?;
+        within("TV-L1", "lambda", self.lambda, over_zero_to(1e3), "over 0 and at most 1000")?;
+        within("TV-L1", "theta", self.theta, 1e-3..=1e3, "0.001 to 1000")?;
+        within("TV-L1", "scale-factor", self.scale_factor, 0.4..=0.95, "0.4 to 0.95")?;
+        within("TV-L1", "smoothing", self.smoothing, 0.0..=10.0, "0 to 10 pixels")?;
+        within("TV-L1", "gradient-blend", self.gradient_blend, 0.0..=1.0, "0 to 1")?;
+        within("TV-L1", "illumination-limit", self.illumination_limit, 0.0..=255.0, "0 to 255 intensities")?;
+        within("TV-L1", "illumination-scale", self.illumination_scale, 4.0..=64.0, "4 to 64 pixels")?;
+        within("TV-L1", "levels", self.levels, 1..=64, "1 to 64")?;
+        within("TV-L1", "warps", self.warps, 1..=1000, "1 to 1000")?;
+        within("TV-L1", "rounds", self.rounds, 1..=1000, "1 to 1000")?;
+        within("TV-L1", "iterations", self.iterations, 1..=10_000, "1 to 10000")
     }
 }

@@ -4,7 +4,9 @@ mod pairs;
 
 use std::num::NonZeroUsize;
 
-use flow::{Brox, BroxParams, FlowError, FlowField, GrayImage, MedianFilter, endpoint_error, read_flo};
+use flow::{
+    BroxParams, Estimator, FlowError, FlowField, GrayImage, MedianFilter, Method, endpoint_error, read_flo,
+};
 use pairs::{Kind, pair};
 use proptest::prelude::*;
 use testkit::real_data;
@@ -24,13 +26,13 @@ fn texture(x: f32, y: f32) -> f32 {
         + 15.0 * (0.55 * (x + y)).sin()
 }
 
-fn presets() -> [(&'static str, Brox); 2] {
+fn presets() -> [(&'static str, Estimator); 2] {
     [("fast", BroxParams::fast()), ("accurate", BroxParams::accurate())]
-        .map(|(name, params)| (name, Brox::new(params).expect("presets are valid")))
+        .map(|(name, params)| (name, Estimator::new(Method::Brox(params)).expect("presets are valid")))
 }
 
 /// Mean endpoint error of a preset on some pairs of a kind.
-fn error_on(brox: &Brox, kind: Kind) -> f64 {
+fn error_on(brox: &Estimator, kind: Kind) -> f64 {
     let seeds = [101, 102, 103];
     let error = |seed| {
         let pair = pair(kind, 160, 120, seed);
@@ -69,7 +71,7 @@ fn constancy_of_the_gradient_withstands_a_change_of_brightness() {
     let to = picture(96, 80, |x, y| texture(x - 1.3, y + 0.6) + 12.0 + 0.1 * x);
     let truth = FlowField::new(96, 80, vec![1.3; 96 * 80], vec![-0.6; 96 * 80]).unwrap();
     let error = |gamma| {
-        let brox = Brox::new(BroxParams { gamma, ..BroxParams::accurate() }).unwrap();
+        let brox = Estimator::new(Method::Brox(BroxParams { gamma, ..BroxParams::accurate() })).unwrap();
         endpoint_error(&brox.compute(&from, &to).unwrap(), &truth).unwrap()
     };
     let (with, without) = (error(4.0), error(0.0));
@@ -82,7 +84,7 @@ fn threads_and_a_kept_workspace_change_no_bit() {
     let pair = pair(Kind::Occlusion, 250, 190, 7);
     let small = picture(20, 9, texture);
     for median in [MedianFilter::None, MedianFilter::Three] {
-        let brox = Brox::new(BroxParams { median, ..BroxParams::fast() }).unwrap();
+        let brox = Estimator::new(Method::Brox(BroxParams { median, ..BroxParams::fast() })).unwrap();
         let alone = brox.compute(&pair.from, &pair.to).unwrap();
         for threads in [1, 2, 3, 7] {
             let brox = brox.clone().with_threads(NonZeroUsize::new(threads).unwrap());
@@ -110,7 +112,7 @@ fn a_workspace_may_go_from_one_estimator_to_another() {
 
 #[test]
 fn bad_pictures_are_refused() {
-    let brox = Brox::new(BroxParams::fast()).unwrap();
+    let brox = Estimator::new(Method::Brox(BroxParams::fast())).unwrap();
     let good = picture(8, 8, texture);
     let other = picture(8, 9, texture);
     assert!(matches!(brox.compute(&good, &other), Err(FlowError::SizeMismatch { .. })));
@@ -143,7 +145,7 @@ fn parameters_out_of_range_are_named() {
     for (name, change) in changes {
         let mut params = BroxParams::fast();
         change(&mut params);
-        let error = Brox::new(params).unwrap_err().to_string();
+        let error = Estimator::new(Method::Brox(params)).unwrap_err().to_string();
         assert!(error.starts_with(&format!("Brox parameter `{name}` is ")), "{error}");
     }
 }
@@ -177,7 +179,7 @@ proptest! {
     #[test]
     fn any_finite_pictures_give_a_finite_flow((from, to) in two_pictures(), gamma in 0.0_f32..1e3) {
         let params = BroxParams { gamma, ..BroxParams::fast() };
-        let field = Brox::new(params).unwrap().compute(&from, &to).unwrap();
+        let field = Estimator::new(Method::Brox(params)).unwrap().compute(&from, &to).unwrap();
         prop_assert_eq!((field.width, field.height), (from.width, from.height));
         prop_assert!(field.u.iter().chain(&field.v).all(|d| d.is_finite()));
     }
@@ -190,7 +192,7 @@ proptest! {
     ) {
         let params =
             BroxParams { alpha, gamma, epsilon, scale_factor, omega, smoothing, ..BroxParams::fast() };
-        let field = Brox::new(params).unwrap().compute(&from, &to).unwrap();
+        let field = Estimator::new(Method::Brox(params)).unwrap().compute(&from, &to).unwrap();
         prop_assert!(field.u.iter().chain(&field.v).all(|d| d.is_finite()));
     }
 }

@@ -1,6 +1,8 @@
 //! TV-L1 on pictures whose flow is known, on odd inputs, and on a real pair.
 
-use flow::{FlowError, FlowField, GrayImage, MedianFilter, TvL1, TvL1Params, endpoint_error, read_flo};
+use flow::{
+    Estimator, FlowError, FlowField, GrayImage, MedianFilter, Method, TvL1Params, endpoint_error, read_flo,
+};
 use testkit::real_data;
 
 /// A picture from a function of position.
@@ -33,9 +35,9 @@ fn interior_error(field: &FlowField, margin: usize, truth: impl Fn(f32, f32) -> 
     endpoint_error(field, &known).expect("the interior is known")
 }
 
-fn presets() -> [(&'static str, TvL1); 2] {
+fn presets() -> [(&'static str, Estimator); 2] {
     [("fast", TvL1Params::fast()), ("accurate", TvL1Params::accurate())]
-        .map(|(name, params)| (name, TvL1::new(params).expect("presets are valid")))
+        .map(|(name, params)| (name, Estimator::new(Method::TvL1(params)).expect("presets are valid")))
 }
 
 #[test]
@@ -162,7 +164,7 @@ fn pictures_that_do_not_differ_do_not_move() {
 
 #[test]
 fn bad_pictures_are_refused() {
-    let tvl1 = TvL1::new(TvL1Params::fast()).unwrap();
+    let tvl1 = Estimator::new(Method::TvL1(TvL1Params::fast())).unwrap();
     let good = picture(8, 8, texture);
     let other = picture(8, 9, texture);
     assert!(matches!(tvl1.compute(&good, &other), Err(FlowError::SizeMismatch { .. })));
@@ -210,7 +212,7 @@ fn parameters_out_of_range_are_named() {
     for (name, change) in changes {
         let mut params = TvL1Params::fast();
         change(&mut params);
-        let error = TvL1::new(params).unwrap_err().to_string();
+        let error = Estimator::new(Method::TvL1(params)).unwrap_err().to_string();
         assert!(error.starts_with(&format!("TV-L1 parameter `{name}` is ")), "{error}");
     }
 }
@@ -231,7 +233,7 @@ fn each_median_filter_works_and_differs() {
     let windows = [MedianFilter::None, MedianFilter::Three, MedianFilter::Five];
     let fields = windows.map(|median| {
         let params = TvL1Params { median, ..TvL1Params::fast() };
-        TvL1::new(params).unwrap().compute(&from, &to).unwrap()
+        Estimator::new(Method::TvL1(params)).unwrap().compute(&from, &to).unwrap()
     });
     assert!(fields[0] != fields[1] && fields[1] != fields[2]);
 }

@@ -57,3 +57,23 @@ pub enum Gradient<V = Vec<f32>> {
     /// Its values, in the order of the input.
     Values(V),
 }
+
+/// What a backward pass starts from: the forward pass's inputs and output, and the gradient of that output.
+#[derive(Debug, Clone, Copy)]
+pub struct Backward<'a, A = Array<'a>> {
+    /// Of the forward pass.
+    pub inputs: &'a [A],
+    /// Of the forward pass.
+    pub output: A,
+    /// Of the output, and of its shape.
+    pub gradient: A,
+    /// The inputs whose gradients are wanted, at least one.
+    pub wanted: &'a [bool],
+}
+
+impl<A> Backward<'_, A> {
+    /// Whether the gradient of an input is wanted; of an input that there is not, it is not.
+    pub(crate) fn wants(&self, input: usize) -> bool {
+        self.wanted.get(input).is_some_and(|&wanted| wanted)
+    }
+}

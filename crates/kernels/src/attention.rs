@@ -3,7 +3,7 @@
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
-use crate::array::{Array, Gradient, Shaped};
+use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::op::Op;
 
@@ -42,20 +42,12 @@ impl Op for PlaceSoftmax {
         Ok((out, x.dims.to_vec()))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [x] = check::inputs(self.name(), inputs)?;
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let places = self.places(&x)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims)?;
-        check::dims(self.name(), "the output", &output, x.dims)?;
-        let mut out = gradient.data.to_vec();
-        for (out, y) in out.chunks_exact_mut(places).zip(output.data.chunks_exact(places)) {
+        check::backward(self.name(), given, x.dims)?;
+        let mut out = given.gradient.data.to_vec();
+        for (out, y) in out.chunks_exact_mut(places).zip(given.output.data.chunks_exact(places)) {
             let mean: f64 = out.iter().zip(y).map(|(&g, &y)| f64::from(g) * f64::from(y)).sum();
             for (out, &y) in out.iter_mut().zip(y) {
                 *out = (f64::from(y) * (f64::from(*out) - mean)) as f32;
@@ -100,16 +92,11 @@ impl Op for WeightedPool {
         Ok((out, vec![batch, channels]))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { inputs, gradient, wanted, .. } = *given;
         let [weights, x] = check::inputs(self.name(), inputs)?;
         let [batch, places, channels] = self.sizes(&weights, &x)?;
-        check::dims(self.name(), "the gradient", &gradient, &[batch, channels])?;
+        check::backward(self.name(), given, &[batch, channels])?;
         let each = gradient.data.par_chunks(channels);
         let of_weights = || {
             let mut out = vec![0.0; weights.data.len()];

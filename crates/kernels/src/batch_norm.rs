@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use candle_core::{Device, Result, Tensor, bail};
 use rayon::prelude::*;
 
-use crate::array::{Array, Gradient, Shaped};
+use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::lanes::Lanes;
 use crate::memory::unwritten;
@@ -127,23 +127,17 @@ impl Op for BatchNorm {
         Ok((normalised(Lanes::new(channels), &affine, x.data, residual, self.relu), x.dims.to_vec()))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { inputs, output, gradient, wanted } = *given;
         let ([x, scale, shift], residual) = split(self.name(), inputs)?;
-        check::dims(self.name(), "the output", &output, x.dims)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims)?;
+        check::backward(self.name(), given, x.dims)?;
         let Some(statistics) = self.statistics.lock().ok().and_then(|kept| kept.clone()) else {
             bail!("{}: the forward pass has not run", self.name());
         };
         let lanes = Lanes::new(scale.data.len());
         let affine = statistics.affine(scale.data, shift.data, self.epsilon);
         let part = Part { gradient: gradient.data, x: x.data, y: output.data };
-        let want = |input: usize| wanted.get(input).is_some_and(|&wanted| wanted);
+        let want = |input| given.wants(input);
         // The first pass: the sums, and with a residual its gradient.
         let mask = mask(self.relu, residual.is_some());
         let sums = want(0) || want(1) || want(2);
@@ -204,19 +198,13 @@ impl Op for FrozenBatchNorm {
         Ok((normalised(Lanes::new(channels), &affine, x.data, residual, self.relu), x.dims.to_vec()))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { inputs, output, gradient, wanted } = *given;
         let ([x, scale, shift, mean, variance], residual) = split(self.name(), inputs)?;
-        check::dims(self.name(), "the output", &output, x.dims)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims)?;
+        check::backward(self.name(), given, x.dims)?;
         let statistics = Statistics::fixed(mean.data, variance.data);
         let affine = statistics.affine(scale.data, shift.data, self.epsilon);
-        let want = |input: usize| wanted.get(input).is_some_and(|&wanted| wanted);
+        let want = |input| given.wants(input);
         let sweep = Sweep {
             mask: mask(self.relu, residual.is_some()),
             masked: self.relu && want(5),

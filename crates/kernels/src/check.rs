@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, DType, Layout, Result, Tensor, bail};
 
-use crate::array::Shaped;
+use crate::array::{Backward, Shaped};
 use crate::simd::Level;
 
 /// The contiguous `f32` values of one argument.
@@ -94,6 +94,12 @@ pub(crate) fn dims(op: &str, argument: &str, array: &impl Shaped, expected: &[us
         bail!("{op}: {argument} has shape {:?}, expected {expected:?}", array.dims());
     }
     Ok(())
+}
+
+/// Refuses an output, or a gradient of it, whose shape is not that of the forward pass.
+pub(crate) fn backward<A: Shaped>(op: &str, given: &Backward<'_, A>, expected: &[usize]) -> Result<()> {
+    dims(op, "the output", &given.output, expected)?;
+    dims(op, "the gradient", &given.gradient, expected)
 }
 
 fn storage_dtype(storage: &CpuStorage) -> DType {

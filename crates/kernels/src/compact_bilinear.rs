@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use realfft::num_complex::Complex32;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
-use crate::array::{Array, Gradient, Shaped};
+use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::op::Op;
 use crate::simd::{Level, vectorised};
@@ -261,15 +261,10 @@ impl Op for CompactBilinear {
         Ok((out, dims))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { inputs, gradient, wanted, .. } = *given;
         let geometry = self.geometry(inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, &self.output_dims(&geometry))?;
+        check::backward(self.name(), given, &self.output_dims(&geometry))?;
         let mut found: Vec<Option<Vec<f32>>> = inputs
             .iter()
             .zip(wanted)

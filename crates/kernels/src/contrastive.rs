@@ -2,7 +2,7 @@
 
 use candle_core::{Result, bail};
 
-use crate::array::{Array, Gradient, Shaped};
+use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::op::Op;
 
@@ -94,21 +94,12 @@ impl Op for ContrastiveLoss {
         Ok((vec![(f64::from(self.weight) * loss / self.similar.len() as f64) as f32], Vec::new()))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [pairs] = check::inputs(self.name(), inputs)?;
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let [pairs] = check::inputs(self.name(), given.inputs)?;
         let features = self.features(&pairs)?;
-        let &[gradient] = gradient.data else {
-            bail!("{}: the gradient has shape {:?}, expected a scalar", self.name(), gradient.dims);
+        let &[gradient] = given.gradient.data else {
+            bail!("{}: the gradient has shape {:?}, expected a scalar", self.name(), given.gradient.dims);
         };
-        if wanted.first() != Some(&true) {
-            return Ok(vec![Gradient::None]);
-        }
         let scale = 2.0 * f64::from(self.weight) * f64::from(gradient) / self.similar.len() as f64;
         let mut gradients = vec![0f32; pairs.data.len()];
         let outs = gradients.chunks_exact_mut(2 * features);

@@ -22,7 +22,7 @@ use candle_core::{Result, bail};
 use pulp::{Simd, WithSimd};
 
 use crate::activation::masked_column_sums;
-use crate::array::{Array, Gradient, Shaped};
+use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::memory::unwritten;
 use crate::op::Op;
@@ -110,29 +110,22 @@ impl Op for Conv2d {
         Ok((out, vec![g.batch, g.output[0], g.output[1], g.outputs]))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { inputs, output, gradient, .. } = *given;
         let g = self.geometry(inputs)?;
         let dims = [g.batch, g.output[0], g.output[1], g.outputs];
-        check::dims(self.name(), "the output", &output, &dims)?;
-        check::dims(self.name(), "the gradient", &gradient, &dims)?;
+        check::backward(self.name(), given, &dims)?;
         let level = Level::current()?;
-        let wants = |at: usize| wanted.get(at).copied().unwrap_or(false);
-        let bias_wanted = wants(2) && inputs.len() > 2;
+        let bias_wanted = given.wants(2) && inputs.len() > 2;
         // Rectification and bias share a pass over the gradient.
         let (masked, bias) =
             masked_column_sums(gradient.data, self.relu.then_some(output.data), g.outputs, bias_wanted);
         let grad = masked.as_deref().unwrap_or(gradient.data);
         let mut found = vec![Gradient::None; inputs.len()];
-        if wants(0) {
+        if given.wants(0) {
             found[0] = Gradient::Values(input_gradient(level, &g, inputs[1].data, grad));
         }
-        if wants(1) {
+        if given.wants(1) {
             let (panels, list) = cut(level, g.group_outputs(), g.groups);
             let weight = if g.wants_padded_copy() {
                 let x = padded(&g, inputs[0].data);

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor, bail};
 
-use crate::array::{Array, Gradient, Shaped};
+use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::engine::forward;
 use crate::op::Op;
@@ -67,14 +67,8 @@ impl Op for SoftmaxCrossEntropy {
     }
 
     /// `(softmax - one-hot) / (samples with a label)`, times the gradient of the loss; zero for the others.
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { inputs, gradient, .. } = *given;
         let [logits] = check::inputs(self.name(), inputs)?;
         let classes = self.classes(&logits)?;
         let &[gradient] = gradient.data else {
@@ -122,13 +116,7 @@ impl Op for Softmax {
         Ok((out, logits.dims.to_vec()))
     }
 
-    fn backward_cpu(
-        &self,
-        _inputs: &[Array<'_>],
-        _output: Array<'_>,
-        _gradient: Array<'_>,
-        _wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
+    fn backward_cpu(&self, _given: &Backward<'_>) -> Result<Vec<Gradient>> {
         bail!("softmax: it has no gradient here; use SoftmaxCrossEntropy for a loss")
     }
 }

@@ -52,7 +52,10 @@ pub(crate) use engine::{backward, forward, forward_storage};
 pub(crate) use sgd::{running_average, sgd_step, sum_of_squares};
 pub(crate) use statistics::DeviceStatistics;
 
-use crate::array::Gradient;
+use crate::array::{Backward, Gradient};
+
+/// [`Backward`] on a GPU.
+pub type DeviceBackward<'a> = Backward<'a, DeviceArray<'a>>;
 
 /// The half of an operation that runs on an NVIDIA GPU; everything as [`crate::Op`] says.
 pub trait CudaOp {
@@ -66,12 +69,5 @@ pub trait CudaOp {
     ///
     /// # Errors
     /// If the forward pass has not run, or the GPU's memory does not suffice.
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>>;
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>>;
 }

@@ -3,7 +3,7 @@
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
-use crate::array::{Array, Gradient};
+use crate::array::{Array, Backward, Gradient};
 use crate::check;
 use crate::memory::unwritten;
 use crate::op::Op;
@@ -23,30 +23,11 @@ impl Op for Relu {
 
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
         let [x] = check::inputs(self.name(), inputs)?;
-        // SAFETY: the tasks write every value.
-        let mut out = unsafe { unwritten(x.data.len()) };
-        out.par_chunks_mut(CHUNK).zip(x.data.par_chunks(CHUNK)).for_each(|(out, x)| {
-            vectorised(
-                #[inline(always)]
-                || {
-                    for (out, &x) in out.iter_mut().zip(x) {
-                        *out = rectified(x);
-                    }
-                },
-            );
-        });
-        Ok((out, x.dims.to_vec()))
+        Ok((mapped(x.data, rectified), x.dims.to_vec()))
     }
 
-    fn backward_cpu(
-        &self,
-        _inputs: &[Array<'_>],
-        output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        Ok(vec![Gradient::Values(combined(self.name(), gradient, output.data, passed)?)])
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        Ok(vec![Gradient::Values(combined(self.name(), given.gradient, given.output.data, passed)?)])
     }
 }
 
@@ -86,14 +67,9 @@ impl Op for Add {
         Ok((out?, a.dims.to_vec()))
     }
 
-    fn backward_cpu(
-        &self,
-        _inputs: &[Array<'_>],
-        output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        check::dims(self.name(), "the gradient", &gradient, output.dims)?;
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { output, gradient, wanted, .. } = *given;
+        check::backward(self.name(), given, output.dims)?;
         if !self.relu {
             let of = |&wanted: &bool| if wanted { Gradient::OfOutput } else { Gradient::None };
             return Ok(wanted.iter().map(of).collect());
@@ -145,14 +121,8 @@ impl Op for Mask {
         Ok((out?, x.dims.to_vec()))
     }
 
-    fn backward_cpu(
-        &self,
-        _inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { gradient, .. } = *given;
         let found = combined(
             self.name(),
             gradient,
@@ -176,8 +146,25 @@ pub(crate) fn passed(gradient: f32, output: f32) -> f32 {
     if output <= 0.0 { 0.0 } else { gradient }
 }
 
+/// `f` of every value.
+pub(crate) fn mapped(x: &[f32], f: impl Fn(f32) -> f32 + Copy + Sync) -> Vec<f32> {
+    // SAFETY: the tasks write every value.
+    let mut out = unsafe { unwritten(x.len()) };
+    out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| {
+        vectorised(
+            #[inline(always)]
+            || {
+                for (out, &x) in out.iter_mut().zip(x) {
+                    *out = f(x);
+                }
+            },
+        );
+    });
+    out
+}
+
 /// `f` of the values of an array and as many others.
-fn combined(
+pub(crate) fn combined(
     op: &str,
     a: Array<'_>,
     b: &[f32],

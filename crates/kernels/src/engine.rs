@@ -12,7 +12,7 @@ use candle_core::{
     Tensor, bail,
 };
 
-use crate::array::{Array, Gradient};
+use crate::array::{Array, Backward, Gradient};
 use crate::op::Op;
 
 /// Runs an operation where its inputs are. Nothing is recorded in Candle's graph.
@@ -46,6 +46,9 @@ pub fn backward(
     if gradient.dims() != output.dims() {
         bail!("{}: a gradient of shape {:?} for {:?}", op.name(), gradient.dims(), output.dims());
     }
+    if !wanted.contains(&true) {
+        return Ok(vec![None; inputs.len()]);
+    }
     let inputs = contiguous(inputs)?;
     let gradient = gradient.contiguous()?;
     #[cfg(feature = "cuda")]
@@ -55,8 +58,8 @@ pub fn backward(
     let held = inputs.iter().map(|x| Held::new(op.name(), x)).collect::<Result<Vec<_>>>()?;
     let arrays = held.iter().map(|held| held.array(op.name())).collect::<Result<Vec<_>>>()?;
     let (held_output, held_gradient) = (Held::new(op.name(), output)?, Held::new(op.name(), &gradient)?);
-    let found =
-        op.backward_cpu(&arrays, held_output.array(op.name())?, held_gradient.array(op.name())?, wanted)?;
+    let (output, of_output) = (held_output.array(op.name())?, held_gradient.array(op.name())?);
+    let found = op.backward_cpu(&Backward { inputs: &arrays, output, gradient: of_output, wanted })?;
     let tensors = found.into_iter().zip(&inputs).map(|(found, input)| match found {
         Gradient::None => Ok(None),
         Gradient::OfOutput => gradient.reshape(input.shape()).map(Some),

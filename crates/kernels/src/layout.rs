@@ -2,7 +2,7 @@
 
 use candle_core::{Result, bail};
 
-use crate::array::{Array, Gradient, Shaped};
+use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::memory::unwritten;
 use crate::op::Op;
@@ -63,16 +63,11 @@ impl Op for Concat {
         Ok((out, joined(inputs[0].dims, total)))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { inputs, gradient, wanted, .. } = *given;
         let (widths, positions) = self.widths(inputs)?;
         let total: usize = widths.iter().sum();
-        check::dims(self.name(), "the gradient", &gradient, &joined(inputs[0].dims, total))?;
+        check::backward(self.name(), given, &joined(inputs[0].dims, total))?;
         let mut end = 0;
         let parts = widths.iter().zip(wanted).map(|(&width, &wanted)| {
             end += width;
@@ -122,17 +117,10 @@ impl Op for ToChannelsLast {
         Ok((transposed(x.data, b, c, h * w), vec![b, h, w, c]))
     }
 
-    fn backward_cpu(
-        &self,
-        _inputs: &[Array<'_>],
-        output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [b, h, w, c] = check::feature_map(self.name(), &output)?;
-        check::dims(self.name(), "the gradient", &gradient, output.dims)?;
-        Ok(vec![Gradient::Values(transposed(gradient.data, b, h * w, c))])
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let [b, h, w, c] = check::feature_map(self.name(), &given.output)?;
+        check::backward(self.name(), given, given.output.dims)?;
+        Ok(vec![Gradient::Values(transposed(given.gradient.data, b, h * w, c))])
     }
 }
 
@@ -147,18 +135,11 @@ impl Op for ToChannelsFirst {
         Ok((transposed(x.data, b, h * w, c), vec![b, c, h, w]))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [x] = check::inputs(self.name(), inputs)?;
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let [b, h, w, c] = check::feature_map(self.name(), &x)?;
-        check::dims(self.name(), "the gradient", &gradient, &[b, c, h, w])?;
-        Ok(vec![Gradient::Values(transposed(gradient.data, b, c, h * w))])
+        check::backward(self.name(), given, &[b, c, h, w])?;
+        Ok(vec![Gradient::Values(transposed(given.gradient.data, b, c, h * w))])
     }
 }
 

@@ -28,8 +28,6 @@
 //! `SAFETY` comment whose promise it relies on. Everything public is safe.
 //!
 //! Letters: B batch, C channels, O output channels, H height, W width, K kernel or classes.
-//!
-//! [`mod@reference`] holds a plain version of every operation; the tests compare the two.
 
 #![expect(
     unsafe_code,
@@ -61,7 +59,6 @@ mod op;
 mod pool;
 mod precision;
 mod ranks;
-pub mod reference;
 mod sgd;
 #[cfg(all(test, not(feature = "cuda")))]
 #[path = "cuda/signature.rs"]
@@ -69,7 +66,7 @@ mod signature;
 pub mod simd;
 pub mod verify;
 
-pub use array::{Array, Gradient};
+pub use array::{Array, Backward, Gradient};
 pub use attention::{PlaceSoftmax, WeightedPool};
 pub use batch_norm::{BatchNorm, FrozenBatchNorm};
 pub use compact_bilinear::{CompactBilinear, Fourier, Sketch};

@@ -13,7 +13,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::activation::masked_column_sums;
-use crate::array::{Array, Gradient, Shaped};
+use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::disjoint::Disjoint;
 use crate::elementwise::rectified;
@@ -80,25 +80,17 @@ impl Op for Linear {
         Ok((out, vec![sizes.batch, sizes.outputs]))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let arrays = check::inputs(self.name(), inputs)?;
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let arrays = check::inputs(self.name(), given.inputs)?;
         let sizes = self.sizes(&arrays)?;
         let [x, weight, _] = arrays.map(|array| array.data);
         let dims = [sizes.batch, sizes.outputs];
-        check::dims(self.name(), "the output", &output, &dims)?;
-        check::dims(self.name(), "the gradient", &gradient, &dims)?;
+        check::backward(self.name(), given, &dims)?;
         let level = Level::current()?;
-        let [x_wanted, weight_wanted, bias_wanted] =
-            [0, 1, 2].map(|at| wanted.get(at).copied().unwrap_or(false));
-        let relu = self.relu.then_some(output.data);
-        let (masked, sums) = masked_column_sums(gradient.data, relu, sizes.outputs, bias_wanted);
-        let grad = masked.as_deref().unwrap_or(gradient.data);
+        let [x_wanted, weight_wanted, bias_wanted] = [0, 1, 2].map(|input| given.wants(input));
+        let relu = self.relu.then_some(given.output.data);
+        let (masked, sums) = masked_column_sums(given.gradient.data, relu, sizes.outputs, bias_wanted);
+        let grad = masked.as_deref().unwrap_or(given.gradient.data);
         Ok(vec![
             wanted_values(x_wanted, || input_gradient(level, sizes, weight, grad)),
             wanted_values(weight_wanted, || weight_gradient(level, sizes, x, grad)),

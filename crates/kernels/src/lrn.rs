@@ -11,7 +11,7 @@ mod block;
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
-use crate::array::{Array, Gradient, Shaped};
+use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::memory::unwritten;
 use crate::op::Op;
@@ -67,21 +67,14 @@ impl Op for LocalResponseNorm {
         Ok((out, x.dims.to_vec()))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [x] = check::inputs(self.name(), inputs)?;
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let channels = self.channels(&x)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims)?;
+        check::backward(self.name(), given, x.dims)?;
         // SAFETY: the tasks write every value.
         let mut out = unsafe { unwritten(x.data.len()) };
         let task = (TASK / channels.max(1)).max(1) * channels.max(1);
-        let parts = x.data.par_chunks(task).zip(gradient.data.par_chunks(task));
+        let parts = x.data.par_chunks(task).zip(given.gradient.data.par_chunks(task));
         out.par_chunks_mut(task).zip(parts).for_each(|(out, (x, grad))| {
             let mut block = Block::new(&self.0, channels);
             vectorised(

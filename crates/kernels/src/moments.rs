@@ -4,7 +4,7 @@
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
-use crate::array::{Array, Gradient, Shaped};
+use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::memory::unwritten;
 use crate::op::Op;
@@ -33,41 +33,29 @@ impl Op for JoinMoments {
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
         let [x] = check::inputs(self.name(), inputs)?;
         let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
-        // SAFETY: the tasks write every value.
-        let mut out = unsafe { unwritten(x.data.len()) };
-        let sample = self.moments * h * w * c;
-        out.par_chunks_mut(sample).zip(x.data.par_chunks(sample)).for_each(|(out, x)| {
-            for (place, out) in out.chunks_exact_mut(self.moments * c).enumerate() {
-                for (moment, out) in out.chunks_exact_mut(c).enumerate() {
-                    out.copy_from_slice(&x[(moment * h * w + place) * c..][..c]);
-                }
-            }
-        });
+        let out = swapped(x.data, [self.moments, h * w, c]);
         Ok((out, vec![batch, h, w, self.moments * c]))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [x] = check::inputs(self.name(), inputs)?;
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
-        check::dims(self.name(), "the gradient", &gradient, &[batch, h, w, self.moments * c])?;
-        // SAFETY: the tasks write every value.
-        let mut out = unsafe { unwritten(x.data.len()) };
-        let sample = self.moments * h * w * c;
-        out.par_chunks_mut(sample).zip(gradient.data.par_chunks(sample)).for_each(|(out, gradient)| {
-            for (at, out) in out.chunks_exact_mut(c).enumerate() {
-                let (moment, place) = (at / (h * w), at % (h * w));
-                out.copy_from_slice(&gradient[(place * self.moments + moment) * c..][..c]);
-            }
-        });
-        Ok(vec![Gradient::Values(out)])
+        check::backward(self.name(), given, &[batch, h, w, self.moments * c])?;
+        Ok(vec![Gradient::Values(swapped(given.gradient.data, [h * w, self.moments, c]))])
     }
+}
+
+/// (batch, `first`, `second`, C) to (batch, `second`, `first`, C).
+fn swapped(x: &[f32], [first, second, channels]: [usize; 3]) -> Vec<f32> {
+    // SAFETY: the tasks write every value.
+    let mut out = unsafe { unwritten(x.len()) };
+    let sample = first * second * channels;
+    out.par_chunks_mut(sample).zip(x.par_chunks(sample)).for_each(|(out, x)| {
+        for (at, out) in out.chunks_exact_mut(channels).enumerate() {
+            out.copy_from_slice(&x[(at % first * second + at / first) * channels..][..channels]);
+        }
+    });
+    out
 }
 
 /// (B T, H, W, C) to the sum over the moments, (B, H, W, C).
@@ -95,17 +83,11 @@ impl Op for SumMoments {
         Ok((out, vec![batch, h, w, c]))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let Backward { inputs, gradient, .. } = *given;
         let [x] = check::inputs(self.name(), inputs)?;
         let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
-        check::dims(self.name(), "the gradient", &gradient, &[batch, h, w, c])?;
+        check::backward(self.name(), given, &[batch, h, w, c])?;
         let map = h * w * c;
         // SAFETY: the tasks write every value.
         let mut out = unsafe { unwritten(x.data.len()) };

@@ -3,13 +3,10 @@
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
-use crate::array::{Array, Gradient, Shaped};
+use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
+use crate::elementwise::{combined, mapped};
 use crate::op::Op;
-use crate::simd::vectorised;
-
-/// Values handled by one task; a constant, so that the cut depends on nothing else.
-const CHUNK: usize = 1 << 14;
 
 /// `sign(x) (sqrt(|x| + epsilon) - sqrt(epsilon))` for one input of any shape.
 ///
@@ -38,43 +35,26 @@ impl Op for SignedSqrt {
         self.check()?;
         let [x] = check::inputs(self.name(), inputs)?;
         let (epsilon, at_zero) = (self.epsilon, self.epsilon.sqrt());
-        let mut out = x.data.to_vec();
-        out.par_chunks_mut(CHUNK).for_each(|out| {
-            vectorised(
-                #[inline(always)]
-                || {
-                    for out in &mut *out {
-                        *out = ((out.abs() + epsilon).sqrt() - at_zero).copysign(*out);
-                    }
-                },
-            );
-        });
+        let out = mapped(
+            x.data,
+            #[inline(always)]
+            |x| ((x.abs() + epsilon).sqrt() - at_zero).copysign(x),
+        );
         Ok((out, x.dims.to_vec()))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [x] = check::inputs(self.name(), inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims)?;
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let [x] = check::inputs(self.name(), given.inputs)?;
+        check::backward(self.name(), given, x.dims)?;
         let epsilon = self.epsilon;
-        let mut out = gradient.data.to_vec();
-        out.par_chunks_mut(CHUNK).zip(x.data.par_chunks(CHUNK)).for_each(|(out, x)| {
-            vectorised(
-                #[inline(always)]
-                || {
-                    for (out, x) in out.iter_mut().zip(x) {
-                        *out *= 0.5 / (x.abs() + epsilon).sqrt();
-                    }
-                },
-            );
-        });
-        Ok(vec![Gradient::Values(out)])
+        let out = combined(
+            self.name(),
+            given.gradient,
+            x.data,
+            #[inline(always)]
+            |gradient, x| gradient * (0.5 / (x.abs() + epsilon).sqrt()),
+        );
+        Ok(vec![Gradient::Values(out?)])
     }
 }
 
@@ -121,18 +101,11 @@ impl Op for RmsNorm {
         Ok((out, x.dims.to_vec()))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [x] = check::inputs(self.name(), inputs)?;
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let width = self.width(&x)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims)?;
-        let mut out = gradient.data.to_vec();
+        check::backward(self.name(), given, x.dims)?;
+        let mut out = given.gradient.data.to_vec();
         out.par_chunks_mut(width).zip(x.data.par_chunks(width)).for_each(|(out, x)| {
             let factor = self.factor(x);
             // With y = x r, r = 1 / rms: dx = r (g - y mean(g y)).

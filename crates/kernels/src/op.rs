@@ -2,7 +2,7 @@
 
 use candle_core::Result;
 
-use crate::array::{Array, Gradient};
+use crate::array::{Array, Backward, Gradient};
 #[cfg(feature = "cuda")]
 pub use crate::cuda::CudaOp;
 
@@ -29,15 +29,9 @@ pub trait Op: CudaOp + std::fmt::Debug + Send + Sync + 'static {
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)>;
 
     /// The gradients of the inputs, from the gradient of the output; nothing is computed
-    /// for inputs that are not wanted. `inputs` and `output` are those of the forward pass.
+    /// for inputs that are not wanted.
     ///
     /// # Errors
     /// If the forward pass has not run.
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>>;
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>>;
 }

@@ -140,10 +140,7 @@ impl Architecture for AlexNetConfig {
             ],
         )?;
         graph.set_features(fc7);
-        graph.chain(
-            fc7,
-            [("drop7", Layer::dropout(self.dropout)), ("fc8", Layer::linear(self.classes, Activation::None))],
-        )?;
+        graph.classify(fc7, ("drop7", self.dropout), ("fc8", self.classes))?;
         Ok(graph)
     }
 

@@ -35,7 +35,9 @@ pub trait Architecture: fmt::Debug + Send + Sync {
     fn trunk(&self) -> Trunk;
 
     /// The weight that sees the input; none where several streams each have their own, or where it sees parts of it.
-    fn first_convolution(&self) -> Option<&'static str>;
+    fn first_convolution(&self) -> Option<&'static str> {
+        None
+    }
 
     /// What is different for small pictures, in words.
     fn small_stem(&self) -> &'static str;

@@ -29,7 +29,7 @@ use crate::layer::{BatchStatistics, Conv, Layer, Window};
 use crate::names::Rule::Rename;
 use crate::names::{BATCH_COUNTS, NameMap, Rule};
 use crate::wanted::Wanted;
-use crate::{Channels, Error, Result, settings};
+use crate::{Channels, Result, settings};
 
 const MODEL: &str = "BN-Inception";
 
@@ -208,12 +208,12 @@ impl BnInceptionConfig {
     fn check(&self) -> Result<()> {
         settings::at_least_one(MODEL, [("channels", self.channels.count), ("classes", self.classes)])?;
         if self.width_divisor == 0 || !WIDTH_UNIT.is_multiple_of(self.width_divisor) {
-            return Err(Error::Setting {
-                model: MODEL,
-                what: "width-divisor",
-                found: self.width_divisor.to_string(),
-                expected: "1, 2, 4, 8, 16 or 32",
-            });
+            return Err(settings::refused(
+                MODEL,
+                "width-divisor",
+                self.width_divisor,
+                "1, 2, 4, 8, 16 or 32",
+            ));
         }
         settings::dropout(MODEL, self.dropout)
     }
@@ -253,8 +253,7 @@ impl Architecture for BnInceptionConfig {
         let x = self.layers(&mut graph, "", input)?;
         let features = graph.add("global_pool", Layer::global_avg_pool(), &[x])?;
         graph.set_features(features);
-        let classifier = Layer::linear(self.classes, Activation::None);
-        graph.chain(features, [("dropout", Layer::dropout(self.dropout)), ("fc-action", classifier)])?;
+        graph.classify(features, ("dropout", self.dropout), ("fc-action", self.classes))?;
         Ok(graph)
     }
 

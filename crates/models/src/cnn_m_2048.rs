@@ -31,7 +31,7 @@ use crate::layer::{Layer, Window};
 use crate::names::Rule::Rename;
 use crate::names::{NameMap, Rule};
 use crate::wanted::Wanted;
-use crate::{Channels, Error, Result, settings};
+use crate::{Channels, Result, settings};
 
 const MODEL: &str = "CNN-M-2048";
 
@@ -242,12 +242,12 @@ impl CnnM2048Config {
             ],
         )?;
         if self.fusion == Fusion::Slow && self.reads() != Channels::new(Modality::RGB, 3 * SLOW_FRAMES) {
-            return Err(Error::Setting {
-                model: MODEL,
-                what: "slow fusion",
-                found: format!("{} channels of the {} stream", self.channels, stream::word(&self.modality)),
-                expected: "11 frames of the spatial stream, which are 33 channels",
-            });
+            return Err(settings::refused(
+                MODEL,
+                "slow fusion",
+                format!("{} channels of the {} stream", self.channels, stream::word(&self.modality)),
+                "11 frames of the spatial stream, which are 33 channels",
+            ));
         }
         settings::dropout(MODEL, self.dropout)
     }

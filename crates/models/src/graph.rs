@@ -5,6 +5,7 @@
 //! block differ only in what their layers read.
 
 use base::Modality;
+use nn::Activation;
 
 use crate::layer::{Layer, Shape};
 use crate::summary::Row;
@@ -175,6 +176,20 @@ impl Graph {
         layers: impl IntoIterator<Item = (N, Layer)>,
     ) -> Result<Value> {
         layers.into_iter().try_fold(x, |x, (name, layer)| self.add(name, layer, &[x]))
+    }
+
+    /// Adds a classifier, after dropout of what it reads; of both the name, then the probability or the classes.
+    ///
+    /// # Errors
+    /// As [`Graph::add`].
+    pub fn classify(
+        &mut self,
+        features: Value,
+        (dropout, probability): (&str, f64),
+        (name, classes): (&str, usize),
+    ) -> Result<Value> {
+        let classifier = Layer::linear(classes, Activation::None);
+        self.chain(features, [(dropout, Layer::dropout(probability)), (name, classifier)])
     }
 
     fn refused(&self, layer: String, problem: String) -> Error {

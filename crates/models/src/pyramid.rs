@@ -146,7 +146,9 @@ impl PyramidConfig {
                 ("attention", self.attention),
             ],
         )?;
-        settings::at_most(MODEL, "sketch", self.sketch, LARGEST_SKETCH, "at most 2^24")?;
+        if self.sketch > LARGEST_SKETCH {
+            return Err(settings::refused(MODEL, "sketch", self.sketch, "at most 2^24"));
+        }
         for stream in self.streams() {
             stream.alone.graph()?;
         }
@@ -188,8 +190,7 @@ impl Architecture for PyramidConfig {
             }
         };
         graph.set_features(features);
-        let classifier = Layer::linear(classes, Activation::None);
-        graph.chain(features, [("dropout", Layer::dropout(sizes.dropout)), ("fc", classifier)])?;
+        graph.classify(features, ("dropout", sizes.dropout), ("fc", classes))?;
         Ok(graph)
     }
 
@@ -209,10 +210,6 @@ impl Architecture for PyramidConfig {
     fn trunk(&self) -> Trunk {
         let Self { base, flow_channels: _, snippets, fusion, head, sketch, attention } = self;
         Trunk::of(&(self.kind(), base.trunk(), snippets, fusion, head, sketch, attention))
-    }
-
-    fn first_convolution(&self) -> Option<&'static str> {
-        None
     }
 
     fn small_stem(&self) -> &'static str {

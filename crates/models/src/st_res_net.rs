@@ -26,7 +26,7 @@ use crate::graph::{Graph, Port, Value};
 use crate::layer::{BatchStatistics, Layer, TemporalPool, Window};
 use crate::res_net_50::{CONV1, Layers, ResNet50Config, SMALL_CONV1, SMALL_STEM, Unit};
 use crate::wanted::Wanted;
-use crate::{Channels, Error, Result, settings};
+use crate::{Channels, Result, settings};
 
 const MODEL: &str = "ST-ResNet";
 
@@ -150,20 +150,15 @@ impl StResNetConfig {
             ],
         )?;
         if settings::smallest(&self.blocks) <= SPATIOTEMPORAL {
-            return Err(Error::Setting {
-                model: MODEL,
-                what: "the smallest of blocks",
-                found: settings::smallest(&self.blocks).to_string(),
-                expected: "at least 2: the second unit of a stage is the spatiotemporal one",
-            });
+            return Err(settings::refused(
+                MODEL,
+                "the smallest of blocks",
+                settings::smallest(&self.blocks),
+                "at least 2: the second unit of a stage is the spatiotemporal one",
+            ));
         }
         if self.temporal_kernel.is_multiple_of(2) {
-            return Err(Error::Setting {
-                model: MODEL,
-                what: "temporal-kernel",
-                found: self.temporal_kernel.to_string(),
-                expected: "an odd number",
-            });
+            return Err(settings::refused(MODEL, "temporal-kernel", self.temporal_kernel, "an odd number"));
         }
         Ok(())
     }
@@ -231,10 +226,6 @@ impl Architecture for StResNetConfig {
             batch_statistics: BatchStatistics::All,
             ..self.clone()
         })
-    }
-
-    fn first_convolution(&self) -> Option<&'static str> {
-        None
     }
 
     fn small_stem(&self) -> &'static str {

@@ -99,17 +99,12 @@ impl Architecture for Vgg16Config {
         let title = format!("{} classes", self.classes);
         let mut graph = Graph::new(MODEL, title, self.channels, self.input);
         let input = graph.input();
-        let mut x = self.layers(&mut graph, "", input)?;
-        for layer in [0, 3] {
-            let full = Layer::linear(self.full, Activation::Relu);
-            x = graph.add(format!("classifier.{layer}"), full, &[x])?;
-            if layer == 3 {
-                graph.set_features(x);
-            }
-            x = graph.add(format!("dropout.{layer}"), Layer::dropout(self.dropout), &[x])?;
-        }
-        let classifier = Layer::linear(self.classes, Activation::None);
-        graph.add("classifier.6", classifier, &[x])?;
+        let x = self.layers(&mut graph, "", input)?;
+        let full = Layer::linear(self.full, Activation::Relu);
+        let dropout = ("dropout.0", Layer::dropout(self.dropout));
+        let x = graph.chain(x, [("classifier.0", full.clone()), dropout, ("classifier.3", full)])?;
+        graph.set_features(x);
+        graph.classify(x, ("dropout.3", self.dropout), ("classifier.6", self.classes))?;
         Ok(graph)
     }
 

@@ -19,11 +19,11 @@ pub fn cuda(ordinal: usize) -> Result<Device> {
 /// Always: this program was built without the feature `cuda`.
 #[cfg(not(feature = "cuda"))]
 pub fn cuda(ordinal: usize) -> Result<Device> {
-    Err(Error::Setting {
-        what: "the device".into(),
-        found: format!("cuda:{ordinal}, in a program that was built without CUDA"),
-        expected: "cpu, or a build with `--features cudnn` (docs/cuda.md)",
-    })
+    Err(Error::setting(
+        "the device",
+        format!("cuda:{ordinal}, in a program that was built without CUDA"),
+        "cpu, or a build with `--features cudnn` (docs/cuda.md)",
+    ))
 }
 
 /// What a GPU is.
@@ -131,11 +131,7 @@ impl Upload {
             #[cfg(feature = "cuda")]
             Device::Cuda(device) => Way::Cuda(kernels::cuda::Upload::new(device)?),
             other => {
-                return Err(Error::Setting {
-                    what: "the device".into(),
-                    found: format!("{other:?}"),
-                    expected: "the CPU or an NVIDIA GPU",
-                });
+                return Err(Error::setting("the device", format!("{other:?}"), "the CPU or an NVIDIA GPU"));
             }
         };
         Ok(Self { way })
@@ -171,11 +167,11 @@ impl Upload {
             #[cfg(feature = "cuda")]
             (OnTheWay::Cuda(batch), Way::Cuda(upload)) => Ok(upload.receive(batch)?),
             #[cfg(feature = "cuda")]
-            (OnTheWay::Cuda(_), Way::Here) => Err(Error::Setting {
-                what: "a batch that was sent".into(),
-                found: "one on its way to a GPU".into(),
-                expected: "one that this upload sent",
-            }),
+            (OnTheWay::Cuda(_), Way::Here) => Err(Error::setting(
+                "a batch that was sent",
+                "one on its way to a GPU",
+                "one that this upload sent",
+            )),
         }
     }
 }

@@ -20,11 +20,11 @@ impl Dropout {
     /// If the probability is not at least 0 and below 1.
     pub fn new(name: &str, probability: f64) -> Result<Self> {
         if !(0.0..1.0).contains(&probability) {
-            return Err(Error::Setting {
-                what: format!("dropout of `{name}`"),
-                found: probability.to_string(),
-                expected: "at least 0 and below 1",
-            });
+            return Err(Error::setting(
+                format!("dropout of `{name}`"),
+                probability,
+                "at least 0 and below 1",
+            ));
         }
         Ok(Self { name: name.to_owned(), probability })
     }

@@ -75,6 +75,13 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// A setting that is out of range.
+    pub(crate) fn setting(what: impl Into<String>, found: impl ToString, expected: &'static str) -> Self {
+        Self::Setting { what: what.into(), found: found.to_string(), expected }
+    }
+}
+
 /// A result with this crate's [`enum@Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 

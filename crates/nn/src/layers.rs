@@ -52,11 +52,11 @@ impl Conv2d {
     pub fn new(builder: &Builder, config: &Conv2dConfig) -> Result<Self> {
         let Conv2dConfig { inputs, outputs, kernel: [kh, kw], groups, .. } = *config;
         if groups == 0 || !inputs.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
-            return Err(Error::Setting {
-                what: format!("groups of `{}`", builder.prefix()),
-                found: groups.to_string(),
-                expected: "a divisor of the input and output channels",
-            });
+            return Err(Error::setting(
+                format!("groups of `{}`", builder.prefix()),
+                groups,
+                "a divisor of the input and output channels",
+            ));
         }
         let inputs = inputs / groups;
         let init = Init::HeNormal { fan_in: inputs * kh * kw };

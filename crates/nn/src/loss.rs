@@ -36,11 +36,7 @@ pub fn contrastive(features: &Tensor, loss: ContrastiveLoss, pass: &Pass) -> Res
 /// If there is none.
 pub fn sum(losses: &[Tensor], pass: &Pass) -> Result<Tensor> {
     let [first, rest @ ..] = losses else {
-        return Err(Error::Setting {
-            what: "a sum of losses".into(),
-            found: "none".into(),
-            expected: "one at least",
-        });
+        return Err(Error::setting("a sum of losses", "none", "one at least"));
     };
     rest.iter().try_fold(first.clone(), |sum, loss| pass.apply(kernels::Add { relu: false }, &[&sum, loss]))
 }

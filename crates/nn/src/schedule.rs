@@ -32,19 +32,15 @@ impl StepSchedule {
         let rates = self.steps.iter().map(|(_, multiplier)| *multiplier);
         for value in std::iter::once(self.base_lr).chain(rates) {
             if !(value > 0.0 && value.is_finite()) {
-                return Err(Error::Setting {
-                    what: "a rate of the schedule".into(),
-                    found: value.to_string(),
-                    expected: "a positive number",
-                });
+                return Err(Error::setting("a rate of the schedule", value, "a positive number"));
             }
         }
         if let Some(pair) = self.steps.windows(2).find(|pair| pair[0].0 >= pair[1].0) {
-            return Err(Error::Setting {
-                what: "a step of the schedule".into(),
-                found: format!("{} after {}", pair[1].0, pair[0].0),
-                expected: "increasing iterations",
-            });
+            return Err(Error::setting(
+                "a step of the schedule",
+                format!("{} after {}", pair[1].0, pair[0].0),
+                "increasing iterations",
+            ));
         }
         Ok(())
     }

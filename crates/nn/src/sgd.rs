@@ -31,18 +31,10 @@ impl Sgd {
     /// If momentum is outside 0..1, or weight decay is negative.
     pub fn new(params: &Params, momentum: f64, weight_decay: f64) -> Result<Self> {
         if !(0.0..1.0).contains(&momentum) {
-            return Err(Error::Setting {
-                what: "momentum".into(),
-                found: momentum.to_string(),
-                expected: "at least 0 and below 1",
-            });
+            return Err(Error::setting("momentum", momentum, "at least 0 and below 1"));
         }
         if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
-            return Err(Error::Setting {
-                what: "weight decay".into(),
-                found: weight_decay.to_string(),
-                expected: "0 or a positive number",
-            });
+            return Err(Error::setting("weight decay", weight_decay, "0 or a positive number"));
         }
         let mut velocities = Tensors::new();
         for param in params.all() {
@@ -57,11 +49,7 @@ impl Sgd {
     /// If the norm is not above 0.
     pub fn clip(&mut self, norm: f64) -> Result<()> {
         if !(norm > 0.0 && norm.is_finite()) {
-            return Err(Error::Setting {
-                what: "the norm that gradients are clipped at".into(),
-                found: norm.to_string(),
-                expected: "a number above 0",
-            });
+            return Err(Error::setting("the norm that gradients are clipped at", norm, "a number above 0"));
         }
         self.clip = Some(norm);
         Ok(())

@@ -25,11 +25,11 @@ impl TemporalConv {
     /// If the kernel is even, since the output would lie between two moments, or the parameter cannot be made.
     pub fn new(builder: &Builder, inputs: usize, outputs: usize, kernel: usize) -> Result<Self> {
         if kernel.is_multiple_of(2) {
-            return Err(Error::Setting {
-                what: format!("temporal kernel of `{}`", builder.prefix()),
-                found: kernel.to_string(),
-                expected: "an odd number",
-            });
+            return Err(Error::setting(
+                format!("temporal kernel of `{}`", builder.prefix()),
+                kernel,
+                "an odd number",
+            ));
         }
         let init = Init::HeNormal { fan_in: inputs * kernel };
         Ok(Self { weight: builder.param("weight", (outputs, inputs, kernel, 1, 1), init)?, kernel })
@@ -88,11 +88,11 @@ fn along_time(x: &Tensor, moments: usize, pass: &Pass) -> Result<Tensor> {
 
 fn samples(frames: usize, moments: usize) -> Result<usize> {
     if moments == 0 || !frames.is_multiple_of(moments) {
-        return Err(Error::Setting {
-            what: "the number of frames of a batch of clips".into(),
-            found: format!("{frames} frames of clips of {moments}"),
-            expected: "a multiple of a clip's",
-        });
+        return Err(Error::setting(
+            "the number of frames of a batch of clips",
+            format!("{frames} frames of clips of {moments}"),
+            "a multiple of a clip's",
+        ));
     }
     Ok(frames / moments)
 }

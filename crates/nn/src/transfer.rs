@@ -34,14 +34,13 @@ impl Params {
 /// # Errors
 /// If the weights do not have that form, or `channels` is 0.
 pub fn cross_modality(weight: &Tensor, channels: usize) -> Result<Tensor> {
-    let refused = |what: &str, found, expected| Error::Setting { what: what.into(), found, expected };
     let &[outputs, inputs, height, width] = weight.dims() else {
         let found = format!("of shape {:?}", weight.dims());
-        return Err(refused("the weight of the first convolution", found, "shape (O, I, H, W)"));
+        return Err(Error::setting("the weight of the first convolution", found, "shape (O, I, H, W)"));
     };
     if inputs == 0 || channels == 0 {
         let found = format!("{inputs} and {channels}");
-        return Err(refused("the number of input channels, before and after,", found, "at least 1"));
+        return Err(Error::setting("the number of input channels, before and after,", found, "at least 1"));
     }
     let values = weight.detach().flatten_all()?.to_vec1::<f32>()?;
     let area = height * width;
@@ -67,11 +66,11 @@ pub fn cross_modality(weight: &Tensor, channels: usize) -> Result<Tensor> {
 /// If the weights do not have that form, or `moments` is 0.
 pub fn inflate(weight: &Tensor, moments: usize) -> Result<Tensor> {
     let (&[outputs, inputs, 1, 1], 1..) = (weight.dims(), moments) else {
-        return Err(Error::Setting {
-            what: "the weight of a convolution that is to look along time".into(),
-            found: format!("shape {:?} and {moments} moments", weight.dims()),
-            expected: "shape (O, I, 1, 1) and at least one moment",
-        });
+        return Err(Error::setting(
+            "the weight of a convolution that is to look along time",
+            format!("shape {:?} and {moments} moments", weight.dims()),
+            "shape (O, I, 1, 1) and at least one moment",
+        ));
     };
     let share = (weight.detach() / moments as f64)?.reshape((outputs, inputs, 1, 1, 1))?;
     Ok(share.repeat((1, 1, moments, 1, 1))?)

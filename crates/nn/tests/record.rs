@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, Weak};
 
 use candle_core::{DType, Device, Tensor};
-use kernels::{Array, Gradient, Op};
+use kernels::{Array, Backward, Gradient, Op};
 use nn::ops::{Add, Concat};
 use nn::{Activation, Init, Linear, Param, Params, Pass};
 use testkit::{assert_close_values, noise, numeric_gradient, values};
@@ -29,14 +29,8 @@ impl Op for Sum {
         Ok((vec![inputs[0].data().iter().sum()], vec![]))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        _wanted: &[bool],
-    ) -> candle_core::Result<Vec<Gradient>> {
-        Ok(vec![Gradient::Values(vec![gradient.data()[0]; inputs[0].data().len()])])
+    fn backward_cpu(&self, given: &Backward<'_>) -> candle_core::Result<Vec<Gradient>> {
+        Ok(vec![Gradient::Values(vec![given.gradient.data()[0]; given.inputs[0].data().len()])])
     }
 }
 
@@ -58,15 +52,9 @@ impl<F: Fn() + Send + Sync + 'static> Op for Square<F> {
         Ok((inputs[0].data().iter().map(|x| x * x).collect(), inputs[0].dims().to_vec()))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        _wanted: &[bool],
-    ) -> candle_core::Result<Vec<Gradient>> {
+    fn backward_cpu(&self, given: &Backward<'_>) -> candle_core::Result<Vec<Gradient>> {
         (self.0)();
-        let values = inputs[0].data().iter().zip(gradient.data()).map(|(x, g)| 2.0 * x * g);
+        let values = given.inputs[0].data().iter().zip(given.gradient.data()).map(|(x, g)| 2.0 * x * g);
         Ok(vec![Gradient::Values(values.collect())])
     }
 }

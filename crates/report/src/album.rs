@@ -61,6 +61,22 @@ struct Picture {
     same: Option<usize>,
 }
 
+/// A folder of pictures.
+struct Folder {
+    path: PathBuf,
+    /// The same, for people.
+    shown: String,
+    /// What its pictures belong to.
+    place: Place,
+    /// The name of that place on the page.
+    anchor: String,
+    /// What to do where it has no index.
+    advice: String,
+}
+
+/// Pictures by what makes two the same: their bytes, or their net and what they show of it.
+type Known = BTreeMap<String, usize>;
+
 /// All pictures, in the order of the page.
 pub(super) struct Album {
     pictures: Vec<Picture>,
@@ -72,49 +88,56 @@ impl Album {
     /// Reads what is there; nothing is chosen yet.
     pub(super) fn open(workspace: &Workspace, book: &Book) -> Self {
         let mut album = Self { pictures: Vec::new(), refused: BTreeMap::new() };
-        // By what makes two pictures the same: their bytes, or their net and what they show of it.
-        let mut known: BTreeMap<String, usize> = BTreeMap::new();
+        let mut known = Known::new();
         for (table, run) in book.runs() {
-            let place = Place::Run(run.folder.clone(), None);
-            let shown = format!("{}/{}/figures", table.spec.name(), run.name);
-            let again =
-                format!("draw them again with `cargo xtask figures {}{}`", table.spec.name(), run.flags);
-            let folder = run.folder.join("figures");
-            for picture in album.indexed(&folder, &place, &shown, &again) {
+            let (name, again) = (table.spec.name(), "draw them again with `cargo xtask figures");
+            let folder = Folder {
+                path: run.folder.join("figures"),
+                shown: format!("{name}/{}/figures", run.name),
+                place: Place::Run(run.folder.clone(), None),
+                anchor: run.anchor(table),
+                advice: format!("{again} {name}{}`", run.flags),
+            };
+            for picture in album.indexed(&folder) {
                 let row =
                     picture.row.as_deref().and_then(|id| run.table.rows.iter().find(|row| row.id == id));
                 let place = Place::Run(run.folder.clone(), row.map(|row| row.id.clone()));
-                let units = row.and_then(|row| row.state.record()).map(|record| {
-                    let units = record.runs.iter().map(|run| run.test_unit.as_str());
-                    format!("{:?} {:?} {:?}", units.collect::<Vec<_>>(), picture.shows, picture.stream)
+                let net = row.and_then(|row| row.state.record()).map(|record| {
+                    let units: Vec<&str> = record.runs.iter().map(|run| run.test_unit.as_str()).collect();
+                    format!("{units:?} {:?} {:?}", picture.shows, picture.stream)
                 });
-                album.add(&folder, picture, place, &run.anchor(table), &shown, units, &mut known);
+                album.add(&folder, picture, place, net, &mut known);
             }
         }
         for paper in &book.papers {
-            let place = Place::Paper(paper.name.clone());
             let shown = format!("docs/figures/{}", paper.name);
-            let folder = workspace.root.join(&shown);
-            for picture in album.indexed(&folder, &place, &shown, "name them there") {
-                album.add(&folder, picture, place.clone(), &paper.anchor(), &shown, None, &mut known);
+            let folder = Folder {
+                path: workspace.root.join(&shown),
+                shown,
+                place: Place::Paper(paper.name.clone()),
+                anchor: paper.anchor(),
+                advice: "name them there".to_owned(),
+            };
+            for picture in album.indexed(&folder) {
+                album.add(&folder, picture, folder.place.clone(), None, &mut known);
             }
         }
         album
     }
 
     /// The pictures that a folder's index names, without those that the page draws itself from the records.
-    fn indexed(&mut self, folder: &Path, place: &Place, shown: &str, again: &str) -> Vec<pictures::Picture> {
-        let mut named = match pictures::read(folder) {
+    fn indexed(&mut self, folder: &Folder) -> Vec<pictures::Picture> {
+        let Folder { path, shown, place, advice, .. } = folder;
+        let mut named = match pictures::read(path) {
             Ok(Some(named)) => named,
+            Ok(None) if !has_pictures(path) => Vec::new(),
             Ok(None) => {
-                if has_pictures(folder) {
-                    let message = format!("the pictures of {shown}: no {INDEX} says what they show; {again}");
-                    self.refuse(place, message);
-                }
+                let message = format!("the pictures of {shown}: no {INDEX} says what they show; {advice}");
+                self.refuse(place, message);
                 Vec::new()
             }
             Err(error) => {
-                self.refuse(place, format!("the pictures of {shown}: {error}; {again}"));
+                self.refuse(place, format!("the pictures of {shown}: {error}; {advice}"));
                 Vec::new()
             }
         };
@@ -126,30 +149,28 @@ impl Album {
         self.refused.entry(place.clone()).or_default().push(message);
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all of it differs from picture to picture")]
+    /// `place` is the row's, if it is of one, and `net` stands for its nets and what it shows of them.
     fn add(
         &mut self,
-        folder: &Path,
+        folder: &Folder,
         named: pictures::Picture,
         place: Place,
-        within: &str,
-        shown: &str,
         net: Option<String>,
-        known: &mut BTreeMap<String, usize>,
+        known: &mut Known,
     ) {
         let pictures::Picture { file: name, shows, title, description: alt, .. } = named;
-        let file = format!("{shown}/{name}");
+        let file = format!("{}/{name}", folder.shown);
         let read = || {
             if Path::new(&name).file_name().is_none_or(|own| own != name.as_str()) {
                 return Err(format!("expected the name of a file beside {INDEX}, found a path"));
             }
-            let bytes = std::fs::read(folder.join(&name)).map_err(|e| e.to_string())?;
+            let bytes = std::fs::read(folder.path.join(&name)).map_err(|e| e.to_string())?;
             let (address, size) = address(Path::new(&name), &bytes)?;
             Ok((bytes, address, size))
         };
         let (bytes, address, size) = match read() {
             Ok(picture) => picture,
-            Err(message) => return self.refuse(&place.whole(), format!("{file}: {message}")),
+            Err(message) => return self.refuse(&folder.place, format!("{file}: {message}")),
         };
         let index = self.pictures.len();
         let mut keys = vec![blake3::hash(&bytes).to_hex().to_string()];
@@ -162,7 +183,7 @@ impl Album {
         if same.is_some() && matches!(place, Place::Paper(_)) {
             return;
         }
-        let anchor = format!("{within}/~figure/{}", anchor([name.as_str()]));
+        let anchor = format!("{}/~figure/{}", folder.anchor, anchor([name.as_str()]));
         let chosen = false;
         self.pictures.push(Picture { anchor, place, shows, file, address, size, title, alt, chosen, same });
     }

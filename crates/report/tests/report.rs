@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use experiment::claim::Estimate;
+use experiment::pictures::{INDEX, Picture, Shows};
 use experiment::record::{
     DatasetRecord, Environment, RECORD_VERSION, Record, RunRecord, StageRecord, TestOutcome, TrainOutcome,
 };
@@ -22,7 +23,8 @@ fn checkout() -> Workspace {
     Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
 }
 
-/// The page without what is not XML: its style sheet and its script, which come back beside it.
+/// The page as XML: its elements without content closed, and without its style sheet and its script, which come back beside
+/// it.
 fn parts(html: &str) -> (String, String) {
     let (mut page, mut inside) = (String::new(), String::new());
     let mut rest = html;
@@ -37,7 +39,23 @@ fn parts(html: &str) -> (String, String) {
         rest = after.split_once('>').unwrap().1;
     }
     page.push_str(rest);
-    (page, inside)
+    (closed(&page), inside)
+}
+
+/// With a slash in the elements that HTML never closes. A `>` of an attribute is escaped.
+fn closed(page: &str) -> String {
+    let mut out = String::with_capacity(page.len());
+    for (i, part) in page.split('<').enumerate() {
+        let name = part.split([' ', '>']).next().unwrap_or_default();
+        out.push_str(if i > 0 { "<" } else { "" });
+        if matches!(name, "meta" | "link" | "img") {
+            let (tag, after) = part.split_once('>').unwrap();
+            out.push_str(&format!("{tag}/>{after}"));
+        } else {
+            out.push_str(part);
+        }
+    }
+    out
 }
 
 fn parsed(page: &str) -> Document<'_> {
@@ -274,7 +292,7 @@ fn texts_of_a_record_stay_texts() {
     let document = parsed(&page);
     let said =
         document.descendants().filter(|n| n.is_text() && n.text().is_some_and(|t| t.contains(HOSTILE)));
-    // Label, data, processor, and a class in the head and the side of two tables.
+    // Label, data, processor, a class in the head of a table, and it with another in tips of the matrix.
     assert!(said.count() >= 6);
 }
 
@@ -284,13 +302,27 @@ fn pictures_are_taken_once_and_only_if_they_are_pictures() {
     let (workspace, run) = made_up(folder.path());
     // The documentation's.
     let (before, _) = written(&workspace, folder.path());
-    let svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"20\" height=\"10\"><title>T &amp; \"t\"</title><desc>Dots.</desc></svg>";
+    let svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"20\" height=\"10\"></svg>";
     let figures = run.join("figures");
-    for name in ["stack-10-on-filters.svg", "embedding.svg", "stack-10-on-recall.svg"] {
-        std::fs::write(figures.join(name), svg).unwrap();
+    let row = || Some("stack-10-on".to_owned());
+    let mut index = Vec::new();
+    for (file, shows, row) in [
+        ("embedding.svg", Shows::Embedding, None),
+        ("a.svg", Shows::Filters, row()),
+        ("b.svg", Shows::Recall, row()),
+        ("c.png", Shows::Input, row()),
+        ("../notes.svg", Shows::Attention, row()),
+    ] {
+        std::fs::write(figures.join(file), if file.ends_with(".png") { "no picture" } else { svg }).unwrap();
+        let (title, description) = (HOSTILE.to_owned(), "Dots.".to_owned());
+        index.push(Picture { file: file.into(), shows, row, stream: None, title, description });
     }
-    std::fs::write(figures.join("stack-10-on-input.png"), "no picture").unwrap();
-    std::fs::write(figures.join("notes.txt"), "no picture").unwrap();
+    let (report, html) = written(&workspace, folder.path());
+    assert_eq!(report.pictures, before.pictures);
+    assert!(html.contains(
+        "no index.json says what they show; draw them again with `cargo xtask figures two-stream/table1b`"
+    ));
+    write_json(&figures.join(INDEX), &index).unwrap();
     let (report, html) = written(&workspace, folder.path());
     check(&html);
     assert_eq!(
@@ -302,7 +334,8 @@ fn pictures_are_taken_once_and_only_if_they_are_pictures() {
     let document = parsed(&page);
     let picture = document.descendants().find(|n| n.attribute("alt") == Some("Dots.")).unwrap();
     assert_eq!((picture.attribute("width"), picture.attribute("height")), (Some("20"), Some("10")));
-    assert!(html.contains("figures/stack-10-on-input.png: expected a PNG"));
+    assert!(html.contains("figures/c.png: expected a PNG"));
+    assert!(html.contains("figures/../notes.svg: expected the name of a file beside index.json"));
     assert!(html.contains("First-layer filters: as of the run"), "the row says where its picture is");
 }
 

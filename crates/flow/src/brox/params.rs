@@ -1,10 +1,13 @@
 //! The parameters of Brox et al. and their presets.
 
+use std::ops::Bound;
+
 use serde::{Deserialize, Serialize};
 
+use crate::error::within;
 use crate::{FlowError, MedianFilter};
 
-/// The parameters of [`crate::Brox`], by the names of the paper where it has
+/// The parameters of [`crate::Method::Brox`], by the names of the paper where it has
 /// one. There is no `Default`: a spec writes all of them or starts from a
 /// preset.
 ///
@@ -67,32 +70,22 @@ impl BroxParams {
 
     /// Checks every parameter against its range.
     pub(crate) fn check(&self) -> Result<(), FlowError> {
-        let float = |name, value: f32, good: bool, expected| match good {
-            true => Ok(()),
-            false => Err(FlowError::BroxParameter { name, expected, found: value.to_string() }),
-        };
         // A NaN is in no range.
-        let alpha = (1e-3..=1e4).contains(&self.alpha);
-        float("alpha", self.alpha, alpha, "0.001 to 10000")?;
-        let gamma = (0.0..=1e3).contains(&self.gamma);
-        float("gamma", self.gamma, gamma, "0 to 1000")?;
-        let epsilon = (1e-4..=10.0).contains(&self.epsilon);
-        float("epsilon", self.epsilon, epsilon, "0.0001 to 10")?;
-        let scale = (0.4..=0.95).contains(&self.scale_factor);
-        float("scale-factor", self.scale_factor, scale, "0.4 to 0.95")?;
-        let omega = self.omega > 0.0 && self.omega < 2.0;
-        float("omega", self.omega, omega, "over 0 and below 2")?;
-        let smoothing = (0.0..=10.0).contains(&self.smoothing);
-        float("smoothing", self.smoothing, smoothing, "0 to 10 pixels")?;
-        let count = |name, value: usize, most: usize, expected| {
-            if (1..=most).contains(&value) {
-                return Ok(());
-            }
-            Err(FlowError::BroxParameter { name, expected, found: value.to_string() })
-        };
-        count("levels", self.levels, 128, "1 to 128")?;
-        count("warps", self.warps, 1000, "1 to 1000")?;
-        count("inner-iterations", self.inner_iterations, 1000, "1 to 1000")?;
-        count("sor-iterations", self.sor_iterations, 10_000, "1 to 10000")
+        within("Brox", "alpha", self.alpha, 1e-3..=1e4, "0.001 to 10000")?;
+        within("Brox", "gamma", self.gamma, 0.0..=1e3, "0 to 1000")?;
+        within("Brox", "epsilon", self.epsilon, 1e-4..=10.0, "0.0001 to 10")?;
+        within("Brox", "scale-factor", self.scale_factor, 0.4..=0.95, "0.4 to 0.95")?;
+        within(
+            "Brox",
+            "omega",
+            self.omega,
+            (Bound::Excluded(0.0), Bound::Excluded(2.0)),
+            "over 0 and below 2",
+        )?;
+        within("Brox", "smoothing", self.smoothing, 0.0..=10.0, "0 to 10 pixels")?;
+        within("Brox", "levels", self.levels, 1..=128, "1 to 128")?;
+        within("Brox", "warps", self.warps, 1..=1000, "1 to 1000")?;
+        within("Brox", "inner-iterations", self.inner_iterations, 1..=1000, "1 to 1000")?;
+        within("Brox", "sor-iterations", self.sor_iterations, 1..=10_000, "1 to 10000")
     }
 }

@@ -6,7 +6,7 @@ use super::engine::tensor;
 use super::gpu::Source;
 use super::lock::lock;
 use super::rows::{PART_THREADS, part_blocks, parts};
-use super::{Buffer, CudaOp, DeviceArray, DeviceStatistics, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, DeviceStatistics, Gpu};
 use crate::batch_norm::{enough, pool, split};
 use crate::check;
 use crate::op::Op;
@@ -54,19 +54,17 @@ fn normalised(
     Ok(out)
 }
 
-/// What a backward pass knows.
-struct Backward<'a> {
+/// The passes of a backward pass.
+struct Passes<'a> {
     gpu: &'a Gpu,
+    given: &'a DeviceBackward<'a>,
     sizes: Sizes,
-    x: DeviceArray<'a>,
-    output: DeviceArray<'a>,
-    gradient: DeviceArray<'a>,
-    scale: DeviceArray<'a>,
     statistics: &'a Buffer<f64>,
     affine: &'a Buffer,
     epsilon: f64,
     relu: bool,
-    has_residual: bool,
+    /// Whether the statistics are of the batch, and depend on it, not inputs of their own.
+    of_batch: bool,
     /// The ranks that the statistics are of, and their rows.
     over: Option<(&'a dyn SumOverRanks, usize)>,
 }
@@ -79,14 +77,47 @@ struct FirstPass {
     masked: Option<Buffer>,
 }
 
-impl Backward<'_> {
+impl Passes<'_> {
+    /// The input that is a residual, if there is one: the last.
+    fn residual(&self) -> usize {
+        if self.of_batch { 3 } else { 5 }
+    }
+
+    fn has_residual(&self) -> bool {
+        self.given.inputs.len() > self.residual()
+    }
+
     /// How the kernels judge a rectification: not at all, by the input, by the output.
     fn mask(&self) -> usize {
-        match (self.relu, self.has_residual) {
+        match (self.relu, self.has_residual()) {
             (false, _) => 0,
             (true, false) => 1,
             (true, true) => 2,
         }
+    }
+
+    /// The gradients that are wanted.
+    fn gradients(&self) -> Result<Vec<Gradient<Buffer>>> {
+        let wants = |input| self.given.wants(input);
+        let masks = self.relu && wants(self.residual());
+        let first = match self.of_batch || wants(1) || wants(2) || masks {
+            true => Some(self.first_pass(masks)?),
+            false => None,
+        };
+        let through = first.as_ref().filter(|_| self.of_batch).map(|first| &first.through);
+        let masked = first.as_ref().and_then(|first| first.masked.as_ref());
+        let input = wants(0).then(|| self.second_pass(through, masked)).transpose()?;
+        let (scale, shift, masked) =
+            first.map_or((None, None, None), |first| (Some(first.scale), Some(first.shift), first.masked));
+        let mut found = vec![chosen(input, true), chosen(scale, wants(1)), chosen(shift, wants(2))];
+        found.resize_with(self.residual(), || Gradient::None);
+        if self.has_residual() {
+            found.push(match (wants(self.residual()), self.relu) {
+                (true, false) => Gradient::OfOutput,
+                (wanted, _) => chosen(masked, wanted),
+            });
+        }
+        Ok(found)
     }
 
     /// The sums; with `masked`, the gradient before the rectification too.
@@ -101,9 +132,9 @@ impl Backward<'_> {
         };
         self.gpu
             .kernel(Source::BatchNorm, "gradient_sums")?
-            .read(&self.gradient)
-            .read(&self.x)
-            .read(&self.output)
+            .read(&self.given.gradient)
+            .read(&self.given.inputs[0])
+            .read(&self.given.output)
             .read(self.affine)
             .write(&mut masked)
             .write(&mut partial)
@@ -136,7 +167,7 @@ impl Backward<'_> {
             .read(partial)
             .int(count)
             .read(self.statistics)
-            .read(&self.scale)
+            .read(&self.given.inputs[1])
             .double(self.epsilon)
             .write(scale)
             .write(shift)
@@ -170,11 +201,11 @@ impl Backward<'_> {
         // The masked gradient, where the first pass wrote it, saves judging it again.
         let (kernel, mask) = match masked {
             Some(masked) => (kernel.read(masked), 0),
-            None => (kernel.read(&self.gradient), self.mask()),
+            None => (kernel.read(&self.given.gradient), self.mask()),
         };
         kernel
-            .read(&self.x)
-            .read(&self.output)
+            .read(&self.given.inputs[0])
+            .read(&self.given.output)
             .read(self.affine)
             .read(&through)
             .write(&mut out)
@@ -184,22 +215,9 @@ impl Backward<'_> {
     }
 }
 
-fn wants(wanted: &[bool], at: usize) -> bool {
-    wanted.get(at).copied().unwrap_or(false)
-}
-
 /// A gradient that is wanted.
 fn chosen(values: Option<Buffer>, wanted: bool) -> Gradient<Buffer> {
     values.filter(|_| wanted).map_or(Gradient::None, Gradient::Values)
-}
-
-/// The gradient of a residual.
-fn of_residual(relu: bool, masked: Option<Buffer>, wanted: bool) -> Gradient<Buffer> {
-    match (wanted, relu) {
-        (false, _) => Gradient::None,
-        (true, false) => Gradient::OfOutput,
-        (true, true) => chosen(masked, true),
-    }
 }
 
 impl BatchNorm {
@@ -273,52 +291,17 @@ impl CudaOp for BatchNorm {
         Ok((out, x.dims().to_vec()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let ([x, scale, shift], residual) = split(self.name(), inputs)?;
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let ([x, scale, shift], _) = split(self.name(), given.inputs)?;
         let [rows, channels] = self.check(&x, &scale, &shift)?;
-        check::dims(self.name(), "the output", &output, x.dims())?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims())?;
+        check::backward(self.name(), given, x.dims())?;
         let kept = lock(&self.on_device);
         let Some(DeviceStatistics { statistics, affine, rows: all, .. }) = kept.as_ref() else {
             bail!("{}: the forward pass has not run", self.name());
         };
-        let has_residual = residual.is_some();
         let (epsilon, relu, sizes) = (self.epsilon, self.relu, Sizes { rows, channels });
-        let back = Backward {
-            gpu,
-            sizes,
-            x,
-            output,
-            gradient,
-            scale,
-            statistics,
-            affine,
-            epsilon,
-            relu,
-            has_residual,
-            over: self.ranks.as_ref().map(|ranks| (&**ranks as _, *all)),
-        };
-        let first = back.first_pass(relu && wants(wanted, 3))?;
-        let input = match wants(wanted, 0) {
-            true => Some(back.second_pass(Some(&first.through), first.masked.as_ref())?),
-            false => None,
-        };
-        let mut found = vec![
-            chosen(input, true),
-            chosen(Some(first.scale), wants(wanted, 1)),
-            chosen(Some(first.shift), wants(wanted, 2)),
-        ];
-        if has_residual {
-            found.push(of_residual(relu, first.masked, wants(wanted, 3)));
-        }
-        Ok(found)
+        let over = self.ranks.as_ref().map(|ranks| (&**ranks as _, *all));
+        Passes { gpu, given, sizes, statistics, affine, epsilon, relu, of_batch: true, over }.gradients()
     }
 }
 
@@ -356,56 +339,13 @@ impl CudaOp for FrozenBatchNorm {
         Ok((out, x.dims().to_vec()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let ([x, scale, shift, mean, variance], residual) = split(self.name(), inputs)?;
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let ([x, scale, shift, mean, variance], _) = split(self.name(), given.inputs)?;
         let [rows, channels] = self.check(&[x, scale, shift, mean, variance])?;
-        check::dims(self.name(), "the output", &output, x.dims())?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims())?;
-        let (statistics, affine) = self.fixed(gpu, [&scale, &shift, &mean, &variance])?;
-        let (statistics, affine, has_residual) = (&statistics, &affine, residual.is_some());
+        check::backward(self.name(), given, x.dims())?;
+        let (statistics, affine) = &self.fixed(gpu, [&scale, &shift, &mean, &variance])?;
         let (epsilon, relu, sizes) = (self.epsilon, self.relu, Sizes { rows, channels });
-        let back = Backward {
-            gpu,
-            sizes,
-            x,
-            output,
-            gradient,
-            scale,
-            statistics,
-            affine,
-            epsilon,
-            relu,
-            has_residual,
-            over: None,
-        };
-        let masks = relu && wants(wanted, 5);
-        let first = match wants(wanted, 1) || wants(wanted, 2) || masks {
-            true => Some(back.first_pass(masks)?),
-            false => None,
-        };
-        let input = match wants(wanted, 0) {
-            true => Some(back.second_pass(None, first.as_ref().and_then(|first| first.masked.as_ref()))?),
-            false => None,
-        };
-        let (scale, shift, masked) =
-            first.map_or((None, None, None), |first| (Some(first.scale), Some(first.shift), first.masked));
-        let mut found = vec![
-            chosen(input, true),
-            chosen(scale, wants(wanted, 1)),
-            chosen(shift, wants(wanted, 2)),
-            Gradient::None,
-            Gradient::None,
-        ];
-        if has_residual {
-            found.push(of_residual(relu, masked, wants(wanted, 5)));
-        }
-        Ok(found)
+        Passes { gpu, given, sizes, statistics, affine, epsilon, relu, of_batch: false, over: None }
+            .gradients()
     }
 }

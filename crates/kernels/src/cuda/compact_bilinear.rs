@@ -6,7 +6,7 @@ use candle_core::Result;
 
 use super::gpu::Source;
 use super::memory::{Address, Offset};
-use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, Gpu};
 use crate::check;
 use crate::compact_bilinear::{Geometry, Sketch};
 use crate::op::Op;
@@ -261,16 +261,10 @@ impl CudaOp for CompactBilinear {
         Ok((out, dims))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let DeviceBackward { inputs, gradient, wanted, .. } = *given;
         let work = Work::new(self, gpu, inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, &self.output_dims(&work.geometry))?;
+        check::backward(self.name(), given, &self.output_dims(&work.geometry))?;
         let found = inputs.iter().zip(wanted).map(|(input, &wanted)| {
             // SAFETY: the factors of an input are all its values, and the kernel writes every one.
             wanted.then(|| unsafe { gpu.unwritten::<f32>(input.count()) }).transpose()

@@ -3,7 +3,7 @@
 use candle_core::Result;
 
 use super::gpu::Source;
-use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, Gpu};
 use crate::check;
 use crate::op::Op;
 use crate::{ContrastiveLoss, Gradient, PairDistance};
@@ -36,25 +36,17 @@ impl CudaOp for ContrastiveLoss {
         Ok((out, Vec::new()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [pairs] = check::inputs(self.name(), inputs)?;
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let [pairs] = check::inputs(self.name(), given.inputs)?;
         let features = self.features(&pairs)?;
-        check::dims(self.name(), "the gradient", &gradient, &[])?;
+        check::backward(self.name(), given, &[])?;
         let similar = self.flags(gpu)?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(pairs.count()) }?;
         gpu.kernel(Source::Loss, "contrastive_gradient")?
             .read(&pairs)
             .read(&similar)
-            .read(&gradient)
+            .read(&given.gradient)
             .write(&mut out)
             .double(f64::from(self.margin))
             .double(2.0 * f64::from(self.weight) / self.similar.len() as f64)

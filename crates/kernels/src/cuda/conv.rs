@@ -7,7 +7,7 @@ use super::gpu::Source;
 use super::memory::{Address, Offset};
 use super::product::{Matrix, product};
 use super::rows::{add_bias, masked_column_sums};
-use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, Gpu};
 use crate::check;
 use crate::conv::geometry::Geometry;
 use crate::op::Op;
@@ -33,27 +33,20 @@ impl CudaOp for Conv2d {
         Ok((out, vec![g.batch, g.output[0], g.output[1], g.outputs]))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let DeviceBackward { inputs, output, gradient, .. } = *given;
         let g = self.geometry(inputs)?;
         let dims = [g.batch, g.output[0], g.output[1], g.outputs];
-        check::dims(self.name(), "the output", &output, &dims)?;
-        check::dims(self.name(), "the gradient", &gradient, &dims)?;
-        let wants = |at: usize| wanted.get(at).copied().unwrap_or(false);
+        check::backward(self.name(), given, &dims)?;
         let relu = self.relu.then_some(&output);
-        let bias_wanted = wants(2) && inputs.len() > 2;
+        let bias_wanted = given.wants(2) && inputs.len() > 2;
         let (masked, bias) =
             masked_column_sums(gpu, &gradient, relu, [g.positions(), g.outputs], bias_wanted)?;
         let mut found: Vec<_> = inputs.iter().map(|_| Gradient::None).collect();
+        let wanted = [0, 1].map(|input| given.wants(input));
         match &masked {
-            Some(masked) => products(gpu, &g, inputs, masked, [wants(0), wants(1)], &mut found)?,
-            None => products(gpu, &g, inputs, &gradient, [wants(0), wants(1)], &mut found)?,
+            Some(masked) => products(gpu, &g, inputs, masked, wanted, &mut found)?,
+            None => products(gpu, &g, inputs, &gradient, wanted, &mut found)?,
         }
         if let Some(bias) = bias {
             found[2] = Gradient::Values(bias);
@@ -161,22 +154,27 @@ fn sizes(g: &Geometry, group: usize) -> [usize; 13] {
     [height, width, g.channels, group * channels, channels, ky, kx, sy, sx, py, px, oh, ow]
 }
 
-/// The columns of some samples of a group, (positions, KH KW C).
-fn columns(
+/// What every window of some samples of a group holds, (positions, KH KW C): columns in `room`, or the input itself.
+fn windows(
     gpu: &Gpu,
     g: &Geometry,
     group: usize,
     samples: &Samples,
     x: &impl Address,
-    out: &mut Buffer,
-) -> Result<()> {
+    room: &mut Buffer,
+) -> Result<Matrix> {
+    let [input, _] = samples.starts(g);
+    if is_product(g) {
+        return Ok(Matrix::new(x, g.channels).from(input + group * g.group_inputs()));
+    }
     let positions = samples.positions(g);
     gpu.kernel(Source::Convolution, "columns")?
-        .read(&Offset::of::<f32>(x, samples.starts(g)[0]))
-        .write(out)
+        .read(&Offset::of::<f32>(x, input))
+        .write(room)
         .ints(sizes(g, group))
         .int(positions)
-        .on_rows(positions, g.window())
+        .on_rows(positions, g.window())?;
+    Ok(Matrix::new(room, g.window()))
 }
 
 /// Memory for the columns of the samples that are made at once; one value where there is no need of any.
@@ -189,14 +187,9 @@ fn room(gpu: &Gpu, g: &Geometry) -> Result<Buffer> {
 fn forward(gpu: &Gpu, g: &Geometry, x: &DeviceArray<'_>, weight: &Buffer, out: &Buffer) -> Result<()> {
     let mut room = room(gpu, g)?;
     for samples in Samples::of(g) {
-        let [input, output] = samples.starts(g);
+        let [_, output] = samples.starts(g);
         for group in 0..g.groups {
-            let rows = if is_product(g) {
-                Matrix::new(x, g.channels).from(input + group * g.group_inputs())
-            } else {
-                columns(gpu, g, group, &samples, x, &mut room)?;
-                Matrix::new(&room, g.window())
-            };
+            let rows = windows(gpu, g, group, &samples, x, &mut room)?;
             let filters = Matrix::new(weight, g.window()).from(group * g.group_outputs() * g.window());
             let target = Matrix::new(out, g.outputs).from(output + group * g.group_outputs());
             let size = [samples.positions(g), g.group_outputs(), g.window()];
@@ -248,14 +241,9 @@ fn weight_gradient(
 ) -> Result<()> {
     let mut room = room(gpu, g)?;
     for samples in Samples::of(g) {
-        let [input, output] = samples.starts(g);
+        let [_, output] = samples.starts(g);
         for group in 0..g.groups {
-            let rows = if is_product(g) {
-                Matrix::new(x, g.channels).from(input + group * g.group_inputs())
-            } else {
-                columns(gpu, g, group, &samples, x, &mut room)?;
-                Matrix::new(&room, g.window())
-            };
+            let rows = windows(gpu, g, group, &samples, x, &mut room)?;
             let grad = Matrix::new(gradient, g.outputs).from(output + group * g.group_outputs());
             let target = Matrix::new(out, g.window()).from(group * g.group_outputs() * g.window());
             let size = [g.group_outputs(), g.window(), samples.positions(g)];

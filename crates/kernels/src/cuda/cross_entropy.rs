@@ -3,7 +3,7 @@
 use candle_core::{Result, bail};
 
 use super::gpu::Source;
-use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, Gpu};
 use crate::check;
 use crate::cross_entropy::{Softmax, classes};
 use crate::op::Op;
@@ -33,25 +33,17 @@ impl CudaOp for SoftmaxCrossEntropy {
         Ok((out, Vec::new()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [logits] = check::inputs(self.name(), inputs)?;
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let [logits] = check::inputs(self.name(), given.inputs)?;
         let classes = self.classes(&logits)?;
-        check::dims(self.name(), "the gradient", &gradient, &[])?;
+        check::backward(self.name(), given, &[])?;
         let labels = self.numbers(gpu)?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(logits.count()) }?;
         gpu.kernel(Source::Loss, "cross_entropy_gradient")?
             .read(&logits)
             .read(&labels)
-            .read(&gradient)
+            .read(&given.gradient)
             .write(&mut out)
             .ints([self.count(), classes])
             .block_each(self.labels.len())?;
@@ -70,14 +62,7 @@ impl CudaOp for Softmax {
         Ok((out, logits.dims().to_vec()))
     }
 
-    fn backward_cuda(
-        &self,
-        _gpu: &Gpu,
-        _inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        _gradient: DeviceArray<'_>,
-        _wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
+    fn backward_cuda(&self, _gpu: &Gpu, _given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
         bail!("softmax: it has no gradient here; use SoftmaxCrossEntropy for a loss")
     }
 }

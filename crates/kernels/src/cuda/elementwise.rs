@@ -5,7 +5,7 @@ use candle_core::{Result, bail};
 use super::gpu::Source;
 use super::lock::lock;
 use super::rows::passed;
-use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, Gpu};
 use crate::check;
 use crate::op::Op;
 use crate::{Add, Gradient, Mask, Relu};
@@ -19,17 +19,9 @@ impl CudaOp for Relu {
         Ok((out, x.dims().to_vec()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        _inputs: &[DeviceArray<'_>],
-        output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        check::dims(self.name(), "the gradient", &gradient, output.dims())?;
-        Ok(vec![Gradient::Values(passed(gpu, &gradient, &output, output.count())?)])
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        check::backward(self.name(), given, given.output.dims())?;
+        Ok(vec![Gradient::Values(passed(gpu, &given.gradient, &given.output, given.output.count())?)])
     }
 }
 
@@ -44,15 +36,9 @@ impl CudaOp for Add {
         Ok((out, a.dims().to_vec()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        _inputs: &[DeviceArray<'_>],
-        output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        check::dims(self.name(), "the gradient", &gradient, output.dims())?;
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let DeviceBackward { output, gradient, wanted, .. } = *given;
+        check::backward(self.name(), given, output.dims())?;
         let each = wanted.iter().map(|&wanted| match (wanted, self.relu) {
             (false, _) => Ok(Gradient::None),
             (true, false) => Ok(Gradient::OfOutput),
@@ -85,15 +71,7 @@ impl CudaOp for Mask {
         Ok((self.multiplied(gpu, &x)?, x.dims().to_vec()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        _inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        Ok(vec![Gradient::Values(self.multiplied(gpu, &gradient)?)])
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        Ok(vec![Gradient::Values(self.multiplied(gpu, &given.gradient)?)])
     }
 }

@@ -3,7 +3,7 @@
 use candle_core::op::BackpropOp;
 use candle_core::{CudaStorage, Layout, Result, Shape, Storage, StorageRef, Tensor, bail};
 
-use super::{Buffer, DeviceArray, Gpu};
+use super::{Buffer, DeviceArray, DeviceBackward, Gpu};
 use crate::{Gradient, Op};
 
 /// Runs an operation.
@@ -27,7 +27,8 @@ pub(crate) fn backward(
     let arrays = held.iter().map(|held| held.array(op.name(), gpu)).collect::<Result<Vec<_>>>()?;
     let (held_output, held_gradient) = (Held::new(output), Held::new(gradient));
     let (output, of_output) = (held_output.array(op.name(), gpu)?, held_gradient.array(op.name(), gpu)?);
-    let found = op.backward_cuda(gpu, &arrays, output, of_output, wanted)?;
+    let given = DeviceBackward { inputs: &arrays, output, gradient: of_output, wanted };
+    let found = op.backward_cuda(gpu, &given)?;
     let tensors = found.into_iter().zip(inputs).map(|(found, input)| match found {
         Gradient::None => Ok(None),
         Gradient::OfOutput => gradient.reshape(input.shape()).map(Some),

@@ -3,7 +3,7 @@
 use candle_core::{Result, bail};
 
 use super::gpu::Source;
-use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, Gpu};
 use crate::array::Shaped;
 use crate::check;
 use crate::layout::joined;
@@ -25,17 +25,11 @@ impl CudaOp for Concat {
         Ok((out, joined(inputs[0].dims(), total)))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let DeviceBackward { inputs, gradient, wanted, .. } = *given;
         let (widths, positions) = self.widths(inputs)?;
         let total: usize = widths.iter().sum();
-        check::dims(self.name(), "the gradient", &gradient, &joined(inputs[0].dims(), total))?;
+        check::backward(self.name(), given, &joined(inputs[0].dims(), total))?;
         let mut end = 0;
         let parts = widths.iter().zip(wanted).map(|(&width, &wanted)| {
             end += width;
@@ -74,18 +68,10 @@ impl CudaOp for ToChannelsLast {
         Ok((transposed(gpu, &x, [b, c, h * w])?, vec![b, h, w, c]))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        _inputs: &[DeviceArray<'_>],
-        output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [b, h, w, c] = check::feature_map(self.name(), &output)?;
-        check::dims(self.name(), "the gradient", &gradient, output.dims())?;
-        Ok(vec![Gradient::Values(transposed(gpu, &gradient, [b, h * w, c])?)])
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let [b, h, w, c] = check::feature_map(self.name(), &given.output)?;
+        check::backward(self.name(), given, given.output.dims())?;
+        Ok(vec![Gradient::Values(transposed(gpu, &given.gradient, [b, h * w, c])?)])
     }
 }
 
@@ -96,18 +82,10 @@ impl CudaOp for ToChannelsFirst {
         Ok((transposed(gpu, &x, [b, h * w, c])?, vec![b, c, h, w]))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [x] = check::inputs(self.name(), inputs)?;
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let [b, h, w, c] = check::feature_map(self.name(), &x)?;
-        check::dims(self.name(), "the gradient", &gradient, &[b, c, h, w])?;
-        Ok(vec![Gradient::Values(transposed(gpu, &gradient, [b, c, h * w])?)])
+        check::backward(self.name(), given, &[b, c, h, w])?;
+        Ok(vec![Gradient::Values(transposed(gpu, &given.gradient, [b, c, h * w])?)])
     }
 }

@@ -4,7 +4,7 @@ use candle_core::Result;
 
 use super::product::{Matrix, product};
 use super::rows::{add_bias, masked_column_sums};
-use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, Gpu};
 use crate::check;
 use crate::op::Op;
 use crate::{Gradient, Linear};
@@ -28,36 +28,27 @@ impl CudaOp for Linear {
         Ok((out, vec![sizes.batch, sizes.outputs]))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let arrays = check::inputs(self.name(), inputs)?;
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let arrays = check::inputs(self.name(), given.inputs)?;
         let sizes = self.sizes(&arrays)?;
         let [x, weight, _] = arrays;
         let dims = [sizes.batch, sizes.outputs];
-        check::dims(self.name(), "the output", &output, &dims)?;
-        check::dims(self.name(), "the gradient", &gradient, &dims)?;
-        let wants = |at: usize| wanted.get(at).copied().unwrap_or(false);
-        let relu = self.relu.then_some(&output);
-        let (masked, sums) = masked_column_sums(gpu, &gradient, relu, dims, wants(2))?;
+        check::backward(self.name(), given, &dims)?;
+        let relu = self.relu.then_some(&given.output);
+        let (masked, sums) = masked_column_sums(gpu, &given.gradient, relu, dims, given.wants(2))?;
         let grad = masked.as_ref().map_or_else(
-            || Matrix::new(&gradient, sizes.outputs),
+            || Matrix::new(&given.gradient, sizes.outputs),
             |masked| Matrix::new(masked, sizes.outputs),
         );
         let mut found = vec![Gradient::None, Gradient::None, sums.map_or(Gradient::None, Gradient::Values)];
-        if wants(0) {
+        if given.wants(0) {
             // SAFETY: the product writes every value.
             let out = unsafe { gpu.unwritten(sizes.batch * sizes.inputs) }?;
             let (weight, target) = (Matrix::new(&weight, sizes.inputs), Matrix::new(&out, sizes.inputs));
             product(gpu, [sizes.batch, sizes.inputs, sizes.outputs], grad, weight, target, false)?;
             found[0] = Gradient::Values(out);
         }
-        if wants(1) {
+        if given.wants(1) {
             // SAFETY: the product writes every value.
             let out = unsafe { gpu.unwritten(sizes.outputs * sizes.inputs) }?;
             let (x, target) = (Matrix::new(&x, sizes.inputs), Matrix::new(&out, sizes.inputs));

@@ -3,7 +3,7 @@
 use candle_core::Result;
 
 use super::gpu::Source;
-use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, Gpu};
 use crate::check;
 use crate::op::Op;
 use crate::{Gradient, LocalResponseNorm};
@@ -36,24 +36,16 @@ impl CudaOp for LocalResponseNorm {
         Ok((out, x.dims().to_vec()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [x] = check::inputs(self.name(), inputs)?;
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let channels = self.channels(&x)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims())?;
+        check::backward(self.name(), given, x.dims())?;
         let rows = x.count() / channels.max(1);
         // SAFETY: the first kernel writes every value of both.
         let (mut out, mut terms) = unsafe { (gpu.unwritten(x.count())?, gpu.unwritten::<f32>(x.count())?) };
         gpu.kernel(Source::Pool, "lrn_terms")?
             .read(&x)
-            .read(&gradient)
+            .read(&given.gradient)
             .write(&mut out)
             .write(&mut terms)
             .ints(self.reach(channels))

@@ -3,7 +3,7 @@
 use candle_core::Result;
 
 use super::gpu::Source;
-use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, Gpu};
 use crate::check;
 use crate::moments::sizes;
 use crate::op::Op;
@@ -25,19 +25,11 @@ impl CudaOp for JoinMoments {
         Ok((swapped(gpu, &x, [self.moments, h * w, c])?, vec![batch, h, w, self.moments * c]))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [x] = check::inputs(self.name(), inputs)?;
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
-        check::dims(self.name(), "the gradient", &gradient, &[batch, h, w, self.moments * c])?;
-        Ok(vec![Gradient::Values(swapped(gpu, &gradient, [h * w, self.moments, c])?)])
+        check::backward(self.name(), given, &[batch, h, w, self.moments * c])?;
+        Ok(vec![Gradient::Values(swapped(gpu, &given.gradient, [h * w, self.moments, c])?)])
     }
 }
 
@@ -52,21 +44,13 @@ impl CudaOp for SumMoments {
         Ok((out, vec![batch, h, w, c]))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [x] = check::inputs(self.name(), inputs)?;
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let [batch, h, w, c] = sizes(self.name(), &x, self.moments)?;
-        check::dims(self.name(), "the gradient", &gradient, &[batch, h, w, c])?;
+        check::backward(self.name(), given, &[batch, h, w, c])?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(x.count()) }?;
-        let kernel = gpu.kernel(Source::Layout, "repeat_middle")?.read(&gradient).write(&mut out);
+        let kernel = gpu.kernel(Source::Layout, "repeat_middle")?.read(&given.gradient).write(&mut out);
         kernel.int(self.moments).long(h * w * c).over(x.count())?;
         Ok(vec![Gradient::Values(out)])
     }

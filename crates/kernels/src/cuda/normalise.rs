@@ -3,7 +3,7 @@
 use candle_core::Result;
 
 use super::gpu::Source;
-use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, Gpu};
 use crate::check;
 use crate::op::Op;
 use crate::{Gradient, RmsNorm, SignedSqrt};
@@ -19,20 +19,12 @@ impl CudaOp for SignedSqrt {
         Ok((out, x.dims().to_vec()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [x] = check::inputs(self.name(), inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims())?;
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let [x] = check::inputs(self.name(), given.inputs)?;
+        check::backward(self.name(), given, x.dims())?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(x.count()) }?;
-        let kernel = gpu.kernel(Source::Elementwise, "signed_sqrt_gradient")?.read(&x).read(&gradient);
+        let kernel = gpu.kernel(Source::Elementwise, "signed_sqrt_gradient")?.read(&x).read(&given.gradient);
         kernel.write(&mut out).float(self.epsilon).over(x.count())?;
         Ok(vec![Gradient::Values(out)])
     }
@@ -49,21 +41,13 @@ impl CudaOp for RmsNorm {
         Ok((out, x.dims().to_vec()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [x] = check::inputs(self.name(), inputs)?;
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let [x] = check::inputs(self.name(), given.inputs)?;
         let width = self.width(&x)?;
-        check::dims(self.name(), "the gradient", &gradient, x.dims())?;
+        check::backward(self.name(), given, x.dims())?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(x.count()) }?;
-        let kernel = gpu.kernel(Source::Elementwise, "rms_norm_gradient")?.read(&x).read(&gradient);
+        let kernel = gpu.kernel(Source::Elementwise, "rms_norm_gradient")?.read(&x).read(&given.gradient);
         kernel.write(&mut out).double(self.epsilon).int(width).block_each(x.count() / width)?;
         Ok(vec![Gradient::Values(out)])
     }

@@ -4,7 +4,7 @@ use candle_core::{Result, bail};
 
 use super::gpu::Source;
 use super::lock::lock;
-use super::{Buffer, CudaOp, DeviceArray, Gpu};
+use super::{Buffer, CudaOp, DeviceArray, DeviceBackward, Gpu};
 use crate::check;
 use crate::op::Op;
 use crate::pool::Geometry;
@@ -42,17 +42,9 @@ impl CudaOp for MaxPool2d {
         Ok((out, g.output_dims()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let g = self.geometry(inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, &g.output_dims())?;
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let g = self.geometry(given.inputs)?;
+        check::backward(self.name(), given, &g.output_dims())?;
         let winners = lock(&self.on_device);
         let Some(winners) = winners.as_ref().filter(|winners| winners.count() >= g.outputs()) else {
             bail!("{}: the forward pass has not run", self.name());
@@ -60,7 +52,7 @@ impl CudaOp for MaxPool2d {
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(g.inputs()) }?;
         gpu.kernel(Source::Pool, "max_pool_gradient")?
-            .read(&gradient)
+            .read(&given.gradient)
             .read(winners)
             .write(&mut out)
             .ints(window(&g))
@@ -84,21 +76,13 @@ impl CudaOp for AvgPool2d {
         Ok((out, g.output_dims()))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let g = Geometry::new(self.name(), self.pool, inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, &g.output_dims())?;
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let g = Geometry::new(self.name(), self.pool, given.inputs)?;
+        check::backward(self.name(), given, &g.output_dims())?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(g.inputs()) }?;
         gpu.kernel(Source::Pool, "average_pool_gradient")?
-            .read(&gradient)
+            .read(&given.gradient)
             .write(&mut out)
             .ints(window(&g))
             .ints([usize::from(self.count_padding), g.channels, pixels(&g)])
@@ -117,21 +101,13 @@ impl CudaOp for GlobalAvgPool {
         Ok((out, vec![batch, channels]))
     }
 
-    fn backward_cuda(
-        &self,
-        gpu: &Gpu,
-        inputs: &[DeviceArray<'_>],
-        _output: DeviceArray<'_>,
-        gradient: DeviceArray<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient<Buffer>>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [batch, places, channels] = self.sizes(inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, &[batch, channels])?;
+    fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
+        let [batch, places, channels] = self.sizes(given.inputs)?;
+        check::backward(self.name(), given, &[batch, channels])?;
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { gpu.unwritten(batch * places * channels) }?;
         let kernel =
-            gpu.kernel(Source::Pool, "global_average_pool_gradient")?.read(&gradient).write(&mut out);
+            gpu.kernel(Source::Pool, "global_average_pool_gradient")?.read(&given.gradient).write(&mut out);
         kernel.int(places).over_rows(batch * places, channels)?;
         Ok(vec![Gradient::Values(out)])
     }

@@ -6,7 +6,7 @@ use candle_core::Result;
 use rayon::prelude::*;
 
 use super::{Geometry, Pool2d};
-use crate::array::{Array, Gradient};
+use crate::array::{Array, Backward, Gradient};
 use crate::check;
 use crate::lanes::{ChannelBlock, by_blocks};
 use crate::memory::unwritten;
@@ -68,23 +68,16 @@ impl Op for AvgPool2d {
         Ok((out, g.output_dims()))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let g = Geometry::new(self.name(), self.pool, inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, &g.output_dims())?;
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let g = Geometry::new(self.name(), self.pool, given.inputs)?;
+        check::backward(self.name(), given, &g.output_dims())?;
         let counts = [0, 1].map(|axis| self.counts(&g, axis));
         // SAFETY: the tasks write every value.
         let mut out = unsafe { unwritten(g.inputs()) };
         let sample = g.output[0] * g.output_row();
         out.par_chunks_mut(g.input_row().max(1)).enumerate().for_each(|(at, out)| {
             let (n, y) = (at / g.input[0], at % g.input[0]);
-            let grad = &gradient.data[n * sample..][..sample];
+            let grad = &given.gradient.data[n * sample..][..sample];
             let rows = g.pool.covering(0, y, g.output[0]);
             vectorised(
                 #[inline(always)]

@@ -3,7 +3,7 @@
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
-use crate::array::{Array, Gradient, Shaped};
+use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::memory::unwritten;
 use crate::op::Op;
@@ -54,17 +54,10 @@ impl Op for GlobalAvgPool {
         Ok((out, vec![batch, channels]))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let [batch, positions, channels] = self.sizes(inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, &[batch, channels])?;
-        let shares: Vec<f32> = gradient.data.iter().map(|grad| grad / positions as f32).collect();
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let [batch, positions, channels] = self.sizes(given.inputs)?;
+        check::backward(self.name(), given, &[batch, channels])?;
+        let shares: Vec<f32> = given.gradient.data.iter().map(|grad| grad / positions as f32).collect();
         // SAFETY: the tasks write every value.
         let mut out = unsafe { unwritten(batch * positions * channels) };
         let samples =

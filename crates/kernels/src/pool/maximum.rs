@@ -7,7 +7,7 @@ use candle_core::{Result, bail};
 use rayon::prelude::*;
 
 use super::{Geometry, Pool2d};
-use crate::array::{Array, Gradient, Shaped};
+use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::lanes::{ChannelBlock, by_blocks};
 use crate::memory::unwritten;
@@ -75,20 +75,13 @@ impl Op for MaxPool2d {
         Ok((out, g.output_dims()))
     }
 
-    fn backward_cpu(
-        &self,
-        inputs: &[Array<'_>],
-        _output: Array<'_>,
-        gradient: Array<'_>,
-        wanted: &[bool],
-    ) -> Result<Vec<Gradient>> {
-        let [true] = *wanted else { return Ok(vec![Gradient::None]) };
-        let g = self.geometry(inputs)?;
-        check::dims(self.name(), "the gradient", &gradient, &g.output_dims())?;
+    fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
+        let g = self.geometry(given.inputs)?;
+        check::backward(self.name(), given, &g.output_dims())?;
         let Ok(winners) = self.winners.lock() else {
             bail!("max-pool: a thread panicked in an earlier pass")
         };
-        if winners.len() != gradient.data.len() {
+        if winners.len() != given.gradient.data.len() {
             bail!("max-pool: the forward pass has not run");
         }
         // SAFETY: the tasks write every value.
@@ -96,7 +89,8 @@ impl Op for MaxPool2d {
         let sample = g.output[0] * g.output_row();
         out.par_chunks_mut(g.input_row().max(1)).enumerate().for_each(|(at, out)| {
             let (n, y) = (at / g.input[0], at % g.input[0]);
-            let (grad, winners) = (&gradient.data[n * sample..][..sample], &winners[n * sample..][..sample]);
+            let (grad, winners) =
+                (&given.gradient.data[n * sample..][..sample], &winners[n * sample..][..sample]);
             vectorised(
                 #[inline(always)]
                 || gather(&g, grad, winners, y, out),

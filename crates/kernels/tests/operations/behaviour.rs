@@ -3,7 +3,7 @@
 
 use candle_core::{DType, Tensor, Var};
 use kernels::{
-    Add, Array, AvgPool2d, BatchNorm, CompactBilinear, Concat, ContrastiveLoss, Conv2d, Fourier,
+    Add, Array, AvgPool2d, Backward, BatchNorm, CompactBilinear, Concat, ContrastiveLoss, Conv2d, Fourier,
     FrozenBatchNorm, GlobalAvgPool, Gradient, JoinMoments, Linear, LocalResponseNorm, Lrn, Mask, MaxPool2d,
     Op, PairDistance, PlaceSoftmax, Pool2d, Relu, RmsNorm, SgdStep, SignedSqrt, Sketch, SoftmaxCrossEntropy,
     SumMoments, ToChannelsFirst, ToChannelsLast, WeightedPool,
@@ -154,11 +154,14 @@ fn a_gradient_that_equals_that_of_the_output_is_not_copied() {
     let (x, dims) = (vec![1f32; 12], [4, 3]);
     let array = Array::new(&x, &dims).unwrap();
     let channels = Array::new(&x[..3], &dims[1..]).unwrap();
-    let both = Add { relu: false }.backward_cpu(&[array, array], array, array, &[true, false]).unwrap();
+    let (inputs, wanted) = (&[array, array][..], &[true, false][..]);
+    let given = Backward { inputs, output: array, gradient: array, wanted };
+    let both = Add { relu: false }.backward_cpu(&given).unwrap();
     assert_eq!(both, [Gradient::OfOutput, Gradient::None]);
     let norm = FrozenBatchNorm { epsilon: 1e-3, relu: false };
     let inputs = [array, channels, channels, channels, channels, array];
-    let found = norm.backward_cpu(&inputs, array, array, &[false, false, false, true, true, true]).unwrap();
+    let wanted = &[false, false, false, true, true, true];
+    let found = norm.backward_cpu(&Backward { inputs: &inputs, wanted, ..given }).unwrap();
     assert_eq!(found[3..], [Gradient::None, Gradient::None, Gradient::OfOutput]);
 }
 
@@ -393,8 +396,9 @@ fn backward_refuses_gradients_of_another_shape() {
         }
         let output = Array::new(&output, &dims).unwrap();
         let wanted = vec![true; inputs.len()];
-        assert!(op.backward_cpu(&arrays, output, output, &wanted).is_ok(), "{}", op.name());
-        assert!(op.backward_cpu(&arrays, output, small, &wanted).is_err(), "{}", op.name());
+        let given = |gradient| Backward { inputs: &arrays, output, gradient, wanted: &wanted };
+        assert!(op.backward_cpu(&given(output)).is_ok(), "{}", op.name());
+        assert!(op.backward_cpu(&given(small)).is_err(), "{}", op.name());
     }
 }
 

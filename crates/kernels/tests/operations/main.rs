@@ -6,5 +6,6 @@ mod behaviour;
 mod differences;
 mod levels;
 mod properties;
+mod reference;
 mod support;
 mod torch;

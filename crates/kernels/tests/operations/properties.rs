@@ -3,11 +3,12 @@
 use kernels::{
     Add, AvgPool2d, BatchNorm, CompactBilinear, Concat, Conv2d, Fourier, FrozenBatchNorm, GlobalAvgPool,
     Linear, LocalResponseNorm, Lrn, Mask, MaxPool2d, Pool2d, Relu, SgdStep, SoftmaxCrossEntropy,
-    ToChannelsFirst, ToChannelsLast, reference,
+    ToChannelsFirst, ToChannelsLast,
 };
 use proptest::prelude::*;
 use testkit::{noise, values};
 
+use crate::reference;
 use crate::support::{assert_near, run, run_values, sketch, tensor};
 
 /// Of sums of some hundred products.

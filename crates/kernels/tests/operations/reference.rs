@@ -3,17 +3,17 @@
 //! They say what the fast versions must compute, and the tests compare the two.
 //! Feature maps are (B, H, W, C) in row-major order; weights (O, C / groups, KH, KW).
 
-use crate::{Conv2d, Lrn, Pool2d};
+use kernels::{Conv2d, Lrn, Pool2d};
 
 /// Gradients of a convolution.
 #[derive(Debug)]
-pub struct ConvGradients {
+pub(crate) struct ConvGradients {
     /// Of the input.
-    pub x: Vec<f32>,
+    pub(crate) x: Vec<f32>,
     /// Of the weight.
-    pub weight: Vec<f32>,
+    pub(crate) weight: Vec<f32>,
     /// Of the bias.
-    pub bias: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
 }
 
 /// Calls `visit(output index, input index, weight index)` for every product of a convolution.
@@ -46,7 +46,7 @@ fn for_each_product(
 }
 
 /// Convolution of `x` with `weight` (`kernel` is O, KH, KW) plus `bias`.
-pub fn conv2d(
+pub(crate) fn conv2d(
     x: &[f32],
     input: [usize; 4],
     weight: &[f32],
@@ -64,7 +64,7 @@ pub fn conv2d(
 }
 
 /// Gradients of [`conv2d`] for the output gradient `grad`.
-pub fn conv2d_gradients(
+pub(crate) fn conv2d_gradients(
     x: &[f32],
     input: [usize; 4],
     weight: &[f32],
@@ -111,7 +111,7 @@ fn windows(
 
 /// Maximum over windows: the values, and for each the index of its winner in `x`: the first of equal
 /// values, the last NaN.
-pub fn max_pool2d(
+pub(crate) fn max_pool2d(
     x: &[f32],
     [b, h, w, c]: [usize; 4],
     output: [usize; 2],
@@ -135,7 +135,7 @@ pub fn max_pool2d(
 
 /// Mean over windows; padding counts as zeros in the mean when `count_padding` is set (Caffe), but never the
 /// part of a window that rounding up pushed beyond the padding.
-pub fn avg_pool2d(
+pub(crate) fn avg_pool2d(
     x: &[f32],
     [b, h, w, c]: [usize; 4],
     output: [usize; 2],
@@ -154,7 +154,7 @@ pub fn avg_pool2d(
 }
 
 /// Gradient of [`avg_pool2d`] for the output gradient `grad`.
-pub fn avg_pool2d_gradient(
+pub(crate) fn avg_pool2d_gradient(
     [b, h, w, c]: [usize; 4],
     grad: &[f32],
     output: [usize; 2],
@@ -189,15 +189,15 @@ fn avg_pool2d_count(
     (span(0) * span(1)) as f64
 }
 
-/// Local response normalisation; see [`crate::Lrn`].
-pub fn local_response_norm(x: &[f32], channels: usize, lrn: &Lrn) -> Vec<f32> {
+/// Local response normalisation; see [`Lrn`].
+pub(crate) fn local_response_norm(x: &[f32], channels: usize, lrn: &Lrn) -> Vec<f32> {
     let base = lrn_bases(x, channels, lrn);
     let values = x.iter().zip(&base);
     values.map(|(&x, base)| (f64::from(x) * base.powf(-lrn.beta)) as f32).collect()
 }
 
 /// Gradient of [`local_response_norm`] for the output gradient `grad`.
-pub fn local_response_norm_gradient(x: &[f32], channels: usize, grad: &[f32], lrn: &Lrn) -> Vec<f32> {
+pub(crate) fn local_response_norm_gradient(x: &[f32], channels: usize, grad: &[f32], lrn: &Lrn) -> Vec<f32> {
     let base = lrn_bases(x, channels, lrn);
     let mut out = vec![0f64; x.len()];
     for (i, out) in out.iter_mut().enumerate() {
@@ -232,7 +232,7 @@ fn lrn_bases(x: &[f32], channels: usize, lrn: &Lrn) -> Vec<f64> {
 }
 
 /// Mean and biased variance of every channel of (positions, C).
-pub fn channel_statistics(x: &[f32], channels: usize) -> (Vec<f64>, Vec<f64>) {
+pub(crate) fn channel_statistics(x: &[f32], channels: usize) -> (Vec<f64>, Vec<f64>) {
     let count = (x.len() / channels) as f64;
     let of = |channel: usize| x.iter().skip(channel).step_by(channels).map(|&x| f64::from(x));
     let mean: Vec<f64> = (0..channels).map(|channel| of(channel).sum::<f64>() / count).collect();
@@ -244,7 +244,7 @@ pub fn channel_statistics(x: &[f32], channels: usize) -> (Vec<f64>, Vec<f64>) {
 
 /// Batch normalisation with the given statistics, plus `residual`, then rectified if `relu`.
 #[expect(clippy::too_many_arguments, reason = "a formula with this many terms")]
-pub fn batch_norm(
+pub(crate) fn batch_norm(
     x: &[f32],
     scale: &[f32],
     shift: &[f32],
@@ -267,7 +267,7 @@ pub fn batch_norm(
 
 /// Gradients of x, scale and shift through [`batch_norm`], where `grad` is the gradient before the
 /// rectification. With `batch` the statistics are those of `x` itself and depend on it; without, they are constants.
-pub fn batch_norm_gradients(
+pub(crate) fn batch_norm_gradients(
     x: &[f32],
     scale: &[f32],
     mean: &[f64],
@@ -294,7 +294,7 @@ pub fn batch_norm_gradients(
 }
 
 /// `x` (B, I) times `weight` (O, I) transposed, plus `bias` (O).
-pub fn linear(x: &[f32], weight: &[f32], bias: &[f32], inputs: usize) -> Vec<f32> {
+pub(crate) fn linear(x: &[f32], weight: &[f32], bias: &[f32], inputs: usize) -> Vec<f32> {
     let dot =
         |x: &[f32], row: &[f32]| x.iter().zip(row).map(|(&x, &w)| f64::from(x) * f64::from(w)).sum::<f64>();
     let samples = x.chunks_exact(inputs);
@@ -306,7 +306,7 @@ pub fn linear(x: &[f32], weight: &[f32], bias: &[f32], inputs: usize) -> Vec<f32
 }
 
 /// Gradients of x, weight and bias through [`linear`] for the output gradient `grad`.
-pub fn linear_gradients(x: &[f32], weight: &[f32], grad: &[f32], inputs: usize) -> [Vec<f32>; 3] {
+pub(crate) fn linear_gradients(x: &[f32], weight: &[f32], grad: &[f32], inputs: usize) -> [Vec<f32>; 3] {
     let outputs = weight.len() / inputs;
     let (mut dx, mut dw, mut db) = (vec![0f64; x.len()], vec![0f64; weight.len()], vec![0f64; outputs]);
     for (at, &grad) in grad.iter().enumerate() {
@@ -321,7 +321,7 @@ pub fn linear_gradients(x: &[f32], weight: &[f32], grad: &[f32], inputs: usize) 
 }
 
 /// Softmax of every row of `classes` values.
-pub fn softmax(logits: &[f32], classes: usize) -> Vec<f64> {
+pub(crate) fn softmax(logits: &[f32], classes: usize) -> Vec<f64> {
     let rows = logits.chunks_exact(classes).flat_map(|row| {
         let largest = row.iter().fold(f64::NEG_INFINITY, |largest, &x| largest.max(f64::from(x)));
         let powers: Vec<f64> = row.iter().map(|&x| (f64::from(x) - largest).exp()).collect();
@@ -332,7 +332,7 @@ pub fn softmax(logits: &[f32], classes: usize) -> Vec<f64> {
 }
 
 /// Mean of `-ln softmax[label]` over the rows, and its gradient.
-pub fn cross_entropy(logits: &[f32], classes: usize, labels: &[u32]) -> (f32, Vec<f32>) {
+pub(crate) fn cross_entropy(logits: &[f32], classes: usize, labels: &[u32]) -> (f32, Vec<f32>) {
     let mut gradient = softmax(logits, classes);
     let mut loss = 0.0;
     for (row, &label) in gradient.chunks_exact_mut(classes).zip(labels) {
@@ -344,7 +344,7 @@ pub fn cross_entropy(logits: &[f32], classes: usize, labels: &[u32]) -> (f32, Ve
 }
 
 /// Matrices of `rows` x `columns`, each transposed.
-pub fn transposed(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+pub(crate) fn transposed(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     let matrices = x.chunks_exact(rows * columns);
     let values = matrices.flat_map(|matrix| {
         (0..columns).flat_map(move |column| (0..rows).map(move |row| matrix[row * columns + column]))
@@ -353,7 +353,7 @@ pub fn transposed(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
 }
 
 /// The rows of several arrays, `widths` values each, behind one another.
-pub fn joined(parts: &[&[f32]], widths: &[usize]) -> Vec<f32> {
+pub(crate) fn joined(parts: &[&[f32]], widths: &[usize]) -> Vec<f32> {
     let positions = parts[0].len() / widths[0];
     let row = |position| {
         parts
@@ -369,11 +369,11 @@ fn to_f32(values: Vec<f64>) -> Vec<f32> {
 }
 
 /// One factor of an outer product: its values, and the bucket and the sign of each.
-pub type SketchedFactor<'a> = (&'a [f32], &'a [usize], &'a [f32]);
+pub(crate) type SketchedFactor<'a> = (&'a [f32], &'a [usize], &'a [f32]);
 
 /// The count sketch of the explicit outer product of vectors: each product goes, with the product of its factors'
 /// signs, to the bucket that is the sum of theirs modulo `size`.
-pub fn outer_product_sketch(factors: &[SketchedFactor<'_>], size: usize) -> Vec<f32> {
+pub(crate) fn outer_product_sketch(factors: &[SketchedFactor<'_>], size: usize) -> Vec<f32> {
     let mut out = vec![0f64; size];
     let mut at = vec![0; factors.len()];
     loop {

@@ -1,0 +1,169 @@
+//! What the methods share: frames kept as pyramids, and the flow of a pair found level by level, from the coarsest to
+//! the finest.
+
+use std::fmt::Debug;
+use std::num::NonZeroUsize;
+
+use crate::bands::{self, Bands};
+use crate::plane::Plane;
+use crate::pyramid::{self, Gaussian};
+use crate::{FlowError, FlowField, GrayImage};
+
+/// A method: its parameters, and what it does on a level.
+pub(crate) trait CoarseToFine {
+    /// What it keeps for each level besides its flow.
+    type Own: Debug + Clone;
+    /// What it needs for the level in work, whichever it is.
+    type Work: Debug + Clone + Default;
+
+    /// Intensities beyond are cut off there.
+    const MOST_INTENSITY: f32;
+
+    /// How frames become pyramids.
+    fn shape(&self) -> Shape;
+
+    /// Memory for a level of that width and height.
+    fn own(width: usize, height: usize, threads: NonZeroUsize) -> Self::Own;
+
+    /// Improves the flow of a level, which starts as that of the next coarser one.
+    fn solve(&self, task: Task<'_, Self>, work: &mut Self::Work);
+}
+
+/// How a frame becomes a pyramid.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Shape {
+    /// At most.
+    pub(crate) levels: usize,
+    /// Size of each level relative to the next finer one.
+    pub(crate) scale_factor: f32,
+    /// Standard deviation of the Gaussian before.
+    pub(crate) smoothing: f32,
+}
+
+/// A level to be solved.
+pub(crate) struct Task<'a, M: CoarseToFine + ?Sized> {
+    pub(crate) level: &'a mut Level<M::Own>,
+    pub(crate) coarser: Option<&'a Level<M::Own>>,
+    /// Both pictures.
+    pub(crate) from: &'a Plane,
+    pub(crate) to: &'a Plane,
+    pub(crate) threads: NonZeroUsize,
+}
+
+/// A level of the pyramid: its flow, and what a method keeps for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Level<O> {
+    pub(crate) bands: Bands,
+    pub(crate) flow: [Plane; 2],
+    /// Planes for any use.
+    pub(crate) scratch: [Plane; 2],
+    pub(crate) own: O,
+}
+
+impl<O> Level<O> {
+    /// The start of a level: the flow of the next coarser one enlarged, or none.
+    fn start(&mut self, coarser: Option<&Self>) {
+        let Some(coarser) = coarser else {
+            return self.flow.iter_mut().for_each(Plane::clear);
+        };
+        let (from, to) = (&coarser.flow[0], &self.flow[0]);
+        let factors = [to.width as f32 / from.width as f32, to.height as f32 / from.height as f32];
+        for ((from, to), factor) in coarser.flow.iter().zip(&mut self.flow).zip(factors) {
+            pyramid::resize(from, to, factor, &self.bands);
+        }
+    }
+}
+
+/// Two frames as pyramids, and scratch memory, kept from pair to pair. It fits itself to the size of the frames; what
+/// it holds never shows in a result.
+#[derive(Debug, Clone)]
+pub(crate) struct Space<M: CoarseToFine> {
+    /// The levels of both frames, finest first.
+    frames: [Vec<Plane>; 2],
+    levels: Vec<Level<M::Own>>,
+    work: M::Work,
+    /// Width, height, shape and threads that the levels were laid out for.
+    layout: Option<(usize, usize, Shape, NonZeroUsize)>,
+}
+
+impl<M: CoarseToFine> Default for Space<M> {
+    fn default() -> Self {
+        Self { frames: [Vec::new(), Vec::new()], levels: Vec::new(), work: M::Work::default(), layout: None }
+    }
+}
+
+impl<M: CoarseToFine> Space<M> {
+    /// Puts the next frame of a video, checked and of the size of the others, in the place of the second; the second
+    /// becomes the first.
+    pub(crate) fn next_frame(&mut self, method: &M, threads: NonZeroUsize, image: &GrayImage) {
+        let (width, height, shape) = (image.width, image.height, method.shape());
+        let layout = Some((width, height, shape, threads));
+        if self.layout != layout {
+            // What was there goes before the new is asked for.
+            *self = Self::default();
+            let sizes = pyramid::level_sizes(width, height, shape.levels, shape.scale_factor);
+            let plane = |&(width, height): &(usize, usize)| Plane::new(width, height);
+            self.frames = [(); 2].map(|()| sizes.iter().map(plane).collect());
+            let level = |&(width, height): &(usize, usize)| {
+                let planes = || [(); 2].map(|()| Plane::new(width, height));
+                let bands = Bands::new(width, height, threads);
+                Level { bands, flow: planes(), scratch: planes(), own: M::own(width, height, threads) }
+            };
+            self.levels = sizes.iter().map(level).collect();
+            self.layout = layout;
+        }
+        self.frames.swap(0, 1);
+        self.fill(shape, image);
+    }
+
+    /// Takes over the second frame, smoothed by a Gaussian, and makes its pyramid.
+    fn fill(&mut self, shape: Shape, image: &GrayImage) {
+        let shrink = Gaussian::new(pyramid::sigma_for(shape.scale_factor));
+        let most = M::MOST_INTENSITY;
+        for at in 0..self.levels.len() {
+            let (done, rest) = self.frames[1].split_at_mut(at);
+            let (finer, level) = self.levels.split_at_mut(at);
+            let (Level { bands, scratch: [scratch, _], .. }, plane) = (&mut level[0], &mut rest[0]);
+            if let Some((finer, picture)) = finer.last_mut().zip(done.last()) {
+                let smooth = &mut finer.scratch[0];
+                shrink.smooth(picture, smooth, &finer.bands);
+                pyramid::resize(smooth, plane, 1.0, bands);
+            } else {
+                bands::each(bands.ranges().zip(scratch.bands_mut(bands)), |(rows, mut to)| {
+                    for y in rows {
+                        let source = &image.data[y * image.width..][..image.width];
+                        for (to, from) in to.row_mut(y).iter_mut().zip(source) {
+                            *to = from.clamp(-most, most);
+                        }
+                    }
+                });
+                Gaussian::new(shape.smoothing).smooth(scratch, plane, bands);
+            }
+        }
+    }
+
+    /// The flow from one of the two frames to the other.
+    pub(crate) fn solve(
+        &mut self,
+        method: &M,
+        threads: NonZeroUsize,
+        [from, to]: [usize; 2],
+    ) -> Result<FlowField, FlowError> {
+        for at in (0..self.levels.len()).rev() {
+            let (fine, coarser) = self.levels.split_at_mut(at + 1);
+            let (level, coarser) = (&mut fine[at], coarser.first());
+            level.start(coarser);
+            let (from, to) = (&self.frames[from][at], &self.frames[to][at]);
+            method.solve(Task { level, coarser, from, to, threads }, &mut self.work);
+        }
+        let [u, v] = &self.levels[0].flow;
+        FlowField::new(u.width, u.height, unpad(u), unpad(v))
+    }
+}
+
+/// The values of a plane without its padding.
+fn unpad(plane: &Plane) -> Vec<f32> {
+    let mut values = Vec::with_capacity(plane.width * plane.height);
+    (0..plane.height).for_each(|y| values.extend_from_slice(plane.row(y)));
+    values
+}
