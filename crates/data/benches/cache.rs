@@ -14,7 +14,7 @@ use data::container::{Builder, Container, Kind};
 use data::decode::Decoder;
 use data::resize::FrameResizer;
 use data::source::{FieldWindow, Window};
-use flow::{FlowField, GrayImage, TvL1, TvL1Params};
+use flow::{Estimator, FlowField, GrayImage, Method, TvL1Params};
 
 /// The papers' smaller side and crop.
 const SHORT_SIDE: usize = 256;
@@ -43,7 +43,7 @@ fn clip(path: &Path, pairs: usize) -> Result<Clip> {
         Ok(())
     })?;
     let (width, height) = size;
-    let tvl1 = TvL1::new(TvL1Params::fast())?;
+    let tvl1 = Estimator::new(Method::TvL1(TvL1Params::fast()))?;
     let mut workspace = tvl1.workspace();
     let grey = |t: usize| GrayImage::from_rgb8(width, height, &all[t]);
     let last = all.len().saturating_sub(1);

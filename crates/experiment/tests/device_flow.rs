@@ -12,7 +12,7 @@ use data::dataset::Dataset;
 use data::prepare::{PrepareConfig, Silent, prepare};
 use data::{Direction, VideoReader};
 use experiment::device_flow::{DeviceFlow, batched};
-use flow::{Batched, FlowError, FlowField, GrayImage, MedianFilter, Method, TvL1, TvL1Params};
+use flow::{Batched, Estimator, FlowError, FlowField, GrayImage, MedianFilter, Method, TvL1Params};
 
 /// The most that the mean difference of the two may be, in pixels. Where rounding is all that differs it is about 1e-6.
 const MEAN: f64 = 1e-4;
@@ -99,7 +99,7 @@ fn compare(
     frames: &[GrayImage],
     pairs: &[(usize, usize)],
 ) {
-    let cpu = TvL1::new(params.clone()).unwrap();
+    let cpu = Estimator::new(Method::TvL1(params.clone())).unwrap();
     let mut workspace = cpu.workspace();
     let expected: Vec<FlowField> = pairs
         .iter()

@@ -91,18 +91,6 @@ fn the_plans_of_the_other_tables() {
     }
 }
 
-/// A mean may weigh its streams, and be of scores before the softmax.
-#[test]
-fn a_weighted_mean_is_written_as_a_table() {
-    let written = "fuse.by = { mean = { weights = [1.0, 1.5], of = \"logits\" } }";
-    let plan = resolve_in("table3", "fuse.by = \"average\"", written).unwrap();
-    let Work::Fusion(first) = &plan.rows.iter().find(|row| row.row.id == "bi-average").unwrap().work else {
-        panic!("a fusion");
-    };
-    assert_eq!(first.fusion.words(), "mean of the scores before the softmax, weights 1 : 1.5");
-    assert!(first.fusion.reads_logits());
-}
-
 /// Table 3 fuses nets of Tables 1a and 1b: to the last value the same, so that they are trained once.
 #[test]
 fn a_row_of_another_table_is_the_same_net() {
@@ -219,10 +207,6 @@ mistakes! {
         "[\"spatial-ucf101\", \"temporal-ucf101\"]" => "[\"spatial-ucf101\", \"temporal-hmdb51\"]";
     splits_of_no_data_set: "table2", "splits = { hmdb51 = [\"1\"], synth-hmdb" => "splits = { hmdb51 = [\"1\"], synth-hmbd";
     one_fold: "table3", "folds = 2" => "folds = 1";
-    weights_of_another_number: "table3", "fuse.by = \"average\"" => "fuse.by = { mean = { weights = [1.0] } }";
-    weights_of_nothing: "table3", "fuse.by = \"average\"" => "fuse.by = { mean = { weights = [0.0, 0.0] } }";
-    mean_of_no_scores: "table3", "fuse.by = \"average\"" => "fuse.by = { mean = { of = \"logit\" } }";
-    fusion_by_no_way: "table3", "fuse.by = \"average\"" => "fuse.by = \"median\"";
     row_that_is_nothing: "table3", "same-as = \"table1a/last-layer-low\"\n" => "\n";
     row_without_a_column: "two-stream/table4", "column = \"UCF-101\"\nreported = 73.0" => "reported = 73.0";
     start_of_one_stream: "st-resnet/results",

@@ -15,7 +15,7 @@ use data::source::{FieldWindow, Frame, Window};
 use data::{DataError, Direction, Field, VideoReader};
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{PixelType, Resizer};
-use flow::{FlowField, GrayImage, TvL1, TvL1Params};
+use flow::{Estimator, FlowField, GrayImage, Method, TvL1Params};
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 
@@ -96,7 +96,7 @@ fn clip(decoder: &Decoder, file: &Path, id: usize, pairs: usize, out: &Path, qua
     if let Some(problem) = problem {
         return Err(problem);
     }
-    let tvl1 = TvL1::new(TvL1Params::fast())?;
+    let tvl1 = Estimator::new(Method::TvL1(TvL1Params::fast()))?;
     let mut workspace = tvl1.workspace();
     let tsn = out.join(format!("tsn-{id}"));
     fs::create_dir_all(&tsn)?;

@@ -16,7 +16,7 @@
 
 use super::{ExtractedFolder, ExtractedProblem, Extraction, Mismatch, Picture};
 use crate::error::DataError;
-use flow::{FlowField, GrayImage, TvL1, TvL1Params, TvL1Workspace};
+use flow::{Estimator, FlowField, GrayImage, Method, TvL1Params, Workspace};
 
 /// Pairs looked at first, evenly spaced over the video.
 const CANDIDATES: usize = 16;
@@ -71,7 +71,7 @@ pub fn check(folder: &ExtractedFolder, extraction: Extraction) -> Result<Verdict
     let pairs = folder.layout.flow.len();
     let first = folder.frame(0, None)?;
     let size = (first.width, first.height);
-    let tvl1 = TvL1::new(TvL1Params::fast())?;
+    let tvl1 = Estimator::new(Method::TvL1(TvL1Params::fast()))?;
     let mut workspace = tvl1.workspace();
     let mut compared = Vec::new();
     for t in chosen(folder, extraction, size)? {
@@ -124,7 +124,7 @@ fn compare(
     extraction: Extraction,
     size: (usize, usize),
     t: usize,
-    (tvl1, workspace): (&TvL1, &mut TvL1Workspace),
+    (tvl1, workspace): (&Estimator, &mut Workspace),
 ) -> Result<Option<Compared>, DataError> {
     let theirs = folder.flow(t, size)?;
     let frames = folder.layout.images.len();

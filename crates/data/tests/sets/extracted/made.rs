@@ -4,7 +4,7 @@ use super::*;
 use crate::common::{dataset_file, decoder};
 use data::dataset::OpenOptions;
 use data::resize::FrameResizer;
-use flow::{GrayImage, TvL1, TvL1Params};
+use flow::{Estimator, GrayImage, Method, TvL1Params};
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageDecoder};
 use std::sync::LazyLock;
@@ -61,7 +61,7 @@ pub(super) fn encode(u: &[f32], v: &[f32], bound: f32) -> [Vec<u8>; 2] {
 impl Made {
     /// Frames with the flow between them.
     fn of(frames: Vec<Vec<u8>>) -> Self {
-        let tvl1 = TvL1::new(TvL1Params::fast()).unwrap();
+        let tvl1 = Estimator::new(Method::TvL1(TvL1Params::fast())).unwrap();
         let grey = |frame: &Vec<u8>| GrayImage::from_rgb8(WIDTH, HEIGHT, frame).unwrap();
         let flow = frames.windows(2).map(|pair| {
             let field = tvl1.compute(&grey(&pair[0]), &grey(&pair[1])).unwrap();
