@@ -96,8 +96,9 @@ pub(super) fn not_run(book: &Book, album: &Album) -> Markup {
         items.push(html! { "Not run on " (joined(&sets, ", ")) ": " (joined(&tables, ", ")) "." });
     }
     for (table, run) in book.runs() {
+        type IsSo = fn(&Line<'_>) -> bool;
         let mut parts = Vec::new();
-        let states: [(&str, fn(&Line<'_>) -> bool); 4] = [
+        let states: [(&str, IsSo); 4] = [
             ("not run", |line| matches!(line.row.state, State::NotRun)),
             ("not available on these data", |line| matches!(line.row.state, State::Unavailable { .. })),
             ("damaged", |line| matches!(line.row.state, State::Failed { .. })),

@@ -15,6 +15,7 @@ fn read(input: &str) -> Result<SpelledSample, String> {
         .map_err(|e| e.message().to_owned())
 }
 
+#[expect(clippy::unwrap_used, reason = "a test that panics has failed, which is what its helper wants too")]
 fn scaled(input: &str) -> SampleSpec {
     let spelled = read(input).unwrap();
     spelled.check().unwrap();
