@@ -138,7 +138,7 @@ pub fn training(net: &NetPlan) -> Result<Cost> {
     })
 }
 
-/// The test of a trained net that looks at so many videos; see [`looked_at`].
+/// The test of a trained net that looks at so many videos, those that it compares with among them.
 ///
 /// # Errors
 /// As [`training`].
@@ -159,7 +159,7 @@ pub fn testing(protocol: &Protocol, videos: usize) -> Result<Cost> {
 }
 
 /// Videos that a test of `tested` videos looks at, where there are so many `others` to compare them with.
-pub fn looked_at(by: TestBy, tested: usize, others: usize) -> usize {
+fn looked_at(by: TestBy, tested: usize, others: usize) -> usize {
     match by {
         TestBy::Softmax => tested,
         TestBy::NearestNeighbour | TestBy::Pairs => tested + others,

@@ -35,6 +35,15 @@ impl Part {
             TestOn::SeenViews => Self::Seen,
         }
     }
+
+    /// What the tested videos are compared with.
+    fn beside(by: TestBy) -> Option<Self> {
+        match by {
+            TestBy::Softmax => None,
+            TestBy::NearestNeighbour => Some(Self::Train),
+            TestBy::Pairs => Some(Self::Seen),
+        }
+    }
 }
 
 /// The data sets of a table.
@@ -201,18 +210,18 @@ impl<'a> Library<'a> {
 
     /// The videos that those of a test are compared with.
     pub(super) fn beside(&self, protocol: &Protocol, repeat: &Repeat<'_>) -> Result<Vec<LabelledVideo>> {
-        match protocol.test.by {
-            TestBy::Softmax => Ok(Vec::new()),
-            TestBy::NearestNeighbour => self.of_target(&protocol.net, repeat, Part::Train),
-            TestBy::Pairs => self.of_target(&protocol.net, repeat, Part::Seen),
+        match Part::beside(protocol.test.by) {
+            None => Ok(Vec::new()),
+            Some(part) => self.of_target(&protocol.net, repeat, part),
         }
     }
 
-    /// How many videos a net is tested on.
-    pub(super) fn count_tested(&self, protocol: &Protocol, repeat: &Repeat<'_>) -> Result<usize> {
+    /// How many videos a test looks at, those that it compares with among them.
+    pub(super) fn count_looked_at(&self, protocol: &Protocol, repeat: &Repeat<'_>) -> Result<usize> {
         let net = &protocol.net;
-        let part = Part::of(protocol.test.on);
-        Ok(self.indices(net.target(), repeat, part, net.video.videos_per_class)?.len())
+        let parts = [Some(Part::of(protocol.test.on)), Part::beside(protocol.test.by)];
+        let count = |part| Ok(self.indices(net.target(), repeat, part, net.video.videos_per_class)?.len());
+        parts.into_iter().flatten().map(count).sum()
     }
 
     fn of_target(&self, net: &NetPlan, repeat: &Repeat<'_>, part: Part) -> Result<Vec<LabelledVideo>> {

@@ -368,7 +368,7 @@ impl Job<'_> {
             }
             Does::Test { protocol, repeat, .. } => {
                 needs(&protocol.net, &mut std::iter::once(protocol.net.target().set.as_str()));
-                (Task::Test(of), cost::testing(protocol, self.library.count_tested(protocol, repeat)?)?)
+                (Task::Test(of), cost::testing(protocol, self.library.count_looked_at(protocol, repeat)?)?)
             }
             Does::Fuse { .. } => (Task::Fuse(of), Cost::default()),
         };
