@@ -4,10 +4,11 @@
 use crate::common::{MPEG4, SIZE, announcing, avi, decoder, find, put};
 use data::DataError;
 use data::decode::{DecodeProblem, Decoded, Decoder, Limits};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use testkit::clip::drawn;
+use testkit::clip::{drawn, ffmpeg};
 
 fn decode(decoder: &Decoder, path: &Path) -> Result<Decoded, DataError> {
     decoder.decode(path, &AtomicBool::new(false), |frame| {
@@ -64,9 +65,12 @@ fn a_header_that_miscounts_and_a_gap_in_time_change_no_frame() {
         assert_eq!(decoded, whole(30, SIZE), "{announced} announced");
     }
     // Two seconds are missing in the middle, which a player would fill with fifty repeats.
-    let gap = [&MPEG4[..], &["-bsf:v", "setts=ts=TS+gte(N\\,10)*2/TB"]].concat();
-    let bytes = drawn("mkv", &[("testsrc2", 30)], SIZE, &gap);
-    assert_eq!(decode_bytes(&bytes).unwrap(), whole(30, SIZE));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gap.mkv");
+    let source = format!("testsrc2=size={}x{}:rate=25,setpts=PTS+gte(N\\,10)*2/TB", SIZE.0, SIZE.1);
+    let drawn = ["-f", "lavfi", "-i", &source, "-frames:v", "30", "-c:v", "mpeg4"].map(OsStr::new);
+    ffmpeg(drawn.into_iter().chain([path.as_os_str()]));
+    assert_eq!(decode(&decoder(), &path).unwrap(), whole(30, SIZE));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Extracted folders made from a real clip, without OpenCV: our decoder, our flow, the image crate's JPEG.
+//! An extracted folder made of a clip, without OpenCV: our flow, the image crate's JPEG.
 
 use super::*;
 use crate::common::{dataset_file, decoder};
