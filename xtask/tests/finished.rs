@@ -152,7 +152,7 @@ fn an_exported_row_is_tested_to_the_same_answers() {
 
     let output = place.command(&["run", "--from", folder]).output().unwrap();
     assert_ok(&output);
-    assert!(text(&output.stderr).contains(" 0 of them trained now"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("1 network: 0 trained, 1 reused"), "{}", text(&output.stderr));
     let runs = std::fs::read_dir(place.path("results/two-stream/table1b")).unwrap();
     let run =
         runs.map(|run| run.unwrap().path()).find(|run| run.to_string_lossy().contains("synth-smoke.from-"));

@@ -42,6 +42,6 @@ mod tests {
     fn a_near_name_is_offered_and_a_far_one_is_not() {
         assert_eq!(did_you_mean("tabel1b", ["table1a", "table1b"]), " (did you mean `table1b`?)");
         assert_eq!(did_you_mean("pyramid", ["table1a", "table1b"]), "");
-        assert_eq!(there_are("b", ["a", "bb"]), " (did you mean `bb`?); there are: a, bb");
+        assert_eq!(there_are("bbc", ["a", "bbb"]), " (did you mean `bbb`?); there are: a, bbb");
     }
 }

@@ -122,7 +122,7 @@ mod tests {
     fn what_is_no_attention_is_refused() {
         let message = |result: Result<String>| result.unwrap_err().to_string();
         assert!(message(draw(&[0; 47], (2, 2), &[0.25; 4])).contains("47 values"));
-        assert!(message(draw(&[0; 48], (2, 2), &[0.25; 3])).contains("3 weights"));
+        assert!(message(draw(&[0; 48], (2, 2), &[0.25; 3])).contains("weights of places, 2 x 2"));
         assert!(message(draw(&[0; 48], (2, 2), &[0.0, f32::NAN, 0.5, 0.5])).contains("NaN at index 1"));
         assert!(message(attention_maps(&[], "").map(|drawing| drawing.file())).contains("none"));
     }

@@ -14,8 +14,7 @@ use super::kind::{Kind, Spelled};
 use super::paint::{Painter, Scratch};
 use super::rgb::DEVIATION;
 use super::view::{View, check_frames, check_views, read_frame};
-use crate::error::DataError;
-use crate::error::InputError;
+use crate::error::{DataError, InputError};
 use crate::source::VideoReader;
 
 /// More than any video's worth of changes; sizes that follow from n stay far from the bounds of numbers.

@@ -29,8 +29,7 @@ use serde::{Deserialize, Serialize};
 use super::kind::{FlowUse, Kind, Spelled};
 use super::paint::{Painter, Scratch};
 use super::view::{View, check_views};
-use crate::error::DataError;
-use crate::error::InputError;
+use crate::error::{DataError, InputError};
 use crate::source::{Direction, VideoReader, Window};
 
 /// Where the L fields of an input are read.

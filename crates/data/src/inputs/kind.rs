@@ -7,8 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::paint::Scratch;
 use super::view::View;
-use crate::error::DataError;
-use crate::error::InputError;
+use crate::error::{DataError, InputError};
 use crate::source::{Direction, VideoReader};
 
 /// A kind of input: everything that others need to know of what a network sees of a video.

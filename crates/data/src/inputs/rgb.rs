@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::kind::{Kind, Spelled};
 use super::paint::{Painter, Scratch};
 use super::view::{View, check_frames, check_views, read_frame};
-use crate::error::DataError;
-use crate::error::InputError;
+use crate::error::{DataError, InputError};
 use crate::source::VideoReader;
 
 /// Mean and standard deviation of natural pictures, in 0..=255 (ImageNet's, as torchvision's models expect them).

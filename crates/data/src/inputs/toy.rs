@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::kind::{Kind, Spelled};
 use super::paint::Scratch;
 use super::view::{View, check_frames, check_views};
-use crate::error::DataError;
-use crate::error::InputError;
+use crate::error::{DataError, InputError};
 use crate::source::VideoReader;
 
 /// The number of the frame, everywhere, times a factor.

@@ -1,8 +1,7 @@
 //! Where an input goes, and the part of a video that it needs for that.
 
 use crate::augment::Crop;
-use crate::error::DataError;
-use crate::error::InputError;
+use crate::error::{DataError, InputError};
 use crate::source::{FrameWindow, VideoReader, Window};
 
 /// One crop of an input and where it goes.

@@ -275,7 +275,7 @@ fn a_sampler_that_draws_what_is_not_there_is_an_error() {
 fn descriptions_are_strict_and_contradictions_refused() {
     let text = r#"
         align = "center"
-        [time steps.strided]
+        [moments.strided]
         count = 3
         from = 1
         to = 10

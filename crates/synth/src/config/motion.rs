@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Makes the struct of optional knobs, and the list of them with their names and limits.
 macro_rules! knobs {
-    ($(#[$about:meta])* $config:ident: $($(#[$doc:meta])+ $knob:ident, $name:literal: $lo:literal to $hi:literal;)+) => {
+    ($(#[$about:meta])* pub struct $config:ident: $($(#[$doc:meta])+ $knob:ident, $name:literal: $lo:literal to $hi:literal;)+) => {
         $(#[$about])*
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -29,7 +29,7 @@ knobs! {
     ///
     /// A knob that is absent is not written into the text that videos are hashed by, so a knob of one set leaves the
     /// fingerprints of another alone.
-    MotionConfig:
+    pub struct MotionConfig:
     /// `rise`, `fall`: constant vertical speed. The pair that one field can see: serves L = 1
     /// well above chance.
     climb_speed, "motion.climb-speed": 0.0 to 8.0;

@@ -128,7 +128,7 @@ impl Tree {
                 }
                 other => {
                     definitions.extend(definition(other));
-                    definitions.extend(enums_of_macro(other));
+                    definitions.extend(types_of_macro(other));
                 }
             }
         }
@@ -197,8 +197,8 @@ fn modules_of_macro(item: &Item) -> Vec<ItemMod> {
     (0..tokens.len()).filter_map(declared).collect()
 }
 
-/// The enums that a macro is called with: `enum X` among its tokens, with the variants of a body that follows.
-fn enums_of_macro(item: &Item) -> Vec<Definition> {
+/// The types that a macro is called with: `enum X` or `struct X` among its tokens, with the variants of a body that follows.
+fn types_of_macro(item: &Item) -> Vec<Definition> {
     let tokens = tokens_of_call(item);
     let named = |(at, token): (usize, &TokenTree)| {
         let (TokenTree::Ident(word), Some(TokenTree::Ident(name))) = (token, tokens.get(at + 1)) else {
@@ -225,7 +225,7 @@ fn enums_of_macro(item: &Item) -> Vec<Definition> {
             _ => None,
         };
         let variants = body.windows(2).filter_map(variant).collect();
-        (word == "enum").then(|| Definition {
+        (word == "enum" || word == "struct").then(|| Definition {
             name: name.to_string(),
             spaces: vec![Space::Type],
             public,
