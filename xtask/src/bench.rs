@@ -1,7 +1,7 @@
-//! `bench`: how fast the kernels are and whole training steps, alone or against PyTorch.
+//! `bench`: how fast the kernels are and whole training steps, alone or against PyTorch or `candle_nn`.
 //!
 //! The benchmark programs under `crates/*/benches` know the cases. Alone, criterion
-//! measures them; against PyTorch, the program and a Python process take turns.
+//! measures them; against another, the program and the process of the other side take turns.
 
 mod alone;
 mod case;
@@ -17,7 +17,7 @@ mod versus;
 use experiment::{Console, Interrupt};
 
 pub(crate) use error::Error;
-pub(crate) use request::{Layout, Request, Suite, Torch};
+pub(crate) use request::{Layout, Request, Rival, Suite, Torch};
 
 use case::Case;
 use error::Result;
@@ -42,17 +42,17 @@ pub(crate) fn run(request: &Request, console: &Console, interrupt: &Interrupt) -
     drop(ours);
 
     let mut measured = Vec::new();
-    if let Some(torch) = &request.torch {
-        let setting = Setting { program: &program, torch, threads };
+    if let Some(rival) = &request.rival {
+        let setting = Setting { program: &program, rival, threads, rounds: request.rounds };
         // Before anything is measured: is there a PyTorch at all, and on the same GPU?
-        let greeting = setting.torch()?.greeting.clone();
+        let greeting = setting.theirs()?.greeting.clone();
         if gpu != greeting.gpu {
             return Err(Error::TwoDevices { ours: gpu, theirs: greeting.gpu });
         }
         versions.extend(greeting.versions);
         let timings = setting.measure(&cases, console, interrupt)?;
-        for (case, [ours, torch]) in cases.into_iter().zip(timings) {
-            measured.push(Measured::new(case, ours, Some(torch)));
+        for (case, [ours, theirs]) in cases.into_iter().zip(timings) {
+            measured.push(Measured::new(case, ours, Some(theirs)));
         }
     } else {
         let timings = alone::measure(&program, &cases, threads, interrupt)?;
@@ -60,7 +60,7 @@ pub(crate) fn run(request: &Request, console: &Console, interrupt: &Interrupt) -
             measured.push(Measured::new(case, ours, None));
         }
     }
-    let against = request.torch.as_ref();
+    let against = request.rival.as_ref();
     Ok(Report {
         suite: request.suite.name(),
         processor: processor(),
@@ -68,10 +68,11 @@ pub(crate) fn run(request: &Request, console: &Console, interrupt: &Interrupt) -
         precision: place.precision(),
         threads,
         versions,
-        against: against.map(|torch| Against {
-            layout: torch.layout.name(),
-            compiled: torch.compile,
-            rounds: torch.rounds,
+        against: against.map(|rival| Against {
+            rival: rival.name(),
+            layout: rival.layout().name(),
+            compiled: rival.compiles(),
+            rounds: request.rounds,
         }),
         means: report::means(&measured),
         cases: measured,

@@ -109,7 +109,7 @@ pub(crate) enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
-    /// Measure the kernels or whole training steps, alone or in turns with PyTorch
+    /// Measure the kernels or whole training steps, alone or in turns with PyTorch or candle-nn
     Bench(Box<Bench>),
 }
 

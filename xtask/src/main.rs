@@ -14,6 +14,10 @@ use clap::Parser;
 use experiment::{Console, Interrupt};
 use tracing_subscriber::filter::LevelFilter;
 
+/// Large buffers are used again, as in a training step they come up every time.
+#[global_allocator]
+static ALLOCATOR: nn::ReusingAllocator = nn::ReusingAllocator;
+
 fn main() -> ExitCode {
     let flags = flags::Cli::parse();
     tracing_subscriber::fmt()

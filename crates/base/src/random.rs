@@ -32,8 +32,8 @@ pub fn normal(generator: &ChaCha8Rng, standard_deviation: f64, count: usize) -> 
         stream.set_stream(chunk as u64);
         for pair in out.chunks_mut(2) {
             // Box-Muller; `1 - u` keeps the logarithm finite.
-            let radius = (-2.0 * (1.0 - uniform(&mut stream)).ln()).sqrt() * standard_deviation;
-            let angle = std::f64::consts::TAU * uniform(&mut stream);
+            let radius = (-2.0 * (1.0 - unit(&mut stream)).ln()).sqrt() * standard_deviation;
+            let angle = std::f64::consts::TAU * unit(&mut stream);
             let both = [radius * angle.cos(), radius * angle.sin()];
             for (out, value) in pair.iter_mut().zip(both) {
                 *out = value as f32;
@@ -75,8 +75,14 @@ pub fn below(generator: &mut ChaCha8Rng, bound: usize, count: usize) -> Vec<f32>
     (0..count).map(|_| (generator.next_u64() % bound.max(1) as u64) as f32).collect()
 }
 
+/// `count` values, all alike within the range.
+pub fn uniform(generator: &mut ChaCha8Rng, range: Range<f64>, count: usize) -> Vec<f32> {
+    let span = range.end - range.start;
+    (0..count).map(|_| (range.start + span * unit(generator)) as f32).collect()
+}
+
 /// A uniform value in [0, 1) with 53 random bits.
-fn uniform(rng: &mut impl Rng) -> f64 {
+fn unit(rng: &mut impl Rng) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 

@@ -113,7 +113,7 @@ mod tests {
     fn net() -> (Params, Sgd) {
         let params = Params::new(&Device::Cpu);
         params.builder(1).param("weight", (2, 3), Init::HeNormal { fan_in: 3 }).unwrap();
-        let sgd = Sgd::new(&params, 0.9, 0.0).unwrap();
+        let sgd = Sgd::of(&params, 0.9, 0.0).unwrap();
         (params, sgd)
     }
 

@@ -117,7 +117,7 @@ fn steps(
     if plan.learns == Learns::LastLayer {
         params.configure(|name, training| training.frozen = !net.model.is_classifier(name));
     }
-    let mut sgd = Sgd::new(&params, plan.momentum, plan.weight_decay)
+    let mut sgd = Sgd::of(&params, plan.momentum, plan.weight_decay)
         .map_err(Error::network("setting up the optimiser"))?;
     if let Some(norm) = plan.clip_gradient_norm {
         sgd.clip(norm).map_err(Error::network("setting up the optimiser"))?;
@@ -324,7 +324,7 @@ impl Learner<'_> {
             // What the forward pass kept makes room for the sums.
             drop(outputs);
             gradients.sum_over(self.ranks, self.params)?;
-            self.sgd.step(&gradients, rate)?;
+            self.sgd.descend(&gradients, rate)?;
             Ok(loss)
         };
         step().map_err(|e| Error::Network {

@@ -11,6 +11,11 @@ use kernels::{
 };
 use serde::Serialize;
 use testkit::bench::{Case, Phase, Unit, Work};
+use testkit::convolutions::{Conv, Convolution, axis, convolutions, shape};
+
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: kernels::ReusingAllocator = kernels::ReusingAllocator;
 
 /// What is measured, and all that a peer must know of it. Inputs are (B, C, H, W), as
 /// PyTorch has them.
@@ -60,16 +65,6 @@ enum Kernel {
     },
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
-struct Conv {
-    input: [usize; 4],
-    outputs: usize,
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    padding: [usize; 2],
-    groups: usize,
-}
-
 /// Rounds up, as Caffe does.
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Pool {
@@ -79,57 +74,13 @@ struct Pool {
     padding: [usize; 2],
 }
 
-/// (batch, inputs, size, outputs, kernel, stride, padding)
-const CONVOLUTIONS: [[usize; 7]; 7] = [
-    [8, 20, 224, 96, 7, 2, 0],
-    [8, 96, 54, 256, 5, 2, 1],
-    [8, 256, 13, 512, 3, 1, 1],
-    [8, 512, 13, 512, 3, 1, 1],
-    [64, 32, 32, 64, 3, 1, 1],
-    [64, 64, 16, 128, 3, 1, 1],
-    [8, 256, 56, 64, 1, 1, 0],
-];
-
-/// AlexNet's conv2 and conv4; and a convolution over time, 8 frames of 14x14 in a row.
-const FURTHER: [(&str, Conv); 3] = [
-    ("grouped-5x5-96-256-at-27", grouped([32, 96, 27, 27], 256, 5)),
-    ("grouped-3x3-384-384-at-13", grouped([32, 384, 13, 13], 384, 3)),
-    (
-        "temporal-3x1-256-256-at-14",
-        Conv {
-            input: [4, 256, 8, 14 * 14],
-            outputs: 256,
-            kernel: [3, 1],
-            stride: [1, 1],
-            padding: [1, 0],
-            groups: 1,
-        },
-    ),
-];
-
-const fn grouped(input: [usize; 4], outputs: usize, kernel: usize) -> Conv {
-    Conv { input, outputs, kernel: [kernel; 2], stride: [1; 2], padding: [kernel / 2; 2], groups: 2 }
-}
-
 /// What the pyramid network fuses: the last maps of BN-Inception.
 const FUSED: [usize; 4] = [8, 1024, 7, 7];
 
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for [batch, inputs, size, outputs, kernel, stride, padding] in CONVOLUTIONS {
-        let conv = Conv {
-            input: [batch, inputs, size, size],
-            outputs,
-            kernel: [kernel; 2],
-            stride: [stride; 2],
-            padding: [padding; 2],
-            groups: 1,
-        };
-        let name = format!("conv-{kernel}x{kernel}-{inputs}-{outputs}-at-{size}");
-        cases.push(case(name, "convolutions", Kernel::Conv(conv)));
-    }
-    for (name, conv) in FURTHER {
-        cases.push(case(name.into(), "further convolutions", Kernel::Conv(conv)));
+    for Convolution { name, group, sizes } in convolutions() {
+        cases.push(case(name, group, Kernel::Conv(sizes)));
     }
     let kernel = [3; 2];
     let pool1 = Pool { input: [16, 96, 109, 109], kernel, stride: [2; 2], padding: [0; 2] };
@@ -176,11 +127,8 @@ fn case(name: String, group: &'static str, kernel: Kernel) -> Case {
 impl Kernel {
     /// For people.
     fn size(&self) -> String {
-        let axis = |[a, b]: [usize; 2]| if a == b { a.to_string() } else { format!("{a}x{b}") };
         match self {
-            Self::Conv(c) => {
-                format!("{}, stride {}, pad {}", shape(&c.input), axis(c.stride), axis(c.padding))
-            }
+            Self::Conv(c) => c.size(),
             Self::MaxPool(p) | Self::AvgPool(p) => {
                 format!("{}, {}x{} stride {}", shape(&p.input), p.kernel[0], p.kernel[1], axis(p.stride))
             }
@@ -197,15 +145,7 @@ impl Kernel {
     fn work(&self) -> (Unit, u64) {
         let count = |dims: &[usize]| (Unit::Values, dims.iter().product::<usize>() as u64);
         match self {
-            Self::Conv(c) => {
-                let [batch, inputs, height, width] = c.input;
-                let out = |axis: usize, size: usize| {
-                    (size + 2 * c.padding[axis] - c.kernel[axis]) / c.stride[axis] + 1
-                };
-                let plane = out(0, height) * out(1, width);
-                let taps = inputs / c.groups * c.kernel[0] * c.kernel[1];
-                (Unit::Flop, (2 * batch * plane * c.outputs * taps) as u64)
-            }
+            Self::Conv(c) => (Unit::Flop, c.flop()),
             Self::Linear { batch, inputs, outputs } => (Unit::Flop, (2 * batch * inputs * outputs) as u64),
             Self::MaxPool(pool) | Self::AvgPool(pool) => count(&pool.input),
             Self::Lrn { input, .. } | Self::BatchNormRelu { input, .. } => count(input),
@@ -276,11 +216,6 @@ impl Kernel {
             }
         }
     }
-}
-
-/// `8x256x13x13`.
-fn shape(dims: &[usize]) -> String {
-    dims.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
 }
 
 fn channels_last([batch, channels, height, width]: [usize; 4]) -> [usize; 4] {

@@ -35,6 +35,7 @@
 )]
 
 mod activation;
+mod allocator;
 mod array;
 mod attention;
 mod batch_norm;
@@ -48,6 +49,7 @@ pub mod cuda;
 mod disjoint;
 mod elementwise;
 mod engine;
+mod graph;
 mod lanes;
 mod layout;
 mod linear;
@@ -66,6 +68,7 @@ pub mod simd;
 mod time_steps;
 pub mod verify;
 
+pub use allocator::{ReusingAllocator, release_kept_buffers};
 pub use array::{Array, Backward, Gradient};
 pub use attention::{PositionSoftmax, WeightedPool};
 pub use batch_norm::{BatchNorm, FrozenBatchNorm};
@@ -74,11 +77,11 @@ pub use contrastive::{ContrastiveLoss, PairDistance};
 pub use conv::Conv2d;
 pub use cross_entropy::{SoftmaxCrossEntropy, softmax};
 pub use elementwise::{Add, Mask, Relu};
-pub use engine::{apply, backward, forward};
+pub use engine::{backward, forward};
+pub use graph::{apply, apply_shared};
 pub use layout::{Concat, ToChannelsFirst, ToChannelsLast};
 pub use linear::Linear;
 pub use lrn::{LocalResponseNorm, Lrn};
-pub use memory::release_kept_buffers;
 pub use normalise::{RmsNorm, SignedSqrt};
 pub use op::{CudaOp, Op};
 pub use pool::{AvgPool2d, GlobalAvgPool, MaxPool2d, Pool2d};

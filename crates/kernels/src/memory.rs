@@ -1,11 +1,4 @@
-//! Buffers: made without zeros where an operation fills them, and used again.
-
-mod reuse;
-
-pub use reuse::release_kept as release_kept_buffers;
-
-#[global_allocator]
-static ALLOCATOR: reuse::Reusing = reuse::Reusing;
+//! Buffers made without zeros, where an operation fills them.
 
 /// A buffer of `len` values that nobody has written yet.
 ///

@@ -17,6 +17,10 @@ use nn::{Gradients, Params, Pass, Precision, Sgd};
 use serde_json::json;
 use testkit::bench::{Case, Host, Phase, Unit, Work};
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: nn::ReusingAllocator = nn::ReusingAllocator;
+
 const MOMENTUM: f64 = 0.9;
 const WEIGHT_DECAY: f64 = 5e-4;
 /// Small: the same batch is seen again and again, and the loss should not become zero.
@@ -182,7 +186,7 @@ impl Step {
             network,
             inputs,
             labels: (0..batch as u32).map(|sample| sample % classes as u32).collect(),
-            optimiser: Sgd::new(&params, MOMENTUM, WEIGHT_DECAY).expect("valid settings"),
+            optimiser: Sgd::of(&params, MOMENTUM, WEIGHT_DECAY).expect("valid settings"),
             iteration: 0,
             loss: None,
             gradients: None,
@@ -210,7 +214,7 @@ impl Step {
 
     fn update(&mut self) {
         let gradients = self.gradients.take().expect("a backward pass has run");
-        self.optimiser.step(&gradients, RATE).expect("a step");
+        self.optimiser.descend(&gradients, RATE).expect("a step");
     }
 }
 

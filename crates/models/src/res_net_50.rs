@@ -84,6 +84,13 @@ impl ResNet50Config {
         }
     }
 
+    /// Whether torchvision's `resnet50` is the same network, but for the classes, and opens the same weights.
+    pub fn is_torchvisions(&self) -> bool {
+        let paper = Self::paper(Channels::FRAME, self.classes);
+        let Self { channels, width, conv1, blocks, .. } = paper;
+        (self.channels, self.width, self.conv1, self.blocks) == (channels, width, conv1, blocks)
+    }
+
     fn of(wanted: &Wanted<'_>) -> Result<Self> {
         let paper = Self::paper(wanted.one_input()?, wanted.one_task()?);
         Ok(Self {

@@ -82,8 +82,8 @@ impl BatchNorm {
         inputs.extend(residual);
         let output = pass.apply_shared(Arc::clone(&op) as _, &inputs)?;
         if let Some([mean, variance]) = op.statistics()? {
-            pass.observe(&self.running_mean, mean, momentum);
-            pass.observe(&self.running_var, variance, momentum);
+            pass.observe(&self.running_mean, mean, momentum)?;
+            pass.observe(&self.running_var, variance, momentum)?;
         }
         Ok(output)
     }

@@ -82,6 +82,16 @@ impl Error {
     }
 }
 
+impl From<Error> for candle_core::Error {
+    /// For a caller that speaks Candle's language.
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Tensor(error) => error,
+            error => Self::wrap(error),
+        }
+    }
+}
+
 /// A result with this crate's [`enum@Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 

@@ -19,6 +19,7 @@ mod host_memory;
 pub mod init;
 mod layers;
 mod loss;
+pub mod modules;
 mod params;
 mod pass;
 pub use base::random;
@@ -26,6 +27,7 @@ pub mod ranks;
 mod record;
 mod schedule;
 mod sgd;
+mod store;
 mod temporal;
 pub mod tensors;
 mod transfer;
@@ -39,7 +41,7 @@ pub use host_memory::HostMemory;
 pub use init::Init;
 #[cfg(feature = "cuda")]
 pub use kernels::cuda::tvl1;
-pub use kernels::{ContrastiveLoss, PairDistance, Precision, simd, verify};
+pub use kernels::{ContrastiveLoss, PairDistance, Precision, ReusingAllocator, simd, verify};
 pub use layers::{Activation, Conv2d, Conv2dConfig, Linear};
 pub use loss::{
     contrastive as contrastive_loss, softmax, softmax_cross_entropy, softmax_cross_entropy_of,
@@ -50,7 +52,7 @@ pub use pass::Pass;
 pub use ranks::{Ranks, Share};
 pub use record::Gradients;
 pub use schedule::StepSchedule;
-pub use sgd::Sgd;
+pub use sgd::{Sgd, SgdConfig};
 pub use temporal::{TemporalConv, max_over_time, mean_over_time};
 pub use transfer::{cross_modality, inflate};
 

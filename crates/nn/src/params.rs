@@ -5,10 +5,12 @@
 //! and does not count as a parameter.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::{DType, Device, Shape, Tensor, Var};
+use candle_nn::VarBuilder;
 
 use crate::tensors::{self, Tensors};
 use crate::{Error, Init, Result};
@@ -116,8 +118,43 @@ impl Params {
 
     /// What layers make their parameters with. Initial values depend on the seed and
     /// the parameter's name only.
-    pub fn builder(&self, seed: u64) -> Builder {
-        Builder { params: self.clone(), prefix: String::new(), seed }
+    pub fn builder(&self, seed: u64) -> Builder<'static> {
+        Builder { params: self.clone(), prefix: String::new(), seed, store: None }
+    }
+
+    /// What layers make their parameters with where those are a `candle_nn` program's: every parameter is what `store` has
+    /// under its name. Variables, as those of a `VarMap`, are shared; tensors of a file become variables. What a
+    /// `VarMap` lacks it is given, drawn as by [`Params::builder`], under its name there.
+    pub fn builder_from<'a>(&self, store: VarBuilder<'a>, seed: u64) -> Builder<'a> {
+        Builder { params: self.clone(), prefix: String::new(), seed, store: Some(store) }
+    }
+
+    /// The parameters that `vars` are, without names of their own.
+    pub(crate) fn of_vars(vars: Vec<Var>) -> Self {
+        let device = vars.first().map_or(Device::Cpu, |var| var.device().clone());
+        let params = Self::new(&device);
+        for (at, var) in vars.into_iter().enumerate() {
+            // Names in the order of the list.
+            params.insert_param(format!("{at:08}"), var);
+        }
+        params
+    }
+
+    /// The variable of that name, a parameter's or a buffer's.
+    pub(crate) fn var(&self, name: &str) -> Option<Var> {
+        lock(&self.by_name).get(name).map(|entry| entry.var().clone())
+    }
+
+    pub(crate) fn insert_param(&self, name: String, var: Var) -> Arc<Param> {
+        let param = Arc::new(Param { name: name.clone(), var, training: Mutex::default() });
+        lock(&self.by_name).insert(name, Entry::Param(Arc::clone(&param)));
+        param
+    }
+
+    pub(crate) fn insert_buffer(&self, name: String, var: Var) -> Arc<Buffer> {
+        let buffer = Arc::new(Buffer { name: name.clone(), var });
+        lock(&self.by_name).insert(name, Entry::Buffer(Arc::clone(&buffer)));
+        buffer
     }
 
     /// All parameters in name order.
@@ -194,18 +231,33 @@ impl Params {
 }
 
 /// Makes parameters and buffers under a prefix.
-#[derive(Debug, Clone)]
-pub struct Builder {
+#[derive(Clone)]
+pub struct Builder<'a> {
     params: Params,
     prefix: String,
     seed: u64,
+    /// Where the variables are, unless they are drawn.
+    store: Option<VarBuilder<'a>>,
 }
 
-impl Builder {
+impl fmt::Debug for Builder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { params, prefix, seed, store } = self;
+        let store = store.as_ref().map(VarBuilder::prefix);
+        let mut out = f.debug_struct("Builder");
+        out.field("params", params)
+            .field("prefix", prefix)
+            .field("seed", seed)
+            .field("store", &store)
+            .finish()
+    }
+}
+
+impl Builder<'_> {
     /// The builder one level down: `builder.pp("conv1")` makes `conv1.weight`.
     #[must_use]
     pub fn pp(&self, name: &str) -> Self {
-        Self { params: self.params.clone(), prefix: self.full_name(name), seed: self.seed }
+        Self { prefix: self.full_name(name), ..self.clone() }
     }
 
     /// The prefix so far, which also names layers without parameters.
@@ -216,39 +268,52 @@ impl Builder {
     /// Makes a parameter.
     ///
     /// # Errors
-    /// If the name is taken or the device refuses the tensor.
+    /// If the name is taken, the device refuses the tensor, or the store has none of that name and shape.
     pub fn param(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Arc<Param>> {
-        let (name, var) = self.draw(name, shape.into(), init)?;
-        let param = Arc::new(Param { name: name.clone(), var, training: Mutex::default() });
-        lock(&self.params.by_name).insert(name, Entry::Param(Arc::clone(&param)));
-        Ok(param)
+        let (name, var) = self.var(name, shape.into(), init)?;
+        Ok(self.params.insert_param(name, var))
     }
 
     /// Makes a buffer.
     ///
     /// # Errors
-    /// If the name is taken or the device refuses the tensor.
+    /// If the name is taken, the device refuses the tensor, or the store has none of that name and shape.
     pub fn buffer(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Arc<Buffer>> {
-        let (name, var) = self.draw(name, shape.into(), init)?;
-        let buffer = Arc::new(Buffer { name: name.clone(), var });
-        lock(&self.params.by_name).insert(name, Entry::Buffer(Arc::clone(&buffer)));
-        Ok(buffer)
+        let (name, var) = self.var(name, shape.into(), init)?;
+        Ok(self.params.insert_buffer(name, var))
     }
 
-    /// The full name, if it is free, and first values.
-    fn draw(&self, name: &str, shape: Shape, init: Init) -> Result<(String, Var)> {
+    /// The full name, if it is free, and the variable with its first values.
+    fn var(&self, name: &str, shape: Shape, init: Init) -> Result<(String, Var)> {
         let name = self.full_name(name);
-        if lock(&self.params.by_name).contains_key(&name) {
+        if self.params.var(&name).is_some() {
             return Err(Error::DuplicateParameter { name });
         }
-        let values = init.draw(self.seed, &name, &shape, &self.params.device)?;
-        debug_assert_eq!(values.dtype(), DType::F32);
-        Ok((name, Var::from_tensor(&values)?))
+        let draw = |name: &str| init.draw(self.seed, name, &shape, &self.params.device);
+        let var = match &self.store {
+            None => Var::from_tensor(&draw(&name)?)?,
+            Some(store) => {
+                let is_new = !store.contains_tensor(&name);
+                let hint = candle_nn::Init::Const(0.0);
+                let stored = store.get_with_hints_dtype(shape.clone(), &name, hint, DType::F32)?;
+                let var = Var::from_tensor(&stored)?;
+                if is_new {
+                    // Two layers of one seed differ by the place that the program gives them.
+                    var.set(&draw(&joined(&store.prefix(), &name))?)?;
+                }
+                var
+            }
+        };
+        Ok((name, var))
     }
 
     fn full_name(&self, name: &str) -> String {
-        if self.prefix.is_empty() { name.to_owned() } else { format!("{}.{name}", self.prefix) }
+        joined(&self.prefix, name)
     }
+}
+
+fn joined(prefix: &str, name: &str) -> String {
+    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
 }
 
 /// Locks; the values behind these locks are whole even if a holder panicked.

@@ -20,25 +20,44 @@ use crate::{Buffer, Error, Param, Ranks, Result, Share};
 /// which `backward` reports.
 ///
 /// A pass changes no parameter and no buffer. What the batch statistics do to the
-/// running ones travels with the [`Gradients`] and happens in [`crate::Sgd::step`].
+/// running ones travels with the [`Gradients`] and happens in [`crate::Sgd::descend`].
+///
+/// [`Pass::in_graph`] is for programs that are written for Candle: its operations are nodes of Candle's graph.
 #[derive(Debug)]
 pub struct Pass {
     seed: u64,
-    record: Option<RefCell<Record>>,
+    mode: Mode,
     /// Of a batch that is spread over ranks: they, and this one's share.
     shared: Option<(Ranks, Share)>,
+}
+
+#[derive(Debug)]
+enum Mode {
+    Evaluation,
+    Training(RefCell<Record>),
+    /// Candle keeps the record.
+    Graph {
+        training: bool,
+    },
 }
 
 impl Pass {
     /// A pass without dropout that records nothing.
     pub fn eval() -> Self {
-        Self { seed: 0, record: None, shared: None }
+        Self { seed: 0, mode: Mode::Evaluation, shared: None }
     }
 
     /// A training pass. The seed decides the dropout masks: take a new one for every
     /// iteration.
     pub fn train(seed: u64) -> Self {
-        Self { seed, record: Some(RefCell::default()), shared: None }
+        Self { seed, mode: Mode::Training(RefCell::default()), shared: None }
+    }
+
+    /// A pass whose operations are nodes of Candle's graph, so that [`Tensor::backward`] goes through them to the
+    /// parameters and to the inputs, and Candle's own operations may stand in between. In training the seed decides the
+    /// dropout masks, and running averages take in the batch at once.
+    pub fn in_graph(training: bool, seed: u64) -> Self {
+        Self { seed, mode: Mode::Graph { training }, shared: None }
     }
 
     /// The same pass for one of several ranks, on its share of the batch. The losses are means over this rank's samples;
@@ -49,10 +68,13 @@ impl Pass {
         Self { shared: Some((ranks.clone(), share)), ..self }
     }
 
-    /// Whether dropout drops, batches are normalised by their own statistics, and
-    /// gradients are recorded.
+    /// Whether dropout drops and batches are normalised by their own statistics.
     pub fn is_training(&self) -> bool {
-        self.record.is_some()
+        match self.mode {
+            Mode::Evaluation => false,
+            Mode::Training(_) => true,
+            Mode::Graph { training } => training,
+        }
     }
 
     /// Seed of what is random in training.
@@ -80,8 +102,11 @@ impl Pass {
 
     /// [`Pass::apply`] for a caller that asks the operation something afterwards.
     pub(crate) fn apply_shared(&self, op: Arc<dyn Op>, inputs: &[&Tensor]) -> Result<Tensor> {
+        if let Mode::Graph { .. } = self.mode {
+            return Ok(kernels::apply_shared(op, inputs)?);
+        }
         let output = kernels::forward(&*op, inputs)?;
-        if let Some(record) = &self.record {
+        if let Mode::Training(record) = &self.mode {
             record.borrow_mut().push_op(op, inputs, &output);
         }
         Ok(output)
@@ -93,7 +118,7 @@ impl Pass {
     /// If the number of values differs.
     pub fn reshape(&self, x: &Tensor, shape: impl Into<Shape>) -> Result<Tensor> {
         let output = x.reshape(shape.into())?;
-        if let Some(record) = &self.record {
+        if let Mode::Training(record) = &self.mode {
             record.borrow_mut().push_reshape(x, &output);
         }
         Ok(output)
@@ -109,30 +134,41 @@ impl Pass {
     /// If the pass does not record or was walked back before, or if the loss is not a
     /// single value or does not depend on a parameter that trains.
     pub fn backward(&self, loss: &Tensor) -> Result<Gradients> {
-        match &self.record {
-            Some(record) => record.borrow_mut().backward(loss, self.share().map_or(1.0, Share::weight)),
-            None => Err(Error::Backward {
-                problem: "this pass is an evaluation and records nothing; use Pass::train".into(),
-            }),
+        let refuse = |problem: &str| Err(Error::Backward { problem: problem.into() });
+        match &self.mode {
+            Mode::Training(record) => {
+                record.borrow_mut().backward(loss, self.share().map_or(1.0, Share::weight))
+            }
+            Mode::Evaluation => refuse("this pass is an evaluation and records nothing; use Pass::train"),
+            Mode::Graph { .. } => refuse(
+                "the record of this pass is Candle's graph; call `backward` of the loss, or use Pass::train",
+            ),
         }
     }
 
-    /// Notes the statistics of a batch for a running average.
-    pub(crate) fn observe(&self, buffer: &Arc<Buffer>, observed: Tensor, share: f64) {
-        if let Some(record) = &self.record {
-            record.borrow_mut().observe(buffer, observed, share);
+    /// Takes the statistics of a batch into a running average: with the step that the gradients lead to, or, where Candle
+    /// keeps the record, at once.
+    pub(crate) fn observe(&self, buffer: &Arc<Buffer>, observed: Tensor, share: f64) -> Result<()> {
+        match &self.mode {
+            Mode::Evaluation => Ok(()),
+            Mode::Training(record) => {
+                record.borrow_mut().observe(buffer, observed, share);
+                Ok(())
+            }
+            Mode::Graph { .. } => buffer.average_in(&observed, share),
         }
     }
 }
 
 impl Param {
-    /// The tensor to compute with: it has a gradient in a training pass, unless frozen.
+    /// The tensor to compute with: it has a gradient in a pass that is recorded, unless frozen.
     pub fn tensor(&self, pass: &Pass) -> Tensor {
-        match &pass.record {
-            Some(record) if !self.training().frozen => {
+        match &pass.mode {
+            Mode::Training(record) if !self.training().frozen => {
                 record.borrow_mut().track(self.var().as_tensor());
                 self.var().as_tensor().clone()
             }
+            Mode::Graph { .. } if !self.training().frozen => self.var().as_tensor().clone(),
             _ => self.var().as_detached_tensor(),
         }
     }

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use candle_core::{Tensor, TensorId};
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Device, Tensor, TensorId};
 use kernels::Op;
 
 use crate::{Buffer, Error, Param, Params, Ranks, Result};
@@ -40,15 +41,44 @@ impl Gradients {
         Ok(())
     }
 
-    /// Statistics of the batch, in the order of the forward pass.
-    pub(crate) fn observations(&self) -> &[Observation] {
-        &self.observations
+    /// The same gradients for an optimiser of Candle's. What the batch does to running averages is not among them: see
+    /// [`Gradients::average`].
+    ///
+    /// # Errors
+    /// If Candle cannot make an empty store.
+    pub fn to_store(&self) -> Result<GradStore> {
+        // A store can only be had by a walk back, and that of a constant is the shortest.
+        let seed = Tensor::zeros((), DType::F32, &Device::Cpu)?;
+        let mut store = seed.backward()?;
+        store.remove(&seed);
+        for (&id, gradient) in &self.by_parameter {
+            store.insert_id(id, gradient.clone());
+        }
+        Ok(store)
+    }
+
+    /// Those of these parameters that Candle's walk back found.
+    pub(crate) fn from_store(store: &GradStore, params: &Params) -> Self {
+        let var = |param: Arc<Param>| {
+            let id = param.var().as_tensor().id();
+            store.get_id(id).map(|gradient| (id, gradient.clone()))
+        };
+        Self { by_parameter: params.all().into_iter().filter_map(var).collect(), observations: Vec::new() }
+    }
+
+    /// Takes what the pass saw of its batch into the running averages, as [`crate::Sgd::descend`] does. For a caller that
+    /// hands the gradients to another optimiser.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn average(&self) -> Result<()> {
+        self.observations.iter().try_for_each(Observation::apply)
     }
 }
 
 /// Statistics of one batch on their way into a running average.
 #[derive(Debug)]
-pub(crate) struct Observation {
+struct Observation {
     buffer: Arc<Buffer>,
     observed: Tensor,
     share: f64,
@@ -56,7 +86,7 @@ pub(crate) struct Observation {
 
 impl Observation {
     /// `running = (1 - share) * running + share * observed`.
-    pub(crate) fn apply(&self) -> Result<()> {
+    fn apply(&self) -> Result<()> {
         self.buffer.average_in(&self.observed, self.share)
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use candle_core::Tensor;
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Tensor, Var};
+use candle_nn::Optimizer;
 use kernels::SgdStep;
 use rayon::prelude::*;
 
@@ -15,13 +17,37 @@ use crate::{Error, Gradients, Param, Params, Result};
 /// (Caffe, which the two-stream papers used, folds the rate into `v`. The two agree
 /// while the rate is constant; after a step, this form applies the new rate to the
 /// accumulated velocity at once.)
+///
+/// For a program that is written for Candle it is an [`Optimizer`] of any variables, with the rate of its [`SgdConfig`].
 #[derive(Debug)]
 pub struct Sgd {
     params: Params,
     velocities: Tensors,
+    /// Of a step as Candle asks for it; a schedule of ours hands its own to [`Sgd::descend`].
+    rate: f64,
     momentum: f64,
     weight_decay: f64,
     clip: Option<f64>,
+}
+
+/// The settings of [`Sgd`] as an [`Optimizer`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SgdConfig {
+    /// The learning rate.
+    pub rate: f64,
+    /// Share of the velocity that is kept.
+    pub momentum: f64,
+    /// Share of a weight that is added to its gradient.
+    pub weight_decay: f64,
+    /// The L2 norm down to which the gradient is scaled, see [`Sgd::clip`].
+    pub clip: Option<f64>,
+}
+
+impl Default for SgdConfig {
+    /// The papers' momentum and weight decay, at PyTorch's rate.
+    fn default() -> Self {
+        Self { rate: 1e-3, momentum: 0.9, weight_decay: 5e-4, clip: None }
+    }
 }
 
 impl Sgd {
@@ -29,7 +55,7 @@ impl Sgd {
     ///
     /// # Errors
     /// If momentum is outside 0..1, or weight decay is negative.
-    pub fn new(params: &Params, momentum: f64, weight_decay: f64) -> Result<Self> {
+    pub fn of(params: &Params, momentum: f64, weight_decay: f64) -> Result<Self> {
         if !(0.0..1.0).contains(&momentum) {
             return Err(Error::setting("momentum", momentum, "at least 0 and below 1"));
         }
@@ -40,7 +66,8 @@ impl Sgd {
         for param in params.all() {
             velocities.insert(param.name().to_owned(), zeros_like(param.var().as_tensor())?);
         }
-        Ok(Self { params: params.clone(), velocities, momentum, weight_decay, clip: None })
+        let rate = SgdConfig::default().rate;
+        Ok(Self { params: params.clone(), velocities, rate, momentum, weight_decay, clip: None })
     }
 
     /// Scales the gradient of all parameters together down to this L2 norm where it is larger, before weight decay.
@@ -70,7 +97,7 @@ impl Sgd {
     ///
     /// # Errors
     /// If a gradient does not fit its parameter.
-    pub fn step(&mut self, gradients: &Gradients, rate: f64) -> Result<()> {
+    pub fn descend(&mut self, gradients: &Gradients, rate: f64) -> Result<()> {
         let gradient_scale = self.gradient_scale(gradients)? as f32;
         let one = |param: &Arc<Param>| -> Result<()> {
             let training = param.training();
@@ -94,10 +121,7 @@ impl Sgd {
             // A GPU takes one thing after the other.
             self.params.all().iter().try_for_each(one)?;
         }
-        for observation in gradients.observations() {
-            observation.apply()?;
-        }
-        Ok(())
+        gradients.average()
     }
 
     /// The velocities by parameter name, for a checkpoint. They share memory with the
@@ -121,6 +145,38 @@ impl Sgd {
         }
         self.velocities = velocities;
         Ok(())
+    }
+}
+
+impl Optimizer for Sgd {
+    type Config = SgdConfig;
+
+    /// An optimiser of these variables, at rest. Variables of whole numbers are left out.
+    fn new(vars: Vec<Var>, config: SgdConfig) -> candle_core::Result<Self> {
+        let SgdConfig { rate, momentum, weight_decay, clip } = config;
+        let vars: Vec<Var> = vars.into_iter().filter(|var| var.dtype().is_float()).collect();
+        if let Some(other) = vars.iter().find(|var| var.dtype() != DType::F32) {
+            let found = format!("a variable of type {:?}", other.dtype());
+            return Err(Error::setting("what Sgd trains", found, "variables of type F32").into());
+        }
+        let mut sgd = Self::of(&Params::of_vars(vars), momentum, weight_decay)?;
+        if let Some(norm) = clip {
+            sgd.clip(norm)?;
+        }
+        sgd.set_learning_rate(rate);
+        Ok(sgd)
+    }
+
+    fn step(&mut self, gradients: &GradStore) -> candle_core::Result<()> {
+        Ok(self.descend(&Gradients::from_store(gradients, &self.params), self.rate)?)
+    }
+
+    fn learning_rate(&self) -> f64 {
+        self.rate
+    }
+
+    fn set_learning_rate(&mut self, rate: f64) {
+        self.rate = rate;
     }
 }
 

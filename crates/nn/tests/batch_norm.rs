@@ -22,13 +22,13 @@ fn batch(seed: u64) -> Tensor {
 }
 
 fn train(params: &Params, norm: &BatchNorm, seeds: std::ops::Range<u64>) {
-    let mut sgd = Sgd::new(params, 0.9, 0.0).unwrap();
+    let mut sgd = Sgd::of(params, 0.9, 0.0).unwrap();
     for seed in seeds {
         let pass = Pass::train(seed);
         let y = norm.forward(&batch(seed), None, &pass).unwrap();
         let logits = pass.apply(GlobalAvgPool, &[&y]).unwrap();
         let loss = nn::softmax_cross_entropy(&logits, &[0, 1], &pass).unwrap();
-        sgd.step(&pass.backward(&loss).unwrap(), 0.1).unwrap();
+        sgd.descend(&pass.backward(&loss).unwrap(), 0.1).unwrap();
     }
 }
 
@@ -102,7 +102,7 @@ fn buffers_are_stored_but_are_no_parameters() {
     let stored: Vec<_> = params.tensors().into_keys().collect();
     assert_eq!(stored, ["bn1.bias", "bn1.running_mean", "bn1.running_var", "bn1.weight"]);
     assert!(params.get("bn1.running_mean").is_none());
-    let sgd = Sgd::new(&params, 0.9, 5e-4).unwrap();
+    let sgd = Sgd::of(&params, 0.9, 5e-4).unwrap();
     assert_eq!(sgd.velocities().len(), 2);
 
     // A run that goes on from stored values gives the same bits as one that was not stopped.

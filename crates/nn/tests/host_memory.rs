@@ -4,6 +4,10 @@
 
 use nn::HostMemory;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: nn::ReusingAllocator = nn::ReusingAllocator;
+
 const MIB: usize = 1 << 20;
 
 /// Small work after large work is not charged with the large one's memory, kept for further use or not.

@@ -80,9 +80,9 @@ fn step(ranks: &Ranks) -> (Vec<f32>, Named, Named) {
     gradients.sum_over(ranks, &net.params).unwrap();
     let found =
         net.params.all().iter().map(|p| (p.name().to_owned(), gradients.get(p).unwrap().clone())).collect();
-    let mut sgd = Sgd::new(&net.params, 0.9, 0.0).unwrap();
+    let mut sgd = Sgd::of(&net.params, 0.9, 0.0).unwrap();
     sgd.clip(0.5).unwrap();
-    sgd.step(&gradients, 0.1).unwrap();
+    sgd.descend(&gradients, 0.1).unwrap();
     (values(&y), found, net.params.tensors().into_iter().collect())
 }
 

@@ -37,7 +37,7 @@ fn step(first: &Linear, second: &Linear, optimiser: &mut Sgd) -> f32 {
     let hidden = first.forward(&x, &pass).unwrap();
     let logits = second.forward(&hidden, &pass).unwrap();
     let loss = nn::softmax_cross_entropy(&logits, &labels, &pass).unwrap();
-    optimiser.step(&pass.backward(&loss).unwrap(), 0.1).unwrap();
+    optimiser.descend(&pass.backward(&loss).unwrap(), 0.1).unwrap();
     values(&loss)[0]
 }
 
@@ -96,7 +96,7 @@ fn dropout_keeps_the_stated_share_and_the_mean() {
 fn frozen_parameters_do_not_move_by_a_bit() {
     let (params, first, second) = network(false);
     params.configure(|name, training| training.frozen = name.starts_with("full1"));
-    let mut optimiser = Sgd::new(&params, 0.9, 5e-4).unwrap();
+    let mut optimiser = Sgd::of(&params, 0.9, 5e-4).unwrap();
     let before = params.tensors();
     let before: Vec<_> = before.values().map(values).collect();
     for _ in 0..5 {
@@ -111,7 +111,7 @@ fn frozen_parameters_do_not_move_by_a_bit() {
 #[test]
 fn a_resumed_run_goes_on_with_the_same_bits() {
     let (params, first, second) = network(false);
-    let mut optimiser = Sgd::new(&params, 0.9, 5e-4).unwrap();
+    let mut optimiser = Sgd::of(&params, 0.9, 5e-4).unwrap();
     for _ in 0..3 {
         step(&first, &second, &mut optimiser);
     }
@@ -120,7 +120,7 @@ fn a_resumed_run_goes_on_with_the_same_bits() {
     let straight: Vec<_> = (0..3).map(|_| step(&first, &second, &mut optimiser)).collect();
 
     let (resumed, first, second) = network(true);
-    let mut optimiser = Sgd::new(&resumed, 0.9, 5e-4).unwrap();
+    let mut optimiser = Sgd::of(&resumed, 0.9, 5e-4).unwrap();
     let read = |bytes: &[u8]| nn::tensors::from_bytes(bytes, &Device::Cpu).unwrap();
     resumed.set_tensors(&read(&weights)).unwrap();
     optimiser.set_velocities(&read(&velocities)).unwrap();
@@ -171,9 +171,9 @@ fn weights_come_from_a_file_and_a_missing_one_is_named() {
 #[test]
 fn settings_out_of_range_are_refused() {
     let (params, ..) = network(false);
-    assert!(Sgd::new(&params, 1.0, 0.0).is_err());
-    assert!(Sgd::new(&params, 0.9, -1.0).is_err());
-    assert!(Sgd::new(&params, 0.9, f64::NAN).is_err());
+    assert!(Sgd::of(&params, 1.0, 0.0).is_err());
+    assert!(Sgd::of(&params, 0.9, -1.0).is_err());
+    assert!(Sgd::of(&params, 0.9, f64::NAN).is_err());
 }
 
 /// The gradient of all parameters together is scaled to the norm, in front of weight decay; one that is shorter stays.
@@ -192,9 +192,9 @@ fn gradients_are_clipped_at_their_common_norm() {
     let before = all_values(&params);
     let moved = |clip: Option<f64>| {
         let (params, first, second) = network(false);
-        let mut sgd = Sgd::new(&params, 0.9, 0.01).unwrap();
+        let mut sgd = Sgd::of(&params, 0.9, 0.01).unwrap();
         clip.into_iter().for_each(|clip| sgd.clip(clip).unwrap());
-        sgd.step(&gradients(&Pass::train(0), &first, &second), 1.0).unwrap();
+        sgd.descend(&gradients(&Pass::train(0), &first, &second), 1.0).unwrap();
         all_values(&params)
     };
     for (clip, scale) in [(norm / 4.0, 0.25), (norm * 2.0, 1.0)] {
@@ -207,9 +207,9 @@ fn gradients_are_clipped_at_their_common_norm() {
     // What does not train does not count.
     let (params, first, second) = network(false);
     params.configure(|name, training| training.frozen = name.starts_with("full2"));
-    let mut sgd = Sgd::new(&params, 0.0, 0.0).unwrap();
+    let mut sgd = Sgd::of(&params, 0.0, 0.0).unwrap();
     sgd.clip(1e-3).unwrap();
-    sgd.step(&gradients(&Pass::train(0), &first, &second), 1.0).unwrap();
+    sgd.descend(&gradients(&Pass::train(0), &first, &second), 1.0).unwrap();
     let change = all_values(&params).iter().zip(&before).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
     assert!((change.sqrt() / 1e-3 - 1.0).abs() < 1e-3, "{}", change.sqrt());
     assert!(sgd.clip(0.0).is_err() && sgd.clip(f64::NAN).is_err());

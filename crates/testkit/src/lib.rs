@@ -7,6 +7,7 @@
 
 pub mod bench;
 pub mod clip;
+pub mod convolutions;
 mod real;
 
 use std::collections::BTreeMap;

@@ -44,7 +44,7 @@ pub(crate) enum Error {
     Talk { who: String, doing: String, line: String, problem: String },
 
     #[error(
-        "the two sides compute on different devices: the benchmark program on {}, PyTorch on {}; make one GPU alone \
+        "the two sides compute on different devices: the benchmark program on {}, the other side on {}; make one GPU alone \
          visible by CUDA_VISIBLE_DEVICES",
         named(ours),
         named(theirs)
@@ -55,11 +55,11 @@ pub(crate) enum Error {
     Threads { who: String, found: usize, wanted: usize },
 
     #[error(
-        "case {case}: the two sides do not do the same work: sizes {ours:?} here, {theirs:?} in PyTorch \
-         (of inputs and output, or parameters and multiply-adds); make xtask/src/bench/torch_peer.py \
-         agree with the benchmark program"
+        "case {case}: the two sides do not do the same work: sizes {ours:?} here, {theirs:?} in {rival} \
+         (of inputs and output, or parameters and multiply-adds); make that side agree with the benchmark \
+         program (PyTorch's is xtask/src/bench/torch_peer.py)"
     )]
-    Unlike { case: String, ours: Vec<u64>, theirs: Vec<u64> },
+    Unlike { case: String, rival: &'static str, ours: Vec<u64>, theirs: Vec<u64> },
 
     #[error("criterion ended with {0}; its messages are above")]
     Criterion(ExitStatus),

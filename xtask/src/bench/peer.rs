@@ -1,4 +1,4 @@
-//! A process that runs cases when told to: our benchmark program, or PyTorch.
+//! A process that runs cases when told to: our benchmark program, or the other side.
 //!
 //! One JSON object a line, described in `crates/testkit/src/bench.rs`. A process works only
 //! between a request and its answer.
@@ -75,6 +75,17 @@ impl Peer {
         command.arg("--serve");
         let start = |source| Error::Start { program: "the benchmark program".into(), source };
         Self::start("the benchmark program", command, threads, start)
+    }
+
+    /// `candle_nn`'s side, which our program plays. Candle has all its threads there.
+    ///
+    /// # Errors
+    /// If it does not start as it should.
+    pub(crate) fn candle(program: &Program, threads: usize) -> Result<Self> {
+        let mut command = program.command(threads);
+        command.args(["--serve", "--candle"]).env("CANDLE_NUM_THREADS", threads.to_string());
+        let start = |source| Error::Start { program: "the benchmark program".into(), source };
+        Self::start("candle-nn's side", command, threads, start)
     }
 
     /// PyTorch.
@@ -234,7 +245,7 @@ mod tests {
     const CPU: Place = Place { device: DeviceChoice::Cpu, precision: Precision::Fp32 };
 
     fn torch(python: &str) -> Torch {
-        Torch { python: python.into(), layout: Layout::Nchw, compile: false, rounds: 7 }
+        Torch { python: python.into(), layout: Layout::Nchw, compile: false }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use experiment::{DeviceChoice, Precision};
 
 use super::error::{Error, Result};
-use super::request::{Request, Suite};
+use super::request::{Request, Rival, Suite};
 
 /// A device, and how products are computed there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,11 +19,19 @@ impl Place {
     /// If the flags do not go together.
     pub(crate) fn of(request: &Request) -> Result<Self> {
         let Request { suite, device, precision, .. } = *request;
-        let compiles = request.torch.as_ref().is_some_and(|torch| torch.compile);
+        let compiles = request.rival.as_ref().is_some_and(Rival::compiles);
+        let beside_candle = matches!(request.rival, Some(Rival::Candle));
         let place = Self { device, precision: precision.unwrap_or_default() };
         let problem = match (suite, place.is_gpu()) {
-            (Suite::Kernels, true) => {
-                format!("`bench kernels` runs on the CPU; `bench steps` takes --device {device}")
+            (Suite::Kernels | Suite::Modules, true) => {
+                format!("`bench {}` runs on the CPU; `bench steps` takes --device {device}", suite.name())
+            }
+            (Suite::Kernels | Suite::Steps, _) if beside_candle => format!(
+                "candle-nn has no side in `bench {}`; `bench modules` takes --against-candle",
+                suite.name()
+            ),
+            (Suite::Modules, _) if matches!(request.rival, Some(Rival::Torch(_))) => {
+                "PyTorch has no side in `bench modules`; `bench kernels` takes --against-torch".to_owned()
             }
             (_, false) if precision.is_some() => {
                 "--precision says how a GPU computes; add --device cuda".to_owned()
@@ -62,8 +70,18 @@ mod tests {
         precision: Option<Precision>,
         compile: bool,
     ) -> Result<Place> {
-        let torch = Torch { python: "python".into(), layout: Layout::Nchw, compile, rounds: 7 };
-        Place::of(&Request { suite, only: Vec::new(), threads: None, device, precision, torch: Some(torch) })
+        let torch = Torch { python: "python".into(), layout: Layout::Nchw, compile };
+        let rival = if suite == Suite::Modules { Rival::Candle } else { Rival::Torch(torch) };
+        with(suite, device, precision, Some(rival))
+    }
+
+    fn with(
+        suite: Suite,
+        device: DeviceChoice,
+        precision: Option<Precision>,
+        rival: Option<Rival>,
+    ) -> Result<Place> {
+        Place::of(&Request { suite, only: Vec::new(), threads: None, device, precision, rival, rounds: 7 })
     }
 
     #[test]
@@ -90,5 +108,20 @@ mod tests {
         assert_eq!(message, "--precision says how a GPU computes; add --device cuda");
         let message = refused(Suite::Kernels, DeviceChoice::Cpu, None, true);
         assert!(message.starts_with("--compile is for networks"), "{message}");
+        let message = refused(Suite::Modules, GPU, None, false);
+        assert_eq!(message, "`bench modules` runs on the CPU; `bench steps` takes --device cuda:1");
+    }
+
+    #[test]
+    fn each_suite_has_its_own_other_side() {
+        let torch = || Rival::Torch(Torch { python: "python".into(), layout: Layout::Nchw, compile: false });
+        let refused =
+            |suite, rival| with(suite, DeviceChoice::Cpu, None, Some(rival)).unwrap_err().to_string();
+        with(Suite::Modules, DeviceChoice::Cpu, None, Some(Rival::Candle)).unwrap();
+        with(Suite::Kernels, DeviceChoice::Cpu, None, Some(torch())).unwrap();
+        let message = refused(Suite::Steps, Rival::Candle);
+        assert_eq!(message, "candle-nn has no side in `bench steps`; `bench modules` takes --against-candle");
+        let message = refused(Suite::Modules, torch());
+        assert_eq!(message, "PyTorch has no side in `bench modules`; `bench kernels` takes --against-torch");
     }
 }

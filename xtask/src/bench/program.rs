@@ -14,6 +14,7 @@ impl Suite {
         match self {
             Self::Kernels => "kernels",
             Self::Steps => "models",
+            Self::Modules => "nn",
         }
     }
 

@@ -22,17 +22,19 @@ pub(crate) struct Report {
     pub(crate) threads: usize,
     /// SIMD level, PyTorch, ...
     pub(crate) versions: BTreeMap<String, String>,
-    /// Set where PyTorch was measured too.
+    /// Set where another side was measured too.
     pub(crate) against: Option<Against>,
     pub(crate) cases: Vec<Measured>,
     /// Means over the groups of cases, and over all.
     pub(crate) means: Vec<Mean>,
 }
 
-/// How PyTorch was measured.
+/// How the other side was measured.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Against {
+    /// Its name.
+    pub(crate) rival: &'static str,
     pub(crate) layout: &'static str,
     /// Whether its networks were compiled.
     pub(crate) compiled: bool,
@@ -45,15 +47,15 @@ pub(crate) struct Against {
 pub(crate) struct Measured {
     pub(crate) case: Case,
     pub(crate) ours: Timing,
-    pub(crate) torch: Option<Timing>,
-    /// PyTorch's time / ours, all phases together.
+    pub(crate) theirs: Option<Timing>,
+    /// Their time / ours, all phases together.
     pub(crate) ratio: Option<f64>,
 }
 
 impl Measured {
-    pub(crate) fn new(case: Case, ours: Timing, torch: Option<Timing>) -> Self {
-        let ratio = torch.as_ref().map(|torch| torch.seconds / ours.seconds);
-        Self { case, ours, torch, ratio }
+    pub(crate) fn new(case: Case, ours: Timing, theirs: Option<Timing>) -> Self {
+        let ratio = theirs.as_ref().map(|theirs| theirs.seconds / ours.seconds);
+        Self { case, ours, theirs, ratio }
     }
 }
 
@@ -96,7 +98,7 @@ impl Against {
     /// `PyTorch (eager, feature maps nchw)`.
     fn describe(&self) -> String {
         let mode = if self.compiled { "compiled" } else { "eager" };
-        format!("PyTorch ({mode}, feature maps {})", self.layout)
+        format!("{} ({mode}, feature maps {})", self.rival, self.layout)
     }
 }
 
@@ -125,7 +127,6 @@ impl Report {
             Form::Terminal => format!("{}\n{}", table(&head, lines, form), foot.join("\n")),
             Form::Markdown => {
                 let head: Vec<String> = head.iter().map(|label| label.replace('\n', " ")).collect();
-                let head: Vec<&str> = head.iter().map(String::as_str).collect();
                 format!("{}\n\n* {}", table(&head, lines, form), foot.join("\n* "))
             }
         }
@@ -142,25 +143,25 @@ impl Report {
     }
 
     /// Speeds of the phases; for operations.
-    fn phases_apart(&self) -> (Vec<&'static str>, Vec<Vec<String>>) {
+    fn phases_apart(&self) -> (Vec<String>, Vec<Vec<String>>) {
         let mut head = vec!["case", "size", "speed in"];
         let phases = ["forward", "backward"];
         if self.against.is_some() {
-            head.extend(["ours\nforward", "ours\nbackward", "PyTorch\nforward", "PyTorch\nbackward"]);
-            head.extend(["ours\nms", "PyTorch\nms", "ratio\nforward", "ratio\nbackward", "ratio\ntogether"]);
+            head.extend(["ours\nforward", "ours\nbackward", "RIVAL\nforward", "RIVAL\nbackward"]);
+            head.extend(["ours\nms", "RIVAL\nms", "ratio\nforward", "ratio\nbackward", "ratio\ntogether"]);
         } else {
             head.extend(["forward", "backward", "together", "ms"]);
         }
-        let lines = self.cases.iter().map(|Measured { case, ours, torch, ratio }| {
+        let lines = self.cases.iter().map(|Measured { case, ours, theirs, ratio }| {
             let (unit, scale) = unit(case.unit);
             let speed = |side: &Timing, phase| side.phase(phase).map(|phase| digits(phase.speed / scale));
             let mut line = vec![Some(case.name.clone()), Some(case.size.clone()), Some(unit.to_owned())];
             line.extend(phases.map(|phase| speed(ours, phase)));
-            if let Some(torch) = torch {
-                line.extend(phases.map(|phase| speed(torch, phase)));
-                line.extend([milliseconds(ours.seconds), milliseconds(torch.seconds)].map(Some));
+            if let Some(theirs) = theirs {
+                line.extend(phases.map(|phase| speed(theirs, phase)));
+                line.extend([milliseconds(ours.seconds), milliseconds(theirs.seconds)].map(Some));
                 line.extend(
-                    phases.map(|phase| Some(two(torch.phase(phase)?.seconds / ours.phase(phase)?.seconds))),
+                    phases.map(|phase| Some(two(theirs.phase(phase)?.seconds / ours.phase(phase)?.seconds))),
                 );
                 line.push(ratio.map(two));
             } else {
@@ -168,26 +169,32 @@ impl Report {
             }
             line.into_iter().map(Option::unwrap_or_default).collect()
         });
-        (head, lines.collect())
+        (self.named(&head), lines.collect())
+    }
+
+    /// The heads of columns, with the other side's name.
+    fn named(&self, head: &[&str]) -> Vec<String> {
+        let rival = self.against.as_ref().map_or("", |against| against.rival);
+        head.iter().map(|label| label.replace("RIVAL", rival)).collect()
     }
 
     /// Times and memory of all phases together; for whole steps.
-    fn together(&self) -> (Vec<&'static str>, Vec<Vec<String>>) {
+    fn together(&self) -> (Vec<String>, Vec<Vec<String>>) {
         let mut head = vec!["case", "size", "speed in"];
         if self.against.is_some() {
-            head.extend(["ours", "PyTorch", "ratio", "ours, ms", "PyTorch, ms"]);
-            head.extend(["ours,\npeak MiB", "PyTorch,\npeak MiB"]);
+            head.extend(["ours", "RIVAL", "ratio", "ours, ms", "RIVAL, ms"]);
+            head.extend(["ours,\npeak MiB", "RIVAL,\npeak MiB"]);
         } else {
             head.extend(["speed", "ms"]);
         }
-        let lines = self.cases.iter().map(|Measured { case, ours, torch, ratio }| {
+        let lines = self.cases.iter().map(|Measured { case, ours, theirs, ratio }| {
             let (unit, scale) = unit(case.unit);
             let mut line = vec![case.name.clone(), case.size.clone(), unit.to_owned()];
             line.push(digits(ours.speed / scale));
-            if let Some(torch) = torch {
-                line.extend([digits(torch.speed / scale), ratio.map(two).unwrap_or_default()]);
-                line.extend([with_phases(case, ours), with_phases(case, torch)]);
-                line.extend([ours, torch].map(|side| {
+            if let Some(theirs) = theirs {
+                line.extend([digits(theirs.speed / scale), ratio.map(two).unwrap_or_default()]);
+                line.extend([with_phases(case, ours), with_phases(case, theirs)]);
+                line.extend([ours, theirs].map(|side| {
                     side.memory.map_or("unknown".into(), |memory| (memory.peak_kib / 1024).to_string())
                 }));
             } else {
@@ -195,7 +202,7 @@ impl Report {
             }
             line
         });
-        (head, lines.collect())
+        (self.named(&head), lines.collect())
     }
 
     fn foot(&self) -> Vec<String> {
@@ -214,8 +221,8 @@ impl Report {
             ));
         }
         lines.push(format!(
-            "ratio: PyTorch's time / ours, so above 1 ours is faster; medians over the rounds ({}), in turns",
-            against.rounds
+            "ratio: {}'s time / ours, so above 1 ours is faster; medians over the rounds ({}), in turns",
+            against.rival, against.rounds
         ));
         if self.is_whole() {
             lines.push(
@@ -223,20 +230,21 @@ impl Report {
                     .to_owned(),
             );
         }
-        let idle = self.cases.iter().filter_map(|m| Some([m.ours.memory?, m.torch.as_ref()?.memory?]));
-        let idle = idle.max_by_key(|[_, torch]| torch.idle_kib);
+        let idle = self.cases.iter().filter_map(|m| Some([m.ours.memory?, m.theirs.as_ref()?.memory?]));
+        let idle = idle.max_by_key(|[_, theirs]| theirs.idle_kib);
         if self.gpu.is_some() && idle.is_some() {
             lines.push(
                 "peak: the most of the GPU's memory that arrays and working space took at once, without what driver and \
                  libraries keep for themselves"
                     .to_owned(),
             );
-        } else if let (Some([ours, torch]), false) = (idle, self.is_apart()) {
+        } else if let (Some([ours, theirs]), false) = (idle, self.is_apart()) {
             lines.push(format!(
                 "peak: the most resident memory of the process; before the network is made it is {} MiB here, \
-                 {} MiB in PyTorch",
+                 {} MiB in {}",
                 ours.idle_kib / 1024,
-                torch.idle_kib / 1024
+                theirs.idle_kib / 1024,
+                against.rival
             ));
         }
         let compiled = if against.compiled { ", compiled" } else { "" };
@@ -287,9 +295,8 @@ fn with_phases(case: &Case, side: &Timing) -> String {
 }
 
 /// A table whose first three columns are words.
-fn table(head: &[&str], lines: Vec<Vec<String>>, form: Form) -> String {
-    let head = head.iter().map(|label| (*label).to_owned()).collect();
-    layout([vec![head], lines].concat(), form, 3)
+fn table(head: &[String], lines: Vec<Vec<String>>, form: Form) -> String {
+    layout([vec![head.to_vec()], lines].concat(), form, 3)
 }
 
 #[cfg(test)]
@@ -327,7 +334,8 @@ mod tests {
         Case { group: "training steps".into(), unit: Unit::Samples, work: 16.0, apart: false, ..case }
     }
 
-    const SEVEN: Option<Against> = Some(Against { layout: "nchw", compiled: false, rounds: 7 });
+    const SEVEN: Option<Against> =
+        Some(Against { rival: "PyTorch", layout: "nchw", compiled: false, rounds: 7 });
 
     /// A step on a GPU.
     fn gpu_step() -> Report {
@@ -340,7 +348,7 @@ mod tests {
             Timing { memory, ..Timing::of_rounds(&case, vec![seconds.to_vec()]) }
         };
         let (ours, torch) = (side([0.01, 0.02, 0.005, 0.03]), side([0.02, 0.02, 0.006, 0.045]));
-        let against = Some(Against { layout: "channels-last", compiled: true, rounds: 7 });
+        let against = Some(Against { rival: "PyTorch", layout: "channels-last", compiled: true, rounds: 7 });
         let gpu = Some("cuda:0 NVIDIA".into());
         Report { gpu, precision: "tf32", ..report(vec![Measured::new(case, ours, Some(torch))], against) }
     }
@@ -403,7 +411,7 @@ mod tests {
         let cases = vec![both(convolution("conv-7x7"), [[0.005, 0.005], [0.010, 0.020]])];
         let json: serde_json::Value = serde_json::from_str(&experiment::json(&report(cases, SEVEN))).unwrap();
         assert_eq!(json["cases"][0]["ratio"], 3.0);
-        assert_eq!(json["cases"][0]["torch"]["rounds"], serde_json::json!([[0.010, 0.020]]));
+        assert_eq!(json["cases"][0]["theirs"]["rounds"], serde_json::json!([[0.010, 0.020]]));
         assert_eq!(json["means"][0]["arithmetic"], 3.0);
         assert_eq!(json["threads"], 2);
     }

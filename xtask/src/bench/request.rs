@@ -16,8 +16,19 @@ pub(crate) struct Request {
     pub(crate) device: DeviceChoice,
     /// How a GPU computes products.
     pub(crate) precision: Option<Precision>,
-    /// The peer.
-    pub(crate) torch: Option<Torch>,
+    /// The other side, if there is one.
+    pub(crate) rival: Option<Rival>,
+    /// Rounds of each side that count.
+    pub(crate) rounds: usize,
+}
+
+/// Who does the same.
+#[derive(Debug, Clone)]
+pub(crate) enum Rival {
+    /// PyTorch, in a process of its own.
+    Torch(Torch),
+    /// `candle_nn`, played by the benchmark program itself.
+    Candle,
 }
 
 /// How PyTorch is run.
@@ -27,8 +38,29 @@ pub(crate) struct Torch {
     pub(crate) layout: Layout,
     /// Whether its networks are compiled.
     pub(crate) compile: bool,
-    /// Rounds that count.
-    pub(crate) rounds: usize,
+}
+
+impl Rival {
+    /// For people.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Torch(_) => "PyTorch",
+            Self::Candle => "candle-nn",
+        }
+    }
+
+    /// Whether its networks are compiled.
+    pub(crate) fn compiles(&self) -> bool {
+        matches!(self, Self::Torch(torch) if torch.compile)
+    }
+
+    /// The layout of its feature maps.
+    pub(crate) fn layout(&self) -> Layout {
+        match self {
+            Self::Torch(torch) => torch.layout,
+            Self::Candle => Layout::Nchw,
+        }
+    }
 }
 
 /// A benchmark program.
@@ -38,6 +70,8 @@ pub(crate) enum Suite {
     Kernels,
     /// Whole training steps of the papers' networks
     Steps,
+    /// Our layers as modules of candle-nn, in Candle's graph
+    Modules,
 }
 
 impl Suite {
@@ -45,11 +79,12 @@ impl Suite {
         match self {
             Self::Kernels => "kernels",
             Self::Steps => "steps",
+            Self::Modules => "modules",
         }
     }
 }
 
-/// The layout of PyTorch's feature maps.
+/// The layout of the other side's feature maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layout {
     /// PyTorch's default.

@@ -1,4 +1,4 @@
-//! Both sides in turns: ours, PyTorch's, ours, PyTorch's. What disturbs the machine for a
+//! Both sides in turns: ours, theirs, ours, theirs. What disturbs the machine for a
 //! while then disturbs both.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::case::Case;
 use super::error::{Error, Result};
 use super::peer::{Peer, Side};
 use super::program::Program;
-use super::request::Torch;
+use super::request::Rival;
 use super::timing::{Memory, Timing};
 
 /// Rounds of each side that do not count.
@@ -33,8 +33,10 @@ const MOST_TIMES: f64 = 50.0;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting<'a> {
     pub(crate) program: &'a Program,
-    pub(crate) torch: &'a Torch,
+    pub(crate) rival: &'a Rival,
     pub(crate) threads: usize,
+    /// Rounds of each side that count.
+    pub(crate) rounds: usize,
 }
 
 /// Rounds of each side.
@@ -45,18 +47,21 @@ struct Rounds {
 }
 
 impl Setting<'_> {
-    /// PyTorch's side, with nothing prepared.
+    /// The other side, with nothing prepared.
     ///
     /// # Errors
     /// If it cannot be started.
-    pub(crate) fn torch(&self) -> Result<Peer> {
-        Peer::torch(self.torch, self.threads, self.program.place())
+    pub(crate) fn theirs(&self) -> Result<Peer> {
+        match self.rival {
+            Rival::Torch(torch) => Peer::torch(torch, self.threads, self.program.place()),
+            Rival::Candle => Peer::candle(self.program, self.threads),
+        }
     }
 
     fn rounds(&self) -> Rounds {
-        let compiles = self.program.place().is_gpu() || self.torch.compile;
+        let compiles = self.program.place().is_gpu() || self.rival.compiles();
         let warm_ups = if compiles { LONG_WARM_UPS } else { WARM_UPS };
-        Rounds { warm_ups, counted: self.torch.rounds }
+        Rounds { warm_ups, counted: self.rounds }
     }
 
     /// Measures cases, each in two fresh processes.
@@ -71,17 +76,17 @@ impl Setting<'_> {
     ) -> Result<Vec<[Timing; 2]>> {
         let rounds = self.rounds();
         let turns = rounds.warm_ups + rounds.counted;
-        let step = console.step("against PyTorch", (turns * cases.len()) as u64, 0);
+        let step = console.step(&format!("against {}", self.rival.name()), (turns * cases.len()) as u64, 0);
         let mut timings = Vec::new();
         for (index, case) in cases.iter().enumerate() {
             step.set((index * turns) as u64, &case.name);
-            let sides = [Peer::ours(self.program, self.threads)?, self.torch()?];
+            let sides = [Peer::ours(self.program, self.threads)?, self.theirs()?];
             let turn = |done: usize| {
                 step.set((index * turns + done) as u64, &case.name);
                 interrupt.wait(SETTLE);
             };
             // Ctrl-C reaches the sides too, and they end before it is noticed here.
-            let timing = take_turns(sides, case, rounds, turn, || interrupt.raised());
+            let timing = take_turns(sides, case, rounds, self.rival.name(), turn, || interrupt.raised());
             timings.push(if interrupt.raised() { Err(Error::Interrupted) } else { timing }?);
         }
         Ok(timings)
@@ -93,6 +98,7 @@ fn take_turns<S: Side>(
     mut sides: [S; 2],
     case: &Case,
     Rounds { warm_ups, counted }: Rounds,
+    rival: &'static str,
     turn: impl Fn(usize),
     stop: impl Fn() -> bool,
 ) -> Result<[Timing; 2]> {
@@ -104,7 +110,7 @@ fn take_turns<S: Side>(
     }
     let [ours, theirs] = sizes;
     if ours != theirs {
-        return Err(Error::Unlike { case: case.name.clone(), ours, theirs });
+        return Err(Error::Unlike { case: case.name.clone(), rival, ours, theirs });
     }
 
     let mut times = 1;
@@ -143,7 +149,7 @@ mod tests {
     use experiment::{DeviceChoice, Precision};
 
     use super::super::place::Place;
-    use super::super::request::Layout;
+    use super::super::request::{Layout, Torch};
     use super::super::timing::convolution;
     use super::*;
 
@@ -183,7 +189,9 @@ mod tests {
     #[test]
     fn the_sides_take_turns_as_often_each_and_warm_up_first() {
         let log = RefCell::default();
-        let timings = take_turns(sides(&log, [7, 7]), &convolution("conv"), THREE, |_| (), || false).unwrap();
+        let timings =
+            take_turns(sides(&log, [7, 7]), &convolution("conv"), THREE, "PyTorch", |_| (), || false)
+                .unwrap();
         // A turn of the slower side, 40 ms, is repeated until it takes 100 ms.
         assert_eq!(log.into_inner(), "o1 t1 o1 t1 o3 t3 o3 t3 o3 t3 ");
         let [ours, theirs] = timings;
@@ -195,8 +203,8 @@ mod tests {
     #[test]
     fn sides_that_do_not_do_the_same_are_refused() {
         let log = RefCell::default();
-        let error =
-            take_turns(sides(&log, [7, 8]), &convolution("conv"), THREE, |_| (), || false).unwrap_err();
+        let error = take_turns(sides(&log, [7, 8]), &convolution("conv"), THREE, "PyTorch", |_| (), || false)
+            .unwrap_err();
         let message = error.to_string();
         assert!(message.contains("case conv: the two sides do not do the same work"), "{message}");
         assert!(message.contains("[7] here, [8] in PyTorch"), "{message}");
@@ -207,8 +215,8 @@ mod tests {
     fn what_is_compiled_warms_up_longer() {
         let rounds = |device, compile| {
             let program = Program::at(Place { device, precision: Precision::Fp32 });
-            let torch = Torch { python: "python".into(), layout: Layout::Nchw, compile, rounds: 7 };
-            Setting { program: &program, torch: &torch, threads: 1 }.rounds()
+            let torch = Torch { python: "python".into(), layout: Layout::Nchw, compile };
+            Setting { program: &program, rival: &Rival::Torch(torch), threads: 1, rounds: 7 }.rounds()
         };
         assert_eq!(rounds(DeviceChoice::Cpu, false), Rounds { warm_ups: 2, counted: 7 });
         assert_eq!(rounds(DeviceChoice::Cpu, true), Rounds { warm_ups: 4, counted: 7 });
@@ -218,8 +226,8 @@ mod tests {
     #[test]
     fn an_interrupt_stops_before_the_next_turn() {
         let log = RefCell::default();
-        let error =
-            take_turns(sides(&log, [7, 7]), &convolution("conv"), THREE, |_| (), || true).unwrap_err();
+        let error = take_turns(sides(&log, [7, 7]), &convolution("conv"), THREE, "PyTorch", |_| (), || true)
+            .unwrap_err();
         assert_eq!((error.exit_code(), log.into_inner().as_str()), (130, ""));
     }
 }

@@ -8,7 +8,7 @@ use experiment::Precision;
 use experiment::table::Form;
 
 use super::groups::{Where, precision};
-use crate::bench::{self, Layout, Suite, Torch};
+use crate::bench::{self, Layout, Rival, Suite, Torch};
 
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
@@ -22,8 +22,11 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
     /// A Python interpreter with torch: run the same in PyTorch, in turns, and print ratios
-    #[arg(long, value_name = "PYTHON")]
+    #[arg(long, value_name = "PYTHON", group = "rival")]
     against_torch: Option<PathBuf>,
+    /// Of `modules`: run the same with candle-nn's layers, in turns, and print ratios
+    #[arg(long, group = "rival")]
+    against_candle: bool,
     #[command(flatten)]
     device: Where,
     /// How a GPU computes products: fp32, or tf32 on its matrix units [default: fp32]
@@ -36,7 +39,7 @@ pub(crate) struct Bench {
     #[arg(long, requires = "against_torch")]
     channels_last: bool,
     /// Rounds of each side that count; two more warm up, four on a GPU and with --compile
-    #[arg(long, value_name = "N", default_value = "7", requires = "against_torch")]
+    #[arg(long, value_name = "N", default_value = "7", requires = "rival")]
     rounds: NonZeroUsize,
     /// Print the table in Markdown
     #[arg(long, conflicts_with = "json")]
@@ -53,19 +56,17 @@ impl Bench {
 
     pub(crate) fn request(&self) -> bench::Request {
         let layout = if self.channels_last { Layout::ChannelsLast } else { Layout::Nchw };
-        let torch = |python: &PathBuf| Torch {
-            python: python.clone(),
-            layout,
-            compile: self.compile,
-            rounds: self.rounds.get(),
-        };
+        let torch =
+            |python: &PathBuf| Rival::Torch(Torch { python: python.clone(), layout, compile: self.compile });
+        let candle = self.against_candle.then_some(Rival::Candle);
         bench::Request {
             suite: self.suite,
             only: self.only.clone(),
             threads: self.threads.map(NonZeroUsize::get),
             device: self.device.device,
             precision: self.precision,
-            torch: self.against_torch.as_ref().map(torch),
+            rival: self.against_torch.as_ref().map(torch).or(candle),
+            rounds: self.rounds.get(),
         }
     }
 }
@@ -90,13 +91,19 @@ mod tests {
     fn a_benchmark_runs_on_the_cpu_unless_told_otherwise() {
         let request = bench("steps").unwrap();
         assert_eq!((request.device, request.precision), (DeviceChoice::Cpu, None));
-        assert!(request.torch.is_none());
+        assert!(request.rival.is_none());
         let request = bench("steps --device cuda:1 --precision tf32 --only mini").unwrap();
         assert_eq!((request.device, request.precision), (DeviceChoice::Cuda(1), Some(Precision::Tf32)));
-        let torch = bench("steps --device cuda --compile --against-torch python").unwrap().torch.unwrap();
-        assert_eq!((torch.compile, torch.layout, torch.rounds), (true, Layout::Nchw, 7));
-        let torch = bench("steps --channels-last --against-torch python").unwrap().torch.unwrap();
-        assert_eq!((torch.compile, torch.layout), (false, Layout::ChannelsLast));
+        let rival = |flags: &str| {
+            let request = bench(flags).unwrap();
+            (request.rival.unwrap(), request.rounds)
+        };
+        let (torch, rounds) = rival("steps --device cuda --compile --against-torch python");
+        assert_eq!((torch.compiles(), torch.layout(), rounds), (true, Layout::Nchw, 7));
+        let (torch, rounds) = rival("steps --channels-last --against-torch python --rounds 3");
+        assert_eq!((torch.compiles(), torch.layout(), rounds), (false, Layout::ChannelsLast, 3));
+        let (candle, _) = rival("modules --against-candle");
+        assert_eq!((candle.name(), candle.layout()), ("candle-nn", Layout::Nchw));
     }
 
     #[test]
@@ -105,6 +112,10 @@ mod tests {
         for flag in ["--compile", "--channels-last"] {
             let message = refused(&format!("steps {flag}"));
             assert!(message.contains("--against-torch <PYTHON>"), "{message}");
+        }
+        for flags in ["modules --rounds 3", "modules --against-candle --against-torch python"] {
+            let message = refused(flags);
+            assert!(message.contains("--against-torch"), "{message}");
         }
         let message = refused("steps --device gpu");
         assert!(message.contains("expected cpu, cuda, or cuda:N"), "{message}");

@@ -1,6 +1,7 @@
 //! The model card of an exported row.
 
 use data::loader::Crops;
+use models::ModelConfig;
 
 use crate::record::Record;
 use crate::table;
@@ -39,13 +40,53 @@ pub(super) fn card(trained: &Trained) -> String {
     if let Work::Fusion(plan) = &record.work {
         text.push_str(&format!("\nThe scores of a video, over the nets: {}.\n", plan.fusion.words()));
     }
-    text.push_str(&format!(
+    text.push_str(
         "\n`config.json` holds every value of the plan and the whole record.\n\n## Use\n\n```console\n$ cargo xtask predict --run FOLDER \
          VIDEO\n$ cargo xtask run --from FOLDER\n```\n\nThe first classifies a video file; the second tests these weights again by the row's \
-         protocol. Tensors carry the project's own names.\n\n## Labels\n\n{}\n",
-        trained.classes.join(", ")
-    ));
+         protocol.\n\n",
+    );
+    text.push_str(&from_candle(&trained.nets));
+    text.push_str(&format!("## Labels\n\n{}\n", trained.classes.join(", ")));
     text
+}
+
+/// How a program that is written for Candle opens the nets. Whoever changes this changes the example `open_exported` of
+/// the crate `models`.
+fn from_candle(nets: &[TrainedNet]) -> String {
+    let Some(net) = nets.first() else { return String::new() };
+    let model = &net.protocol.net.model;
+    let file = if nets.len() == 1 { "model".to_owned() } else { net.name.clone() };
+    let others = if nets.len() > 1 {
+        " The other nets are the further `streams`, each in a file of its own."
+    } else {
+        ""
+    };
+    let channels: usize = model.summary().map_or(0, |summary| {
+        // (C, H, W), or of clips (C, T, H, W).
+        let of = |dims: &[usize]| dims[..dims.len().saturating_sub(2)].iter().product::<usize>();
+        summary.inputs.iter().map(|(_, dims)| of(dims)).sum()
+    });
+    let classes = model.heads().first().copied().unwrap_or(0);
+    let side = net.protocol.net.crop;
+    let torchvision = match model {
+        ModelConfig::ResNet50(config) if config.is_torchvisions() => {
+            "\nNames and layout of the tensors are torchvision's: `candle_transformers::models::resnet::resnet50` opens \
+             them too.\n"
+        }
+        _ => "\nNames and layout of the tensors are PyTorch's.\n",
+    };
+    format!(
+        "From a program that is written for Candle, with the crate `models`:\n\n\
+         ```rust\n\
+         let config: serde_json::Value = serde_json::from_slice(&std::fs::read(\"FOLDER/config.json\")?)?;\n\
+         let model = config[\"streams\"][0][\"protocol\"][\"net\"][\"model\"].clone();\n\
+         let model: models::ModelConfig = serde_json::from_value(model)?;\n\
+         let weights = std::fs::read(\"FOLDER/{file}.safetensors\")?;\n\
+         let store = VarBuilder::from_buffered_safetensors(weights, DType::F32, &Device::Cpu)?;\n\
+         let network = models::Classifier::new(&*model, store, 0)?;\n\
+         let logits = network.forward_t(&x, false)?; // (B, {channels}, {side}, {side}) to (B, {classes})\n\
+         ```\n\nThe example `open_exported` of that crate is the whole program.{others}\n{torchvision}\n"
+    )
 }
 
 fn front_matter(trained: &Trained, dataset: &str) -> String {

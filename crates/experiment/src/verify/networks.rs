@@ -90,13 +90,13 @@ impl Built {
     }
 
     fn train(&self) -> models::Result<Trained> {
-        let mut sgd = Sgd::new(&self.params, MOMENTUM, WEIGHT_DECAY)?;
+        let mut sgd = Sgd::of(&self.params, MOMENTUM, WEIGHT_DECAY)?;
         sgd.clip(CLIP)?;
         let mut losses = Vec::new();
         for seed in 0..STEPS {
             let pass = Pass::train(seed);
             let loss = self.loss(&pass)?;
-            sgd.step(&pass.backward(&loss)?, RATE)?;
+            sgd.descend(&pass.backward(&loss)?, RATE)?;
             losses.push(loss.to_scalar::<f32>()?);
         }
         let read = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();

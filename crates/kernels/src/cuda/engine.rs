@@ -8,10 +8,20 @@ use crate::{Gradient, Op};
 
 /// Runs an operation.
 pub(crate) fn forward(op: &dyn Op, gpu: &Gpu, inputs: &[Tensor]) -> Result<Tensor> {
+    let (values, dims) = run(op, gpu, inputs)?;
+    tensor(gpu, values, dims)
+}
+
+/// The output of an operation, as Candle stores it.
+pub(crate) fn forward_storage(op: &dyn Op, gpu: &Gpu, inputs: &[Tensor]) -> Result<(CudaStorage, Shape)> {
+    let (values, dims) = run(op, gpu, inputs)?;
+    Ok((CudaStorage::wrap_cuda_slice(values.into_slice(), gpu.device().clone()), Shape::from(dims)))
+}
+
+fn run(op: &dyn Op, gpu: &Gpu, inputs: &[Tensor]) -> Result<(Buffer, Vec<usize>)> {
     let held = inputs.iter().map(Held::new).collect::<Vec<_>>();
     let arrays = held.iter().map(|held| held.array(op.name(), gpu)).collect::<Result<Vec<_>>>()?;
-    let (values, dims) = op.forward_cuda(gpu, &arrays)?;
-    tensor(gpu, values, dims)
+    op.forward_cuda(gpu, &arrays)
 }
 
 /// The gradients of an operation's inputs.
@@ -35,19 +45,6 @@ pub(crate) fn backward(
         Gradient::Values(values) => tensor(gpu, values, input.dims().to_vec()).map(Some),
     });
     tensors.collect()
-}
-
-/// Runs an operation as a node of Candle's graph.
-pub(crate) fn forward_storage(
-    op: &dyn Op,
-    inputs: &[(&CudaStorage, &Layout)],
-) -> Result<(CudaStorage, Shape)> {
-    let Some((first, _)) = inputs.first() else { bail!("{}: no input", op.name()) };
-    let gpu = Gpu::of(&first.device)?;
-    let array = |&(storage, layout)| DeviceArray::new(op.name(), gpu.stream(), storage, layout);
-    let arrays = inputs.iter().map(array).collect::<Result<Vec<_>>>()?;
-    let (values, dims) = op.forward_cuda(&gpu, &arrays)?;
-    Ok((CudaStorage::wrap_cuda_slice(values.into_slice(), gpu.device().clone()), Shape::from(dims)))
 }
 
 /// A tensor of values that the device has.

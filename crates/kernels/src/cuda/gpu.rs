@@ -48,7 +48,7 @@ impl Source {
     }
 }
 
-/// One GPU of this process, made by [`device`].
+/// One GPU of this process.
 #[derive(Debug)]
 pub struct Gpu {
     device: CudaDevice,
@@ -72,7 +72,7 @@ pub(super) struct Function {
     pub(super) kinds: Vec<Kind>,
 }
 
-/// The GPUs that were made, by Candle's number.
+/// The GPUs that are set up, by Candle's number.
 static GPUS: Mutex<Option<HashMap<DeviceId, Arc<Gpu>>>> = Mutex::new(None);
 
 /// A GPU as a Candle device: number `ordinal` of those that the driver shows.
@@ -160,17 +160,22 @@ impl Gpu {
         unsafe { sys::cuMemPoolSetAttribute(self.pool()?, attribute, (&raw mut value).cast()) }.result()
     }
 
-    /// The GPU behind a Candle device that [`device`] made.
+    /// The GPU behind a Candle device, whoever opened it: it is set up when it is first seen. One that [`device`] did not
+    /// make keeps its own stream and cudarc's tracking of what uses what. All work of ours goes through that one stream;
+    /// `Device::new_cuda` takes the driver's default stream, which is another one in every thread, so that such a
+    /// device is to be used by one thread.
     ///
     /// # Errors
-    /// If another call made it.
+    /// If the GPU's driver or libraries are too old.
     pub fn of(device: &CudaDevice) -> Result<Arc<Self>> {
-        match lock(&GPUS).as_ref().and_then(|gpus| gpus.get(&device.id())) {
-            Some(gpu) => Ok(Arc::clone(gpu)),
-            None => {
-                bail!("a CUDA device that was not made by `kernels::cuda::device`, which sets up its kernels")
-            }
+        let mut gpus = lock(&GPUS);
+        let gpus = gpus.get_or_insert_default();
+        if let Some(gpu) = gpus.get(&device.id()) {
+            return Ok(Arc::clone(gpu));
         }
+        let gpu = Arc::new(Self::new(device.clone())?);
+        gpus.insert(device.id(), Arc::clone(&gpu));
+        Ok(gpu)
     }
 
     /// The GPU that all tensors are on, if the first is on one.

@@ -1,6 +1,8 @@
 //! What the operations promise beside their values: the same bits on any number of threads, both
 //! engines alike, views handled, bad arguments refused with a reason, NaN passed on.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Tensor, Var};
 use kernels::{
     Add, Array, AvgPool2d, Backward, BatchNorm, CompactBilinear, Concat, ContrastiveLoss, Conv2d, Fourier,
@@ -102,32 +104,70 @@ fn rayon_pool(threads: usize) -> rayon::ThreadPool {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
 }
 
-#[test]
-fn both_engines_give_the_same() {
-    fn check<O: Op>(make: impl Fn() -> O, inputs: &[&Tensor]) {
-        let variables: Vec<_> = inputs.iter().map(|input| Var::from_tensor(input).unwrap()).collect();
-        let tracked: Vec<_> = variables.iter().map(Var::as_tensor).collect();
-        let y = kernels::apply(make(), &tracked).unwrap();
-        let gradient = noise(7, y.dims());
-        let store = (&y * &gradient).unwrap().sum_all().unwrap().backward().unwrap();
-        let (expected, found) = run(&make(), inputs, &gradient);
-        assert_eq!(values(&y), values(&expected));
-        for (variable, found) in variables.iter().zip(found) {
-            assert_eq!(values(store.get(variable).unwrap()), values(&found.unwrap()));
-        }
-    }
-    let x = noise(1, &[2, 9, 8, 6]);
-    check(|| MaxPool2d::new(POOL), &[&x]);
-    check(|| Add { relu: false }, &[&x, &noise(2, x.dims())]);
-    check(|| CONV, &[&x, &noise(2, &[4, 6, 3, 3]), &noise(3, &[4])]);
-    check(|| BatchNorm::new(1e-3, true), &[&x, &noise(2, &[6]), &noise(3, &[6])]);
+/// Sums the products of an output with a gradient, so that this is the gradient that arrives.
+fn with_gradient(y: &Tensor, gradient: &Tensor) -> Tensor {
+    (y * gradient).unwrap().sum_all().unwrap()
 }
 
 #[test]
-fn candles_graph_takes_three_inputs() {
-    let x = noise(1, &[2, 3]);
-    let problem = kernels::apply(Concat, &[&x, &x, &x, &x]).unwrap_err().to_string();
-    assert!(problem.contains("4 inputs"), "{problem}");
+fn both_engines_give_the_same() {
+    let all = operations();
+    let wide = (Box::new(Concat) as Box<dyn Op>, (0..8).map(|seed| noise(seed, &[2, 3, 2, 5])).collect());
+    for (op, inputs) in all.into_iter().chain([wide]) {
+        let op: Arc<dyn Op> = Arc::from(op);
+        let plain: Vec<&Tensor> = inputs.iter().collect();
+        let gradient = noise(7, kernels::forward(&*op, &plain).unwrap().dims());
+        let (expected, found) = run(&*op, &plain, &gradient);
+        let variables: Vec<_> = inputs.iter().map(|input| Var::from_tensor(input).unwrap()).collect();
+        // All inputs are variables; every other one is; none is.
+        for every in [1, 2, usize::MAX] {
+            let is_variable = |at: usize| every < usize::MAX && at.is_multiple_of(every);
+            let mixed: Vec<Tensor> = (0..inputs.len())
+                .map(
+                    |at| if is_variable(at) { variables[at].as_tensor().clone() } else { inputs[at].clone() },
+                )
+                .collect();
+            let y = kernels::apply_shared(Arc::clone(&op), &mixed.iter().collect::<Vec<_>>()).unwrap();
+            assert_eq!(values(&y), values(&expected), "{}", op.name());
+            if every == usize::MAX {
+                assert!(!y.track_op(), "{}", op.name());
+                continue;
+            }
+            let store = with_gradient(&y, &gradient).backward().unwrap();
+            for (at, (variable, found)) in variables.iter().zip(&found).enumerate() {
+                let in_graph = store.get(variable).map(values);
+                let expected = match found {
+                    Some(found) => values(found),
+                    // A constant of the operation.
+                    None => vec![0.0; variable.elem_count()],
+                };
+                assert_eq!(in_graph, is_variable(at).then_some(expected), "{}: input {at}", op.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn candles_graph_is_walked_back_as_often_as_one_likes_and_by_several_threads() {
+    let variables: Vec<_> = (0..7).map(|seed| Var::from_tensor(&noise(seed, &[2, 3])).unwrap()).collect();
+    // Inputs that depend on variables, and one of them twice.
+    let doubled: Vec<Tensor> = variables.iter().map(|x| (x.as_tensor() * 2.0).unwrap()).collect();
+    let inputs: Vec<&Tensor> = doubled.iter().chain([variables[0].as_tensor()]).collect();
+    let loss = with_gradient(&kernels::apply(Concat, &inputs).unwrap(), &noise(9, &[2, 24]));
+    let gradients = || {
+        let store = loss.backward().unwrap();
+        variables.iter().map(|x| values(store.get(x).unwrap())).collect::<Vec<_>>()
+    };
+    let expected = gradients();
+    let g = values(&noise(9, &[2, 24]));
+    assert_eq!(expected[0][0], 2.0 * g[0] + g[21]);
+    assert_eq!(expected[6][5], 2.0 * g[24 + 20]);
+    assert_eq!(gradients(), expected);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| (0..50).all(|_| gradients() == expected))).collect();
+        assert!(threads.into_iter().all(|thread| thread.join().unwrap()));
+    });
 }
 
 #[test]

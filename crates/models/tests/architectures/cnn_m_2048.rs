@@ -180,7 +180,7 @@ fn three_training_steps_give_the_same_bits_on_any_number_of_threads() {
         let params = Params::new(device());
         let network = config.build(&params.builder(1)).unwrap();
         let (inputs, labels) = random_batch(&config.summary().unwrap(), Modality::FLOW, 6, 10);
-        let mut optimiser = Sgd::new(&params, 0.9, 5e-4).unwrap();
+        let mut optimiser = Sgd::of(&params, 0.9, 5e-4).unwrap();
         for seed in 0..3 {
             step(&network, &inputs, &labels, seed, &mut optimiser, 0.01);
         }
@@ -199,7 +199,7 @@ fn the_paper_network_takes_a_training_step_at_batch_8() {
     let network = config.build(&params.builder(1)).unwrap();
     assert_eq!(params.count(), 90_707_781);
     let (inputs, labels) = random_batch(&config.summary().unwrap(), Modality::FLOW, 8, 101);
-    let mut optimiser = Sgd::new(&params, 0.9, 5e-4).unwrap();
+    let mut optimiser = Sgd::of(&params, 0.9, 5e-4).unwrap();
     for seed in 0..2 {
         let start = std::time::Instant::now();
         let loss = step(&network, &inputs, &labels, seed, &mut optimiser, 0.01);

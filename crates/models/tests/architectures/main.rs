@@ -5,6 +5,7 @@
 mod adopt;
 mod alex_net;
 mod bn_inception;
+mod classifier;
 mod cnn_m_2048;
 mod graph;
 mod names;

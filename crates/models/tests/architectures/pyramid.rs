@@ -270,7 +270,7 @@ fn a_planted_place_is_found() {
         (Inputs::from([(Modality::RGB, rgb), (Modality::FLOW, flow)]), places)
     };
     let (params, network) = built(&config, 3);
-    let mut sgd = Sgd::new(&params, 0.9, 0.0).unwrap();
+    let mut sgd = Sgd::of(&params, 0.9, 0.0).unwrap();
     sgd.clip(5.0).unwrap();
     for seed in 0..STEPS {
         let (inputs, _) = planted(1 + seed, 16);
@@ -358,7 +358,7 @@ fn training_gives_the_same_bits_on_any_number_of_threads() {
     let config = small(PyramidHead::Pyramid, SnippetFusion::CompactBilinear);
     let train = || {
         let (params, network) = built(&config, 1);
-        let mut sgd = Sgd::new(&params, 0.9, 5e-4).unwrap();
+        let mut sgd = Sgd::of(&params, 0.9, 5e-4).unwrap();
         sgd.clip(1.0).unwrap();
         for seed in 0..3 {
             step(&network, &batch(&config, 4), &labels(4, 3), seed, &mut sgd, 0.01);

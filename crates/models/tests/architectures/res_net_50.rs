@@ -83,7 +83,7 @@ fn three_training_steps_give_the_same_bits_on_any_number_of_threads() {
         let params = Params::new(device());
         let network = config.build(&params.builder(1)).unwrap();
         let (inputs, labels) = random_batch(&config.summary().unwrap(), Modality::FLOW, 6, 4);
-        let mut optimiser = Sgd::new(&params, 0.9, 5e-4).unwrap();
+        let mut optimiser = Sgd::of(&params, 0.9, 5e-4).unwrap();
         for seed in 0..3 {
             step(&network, &inputs, &labels, seed, &mut optimiser, 0.01);
         }

@@ -23,7 +23,7 @@ fn ten_steps_on_pairs_agree_with_pytorch_in_both_forms() {
         let network = config.build(&params.builder(0)).unwrap();
         params.set_tensors(&prefixed(&tensors, "start.")).unwrap();
         let scale = values(&tensors[&format!("{form}.scale")]);
-        let mut optimiser = Sgd::new(&params, 0.9, 5e-4).unwrap();
+        let mut optimiser = Sgd::of(&params, 0.9, 5e-4).unwrap();
         let (mut worst_loss, mut worst_gradient) = (0f64, 0f64);
         for (step, &expected) in values(&tensors[&format!("{form}.losses")]).iter().enumerate() {
             let pass = Pass::train(0);
@@ -42,7 +42,7 @@ fn ten_steps_on_pairs_agree_with_pytorch_in_both_forms() {
                     worst_gradient = worst_gradient.max(assert_close(&name, found, &expected, 1e-4));
                 }
             }
-            optimiser.step(&gradients, rate).unwrap();
+            optimiser.descend(&gradients, rate).unwrap();
         }
         for (name, expected) in prefixed(&tensors, &format!("{form}.end.")) {
             assert_close(&name, &params.tensors()[&name], &expected, 1e-3);

@@ -272,7 +272,7 @@ fn one_batch_of_clips_is_learnt_by_heart() {
     let config = small();
     let (params, network) = built(&config, 1);
     let (inputs, labels) = (clips(&config, 6, 3), labels(6, 3));
-    let mut optimiser = Sgd::new(&params, 0.9, 0.0).unwrap();
+    let mut optimiser = Sgd::of(&params, 0.9, 0.0).unwrap();
     let losses = (0..120).map(|seed| step(&network, &inputs, &labels, seed, &mut optimiser, 0.01));
     let last = losses.last().unwrap();
     assert!(last < 0.05, "the loss is still {last}");
@@ -306,7 +306,7 @@ fn the_order_of_two_things_is_learnt_through_the_convolutions_over_time() {
     let loss_with = |temporal_kernel: usize| {
         let config = StResNetConfig { temporal_kernel, ..small() };
         let (params, network) = built(&config, 1);
-        let mut optimiser = Sgd::new(&params, 0.9, 0.0).unwrap();
+        let mut optimiser = Sgd::of(&params, 0.9, 0.0).unwrap();
         let losses = (0..60).map(|seed| step(&network, &inputs, &[0, 1], seed, &mut optimiser, 0.01));
         losses.last().unwrap() / 2.0
     };
@@ -324,7 +324,7 @@ fn three_training_steps_give_the_same_bits_on_any_number_of_threads() {
         let config = small();
         let (params, network) = built(&config, 1);
         let (inputs, labels) = (clips(&config, 3, 4), labels(3, 3));
-        let mut optimiser = Sgd::new(&params, 0.9, 5e-4).unwrap();
+        let mut optimiser = Sgd::of(&params, 0.9, 5e-4).unwrap();
         for seed in 0..3 {
             step(&network, &inputs, &labels, seed, &mut optimiser, 0.01);
         }

@@ -97,7 +97,7 @@ pub(crate) fn step(
 ) -> f32 {
     let pass = Pass::train(seed);
     let loss = loss(network, inputs, labels, &pass);
-    sgd.step(&pass.backward(&loss).unwrap(), rate).unwrap();
+    sgd.descend(&pass.backward(&loss).unwrap(), rate).unwrap();
     values(&loss)[0]
 }
 
@@ -145,7 +145,7 @@ pub(crate) fn agrees_on(
     network.trace(inputs, &Pass::train(0), visit).unwrap();
     assert_eq!(seen, expected.len(), "every stored layer was compared");
 
-    let mut optimiser = Sgd::new(params, 0.9, 5e-4).unwrap();
+    let mut optimiser = Sgd::of(params, 0.9, 5e-4).unwrap();
     let (mut worst_gradient, mut worst_loss) = (0f64, 0f64);
     for (step, &expected) in values(&fixture["losses"]).iter().enumerate() {
         let pass = Pass::train(0);
@@ -168,7 +168,7 @@ pub(crate) fn agrees_on(
                 }
             }
         }
-        optimiser.step(&gradients, rate).unwrap();
+        optimiser.descend(&gradients, rate).unwrap();
     }
     let mut worst_end = 0f64;
     for (name, expected) in prefixed(fixture, "end.") {
@@ -207,7 +207,7 @@ pub(crate) fn loss_after(
 ) -> f32 {
     let classes = summary.rows.last().unwrap().output[0];
     let (inputs, labels) = random_batch(summary, network.reads()[0], 8, classes);
-    let mut optimiser = Sgd::new(params, 0.9, 0.0).unwrap();
+    let mut optimiser = Sgd::of(params, 0.9, 0.0).unwrap();
     let losses = (0..steps).map(|seed| step(network, &inputs, &labels, seed, &mut optimiser, rate));
     losses.last().unwrap()
 }

@@ -114,7 +114,7 @@ fn an_architecture_from_outside_is_wanted_built_run_and_trained() {
     assert_eq!(params.count(), summary.parameters());
     let x = candle_core::Tensor::from_vec(testkit::noise(3, 8 * 6 * 256), (8, 6, 16, 16), device()).unwrap();
     let (batch, labels) = (inputs(difference.modality, &x), labels(8, 4));
-    let mut sgd = Sgd::new(&params, 0.9, 0.0).unwrap();
+    let mut sgd = Sgd::of(&params, 0.9, 0.0).unwrap();
     let losses: Vec<f32> = (0..100).map(|i| step(&network, &batch, &labels, i, &mut sgd, 0.05)).collect();
     assert!(losses[99] < 0.5 * losses[0], "it went from {} to {}", losses[0], losses[99]);
     let features = models::Network::forward(&network, &batch, &Pass::eval()).unwrap().features.unwrap();

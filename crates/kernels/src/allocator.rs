@@ -1,4 +1,9 @@
-//! The allocator of every program that trains: large buffers are kept and used again.
+//! An allocator for a program that trains: large buffers are kept and used again. It is the program's choice:
+//!
+//! ```
+//! #[global_allocator]
+//! static ALLOCATOR: kernels::ReusingAllocator = kernels::ReusingAllocator;
+//! ```
 //!
 //! A training step makes the same large buffers every time, and gives all of them back. The
 //! system's allocator returns memory of that size to the operating system, which hands it out
@@ -25,9 +30,10 @@ const HUGE_PAGE: usize = 2 << 20;
 /// Blocks that can be kept.
 const SLOTS: usize = 512;
 
-/// See the module.
+/// Keeps freed blocks of a megabyte and more for requests of their size, never more of them than an eighth of the most memory
+/// that was in use at once; the system's allocator serves the rest. Linux only: elsewhere it is the system's allocator.
 #[derive(Debug)]
-pub(crate) struct Reusing;
+pub struct ReusingAllocator;
 
 /// Freed blocks, the longest kept first, and the count of bytes.
 struct Kept {
@@ -81,8 +87,8 @@ impl Kept {
     }
 }
 
-/// Gives the buffers that are kept for further use back to the system.
-pub fn release_kept() {
+/// Gives the buffers that [`ReusingAllocator`] keeps for further use back to the system.
+pub fn release_kept_buffers() {
     KEPT.lock().unwrap_or_else(PoisonError::into_inner).release();
 }
 
@@ -110,7 +116,7 @@ fn block(size: usize) -> (*mut u8, bool) {
 
 // SAFETY: a request goes either to the system's allocator, always the same way for one layout, or to a
 // mapping of its own of at least its size; a kept block is handed out once until it is freed again.
-unsafe impl GlobalAlloc for Reusing {
+unsafe impl GlobalAlloc for ReusingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match block_size(layout) {
             Some(size) => block(size).0,
@@ -219,6 +225,9 @@ mod system {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[global_allocator]
+    static ALLOCATOR: ReusingAllocator = ReusingAllocator;
 
     #[test]
     fn a_freed_block_is_used_again_and_zeroed_when_zeros_are_asked_for() {
