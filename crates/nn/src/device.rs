@@ -4,7 +4,8 @@ use candle_core::{Device, Tensor};
 
 use crate::{Error, Result};
 
-/// The GPU number `ordinal` of those that the driver shows.
+/// The GPU number `ordinal` of those that the driver shows. A device that `Device::new_cuda` opened is taken as well; it is to
+/// be used by one thread, since its stream is another one in every thread.
 ///
 /// # Errors
 /// If this program was built without the feature `cuda`, or the GPU cannot be used.
@@ -60,7 +61,7 @@ pub fn gpu_facts(device: &Device) -> Result<Option<GpuFacts>> {
 /// Waits until everything that was asked of a device is done. The CPU computes at once.
 ///
 /// # Errors
-/// If something failed, or the device was not made by [`cuda`].
+/// If something failed.
 pub fn synchronize(device: &Device) -> Result<()> {
     match device {
         #[cfg(feature = "cuda")]
@@ -81,7 +82,7 @@ pub fn libraries() -> Vec<(&'static str, String)> {
 /// Starts the account of the most memory in use anew; of the CPU there is none.
 ///
 /// # Errors
-/// If the device was not made by [`cuda`].
+/// If the GPU's driver or libraries are too old.
 pub fn reset_peak_memory(device: &Device) -> Result<()> {
     match device {
         #[cfg(feature = "cuda")]
@@ -124,7 +125,7 @@ impl Upload {
     /// To this device.
     ///
     /// # Errors
-    /// If the device was not made by [`cuda`], or is of a kind that nothing here runs on.
+    /// If the device is of a kind that nothing here runs on, or the GPU's driver or libraries are too old.
     pub fn new(device: &Device) -> Result<Self> {
         let way = match device {
             Device::Cpu => Way::Here,

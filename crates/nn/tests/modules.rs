@@ -113,7 +113,15 @@ fn a_rectangular_convolution() {
 fn pooling() {
     let x = variable(1, &[2, 5, 12, 8]);
     let pool = Pool2d { kernel: [2, 2], stride: [2, 2], padding: [0, 0], ceil_mode: false };
-    same("maximum", &[&x], || MaxPool2d(pool).forward(&x), || x.max_pool2d(2));
+    let (ours, theirs) = (MaxPool2d(pool).forward(&x).unwrap(), x.max_pool2d(2).unwrap());
+    assert_near("maximum", &ours, &theirs);
+    // The gradient of the maximum arrives whole where the maximum is. Candle multiplies it by the share of the window that
+    // the maximum takes, where it means to divide.
+    let gradient = |y: &Tensor| {
+        let g = noise(99, y.dims());
+        (y * g).unwrap().sum_all().unwrap().backward().unwrap().get(&x).unwrap().clone()
+    };
+    assert_near("maximum, gradient", &gradient(&ours), &(gradient(&theirs) * 4.0).unwrap());
     let mean = AvgPool2d { pool, count_padding: true };
     same("mean", &[&x], || mean.forward(&x), || x.avg_pool2d(2));
     same("global mean", &[&x], || GlobalAvgPool.forward(&x), || x.mean((2, 3)));
