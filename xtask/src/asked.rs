@@ -38,7 +38,7 @@ pub(crate) fn together(
         return done;
     }
     runner.train_along().inspect_err(|error| {
-        console.line(&format!("rank {} of {}: {error}", ranks.rank(), ranks.size()));
+        console.error(&format!("rank {} of {}: {error}", ranks.rank(), ranks.size()));
         ranks.abort(error.exit_code());
     })
 }

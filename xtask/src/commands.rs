@@ -12,7 +12,7 @@ use crate::asked::{Asked, print_tables, ranks, say, together};
 use crate::doctor::doctor;
 use crate::failure::Failure;
 use crate::flags::{Bench, Check, Cli, Command, Compare, Export, Figures, Predict, Prepare, Printed, Run};
-use crate::{bench, cluster};
+use crate::{bench, cluster, schema};
 
 pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
     match command {
@@ -52,6 +52,8 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             say(if *as_json { json(&report) } else { report.terminal() })?;
             if report.is_well() { Ok(()) } else { Err(Failure::Unwell) }
         }
+        Command::Schema { check: true } => schema::check(),
+        Command::Schema { check: false } => Ok(schema::write(console)?),
         Command::Work { manifest, task } => Ok(cluster::work(manifest, *task, interrupt)?),
         Command::Completions { shell } => {
             let mut script = Vec::new();

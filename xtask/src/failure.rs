@@ -9,6 +9,8 @@ pub(crate) enum Failure {
     Experiment(#[from] experiment::Error),
     #[error(transparent)]
     Bench(#[from] bench::Error),
+    #[error("stale: {}; write it anew with `cargo xtask schema`", .0.join(", "))]
+    Stale(Vec<String>),
     #[error("this machine cannot run the default commands yet; the table above says what to do")]
     Unwell,
     #[error("a number has moved beyond its noise, or a row has failed; the table above says which")]
@@ -25,7 +27,7 @@ impl Failure {
         match self {
             Self::Experiment(e) => e.exit_code(),
             Self::Bench(e) => e.exit_code(),
-            Self::Unwell | Self::Moved | Self::Differs => 1,
+            Self::Stale(_) | Self::Unwell | Self::Moved | Self::Differs => 1,
         }
     }
 }

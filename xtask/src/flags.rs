@@ -6,15 +6,15 @@ mod groups;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use experiment::check::CheckRequest;
 use experiment::compare::{CompareRequest, SortBy};
 use experiment::{Console, DataRoots, FlowRequest, Interrupt, Precision, Request, Runner, Workspace};
 use plan::spec::{FlowPreset, ProfileName};
 
 pub(crate) use self::bench::Bench;
-pub(crate) use self::groups::Engine;
-use self::groups::{Extracted, Folders, Question, Roots, Scale, Where, precision};
+pub(crate) use self::groups::{Engine, Folders};
+use self::groups::{Extracted, Question, Roots, Scale, Where, precision};
 
 /// Tables of video action recognition papers, run from their specs.
 #[derive(Debug, Parser)]
@@ -22,6 +22,22 @@ use self::groups::{Extracted, Folders, Question, Roots, Scale, Where, precision}
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) loudness: Loudness,
+}
+
+/// How much is said beside results and errors.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is said on standard error")]
+pub(crate) struct Loudness {
+    /// Say what is being done: -v which steps begin and which are found done, -vv every file and program besides,
+    /// -vvv everything. RUST_LOG takes its place: a level (error, warn, info, debug, trace, off), or CRATE=LEVEL,
+    /// separated by commas, such as RUST_LOG=data=debug,experiment::run=info; the rest stays at warn
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -94,6 +110,12 @@ pub(crate) enum Command {
         /// Print it as JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Write the JSON schemas by which editors complete and check the TOML files of tables and data sets
+    Schema {
+        /// Write nothing, and fail when a schema is stale
+        #[arg(long)]
+        check: bool,
     },
     /// Do one task of a job that `--engine slurm` has submitted
     #[command(hide = true)]

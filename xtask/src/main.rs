@@ -7,12 +7,13 @@ mod commands;
 mod doctor;
 mod failure;
 mod flags;
+mod log;
+mod schema;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use experiment::{Console, Interrupt};
-use tracing_subscriber::filter::LevelFilter;
 
 /// Large buffers are used again, as in a training step they come up every time.
 #[global_allocator]
@@ -20,20 +21,15 @@ static ALLOCATOR: nn::ReusingAllocator = nn::ReusingAllocator;
 
 fn main() -> ExitCode {
     let flags = flags::Cli::parse();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_max_level(LevelFilter::WARN)
-        .without_time()
-        .with_target(false)
-        .init();
-    let console = Console::stderr();
+    let console = if flags.loudness.quiet { Console::quiet() } else { Console::stderr() };
+    log::start(&flags.loudness, &console);
     let outcome = Interrupt::on_ctrl_c()
         .map_err(failure::Failure::from)
         .and_then(|interrupt| commands::dispatch(&flags.command, &console, &interrupt));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            console.line(&format!("error: {e}"));
+            console.error(&format!("error: {e}"));
             ExitCode::from(e.exit_code())
         }
     }

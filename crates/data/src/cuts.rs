@@ -12,6 +12,7 @@
 //! On the Weizmann clips the eleven joints have a ratio of 2.1 to 7.8, and nothing else more than 1.3.
 
 use crate::decode::RgbFrame;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -24,7 +25,7 @@ const REPEATED: f64 = 0.02;
 const NEIGHBOURS: usize = 2;
 
 /// How a data set's clips are searched for cuts: `[cuts]` in its file.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CutConfig {
     /// How many times larger than its surroundings and than the median a change has to be; above 1.

@@ -166,7 +166,7 @@ impl Decoder {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        tracing::trace!(?command, "starting ffmpeg");
+        tracing::debug!(?command, "starting ffmpeg");
         command
     }
 

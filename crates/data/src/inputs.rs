@@ -18,6 +18,7 @@ mod view;
 
 use std::ops::Deref;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 pub use self::difference::FrameDifferences;
@@ -27,6 +28,7 @@ pub use self::paint::Scratch;
 pub use self::rgb::FrameStack;
 pub use self::view::View;
 pub use crate::error::InputError;
+use crate::schema::of_kind;
 
 /// All inputs, a line each: its file, whose name is also the `kind` of a spec, its variant of [`Input`], and its type, which
 /// implements [`Kind`] and [`Spelled`].
@@ -75,6 +77,14 @@ macro_rules! inputs {
                     $($(#[$when])? stringify!($file) => Some(keys.try_into().map(Self::$name)),)*
                     _ => None,
                 }
+            }
+
+            /// What the keys of each kind may be.
+            pub(crate) fn schemas(generator: &mut SchemaGenerator) -> Vec<Schema> {
+                vec![$($(#[$when])? of_kind(
+                    stringify!($file),
+                    <<$file::$kind as Spelled>::Keys as JsonSchema>::json_schema(generator),
+                ),)*]
             }
 
             /// The input where the sides of pictures are `size` times the paper's.

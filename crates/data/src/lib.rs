@@ -22,6 +22,7 @@ pub mod picture;
 pub mod prepare;
 pub mod resize;
 pub mod sample;
+mod schema;
 pub mod source;
 pub mod split;
 pub mod video_flow;

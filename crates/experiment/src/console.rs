@@ -1,7 +1,7 @@
 //! What a person sees while work is going on, on standard error: a bar on a
 //! terminal, plain lines from time to time elsewhere.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -15,6 +15,8 @@ use crate::files::write_json;
 #[derive(Debug)]
 pub struct Console {
     mode: Mode,
+    /// All that moves on a terminal: lines are written above it, not into it.
+    bars: MultiProgress,
     /// Where steps say how far they are, for another process to read.
     report: Option<PathBuf>,
 }
@@ -23,6 +25,8 @@ pub struct Console {
 enum Mode {
     Terminal,
     Plain,
+    /// Errors alone.
+    Quiet,
     Silent,
 }
 
@@ -49,32 +53,54 @@ pub struct Progress {
 impl Console {
     /// Bars on a terminal, plain lines otherwise.
     pub fn stderr() -> Self {
-        Self {
-            mode: if std::io::stderr().is_terminal() { Mode::Terminal } else { Mode::Plain },
-            report: None,
-        }
+        Self::new(if std::io::stderr().is_terminal() { Mode::Terminal } else { Mode::Plain })
+    }
+
+    /// Says what goes wrong, and nothing else.
+    pub fn quiet() -> Self {
+        Self::new(Mode::Quiet)
     }
 
     /// Says nothing.
     pub fn silent() -> Self {
-        Self { mode: Mode::Silent, report: None }
+        Self::new(Mode::Silent)
     }
 
     /// Plain lines; besides, every step says how far it is in a file, for a process that watches.
     pub fn reporting(report: PathBuf) -> Self {
-        Self { mode: Mode::Plain, report: Some(report) }
+        Self { report: Some(report), ..Self::new(Mode::Plain) }
+    }
+
+    fn new(mode: Mode) -> Self {
+        let target = match mode {
+            Mode::Terminal => ProgressDrawTarget::stderr_with_hz(8),
+            Mode::Plain | Mode::Quiet | Mode::Silent => ProgressDrawTarget::hidden(),
+        };
+        Self { mode, bars: MultiProgress::with_draw_target(target), report: None }
     }
 
     /// Lines that are written over by the next ones on a terminal, and repeated from time to time elsewhere.
     pub fn board(&self) -> Board {
-        Board { mode: self.mode, bars: MultiProgress::new(), shown: Mutex::default() }
+        Board { mode: self.mode, bars: self.bars.clone(), shown: Mutex::default() }
     }
 
     /// One line of news.
     pub fn line(&self, text: &str) {
-        if self.mode != Mode::Silent {
-            eprintln!("{text}");
+        if matches!(self.mode, Mode::Terminal | Mode::Plain) {
+            self.bars.suspend(|| eprintln!("{text}"));
         }
+    }
+
+    /// One line on what went wrong, which is said however little else is.
+    pub fn error(&self, text: &str) {
+        if self.mode != Mode::Silent {
+            self.bars.suspend(|| eprintln!("{text}"));
+        }
+    }
+
+    /// Where others write lines to standard error, so that they do not run into a bar.
+    pub fn lines(&self) -> Lines {
+        Lines { bars: self.bars.clone() }
     }
 
     /// Starts a step of `total` pieces; the step ends when it is dropped.
@@ -88,13 +114,7 @@ impl Console {
     }
 
     fn bar(&self, name: &str, total: Option<u64>, done: u64, template: &str) -> Step {
-        let bar = ProgressBar::with_draw_target(
-            total,
-            match self.mode {
-                Mode::Terminal => ProgressDrawTarget::stderr_with_hz(8),
-                Mode::Plain | Mode::Silent => ProgressDrawTarget::hidden(),
-            },
-        );
+        let bar = self.bars.add(ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden()));
         bar.set_style(ProgressStyle::with_template(template).expect("the template is a constant"));
         bar.set_prefix(name.to_owned());
         bar.set_position(done);
@@ -104,11 +124,28 @@ impl Console {
         Step {
             name: name.to_owned(),
             bar,
+            bars: self.bars.clone(),
             mode: self.mode,
             start: (now, done),
             said: Mutex::new(now),
             report,
         }
+    }
+}
+
+/// Standard error, above whatever moves there.
+#[derive(Debug, Clone)]
+pub struct Lines {
+    bars: MultiProgress,
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.bars.suspend(|| std::io::stderr().write(bytes))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
     }
 }
 
@@ -133,7 +170,7 @@ impl Board {
     pub fn set(&self, lines: &[String]) {
         let mut shown = self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match self.mode {
-            Mode::Silent => {}
+            Mode::Quiet | Mode::Silent => {}
             Mode::Plain => {
                 let text = lines.join("\n");
                 let due = shown.said.is_none_or(|said| said.elapsed() >= BOARD_EVERY);
@@ -166,7 +203,7 @@ impl Board {
     /// One line of news, above what is shown.
     pub fn line(&self, text: &str) {
         match self.mode {
-            Mode::Silent => {}
+            Mode::Quiet | Mode::Silent => {}
             Mode::Plain => eprintln!("{text}"),
             // It stays if it cannot be written: nobody is reading.
             Mode::Terminal => _ = self.bars.println(text),
@@ -177,7 +214,10 @@ impl Board {
 impl Drop for Board {
     fn drop(&mut self) {
         let shown = self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        shown.bars.iter().for_each(ProgressBar::finish_and_clear);
+        for bar in &shown.bars {
+            bar.finish_and_clear();
+            self.bars.remove(bar);
+        }
     }
 }
 
@@ -186,6 +226,7 @@ impl Drop for Board {
 pub struct Step {
     name: String,
     bar: ProgressBar,
+    bars: MultiProgress,
     mode: Mode,
     start: (Instant, u64),
     said: Mutex<Instant>,
@@ -254,5 +295,6 @@ impl Step {
 impl Drop for Step {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+        self.bars.remove(&self.bar);
     }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 use nn::{Builder, Pass, Statistics};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::weights::Conv;
@@ -40,7 +41,7 @@ pub struct TemporalPool {
 
 /// Which batch normalisation layers use the statistics of the batch in training; the
 /// others use the running ones, which then stay as they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BatchStatistics {
     /// All layers.

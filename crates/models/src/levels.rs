@@ -1,9 +1,10 @@
 //! The levels of a pyramid over a network, as a spec names them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How the maps of several snippets become one (level 1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SnippetFusion {
     /// Side by side in the channels.
@@ -15,7 +16,7 @@ pub enum SnippetFusion {
 }
 
 /// What the classifier reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PyramidHead {
     /// The motion of level 1; there is no frame.

@@ -1,6 +1,7 @@
 //! How the scores of finished nets become one: every kind of fusion with its settings, what others ask of it, and the
 //! arithmetic of those that learn nothing. One that learns has its training in the experiment besides.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How the scores of several nets become one.
@@ -13,7 +14,7 @@ pub enum Fusion {
 }
 
 /// A weighted mean of scores.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Mean {
     /// The weight of each stream; equal ones if there are none.
@@ -49,7 +50,7 @@ fn softmax(logits: &[f64]) -> Vec<f32> {
 }
 
 /// What a net says of a video, as the mean over its views.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ScoresOf {
     /// Probabilities: what the softmax gives.
@@ -66,7 +67,7 @@ impl ScoresOf {
 }
 
 /// How the SVM of a fusion is trained.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Svm {
     /// The training videos are cut into so many folds, and each fold's scores come from nets trained on the others:
@@ -77,7 +78,7 @@ pub struct Svm {
 }
 
 /// A fusion as a spec and a stored plan write it. How an SVM is trained stands beside it in both.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FuseBy {
     /// The mean of the scores, all streams alike.

@@ -13,6 +13,7 @@ pub mod rule;
 mod run_name;
 mod sample;
 mod scale;
+pub mod schema;
 pub mod spec;
 mod table;
 mod weight_source;

@@ -9,14 +9,16 @@ mod either;
 mod net;
 mod profile;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use data::loader::Crops;
 use models::{BatchStatistics, ModelName};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use self::either::name_or_table;
+use self::either::{name_or_table, schema_of_name_or_table};
 pub use self::net::{
     Also, AlsoAs, ContrastiveSizes, Cropping, Distance, Fuse, Learns, Losses, Net, Pyramid, PyramidSizes,
     RateStep, StartFrom, Streams, TestBy, TestOn, Tested, Train, Videos,
@@ -27,7 +29,7 @@ use crate::fusion::Svm;
 use crate::weight_source::WeightSource;
 
 /// One table of a paper.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Spec {
     /// The paper's folder under `experiments/`, such as `two-stream`.
@@ -63,7 +65,7 @@ pub struct Spec {
 }
 
 /// The columns of a two-way table.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Columns {
     /// What the columns vary, such as "mean subtraction".
@@ -73,7 +75,7 @@ pub struct Columns {
 }
 
 /// What all rows have in common.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Shared {
     /// The network, where a row does not name another.
@@ -95,7 +97,7 @@ pub struct Shared {
 }
 
 /// Sizes, in pixels.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Frames {
     /// The smaller side that videos are rescaled to.
@@ -105,7 +107,7 @@ pub struct Frames {
 }
 
 /// The test protocol.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Test {
     /// Temporal positions a video. A network of clips sees them all at once, as one clip. Not given for inputs that say
@@ -134,6 +136,20 @@ impl<'de> Deserialize<'de> for Player {
     }
 }
 
+impl JsonSchema for Player {
+    fn schema_name() -> Cow<'static, str> {
+        "Player".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        schema_of_name_or_table::<WeightSource>(
+            generator,
+            "What plays the part of one of the paper's data sets.",
+            "A file of `datasets/`, without its ending.",
+        )
+    }
+}
+
 impl Player {
     /// The data set, if it is one.
     pub fn set(&self) -> Option<&str> {
@@ -145,10 +161,11 @@ impl Player {
 }
 
 /// One cell of the table: a net, a fusion of nets, or a net that another table trains.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Row {
     /// The name that claims and `--row` use.
+    #[schemars(regex(pattern = "^[a-z][a-z0-9-]*$"))]
     pub id: String,
     /// The paper's wording of the row.
     pub label: String,
@@ -170,7 +187,7 @@ pub struct Row {
 }
 
 /// A number of other work.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Quoted {
     /// The method.
@@ -185,7 +202,7 @@ pub struct Quoted {
 }
 
 /// Something the paper says about its numbers.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Claim {
     /// Its name.
@@ -195,7 +212,7 @@ pub struct Claim {
     /// Where the paper says so.
     #[serde(rename = "where")]
     pub place: String,
-    /// As an inequality between rows, see [`crate::rule`].
+    /// As an inequality between rows, such as `stack-10-on > single-on + 2`; see `docs/specs.md`.
     pub holds: String,
 }
 

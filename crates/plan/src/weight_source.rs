@@ -1,6 +1,7 @@
 //! Which file of the hub, which bytes, and how its tensors are named.
 
 use models::NameMap;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A source that cannot be one.
@@ -16,8 +17,9 @@ pub struct WeightSourceError {
 }
 
 /// A published file of weights. What is read from a spec has been checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Written")]
+#[schemars(!try_from, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct WeightSource {
     /// Owner and name on the hub, such as `timm/resnet50.tv_in1k`.
     pub repository: String,
@@ -26,6 +28,7 @@ pub struct WeightSource {
     /// The file's path in the repository, such as `model.safetensors`.
     pub file: String,
     /// SHA-256 of the file: 64 hexadecimal digits, as `sha256sum` prints them.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub sha256: String,
     /// How its tensors are named.
     pub names: NameMap,

@@ -8,6 +8,7 @@
 use super::motion::MotionKind;
 use super::object::Shape;
 use super::texture::Family;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where the actor's hue lies.
@@ -33,7 +34,7 @@ impl Hue {
 }
 
 /// The lists of classes; a data set's file names one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClassList {
     /// The fourteen actions of `synth`.

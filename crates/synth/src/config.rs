@@ -9,12 +9,13 @@ mod motion;
 use crate::class::Class;
 use crate::knob::{Span, SynthError, check, fraction, within};
 use crate::texture::TextureLook;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use motion::{MotionConfig, OrderConfig};
 
 /// The `[synth]` table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SynthConfig {
     /// Videos of each class; the `[splits]` of the file deal them out. Serves the width of every interval.
@@ -45,7 +46,7 @@ pub struct SynthConfig {
 }
 
 /// The camera's path: it pans, shakes and follows the actor.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CameraConfig {
     /// Peak speed of each of the two sinusoids of the horizontal pan. Serves the gap between mean
@@ -64,7 +65,7 @@ pub struct CameraConfig {
 }
 
 /// The background's texture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SceneConfig {
     /// Probability that the scene is the class pair's own family; otherwise any family. Serves the
@@ -88,7 +89,7 @@ impl SceneConfig {
 }
 
 /// The actor: a patterned body with two limbs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ActorConfig {
     /// Radius of the body. Small rotated shapes are slow to learn: serves the spatial rows.
@@ -109,7 +110,7 @@ pub struct ActorConfig {
 }
 
 /// Objects that are not the actor.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DistractorConfig {
     /// Largest number; each video draws 0 to this many. Clutter for both streams.
@@ -127,7 +128,7 @@ pub struct DistractorConfig {
 }
 
 /// Light and noise.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LightConfig {
     /// Standard deviation of the grey noise added to each frame anew; each video draws its own.
@@ -139,7 +140,7 @@ pub struct LightConfig {
 
 /// The pairs named `-warm` and `-cool`: same actor, scene and motion; only hue differs, which the
 /// flow of grey-level frames cannot see. Luma has the same distribution in both.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct HueConfig {
     /// Hue lies within this angle of warm (orange) or cool (azure); above 90 the classes overlap.

@@ -1,5 +1,6 @@
 //! What all tables of knobs are made of: ranges, checks, and the text that videos are hashed by.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -18,8 +19,9 @@ pub struct SynthError {
 }
 
 /// A range `[lo, hi]` to draw from uniformly; `lo <= hi`, both finite.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "[f32; 2]", into = "[f32; 2]")]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "Vec<f32>", into = "[f32; 2]")]
+#[schemars(with = "[f32; 2]")]
 pub struct Span {
     /// Lower end.
     pub lo: f32,
@@ -27,14 +29,14 @@ pub struct Span {
     pub hi: f32,
 }
 
-impl TryFrom<[f32; 2]> for Span {
+/// From a list, since an array would be read from the first two of any number.
+impl TryFrom<Vec<f32>> for Span {
     type Error = String;
 
-    fn try_from([lo, hi]: [f32; 2]) -> Result<Self, String> {
-        if lo.is_finite() && hi.is_finite() && lo <= hi {
-            Ok(Span { lo, hi })
-        } else {
-            Err(format!("expected a range [lo, hi] of finite numbers with lo <= hi, found [{lo}, {hi}]"))
+    fn try_from(ends: Vec<f32>) -> Result<Self, String> {
+        match ends[..] {
+            [lo, hi] if lo.is_finite() && hi.is_finite() && lo <= hi => Ok(Span { lo, hi }),
+            _ => Err(format!("expected a range [lo, hi] of finite numbers with lo <= hi, found {ends:?}")),
         }
     }
 }

@@ -6,10 +6,11 @@
 use super::draw::{Draw, cos_turns, sin_turns};
 use super::knob::{Span, SynthError, within};
 use super::object::colour;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a texture is drawn from.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TextureLook {
     /// Mean grey level.

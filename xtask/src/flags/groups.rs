@@ -140,7 +140,7 @@ impl Question {
 }
 
 /// Where things are kept.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Folders {
     /// Records and tables [default: results/]
     #[arg(long, value_name = "DIR")]

@@ -2,6 +2,7 @@
 
 use super::{Video, VideoSource, View};
 use crate::split::{Split, hold_out_views};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use synth::{Generated, StillSet, SynthError, SynthSet, ViewSet};
 
@@ -57,7 +58,7 @@ impl Generator {
 }
 
 /// `[splits]` of a generated set: which numbers of each class a split tests; it trains on all others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SplitRule {
     /// Number of splits, named "1" and so on.
@@ -69,7 +70,7 @@ pub struct SplitRule {
 }
 
 /// How test videos lie among the numbers of a class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Numbers {
     /// Split k tests the numbers n with n mod `count` = k - 1. Every video is tested once.
@@ -130,7 +131,7 @@ pub(super) fn generate(
 }
 
 /// `[splits]` of a generated set of views: how many actors are tested, the last ones. Split k holds out view k.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ViewSplitRule {
     /// Actors whose events are tested.

@@ -5,8 +5,11 @@
 use super::generated::{Generator, SplitRule, ViewSplitRule, generate, generate_views};
 use crate::cuts::CutConfig;
 use crate::error::DataError;
+use crate::schema::{of_kind, one_of};
 use crate::split::Split;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 use synth::stills::StillsConfig;
@@ -42,9 +45,10 @@ pub enum SpecBody {
 }
 
 /// `kind = "synth"`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SynthSpec {
+    #[schemars(skip)]
     kind: Kind,
     /// One line for people.
     pub title: String,
@@ -59,9 +63,10 @@ pub struct SynthSpec {
 }
 
 /// `kind = "synth-stills"`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StillsSpec {
+    #[schemars(skip)]
     kind: Kind,
     /// One line for people.
     pub title: String,
@@ -74,9 +79,10 @@ pub struct StillsSpec {
 }
 
 /// `kind = "synth-views"`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ViewsSpec {
+    #[schemars(skip)]
     kind: Kind,
     /// One line for people.
     pub title: String,
@@ -90,9 +96,10 @@ pub struct ViewsSpec {
 
 /// `kind = "view-folders"`: a user's own videos of events that several cameras saw at once, `VIEW/CLASS/EVENT`. Frame t of
 /// all views of an event is one time step. Split k holds out view k.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ViewFoldersSpec {
+    #[schemars(skip)]
     kind: Kind,
     /// One line for people.
     pub title: String,
@@ -109,9 +116,10 @@ pub struct ViewFoldersSpec {
 }
 
 /// `kind = "video-folders"`: one clip for each class and group (actor), in `CLASS/`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct VideoFoldersSpec {
+    #[schemars(skip)]
     kind: Kind,
     /// One line for people.
     pub title: String,
@@ -132,7 +140,7 @@ pub struct VideoFoldersSpec {
 }
 
 /// A split by groups: the named ones are tested, the others trained on.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct GroupSplit {
     /// Name, "1" and so on.
@@ -142,9 +150,10 @@ pub struct GroupSplit {
 }
 
 /// `kind = "split-files"`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SplitFilesSpec {
+    #[schemars(skip)]
     kind: Kind,
     /// One line for people.
     pub title: String,
@@ -163,7 +172,7 @@ pub struct SplitFilesSpec {
 }
 
 /// Name and sizes of a split.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SplitSize {
     /// Name, "1" and so on.
@@ -175,7 +184,7 @@ pub struct SplitSize {
 }
 
 /// Whose lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ListLayout {
     /// `classInd.txt`, `trainlist01.txt`, `testlist01.txt`.
@@ -200,6 +209,24 @@ enum Kind {
 #[derive(Deserialize)]
 struct Tag {
     kind: Kind,
+}
+
+impl JsonSchema for DatasetSpec {
+    fn schema_name() -> Cow<'static, str> {
+        "DataSet".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let kinds = vec![
+            of_kind("synth", SynthSpec::json_schema(generator)),
+            of_kind("synth-stills", StillsSpec::json_schema(generator)),
+            of_kind("synth-views", ViewsSpec::json_schema(generator)),
+            of_kind("video-folders", VideoFoldersSpec::json_schema(generator)),
+            of_kind("split-files", SplitFilesSpec::json_schema(generator)),
+            of_kind("view-folders", ViewFoldersSpec::json_schema(generator)),
+        ];
+        one_of("A data set.", kinds)
+    }
 }
 
 impl DatasetSpec {

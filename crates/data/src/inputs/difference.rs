@@ -8,6 +8,7 @@
 //! A flipped crop is mirrored, and nothing changes its sign: unlike a displacement, a difference of brightness has no direction.
 
 use base::Modality;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kind::{Kind, Spelled};
@@ -31,7 +32,7 @@ pub struct FrameDifferences {
 }
 
 /// Differences as a spec spells them.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DifferenceKeys {
     /// n, the number of differences; one frame more is read.

@@ -24,6 +24,7 @@
 //! not over the crop: it stands for the camera's motion.
 
 use base::Modality;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kind::{FlowUse, Kind, Spelled};
@@ -33,7 +34,7 @@ use crate::error::{DataError, InputError};
 use crate::source::{Direction, VideoReader, Window};
 
 /// Where the L fields of an input are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sampling {
     /// All at the same pixel (eq. 1).
@@ -63,7 +64,7 @@ pub struct FlowStack {
 }
 
 /// A volume of optical flow, 2L channels, as a spec spells it.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FlowKeys {
     /// Where the fields are read.

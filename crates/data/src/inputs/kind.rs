@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use base::Modality;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::paint::Scratch;
@@ -77,7 +78,7 @@ pub trait Kind: Debug {
 /// How a spec spells a kind of input: `{ kind = "flow", ... }`.
 pub trait Spelled: Kind + Sized {
     /// The keys beside `kind`.
-    type Keys: DeserializeOwned + Debug + Clone;
+    type Keys: DeserializeOwned + JsonSchema + Debug + Clone;
 
     /// The input where the sides of pictures are `size` times the paper's.
     fn scaled(keys: &Self::Keys, size: f64) -> Self;

@@ -6,6 +6,7 @@
 //! A value is `(byte + jitter - mean) * scale`, byte in 0..=255, mean and scale by channel.
 
 use base::Modality;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kind::{Kind, Spelled};
@@ -33,12 +34,13 @@ pub struct FrameStack {
 }
 
 /// Frames in a row, 3 channels each, as a spec spells them.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FrameKeys {
     /// How many.
     frames: usize,
-    /// See [`Spelled::every`].
+    /// Only time steps whose frame number is a multiple of this are read, in training and in testing, which then takes all
+    /// of them; any time step if absent.
     every: Option<usize>,
 }
 

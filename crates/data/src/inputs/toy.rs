@@ -1,6 +1,7 @@
 //! The smallest input, for tests: this file, and its line of the list in `inputs.rs`, are all that it takes to add one.
 
 use base::Modality;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kind::{Kind, Spelled};
@@ -10,7 +11,7 @@ use crate::error::{DataError, InputError};
 use crate::source::VideoReader;
 
 /// The number of the frame, everywhere, times a factor.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Toy {
     /// That factor.

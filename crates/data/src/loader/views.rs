@@ -1,5 +1,6 @@
 //! The views of a test video: frames at equal spacing, crops of each (Sect. 5).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fill::{InputBatch, Inputs, Sample};
@@ -9,10 +10,10 @@ use crate::sample::{Clips, SampleSpec};
 use crate::{DataError, VideoReader};
 
 /// Which crops of a frame are tested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Crops {
-    /// Four corners, centre and their mirror images, in the order of [`Crop::ten`].
+    /// Four corners, centre and their mirror images.
     Ten,
     /// The centre alone.
     Center,

@@ -77,14 +77,16 @@ impl Work<'_> {
             match open(&path).and_then(|file| fits(file, kind, key, frames)) {
                 Ok(file) => {
                     self.reused.fetch_add(1, Ordering::Relaxed);
+                    tracing::debug!(video = video.id, file = %path.display(), "from the cache");
                     return Ok(file);
                 }
                 Err(error) => {
-                    tracing::warn!(video = video.id, %error, "rebuilding a damaged cache file");
+                    tracing::debug!(video = video.id, file = %path.display(), %error, "damaged, so it is made anew");
                     self.progress.note(&format!("{}: rebuilding its {}: {error}", video.id, kind.folder()));
                 }
             }
         }
+        tracing::debug!(video = video.id, file = %path.display(), "making");
         build(&path)?;
         self.built.fetch_add(1, Ordering::Relaxed);
         Container::open(&path).and_then(|file| fits(file, kind, key, frames))

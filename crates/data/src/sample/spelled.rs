@@ -1,10 +1,14 @@
 //! How a spec spells a sample: `{ kind = "...", ... }`.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::spec::{Align, At, SampleInput, SampleSpec, TimeSteps};
 use crate::inputs::{FlowStack, FrameStack, InputError, Sampling, SpelledInput};
+use crate::schema::{of_kind, one_of};
 
 /// Frames of a clip; more is a slip of the pen, and the sizes that follow from it have no bounds.
 const MOST: usize = 1000;
@@ -21,12 +25,13 @@ pub enum SpelledSample {
 }
 
 /// A clip: frames, each in the middle of a volume of optical flow (ST-ResNet, Sect. 4).
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SpelledClip {
     /// T, the number of frames in training.
     pub frames: usize,
-    /// Least and largest distance of two frames in training, frames; see [`TimeSteps::Strided`].
+    /// Least and largest distance of two frames in training, frames.
+    #[serde(deserialize_with = "two")]
     pub stride: [usize; 2],
     /// L, the number of displacement fields around each frame.
     pub length: usize,
@@ -35,12 +40,13 @@ pub struct SpelledClip {
 }
 
 /// Snippets of flow, and a frame in the middle of them if wanted (the pyramid network).
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SpelledSnippets {
     /// T, the number of snippets.
     pub count: usize,
     /// Least and largest distance of two snippets in training, frames; of one snippet it says nothing.
+    #[serde(deserialize_with = "two")]
     pub interval: [usize; 2],
     /// L, the number of displacement fields of a snippet.
     pub length: usize,
@@ -48,6 +54,13 @@ pub struct SpelledSnippets {
     pub mean_subtraction: bool,
     /// Whether there is a frame.
     pub frame: bool,
+}
+
+/// Reads two numbers; an array would be read from the first two of any number.
+fn two<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[usize; 2], D::Error> {
+    let numbers = Vec::<usize>::deserialize(deserializer)?;
+    <[usize; 2]>::try_from(numbers)
+        .map_err(|found| D::Error::custom(format!("expected two numbers, [least, largest], found {found:?}")))
 }
 
 impl<'de> Deserialize<'de> for SpelledSample {
@@ -65,6 +78,19 @@ impl<'de> Deserialize<'de> for SpelledSample {
             let known = known.join(", ");
             Err(D::Error::custom(format!("there is no kind of input {kind}{hint}; expected one of {known}")))
         })
+    }
+}
+
+impl JsonSchema for SpelledSample {
+    fn schema_name() -> Cow<'static, str> {
+        "Input".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut kinds = SpelledInput::schemas(generator);
+        kinds.push(of_kind("clip", SpelledClip::json_schema(generator)));
+        kinds.push(of_kind("snippets", SpelledSnippets::json_schema(generator)));
+        one_of("What a network sees of a video.", kinds)
     }
 }
 

@@ -36,6 +36,7 @@ impl Job<'_> {
     pub(super) fn do_step(&self, id: StepId, name: &str) -> Result<()> {
         let step = self.graph.step(id);
         if let Does::Record { row, .. } = &step.does {
+            tracing::info!(step = name, "writing the record");
             return self.record(row);
         }
         let (Some(unit), false) = (step.unit(), matches!(step.does, Does::Given { .. })) else {
@@ -51,8 +52,10 @@ impl Job<'_> {
         }
         let _lock = self.take(unit)?;
         if self.is_done(id)? {
+            tracing::info!(step = name, unit = unit.name, "found done");
             return Ok(());
         }
+        tracing::info!(step = name, unit = unit.name, "begins");
         match &step.does {
             Does::Given { .. } | Does::Record { .. } => Ok(()),
             Does::Train { net, repeat, starts, .. } => self.train(name, net, repeat, unit, starts),

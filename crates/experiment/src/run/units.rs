@@ -260,7 +260,7 @@ impl Runner<'_> {
     fn prepare_part(&self, library: &Library<'_>, set: &str, recipe: &str, videos: &[usize]) -> Result<()> {
         match library.prepare_some(set, recipe, videos) {
             Ok(said) => self.console.line(&said),
-            Err(Error::Videos(report)) => self.console.line(&report.to_string()),
+            Err(Error::Videos(report)) => self.console.error(&report.to_string()),
             Err(error) => return Err(error),
         }
         Ok(())
@@ -333,7 +333,7 @@ impl Job<'_> {
         let mut without = Vec::new();
         for row in self.plan.wanted() {
             if let Err(error) = fetched(row) {
-                self.runner.console.line(&format!("{}: {error}", row.row.id));
+                self.runner.console.error(&format!("{}: {error}", row.row.id));
                 without.push(&*row.row.id);
             }
         }

@@ -64,7 +64,11 @@ impl Job<'_> {
                     // What is to be done again need not be readable.
                     let again = row.wanted && self.runner.fresh;
                     match if again { None } else { self.known(row)? } {
-                        Some(record) => State::Done { record: Box::new(record) },
+                        Some(record) => {
+                            let file = self.record_path(row);
+                            tracing::info!(row = row.row.id, file = %file.display(), "the record stands");
+                            State::Done { record: Box::new(record) }
+                        }
                         None => {
                             if row.wanted {
                                 missing.insert(record, row);
@@ -75,7 +79,7 @@ impl Job<'_> {
                 }
             };
             if let State::Failed { .. } = state {
-                self.runner.console.line(&line(row, &state));
+                self.runner.console.error(&line(row, &state));
             }
             states.insert(row.row.id.clone(), state);
         }
@@ -104,7 +108,10 @@ impl Job<'_> {
                     Ok(()) => State::Done { record: Box::new(Record::read(&self.record_path(row))?) },
                     Err(message) => State::Failed { message: message.clone() },
                 };
-                self.runner.console.line(&line(row, &state));
+                match state {
+                    State::Failed { .. } => self.runner.console.error(&line(row, &state)),
+                    _ => self.runner.console.line(&line(row, &state)),
+                }
                 states.insert(row.row.id.clone(), state);
             }
             if let Err(message) = done {

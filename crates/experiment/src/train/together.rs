@@ -67,7 +67,7 @@ pub(super) fn side_by_side<T>(
     if let Err(error) = &found
         && !error.is_of_all_ranks()
     {
-        console.line(&format!(
+        console.error(&format!(
             "rank {} of {}: {error}\n{}",
             ranks.rank(),
             ranks.size(),

@@ -103,8 +103,10 @@ impl Hub {
         source.check().map_err(WeightsError::Source)?;
         let place = BlobPlaces::new(source, &cache.join("weights"));
         if place.sum(interrupt)?.as_ref() == Some(&source.sha256) {
+            tracing::info!(file = %place.blob.display(), "published weights are in the cache");
             return Ok(place.blob);
         }
+        tracing::info!(url = self.url(source), file = %place.blob.display(), "downloading published weights");
         let name = format!("{} of {}", source.file, source.repository);
         let _lock = store::lock(&place.lock, &name, console, interrupt)?;
         // Another process may have been faster.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -41,4 +42,14 @@ impl<'de, T: Deserialize<'de>, Out> Visitor<'de> for Either<'de, T, Out> {
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Out, A::Error> {
         T::deserialize(MapAccessDeserializer::new(map)).map(self.table)
     }
+}
+
+/// What an editor is told of such a key.
+pub(super) fn schema_of_name_or_table<T: JsonSchema>(
+    generator: &mut SchemaGenerator,
+    description: &str,
+    name: &str,
+) -> Schema {
+    let table = generator.subschema_for::<T>();
+    json_schema!({ "description": description, "anyOf": [{ "description": name, "type": "string" }, table] })
 }

@@ -1,14 +1,17 @@
 //! What a spec says of a network and its training.
 
+use std::borrow::Cow;
+
 use data::sample::SpelledSample;
 use models::{BatchStatistics, ModelName, PyramidHead, SnippetFusion};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::either::name_or_table;
+use super::either::{name_or_table, schema_of_name_or_table};
 use crate::fusion::FuseBy;
 
 /// A net to train: a row of its own, or a stage that rows start from.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Net {
     /// The data set that it is trained and tested on, by the paper's name for it.
@@ -50,7 +53,7 @@ pub enum StartFrom {
 }
 
 /// The nets that streams start from.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Streams {
     /// Of the stream that sees frames.
@@ -77,8 +80,22 @@ impl<'de> Deserialize<'de> for StartFrom {
     }
 }
 
+impl JsonSchema for StartFrom {
+    fn schema_name() -> Cow<'static, str> {
+        "StartFrom".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        schema_of_name_or_table::<Streams>(
+            generator,
+            "Whose weights a net starts from.",
+            "A net or a row by name; `table1a/imagenet` is of another table.",
+        )
+    }
+}
+
 /// Which videos of a data set.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Videos {
     /// The training part of the split that is run.
@@ -91,7 +108,7 @@ pub enum Videos {
 }
 
 /// Videos of a second data set, all splits combined (Sect. 6, Multi-task learning).
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Also {
     /// The data set, by the paper's name for it.
@@ -102,7 +119,7 @@ pub struct Also {
 }
 
 /// What the classes of a second data set become.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AlsoAs {
     /// A task of its own: a second softmax layer, whose loss sees this data set's videos alone (Sect. 4).
@@ -112,7 +129,7 @@ pub enum AlsoAs {
 }
 
 /// Which layers learn.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Learns {
     /// All.
@@ -123,12 +140,12 @@ pub enum Learns {
 }
 
 /// What a net that sees pairs learns from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Losses {
     /// The softmax loss of each branch.
     pub softmax: bool,
-    /// The contrastive loss of the features of each pair, see [`ContrastiveSizes`].
+    /// The contrastive loss of the features of each pair, whose sizes are `[shared] contrastive`.
     pub contrastive: Option<Distance>,
 }
 
@@ -139,7 +156,7 @@ impl Default for Losses {
 }
 
 /// The sizes of the contrastive loss, as multiples of what the features at the start of the training give.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ContrastiveSizes {
     /// The margin; 1 is the mean distance of dissimilar pairs.
@@ -149,7 +166,7 @@ pub struct ContrastiveSizes {
 }
 
 /// The distance that the margin of the contrastive loss is compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Distance {
     /// The source's form.
@@ -168,7 +185,7 @@ impl From<Distance> for nn::PairDistance {
 }
 
 /// How a row's net is tested, where that is not by the softmax scores of the split's test part.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Tested {
     /// On which videos.
@@ -178,7 +195,7 @@ pub struct Tested {
 }
 
 /// Which videos a net is tested on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TestOn {
     /// The test part of the split; of a set of several views, its events as the view that is held out sees them.
@@ -189,7 +206,7 @@ pub enum TestOn {
 }
 
 /// What a test asks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TestBy {
     /// The class, of the softmax layer.
@@ -209,7 +226,7 @@ impl TestBy {
 }
 
 /// The levels of a pyramid network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Pyramid {
     /// How several snippets become one; not given for one snippet.
@@ -219,7 +236,7 @@ pub struct Pyramid {
 }
 
 /// The sizes of the pyramid's levels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PyramidSizes {
     /// d, the values of a sketch.
@@ -229,7 +246,7 @@ pub struct PyramidSizes {
 }
 
 /// A training protocol.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Train {
     /// Videos a batch, of each task; pairs of videos where there are pairs.
@@ -257,7 +274,7 @@ pub struct Train {
 }
 
 /// How training samples are cut out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cropping {
     /// Of the input's size, anywhere in the frame (Two-Stream ConvNets, Sect. 5).
@@ -267,7 +284,7 @@ pub enum Cropping {
 }
 
 /// One step of the learning rate.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RateStep {
     /// The first iteration at the new rate.
@@ -277,7 +294,7 @@ pub struct RateStep {
 }
 
 /// How the scores of finished nets become one; nothing is trained again but the fusion itself.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Fuse {
     /// Rows of this table.

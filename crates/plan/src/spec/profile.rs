@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The scales of a table. Each says all it has to say: nothing is inherited.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Profiles {
     /// The paper's own scale.
@@ -64,7 +65,7 @@ impl std::str::FromStr for ProfileName {
 }
 
 /// How `[shared]` is scaled. The factors hold for every row alike.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Profile {
     /// The data set that is used unless a flag names another.
@@ -108,7 +109,7 @@ pub struct Profile {
 }
 
 /// The geometry of the first convolutions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stem {
     /// As the paper has it.
@@ -119,7 +120,7 @@ pub enum Stem {
 }
 
 /// What becomes of the dropout when the layers are narrower.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DropoutRule {
     /// The paper's share.
@@ -130,7 +131,7 @@ pub enum DropoutRule {
 }
 
 /// The parameters of the flow estimate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FlowPreset {
     /// TV-L1 for speed.
@@ -191,7 +192,7 @@ impl Profile {
 }
 
 /// How frames and flow are stored in the cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Storage {
     /// One byte a value: exact frames, flow quantised to 256 steps.

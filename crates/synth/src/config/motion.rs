@@ -2,13 +2,14 @@
 
 use crate::class::Class;
 use crate::knob::{Span, SynthError, check, within};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Makes the struct of optional knobs, and the list of them with their names and limits.
 macro_rules! knobs {
     ($(#[$about:meta])* pub struct $config:ident: $($(#[$doc:meta])+ $knob:ident, $name:literal: $lo:literal to $hi:literal;)+) => {
         $(#[$about])*
-        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields, rename_all = "kebab-case")]
         pub struct $config {
             $($(#[$doc])+ #[serde(skip_serializing_if = "Option::is_none")] pub $knob: Option<Span>,)+
@@ -106,7 +107,7 @@ impl MotionConfig {
 
 /// `hop-then-spin`, `spin-then-hop`: a lead, a burst, a gap, a burst, a tail. Lead, gap and tail are
 /// all longer than the longest stack, so that no single stack can tell which burst came first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct OrderConfig {
     /// The longest stack L, in fields, that must not be able to tell the two classes apart.

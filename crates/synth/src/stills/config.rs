@@ -5,10 +5,11 @@
 use crate::config::HueConfig;
 use crate::knob::{Span, SynthError, check, within};
 use crate::texture::TextureLook;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The `[stills]` table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StillsConfig {
     /// Pictures of each class; the `[splits]` of the file deal them out.
@@ -30,7 +31,7 @@ pub struct StillsConfig {
 }
 
 /// The object that a picture is of; it lies anywhere within the picture, turned at random.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ObjectConfig {
     /// Radius.
@@ -44,7 +45,7 @@ pub struct ObjectConfig {
 }
 
 /// Small objects of any shape and colour.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ClutterConfig {
     /// Largest number; each picture draws 0 to this many.
@@ -54,7 +55,7 @@ pub struct ClutterConfig {
 }
 
 /// Light and noise.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ExposureConfig {
     /// Factor on the whole picture.

@@ -2,13 +2,14 @@
 
 use crate::knob::{Span, SynthError, check, within};
 use crate::texture::TextureLook;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Takes of an actor and action.
 pub(super) const MOST_TAKES: usize = 1000;
 
 /// The `[views]` table. Lengths are pixels or metres as stated, angles degrees, times frames.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ViewsConfig {
     /// Actors, each of whom does everything. Clothes therefore tell the actor and never the action: a network that pairs
@@ -38,7 +39,7 @@ pub struct ViewsConfig {
 }
 
 /// Where a camera stands.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CameraPlace {
     /// The view's name.
@@ -50,7 +51,7 @@ pub struct CameraPlace {
 }
 
 /// Distance and scale of all cameras.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LensConfig {
     /// Metres from the camera to the middle of the scene. Nearer cameras distort more.
@@ -60,7 +61,7 @@ pub struct LensConfig {
 }
 
 /// The actor's place, size and clothes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ActorPlaceConfig {
     /// Largest turn away from azimuth 0, degrees to either side. At 180 all cameras would see the same, and
@@ -79,7 +80,7 @@ pub struct ActorPlaceConfig {
 }
 
 /// How an action is carried out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ActionConfig {
     /// Frames from one key pose to the other and back.
@@ -91,7 +92,7 @@ pub struct ActionConfig {
 }
 
 /// The lamp of each view, and noise.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RoomLightConfig {
     /// Factor on the whole picture, which each camera has of its own.

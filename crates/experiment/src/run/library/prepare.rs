@@ -166,15 +166,19 @@ impl Library<'_> {
         let backward = self.wants_backward(set, video);
         let progress = PrepareStep { console: self.runner.console, set, step: Default::default() };
         let verify = !self.runner.trust_cache;
-        data::prepare::prepare(
+        let folder = self.runner.workspace.cache.join("videos");
+        let prepared = data::prepare::prepare(
             &self.set(set)?.dataset,
             &PrepareConfig { verify, ..config(video, backward, batched(self.runner.device)?) },
             indices,
-            &self.runner.workspace.cache.join("videos"),
+            &folder,
             &progress,
             self.runner.interrupt.flag(),
-        )
-        .map_err(|e| match e {
+        );
+        if let Ok(Prepared { reused, built, .. }) = &prepared {
+            tracing::info!(set, folder = %folder.display(), reused, built, "videos are prepared");
+        }
+        prepared.map_err(|e| match e {
             PrepareError::Setup(e) => e.into(),
             PrepareError::Interrupted { .. } => Error::Interrupted,
             PrepareError::Videos(report) => Error::Videos(report),

@@ -1,0 +1,25 @@
+//! What editors are told of tables whose key `kind` says which other keys there are.
+
+use schemars::{Schema, json_schema};
+
+/// The keys of a table whose `kind` is this.
+pub(crate) fn of_kind(kind: &str, mut keys: Schema) -> Schema {
+    let keys_of = keys.ensure_object();
+    if let Some(properties) =
+        keys_of.entry("properties").or_insert_with(|| json_schema!({}).into()).as_object_mut()
+    {
+        properties.insert("kind".to_owned(), json_schema!({ "type": "string", "const": kind }).into());
+    }
+    if let Some(required) =
+        keys_of.entry("required").or_insert_with(|| Vec::<String>::new().into()).as_array_mut()
+    {
+        required.retain(|key| key != "kind");
+        required.insert(0, "kind".into());
+    }
+    keys
+}
+
+/// A table that is of one of these kinds.
+pub(crate) fn one_of(description: &str, kinds: Vec<Schema>) -> Schema {
+    json_schema!({ "description": description, "oneOf": kinds })
+}

@@ -1,0 +1,109 @@
+//! What editors are told of the TOML files: a JSON schema of specs and one of data sets, made from the types that read them.
+//!
+//! A schema says which keys there are and what they hold. What several keys must be together is checked when a file is read.
+
+use std::path::PathBuf;
+
+use data::dataset::DatasetSpec;
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+use crate::spec::Spec;
+use crate::workspace::Workspace;
+
+/// A schema and where it lies.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SchemaFile {
+    /// The file.
+    pub path: PathBuf,
+    /// What belongs in it.
+    pub schema: Value,
+}
+
+/// The schemas of all TOML files of a workspace.
+pub fn files(workspace: &Workspace) -> [SchemaFile; 2] {
+    let file = |path: &str, schema| SchemaFile { path: workspace.root.join(path), schema };
+    [
+        file("experiments/table.schema.json", schema_of::<Spec>("A table of a paper")),
+        file("datasets/dataset.schema.json", schema_of::<DatasetSpec>("A data set")),
+    ]
+}
+
+impl SchemaFile {
+    /// The file's text.
+    pub fn text(&self) -> String {
+        format!("{:#}\n", self.schema)
+    }
+
+    /// Whether the file holds it.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a file that is there and cannot be read.
+    pub fn is_fresh(&self) -> Result<bool> {
+        match std::fs::read_to_string(&self.path) {
+            Ok(text) => Ok(serde_json::from_str::<Value>(&text).is_ok_and(|held| held == self.schema)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io("read", &self.path)(error)),
+        }
+    }
+}
+
+/// In the draft that editors of TOML understand best.
+fn schema_of<T: JsonSchema>(title: &str) -> Value {
+    let settings = SchemaSettings::draft07().with(|settings| {
+        // Before the draft's own, which look at what stands beside a reference.
+        settings.transforms.insert(0, Box::new(RecursiveTransform(for_toml)));
+    });
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    schema.insert("title".to_owned(), title.into());
+    schema.to_value()
+}
+
+/// What TOML has no word for goes, and descriptions become plain text.
+fn for_toml(schema: &mut Schema) {
+    let Some(keys) = schema.as_object_mut() else { return };
+    // Names of types of Rust; what they allow is said by `minimum` besides.
+    keys.remove("format");
+    without_null(keys);
+    if let Some(Value::String(description)) = keys.get_mut("description") {
+        *description = plain(description);
+    }
+}
+
+/// A key that may be absent is not in `required`; it is never null, since TOML has no null.
+fn without_null(keys: &mut Map<String, Value>) {
+    let is_null = |schema: &Value| schema.get("type").is_some_and(|kind| kind == "null");
+    if keys.get("default").is_some_and(Value::is_null) {
+        keys.remove("default");
+    }
+    if let Some(Value::Array(kinds)) = keys.get_mut("type") {
+        kinds.retain(|kind| kind != "null");
+        if let [kind] = &mut kinds[..] {
+            let kind = kind.take();
+            keys.insert("type".to_owned(), kind);
+        }
+    }
+    if let Some(Value::Array(values)) = keys.get_mut("enum") {
+        values.retain(|value| !value.is_null());
+    }
+    if let Some(Value::Array(choices)) = keys.get_mut("anyOf") {
+        choices.retain(|choice| !is_null(choice));
+        if let [Value::Object(only)] = &mut choices[..] {
+            let only = std::mem::take(only);
+            keys.remove("anyOf");
+            for (key, value) in only {
+                keys.entry(key).or_insert(value);
+            }
+        }
+    }
+}
+
+/// Without the links of Rust's documentation, and with its lines joined to paragraphs.
+fn plain(description: &str) -> String {
+    let paragraphs =
+        description.split("\n\n").map(|paragraph| paragraph.split('\n').collect::<Vec<_>>().join(" "));
+    paragraphs.collect::<Vec<_>>().join("\n\n").replace("[`", "`").replace("`]", "`")
+}

@@ -1,0 +1,196 @@
+//! The schemas say of TOML files what the parser says of them.
+
+use std::path::{Path, PathBuf};
+
+use boon::{Compiler, SchemaIndex, Schemas};
+use data::dataset::DatasetSpec;
+use plan::spec::Spec;
+use plan::{Workspace, schema};
+use serde_json::Value;
+
+fn workspace() -> Workspace {
+    Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+}
+
+/// The schemas of tables and of data sets, as a program reads them that knows nothing of ours.
+struct Read {
+    schemas: Schemas,
+    tables: SchemaIndex,
+    data_sets: SchemaIndex,
+}
+
+impl Read {
+    fn new() -> Self {
+        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+        let [tables, data_sets] = schema::files(&workspace()).map(|file| {
+            let name = format!("http://localhost/{}", file.path.file_name().unwrap().to_string_lossy());
+            compiler.add_resource(&name, file.schema).unwrap();
+            compiler.compile(&name, &mut schemas).unwrap()
+        });
+        Self { schemas, tables, data_sets }
+    }
+
+    fn refuses(&self, index: SchemaIndex, text: &str) -> Option<String> {
+        let document: Value = toml::from_str(text).unwrap();
+        self.schemas.validate(&document, index).err().map(|error| format!("{error:#}"))
+    }
+
+    /// What the schema has against a table.
+    fn table(&self, text: &str) -> Option<String> {
+        self.refuses(self.tables, text)
+    }
+
+    /// What the schema has against a data set.
+    fn data_set(&self, text: &str) -> Option<String> {
+        self.refuses(self.data_sets, text)
+    }
+}
+
+fn toml_files(folder: &Path) -> Vec<PathBuf> {
+    let files = base::files::list(folder).unwrap().into_iter();
+    files.filter(|file| file.extension().is_some_and(|ending| ending == "toml")).collect()
+}
+
+fn read(file: &Path) -> String {
+    std::fs::read_to_string(file).unwrap()
+}
+
+#[test]
+fn the_committed_schemas_are_those_of_the_types() {
+    for file in schema::files(&workspace()) {
+        let path = file.path.display();
+        assert!(file.is_fresh().unwrap(), "{path} is stale; write it anew with `cargo xtask schema`");
+    }
+}
+
+#[track_caller]
+fn assert_begins(file: &Path, text: &str, line: &str) {
+    assert_eq!(
+        text.lines().next(),
+        Some(line),
+        "the first line of {}, which tells editors its schema",
+        file.display()
+    );
+}
+
+#[test]
+fn every_committed_file_names_its_schema_and_fits_it() {
+    let (schemas, workspace) = (Read::new(), workspace());
+    let tables = workspace.spec_files().unwrap();
+    assert!(tables.len() > 10, "{tables:?}");
+    for file in tables {
+        let text = read(&file);
+        assert_begins(&file, &text, "#:schema ../table.schema.json");
+        assert_eq!(schemas.table(&text), None, "{}", file.display());
+    }
+    let data_sets = toml_files(&workspace.root.join("datasets"));
+    assert!(data_sets.len() > 5, "{data_sets:?}");
+    for file in data_sets {
+        let text = read(&file);
+        assert_begins(&file, &text, "#:schema ./dataset.schema.json");
+        assert_eq!(schemas.data_set(&text), None, "{}", file.display());
+    }
+}
+
+/// A table with one slip of the pen.
+fn spoilt(text: &str, from: &str, to: &str) -> String {
+    assert!(text.contains(from), "there is no {from}");
+    text.replacen(from, to, 1)
+}
+
+#[test]
+fn wrong_tables_are_refused_by_the_schema_and_by_the_parser() {
+    let (schemas, root) = (Read::new(), workspace().root);
+    let cases = [
+        ("two-stream/table1b", "batch = 256", "bacth = 256"),
+        ("two-stream/table1b", "batch = 256", "batch = \"256\""),
+        ("two-stream/table1b", "batch = 256", "batch = -256"),
+        ("two-stream/table1b", "batch = 256", "batch = 2.5"),
+        ("two-stream/table1b", "\"cnn-m-2048\"", "\"cnn-m-2084\""),
+        ("two-stream/table1b", "kind = \"flow\"", "kind = \"flwo\""),
+        ("two-stream/table1b", "kind = \"flow\"", "kind = \"rgb\""),
+        ("two-stream/table1b", "sampling = \"stack\"", "sampling = \"heap\""),
+        ("two-stream/table1b", "crops = \"ten\"", "crops = \"nine\""),
+        ("two-stream/table1b", "[[claim]]", "[[claims]]"),
+        ("two-stream/table1b", "title = ", "titel = "),
+        ("two-stream/table1b", "id = \"single-on\"", "id = \"Single on\""),
+        ("st-resnet/results", "stride = [", "stride = [1, "),
+        ("two-stream/table3", "by = \"average\"", "by = \"avarage\""),
+        ("two-stream/table3", "by = \"average\"", "by = { mean = { weight = [1.0, 1.0] } }"),
+    ];
+    for (table, from, to) in cases {
+        let file = root.join("experiments").join(table).with_extension("toml");
+        let text = spoilt(&read(&file), from, to);
+        let case = format!("{table}: {to}");
+        assert!(Spec::parse(&text, &file).is_err(), "the parser takes {case}");
+        assert!(schemas.table(&text).is_some(), "the schema takes {case}");
+    }
+}
+
+/// One of a kind that no committed file is of.
+const VIEW_FOLDERS: &str = r#"
+kind = "view-folders"
+title = "Mine"
+views = ["cam0", "cam1"]
+classes = ["kick", "wave"]
+events = "mine/events.txt"
+test = ["bob"]
+extensions = ["avi"]
+"#;
+
+#[test]
+fn wrong_data_sets_are_refused_by_the_schema_and_by_the_parser() {
+    let (schemas, folder) = (Read::new(), workspace().root.join("datasets"));
+    let whole = |name: &str| read(&folder.join(name).with_extension("toml"));
+    assert_eq!(schemas.data_set(VIEW_FOLDERS), None);
+    let cases = [
+        (VIEW_FOLDERS.to_owned(), "views = [\"cam0\", \"cam1\"]", "view = [\"cam0\", \"cam1\"]"),
+        (VIEW_FOLDERS.to_owned(), "\"view-folders\"", "\"video-folders\""),
+        (whole("synth"), "data-seed = 0", "data-seed = -1"),
+        (whole("synth"), "kind = \"synth\"", "kind = \"sinth\""),
+        (whole("synth"), "numbers = \"", "numbers = \"un"),
+        (whole("synth"), "sway-speed = [", "sway-sped = ["),
+        (whole("synth"), "sway-speed = [", "sway-speed = [0.1, "),
+        (whole("hmdb51"), "layout = \"hmdb51\"", "layout = \"kinetics\""),
+        (whole("hmdb51"), "clips = 6766", "clips = \"6766\""),
+        (whole("weizmann"), "[cuts]", "[cut]"),
+    ];
+    for (text, from, to) in cases {
+        let text = spoilt(&text, from, to);
+        let taken = DatasetSpec::parse(Path::new("mine.toml"), &text).is_ok();
+        assert!(!taken, "the parser takes {to}");
+        assert!(schemas.data_set(&text).is_some(), "the schema takes {to}");
+    }
+}
+
+/// Keys that a file need not hold, and both forms of those that have two.
+#[test]
+fn what_the_parser_takes_the_schema_takes() {
+    let (schemas, root) = (Read::new(), workspace().root);
+    let cases = [
+        ("two-stream/table3", "by = \"average\"", "by = { mean = { weights = [1, 2.5], of = \"logits\" } }"),
+        ("two-stream/table1b", "rate = 1e-2", "rate = 1"),
+    ];
+    for (table, from, to) in cases {
+        let file = root.join("experiments").join(table).with_extension("toml");
+        let text = spoilt(&read(&file), from, to);
+        assert!(Spec::parse(&text, &file).is_ok(), "{table}: {to}");
+        assert_eq!(schemas.table(&text), None, "{table}: {to}");
+    }
+}
+
+/// A person reads them beside the cursor.
+#[test]
+fn schemas_are_plain_and_name_what_there_is() {
+    for file in schema::files(&workspace()) {
+        let text = file.text();
+        for noise in ["[`", "\"null\"", "\"format\""] {
+            assert!(!text.contains(noise), "{} holds {noise}", file.path.display());
+        }
+    }
+    let [tables, _] = schema::files(&workspace()).map(|file| file.text());
+    let models = models::ModelName::all().map(models::ModelName::name);
+    for name in models.chain(["rgb", "flow", "difference", "clip", "snippets"]) {
+        assert!(tables.contains(&format!("\"{name}\"")), "no {name}");
+    }
+}

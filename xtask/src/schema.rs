@@ -1,0 +1,41 @@
+//! The schemas that editors read: writing them, and finding the stale ones.
+
+use experiment::store::write_atomic;
+use experiment::{Console, Result};
+use plan::schema::{SchemaFile, files};
+
+use crate::asked::say;
+use crate::failure::Failure;
+use crate::flags::Folders;
+
+/// Writes what is stale.
+pub(crate) fn write(console: &Console) -> Result<()> {
+    let stale = stale()?;
+    if stale.is_empty() {
+        console.line("the schemas are as the types have it");
+    }
+    for file in stale {
+        write_atomic(&file.path, file.text().as_bytes())?;
+        say(file.path.display())?;
+    }
+    Ok(())
+}
+
+/// Fails when one is stale.
+pub(crate) fn check() -> std::result::Result<(), Failure> {
+    let stale = stale()?;
+    if stale.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Stale(stale.iter().map(|file| file.path.display().to_string()).collect()))
+}
+
+fn stale() -> Result<Vec<SchemaFile>> {
+    let mut stale = Vec::new();
+    for file in files(&Folders::default().workspace()) {
+        if !file.is_fresh()? {
+            stale.push(file);
+        }
+    }
+    Ok(stale)
+}
