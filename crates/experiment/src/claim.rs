@@ -255,6 +255,18 @@ mod tests {
         );
     }
 
+    /// Every interval that is recorded follows from these draws.
+    #[test]
+    fn the_draws_are_kept() {
+        let mut rng = ChaCha8Rng::seed_from_u64(0x000b_0075);
+        let drawn: Vec<usize> = (0..8).map(|_| uniform(&mut rng, 462)).collect();
+        assert_eq!(drawn, [365, 47, 393, 234, 350, 376, 286, 191]);
+        let bootstrap = Bootstrap::new(&rows(&[("a", &|v| v * v % 7 < 3)], 91));
+        let estimate = bootstrap.accuracy("a").unwrap();
+        let found = [estimate.value, estimate.low, estimate.high];
+        assert_eq!(found, [71.428_571_428_571_43, 61.538_461_538_461_54, 80.219_780_219_780_22]);
+    }
+
     /// Three seeds of the same video are one video, not three.
     #[test]
     fn seeds_do_not_narrow_the_interval() {
