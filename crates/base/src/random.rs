@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
+use rand_core::{RngCore, SeedableRng};
 use rayon::prelude::*;
 
 /// Values drawn from one stream of the generator.
@@ -76,7 +76,7 @@ pub fn below(generator: &mut ChaCha8Rng, bound: usize, count: usize) -> Vec<f32>
 }
 
 /// A uniform value in [0, 1) with 53 random bits.
-fn uniform(rng: &mut impl Rng) -> f64 {
+fn uniform(rng: &mut impl RngCore) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 

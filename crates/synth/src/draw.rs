@@ -5,7 +5,7 @@
 //! how often one part draws leaves the other parts as they were.
 
 use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
+use rand_core::{RngCore, SeedableRng};
 
 use super::knob::Span;
 

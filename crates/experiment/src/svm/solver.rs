@@ -13,7 +13,7 @@
 //! that are below their bound; the difference is the example's *violation*.
 
 use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
+use rand_core::{RngCore, SeedableRng};
 
 use super::config::{Fit, SvmConfig};
 
