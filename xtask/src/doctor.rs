@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use base::text::gibibytes;
 use candle_core::Device;
 use data::dataset::{Dataset, DatasetSpec};
 use data::decode::Decoder;
@@ -149,9 +150,17 @@ fn memory() -> Check {
     };
     match (kib("MemAvailable"), kib("MemTotal")) {
         (Some(available), Some(all)) => {
-            let found = format!("{} of {} available", size(available << 10), size(all << 10));
+            let found = format!(
+                "{} of {} available",
+                gibibytes((available << 10) as f64),
+                gibibytes((all << 10) as f64)
+            );
             if available << 10 < MEMORY {
-                limited(what, found, format!("close other programs: `mini` takes up to {}", size(MEMORY)))
+                limited(
+                    what,
+                    found,
+                    format!("close other programs: `mini` takes up to {}", gibibytes(MEMORY as f64)),
+                )
             } else {
                 good(what, found)
             }
@@ -188,17 +197,19 @@ fn disk(cache: &Path) -> Check {
     match fs4::available_space(there) {
         Ok(free) if free < ROOM => limited(
             what,
-            format!("{} at {}", size(free), cache.display()),
+            format!("{} at {}", gibibytes(free as f64), cache.display()),
             format!(
                 "all tables in `mini` take {}; --cache puts the cache elsewhere, and what an older version left in {} may go",
-                size(ROOM),
+                gibibytes(ROOM as f64),
                 cache.join("units").display()
             ),
         ),
-        Ok(free) => good(what, format!("{} at {}", size(free), cache.display())),
-        Err(error) => {
-            limited(what, error.to_string(), format!("have {} for all tables in `mini`", size(ROOM)))
-        }
+        Ok(free) => good(what, format!("{} at {}", gibibytes(free as f64), cache.display())),
+        Err(error) => limited(
+            what,
+            error.to_string(),
+            format!("have {} for all tables in `mini`", gibibytes(ROOM as f64)),
+        ),
     }
 }
 
@@ -254,11 +265,6 @@ fn published(workspace: &Workspace) -> Result<Vec<Check>> {
         }
     }
     Ok(checks)
-}
-
-/// Bytes as a person says them.
-fn size(bytes: u64) -> String {
-    format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
 }
 
 impl Report {

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
+use rand_core::{RngCore, SeedableRng};
 use rayon::prelude::*;
 
 /// Values drawn from one stream of the generator.
@@ -82,13 +82,43 @@ pub fn uniform(generator: &mut ChaCha8Rng, range: Range<f64>, count: usize) -> V
 }
 
 /// A uniform value in [0, 1) with 53 random bits.
-fn unit(rng: &mut impl Rng) -> f64 {
+fn unit(rng: &mut impl RngCore) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Every weight, mask and pair follows from these draws: another version of the generator must give them too.
+    #[test]
+    fn draws_are_kept() {
+        let mut hasher = blake3::Hasher::new();
+        let mut words = generator("kept", 1, "raw");
+        for _ in 0..200 {
+            hasher.update(&words.next_u32().to_le_bytes());
+            hasher.update(&words.next_u64().to_le_bytes());
+        }
+        let mut bytes = [0; 301];
+        words.fill_bytes(&mut bytes);
+        hasher.update(&bytes);
+        hasher.update(&words.next_u64().to_le_bytes());
+        let of = |purpose| generator(purpose, 3, "a layer");
+        for value in mask(&of("dropout"), 0.3, 1.0, 5..3 * CHUNK + 77) {
+            hasher.update(&value.to_le_bytes());
+        }
+        for value in below(&mut of("pairs"), 1_000_003, 500) {
+            hasher.update(&value.to_le_bytes());
+        }
+        assert_eq!(&hasher.finalize().to_hex()[..16], "20405746282aeace");
+        // The logarithm and the cosine are the platform's, whose last bit may be another.
+        let normal = normal(&of("init"), 2.0, CHUNK + 4);
+        let found = [normal[0], normal[1], normal[CHUNK - 1], normal[CHUNK], normal[CHUNK + 3]];
+        let expected = [-2.962_763, -1.778_593_5, -1.123_556_6, -0.115_220_25, 1.424_376_1];
+        for (found, expected) in found.into_iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6_f32, "{found:?} {normal:?}");
+        }
+    }
 
     #[test]
     fn a_part_of_a_mask_is_that_part() {

@@ -23,6 +23,16 @@ pub fn signed_range(low: f64, high: f64) -> String {
     format!("{low:+.1} .. {high:+.1}")
 }
 
+/// Points with their interval: "61.7 [57.1, 66.0]".
+pub fn within(value: f64, low: f64, high: f64) -> String {
+    format!("{value:.1} [{low:.1}, {high:.1}]")
+}
+
+/// The same with signs: "+1.2 [-0.3, +2.7]".
+pub fn signed_within(value: f64, low: f64, high: f64) -> String {
+    format!("{value:+.1} [{low:+.1}, {high:+.1}]")
+}
+
 /// A share of a hundred, its sign kept beside it: "66.7 %".
 pub fn percent(value: f64) -> String {
     format!("{value:.1}\u{a0}%")
@@ -43,6 +53,26 @@ pub fn duration(seconds: f64) -> String {
         6_000..360_000 => format!("{} h {:02} min", s / 3600, s % 3600 / 60),
         _ => format!("{:.1} days", seconds / 86_400.0),
     }
+}
+
+/// Without decimals: samples a second, MiB, points where there is no room for more.
+pub fn whole(value: f64) -> String {
+    format!("{value:.0}")
+}
+
+/// Bytes of memory or of a disk: "7.5 GiB".
+pub fn gibibytes(bytes: f64) -> String {
+    format!("{:.1} GiB", bytes / f64::from(1 << 30))
+}
+
+/// Bytes of files together: "12.34 GB".
+pub fn gigabytes(bytes: f64) -> String {
+    format!("{:.2} GB", bytes / 1e9)
+}
+
+/// Bytes of one file: "12.34 MB".
+pub fn megabytes(bytes: f64) -> String {
+    format!("{:.2} MB", bytes / 1e6)
 }
 
 /// 90707781 as 90,707,781.
@@ -141,6 +171,22 @@ mod tests {
         assert_eq!([0.0, -0.001, 1.5, 2.0 / 3.0, 100.0].map(short), ["0", "0", "1.5", "0.67", "100"]);
         assert_eq!(percent(2.0 / 3.0 * 100.0), "66.7\u{a0}%");
         assert_eq!([73.0, 73.24, 59.4].map(reported), ["73.0", "73.24", "59.4"]);
+    }
+
+    #[test]
+    fn intervals_stand_beside_their_numbers() {
+        assert_eq!(within(61.66, 57.14, 66.0), "61.7 [57.1, 66.0]");
+        assert_eq!(signed_within(1.2, -0.32, 2.74), "+1.2 [-0.3, +2.7]");
+    }
+
+    #[test]
+    fn bytes_have_the_unit_of_what_they_fill() {
+        let bytes = 8_053_063_680.0;
+        assert_eq!(
+            [gibibytes(bytes), gigabytes(bytes), megabytes(bytes)],
+            ["7.5 GiB", "8.05 GB", "8053.06 MB"]
+        );
+        assert_eq!([0.4, 2310.7].map(whole), ["0", "2311"]);
     }
 
     #[test]

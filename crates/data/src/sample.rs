@@ -14,7 +14,7 @@ mod spelled;
 
 use std::ops::Range;
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 

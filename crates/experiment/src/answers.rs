@@ -1,11 +1,13 @@
 //! What a tested net answered: a class for each video, or a distance for each pair.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::claim::Outcomes;
 use crate::error::{Error, Result};
+use crate::outcomes::Outcomes;
 use crate::pair_scores::PairScores;
+use crate::right::Right;
 use crate::scores::Scores;
+use crate::scores::predictions::Predictions;
 use plan::spec::TestBy;
 
 /// The answers of one test unit.
@@ -48,14 +50,6 @@ impl Answers {
         }
     }
 
-    /// Adds the videos to a row's outcomes; `share` is the weight of this unit in the row's mean.
-    pub fn add_to(&self, outcomes: &mut Outcomes, share: f64) {
-        match self {
-            Self::Classes(scores) => scores.add_to(outcomes, share),
-            Self::Pairs(pairs) => pairs.add_to(outcomes, share),
-        }
-    }
-
     /// Videos that were tested.
     pub fn videos(&self) -> usize {
         match self {
@@ -72,6 +66,68 @@ impl Answers {
         match self {
             Self::Classes(scores) => Ok(scores),
             Self::Pairs(_) => Err(Error::Usage("a test by pairs has no scores of classes".into())),
+        }
+    }
+}
+
+/// The answers of all tests of a row.
+#[derive(Debug)]
+pub enum RowAnswers {
+    /// What videos were taken for.
+    Classes(Predictions),
+    /// Distances of pairs, test by test.
+    Pairs(Vec<PairScores>),
+}
+
+impl RowAnswers {
+    /// Reads the answers of tests of that kind, one a file.
+    ///
+    /// # Errors
+    /// As [`Answers::read`].
+    pub fn read(files: &[PathBuf], by: TestBy) -> Result<Self> {
+        Ok(match by {
+            TestBy::Softmax | TestBy::NearestNeighbour => Self::Classes(Predictions::read(files)?),
+            TestBy::Pairs => {
+                Self::Pairs(files.iter().map(|file| PairScores::read(file)).collect::<Result<_>>()?)
+            }
+        })
+    }
+
+    /// What the row got right: all tests have the same share in it.
+    ///
+    /// # Errors
+    /// Answers that cannot be put together.
+    pub fn outcomes(&self) -> Result<Outcomes> {
+        let mut outcomes = Outcomes::default();
+        match self {
+            Self::Classes(tests) => tests.add_to(&mut outcomes, 1.0 / tests.tests() as f64)?,
+            Self::Pairs(tests) => {
+                for pairs in tests {
+                    pairs.add_to(&mut outcomes, 1.0 / tests.len() as f64);
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Of each test its top-1 accuracy with the videos that are right, or the area under its ROC curve; in percent.
+    ///
+    /// # Errors
+    /// Answers that cannot be put together.
+    pub fn values(&self) -> Result<Vec<(f64, Option<Right>)>> {
+        Ok(match self {
+            Self::Classes(tests) => {
+                tests.accuracies()?.into_iter().zip(tests.rights()?.into_iter().map(Some)).collect()
+            }
+            Self::Pairs(tests) => tests.iter().map(|pairs| (pairs.area(), None)).collect(),
+        })
+    }
+
+    /// What videos were taken for, if there are classes.
+    pub fn classes(&self) -> Option<&Predictions> {
+        match self {
+            Self::Classes(tests) => Some(tests),
+            Self::Pairs(_) => None,
         }
     }
 }

@@ -144,7 +144,7 @@ impl Checker<'_> {
         Ok(match (before, state) {
             (Some(before), State::Done { record }) => {
                 let answers = self.answers(before, record, workspace)?;
-                Some(judge(before, record, &answers, rows))
+                Some(judge(before, record, &answers, rows)?)
             }
             (None, State::Done { record }) => Some(RowCheck {
                 now: Some(record.top1),

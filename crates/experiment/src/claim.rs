@@ -1,12 +1,16 @@
 //! Claims, judged by a paired bootstrap: a claim holds where the whole 95 % interval of its margin
 //! ([`Comparison::margin`]) is positive, is contradicted where it is negative, and is undecided otherwise.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use plan::rule::Comparison;
 use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
+use rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
+
+use crate::Result;
+use crate::outcomes::Outcomes;
+use crate::scores::by_video::{Observed, paired};
 
 /// How a claim came out on our numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,35 +48,6 @@ pub struct Estimate {
     pub high: f64,
 }
 
-/// The predictions of one row: for every test video (the block of the
-/// bootstrap) its observations over splits and seeds.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Outcomes {
-    /// For each video: the sum of the weights of its correct observations, and
-    /// of all its observations.
-    pub videos: BTreeMap<String, (f64, f64)>,
-}
-
-impl Outcomes {
-    /// Adds one observation of a video.
-    pub fn add(&mut self, video: &str, correct: bool, weight: f64) {
-        self.add_share(video, f64::from(u8::from(correct)), weight);
-    }
-
-    /// Adds one observation that is correct by a share, 0 to 1.
-    pub fn add_share(&mut self, video: &str, share: f64, weight: f64) {
-        let entry = self.videos.entry(video.to_owned()).or_default();
-        entry.0 += share * weight;
-        entry.1 += weight;
-    }
-
-    /// Top-1 accuracy in percent.
-    pub fn accuracy(&self) -> f64 {
-        let (correct, all) = self.videos.values().fold((0.0, 0.0), |sum, v| (sum.0 + v.0, sum.1 + v.1));
-        100.0 * correct / all
-    }
-}
-
 /// Resamplings of the bootstrap. The percentiles move by less than a tenth of
 /// a point between 5,000 and more.
 const RESAMPLES: usize = 5_000;
@@ -93,36 +68,36 @@ impl Bootstrap {
     /// Draws the resamplings of rows that were tested on one data set. Rows that
     /// were tested on different videos of it (a partial run) are paired over the
     /// videos that all of them have.
-    pub fn new(rows: &BTreeMap<String, Outcomes>) -> Self {
+    ///
+    /// # Errors
+    /// [`crate::Error::Usage`] for rows that cannot be paired.
+    pub fn new(rows: &BTreeMap<String, Outcomes>) -> Result<Self> {
         Self::of_sets([rows])
     }
 
     /// As [`Bootstrap::new`], of rows of several data sets, each set with draws
     /// of its own: equal names in two sets are not the same video.
-    pub fn of_sets<'a>(sets: impl IntoIterator<Item = &'a BTreeMap<String, Outcomes>>) -> Self {
-        let draws = sets.into_iter().zip(0x000b_0075..).flat_map(|(rows, seed)| Self::draw(rows, seed));
-        Self { accuracies: draws.collect() }
+    ///
+    /// # Errors
+    /// As [`Bootstrap::new`].
+    pub fn of_sets<'a>(sets: impl IntoIterator<Item = &'a BTreeMap<String, Outcomes>>) -> Result<Self> {
+        let mut accuracies = BTreeMap::new();
+        for (rows, seed) in sets.into_iter().zip(0x000b_0075..) {
+            accuracies.extend(rows.keys().cloned().zip(Self::draw(&paired(rows)?, seed)));
+        }
+        Ok(Self { accuracies })
     }
 
-    fn draw(rows: &BTreeMap<String, Outcomes>, seed: u64) -> BTreeMap<String, Vec<f64>> {
-        let mut common: Option<BTreeSet<&str>> = None;
-        for outcomes in rows.values() {
-            let videos: BTreeSet<&str> = outcomes.videos.keys().map(String::as_str).collect();
-            common = Some(match common {
-                None => videos,
-                Some(known) => known.intersection(&videos).copied().collect(),
-            });
-        }
-        let videos: Vec<&str> = common.unwrap_or_default().into_iter().collect();
-        let table: Vec<Vec<(f64, f64)>> =
-            rows.values().map(|outcomes| videos.iter().map(|v| outcomes.videos[*v]).collect()).collect();
+    /// The draws of each row of a table of rows and videos.
+    fn draw(table: &[Vec<Observed>], seed: u64) -> Vec<Vec<f64>> {
+        let videos = table.first().map_or(0, Vec::len);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut draws: Vec<Vec<f64>> = vec![Vec::with_capacity(RESAMPLES + 1); table.len()];
-        let mut sample: Vec<usize> = (0..videos.len()).collect();
+        let mut sample: Vec<usize> = (0..videos).collect();
         for resample in 0..=RESAMPLES {
             if resample > 0 {
                 for index in &mut sample {
-                    *index = uniform(&mut rng, videos.len());
+                    *index = uniform(&mut rng, videos);
                 }
             }
             for (row, draws) in table.iter().zip(&mut draws) {
@@ -131,7 +106,7 @@ impl Bootstrap {
                 draws.push(100.0 * correct / all);
             }
         }
-        rows.keys().cloned().zip(draws).collect()
+        draws
     }
 
     /// Whether there is a video to resample.
@@ -211,7 +186,7 @@ mod tests {
             &[("good", &|v| v % 10 != 0), ("bad", &|v| v % 10 < 5), ("same", &|v| (v + 1) % 10 != 0)],
             400,
         );
-        let bootstrap = Bootstrap::new(&rows);
+        let bootstrap = Bootstrap::new(&rows).unwrap();
         let judge = |rule: &str| bootstrap.judge(&Comparison::parse(rule).unwrap());
         assert_eq!(judge("good > bad").0, Verdict::Holds);
         assert_eq!(judge("bad > good").0, Verdict::Contradicted);
@@ -226,7 +201,7 @@ mod tests {
     /// The interval of a proportion must agree with the textbook's.
     #[test]
     fn the_interval_has_the_binomial_width() {
-        let bootstrap = Bootstrap::new(&rows(&[("a", &|v| v % 4 != 0)], 400));
+        let bootstrap = Bootstrap::new(&rows(&[("a", &|v| v % 4 != 0)], 400)).unwrap();
         let accuracy = bootstrap.accuracy("a").unwrap();
         let half = 1.96 * (0.75_f64 * 0.25 / 400.0).sqrt() * 100.0;
         assert!((accuracy.high - accuracy.low - 2.0 * half).abs() < 0.8, "{accuracy:?} against {half}");
@@ -237,8 +212,8 @@ mod tests {
     fn rows_of_two_data_sets_are_not_paired() {
         let first = rows(&[("a", &|v| v % 10 != 0), ("b", &|v| v % 10 < 5)], 400);
         let second = rows(&[("c", &|v| v % 4 == 0)], 60);
-        let both = Bootstrap::of_sets([&first, &second]);
-        let alone = Bootstrap::new(&first);
+        let both = Bootstrap::of_sets([&first, &second]).unwrap();
+        let alone = Bootstrap::new(&first).unwrap();
         for row in ["a", "b"] {
             assert_eq!(both.accuracy(row), alone.accuracy(row));
         }
@@ -255,6 +230,18 @@ mod tests {
         );
     }
 
+    /// Every interval that is recorded follows from these draws.
+    #[test]
+    fn the_draws_are_kept() {
+        let mut rng = ChaCha8Rng::seed_from_u64(0x000b_0075);
+        let drawn: Vec<usize> = (0..8).map(|_| uniform(&mut rng, 462)).collect();
+        assert_eq!(drawn, [365, 47, 393, 234, 350, 376, 286, 191]);
+        let bootstrap = Bootstrap::new(&rows(&[("a", &|v| v * v % 7 < 3)], 91)).unwrap();
+        let estimate = bootstrap.accuracy("a").unwrap();
+        let found = [estimate.value, estimate.low, estimate.high];
+        assert_eq!(found, [71.428_571_428_571_43, 61.538_461_538_461_54, 80.219_780_219_780_22]);
+    }
+
     /// Three seeds of the same video are one video, not three.
     #[test]
     fn seeds_do_not_narrow_the_interval() {
@@ -265,6 +252,7 @@ mod tests {
                 *value = (value.0 * 3.0, value.1 * 3.0);
             }
         }
-        assert_eq!(Bootstrap::new(&one).accuracy("a"), Bootstrap::new(&three).accuracy("a"));
+        let accuracy = |rows| Bootstrap::new(rows).unwrap().accuracy("a");
+        assert_eq!(accuracy(&one), accuracy(&three));
     }
 }

@@ -8,16 +8,17 @@ mod significance;
 use std::path::Path;
 
 use polars::prelude::{
-    Column, CsvWriter, DataFrame, NamedFrom, ParquetWriter, PolarsError, SerWriter, Series,
+    Column, CsvWriter, DataFrame, NamedFrom, ParquetWriter, PolarsError, PolarsResult, SerWriter, Series,
+    SortOptions,
 };
 use serde::Serialize;
 
 use self::gather::Entry;
 use self::significance::Difference;
-use crate::scores::Scores;
+use crate::scores::predictions::Predictions;
 use crate::store::write_atomic;
 use crate::{Error, Result, table};
-use base::text::{NONE, brief, duration, json, points, reported};
+use base::text::{NONE, brief, duration, json, points, reported, whole, within};
 use base::there_are;
 use plan::Workspace;
 
@@ -71,29 +72,31 @@ impl SortBy {
         ("training-time", Self::TrainingTime),
     ];
 
-    /// What an entry has in that column, and whether the highest come first.
-    fn of(self, entry: &Entry) -> (Option<f64>, bool) {
+    /// That column of [`frame`], and whether the highest come first.
+    fn column(self) -> (&'static str, bool) {
         match self {
-            Self::Accuracy => (Some(entry.record.top1.value), true),
-            Self::Paper => (entry.record.reported, true),
-            Self::Parameters => (Some(entry.record.parameters as f64), false),
-            Self::MultiplyAdds => (entry.multiply_adds(), false),
-            Self::TrainingSpeed => (entry.training_speed(), true),
-            Self::TestSpeed => (entry.test_speed(), true),
-            Self::Memory => (entry.memory(), false),
-            Self::TrainingTime => (entry.record.seconds(), false),
+            Self::Accuracy => (ACCURACY, true),
+            Self::Paper => (PAPER, true),
+            Self::Parameters => (PARAMETERS, false),
+            Self::MultiplyAdds => (MULTIPLY_ADDS, false),
+            Self::TrainingSpeed => (TRAINING_SPEED, true),
+            Self::TestSpeed => (TEST_SPEED, true),
+            Self::Memory => (MEMORY, false),
+            Self::TrainingTime => (TRAINING_TIME, false),
         }
     }
 
-    /// The order of two entries; one that has no number there comes last, either way round.
-    fn order(self, reverse: bool, a: &Entry, b: &Entry) -> std::cmp::Ordering {
-        let ((a, highest_first), (b, _)) = (self.of(a), self.of(b));
-        let ordered =
-            |a: f64, b: f64| if highest_first == reverse { a.total_cmp(&b) } else { b.total_cmp(&a) };
-        match (a, b) {
-            (Some(a), Some(b)) => ordered(a, b),
-            _ => b.is_some().cmp(&a.is_some()),
-        }
+    /// The places of entries in that order; those that have no number there come last, either way round.
+    fn order(self, reverse: bool, entries: &[Entry]) -> PolarsResult<Vec<usize>> {
+        let (column, highest_first) = self.column();
+        let options = SortOptions {
+            descending: highest_first != reverse,
+            nulls_last: true,
+            maintain_order: true,
+            ..SortOptions::default()
+        };
+        let places = frame(entries)?.column(column)?.arg_sort(options);
+        Ok(places.into_no_null_iter().map(|place| place as usize).collect())
     }
 }
 
@@ -135,22 +138,23 @@ pub fn compare(workspace: &Workspace, request: &CompareRequest) -> Result<Compar
         let of_run = request.runs.is_empty() || request.runs.contains(&entry.run);
         of_run && (request.only.is_empty() || request.only.iter().any(|text| entry.says(text)))
     };
-    let mut entries: Vec<Entry> = here.into_iter().filter(wanted).collect();
+    let entries: Vec<Entry> = here.into_iter().filter(wanted).collect();
     if entries.is_empty() {
         return Err(Error::Usage(format!(
             "no finished row on {dataset} is left to compare; `cargo xtask list` says what has been run"
         )));
     }
-    entries.sort_by(|a, b| request.sort.order(request.reverse, a, b));
+    let order = request.sort.order(request.reverse, &entries).map_err(failed)?;
+    let entries: Vec<Entry> = order.into_iter().map(|place| entries[place].clone()).collect();
     let units = workspace.units();
-    let scores: Vec<_> = entries.iter().map(|entry| significance::scores(&units, entry)).collect();
-    let tested: Vec<_> = entries.iter().zip(&scores).collect();
-    let difference = |pair: &[(&Entry, &Option<Vec<Scores>>)]| {
-        let [(first, Some(a)), (second, Some(b))] = pair else { return None };
+    let predictions: Vec<_> = entries.iter().map(|entry| significance::predictions(&units, entry)).collect();
+    let tested: Vec<_> = entries.iter().zip(&predictions).collect();
+    let difference = |pair: &[(&Entry, &Option<Predictions>)]| {
+        let [(first, Some(a)), (second, Some(b))] = pair else { return Ok(None) };
         let same_data = first.record.data[0].fingerprints == second.record.data[0].fingerprints;
-        same_data.then(|| significance::between(a, b))?
+        if same_data { significance::between(a, b) } else { Ok(None) }
     };
-    let differences = tested.windows(2).map(difference).collect();
+    let differences = tested.windows(2).map(difference).collect::<Result<_>>()?;
     Ok(Comparison { dataset, entries, differences })
 }
 
@@ -158,7 +162,17 @@ fn failed(error: PolarsError) -> Error {
     Error::Usage(format!("the table of rows cannot be made: {error}"))
 }
 
-fn frame(entries: &[Entry]) -> std::result::Result<DataFrame, PolarsError> {
+const ACCURACY: &str = "accuracy";
+const PAPER: &str = "paper";
+const PARAMETERS: &str = "parameters";
+const MULTIPLY_ADDS: &str = "multiply-adds a video";
+const TRAINING_SPEED: &str = "training samples/s";
+const TEST_SPEED: &str = "test videos/s";
+const MEMORY: &str = "memory MiB";
+const TRAINING_TIME: &str = "training s";
+
+/// The entries with their numbers, a line each.
+fn frame(entries: &[Entry]) -> PolarsResult<DataFrame> {
     let texts = |name: &str, of: fn(&Entry) -> &str| {
         Column::from(Series::new(name.into(), entries.iter().map(of).collect::<Vec<_>>()))
     };
@@ -171,16 +185,16 @@ fn frame(entries: &[Entry]) -> std::result::Result<DataFrame, PolarsError> {
         texts("label", |entry| &entry.record.label),
         texts("architecture", |entry| &entry.architecture),
         texts("run", |entry| &entry.run),
-        numbers("accuracy", |entry| Some(entry.record.top1.value)),
+        numbers(ACCURACY, |entry| Some(entry.record.top1.value)),
         numbers("low", |entry| Some(entry.record.top1.low)),
         numbers("high", |entry| Some(entry.record.top1.high)),
-        numbers("paper", |entry| entry.record.reported),
-        numbers("parameters", |entry| Some(entry.record.parameters as f64)),
-        numbers("multiply-adds a video", Entry::multiply_adds),
-        numbers("training samples/s", Entry::training_speed),
-        numbers("test videos/s", Entry::test_speed),
-        numbers("memory MiB", Entry::memory),
-        numbers("training s", |entry| entry.record.seconds()),
+        numbers(PAPER, |entry| entry.record.reported),
+        numbers(PARAMETERS, |entry| Some(entry.record.parameters as f64)),
+        numbers(MULTIPLY_ADDS, Entry::multiply_adds),
+        numbers(TRAINING_SPEED, Entry::training_speed),
+        numbers(TEST_SPEED, Entry::test_speed),
+        numbers(MEMORY, Entry::memory),
+        numbers(TRAINING_TIME, |entry| entry.record.seconds()),
     ];
     DataFrame::new(entries.len(), columns)
 }
@@ -293,13 +307,13 @@ impl Comparison {
                 entry.architecture.clone(),
                 entry.tables.clone(),
                 entry.run.clone(),
-                format!("{:.1} [{:.1}, {:.1}]", top1.value, top1.low, top1.high),
+                within(top1.value, top1.low, top1.high),
                 or_dash(entry.record.reported, reported),
                 brief(entry.record.parameters as f64),
                 or_dash(entry.multiply_adds(), brief),
-                or_dash(entry.training_speed(), |speed| format!("{speed:.0}")),
+                or_dash(entry.training_speed(), whole),
                 or_dash(entry.test_speed(), points),
-                or_dash(entry.memory(), |memory| format!("{memory:.0}")),
+                or_dash(entry.memory(), whole),
                 or_dash(entry.record.seconds(), duration),
                 next.map_or(NONE.into(), ToString::to_string),
             ]);

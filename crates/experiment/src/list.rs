@@ -9,6 +9,7 @@ use crate::claim::Verdict;
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::table::{self, Claim};
+use base::text::signed_within;
 use plan::spec::Spec;
 use plan::{Request, RunName, TablePlan, Workspace};
 
@@ -144,7 +145,7 @@ pub fn claims(workspace: &Workspace, runs: &[String]) -> Result<String> {
                 }
                 line.push(match (found, margin) {
                     (Some(judged), Some(m)) => {
-                        format!("{} {:+.1} [{:+.1}, {:+.1}]", judged.verdict, m.value, m.low, m.high)
+                        format!("{} {}", judged.verdict, signed_within(m.value, m.low, m.high))
                     }
                     _ => "-".into(),
                 });

@@ -8,9 +8,9 @@ use std::path::Path;
 
 use polars::prelude::{Column, DataFrame, NamedFrom, PolarsError, Series};
 
-use crate::claim::Outcomes;
 use crate::error::Result;
-use crate::scores::{failed, read_frame, strings, write_frame};
+use crate::outcomes::Outcomes;
+use crate::scores::file::{failed, read_frame, strings, write_frame};
 
 /// The pairs of one test unit.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,6 @@
 //! The main job: a table's rows, trained, tested, recorded and printed.
 
 mod census;
-mod confusion;
 mod given;
 mod graph;
 mod job;

@@ -6,17 +6,21 @@
 //! `group` (string) besides. A net that was tested by its softmax layer has f32 columns `logit:<class>` besides: the mean
 //! over the same views of what goes into the softmax.
 
+//!
+//! Questions to the scores of several tests at once are asked of [`predictions::Predictions`].
+
+pub(crate) mod by_video;
+pub(crate) mod file;
+pub mod predictions;
+mod recall;
+
 use std::path::Path;
 
-use polars::prelude::{
-    Column, DataFrame, NamedFrom, ParquetCompression, ParquetReader, ParquetWriter, PolarsError, SerReader,
-    Series,
-};
+use polars::prelude::{Column, DataFrame, NamedFrom, PolarsError, Series};
 
-use crate::claim::Outcomes;
+use self::file::{failed, read_frame, strings, write_frame};
+use crate::Result;
 use crate::right::Right;
-use crate::store::write_atomic;
-use crate::{Error, Result};
 
 /// The file of a test unit that holds them.
 pub(crate) const SCORES: &str = "scores.parquet";
@@ -71,15 +75,6 @@ impl Scores {
     /// Which videos are right.
     pub fn right(&self) -> Right {
         (0..self.videos.len()).map(|video| self.prediction(video) == self.labels[video]).collect()
-    }
-
-    /// Adds the videos to a row's outcomes; `share` is the weight of this unit
-    /// in the row's mean (one over splits times seeds).
-    pub fn add_to(&self, outcomes: &mut Outcomes, share: f64) {
-        let weight = share / self.videos.len() as f64;
-        for v in 0..self.videos.len() {
-            outcomes.add(self.block(v), self.prediction(v) == self.labels[v], weight);
-        }
     }
 
     /// What a bootstrap resamples a video with: its group, or the video alone.
@@ -153,31 +148,6 @@ impl Scores {
     }
 }
 
-/// Writes `n` rows, atomically.
-pub(crate) fn write_frame(path: &Path, n: usize, columns: Vec<Column>) -> Result<()> {
-    let mut frame = DataFrame::new(n, columns).map_err(|e| failed(path, "write", e))?;
-    let mut bytes = Vec::new();
-    ParquetWriter::new(&mut bytes)
-        .with_compression(ParquetCompression::Uncompressed)
-        .finish(&mut frame)
-        .map_err(|e| failed(path, "write", e))?;
-    write_atomic(path, &bytes)
-}
-
-pub(crate) fn read_frame(path: &Path) -> Result<DataFrame> {
-    let file = std::fs::File::open(path).map_err(Error::io("read", path))?;
-    ParquetReader::new(file).finish().map_err(|e| failed(path, "read", e))
-}
-
-/// A column of texts.
-pub(crate) fn strings(frame: &DataFrame, name: &str) -> std::result::Result<Vec<String>, PolarsError> {
-    Ok(frame.column(name)?.str()?.iter().flatten().map(str::to_owned).collect())
-}
-
-pub(crate) fn failed(path: &Path, action: &str, e: PolarsError) -> Error {
-    Error::Damaged { path: path.to_owned(), message: format!("cannot {action} it as scores: {e}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,18 +177,11 @@ mod tests {
         let both = Scores { logits: vec![1.0, -1.0, 0.0, 0.0, -2.0, 0.5], ..scores() };
         both.write(&path).unwrap();
         assert_eq!(Scores::read(&path).unwrap(), both);
-        let mut outcomes = Outcomes::default();
-        views.add_to(&mut outcomes, 1.0);
-        assert_eq!(outcomes.videos.keys().collect::<Vec<_>>(), ["x", "y"], "views of an actor stay together");
-        assert!((outcomes.accuracy() - views.accuracy()).abs() < 1e-9);
     }
 
     #[test]
     fn accuracy_counts_the_first_of_equal_scores() {
         assert!((scores().accuracy() - 200.0 / 3.0).abs() < 1e-9);
-        let mut outcomes = Outcomes::default();
-        scores().add_to(&mut outcomes, 1.0);
-        assert!((outcomes.accuracy() - 200.0 / 3.0).abs() < 1e-9);
     }
 
     #[test]

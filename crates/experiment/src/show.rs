@@ -8,7 +8,7 @@ use flow::Method;
 use crate::error::{Error, Result};
 use crate::speed;
 use crate::table::plain;
-use base::text::{NONE, duration, reported, thousands};
+use base::text::{NONE, duration, gibibytes, reported, thousands};
 use plan::Workspace;
 use plan::cost::{self, Nets};
 use plan::spec::{Learns, TestBy, TestOn};
@@ -427,7 +427,7 @@ fn estimate(plan: &TablePlan) -> Result<String> {
     let line = |name: &str, nets: &Nets| {
         vec![
             name.to_owned(),
-            format!("{:.1} GiB", nets.training.bytes.max(nets.testing.bytes) / f64::from(1 << 30)),
+            gibibytes(nets.training.bytes.max(nets.testing.bytes)),
             nets.trainings.to_string(),
             format!("about {}", duration(nets.training.seconds(&speed))),
             format!("about {}", duration(nets.testing.seconds(&speed))),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base::text::percent;
+use base::text::{percent, whole};
 
 use super::colour::{GRID, INK, Paint, QUIET, SHADES, VOID, shade};
 use super::svg::{Drawing, HEAD, MARGIN, Style, widest};
@@ -169,7 +169,7 @@ impl Grid {
         svg.rect_with_tip(x, y, self.cell, self.cell, Paint::Shade(level), tip);
         if self.classes <= 20 {
             let style = self.style.fill(Paint::OnShade(level)).middle();
-            svg.text(x + self.cell / 2.0, y + self.cell / 2.0 + 4.0, style, &format!("{:.0}", 100.0 * share));
+            svg.text(x + self.cell / 2.0, y + self.cell / 2.0 + 4.0, style, &whole(100.0 * share));
         }
     }
 

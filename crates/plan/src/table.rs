@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use base::text::counted;
 pub use data::dataset::Description as DatasetFacts;
 use data::extracted::Extraction;
 use nn::Precision;
@@ -203,11 +204,11 @@ impl TablePlan {
             self.rows.iter().flat_map(|row| &row.splits).map(String::as_str).collect();
         let seeds = self.rows.first().map_or(0, |row| row.seeds.len());
         format!(
-            "{}; split{} {}; {seeds} training seed{}",
+            "{}; split{} {}; {}",
             sets.join(", "),
             if splits.len() == 1 { "" } else { "s" },
             Vec::from_iter(splits).join(", "),
-            if seeds == 1 { "" } else { "s" }
+            counted(seeds, "training seed")
         )
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use base::text::{brief, counted, duration};
+use base::text::{brief, counted, duration, whole};
 use figure::{Spot, scatter};
 use maud::{Markup, html};
 
@@ -120,7 +120,7 @@ fn listed(place: &str, marks: &[Mark<'_>], id: &str) -> Markup {
                 (number(Some(*cost), &brief(*cost)))
                 (number(Some(record.parameters as f64), &brief(record.parameters as f64)))
                 (number_or_dash(record.seconds(), duration))
-                (number_or_dash(entry.training_speed(), |speed| format!("{speed:.0}")))
+                (number_or_dash(entry.training_speed(), whole))
                 (number_or_dash(entry.test_speed(), points))
             }
             "\n"

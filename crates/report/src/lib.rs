@@ -28,6 +28,7 @@ use self::album::Album;
 use self::book::Book;
 use self::depth::Depth;
 use self::page::Page;
+use base::text::megabytes;
 use experiment::compare::gather;
 use experiment::error::Result;
 use experiment::store::write_atomic;
@@ -55,7 +56,7 @@ pub struct Written {
 impl std::fmt::Display for Written {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { path, bytes, pictures, left_out } = self;
-        write!(f, "{}: {:.2} MB, {pictures} pictures", path.display(), *bytes as f64 / 1e6)?;
+        write!(f, "{}: {}, {pictures} pictures", path.display(), megabytes(*bytes as f64))?;
         if *left_out > 0 {
             write!(f, ", {left_out} left out for their size")?;
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use base::text::whole;
 use figure::shade;
 use maud::{Markup, html};
 
@@ -43,7 +44,7 @@ fn shaded(id: &str, run: &Ran, classes: &[&str], rows: &[Recalls<'_>]) -> Markup
                 th scope="row" { (link(anchor, row)) }
                 @for class in classes {
                     @let value = recall.get(*class).copied().unwrap_or(0.0);
-                    td class={ "h" (shade(value / 100.0)) } { (format!("{value:.0}")) }
+                    td class={ "h" (shade(value / 100.0)) } { (whole(value)) }
                 }
             }
             "\n"
@@ -57,7 +58,8 @@ fn shaded(id: &str, run: &Ran, classes: &[&str], rows: &[Recalls<'_>]) -> Markup
 
 fn extremes(id: &str, run: &Ran, rows: &[Recalls<'_>]) -> Markup {
     let words = |part: &[(&String, &f64)]| {
-        let named: Vec<String> = part.iter().map(|(class, value)| format!("{class} {value:.0}")).collect();
+        let named: Vec<String> =
+            part.iter().map(|(class, value)| format!("{class} {}", whole(**value))).collect();
         named.join(", ")
     };
     let body = html! {

@@ -1,6 +1,6 @@
 //! One row: what was run, its stages, what was taken for what, what its net saw.
 
-use base::text::{counted, duration};
+use base::text::{counted, duration, whole};
 use maud::{Markup, html};
 
 use super::album::Album;
@@ -110,7 +110,7 @@ fn runs(record: &Record, id: &str, name: &str) -> Markup {
                 (number(Some(run.top1), &points(run.top1)))
                 (number(Some(run.test.videos_scored as f64), &videos))
                 (number_or_dash(run.seconds(), duration))
-                (number_or_dash(last.map(|t| t.samples_per_second), |speed| format!("{speed:.0}")))
+                (number_or_dash(last.map(|t| t.samples_per_second), whole))
             }
             "\n"
         }

@@ -127,9 +127,7 @@ impl Config {
 
 /// `config.toml` in the folder `xtask` of the user's configuration.
 pub fn usual_path() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let folder = set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME")?.join(".config")))?;
-    Some(folder.join("xtask").join("config.toml"))
+    Some(dirs::config_dir()?.join("xtask").join("config.toml"))
 }
 
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {

@@ -9,9 +9,9 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 /// Who may depend on whom. Data knows no model, models know no file, flow
 /// knows no data set.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("xtask", &["data", "experiment", "nn", "plan", "report", "slurm"]),
+    ("xtask", &["base", "data", "experiment", "nn", "plan", "report", "slurm"]),
     ("report", &["base", "data", "experiment", "figure", "plan"]),
-    ("slurm", &["base", "data", "experiment", "plan"]),
+    ("slurm", &["base", "experiment", "plan"]),
     ("experiment", &["base", "data", "figure", "flow", "models", "nn", "plan"]),
     ("plan", &["base", "data", "flow", "models", "nn"]),
     ("models", &["base", "nn"]),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use base::text::counted;
 use experiment::table::{Form, layout};
 use serde::Serialize;
 
@@ -208,7 +209,7 @@ impl Report {
     fn foot(&self) -> Vec<String> {
         let versions = self.versions.iter().map(|(what, version)| format!("{what} {version}"));
         let versions = versions.collect::<Vec<_>>().join(", ");
-        let threads = format!("{} thread{}", self.threads, if self.threads == 1 { "" } else { "s" });
+        let threads = counted(self.threads, "thread");
         let Some(against) = &self.against else {
             return vec![format!("medians of criterion; {threads}; {}; {versions}", self.processor)];
         };

@@ -5,7 +5,7 @@
 //! vectors, each times its eigenvalue and a normal number that is drawn once a sample. Nothing is
 //! clamped to 0..=255 afterwards.
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::error::InputError;

@@ -1,6 +1,6 @@
 //! Rectangles of a frame.
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 
 use crate::inputs::InputError;
 use crate::source::Window;

@@ -1,6 +1,6 @@
 //! Corner cropping and scale jittering (Temporal Segment Networks, Sect. 3.2).
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::crop::{Crop, slack};

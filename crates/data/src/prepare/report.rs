@@ -1,5 +1,7 @@
 //! What came of it: the videos that are ready, and those that could not be prepared. Nothing disappears silently from a split.
 
+use base::text::{gigabytes, points};
+
 use super::video::PreparedVideo;
 use crate::dataset::{Dataset, Part, lacking, shorten};
 use crate::error::DataError;
@@ -34,9 +36,9 @@ pub struct Prepared {
 impl fmt::Display for Prepared {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let frames: usize = self.videos.iter().map(|video| video.frames).sum();
-        let gigabytes = self.bytes as f64 / 1e9;
+        let size = gigabytes(self.bytes as f64);
         let flow = if self.videos.iter().any(PreparedVideo::has_flow) { " with their flow" } else { "" };
-        write!(out, "{} videos, {frames} frames, are ready{flow}, {gigabytes:.2} GB", self.videos.len())?;
+        write!(out, "{} videos, {frames} frames, are ready{flow}, {size}", self.videos.len())?;
         if self.clipped > 0 {
             let percent = 100.0 * self.clipped as f64 / self.vectors.max(1) as f64;
             write!(out, "; {percent:.3} % of the flow vectors exceed the bound and are clipped")?;
@@ -45,8 +47,10 @@ impl fmt::Display for Prepared {
             let percent = 100.0 * self.repeated as f64 / self.pairs.max(1) as f64;
             write!(
                 out,
-                "; {} of {} frame pairs ({percent:.1} %) repeat a picture",
-                self.repeated, self.pairs
+                "; {} of {} frame pairs ({} %) repeat a picture",
+                self.repeated,
+                self.pairs,
+                points(percent)
             )?;
         }
         if self.not_judged > 0 {

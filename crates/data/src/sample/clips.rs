@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 
 use super::{SampleSpec, Starts, TimeSteps};
 use crate::DataError;

@@ -115,7 +115,7 @@ fn classes_are_drawn_alike_however_many_videos_they_have() {
 
 #[test]
 fn draws_depend_on_each_of_seed_iteration_and_index() {
-    use rand::RngExt;
+    use rand::Rng;
     let first = |seed, iteration, index| draw_rng(seed, iteration, index).random::<u64>();
     let draws = [first(1, 2, 3), first(0, 2, 3), first(1, 0, 3), first(1, 2, 0), first(2, 1, 3)];
     for (i, draw) in draws.iter().enumerate() {

@@ -8,11 +8,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::Result;
 use crate::changes::{Change, changes};
-use crate::claim::{Bootstrap, Estimate, Outcomes};
+use crate::claim::{Bootstrap, Estimate};
+use crate::outcomes::Outcomes;
 use crate::record::{Measure, Record};
 use crate::right::Right;
 use crate::scores::Scores;
+use base::text::{points, signed};
 use plan::rule::Comparison;
 
 /// Points of a loss curve that must be what they were: the first two hundredths of the training. Later, roundings have
@@ -119,7 +122,10 @@ pub(super) struct Answered {
 
 /// Judges a row. `rows` are judged in all: the intervals are so wide that all of them together are left one time in twenty
 /// by chance.
-pub(super) fn judge(before: &Record, now: &Record, answers: &[Answered], rows: usize) -> RowCheck {
+///
+/// # Errors
+/// Answers that cannot be put together.
+pub(super) fn judge(before: &Record, now: &Record, answers: &[Answered], rows: usize) -> Result<RowCheck> {
     let changes = changes(before, now);
     let mut check = RowCheck {
         before: Some(before.top1),
@@ -132,7 +138,7 @@ pub(super) fn judge(before: &Record, now: &Record, answers: &[Answered], rows: u
     let trained = trainings(before, now, check.changes.is_empty());
     let noise = if trained == Trained::Same { 0.0 } else { TRAINING_NOISE };
     let same_videos = before.data == now.data && before.runs.len() == now.runs.len();
-    let paired = if same_videos { paired(answers, rows) } else { None };
+    let paired = if same_videos { paired(answers, rows)? } else { None };
     let mut moved = false;
     match paired {
         Some(Paired { difference, turned }) => {
@@ -144,11 +150,11 @@ pub(super) fn judge(before: &Record, now: &Record, answers: &[Answered], rows: u
                     _ => format!("is beyond the {noise} points by which trainings differ"),
                 };
                 check.reasons.push(format!(
-                    "{} moved by {:+.1} points, and the interval of that over the test videos, [{:+.1}, {:+.1}], {beyond}",
+                    "{} moved by {} points, and the interval of that over the test videos, [{}, {}], {beyond}",
                     measure(now),
-                    difference.value,
-                    difference.low,
-                    difference.high
+                    signed(difference.value),
+                    signed(difference.low),
+                    signed(difference.high)
                 ));
             }
             if turned != [0, 0] {
@@ -166,12 +172,12 @@ pub(super) fn judge(before: &Record, now: &Record, answers: &[Answered], rows: u
             if now.top1.value < before.top1.low - slack || now.top1.value > before.top1.high + slack {
                 moved = true;
                 check.reasons.push(format!(
-                    "{} was {:.1} with the interval [{:.1}, {:.1}], and is {:.1}",
+                    "{} was {} with the interval [{}, {}], and is {}",
                     measure(now),
-                    before.top1.value,
-                    before.top1.low,
-                    before.top1.high,
-                    now.top1.value
+                    points(before.top1.value),
+                    points(before.top1.low),
+                    points(before.top1.high),
+                    points(now.top1.value)
                 ));
             }
             if now.top1.value != before.top1.value {
@@ -193,7 +199,7 @@ pub(super) fn judge(before: &Record, now: &Record, answers: &[Answered], rows: u
     if moved {
         check.verdict = Verdict::Moved;
     }
-    check
+    Ok(check)
 }
 
 fn measure(record: &Record) -> &'static str {
@@ -209,14 +215,15 @@ struct Paired {
 }
 
 /// The difference of the answers on the same videos, if both are known.
-fn paired(answers: &[Answered], rows: usize) -> Option<Paired> {
+fn paired(answers: &[Answered], rows: usize) -> Result<Option<Paired>> {
     let share = 1.0 / answers.len().max(1) as f64;
     let (mut then, mut today, mut turned) = (Outcomes::default(), Outcomes::default(), [0, 0]);
     for Answered { before, now } in answers {
-        let (before, now) = (before.as_ref()?.bits(), now.as_ref()?);
+        let (Some(before), Some(now)) = (before, now) else { return Ok(None) };
+        let before = before.bits();
         let right = now.right();
         if before.len() != right.bits().len() {
-            return None;
+            return Ok(None);
         }
         let weight = share / before.len() as f64;
         for (video, (&was, &is)) in before.iter().zip(right.bits()).enumerate() {
@@ -228,9 +235,9 @@ fn paired(answers: &[Answered], rows: usize) -> Option<Paired> {
         }
     }
     let both = BTreeMap::from([("before".to_owned(), then), ("now".to_owned(), today)]);
-    let claim = Comparison::parse("now > before").ok()?;
-    let difference = Bootstrap::new(&both).margin(&claim, 1.0 - 0.05 / rows.max(1) as f64)?;
-    Some(Paired { difference, turned })
+    let Ok(claim) = Comparison::parse("now > before") else { return Ok(None) };
+    let difference = Bootstrap::new(&both)?.margin(&claim, 1.0 - 0.05 / rows.max(1) as f64);
+    Ok(difference.map(|difference| Paired { difference, turned }))
 }
 
 /// How the trainings of a row went, beside those of its baseline.
@@ -282,6 +289,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+
+    fn judge(before: &Record, now: &Record, answers: &[Answered], rows: usize) -> RowCheck {
+        super::judge(before, now, answers, rows).unwrap()
+    }
 
     fn committed(row: &str) -> Record {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../results");

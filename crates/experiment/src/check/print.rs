@@ -3,6 +3,7 @@
 use super::{Checked, RowCheck, TableCheck, Verdict};
 use crate::claim::Estimate;
 use crate::table;
+use base::text::{NONE, counted, points, signed_within};
 
 /// Changes of a plan that are listed; what depends on them follows.
 const MOST_CHANGES: usize = 12;
@@ -28,7 +29,7 @@ impl Checked {
                 parts.push(format!("{} {words}", count(verdict)));
             }
         }
-        text.push_str(&format!("{all} row{}: {}", if all == 1 { "" } else { "s" }, parts.join(", ")));
+        text.push_str(&format!("{}: {}", counted(all, "row"), parts.join(", ")));
         if self.has_moved() {
             text.push_str(&format!(
                 "\nIf that is meant, say so: the same command with --update makes these numbers the baseline. The new records \
@@ -68,19 +69,19 @@ impl TableCheck {
 }
 
 fn line(row: &RowCheck) -> Vec<String> {
-    let number = |estimate: Option<Estimate>| estimate.map_or("-".into(), |e| format!("{:.1}", e.value));
+    let number = |estimate: Option<Estimate>| estimate.map_or(NONE.into(), |e| points(e.value));
     vec![
         row.row.clone(),
         number(row.before),
         number(row.now),
-        row.difference.map_or("-".into(), |d| format!("{:+.1} [{:+.1}, {:+.1}]", d.value, d.low, d.high)),
-        row.turned.map_or("-".into(), |[right, wrong]| format!("{right} right, {wrong} wrong")),
+        row.difference.map_or(NONE.into(), |d| signed_within(d.value, d.low, d.high)),
+        row.turned.map_or(NONE.into(), |[right, wrong]| format!("{right} right, {wrong} wrong")),
         if row.before.is_none() || row.now.is_none() {
-            "-".into()
+            NONE.into()
         } else if row.changes.is_empty() {
             "the same".into()
         } else {
-            format!("{} change{}", row.changes.len(), if row.changes.len() == 1 { "" } else { "s" })
+            counted(row.changes.len(), "change")
         },
         row.verdict.to_string(),
     ]

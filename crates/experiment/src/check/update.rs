@@ -6,6 +6,7 @@ use super::{Checked, Checker, TableCheck, Verdict};
 use crate::error::{Error, Result};
 use crate::list::VERDICTS;
 use crate::store::write_atomic;
+use base::text::points;
 
 /// The heading of what is not released yet.
 const UNRELEASED: &str = "## Unreleased";
@@ -105,8 +106,10 @@ fn entry(checked: &Checked) -> String {
         let changed = table.rows.iter().filter(|row| row.verdict != Verdict::Same);
         let said: Vec<String> = changed
             .map(|row| match (row.before, row.now) {
-                (Some(before), Some(now)) => format!("{} {:.1} -> {:.1}", row.row, before.value, now.value),
-                (_, Some(now)) => format!("{} {:.1} (new)", row.row, now.value),
+                (Some(before), Some(now)) => {
+                    format!("{} {} -> {}", row.row, points(before.value), points(now.value))
+                }
+                (_, Some(now)) => format!("{} {} (new)", row.row, points(now.value)),
                 _ => row.row.clone(),
             })
             .collect();

@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::gather::Entry;
-use crate::claim::{Bootstrap, Estimate, Outcomes};
-use crate::scores::{SCORES, Scores};
+use crate::Result;
+use crate::claim::{Bootstrap, Estimate};
+use crate::outcomes::Outcomes;
+use crate::record::RunRecord;
+use crate::scores::SCORES;
+use crate::scores::predictions::Predictions;
 use crate::store::unit_file;
+use base::text::signed_within;
 use plan::rule::Comparison;
 
 /// What two rows differ by on the same videos.
@@ -27,45 +32,36 @@ pub(super) struct Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Estimate { value, low, high } = self.points;
-        write!(out, "{value:+.1} [{low:+.1}, {high:+.1}], p ")?;
+        write!(out, "{}, p ", signed_within(value, low, high))?;
         if self.p < 0.001 { write!(out, "< 0.001") } else { write!(out, "{:.3}", self.p) }
     }
 }
 
-/// The difference of two rows by their scores, if those are of the same videos.
-pub(super) fn between(a: &[Scores], b: &[Scores]) -> Option<Difference> {
-    if a.len() != b.len() {
-        return None;
+/// The difference of two rows by what videos were taken for; nothing where those are others.
+///
+/// # Errors
+/// Predictions that cannot be put together.
+pub(super) fn between(a: &Predictions, b: &Predictions) -> Result<Option<Difference>> {
+    if !a.are_of_the_videos_of(b)? {
+        return Ok(None);
     }
-    let (mut outcomes, mut only_one) = ([Outcomes::default(), Outcomes::default()], [0, 0]);
-    for (a, b) in a.iter().zip(b) {
-        let same = (&a.split, a.seed, &a.videos, &a.labels) == (&b.split, b.seed, &b.videos, &b.labels);
-        if !same {
-            return None;
-        }
-        a.add_to(&mut outcomes[0], 1.0);
-        b.add_to(&mut outcomes[1], 1.0);
-        for video in 0..a.videos.len() {
-            let right = [a, b].map(|scores| scores.prediction(video) == scores.labels[video]);
-            only_one[0] += usize::from(right == [true, false]);
-            only_one[1] += usize::from(right == [false, true]);
-        }
+    let only_one = a.only_one_right(b)?;
+    let mut rows = BTreeMap::new();
+    for (row, predictions) in [("a", a), ("b", b)] {
+        let mut outcomes = Outcomes::default();
+        predictions.add_to(&mut outcomes, 1.0)?;
+        rows.insert(row.to_owned(), outcomes);
     }
-    let [a, b] = outcomes;
-    let rows = BTreeMap::from([("a".to_owned(), a), ("b".to_owned(), b)]);
-    let points = Bootstrap::new(&rows).judge(&Comparison::parse("a > b").ok()?).1?;
-    Some(Difference { points, only_one, p: mcnemar(only_one[0], only_one[1]) })
+    let Ok(claim) = Comparison::parse("a > b") else { return Ok(None) };
+    let points = Bootstrap::new(&rows)?.judge(&claim).1;
+    Ok(points.map(|points| Difference { points, only_one, p: mcnemar(only_one[0], only_one[1]) }))
 }
 
-/// The scores of all runs of a row, in the order of splits and seeds, if they are in the cache.
-pub(super) fn scores(units: &Path, entry: &Entry) -> Option<Vec<Scores>> {
-    let mut all = Vec::with_capacity(entry.record.runs.len());
-    for run in &entry.record.runs {
-        let path = unit_file(units, &run.test_unit, SCORES)?;
-        all.push(Scores::read(&path).ok()?);
-    }
-    all.sort_by(|a, b| (&a.split, a.seed).cmp(&(&b.split, b.seed)));
-    Some(all)
+/// What all tests of a row took videos for, in the order of splits and seeds, if their scores are in the cache.
+pub(super) fn predictions(units: &Path, entry: &Entry) -> Option<Predictions> {
+    let file = |run: &RunRecord| unit_file(units, &run.test_unit, SCORES);
+    let files: Option<Vec<PathBuf>> = entry.record.runs.iter().map(file).collect();
+    Predictions::read(files?).and_then(|tests| tests.sorted()).ok()
 }
 
 /// The two-sided p of a fair coin that fell `a` times on one side and `b` times on the other, or more unevenly.
@@ -83,6 +79,7 @@ fn mcnemar(a: usize, b: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scores::Scores;
 
     /// Forty videos of two classes, of which these are right.
     fn scored(right: impl Fn(usize) -> bool) -> Vec<Scores> {
@@ -106,6 +103,9 @@ mod tests {
     #[test]
     fn rows_are_paired_video_by_video() {
         let (good, bad) = (scored(|video| video != 0), scored(|video| video % 4 != 0));
+        let between = |a: &[Scores], b: &[Scores]| {
+            between(&Predictions::of(a).unwrap(), &Predictions::of(b).unwrap()).unwrap()
+        };
         let found = between(&good, &bad).unwrap();
         assert_eq!(found.only_one, [9, 0]);
         assert!((found.points.value - 22.5).abs() < 1e-9 && found.points.low > 0.0, "{found:?}");

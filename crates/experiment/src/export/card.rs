@@ -31,8 +31,10 @@ pub(super) fn card(trained: &Trained) -> String {
     text.push_str("\nThe paper's number is of its own data and scale; this net's are above. These weights are those of one ");
     let run = &record.runs[trained.run];
     text.push_str(&format!(
-        "split and seed (split {}, seed {}), which by themselves reach {:.1} %.\n\n## Nets\n\n",
-        run.split, run.seed, run.top1
+        "split and seed (split {}, seed {}), which by themselves reach {} %.\n\n## Nets\n\n",
+        run.split,
+        run.seed,
+        points(run.top1)
     ));
     for net in &trained.nets {
         text.push_str(&format!("- {}\n", described(net, trained.nets.len() == 1)));

@@ -2,6 +2,7 @@
 
 use super::{Position, Prediction};
 use crate::{Result, table};
+use base::text::points;
 use figure::{Track, timeline};
 
 /// Classes that are shown.
@@ -21,7 +22,7 @@ impl Prediction {
         }
         head.extend(self.streams.iter().map(|stream| stream.name.clone()));
         head.push("over time".into());
-        let percent = |score: f32| format!("{:.1} %", 100.0 * score);
+        let percent = |score: f32| format!("{} %", points(f64::from(100.0 * score)));
         let mut lines = vec![head];
         let along = self.fused_over_time();
         for &class in &top {

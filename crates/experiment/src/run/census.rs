@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use crate::store::Unit;
+use base::text::counted;
 
 /// Counts over all tables of one command. Nets that rows share are trained once.
 #[derive(Debug, Default)]
@@ -52,7 +53,6 @@ impl std::fmt::Display for Census {
     /// "5 networks: 2 trained, 3 reused".
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (nets, trained) = (self.nets(), self.nets_trained());
-        let plural = if nets == 1 { "" } else { "s" };
-        write!(f, "{nets} network{plural}: {trained} trained, {} reused", nets.saturating_sub(trained))
+        write!(f, "{}: {trained} trained, {} reused", counted(nets, "network"), nets.saturating_sub(trained))
     }
 }

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use plan::rule::Comparison;
 use plan::{RowPlan, Work};
 
-use super::confusion::Confusion;
 use super::graph::{Does, StepId};
 use super::job::Job;
 use super::steps::{finished, trained};
-use crate::answers::Answers;
-use crate::claim::{Bootstrap, Outcomes};
+use crate::answers::RowAnswers;
+use crate::claim::Bootstrap;
 use crate::error::{Error, Result};
+use crate::outcomes::Outcomes;
 use crate::record::{Measure, RECORD_VERSION, Record, RunRecord, StageRecord};
 use crate::scores::SCORES;
 use crate::store::write_json;
@@ -46,34 +46,26 @@ impl Job<'_> {
     /// Writes the record of a row whose scores are there.
     pub(super) fn record(&self, row: &RowPlan) -> Result<()> {
         let scores = self.graph.scores(row);
-        let mut runs = Vec::with_capacity(scores.len());
-        let mut outcomes = Outcomes::default();
-        let mut confusion = Confusion::default();
-        let share = 1.0 / scores.len() as f64;
-        for (repeat, step) in scores {
+        let test = |(_, step): &(_, StepId)| {
             let unit = self.graph.unit(*step);
-            let test = finished(unit)?.ok_or_else(|| gone(&unit.name))?;
-            let answers = Answers::read(&unit.path(SCORES), row.work.tested_by())?;
-            answers.add_to(&mut outcomes, share);
-            let right = match &answers {
-                Answers::Classes(scores) => {
-                    confusion.add(scores);
-                    Some(scores.right())
-                }
-                Answers::Pairs(_) => None,
-            };
+            finished(unit)?.ok_or_else(|| gone(&unit.name))
+        };
+        let tests = scores.iter().map(test).collect::<Result<Vec<_>>>()?;
+        let answers = self.answers(row)?;
+        let mut runs = Vec::with_capacity(scores.len());
+        for (((repeat, step), test), (top1, right)) in scores.iter().zip(tests).zip(answers.values()?) {
             runs.push(RunRecord {
                 split: repeat.split.to_owned(),
                 seed: repeat.seed,
                 stages: self.stages(*step)?,
-                test_unit: unit.name.clone(),
-                top1: answers.value(),
+                test_unit: self.graph.unit(*step).name.clone(),
+                top1,
                 right,
                 test,
             });
         }
-        let rows = BTreeMap::from([(row.row.id.clone(), outcomes)]);
-        let top1 = Bootstrap::new(&rows).accuracy(&row.row.id).ok_or_else(|| {
+        let rows = BTreeMap::from([(row.row.id.clone(), answers.outcomes()?)]);
+        let top1 = Bootstrap::new(&rows)?.accuracy(&row.row.id).ok_or_else(|| {
             Error::Usage(format!("row {}: no test video was scored, so there is no accuracy", row.row.id))
         })?;
         let (mut parameters, mut multiply_adds) = (0, 0);
@@ -83,6 +75,7 @@ impl Job<'_> {
             multiply_adds += summary.multiply_adds();
         }
         let classes = row.work.target().map_or(Ok(&[][..]), |set| self.library.classes(set))?;
+        let predictions = answers.classes();
         write_json(
             &self.record_path(row),
             &Record {
@@ -96,8 +89,8 @@ impl Job<'_> {
                 profile: self.plan.profile,
                 measure: if row.work.tested_by().is_pairs() { Measure::PairArea } else { Measure::Top1 },
                 top1,
-                recall: confusion.recall(classes),
-                confusion: confusion.named(classes),
+                recall: predictions.map_or_else(|| Ok(BTreeMap::new()), |of| of.recall(classes))?,
+                confusion: predictions.map_or_else(|| Ok(BTreeMap::new()), |of| of.confusion(classes))?,
                 work: row.work.clone(),
                 parameters,
                 multiply_adds,
@@ -105,6 +98,13 @@ impl Job<'_> {
                 environment: self.environment.clone(),
             },
         )
+    }
+
+    /// The answers of all tests of a row.
+    fn answers(&self, row: &RowPlan) -> Result<RowAnswers> {
+        let file = |(_, step): &(_, StepId)| self.graph.unit(*step).path(SCORES);
+        let files: Vec<PathBuf> = self.graph.scores(row).iter().map(file).collect();
+        RowAnswers::read(&files, row.work.tested_by())
     }
 
     /// The trainings that led to the net of a test; none of a fusion.
@@ -126,15 +126,10 @@ impl Job<'_> {
             let Some(set) = row.work.target().filter(|_| states[&row.row.id].record().is_some()) else {
                 continue;
             };
-            let mut of_row = Outcomes::default();
-            let scores = self.graph.scores(row);
-            for (_, step) in scores {
-                let path = self.graph.unit(*step).path(SCORES);
-                Answers::read(&path, row.work.tested_by())?.add_to(&mut of_row, 1.0 / scores.len() as f64);
-            }
-            sets.entry(set).or_default().insert(row.row.id.clone(), of_row);
+            let outcomes = self.answers(row)?.outcomes()?;
+            sets.entry(set).or_default().insert(row.row.id.clone(), outcomes);
         }
-        let bootstrap = Bootstrap::of_sets(sets.values());
+        let bootstrap = Bootstrap::of_sets(sets.values())?;
         let spec = &self.plan.spec;
         let file = self.plan.file.display().to_string();
         let claims = spec

@@ -154,10 +154,10 @@ fn line(row: &RowPlan, state: &State) -> String {
     let id = &row.row.id;
     match state {
         State::Done { record } => format!(
-            "{id}: {:.1} % [{:.1}, {:.1}]{}{}",
-            record.top1.value,
-            record.top1.low,
-            record.top1.high,
+            "{id}: {} % [{}, {}]{}{}",
+            text::points(record.top1.value),
+            text::points(record.top1.low),
+            text::points(record.top1.high),
             row.row.reported.map_or(String::new(), |r| format!(", paper {}", text::reported(r))),
             record.seconds().map_or(String::new(), |s| format!(", trained in {}", text::duration(s)))
         ),

@@ -7,7 +7,7 @@ mod sklearn;
 
 use super::SvmError;
 use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
+use rand_core::{RngCore, SeedableRng};
 
 use super::{Svm, SvmConfig};
 

@@ -1,0 +1,37 @@
+//! Parquet files of scores, read and written whole.
+
+use std::path::Path;
+
+use polars::prelude::{
+    Column, DataFrame, ParquetCompression, ParquetReader, ParquetWriter, PolarsError, SerReader,
+};
+
+use crate::store::write_atomic;
+use crate::{Error, Result};
+
+/// Writes `n` rows, atomically.
+pub(crate) fn write_frame(path: &Path, n: usize, columns: Vec<Column>) -> Result<()> {
+    let mut frame = DataFrame::new(n, columns).map_err(|e| failed(path, "write", e))?;
+    let mut bytes = Vec::new();
+    ParquetWriter::new(&mut bytes)
+        .with_compression(ParquetCompression::Uncompressed)
+        .finish(&mut frame)
+        .map_err(|e| failed(path, "write", e))?;
+    write_atomic(path, &bytes)
+}
+
+/// Reads all rows.
+pub(crate) fn read_frame(path: &Path) -> Result<DataFrame> {
+    let file = std::fs::File::open(path).map_err(Error::io("read", path))?;
+    ParquetReader::new(file).finish().map_err(|e| failed(path, "read", e))
+}
+
+/// A column of texts.
+pub(crate) fn strings(frame: &DataFrame, name: &str) -> Result<Vec<String>, PolarsError> {
+    Ok(frame.column(name)?.str()?.iter().flatten().map(str::to_owned).collect())
+}
+
+/// The error for a file that holds something else.
+pub(crate) fn failed(path: &Path, action: &str, e: PolarsError) -> Error {
+    Error::Damaged { path: path.to_owned(), message: format!("cannot {action} it as scores: {e}") }
+}
