@@ -321,3 +321,55 @@ impl Comparison {
         lines
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Committed rows, some of which the paper has no number for, and one twice.
+    fn entries() -> Vec<Entry> {
+        let folder =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../results/two-stream/table1b/synth-mini");
+        let read = |row: &str| Entry {
+            tables: row.to_owned(),
+            run: "synth-mini".to_owned(),
+            architecture: "cnn-m-2048".to_owned(),
+            record: crate::record::Record::read(&folder.join(format!("{row}.json"))).unwrap(),
+        };
+        let rows = ["stack-10-on", "slow-fusion", "single-on", "stack-10-on", "single-frame", "stack-5-on"];
+        rows.map(read).to_vec()
+    }
+
+    fn number(sort: SortBy, entry: &Entry) -> Option<f64> {
+        match sort {
+            SortBy::Accuracy => Some(entry.record.top1.value),
+            SortBy::Paper => entry.record.reported,
+            SortBy::Parameters => Some(entry.record.parameters as f64),
+            SortBy::MultiplyAdds => entry.multiply_adds(),
+            SortBy::TrainingSpeed => entry.training_speed(),
+            SortBy::TestSpeed => entry.test_speed(),
+            SortBy::Memory => entry.memory(),
+            SortBy::TrainingTime => entry.record.seconds(),
+        }
+    }
+
+    /// The best first, or the worst; what has no number last, either way round; equals as they were.
+    #[test]
+    fn rows_are_sorted_as_by_a_loop() {
+        let mut entries = entries();
+        entries[1].record.reported = None;
+        entries[4].record.reported = None;
+        for (name, sort) in SortBy::ALL {
+            for reverse in [false, true] {
+                let highest_first = sort.column().1 != reverse;
+                let mut expected: Vec<usize> = (0..entries.len()).collect();
+                expected.sort_by(|&a, &b| match [a, b].map(|at| number(sort, &entries[at])) {
+                    [Some(a), Some(b)] if highest_first => b.total_cmp(&a),
+                    [Some(a), Some(b)] => a.total_cmp(&b),
+                    [a, b] => b.is_some().cmp(&a.is_some()),
+                });
+                assert_eq!(sort.order(reverse, &entries).unwrap(), expected, "{name} {reverse}");
+            }
+        }
+    }
+}
