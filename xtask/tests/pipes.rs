@@ -2,11 +2,26 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
 
-mod support;
-
 use std::process::{Command, Output};
 
-use support::{Place, assert_ok, text};
+use tempfile::TempDir;
+
+/// A command whose records and cache are in this folder.
+fn command(place: &TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(arguments).arg("--out").arg(place.path().join("results"));
+    command.arg("--cache").arg(place.path().join("cache"));
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[track_caller]
+fn assert_ok(output: &Output) {
+    assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
+}
 
 /// As from a shell on a terminal that knows colours, with standard output and standard error led elsewhere.
 fn piped(mut command: Command) -> Output {
@@ -34,10 +49,10 @@ const ROW: [&str; 2] = ["--row", "single-on"];
 /// All of it in one test: the row is trained once.
 #[test]
 fn a_run_is_as_loud_as_it_is_asked_to_be() {
-    let place = Place::new();
+    let place = tempfile::tempdir().unwrap();
     let run = |more: &[&str]| {
         let arguments = [&["run", "table1b", "--profile", "smoke"], &ROW[..], more].concat();
-        let output = piped(place.command(&arguments));
+        let output = piped(command(&place, &arguments));
         assert_ok(&output);
         assert_plain(&output, &format!("run {more:?}"));
         (text(&output.stdout), text(&output.stderr))
@@ -64,7 +79,7 @@ fn a_run_is_as_loud_as_it_is_asked_to_be() {
 
 #[test]
 fn other_commands_and_their_errors_are_plain_too() {
-    let place = Place::new();
+    let place = tempfile::tempdir().unwrap();
     let commands: [&[&str]; 9] = [
         &["list"],
         &["list", "--claims"],
@@ -79,7 +94,7 @@ fn other_commands_and_their_errors_are_plain_too() {
     for arguments in commands {
         for more in [&[][..], &["-v"], &["-vvv"], &["-q"]] {
             let arguments = [arguments, more].concat();
-            assert_plain(&piped(place.command(&arguments)), &format!("{arguments:?}"));
+            assert_plain(&piped(command(&place, &arguments)), &format!("{arguments:?}"));
         }
     }
     for arguments in [
@@ -107,8 +122,8 @@ fn an_error_is_said_however_quiet_a_command_is() {
 
 #[test]
 fn a_rust_log_that_cannot_be_read_is_said_and_ignored() {
-    let place = Place::new();
-    let mut command = place.command(&["list"]);
+    let place = tempfile::tempdir().unwrap();
+    let mut command = command(&place, &["list"]);
     for (log, expected) in [
         ("inof", "warning: RUST_LOG is ignored: expected a level"),
         ("data=loud", "found `data=loud`"),
