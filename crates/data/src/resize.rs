@@ -1,8 +1,12 @@
 //! Frames to their working size: the short side becomes S, the aspect stays.
+//!
+//! The pixels' types are named: the resizer that finds them out at run time is compiled for thirteen, which took longer
+//! than all the rest of this crate.
 
 use crate::error::DataError;
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{F32, U8x3};
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 /// Width and height of a `width` x `height` frame whose short side is made `short`; the long side is
 /// rounded to the nearest pixel.
@@ -51,13 +55,12 @@ impl FrameResizer {
         }
         self.out.resize(to_width * to_height * 3, 0);
         let side = |n: usize| u32::try_from(n).map_err(|e| invalid(e.to_string()));
-        let source = ImageRef::new(side(width)?, side(height)?, rgb, PixelType::U8x3)
+        let source = TypedImageRef::<U8x3>::from_buffer(side(width)?, side(height)?, rgb)
             .map_err(|e| invalid(e.to_string()))?;
-        let mut target =
-            Image::from_slice_u8(side(to_width)?, side(to_height)?, &mut self.out, PixelType::U8x3)
-                .map_err(|e| invalid(e.to_string()))?;
+        let mut target = TypedImage::<U8x3>::from_buffer(side(to_width)?, side(to_height)?, &mut self.out)
+            .map_err(|e| invalid(e.to_string()))?;
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
-        self.resizer.resize(&source, &mut target, &options).map_err(|e| invalid(e.to_string()))?;
+        self.resizer.resize_typed(&source, &mut target, &options).map_err(|e| invalid(e.to_string()))?;
         Ok((to_width, to_height, &self.out))
     }
 }
@@ -74,14 +77,13 @@ pub fn resize_plane(values: &[f32], from: (usize, usize), to: (usize, usize)) ->
         return Err(invalid(format!("{} values", values.len())));
     }
     let side = |n: usize| u32::try_from(n).map_err(|e| invalid(e.to_string()));
-    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
-    let source = Image::from_vec_u8(side(from.0)?, side(from.1)?, bytes, PixelType::F32)
-        .map_err(|e| invalid(e.to_string()))?;
-    let mut target = Image::new(side(to.0)?, side(to.1)?, PixelType::F32);
+    let pixels: Vec<F32> = values.iter().map(|&value| F32::new(value)).collect();
+    let source =
+        TypedImageRef::new(side(from.0)?, side(from.1)?, &pixels).map_err(|e| invalid(e.to_string()))?;
+    let mut target = TypedImage::<F32>::new(side(to.0)?, side(to.1)?);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    Resizer::new().resize(&source, &mut target, &options).map_err(|e| invalid(e.to_string()))?;
-    let four = target.buffer().as_chunks::<4>().0;
-    Ok(four.iter().map(|bytes| f32::from_ne_bytes(*bytes)).collect())
+    Resizer::new().resize_typed(&source, &mut target, &options).map_err(|e| invalid(e.to_string()))?;
+    Ok(target.pixels().iter().map(|pixel| pixel.0).collect())
 }
 
 #[cfg(test)]
