@@ -8,6 +8,8 @@
 //! The first trains from scratch on small pictures. The second begins with torchvision's weights, whose names are ours,
 //! and makes only the last layer anew. The pictures are stripes, to be told apart by their direction.
 
+#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{AdamW, ModuleT, Optimizer, ParamsAdamW, VarBuilder, VarMap, loss};
 use models::{BatchStatistics, Channels, Classifier, ResNet50Config};

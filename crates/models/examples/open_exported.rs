@@ -5,6 +5,8 @@
 //! $ cargo run --release --package models --example open_exported -- FOLDER
 //! ```
 
+#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+
 use std::path::PathBuf;
 
 use candle_core::{DType, Device, Error, Result, Tensor, bail};

@@ -5,6 +5,8 @@
 //! $ cargo run --release --package models --example own_network
 //! ```
 
+#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Linear, Module, ModuleT, Optimizer, VarBuilder, VarMap, linear, loss};
 use nn::modules::{BatchNorm, Conv2d, GlobalAvgPool, MaxPool2d, batch_norm, conv2d};

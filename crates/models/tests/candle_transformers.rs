@@ -1,7 +1,5 @@
 //! What the model card of an exported row says: the weights of a ResNet-50 of frames open in `candle_transformers`' ResNet.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use candle_core::{DType, Device, Module, Tensor};
 use candle_nn::{ModuleT, VarBuilder};
 use candle_transformers::models::resnet;

@@ -51,9 +51,10 @@ impl Gradients {
         let seed = Tensor::zeros((), DType::F32, &Device::Cpu)?;
         let mut store = seed.backward()?;
         store.remove(&seed);
-        for (&id, gradient) in &self.by_parameter {
+        // From one unordered store into another.
+        self.by_parameter.iter().for_each(|(&id, gradient)| {
             store.insert_id(id, gradient.clone());
-        }
+        });
         Ok(store)
     }
 
