@@ -138,7 +138,8 @@ impl Step for Node {
 
     #[cfg(feature = "cuda")]
     fn run_cuda(&self, first: &CudaStorage) -> Result<(CudaStorage, Shape)> {
-        crate::cuda::forward_storage(&*self.op, &Gpu::of(&first.device)?, &self.inputs)
+        let gpu = Gpu::of(&first.device)?;
+        crate::cuda::forward_storage(&*self.op, &gpu, &self.inputs)
     }
 
     fn gradients(&self, output: &Tensor, gradient: &Tensor) -> Result<Vec<Option<Tensor>>> {

@@ -211,18 +211,13 @@ impl Applied {
 }
 
 impl Work for Applied {
-    /// Values of the input, of the output, and of all gradients.
+    /// Values of the input, of its gradient, and of the output.
     fn sizes(&mut self) -> Vec<u64> {
         self.run(0);
         let gradients = self.walk_back().expect("gradients");
-        let of_weights: usize = gradients
-            .get_ids()
-            .filter_map(|&id| gradients.get_id(id))
-            .filter(|gradient| gradient.rank() > 0)
-            .map(Tensor::elem_count)
-            .sum();
         let output = self.output.as_ref().map_or(0, Tensor::elem_count);
-        vec![self.x.elem_count() as u64, output as u64, of_weights as u64]
+        let gradient = gradients.get(&self.x).map_or(0, Tensor::elem_count);
+        vec![self.x.elem_count() as u64, gradient as u64, output as u64]
     }
 
     fn run(&mut self, phase: usize) {

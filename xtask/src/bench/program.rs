@@ -10,14 +10,6 @@ use super::place::Place;
 use super::request::Suite;
 
 impl Suite {
-    fn package(self) -> &'static str {
-        match self {
-            Self::Kernels => "kernels",
-            Self::Steps => "models",
-            Self::Modules => "nn",
-        }
-    }
-
     /// Builds the program for a place; cargo's progress goes to standard error.
     ///
     /// # Errors
@@ -29,7 +21,8 @@ impl Suite {
         let output = Command::new(&cargo)
             .args(["bench", "--no-run", "--message-format", "json-render-diagnostics", "--manifest-path"])
             .arg(manifest)
-            .args(["--package", self.package(), "--bench", self.name()])
+            // Of the whole workspace: of one package the dependencies would have other features, and be built again.
+            .args(["--workspace", "--bench", self.name()])
             .args(features(place))
             .stderr(Stdio::inherit())
             .output()

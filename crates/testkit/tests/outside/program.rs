@@ -26,7 +26,7 @@ fn main() -> Result<()> {
     // Numbers without a generator: the same in every run.
     let values = (0..6 * 3 * 75 * 75u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 16) as f32 / 32768.0 - 1.0);
     let x = Tensor::from_iter(values, &device)?.reshape((6, 3, 75, 75))?;
-    adamw(&config, &x)?;
+    adamw(&CnnM2048Config { dropout: 0.0, ..config.clone() }, &x)?;
     sgd(&config, &x)
 }
 
@@ -38,7 +38,7 @@ fn adamw(config: &CnnM2048Config, x: &Tensor) -> Result<()> {
     let loss = |train| loss::cross_entropy(&network.forward_t(x, train)?, &labels);
     let first = loss(false)?.to_scalar::<f32>()?;
     let mut adamw = AdamW::new(variables.all_vars(), ParamsAdamW { lr: 2e-3, ..ParamsAdamW::default() })?;
-    for _ in 0..40 {
+    for _ in 0..60 {
         adamw.backward_step(&loss(true)?)?;
     }
     let last = loss(false)?.to_scalar::<f32>()?;
