@@ -312,9 +312,9 @@ fn the_order_of_two_things_is_learnt_through_the_convolutions_over_time() {
     };
     assert!(loss_with(3) < 0.1);
     // Both clips give the same features: even odds are the best there is. So it is where equal frames of a batch have equal
-    // bits, which depends on how the vectors of a processor cut a batch; where they have not, normalising a batch of two
-    // distinct frames enlarges the last bit until it is learnt.
-    if apart_with(1) == 0.0 {
+    // bits in training, which depends on how a processor's vectors cut a batch: with AVX-512 they have, with AVX2 and on a
+    // GPU not. Where they have not, normalising a batch of two distinct frames enlarges the last bit until it is learnt.
+    if device().is_cpu() && nn::simd::Level::current().unwrap().name() == "avx512" {
         assert!((loss_with(1) - 2f32.ln()).abs() < 0.05);
     }
 }
