@@ -13,6 +13,7 @@ use crate::flags::Run;
 
 /// Prints to standard output. That nobody reads it any more, as behind `| head`, is no error.
 pub(crate) fn say(text: impl std::fmt::Display) -> Result<()> {
+    let text = base::text::terminal(&text.to_string());
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         printed => printed.map_err(Error::io("write to", "standard output")),

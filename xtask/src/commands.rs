@@ -1,5 +1,7 @@
 //! One function a command.
 
+use std::time::Duration;
+
 use clap::CommandFactory;
 use experiment::check::Checker;
 use experiment::device::Device;
@@ -12,7 +14,7 @@ use crate::asked::{Asked, print_tables, ranks, say, together};
 use crate::doctor::doctor;
 use crate::failure::Failure;
 use crate::flags::{Bench, Check, Cli, Command, Compare, Export, Figures, Predict, Prepare, Printed, Run};
-use crate::{bench, cluster, schema};
+use crate::{bench, cluster, schema, torture};
 
 pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
     match command {
@@ -61,6 +63,13 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             Ok(say(String::from_utf8_lossy(&script))?)
         }
         Command::Bench(flags) => bench(flags, console, interrupt),
+        Command::Torture { minutes, seed, json: as_json } => {
+            let time = Duration::from_secs_f64(60.0 * minutes);
+            let request = torture::Request { time, seed: seed.unwrap_or_else(torture::any_seed) };
+            let report = torture::run(&request, console, interrupt)?;
+            say(if *as_json { json(&report) } else { report.terminal() })?;
+            if report.held() { Ok(()) } else { Err(Failure::Broken) }
+        }
         Command::Verify { device, precision, json: as_json } => {
             let verified =
                 experiment::verify::verify(&device.device.open()?, *precision, console, interrupt)?;

@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     Stale(Vec<String>),
     #[error("this machine cannot run the default commands yet; the table above says what to do")]
     Unwell,
+    #[error("something came out wrong, broke or was left behind; the table above says what")]
+    Broken,
     #[error("a number has moved beyond its noise, or a row has failed; the table above says which")]
     Moved,
     #[error(
@@ -27,7 +29,7 @@ impl Failure {
         match self {
             Self::Experiment(e) => e.exit_code(),
             Self::Bench(e) => e.exit_code(),
-            Self::Stale(_) | Self::Unwell | Self::Moved | Self::Differs => 1,
+            Self::Stale(_) | Self::Unwell | Self::Broken | Self::Moved | Self::Differs => 1,
         }
     }
 }

@@ -133,6 +133,24 @@ pub(crate) enum Command {
     },
     /// Measure the kernels or whole training steps, alone or in turns with PyTorch or candle-nn
     Bench(Box<Bench>),
+    /// Try to break this program: kill it, damage its files, fill its disk, change its inputs; compare with undisturbed work
+    Torture {
+        /// About how long it takes
+        #[arg(long, value_name = "N", default_value_t = 3.0, value_parser = minutes)]
+        minutes: f64,
+        /// Decides what is tried [default: another one each time]
+        #[arg(long, value_name = "SEED")]
+        seed: Option<u64>,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// A number of minutes, up to a day.
+fn minutes(text: &str) -> std::result::Result<f64, String> {
+    let minutes = text.parse().ok().filter(|minutes| (0.0..=1440.0).contains(minutes));
+    minutes.ok_or_else(|| "expected minutes from 0 to 1440".into())
 }
 
 #[derive(Debug, Args)]

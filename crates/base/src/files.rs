@@ -1,22 +1,17 @@
-//! Files that exist whole or not at all.
-//!
-//! A file is written under another name in its own folder, synced and renamed. The temporary file is
-//! locked by its writer for as long as it lives, so whatever a killed process left behind can be told from what another
-//! process is writing just now, and [`remove_abandoned`] clears it.
+//! Files that exist whole or not at all: written under another name in their own folder, synced and renamed. What is read
+//! is a file, and no longer than expected.
 
-use std::fs::{self, File, OpenOptions};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, ErrorKind, Write};
+mod read;
+mod temporary;
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
-const PREFIX: &str = ".tmp-";
-/// Another process may clear our temporary file between its creation and its lock; then we write again.
-const ATTEMPTS: usize = 5;
+pub use self::read::{TEXT, open, read, read_if_there, read_text};
+pub use self::temporary::{Scratch, remove_abandoned};
 
 /// A file or folder that could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +46,22 @@ impl FileError {
         Self::Io { action, path: path.into(), source }
     }
 
+    /// An I/O error of writing so many bytes: a full disk with its folder and what was needed, or another.
+    pub fn of_write(path: &Path, needed: u64, source: io::Error) -> Self {
+        match source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                Self::DiskFull { folder: folder_of(path).to_path_buf(), needed }
+            }
+            _ => Self::io("write", path, source),
+        }
+    }
+
+    /// Whether there is no such file.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == ErrorKind::NotFound)
+    }
+
     /// Whether something was to be written where that is not allowed: another folder would help.
     #[must_use]
     pub fn is_unwritable(&self) -> bool {
@@ -63,6 +74,11 @@ impl FileError {
     fn hint(&self) -> &'static str {
         match self {
             Self::Io { .. } if self.is_unwritable() => "; choose a folder that you may write to",
+            Self::Io { action, source, .. }
+                if source.kind() == ErrorKind::FileTooLarge && !READS.contains(action) =>
+            {
+                "; raise the limit on the size of files (ulimit -f), or choose a file system without one"
+            }
             Self::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
                 "; ask its owner for the right to read it"
             }
@@ -74,8 +90,6 @@ impl FileError {
 /// The actions of [`FileError::Io`] that change nothing.
 const READS: [&str; 4] = ["read", "open", "list", "follow"];
 
-static COUNTER: AtomicU64 = AtomicU64::new(0);
-
 /// Writes the concatenation of `parts` to `path`, whose folder is made if missing.
 ///
 /// # Errors
@@ -84,6 +98,30 @@ static COUNTER: AtomicU64 = AtomicU64::new(0);
 pub fn write(path: &Path, parts: &[&[u8]]) -> Result<(), FileError> {
     let needed = parts.iter().map(|part| part.len() as u64).sum();
     write_with(path, needed, |file| parts.iter().try_for_each(|part| file.write_all(part)))
+}
+
+/// Writes `head` and then the `length` bytes of a reader.
+///
+/// # Errors
+/// As [`write`]; [`FileError::Io`] also for a reader that fails or has another length.
+pub fn write_from(path: &Path, head: &[u8], mut rest: impl Read, length: u64) -> Result<(), FileError> {
+    let needed = length.saturating_add(head.len() as u64);
+    // What was read is gone, so there is no second attempt.
+    let mut read = false;
+    write_with(path, needed, |file| {
+        if std::mem::replace(&mut read, true) {
+            return Err(io::Error::other("it was cleared by another process while it was written"));
+        }
+        file.write_all(head)?;
+        match io::copy(&mut rest, file)? {
+            copied if copied == length => Ok(()),
+            copied => Err(io::Error::other(format!("expected {length} bytes to write, found {copied}"))),
+        }
+    })
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Writes a value as indented JSON with a final newline.
@@ -102,34 +140,25 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), FileError> 
 fn write_with(
     path: &Path,
     needed: u64,
-    write: impl Fn(&mut File) -> io::Result<()>,
+    mut write: impl FnMut(&mut File) -> io::Result<()>,
 ) -> Result<(), FileError> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let failed = |error: io::Error| match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            FileError::DiskFull { folder: folder.to_path_buf(), needed }
-        }
-        _ => FileError::io("write", path, error),
-    };
+    let folder = folder_of(path);
+    let failed = |error: io::Error| FileError::of_write(path, needed, error);
     fs::create_dir_all(folder).map_err(failed)?;
     let mut attempt = 1;
     loop {
-        let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let temporary = folder.join(format!("{PREFIX}{}-{}-{count}", host(), process::id()));
-        let written = create(&temporary).and_then(|mut file| {
-            write(&mut file)?;
-            file.sync_all()?;
-            fs::rename(&temporary, path)
+        let written = temporary::create(folder).and_then(|(temporary, mut file)| {
+            let written = write(&mut file).and_then(|()| file.sync_all());
+            written.and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| {
+                // The error that counts is the first one.
+                let _removed = fs::remove_file(&temporary);
+            })
         });
         match written {
             Ok(()) => break,
             Err(error) => {
-                // The error that counts is the first one. A file of that name that was there is somebody else's.
-                if error.kind() != ErrorKind::AlreadyExists {
-                    let _removed = fs::remove_file(&temporary);
-                }
                 let again = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists);
-                if !again || attempt == ATTEMPTS {
+                if !again || attempt == temporary::ATTEMPTS {
                     return Err(failed(error));
                 }
                 attempt += 1;
@@ -138,40 +167,6 @@ fn write_with(
     }
     // Makes the rename itself durable; not every file system allows it, and none needs it for the content.
     let _synced = File::open(folder).and_then(|folder| folder.sync_all());
-    Ok(())
-}
-
-/// Tells machines apart that share a folder: their processes may have the same numbers.
-fn host() -> &'static str {
-    static HOST: OnceLock<String> = OnceLock::new();
-    HOST.get_or_init(|| {
-        let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let mut hasher = DefaultHasher::new();
-        name.hash(&mut hasher);
-        format!("{:08x}", hasher.finish() as u32)
-    })
-}
-
-fn create(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    // Without locks (some network file systems) the file merely is not protected from being cleared.
-    let _locked = file.try_lock();
-    Ok(file)
-}
-
-/// Removes temporary files that no living process holds, from `folder` itself.
-///
-/// # Errors
-/// [`FileError::Io`] if the folder cannot be listed; a folder that does not exist is fine.
-pub fn remove_abandoned(folder: &Path) -> Result<(), FileError> {
-    for path in list(folder)? {
-        let temporary = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
-        if temporary && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
-            tracing::debug!(path = %path.display(), "removing what an interrupted run left behind");
-            // Another process may be faster.
-            let _removed = fs::remove_file(&path);
-        }
-    }
     Ok(())
 }
 
@@ -219,7 +214,7 @@ mod tests {
     fn the_kernels_own_answer_for_a_full_device_is_recognised() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.var");
-        let full = |_: &mut File| OpenOptions::new().write(true).open("/dev/full")?.write_all(b"x");
+        let full = |_: &mut File| File::options().write(true).open("/dev/full")?.write_all(b"x");
         assert!(matches!(write_with(&path, 1, full), Err(FileError::DiskFull { .. })));
         assert!(list(folder.path()).unwrap().is_empty());
     }
@@ -243,18 +238,5 @@ mod tests {
         assert!(refused("create").to_string().ends_with("; choose a folder that you may write to"));
         assert!(refused("list").to_string().contains("the right to read it"));
         assert!(!FileError::io("read", "x", ErrorKind::NotFound.into()).to_string().contains(';'));
-    }
-
-    #[test]
-    fn abandoned_files_go_and_living_ones_stay() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(".tmp-1-1"), b"left by a killed process").unwrap();
-        let living = folder.path().join(".tmp-2-1");
-        let held = create(&living).unwrap();
-        remove_abandoned(folder.path()).unwrap();
-        assert_eq!(list(folder.path()).unwrap(), [living]);
-        drop(held);
-        remove_abandoned(folder.path()).unwrap();
-        assert!(list(folder.path()).unwrap().is_empty());
     }
 }

@@ -147,9 +147,33 @@ pub fn printable(c: char) -> char {
     }
 }
 
+/// A text that others wrote, as the terminal may have it: no character steers it. Lines stay lines.
+pub fn terminal(text: &str) -> String {
+    text.chars().map(printable).collect()
+}
+
+/// A name that others gave, in one line.
+pub fn one_line(text: &str) -> String {
+    text.chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { printable(c) }).collect()
+}
+
+/// A name that others gave, as text of Markdown: it opens no tag and ends no cell of a table.
+pub fn markdown(text: &str) -> String {
+    one_line(text).replace('|', "\\|").replace('<', "&lt;")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_wrote_steers_nothing() {
+        let name = "walk\u{1b}[2J\r\nrun\t<b>|\u{202e}";
+        assert_eq!(terminal(name), "walk\u{fffd}[2J\u{fffd}\nrun\t<b>|\u{fffd}");
+        assert_eq!(one_line(name), "walk\u{fffd}[2J  run <b>|\u{fffd}");
+        assert_eq!(markdown(name), "walk\u{fffd}[2J  run &lt;b>\\|\u{fffd}");
+        assert_eq!(markdown("ST-ResNet*, Sect. 4"), "ST-ResNet*, Sect. 4");
+    }
 
     #[test]
     fn thousands_are_grouped() {

@@ -81,7 +81,8 @@ fn store_flow(clips: &[Clip], codec: Codec, bound: Option<f32>, scratch: &Path) 
     let mut totals = Totals::default();
     let mut part = FieldWindow::default();
     for clip in clips {
-        let mut builder = Builder::new(Kind::ForwardFlow, codec, "bench".to_owned()).with_bound(bound);
+        let mut builder = Builder::new(Kind::ForwardFlow, codec, "bench".to_owned(), &std::env::temp_dir())
+            .with_bound(bound);
         clip.fields.iter().try_for_each(|field| builder.push_field(field))?;
         builder.write(scratch, String::new(), Vec::new(), (1, 1))?;
         let file = Container::open(scratch)?;
@@ -111,7 +112,7 @@ fn store_flow(clips: &[Clip], codec: Codec, bound: Option<f32>, scratch: &Path) 
 fn store_frames(clips: &[Clip], codec: Codec, scratch: &Path) -> Result<(f64, f64, f64)> {
     let (mut bytes, mut squares, mut count, mut frames) = (0.0, 0.0, 0.0, 0.0);
     for clip in clips {
-        let mut builder = Builder::new(Kind::Frames, codec, "bench".to_owned());
+        let mut builder = Builder::new(Kind::Frames, codec, "bench".to_owned(), &std::env::temp_dir());
         clip.frames.iter().try_for_each(|rgb| builder.push_frame(clip.width, clip.height, rgb))?;
         builder.write(scratch, String::new(), Vec::new(), (1, 1))?;
         let file = Container::open(scratch)?;

@@ -19,6 +19,7 @@
 //! taken, and whatever does not fit is [`DataError::CorruptCache`].
 
 mod build;
+mod payload;
 
 use crate::codec::{Codec, ValueRange, floats, restore};
 use crate::error::DataError;
@@ -195,7 +196,7 @@ impl Container {
     /// # Errors
     /// [`DataError::File`] if the file cannot be read, [`DataError::CorruptCache`] if it is not as written.
     pub fn open(path: &Path) -> Result<Self, DataError> {
-        let mut file = File::open(path).map_err(|e| DataError::io("open", path, e))?;
+        let mut file = base::files::open(path)?;
         Self::parse(path, &mut file).map(|(container, _)| container)
     }
 
@@ -204,7 +205,7 @@ impl Container {
     /// # Errors
     /// As [`Container::open`].
     pub fn open_verified(path: &Path) -> Result<Self, DataError> {
-        let mut file = File::open(path).map_err(|e| DataError::io("open", path, e))?;
+        let mut file = base::files::open(path)?;
         let (container, index) = Self::parse(path, &mut file)?;
         let mut next = 0;
         for (number, record) in index.as_chunks().0.iter().enumerate() {
@@ -406,7 +407,7 @@ impl Container {
                 .corrupt(format!("entry {index} of {}", kinds[0].folder()), format!("{count} of {kind:?}")));
         }
         let io = |error| DataError::io("read", &self.path, error);
-        let mut file = File::open(&self.path).map_err(io)?;
+        let mut file = base::files::open(&self.path)?;
         let mut record = [0; RECORD];
         file.seek(SeekFrom::Start(self.index + (index * RECORD) as u64)).map_err(io)?;
         self.read(&mut file, &mut record)?;

@@ -4,6 +4,7 @@ use crate::error::DataError;
 use flow::GrayImage;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder, ImageReader, Limits};
+use std::io::BufReader;
 use std::path::Path;
 
 /// Largest width and height that is read.
@@ -18,7 +19,7 @@ pub fn read_grey(path: &Path) -> Result<GrayImage, DataError> {
     let invalid = |found: String| {
         DataError::invalid(format!("picture {}", path.display()), "a PNG or JPEG file", found)
     };
-    let reader = ImageReader::open(path).map_err(|e| DataError::io("open", path, e))?;
+    let reader = ImageReader::new(BufReader::new(base::files::open(path)?));
     let mut reader = reader.with_guessed_format().map_err(|e| DataError::io("read", path, e))?;
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));

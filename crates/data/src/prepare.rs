@@ -79,11 +79,11 @@ pub fn prepare(
     stop: &AtomicBool,
 ) -> Result<Prepared, PrepareError> {
     clear_abandoned(cache_dir)?;
-    let work = work::Work::new(dataset, config, cache_dir, progress, stop)?;
+    let hashes = SourceHashes::open(cache_dir);
+    let work = work::Work::new(dataset, config, cache_dir, &hashes, progress, stop)?;
     progress.begin(videos.len());
 
     // Videos with the same content are one piece of work, so that no file is made twice at once.
-    let hashes = SourceHashes::open(cache_dir);
     let sources: Vec<Result<String, DataError>> = videos
         .par_iter()
         .map(|&index| {
@@ -131,6 +131,8 @@ pub fn prepare(
         })
         .collect();
 
+    // Those of videos that changed are forgotten.
+    hashes.save()?;
     let mut prepared = Prepared { reused: work.reused(), built: work.built(), ..Prepared::default() };
     let mut failures = Vec::new();
     for (source, content) in done {

@@ -16,10 +16,11 @@ mod hmdb51;
 mod ucf101;
 mod views;
 
+use base::text::one_line;
+
 use crate::dataset::View;
 use crate::error::DataError;
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 pub use folds::folds;
@@ -80,7 +81,11 @@ struct Line<'a> {
 
 impl Line<'_> {
     fn error(&self, message: impl Into<String>) -> DataError {
-        DataError::Split { path: self.file.to_path_buf(), line: self.number, message: message.into() }
+        DataError::Split {
+            path: self.file.to_path_buf(),
+            line: self.number,
+            message: one_line(&message.into()),
+        }
     }
 }
 
@@ -99,7 +104,7 @@ impl ListFile {
     /// # Errors
     /// [`DataError::File`].
     pub fn read(path: PathBuf) -> Result<Self, DataError> {
-        let bytes = fs::read(&path).map_err(|e| DataError::io("read split file", &path, e))?;
+        let bytes = base::files::read(&path, base::files::TEXT)?;
         Ok(Self { path, bytes })
     }
 

@@ -167,13 +167,13 @@ impl Checker<'_> {
         let runs = before.runs.iter().zip(&now.runs);
         runs.map(|(was, is)| {
             let known = || {
-                let path = store::unit_file(&self.workspace.units(), &was.test_unit, SCORES)?;
-                Scores::read(&path).ok().map(|scores| scores.right())
+                let unit = store::recorded_unit(&self.workspace.units(), &was.test_unit)?;
+                Scores::read(&unit.verified(SCORES).ok()?).ok().map(|scores| scores.right())
             };
             let before = was.right.clone().or_else(|| if by_class { known() } else { None });
-            let path = store::unit_file(&workspace.units(), &is.test_unit, SCORES);
-            let now = match path.filter(|_| by_class) {
-                Some(path) => Some(Scores::read(&path)?),
+            let unit = store::recorded_unit(&workspace.units(), &is.test_unit);
+            let now = match unit.filter(|_| by_class) {
+                Some(unit) => Some(Scores::read(&unit.verified(SCORES)?)?),
                 None => None,
             };
             Ok(Answered { before, now })

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use nn::tensors::{self, Tensors};
 use nn::{Params, Sgd};
 
@@ -31,6 +31,8 @@ const PARAM: &str = "param.";
 const VELOCITY: &str = "velocity.";
 const LOSSES: &str = "losses";
 const SECONDS: &str = "seconds";
+/// The BLAKE3 sum of all others.
+const SUM: &str = "sum";
 
 impl Checkpoint {
     /// Writes a checkpoint, atomically: the one before stays until the new one
@@ -50,6 +52,8 @@ impl Checkpoint {
         };
         number(LOSSES, Tensor::from_slice(&progress.losses, progress.losses.len(), &Device::Cpu))?;
         number(SECONDS, Tensor::from_slice(&[progress.seconds], 1, &Device::Cpu))?;
+        let summed = sum(&all).and_then(|sum| Tensor::from_slice(&sum, sum.len(), &Device::Cpu));
+        all.insert(SUM.to_owned(), summed.map_err(Error::network("writing a checkpoint"))?);
         let bytes = tensors::to_bytes(&all).map_err(Error::network("writing a checkpoint"))?;
         write_atomic(path, &bytes)
     }
@@ -76,6 +80,10 @@ impl Checkpoint {
     /// [`Error::Damaged`].
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
         let mut all = tensors::from_bytes(bytes, &Device::Cpu).map_err(Error::damaged(path))?;
+        let told = all.remove(SUM).and_then(|t| t.to_vec1::<u8>().ok());
+        if told.as_deref() != Some(&sum(&all).map_err(Error::damaged(path))?) {
+            return Err(Error::damaged(path)("its numbers are not those that were written"));
+        }
         let losses = all.remove(LOSSES).and_then(|t| t.to_vec1::<f32>().ok());
         let seconds =
             all.remove(SECONDS).and_then(|t| t.to_vec1::<f64>().ok()).and_then(|v| v.first().copied());
@@ -102,6 +110,22 @@ impl Checkpoint {
             .and_then(|()| sgd.set_velocities(&self.velocities))
             .map_err(Error::damaged(path))
     }
+}
+
+/// The sum of names, types, shapes and values.
+fn sum(tensors: &Tensors) -> candle_core::Result<[u8; 32]> {
+    let mut hasher = blake3::Hasher::new();
+    for (name, tensor) in tensors {
+        let (dtype, dims) = (tensor.dtype(), tensor.dims());
+        hasher.update(format!("{name} {dtype:?} {dims:?}\n").as_bytes());
+        let flat = tensor.to_device(&Device::Cpu)?.flatten_all()?;
+        let bytes: Vec<u8> = match dtype {
+            DType::F64 => flat.to_vec1::<f64>()?.into_iter().flat_map(f64::to_le_bytes).collect(),
+            _ => flat.to_vec1::<f32>()?.into_iter().flat_map(f32::to_le_bytes).collect(),
+        };
+        hasher.update(&bytes);
+    }
+    Ok(*hasher.finalize().as_bytes())
 }
 
 #[cfg(test)]
@@ -138,6 +162,22 @@ mod tests {
         assert_eq!(checkpoint.progress, progress);
         let values = |p: &Params| p.tensors()["weight"].to_vec2::<f32>().unwrap();
         assert_eq!(values(&other), values(&params));
+    }
+
+    #[test]
+    fn no_bit_of_a_checkpoint_changes_unseen() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        let (params, sgd) = net();
+        Checkpoint::write(&path, &params, &sgd, &Progress { losses: vec![2.5], seconds: 1.5 }).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        for bit in 0..8 * bytes.len() {
+            let mut other = bytes.clone();
+            other[bit / 8] ^= 1 << (bit % 8);
+            // White space of the header is no number.
+            let seen = Checkpoint::parse(&other, &path).is_err();
+            assert!(seen || other.trim_ascii_end() == bytes.trim_ascii_end(), "bit {bit}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use base::text::{one_line, terminal};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
@@ -87,20 +88,29 @@ impl Console {
     /// One line of news.
     pub fn line(&self, text: &str) {
         if matches!(self.mode, Mode::Terminal | Mode::Plain) {
-            self.bars.suspend(|| eprintln!("{text}"));
+            self.say(text);
         }
     }
 
     /// One line on what went wrong, which is said however little else is.
     pub fn error(&self, text: &str) {
         if self.mode != Mode::Silent {
-            self.bars.suspend(|| eprintln!("{text}"));
+            self.say(text);
+        }
+    }
+
+    /// Writes a line, above whatever moves. One that cannot be written, since the terminal is gone or the disk behind it
+    /// full, is given up: nobody is reading, and the work goes on.
+    fn say(&self, text: &str) {
+        match self.mode {
+            Mode::Terminal => _ = self.bars.println(terminal(text)),
+            Mode::Plain | Mode::Quiet | Mode::Silent => plain(text),
         }
     }
 
     /// Where others write lines to standard error, so that they do not run into a bar.
     pub fn lines(&self) -> Lines {
-        Lines { bars: self.bars.clone() }
+        Lines { terminal: (self.mode == Mode::Terminal).then(|| self.bars.clone()) }
     }
 
     /// Starts a step of `total` pieces; the step ends when it is dropped.
@@ -116,7 +126,7 @@ impl Console {
     fn bar(&self, name: &str, total: Option<u64>, done: u64, template: &str) -> Step {
         let bar = self.bars.add(ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden()));
         bar.set_style(ProgressStyle::with_template(template).expect("the template is a constant"));
-        bar.set_prefix(name.to_owned());
+        bar.set_prefix(one_line(name));
         bar.set_position(done);
         bar.reset_eta();
         let now = Instant::now();
@@ -136,17 +146,27 @@ impl Console {
 /// Standard error, above whatever moves there.
 #[derive(Debug, Clone)]
 pub struct Lines {
-    bars: MultiProgress,
+    terminal: Option<MultiProgress>,
 }
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.bars.suspend(|| std::io::stderr().write(bytes))
+        let text = String::from_utf8_lossy(bytes);
+        match &self.terminal {
+            Some(bars) => _ = bars.println(text.trim_end_matches('\n')),
+            None => _ = std::io::stderr().write_all(bytes),
+        }
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stderr().flush()
+        Ok(())
     }
+}
+
+/// Writes a line to standard error, if it can be written.
+fn plain(text: &str) {
+    _ = std::io::stderr().write_all(format!("{}\n", terminal(text)).as_bytes());
 }
 
 /// Lines that are shown together.
@@ -175,7 +195,7 @@ impl Board {
                 let text = lines.join("\n");
                 let due = shown.said.is_none_or(|said| said.elapsed() >= BOARD_EVERY);
                 if due && text != shown.text {
-                    eprintln!("{text}");
+                    plain(&text);
                     shown.said = Some(Instant::now());
                     shown.text = text;
                 }
@@ -193,7 +213,7 @@ impl Board {
                     shown.bars.push(self.bars.add(ProgressBar::new_spinner().with_style(style)));
                 }
                 for (bar, line) in shown.bars.iter().zip(lines) {
-                    bar.set_message(line.clone());
+                    bar.set_message(one_line(line));
                     bar.tick();
                 }
             }
@@ -204,9 +224,9 @@ impl Board {
     pub fn line(&self, text: &str) {
         match self.mode {
             Mode::Quiet | Mode::Silent => {}
-            Mode::Plain => eprintln!("{text}"),
+            Mode::Plain => plain(text),
             // It stays if it cannot be written: nobody is reading.
-            Mode::Terminal => _ = self.bars.println(text),
+            Mode::Terminal => _ = self.bars.println(terminal(text)),
         }
     }
 }
@@ -238,7 +258,7 @@ impl Step {
     /// `done` pieces of the step are done; `message` says what a count cannot.
     pub fn set(&self, done: u64, message: &str) {
         self.bar.set_position(done);
-        self.bar.set_message(message.to_owned());
+        self.bar.set_message(one_line(message));
         self.speak(message);
     }
 
@@ -260,7 +280,7 @@ impl Step {
         *said = Instant::now();
         let done = self.bar.position();
         let Some(total) = self.bar.length() else {
-            eprintln!("{}: {done} {message}", self.name);
+            plain(&format!("{}: {done} {message}", self.name));
             return;
         };
         let (begun, first) = self.start;
@@ -268,7 +288,7 @@ impl Step {
         let left = total.saturating_sub(done) as f64 / rate;
         let left = if left.is_finite() { format!(", {left:.0} s left") } else { String::new() };
         let gap = if message.is_empty() { "" } else { ", " };
-        eprintln!("{}: {done}/{total}{gap}{message}{left}", self.name);
+        plain(&format!("{}: {done}/{total}{gap}{message}{left}", self.name));
     }
 }
 

@@ -83,8 +83,13 @@ fn means_of_views(test: &Test<'_>, views: &[Inputs], classes: usize) -> Result<M
     for inputs in views {
         add(inputs).map_err(Error::network("testing"))?;
     }
-    let [softmax, logits] =
+    let [softmax, logits]: [Vec<f32>; 2] =
         sums.map(|sums| sums.into_iter().map(|sum| (sum / count as f64) as f32).collect());
+    if let Some(odd) = logits.iter().chain(&softmax).find(|score| !score.is_finite()) {
+        return Err(Error::network("testing")(format!(
+            "the network's score is {odd}, expected a finite number; its weights are too large"
+        )));
+    }
     Ok(Means { softmax, logits })
 }
 

@@ -13,14 +13,15 @@
 mod card;
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use base::text::one_line;
 use serde::{Deserialize, Serialize};
 
+use crate::files::LARGEST;
 use crate::record::{Record, TrainOutcome};
 use crate::store::{write_atomic, write_json};
-use crate::trained::{Trained, TrainedNet, is_whole};
+use crate::trained::{Trained, TrainedNet};
 use crate::weights::{Hub, NameMap, WeightSource, sha256};
 use crate::{Console, Error, Interrupt, Result, Workspace};
 use plan::{Protocol, RunName};
@@ -30,6 +31,9 @@ pub const CONFIG: &str = "config.json";
 
 /// The form of that file; raised when a field changes its meaning.
 const FORMAT: u32 = 1;
+
+/// What a file of weights may hold beside a network's parameters, in bytes.
+const SPARE: u64 = 1 << 30;
 
 /// No honest configuration is larger, in bytes.
 const LARGEST_CONFIG: u64 = 64 << 20;
@@ -68,6 +72,41 @@ struct StreamConfig {
     training: TrainOutcome,
 }
 
+impl Config {
+    /// Refuses numbers that no row has, nets that are not those of the record, and classes without a name; in words. It
+    /// comes before anything is made of them.
+    fn check(&self) -> std::result::Result<(), String> {
+        self.record.check()?;
+        let recorded = self.record.work.protocols();
+        if self.streams.len() != recorded.len() {
+            return Err(format!(
+                "expected the {} nets of its record, found {}",
+                recorded.len(),
+                self.streams.len()
+            ));
+        }
+        for (stream, protocol) in self.streams.iter().zip(recorded) {
+            if stream.protocol != *protocol {
+                return Err(format!("expected {} to be the net of its record, found another", stream.name));
+            }
+        }
+        let names = self.id2label.values().chain(self.streams.iter().map(|stream| &stream.name));
+        if let Some(name) =
+            names.into_iter().find(|name| name.is_empty() || name.chars().any(char::is_control))
+        {
+            return Err(format!("expected names without control characters, found `{}`", one_line(name)));
+        }
+        let (first, last) = (self.id2label.keys().next(), self.id2label.keys().next_back());
+        if first != Some(&0) || last != Some(&(self.id2label.len() - 1)) {
+            return Err(format!(
+                "expected names of classes 0 to {}, found {first:?} to {last:?}",
+                self.id2label.len().saturating_sub(1)
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// Writes a trained row into a folder, which is made; gives back the files.
 ///
 /// # Errors
@@ -91,7 +130,7 @@ pub fn write(trained: &Trained, folder: &Path, interrupt: &Interrupt) -> Result<
         } else {
             format!("{}.safetensors", net.name)
         };
-        let bytes = std::fs::read(&net.weights).map_err(Error::io("read", &net.weights))?;
+        let bytes = base::files::read(&net.weights, LARGEST)?;
         write_atomic(&folder.join(&name), &bytes)?;
         streams.push(StreamConfig {
             name: net.name.clone(),
@@ -150,6 +189,7 @@ pub fn open(folder: &Path, interrupt: &Interrupt) -> Result<Trained> {
     let path = folder.join(CONFIG);
     let config = read(&path)?;
     let damaged = |message: String| Error::damaged(&path)(message);
+    config.check().map_err(&damaged)?;
     let mut nets = Vec::with_capacity(config.streams.len());
     for stream in &config.streams {
         let weights = folder.join(plain(&stream.weights).map_err(&damaged)?);
@@ -176,7 +216,7 @@ pub fn open(folder: &Path, interrupt: &Interrupt) -> Result<Trained> {
     let classes: Vec<String> = config.id2label.into_values().collect();
     let known = |net: &TrainedNet| {
         let heads = net.protocol.net.model.heads();
-        is_whole(&net.protocol) && heads.first().is_some_and(|&head| head >= classes.len())
+        heads.first().is_some_and(|&head| head >= classes.len())
     };
     if nets.is_empty() || classes.is_empty() || !nets.iter().all(known) {
         return Err(damaged("expected nets that know all of its classes".into()));
@@ -191,7 +231,8 @@ pub fn open(folder: &Path, interrupt: &Interrupt) -> Result<Trained> {
     })
 }
 
-/// A network that has as many parameters as its file has room for: no file makes us take more memory than its own size.
+/// A network whose parameters are what its file holds, with room for statistics and names: no file makes us take more
+/// memory than its own size, and none is read that is larger than it has to be.
 fn fits(stream: &StreamConfig, weights: &Path) -> std::result::Result<(), String> {
     let bytes = std::fs::metadata(weights).map_err(|e| e.to_string())?.len();
     let summary = stream.protocol.net.model.summary().map_err(|e| e.to_string())?;
@@ -202,14 +243,17 @@ fn fits(stream: &StreamConfig, weights: &Path) -> std::result::Result<(), String
             weights.display()
         ));
     }
+    if bytes > needed.saturating_mul(8).saturating_add(SPARE) {
+        return Err(format!(
+            "expected weights for {needed} parameters, found {bytes} bytes in {}, which is too many",
+            weights.display()
+        ));
+    }
     Ok(())
 }
 
 fn read(path: &Path) -> Result<Config> {
-    let file = std::fs::File::open(path).map_err(Error::io("read", path))?;
-    let mut text = Vec::new();
-    file.take(LARGEST_CONFIG).read_to_end(&mut text).map_err(Error::io("read", path))?;
-    parse(&text).map_err(Error::damaged(path))
+    parse(&base::files::read(path, LARGEST_CONFIG)?).map_err(Error::damaged(path))
 }
 
 fn parse(text: &[u8]) -> std::result::Result<Config, String> {
@@ -264,7 +308,7 @@ pub fn from(name: &str, workspace: &Workspace, console: &Console, interrupt: &In
     for stream in &config.streams {
         let name = plain(&stream.weights).map_err(Error::damaged(name))?;
         let file = hub.fetch(&source(name, &stream.sha256), &workspace.cache, console, interrupt)?;
-        let bytes = std::fs::read(&file).map_err(Error::io("read", &file))?;
+        let bytes = base::files::read(&file, LARGEST)?;
         write_atomic(&folder.join(name), &bytes)?;
     }
     write_atomic(&folder.join(CONFIG), &text)?;

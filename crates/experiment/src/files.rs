@@ -28,17 +28,17 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// # Errors
 /// [`Error::File`] if there is no such file; [`Error::Damaged`] if it holds something else.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = std::fs::read(path).map_err(Error::io("read", path))?;
+    let text = base::files::read(path, base::files::TEXT)?;
     serde_json::from_slice(&text).map_err(Error::damaged(path))
 }
+
+/// The longest file that is read whole: the weights and the velocities of the largest network, in bytes.
+pub(crate) const LARGEST: u64 = 64 << 30;
 
 /// The content of a file; `None` if there is no such file.
 ///
 /// # Errors
 /// [`Error::File`].
 pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
-    match std::fs::read(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        read => read.map(Some).map_err(Error::io("read", path)),
-    }
+    Ok(base::files::read_if_there(path, LARGEST)?)
 }

@@ -22,6 +22,7 @@ pub mod fusion;
 mod inputs;
 pub mod interrupt;
 pub mod list;
+pub mod memory;
 pub mod outcomes;
 pub mod pair_scores;
 pub mod pictures;

@@ -204,7 +204,7 @@ pub fn planned(workspace: &Workspace, spec: &Spec, run: &str) -> Option<(TablePl
 
 /// The claims of a run; none where its file is missing or of another form.
 fn verdicts(run: &Path) -> Vec<Claim> {
-    let text = std::fs::read(run.join(VERDICTS)).ok();
+    let text = base::files::read(&run.join(VERDICTS), base::files::TEXT).ok();
     text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 

@@ -93,19 +93,26 @@ impl PairScores {
     /// # Errors
     /// [`crate::Error::Io`], [`crate::Error::Damaged`] for a file that is not of this form.
     pub fn read(path: &Path) -> Result<Self> {
-        Self::from_frame(&read_frame(path)?).map_err(|e| failed(path, "read", e))
+        let pairs = Self::from_frame(&read_frame(path)?).map_err(|e| failed(path, "read", e))?;
+        let Self { groups, videos, others, distances, .. } = &pairs;
+        let finite = distances.iter().all(|distance| distance.is_finite());
+        if !finite || [groups, videos, others].iter().any(|names| names.len() != distances.len()) {
+            let expected = "expected a group, two videos and a finite distance of each pair";
+            return Err(crate::Error::damaged(path)(expected));
+        }
+        Ok(pairs)
     }
 
     fn from_frame(frame: &DataFrame) -> std::result::Result<Self, PolarsError> {
         let strings = |name| strings(frame, name);
         Ok(Self {
             split: strings("split")?.into_iter().next().unwrap_or_default(),
-            seed: frame.column("seed")?.u64()?.into_no_null_iter().next().unwrap_or_default(),
+            seed: frame.column("seed")?.u64()?.iter().next().flatten().unwrap_or_default(),
             groups: strings("group")?,
             videos: strings("video")?,
             others: strings("other")?,
             similar: frame.column("similar")?.bool()?.iter().map(|similar| similar == Some(true)).collect(),
-            distances: frame.column("distance")?.f32()?.into_no_null_iter().collect(),
+            distances: frame.column("distance")?.f32()?.iter().map(|d| d.unwrap_or(f32::NAN)).collect(),
         })
     }
 }

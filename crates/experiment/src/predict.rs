@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use base::files::Scratch;
 use candle_core::Device;
 use data::cuts::CutConfig;
 use data::dataset::{Dataset, DatasetSpec};
@@ -26,11 +27,12 @@ use crate::evaluate::{Test, evaluate, softmax_of_views};
 use crate::fusion::fuse;
 use crate::inputs::inputs_of;
 use crate::interrupt::Interrupt;
+use crate::memory;
 use crate::run::library::{prepare::config, wants_backward};
 use crate::scores::Scores;
 use crate::train::build;
 use crate::trained::{Trained, TrainedNet, fusion_of_one_video};
-use plan::{Fusion, Workspace};
+use plan::{Fusion, Workspace, cost};
 
 /// Positions of the chart over time.
 const POSITIONS: usize = 25;
@@ -116,6 +118,7 @@ pub struct Predictor<'a> {
     fusion: Option<&'a Fusion>,
     /// As the data set that the nets were trained on is searched for cuts.
     cuts: Option<CutConfig>,
+    /// Where each video has a folder of its own while it is classified.
     scratch: PathBuf,
     device: &'a Device,
     console: &'a Console,
@@ -143,11 +146,12 @@ impl<'a> Predictor<'a> {
         let fusion = fusion_of_one_video(&trained.record, &trained.name)?;
         let mut networks = Vec::with_capacity(trained.nets.len());
         for TrainedNet { protocol, seed, weights, .. } in &trained.nets {
+            memory::suffices(&trained.name, cost::testing(protocol, 1)?.bytes, device)?;
             let (params, network) = build(&protocol.net, *seed, device)?;
             params.load(weights).map_err(Error::network("loading the trained weights"))?;
             networks.push(network);
         }
-        let scratch = workspace.cache.join("predict").join(std::process::id().to_string());
+        let scratch = workspace.cache.join("predict");
         let set = trained.nets.first().map(|net| net.protocol.net.target().set.as_str());
         let cuts = match set.map(|set| workspace.dataset_file(set)) {
             Some(Ok(file)) => DatasetSpec::load(&file)?.cuts(),
@@ -162,17 +166,18 @@ impl<'a> Predictor<'a> {
     /// # Errors
     /// Videos that cannot be decoded or are too short; whatever the networks report.
     pub fn predict(&self, video: &Path) -> Result<Prediction> {
-        let folder = Scratch::new(&self.scratch)?;
+        let scratch = Scratch::new(&self.scratch)?;
+        let folder = scratch.path();
         let begun = Instant::now();
         let (file, name) = if video == Path::new("-") {
-            (spool(&folder.0.join("standard-input"), std::io::stdin().lock())?, "standard input".to_owned())
+            (spool(&folder.join("standard-input"), std::io::stdin().lock())?, "standard input".to_owned())
         } else {
             (video.to_owned(), video.display().to_string())
         };
         let dataset = Dataset::of_video(&file, self.cuts)?;
         let mut videos: Vec<Arc<PreparedVideo>> = Vec::with_capacity(self.networks.len());
         for TrainedNet { protocol, .. } in &self.trained.nets {
-            videos.push(Arc::new(self.prepared(&dataset, protocol, &folder.0)?));
+            videos.push(Arc::new(self.prepared(&dataset, protocol, folder)?));
         }
         let preparing = begun.elapsed().as_secs_f64();
 
@@ -290,23 +295,6 @@ impl<'a> Predictor<'a> {
             (first + last + plan.sample.span().saturating_sub(1)) / 2
         };
         Ok(clips.iter().map(middle).zip(scores).map(|(frame, scores)| Position { frame, scores }).collect())
-    }
-}
-
-/// A folder that is deleted when it is no longer needed.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        Ok(Self(folder.to_owned()))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What is left over is in the cache, which may be deleted at will.
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

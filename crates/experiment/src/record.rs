@@ -12,12 +12,15 @@ use serde::{Deserialize, Serialize};
 use crate::claim::Estimate;
 use crate::files::read_json;
 use crate::right::Right;
-use crate::{Result, device};
-use plan::Work;
+use crate::{Error, Result, device};
 use plan::spec::ProfileName;
+use plan::{Protocol, Work};
 
 /// The record's format; raised when a field changes its meaning.
 pub const RECORD_VERSION: u32 = 2;
+
+/// What numbers that are rounded to a tenth may be off by.
+const ROUNDED: f64 = 0.050_001;
 
 /// One row, run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -241,9 +244,70 @@ impl Record {
     /// Reads a record.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Damaged`] for a file that is not a record.
+    /// [`Error::File`], [`Error::Damaged`] for a file that is not a record, or whose numbers do not follow from its own
+    /// answers.
     pub fn read(path: &Path) -> Result<Self> {
-        read_json(path)
+        let record: Self = read_json(path)?;
+        record.check().map_err(Error::damaged(path))?;
+        Ok(record)
+    }
+
+    /// Whether its plan is one that can be, and every number follows from what is said of the test videos one by one; in
+    /// words, the first that does not.
+    ///
+    /// # Errors
+    /// The contradiction.
+    pub(crate) fn check(&self) -> std::result::Result<(), String> {
+        self.work.protocols().into_iter().try_for_each(Protocol::check)?;
+        let Estimate { value, low, high } = self.top1;
+        if !(0.0 <= low && low <= value && value <= high && high <= 100.0) {
+            return Err(format!(
+                "top1 is {value} in [{low}, {high}]; expected percent within their interval"
+            ));
+        }
+        let (mut right, mut all) = (0, 0);
+        for run in &self.runs {
+            let of = format!("split {}, seed {}", run.split, run.seed);
+            let Some(answers) = &run.right else { continue };
+            let (correct, videos) = (answers.bits().iter().filter(|bit| **bit).count(), answers.bits().len());
+            let accuracy = 100.0 * correct as f64 / videos as f64;
+            if run.top1 != accuracy || videos != run.test.videos_scored {
+                return Err(format!(
+                    "{of}: {correct} of {videos} videos are right, which is {accuracy}; it says {} of {}",
+                    run.top1, run.test.videos_scored
+                ));
+            }
+            (right, all) = (right + correct, all + videos);
+        }
+        if self.measure != Measure::Top1 || self.runs.iter().any(|run| run.right.is_none()) {
+            return Ok(());
+        }
+        let mean = self.runs.iter().map(|run| run.top1).sum::<f64>() / self.runs.len() as f64;
+        // Means of bootstrapped blocks are summed in another order, and rounded.
+        if (mean - value).abs() > ROUNDED {
+            return Err(format!("the mean of its runs is {mean}; it says {value}"));
+        }
+        if self.confusion.is_empty() {
+            return Ok(());
+        }
+        let taken = |class: &String| self.confusion.get(class).and_then(|taken| taken.get(class)).copied();
+        let sum = |counts: &mut dyn Iterator<Item = usize>| counts.fold(0, usize::saturating_add);
+        let correct = sum(&mut self.confusion.keys().filter_map(taken));
+        let counted = sum(&mut self.confusion.values().flat_map(BTreeMap::values).copied());
+        if (correct, counted) != (right, all) {
+            return Err(format!(
+                "{right} of {all} videos are right, and {correct} of {counted} by class; expected the same"
+            ));
+        }
+        for (class, taken_for) in &self.confusion {
+            let recall =
+                100.0 * taken(class).unwrap_or(0) as f64 / sum(&mut taken_for.values().copied()) as f64;
+            let said = self.recall.get(class);
+            if said.is_none_or(|said| (said - recall).abs() > ROUNDED) {
+                return Err(format!("the recall of {class} is {recall}; it says {said:?}"));
+            }
+        }
+        Ok(())
     }
 
     /// Test videos that were expected and scored, over all runs.
@@ -322,7 +386,7 @@ fn commit(root: &Path) -> Option<String> {
 
 /// The version of candle-core in the lock file.
 fn candle_version(root: &Path) -> Option<String> {
-    let lock = std::fs::read_to_string(root.join("Cargo.lock")).ok()?;
+    let lock = base::files::read_text(&root.join("Cargo.lock")).ok()?;
     let entry = lock.split("[[package]]").find(|p| p.contains("name = \"candle-core\""))?;
     let line = entry.lines().find_map(|line| line.strip_prefix("version = \""))?;
     Some(format!("candle-core {}", line.trim_end_matches('"')))

@@ -19,8 +19,8 @@ use std::path::Path;
 use polars::prelude::{Column, DataFrame, NamedFrom, PolarsError, Series};
 
 use self::file::{failed, read_frame, strings, write_frame};
-use crate::Result;
 use crate::right::Right;
+use crate::{Error, Result};
 
 /// The file of a test unit that holds them.
 pub(crate) const SCORES: &str = "scores.parquet";
@@ -116,7 +116,29 @@ impl Scores {
     /// # Errors
     /// [`Error::File`], [`Error::Damaged`] for a file that is not of this form.
     pub fn read(path: &Path) -> Result<Self> {
-        Self::from_frame(&read_frame(path)?).map_err(|e| failed(path, "read", e))
+        let scores = Self::from_frame(&read_frame(path)?).map_err(|e| failed(path, "read", e))?;
+        scores.check().map_err(Error::damaged(path))?;
+        Ok(scores)
+    }
+
+    /// Refuses what no test leaves: a video without a score for each class, a score that is no number, a class that is none
+    /// of those there are.
+    fn check(&self) -> std::result::Result<(), String> {
+        let Self { classes, videos, groups, labels, scores, logits, .. } = self;
+        let (n, values) = (videos.len(), videos.len() * classes.len());
+        if labels.len() != n || scores.len() != values || !(groups.is_empty() || groups.len() == n) {
+            return Err(format!(
+                "expected a class, a group and {} scores for each of {n} videos",
+                classes.len()
+            ));
+        }
+        if let Some(label) = labels.iter().find(|label| **label as usize >= classes.len()) {
+            return Err(format!("expected classes below {}, found {label}", classes.len()));
+        }
+        match scores.iter().chain(logits).find(|score| !score.is_finite()) {
+            Some(score) => Err(format!("expected finite scores, found {score}")),
+            None => Ok(()),
+        }
     }
 
     fn from_frame(frame: &DataFrame) -> std::result::Result<Self, PolarsError> {
@@ -128,15 +150,17 @@ impl Scores {
             .collect();
         let videos = strings("video")?;
         let groups = if frame.column(GROUP).is_ok() { strings(GROUP)? } else { Vec::new() };
-        let labels: Vec<u32> = frame.column("label")?.u32()?.into_no_null_iter().collect();
+        let labels: Vec<u32> =
+            frame.column("label")?.u32()?.iter().map(|label| label.unwrap_or(u32::MAX)).collect();
         let split = strings("split")?.into_iter().next().unwrap_or_default();
-        let seed = frame.column("seed")?.u64()?.into_no_null_iter().next().unwrap_or_default();
+        let seed = frame.column("seed")?.u64()?.iter().next().flatten().unwrap_or_default();
         let of_classes = |prefix: &str| -> std::result::Result<Vec<f32>, PolarsError> {
             let mut values = vec![0.0; videos.len() * classes.len()];
             for (class, name) in classes.iter().enumerate() {
                 let column = frame.column(&format!("{prefix}{name}"))?;
-                for (video, value) in column.f32()?.into_no_null_iter().enumerate() {
-                    values[video * classes.len() + class] = value;
+                for (video, value) in column.f32()?.iter().enumerate() {
+                    // What is missing is no number.
+                    values[video * classes.len() + class] = value.unwrap_or(f32::NAN);
                 }
             }
             Ok(values)

@@ -7,6 +7,8 @@
 //! may work on one store: a unit is taken by an exclusive lock on its `lock`
 //! file, which the system releases when the owner ends, however it ends.
 
+mod seal;
+
 use std::fs::{File, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -15,6 +17,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::seal::{Done, Sealed};
 use crate::{Console, Error, Interrupt, Result};
 
 pub use crate::files::{read_if_there, read_json, write_atomic, write_json};
@@ -61,16 +64,15 @@ pub fn hash(plan: &impl Serialize) -> String {
 pub fn program() -> Result<(PathBuf, blake3::Hash)> {
     let path = std::env::current_exe().map_err(Error::io("find", "the program itself"))?;
     let mut hasher = blake3::Hasher::new();
-    let read = File::open(&path).and_then(|program| hasher.update_reader(program).map(drop));
-    read.map_err(Error::io("read", &path))?;
+    hasher.update_reader(base::files::open(&path)?).map_err(Error::io("read", &path))?;
     Ok((path, hasher.finalize()))
 }
 
-/// A file of the unit of that name, as a record has it. Nothing for a name that is no unit's: it comes from a file, and
-/// must not lead elsewhere.
-pub(crate) fn unit_file(units: &Path, name: &str, file: &str) -> Option<PathBuf> {
+/// The unit of that name, as a record has it. Nothing for a name that is no unit's: it comes from a file, and must not lead
+/// elsewhere.
+pub(crate) fn recorded_unit(units: &Path, name: &str) -> Option<Unit> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    (!name.is_empty() && name.chars().all(plain)).then(|| units.join(name).join(file))
+    (!name.is_empty() && name.chars().all(plain)).then(|| Store::new(units).named(name))
 }
 
 /// One unit of work.
@@ -95,24 +97,42 @@ impl Unit {
         self.dir.join(file)
     }
 
-    /// What the finished unit left, or `None` while it is not done.
+    /// What the finished unit found, or `None` while it is not done.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when `done.json` does not hold a `T`.
+    /// [`Error::Damaged`] when `done.json` does not hold a `T`, or is another unit's.
     pub fn outcome<T: DeserializeOwned>(&self) -> Result<Option<T>> {
-        let path = self.path(DONE);
-        let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
-        let told = serde_json::from_slice(&bytes).map(Some);
-        told.map_err(|e| format!("expected the outcome of a finished unit, found: {e}"))
-            .map_err(Error::damaged(path))
+        let outcome = self.done()?.map(|done| done.outcome().map_err(|found| self.not_done(&found)));
+        outcome.transpose()
     }
 
-    /// Writes the outcome: the unit is done.
+    fn done(&self) -> Result<Option<Done>> {
+        let Some(text) = read_if_there(&self.path(DONE))? else { return Ok(None) };
+        Done::parse(&text, &self.name).map(Some).map_err(|found| self.not_done(&found))
+    }
+
+    fn not_done(&self, found: &str) -> Error {
+        Error::damaged(self.path(DONE))(format!("expected the outcome of a finished unit, found: {found}"))
+    }
+
+    /// A file that the finished unit has left, read to its end and found to be as it was left. Units of versions before 0.13
+    /// left no sums, and their files are taken as they are.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] for another file, [`Error::File`] for a missing one.
+    pub fn verified(&self, file: &str) -> Result<PathBuf> {
+        if let Some(Done::Sealed(sealed)) = self.done()? {
+            sealed.check(&self.dir, file)?;
+        }
+        Ok(self.path(file))
+    }
+
+    /// Writes the outcome with the sums of the files that are the unit's: it is done.
     ///
     /// # Errors
     /// [`Error::File`].
-    pub fn finish(&self, outcome: &impl Serialize) -> Result<()> {
-        write_json(&self.path(DONE), outcome)
+    pub fn finish(&self, outcome: &impl Serialize, files: &[&str]) -> Result<()> {
+        write_json(&self.path(DONE), &Sealed::new(&self.name, &self.dir, files, outcome)?)
     }
 
     /// Forgets everything about the unit but its lock.
@@ -130,12 +150,14 @@ impl Unit {
         Ok(())
     }
 
-    /// Takes the unit, waiting while another process holds it.
+    /// Takes the unit, waiting while another process holds it, and clears what killed ones left there.
     ///
     /// # Errors
     /// [`Error::File`] when the folder cannot be written, [`Error::Interrupted`].
     pub fn lock(&self, console: &Console, interrupt: &Interrupt) -> Result<Lock> {
-        lock(&self.path("lock"), &self.name, console, interrupt)
+        let lock = lock(&self.path("lock"), &self.name, console, interrupt)?;
+        base::files::remove_abandoned(&self.dir)?;
+        Ok(lock)
     }
 }
 
@@ -195,7 +217,7 @@ mod tests {
         let unit = Store::new(folder.path()).unit("train", &("plan", 1));
         let lock = unit.lock(&Console::silent(), &Interrupt::never()).unwrap();
         assert_eq!(unit.outcome::<u32>().unwrap(), None);
-        unit.finish(&7_u32).unwrap();
+        unit.finish(&7_u32, &[]).unwrap();
         assert_eq!(unit.outcome::<u32>().unwrap(), Some(7));
         unit.clear().unwrap();
         assert_eq!(unit.outcome::<u32>().unwrap(), None);
@@ -218,7 +240,7 @@ mod tests {
             let unit = unit.clone();
             move || unit.lock(&Console::silent(), &Interrupt::never()).map(|_| ())
         });
-        unit.finish(&1).unwrap();
+        unit.finish(&1, &[]).unwrap();
         assert!(!second.is_finished());
         drop(held);
         second.join().unwrap().unwrap();
@@ -232,6 +254,52 @@ mod tests {
         std::fs::write(unit.path(DONE), "{").unwrap();
         let message = unit.outcome::<u32>().unwrap_err().to_string();
         assert!(message.contains("done.json") && message.contains("delete it"), "{message}");
+    }
+
+    #[test]
+    fn a_file_that_is_not_as_the_unit_left_it_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path());
+        let units = [1, 2].map(|plan| store.unit("test", &plan));
+        for (unit, bytes) in units.iter().zip([b"first", b"other"]) {
+            let _lock = unit.lock(&Console::silent(), &Interrupt::never()).unwrap();
+            write_atomic(&unit.path("scores"), bytes).unwrap();
+            unit.finish(&1, &["scores"]).unwrap();
+            assert_eq!(std::fs::read(unit.verified("scores").unwrap()).unwrap(), bytes);
+        }
+        let [unit, other] = &units;
+        assert!(unit.verified("weights").is_err());
+        // One bit, another unit's file, and another unit's file with its word for it.
+        std::fs::write(unit.path("scores"), b"fhrst").unwrap();
+        let message = unit.verified("scores").unwrap_err().to_string();
+        assert!(message.contains("expected the BLAKE3 sum") && message.contains("--fresh"), "{message}");
+        std::fs::copy(other.path("scores"), unit.path("scores")).unwrap();
+        assert!(unit.verified("scores").is_err());
+        std::fs::copy(other.path(DONE), unit.path(DONE)).unwrap();
+        let message = unit.verified("scores").unwrap_err().to_string();
+        assert!(message.contains(&other.name), "{message}");
+        unit.finish(&1, &["scores"]).unwrap();
+        let text = std::fs::read(unit.path(DONE)).unwrap();
+        for bit in 0..8 * text.len() {
+            let mut other = text.clone();
+            other[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(unit.path(DONE), &other).unwrap();
+            let same = unit.outcome::<u32>().is_ok_and(|outcome| outcome == Some(1));
+            assert!(same || unit.outcome::<u32>().is_err(), "bit {bit} is believed");
+        }
+        // As before 0.13.
+        std::fs::write(unit.path(DONE), "1").unwrap();
+        assert!(unit.verified("scores").is_ok() && unit.outcome::<u32>().unwrap() == Some(1));
+    }
+
+    #[test]
+    fn what_a_killed_process_was_writing_is_cleared_with_the_next_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let unit = Store::new(folder.path()).unit("train", &1);
+        drop(unit.lock(&Console::silent(), &Interrupt::never()).unwrap());
+        std::fs::write(unit.path(".tmp-1"), b"half a checkpoint").unwrap();
+        let _lock = unit.lock(&Console::silent(), &Interrupt::never()).unwrap();
+        assert!(!unit.path(".tmp-1").exists());
     }
 
     #[test]

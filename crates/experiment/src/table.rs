@@ -12,7 +12,7 @@ use tabled::settings::{Alignment, Style, Width, object::Columns as ColumnsOf};
 
 use crate::claim::{Estimate, Verdict};
 use crate::record::{Measure, Record};
-use base::text::{NONE, duration, points, range, reported, signed, signed_range};
+use base::text::{NONE, duration, one_line, points, range, reported, signed, signed_range};
 use plan::TablePlan;
 use plan::spec::{self, Columns, ProfileName, Quoted, Spec};
 
@@ -198,6 +198,10 @@ impl Table {
             Form::Terminal => words.to_owned(),
             Form::Markdown => format!("{level} {words}"),
         };
+        let said = |words: &str| match form {
+            Form::Terminal => words.to_owned(),
+            Form::Markdown => base::text::markdown(words),
+        };
         if form == Form::Markdown {
             paragraph(
                 "<!-- Generated from the records beside this file by `cargo xtask run`; do not edit. -->"
@@ -206,13 +210,13 @@ impl Table {
         }
         paragraph(format!(
             "{}\n{}{}",
-            heading("#", &format!("{}: {}", self.name, self.title)),
+            heading("#", &said(&format!("{}: {}", self.name, self.title))),
             if form == Form::Markdown { "\n" } else { "" },
-            self.source
+            said(&self.source)
         ));
         paragraph(format!(
             "Ours: {}; profile {}. Top-1 accuracy of test videos in percent{}.",
-            self.data,
+            said(&self.data),
             self.profile,
             self.of_pairs()
         ));
@@ -233,16 +237,19 @@ impl Table {
         }
         for row in &self.rows {
             match &row.state {
-                State::Failed { message } => paragraph(format!("Row {} failed: {message}", row.id)),
+                State::Failed { message } => paragraph(format!("Row {} failed: {}", row.id, said(message))),
                 State::Unavailable { reason } => {
-                    paragraph(format!("Row {} is not available here: {reason}.", row.id));
+                    paragraph(format!("Row {} is not available here: {}.", row.id, said(reason)));
                 }
                 State::Done { .. } | State::NotRun => {}
             }
         }
         if !self.departures.is_empty() {
             let mark = if form == Form::Markdown { "[docs/deviations.md]" } else { "docs/deviations.md" };
-            paragraph(format!("Departures from the paper (see {mark}): {}.", self.departures.join("; ")));
+            paragraph(format!(
+                "Departures from the paper (see {mark}): {}.",
+                said(&self.departures.join("; "))
+            ));
             if form == Form::Markdown {
                 paragraph("[docs/deviations.md]: ../../../../docs/deviations.md".into());
             }
@@ -403,6 +410,13 @@ impl State {
 
 /// Lays out lines of cells; columns from `numbers` on are numbers.
 pub fn layout(lines: Vec<Vec<String>>, form: Form, numbers: usize) -> String {
+    let cell = |text: String| match form {
+        Form::Terminal => one_line(&text),
+        // A rule, in a span of code, is written in characters that end neither span nor cell.
+        Form::Markdown if text.starts_with('`') => one_line(&text),
+        Form::Markdown => base::text::markdown(&text),
+    };
+    let lines = lines.into_iter().map(|line| line.into_iter().map(cell).collect::<Vec<_>>());
     let mut table = Builder::from_iter(lines).build();
     match form {
         Form::Terminal => table.with(Style::rounded()),

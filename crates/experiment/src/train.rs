@@ -31,11 +31,12 @@ use crate::checkpoint::Checkpoint;
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::memory;
 use crate::record::{GpuOutcome, TrainOutcome, thin};
 use crate::store::{Unit, write_atomic};
 use crate::weights::{self, Head};
 use plan::spec::Learns;
-use plan::{NetPlan, SourceRef, Start};
+use plan::{NetPlan, SourceRef, Start, cost};
 
 /// The weights of a finished training unit.
 pub const WEIGHTS: &str = "weights.safetensors";
@@ -110,6 +111,7 @@ fn steps(
 ) -> Result<TrainOutcome> {
     let Training { name, net, seed, tasks, start, unit, device, checkpoint_every, ranks } = *job;
     let plan = &net.train;
+    memory::suffices(name, cost::training(net)?.bytes, device)?;
     let memory = HostMemory::begin();
     let (params, network) = build(net, seed, device)?;
     nn::device::reset_peak_memory(device).map_err(Error::network("asking the device for its memory"))?;

@@ -6,12 +6,11 @@ mod nets;
 use std::path::Path;
 
 use crate::record::Record;
-use crate::store::unit_file;
+use crate::store::recorded_unit;
 use crate::train::WEIGHTS;
 use crate::{Error, Interrupt, Result};
 use plan::{Fusion, Sources, Work, Workspace};
 
-pub(crate) use nets::is_whole;
 use nets::named;
 pub use nets::{Trained, TrainedNet};
 
@@ -31,15 +30,16 @@ impl Trained {
         fusion_of_one_video(&record, &name)?;
         let units = find::units(workspace, &record, &name)?;
         let protocols = record.work.protocols();
-        let set = record.work.target().filter(|_| protocols.iter().all(is_whole));
+        let set = record.work.target();
         let set =
             set.ok_or_else(|| Error::Usage(format!("the record of {name} holds no net that can be used")))?;
         let classes = workspace.facts(set)?.classes;
         let seed = record.runs[0].seed;
         let mut nets: Vec<TrainedNet> = Vec::with_capacity(protocols.len());
         for (protocol, stage) in protocols.iter().zip(units) {
-            let weights = unit_file(&workspace.units(), &stage.unit, WEIGHTS).filter(|file| file.exists());
-            let weights = weights.ok_or_else(|| {
+            let unit =
+                recorded_unit(&workspace.units(), &stage.unit).filter(|unit| unit.path(WEIGHTS).exists());
+            let unit = unit.ok_or_else(|| {
                 Error::Usage(format!(
                     "the weights of {name} are not in {}; `cargo xtask run {} --row {}` with the flags of that run trains \
                      them",
@@ -48,6 +48,7 @@ impl Trained {
                     record.row
                 ))
             })?;
+            let weights = unit.verified(WEIGHTS)?;
             let name = named(protocol, &nets);
             let training = stage.training;
             nets.push(TrainedNet { name, protocol: protocol.clone(), seed, weights, training });

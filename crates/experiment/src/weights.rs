@@ -64,7 +64,7 @@ pub fn cached(source: &WeightSource, cache: &Path) -> Option<PathBuf> {
 /// # Errors
 /// [`Error::File`](crate::Error::Io), [`Error::Interrupted`](crate::Error::Interrupted).
 pub fn sha256(path: &Path, interrupt: &Interrupt) -> Result<String> {
-    let mut file = std::fs::File::open(path).map_err(crate::Error::io("read", path))?;
+    let mut file = base::files::open(path)?;
     let mut sum = Sha256::new();
     place::add(&mut sum, &mut file, path, interrupt)?;
     Ok(place::hex(sum))

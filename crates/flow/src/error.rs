@@ -1,7 +1,6 @@
 //! The crate's one error type.
 
 use std::fmt::Display;
-use std::io;
 use std::ops::RangeBounds;
 use std::path::PathBuf;
 
@@ -114,15 +113,8 @@ pub enum FlowError {
         problem: FloProblem,
     },
     /// A file could not be read or written.
-    #[error("cannot {action} {path}: {source}", path = path.display())]
-    Io {
-        /// `read` or `write`.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] base::FileError),
 }
 
 /// Refuses a parameter of a method that is outside its range.

@@ -8,10 +8,10 @@
 //! The reader trusts nothing: the size in the header is compared with the
 //! length of the file before any memory is taken for it.
 
-use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use base::FileError;
 
 use crate::error::FloProblem;
 use crate::error::MAX_SIDE;
@@ -24,13 +24,13 @@ const VECTOR: usize = 8;
 /// Reads a field from a `.flo` file.
 ///
 /// # Errors
-/// [`FlowError::Io`] when the file cannot be read, [`FlowError::FloFile`] when
+/// [`FlowError::File`] when the file cannot be read, [`FlowError::FloFile`] when
 /// it breaks the format.
 pub fn read_flo(path: impl AsRef<Path>) -> Result<FlowField, FlowError> {
     let path = path.as_ref();
-    let io_error = |source| FlowError::Io { action: "read", path: path.to_owned(), source };
+    let io_error = |source| FileError::io("read", path, source);
     let flo_error = |problem| FlowError::FloFile { path: path.to_owned(), problem };
-    let file = File::open(path).map_err(io_error)?;
+    let file = base::files::open(path)?;
     let length = file.metadata().map_err(io_error)?.len();
     let mut reader = BufReader::new(file);
     let mut bytes = Vec::with_capacity(HEADER);
@@ -79,39 +79,12 @@ pub fn encode_flo(field: &FlowField) -> Result<Vec<u8>, FlowError> {
     Ok(bytes)
 }
 
-/// Writes a field to a `.flo` file: first to a temporary file beside it, which
-/// then takes its name, so that `path` never holds half a field.
+/// Writes a field to a `.flo` file, whole or not at all.
 ///
 /// # Errors
-/// [`FlowError::Io`] when the file cannot be written; the temporary file is
-/// removed then. Also when the field's buffers do not match its size.
+/// [`FlowError::File`] when the file cannot be written; also when the field's buffers do not match its size.
 pub fn write_flo(path: impl AsRef<Path>, field: &FlowField) -> Result<(), FlowError> {
-    let path = path.as_ref();
-    let bytes = encode_flo(field)?;
-    let temporary = temporary_name(path);
-    let written = File::create_new(&temporary)
-        .and_then(|mut file| {
-            file.write_all(&bytes)?;
-            file.sync_all()
-        })
-        .and_then(|()| fs::rename(&temporary, path));
-    written.map_err(|source| {
-        // A name that someone else holds is not ours to remove. Otherwise the
-        // first error is the one to report, whatever removal says.
-        if source.kind() != io::ErrorKind::AlreadyExists {
-            let _ = fs::remove_file(&temporary);
-        }
-        FlowError::Io { action: "write", path: path.to_owned(), source }
-    })
-}
-
-/// A name beside `path` that no other writer uses.
-fn temporary_name(path: &Path) -> PathBuf {
-    static WRITES: AtomicU64 = AtomicU64::new(0);
-    let write = WRITES.fetch_add(1, Ordering::Relaxed);
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.{write}.tmp", std::process::id()));
-    path.with_file_name(name)
+    Ok(base::files::write(path.as_ref(), &[&encode_flo(field)?])?)
 }
 
 /// Width and height from a header, once they agree with the file's length.

@@ -72,10 +72,11 @@ fn files_that_cannot_be_opened_are_named() {
     let missing = folder.path().join("no/such.flo");
     let read = read_flo(&missing).unwrap_err().to_string();
     assert!(read.starts_with("cannot read ") && read.contains("such.flo"), "{read}");
-    let write = write_flo(&missing, &field(2, 2)).unwrap_err().to_string();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let write = write_flo(folder.path().join("file/such.flo"), &field(2, 2)).unwrap_err().to_string();
     assert!(write.starts_with("cannot write ") && write.contains("such.flo"), "{write}");
-    assert!(matches!(write_flo(folder.path(), &field(2, 2)), Err(FlowError::Io { .. })));
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert!(matches!(write_flo(folder.path(), &field(2, 2)), Err(FlowError::File(_))));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 #[test]

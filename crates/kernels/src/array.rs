@@ -2,6 +2,8 @@
 
 use candle_core::{Result, bail};
 
+use crate::extent;
+
 /// The values of one argument, row by row, and its shape: always as many values as the shape says, which
 /// the unchecked reads of the inner loops rely on.
 #[derive(Debug, Clone, Copy)]
@@ -14,10 +16,9 @@ impl<'a> Array<'a> {
     /// The values of a shape.
     ///
     /// # Errors
-    /// If their number is not the product of the dimensions.
+    /// If their number is not the product of the dimensions, or these are too large ([`crate::TooLarge`]).
     pub fn new(data: &'a [f32], dims: &'a [usize]) -> Result<Self> {
-        let expected = dims.iter().try_fold(1usize, |product, &dim| product.checked_mul(dim));
-        if expected != Some(data.len()) {
+        if extent::values("an array", dims)? != data.len() {
             bail!("an array of shape {dims:?} was given {} values", data.len());
         }
         Ok(Self { data, dims })

@@ -130,11 +130,15 @@ impl Op for BatchNorm {
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
         let Backward { inputs, output, gradient, wanted } = *given;
         let ([x, scale, shift], residual) = split(self.name(), inputs)?;
+        let [_, channels] = self.check(&x, &scale, &shift)?;
         check::backward(self.name(), given, x.dims)?;
         let Some(statistics) = self.statistics.lock().ok().and_then(|kept| kept.clone()) else {
             bail!("{}: the forward pass has not run", self.name());
         };
-        let lanes = Lanes::new(scale.data.len());
+        if statistics.mean.len() != channels {
+            bail!("{}: the forward pass had {} channels, not {channels}", self.name(), statistics.mean.len());
+        }
+        let lanes = Lanes::new(channels);
         let affine = statistics.affine(scale.data, shift.data, self.epsilon);
         let part = Part { gradient: gradient.data, x: x.data, y: output.data };
         let want = |input| given.wants(input);
@@ -201,6 +205,7 @@ impl Op for FrozenBatchNorm {
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
         let Backward { inputs, output, gradient, wanted } = *given;
         let ([x, scale, shift, mean, variance], residual) = split(self.name(), inputs)?;
+        self.check(&[x, scale, shift, mean, variance])?;
         check::backward(self.name(), given, x.dims)?;
         let statistics = Statistics::fixed(mean.data, variance.data);
         let affine = statistics.affine(scale.data, shift.data, self.epsilon);

@@ -15,9 +15,9 @@ use realfft::num_complex::Complex32;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
 use crate::array::{Array, Backward, Gradient, Shaped};
-use crate::check;
 use crate::op::Op;
 use crate::simd::{Level, vectorised};
+use crate::{check, extent};
 
 /// A count sketch: the bucket and the sign of each value of a vector.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +40,7 @@ impl Sketch {
         }
         let whole = |bucket: f32| bucket >= 0.0 && bucket < size as f32 && bucket.fract() == 0.0;
         if let Some(bucket) = buckets.iter().find(|bucket| !whole(**bucket)) {
-            bail!("count sketch: a bucket is {bucket}, expected a whole number from 0 to {}", size - 1);
+            bail!("count sketch: a bucket is {bucket}, expected a whole number from 0, and below {size}");
         }
         let buckets = buckets.iter().map(|&bucket| bucket as u32).collect();
         Ok(Self { buckets, signs: signs.to_vec() })
@@ -165,7 +165,9 @@ impl CompactBilinear {
         if places == 0 {
             bail!("{name}: feature maps without a place");
         }
-        Ok(Geometry { batch: batch.unwrap_or(0), size, places })
+        let batch = batch.unwrap_or(0);
+        extent::values("compact-bilinear: an output", &[batch, places, self.fourier.len()])?;
+        Ok(Geometry { batch, size, places })
     }
 
     pub(crate) fn output_dims(&self, geometry: &Geometry) -> Vec<usize> {

@@ -24,6 +24,7 @@ use pulp::{Simd, WithSimd};
 use crate::activation::masked_column_sums;
 use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
+use crate::extent;
 use crate::memory::unwritten;
 use crate::op::Op;
 use crate::simd::{Level, run};
@@ -50,9 +51,17 @@ impl Conv2d {
     /// Output height and width for an input and a kernel of the given sizes.
     ///
     /// # Errors
-    /// If a stride or the kernel is zero, or the padded input is smaller than the kernel.
+    /// If a stride or the kernel is zero, the padded input is smaller than the kernel, or a size is [`crate::TooLarge`].
     pub fn output_size(&self, input: [usize; 2], kernel: [usize; 2]) -> Result<[usize; 2]> {
         let mut out = [0; 2];
+        for (what, sizes) in [
+            ("an input", input),
+            ("a kernel", kernel),
+            ("a stride", self.stride),
+            ("a padding", self.padding),
+        ] {
+            extent::axes(&format!("conv2d: {what}"), &sizes)?;
+        }
         for axis in 0..2 {
             if self.stride[axis] == 0 || kernel[axis] == 0 {
                 bail!("conv2d: kernel {kernel:?} and stride {:?} must be at least 1", self.stride);
@@ -95,7 +104,11 @@ impl Conv2d {
         }
         let (input, kernel) = ([height, width], [kh, kw]);
         let (stride, padding, output) = (self.stride, self.padding, self.output_size(input, kernel)?);
-        Ok(Geometry { batch, input, channels, outputs, kernel, stride, padding, groups, output })
+        let g = Geometry { batch, input, channels, outputs, kernel, stride, padding, groups, output };
+        extent::values("conv2d: an output", &[batch, output[0], output[1], outputs])?;
+        let padded = g.with_padded_input().input;
+        extent::values("conv2d: a padded input", &[batch, padded[0], padded[1], channels])?;
+        Ok(g)
     }
 }
 

@@ -3,10 +3,10 @@
 use candle_core::{Result, bail};
 
 use crate::array::{Array, Backward, Gradient, Shaped};
-use crate::check;
 use crate::memory::unwritten;
 use crate::op::Op;
 use crate::simd::{Level, vectorised};
+use crate::{check, extent};
 use rayon::prelude::*;
 
 /// Positions handled by one task of a join.
@@ -36,6 +36,9 @@ impl Concat {
                 ),
             }
         }
+        let total =
+            widths.iter().try_fold(0usize, |sum, width| sum.checked_add(*width)).unwrap_or(usize::MAX);
+        extent::values("concat: an output", &[positions, total])?;
         Ok((widths, positions))
     }
 }

@@ -17,6 +17,7 @@ use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::disjoint::Disjoint;
 use crate::elementwise::rectified;
+use crate::extent;
 use crate::memory::unwritten;
 use crate::op::Op;
 use crate::simd::{Level, run};
@@ -57,6 +58,7 @@ impl Linear {
             bail!("{op}: the input has {inputs} features, the weight expects {columns}");
         }
         check::dims(op, "the bias", bias, &[outputs])?;
+        extent::values("linear: an output", &[batch, outputs])?;
         Ok(Sizes { batch, inputs, outputs })
     }
 }

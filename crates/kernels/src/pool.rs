@@ -18,7 +18,7 @@ use candle_core::{Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::array::Shaped;
-use crate::check;
+use crate::{check, extent};
 
 /// The window of a pooling layer; pairs are (vertical, horizontal).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,10 +40,13 @@ impl Pool2d {
     /// Output height and width for an input of the given size.
     ///
     /// # Errors
-    /// If the window or the stride is empty, the padding exceeds half the window, or
-    /// the padded input is smaller than the window.
+    /// If the window or the stride is empty, the padding exceeds half the window, the padded input is smaller than the
+    /// window, or a size is [`crate::TooLarge`].
     pub fn output_size(&self, input: [usize; 2]) -> Result<[usize; 2]> {
         let mut out = [0; 2];
+        for (what, sizes) in [("an input", input), ("a window", self.kernel), ("a stride", self.stride)] {
+            extent::axes(&format!("pool: {what}"), &sizes)?;
+        }
         for axis in 0..2 {
             let (size, kernel) = (input[axis], self.kernel[axis]);
             let (stride, padding) = (self.stride[axis], self.padding[axis]);
@@ -106,7 +109,9 @@ impl Geometry {
         let [x] = check::inputs(op, inputs)?;
         let [batch, height, width, channels] = check::feature_map(op, &x)?;
         let input = [height, width];
-        Ok(Self { pool, batch, input, output: pool.output_size(input)?, channels })
+        let output = pool.output_size(input)?;
+        extent::values(op, &[batch, output[0], output[1], channels])?;
+        Ok(Self { pool, batch, input, output, channels })
     }
 
     pub(crate) fn output_dims(&self) -> Vec<usize> {

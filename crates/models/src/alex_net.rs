@@ -90,16 +90,18 @@ impl AlexNetConfig {
     }
 
     fn check(&self) -> Result<()> {
-        settings::at_least_one(
+        settings::sizes(
             MODEL,
             [
                 ("channels", self.channels.count),
                 ("classes", self.classes),
                 ("fc6", self.fc6),
                 ("fc7", self.fc7),
-                ("the smallest of widths", settings::smallest(&self.widths)),
             ],
         )?;
+        settings::each(MODEL, "one of widths", &self.widths)?;
+        settings::picture(MODEL, self.input)?;
+        settings::window(MODEL, "conv1", self.conv1)?;
         settings::dropout(MODEL, self.dropout)
     }
 }

@@ -206,7 +206,8 @@ impl BnInceptionConfig {
     }
 
     fn check(&self) -> Result<()> {
-        settings::at_least_one(MODEL, [("channels", self.channels.count), ("classes", self.classes)])?;
+        settings::sizes(MODEL, [("channels", self.channels.count), ("classes", self.classes)])?;
+        settings::picture(MODEL, self.input)?;
         if self.width_divisor == 0 || !WIDTH_UNIT.is_multiple_of(self.width_divisor) {
             return Err(settings::refused(
                 MODEL,

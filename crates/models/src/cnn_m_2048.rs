@@ -230,17 +230,20 @@ impl CnnM2048Config {
     }
 
     fn check(&self) -> Result<()> {
-        settings::at_least_one(
+        settings::sizes(
             MODEL,
             [
                 ("channels", self.channels),
                 ("softmax layers", self.classes.len()),
-                ("classes", settings::smallest(&self.classes)),
                 ("full6", self.full6),
                 ("full7", self.full7),
-                ("the smallest of widths", settings::smallest(&self.widths)),
             ],
         )?;
+        settings::each(MODEL, "classes", &self.classes)?;
+        settings::each(MODEL, "one of widths", &self.widths)?;
+        settings::picture(MODEL, self.input)?;
+        settings::window(MODEL, "conv1", self.conv1)?;
+        settings::window(MODEL, "conv2", self.conv2)?;
         if self.fusion == Fusion::Slow && self.reads() != Channels::new(Modality::RGB, 3 * SLOW_FRAMES) {
             return Err(settings::refused(
                 MODEL,

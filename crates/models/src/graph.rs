@@ -7,9 +7,12 @@
 use base::Modality;
 use nn::Activation;
 
-use crate::layer::{Layer, Shape};
+use crate::layer::{Layer, MOST_VALUES, Shape};
 use crate::summary::Row;
 use crate::{Channels, Error, Result, Summary};
+
+/// The most layers of a network. Each block of the deepest has ten.
+const MOST_LAYERS: usize = 50_000;
 
 /// The input of a graph, or the output of one of its layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +141,14 @@ impl Graph {
         if layer.reads_only_the_input() && inputs.iter().any(|&value| self.node(value).is_some()) {
             return Err(self.refused(name, "it reads the network's input only".into()));
         }
+        if self.nodes.len() == MOST_LAYERS {
+            return Err(self.refused(name, format!("it would be the layer after the {MOST_LAYERS}th")));
+        }
         let shapes: Vec<&Shape> = inputs.iter().map(|&input| self.shape(input)).collect();
+        if let Some(large) = shapes.iter().find(|shape| shape.values() > MOST_VALUES) {
+            let problem = format!("its input would be of more than {MOST_VALUES} values: {:?}", large.dims());
+            return Err(self.refused(name, problem));
+        }
         let mut facts = layer.facts(&shapes).map_err(|problem| self.refused(name.clone(), problem))?;
         if let Some(node) = shares {
             let first = &self.nodes[node].row;

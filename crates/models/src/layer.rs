@@ -70,6 +70,14 @@ impl BatchStatistics {
     }
 }
 
+/// The most values of a layer's output for one sample, and of its weights: 256 GiB.
+pub(crate) const MOST_VALUES: usize = 1 << 36;
+
+/// The product of sizes; the largest number there is where that is beyond all numbers, which no bound lets pass.
+pub(crate) fn product(sizes: impl IntoIterator<Item = usize>) -> usize {
+    sizes.into_iter().fold(1, usize::saturating_mul)
+}
+
 /// Shape of a value of one sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shape {
@@ -87,6 +95,11 @@ impl Shape {
             dims.insert(1, time_steps);
         }
         dims
+    }
+
+    /// The number of values.
+    pub fn values(&self) -> usize {
+        product(self.dims())
     }
 }
 
@@ -143,6 +156,11 @@ impl Layer {
         if facts.output.each.contains(&0) {
             return Err(format!("its output would be empty: {:?}", facts.output.dims()));
         }
+        for (what, values) in [("its output", facts.output.values()), ("its weights", facts.parameters)] {
+            if values > MOST_VALUES {
+                return Err(format!("{what} would be of more than {MOST_VALUES} values"));
+            }
+        }
         Ok(facts)
     }
 
@@ -171,7 +189,7 @@ impl Layer {
             }
             let each: Vec<&[usize]> = inputs.iter().map(|shape| shape.each.as_slice()).collect();
             let Each { operation, output, parameters, multiply_adds } = measure(&each)?;
-            let multiply_adds = multiply_adds * time_steps.unwrap_or(1) as u64;
+            let multiply_adds = multiply_adds.saturating_mul(time_steps.unwrap_or(1) as u64);
             Ok(Facts { operation, output: Shape { each: output, time_steps }, parameters, multiply_adds })
         };
         Self::new(measure, make)

@@ -29,9 +29,6 @@ use crate::{Channels, Result, settings};
 
 const MODEL: &str = "spatiotemporal pyramid";
 
-/// Whole numbers up to here are exact in the weights file.
-const LARGEST_SKETCH: usize = 1 << 24;
-
 one_of! {
     /// A base, as a stream for frames of its own; its classes and its dropout are the pyramid's.
     #[points_to(Base)]
@@ -63,7 +60,7 @@ pub struct PyramidConfig {
     pub fusion: SnippetFusion,
     /// What the classifier reads.
     pub head: PyramidHead,
-    /// d, the values of a sketch.
+    /// d, the values of a sketch; at most 2^24, up to where whole numbers are exact in the weights file.
     pub sketch: usize,
     /// Output channels of the first convolution of the attention.
     pub attention: usize,
@@ -137,18 +134,11 @@ impl PyramidConfig {
     }
 
     fn check(&self) -> Result<()> {
-        settings::at_least_one(
+        settings::sizes(
             MODEL,
-            [
-                ("flow-channels", self.flow_channels),
-                ("snippets", self.snippets),
-                ("sketch", self.sketch),
-                ("attention", self.attention),
-            ],
+            [("flow-channels", self.flow_channels), ("sketch", self.sketch), ("attention", self.attention)],
         )?;
-        if self.sketch > LARGEST_SKETCH {
-            return Err(settings::refused(MODEL, "sketch", self.sketch, "at most 2^24"));
-        }
+        settings::time_steps(MODEL, [("snippets", self.snippets)])?;
         for stream in self.streams() {
             stream.alone.graph()?;
         }

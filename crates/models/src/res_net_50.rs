@@ -105,15 +105,13 @@ impl ResNet50Config {
     }
 
     fn check(&self) -> Result<()> {
-        settings::at_least_one(
+        settings::sizes(
             MODEL,
-            [
-                ("channels", self.channels.count),
-                ("classes", self.classes),
-                ("width", self.width),
-                ("the smallest of blocks", settings::smallest(&self.blocks)),
-            ],
+            [("channels", self.channels.count), ("classes", self.classes), ("width", self.width)],
         )?;
+        settings::blocks(MODEL, &self.blocks)?;
+        settings::picture(MODEL, self.input)?;
+        settings::window(MODEL, "conv1", self.conv1)?;
         settings::dropout(MODEL, self.dropout)
     }
 }

@@ -141,20 +141,22 @@ impl StResNetConfig {
     }
 
     fn check(&self) -> Result<()> {
-        settings::at_least_one(
+        settings::sizes(
             MODEL,
-            [
-                ("flow-channels", self.flow_channels),
-                ("time steps", self.time_steps),
-                ("classes", self.classes),
-                ("width", self.width),
-            ],
+            [("flow-channels", self.flow_channels), ("classes", self.classes), ("width", self.width)],
         )?;
-        if settings::smallest(&self.blocks) <= SPATIOTEMPORAL {
+        settings::time_steps(
+            MODEL,
+            [("time-steps", self.time_steps), ("temporal-kernel", self.temporal_kernel)],
+        )?;
+        settings::blocks(MODEL, &self.blocks)?;
+        settings::picture(MODEL, self.input)?;
+        settings::window(MODEL, "conv1", self.conv1)?;
+        if let Some(found) = self.blocks.iter().find(|blocks| **blocks <= SPATIOTEMPORAL) {
             return Err(settings::refused(
                 MODEL,
-                "the smallest of blocks",
-                settings::smallest(&self.blocks),
+                "the blocks of a stage",
+                found,
                 "at least 2: the second unit of a stage is the spatiotemporal one",
             ));
         }

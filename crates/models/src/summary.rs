@@ -4,6 +4,8 @@ use std::fmt;
 
 use base::Modality;
 
+use crate::layer::product;
+
 /// One layer, for one sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -36,30 +38,40 @@ const BYTES: u64 = 4;
 impl Summary {
     /// Trained values in all layers.
     pub fn parameters(&self) -> usize {
-        self.rows.iter().map(|row| row.parameters).sum()
+        self.rows.iter().fold(0, |sum: usize, row| sum.saturating_add(row.parameters))
     }
 
     /// Multiply-adds of one sample forward.
     pub fn multiply_adds(&self) -> u64 {
-        self.rows.iter().map(|row| row.multiply_adds).sum()
+        self.rows.iter().fold(0, |sum: u64, row| sum.saturating_add(row.multiply_adds))
     }
 
     /// Bytes of all layers' outputs for one sample, which training keeps for the
     /// backward pass.
     pub fn activation_bytes(&self) -> u64 {
-        let outputs = self.rows.iter().map(|row| row.output.iter().product::<usize>());
-        outputs.sum::<usize>() as u64 * BYTES
+        bytes(self.rows.iter().map(|row| &row.output))
+    }
+
+    /// Bytes of the inputs of one sample.
+    pub fn input_bytes(&self) -> u64 {
+        bytes(self.inputs.iter().map(|(_, shape)| shape))
     }
 
     /// Estimate of the memory that training takes: weights, velocities and gradients, the
     /// input in two layouts, and the activations of a batch with a quarter as much again for
     /// the gradients that are alive with them.
     pub fn training_bytes(&self, batch: usize) -> u64 {
-        let inputs = self.inputs.iter().map(|(_, shape)| shape.iter().product::<usize>());
-        let input = inputs.sum::<usize>() as u64 * BYTES;
-        let activations = (2 * input + self.activation_bytes() * 5 / 4) * batch as u64;
-        self.parameters() as u64 * BYTES * 3 + activations
+        let maps = self.activation_bytes();
+        let sample = self.input_bytes().saturating_mul(2).saturating_add(maps).saturating_add(maps / 4);
+        let weights = (self.parameters() as u64).saturating_mul(3 * BYTES);
+        sample.saturating_mul(batch as u64).saturating_add(weights)
     }
+}
+
+/// Bytes of arrays of these shapes.
+fn bytes<'a>(shapes: impl Iterator<Item = &'a Vec<usize>>) -> u64 {
+    let values = shapes.map(|shape| product(shape.iter().copied()) as u64);
+    values.fold(0, u64::saturating_add).saturating_mul(BYTES)
 }
 
 impl fmt::Display for Summary {

@@ -76,7 +76,7 @@ impl Vgg16Config {
     }
 
     fn check(&self) -> Result<()> {
-        settings::at_least_one(
+        settings::sizes(
             MODEL,
             [
                 ("channels", self.channels.count),
@@ -85,6 +85,7 @@ impl Vgg16Config {
                 ("full", self.full),
             ],
         )?;
+        settings::picture(MODEL, self.input)?;
         settings::dropout(MODEL, self.dropout)
     }
 }

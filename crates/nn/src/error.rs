@@ -1,6 +1,6 @@
 //! The errors of this crate.
 
-use std::path::PathBuf;
+use base::text::one_line;
 
 /// What went wrong, what was expected, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -38,12 +38,17 @@ pub enum Error {
         found: String,
     },
     /// A file of tensors could not be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
+    #[error(transparent)]
+    File(#[from] base::FileError),
+    /// Stored weights hold a number that no training can have left.
+    #[error(
+        "stored tensor `{name}` holds {found}; expected finite numbers: train the net again, or fetch the file again"
+    )]
+    NotFinite {
+        /// Name of the tensor.
+        name: String,
+        /// The first such number, and how many there are.
+        found: String,
     },
     /// Bytes are not a whole safetensors file.
     #[error("not a valid safetensors file ({reason}); it may be truncated, so write or fetch it again")]
@@ -98,7 +103,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// The first few names, quoted, and how many follow.
 fn list(names: &[String]) -> String {
     const SHOWN: usize = 5;
-    let shown: Vec<_> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    let shown: Vec<_> = names.iter().take(SHOWN).map(|name| format!("`{}`", one_line(name))).collect();
     match names.len().saturating_sub(SHOWN) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),

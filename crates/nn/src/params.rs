@@ -15,6 +15,9 @@ use candle_nn::VarBuilder;
 use crate::tensors::{self, Tensors};
 use crate::{Error, Init, Result};
 
+/// The most values of a parameter: 256 GiB.
+const MOST_VALUES: usize = 1 << 36;
+
 /// How the optimiser treats one parameter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Training {
@@ -288,6 +291,11 @@ impl Builder<'_> {
         let name = self.full_name(name);
         if self.params.var(&name).is_some() {
             return Err(Error::DuplicateParameter { name });
+        }
+        let values = shape.dims().iter().try_fold(1usize, |values, &dim| values.checked_mul(dim));
+        if values.is_none_or(|values| values > MOST_VALUES) {
+            let found = format!("{:?}", shape.dims());
+            return Err(Error::setting(format!("the shape of `{name}`"), found, "at most 2^36 values"));
         }
         let draw = |name: &str| init.draw(self.seed, name, &shape, &self.params.device);
         let var = match &self.store {

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use crate::{Error, Result};
+
+/// The longest file that is read, in bytes.
+const LARGEST: u64 = 64 << 30;
 
 /// Tensors by name, in name order.
 pub type Tensors = BTreeMap<String, Tensor>;
@@ -41,10 +44,30 @@ pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<Tensors> {
 /// Reads the tensors of a file.
 ///
 /// # Errors
-/// If the file cannot be read or is not a whole safetensors file.
+/// If the file cannot be read, is not a whole safetensors file, or holds a number that is not finite.
 pub fn read(path: &Path, device: &Device) -> Result<Tensors> {
-    let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-    from_bytes(&bytes, device)
+    let tensors = from_bytes(&base::files::read(path, LARGEST)?, device)?;
+    check_finite(&tensors)?;
+    Ok(tensors)
+}
+
+/// Refuses tensors that hold infinities or NaN: a network with one says nothing of any input.
+///
+/// # Errors
+/// [`Error::NotFinite`] with the first such tensor.
+pub fn check_finite(tensors: &Tensors) -> Result<()> {
+    for (name, tensor) in tensors {
+        if !tensor.dtype().is_float() {
+            continue;
+        }
+        let values = tensor.to_device(&Device::Cpu)?.flatten_all()?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+        let mut odd = values.iter().filter(|value| !value.is_finite());
+        if let Some(first) = odd.next() {
+            let found = format!("{first} ({} of {} values)", odd.count() + 1, values.len());
+            return Err(Error::NotFinite { name: name.clone(), found });
+        }
+    }
+    Ok(())
 }
 
 /// Checks that `stored` holds exactly the tensors of `expected`, by name, type and shape.

@@ -171,8 +171,7 @@ const BYTES: f64 = 4.0;
 
 /// Bytes of one sample's inputs.
 fn input_bytes(summary: &Summary) -> f64 {
-    let values = summary.inputs.iter().map(|(_, shape)| shape.iter().product::<usize>());
-    BYTES * values.sum::<usize>() as f64
+    summary.input_bytes() as f64
 }
 
 /// Nets of a table, trained and tested.

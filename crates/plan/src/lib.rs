@@ -1,6 +1,7 @@
 //! A table as it is written ([`spec`]), and what it means at a profile on a data set: a [`TablePlan`], in which every
 //! value is explicit. Nothing here opens a video or allocates a weight.
 
+mod bounds;
 mod cast;
 pub mod cost;
 mod departures;

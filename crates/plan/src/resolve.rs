@@ -11,6 +11,7 @@ use crate::cast::{cast, reseeded};
 use crate::departures;
 use crate::error::{Error, Result};
 use crate::run_name::RunName;
+use crate::spec::range::{MOST, counted};
 use crate::spec::{ProfileName, Spec};
 use crate::table::{DatasetFacts, Request, RowPlan, Sources, TablePlan};
 
@@ -33,8 +34,8 @@ impl TablePlan {
                 main.name
             )));
         }
-        if request.seeds == Some(0) {
-            return Err(Error::Usage("--seeds must be at least 1".into()));
+        if let Some(seeds) = request.seeds {
+            counted("--seeds", seeds, MOST).map_err(Error::Usage)?;
         }
         let seeds = request.seeds.unwrap_or(profile.seeds);
         for wanted in &request.rows {

@@ -8,6 +8,12 @@
 
 use std::collections::BTreeSet;
 
+/// The longest rule, in bytes; it also bounds how deep a chain of sums is.
+const LONGEST: usize = 4096;
+
+/// The most parentheses within one another.
+const DEEPEST: usize = 64;
+
 /// A comparison between two expressions over rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
@@ -56,7 +62,10 @@ impl Comparison {
     /// # Errors
     /// Says what was expected where.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut parser = Parser { tokens: tokenize(text)?, next: 0, text };
+        if text.len() > LONGEST {
+            return Err(format!("a rule of {} bytes; expected at most {LONGEST}", text.len()));
+        }
+        let mut parser = Parser { tokens: tokenize(text)?, next: 0, depth: 0, text };
         let left = parser.sum()?;
         let operator = match parser.take() {
             Some(token) if token == ">" || token == "<" => token,
@@ -98,6 +107,8 @@ impl Comparison {
 struct Parser<'a> {
     tokens: Vec<String>,
     next: usize,
+    /// Parentheses that are open.
+    depth: usize,
     text: &'a str,
 }
 
@@ -123,6 +134,18 @@ impl Parser<'_> {
         }
     }
 
+    /// What stands in parentheses, the first of which is taken.
+    fn enclosed(&mut self) -> Result<Expr, String> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(format!("more than {DEEPEST} parentheses within one another"));
+        }
+        let inner = self.sum()?;
+        self.expect(")")?;
+        self.depth -= 1;
+        Ok(inner)
+    }
+
     fn sum(&mut self) -> Result<Expr, String> {
         let mut left = self.term()?;
         while let Some(operator @ ("+" | "-")) = self.peek() {
@@ -139,16 +162,10 @@ impl Parser<'_> {
             .take()
             .ok_or_else(|| format!("`{}`: expected a row or a number, found the end", self.text))?;
         match token.as_str() {
-            "(" => {
-                let inner = self.sum()?;
-                self.expect(")")?;
-                Ok(inner)
-            }
+            "(" => self.enclosed(),
             "abs" => {
                 self.expect("(")?;
-                let inner = self.sum()?;
-                self.expect(")")?;
-                Ok(Expr::Abs(Box::new(inner)))
+                Ok(Expr::Abs(Box::new(self.enclosed()?)))
             }
             word if word.starts_with(|c: char| c.is_ascii_digit()) => word
                 .parse()
@@ -186,6 +203,18 @@ mod tests {
 
     fn margin(rule: &str, a: f64, b: f64) -> f64 {
         Comparison::parse(rule).unwrap().margin(&|row| if row == "a-1" { a } else { b })
+    }
+
+    #[test]
+    fn a_rule_that_never_ends_is_refused() {
+        let nested = |depth: usize| format!("{}a{} > b", "(".repeat(depth), ")".repeat(depth));
+        assert!(Comparison::parse(&nested(DEEPEST)).is_ok());
+        let message = Comparison::parse(&nested(DEEPEST + 1)).unwrap_err();
+        assert!(message.contains("more than 64 parentheses"), "{message}");
+        assert!(Comparison::parse(&nested(50_000)).is_err());
+        let chain = format!("a{} > b", " + 1".repeat(1000));
+        assert!(Comparison::parse(&chain).is_ok());
+        assert!(Comparison::parse(&format!("a{} > b", " + 1".repeat(50_000))).is_err());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::spec::Spec;
 use crate::workspace::Workspace;
 
@@ -43,11 +43,9 @@ impl SchemaFile {
     /// # Errors
     /// [`Error::File`] for a file that is there and cannot be read.
     pub fn is_fresh(&self) -> Result<bool> {
-        match std::fs::read_to_string(&self.path) {
-            Ok(text) => Ok(serde_json::from_str::<Value>(&text).is_ok_and(|held| held == self.schema)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::io("read", &self.path)(error)),
-        }
+        let text = base::files::read_if_there(&self.path, base::files::TEXT)?;
+        Ok(text
+            .is_some_and(|text| serde_json::from_slice::<Value>(&text).is_ok_and(|held| held == self.schema)))
     }
 }
 

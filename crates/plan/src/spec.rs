@@ -8,6 +8,7 @@ mod check;
 mod either;
 mod net;
 mod profile;
+pub(crate) mod range;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ pub use self::net::{
     RateStep, StartFrom, Streams, TestBy, TestOn, Tested, Train, Videos,
 };
 pub use self::profile::{DropoutRule, FlowPreset, Profile, ProfileName, Profiles, Stem, Storage};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::fusion::Svm;
 use crate::weight_source::WeightSource;
 
@@ -101,8 +102,12 @@ pub struct Shared {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Frames {
     /// The smaller side that videos are rescaled to.
+    #[serde(deserialize_with = "range::count")]
+    #[schemars(range(min = 1, max = 65536))]
     pub short_side: usize,
     /// The side of the square crop that the network sees.
+    #[serde(deserialize_with = "range::count")]
+    #[schemars(range(min = 1, max = 65536))]
     pub crop: usize,
 }
 
@@ -112,6 +117,8 @@ pub struct Frames {
 pub struct Test {
     /// Temporal positions a video. A network of clips sees them all at once, as one clip. Not given for inputs that say
     /// which time steps there are.
+    #[serde(default, deserialize_with = "range::some_count")]
+    #[schemars(range(min = 1, max = 65536))]
     pub frames: Option<usize>,
     /// Views of each position.
     pub crops: Crops,
@@ -235,7 +242,7 @@ impl Spec {
     /// bad TOML, unknown keys (with a suggestion), wrong types, double row
     /// ids, columns that do not exist, a name that does not fit its path.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let text = base::files::read_text(path)?;
         Self::parse(&text, path)
     }
 

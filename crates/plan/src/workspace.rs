@@ -119,7 +119,7 @@ impl Workspace {
     pub fn spec(&self, table: &str) -> Result<(Spec, PathBuf)> {
         let file = self.find(table)?;
         let shown = file.strip_prefix(&self.root).unwrap_or(&file).to_owned();
-        let text = std::fs::read_to_string(&file).map_err(Error::io("read", &file))?;
+        let text = base::files::read_text(&file)?;
         Ok((Spec::parse(&text, &shown)?, shown))
     }
 

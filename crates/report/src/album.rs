@@ -13,6 +13,9 @@ use super::html::{anchor, joined, link};
 use experiment::pictures::{self, INDEX, Shows};
 use plan::Workspace;
 
+/// The largest picture that is looked at, in bytes.
+const LARGEST_PICTURE: u64 = 256 << 20;
+
 /// Where a picture belongs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
@@ -164,7 +167,8 @@ impl Album {
             if Path::new(&name).file_name().is_none_or(|own| own != name.as_str()) {
                 return Err(format!("expected the name of a file beside {INDEX}, found a path"));
             }
-            let bytes = std::fs::read(folder.path.join(&name)).map_err(|e| e.to_string())?;
+            let bytes =
+                base::files::read(&folder.path.join(&name), LARGEST_PICTURE).map_err(|e| e.to_string())?;
             let (address, size) = address(Path::new(&name), &bytes)?;
             Ok((bytes, address, size))
         };

@@ -106,7 +106,7 @@ impl Paper {
         let name = first.spec.paper.clone();
         // "Two-Stream ConvNets: every table" of the page's first line.
         let page = workspace.root.join("docs").join(format!("{name}.md"));
-        let text = std::fs::read_to_string(page).unwrap_or_default();
+        let text = base::files::read_text(&page).unwrap_or_default();
         let heading = text.lines().next().and_then(|line| line.strip_prefix("# "));
         let title = heading.and_then(|h| h.split(':').next()).unwrap_or(&name).trim().to_owned();
         Self { title, tables: vec![first], name }

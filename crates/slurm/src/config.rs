@@ -93,12 +93,10 @@ impl Config {
     /// [`Error::Usage`] for a value that cannot be used.
     pub fn load(named: Option<&Path>) -> Result<Self> {
         let Some(path) = named.map(Path::to_owned).or_else(usual_path) else { return Ok(Self::default()) };
-        let text = match std::fs::read_to_string(&path) {
+        let text = match base::files::read_text(&path) {
             Ok(text) => text,
-            Err(e) if named.is_none() && e.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self::default());
-            }
-            Err(e) => return Err(Error::io("read", path)(e)),
+            Err(error) if named.is_none() && error.is_missing() => return Ok(Self::default()),
+            Err(error) => return Err(error.into()),
         };
         Self::parse(&text, &path)
     }

@@ -1,9 +1,13 @@
 //! What became of a task that is over and whose unit is not done, for a person.
 
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::folder::{End, RunFolder, Start};
 use super::queue;
+
+/// Bytes of a log that its last lines are looked for in.
+const TAIL: u64 = 16 << 10;
 
 /// Lines of a log that are shown.
 const LINES: usize = 8;
@@ -101,12 +105,19 @@ fn advice(code: i32) -> &'static str {
     }
 }
 
+/// The end of a log: logs are appended to, and can be long.
+fn tail(log: &Path) -> std::io::Result<Vec<u8>> {
+    let mut file = base::files::open(log).map_err(std::io::Error::other)?;
+    file.seek(SeekFrom::Start(file.metadata()?.len().saturating_sub(TAIL)))?;
+    let mut tail = Vec::new();
+    file.take(TAIL).read_to_end(&mut tail)?;
+    Ok(tail)
+}
+
 /// The last lines of a log that say something.
 fn last_lines(log: &Path) -> Vec<String> {
-    let Ok(bytes) = std::fs::read(log) else { return Vec::new() };
-    // Logs are appended to, and can be long.
-    let tail = &bytes[bytes.len().saturating_sub(16 << 10)..];
-    let text = String::from_utf8_lossy(tail);
+    let Ok(tail) = tail(log) else { return Vec::new() };
+    let text = String::from_utf8_lossy(&tail);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let printable = |line: &&str| line.chars().filter(|c| !c.is_control()).take(400).collect();
     lines[lines.len().saturating_sub(LINES)..].iter().map(printable).collect()

@@ -138,13 +138,13 @@ impl RunFolder {
 
     /// A note that is text.
     pub(super) fn text(&self, number: usize, index: u32, kind: &str) -> Option<String> {
-        std::fs::read_to_string(self.note(number, index, kind)).ok()
+        base::files::read_text(&self.note(number, index, kind)).ok()
     }
 }
 
 /// Notes are written by scripts and other machines; one that cannot be read is as good as none.
 fn read_note<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    serde_json::from_slice(&base::files::read(path, base::files::TEXT).ok()?).ok()
 }
 
 impl Manifest {

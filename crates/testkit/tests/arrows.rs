@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("data", &["base", "flow", "synth"]),
     ("figure", &["base", "flow"]),
     ("synth", &[]),
-    ("flow", &[]),
+    ("flow", &["base"]),
     ("base", &[]),
     ("testkit", &[]),
 ];

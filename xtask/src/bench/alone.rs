@@ -54,7 +54,7 @@ fn timing(home: &Path, case: &Case, begun: SystemTime) -> Result<Timing> {
 fn median(folder: &Path, begun: SystemTime) -> Result<f64> {
     let path = folder.join("estimates.json");
     let problem = |problem: String| Error::Estimates { path: path.clone(), problem };
-    let text = std::fs::read_to_string(&path).map_err(|e| problem(e.to_string()))?;
+    let text = base::files::read_text(&path).map_err(|e| problem(e.to_string()))?;
     let written = path.metadata().and_then(|file| file.modified()).map_err(|e| problem(e.to_string()))?;
     if written < begun {
         return Err(problem("it is of an earlier run, this one did not write it".into()));

@@ -49,7 +49,7 @@ impl Form {
     fn builder(self, key: String, quality: u8) -> Builder {
         let codec = if self == Self::Raw8 { Codec::Raw8 } else { Codec::Jpeg { quality } };
         let bound = (self == Self::BoundedJpeg).then_some(BOUND);
-        Builder::new(Kind::ForwardFlow, codec, key).with_bound(bound)
+        Builder::new(Kind::ForwardFlow, codec, key, &std::env::temp_dir()).with_bound(bound)
     }
 }
 

@@ -206,7 +206,7 @@ fn container_seeds() -> Vec<Vec<u8>> {
     for (codec, kind) in files {
         // Wide enough for several segments of a JPEG.
         let (width, height) = if codec == jpeg { (150, 20) } else { (9, 7) };
-        let mut builder = Builder::new(kind, codec, "00ff".to_owned());
+        let mut builder = Builder::new(kind, codec, "00ff".to_owned(), &std::env::temp_dir());
         for _ in 0..2 {
             match kind {
                 Kind::Frames => builder.push_frame(width, height, &vec![90; width * height * 3]),

@@ -1,15 +1,13 @@
 //! Writing a cache file.
 
+use super::payload::{LONGEST, Payload};
 use super::{CHECKSUM, Facts, Header, Kind, MAGIC, MAX_SIDE, PREAMBLE, RECORD, Record, VERSION};
 use crate::codec::{Codec, ValueRange, float_bytes, mean, quantise, restore};
 use crate::error::DataError;
 use crate::source::Window;
 use flow::FlowField;
 use std::ops::Range;
-use std::path::Path;
-
-/// Largest payload: what is kept in memory until the file is written, so that its exact size is known first.
-const MAX_PAYLOAD: usize = 4 << 30;
+use std::path::{Path, PathBuf};
 
 /// What the index keeps of a field.
 struct Flow {
@@ -23,7 +21,7 @@ impl Flow {
     const NONE: Self = Self { ranges: [ValueRange::NONE; 2], mean: [0.0; 2], clipped: 0 };
 }
 
-/// Gathers the entries of one file in memory and writes it at once.
+/// Gathers the entries of one file and writes it at once, so that its exact size is known first.
 #[derive(Debug)]
 pub struct Builder {
     kind: Kind,
@@ -31,7 +29,9 @@ pub struct Builder {
     bound: Option<f32>,
     size: Option<(usize, usize)>,
     records: Vec<Record>,
-    payload: Vec<u8>,
+    payload: Payload,
+    /// Where entries wait that have no room in memory.
+    folder: PathBuf,
     key: String,
     facts: Facts,
 }
@@ -46,11 +46,12 @@ pub struct Stored<'a> {
 }
 
 impl Builder {
-    /// A file of the given kind, codec and key.
+    /// A file of the given kind, codec and key. Entries that have no room in memory wait in `folder`.
     #[must_use]
-    pub fn new(kind: Kind, codec: Codec, key: String) -> Self {
-        let (records, payload) = (Vec::new(), Vec::new());
-        Self { kind, codec, bound: None, size: None, records, payload, key, facts: Facts::default() }
+    pub fn new(kind: Kind, codec: Codec, key: String, folder: &Path) -> Self {
+        let (payload, folder) = (Payload::new(folder), folder.to_owned());
+        let (bound, size, records, facts) = (None, None, Vec::new(), Facts::default());
+        Self { kind, codec, bound, size, records, payload, folder, key, facts }
     }
 
     /// Quantises flow over `[-bound, bound]` pixels instead of every component's own range, and counts the vectors that
@@ -189,17 +190,16 @@ impl Builder {
         if size != (width, height) {
             return Err(self.invalid(&format!("{}x{}", size.0, size.1), &format!("{width}x{height}")));
         }
-        if self.payload.len() + bytes.len() > MAX_PAYLOAD {
-            return Err(self.invalid(&format!("up to {MAX_PAYLOAD} bytes per video"), "more"));
+        if self.payload.len() + bytes.len() as u64 > LONGEST {
+            return Err(self.invalid(&format!("up to {LONGEST} bytes per video"), "more"));
         }
         let length = u32::try_from(bytes.len()).map_err(|e| self.invalid("a small entry", &e.to_string()))?;
-        let offset = self.payload.len() as u64;
+        let offset = self.payload.len();
         let Flow { ranges, mean, clipped } = flow;
         let mut record = Record { offset, length, clipped, ranges, mean, checksum: [0; 16] };
         record.checksum = record.checksum_of(&self.key, self.records.len(), bytes);
         self.records.push(record);
-        self.payload.extend_from_slice(bytes);
-        Ok(())
+        self.payload.push(bytes, &self.folder)
     }
 
     fn invalid(&self, expected: &str, found: &str) -> DataError {
@@ -209,7 +209,7 @@ impl Builder {
     /// Writes the file atomically. An empty file takes the size `empty`.
     ///
     /// # Errors
-    /// [`DataError::File`] or [`DataError::File`]; nothing partial remains.
+    /// [`DataError::File`]; nothing partial remains.
     pub fn write(
         self,
         path: &Path,
@@ -225,7 +225,7 @@ impl Builder {
             width,
             height,
             count: self.records.len(),
-            bytes: self.payload.len() as u64,
+            bytes: self.payload.len(),
             clipped: self.records.iter().map(|record| u64::from(record.clipped)).sum(),
             source,
             segments,
@@ -242,6 +242,7 @@ impl Builder {
         }
         let checksum = blake3::hash(&head);
         head.extend_from_slice(checksum.as_bytes());
-        Ok(base::files::write(path, &[&head, &self.payload])?)
+        let length = self.payload.len();
+        Ok(base::files::write_from(path, &head, self.payload.into_reader(path)?, length)?)
     }
 }

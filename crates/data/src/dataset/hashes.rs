@@ -8,10 +8,13 @@ use crate::error::DataError;
 use crate::extracted::ExtractedFolder;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
+
+/// The index of a data set of millions of files, in bytes.
+const LARGEST_INDEX: u64 = 1 << 30;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Known {
@@ -44,7 +47,7 @@ impl SourceHashes {
     /// [`DataError::File`].
     pub fn hash(&self, path: &Path) -> Result<(String, u64), DataError> {
         let io = |error| DataError::io("read", path, error);
-        let file = File::open(path).map_err(io)?;
+        let file = base::files::open(path)?;
         let meta = file.metadata().map_err(io)?;
         let (size, changed) = (meta.len(), changed(&meta));
         let hash = self.known_or(path, size, changed, || {
@@ -53,6 +56,13 @@ impl SourceHashes {
             Ok(hasher.finalize().to_hex().to_string())
         })?;
         Ok((hash, size))
+    }
+
+    /// Takes the hash of a file anew when it is asked for the next time.
+    pub(crate) fn forget(&self, path: &Path) {
+        if let Some(name) = path.to_str() {
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        }
     }
 
     /// BLAKE3 of the names and contents of a folder's pictures, in hex, and the number of files. The index keeps one
@@ -80,10 +90,10 @@ impl SourceHashes {
             let mut hasher = blake3::Hasher::new();
             for name in folder.files() {
                 let path = folder.path.join(name);
-                let io = |error| DataError::io("read", &path, error);
                 hasher.update(name.as_bytes()).update(&[0]);
                 let mut one = blake3::Hasher::new();
-                one.update_reader(File::open(&path).map_err(io)?).map_err(io)?;
+                let read = one.update_reader(base::files::open(&path)?);
+                read.map_err(|error| DataError::io("read", &path, error))?;
                 hasher.update(one.finalize().as_bytes());
             }
             Ok(hasher.finalize().to_hex().to_string())
@@ -140,7 +150,7 @@ fn changed(meta: &Metadata) -> Option<u64> {
 
 /// First line: checksum of the rest, which is JSON.
 fn read(index: &Path) -> Option<BTreeMap<String, Known>> {
-    let bytes = fs::read(index).ok()?;
+    let bytes = base::files::read(index, LARGEST_INDEX).ok()?;
     let (checksum, json) = bytes.split_at_checked(65)?;
     if checksum[..64] != *blake3::hash(json).to_hex().as_bytes() {
         tracing::warn!(index = %index.display(), "the index of video hashes is damaged and is made anew");

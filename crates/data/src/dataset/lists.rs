@@ -4,10 +4,23 @@ use super::{DatasetSpec, ListLayout, SpecBody, SplitSize, VideoFoldersSpec, Vide
 use crate::cuts::CutConfig;
 use crate::error::DataError;
 use crate::split::{ListFile, ListedClip, Split, SplitLists, parse_views, read_hmdb51, read_ucf101};
+use base::text::one_line;
 use std::path::{Path, PathBuf};
 
-/// Lists, video endings and cut search of a set of real videos; the counts are checked.
+/// Lists, video endings and cut search of a set of real videos; counts and names are checked.
 pub(super) fn listed(spec: &DatasetSpec) -> Result<(SplitLists, &[String], Option<CutConfig>), DataError> {
+    let listed = read(spec)?;
+    let names = listed.0.classes.iter().chain(listed.0.clips.iter().map(|clip| &clip.id));
+    match names.into_iter().find(|name| name.is_empty() || name.chars().any(char::is_control)) {
+        None => Ok(listed),
+        Some(name) => Err(spec.error(format!(
+            "expected names of classes and videos without control characters, found `{}`; rename it",
+            one_line(name)
+        ))),
+    }
+}
+
+fn read(spec: &DatasetSpec) -> Result<(SplitLists, &[String], Option<CutConfig>), DataError> {
     match &spec.body {
         SpecBody::Synth(_) | SpecBody::Stills(_) | SpecBody::Views(_) => {
             Err(spec.error("a generated set has no lists"))

@@ -10,7 +10,6 @@ use crate::split::Split;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use std::borrow::Cow;
-use std::fs;
 use std::path::{Path, PathBuf};
 use synth::stills::StillsConfig;
 use synth::views::ViewsConfig;
@@ -235,7 +234,7 @@ impl DatasetSpec {
     /// # Errors
     /// [`DataError::File`], [`DataError::Toml`] with the place, [`DataError::Spec`] for contradictions.
     pub fn load(path: &Path) -> Result<Self, DataError> {
-        let text = fs::read_to_string(path).map_err(|e| DataError::io("read", path, e))?;
+        let text = base::files::read_text(path)?;
         Self::parse(path, &text)
     }
 

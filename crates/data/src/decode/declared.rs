@@ -5,7 +5,6 @@
 //! that is truncated. A file that is longer is not: AVI files of HMDB-51 have bytes after the end.
 
 use crate::error::DataError;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -14,15 +13,10 @@ const MAX_BOXES: usize = 4096;
 
 /// `(declared, found)` length of a file in bytes. `declared` is 0 if the format does not say.
 pub(super) fn lengths(path: &Path) -> Result<(u64, u64), DataError> {
-    let io = |action| move |source| DataError::io(action, path, source);
-    let mut file = File::open(path).map_err(io("open"))?;
-    let meta = file.metadata().map_err(io("read"))?;
-    if !meta.is_file() {
-        let source = std::io::Error::other("expected a video file, found a folder or a device");
-        return Err(DataError::io("read", path, source));
-    }
-    let declared = declared(&mut file, meta.len()).map_err(io("read"))?;
-    Ok((declared, meta.len()))
+    let io = |source| DataError::io("read", path, source);
+    let mut file = base::files::open(path)?;
+    let found = file.metadata().map_err(io)?.len();
+    Ok((declared(&mut file, found).map_err(io)?, found))
 }
 
 fn declared(file: &mut (impl Read + Seek), found: u64) -> std::io::Result<u64> {

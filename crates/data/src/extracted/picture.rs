@@ -4,8 +4,7 @@ use super::ExtractedProblem;
 use crate::error::DataError;
 use image::codecs::jpeg::JpegDecoder;
 use image::{ColorType, ImageDecoder};
-use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 use std::path::Path;
 
 /// Larger than any picture within [`MAX_SIDE`] that an extractor writes; bounds what a hostile file takes.
@@ -80,16 +79,5 @@ fn decode(
 
 /// The bytes of a file, of which a bounded number is read.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
-    let io = |error| DataError::io("read", path, error);
-    let file = File::open(path).map_err(io)?;
-    let mut bytes = Vec::new();
-    let read = file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
-    if read as u64 > MAX_BYTES {
-        return Err(DataError::invalid(
-            format!("picture {}", path.display()),
-            format!("up to {MAX_BYTES} bytes"),
-            "more",
-        ));
-    }
-    Ok(bytes)
+    Ok(base::files::read(path, MAX_BYTES)?)
 }

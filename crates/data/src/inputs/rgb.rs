@@ -19,6 +19,9 @@ use crate::source::VideoReader;
 const MEAN: [f32; 3] = [123.675, 116.28, 103.53];
 pub(super) const DEVIATION: [f32; 3] = [58.395, 57.12, 57.375];
 
+/// Frames of an input; more is a slip of the pen.
+const MOST: usize = 1000;
+
 /// One RGB input: `length` frames as `3 length` channels.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -81,11 +84,17 @@ impl Kind for FrameStack {
         "RGB"
     }
 
-    /// Refuses a length or stride of 0, constants that are not finite, a scale that is not above 0.
+    /// Refuses a length or stride of 0, a length above 1000, constants that are not finite, a scale that is not above 0.
     fn validate(&self) -> Result<(), InputError> {
-        for (name, value) in [("the number of frames", self.length), ("the stride of frames", self.stride)] {
+        for (name, value, most, expected) in [
+            ("the number of frames", self.length, MOST, "at most 1000"),
+            ("the stride of frames", self.stride, MOST * MOST, "at most a million"),
+        ] {
             if value == 0 {
                 return Err(InputError::Zero { name });
+            }
+            if value > most {
+                return Err(InputError::Spec { name, expected, found: value.to_string() });
             }
         }
         if let Some(found) = self.mean.filter(|mean| !mean.iter().all(|value| value.is_finite())) {

@@ -45,7 +45,7 @@ impl Work<'_> {
         if let VideoSource::Extracted(folder) = &video.source {
             let flow_key = key::imported(&frames_key, self.config, self.extraction()?)?;
             let forward = self.file(video, Kind::ForwardFlow, &flow_key, Some(frames.header()), |path| {
-                self.import_flow(folder, &frames, &flow_key, path)
+                self.import_flow((video, source), folder, &frames, &flow_key, path)
             })?;
             return Ok(Files { frames, forward: Some(forward), backward: None });
         }
@@ -93,7 +93,7 @@ impl Work<'_> {
     }
 
     fn build_frames(&self, video: &Video, source: &str, key: &str, path: &Path) -> Result<(), DataError> {
-        let mut builder = Builder::new(Kind::Frames, self.config.frame_codec, key.to_owned());
+        let mut builder = Builder::new(Kind::Frames, self.config.frame_codec, key.to_owned(), self.cache_dir);
         let mut meter = ChangeMeter::default();
         let mut resizer = FrameResizer::new(self.config.short_side);
         let mut take = |frame: RgbFrame<'_>| {
@@ -134,6 +134,7 @@ impl Work<'_> {
             // Neither has a content, so neither comes this far.
             (VideoSource::Generated(_), None) | (VideoSource::Missing { .. }, _) => {}
         }
+        self.unchanged(video, source)?;
         builder.set_facts(Facts { repeated: Some(meter.repeated()), judged: None });
         let cuts = self.dataset.cuts.map(|config| find_cuts(meter.changes(), &config)).unwrap_or_default();
         let segments = segments(builder.count(), &cuts);

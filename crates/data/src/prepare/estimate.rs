@@ -20,8 +20,9 @@ impl Work<'_> {
         path: &Path,
     ) -> Result<(), DataError> {
         let Header { width, height, segments, source, .. } = frames.header();
-        let mut builder = Builder::new(direction.into(), self.config.flow_codec, key.to_owned())
-            .with_bound(self.config.flow_bound);
+        let mut builder =
+            Builder::new(direction.into(), self.config.flow_codec, key.to_owned(), self.cache_dir)
+                .with_bound(self.config.flow_bound);
         match self.config.batched() {
             Some((batched, params)) => self.at_once(batched, params, direction, frames, &mut builder)?,
             None => self.pair_by_pair(estimator, direction, frames, &mut builder)?,

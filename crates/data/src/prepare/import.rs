@@ -6,6 +6,7 @@
 
 use super::work::Work;
 use crate::container::{Builder, Container, Facts, Header, Kind, Stored};
+use crate::dataset::Video;
 use crate::error::DataError;
 use crate::extracted::check::{Verdict, check};
 use crate::extracted::{ExtractedFolder, Picture};
@@ -18,6 +19,7 @@ impl Work<'_> {
     /// The flow of an extracted video, compared with its frames first if that is wanted.
     pub(super) fn import_flow(
         &self,
+        (video, hash): (&Video, &str),
         folder: &Path,
         frames: &Container,
         key: &str,
@@ -41,7 +43,8 @@ impl Work<'_> {
                 format!("{} of {}x{}; run again", folder.layout.images.len(), size.0, size.1),
             ));
         }
-        let mut builder = Builder::new(Kind::ForwardFlow, self.config.flow_codec, key.to_owned());
+        let mut builder =
+            Builder::new(Kind::ForwardFlow, self.config.flow_codec, key.to_owned(), self.cache_dir);
         for t in 0..folder.layout.flow.len() {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(DataError::Interrupted);
@@ -64,6 +67,7 @@ impl Work<'_> {
                 builder.push_field(&FlowField::new(*width, *height, resized(0)?, resized(1)?)?)?;
             }
         }
+        self.unchanged(video, hash)?;
         builder.set_facts(Facts { judged, ..Facts::default() });
         let source = format!("{source}, bound {}", extraction.bound);
         builder.write(path, source, segments.clone(), (*width, *height))

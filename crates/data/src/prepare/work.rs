@@ -1,7 +1,7 @@
 //! What all videos of a preparation share.
 
 use super::config::{PrepareConfig, Progress};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, SourceHashes, Video, VideoSource};
 use crate::decode::Decoder;
 use crate::error::DataError;
 use crate::extracted::Extraction;
@@ -15,6 +15,8 @@ pub(super) struct Work<'a> {
     pub(super) dataset: &'a Dataset,
     pub(super) config: &'a PrepareConfig,
     pub(super) cache_dir: &'a Path,
+    /// Those that name the files of the cache.
+    hashes: &'a SourceHashes,
     pub(super) progress: &'a dyn Progress,
     pub(super) stop: &'a AtomicBool,
     pub(super) resizing_noted: AtomicBool,
@@ -29,6 +31,7 @@ impl<'a> Work<'a> {
         dataset: &'a Dataset,
         config: &'a PrepareConfig,
         cache_dir: &'a Path,
+        hashes: &'a SourceHashes,
         progress: &'a dyn Progress,
         stop: &'a AtomicBool,
     ) -> Result<Self, DataError> {
@@ -37,6 +40,7 @@ impl<'a> Work<'a> {
             dataset,
             config,
             cache_dir,
+            hashes,
             progress,
             stop,
             resizing_noted: AtomicBool::new(false),
@@ -53,6 +57,25 @@ impl<'a> Work<'a> {
 
     pub(super) fn built(&self) -> usize {
         self.built.load(Ordering::Relaxed)
+    }
+
+    /// Refuses a video that is no longer what its hash was taken of: what was decoded may be of another one, and would go by
+    /// the name of the first for ever.
+    pub(super) fn unchanged(&self, video: &Video, source: &str) -> Result<(), DataError> {
+        let now = match &video.source {
+            // A size and a time can be those of another file.
+            VideoSource::File(path) => {
+                self.hashes.forget(path);
+                self.dataset.source_hash(video, self.hashes)?
+            }
+            VideoSource::Extracted(_) => self.dataset.source_hash(video, self.hashes)?,
+            VideoSource::Generated(_) | VideoSource::Missing { .. } => return Ok(()),
+        };
+        if now == source {
+            return Ok(());
+        }
+        let found = format!("{now}; leave it alone and run the command again");
+        Err(DataError::invalid(format!("what was read of video {}", video.id), source, found))
     }
 
     /// What is known of extracted flow.

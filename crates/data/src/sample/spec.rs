@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::inputs::{Input, InputError};
 
+/// The most time steps of a sample.
+const MOST: usize = 1 << 16;
+
 /// A sample: one or more inputs of a network, read at one or more time steps of one video.
 ///
 /// A batch of B samples holds for the input of modality m the array (B, T_m, C_m, H, W): T_m is the number of time steps,
@@ -144,6 +147,13 @@ impl SampleSpec {
         }
         if self.time_steps.count() == 0 {
             return Err(InputError::Zero { name: "the number of time steps" });
+        }
+        if self.time_steps.count() > MOST {
+            return Err(InputError::Spec {
+                name: "the number of time steps",
+                expected: "at most 65536",
+                found: self.time_steps.count().to_string(),
+            });
         }
         if let TimeSteps::Strided { from, to, .. } = self.time_steps
             && !(1..=to).contains(&from)

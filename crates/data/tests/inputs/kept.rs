@@ -25,7 +25,7 @@ impl Cached {
     fn new(planted: &Planted, codec: Codec) -> Self {
         let folder = tempfile::tempdir().expect("valid");
         let file = |kind: Kind, fields: &[Field]| {
-            let mut builder = Builder::new(kind, codec, "00ff".to_owned());
+            let mut builder = Builder::new(kind, codec, "00ff".to_owned(), &std::env::temp_dir());
             for Field { width, height, u, v, .. } in fields {
                 let field = FlowField::new(*width, *height, u.clone(), v.clone()).expect("valid");
                 builder.push_field(&field).expect("valid");

@@ -26,7 +26,8 @@ fn flow_file(codec: Codec, fields: &[FlowField]) -> (TempDir, PathBuf) {
 fn bounded_flow_file(codec: Codec, bound: Option<f32>, fields: &[FlowField]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.var");
-    let mut builder = Builder::new(Kind::ForwardFlow, codec, KEY.to_owned()).with_bound(bound);
+    let mut builder =
+        Builder::new(Kind::ForwardFlow, codec, KEY.to_owned(), &std::env::temp_dir()).with_bound(bound);
     fields.iter().for_each(|field| builder.push_field(field).unwrap());
     builder.write(&path, "a test".to_owned(), segments(fields.len() + 1, &[]), (1, 1)).unwrap();
     (folder, path)
@@ -69,7 +70,7 @@ fn jpeg_flow_and_frames_come_back_closely() {
     let path = folder.path().join("f.var");
     let rgb: Vec<u8> = (0..64 * 48).flat_map(|i| [(i % 64 * 4) as u8, (i / 64 * 5) as u8, 90]).collect();
     for (codec, most) in [(Codec::Raw8, 0), (Codec::Jpeg { quality: 95 }, 16)] {
-        let mut builder = Builder::new(Kind::Frames, codec, KEY.to_owned());
+        let mut builder = Builder::new(Kind::Frames, codec, KEY.to_owned(), &std::env::temp_dir());
         builder.push_frame(64, 48, &rgb).unwrap();
         builder.write(&path, "a test".to_owned(), segments(1, &[]), (1, 1)).unwrap();
         let back = Container::open_verified(&path).unwrap().frame(0).unwrap();
@@ -87,7 +88,7 @@ fn float32_keeps_every_bit() {
         let after = file.field(index).unwrap();
         assert_eq!((&after.u, &after.v), (&before.u, &before.v));
     }
-    let mut frames = Builder::new(Kind::Frames, Codec::Float32, KEY.to_owned());
+    let mut frames = Builder::new(Kind::Frames, Codec::Float32, KEY.to_owned(), &std::env::temp_dir());
     let error = frames.push_frame(2, 2, &[0; 12]).unwrap_err().to_string();
     assert!(error.contains("store them as raw8 or jpeg"), "{error}");
 }
@@ -172,7 +173,7 @@ fn frames_and_flow_are_not_confused_and_ends_are_kept() {
     let (_folder, path) = flow_file(Codec::Raw8, &[field(8, 8, 0)]);
     let file = Container::open(&path).unwrap();
     assert!(file.frame(0).is_err() && file.field(1).is_err());
-    let mut builder = Builder::new(Kind::ForwardFlow, Codec::Raw8, KEY.to_owned());
+    let mut builder = Builder::new(Kind::ForwardFlow, Codec::Raw8, KEY.to_owned(), &std::env::temp_dir());
     builder.push_field(&field(8, 8, 0)).unwrap();
     let error = builder.push_field(&field(8, 9, 0)).unwrap_err().to_string();
     assert!(error.contains("expected 8x8, found 8x9"), "{error}");
@@ -250,7 +251,7 @@ fn a_window_is_the_same_as_the_whole_cut() {
         let (_folder, path) = flow_file(codec, &[field(33, 20, 1), field(33, 20, 2)]);
         let file = Container::open(&path).unwrap();
         let pixels: Vec<u8> = (0..33 * 20 * 3).map(|i| (i * i / 7) as u8).collect();
-        let mut builder = Builder::new(Kind::Frames, codec, KEY.to_owned());
+        let mut builder = Builder::new(Kind::Frames, codec, KEY.to_owned(), &std::env::temp_dir());
         builder.push_frame(33, 20, &pixels).unwrap();
         let frames = path.with_file_name("frames.var");
         builder.write(&frames, "a test".to_owned(), segments(1, &[]), (1, 1)).unwrap();

@@ -52,7 +52,7 @@ impl Checker<'_> {
             let whole = self.is_whole(table, &to)?;
             let besides = ["table.md", VERDICTS].map(str::to_owned);
             for file in files.into_iter().chain(besides.into_iter().filter(|_| whole)) {
-                let bytes = std::fs::read(from.join(&file)).map_err(Error::io("read", from.join(&file)))?;
+                let bytes = base::files::read(&from.join(&file), base::files::TEXT)?;
                 write_atomic(&to.join(&file), &bytes)?;
                 written.push(to.join(&file));
             }
@@ -61,7 +61,7 @@ impl Checker<'_> {
         let news = entry(checked);
         if self.workspace.results == self.workspace.root.join("results") {
             let log = self.workspace.root.join("CHANGELOG.md");
-            let text = std::fs::read_to_string(&log).map_err(Error::io("read", &log))?;
+            let text = base::files::read_text(&log)?;
             write_atomic(&log, with_entry(&text, &news).as_bytes())?;
             written.push(log);
         } else {

@@ -13,7 +13,7 @@ use crate::outcomes::Outcomes;
 use crate::record::RunRecord;
 use crate::scores::SCORES;
 use crate::scores::predictions::Predictions;
-use crate::store::unit_file;
+use crate::store::recorded_unit;
 use base::text::signed_within;
 use plan::rule::Comparison;
 
@@ -59,7 +59,7 @@ pub(super) fn between(a: &Predictions, b: &Predictions) -> Result<Option<Differe
 
 /// What all tests of a row took videos for, in the order of splits and seeds, if their scores are in the cache.
 pub(super) fn predictions(units: &Path, entry: &Entry) -> Option<Predictions> {
-    let file = |run: &RunRecord| unit_file(units, &run.test_unit, SCORES);
+    let file = |run: &RunRecord| recorded_unit(units, &run.test_unit)?.verified(SCORES).ok();
     let files: Option<Vec<PathBuf>> = entry.record.runs.iter().map(file).collect();
     Predictions::read(files?).and_then(|tests| tests.sorted()).ok()
 }

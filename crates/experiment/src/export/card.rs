@@ -6,7 +6,7 @@ use models::ModelConfig;
 use crate::record::Record;
 use crate::table;
 use crate::trained::{Trained, TrainedNet};
-use base::text::{NONE, points, range, reported};
+use base::text::{NONE, markdown, points, range, reported};
 use plan::Work;
 
 /// Markdown with the front matter that the hub reads.
@@ -17,9 +17,11 @@ pub(super) fn card(trained: &Trained) -> String {
     let label =
         record.column.as_ref().map_or(record.label.clone(), |column| format!("{}, {column}", record.label));
     text.push_str(&format!(
-        "\n# {}: {label}\n\nA row of `{}`, trained and tested on `{dataset}`{} at the profile `{}`.\n\n",
-        record.table,
-        record.table,
+        "\n# {}: {}\n\nA row of `{}`, trained and tested on `{}`{} at the profile `{}`.\n\n",
+        markdown(&record.table),
+        markdown(&label),
+        markdown(&record.table),
+        markdown(dataset),
         record
             .data
             .first()
@@ -48,7 +50,7 @@ pub(super) fn card(trained: &Trained) -> String {
          protocol.\n\n",
     );
     text.push_str(&from_candle(&trained.nets));
-    text.push_str(&format!("## Labels\n\n{}\n", trained.classes.join(", ")));
+    text.push_str(&format!("## Labels\n\n{}\n", markdown(&trained.classes.join(", "))));
     text
 }
 

@@ -3,6 +3,7 @@
 use super::runner::Runner;
 use crate::changes::differences;
 use crate::error::{Error, Result};
+use crate::files::LARGEST;
 use crate::store::{Store, Unit, write_atomic};
 use crate::train::WEIGHTS;
 use crate::trained::Trained;
@@ -28,9 +29,9 @@ impl Given {
             let sum = sha256(&net.weights, runner.interrupt)?;
             let unit = store.named(&format!("given-{}", &sum[..16]));
             let _lock = unit.lock(runner.console, runner.interrupt)?;
-            let bytes = std::fs::read(&net.weights).map_err(Error::io("read", &net.weights))?;
+            let bytes = base::files::read(&net.weights, LARGEST)?;
             write_atomic(&unit.path(WEIGHTS), &bytes)?;
-            unit.finish(&net.training)?;
+            unit.finish(&net.training, &[WEIGHTS])?;
             given.push(Self { net: net.protocol.net.clone(), unit });
         }
         Ok(given)

@@ -29,7 +29,7 @@ impl Job<'_> {
     /// The net as its training left it.
     pub(super) fn seeing<'a>(&self, net: &'a NetPlan, seed: u64, trained: StepId) -> Result<Seeing<'a>> {
         let (params, network) = build(net, seed, &Device::Cpu)?;
-        let weights = self.graph.unit(trained).path(WEIGHTS);
+        let weights = self.graph.unit(trained).verified(WEIGHTS)?;
         params.load(&weights).map_err(Error::network("loading the trained weights"))?;
         Ok(Seeing { net, network })
     }

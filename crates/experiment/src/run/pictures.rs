@@ -249,7 +249,7 @@ impl Album {
     /// The filters of the layer that sees the input.
     fn filters(&mut self, job: &Job<'_>, row: &RowPlan, tested: &Tested<'_>) -> Result<()> {
         let net = &tested.protocol.net;
-        let weights = tensors::read(&job.graph.unit(tested.trained).path(WEIGHTS), &Device::Cpu)
+        let weights = tensors::read(&job.graph.unit(tested.trained).verified(WEIGHTS)?, &Device::Cpu)
             .map_err(Error::network("reading the trained weights"))?;
         let id = &row.row.id;
         for FirstFilters { weight, prefix, modality } in net.model.first_filters() {

@@ -24,7 +24,7 @@ impl Job<'_> {
         self.results.join(format!("{}.json", row.row.id))
     }
 
-    /// A row's record, if there is one that counts: its plan is the present one, and its scores are there.
+    /// A row's record, if there is one that counts: it says what would be written now, but for where the row was run.
     pub(super) fn known(&self, row: &RowPlan) -> Result<Option<Record>> {
         let path = self.record_path(row);
         let scores = self.graph.scores(row);
@@ -40,11 +40,17 @@ impl Job<'_> {
                 return Ok(None);
             }
         }
-        Ok(Some(record).filter(|r| r.version == RECORD_VERSION && r.runs.len() == scores.len()))
+        let now = self.recorded(row)?;
+        Ok((Record { environment: record.environment.clone(), ..now } == record).then_some(record))
     }
 
     /// Writes the record of a row whose scores are there.
     pub(super) fn record(&self, row: &RowPlan) -> Result<()> {
+        write_json(&self.record_path(row), &self.recorded(row)?)
+    }
+
+    /// The record of a row whose scores are there.
+    fn recorded(&self, row: &RowPlan) -> Result<Record> {
         let scores = self.graph.scores(row);
         let test = |(_, step): &(_, StepId)| {
             let unit = self.graph.unit(*step);
@@ -76,34 +82,31 @@ impl Job<'_> {
         }
         let classes = row.work.target().map_or(Ok(&[][..]), |set| self.library.classes(set))?;
         let predictions = answers.classes();
-        write_json(
-            &self.record_path(row),
-            &Record {
-                version: RECORD_VERSION,
-                table: self.plan.spec.name(),
-                row: row.row.id.clone(),
-                label: row.row.label.clone(),
-                column: row.row.column.clone(),
-                reported: row.row.reported,
-                data: self.library.records(row)?,
-                profile: self.plan.profile,
-                measure: if row.work.tested_by().is_pairs() { Measure::PairArea } else { Measure::Top1 },
-                top1,
-                recall: predictions.map_or_else(|| Ok(BTreeMap::new()), |of| of.recall(classes))?,
-                confusion: predictions.map_or_else(|| Ok(BTreeMap::new()), |of| of.confusion(classes))?,
-                work: row.work.clone(),
-                parameters,
-                multiply_adds,
-                runs,
-                environment: self.environment.clone(),
-            },
-        )
+        Ok(Record {
+            version: RECORD_VERSION,
+            table: self.plan.spec.name(),
+            row: row.row.id.clone(),
+            label: row.row.label.clone(),
+            column: row.row.column.clone(),
+            reported: row.row.reported,
+            data: self.library.records(row)?,
+            profile: self.plan.profile,
+            measure: if row.work.tested_by().is_pairs() { Measure::PairArea } else { Measure::Top1 },
+            top1,
+            recall: predictions.map_or_else(|| Ok(BTreeMap::new()), |of| of.recall(classes))?,
+            confusion: predictions.map_or_else(|| Ok(BTreeMap::new()), |of| of.confusion(classes))?,
+            work: row.work.clone(),
+            parameters,
+            multiply_adds,
+            runs,
+            environment: self.environment.clone(),
+        })
     }
 
     /// The answers of all tests of a row.
     fn answers(&self, row: &RowPlan) -> Result<RowAnswers> {
-        let file = |(_, step): &(_, StepId)| self.graph.unit(*step).path(SCORES);
-        let files: Vec<PathBuf> = self.graph.scores(row).iter().map(file).collect();
+        let file = |(_, step): &(_, StepId)| self.graph.unit(*step).verified(SCORES);
+        let files = self.graph.scores(row).iter().map(file).collect::<Result<Vec<PathBuf>>>()?;
         RowAnswers::read(&files, row.work.tested_by())
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use plan::{Fusion, FusionPlan, NetPlan, Protocol, SourceRef};
+use plan::{Fusion, FusionPlan, NetPlan, Protocol, SourceRef, cost};
 
 use super::graph::{Does, StepId};
 use super::job::Job;
@@ -16,7 +16,7 @@ use crate::record::{TestOutcome, TrainOutcome};
 use crate::scores::{SCORES, Scores};
 use crate::store::{Lock, Unit};
 use crate::train::{Training, WEIGHTS, build, train};
-use crate::{Error, Result, weights};
+use crate::{Error, Result, memory, weights};
 
 impl Job<'_> {
     /// Whether the unit of a step is done. A record is not looked at: it counts only beside the plan of its row.
@@ -82,7 +82,7 @@ impl Job<'_> {
         starts: &[StepId],
     ) -> Result<()> {
         let outcome = self.learn(name, net, repeat, unit, starts, || self.call_ranks(unit))?;
-        unit.finish(&outcome)?;
+        unit.finish(&outcome, &[WEIGHTS])?;
         self.runner.census.trained(unit);
         Ok(())
     }
@@ -127,7 +127,7 @@ impl Job<'_> {
         let file = |(_, source)| match source {
             SourceRef::Net(_) => {
                 let first = starts.next().expect("a net has a step for each net that it starts from");
-                Ok(self.graph.unit(*first).path(WEIGHTS))
+                self.graph.unit(*first).verified(WEIGHTS)
             }
             SourceRef::Weights(source) => {
                 weights::fetch(source, &self.runner.workspace.cache, console, interrupt)
@@ -147,9 +147,10 @@ impl Job<'_> {
         let begun = Instant::now();
         let videos = self.library.testing(protocol, repeat)?;
         let others = self.library.beside(protocol, repeat)?;
+        memory::suffices(name, cost::testing(protocol, 1)?.bytes, self.runner.device)?;
         let (params, network) = build(&protocol.net, repeat.seed, self.runner.device)?;
         params
-            .load(&self.graph.unit(trained).path(WEIGHTS))
+            .load(&self.graph.unit(trained).verified(WEIGHTS)?)
             .map_err(Error::network("loading the trained weights"))?;
         let test = Test {
             name: &format!("{name} test"),
@@ -164,13 +165,14 @@ impl Job<'_> {
         };
         let answers = evaluate(&test, self.runner.console, self.runner.interrupt)?;
         answers.write(&unit.path(SCORES))?;
-        unit.finish(&TestOutcome {
+        let outcome = TestOutcome {
             videos_expected: videos.len(),
             videos_scored: answers.videos(),
             seconds: tenths(begun),
             streams: Vec::new(),
             svm: None,
-        })
+        };
+        unit.finish(&outcome, &[SCORES])
     }
 
     fn fuse(
@@ -197,19 +199,20 @@ impl Job<'_> {
             let outcome = finished(self.graph.unit(stream))?;
             videos_expected = videos_expected.max(outcome.map_or(0, |outcome| outcome.videos_expected));
         }
-        unit.finish(&TestOutcome {
+        let outcome = TestOutcome {
             videos_expected,
             videos_scored: fused.videos.len(),
             seconds: tenths(begun),
             streams: streams.iter().map(|&stream| self.graph.unit(stream).name.clone()).collect(),
             svm,
-        })
+        };
+        unit.finish(&outcome, &[SCORES])
     }
 
     /// The scores of a test, which is done again where it is from before what a fusion needs of it was kept.
     fn scores_to_fuse(&self, step: StepId, protocol: &Protocol, fusion: &Fusion) -> Result<Answers> {
         let unit = self.graph.unit(step);
-        let read = || Answers::read(&unit.path(SCORES), protocol.test.by);
+        let read = || Answers::read(&unit.verified(SCORES)?, protocol.test.by);
         let answers = read()?;
         if !lacks_logits(fusion, answers.classes()?) {
             return Ok(answers);

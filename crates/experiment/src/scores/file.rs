@@ -1,5 +1,6 @@
 //! Parquet files of scores, read and written whole.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use polars::prelude::{
@@ -20,10 +21,12 @@ pub(crate) fn write_frame(path: &Path, n: usize, columns: Vec<Column>) -> Result
     write_atomic(path, &bytes)
 }
 
-/// Reads all rows.
+/// Reads all rows. The library panics at some files that are damaged; that is an error like any other.
 pub(crate) fn read_frame(path: &Path) -> Result<DataFrame> {
-    let file = std::fs::File::open(path).map_err(Error::io("read", path))?;
-    ParquetReader::new(file).finish().map_err(|e| failed(path, "read", e))
+    let file = base::files::open(path)?;
+    let read = catch_unwind(AssertUnwindSafe(|| ParquetReader::new(file).finish()));
+    read.map_err(|_| Error::damaged(path)("no scores can be read from it"))?
+        .map_err(|e| failed(path, "read", e))
 }
 
 /// A column of texts.

@@ -44,7 +44,7 @@ impl Table {
 }
 
 fn judged(spec: &Spec, folder: &Path, problems: &mut Vec<String>) -> Vec<Claim> {
-    let verdicts: Vec<Claim> = match std::fs::read(folder.join(list::VERDICTS)) {
+    let verdicts: Vec<Claim> = match base::files::read(&folder.join(list::VERDICTS), base::files::TEXT) {
         Ok(text) => serde_json::from_slice(&text).unwrap_or_else(|error| {
             problems.push(format!("{} cannot be read: {error}", list::VERDICTS));
             Vec::new()

@@ -1,7 +1,7 @@
 //! The record that a name means, and the training units of its nets.
 
 use crate::record::{Record, StageRecord};
-use crate::store::unit_file;
+use crate::store::recorded_unit;
 use crate::train::WEIGHTS;
 use crate::{Error, Result, list};
 use base::did_you_mean;
@@ -51,8 +51,8 @@ pub(super) fn record(workspace: &Workspace, name: &str) -> Result<(String, RunNa
     // Without a run's name: one whose weights are here, if there is any.
     let here = |(_, _, record): &(String, RunName, Record)| {
         units(workspace, record, row).is_ok_and(|stages| {
-            let file = |stage: &StageRecord| unit_file(&workspace.units(), &stage.unit, WEIGHTS);
-            stages.iter().all(|stage| file(stage).is_some_and(|file| file.exists()))
+            let unit = |stage: &StageRecord| recorded_unit(&workspace.units(), &stage.unit);
+            stages.iter().all(|stage| unit(stage).is_some_and(|unit| unit.path(WEIGHTS).exists()))
         })
     };
     let best = found.iter().position(here).unwrap_or(0);

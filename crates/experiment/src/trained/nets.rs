@@ -37,11 +37,6 @@ pub struct TrainedNet {
     pub training: TrainOutcome,
 }
 
-/// Whether a plan that was read from a file names the data that its classes are from.
-pub(crate) fn is_whole(protocol: &Protocol) -> bool {
-    !protocol.net.data.is_empty()
-}
-
 /// What a net is called beside others.
 pub(crate) fn named(protocol: &Protocol, others: &[TrainedNet]) -> String {
     let name = match &protocol.net.sample.inputs[..] {

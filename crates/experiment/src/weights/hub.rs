@@ -184,6 +184,7 @@ impl Hub {
             .append(true)
             .open(part)
             .map_err(Error::io("open", part))?;
+        base::files::open(part)?;
         let mut sum = Sha256::new();
         let mut have = place::add(&mut sum, &mut file, part, interrupt)?;
         if have > 0 && place::hex(sum.clone()) == source.sha256 {

@@ -1,6 +1,7 @@
 //! Where a file of weights lies in the cache.
 
-use std::fs::{self, File};
+use std::fs;
+use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -34,10 +35,10 @@ impl BlobPlaces {
 
     /// The sum of the file, if there is one.
     pub(super) fn sum(&self, interrupt: &Interrupt) -> Result<Option<String>> {
-        let mut file = match File::open(&self.blob) {
+        let mut file = match base::files::open(&self.blob) {
             Ok(file) => file,
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(Error::io("read", &self.blob)(e)),
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
         let mut sum = Sha256::new();
         add(&mut sum, &mut file, &self.blob, interrupt)?;

@@ -6,7 +6,7 @@
 //! horizontal padding a whole kernel row is contiguous, and the taps are the kernel's rows
 //! with runs of KW x C values: longer runs, which matters when C is 3.
 
-/// All sizes of one convolution.
+/// All sizes of one convolution. Made by [`super::Conv2d::geometry`] alone, which bounds them: no length below wraps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Geometry {
     pub(crate) batch: usize,

@@ -86,6 +86,10 @@ impl Product<'_> {
         let zeros = vec![0f32; source.channels.max(*length)];
         assert_eq!(self.source.len(), batch * source.size[0] * source.size[1] * source.channels);
         assert_eq!(target.len(), batch * image.size[0] * image.size[1] * image.channels);
+        for axis in 0..2 {
+            let last = self.grid.origin[axis] + size[axis].saturating_sub(1) * self.grid.step[axis];
+            assert!(size[axis] == 0 || last < image.size[axis], "the grid lies inside the target");
+        }
         let blocks = (batch * size[0] * size[1]).div_ceil(self.panels.block);
         let pixels = self.grid.window_step[0] * self.grid.window_step[1];
         let positions = (TILE_BYTES / (4 * source.channels * pixels).max(1)).clamp(48, 768);
@@ -182,8 +186,8 @@ impl Task<'_> {
         let product = self.product;
         let offset = panel.group * product.group_source;
         let at = panel.group * product.panels.channels + panel.first;
-        // SAFETY: the tables hold addresses of whole pixels of the source or of the zeros, both at least
-        // `offset + run` long; `rows` has a row for every tap and value of its run; biases are stored in whole
+        // SAFETY: from every address of the tables, in the source or in the zeros, as many values follow as the zeros
+        // have, which is `offset + run` at least; `rows` has a row for every tap and value of its run; biases are stored in whole
         // vectors; the targets are pixels of which this task alone writes these channels.
         unsafe {
             outputs::<S, P, V>(simd, from, offset, product.grid.run, rows.as_ptr(), finish, to, at, count);
@@ -200,7 +204,8 @@ impl Task<'_> {
         let blocks = self.blocks.len();
         let mut from = vec![[std::ptr::null(); P]; blocks * taps.len()];
         let mut to = vec![([std::ptr::null_mut(); P], 0); blocks];
-        let (data, zeros) = (self.product.source, self.zeros.as_ptr());
+        // What a tap reads of a pixel, all groups together.
+        let (data, zeros, reach) = (self.product.source, self.zeros.as_ptr(), self.zeros.len());
         for (block, (to, count)) in to.iter_mut().enumerate() {
             let first = (self.blocks.start + block) * P;
             *count = P.min(last + 1 - first);
@@ -215,7 +220,7 @@ impl Task<'_> {
                 ];
                 for (from, tap) in from.iter_mut().zip(taps) {
                     from[p] = match source.inside([window[0] + tap[0], window[1] + tap[1]]) {
-                        Some(pixel) => data[source.index(sample, pixel)..].as_ptr(),
+                        Some(pixel) => data[source.index(sample, pixel)..][..reach].as_ptr(),
                         None => zeros,
                     };
                 }

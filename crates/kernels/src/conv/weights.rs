@@ -148,11 +148,18 @@ impl Task<'_> {
             if y < ph || y - ph >= h {
                 continue;
             }
-            out.push(Stretch {
+            let stretch = Stretch {
                 input: ((sample * h + y - ph) * w + first * sw + kx - pw) * channels,
                 output: (row * output[1] + first) * self.g.outputs,
                 count: end - first,
-            });
+            };
+            let last = stretch.count - 1;
+            assert!(
+                stretch.input + last * sw * channels + channels.max(self.run) <= self.x.len()
+                    && stretch.output + (last + 1) * self.g.outputs <= self.grad.len(),
+                "the stretch lies inside both arrays"
+            );
+            out.push(stretch);
         }
     }
 

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use nn::{Pass, TemporalConv, ops};
 
-use super::{Facts, Layer, Shape, TemporalPool, map, one, runs};
+use super::{Facts, Layer, Shape, TemporalPool, map, one, product, runs};
 
 impl Layer {
     /// Convolution over the time steps of a clip at each spatial position, padded with zeros, without bias.
@@ -11,12 +11,12 @@ impl Layer {
         let measure = move |inputs: &[&Shape]| {
             let (x, time_steps) = clip(inputs)?;
             let [c, h, w] = map(x)?;
-            let weights = outputs * c * kernel;
+            let weights = product([outputs, c, kernel]);
             Ok(Facts {
                 operation: format!("conv 1x1x{kernel} over time"),
                 output: Shape { each: vec![outputs, h, w], time_steps: Some(time_steps) },
                 parameters: weights,
-                multiply_adds: (weights * time_steps * h * w) as u64,
+                multiply_adds: product([weights, time_steps, h, w]) as u64,
             })
         };
         Self::new(measure, move |inputs, builder| {
@@ -53,7 +53,7 @@ impl Layer {
     pub fn join_time_steps() -> Self {
         let measure = |x: &[usize], time_steps: usize| {
             let [c, h, w] = map(x)?;
-            Ok((format!("concat of {time_steps} time steps"), still([c * time_steps, h, w])))
+            Ok((format!("concat of {time_steps} time steps"), still([product([c, time_steps]), h, w])))
         };
         Self::of_clip(measure, |x, time_steps, pass| pass.apply(ops::JoinTimeSteps { time_steps }, x))
     }

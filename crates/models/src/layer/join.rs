@@ -13,7 +13,8 @@ impl Layer {
             if maps.iter().any(|&[_, oh, ow]| [oh, ow] != [h, w]) {
                 return Err(format!("cannot concatenate feature maps of different sizes: {maps:?}"));
             }
-            Ok(free("concat", [maps.iter().map(|[c, ..]| c).sum(), h, w]))
+            let channels = maps.iter().fold(0, |sum: usize, [c, ..]| sum.saturating_add(*c));
+            Ok(free("concat", [channels, h, w]))
         };
         Self::each(measure, without_parameters(|x, pass| pass.apply(ops::Concat, x)))
     }
@@ -73,7 +74,7 @@ fn sketch(inputs: &[&Shape], size: usize, pooled: bool) -> Result<Facts, String>
     if inputs.iter().any(|x| x.each.len() == 1 && x.time_steps.is_some()) {
         return Err("it reads vectors of one time step".into());
     }
-    let factors: usize = inputs.iter().map(|x| x.time_steps.unwrap_or(1)).sum();
+    let factors = inputs.iter().fold(0, |sum: usize, x| sum.saturating_add(x.time_steps.unwrap_or(1)));
     let over = if pooled { format!(", average over {h}x{w}") } else { String::new() };
     let each = if pooled { vec![size] } else { vec![size, h, w] };
     Ok(Facts {

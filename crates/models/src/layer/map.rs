@@ -49,10 +49,11 @@ impl Layer {
     pub fn channels(from: usize, count: usize) -> Self {
         let measure = move |x: &[usize]| {
             let [c, h, w] = map(x)?;
-            if from + count > c {
-                return Err(format!("channels {from} to {} of {c}", from + count));
+            let end = from.saturating_add(count);
+            if count == 0 || end > c {
+                return Err(format!("channels {from} to {end} of {c}"));
             }
-            Ok(free(format!("channels {from} to {}", from + count - 1), [count, h, w]))
+            Ok(free(format!("channels {from} to {}", end - 1), [count, h, w]))
         };
         // The input has no gradient, so that nothing need be recorded.
         let layer = Self::plain(measure, move |x, _| Ok(x[0].narrow(3, from, count)?.contiguous()?));

@@ -2,7 +2,7 @@
 
 use nn::{Activation, BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, Dropout, Linear, Statistics, ops};
 
-use super::{Each, Layer, Shape, Window, free, in_words, map, one, runs};
+use super::{Each, Layer, Shape, Window, free, in_words, map, one, product, runs};
 
 /// Added to the variance by batch normalisation; the released models of all networks
 /// here use it.
@@ -34,14 +34,14 @@ impl Conv {
         }
         let op = ops::Conv2d { stride: [stride; 2], padding: [padding; 2], groups, relu: false };
         let [oh, ow] = op.output_size([h, w], [kernel; 2]).map_err(in_words)?;
-        let weights = outputs * (c / groups) * kernel * kernel;
+        let weights = product([outputs, c / groups, kernel, kernel]);
         let grouped = if groups == 1 { String::new() } else { format!(", {groups} groups") };
         let then = then(activation);
         Ok(Each {
             operation: format!("conv {kernel}x{kernel} stride {stride} pad {padding}{grouped}{then}"),
             output: vec![outputs, oh, ow],
-            parameters: weights + if bias { outputs } else { 0 },
-            multiply_adds: (weights * oh * ow) as u64,
+            parameters: weights.saturating_add(if bias { outputs } else { 0 }),
+            multiply_adds: product([weights, oh, ow]) as u64,
         })
     }
 }
@@ -90,7 +90,7 @@ impl Layer {
             let frozen = if statistics == Statistics::Running { "frozen " } else { "" };
             let added = if residual.is_some() { ", sum" } else { "" };
             let operation = format!("{frozen}batch norm{added}{}", then(activation));
-            Ok(Each { parameters: 2 * c, ..free(operation, x) })
+            Ok(Each { parameters: product([2, c]), ..free(operation, x) })
         };
         Self::each(measure, move |inputs, builder| {
             let config = BatchNormConfig { epsilon: EPSILON, momentum: MOMENTUM, statistics, activation };
@@ -102,11 +102,11 @@ impl Layer {
     /// A fully connected layer with bias. A feature map is flattened first, in PyTorch's order.
     pub fn linear(outputs: usize, activation: Activation) -> Self {
         let measure = move |inputs: &[&[usize]]| {
-            let weights = one(inputs)?.iter().product::<usize>() * outputs;
+            let weights = product(one(inputs)?.iter().copied().chain([outputs]));
             Ok(Each {
                 operation: format!("linear{}", then(activation)),
                 output: vec![outputs],
-                parameters: weights + outputs,
+                parameters: weights.saturating_add(outputs),
                 multiply_adds: weights as u64,
             })
         };

@@ -9,6 +9,7 @@ mod classifier;
 mod cnn_m_2048;
 mod graph;
 mod names;
+mod numbers;
 mod pyramid;
 mod res_net_50;
 mod siamese;

@@ -227,7 +227,7 @@ impl Resolver<'_> {
             // As the public code of Temporal Segment Networks has them.
             Cropping::MultiScale => CropRule::MultiScale(MultiScale::published(Places::Five)),
         };
-        Ok(NetPlan {
+        let plan = NetPlan {
             data,
             video: VideoPlan {
                 short_side: scaled(shared.frames.short_side, profile.size, "frames.short-side")?,
@@ -249,11 +249,13 @@ impl Resolver<'_> {
                 schedule,
                 momentum: protocol.momentum,
                 weight_decay: protocol.weight_decay,
-                clip_gradient_norm: clip(protocol.clip_gradient_norm)?,
+                clip_gradient_norm: protocol.clip_gradient_norm,
                 augmentation: Augmentation { crop: crops, flip: protocol.flip, colour },
                 pairs: protocol.pairs.map(|dissimilar| pairs(dissimilar, net.losses, shared.contrastive)),
             },
-        })
+        };
+        plan.check()?;
+        Ok(plan)
     }
 
     fn start(
@@ -431,16 +433,6 @@ fn pairs(dissimilar: usize, losses: Losses, sizes: Option<ContrastiveSizes>) -> 
         ContrastivePlan { distance, margin, weight }
     });
     PairsPlan { dissimilar, softmax: losses.softmax, contrastive }
-}
-
-/// The norm that gradients are clipped at, which is above 0.
-fn clip(norm: Option<f64>) -> std::result::Result<Option<f64>, String> {
-    match norm {
-        Some(norm) if !(norm.is_finite() && norm > 0.0) => {
-            Err(format!("train.clip-gradient-norm = {norm}; it must be above 0"))
-        }
-        norm => Ok(norm),
-    }
 }
 
 /// Whether the softmax layers of nets trained on these tell the same classes apart.

@@ -47,6 +47,11 @@ impl Spec {
         }
         self.check_names_of_sets()?;
         self.check_names_of_protocols()?;
+        for (index, claim) in self.claim.iter().enumerate() {
+            if self.claim[..index].iter().any(|earlier| earlier.id == claim.id) {
+                return Err(format!("two claims have the id `{}`; every id is used once", claim.id));
+            }
+        }
         self.claim.iter().try_for_each(|claim| {
             self.check_rule(&claim.holds).map_err(|message| format!("claim `{}` {message}", claim.id))
         })

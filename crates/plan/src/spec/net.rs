@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::either::{name_or_table, schema_of_name_or_table};
+use super::range;
 use crate::fusion::FuseBy;
 
 /// A net to train: a row of its own, or a stage that rows start from.
@@ -30,6 +31,8 @@ pub struct Net {
     /// Which batch normalisation layers use the statistics of the batch in training, where it is not the table's.
     pub batch_statistics: Option<BatchStatistics>,
     /// The share of what the classifier reads that is dropped in training; of CNN-M-2048, of full6 and full7.
+    #[serde(deserialize_with = "range::share")]
+    #[schemars(range(min = 0))]
     pub dropout: f64,
     /// Whose weights it starts from; fresh ones unless given.
     pub start: Option<StartFrom>,
@@ -160,8 +163,10 @@ impl Default for Losses {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ContrastiveSizes {
     /// The margin; 1 is the mean distance of dissimilar pairs.
+    #[serde(deserialize_with = "range::positive")]
     pub margin: f64,
     /// The factor on the loss; 1 makes it as large as that of a softmax layer that guesses.
+    #[serde(deserialize_with = "range::positive")]
     pub weight: f64,
 }
 
@@ -250,20 +255,30 @@ pub struct PyramidSizes {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Train {
     /// Videos a batch, of each task; pairs of videos where there are pairs.
+    #[serde(deserialize_with = "range::count")]
+    #[schemars(range(min = 1, max = 65536))]
     pub batch: usize,
     /// Dissimilar pairs for each similar one: the net sees pairs of views. Videos one by one unless given.
     pub pairs: Option<usize>,
     /// Iterations in all.
+    #[serde(deserialize_with = "range::iterations")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
     pub iterations: usize,
     /// The first learning rate.
+    #[serde(deserialize_with = "range::positive")]
     pub rate: f64,
     /// The iterations after which the rate changes, and what it becomes.
     pub steps: Vec<RateStep>,
     /// Momentum of SGD.
+    #[serde(deserialize_with = "range::share")]
+    #[schemars(range(min = 0))]
     pub momentum: f64,
     /// L2 penalty on the weights.
+    #[serde(deserialize_with = "range::penalty")]
+    #[schemars(range(min = 0, max = 1))]
     pub weight_decay: f64,
     /// The L2 norm that the gradient of all parameters together is scaled down to where it is larger; any unless given.
+    #[serde(default, deserialize_with = "range::some_positive")]
     pub clip_gradient_norm: Option<f64>,
     /// How samples are cut out.
     pub crops: Cropping,
@@ -288,8 +303,10 @@ pub enum Cropping {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RateStep {
     /// The first iteration at the new rate.
+    #[serde(deserialize_with = "range::iterations")]
     pub at: usize,
     /// The new rate.
+    #[serde(deserialize_with = "range::positive")]
     pub rate: f64,
 }
 

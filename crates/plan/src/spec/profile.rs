@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::range;
+
 /// The scales of a table. Each says all it has to say: nothing is inherited.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -74,20 +76,27 @@ pub struct Profile {
     /// runs all of its splits.
     pub splits: BTreeMap<String, Vec<String>>,
     /// Training seeds a row.
+    #[serde(deserialize_with = "range::count")]
+    #[schemars(range(min = 1, max = 65536))]
     pub seeds: usize,
     /// Factor on `frames.short-side` and `frames.crop`.
+    #[serde(deserialize_with = "range::positive")]
     pub size: f64,
     /// Factor on the width of every layer.
+    #[serde(deserialize_with = "range::positive")]
     pub width: f64,
     /// Factor on the residual units of each stage, of which two at least stay; for networks that have them.
+    #[serde(default, deserialize_with = "range::some_positive")]
     pub depth: Option<f64>,
     /// The first convolutions: the paper's, or those for small pictures.
     pub stem: Stem,
     /// What becomes of the dropout when the layers are narrower.
     pub dropout: DropoutRule,
     /// Factor on `train.batch`.
+    #[serde(deserialize_with = "range::positive")]
     pub batch: f64,
     /// Factor on `train.iterations` and on the rate's steps.
+    #[serde(deserialize_with = "range::positive")]
     pub iterations: f64,
     /// The same for the protocols of these names, which have another one.
     #[serde(default)]
@@ -96,6 +105,7 @@ pub struct Profile {
     #[serde(default)]
     pub rate_of: BTreeMap<String, f64>,
     /// Factor on `test.frames`.
+    #[serde(deserialize_with = "range::positive")]
     pub test_frames: f64,
     /// The parameters of the flow estimate.
     pub flow: FlowPreset,
@@ -103,8 +113,11 @@ pub struct Profile {
     pub storage: Storage,
     /// Pixels per frame that stored flow reaches to either side; more is clipped. Each component of each field over its
     /// own range unless given.
+    #[serde(default, deserialize_with = "range::some_bound")]
     pub flow_bound: Option<f32>,
     /// At most so many videos a class in training and as many in testing.
+    #[serde(default, deserialize_with = "range::some_count")]
+    #[schemars(range(min = 1, max = 65536))]
     pub videos_per_class: Option<usize>,
 }
 

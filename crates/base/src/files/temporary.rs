@@ -1,0 +1,146 @@
+//! Names that nobody else uses, and what killed processes left behind under them.
+//!
+//! A name is random: process numbers are the same in every container. Whoever uses one holds a lock for as long as it lives,
+//! so that what is abandoned can be told from what another process uses just now.
+
+use std::collections::hash_map::RandomState;
+use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, Hasher};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::{FileError, list};
+
+const FILE: &str = ".tmp-";
+const FOLDER: &str = ".scratch-";
+const LOCK: &str = "lock";
+/// Another process may clear a file between its creation and its lock; then it is made again.
+pub(super) const ATTEMPTS: usize = 5;
+
+/// Sixteen digits that the system's randomness decides.
+fn random() -> String {
+    format!("{:016x}", RandomState::new().build_hasher().finish())
+}
+
+/// A new file in a folder, locked.
+pub(super) fn create(folder: &Path) -> io::Result<(PathBuf, File)> {
+    let path = folder.join(format!("{FILE}{}", random()));
+    lock_new(&path).map(|file| (path, file))
+}
+
+fn lock_new(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    // Without locks (some network file systems) the file merely is not protected from being cleared.
+    let _locked = file.try_lock();
+    Ok(file)
+}
+
+/// Removes what no living process holds, from `folder` itself: temporary files, and scratch folders with all that is in
+/// them.
+///
+/// # Errors
+/// [`FileError::Io`] if the folder cannot be listed; a folder that does not exist is fine.
+pub fn remove_abandoned(folder: &Path) -> Result<(), FileError> {
+    for path in list(folder)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let locked = name.starts_with(FILE) || name.starts_with(FOLDER) && name.ends_with(LOCK);
+        if !locked || !super::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            continue;
+        }
+        tracing::debug!(path = %path.display(), "removing what an interrupted run left behind");
+        // Another process may be faster.
+        if name.starts_with(FOLDER) {
+            let _removed = fs::remove_dir_all(path.with_extension(""));
+        }
+        let _removed = fs::remove_file(&path);
+    }
+    Ok(())
+}
+
+/// A folder that nobody else uses, deleted when it is no longer needed.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+    lock: PathBuf,
+    _held: File,
+}
+
+impl Scratch {
+    /// A new one in `folder`, which is made; those that killed processes left there are cleared.
+    ///
+    /// # Errors
+    /// [`FileError::Io`] if it cannot be made.
+    pub fn new(folder: &Path) -> Result<Self, FileError> {
+        let io = |source| FileError::io("create", folder, source);
+        fs::create_dir_all(folder).map_err(io)?;
+        remove_abandoned(folder)?;
+        for _ in 0..ATTEMPTS {
+            let path = folder.join(format!("{FOLDER}{}", random()));
+            let lock = path.with_extension(LOCK);
+            let _held = lock_new(&lock).map_err(io)?;
+            fs::create_dir(&path).map_err(io)?;
+            if lock.exists() {
+                return Ok(Self { path, lock, _held });
+            }
+            // Taken for abandoned before it was locked.
+            let _removed = fs::remove_dir(&path);
+        }
+        Err(io(ErrorKind::NotFound.into()))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // The next one clears what is left over.
+        let _removed = fs::remove_dir_all(&self.path);
+        let _removed = fs::remove_file(&self.lock);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn abandoned_files_go_and_living_ones_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(".tmp-1-1"), b"left by a killed process").unwrap();
+        let (living, held) = create(folder.path()).unwrap();
+        remove_abandoned(folder.path()).unwrap();
+        assert_eq!(list(folder.path()).unwrap(), [living]);
+        drop(held);
+        remove_abandoned(folder.path()).unwrap();
+        assert!(list(folder.path()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn scratch_folders_are_apart_and_go_with_their_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (Scratch::new(folder.path()).unwrap(), Scratch::new(folder.path()).unwrap());
+        assert_ne!(one.path(), other.path());
+        fs::write(one.path().join("x"), b"x").unwrap();
+        drop(other);
+        assert!(one.path().join("x").exists());
+        drop(one);
+        assert!(list(folder.path()).unwrap().is_empty());
+
+        // Of a killed process.
+        fs::create_dir(folder.path().join(".scratch-1")).unwrap();
+        fs::write(folder.path().join(".scratch-1/x"), b"x").unwrap();
+        fs::write(folder.path().join(".scratch-1.lock"), b"").unwrap();
+        let living = Scratch::new(folder.path()).unwrap();
+        assert_eq!(list(folder.path()).unwrap(), [living.path(), &living.lock]);
+    }
+
+    #[test]
+    fn names_do_not_come_twice() {
+        let names: std::collections::BTreeSet<String> = (0..1000).map(|_| random()).collect();
+        assert_eq!(names.len(), 1000);
+    }
+}

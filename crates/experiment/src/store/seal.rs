@@ -1,0 +1,113 @@
+//! What a finished unit has left, with a sum for each file and one for what is said here: a byte that changed afterwards, a
+//! file of another unit and half a copy are found when they are read, not believed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{Error, Result};
+
+/// `done.json`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sealed {
+    /// The unit's name.
+    unit: String,
+    /// The BLAKE3 sum of each file, by its name.
+    files: BTreeMap<String, String>,
+    /// What the unit found, as it is written.
+    outcome: Box<RawValue>,
+    /// The BLAKE3 sum of these three.
+    sum: String,
+}
+
+/// What a `done.json` says.
+#[derive(Debug)]
+pub(super) enum Done {
+    /// Since version 0.13.
+    Sealed(Sealed),
+    /// As versions before left it: the outcome alone.
+    Unsealed(Box<RawValue>),
+}
+
+impl Sealed {
+    /// Of the files of a unit's folder.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub(super) fn new(unit: &str, folder: &Path, files: &[&str], outcome: &impl Serialize) -> Result<Self> {
+        let sum_of = |file: &&str| Ok(((*file).to_owned(), sum(&folder.join(file))?));
+        let outcome = serde_json::value::to_raw_value(outcome);
+        let mut sealed = Self {
+            unit: unit.to_owned(),
+            files: files.iter().map(sum_of).collect::<Result<_>>()?,
+            outcome: outcome
+                .map_err(|error| Error::Usage(format!("an outcome cannot be written: {error}")))?,
+            sum: String::new(),
+        };
+        sealed.sum = sealed.own_sum();
+        Ok(sealed)
+    }
+
+    fn own_sum(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let files = self.files.iter().flat_map(|(name, sum)| [name, sum]);
+        for part in std::iter::once(&self.unit).chain(files).map(String::as_str).chain([self.outcome.get()]) {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// Refuses a file that is not as the unit left it.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::File`].
+    pub(super) fn check(&self, folder: &Path, file: &str) -> Result<()> {
+        let path = folder.join(file);
+        let expected = self.files.get(file).map_or("none", String::as_str);
+        let found = sum(&path)?;
+        if found == expected {
+            return Ok(());
+        }
+        Err(Error::damaged(path)(format!("expected the BLAKE3 sum {expected}, found {found}")))
+    }
+}
+
+impl Done {
+    /// Reads the text of the unit of that name; in words, what it is instead.
+    pub(super) fn parse(text: &[u8], unit: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Marks {
+            unit: Option<serde::de::IgnoredAny>,
+            files: Option<serde::de::IgnoredAny>,
+            sum: Option<serde::de::IgnoredAny>,
+        }
+        let marks = serde_json::from_slice::<Marks>(text);
+        if !marks.is_ok_and(|of| of.unit.is_some() || of.files.is_some() || of.sum.is_some()) {
+            return serde_json::from_slice(text).map(Self::Unsealed).map_err(|error| error.to_string());
+        }
+        let sealed: Sealed = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+        if sealed.unit != unit {
+            return Err(format!("that of {}", sealed.unit));
+        }
+        if sealed.sum != sealed.own_sum() {
+            return Err("one whose own sum is another".into());
+        }
+        Ok(Self::Sealed(sealed))
+    }
+
+    /// What the unit found.
+    pub(super) fn outcome<T: DeserializeOwned>(&self) -> Result<T, String> {
+        let (Self::Sealed(Sealed { outcome, .. }) | Self::Unsealed(outcome)) = self;
+        serde_json::from_str(outcome.get()).map_err(|error| error.to_string())
+    }
+}
+
+fn sum(path: &Path) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(base::files::open(path)?).map_err(Error::io("read", path))?;
+    Ok(hasher.finalize().to_hex().to_string())
+}

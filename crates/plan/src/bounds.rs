@@ -1,0 +1,84 @@
+//! What the numbers of a plan may be, wherever it comes from: a spec, a record, the folder of a row that somebody else has
+//! exported.
+
+use data::sample::TimeSteps;
+
+use crate::net::{ContrastivePlan, NetPlan, PairsPlan, Protocol, TestPlan, TrainPlan, VideoPlan};
+use crate::spec::range::{MOST, MOST_ITERATIONS, PENALTY, POSITIVE, SHARE, counted};
+
+/// The most softmax layers of a net.
+const MOST_TASKS: usize = 64;
+
+/// The most classes of a data set.
+const MOST_CLASSES: usize = 1 << 24;
+
+/// The longest way from one time step to the next, in frames.
+const LONGEST: usize = 1 << 24;
+
+impl Protocol {
+    /// Refuses numbers that no training and no test can have; in words.
+    ///
+    /// # Errors
+    /// The first such number, with what is expected.
+    pub fn check(&self) -> Result<(), String> {
+        self.net.check()?;
+        let TestPlan { frames, .. } = self.test;
+        frames.map_or(Ok(()), |frames| counted("test.frames", frames, MOST).map(drop))?;
+        self.tested().0.validate().map_err(|error| error.to_string())
+    }
+}
+
+impl NetPlan {
+    /// Refuses numbers that no training can have, of this stage and of those before it; in words.
+    ///
+    /// # Errors
+    /// The first such number, with what is expected, and what a network or an input says of its own.
+    pub fn check(&self) -> Result<(), String> {
+        let in_words = |error: &dyn std::fmt::Display| error.to_string();
+        if self.data.is_empty() {
+            return Err("it learns from no data set, expected one at least".into());
+        }
+        for data in &self.data {
+            counted("classes", data.classes, MOST_CLASSES)?;
+            counted("the number of a task", data.task.saturating_add(1), MOST_TASKS)?;
+        }
+        let VideoPlan { short_side, flow_bound, videos_per_class, .. } = self.video;
+        counted("short-side", short_side, MOST)?;
+        counted("crop", self.crop, MOST)?;
+        flow_bound.map_or(Ok(0.0), |bound| POSITIVE.check("flow-bound", bound.into()))?;
+        videos_per_class.map_or(Ok(1), |videos| counted("videos-per-class", videos, usize::MAX))?;
+        if let Some(method) = &self.video.flow {
+            flow::Estimator::new(method.clone()).map_err(|error| in_words(&error))?;
+        }
+        self.sample.validate().map_err(|error| in_words(&error))?;
+        counted("the number of time steps", self.sample.time_steps.count(), MOST)?;
+        match self.sample.time_steps {
+            TimeSteps::Strided { to, .. } => counted("the distance of time steps", to, LONGEST)?,
+            TimeSteps::Grid { every } => counted("the distance of time steps", every, LONGEST)?,
+            TimeSteps::Single | TimeSteps::Segments { .. } | TimeSteps::Spread { .. } => 1,
+        };
+        self.model.summary().map_err(|error| in_words(&error))?;
+        self.train.check()?;
+        self.train.start.nets().into_iter().try_for_each(|(_, net)| net.check())
+    }
+}
+
+impl TrainPlan {
+    fn check(&self) -> Result<(), String> {
+        let Self { batch, iterations, momentum, weight_decay, clip_gradient_norm, .. } = *self;
+        counted("batch", batch, MOST)?;
+        counted("iterations", iterations, MOST_ITERATIONS)?;
+        SHARE.check("momentum", momentum)?;
+        PENALTY.check("weight-decay", weight_decay)?;
+        clip_gradient_norm.map_or(Ok(0.0), |norm| POSITIVE.check("clip-gradient-norm", norm))?;
+        POSITIVE.check("the learning rate", self.schedule.base_lr)?;
+        self.schedule.validate().map_err(|error| error.to_string())?;
+        self.augmentation.validate().map_err(|error| error.to_string())?;
+        let Some(PairsPlan { dissimilar, contrastive, .. }) = self.pairs else { return Ok(()) };
+        counted("pairs", dissimilar.saturating_add(1), MOST)?;
+        contrastive.map_or(Ok(()), |ContrastivePlan { margin, weight, .. }| {
+            POSITIVE.check("contrastive.margin", margin)?;
+            POSITIVE.check("contrastive.weight", weight).map(drop)
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! A disk that is full at a random moment: a file system in memory, of a random size.
+
+use std::process::Command;
+use std::time::Instant;
+
+use experiment::{Error, Result};
+
+use super::bed::{Bed, Ended, Place, forget};
+use super::snapshot::leftovers;
+use super::{Line, Outcome, Report};
+
+/// Fills disks until the time is up, where a file system may be made.
+pub(super) fn fill(bed: &mut Bed<'_>, until: Instant, report: &mut Report) -> Result<()> {
+    let Some(wrapper) = wrapper() else {
+        report
+            .untried
+            .push("a full disk: nobody may mount a file system here (unshare -m, mount -t tmpfs)".into());
+        return Ok(());
+    };
+    let needed = size(&bed.reference)?;
+    let mut line = Line::new("a full disk at a random moment, then room");
+    while Instant::now() < until || line.tried == 0 {
+        line.add(one(bed, &wrapper, needed)?);
+        bed.interrupt.check()?;
+    }
+    report.lines.push(line);
+    Ok(())
+}
+
+/// What runs a command with mounts of its own; nothing where there is none.
+fn wrapper() -> Option<Vec<&'static str>> {
+    [&["unshare", "-m"][..], &["unshare", "-r", "-m"]].into_iter().map(<[_]>::to_vec).find(|words| {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).args(["sh", "-c", "mount -t tmpfs -o size=64k none /mnt"]);
+        command.output().is_ok_and(|output| output.status.success())
+    })
+}
+
+/// Bytes of all files of a place.
+fn size(place: &Place) -> Result<u64> {
+    fn of(folder: &std::path::Path) -> Result<u64> {
+        let mut sum = 0;
+        for path in base::files::list(folder)? {
+            sum += if path.is_dir() { of(&path)? } else { path.metadata().map_or(0, |file| file.len()) };
+        }
+        Ok(sum)
+    }
+    Ok(of(&place.cache)? + of(&place.results)?)
+}
+
+/// Work on a disk that is too small, and the same work once it is large enough.
+fn one(bed: &mut Bed<'_>, wrapper: &[&str], needed: u64) -> Result<Outcome> {
+    let folder = bed.folder();
+    let (disk, kept) = (folder.join("disk"), folder.join("kept"));
+    std::fs::create_dir_all(&disk).map_err(Error::io("create", &disk))?;
+    let bytes = (64 << 10) + bed.draw(needed);
+    // Everything in one set of mounts: first what fails, then, with room, what is compared outside.
+    let script = "mount -t tmpfs -o size=$1 none \"$2\" || exit 99
+        shift; disk=$1; kept=$2; shift 2
+        \"$@\"; code=$?
+        case $code in 0|1) ;; *) exit $code ;; esac
+        mount -o remount,size=4g \"$disk\" || exit 99
+        \"$@\" || exit $?
+        cp -r \"$disk\" \"$kept\"";
+    let place = Place::at(&disk);
+    let work = bed.some_work(&place);
+    let mut command = Command::new(wrapper[0]);
+    command.args(&wrapper[1..]).args(["sh", "-c", script, "sh", &bytes.to_string()]);
+    command.arg(&disk).arg(&kept).arg(work.get_program()).args(work.get_args());
+    let ended: Ended = bed.run(&mut command)?;
+    let how = format!("a disk of {bytes} bytes");
+    let outcome = if let Some(broke) = ended.broke() {
+        Outcome::Broke(format!("{how}: {broke}"))
+    } else if !ended.well() {
+        Outcome::Wrong(format!("{how}: exit code {:?}, {}", ended.code, ended.said))
+    } else {
+        let left = leftovers(&kept)?;
+        match left.first() {
+            Some(path) => Outcome::Wrong(format!("{how}: left behind {}", path.display())),
+            None => bed.judge(&Place::at(&kept), &how)?,
+        }
+    };
+    forget(&folder)?;
+    Ok(outcome)
+}

@@ -1,0 +1,136 @@
+//! What a place holds, but for what differs from run to run: times, memory, and the locks.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use experiment::Result;
+use serde_json::Value;
+
+use super::bed::Place;
+
+/// What is measured, in records and outcomes.
+const MEASURED: [&str; 5] = ["seconds", "samples-per-second", "peak-memory-mib", "environment", "sum"];
+
+/// Files that name times of files, hold measured times in a form for people, or none but their owner's name.
+const LEFT_OUT: [&str; 3] = ["sources.json", "table.md", "lock"];
+
+/// What others must not find.
+const LEFTOVERS: [&str; 2] = [".tmp-", ".scratch-"];
+
+/// The sum of every file, by its path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Snapshot {
+    files: BTreeMap<PathBuf, String>,
+}
+
+impl Snapshot {
+    /// Of a cache and results.
+    pub(super) fn of(place: &Place) -> Result<Self> {
+        let mut snapshot = Self::default();
+        snapshot.add(&place.cache, Path::new("cache"))?;
+        snapshot.add(&place.results, Path::new("results"))?;
+        Ok(snapshot)
+    }
+
+    fn add(&mut self, folder: &Path, shown: &Path) -> Result<()> {
+        for path in base::files::list(folder)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let shown = shown.join(&name);
+            if path.is_dir() {
+                self.add(&path, &shown)?;
+            } else if !LEFT_OUT.contains(&name.as_str()) && !is_leftover(&name) {
+                self.files.insert(shown, sum(&path)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The files of both that are not the same, in words.
+    pub(super) fn differences(&self, other: &Self) -> Vec<String> {
+        let of = |(path, sum): (&PathBuf, &String)| match other.files.get(path) {
+            None => Some(format!("{} is missing", path.display())),
+            Some(other) if other != sum => Some(format!("{} is another", path.display())),
+            Some(_) => None,
+        };
+        let surplus = other.files.keys().filter(|path| !self.files.contains_key(*path));
+        let surplus = surplus.map(|path| format!("{} is too many", path.display()));
+        self.files.iter().filter_map(of).chain(surplus).collect()
+    }
+
+    /// The files of a kind.
+    pub(super) fn files(&self, of_kind: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+        self.files.keys().filter(|path| of_kind(path)).cloned().collect()
+    }
+}
+
+/// Files in a place that killed processes have left behind.
+pub(super) fn leftovers(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in base::files::list(folder)? {
+        if is_leftover(&path.file_name().unwrap_or_default().to_string_lossy()) {
+            found.push(path);
+        } else if path.is_dir() {
+            found.extend(leftovers(&path)?);
+        }
+    }
+    Ok(found)
+}
+
+fn is_leftover(name: &str) -> bool {
+    LEFTOVERS.iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn sum(path: &Path) -> Result<String> {
+    let bytes = base::files::read(path, u64::MAX)?;
+    let json = path.extension().is_some_and(|ending| ending == "json");
+    let bytes = match serde_json::from_slice::<Value>(&bytes) {
+        Ok(mut value) if json => {
+            unmeasured(&mut value);
+            value.to_string().into_bytes()
+        }
+        _ => bytes,
+    };
+    Ok(blake3::hash(&bytes).to_hex().to_string())
+}
+
+/// Takes out what is measured.
+fn unmeasured(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|key, _| !MEASURED.contains(&key.as_str()));
+            map.values_mut().for_each(unmeasured);
+        }
+        Value::Array(list) => list.iter_mut().for_each(unmeasured),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_sees_every_byte_but_those_that_are_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::at(folder.path());
+        let write = |path: PathBuf, text: &str| base::files::write(&path, &[text.as_bytes()]).unwrap();
+        write(place.cache.join("units/a/weights"), "weights");
+        write(place.results.join("row.json"), r#"{"top1": 1.5, "seconds": 2.0}"#);
+        write(place.cache.join("units/a/.tmp-1"), "left behind");
+        let before = Snapshot::of(&place).unwrap();
+        assert_eq!(leftovers(&place.cache).unwrap(), [place.cache.join("units/a/.tmp-1")]);
+        write(place.results.join("row.json"), r#"{"top1": 1.5, "seconds": 3.0}"#);
+        assert_eq!(before.differences(&Snapshot::of(&place).unwrap()), Vec::<String>::new());
+        write(place.results.join("row.json"), r#"{"top1": 2.5, "seconds": 3.0}"#);
+        write(place.cache.join("units/a/weights"), "weightz");
+        write(place.cache.join("units/b/weights"), "more");
+        assert_eq!(
+            before.differences(&Snapshot::of(&place).unwrap()),
+            [
+                "cache/units/a/weights is another",
+                "results/row.json is another",
+                "cache/units/b/weights is too many"
+            ]
+        );
+    }
+}
