@@ -12,7 +12,7 @@ use tabled::settings::{Alignment, Style, Width, object::Columns as ColumnsOf};
 
 use crate::claim::{Estimate, Verdict};
 use crate::record::{Measure, Record};
-use base::text::{NONE, duration, one_line, points, range, reported, signed, signed_range};
+use base::text::{NONE, duration, one_line, points, range, reported, signed, signed_range, terminal};
 use plan::TablePlan;
 use plan::spec::{self, Columns, ProfileName, Quoted, Spec};
 
@@ -411,7 +411,8 @@ impl State {
 /// Lays out lines of cells; columns from `numbers` on are numbers.
 pub fn layout(lines: Vec<Vec<String>>, form: Form, numbers: usize) -> String {
     let cell = |text: String| match form {
-        Form::Terminal => one_line(&text),
+        // Headings of two lines are ours.
+        Form::Terminal => terminal(&text),
         // A rule, in a span of code, is written in characters that end neither span nor cell.
         Form::Markdown if text.starts_with('`') => one_line(&text),
         Form::Markdown => base::text::markdown(&text),

@@ -40,7 +40,10 @@ impl Sketch {
         }
         let whole = |bucket: f32| bucket >= 0.0 && bucket < size as f32 && bucket.fract() == 0.0;
         if let Some(bucket) = buckets.iter().find(|bucket| !whole(**bucket)) {
-            bail!("count sketch: a bucket is {bucket}, expected a whole number from 0, and below {size}");
+            bail!(
+                "count sketch: a bucket is {bucket}, expected a whole number from 0 to {}",
+                size.saturating_sub(1)
+            );
         }
         let buckets = buckets.iter().map(|&bucket| bucket as u32).collect();
         Ok(Self { buckets, signs: signs.to_vec() })

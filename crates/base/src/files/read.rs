@@ -5,7 +5,7 @@ use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-use super::FileError;
+use super::error::FileError;
 
 /// The longest text that is read whole: specs, lists, records, settings.
 pub const TEXT: u64 = 64 << 20;

@@ -9,7 +9,9 @@ use std::hash::{BuildHasher, Hasher};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::{FileError, list};
+use super::error::FileError;
+use super::list::list;
+use super::read::open;
 
 const FILE: &str = ".tmp-";
 const FOLDER: &str = ".scratch-";
@@ -44,7 +46,7 @@ pub fn remove_abandoned(folder: &Path) -> Result<(), FileError> {
     for path in list(folder)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let locked = name.starts_with(FILE) || name.starts_with(FOLDER) && name.ends_with(LOCK);
-        if !locked || !super::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+        if !locked || !open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
             continue;
         }
         tracing::debug!(path = %path.display(), "removing what an interrupted run left behind");

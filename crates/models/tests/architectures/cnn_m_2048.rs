@@ -236,7 +236,7 @@ fn sizes_that_do_not_fit_are_refused_before_anything_is_allocated() {
     let small = CnnM2048Config { input: [10, 10], ..CnnM2048Config::paper(Channels::flow(20), 101, 0.9) };
     insta::assert_snapshot!(small.summary().unwrap_err());
     let no_classes = CnnM2048Config { classes: vec![0], ..mini() };
-    insta::assert_snapshot!(no_classes.summary().unwrap_err(), @"CNN-M-2048: classes is 0, expected at least 1");
+    insta::assert_snapshot!(no_classes.summary().unwrap_err(), @"CNN-M-2048: classes is 0, expected 1 to 16777216");
     let all_dropped = CnnM2048Config { dropout: 1.0, ..mini() };
     assert!(all_dropped.summary().is_err());
     assert!(all_dropped.build(&Params::new(device()).builder(0)).is_err());

@@ -1,5 +1,7 @@
 //! Numbers with bounds. What is outside is refused where it stands in the file, with its line and column.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, de::Error};
 
 /// The most iterations of a training.
@@ -32,7 +34,7 @@ impl Range {
     /// Refuses a number outside; in words.
     pub(crate) fn check(self, what: &str, found: f64) -> Result<f64, String> {
         let Self { fits, expected } = self;
-        if fits(found) { Ok(found) } else { Err(format!("{what} is {found}, expected {expected}")) }
+        if fits(found) { Ok(found) } else { Err(refused(what, found, expected)) }
     }
 }
 
@@ -40,7 +42,17 @@ impl Range {
 pub(crate) fn counted(what: &str, found: usize, most: usize) -> Result<usize, String> {
     match (1..=most).contains(&found) {
         true => Ok(found),
-        false => Err(format!("{what} is {found}, expected 1 to {most}")),
+        false => Err(refused(what, found, &format!("1 to {most}"))),
+    }
+}
+
+/// Of a key, the error names the place by itself.
+const KEY: &str = "";
+
+fn refused(what: &str, found: impl fmt::Display, expected: &str) -> String {
+    match what {
+        KEY => format!("found {found}, expected {expected}"),
+        what => format!("{what} is {found}, expected {expected}"),
     }
 }
 
@@ -67,27 +79,27 @@ macro_rules! optional_key {
 
 key! {
     /// A count.
-    count: usize, |found| counted("it", found, MOST)
+    count: usize, |found| counted(KEY, found, MOST)
 }
 key! {
     /// Iterations.
-    iterations: usize, |found| counted("it", found, MOST_ITERATIONS)
+    iterations: usize, |found| counted(KEY, found, MOST_ITERATIONS)
 }
 key! {
     /// A number above 0.
-    positive: f64, |found| POSITIVE.check("it", found)
+    positive: f64, |found| POSITIVE.check(KEY, found)
 }
 key! {
     /// The same, of single precision.
-    bound: f32, |found| POSITIVE.check("it", found.into()).map(|_| found)
+    bound: f32, |found| POSITIVE.check(KEY, found.into()).map(|_| found)
 }
 key! {
     /// A penalty.
-    penalty: f64, |found| PENALTY.check("it", found)
+    penalty: f64, |found| PENALTY.check(KEY, found)
 }
 key! {
     /// A share.
-    share: f64, |found| SHARE.check("it", found)
+    share: f64, |found| SHARE.check(KEY, found)
 }
 optional_key!(some_count: usize, count);
 optional_key!(some_positive: f64, positive);

@@ -1,0 +1,100 @@
+//! What can go wrong with a file.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// A file or folder that could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The system refused.
+    #[error("cannot {action} {}: {source}{}", path.display(), self.hint())]
+    Io {
+        /// What was being done, as a verb: "read", "create", "list".
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The disk is full.
+    #[error(
+        "no space left in {}: {needed} bytes were needed for one file; free some space or choose another \
+         folder. Nothing partial was left behind, and the work goes on from here when run again",
+        folder.display()
+    )]
+    DiskFull {
+        /// The folder that was written to.
+        folder: PathBuf,
+        /// Bytes of the file that did not fit.
+        needed: u64,
+    },
+}
+
+impl FileError {
+    /// An I/O error with the action and the path.
+    pub fn io(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self::Io { action, path: path.into(), source }
+    }
+
+    /// An I/O error of writing so many bytes: a full disk with its folder and what was needed, or another.
+    pub fn of_write(path: &Path, needed: u64, source: io::Error) -> Self {
+        match source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                Self::DiskFull { folder: folder_of(path).to_path_buf(), needed }
+            }
+            _ => Self::io("write", path, source),
+        }
+    }
+
+    /// Whether there is no such file.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == ErrorKind::NotFound)
+    }
+
+    /// Whether something was to be written where that is not allowed: another folder would help.
+    #[must_use]
+    pub fn is_unwritable(&self) -> bool {
+        use ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        let Self::Io { action, source, .. } = self else { return false };
+        matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) && !READS.contains(action)
+    }
+
+    /// What to do about a system error that users meet.
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Io { .. } if self.is_unwritable() => "; choose a folder that you may write to",
+            Self::Io { action, source, .. }
+                if source.kind() == ErrorKind::FileTooLarge && !READS.contains(action) =>
+            {
+                "; raise the limit on the size of files (ulimit -f), or choose a file system without one"
+            }
+            Self::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+                "; ask its owner for the right to read it"
+            }
+            _ => "",
+        }
+    }
+}
+
+/// The actions of [`FileError::Io`] that change nothing.
+const READS: [&str; 4] = ["read", "open", "list", "follow"];
+
+/// The folder of a file.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_allowed_comes_with_what_helps() {
+        let refused = |action| FileError::io(action, "results", ErrorKind::PermissionDenied.into());
+        assert!(refused("write").is_unwritable() && !refused("read").is_unwritable());
+        assert!(refused("create").to_string().ends_with("; choose a folder that you may write to"));
+        assert!(refused("list").to_string().contains("the right to read it"));
+        assert!(!FileError::io("read", "x", ErrorKind::NotFound.into()).to_string().contains(';'));
+    }
+}
