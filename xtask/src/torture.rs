@@ -159,9 +159,15 @@ pub(crate) fn run(request: &Request, console: &Console, interrupt: &Interrupt) -
     ];
     for (part, share) in parts {
         let left = request.time.saturating_sub(begun.elapsed());
+        let known = report.lines.len();
         part(&mut bed, Instant::now() + left / share, &mut report)?;
         interrupt.check()?;
+        for Line { what, tried, wrong, broke, leaked, .. } in &report.lines[known..] {
+            console
+                .line(&format!("{what}: {tried} tried, {wrong} wrong, {broke} broke, {leaked} left behind"));
+        }
     }
+    bed.is_undisturbed()?;
     report.seconds = begun.elapsed().as_secs_f64();
     Ok(report)
 }

@@ -7,7 +7,8 @@ use nn::tensors::{self, Tensors};
 use nn::{Params, Sgd};
 
 use crate::error::{Error, Result};
-use crate::store::{read_if_there, write_atomic};
+use crate::files::LARGEST;
+use crate::store::write_atomic;
 
 /// What a run has behind it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -63,15 +64,20 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::File`], [`Error::Damaged`].
     pub fn read(path: &Path) -> Result<Option<Self>> {
-        Self::read_bytes(path)?.map(|bytes| Self::parse(&bytes, path)).transpose()
+        Self::read_bytes(path, LARGEST)?.map(|bytes| Self::parse(&bytes, path)).transpose()
     }
 
-    /// The bytes of a checkpoint, or `None` when there is none.
+    /// The bytes of a checkpoint, at most so many, or `None` when there is none.
     ///
     /// # Errors
-    /// [`Error::File`].
-    pub fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>> {
-        read_if_there(path)
+    /// [`Error::File`], also for a file that is longer.
+    pub fn read_bytes(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
+        Ok(base::files::read_if_there(path, most)?)
+    }
+
+    /// No checkpoint of these parameters has more bytes: weights and velocities, and the losses of a long training.
+    pub fn most_bytes(params: &Params) -> u64 {
+        params.bytes().saturating_mul(2).saturating_add(base::files::TEXT)
     }
 
     /// A checkpoint from its bytes, which came from `path`.

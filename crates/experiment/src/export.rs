@@ -193,6 +193,7 @@ pub fn open(folder: &Path, interrupt: &Interrupt) -> Result<Trained> {
     let mut nets = Vec::with_capacity(config.streams.len());
     for stream in &config.streams {
         let weights = folder.join(plain(&stream.weights).map_err(&damaged)?);
+        fits(stream, &weights).map_err(&damaged)?;
         let found = sha256(&weights, interrupt)?;
         if found != stream.sha256 {
             return Err(Error::Usage(format!(
@@ -201,7 +202,6 @@ pub fn open(folder: &Path, interrupt: &Interrupt) -> Result<Trained> {
                 stream.sha256
             )));
         }
-        fits(stream, &weights).map_err(&damaged)?;
         nets.push(TrainedNet {
             name: stream.name.clone(),
             protocol: stream.protocol.clone(),

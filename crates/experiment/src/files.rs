@@ -34,11 +34,3 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
 
 /// The longest file that is read whole: the weights and the velocities of the largest network, in bytes.
 pub(crate) const LARGEST: u64 = 64 << 30;
-
-/// The content of a file; `None` if there is no such file.
-///
-/// # Errors
-/// [`Error::File`].
-pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
-    Ok(base::files::read_if_there(path, LARGEST)?)
-}

@@ -5,7 +5,6 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::files::read_if_there;
 
 /// The index of a folder of pictures.
 pub const INDEX: &str = "index.json";
@@ -82,7 +81,7 @@ impl Shows {
 /// [`Error::Io`] and [`Error::Damaged`] for an index that cannot be read.
 pub fn read(folder: &Path) -> Result<Option<Vec<Picture>>> {
     let path = folder.join(INDEX);
-    let text = read_if_there(&path)?;
+    let text = base::files::read_if_there(&path, base::files::TEXT)?;
     text.map(|text| serde_json::from_slice(&text).map_err(Error::damaged(path))).transpose()
 }
 

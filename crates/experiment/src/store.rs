@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use self::seal::{Done, Sealed};
 use crate::{Console, Error, Interrupt, Result};
 
-pub use crate::files::{read_if_there, read_json, write_atomic, write_json};
+pub use crate::files::{read_json, write_atomic, write_json};
 
 /// The folder that holds all units.
 #[derive(Debug, Clone)]
@@ -107,7 +107,9 @@ impl Unit {
     }
 
     fn done(&self) -> Result<Option<Done>> {
-        let Some(text) = read_if_there(&self.path(DONE))? else { return Ok(None) };
+        let Some(text) = base::files::read_if_there(&self.path(DONE), base::files::TEXT)? else {
+            return Ok(None);
+        };
         Done::parse(&text, &self.name).map(Some).map_err(|found| self.not_done(&found))
     }
 
@@ -133,6 +135,20 @@ impl Unit {
     /// [`Error::File`].
     pub fn finish(&self, outcome: &impl Serialize, files: &[&str]) -> Result<()> {
         write_json(&self.path(DONE), &Sealed::new(&self.name, &self.dir, files, outcome)?)
+    }
+
+    /// Deletes a file of the unit, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn forget(&self, file: &str) -> Result<()> {
+        let path = self.path(file);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("delete", path)(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Forgets everything about the unit but its lock.
@@ -272,7 +288,7 @@ mod tests {
         // One bit, another unit's file, and another unit's file with its word for it.
         std::fs::write(unit.path("scores"), b"fhrst").unwrap();
         let message = unit.verified("scores").unwrap_err().to_string();
-        assert!(message.contains("expected the BLAKE3 sum") && message.contains("--fresh"), "{message}");
+        assert!(message.contains("of the BLAKE3 sum") && message.contains("--fresh"), "{message}");
         std::fs::copy(other.path("scores"), unit.path("scores")).unwrap();
         assert!(unit.verified("scores").is_err());
         std::fs::copy(other.path(DONE), unit.path(DONE)).unwrap();

@@ -40,7 +40,7 @@ use plan::{NetPlan, SourceRef, Start, cost};
 
 /// The weights of a finished training unit.
 pub const WEIGHTS: &str = "weights.safetensors";
-const CHECKPOINT: &str = "checkpoint.safetensors";
+pub(crate) const CHECKPOINT: &str = "checkpoint.safetensors";
 
 /// Time between checkpoints, unless a flag says otherwise.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
@@ -136,7 +136,7 @@ fn steps(
     };
 
     let path = unit.path(CHECKPOINT);
-    let mut state = match together.checkpoint(&path)? {
+    let mut state = match together.checkpoint(&path, &params)? {
         Some(checkpoint) => {
             checkpoint.restore(&params, &mut sgd, &path)?;
             checkpoint.progress

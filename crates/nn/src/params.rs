@@ -15,6 +15,9 @@ use candle_nn::VarBuilder;
 use crate::tensors::{self, Tensors};
 use crate::{Error, Init, Result};
 
+/// What the names and shapes in a file of weights may take, in bytes.
+const NAMES: u64 = 64 << 20;
+
 /// The most values of a parameter: 256 GiB.
 const MOST_VALUES: usize = 1 << 36;
 
@@ -183,6 +186,13 @@ impl Params {
         params.iter().map(|param| param.var.elem_count()).sum()
     }
 
+    /// Bytes of all parameters and buffers.
+    pub fn bytes(&self) -> u64 {
+        let entries = lock(&self.by_name);
+        let bytes = |entry: &Entry| entry.var().elem_count() as u64 * size_of::<f32>() as u64;
+        entries.values().map(bytes).sum()
+    }
+
     /// Sets how parameters are trained; `set` sees each name and its present treatment.
     pub fn configure(&self, mut set: impl FnMut(&str, &mut Training)) {
         for param in self.all() {
@@ -229,7 +239,8 @@ impl Params {
     /// # Errors
     /// If the file cannot be read, or as [`Params::set_tensors`].
     pub fn load(&self, path: &Path) -> Result<()> {
-        self.set_tensors(&tensors::read(path, &self.device)?)
+        let most = self.bytes().saturating_add(NAMES);
+        self.set_tensors(&tensors::read_at_most(path, most, &self.device)?)
     }
 }
 

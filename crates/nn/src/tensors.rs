@@ -46,7 +46,15 @@ pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<Tensors> {
 /// # Errors
 /// If the file cannot be read, is not a whole safetensors file, or holds a number that is not finite.
 pub fn read(path: &Path, device: &Device) -> Result<Tensors> {
-    let tensors = from_bytes(&base::files::read(path, LARGEST)?, device)?;
+    read_at_most(path, LARGEST, device)
+}
+
+/// The same, of a file of at most so many bytes.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_at_most(path: &Path, most: u64, device: &Device) -> Result<Tensors> {
+    let tensors = from_bytes(&base::files::read(path, most)?, device)?;
     check_finite(&tensors)?;
     Ok(tensors)
 }

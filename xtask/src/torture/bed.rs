@@ -196,11 +196,19 @@ impl<'a> Bed<'a> {
                 return Ok(Outcome::Refused);
             }
         }
-        let differences = self.whole.differences(&Snapshot::of(place)?);
+        let differences = self.whole.differences(&self.whole.of_links(place)?);
         Ok(match differences.first() {
             None => Outcome::Whole,
             Some(first) => Outcome::Wrong(format!("{disturbed}: {first}, {} in all", differences.len())),
         })
+    }
+
+    /// What nothing disturbed has to stay as it was, or nothing that was compared with it says anything.
+    pub(super) fn is_undisturbed(&self) -> Result<()> {
+        match self.whole.differences(&Snapshot::of(&self.reference)?).first() {
+            None => Ok(()),
+            Some(first) => Err(Error::Usage(format!("what all was compared with has changed: {first}"))),
+        }
     }
 }
 
@@ -222,7 +230,8 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
         let target = to.join(path.file_name().unwrap_or_default());
         if path.is_dir() {
             copy_folder(&path, &target)?;
-        } else {
+        } else if std::fs::hard_link(&path, &target).is_err() {
+            // Whoever writes a file makes a new one, so that links do.
             std::fs::copy(&path, &target).map_err(Error::io("copy", &path))?;
         }
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use experiment::Result;
 
-use super::bed::{Bed, Place};
+use super::bed::{Bed, Place, end, forget};
 use super::{Line, Outcome, Report};
 
 /// A kind of files, and what has to go for them to be read again.
@@ -40,7 +40,8 @@ const KINDS: [Kind; 6] = [
     Kind {
         what: "weights",
         is: |path| named(path, "weights.safetensors"),
-        goes: |path| is_unit(path, &["test-", "fuse-"]) || is_record(path),
+        // Nets that start from others are trained again, and read them.
+        goes: |path| path.starts_with("cache/units") || is_record(path),
     },
     Kind {
         what: "scores",
@@ -69,48 +70,84 @@ pub(super) fn damage(bed: &mut Bed<'_>, until: Instant, report: &mut Report) -> 
             ["a bit of", "the end of"].map(|how| Line::new(format!("{how} {} is another", kind.what)))
         })
         .collect();
-    let place = bed.copy()?;
+    let mut checkpoints = Line::new("a bit or the end of a checkpoint is another");
     let mut round = 0;
-    while Instant::now() < until || round < KINDS.len() {
-        let at = round % KINDS.len();
+    while Instant::now() < until || round <= KINDS.len() {
+        let at = round % (KINDS.len() + 1);
         let cut = bed.draw(4) == 0;
-        let outcome = one(bed, &KINDS[at], cut, &place)?;
-        lines[at][usize::from(cut)].add(outcome);
+        match KINDS.get(at) {
+            Some(kind) => lines[at][usize::from(cut)].add(one(bed, kind, cut)?),
+            None => _ = checkpoint(bed, cut)?.map(|outcome| checkpoints.add(outcome)),
+        }
         bed.interrupt.check()?;
         round += 1;
     }
+    lines.push([checkpoints, Line::new("")]);
     report.lines.extend(lines.into_iter().flatten().filter(|line| line.tried > 0));
     Ok(())
 }
 
-/// Damages one file, and brings the place back to what it was.
-fn one(bed: &mut Bed<'_>, kind: &Kind, cut: bool, place: &Place) -> Result<Outcome> {
-    let files = bed.whole.files(kind.is);
-    let file = files[bed.draw(files.len() as u64) as usize].clone();
-    let path = within(place, &file);
-    let mut bytes = base::files::read(&path, u64::MAX)?;
+/// Damages the checkpoint of a training that was killed, if it was killed late enough to have one.
+fn checkpoint(bed: &mut Bed<'_>, cut: bool) -> Result<Option<Outcome>> {
+    let place = bed.copy()?;
+    for unit in base::files::list(&place.cache.join("units"))? {
+        std::fs::remove_dir_all(&unit).map_err(experiment::Error::io("delete", &unit))?;
+    }
+    let mut work = bed.some_work(&place);
+    let mut child = bed.start(&mut work)?;
+    let begun = Instant::now();
+    let found = loop {
+        let units = base::files::list(&place.cache.join("units"))?;
+        let found =
+            units.into_iter().map(|unit| unit.join("checkpoint.safetensors")).find(|path| path.exists());
+        let over = child.try_wait().is_ok_and(|status| status.is_some());
+        if found.is_some() || over || begun.elapsed() > bed.takes {
+            break found;
+        }
+    };
+    end(&mut child);
+    let outcome = match found.filter(|path| path.exists()) {
+        Some(path) => {
+            let how = damage_one(bed, &path, cut)?;
+            Some(bed.judge(&place, &how)?)
+        }
+        None => None,
+    };
+    if let Some(folder) = place.cache.parent() {
+        forget(folder)?;
+    }
+    Ok(outcome)
+}
+
+/// Damages a file; says how.
+fn damage_one(bed: &mut Bed<'_>, path: &Path, cut: bool) -> Result<String> {
+    let mut bytes = base::files::read(path, u64::MAX)?;
     let how = if cut {
         let length = bed.draw(bytes.len() as u64) as usize;
         bytes.truncate(length);
-        format!("{} cut to {length} bytes", file.display())
+        format!("{} cut to {length} bytes", path.display())
     } else {
         let bit = bed.draw(8 * bytes.len() as u64) as usize;
         bytes[bit / 8] ^= 1 << (bit % 8);
-        format!("bit {bit} of {}", file.display())
+        format!("bit {bit} of {}", path.display())
     };
-    base::files::write(&path, &[&bytes])?;
-    for gone in bed.whole.files(kind.goes).iter().filter(|gone| **gone != file) {
-        let path = within(place, gone);
+    base::files::write(path, &[&bytes])?;
+    Ok(how)
+}
+
+/// Damages one file of a place.
+fn one(bed: &mut Bed<'_>, kind: &Kind, cut: bool) -> Result<Outcome> {
+    let place = bed.copy()?;
+    let files = bed.whole.files(kind.is);
+    let file = files[bed.draw(files.len() as u64) as usize].clone();
+    let how = damage_one(bed, &within(&place, &file), cut)?;
+    for gone in bed.whole.files(kind.goes).iter().filter(|gone| gone.parent() != file.parent()) {
+        let path = within(&place, gone);
         std::fs::remove_file(&path).map_err(experiment::Error::io("delete", &path))?;
     }
-    let outcome = bed.judge(place, &how)?;
-    // Whatever became of it, the next one begins with what nothing disturbed.
-    for file in bed.whole.files(|_| true) {
-        let (from, to) = (within(&bed.reference, &file), within(place, &file));
-        let bytes = base::files::read(&from, u64::MAX)?;
-        if base::files::read_if_there(&to, u64::MAX)?.is_none_or(|there| there != bytes) {
-            base::files::write(&to, &[&bytes])?;
-        }
+    let outcome = bed.judge(&place, &how)?;
+    if let Some(folder) = place.cache.parent() {
+        forget(folder)?;
     }
     Ok(outcome)
 }

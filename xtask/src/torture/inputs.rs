@@ -34,7 +34,7 @@ pub(super) fn try_all(bed: &mut Bed<'_>, until: Instant, report: &mut Report) ->
     report.lines.push(line);
 
     let mut line = Line::new("no file in the place of a file of ours");
-    let kinds = ["done.json", "weights.safetensors", "scores.parquet", "stack-5-on.json", "sources.json"];
+    let kinds = ["done.json", "weights.safetensors", "scores.parquet", "stack-5-on.json", ".var"];
     for (at, kind) in kinds.into_iter().enumerate() {
         for impostor in impostors(&folder.join(at.to_string()))? {
             line.add(in_place_of(bed, kind, &impostor)?);
@@ -45,8 +45,8 @@ pub(super) fn try_all(bed: &mut Bed<'_>, until: Instant, report: &mut Report) ->
 
     let exported = folder.join("exported");
     let place = bed.reference.clone();
-    let mut export = bed.command(["export", row], &place);
-    let ended = bed.run(export.arg("--out").arg(&place.results).arg("--to").arg(&exported))?;
+    let mut export = bed.command(["export", "--run", row], &place);
+    let ended = bed.run(export.arg("--out").arg(&place.results).arg(&exported))?;
     if !ended.well() {
         return Err(Error::Usage(format!("a row cannot be exported undisturbed: {}", ended.said)));
     }
@@ -134,7 +134,7 @@ fn in_place_of(bed: &mut Bed<'_>, kind: &str, impostor: &Path) -> Result<Outcome
     }
     Ok(match outcome {
         // What stands in the way of nothing may stay.
-        Outcome::Wrong(how) if how.contains("is another, 1 in all") && how.contains(kind) => Outcome::Whole,
+        Outcome::Wrong(how) if how.ends_with(", 1 in all") && how.contains(kind) => Outcome::Whole,
         outcome => outcome,
     })
 }

@@ -11,35 +11,48 @@ use super::bed::Place;
 /// What is measured, in records and outcomes.
 const MEASURED: [&str; 5] = ["seconds", "samples-per-second", "peak-memory-mib", "environment", "sum"];
 
-/// Files that name times of files, hold measured times in a form for people, or none but their owner's name.
+/// Files that name times of files, hold measured times in a form for people, or nothing but their owner's name.
 const LEFT_OUT: [&str; 3] = ["sources.json", "table.md", "lock"];
 
 /// What others must not find.
 const LEFTOVERS: [&str; 2] = [".tmp-", ".scratch-"];
 
 /// The sum of every file, by its path.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Snapshot {
     files: BTreeMap<PathBuf, String>,
+    /// The same by what a link leads to, where the system tells: a link to a file has the file's sum.
+    linked: BTreeMap<[u64; 2], String>,
 }
 
 impl Snapshot {
     /// Of a cache and results.
     pub(super) fn of(place: &Place) -> Result<Self> {
+        Self::default().of_links(place)
+    }
+
+    /// Of a cache and results in which files may be links to files of this one.
+    pub(super) fn of_links(&self, place: &Place) -> Result<Self> {
         let mut snapshot = Self::default();
-        snapshot.add(&place.cache, Path::new("cache"))?;
-        snapshot.add(&place.results, Path::new("results"))?;
+        snapshot.add(&place.cache, Path::new("cache"), &self.linked)?;
+        snapshot.add(&place.results, Path::new("results"), &self.linked)?;
         Ok(snapshot)
     }
 
-    fn add(&mut self, folder: &Path, shown: &Path) -> Result<()> {
+    fn add(&mut self, folder: &Path, shown: &Path, known: &BTreeMap<[u64; 2], String>) -> Result<()> {
         for path in base::files::list(folder)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let shown = shown.join(&name);
             if path.is_dir() {
-                self.add(&path, &shown)?;
+                self.add(&path, &shown, known)?;
             } else if !LEFT_OUT.contains(&name.as_str()) && !is_leftover(&name) {
-                self.files.insert(shown, sum(&path)?);
+                let link = link(&path);
+                let sum = match link.and_then(|link| known.get(&link)) {
+                    Some(sum) => sum.clone(),
+                    None => sum(&path)?,
+                };
+                self.linked.extend(link.map(|link| (link, sum.clone())));
+                self.files.insert(shown, sum);
             }
         }
         Ok(())
@@ -80,8 +93,24 @@ fn is_leftover(name: &str) -> bool {
     LEFTOVERS.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// What a path leads to.
+#[cfg(unix)]
+fn link(path: &Path) -> Option<[u64; 2]> {
+    use std::os::unix::fs::MetadataExt;
+    let file = path.metadata().ok()?;
+    Some([file.dev(), file.ino()])
+}
+
+#[cfg(not(unix))]
+fn link(_: &Path) -> Option<[u64; 2]> {
+    None
+}
+
+/// Files that are longer are none of ours.
+const LARGEST: u64 = 1 << 30;
+
 fn sum(path: &Path) -> Result<String> {
-    let bytes = base::files::read(path, u64::MAX)?;
+    let Ok(bytes) = base::files::read(path, LARGEST) else { return Ok("no file of ours".into()) };
     let json = path.extension().is_some_and(|ending| ending == "json");
     let bytes = match serde_json::from_slice::<Value>(&bytes) {
         Ok(mut value) if json => {

@@ -14,7 +14,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
 /// The index of a data set of millions of files, in bytes.
-const LARGEST_INDEX: u64 = 1 << 30;
+const LARGEST_INDEX: u64 = 256 << 20;
+
+/// The longest video, in bytes. It is read twice before the first frame is decoded.
+const LARGEST_VIDEO: u64 = 16 << 30;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Known {
@@ -50,6 +53,10 @@ impl SourceHashes {
         let file = base::files::open(path)?;
         let meta = file.metadata().map_err(io)?;
         let (size, changed) = (meta.len(), changed(&meta));
+        if size > LARGEST_VIDEO {
+            let found = format!("{size} bytes");
+            return Err(DataError::invalid(format!("video {}", path.display()), "at most 16 GiB", found));
+        }
         let hash = self.known_or(path, size, changed, || {
             let mut hasher = blake3::Hasher::new();
             hasher.update_reader(file).map_err(io)?;

@@ -15,7 +15,7 @@ use crate::fusion::{fuse, lacks_logits};
 use crate::record::{TestOutcome, TrainOutcome};
 use crate::scores::{SCORES, Scores};
 use crate::store::{Lock, Unit};
-use crate::train::{Training, WEIGHTS, build, train};
+use crate::train::{CHECKPOINT, Training, WEIGHTS, build, train};
 use crate::{Error, Result, memory, weights};
 
 impl Job<'_> {
@@ -83,6 +83,7 @@ impl Job<'_> {
     ) -> Result<()> {
         let outcome = self.learn(name, net, repeat, unit, starts, || self.call_ranks(unit))?;
         unit.finish(&outcome, &[WEIGHTS])?;
+        unit.forget(CHECKPOINT)?;
         self.runner.census.trained(unit);
         Ok(())
     }

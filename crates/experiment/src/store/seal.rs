@@ -2,6 +2,7 @@
 //! file of another unit and half a copy are found when they are read, not believed.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -16,12 +17,20 @@ use crate::{Error, Result};
 pub(super) struct Sealed {
     /// The unit's name.
     unit: String,
-    /// The BLAKE3 sum of each file, by its name.
-    files: BTreeMap<String, String>,
+    /// Each file, by its name.
+    files: BTreeMap<String, Left>,
     /// What the unit found, as it is written.
     outcome: Box<RawValue>,
     /// The BLAKE3 sum of these three.
     sum: String,
+}
+
+/// A file as the unit left it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Left {
+    bytes: u64,
+    blake3: String,
 }
 
 /// What a `done.json` says.
@@ -39,11 +48,11 @@ impl Sealed {
     /// # Errors
     /// [`Error::File`].
     pub(super) fn new(unit: &str, folder: &Path, files: &[&str], outcome: &impl Serialize) -> Result<Self> {
-        let sum_of = |file: &&str| Ok(((*file).to_owned(), sum(&folder.join(file))?));
+        let left = |file: &&str| Ok(((*file).to_owned(), Left::of(&folder.join(file), u64::MAX)?));
         let outcome = serde_json::value::to_raw_value(outcome);
         let mut sealed = Self {
             unit: unit.to_owned(),
-            files: files.iter().map(sum_of).collect::<Result<_>>()?,
+            files: files.iter().map(left).collect::<Result<_>>()?,
             outcome: outcome
                 .map_err(|error| Error::Usage(format!("an outcome cannot be written: {error}")))?,
             sum: String::new(),
@@ -54,10 +63,14 @@ impl Sealed {
 
     fn own_sum(&self) -> String {
         let mut hasher = blake3::Hasher::new();
-        let files = self.files.iter().flat_map(|(name, sum)| [name, sum]);
-        for part in std::iter::once(&self.unit).chain(files).map(String::as_str).chain([self.outcome.get()]) {
+        let mut add = |part: &str| {
             hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+        };
+        add(&self.unit);
+        for (name, Left { bytes, blake3 }) in &self.files {
+            [name, &bytes.to_string(), blake3].into_iter().for_each(|part| add(part));
         }
+        add(self.outcome.get());
         hasher.finalize().to_hex().to_string()
     }
 
@@ -67,12 +80,15 @@ impl Sealed {
     /// [`Error::Damaged`], [`Error::File`].
     pub(super) fn check(&self, folder: &Path, file: &str) -> Result<()> {
         let path = folder.join(file);
-        let expected = self.files.get(file).map_or("none", String::as_str);
-        let found = sum(&path)?;
-        if found == expected {
+        let Some(expected) = self.files.get(file) else {
+            return Err(Error::damaged(path)("the unit has left no such file"));
+        };
+        let found = Left::of(&path, expected.bytes)?;
+        if found == *expected {
             return Ok(());
         }
-        Err(Error::damaged(path)(format!("expected the BLAKE3 sum {expected}, found {found}")))
+        let words = |Left { bytes, blake3 }: &Left| format!("{bytes} bytes of the BLAKE3 sum {blake3}");
+        Err(Error::damaged(path)(format!("expected {}, found {}", words(expected), words(&found))))
     }
 }
 
@@ -106,8 +122,13 @@ impl Done {
     }
 }
 
-fn sum(path: &Path) -> Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(base::files::open(path)?).map_err(Error::io("read", path))?;
-    Ok(hasher.finalize().to_hex().to_string())
+impl Left {
+    /// A file as it is; of one of more bytes than expected the sum is that of its beginning, which suffices to refuse it.
+    fn of(path: &Path, expected: u64) -> Result<Self> {
+        let file = base::files::open(path)?;
+        let bytes = file.metadata().map_err(Error::io("read", path))?.len();
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(file.take(expected)).map_err(Error::io("read", path))?;
+        Ok(Self { bytes, blake3: hasher.finalize().to_hex().to_string() })
+    }
 }

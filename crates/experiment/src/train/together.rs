@@ -96,11 +96,12 @@ impl Together<'_> {
     }
 
     /// The checkpoint that the first rank finds; the others need not see the file.
-    pub(super) fn checkpoint(&self, path: &Path) -> Result<Option<Checkpoint>> {
+    pub(super) fn checkpoint(&self, path: &Path, params: &Params) -> Result<Option<Checkpoint>> {
+        let most = Checkpoint::most_bytes(params);
+        let own = if self.ranks.is_first() { Checkpoint::read_bytes(path, most)? } else { None };
         if self.ranks.is_alone() {
-            return Checkpoint::read(path);
+            return own.map(|bytes| Checkpoint::parse(&bytes, path)).transpose();
         }
-        let own = if self.ranks.is_first() { Checkpoint::read_bytes(path)? } else { None };
         // None is no bytes at all; a checkpoint has some, unless it is damaged.
         let known = [vec![u8::from(own.is_some())], own.unwrap_or_default()].concat();
         let known = self.ranks.broadcast(known).map_err(cannot)?;
