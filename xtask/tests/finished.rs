@@ -72,8 +72,15 @@ fn a_training_that_began_otherwise_has_moved() {
 fn answers_that_turned_have_moved_unless_they_are_few() {
     let place = finished();
     let turned = |digits: &str| {
-        let right = format!("28:{digits}");
-        rewrite(&record(&place, "single-on"), |record| record["runs"][0]["right"] = Value::from(right));
+        // A record whose numbers follow from its answers.
+        let right: u32 = digits.chars().map(|digit| digit.to_digit(16).unwrap().count_ones()).sum();
+        let top1 = 100.0 * f64::from(right) / 28.0;
+        rewrite(&record(&place, "single-on"), |record| {
+            record["runs"][0]["right"] = Value::from(format!("28:{digits}"));
+            record["runs"][0]["top1"] = Value::from(top1);
+            record["top1"] = serde_json::json!({ "value": top1, "low": top1, "high": top1 });
+            record["confusion"] = serde_json::json!({});
+        });
         let output = check(&place, &["--json"]);
         let checked: Value = serde_json::from_slice(&output.stdout).unwrap();
         let row = checked["tables"][0]["rows"][0].clone();
@@ -86,6 +93,29 @@ fn answers_that_turned_have_moved_unless_they_are_few() {
     let last = if own.ends_with('0') { '1' } else { '0' };
     let one_video = format!("{}{last}", &own[..6]);
     assert_eq!(turned(&one_video), (Some(0), "within".into(), "pairs".into()));
+}
+
+#[test]
+fn a_baseline_that_contradicts_itself_is_no_baseline_to_pass() {
+    let place = finished();
+    for (change, expected) in [
+        ("right", "videos are right, which is"),
+        ("top1", "videos are right, which is"),
+        ("split", "expected"),
+    ] {
+        let path = record(&place, "single-on");
+        let whole = std::fs::read(&path).unwrap();
+        rewrite(&path, |record| match change {
+            "right" => record["runs"][0]["right"] = Value::from("28:fffffff"),
+            "top1" => record["runs"][0]["top1"] = Value::from(99.0),
+            _ => record["runs"][0]["split"] = Value::from(7),
+        });
+        let output = check(&place, &[]);
+        let said = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("FAILED") && said.contains(expected), "{said}");
+        std::fs::write(&path, whole).unwrap();
+    }
 }
 
 #[test]
@@ -243,19 +273,32 @@ fn a_hostile_export_is_refused() {
     };
     refused(&|c| c["streams"][0]["weights"] = "../../secret".into(), "expected the name of a file beside it");
     refused(&|c| c["streams"][0]["weights"] = "/etc/passwd".into(), "expected the name of a file beside it");
-    refused(&|c| c["streams"] = Value::Array(Vec::new()), "expected nets that know all of its classes");
+    refused(&|c| c["streams"] = Value::Array(Vec::new()), "expected the 1 nets of its record, found 0");
     refused(
         &|c| c["streams"][0]["protocol"]["net"]["data"] = Value::Array(Vec::new()),
-        "expected nets that know all of its classes",
+        "to be the net of its record, found another",
     );
+    refused(&|c| c["id2label"]["3"] = "walk\u{1b}[2J".into(), "without control characters");
+    refused(&|c| _ = c["id2label"].as_object_mut().unwrap().remove("3"), "expected names of classes 0 to");
+    // Said twice alike.
+    let twice = |change: &'static dyn Fn(&mut Value)| {
+        move |config: &mut Value| {
+            change(&mut config["streams"][0]["protocol"]["net"]);
+            change(&mut config["record"]["work"]["net"]);
+        }
+    };
+    refused(&twice(&|net| net["data"] = Value::Array(Vec::new())), "it learns from no data set");
+    refused(
+        &twice(&|net| net["model"]["conv1"]["padding"] = 4_611_686_018_427_387_904_u64.into()),
+        "a padding below the kernel",
+    );
+    refused(&twice(&|net| net["train"]["momentum"] = 2.0.into()), "momentum is 2, expected");
+    refused(&twice(&|net| net["crop"] = u64::MAX.into()), "crop is");
     refused(&|c| c["format"] = 7.into(), "found format 7");
     refused(&|c| c["run"] = "../..".into(), "is not the name of a run");
     refused(&|c| c["surprise"] = 1.into(), "unknown field `surprise`");
     refused(&|c| c["record"]["runs"] = Value::Array(Vec::new()), "expected the record of its split and seed");
-    refused(
-        &|c| c["streams"][0]["protocol"]["net"]["model"]["full6"] = 100_000_000.into(),
-        "parameters, found",
-    );
+    refused(&twice(&|net| net["model"]["full6"] = 10_000_000.into()), "parameters, found");
 }
 
 /// A video that ffmpeg draws.

@@ -140,6 +140,13 @@ impl Checker<'_> {
         state: &State,
         rows: usize,
     ) -> Result<Option<RowCheck>> {
+        if let Some(how) = baseline.damaged.get(row) {
+            return Ok(Some(RowCheck::alone(
+                row,
+                Verdict::Failed,
+                format!("what is committed for it: {how}"),
+            )));
+        }
         let before = baseline.records.get(row);
         Ok(match (before, state) {
             (Some(before), State::Done { record }) => {

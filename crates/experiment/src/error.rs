@@ -167,6 +167,19 @@ impl Error {
         move |e| Self::Damaged { path, message: e.to_string() }
     }
 
+    /// Whether a disk is full, or a folder may not be written to: no other work can go on there.
+    pub fn is_of_the_disk(&self) -> bool {
+        let file = match self {
+            Self::File(file) => file,
+            Self::Data(data) => match &**data {
+                data::DataError::File(file) => file,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        matches!(file, FileError::DiskFull { .. }) || file.is_unwritable()
+    }
+
     /// Whether a cache file of a video is at fault, which can be made again.
     pub fn is_of_damaged_cache(&self) -> bool {
         matches!(self, Self::Data(e) if matches!(**e, data::DataError::CorruptCache { .. }))
@@ -195,6 +208,8 @@ impl From<data::DataError> for Error {
     fn from(e: data::DataError) -> Self {
         match e {
             data::DataError::Interrupted => Self::Interrupted,
+            // Another folder would help, and its flag is known here.
+            data::DataError::File(file) if file.is_unwritable() => Self::File(file),
             e => Self::Data(Box::new(e)),
         }
     }

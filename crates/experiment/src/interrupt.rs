@@ -75,6 +75,7 @@ impl Interrupt {
     }
 
     /// Waits for `time`, or less when the interrupt is raised.
+    #[expect(clippy::disallowed_methods, reason = "a handler of signals sets a flag and can wake nobody")]
     pub fn wait(&self, time: Duration) {
         let begun = Instant::now();
         while !self.raised()

@@ -50,7 +50,7 @@ pub struct ListedRun {
 /// Specs that cannot be read.
 pub fn listed(workspace: &Workspace) -> Result<Vec<Listed>> {
     let of_run = |spec: &Spec, run: &PathBuf| {
-        let is_there = |id: &str| Record::read(&run.join(format!("{id}.json"))).is_ok();
+        let is_there = |id: &str| Record::if_whole(&run.join(format!("{id}.json"))).is_some();
         let rows = spec.row.iter().filter(|row| is_there(&row.id)).count();
         let mut counts = BTreeMap::new();
         for claim in verdicts(run) {

@@ -252,13 +252,21 @@ impl Record {
         Ok(record)
     }
 
+    /// The record of a file, if there is one; one that is damaged is said, and left out.
+    pub fn if_whole(path: &Path) -> Option<Self> {
+        if !path.exists() {
+            return None;
+        }
+        Self::read(path).inspect_err(|error| tracing::warn!("{error}")).ok()
+    }
+
     /// Whether its plan is one that can be, and every number follows from what is said of the test videos one by one; in
     /// words, the first that does not.
     ///
     /// # Errors
     /// The contradiction.
     pub(crate) fn check(&self) -> std::result::Result<(), String> {
-        self.work.protocols().into_iter().try_for_each(Protocol::check)?;
+        self.work.protocols().iter().try_for_each(Protocol::check)?;
         let Estimate { value, low, high } = self.top1;
         if !(0.0 <= low && low <= value && value <= high && high <= 100.0) {
             return Err(format!(

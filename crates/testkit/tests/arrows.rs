@@ -119,6 +119,33 @@ fn no_crate_holds_more_than_a_quarter_of_the_code() {
     );
 }
 
+/// Reads of the system's own files, which neither wait nor grow.
+const OF_THE_SYSTEM: [&str; 3] = ["\"/proc/", "LIMITS.iter()", "card.rs"];
+
+/// `base::files` opens what is a file, of a length that is expected; the standard library waits at a pipe.
+#[test]
+fn files_are_opened_for_reading_in_one_place() {
+    let mut found = Vec::new();
+    for package in &metadata().packages {
+        let folder = package.manifest_path.parent().expect("a folder").as_std_path().join("src");
+        if ["base", "testkit"].contains(&package.name.as_str()) || !folder.is_dir() {
+            continue;
+        }
+        for path in rust_files(&folder) {
+            let shown = path.display().to_string();
+            let text = std::fs::read_to_string(&path).expect("a source file");
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+            let opens = ["fs::read(", "fs::read_to_string(", "File::open("];
+            let lines = code.lines().filter(|line| opens.iter().any(|open| line.contains(open)));
+            let others =
+                lines.filter(|line| !OF_THE_SYSTEM.iter().any(|of| line.contains(of) || shown.ends_with(of)));
+            let is_test = shown.contains("/tests") || shown.ends_with("tests_support.rs");
+            found.extend(others.filter(|_| !is_test).map(|line| format!("{shown}: {}", line.trim())));
+        }
+    }
+    assert!(found.is_empty(), "these do not go by base::files:\n{}", found.join("\n"));
+}
+
 /// The paths of a text that stand in backticks, in links and in fenced blocks, one list a line with its heading.
 fn paths_of(page: &str) -> Vec<(String, Vec<String>)> {
     let (mut found, mut heading, mut fenced) = (Vec::new(), String::new(), false);

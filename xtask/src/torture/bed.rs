@@ -11,7 +11,7 @@ use experiment::{Console, Error, Interrupt, Result};
 use rand_chacha::ChaCha8Rng;
 use rand_core::RngCore;
 
-use super::Outcome;
+use super::report::Outcome;
 use super::snapshot::Snapshot;
 
 /// What is done, again and again: trainings, tests, a fusion, and videos with flow.
@@ -151,6 +151,10 @@ impl<'a> Bed<'a> {
         quiet.spawn().map_err(Error::io("start", &self.program))
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the standard library waits for a process with a limit in no other way"
+    )]
     /// Runs a process to its end, or to that of the time it may take.
     pub(super) fn run(&self, command: &mut Command) -> Result<Ended> {
         // Pipes would have to be read meanwhile.

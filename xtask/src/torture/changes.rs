@@ -9,12 +9,13 @@ use experiment::{Error, Result};
 use serde_json::Value;
 
 use super::bed::{Bed, Ended, Place};
-use super::{Line, Outcome, Report};
+use super::report::{Line, Outcome, Report};
 
 /// Two videos that ffmpeg draws; the frames of a second take it a while to decode.
 const DRAWN: [&str; 2] = ["testsrc=size=320x240:rate=25:duration=3", "mandelbrot=size=320x240:rate=25"];
 
 /// Replaces videos until the time is up, where ffmpeg is at hand.
+#[expect(clippy::disallowed_methods, reason = "a moment is waited for, and nothing tells of it")]
 pub(super) fn replace(bed: &mut Bed<'_>, until: Instant, report: &mut Report) -> Result<()> {
     let folder = bed.folder();
     std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use experiment::Result;
 
 use super::bed::{Bed, Place, end, forget};
-use super::{Line, Outcome, Report};
+use super::report::{Line, Outcome, Report};
 
 /// A kind of files, and what has to go for them to be read again.
 struct Kind {

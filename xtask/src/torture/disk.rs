@@ -6,8 +6,8 @@ use std::time::Instant;
 use experiment::{Error, Result};
 
 use super::bed::{Bed, Ended, Place, forget};
+use super::report::{Line, Outcome, Report};
 use super::snapshot::leftovers;
-use super::{Line, Outcome, Report};
 
 /// Fills disks until the time is up, where a file system may be made.
 pub(super) fn fill(bed: &mut Bed<'_>, until: Instant, report: &mut Report) -> Result<()> {

@@ -10,7 +10,7 @@ use experiment::{Error, Result};
 use serde_json::Value;
 
 use super::bed::{Bed, Place};
-use super::{Line, Outcome, Report};
+use super::report::{Line, Outcome, Report};
 
 /// Memory that a command may take for any of these, in KiB.
 const MEMORY: u64 = 4 << 20;

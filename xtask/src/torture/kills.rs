@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use experiment::Result;
 
 use super::bed::{Bed, Place, end, forget};
+use super::report::{Line, Outcome, Report};
 use super::snapshot::leftovers;
-use super::{Line, Outcome, Report};
 
 /// Kills before everything is done undisturbed and compared.
 const A_STORM: usize = 25;
@@ -39,6 +39,7 @@ pub(super) fn storm(bed: &mut Bed<'_>, until: Instant, report: &mut Report) -> R
 }
 
 /// Starts some work, and kills it before it can be done.
+#[expect(clippy::disallowed_methods, reason = "a moment is waited for, and nothing tells of it")]
 fn one(bed: &mut Bed<'_>, place: &Place) -> Result<()> {
     let count = 1 + bed.draw(2);
     let mut children: Vec<Child> = Vec::new();

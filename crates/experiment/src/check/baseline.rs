@@ -18,6 +18,8 @@ pub(super) struct Baseline {
     pub(super) folder: PathBuf,
     /// By row, also those that the table has lost.
     pub(super) records: BTreeMap<String, Record>,
+    /// Rows of the table whose records are damaged, and how.
+    pub(super) damaged: BTreeMap<String, String>,
     /// The rows of the table.
     known: Vec<String>,
 }
@@ -26,7 +28,7 @@ impl Baseline {
     /// Rows that will be compared.
     pub(super) fn rows(&self, request: &CheckRequest) -> usize {
         let asked = |row: &&String| request.rows.is_empty() || request.rows.contains(row);
-        self.known.iter().filter(asked).filter(|row| self.records.contains_key(*row)).count()
+        self.known.iter().filter(asked).filter(|row| self.records.contains_key(*row)).count().max(1)
     }
 
     /// Rows that are committed and that the table no longer has.
@@ -109,12 +111,21 @@ pub(super) fn find(workspace: &Workspace, request: &CheckRequest) -> Result<Vec<
 fn read(spec: &Spec, folder: PathBuf) -> Option<Baseline> {
     // Nets that were trained elsewhere cannot be trained again here.
     let run: RunName = list::name(&folder).parse().ok().filter(|run: &RunName| run.from.is_none())?;
-    let mut records = BTreeMap::new();
+    let known: Vec<String> = spec.row.iter().map(|row| row.id.clone()).collect();
+    let (mut records, mut damaged) = (BTreeMap::new(), BTreeMap::new());
     for path in base::files::list(&folder).ok()? {
-        if let Ok(record) = Record::read(&path) {
-            records.insert(record.row.clone(), record);
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        match Record::read(&path) {
+            Ok(record) => _ = records.insert(record.row.clone(), record),
+            // Other files are no records.
+            Err(error)
+                if known.contains(&name) && path.extension().is_some_and(|ending| ending == "json") =>
+            {
+                damaged.insert(name, error.to_string());
+            }
+            Err(_) => {}
         }
     }
-    let known = spec.row.iter().map(|row| row.id.clone()).collect();
-    (!records.is_empty()).then(|| Baseline { table: spec.name(), run, folder, records, known })
+    let any = !records.is_empty() || !damaged.is_empty();
+    any.then(|| Baseline { table: spec.name(), run, folder, records, damaged, known })
 }

@@ -57,7 +57,7 @@ pub fn entries(workspace: &Workspace) -> Result<Vec<Entry>> {
 
 /// A record that can be compared: an old or damaged one cannot.
 fn read(run: &Path, row: &str) -> Option<Record> {
-    let record = Record::read(&run.join(format!("{row}.json"))).ok()?;
+    let record = Record::if_whole(&run.join(format!("{row}.json")))?;
     (record.measure == Measure::Top1 && !record.data.is_empty()).then_some(record)
 }
 

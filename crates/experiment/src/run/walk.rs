@@ -96,6 +96,8 @@ impl Job<'_> {
                 None => match self.do_step(id, &nets.name(id, &step.title)) {
                     Ok(()) => Ok(()),
                     Err(Error::Interrupted) => return Err(Error::Interrupted),
+                    // What no other row could do better.
+                    Err(e) if e.is_of_the_disk() => return Err(e),
                     // Videos that cannot be prepared end the table if every row needs them.
                     Err(e) if self.plan.wanted().all(|row| self.library.is_broken(&row.work)) => {
                         return Err(e);

@@ -44,7 +44,7 @@ pub(super) fn record(workspace: &Workspace, name: &str) -> Result<(String, RunNa
         if run.as_ref().is_some_and(|run| *run != question) {
             continue;
         }
-        if let Ok(record) = Record::read(&folder.join(format!("{row}.json"))) {
+        if let Some(record) = Record::if_whole(&folder.join(format!("{row}.json"))) {
             found.push((format!("{table}/{question}/{row}"), question, record));
         }
     }

@@ -86,10 +86,9 @@ impl Product<'_> {
         let zeros = vec![0f32; source.channels.max(*length)];
         assert_eq!(self.source.len(), batch * source.size[0] * source.size[1] * source.channels);
         assert_eq!(target.len(), batch * image.size[0] * image.size[1] * image.channels);
-        for axis in 0..2 {
-            let last = self.grid.origin[axis] + size[axis].saturating_sub(1) * self.grid.step[axis];
-            assert!(size[axis] == 0 || last < image.size[axis], "the grid lies inside the target");
-        }
+        let Grid { origin, step, .. } = &self.grid;
+        let ends = |axis: usize| origin[axis] + size[axis].saturating_sub(1) * step[axis] < image.size[axis];
+        assert!(size.contains(&0) || ends(0) && ends(1), "the grid lies inside the target");
         let blocks = (batch * size[0] * size[1]).div_ceil(self.panels.block);
         let pixels = self.grid.window_step[0] * self.grid.window_step[1];
         let positions = (TILE_BYTES / (4 * source.channels * pixels).max(1)).clamp(48, 768);

@@ -112,7 +112,7 @@ fn no_number_of_a_configuration_makes_a_network_panic() {
     }
     let count = |which: Came| came.iter().filter(|came| **came == which).count();
     let counts = [Came::Unread, Came::Refused, Came::Large, Came::Ran].map(|which| (which, count(which)));
-    println!("{executions} configurations: {counts:?}");
+    eprintln!("{executions} configurations: {counts:?}");
     // Each end is reached, or the test tries nothing.
     assert!(counts.iter().all(|(_, count)| *count > 0), "{counts:?}");
 }
