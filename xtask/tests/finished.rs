@@ -297,7 +297,10 @@ fn a_hostile_export_is_refused() {
     refused(&|c| c["format"] = 7.into(), "found format 7");
     refused(&|c| c["run"] = "../..".into(), "is not the name of a run");
     refused(&|c| c["surprise"] = 1.into(), "unknown field `surprise`");
-    refused(&|c| c["record"]["runs"] = Value::Array(Vec::new()), "expected the record of its split and seed");
+    refused(
+        &|c| c["record"]["runs"] = Value::Array(Vec::new()),
+        "it holds no run, expected one of each split and seed",
+    );
     refused(&twice(&|net| net["model"]["full6"] = 10_000_000.into()), "parameters, found");
 }
 

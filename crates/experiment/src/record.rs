@@ -273,6 +273,9 @@ impl Record {
                 "top1 is {value} in [{low}, {high}]; expected percent within their interval"
             ));
         }
+        if self.runs.is_empty() {
+            return Err("it holds no run, expected one of each split and seed".into());
+        }
         let (mut right, mut all) = (0, 0);
         for run in &self.runs {
             let of = format!("split {}, seed {}", run.split, run.seed);

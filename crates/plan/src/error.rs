@@ -101,7 +101,7 @@ pub fn exit_code_of_data(error: &data::DataError) -> u8 {
     match error {
         // A data-set file or a spec that cannot be read is a matter of the request.
         data::DataError::Toml(_) | data::DataError::Spec { .. } => 2,
-        data::DataError::File(FileError::DiskFull { .. }) => 1,
+        data::DataError::File(file) if file.is_of_writing() => 1,
         _ => 3,
     }
 }

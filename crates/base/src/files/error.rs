@@ -46,6 +46,15 @@ impl FileError {
         }
     }
 
+    /// Whether something was to be written: the machine is at fault, not what is there.
+    #[must_use]
+    pub fn is_of_writing(&self) -> bool {
+        match self {
+            Self::Io { action, .. } => !READS.contains(action),
+            Self::DiskFull { .. } => true,
+        }
+    }
+
     /// Whether there is no such file.
     #[must_use]
     pub fn is_missing(&self) -> bool {

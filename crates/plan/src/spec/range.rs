@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 /// The most iterations of a training.
 pub(crate) const MOST_ITERATIONS: usize = 1_000_000_000;
@@ -56,13 +57,17 @@ fn refused(what: &str, found: impl fmt::Display, expected: &str) -> String {
     }
 }
 
+fn custom<E: Error>(message: String) -> E {
+    E::custom(message)
+}
+
 /// The reader of a key.
 macro_rules! key {
     ($(#[doc = $doc:literal])* $name:ident: $number:ty, $check:expr) => {
         $(#[doc = $doc])*
         pub(super) fn $name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<$number, D::Error> {
             let check: fn($number) -> Result<$number, String> = $check;
-            check(<$number>::deserialize(deserializer)?).map_err(D::Error::custom)
+            check(<$number>::deserialize(deserializer)?).map_err(custom)
         }
     };
 }
