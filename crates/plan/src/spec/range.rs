@@ -57,58 +57,58 @@ fn refused(what: &str, found: impl fmt::Display, expected: &str) -> String {
     }
 }
 
-fn custom<E: Error>(message: String) -> E {
-    E::custom(message)
+/// Reads a key whose value has to pass.
+fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+    check: impl FnOnce(T) -> Result<T, String>,
+) -> Result<T, D::Error> {
+    check(T::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
-/// The reader of a key.
-macro_rules! key {
-    ($(#[doc = $doc:literal])* $name:ident: $number:ty, $check:expr) => {
-        $(#[doc = $doc])*
-        pub(super) fn $name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<$number, D::Error> {
-            let check: fn($number) -> Result<$number, String> = $check;
-            check(<$number>::deserialize(deserializer)?).map_err(custom)
-        }
-    };
+/// A count.
+pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    read(deserializer, |found: usize| counted(KEY, found, MOST))
 }
 
-/// The same of a key that may be absent.
-macro_rules! optional_key {
-    ($name:ident: $number:ty, $of:ident) => {
-        #[doc = concat!("As [`", stringify!($of), "`], of a key that may be absent.")]
-        pub(super) fn $name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<$number>, D::Error> {
-            $of(deserializer).map(Some)
-        }
-    };
+/// Iterations.
+pub(super) fn iterations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    read(deserializer, |found: usize| counted(KEY, found, MOST_ITERATIONS))
 }
 
-key! {
-    /// A count.
-    count: usize, |found| counted(KEY, found, MOST)
+/// A number above 0.
+pub(super) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    read(deserializer, |found: f64| POSITIVE.check(KEY, found))
 }
-key! {
-    /// Iterations.
-    iterations: usize, |found| counted(KEY, found, MOST_ITERATIONS)
+
+/// The same, of single precision.
+pub(super) fn bound<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    read(deserializer, |found: f32| POSITIVE.check(KEY, f64::from(found)).map(|_| found))
 }
-key! {
-    /// A number above 0.
-    positive: f64, |found| POSITIVE.check(KEY, found)
+
+/// A penalty.
+pub(super) fn penalty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    read(deserializer, |found: f64| PENALTY.check(KEY, found))
 }
-key! {
-    /// The same, of single precision.
-    bound: f32, |found| POSITIVE.check(KEY, found.into()).map(|_| found)
+
+/// A share.
+pub(super) fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    read(deserializer, |found: f64| SHARE.check(KEY, found))
 }
-key! {
-    /// A penalty.
-    penalty: f64, |found| PENALTY.check(KEY, found)
+
+/// As [`count`], of a key that may be absent.
+pub(super) fn some_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    count(deserializer).map(Some)
 }
-key! {
-    /// A share.
-    share: f64, |found| SHARE.check(KEY, found)
+
+/// As [`positive`], of a key that may be absent.
+pub(super) fn some_positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    positive(deserializer).map(Some)
 }
-optional_key!(some_count: usize, count);
-optional_key!(some_positive: f64, positive);
-optional_key!(some_bound: f32, bound);
+
+/// As [`bound`], of a key that may be absent.
+pub(super) fn some_bound<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>, D::Error> {
+    bound(deserializer).map(Some)
+}
 
 #[cfg(test)]
 mod tests {
