@@ -10,6 +10,7 @@ mod damage;
 mod disk;
 mod inputs;
 mod kills;
+mod place;
 mod report;
 mod snapshot;
 

@@ -1,7 +1,7 @@
 //! The place of a campaign: the program, what it does undisturbed, and running it within limits.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use experiment::{Console, Error, Interrupt, Result};
 use rand_chacha::ChaCha8Rng;
 use rand_core::RngCore;
 
+use super::place::{Place, copy_folder};
 use super::report::Outcome;
 use super::snapshot::Snapshot;
 
@@ -55,19 +56,6 @@ impl Ended {
             None => Some(format!("a signal; {said}")),
             Some(_) => None,
         }
-    }
-}
-
-/// A cache and a folder of results.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
-    pub(super) cache: PathBuf,
-    pub(super) results: PathBuf,
-}
-
-impl Place {
-    pub(super) fn at(folder: &Path) -> Self {
-        Self { cache: folder.join("cache"), results: folder.join("results") }
     }
 }
 
@@ -221,23 +209,4 @@ pub(super) fn end(child: &mut Child) {
     // An error means that it has ended already.
     let _ended = child.kill();
     let _status = child.wait();
-}
-
-/// Deletes a folder that is no longer looked at.
-pub(super) fn forget(folder: &Path) -> Result<()> {
-    std::fs::remove_dir_all(folder).map_err(Error::io("delete", folder))
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    std::fs::create_dir_all(to).map_err(Error::io("create", to))?;
-    for path in base::files::list(from)? {
-        let target = to.join(path.file_name().unwrap_or_default());
-        if path.is_dir() {
-            copy_folder(&path, &target)?;
-        } else if std::fs::hard_link(&path, &target).is_err() {
-            // Whoever writes a file makes a new one, so that links do.
-            std::fs::copy(&path, &target).map_err(Error::io("copy", &path))?;
-        }
-    }
-    Ok(())
 }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use experiment::{Error, Result};
 use serde_json::Value;
 
-use super::bed::{Bed, Ended, Place};
+use super::bed::{Bed, Ended};
+use super::place::Place;
 use super::report::{Line, Outcome, Report};
 
 /// Two videos that ffmpeg draws; the frames of a second take it a while to decode.

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use experiment::Result;
 
-use super::bed::{Bed, Place, end, forget};
+use super::bed::{Bed, end};
+use super::place::{Place, forget};
 use super::report::{Line, Outcome, Report};
 
 /// A kind of files, and what has to go for them to be read again.

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use experiment::{Error, Result};
 
-use super::bed::{Bed, Ended, Place, forget};
+use super::bed::{Bed, Ended};
+use super::place::{Place, forget};
 use super::report::{Line, Outcome, Report};
 use super::snapshot::leftovers;
 

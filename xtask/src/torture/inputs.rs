@@ -9,7 +9,8 @@ use std::time::Instant;
 use experiment::{Error, Result};
 use serde_json::Value;
 
-use super::bed::{Bed, Place};
+use super::bed::Bed;
+use super::place::Place;
 use super::report::{Line, Outcome, Report};
 
 /// Memory that a command may take for any of these, in KiB.
@@ -130,7 +131,7 @@ fn in_place_of(bed: &mut Bed<'_>, kind: &str, impostor: &Path) -> Result<Outcome
     }
     let outcome = bed.judge(&place, &format!("{} in the place of a {kind}", impostor.display()))?;
     if let Some(folder) = place.cache.parent() {
-        super::bed::forget(folder)?;
+        super::place::forget(folder)?;
     }
     Ok(match outcome {
         // What stands in the way of nothing may stay.

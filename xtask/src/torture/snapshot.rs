@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use experiment::Result;
 use serde_json::Value;
 
-use super::bed::Place;
+use super::place::Place;
 
 /// What is measured, in records and outcomes.
 const MEASURED: [&str; 5] = ["seconds", "samples-per-second", "peak-memory-mib", "environment", "sum"];
