@@ -203,6 +203,27 @@ mod tests {
         assert_eq!(Scores::read(&path).unwrap(), both);
     }
 
+    /// Those that a sum does not guard: a file from before sums, or of somebody else.
+    #[test]
+    fn no_bit_of_a_file_makes_reading_it_panic() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scores.parquet");
+        scores().write(&path).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let hook = std::panic::take_hook();
+        // What the library says of its own panics.
+        std::panic::set_hook(Box::new(|_| {}));
+        for bit in (0..8 * whole.len()).step_by(11) {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, &bytes).unwrap();
+            if let Ok(read) = Scores::read(&path) {
+                assert!(read.check().is_ok());
+            }
+        }
+        std::panic::set_hook(hook);
+    }
+
     #[test]
     fn accuracy_counts_the_first_of_equal_scores() {
         assert!((scores().accuracy() - 200.0 / 3.0).abs() < 1e-9);

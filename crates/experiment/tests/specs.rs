@@ -186,6 +186,16 @@ mistakes! {
         "size = 0.25\nwidth = 0.125" => "size = 0.03\nwidth = 0.125";
     factor_of_zero: "table1b", "width = 0.125" => "width = 0.0";
     dropout_of_everything: "table1b", "dropout = 0.9" => "dropout = 1.5";
+    momentum_that_is_no_number: "table1b", "momentum = 0.9" => "momentum = nan";
+    momentum_of_two: "table1b", "momentum = 0.9" => "momentum = 2.0";
+    momentum_below_zero: "table1b", "momentum = 0.9" => "momentum = -1.0";
+    weight_decay_without_end: "table1b", "weight-decay = 5e-4" => "weight-decay = inf";
+    batch_of_nothing: "table1b", "batch = 256" => "batch = 0";
+    batch_of_a_trillion: "table1b", "batch = 256" => "batch = 1_000_000_000_000";
+    batch_below_zero: "table1b", "batch = 256" => "batch = -1";
+    no_iterations: "table1b", "iterations = 80_000" => "iterations = 0";
+    test_without_frames: "table1b", "test = { frames = 25" => "test = { frames = 0";
+    two_claims_of_one_name: "table1b", "id = \"ten-beats-one\"" => "id = \"stacking-helps\"";
     unknown_data_set: "table1b", "dataset = \"synth\"" => "dataset = \"sinth\"";
     slow_fusion_of_too_few_frames: "table1b", "frames = 11" => "frames = 9";
     row_of_a_table_that_does_not_have_it: "table1b", "table1a/scratch-high" => "table1a/scratch-hihg";
@@ -284,4 +294,65 @@ fn a_short_name_of_several_papers_is_that_of_the_commands_paper() {
     assert_eq!(refused(&["table4"]), both);
     assert_eq!(refused(&["table1b", "results", "table4"]), both);
     assert!(refused(&["table1b", "table44"]).starts_with("no table `table44` (did you mean `table4`?)"));
+}
+
+/// Every number of a table, by its place in the text.
+fn numbers(value: &toml::Value, at: Vec<String>, found: &mut Vec<Vec<String>>) {
+    let below = |key: &str| [at.clone(), vec![key.to_owned()]].concat();
+    match value {
+        toml::Value::Integer(_) | toml::Value::Float(_) => found.push(at),
+        toml::Value::Array(list) => {
+            list.iter().enumerate().for_each(|(key, value)| numbers(value, below(&key.to_string()), found));
+        }
+        toml::Value::Table(table) => {
+            table.iter().for_each(|(key, value)| numbers(value, below(key), found));
+        }
+        _ => {}
+    }
+}
+
+fn at<'a>(value: &'a mut toml::Value, path: &[String]) -> &'a mut toml::Value {
+    path.iter().fold(value, |value, key| match value {
+        toml::Value::Array(list) => &mut list[key.parse::<usize>().unwrap()],
+        other => &mut other[key.as_str()],
+    })
+}
+
+/// `EXECUTIONS=100000` tries more.
+#[test]
+fn no_number_of_a_spec_makes_a_plan_panic() {
+    let executions: usize =
+        std::env::var("EXECUTIONS").map_or(300, |text| text.parse().expect("EXECUTIONS is a number"));
+    let odd = [i64::MIN, -1, 0, 1, 2, 3, 17, 65_536, 65_537, 1 << 31, 1 << 32, 1 << 40, 1 << 62, i64::MAX];
+    let odd = odd.map(toml::Value::Integer).into_iter();
+    let floats = [f64::NAN, f64::INFINITY, -1.0, 0.0, 1e-300, 1e300, 0.5].map(toml::Value::Float);
+    let odd: Vec<toml::Value> = odd.chain(floats).collect();
+    let workspace = workspace();
+    let files = workspace.spec_files().unwrap();
+    let specs: Vec<toml::Value> =
+        files.iter().map(|file| toml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()).collect();
+    let (mut refused, mut resolved) = (0, 0);
+    // No draw: every number of every table, and every odd value, come up in turn.
+    for execution in 0..executions {
+        let which = execution % files.len();
+        let mut spec = specs[which].clone();
+        let mut places = Vec::new();
+        numbers(&spec, Vec::new(), &mut places);
+        let place = &places[execution.wrapping_mul(7919) % places.len()];
+        *at(&mut spec, place) = odd[execution.wrapping_mul(104_729) % odd.len()].clone();
+        let text = toml::to_string(&spec).unwrap();
+        let file = files[which].strip_prefix(&workspace.root).unwrap().to_owned();
+        let request = Request { profile: Some(ProfileName::Smoke), ..Request::default() };
+        let plan =
+            Spec::parse(&text, &file).and_then(|spec| TablePlan::resolve(spec, file, &request, &workspace));
+        match plan {
+            Ok(_) => resolved += 1,
+            Err(error) => {
+                assert_eq!(error.exit_code(), 2, "{place:?}: {error}");
+                refused += 1;
+            }
+        }
+    }
+    eprintln!("{executions} specs: {refused} refused, {resolved} resolved");
+    assert!(refused > 0 && resolved > 0);
 }
