@@ -29,9 +29,11 @@ pub(crate) fn read_frame(path: &Path) -> Result<DataFrame> {
         .map_err(|e| failed(path, "read", e))
 }
 
-/// A column of texts.
+/// A column of texts, of which none is missing.
 pub(crate) fn strings(frame: &DataFrame, name: &str) -> Result<Vec<String>, PolarsError> {
-    Ok(frame.column(name)?.str()?.iter().flatten().map(str::to_owned).collect())
+    let texts =
+        frame.column(name)?.str()?.iter().map(|text| text.map(str::to_owned)).collect::<Option<Vec<_>>>();
+    texts.ok_or_else(|| PolarsError::ComputeError(format!("a text of the column `{name}` is missing").into()))
 }
 
 /// The error for a file that holds something else.
