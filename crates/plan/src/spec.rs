@@ -252,7 +252,7 @@ impl Spec {
     /// See [`Spec::read`].
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
         let spec: Self = base::parse_toml(path, text)?;
-        spec.check(path)?;
+        spec.check(path, text)?;
         Ok(spec)
     }
 

@@ -191,7 +191,9 @@ impl Builder {
             return Err(self.invalid(&format!("{}x{}", size.0, size.1), &format!("{width}x{height}")));
         }
         if self.payload.len() + bytes.len() as u64 > LONGEST {
-            return Err(self.invalid(&format!("up to {LONGEST} bytes per video"), "more"));
+            let expected =
+                format!("up to {LONGEST} bytes a video in the cache (shorten it or scale it down)");
+            return Err(self.invalid(&expected, "more"));
         }
         let length = u32::try_from(bytes.len()).map_err(|e| self.invalid("a small entry", &e.to_string()))?;
         let offset = self.payload.len();

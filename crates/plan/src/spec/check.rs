@@ -14,10 +14,34 @@ use crate::error::{Error, Result};
 /// A check that says what is wrong.
 type Checked = std::result::Result<(), String>;
 
+/// The first name that comes a second time.
+fn twice<'a>(names: &[&'a String]) -> Option<&'a String> {
+    names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map(|(_, name)| *name)
+}
+
+/// The number of the last line that gives something this id.
+fn last_line(text: &str, id: &str) -> usize {
+    let named = |line: &&str| line.trim_start().starts_with("id") && line.contains(&format!("\"{id}\""));
+    let lines: Vec<&str> = text.lines().collect();
+    lines.iter().rposition(named).map_or(1, |at| at + 1)
+}
+
 impl Spec {
     /// Checks names and combinations; `path` must fit paper and table.
-    pub(super) fn check(&self, path: &Path) -> Result<()> {
-        self.check_all(path).map_err(|message| Error::Spec { file: path.display().to_string(), message })
+    pub(super) fn check(&self, path: &Path, text: &str) -> Result<()> {
+        let file = path.display().to_string();
+        let claims = self.claim.iter().map(|claim| &claim.id).collect::<Vec<_>>();
+        let rows = self.row.iter().map(|row| &row.id).collect::<Vec<_>>();
+        for (what, ids) in [("rows", rows), ("claims", claims)] {
+            if let Some(id) = twice(&ids) {
+                let file = format!("{file}:{}", last_line(text, id));
+                return Err(Error::Spec {
+                    file,
+                    message: format!("two {what} have the id `{id}`; every id is used once"),
+                });
+            }
+        }
+        self.check_all(path).map_err(|message| Error::Spec { file, message })
     }
 
     fn check_all(&self, path: &Path) -> Checked {
@@ -33,12 +57,7 @@ impl Spec {
         if self.row.is_empty() {
             return Err("the table has no [[row]]; add at least one".into());
         }
-        for (index, row) in self.row.iter().enumerate() {
-            if self.row[..index].iter().any(|earlier| earlier.id == row.id) {
-                return Err(format!("two rows have the id `{}`; every id is used once", row.id));
-            }
-            self.check_row(row)?;
-        }
+        self.row.iter().try_for_each(|row| self.check_row(row))?;
         for (name, net) in &self.net {
             if self.row.iter().any(|row| row.id == *name) {
                 return Err(format!("[net.{name}] and a row have one name; give the stage another"));
@@ -47,11 +66,6 @@ impl Spec {
         }
         self.check_names_of_sets()?;
         self.check_names_of_protocols()?;
-        for (index, claim) in self.claim.iter().enumerate() {
-            if self.claim[..index].iter().any(|earlier| earlier.id == claim.id) {
-                return Err(format!("two claims have the id `{}`; every id is used once", claim.id));
-            }
-        }
         self.claim.iter().try_for_each(|claim| {
             self.check_rule(&claim.holds).map_err(|message| format!("claim `{}` {message}", claim.id))
         })
