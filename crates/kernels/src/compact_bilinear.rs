@@ -81,6 +81,7 @@ impl Fourier {
         if len == 0 {
             bail!("fourier transform: of vectors without values, expected at least one");
         }
+        extent::axes("fourier transform: a vector", &[len])?;
         let mut planner = RealFftPlanner::new();
         Ok(Self { forward: planner.plan_fft_forward(len), inverse: planner.plan_fft_inverse(len) })
     }

@@ -303,11 +303,7 @@ impl Builder<'_> {
         if self.params.var(&name).is_some() {
             return Err(Error::DuplicateParameter { name });
         }
-        let values = shape.dims().iter().try_fold(1usize, |values, &dim| values.checked_mul(dim));
-        if values.is_none_or(|values| values > MOST_VALUES) {
-            let found = format!("{:?}", shape.dims());
-            return Err(Error::setting(format!("the shape of `{name}`"), found, "at most 2^36 values"));
-        }
+        count(&name, &shape)?;
         let draw = |name: &str| init.draw(self.seed, name, &shape, &self.params.device);
         let var = match &self.store {
             None => Var::from_tensor(&draw(&name)?)?,
@@ -329,6 +325,18 @@ impl Builder<'_> {
     fn full_name(&self, name: &str) -> String {
         joined(&self.prefix, name)
     }
+}
+
+/// The number of values of a parameter of that name and shape.
+///
+/// # Errors
+/// [`Error::Setting`] for more than any machine holds.
+pub(crate) fn count(name: &str, shape: &Shape) -> Result<usize> {
+    let values = shape.dims().iter().try_fold(1usize, |values, &dim| values.checked_mul(dim));
+    values.filter(|values| *values <= MOST_VALUES).ok_or_else(|| {
+        let found = format!("{:?}", shape.dims());
+        Error::setting(format!("the shape of `{name}`"), found, "at most 2^36 values")
+    })
 }
 
 fn joined(prefix: &str, name: &str) -> String {

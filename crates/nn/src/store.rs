@@ -8,6 +8,7 @@ use candle_nn::init::{Init, NormalOrUniform};
 use candle_nn::var_builder::SimpleBackend;
 
 use crate::Params;
+use crate::params::count;
 
 /// What `candle_nn` calls the running averages of its batch normalisation, which no gradient reaches.
 const BUFFERS: [&str; 2] = ["running_mean", "running_var"];
@@ -74,7 +75,7 @@ impl SimpleBackend for Store {
 
 /// The first values that `candle_nn` asks for, from a generator with a seed.
 fn draw(init: Init, seed: u64, name: &str, shape: &Shape, device: &Device) -> Result<Tensor> {
-    let count = shape.elem_count();
+    let count = count(name, shape)?;
     let mut generator = random::generator("init", seed, name);
     let normal = |mean: f64, deviation: f64| {
         let mut values = random::normal(&random::generator("init", seed, name), deviation, count);

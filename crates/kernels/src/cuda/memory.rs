@@ -28,6 +28,7 @@ impl<'a> DeviceArray<'a> {
         if storage.dtype() != DType::F32 {
             bail!("{op}: an input has type {:?}, expected F32; convert it with to_dtype", storage.dtype());
         }
+        crate::extent::values("an array", layout.dims())?;
         let slice = storage.as_cuda_slice::<f32>()?;
         let Some((start, end)) = layout.contiguous_offsets() else {
             bail!("{op}: an input of shape {:?} is not contiguous; call contiguous() first", layout.shape())
