@@ -98,26 +98,24 @@ impl Asked {
     }
 }
 
-/// Runs tables and prints each as it is finished.
+/// Runs tables and prints each as it is finished. One that cannot be printed, since the terminal is gone, is on disk all the
+/// same, and the next one is run; the end of the command says so.
 pub(crate) fn print_tables(flags: &Run, names: &[String], runner: &Runner<'_>) -> Result<()> {
     let mut tables = Vec::with_capacity(names.len());
+    let mut printed = Ok(());
     for name in names {
         let table = runner.run(name)?;
-        if flags.json {
-            say(json(&table))?;
-        } else {
-            say(table.terminal())?;
-        }
+        printed = printed.and(say(if flags.json { json(&table) } else { table.terminal() }));
         tables.push(table);
     }
     if !flags.json && tables.len() > 1 {
-        say(verdicts(&tables))?;
+        printed = printed.and(say(verdicts(&tables)));
     }
     runner.console.line(&runner.census.to_string());
     let total = tables.iter().map(|table| table.rows.len()).sum();
     let failed: Vec<&str> = tables.iter().flat_map(Table::failed).collect();
     if failed.is_empty() {
-        Ok(())
+        printed
     } else {
         Err(Error::RowsFailed { failed: failed.len(), total, names: failed.join(", ") })
     }

@@ -75,6 +75,19 @@ fn the_end_of_the_terminal_interrupts_unless_the_program_was_started_to_outlive_
 }
 
 #[test]
+fn a_table_that_cannot_be_printed_does_not_keep_the_next_from_being_run() {
+    let place = Place::new();
+    let tables = place.command(&["run", "table1b", "table2", "--profile", "smoke"]);
+    let output = behind("exec 1>/dev/full", &tables).output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("standard output"), "{said}");
+    for table in ["table1b", "table2"] {
+        assert!(place.path(&format!("results/two-stream/{table}/synth-smoke/table.md")).exists(), "{table}");
+    }
+}
+
+#[test]
 fn a_file_that_may_not_grow_is_an_error_that_says_so() {
     let place = Place::new();
     let output = behind("ulimit -f 8", &row(&place)).output().unwrap();
