@@ -63,9 +63,10 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             Ok(say(String::from_utf8_lossy(&script))?)
         }
         Command::Bench(flags) => bench(flags, console, interrupt),
-        Command::Torture { minutes, seed, json: as_json } => {
+        Command::Torture { minutes, seed, only, json: as_json } => {
             let time = Duration::from_secs_f64(60.0 * minutes);
-            let request = torture::Request { time, seed: seed.unwrap_or_else(torture::any_seed) };
+            let seed = seed.unwrap_or_else(torture::any_seed);
+            let request = torture::Request { time, seed, parts: only.clone() };
             let report = torture::run(&request, console, interrupt)?;
             say(if *as_json { json(&report) } else { report.terminal() })?;
             if report.held() { Ok(()) } else { Err(Failure::Broken) }

@@ -8,6 +8,7 @@ use data::dataset::{Dataset, DatasetSpec};
 use data::decode::Decoder;
 use serde::Serialize;
 
+use experiment::memory;
 use experiment::record::Environment;
 use experiment::store::write_atomic;
 use experiment::{DeviceChoice, Error, Result, table, weights};
@@ -143,19 +144,10 @@ fn vectors() -> Check {
 
 fn memory() -> Check {
     let what = "memory";
-    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let kib = |key: &str| -> Option<u64> {
-        let line = info.lines().find_map(|line| line.strip_prefix(key))?;
-        line.trim_start_matches(':').trim().trim_end_matches(" kB").parse().ok()
-    };
-    match (kib("MemAvailable"), kib("MemTotal")) {
+    match (memory::available(), memory::there_is()) {
         (Some(available), Some(all)) => {
-            let found = format!(
-                "{} of {} available",
-                gibibytes((available << 10) as f64),
-                gibibytes((all << 10) as f64)
-            );
-            if available << 10 < MEMORY {
+            let found = format!("{} of {} available", gibibytes(available as f64), gibibytes(all as f64));
+            if available < MEMORY {
                 limited(
                     what,
                     found,

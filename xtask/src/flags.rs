@@ -12,6 +12,8 @@ use experiment::compare::{CompareRequest, SortBy};
 use experiment::{Console, DataRoots, FlowRequest, Interrupt, Precision, Request, Runner, Workspace};
 use plan::spec::{FlowPreset, ProfileName};
 
+use crate::torture::Part;
+
 pub(crate) use self::bench::Bench;
 pub(crate) use self::groups::{Engine, Folders};
 use self::groups::{Extracted, Question, Roots, Scale, Where, precision};
@@ -141,6 +143,9 @@ pub(crate) enum Command {
         /// Decides what is tried [default: another one each time]
         #[arg(long, value_name = "SEED")]
         seed: Option<u64>,
+        /// Run only these parts [default: all]
+        #[arg(long, value_enum, value_name = "PART", num_args = 1..)]
+        only: Vec<Part>,
         /// Print it as JSON
         #[arg(long)]
         json: bool,

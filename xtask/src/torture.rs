@@ -18,18 +18,58 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
 use experiment::{Console, Interrupt, Result};
 
 use self::bed::Bed;
 use self::report::{Line, Report};
 
+/// A part of a campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Inputs that are not what they should be.
+    Inputs,
+    /// A full disk.
+    Disk,
+    /// Videos that change while they are read.
+    Changes,
+    /// Flipped bits and cut files.
+    Damage,
+    /// SIGKILL.
+    Kills,
+}
+
+impl Part {
+    /// Tries until the time is up, and once at least.
+    fn run(self, bed: &mut Bed<'_>, until: Instant, report: &mut Report) -> Result<()> {
+        match self {
+            Self::Inputs => inputs::try_all(bed, until, report),
+            Self::Disk => disk::fill(bed, until, report),
+            Self::Changes => changes::replace(bed, until, report),
+            Self::Damage => damage::damage(bed, until, report),
+            Self::Kills => kills::storm(bed, until, report),
+        }
+    }
+
+    /// How much of the time it gets beside the others.
+    fn weight(self) -> u32 {
+        match self {
+            Self::Inputs | Self::Changes => 2,
+            Self::Disk | Self::Kills => 3,
+            Self::Damage => 6,
+        }
+    }
+}
+
 /// What is asked for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Request {
     /// About how long it takes.
     pub(crate) time: Duration,
     /// Decides what is tried.
     pub(crate) seed: u64,
+    /// The parts that are run; all if none is named.
+    pub(crate) parts: Vec<Part>,
 }
 
 /// A seed that nobody chose.
@@ -45,19 +85,13 @@ pub(crate) fn run(request: &Request, console: &Console, interrupt: &Interrupt) -
     let begun = Instant::now();
     let mut bed = Bed::new(request.seed, console, interrupt)?;
     let mut report = Report { seed: request.seed, seconds: 0.0, lines: Vec::new(), untried: Vec::new() };
-    type Part = fn(&mut Bed<'_>, Instant, &mut Report) -> Result<()>;
-    // Each gets a share of the time that is left.
-    let parts: [(Part, u32); 5] = [
-        (inputs::try_all, 8),
-        (disk::fill, 4),
-        (changes::replace, 4),
-        (damage::damage, 2),
-        (kills::storm, 1),
-    ];
-    for (part, share) in parts {
+    let parts = if request.parts.is_empty() { Part::value_variants() } else { &request.parts };
+    for (at, part) in parts.iter().enumerate() {
+        // Time that a part did not need is the others'.
         let left = request.time.saturating_sub(begun.elapsed());
+        let rest: u32 = parts[at..].iter().map(|part| part.weight()).sum();
         let known = report.lines.len();
-        part(&mut bed, Instant::now() + left / share, &mut report)?;
+        part.run(&mut bed, Instant::now() + left * part.weight() / rest, &mut report)?;
         interrupt.check()?;
         for Line { what, tried, wrong, broke, leaked, .. } in &report.lines[known..] {
             console

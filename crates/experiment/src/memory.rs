@@ -15,12 +15,22 @@ const LIMITS: [&str; 2] = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/m
 #[must_use]
 pub fn there_is() -> Option<u64> {
     let limits = LIMITS.iter().filter_map(|path| fs::read_to_string(path).ok()?.trim().parse().ok());
-    limits.chain(total(&fs::read_to_string("/proc/meminfo").ok()?)).min()
+    limits.chain(of_machine("MemTotal:")).min()
 }
 
-/// What Linux says that the machine has.
-fn total(info: &str) -> Option<u64> {
-    let line = info.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+/// Bytes of memory that programs could still take; nothing where the system does not tell.
+#[must_use]
+pub fn available() -> Option<u64> {
+    of_machine("MemAvailable:").min(there_is())
+}
+
+fn of_machine(key: &str) -> Option<u64> {
+    entry(&fs::read_to_string("/proc/meminfo").ok()?, key)
+}
+
+/// Bytes that Linux lists under a key.
+fn entry(info: &str, key: &str) -> Option<u64> {
+    let line = info.lines().find_map(|line| line.strip_prefix(key))?;
     line.trim().trim_end_matches(" kB").parse::<u64>().ok()?.checked_mul(1024)
 }
 
@@ -47,7 +57,7 @@ mod tests {
     #[test]
     fn work_beyond_all_memory_is_refused_and_other_work_is_not() {
         assert!(suffices("a training", 1e6, &Device::Cpu).is_ok());
-        assert_eq!(total("MemTotal:       16384 kB\nMemFree: 1 kB\n"), Some(16 << 20));
+        assert_eq!(entry("MemFree: 1 kB\nMemTotal:       16384 kB\n", "MemTotal:"), Some(16 << 20));
         if there_is().is_some() {
             let message = suffices("a training", 1e18, &Device::Cpu).unwrap_err().to_string();
             assert!(message.contains("a training takes about"), "{message}");
