@@ -10,4 +10,4 @@ mod toml;
 pub use self::files::FileError;
 pub use self::modality::{Modality, ModalityError};
 pub use self::suggest::{did_you_mean, named, there_are};
-pub use self::toml::{TomlError, parse_toml};
+pub use self::toml::{Source, TomlError, parse_described, parse_toml, read_described};

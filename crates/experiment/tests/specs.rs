@@ -19,7 +19,8 @@ fn resolve_in(table: &str, from: &str, to: &str) -> Result<TablePlan, Error> {
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "`{from}` is not in the spec");
     let file = path.strip_prefix(workspace().root).unwrap().to_owned();
-    let spec = Spec::parse(&text.replacen(from, to, 1), &file)?;
+    let experiments = workspace().root.join("experiments");
+    let spec = Spec::parse(&text.replacen(from, to, 1), &file, &experiments)?;
     TablePlan::resolve(spec, file, &Request::default(), &workspace())
 }
 
@@ -343,8 +344,9 @@ fn no_number_of_a_spec_makes_a_plan_panic() {
         let text = toml::to_string(&spec).unwrap();
         let file = files[which].strip_prefix(&workspace.root).unwrap().to_owned();
         let request = Request { profile: Some(ProfileName::Smoke), ..Request::default() };
-        let plan =
-            Spec::parse(&text, &file).and_then(|spec| TablePlan::resolve(spec, file, &request, &workspace));
+        let experiments = workspace.root.join("experiments");
+        let plan = Spec::parse(&text, &file, &experiments)
+            .and_then(|spec| TablePlan::resolve(spec, file, &request, &workspace));
         match plan {
             Ok(_) => resolved += 1,
             Err(error) => {

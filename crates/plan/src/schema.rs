@@ -8,7 +8,7 @@ use data::dataset::DatasetSpec;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::error::Result;
 use crate::spec::Spec;
@@ -27,7 +27,7 @@ pub struct SchemaFile {
 pub fn files(workspace: &Workspace) -> [SchemaFile; 2] {
     let file = |path: &str, schema| SchemaFile { path: workspace.root.join(path), schema };
     [
-        file("experiments/table.schema.json", schema_of::<Spec>("A table of a paper")),
+        file("experiments/table.schema.json", extending(schema_of::<Spec>("A table of a paper"))),
         file("datasets/dataset.schema.json", schema_of::<DatasetSpec>("A data set")),
     ]
 }
@@ -47,6 +47,27 @@ impl SchemaFile {
         Ok(text
             .is_some_and(|text| serde_json::from_slice::<Value>(&text).is_ok_and(|held| held == self.schema)))
     }
+}
+
+/// Sections that a table takes whole or in part from the one it extends; no key of these is required where it extends one.
+const TAKEN: [&str; 3] = ["data", "shared", "profile"];
+
+/// Parts of such sections that are joined key by key.
+const JOINED: [&str; 4] = ["Shared", "Train", "Profiles", "Profile"];
+
+/// Lets a table that extends another one leave out keys. Which of them the other one lacks too is found when it is read.
+fn extending(mut schema: Value) -> Value {
+    for name in JOINED {
+        if let Some(keys) = schema.pointer_mut(&format!("/definitions/{name}")).and_then(Value::as_object_mut) {
+            keys.remove("required");
+        }
+    }
+    if let Some(Value::Array(required)) = schema.get_mut("required") {
+        required.retain(|key| key.as_str().is_none_or(|key| !TAKEN.contains(&key)));
+    }
+    schema["if"] = json!({ "not": { "required": ["extends"] } });
+    schema["then"] = json!({ "required": TAKEN });
+    schema
 }
 
 /// In the draft that editors of TOML understand best.

@@ -6,6 +6,7 @@
 
 mod check;
 mod either;
+mod extend;
 mod net;
 mod profile;
 pub(crate) mod range;
@@ -37,6 +38,9 @@ pub struct Spec {
     pub paper: String,
     /// The table's number in the paper, such as `1b`, or a name for it.
     pub table: String,
+    /// A table whose `[data]`, `[shared]`, `[profile.*]` and `[net.*]` hold here where nothing else is said, such as
+    /// `two-stream/table1b`.
+    pub extends: Option<String>,
     /// The table's title.
     pub title: String,
     /// Authors, venue, and where in the paper.
@@ -235,23 +239,28 @@ impl Spec {
         format!("{}{}", if numbered { "table" } else { "" }, self.table)
     }
 
-    /// Reads a spec.
+    /// Reads a spec from `experiments/<paper>/<table>.toml`.
     ///
     /// # Errors
-    /// [`Error::Spec`] with line and column for anything that is not a spec:
-    /// bad TOML, unknown keys (with a suggestion), wrong types, double row
-    /// ids, columns that do not exist, a name that does not fit its path.
+    /// See [`Spec::parse`].
     pub fn read(path: &Path) -> Result<Self> {
         let text = base::files::read_text(path)?;
-        Self::parse(&text, path)
+        let experiments = path.parent().and_then(Path::parent).unwrap_or(Path::new(""));
+        Self::parse(&text, path, experiments)
     }
 
-    /// Parses a spec; `path` is for messages and for checking the name.
+    /// Parses a spec; `path` is for messages and for checking the name. The table that it extends is read from the folder
+    /// `experiments`.
     ///
     /// # Errors
-    /// See [`Spec::read`].
-    pub fn parse(text: &str, path: &Path) -> Result<Self> {
-        let spec: Self = base::parse_toml(path, text)?;
+    /// [`Error::Toml`] and [`Error::Spec`] with file and line for anything that is not a spec: bad TOML, unknown keys (with a
+    /// suggestion), missing keys (all of them), wrong types, double row ids, columns that do not exist, a name that does not fit
+    /// its path.
+    ///
+    /// [`Error::Toml`]: crate::Error::Toml
+    /// [`Error::Spec`]: crate::Error::Spec
+    pub fn parse(text: &str, path: &Path, experiments: &Path) -> Result<Self> {
+        let spec = extend::read(text, path, experiments)?;
         spec.check(path, text)?;
         Ok(spec)
     }

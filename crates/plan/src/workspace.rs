@@ -120,7 +120,7 @@ impl Workspace {
         let file = self.find(table)?;
         let shown = file.strip_prefix(&self.root).unwrap_or(&file).to_owned();
         let text = base::files::read_text(&file)?;
-        Ok((Spec::parse(&text, &shown)?, shown))
+        Ok((Spec::parse(&text, &shown, &self.root.join("experiments"))?, shown))
     }
 
     fn table_name(&self, file: &Path) -> String {

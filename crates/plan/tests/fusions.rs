@@ -14,7 +14,8 @@ fn first_fusion(by: &str) -> Result<FusionPlan, String> {
     let text = std::fs::read_to_string(&path).unwrap().replacen("fuse.by = \"average\"", by, 1);
     assert!(text.contains(by));
     let file = path.strip_prefix(&workspace.root).unwrap().to_owned();
-    let spec = Spec::parse(&text, &file).map_err(|error| error.to_string())?;
+    let spec =
+        Spec::parse(&text, &file, &workspace.root.join("experiments")).map_err(|error| error.to_string())?;
     let plan =
         TablePlan::resolve(spec, file, &Request::default(), &workspace).map_err(|error| error.to_string())?;
     let fusions = plan.rows.into_iter().filter_map(|row| match row.work {

@@ -115,6 +115,8 @@ fn wrong_tables_are_refused_by_the_schema_and_by_the_parser() {
         ("two-stream/table1b", "crops = \"ten\"", "crops = \"nine\""),
         ("two-stream/table1b", "[[claim]]", "[[claims]]"),
         ("two-stream/table1b", "title = ", "titel = "),
+        ("two-stream/table1b", "[data]", "[net]"),
+        ("two-stream/table1a", "extends = ", "extend = "),
         ("two-stream/table1b", "id = \"single-on\"", "id = \"Single on\""),
         ("st-resnet/results", "stride = [", "stride = [1, "),
         ("two-stream/table3", "by = \"average\"", "by = \"avarage\""),
@@ -124,7 +126,7 @@ fn wrong_tables_are_refused_by_the_schema_and_by_the_parser() {
         let file = root.join("experiments").join(table).with_extension("toml");
         let text = spoilt(&read(&file), from, to);
         let case = format!("{table}: {to}");
-        assert!(Spec::parse(&text, &file).is_err(), "the parser takes {case}");
+        assert!(Spec::parse(&text, &file, &root.join("experiments")).is_err(), "the parser takes {case}");
         assert!(schemas.table(&text).is_some(), "the schema takes {case}");
     }
 }
@@ -176,7 +178,7 @@ fn what_the_parser_takes_the_schema_takes() {
     for (table, from, to) in cases {
         let file = root.join("experiments").join(table).with_extension("toml");
         let text = spoilt(&read(&file), from, to);
-        assert!(Spec::parse(&text, &file).is_ok(), "{table}: {to}");
+        assert!(Spec::parse(&text, &file, &root.join("experiments")).is_ok(), "{table}: {to}");
         assert_eq!(schemas.table(&text), None, "{table}: {to}");
     }
 }

@@ -245,12 +245,12 @@ impl DatasetSpec {
     pub fn parse(path: &Path, text: &str) -> Result<Self, DataError> {
         let Tag { kind } = base::parse_toml(path, text)?;
         let body = match kind {
-            Kind::Synth => SpecBody::Synth(Box::new(base::parse_toml(path, text)?)),
-            Kind::SynthStills => SpecBody::Stills(Box::new(base::parse_toml(path, text)?)),
-            Kind::SynthViews => SpecBody::Views(Box::new(base::parse_toml(path, text)?)),
-            Kind::VideoFolders => SpecBody::VideoFolders(base::parse_toml(path, text)?),
-            Kind::SplitFiles => SpecBody::SplitFiles(base::parse_toml(path, text)?),
-            Kind::ViewFolders => SpecBody::ViewFolders(base::parse_toml(path, text)?),
+            Kind::Synth => SpecBody::Synth(Box::new(base::parse_described(path, text)?)),
+            Kind::SynthStills => SpecBody::Stills(Box::new(base::parse_described(path, text)?)),
+            Kind::SynthViews => SpecBody::Views(Box::new(base::parse_described(path, text)?)),
+            Kind::VideoFolders => SpecBody::VideoFolders(base::parse_described(path, text)?),
+            Kind::SplitFiles => SpecBody::SplitFiles(base::parse_described(path, text)?),
+            Kind::ViewFolders => SpecBody::ViewFolders(base::parse_described(path, text)?),
         };
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let spec = Self { name, path: path.to_path_buf(), body };
