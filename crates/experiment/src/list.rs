@@ -170,7 +170,7 @@ fn asked(tables: &[(Spec, Vec<PathBuf>)], runs: &[String]) -> Result<Vec<String>
     known.dedup();
     match runs.iter().find(|run| !known.contains(run)) {
         Some(unknown) => Err(Error::Usage(format!(
-            "no recorded run `{unknown}`; there are: {}",
+            "no recorded run has the name `{unknown}`; there are: {}",
             known.join(", ")
         ))),
         None if runs.is_empty() => Ok(known),
