@@ -195,7 +195,7 @@ fn an_exported_row_is_tested_to_the_same_answers() {
     let other = place.command(&["run", "table1b", "--from", folder, "--row", "single-on"]).output().unwrap();
     let said = text(&other.stderr);
     assert_eq!(other.status.code(), Some(2), "{said}");
-    assert!(said.contains("no row that is asked for has a net of its plan"), "{said}");
+    assert!(said.contains("no requested row has a net with the plan of these weights"), "{said}");
 
     let weights = place.path("row/model.safetensors");
     let mut bytes = std::fs::read(&weights).unwrap();
