@@ -58,12 +58,12 @@ fn a_run_is_as_loud_as_it_is_asked_to_be() {
         (text(&output.stdout), text(&output.stderr))
     };
     let (table, said) = run(&["-vv"]);
-    assert!(said.contains("begins") && said.contains("making"), "{said}");
+    assert!(said.contains("starting") && said.contains("making"), "{said}");
     assert!(said.contains("single-on: "), "{said}");
 
     let (again, said) = run(&["-v"]);
     assert_eq!(again, table);
-    assert!(said.contains("the record stands") && !said.contains("DEBUG"), "{said}");
+    assert!(said.contains("the record is current") && !said.contains("DEBUG"), "{said}");
 
     let (again, said) = run(&[]);
     assert_eq!(again, table);

@@ -1,6 +1,7 @@
-//! `compare`: what has been run on one data set, across papers and architectures, in one table.
+//! `compare`: all finished rows on one data set, across papers and architectures, in one table.
 //!
-//! Everything comes from records; what two rows differ by comes from the scores of their tests, where those are still there.
+//! Everything comes from records, except the difference of two rows: it comes from the scores of their tests, if these are
+//! still in the cache.
 
 pub mod gather;
 mod significance;
@@ -22,18 +23,18 @@ use base::text::{NONE, brief, duration, json, points, reported, whole, within};
 use base::there_are;
 use plan::Workspace;
 
-/// What is to be compared.
+/// Selection and order of the rows to compare.
 #[derive(Debug, Clone, Default)]
 pub struct CompareRequest {
     /// The data set that rows were tested on; `synth` unless given.
     pub dataset: Option<String>,
     /// Only runs of these names, such as `synth-mini.data-seed-105`.
     pub runs: Vec<String>,
-    /// Only rows in whose table, name, label or architecture one of these texts is found.
+    /// Only rows whose table, name, label or architecture contains one of these texts.
     pub only: Vec<String>,
-    /// What they are sorted by.
+    /// The column to sort by.
     pub sort: SortBy,
-    /// The other way round: the least accurate, the smallest, the slowest first.
+    /// Reverses the order: worst first.
     pub reverse: bool,
 }
 
@@ -45,13 +46,13 @@ pub enum SortBy {
     Accuracy,
     /// The paper's accuracy, the highest first.
     Paper,
-    /// Learnable numbers, the fewest first.
+    /// Number of parameters, the fewest first.
     Parameters,
-    /// Multiply-adds of a video's test, the fewest first.
+    /// Multiply-adds of testing one video, the fewest first.
     MultiplyAdds,
-    /// Training samples a second, the most first.
+    /// Training samples per second, the most first.
     TrainingSpeed,
-    /// Test videos a second, the most first.
+    /// Test videos per second, the most first.
     TestSpeed,
     /// Peak memory, the least first.
     Memory,
@@ -60,7 +61,7 @@ pub enum SortBy {
 }
 
 impl SortBy {
-    /// Every column, by the name on the command line.
+    /// All columns with their names on the command line.
     pub const ALL: [(&str, Self); 8] = [
         ("accuracy", Self::Accuracy),
         ("paper", Self::Paper),
@@ -72,7 +73,7 @@ impl SortBy {
         ("training-time", Self::TrainingTime),
     ];
 
-    /// That column of [`frame`], and whether the highest come first.
+    /// Returns the name of the column in [`frame`], and `true` if the highest value comes first.
     fn column(self) -> (&'static str, bool) {
         match self {
             Self::Accuracy => (ACCURACY, true),
@@ -86,7 +87,8 @@ impl SortBy {
         }
     }
 
-    /// The places of entries in that order; those that have no number there come last, either way round.
+    /// Returns the positions of the entries in this order. Entries without a number in the column come last in both
+    /// directions.
     fn order(self, reverse: bool, entries: &[Entry]) -> PolarsResult<Vec<usize>> {
         let (column, highest_first) = self.column();
         let options = SortOptions {
@@ -108,20 +110,20 @@ impl std::str::FromStr for SortBy {
     }
 }
 
-/// Rows of several tables beside one another.
+/// Rows of several tables, side by side.
 #[derive(Debug)]
 pub struct Comparison {
     dataset: String,
-    /// In order.
+    /// The rows, sorted.
     entries: Vec<Entry>,
-    /// Of each row and the next, where their tests can be paired.
+    /// The difference between each row and the next, if their tests can be paired.
     differences: Vec<Option<Difference>>,
 }
 
-/// Compares what has been run.
+/// Compares the finished rows that the request selects.
 ///
 /// # Errors
-/// Specs that cannot be read; [`Error::Usage`] for a data set or run that nothing has been run on, and where nothing is left.
+/// Specs that cannot be read; [`Error::Usage`] for an unknown data set or run, and if no row is left.
 pub fn compare(workspace: &Workspace, request: &CompareRequest) -> Result<Comparison> {
     let dataset = request.dataset.clone().unwrap_or_else(|| "synth".to_owned());
     workspace.dataset_file(&dataset)?;
@@ -132,7 +134,7 @@ pub fn compare(workspace: &Workspace, request: &CompareRequest) -> Result<Compar
     runs.dedup();
     if let Some(run) = request.runs.iter().find(|run| !runs.contains(&run.as_str())) {
         let known = there_are(run, runs);
-        return Err(Error::Usage(format!("nothing has been run on {dataset} as `{run}`{known}")));
+        return Err(Error::Usage(format!("no recorded run `{run}` on {dataset}{known}")));
     }
     let wanted = |entry: &Entry| {
         let of_run = request.runs.is_empty() || request.runs.contains(&entry.run);
@@ -141,7 +143,7 @@ pub fn compare(workspace: &Workspace, request: &CompareRequest) -> Result<Compar
     let entries: Vec<Entry> = here.into_iter().filter(wanted).collect();
     if entries.is_empty() {
         return Err(Error::Usage(format!(
-            "no finished row on {dataset} is left to compare; `cargo xtask list` says what has been run"
+            "no finished row on {dataset} matches; `cargo xtask list` shows what has been run"
         )));
     }
     let order = request.sort.order(request.reverse, &entries).map_err(failed)?;
@@ -159,7 +161,7 @@ pub fn compare(workspace: &Workspace, request: &CompareRequest) -> Result<Compar
 }
 
 fn failed(error: PolarsError) -> Error {
-    Error::Usage(format!("the table of rows cannot be made: {error}"))
+    Error::Usage(format!("cannot build the table of rows: {error}"))
 }
 
 const ACCURACY: &str = "accuracy";
@@ -171,7 +173,7 @@ const TEST_SPEED: &str = "test videos/s";
 const MEMORY: &str = "memory MiB";
 const TRAINING_TIME: &str = "training s";
 
-/// The entries with their numbers, a line each.
+/// Builds a data frame of the entries and their numbers, one line each.
 fn frame(entries: &[Entry]) -> PolarsResult<DataFrame> {
     let texts = |name: &str, of: fn(&Entry) -> &str| {
         Column::from(Series::new(name.into(), entries.iter().map(of).collect::<Vec<_>>()))
@@ -200,17 +202,17 @@ fn frame(entries: &[Entry]) -> PolarsResult<DataFrame> {
 }
 
 impl Comparison {
-    /// For a terminal.
+    /// Formats the comparison for a terminal.
     pub fn terminal(&self) -> String {
         format!("{}\n{}\n{}", self.head(), table::plain(self.lines(), 4), self.foot())
     }
 
-    /// As Markdown.
+    /// Formats the comparison as Markdown.
     pub fn markdown(&self) -> String {
         format!("{}\n\n{}\n\n{}", self.head(), table::markdown(self.lines(), 4), self.foot())
     }
 
-    /// As CSV, every number in full.
+    /// Formats the rows as CSV, every number at full precision.
     ///
     /// # Errors
     /// [`Error::Usage`] if the frame cannot be written.
@@ -220,7 +222,7 @@ impl Comparison {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// For programs: the rows in order, and what each and the next differ by.
+    /// Formats the rows as JSON, in order, each with its difference from the next.
     pub fn json(&self) -> String {
         #[derive(Serialize)]
         #[serde(rename_all = "kebab-case")]
@@ -257,10 +259,10 @@ impl Comparison {
         json(&rows)
     }
 
-    /// Writes a Parquet file, atomically.
+    /// Writes the rows to a Parquet file, atomically.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] if the file cannot be written.
     pub fn write_parquet(&self, path: &Path) -> Result<()> {
         let mut bytes = Vec::new();
         ParquetWriter::new(&mut bytes).finish(&mut frame(&self.entries).map_err(failed)?).map_err(failed)?;
@@ -269,15 +271,15 @@ impl Comparison {
 
     fn head(&self) -> String {
         format!(
-            "{} rows on {}: top-1 accuracy in percent with its 95 % interval; test videos a second on the machine of the record",
+            "{} rows on {}: top-1 accuracy in percent with its 95 % interval; speeds are of the machine that ran the row",
             self.entries.len(),
             self.dataset
         )
     }
 
     fn foot(&self) -> String {
-        "next: how many points a row is ahead of the one below it, with the 95 % interval of a paired bootstrap over their \
-         test videos and McNemar's exact p; where both were tested on the same videos and their scores are in the cache."
+        "next: lead over the row below in points, with the 95 % interval of a paired bootstrap over test videos and \
+         McNemar's exact p; only if both were tested on the same videos and their scores are in the cache."
             .to_owned()
     }
 
@@ -326,7 +328,7 @@ impl Comparison {
 mod tests {
     use super::*;
 
-    /// Committed rows, some of which the paper has no number for, and one twice.
+    /// Committed rows, one of them twice; the test removes the paper's number from some.
     fn entries() -> Vec<Entry> {
         let folder =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../../results/two-stream/table1b/synth-mini");
@@ -353,7 +355,7 @@ mod tests {
         }
     }
 
-    /// The best first, or the worst; what has no number last, either way round; equals as they were.
+    /// Best or worst first; entries without a number last in both directions; ties keep their order.
     #[test]
     fn rows_are_sorted_as_by_a_loop() {
         let mut entries = entries();

@@ -1,5 +1,5 @@
-//! What a person sees while work is going on, on standard error: a bar on a
-//! terminal, plain lines from time to time elsewhere.
+//! Progress of running work on standard error: a bar on a terminal, plain
+//! lines from time to time elsewhere.
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::write_json;
 
-/// Where progress goes.
+/// The destination of progress and messages.
 #[derive(Debug)]
 pub struct Console {
     mode: Mode,
-    /// All that moves on a terminal: lines are written above it, not into it.
+    /// All bars on a terminal: lines are written above them, not into them.
     bars: MultiProgress,
-    /// Where steps say how far they are, for another process to read.
+    /// File into which steps write their progress, for another process to read.
     report: Option<PathBuf>,
 }
 
@@ -26,28 +26,28 @@ pub struct Console {
 enum Mode {
     Terminal,
     Plain,
-    /// Errors alone.
+    /// Errors only.
     Quiet,
     Silent,
 }
 
-/// How often a step says something when nobody watches a bar.
+/// Interval between the plain lines of a step, where there is no bar.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
-/// The same of a board, which says more.
+/// Interval between the plain lines of a board, which are longer.
 const BOARD_EVERY: Duration = Duration::from_secs(30);
-/// How often a step writes how far it is.
+/// Interval between writes of a step's [`Progress`].
 const REPORT_EVERY: Duration = Duration::from_secs(2);
 
-/// How far a step is, as it writes itself.
+/// The progress of a step, as written to its file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// What is being done.
+    /// Name of the step.
     pub step: String,
-    /// Pieces done.
+    /// Number of pieces done.
     pub done: u64,
-    /// Of so many, if that is known.
+    /// Total number of pieces, if known.
     pub total: Option<u64>,
-    /// What a count cannot say.
+    /// Further state that the counts do not show.
     pub message: String,
 }
 
@@ -57,17 +57,17 @@ impl Console {
         Self::new(if std::io::stderr().is_terminal() { Mode::Terminal } else { Mode::Plain })
     }
 
-    /// Says what goes wrong, and nothing else.
+    /// Prints errors and nothing else.
     pub fn quiet() -> Self {
         Self::new(Mode::Quiet)
     }
 
-    /// Says nothing.
+    /// Prints nothing.
     pub fn silent() -> Self {
         Self::new(Mode::Silent)
     }
 
-    /// Plain lines; besides, every step says how far it is in a file, for a process that watches.
+    /// Plain lines; in addition, every step writes its progress to a file, for a process that watches it.
     pub fn reporting(report: PathBuf) -> Self {
         Self { report: Some(report), ..Self::new(Mode::Plain) }
     }
@@ -80,27 +80,27 @@ impl Console {
         Self { mode, bars: MultiProgress::with_draw_target(target), report: None }
     }
 
-    /// Lines that are written over by the next ones on a terminal, and repeated from time to time elsewhere.
+    /// Creates a board: lines that the next ones replace on a terminal, and that are repeated from time to time elsewhere.
     pub fn board(&self) -> Board {
         Board { mode: self.mode, bars: self.bars.clone(), shown: Mutex::default() }
     }
 
-    /// One line of news.
+    /// Prints one line of news.
     pub fn line(&self, text: &str) {
         if matches!(self.mode, Mode::Terminal | Mode::Plain) {
             self.say(text);
         }
     }
 
-    /// One line on what went wrong, which is said however little else is.
+    /// Prints one line about an error, except on a silent console.
     pub fn error(&self, text: &str) {
         if self.mode != Mode::Silent {
             self.say(text);
         }
     }
 
-    /// Writes a line, above whatever moves. One that cannot be written, since the terminal is gone or the disk behind it
-    /// full, is given up: nobody is reading, and the work goes on.
+    /// Writes a line above all bars. If it cannot be written, because the terminal is gone or the disk behind it is full,
+    /// it is dropped: nobody is reading, and the work continues.
     fn say(&self, text: &str) {
         match self.mode {
             Mode::Terminal => _ = self.bars.println(terminal(text)),
@@ -108,7 +108,7 @@ impl Console {
         }
     }
 
-    /// Where others write lines to standard error, so that they do not run into a bar.
+    /// Returns a writer to standard error for others, so that their lines do not run into a bar.
     pub fn lines(&self) -> Lines {
         Lines { terminal: (self.mode == Mode::Terminal).then(|| self.bars.clone()) }
     }
@@ -118,7 +118,7 @@ impl Console {
         self.bar(name, Some(total), done, "{prefix:22} {wide_bar} {pos}/{len} {msg} {eta} left")
     }
 
-    /// As [`Console::step`], for a step whose end is not known before it is reached.
+    /// Starts a step whose number of pieces is not known in advance; otherwise like [`Console::step`].
     pub fn open_step(&self, name: &str) -> Step {
         self.bar(name, None, 0, "{prefix:22} {spinner} {pos} {msg} {per_sec}")
     }
@@ -143,7 +143,7 @@ impl Console {
     }
 }
 
-/// Standard error, above whatever moves there.
+/// Standard error, above all bars.
 #[derive(Debug, Clone)]
 pub struct Lines {
     terminal: Option<MultiProgress>,
@@ -177,7 +177,7 @@ pub struct Board {
     shown: Mutex<Shown>,
 }
 
-/// What a board shows.
+/// The present contents of a board.
 #[derive(Debug, Default)]
 struct Shown {
     bars: Vec<ProgressBar>,
@@ -186,7 +186,7 @@ struct Shown {
 }
 
 impl Board {
-    /// Shows these lines in place of those before.
+    /// Shows these lines in place of the previous ones.
     pub fn set(&self, lines: &[String]) {
         let mut shown = self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match self.mode {
@@ -220,12 +220,12 @@ impl Board {
         }
     }
 
-    /// One line of news, above what is shown.
+    /// Prints one line of news above the board.
     pub fn line(&self, text: &str) {
         match self.mode {
             Mode::Quiet | Mode::Silent => {}
             Mode::Plain => plain(text),
-            // It stays if it cannot be written: nobody is reading.
+            // A line that cannot be written is dropped: nobody is reading.
             Mode::Terminal => _ = self.bars.println(terminal(text)),
         }
     }
@@ -241,7 +241,7 @@ impl Drop for Board {
     }
 }
 
-/// A step that is going on.
+/// A running step.
 #[derive(Debug)]
 pub struct Step {
     name: String,
@@ -250,19 +250,19 @@ pub struct Step {
     mode: Mode,
     start: (Instant, u64),
     said: Mutex<Instant>,
-    /// Where it says how far it is, and when it did so last.
+    /// File for its progress, and the time of the last write.
     report: Option<(PathBuf, Mutex<Option<Instant>>)>,
 }
 
 impl Step {
-    /// `done` pieces of the step are done; `message` says what a count cannot.
+    /// Sets the number of pieces done; `message` shows what the counts do not.
     pub fn set(&self, done: u64, message: &str) {
         self.bar.set_position(done);
         self.bar.set_message(one_line(message));
         self.speak(message);
     }
 
-    /// `more` pieces are done.
+    /// Adds `more` pieces to those done.
     pub fn advance(&self, more: u64) {
         self.bar.inc(more);
         self.speak("");
@@ -293,8 +293,7 @@ impl Step {
 }
 
 impl Step {
-    /// Writes how far it is into the file that was named for that. It is for eyes only: that it cannot be written
-    /// stops nothing.
+    /// Writes the progress to the step's file, if it has one. It is only for display: a failed write is ignored.
     fn report(&self, message: &str) {
         let Some((path, last)) = &self.report else { return };
         let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

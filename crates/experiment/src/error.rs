@@ -1,50 +1,50 @@
-//! What can go wrong between a spec and its table.
+//! The errors of running a table.
 //!
-//! Every variant says what was expected, what was found and what to do; the
-//! exit code tells a script whether the request, the data or a row was at
+//! Every message says what was expected, what was found and what to do. The
+//! exit code tells a script whether the request, the data or a row is at
 //! fault.
 
 use std::path::PathBuf;
 
 use base::{FileError, TomlError};
 
-/// The result of everything in this crate.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong.
+/// An error of running a table.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A request that has no plan.
+    /// A request that cannot be resolved into a plan.
     #[error(transparent)]
     Plan(Box<plan::Error>),
 
-    /// A flag whose value cannot be used.
+    /// An unusable value of a flag.
     #[error("{0}")]
     Usage(String),
 
-    /// Anything from the data crate.
+    /// An error of the data crate.
     #[error(transparent)]
     Data(Box<data::DataError>),
 
-    /// Videos that cannot be used; a table is not run without them.
+    /// Unusable videos; a table is not run without them.
     #[error("{0}\nNo row is run while videos are missing: repair or replace them and run the command again")]
     Videos(Box<data::prepare::PrepareReport>),
 
     /// Videos that could not be prepared; all others are ready.
     #[error(
-        "{0}\nThe others are ready. Repair or fetch these and run the command again; it goes on from there"
+        "{0}\nThe others are ready. Repair or fetch these and run the command again; it continues from there"
     )]
     Prepare(Box<data::prepare::PrepareReport>),
 
-    /// Training went astray.
+    /// A training that diverged.
     #[error(
-        "training diverged at iteration {iteration}: {what}. The other rows go on; look at the rate \
-         and the data of this one, then run the command again"
+        "training diverged at iteration {iteration}: {what}. The other rows continue; check the learning \
+         rate and the data of this one, then run the command again"
     )]
     Diverged {
         /// The iteration, counted from 0.
         iteration: usize,
-        /// The loss that was seen and the bound that it broke.
+        /// The loss that was seen and the bound that it exceeded.
         what: String,
     },
 
@@ -52,41 +52,41 @@ pub enum Error {
     #[error("{file}{}", flags(.0), file = .0)]
     File(#[from] FileError),
 
-    /// A TOML file that does not parse or has a key that nothing understands.
+    /// A TOML file that does not parse or has an unknown key.
     #[error(transparent)]
     Toml(#[from] TomlError),
 
-    /// A file of ours that does not hold what it should.
+    /// A file that this program wrote and whose contents are not as expected.
     #[error("{} is damaged: {message}; delete it (or run with --fresh) and run the command again", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What was expected and found.
+        /// The contents expected and found.
         message: String,
     },
 
-    /// An error of the tensor library or the network crates, with what was being done.
+    /// An error of the tensor library or the network crates, with the action that failed.
     #[error("{doing}: {message}")]
     Network {
-        /// What was being done.
+        /// The action that failed, such as "reading the features".
         doing: String,
         /// The crate's own message.
         message: String,
     },
 
-    /// A rank that trains a net together with others cannot go on.
+    /// A rank that trains a net together with others cannot continue.
     #[error("{0}")]
     Ranks(String),
 
-    /// Ranks that train a net together no longer hold the same weights; all of them find this out.
+    /// Ranks that train a net together no longer hold the same weights; all of them detect it.
     #[error("{0}")]
     Drifted(String),
 
     /// Scores that an SVM cannot learn from.
-    #[error("fusing scores by an SVM: {0}")]
+    #[error("fusing scores with an SVM: {0}")]
     Svm(#[from] crate::svm::SvmError),
 
-    /// Published weights that cannot be had or do not fit.
+    /// Published weights that cannot be fetched or do not fit the network.
     #[error(transparent)]
     Weights(Box<crate::weights::WeightsError>),
 
@@ -97,49 +97,49 @@ pub enum Error {
     /// Some rows failed; the others are finished and recorded.
     #[error("{failed} of {total} rows failed: {names}; the others are finished and recorded")]
     RowsFailed {
-        /// How many failed.
+        /// Number of rows that failed.
         failed: usize,
-        /// How many were asked for.
+        /// Number of rows requested.
         total: usize,
-        /// Their ids.
+        /// The ids of the failed rows.
         names: String,
     },
 
-    /// A unit that was to be done by another process and is not.
+    /// A unit that another process should have done and did not.
     #[error("{unit} is not done: {why}")]
     Unfinished {
         /// The unit.
         unit: String,
-        /// What became of it, and what to do.
+        /// The reason, and what to do.
         why: String,
     },
 
-    /// One of Slurm's commands that failed.
+    /// A Slurm command that failed.
     #[error("{command}: {message}")]
     Slurm {
         /// The command.
         command: &'static str,
-        /// What it said.
+        /// Its error output.
         message: String,
     },
 
-    /// A command whose end ran as a job, and failed.
+    /// The last part of a command, which ran as a Slurm job and failed.
     #[error("{message}")]
     Elsewhere {
-        /// What it said.
+        /// Its error message.
         message: String,
         /// Its exit code.
         code: u8,
     },
 
     /// Ctrl-C.
-    #[error("interrupted; run the same command again to go on from here")]
+    #[error("interrupted; run the same command again to continue")]
     Interrupted,
 }
 
 impl Error {
-    /// The process's exit code: 2 the request is wrong, 3 the data are, 4 a
-    /// row failed, 130 interrupted, 1 anything else (a full disk, say).
+    /// Returns the process's exit code: 2 for a wrong request, 3 for wrong data,
+    /// 4 for a failed row, 130 for an interrupt, 1 for anything else (a full disk, say).
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Toml(_) | Self::Usage(_) => 2,
@@ -161,13 +161,13 @@ impl Error {
         }
     }
 
-    /// Makes a [`Error::Damaged`] of what a reader says of a file.
+    /// Turns a reader's complaint about a file into [`Error::Damaged`], for `map_err`.
     pub fn damaged<E: std::fmt::Display>(path: impl Into<PathBuf>) -> impl FnOnce(E) -> Self {
         let path = path.into();
         move |e| Self::Damaged { path, message: e.to_string() }
     }
 
-    /// Whether a disk is full, or a folder may not be written to: no other work can go on there.
+    /// Returns `true` if a disk is full or a folder cannot be written: no other work can continue there.
     pub fn is_of_the_disk(&self) -> bool {
         let file = match self {
             Self::File(file) => file,
@@ -180,24 +180,25 @@ impl Error {
         matches!(file, FileError::DiskFull { .. }) || file.is_unwritable()
     }
 
-    /// Whether a cache file of a video is at fault, which can be made again.
+    /// Returns `true` if a video's cache file is corrupt; it can be made again.
     pub fn is_of_damaged_cache(&self) -> bool {
         matches!(self, Self::Data(e) if matches!(**e, data::DataError::CorruptCache { .. }))
     }
 
-    /// Whether all ranks of a training have this error, at the same iteration, since it follows from what they told each
-    /// other. After any other, the rank that has it must end the rest ([`nn::Ranks::abort`]), which would wait for it.
+    /// Returns `true` if all ranks of a training have this error at the same iteration, since it follows from values that
+    /// they exchanged. After any other error, the rank that has it must end the rest ([`nn::Ranks::abort`]): they would wait
+    /// for it.
     pub fn is_of_all_ranks(&self) -> bool {
         matches!(self, Self::Diverged { .. } | Self::Interrupted | Self::Drifted(_))
     }
 
-    /// An [`Error::File`] for `map_err`.
+    /// Makes an [`Error::File`] for `map_err`.
     pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| FileError::io(action, path, source).into()
     }
 
-    /// An [`Error::Network`] for `map_err`.
+    /// Makes an [`Error::Network`] for `map_err`.
     pub fn network<E: std::fmt::Display>(doing: impl Into<String>) -> impl FnOnce(E) -> Self {
         let doing = doing.into();
         move |e| Self::Network { doing, message: e.to_string() }
@@ -208,7 +209,7 @@ impl From<data::DataError> for Error {
     fn from(e: data::DataError) -> Self {
         match e {
             data::DataError::Interrupted => Self::Interrupted,
-            // Another folder would help, and its flag is known here.
+            // Another folder helps, and only this crate knows its flag.
             data::DataError::File(file) if file.is_unwritable() => Self::File(file),
             e => Self::Data(Box::new(e)),
         }
@@ -230,7 +231,7 @@ impl From<crate::weights::WeightsError> for Error {
     }
 }
 
-/// The flags that name another folder, where one would help.
+/// Names the flags that choose another folder, if that would help.
 fn flags(error: &FileError) -> &'static str {
     if error.is_unwritable() { " with --out (records) or --cache (everything else)" } else { "" }
 }

@@ -1,4 +1,4 @@
-//! `list`: every table, and what has been run on what.
+//! `list`: every table with its recorded runs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,22 +13,22 @@ use base::text::signed_within;
 use plan::spec::Spec;
 use plan::{Request, RunName, TablePlan, Workspace};
 
-/// The judged claims of a run, beside its records.
+/// Name of the file of a run's judged claims, beside its records.
 pub const VERDICTS: &str = "claims.json";
 
-/// A table, and what has been run of it.
+/// A table with its recorded runs.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Listed {
     /// Its full name.
     pub table: String,
-    /// The paper's title of it.
+    /// The table's title in the paper.
     pub title: String,
-    /// Rows.
+    /// Number of rows.
     pub rows: usize,
-    /// Claims.
+    /// Number of claims.
     pub claims: usize,
-    /// Its runs of which a row is recorded.
+    /// Its runs with at least one recorded row.
     pub runs: Vec<ListedRun>,
 }
 
@@ -38,13 +38,13 @@ pub struct Listed {
 pub struct ListedRun {
     /// Its name, such as `synth-mini`.
     pub name: String,
-    /// Rows that are recorded.
+    /// Number of recorded rows.
     pub rows: usize,
-    /// Claims by verdict.
+    /// Number of claims by verdict.
     pub verdicts: BTreeMap<String, usize>,
 }
 
-/// Every table: rows, claims, and of each recorded run how many rows it has and how the claims came out.
+/// Lists every table with its rows and claims, and for each recorded run the number of rows and the verdicts.
 ///
 /// # Errors
 /// Specs that cannot be read.
@@ -68,10 +68,10 @@ pub fn listed(workspace: &Workspace) -> Result<Vec<Listed>> {
     Ok(tables.collect())
 }
 
-/// [`listed`], for a terminal.
+/// Formats [`listed`] for a terminal.
 ///
 /// # Errors
-/// As there.
+/// Those of [`listed`].
 pub fn tables(workspace: &Workspace) -> Result<String> {
     let mut lines = vec![["table", "title", "rows", "claims", "recorded"].map(str::to_owned).to_vec()];
     for Listed { table, title, rows, claims, runs } in listed(workspace)? {
@@ -92,14 +92,14 @@ pub fn tables(workspace: &Workspace) -> Result<String> {
 pub struct ListedClaim {
     /// The table's full name.
     pub table: String,
-    /// The claim as its runs have judged it, by the run's name.
+    /// The claim as judged in each run, by the run's name.
     pub runs: BTreeMap<String, Claim>,
 }
 
-/// Every claim that a run has judged, with its verdicts in each of the given runs (all recorded ones where none is named).
+/// Lists every judged claim with its verdict in each of the given runs (in all recorded ones if none is given).
 ///
 /// # Errors
-/// As [`claims`].
+/// Those of [`claims`].
 pub fn listed_claims(workspace: &Workspace, runs: &[String]) -> Result<Vec<ListedClaim>> {
     let tables = recorded(workspace)?;
     let columns = asked(&tables, runs)?;
@@ -118,11 +118,11 @@ pub fn listed_claims(workspace: &Workspace, runs: &[String]) -> Result<Vec<Liste
     Ok(listed)
 }
 
-/// Every claim with its verdict in each of the given runs (all recorded ones where none is named, such as `synth-mini`), as
-/// Markdown, and how many of each verdict there are.
+/// Formats every claim with its verdict in each of the given runs, such as `synth-mini`, as Markdown, and counts the
+/// verdicts. Without given runs, all recorded ones are shown.
 ///
 /// # Errors
-/// Specs that cannot be read; [`Error::Usage`] for a run that no table has.
+/// Specs that cannot be read; [`Error::Usage`] for an unknown run.
 pub fn claims(workspace: &Workspace, runs: &[String]) -> Result<String> {
     let tables = recorded(workspace)?;
     let columns = &asked(&tables, runs)?;
@@ -162,7 +162,7 @@ pub fn claims(workspace: &Workspace, runs: &[String]) -> Result<String> {
     Ok(text)
 }
 
-/// The names of the runs that are asked for; all where none is named.
+/// Returns the names of the requested runs, or all if none is given.
 fn asked(tables: &[(Spec, Vec<PathBuf>)], runs: &[String]) -> Result<Vec<String>> {
     let mut known: Vec<String> =
         tables.iter().flat_map(|(_, folders)| folders).map(|run| name(run)).collect();
@@ -170,7 +170,7 @@ fn asked(tables: &[(Spec, Vec<PathBuf>)], runs: &[String]) -> Result<Vec<String>
     known.dedup();
     match runs.iter().find(|run| !known.contains(run)) {
         Some(unknown) => Err(Error::Usage(format!(
-            "no table has been run as `{unknown}`; there are: {}",
+            "no recorded run has the name `{unknown}`; there are: {}",
             known.join(", ")
         ))),
         None if runs.is_empty() => Ok(known),
@@ -178,10 +178,10 @@ fn asked(tables: &[(Spec, Vec<PathBuf>)], runs: &[String]) -> Result<Vec<String>
     }
 }
 
-/// Every spec with the folders of its recorded runs.
+/// Returns every spec with the folders of its recorded runs.
 ///
 /// # Errors
-/// Those of listing and reading the specs.
+/// If the specs cannot be listed or read.
 pub fn recorded(workspace: &Workspace) -> Result<Vec<(Spec, Vec<PathBuf>)>> {
     let mut all = Vec::new();
     for table in workspace.tables()? {
@@ -194,7 +194,7 @@ pub fn recorded(workspace: &Workspace) -> Result<Vec<(Spec, Vec<PathBuf>)>> {
     Ok(all)
 }
 
-/// The plan that led to a run's folder, and what was asked; `None` where no question leads to a folder of that name any more.
+/// Returns the plan and the request that belong to a run's folder; `None` if no request leads to a folder of this name.
 pub fn planned(workspace: &Workspace, spec: &Spec, run: &str) -> Option<(TablePlan, Request)> {
     let request = run.parse::<RunName>().ok()?.request();
     let (spec, file) = workspace.spec(&spec.name()).ok()?;
@@ -202,13 +202,13 @@ pub fn planned(workspace: &Workspace, spec: &Spec, run: &str) -> Option<(TablePl
     (plan.results.file_name().is_some_and(|name| name == run)).then_some((plan, request))
 }
 
-/// The claims of a run; none where its file is missing or of another form.
+/// Reads the judged claims of a run; none if the file is missing or has another format.
 fn verdicts(run: &Path) -> Vec<Claim> {
     let text = base::files::read(&run.join(VERDICTS), base::files::TEXT).ok();
     text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
-/// The name of the run that a folder holds.
+/// Returns the name of the run in a folder.
 pub fn name(run: &Path) -> String {
     run.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

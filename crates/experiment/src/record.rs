@@ -1,6 +1,6 @@
-//! What a finished row leaves behind: enough to redo it.
+//! The record of a finished row: enough to run it again.
 //!
-//! A record is small and committed; scores and weights are large and stay in
+//! A record is small and committed. Scores and weights are large and stay in
 //! the cache, in the units that the record names.
 
 use std::collections::BTreeMap;
@@ -19,53 +19,53 @@ use plan::{Protocol, Work};
 /// The record's format; raised when a field changes its meaning.
 pub const RECORD_VERSION: u32 = 2;
 
-/// What numbers that are rounded to a tenth may be off by.
+/// Tolerance for numbers that are rounded to a tenth.
 const ROUNDED: f64 = 0.050_001;
 
-/// One row, run.
+/// The record of a row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Record {
-    /// [`RECORD_VERSION`].
+    /// The format, [`RECORD_VERSION`].
     pub version: u32,
     /// The table, as `paper/tableN`.
     pub table: String,
     /// The row's id.
     pub row: String,
-    /// The paper's wording.
+    /// The label of the row in the paper.
     pub label: String,
-    /// The paper's column.
+    /// The column in the paper.
     pub column: Option<String>,
     /// The paper's top-1 accuracy, in percent.
     pub reported: Option<f64>,
-    /// The data sets and their fingerprints; the first is the one that is tested on.
+    /// The data sets and their fingerprints; the test uses the first.
     pub data: Vec<DatasetRecord>,
-    /// The profile that the plan came from.
+    /// The profile of the plan.
     pub profile: ProfileName,
-    /// What `top1` holds where it is not top-1 accuracy.
+    /// The measure in `top1`; omitted for top-1 accuracy.
     #[serde(default, skip_serializing_if = "Measure::is_top1")]
     pub measure: Measure,
-    /// Top-1 accuracy in percent, mean over splits and seeds, with the 95 %
-    /// interval of a bootstrap over test videos (over actors, in a set of several views).
+    /// The measure in percent, mean over splits and seeds, with the 95 % interval
+    /// of a bootstrap over test videos (over actors for a data set of several views).
     pub top1: Estimate,
     /// Recall of each class in percent, over all splits and seeds.
     pub recall: BTreeMap<String, f64>,
-    /// Test videos of each class by the class that they were taken for, over all splits and seeds; none of pairs.
+    /// Number of test videos by class and predicted class, over all splits and seeds; empty for pairs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub confusion: BTreeMap<String, BTreeMap<String, usize>>,
-    /// Every value that decided the numbers.
+    /// Every value that the numbers depend on.
     pub work: Work,
-    /// Learnable numbers of the networks whose scores are used.
+    /// Number of parameters of the networks whose scores are used.
     pub parameters: u64,
     /// Multiply-adds of one forward pass of one sample through each of them.
     pub multiply_adds: u64,
-    /// The runs, one a split and seed.
+    /// The runs, one per split and seed.
     pub runs: Vec<RunRecord>,
-    /// Where it ran.
+    /// The program and machine that ran it.
     pub environment: Environment,
 }
 
-/// What a row's number is.
+/// The measure of a row's number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Measure {
@@ -88,9 +88,9 @@ impl Measure {
 pub struct DatasetRecord {
     /// Its name.
     pub name: String,
-    /// The seed that it was rendered from, when it is generated.
+    /// The seed that it was rendered from, if it is generated.
     pub data_seed: Option<u64>,
-    /// For each split: the hash of its lists and of the videos' contents.
+    /// For each split, the hash of its lists and of the videos' contents.
     pub fingerprints: BTreeMap<String, String>,
 }
 
@@ -102,13 +102,13 @@ pub struct RunRecord {
     pub split: String,
     /// The training seed.
     pub seed: u64,
-    /// The training stages, the first one first; none for fused scores.
+    /// The training stages in order; empty for fused scores.
     pub stages: Vec<StageRecord>,
-    /// The test unit's name. The names of units follow from all that they depend on.
+    /// The name of the test unit: a hash of everything that it depends on.
     pub test_unit: String,
     /// The row's measure, in percent.
     pub top1: f64,
-    /// Which test videos were right, in the split's order; none of pairs.
+    /// The correctness of each test video, in the split's order; `None` for pairs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub right: Option<Right>,
     /// The test.
@@ -121,24 +121,24 @@ pub struct RunRecord {
 pub struct StageRecord {
     /// The training unit's name, the hash of its plan.
     pub unit: String,
-    /// How the training went.
+    /// The outcome of the training.
     pub training: TrainOutcome,
 }
 
-/// What a test unit leaves beside its scores.
+/// The outcome of a test unit, stored beside its scores.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TestOutcome {
-    /// Test videos of the split.
+    /// Number of test videos of the split.
     pub videos_expected: usize,
-    /// Test videos that got a score.
+    /// Number of test videos with a score.
     pub videos_scored: usize,
-    /// How long the test took, in seconds.
+    /// Duration of the test in seconds.
     pub seconds: f64,
-    /// The test units whose scores were fused; none for a single net.
+    /// The test units whose scores were fused; empty for a single net.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub streams: Vec<String>,
-    /// The SVM that fused them.
+    /// The SVM that fused them, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub svm: Option<SvmOutcome>,
 }
@@ -147,53 +147,53 @@ pub struct TestOutcome {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SvmOutcome {
-    /// Training videos, each with scores of nets that were trained without its fold.
+    /// Number of training videos, each with scores of nets that were trained without its fold.
     pub videos: usize,
     /// The C that was chosen.
     pub c: f64,
     /// Each candidate and its accuracy over the folds, in percent.
     pub candidates: Vec<(f64, f64)>,
-    /// Whether the solver reached its tolerance.
+    /// True if the solver reached its tolerance.
     pub converged: bool,
 }
 
-/// What a training unit leaves beside its weights.
+/// The outcome of a training unit, stored beside its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TrainOutcome {
-    /// Iterations done.
+    /// Number of iterations.
     pub iterations: usize,
-    /// Seconds of training, over all sittings.
+    /// Duration of the training in seconds, over all sessions.
     pub seconds: f64,
-    /// Training samples a second.
+    /// Training samples per second.
     pub samples_per_second: f64,
-    /// The most memory that the process held while it trained, in its last sitting, in MiB, where the system tells.
+    /// Peak memory of the process in the last session of the training, in MiB, if the system reports it.
     pub peak_memory_mib: Option<u64>,
-    /// Training videos.
+    /// Number of training videos.
     pub videos: usize,
-    /// Processes that trained it together, in its last sitting, where there were several. Samples and videos are those of
-    /// all; memory is that of the first.
+    /// Number of processes that trained it together in the last session, if several. Samples and videos are of all
+    /// processes; memory is of the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranks: Option<usize>,
-    /// The scale of the contrastive loss, where there was one.
+    /// The scale of the contrastive loss, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contrastive: Option<ContrastiveScale>,
-    /// What is known of the GPU, if it was trained on one.
+    /// Facts about the GPU, if it was trained on one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<GpuOutcome>,
     /// The loss curve, thinned: iteration, mean loss since the point before.
     pub loss: Vec<(usize, f64)>,
 }
 
-/// A training on a GPU, in its last sitting.
+/// Facts about the last session of a training on a GPU.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct GpuOutcome {
-    /// Its name.
+    /// The GPU's name.
     pub name: String,
-    /// The most of its memory that was in use at once, in MiB.
+    /// Peak memory in use on the GPU, in MiB.
     pub peak_memory_mib: u64,
-    /// The share of the time in which batches were waited for.
+    /// Fraction of the time spent waiting for batches.
     pub waiting: f64,
 }
 
@@ -201,13 +201,13 @@ pub struct GpuOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ContrastiveScale {
-    /// The margin, a distance of features.
+    /// The margin, a distance between features.
     pub margin: f32,
-    /// The factor on the loss.
+    /// The factor of the loss.
     pub weight: f32,
 }
 
-/// Where a row ran.
+/// The program and machine that ran a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Environment {
@@ -215,11 +215,11 @@ pub struct Environment {
     pub commit: Option<String>,
     /// The project's version.
     pub version: String,
-    /// The tensor library.
+    /// The version of the tensor library.
     pub candle: String,
     /// `cpu`, or `cuda:0` and the GPU's name.
     pub device: String,
-    /// Threads of the computation.
+    /// Number of threads of the computation.
     pub threads: usize,
     /// The processor's name.
     pub processor: Option<String>,
@@ -227,7 +227,7 @@ pub struct Environment {
     pub system: String,
 }
 
-/// A loss curve of at most `points` points, each the mean since the one before.
+/// Thins a loss curve to at most `points` points, each the mean since the previous one.
 pub fn thin(losses: &[f32], points: usize) -> Vec<(usize, f64)> {
     let step = losses.len().div_ceil(points).max(1);
     losses
@@ -244,15 +244,14 @@ impl Record {
     /// Reads a record.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Damaged`] for a file that is not a record, or whose numbers do not follow from its own
-    /// answers.
+    /// [`Error::File`] if it cannot be read, [`Error::Damaged`] if it is not a record or its numbers contradict its answers.
     pub fn read(path: &Path) -> Result<Self> {
         let record: Self = read_json(path)?;
         record.check().map_err(Error::damaged(path))?;
         Ok(record)
     }
 
-    /// The record of a file, if there is one; one that is damaged is said, and left out.
+    /// Reads the record of a file, if there is one. A damaged record is logged and skipped.
     pub fn if_whole(path: &Path) -> Option<Self> {
         if !path.exists() {
             return None;
@@ -260,21 +259,20 @@ impl Record {
         Self::read(path).inspect_err(|error| tracing::warn!("{error}")).ok()
     }
 
-    /// Whether its plan is one that can be, and every number follows from what is said of the test videos one by one; in
-    /// words, the first that does not.
+    /// Checks that the plan is possible and that every number follows from the answers for the single test videos.
     ///
     /// # Errors
-    /// The contradiction.
+    /// The first contradiction, in words.
     pub(crate) fn check(&self) -> std::result::Result<(), String> {
         self.work.protocols().iter().try_for_each(Protocol::check)?;
         let Estimate { value, low, high } = self.top1;
         if !(0.0 <= low && low <= value && value <= high && high <= 100.0) {
             return Err(format!(
-                "top1 is {value} in [{low}, {high}]; expected percent within their interval"
+                "top1 is {value} in [{low}, {high}]; expected a percentage within its interval"
             ));
         }
         if self.runs.is_empty() {
-            return Err("it holds no run, expected one of each split and seed".into());
+            return Err("it has no runs; expected one for each split and seed".into());
         }
         let (mut right, mut all) = (0, 0);
         for run in &self.runs {
@@ -284,7 +282,7 @@ impl Record {
             let accuracy = 100.0 * correct as f64 / videos as f64;
             if run.top1 != accuracy || videos != run.test.videos_scored {
                 return Err(format!(
-                    "{of}: {correct} of {videos} videos are right, which is {accuracy}; it says {} of {}",
+                    "{of}: {correct} of {videos} videos are right, expected top1 {accuracy}; found {} of {} videos",
                     run.top1, run.test.videos_scored
                 ));
             }
@@ -294,9 +292,9 @@ impl Record {
             return Ok(());
         }
         let mean = self.runs.iter().map(|run| run.top1).sum::<f64>() / self.runs.len() as f64;
-        // Means of bootstrapped blocks are summed in another order, and rounded.
+        // Means of bootstrapped blocks are summed in a different order, and rounded.
         if (mean - value).abs() > ROUNDED {
-            return Err(format!("the mean of its runs is {mean}; it says {value}"));
+            return Err(format!("top1 is {value}; expected {mean}, the mean of its runs"));
         }
         if self.confusion.is_empty() {
             return Ok(());
@@ -307,7 +305,7 @@ impl Record {
         let counted = sum(&mut self.confusion.values().flat_map(BTreeMap::values).copied());
         if (correct, counted) != (right, all) {
             return Err(format!(
-                "{right} of {all} videos are right, and {correct} of {counted} by class; expected the same"
+                "{correct} of {counted} videos are right by class; expected {right} of {all}, as in its runs"
             ));
         }
         for (class, taken_for) in &self.confusion {
@@ -315,26 +313,26 @@ impl Record {
                 100.0 * taken(class).unwrap_or(0) as f64 / sum(&mut taken_for.values().copied()) as f64;
             let said = self.recall.get(class);
             if said.is_none_or(|said| (said - recall).abs() > ROUNDED) {
-                return Err(format!("the recall of {class} is {recall}; it says {said:?}"));
+                return Err(format!("the recall of {class} is {said:?}; expected {recall}"));
             }
         }
         Ok(())
     }
 
-    /// Test videos that were expected and scored, over all runs.
+    /// Returns the numbers of test videos expected and scored, over all runs.
     pub fn videos(&self) -> (usize, usize) {
         let tests = self.runs.iter().map(|run| &run.test);
         tests.fold((0, 0), |sum, test| (sum.0 + test.videos_expected, sum.1 + test.videos_scored))
     }
 
-    /// Whether a test video is missing from the scores.
+    /// Returns `true` if a test video is missing from the scores.
     pub fn is_partial(&self) -> bool {
         let (expected, scored) = self.videos();
         expected != scored
     }
 
-    /// Seconds of training, over all runs and the whole chain of stages, each stage once, whether or not other rows share
-    /// it; `None` for fused scores.
+    /// Returns the seconds of training over all runs and all stages, each stage once, even if other rows share it; `None`
+    /// for fused scores.
     pub fn seconds(&self) -> Option<f64> {
         let stages: BTreeMap<&str, f64> = self
             .runs
@@ -345,8 +343,8 @@ impl Record {
         (!stages.is_empty()).then(|| stages.values().sum())
     }
 
-    /// The spread (standard deviation) of the accuracy over seeds, where there
-    /// are several: the mean over splits of each seed, in points.
+    /// Returns the standard deviation over seeds of the accuracy (the mean over
+    /// splits of each seed), in points; `None` for a single seed.
     pub fn seed_spread(&self) -> Option<f64> {
         let mut seeds: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
         for run in &self.runs {
@@ -363,14 +361,14 @@ impl Record {
 }
 
 impl RunRecord {
-    /// Seconds of training of all its stages; `None` for fused scores.
+    /// Returns the seconds of training of all its stages; `None` for fused scores.
     pub fn seconds(&self) -> Option<f64> {
         (!self.stages.is_empty()).then(|| self.stages.iter().map(|stage| stage.training.seconds).sum())
     }
 }
 
 impl Environment {
-    /// What can be found out about this process.
+    /// Describes this process and its machine.
     pub fn here(root: &Path, device: &Device) -> Self {
         Self {
             commit: commit(root),
@@ -390,12 +388,12 @@ fn commit(root: &Path) -> Option<String> {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     let head = git(&["rev-parse", "--short=12", "HEAD"])?;
-    // Records and tables do not change what the code does.
+    // Records and tables do not change the code's behaviour.
     let changed = git(&["status", "--porcelain", "--", ".", ":!results"])?;
     Some(if changed.is_empty() { head } else { format!("{head}+changes") })
 }
 
-/// The version of candle-core in the lock file.
+/// Reads the version of candle-core from the lock file.
 fn candle_version(root: &Path) -> Option<String> {
     let lock = base::files::read_text(&root.join("Cargo.lock")).ok()?;
     let entry = lock.split("[[package]]").find(|p| p.contains("name = \"candle-core\""))?;
@@ -403,7 +401,7 @@ fn candle_version(root: &Path) -> Option<String> {
     Some(format!("candle-core {}", line.trim_end_matches('"')))
 }
 
-/// The name of the processor, where the system tells.
+/// Returns the name of the processor, if the system reports it.
 pub fn processor() -> Option<String> {
     let info = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = info.lines().find(|line| line.starts_with("model name"))?;

@@ -1,4 +1,4 @@
-//! The main job: a table's rows, trained, tested, recorded and printed.
+//! The main job: trains, tests and records a table's rows, and prints the table.
 
 mod census;
 mod given;

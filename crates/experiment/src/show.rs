@@ -1,4 +1,4 @@
-//! `show`: what a table is before it is run.
+//! `show`: the plan of a table, before it is run.
 
 use data::augment::CropRule;
 use data::extracted::Extraction;
@@ -16,7 +16,7 @@ use plan::{
     ContrastivePlan, NetPlan, PairsPlan, Protocol, Request, Start, TablePlan, TestPlan, VideoPlan, Work,
 };
 
-/// The resolved plan of a table, for people.
+/// The resolved plan of a table as text.
 #[derive(Debug, Clone)]
 pub struct Shown {
     /// Everything that follows from the spec and the profile.
@@ -28,17 +28,17 @@ pub struct Shown {
 /// Resolves a table and describes it.
 ///
 /// # Errors
-/// Those of reading and resolving a spec.
+/// If the spec cannot be read or resolved.
 pub fn show(workspace: &Workspace, table: &str, request: &Request) -> Result<Shown> {
     let (spec, file) = workspace.spec(table)?;
     let plan = TablePlan::resolve(spec, file, request, workspace)?;
     Ok(Shown { plan: describe(&plan)?, estimate: estimate(&plan)? })
 }
 
-/// Resolves a table, as JSON: what each row trains and tests, every value explicit.
+/// Resolves a table and returns the plan as JSON: training and test of each row, every value explicit.
 ///
 /// # Errors
-/// Those of reading and resolving a spec.
+/// If the spec cannot be read or resolved.
 pub fn show_json(workspace: &Workspace, table: &str, request: &Request) -> Result<String> {
     #[derive(serde::Serialize)]
     #[serde(rename_all = "kebab-case")]
@@ -176,30 +176,30 @@ fn describe(plan: &TablePlan) -> Result<String> {
     Ok(text)
 }
 
-/// What is known of a row's net before it is trained.
+/// Facts about a row's net that are known before training.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetFacts {
     /// The architecture, as specs name it.
     pub architecture: &'static str,
     /// Its inputs, in words.
     pub sees: String,
-    /// Where it starts from, what of it learns, on what and for how long, in words.
+    /// Initial weights, trained layers, training data and iterations, in words.
     pub learns: String,
     /// Channels of each input.
     pub channels: Vec<usize>,
     /// Height and width of its inputs in pixels.
     pub side: usize,
-    /// Learnable numbers.
+    /// Number of parameters.
     pub parameters: u64,
     /// Multiply-adds of one sample.
     pub multiply_adds: u64,
 }
 
 impl NetFacts {
-    /// The facts of a planned net.
+    /// Derives the facts from a planned net.
     ///
     /// # Errors
-    /// For a network that cannot be described.
+    /// If the network cannot be described.
     pub fn of(net: &NetPlan) -> Result<Self> {
         let summary = net.model.summary().map_err(Error::network("describing the network"))?;
         Ok(Self {
@@ -217,13 +217,13 @@ impl NetFacts {
 /// A fact with its name, such as "rate" and "1e-2, throughout".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
-    /// What it is of, one word.
+    /// Its name, one word.
     pub name: &'static str,
     /// The fact, in words.
     pub what: String,
 }
 
-/// "stack, L = 10, mean subtraction on", "a frame and 3 time steps, 5 to 15 frames apart: ...".
+/// Describes the inputs: "stack, L = 10, mean subtraction on", "a frame and 3 time steps, 5 to 15 frames apart: ...".
 fn sees(net: &NetPlan) -> String {
     let read = |at: At| -> Vec<String> {
         let inputs = net.sample.inputs.iter().filter(|input| input.at == at);
@@ -240,13 +240,13 @@ fn sees(net: &NetPlan) -> String {
     what.join(" and ")
 }
 
-/// "pre-trained, last layer, on synth, 1,000 iterations".
+/// Describes the training: "pre-trained, last layer, on synth, 1,000 iterations".
 fn learns(net: &NetPlan) -> String {
     let start = match &net.train.start {
         Start::HeNormal => "from scratch",
         Start::Streams { appearance: Some(_), motion: Some(_) } => "from both streams",
         Start::Streams { .. } => "pre-trained",
-        Start::Net { classifiers: true, .. } => "goes on",
+        Start::Net { classifiers: true, .. } => "continued",
         Start::Net { .. } | Start::Weights { .. } => "pre-trained",
     };
     let learns = match (&net.train.start, net.train.learns) {
@@ -259,7 +259,7 @@ fn learns(net: &NetPlan) -> String {
     format!("{start}{learns}, on {}, {iterations} iterations", data.join(" and "))
 }
 
-/// How the rows' nets are trained and tested; rows that are alike in that stand together.
+/// Describes the training and test of the rows' nets; rows with equal facts share one block.
 fn protocols(plan: &TablePlan) -> String {
     let mut groups: Vec<(Vec<Fact>, Vec<&str>)> = Vec::new();
     for row in plan.wanted() {
@@ -279,7 +279,7 @@ fn protocols(plan: &TablePlan) -> String {
     if one { text } else { format!("{text}\n") }
 }
 
-/// How a net is trained and tested: its videos, the training, the learning rate, the descent, the test.
+/// Describes the training and test of a net: videos, training, learning rate, SGD, test.
 pub fn protocol_facts(protocol: &Protocol) -> Vec<Fact> {
     let net = &protocol.net;
     let train = &net.train;
@@ -358,13 +358,13 @@ pub fn protocol_facts(protocol: &Protocol) -> Vec<Fact> {
     ]
 }
 
-/// 0.01 as 1e-2, 0.002857 as 2.86e-3.
+/// Formats a learning rate: 0.01 as 1e-2, 0.002857 as 2.86e-3.
 fn rate(rate: f64) -> String {
     let (round, exact) = (format!("{rate:.0e}"), format!("{rate:.2e}"));
     if (round.parse::<f64>().unwrap_or(0.0) / rate - 1.0).abs() < 1e-9 { round } else { exact }
 }
 
-/// "videos drawn across classes", "pairs of views, 20 dissimilar for each similar one".
+/// Describes a batch: "videos drawn across classes", "pairs of views, 20 dissimilar for each similar one".
 fn what_is_drawn(pairs: Option<PairsPlan>) -> String {
     let Some(PairsPlan { dissimilar, softmax, contrastive }) = pairs else {
         return "videos drawn across classes".into();
@@ -377,15 +377,15 @@ fn what_is_drawn(pairs: Option<PairsPlan>) -> String {
     format!("pairs of views, {dissimilar} dissimilar for each similar one, {} loss", losses.join(" + "))
 }
 
-/// "all of one in 10".
+/// Describes the tested frames: "one in 10".
 fn grid_words(net: &NetPlan) -> String {
     match net.sample.time_steps {
-        TimeSteps::Grid { every } => format!("all of one in {every}"),
+        TimeSteps::Grid { every } => format!("one in {every}"),
         _ => "all".into(),
     }
 }
 
-/// What a test asks, and of which videos.
+/// Describes how a test scores, and on which videos.
 fn tested_words(test: &TestPlan) -> String {
     let by = match test.by {
         TestBy::Softmax => "mean of the softmax",
@@ -399,7 +399,7 @@ fn tested_words(test: &TestPlan) -> String {
     format!("{by}{on}")
 }
 
-/// "TV-L1 flow", "extracted flow of bound 20".
+/// Describes the flow: "TV-L1 flow", "extracted flow of bound 20".
 fn flow_words(video: &VideoPlan) -> String {
     if let Some(Extraction { bound, check }) = video.extraction {
         return format!("extracted flow of bound {bound}{}", if check { "" } else { ", not checked" });
@@ -415,12 +415,12 @@ fn flow_words(video: &VideoPlan) -> String {
     }
 }
 
-/// The name that a unit variant has in a spec.
+/// Returns the name of a unit variant in a spec.
 fn kebab(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// Time and memory of the plan on this machine, by how fast a convolution learns on it now.
+/// Estimates time and memory of the plan on this machine, from the measured speed of training a convolution.
 fn estimate(plan: &TablePlan) -> Result<String> {
     let speed = speed::of_this_machine()?;
     let mut lines = vec![["row", "memory", "nets", "training", "testing"].map(str::to_owned).to_vec()];
@@ -439,7 +439,7 @@ fn estimate(plan: &TablePlan) -> Result<String> {
     let all = cost::of_table(plan)?;
     lines.push(line("all, each net once", &all));
     Ok(format!(
-        "Estimate for this machine ({} threads, {:.0} GFLOP/s in a convolution), without preparing the videos:\n{}\n",
+        "Estimate for this machine ({} threads, {:.0} GFLOP/s in a convolution), excluding the preparation of videos:\n{}\n",
         rayon::current_num_threads(),
         speed.operations / 1e9,
         plain(lines, 1),

@@ -1,6 +1,6 @@
-//! A table for people: the paper's numbers beside ours, and its claims.
+//! A table for readers: the paper's numbers beside ours, and its claims.
 //!
-//! Built from records and scores alone, and printed for a terminal, as
+//! It is built from records and scores only, and printed for a terminal, as
 //! Markdown, or as JSON. No number is typed by hand.
 
 mod recorded;
@@ -22,11 +22,11 @@ use plan::spec::{self, Columns, ProfileName, Quoted, Spec};
 pub struct Table {
     /// `paper/tableN`.
     pub name: String,
-    /// The paper's title of it.
+    /// The table's title in the paper.
     pub title: String,
-    /// Where the paper is.
+    /// Reference to the paper.
     pub source: String,
-    /// What ours was run on: data set, splits, seeds.
+    /// The data of our run: data set, splits, seeds.
     pub data: String,
     /// The scale.
     pub profile: ProfileName,
@@ -38,7 +38,7 @@ pub struct Table {
     pub quoted: Vec<Quoted>,
     /// The claims, judged.
     pub claims: Vec<Claim>,
-    /// Where ours departs from the paper.
+    /// Our departures from the paper.
     pub departures: Vec<String>,
 }
 
@@ -48,21 +48,21 @@ pub struct Table {
 pub struct Row {
     /// The row's id.
     pub id: String,
-    /// The paper's wording.
+    /// The label of the row in the paper.
     pub label: String,
-    /// The paper's column.
+    /// The column in the paper.
     pub column: Option<String>,
-    /// Where the paper has its number, if not in the table.
+    /// Place of its number in the paper, if not in the table.
     #[serde(rename = "where")]
     pub place: Option<String>,
     /// The paper's accuracy, in percent.
     pub reported: Option<f64>,
-    /// Ours.
+    /// Our result.
     pub state: State,
 }
 
 impl Table {
-    /// The table of a spec.
+    /// Creates the table of a spec.
     pub(crate) fn new(
         spec: &Spec,
         rows: Vec<Row>,
@@ -75,7 +75,7 @@ impl Table {
         Self { name, title, source, data, profile, columns, rows, quoted, claims, departures }
     }
 
-    /// What the plan says of it.
+    /// Takes data, profile and departures from the plan.
     pub(crate) fn is_of(&mut self, plan: &TablePlan) {
         (self.data, self.profile) = (plan.data_words(), plan.profile);
         self.departures.clone_from(&plan.departures);
@@ -83,7 +83,7 @@ impl Table {
 }
 
 impl Claim {
-    /// A claim of a spec, judged.
+    /// Creates a judged claim from a claim of a spec.
     pub(crate) fn of(claim: &spec::Claim, verdict: Verdict, margin: Option<Estimate>) -> Self {
         let spec::Claim { id, says, place, holds: rule } = claim.clone();
         Self { id, says, place, rule, verdict, margin }
@@ -91,13 +91,13 @@ impl Claim {
 }
 
 impl Row {
-    /// A row of a spec, and how far it has come.
+    /// Creates a row from a row of a spec and its state.
     pub(crate) fn of(row: &spec::Row, state: State) -> Self {
         let spec::Row { id, label, column, place, reported, .. } = row.clone();
         Self { id, label, column, place, reported, state }
     }
 
-    /// By how many points ours is above the paper's.
+    /// Returns our accuracy minus the paper's, in points.
     pub fn difference(&self) -> Option<f64> {
         Some(self.state.record()?.top1.value - self.reported?)
     }
@@ -107,16 +107,16 @@ impl Row {
     }
 }
 
-/// How far a row has come.
+/// The state of a row.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum State {
-    /// Run, whole or in part.
+    /// Run, completely or partially.
     Done {
         /// Its record.
         record: Box<Record>,
     },
-    /// Stopped by an error, or recorded in a file that cannot be read.
+    /// Stopped by an error, or its record cannot be read.
     Failed {
         /// The error.
         message: String,
@@ -125,7 +125,7 @@ pub enum State {
     NotRun,
     /// Cannot be run on these data sets.
     Unavailable {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
@@ -136,51 +136,51 @@ pub enum State {
 pub struct Claim {
     /// Its name.
     pub id: String,
-    /// In words.
+    /// The claim in words.
     pub says: String,
-    /// Where the paper says so.
+    /// Place of the claim in the paper.
     #[serde(rename = "where")]
     pub place: String,
     /// The inequality.
     pub rule: String,
-    /// How it came out.
+    /// The verdict on our numbers.
     pub verdict: Verdict,
-    /// By how many points the inequality is met, with its 95 % interval.
+    /// Margin by which the inequality holds, in points, with its 95 % interval.
     pub margin: Option<Estimate>,
 }
 
-/// Where a table is to be read.
+/// The output format of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Lines and corners.
+    /// Box-drawing characters.
     Terminal,
-    /// Bars.
+    /// Markdown.
     Markdown,
 }
 
 impl Table {
-    /// For a terminal.
+    /// Formats the table for a terminal.
     pub fn terminal(&self) -> String {
         self.render(Form::Terminal)
     }
 
-    /// For a Markdown file.
+    /// Formats the table as a Markdown file.
     pub fn markdown(&self) -> String {
         self.render(Form::Markdown)
     }
 
-    /// The rows that were stopped by an error.
+    /// Returns the ids of the failed rows.
     pub fn failed(&self) -> impl Iterator<Item = &str> {
         self.rows.iter().filter(|row| matches!(row.state, State::Failed { .. })).map(|row| row.id.as_str())
     }
 
-    /// What numbers of pairs are, where there are any: it follows "accuracy in percent".
+    /// Explains the numbers of rows of pairs, if there are any. The text follows "accuracy in percent".
     pub fn of_pairs(&self) -> &'static str {
         let any = self.rows.iter().any(Row::is_by_pairs);
         if any { "; of pairs the area under the ROC curve, 50 being chance" } else { "" }
     }
 
-    /// The claims of that verdict.
+    /// Counts the claims with this verdict.
     pub fn verdicts(&self, verdict: Verdict) -> usize {
         self.claims.iter().filter(|claim| claim.verdict == verdict).count()
     }
@@ -257,7 +257,7 @@ impl Table {
         text
     }
 
-    /// The paper's own layout: a line a label, a pair of numbers a column.
+    /// Lays out the table as in the paper: one line per label, two numbers per column.
     fn grid(&self, form: Form) -> String {
         let columns = self.columns.as_ref().map(|c| c.names.as_slice()).unwrap_or_default();
         let title = self.columns.as_ref().map_or("", |c| c.title.as_str());
@@ -288,7 +288,7 @@ impl Table {
 
     fn details(&self, form: Form) -> String {
         let spread = self.rows.iter().any(|row| row.state.record().and_then(Record::seed_spread).is_some());
-        // In a table of one column there is no grid to say what a row is.
+        // A table of one column has no grid that describes its rows.
         let described = self.columns.is_none() || self.rows.iter().any(|row| row.place.is_some());
         let mut head = vec!["row".to_owned()];
         if described {
@@ -362,7 +362,7 @@ impl Table {
     }
 }
 
-/// How the claims of several tables came out, by verdict, each named.
+/// Lists the claims of several tables by verdict, with their ids.
 pub fn verdicts(tables: &[Table]) -> String {
     let mut lines = Vec::new();
     for verdict in [Verdict::Holds, Verdict::Undecided, Verdict::Contradicted, Verdict::NotRun] {
@@ -386,7 +386,7 @@ pub fn verdicts(tables: &[Table]) -> String {
 }
 
 impl State {
-    /// The record, when there is one.
+    /// Returns the record, if there is one.
     pub fn record(&self) -> Option<&Record> {
         match self {
             Self::Done { record } => Some(record),
@@ -394,7 +394,7 @@ impl State {
         }
     }
 
-    /// Our accuracy, or why there is none.
+    /// Formats our accuracy, or why there is none.
     fn number(&self) -> String {
         match self {
             Self::Done { record } if record.is_partial() => {
@@ -408,12 +408,12 @@ impl State {
     }
 }
 
-/// Lays out lines of cells; columns from `numbers` on are numbers.
+/// Lays out lines of cells. Columns from `numbers` on are numbers, aligned right.
 pub fn layout(lines: Vec<Vec<String>>, form: Form, numbers: usize) -> String {
     let cell = |text: String| match form {
-        // Headings of two lines are ours.
+        // The only line breaks are in our own cells.
         Form::Terminal => terminal(&text),
-        // A rule, in a span of code, is written in characters that end neither span nor cell.
+        // A rule in a code span has no characters that end the span or the cell.
         Form::Markdown if text.starts_with('`') => one_line(&text),
         Form::Markdown => base::text::markdown(&text),
     };
@@ -429,12 +429,12 @@ pub fn layout(lines: Vec<Vec<String>>, form: Form, numbers: usize) -> String {
     table.to_string()
 }
 
-/// A Markdown table for `list`.
+/// Formats a Markdown table for `list`.
 pub fn markdown(lines: Vec<Vec<String>>, numbers: usize) -> String {
     layout(lines, Form::Markdown, numbers)
 }
 
-/// A plain table of texts, those from the third column on wrapped.
+/// Formats a terminal table of texts and wraps those from the third column on.
 pub fn plain_wrapped(lines: Vec<Vec<String>>) -> String {
     let mut table = Builder::from_iter(lines).build();
     table.with(Style::rounded());
@@ -442,10 +442,10 @@ pub fn plain_wrapped(lines: Vec<Vec<String>>) -> String {
     table.to_string()
 }
 
-/// Letters in a line of a wrapped text.
+/// Width of a line of wrapped text, in characters.
 const LONG: usize = 52;
 
-/// A plain table for `show` and `list`.
+/// Formats a terminal table for `show` and `list`.
 pub fn plain(lines: Vec<Vec<String>>, numbers: usize) -> String {
     layout(lines, Form::Terminal, numbers)
 }

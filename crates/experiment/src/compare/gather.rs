@@ -1,4 +1,4 @@
-//! The finished rows of all tables, each trained net once.
+//! Gathers the finished rows of all tables, identical rows once.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,23 +11,23 @@ use plan::{Work, Workspace};
 /// A finished row.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// The tables that have it, by their full names.
+    /// The full names of the tables that have it, separated by commas.
     pub tables: String,
-    /// The name of the run that it is from, such as `synth-mini`.
+    /// The name of its run, such as `synth-mini`.
     pub run: String,
     /// The networks, such as `cnn-m-2048`.
     pub architecture: String,
-    /// What is recorded of it.
+    /// Its record.
     pub record: Record,
 }
 
-/// Every recorded row whose number is an accuracy. Rows of several tables that are the same tests of the same nets are one.
+/// Returns every recorded row whose measure is top-1 accuracy. Rows of several tables with the same test units are one entry.
 ///
 /// # Errors
-/// Those of listing and reading the specs.
+/// If the specs cannot be listed or read.
 pub fn entries(workspace: &Workspace) -> Result<Vec<Entry>> {
     let mut entries: Vec<Entry> = Vec::new();
-    // By run and test units.
+    // Positions of the entries, by run and test units.
     let mut known: BTreeMap<(String, Vec<String>), usize> = BTreeMap::new();
     for (spec, runs) in list::recorded(workspace)? {
         for run in runs {
@@ -55,7 +55,7 @@ pub fn entries(workspace: &Workspace) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// A record that can be compared: an old or damaged one cannot.
+/// Reads a record that can be compared; `None` if it is missing, old, damaged, or of another measure.
 fn read(run: &Path, row: &str) -> Option<Record> {
     let record = Record::if_whole(&run.join(format!("{row}.json")))?;
     (record.measure == Measure::Top1 && !record.data.is_empty()).then_some(record)
@@ -76,26 +76,26 @@ fn architecture(work: &Work) -> String {
 }
 
 impl Entry {
-    /// Whether a text stands in its table, row, label or architecture, in whatever case.
+    /// Returns `true` if its table, row, label or architecture contains the text, ignoring case.
     pub(super) fn says(&self, text: &str) -> bool {
         let text = text.to_lowercase();
         let places = [&self.tables, &self.record.row, &self.record.label, &self.architecture];
         places.iter().any(|place| place.to_lowercase().contains(&text))
     }
 
-    /// Multiply-adds of the test of one video, where the number of its views is known beforehand.
+    /// Returns the multiply-adds of testing one video, if the number of its views is known in advance.
     pub fn multiply_adds(&self) -> Option<f64> {
         multiply_adds_of_a_video(&self.record.work)
     }
 
-    /// Training samples a second, the mean over the runs.
+    /// Returns the training samples per second, averaged over the runs.
     pub fn training_speed(&self) -> Option<f64> {
         let of = |run: &crate::record::RunRecord| Some(run.stages.last()?.training.samples_per_second);
         let speeds: Option<Vec<f64>> = self.record.runs.iter().map(of).collect();
         speeds.map(|speeds| speeds.iter().sum::<f64>() / speeds.len().max(1) as f64)
     }
 
-    /// Test videos a second; of fused scores nothing is said, since their nets' tests are other units.
+    /// Returns the test videos per second; `None` for fused scores, whose nets are tested in other units.
     pub fn test_speed(&self) -> Option<f64> {
         let tests = || self.record.runs.iter().map(|run| &run.test);
         let (videos, seconds) =
@@ -103,7 +103,7 @@ impl Entry {
         (seconds > 0.0 && tests().all(|test| test.streams.is_empty())).then_some(videos / seconds)
     }
 
-    /// Peak memory of the training, MiB.
+    /// Returns the peak memory of the training, in MiB.
     pub(super) fn memory(&self) -> Option<f64> {
         let stages = self.record.runs.iter().flat_map(|run| &run.stages);
         stages.filter_map(|stage| stage.training.peak_memory_mib).max().map(|memory| memory as f64)

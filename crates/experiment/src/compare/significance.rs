@@ -1,4 +1,4 @@
-//! Whether two rows differ by more than the choice of test videos explains.
+//! Significance of the difference between two rows: paired bootstrap and McNemar's test over their test videos.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,15 +17,15 @@ use crate::store::recorded_unit;
 use base::text::signed_within;
 use plan::rule::Comparison;
 
-/// What two rows differ by on the same videos.
+/// The difference between two rows on the same videos.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Difference {
-    /// Points, with the 95 % interval of a paired bootstrap over videos.
+    /// First minus second in points, with the 95 % interval of a paired bootstrap over videos.
     points: Estimate,
-    /// Tests of one video that only the first, and only the second row has right.
+    /// Number of tests that only the first row, and only the second row, got right.
     only_one: [usize; 2],
-    /// McNemar's exact two-sided p.
+    /// The exact two-sided p-value of McNemar's test.
     p: f64,
 }
 
@@ -37,10 +37,10 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The difference of two rows by what videos were taken for; nothing where those are others.
+/// Computes the difference between two rows from their predictions; `None` if they are of different videos.
 ///
 /// # Errors
-/// Predictions that cannot be put together.
+/// If the predictions cannot be combined.
 pub(super) fn between(a: &Predictions, b: &Predictions) -> Result<Option<Difference>> {
     if !a.are_of_the_videos_of(b)? {
         return Ok(None);
@@ -57,17 +57,17 @@ pub(super) fn between(a: &Predictions, b: &Predictions) -> Result<Option<Differe
     Ok(points.map(|points| Difference { points, only_one, p: mcnemar(only_one[0], only_one[1]) }))
 }
 
-/// What all tests of a row took videos for, in the order of splits and seeds, if their scores are in the cache.
+/// Reads the predictions of all tests of a row, in the order of splits and seeds, if their scores are in the cache.
 pub(super) fn predictions(units: &Path, entry: &Entry) -> Option<Predictions> {
     let file = |run: &RunRecord| recorded_unit(units, &run.test_unit)?.verified(SCORES).ok();
     let files: Option<Vec<PathBuf>> = entry.record.runs.iter().map(file).collect();
     Predictions::read(files?).and_then(|tests| tests.sorted()).ok()
 }
 
-/// The two-sided p of a fair coin that fell `a` times on one side and `b` times on the other, or more unevenly.
+/// Computes the two-sided p-value of a fair coin that falls `a` times on one side and `b` times on the other.
 fn mcnemar(a: usize, b: usize) -> f64 {
     let (n, fewer) = (a + b, a.min(b));
-    // ln of the number of ways, by ln-factorials.
+    // Logarithms of factorials, for binomial coefficients.
     let mut ln = vec![0.0_f64; n + 1];
     for i in 1..=n {
         ln[i] = ln[i - 1] + (i as f64).ln();
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
     use crate::scores::Scores;
 
-    /// Forty videos of two classes, of which these are right.
+    /// Scores of forty videos of two classes; `right` says which are classified correctly.
     fn scored(right: impl Fn(usize) -> bool) -> Vec<Scores> {
         let labels: Vec<u32> = (0..40).map(|video| video % 2).collect();
         let scores = (0..40).flat_map(|video: usize| {

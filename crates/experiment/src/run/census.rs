@@ -1,4 +1,4 @@
-//! How many nets tables need, and how many of them were trained.
+//! Counts the nets that tables need, and those that were trained.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::store::Unit;
 use base::text::counted;
 
-/// Counts over all tables of one command. Nets that rows share are trained once.
+/// Counts of nets over all tables of one command. Nets that rows share are trained once.
 #[derive(Debug, Default)]
 pub struct Census(RefCell<Units>);
 
@@ -18,32 +18,32 @@ struct Units {
 }
 
 impl Census {
-    /// The wanted rows of a table need these.
+    /// Adds the nets that the wanted rows of a table need.
     pub(super) fn ask(&self, nets: impl IntoIterator<Item = String>) {
         self.0.borrow_mut().nets.extend(nets);
     }
 
-    /// This one was trained now.
+    /// Adds a net that this command has trained.
     pub(super) fn trained(&self, unit: &Unit) {
         self.0.borrow_mut().trained.insert(unit.name.clone());
     }
 
-    /// Whether this command has trained it.
+    /// Returns `true` if this command has trained the net.
     pub(super) fn was_trained(&self, unit: &Unit) -> bool {
         self.0.borrow().trained.contains(&unit.name)
     }
 
-    /// Whether this command has not come by the unit before: `--fresh` forgets each only once.
+    /// Returns `true` the first time this command reaches the unit: `--fresh` forgets each only once.
     pub(super) fn first_sight(&self, unit: &Unit) -> bool {
         self.0.borrow_mut().seen.insert(unit.name.clone())
     }
 
-    /// The different nets that the rows need.
+    /// Returns the number of different nets that the rows need.
     pub fn nets(&self) -> usize {
         self.0.borrow().nets.len()
     }
 
-    /// How many of them were trained by this command.
+    /// Returns the number of nets that this command has trained.
     pub fn nets_trained(&self) -> usize {
         self.0.borrow().trained.len()
     }

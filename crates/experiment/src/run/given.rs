@@ -1,4 +1,4 @@
-//! Nets that are not trained here: their weights come with an exported row.
+//! Nets whose weights come with an exported row, and that are not trained here.
 
 use super::runner::Runner;
 use crate::changes::differences;
@@ -10,17 +10,17 @@ use crate::trained::Trained;
 use crate::weights::sha256;
 use plan::{NetPlan, TablePlan};
 
-/// A net whose training is done.
+/// A net that is already trained.
 pub(super) struct Given {
     pub(super) net: NetPlan,
     pub(super) unit: Unit,
 }
 
 impl Given {
-    /// Puts the weights of an exported row into the store, each under its sum.
+    /// Copies the weights of an exported row into the store, each under its checksum.
     ///
     /// # Errors
-    /// [`Error::Usage`] if no row that is asked for has a net of such a plan.
+    /// [`Error::Usage`] if no requested row has a net with this plan.
     pub(super) fn all(runner: &Runner<'_>, plan: &TablePlan, store: &Store) -> Result<Vec<Self>> {
         let Some(trained) = runner.given else { return Ok(Vec::new()) };
         fits(trained, plan)?;
@@ -38,19 +38,19 @@ impl Given {
     }
 }
 
-/// Refuses weights that no row has a use for.
+/// Refuses weights that no requested row can use.
 fn fits(trained: &Trained, plan: &TablePlan) -> Result<()> {
     let nets = || plan.wanted().flat_map(|row| row.work.protocols());
     if trained.nets.iter().all(|net| nets().any(|protocol| protocol.net == net.protocol.net)) {
         return Ok(());
     }
     let (Some(theirs), Some(ours)) = (trained.nets.first(), nets().next()) else {
-        return Err(Error::Usage(format!("{}: no row that is asked for has a net", trained.name)));
+        return Err(Error::Usage(format!("{}: none of the requested rows has a net", trained.name)));
     };
     let changes = differences(&theirs.protocol.net, &ours.net);
     let said: Vec<String> = changes.iter().take(8).map(ToString::to_string).collect();
     Err(Error::Usage(format!(
-        "{}: no row that is asked for has a net of its plan, so its weights answer another question; beside the first row's: {}",
+        "{}: no requested row has a net with the plan of these weights; differences from the first row's net: {}",
         trained.name,
         said.join("; ")
     )))

@@ -1,7 +1,7 @@
-//! What a table needs, as one list of steps: train, test, fuse, record, each after those that it needs.
+//! The work of a table as one list of steps: train, test, fuse, record, each after those that it needs.
 //!
-//! All that runs a table, counts or names its work reads this list: a run on this machine walks it in order, Slurm's jobs
-//! and other ranks do one step of it each.
+//! Everything that runs, counts or names the work of a table reads this list. A run on this machine walks it in order;
+//! Slurm jobs and other ranks do one step of it each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,24 +16,23 @@ use super::repeat::{Repeat, repeats};
 use crate::error::Result;
 use crate::store::{Store, Unit};
 
-/// The version of this program since which the same plan gives the same bits. It is part of every unit's name: raise it, and
-/// say so in CHANGELOG.md, when a training, a test or a fusion computes something else; then nothing that was made before
-/// stands in for it.
+/// The version of this program since which the same plan gives the same bits. It is part of every unit's name. Raise it, and
+/// note it in CHANGELOG.md, when a training, a test or a fusion computes something different: older units are then not used.
 const ARITHMETIC: &str = "0.10.0";
 
-/// What decides a trained net: equal ones are trained once, whichever table asks.
+/// Everything that a trained net depends on. Nets with equal keys are trained once, even for different tables.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct TrainKey<'a> {
     version: &'static str,
     net: &'a NetPlan,
-    /// Of each of its data sets.
+    /// Fingerprint of each of its data sets.
     fingerprints: Vec<String>,
     start: Option<String>,
     seed: u64,
 }
 
-/// What decides the scores of a net.
+/// Everything that the scores of a net depend on.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct TestKey<'a> {
@@ -44,33 +43,33 @@ struct TestKey<'a> {
     fold: Option<(usize, usize)>,
 }
 
-/// What decides fused scores.
+/// Everything that fused scores depend on.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct FuseKey<'a> {
     version: &'static str,
     /// Test units of the streams.
     streams: &'a [String],
-    /// Test units of the folds, where there are any.
+    /// Test units of the folds; empty without folds.
     folds: &'a [String],
     by: FuseBy,
     svm: Option<&'a Svm>,
 }
 
-/// A step by its place in the list.
+/// The index of a step in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct StepId(usize);
 
-/// One step.
+/// One step of a table.
 pub(super) struct Step<'p> {
-    /// A name for people.
+    /// A title for display.
     pub(super) title: String,
     pub(super) does: Does<'p>,
 }
 
-/// What a step does. All but a record leave their outcome in a unit of the store.
+/// The work of a step. Every step except a record stores its outcome in a unit.
 pub(super) enum Does<'p> {
-    /// Nothing: the weights came with an exported row.
+    /// Does nothing: the weights came with an exported row.
     Given { unit: Unit },
     /// Trains a net.
     Train {
@@ -87,7 +86,7 @@ pub(super) enum Does<'p> {
         fusion: &'p FusionPlan,
         unit: Unit,
         streams: Vec<StepId>,
-        /// Of each fold that is left out, the tests of the streams.
+        /// The tests of the streams, for each held-out fold.
         folds: Vec<Vec<StepId>>,
     },
     /// Writes the record of a row from the scores of its repeats.
@@ -95,7 +94,7 @@ pub(super) enum Does<'p> {
 }
 
 impl Step<'_> {
-    /// The unit that holds the outcome; none of a record.
+    /// Returns the unit with the outcome; `None` for a record.
     pub(super) fn unit(&self) -> Option<&Unit> {
         match &self.does {
             Does::Given { unit }
@@ -106,7 +105,7 @@ impl Step<'_> {
         }
     }
 
-    /// The steps that have to be done first.
+    /// Returns the steps that must be done first.
     pub(super) fn after(&self) -> Vec<StepId> {
         match &self.does {
             Does::Given { .. } => Vec::new(),
@@ -122,17 +121,17 @@ impl Step<'_> {
 
 /// The steps of a table.
 pub(super) struct Graph<'p> {
-    /// Each after those that it needs.
+    /// The steps, each after those that it needs.
     steps: Vec<Step<'p>>,
     /// The record of each row that can be run.
     records: BTreeMap<&'p str, StepId>,
 }
 
 impl<'p> Graph<'p> {
-    /// The steps of all rows whose data sets are open, in the order of the table. Rows share steps.
+    /// Lists the steps of all rows whose data sets are open, in the order of the table. Rows share steps.
     ///
     /// # Errors
-    /// Those of telling the videos of a data set apart.
+    /// If the fingerprint of a net's videos cannot be computed.
     pub(super) fn new(
         plan: &'p TablePlan,
         library: &Library<'_>,
@@ -149,22 +148,22 @@ impl<'p> Graph<'p> {
         Ok(builder.graph)
     }
 
-    /// A step.
+    /// Returns a step.
     pub(super) fn step(&self, id: StepId) -> &Step<'p> {
         &self.steps[id.0]
     }
 
-    /// The unit of a step that has one.
+    /// Returns the unit of a step that is not a record.
     pub(super) fn unit(&self, id: StepId) -> &Unit {
         self.step(id).unit().expect("only a record has no unit, and nothing comes after one")
     }
 
-    /// The step that writes a row's record; nothing for a row that cannot be run.
+    /// Returns the step that writes a row's record; `None` for a row that cannot be run.
     pub(super) fn record(&self, row: &RowPlan) -> Option<StepId> {
         self.records.get(&*row.row.id).copied()
     }
 
-    /// The repeats of a row with the steps that give their scores; none for a row that cannot be run.
+    /// Returns the repeats of a row with the steps that compute their scores; empty for a row that cannot be run.
     pub(super) fn scores(&self, row: &RowPlan) -> &[(Repeat<'p>, StepId)] {
         match self.record(row).map(|id| &self.step(id).does) {
             Some(Does::Record { scores, .. }) => scores,
@@ -172,7 +171,7 @@ impl<'p> Graph<'p> {
         }
     }
 
-    /// These steps and all that come before them, each after those that it needs.
+    /// Returns the given steps and all steps that they depend on, in order.
     pub(super) fn needed(&self, last: impl IntoIterator<Item = StepId>) -> BTreeSet<StepId> {
         let mut needed: BTreeSet<StepId> = BTreeSet::new();
         let mut open: Vec<StepId> = last.into_iter().collect();
@@ -184,7 +183,7 @@ impl<'p> Graph<'p> {
         needed
     }
 
-    /// The units that the wanted rows of a plan need, each after those that it needs.
+    /// Returns the steps with units that the wanted rows of a plan need, in order.
     pub(super) fn units<'g>(
         &'g self,
         plan: &TablePlan,
@@ -193,7 +192,7 @@ impl<'p> Graph<'p> {
         needed.into_iter().map(|id| (id, self.step(id))).filter(|(_, step)| step.unit().is_some())
     }
 
-    /// The names of the nets that the wanted rows of a plan need.
+    /// Returns the unit names of the nets that the wanted rows of a plan need.
     pub(super) fn nets(&self, plan: &TablePlan) -> impl Iterator<Item = String> {
         let net = |(_, step): (StepId, &Step<'p>)| match &step.does {
             Does::Given { unit } | Does::Train { unit, .. } => Some(unit.name.clone()),
@@ -202,12 +201,12 @@ impl<'p> Graph<'p> {
         self.units(plan).filter_map(net)
     }
 
-    /// The trainings that led to a trained net, its own the last, each once.
+    /// Returns the trainings that led to a trained net, each once, its own last.
     pub(super) fn stages(&self, trained: StepId) -> Vec<StepId> {
         let mut stages = Vec::new();
         for first in self.step(trained).after() {
             for stage in self.stages(first) {
-                // Two streams may come from one net.
+                // Two streams may start from the same net.
                 if !stages.contains(&stage) {
                     stages.push(stage);
                 }
@@ -218,7 +217,7 @@ impl<'p> Graph<'p> {
     }
 }
 
-/// A list of steps that grows.
+/// Builds the list of steps.
 struct Builder<'a, 'p> {
     graph: Graph<'p>,
     by_unit: BTreeMap<String, StepId>,
@@ -234,7 +233,7 @@ impl<'p> Builder<'_, 'p> {
         id
     }
 
-    /// Adds a step, or finds the one that leaves the same unit.
+    /// Adds a step, or finds the one that makes the same unit.
     fn add(&mut self, title: &str, unit: Unit, does: impl FnOnce(Unit) -> Does<'p>) -> StepId {
         if let Some(&known) = self.by_unit.get(&unit.name) {
             return known;

@@ -1,4 +1,4 @@
-//! A table being run on opened data sets.
+//! A table that is being run on opened data sets.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::record::Environment;
 use crate::store::Store;
 
-/// A table being run on opened data sets.
+/// A table that is being run on opened data sets.
 pub(super) struct Job<'a> {
     pub(super) runner: &'a Runner<'a>,
     pub(super) plan: &'a TablePlan,
@@ -40,11 +40,11 @@ impl<'a> Job<'a> {
         })
     }
 
-    /// Products are computed from now on as was asked for.
+    /// Sets the requested precision of matrix products.
     pub(super) fn set_precision(&self) -> Result<()> {
         let precision = self.runner.request.precision;
         precision
             .set(self.runner.device)
-            .map_err(|e| Error::Usage(format!("the precision that was asked for: {e}")))
+            .map_err(|e| Error::Usage(format!("cannot compute in the requested precision: {e}")))
     }
 }

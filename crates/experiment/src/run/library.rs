@@ -1,4 +1,4 @@
-//! The data sets of a table: opened once, their videos prepared once, cut into what a run trains and tests on.
+//! The data sets of a table: opened once, their videos prepared once, divided into training and test videos.
 
 pub(crate) mod prepare;
 
@@ -24,7 +24,7 @@ use plan::{DataPlan, NetPlan, Protocol, RowPlan, TablePlan, TestPlan, VideoPlan,
 enum Part {
     Train,
     Test,
-    /// The events of the test in the views of the training.
+    /// The test events, in the camera views of the training.
     Seen,
 }
 
@@ -36,7 +36,7 @@ impl Part {
         }
     }
 
-    /// What the tested videos are compared with.
+    /// Returns the part that the tested videos are compared with, if any.
     fn beside(by: TestBy) -> Option<Self> {
         match by {
             TestBy::Softmax => None,
@@ -57,20 +57,20 @@ pub(super) struct Library<'a> {
 
 struct Set {
     dataset: Dataset,
-    /// Of each split, by name.
+    /// Fingerprint of each split, by name.
     fingerprints: BTreeMap<String, String>,
-    /// By how they were made.
+    /// Prepared videos, by the hash of their recipe.
     prepared: RefCell<BTreeMap<String, Ready>>,
 }
 
 /// Videos by their index in the data set.
 type Ready = Rc<BTreeMap<usize, Arc<PreparedVideo>>>;
 
-/// What a row needs and its data cannot give, in words.
+/// Describes what a row needs and its data lack, if anything.
 pub(super) fn lacks(row: &RowPlan) -> Option<String> {
     let backward = row.work.stages().any(|net| wants_backward(net) && net.video.extraction.is_some());
     backward.then(|| {
-        "it needs backward flow, which extracted folders do not hold; give the videos themselves as data root".to_owned()
+        "it needs backward flow, which extracted folders do not have; use the videos themselves as data root".to_owned()
     })
 }
 
@@ -79,8 +79,8 @@ pub(crate) fn wants_backward(net: &NetPlan) -> bool {
 }
 
 impl<'a> Library<'a> {
-    /// Opens the data sets that the wanted rows need, or one of them to be prepared: then videos that are missing do
-    /// not matter yet, and the fingerprints are left out.
+    /// Opens the data sets that the wanted rows need, or `only` one of them to prepare it. In that case, videos may be
+    /// missing, and no fingerprints are computed.
     pub(super) fn open(runner: &'a Runner<'a>, plan: &'a TablePlan, only: Option<&str>) -> Result<Self> {
         let workspace = runner.workspace;
         let partial = only.is_some();
@@ -107,13 +107,13 @@ impl<'a> Library<'a> {
                 };
                 if row.work.protocols().iter().any(of_views) {
                     return Err(Error::Usage(format!(
-                        "row {} needs a data set of several views of its events, and {name} has none; docs/data.md says how \
-                         one is laid out",
+                        "row {} needs a data set with several camera views of each event, and {name} has none; docs/data.md \
+                         describes its layout",
                         row.row.id
                     )));
                 }
             }
-            // What is only prepared needs no name for its data, and has none while videos are missing.
+            // Preparing needs no fingerprints, and there are none while videos are missing.
             for (index, split) in dataset.splits.iter().enumerate().filter(|_| !partial) {
                 fingerprints.insert(split.name.clone(), dataset.fingerprint(index, &hashes)?);
             }
@@ -123,17 +123,17 @@ impl<'a> Library<'a> {
         Ok(Self { runner, plan, sets, broken: RefCell::default() })
     }
 
-    /// The plan whose data sets these are.
+    /// Returns the plan whose data sets these are.
     pub(super) fn plan(&self) -> &TablePlan {
         self.plan
     }
 
-    /// Whether all data sets of a row are open; those of rows that nobody asks for need not be.
+    /// Returns `true` if all data sets of a row are open; those of unwanted rows may not be.
     pub(super) fn has(&self, work: &Work) -> bool {
         work.stages().flat_map(|net| &net.data).all(|data| self.sets.contains_key(&data.set))
     }
 
-    /// Whether videos that a row needs could not be prepared.
+    /// Returns `true` if videos of the row's data sets could not be prepared.
     pub(super) fn is_broken(&self, work: &Work) -> bool {
         work.stages().flat_map(|net| &net.data).any(|data| self.broken.borrow().contains(&data.set))
     }
@@ -142,12 +142,12 @@ impl<'a> Library<'a> {
         self.sets.get(name).ok_or_else(|| Error::Usage(format!("data set `{name}` is not open")))
     }
 
-    /// Class names of a data set, in label order.
+    /// Returns the class names of a data set, in label order.
     pub(super) fn classes(&self, set: &str) -> Result<&[String]> {
         Ok(&self.set(set)?.dataset.classes)
     }
 
-    /// What identifies the videos that a net learns from: which they are, and what is in them.
+    /// Returns a fingerprint of the videos that a net learns from: their list and their contents.
     pub(super) fn fingerprint(&self, data: &DataPlan, repeat: &Repeat<'_>) -> Result<String> {
         let set = self.set(&data.set)?;
         let of =
@@ -172,7 +172,7 @@ impl<'a> Library<'a> {
         })
     }
 
-    /// The data sets of a row for its record, the one that is tested on first.
+    /// Returns the data sets of a row for its record, the tested one first.
     pub(super) fn records(&self, row: &RowPlan) -> Result<Vec<DatasetRecord>> {
         let mut records: Vec<DatasetRecord> = Vec::new();
         let nets = row.work.protocols().iter().flat_map(|protocol| protocol.net.stages().into_iter().rev());
@@ -190,7 +190,7 @@ impl<'a> Library<'a> {
         Ok(records)
     }
 
-    /// The videos that a net learns from, for each task.
+    /// Returns the training videos of a net, for each task.
     pub(super) fn training(&self, net: &NetPlan, repeat: &Repeat<'_>) -> Result<Vec<Vec<LabelledVideo>>> {
         let mut tasks = vec![Vec::new(); net.tasks()];
         let mut first_label = vec![0; net.tasks()];
@@ -202,13 +202,13 @@ impl<'a> Library<'a> {
         Ok(tasks)
     }
 
-    /// The videos that a net is tested on: the test part of the split, its events in the views of the training, or the fold
-    /// that was left out.
+    /// Returns the videos that a net is tested on: the test part of the split, its events in the views of the training, or
+    /// the held-out fold.
     pub(super) fn testing(&self, protocol: &Protocol, repeat: &Repeat<'_>) -> Result<Vec<LabelledVideo>> {
         self.of_target(&protocol.net, repeat, Part::of(protocol.test.on))
     }
 
-    /// The videos that those of a test are compared with.
+    /// Returns the videos that the tested ones are compared with.
     pub(super) fn beside(&self, protocol: &Protocol, repeat: &Repeat<'_>) -> Result<Vec<LabelledVideo>> {
         match Part::beside(protocol.test.by) {
             None => Ok(Vec::new()),
@@ -216,7 +216,7 @@ impl<'a> Library<'a> {
         }
     }
 
-    /// How many videos a test looks at, those that it compares with among them.
+    /// Counts the videos that a test looks at, including those that it compares with.
     pub(super) fn count_looked_at(&self, protocol: &Protocol, repeat: &Repeat<'_>) -> Result<usize> {
         let net = &protocol.net;
         let parts = [Some(Part::of(protocol.test.on)), Part::beside(protocol.test.by)];
@@ -229,7 +229,7 @@ impl<'a> Library<'a> {
         self.labelled(net.target(), &net.video, &indices, 0)
     }
 
-    /// Videos with their labels among those of their softmax layer.
+    /// Returns videos with their labels in their softmax layer.
     fn labelled(
         &self,
         data: &DataPlan,
@@ -249,7 +249,7 @@ impl<'a> Library<'a> {
         let prepared = self.prepared(&data.set, video)?;
         let one = |&index: &usize| -> Option<Result<LabelledVideo>> {
             let listed = &dataset.videos[index];
-            // Classes that are left out have no label.
+            // Excluded classes have no label.
             let label = kept[listed.label]? as u32;
             let (id, view) = (listed.id.clone(), listed.view.clone());
             let video = prepared.get(&index).map(|source| LabelledVideo {
@@ -258,13 +258,13 @@ impl<'a> Library<'a> {
                 view,
                 source: Arc::clone(source) as _,
             });
-            let missing = || Error::Usage(format!("video `{}` is asked for and was not prepared", listed.id));
+            let missing = || Error::Usage(format!("video `{}` is needed but was not prepared", listed.id));
             Some(video.ok_or_else(missing))
         };
         indices.iter().filter_map(one).collect()
     }
 
-    /// Indices of the videos of a part, at most `limit` of each class.
+    /// Returns the indices of the videos of a part, at most `limit` per class.
     fn indices(
         &self,
         data: &DataPlan,
@@ -307,7 +307,7 @@ fn no_such_split(set: &str, split: &str) -> Error {
     Error::Usage(format!("data set `{set}` has no split `{split}`"))
 }
 
-/// The first `limit` videos of each class; of a set of several views, all videos of the first `limit` events.
+/// Keeps the first `limit` videos of each class; in a set of several views, all videos of the first `limit` events.
 fn at_most(dataset: &Dataset, list: Vec<usize>, limit: Option<usize>) -> Vec<usize> {
     let Some(limit) = limit else { return list };
     let mut taken: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! What a trained net makes of the middle of its test videos: for pictures, not for scores.
+//! Outputs of a trained net for single crops of its test videos: for pictures, not for scores.
 
 use candle_core::Device;
 use data::loader::{Crops, LabelledVideo, TestConfig, TestViews};
@@ -12,21 +12,21 @@ use crate::inputs::inputs_of;
 use crate::train::{WEIGHTS, build};
 use plan::NetPlan;
 
-/// A trained net.
+/// A trained net, ready for inputs.
 pub(super) struct Seeing<'a> {
     net: &'a NetPlan,
     network: Box<dyn Network>,
 }
 
-/// One view of a video and what came out.
+/// One view of a video and the network's outputs.
 pub(super) struct Look {
-    /// The frame that the network sees, three bytes a pixel; of a clip the first.
+    /// The frame that the network sees, three bytes per pixel; the first frame of a clip.
     pub(super) colours: Option<Vec<u8>>,
     pub(super) outputs: Outputs,
 }
 
 impl Job<'_> {
-    /// The net as its training left it.
+    /// Loads a trained net.
     pub(super) fn seeing<'a>(&self, net: &'a NetPlan, seed: u64, trained: StepId) -> Result<Seeing<'a>> {
         let (params, network) = build(net, seed, &Device::Cpu)?;
         let weights = self.graph.unit(trained).verified(WEIGHTS)?;
@@ -36,7 +36,7 @@ impl Job<'_> {
 }
 
 impl Seeing<'_> {
-    /// Central crops of a video at equal distances.
+    /// Runs the network on central crops of a video at equal distances in time.
     pub(super) fn look(&self, video: &LabelledVideo, positions: usize) -> Result<Vec<Look>> {
         let Self { net, network } = self;
         let config = TestConfig {
@@ -61,7 +61,7 @@ impl Seeing<'_> {
         Ok(looks)
     }
 
-    /// The mean over those crops of what the classifier reads, if the network says what that is.
+    /// Returns the classifier's input, averaged over these crops, if the network exposes it.
     pub(super) fn features(&self, video: &LabelledVideo, positions: usize) -> Result<Option<Vec<f32>>> {
         let looks = self.look(video, positions)?;
         let count = looks.len() as f32;

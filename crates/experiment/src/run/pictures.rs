@@ -1,4 +1,4 @@
-//! The pictures of a table's finished rows.
+//! Draws the pictures of a table's finished rows.
 
 mod seen;
 
@@ -29,25 +29,25 @@ use plan::spec::TestBy;
 use plan::{NetPlan, Protocol, RowPlan, Start, TablePlan, Work};
 
 impl Runner<'_> {
-    /// Draws what the finished rows of a table saw and learnt, into the folder `figures` beside their records, and gives
-    /// the files back:
+    /// Draws the inputs and results of the finished rows of a table, into the folder `figures` beside their records, and
+    /// returns the files:
     ///
     /// | file | shows |
     /// |---|---|
     /// | `loss.svg` | the loss curves of all nets |
     /// | `streams.svg` | recall of each class by the streams of the last fusion and by the fusion |
     /// | `ROW-streams.svg` | recall of each class by a network that joins two streams, by both, and by their fusion |
-    /// | `ROW-recall.svg`, `ROW-confusion.svg` | recall of each class, and what is taken for what |
+    /// | `ROW-recall.svg`, `ROW-confusion.svg` | recall of each class, and the confusion matrix |
     /// | `ROW-filters.svg`, `.png` | first-layer filters: of flow over time, x and y; of frames in colour |
     /// | `ROW-input.svg` | a frame, its flow, and the stack that the network sees |
-    /// | `ROW-attention.svg` | where a network with attention looks, one test video of each class |
-    /// | `embedding.svg` | what the classifiers of networks of several levels, or of pairs, read of ten classes, by t-SNE |
-    /// | `index.json` | what each of them shows, see [`crate::pictures`] |
+    /// | `ROW-attention.svg` | attention maps of a network with attention, for one test video of each class |
+    /// | `embedding.svg` | t-SNE of the classifiers' inputs for ten classes, of networks of several levels or of pairs |
+    /// | `index.json` | a description of each file, see [`crate::pictures`] |
     ///
-    /// Where a row has several splits and seeds, curves and filters are of the first, recall is over all.
+    /// If a row has several splits and seeds, curves and filters are of the first, and recall is over all.
     ///
     /// # Errors
-    /// [`Error::Usage`] if no row is finished; whatever the disk, the data and the pictures report.
+    /// [`Error::Usage`] if no row is finished; errors of the disk, the data and the pictures.
     pub fn figures(&self, name: &str) -> Result<Vec<PathBuf>> {
         let plan = self.plan(name, self.request)?;
         let job = Job::open(self, &plan)?;
@@ -79,10 +79,10 @@ impl Runner<'_> {
 
 type Done<'a> = (&'a RowPlan, Record);
 
-/// Nets that one picture of recall can show beside one another.
+/// Maximum number of nets in one picture of recall.
 const MOST_BESIDE: usize = 4;
 
-/// The records of a fusion's streams, if the row is a fusion and all are there.
+/// Returns the records of a fusion's streams, if the row is a fusion and all of them exist.
 fn fused<'a>(rows: &'a [Done<'_>], row: &RowPlan) -> Option<Vec<&'a Record>> {
     let of = |id: &String| rows.iter().find(|(row, _)| row.row.id == *id).map(|(_, record)| record);
     row.row.fuse.as_ref()?.streams.iter().map(of).collect()
@@ -95,7 +95,7 @@ struct Tested<'a> {
     trained: StepId,
 }
 
-/// The first test of a row's net, unless it is a fusion.
+/// Returns the first test of a row's net; `None` for a fusion.
 fn tested<'a>(job: &'a Job<'_>, row: &RowPlan) -> Option<Tested<'a>> {
     let (_, step) = job.graph.scores(row).first()?;
     match &job.graph.step(*step).does {
@@ -106,7 +106,7 @@ fn tested<'a>(job: &'a Job<'_>, row: &RowPlan) -> Option<Tested<'a>> {
     }
 }
 
-/// The folder of pictures.
+/// The folder of pictures and its index.
 struct Album {
     folder: PathBuf,
     files: Vec<PathBuf>,
@@ -114,14 +114,14 @@ struct Album {
 }
 
 impl Album {
-    /// With what an earlier command has drawn there. An index that cannot be read is written anew.
+    /// Opens the folder with the pictures of earlier commands. An index that cannot be read is replaced.
     fn open(folder: PathBuf) -> Self {
         let mut index = pictures::read(&folder).ok().flatten().unwrap_or_default();
         index.retain(|known| folder.join(&known.file).exists());
         Self { folder, files: Vec::new(), index }
     }
 
-    /// Writes a picture, and what it shows.
+    /// Writes a picture and its entry in the index.
     fn keep(&mut self, picture: Picture, bytes: &[u8]) -> Result<()> {
         let path = self.folder.join(&picture.file);
         write_atomic(&path, bytes)?;
@@ -167,7 +167,7 @@ impl Album {
         self.keep_drawing("loss.svg", Shows::Loss, None, &loss_curves(&curves, &options)?)
     }
 
-    /// The streams of the last fusion, and the fusion.
+    /// Draws the recall of the last fusion and its streams.
     fn streams(&mut self, plan: &TablePlan, rows: &[Done<'_>]) -> Result<()> {
         let fused = rows.iter().rev().find_map(|(row, record)| Some((row, fused(rows, row)?, record)));
         let Some((row, streams, record)) = fused else { return Ok(()) };
@@ -176,7 +176,7 @@ impl Album {
         self.side_by_side("streams.svg", None, &records, &title)
     }
 
-    /// A network that joins two streams, beside both and their fusion.
+    /// Draws the recall of each network that joins two streams, beside both streams and their fusion.
     fn joined(&mut self, plan: &TablePlan, rows: &[Done<'_>]) -> Result<()> {
         for (row, record) in rows {
             let Work::Net(protocol) = &row.work else { continue };
@@ -223,7 +223,7 @@ impl Album {
 
     fn row(&mut self, job: &Job<'_>, row: &RowPlan, record: &Record) -> Result<()> {
         if row.work.tested_by() == TestBy::Pairs {
-            // No classes were asked for.
+            // A test of pairs has no classes.
             return Ok(());
         }
         let id = &row.row.id;
@@ -246,14 +246,14 @@ impl Album {
         Ok(())
     }
 
-    /// The filters of the layer that sees the input.
+    /// Draws the filters of the first layer.
     fn filters(&mut self, job: &Job<'_>, row: &RowPlan, tested: &Tested<'_>) -> Result<()> {
         let net = &tested.protocol.net;
         let weights = tensors::read(&job.graph.unit(tested.trained).verified(WEIGHTS)?, &Device::Cpu)
             .map_err(Error::network("reading the trained weights"))?;
         let id = &row.row.id;
         for FirstFilters { weight, prefix, modality } in net.model.first_filters() {
-            // Of a network of several streams, one each.
+            // A network of several streams has one picture per stream.
             let Some(first) = weights.get(&weight) else { continue };
             let stream = match prefix.trim_end_matches('.') {
                 "" => String::new(),
@@ -277,7 +277,7 @@ impl Album {
                 let drawing = filters_flow(&values, shape, &title)?;
                 self.keep(picture("svg", drawing.description.clone()), drawing.file().as_bytes())?;
             } else if modality == Modality::RGB && shape[1] == 3 {
-                // A layer that looks at several frames, or at anything else, has no colours to be shown in.
+                // Filters of other inputs, such as several frames, cannot be shown in colour.
                 let description = format!("{} filters in colour, side by side.", shape[0]);
                 self.keep(picture("png", description), &filters_rgb(&values, shape)?)?;
             }
@@ -287,13 +287,13 @@ impl Album {
 }
 
 impl Job<'_> {
-    /// The first test video in its middle: the frame, its flow, and the stack as the network sees it.
+    /// Draws the middle of the first test video: the frame, its flow, and the stack as the network sees it.
     fn sample_picture(&self, tested: &Tested<'_>, label: &str) -> Result<Drawing> {
         let Tested { protocol, repeat, .. } = tested;
         let (net, videos) = (&protocol.net, self.library.testing(protocol, repeat)?);
         let video = videos.first().ok_or_else(|| Error::Usage("there is no test video to show".into()))?;
         let source = &*video.source;
-        let input = net.flow().ok_or_else(|| Error::Usage("the net sees no flow".into()))?;
+        let input = net.flow().ok_or_else(|| Error::Usage("the net has no flow input".into()))?;
         let start = (source.frames().saturating_sub(input.span())) / 2;
         let frame = source.frame(start)?;
         let field = source.field(Direction::Forward, start)?;

@@ -1,4 +1,4 @@
-//! `prepare`: the videos of a data set, ahead of any run.
+//! `prepare`: prepares the videos of a data set ahead of any run.
 
 use super::library::{Library, wants_backward};
 use super::runner::Runner;
@@ -7,12 +7,12 @@ use plan::spec::Cast;
 use plan::{NetPlan, Request, TablePlan};
 
 impl Runner<'_> {
-    /// Decodes (or renders) all videos that a table needs of one data set and computes their
-    /// flow, in both directions where a row wants both; says what was done.
-    /// Videos that are missing or bad do not stop the others.
+    /// Decodes (or renders) all videos of one data set that a table needs and computes their
+    /// flow, in both directions if a row needs both. Returns a summary.
+    /// Missing or bad videos do not stop the others.
     ///
     /// # Errors
-    /// As [`Runner::run`], but for training; [`Error::Prepare`] in the end if a
+    /// As [`Runner::run`], except for training; [`Error::Prepare`] at the end if a
     /// video is missing or bad; [`Error::Usage`] if the table does not use the data set.
     pub fn prepare(&self, table: Option<&str>, dataset: &str) -> Result<String> {
         let plan = self.plan_with(table, dataset)?;
@@ -24,17 +24,17 @@ impl Runner<'_> {
         Ok(format!("{said}, in {}", self.workspace.cache.join("videos").display()))
     }
 
-    /// The plan of a table; unless one is named, that in which the data set has the most to give: flow in both
-    /// directions, in one, frames alone; the first of several.
+    /// Resolves the plan of a table. If none is named, takes the table that needs most from the data set: flow in both
+    /// directions before flow in one before frames only; the first of several.
     pub(super) fn plan_with(&self, table: Option<&str>, dataset: &str) -> Result<TablePlan> {
-        // A wrong name is answered with those that there are.
+        // An unknown name is an error that lists the known ones.
         self.workspace.dataset_file(dataset)?;
         let tables = match table {
             Some(table) => vec![table.to_owned()],
             None => self.workspace.tables()?,
         };
         let mut best: Option<(Wanted, TablePlan)> = None;
-        // Tables that are for the data set, then those that it can be given to in place of their main one.
+        // Tables that name the data set, then those that can run on it in place of their main one.
         for named in [true, false] {
             for table in &tables {
                 let (spec, file) = self.workspace.spec(table)?;
@@ -57,12 +57,12 @@ impl Runner<'_> {
             }
         }
         best.map(|(_, plan)| plan).ok_or_else(|| {
-            Error::Usage(format!("the data set `{dataset}` plays no part in {}", tables.join(", ")))
+            Error::Usage(format!("the data set `{dataset}` is not used in {}", tables.join(", ")))
         })
     }
 }
 
-/// What a net wants of a video.
+/// The parts of a prepared video that a net needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Wanted {
     Frames,

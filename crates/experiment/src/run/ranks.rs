@@ -1,4 +1,4 @@
-//! Processes that train nets together: the first does the work of the command and calls the others for each training.
+//! Processes that train nets together: the first does the command's work and calls the others for each training.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use super::runner::Runner;
 use crate::error::{Error, Result};
 use crate::store::Unit;
 
-/// What the first rank tells the others.
+/// A message from the first rank to the others.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Call {
@@ -19,17 +19,17 @@ enum Call {
 }
 
 impl Runner<'_> {
-    /// Trains along with the first rank, whatever it trains, until it says that its command is over.
+    /// Joins every training of the first rank until its command is over.
     ///
     /// # Errors
-    /// [`Error::Ranks`] if the first rank has ended; anything that keeps this rank from training along, after which the
-    /// others have to be ended ([`nn::Ranks::abort`]).
+    /// [`Error::Ranks`] if the first rank has ended; any error that keeps this rank from training. After that, the other
+    /// ranks must be ended ([`nn::Ranks::abort`]).
     pub fn train_along(&self) -> Result<()> {
         loop {
             let message = self.ranks.listen().map_err(|error| Error::Ranks(error.to_string()))?;
             let call = serde_json::from_slice(&message).map_err(|error| {
                 Error::Ranks(format!(
-                    "the first rank said what this one does not understand ({error}): it is another program"
+                    "cannot read the message of the first rank ({error}): all ranks must run the same program"
                 ))
             })?;
             let Call::Train { table, unit } = call else { return Ok(()) };
@@ -42,10 +42,10 @@ impl Runner<'_> {
         }
     }
 
-    /// Lets the other ranks go. To be called by the first one when it has nothing more to train.
+    /// Dismisses the other ranks. The first rank calls this when it has nothing more to train.
     ///
     /// # Errors
-    /// [`Error::Ranks`] if one has ended before.
+    /// [`Error::Ranks`] if another rank has already ended.
     pub fn dismiss_ranks(&self) -> Result<()> {
         self.tell(&Call::End)
     }
@@ -65,7 +65,7 @@ impl Job<'_> {
         self.runner.tell(&Call::Train { table: self.plan.spec.name(), unit: unit.name.clone() })
     }
 
-    /// Trains a net of the wanted rows along with the first rank.
+    /// Trains a net of the wanted rows together with the first rank.
     fn join(&self, unit: &str) -> Result<()> {
         self.set_precision()?;
         if let Some((_, step)) = self.find(unit)
@@ -74,7 +74,7 @@ impl Job<'_> {
             return self.train_along(net, repeat, unit, starts);
         }
         Err(Error::Ranks(format!(
-            "this rank finds no {unit} in {}: all ranks need the same checkout, the same videos and the same command",
+            "this rank has no unit {unit} in {}: all ranks need the same checkout, videos and command",
             self.plan.spec.name()
         )))
     }

@@ -1,31 +1,31 @@
-//! One training and test of a row.
+//! A repeat: one training and test of a row.
 
 use plan::{FusionPlan, RowPlan};
 
-/// A split with a training seed, or a fold of its training videos: what a row is repeated over.
+/// A split with a training seed and, for a fusion that learns, a fold of its training videos.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Repeat<'a> {
-    /// The split of the data set that is tested on.
+    /// The split to test on.
     pub(super) split: &'a str,
     /// The training seed.
     pub(super) seed: u64,
-    /// The part of the training videos that is left out and tested on instead, and of how many parts.
+    /// Index of the fold of training videos that is held out and tested on instead, and the number of folds.
     pub(super) fold: Option<(usize, usize)>,
 }
 
-/// All repeats of a row, without folds.
+/// Iterates over all repeats of a row, without folds.
 pub(super) fn repeats(row: &RowPlan) -> impl Iterator<Item = Repeat<'_>> {
     row.splits.iter().flat_map(|split| row.seeds.iter().map(move |&seed| Repeat { split, seed, fold: None }))
 }
 
 impl<'a> Repeat<'a> {
-    /// The repeats whose scores a fusion learns from: one a fold, which is left out.
+    /// Iterates over the repeats whose scores a fusion learns from: one per held-out fold.
     pub(super) fn folds(self, fusion: &FusionPlan) -> impl Iterator<Item = Self> + use<'a> {
         let of = fusion.fusion.folds();
         (0..of).map(move |number| Self { fold: Some((number, of)), ..self })
     }
 
-    /// What a repeat of a row is called.
+    /// Returns the name of a repeat of a row.
     pub(super) fn name(&self, row: &RowPlan) -> String {
         let mut name = row.row.id.clone();
         if row.splits.len() > 1 {

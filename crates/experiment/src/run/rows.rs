@@ -1,4 +1,4 @@
-//! The rows of a table: what is known of one, its record, and the table as it stands.
+//! The rows of a table: their records, and the table at its present state.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,19 +19,19 @@ use crate::store::write_json;
 use crate::table::{self, State, Table};
 
 impl Job<'_> {
-    /// The file of a row's record.
+    /// Returns the path of a row's record.
     pub(super) fn record_path(&self, row: &RowPlan) -> PathBuf {
         self.results.join(format!("{}.json", row.row.id))
     }
 
-    /// A row's record, if there is one that counts: it says what would be written now, but for where the row was run.
+    /// Reads a row's record, if it is valid: equal to what would be written now, except for the environment.
     pub(super) fn known(&self, row: &RowPlan) -> Result<Option<Record>> {
         let path = self.record_path(row);
         let scores = self.graph.scores(row);
         if scores.is_empty() || !path.exists() {
             return Ok(None);
         }
-        // An old or damaged record is no answer; it will be written anew.
+        // An old or damaged record does not count; it will be rewritten.
         let Ok(record) = Record::read(&path) else { return Ok(None) };
         for (repeat, step) in scores {
             let unit = self.graph.unit(*step);
@@ -40,17 +40,17 @@ impl Job<'_> {
                 return Ok(None);
             }
         }
-        // Scores that cannot be read are for the step that writes the record to report.
+        // The step that writes the record reports scores that cannot be read.
         let Ok(now) = self.recorded(row) else { return Ok(None) };
         Ok((Record { environment: record.environment.clone(), ..now } == record).then_some(record))
     }
 
-    /// Writes the record of a row whose scores are there.
+    /// Writes the record of a row whose tests are done.
     pub(super) fn record(&self, row: &RowPlan) -> Result<()> {
         write_json(&self.record_path(row), &self.recorded(row)?)
     }
 
-    /// The record of a row whose scores are there.
+    /// Makes the record of a row whose tests are done.
     fn recorded(&self, row: &RowPlan) -> Result<Record> {
         let scores = self.graph.scores(row);
         let test = |(_, step): &(_, StepId)| {
@@ -73,7 +73,7 @@ impl Job<'_> {
         }
         let rows = BTreeMap::from([(row.row.id.clone(), answers.outcomes()?)]);
         let top1 = Bootstrap::new(&rows)?.accuracy(&row.row.id).ok_or_else(|| {
-            Error::Usage(format!("row {}: no test video was scored, so there is no accuracy", row.row.id))
+            Error::Usage(format!("row {}: no accuracy, because no test video was scored", row.row.id))
         })?;
         let (mut parameters, mut multiply_adds) = (0, 0);
         for protocol in row.work.protocols() {
@@ -104,14 +104,14 @@ impl Job<'_> {
         })
     }
 
-    /// The answers of all tests of a row.
+    /// Reads the answers of all tests of a row.
     fn answers(&self, row: &RowPlan) -> Result<RowAnswers> {
         let file = |(_, step): &(_, StepId)| self.graph.unit(*step).verified(SCORES);
         let files = self.graph.scores(row).iter().map(file).collect::<Result<Vec<PathBuf>>>()?;
         RowAnswers::read(&files, row.work.tested_by())
     }
 
-    /// The trainings that led to the net of a test; none of a fusion.
+    /// Returns the training stages of a tested net; empty for a fusion.
     fn stages(&self, scores: StepId) -> Result<Vec<StageRecord>> {
         let Does::Test { trained: net, .. } = self.graph.step(scores).does else { return Ok(Vec::new()) };
         let stage = |step| {
@@ -122,9 +122,9 @@ impl Job<'_> {
         self.graph.stages(net).into_iter().map(stage).collect()
     }
 
-    /// The table as it stands.
+    /// Builds the table at its present state.
     pub(super) fn table(&self, states: &BTreeMap<String, State>) -> Result<Table> {
-        // By the data set that is tested on.
+        // Outcomes of rows, by the data set of their tests.
         let mut sets: BTreeMap<&str, BTreeMap<String, Outcomes>> = BTreeMap::new();
         for row in &self.plan.rows {
             let Some(set) = row.work.target().filter(|_| states[&row.row.id].record().is_some()) else {
@@ -154,12 +154,12 @@ impl Job<'_> {
     }
 }
 
-/// What was done is not there any more.
+/// Makes the error for a finished unit that no longer exists.
 fn gone(unit: &str) -> Error {
-    Error::Unfinished { unit: unit.to_owned(), why: "another command has just forgotten it (--fresh)".into() }
+    Error::Unfinished { unit: unit.to_owned(), why: "another command has just deleted it (--fresh)".into() }
 }
 
-/// The state of a row that has no steps, as far as the plan alone tells.
+/// Derives the state of a row without steps from its plan.
 pub(super) fn without_steps(row: &RowPlan, lacks: Option<String>) -> State {
     match (&row.work, lacks) {
         (Work::Unavailable { reason }, _) => State::Unavailable { reason: reason.clone() },

@@ -1,4 +1,4 @@
-//! What a command that runs tables needs.
+//! The settings of a command that runs tables.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,39 +13,40 @@ use crate::train::CHECKPOINT_EVERY;
 use crate::trained::Trained;
 use crate::{Console, Interrupt, Result};
 
-/// What a command that runs tables needs beside their names.
+/// The settings of a command that runs tables.
 pub struct Runner<'a> {
-    /// Where things lie.
+    /// The folders of specs, data, cache and results.
     pub workspace: &'a Workspace,
-    /// What is asked of the tables.
+    /// The requested rows, profile, data and seeds.
     pub request: &'a Request,
     /// The folders of real videos.
     pub data_roots: DataRoots,
-    /// Whether finished units are done again, once each.
+    /// True if finished units are done again, once each.
     pub fresh: bool,
-    /// Where networks are computed, and TV-L1 flow.
+    /// Device for networks and TV-L1 flow.
     pub device: &'a Device,
     /// Time between checkpoints, see [`crate::train::Training::checkpoint_every`].
     pub checkpoint_every: Duration,
-    /// Where progress goes.
+    /// Destination of progress and messages.
     pub console: &'a Console,
-    /// The way to stop.
+    /// Flag that stops the work.
     pub interrupt: &'a Interrupt,
-    /// An exported row, whose nets are not trained but taken as they are.
+    /// An exported row whose nets are used without training.
     pub given: Option<&'a Trained>,
     /// The processes that train nets together with this one.
     pub ranks: Ranks,
     /// Counts the nets of all tables.
     pub census: Census,
-    /// Whether cache files are taken as they are, up to their headers: where another process has just prepared them. What is
-    /// damaged in them is an error when it is read.
+    /// True if only the headers of cache files are checked, since another process has just prepared them. Damage is then an
+    /// error when it is read.
     pub trust_cache: bool,
-    /// Where nothing is trained, tested or fused here, and rows stand on what is done: says why a unit is not.
+    /// If set, nothing is trained, tested or fused here, and rows use finished units only. The function explains why a unit
+    /// is not done.
     pub absent: Option<&'a dyn Fn(&str) -> String>,
 }
 
 impl<'a> Runner<'a> {
-    /// A runner on the CPU, alone, without wishes of its own.
+    /// Creates a runner on the CPU with a single process and default settings.
     pub fn new(
         workspace: &'a Workspace,
         request: &'a Request,
@@ -69,7 +70,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// The plan of a table.
+    /// Resolves the plan of a table.
     pub(super) fn plan(&self, table: &str, request: &Request) -> Result<TablePlan> {
         let (spec, file) = self.workspace.spec(table)?;
         Ok(TablePlan::resolve(spec, file, request, self.workspace)?)
@@ -79,14 +80,14 @@ impl<'a> Runner<'a> {
 /// The folders of real videos.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DataRoots {
-    /// Of the data set that the table is run on.
+    /// Folder of the data set that the table is run on.
     pub main: Option<PathBuf>,
-    /// Of data sets by name.
+    /// Folders of data sets by name.
     pub named: BTreeMap<String, PathBuf>,
 }
 
 impl DataRoots {
-    /// The folder of a data set; `main` is the one that the table is run on.
+    /// Returns the folder of a data set; `main` is the data set that the table is run on.
     pub(super) fn of(&self, set: &str, main: &str) -> Option<PathBuf> {
         self.named.get(set).or(self.main.as_ref().filter(|_| set == main)).cloned()
     }

@@ -1,4 +1,4 @@
-//! Doing one step of a table. The steps before it are done.
+//! Does one step of a table, after all steps that it needs.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -19,7 +19,7 @@ use crate::train::{CHECKPOINT, Training, WEIGHTS, build, train};
 use crate::{Error, Result, memory, weights};
 
 impl Job<'_> {
-    /// Whether the unit of a step is done. A record is not looked at: it counts only beside the plan of its row.
+    /// Returns `true` if the unit of a step is done. Always `false` for a record, which must be compared with its row's plan.
     pub(super) fn is_done(&self, id: StepId) -> Result<bool> {
         Ok(match &self.graph.step(id).does {
             Does::Given { .. } => true,
@@ -29,10 +29,10 @@ impl Job<'_> {
         })
     }
 
-    /// Does a step, or finds it done, by this process or by another one that holds its unit. `name` is for the eye.
+    /// Does a step, unless its unit is done, by this process or another one that held it. `name` is for display.
     ///
     /// # Errors
-    /// What the step can fail with; [`Error::Unfinished`] where steps are done elsewhere and this one is not.
+    /// Those of the step; [`Error::Unfinished`] if steps are done elsewhere and this one is not done.
     pub(super) fn do_step(&self, id: StepId, name: &str) -> Result<()> {
         let step = self.graph.step(id);
         if let Does::Record { row, .. } = &step.does {
@@ -52,10 +52,10 @@ impl Job<'_> {
         }
         let _lock = self.take(unit)?;
         if self.is_done(id)? {
-            tracing::info!(step = name, unit = unit.name, "found done");
+            tracing::info!(step = name, unit = unit.name, "already done");
             return Ok(());
         }
-        tracing::info!(step = name, unit = unit.name, "begins");
+        tracing::info!(step = name, unit = unit.name, "starting");
         match &step.does {
             Does::Given { .. } | Does::Record { .. } => Ok(()),
             Does::Train { net, repeat, starts, .. } => self.train(name, net, repeat, unit, starts),
@@ -64,7 +64,7 @@ impl Job<'_> {
         }
     }
 
-    /// Takes a unit, and forgets what is in it where all is to be done again.
+    /// Locks a unit, and clears it if everything is to be done again.
     fn take(&self, unit: &Unit) -> Result<Lock> {
         let lock = unit.lock(self.runner.console, self.runner.interrupt)?;
         if self.runner.fresh && self.runner.census.first_sight(unit) {
@@ -88,7 +88,7 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Trains a net as another rank than the first, which holds the unit and writes all that is written.
+    /// Trains a net as a rank other than the first, which holds the unit and writes all files.
     pub(super) fn train_along(
         &self,
         net: &NetPlan,
@@ -99,7 +99,7 @@ impl Job<'_> {
         self.learn("", net, repeat, unit, starts, || Ok(())).map(drop)
     }
 
-    /// Trains a net. All ranks come here; the first calls the others once it has what it needs.
+    /// Trains a net. All ranks run this; `call` of the first calls the others once its inputs are ready.
     fn learn(
         &self,
         name: &str,
@@ -121,7 +121,7 @@ impl Job<'_> {
         )
     }
 
-    /// The files of the weights that a net starts from, in the order of the plan.
+    /// Returns the files of the weights that a net starts from, in the order of the plan.
     fn start_files(&self, net: &NetPlan, starts: &[StepId]) -> Result<Vec<PathBuf>> {
         let (console, interrupt) = (self.runner.console, self.runner.interrupt);
         let mut starts = starts.iter();
@@ -210,7 +210,7 @@ impl Job<'_> {
         unit.finish(&outcome, &[SCORES])
     }
 
-    /// The scores of a test, which is done again where it is from before what a fusion needs of it was kept.
+    /// Reads the scores of a test. If they lack the logits that the fusion needs, runs the test again.
     fn scores_to_fuse(&self, step: StepId, protocol: &Protocol, fusion: &Fusion) -> Result<Answers> {
         let unit = self.graph.unit(step);
         let read = || Answers::read(&unit.verified(SCORES)?, protocol.test.by);
@@ -220,7 +220,7 @@ impl Job<'_> {
         }
         let title = &self.graph.step(step).title;
         self.runner.console.line(&format!(
-            "{title}: tested before its scores before the softmax were kept, so it is tested again"
+            "{title}: its stored scores lack the logits that the fusion needs, so it is tested again"
         ));
         {
             let _lock = self.take(unit)?;
@@ -231,22 +231,22 @@ impl Job<'_> {
     }
 }
 
-/// The scores of tests that ask for classes.
+/// Returns the scores of tests of classes.
 fn classes(answers: &[Answers]) -> Result<Vec<&Scores>> {
     answers.iter().map(Answers::classes).collect()
 }
 
-/// Seconds since then, to a tenth.
+/// Returns the seconds since `begun`, rounded to a tenth.
 fn tenths(begun: Instant) -> f64 {
     (begun.elapsed().as_secs_f64() * 10.0).round() / 10.0
 }
 
-/// The outcome of a training unit, while its weights are there too.
+/// Reads the outcome of a training unit, if its weights exist too.
 pub(super) fn trained(unit: &Unit) -> Result<Option<TrainOutcome>> {
     Ok(unit.outcome()?.filter(|_| unit.path(WEIGHTS).exists()))
 }
 
-/// The outcome of a test unit, while its scores are there too.
+/// Reads the outcome of a test unit, if its scores exist too.
 pub(super) fn finished(unit: &Unit) -> Result<Option<TestOutcome>> {
     Ok(unit.outcome()?.filter(|_| unit.path(SCORES).exists()))
 }

@@ -1,4 +1,4 @@
-//! The units of tables, each with what it needs first, for engines that hand them to other processes; and doing one of them.
+//! Plans the units of tables with their dependencies, for engines that hand them to other processes, and does one of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,31 +20,31 @@ use crate::{Error, Result, weights};
 /// One unit of work that a table needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Planned {
-    /// Its name, which follows from all that decides its outcome.
+    /// Its name, a hash of everything that its outcome depends on.
     pub name: String,
-    /// A name for people.
+    /// A title for display.
     pub title: String,
-    /// What to do.
+    /// The task to do.
     pub task: Task,
-    /// The names of the units that have to be done first.
+    /// Names of the units that must be done first.
     pub after: Vec<String>,
-    /// Whether it is done.
+    /// True if it is done.
     pub done: bool,
-    /// What it asks of a machine.
+    /// Its time and memory.
     pub cost: Cost,
 }
 
-/// What a process is asked to do.
+/// A task for a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Task {
     /// Decode some videos and compute their flow.
     Prepare {
-        /// The table that says how.
+        /// The table whose plan says how.
         table: String,
         /// The data set.
         set: String,
-        /// Which of the table's ways, by its hash.
+        /// Hash of the recipe, one of the table's.
         recipe: String,
         /// Indices into the data set.
         videos: Vec<usize>,
@@ -55,12 +55,12 @@ pub enum Task {
     Test(Of),
     /// Fuse the scores of nets.
     Fuse(Of),
-    /// What the command does in the end, when everything else is done.
+    /// Do the last part of the command, after everything else.
     Finish,
 }
 
 impl Task {
-    /// The videos that are to be prepared, as indices into their data set.
+    /// Returns the videos to prepare, as indices into their data set.
     fn videos(&self) -> &[usize] {
         match self {
             Self::Prepare { videos, .. } => videos,
@@ -77,24 +77,24 @@ pub struct Of {
     pub table: String,
     /// A row that needs it.
     pub row: String,
-    /// The unit.
+    /// The unit's name.
     pub unit: String,
 }
 
-/// The name, the title and the task of a unit that another process has taken, or will take.
+/// Name, title and task of a unit that another process has taken or will take.
 pub type UnderWay<'a> = (&'a str, &'a str, &'a Task);
 
-/// How many videos one unit prepares.
+/// Limits of the number of videos that one unit prepares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cut {
-    /// At most so many.
+    /// Maximum number of videos in a unit.
     pub most: usize,
-    /// In at least so many units, if there are as many videos.
+    /// Minimum number of units, if there are as many videos.
     pub least_units: usize,
 }
 
 impl Cut {
-    /// Videos, dealt out so that each part has some of every class.
+    /// Deals the videos out so that each part has some of every class.
     fn parts(self, videos: &[usize]) -> Vec<Vec<usize>> {
         let units = videos.len().div_ceil(self.most.max(1)).max(self.least_units.min(videos.len()));
         (0..units).map(|unit| videos.iter().copied().skip(unit).step_by(units).collect()).collect()
@@ -102,12 +102,12 @@ impl Cut {
 }
 
 impl Runner<'_> {
-    /// All units that the wanted rows of tables need, each after those that it needs itself; rows that cannot be run are
-    /// left out. Videos of the parts that are `under_way` are not in others. Published weights are fetched unless it is a
-    /// `trial`: other machines may have no way to them.
+    /// Lists all units that the wanted rows of tables need, each after its dependencies; rows that cannot be run are left
+    /// out. Videos of the parts that are `under_way` are not in others. Published weights are fetched unless `trial` is
+    /// set, since other machines may not reach them.
     ///
     /// # Errors
-    /// As [`Runner::run`], but for training.
+    /// As [`Runner::run`], except for training.
     pub fn units(
         &self,
         tables: &[String],
@@ -121,7 +121,7 @@ impl Runner<'_> {
             let plan = self.plan(table, self.request)?;
             let job = Job::open(self, &plan)?;
             let mut videos: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-            // Videos that a table before this one has prepared are not prepared twice.
+            // Videos that a previous table prepares are not prepared twice.
             let planned = all.iter().map(|unit| (&*unit.name, &*unit.title, &unit.task));
             let taken: Vec<UnderWay<'_>> = under_way.iter().copied().chain(planned).collect();
             let parts = parts(&job.library, batched, cut, &taken)?;
@@ -144,10 +144,10 @@ impl Runner<'_> {
         Ok(all)
     }
 
-    /// What a table still needs, in a line: its steps by kind, and how many of them are done.
+    /// Summarises the steps of a table in one line: their number by kind, and how many of them are done.
     ///
     /// # Errors
-    /// As [`Runner::run`], but for training.
+    /// As [`Runner::run`], except for training.
     pub fn outline(&self, table: &str) -> Result<String> {
         let cut = Cut { most: usize::MAX, least_units: 1 };
         let units = self.units(&[table.to_owned()], None, cut, &[], true)?;
@@ -166,7 +166,7 @@ impl Runner<'_> {
         Ok(kinds.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
 
-    /// The units that prepare the videos of a data set which have no cache files yet.
+    /// Lists the units that prepare the videos of a data set that have no cache files yet.
     ///
     /// # Errors
     /// As [`Runner::prepare`].
@@ -182,7 +182,7 @@ impl Runner<'_> {
         parts(&Library::open(self, &plan, Some(dataset))?, batched, cut, under_way)
     }
 
-    /// How many videos of a data set are still to be prepared, in words.
+    /// Describes how many videos of a data set are still to be prepared.
     ///
     /// # Errors
     /// As [`Runner::prepare`].
@@ -195,14 +195,15 @@ impl Runner<'_> {
         let plan = self.plan_with(table, dataset)?;
         let library = Library::open(self, &plan, Some(dataset))?;
         let count: usize = library.unprepared(batched)?.iter().map(|part| part.videos.len()).sum();
-        Ok(format!("{dataset}: {count} videos are still to be prepared, as {} says", plan.spec.name()))
+        Ok(format!("{dataset}: {count} videos are still to be prepared for {}", plan.spec.name()))
     }
 
-    /// Does one unit of a row, or prepares some videos that the wanted rows of a table need. Videos that cannot be used are
-    /// for those to report that need them.
+    /// Does one unit of a row, or prepares some videos that the wanted rows of a table need. Unusable videos are printed,
+    /// and are errors only for the units that need them.
     ///
     /// # Errors
-    /// As [`Runner::run`]; [`Error::Usage`] for a unit that the table does not have, or whose own needs are not done.
+    /// As [`Runner::run`]; [`Error::Usage`] for a unit that the table does not have, [`Error::Unfinished`] if a unit that it
+    /// needs is not done.
     pub fn work(&self, task: &Task) -> Result<()> {
         match task {
             Task::Prepare { table, set, recipe, videos } => {
@@ -216,26 +217,26 @@ impl Runner<'_> {
                 job.set_precision()?;
                 job.do_unit(of)
             }
-            Task::Finish => Err(Error::Usage("the end of a command is no unit of a row".into())),
+            Task::Finish => Err(Error::Usage("the last part of a command is not a unit of a row".into())),
         }
     }
 
-    /// Prepares some videos of a data set, as [`Runner::prepare`] does all.
+    /// Prepares some videos of a data set; [`Runner::prepare`] prepares all.
     ///
     /// # Errors
-    /// As [`Runner::prepare`], but for videos that cannot be used.
+    /// As [`Runner::prepare`], except for unusable videos.
     pub fn work_on_videos(&self, table: Option<&str>, dataset: &str, task: &Task) -> Result<()> {
         let Task::Prepare { set, recipe, videos, .. } = task else {
-            return Err(Error::Usage("`prepare` has no other units than videos".into()));
+            return Err(Error::Usage("`prepare` only has units that prepare videos".into()));
         };
         let plan = self.plan_with(table, dataset)?;
         self.prepare_part(&Library::open(self, &plan, Some(dataset))?, set, recipe, videos)
     }
 
-    /// Forgets what is done of the wanted rows of a table: their units and their records.
+    /// Deletes the finished work of the wanted rows of a table: their units and their records.
     ///
     /// # Errors
-    /// As [`Runner::run`], but for training.
+    /// As [`Runner::run`], except for training.
     pub fn forget(&self, table: &str) -> Result<()> {
         let plan = self.plan(table, self.request)?;
         let job = Job::open(self, &plan)?;
@@ -267,14 +268,14 @@ impl Runner<'_> {
     }
 }
 
-/// Adds a unit that is not there yet: rows share units.
+/// Adds a unit unless it is already listed: rows share units.
 fn add(all: &mut Vec<Planned>, unit: Planned) {
     if all.iter().all(|known| known.name != unit.name) {
         all.push(unit);
     }
 }
 
-/// Units that prepare what has no cache files yet, those that are under way first.
+/// Lists the units that prepare the videos without cache files, those under way first.
 fn parts(
     library: &Library<'_>,
     batched: Option<&Arc<dyn Batched>>,
@@ -301,7 +302,7 @@ fn parts(
         let parts = cut.parts(&videos);
         let count = parts.len();
         for (number, videos) in parts.into_iter().enumerate() {
-            // Whichever table asks for them.
+            // The name does not depend on the table.
             let name = Store::name("prepare", &(&set, &recipe, plan.data_seed, &videos));
             let title = format!("{set} {}/{count}, {} videos", number + 1, videos.len());
             let count = videos.len();
@@ -314,8 +315,8 @@ fn parts(
 }
 
 impl Job<'_> {
-    /// Fetches the published weights that trainings to come start from; gives the rows that cannot have theirs, which it
-    /// says.
+    /// Fetches the published weights that later trainings start from. Returns the rows whose weights cannot be fetched, and
+    /// prints why.
     fn fetch_weights(&self) -> Vec<&str> {
         let fetched = |row: &RowPlan| -> Result<()> {
             for id in self.graph.needed(self.graph.record(row)) {
@@ -340,8 +341,8 @@ impl Job<'_> {
         without
     }
 
-    /// A step of a row with what it costs and needs, if other processes may do it; `videos` are the units that prepare each
-    /// data set.
+    /// Plans a step of a row with its cost and dependencies, if other processes can do it. `videos` names the units that
+    /// prepare each data set.
     fn planned(
         &self,
         row: &RowPlan,
@@ -376,16 +377,16 @@ impl Job<'_> {
         Ok(Some(Planned { name, title, task, after, done: self.is_done(id)?, cost }))
     }
 
-    /// The step of the wanted rows that leaves a unit.
+    /// Finds the step of the wanted rows that makes a unit.
     pub(super) fn find(&self, unit: &str) -> Option<(StepId, &Step<'_>)> {
         self.graph.units(self.plan).find(|(_, step)| step.unit().is_some_and(|its| its.name == unit))
     }
 
-    /// Does a unit of a row; those that it needs have to be done.
+    /// Does a unit of a row; the units that it needs must be done.
     fn do_unit(&self, of: &Of) -> Result<()> {
         let Some((id, step)) = self.find(&of.unit) else {
             return Err(Error::Usage(format!(
-                "row {} of {} has no unit {} any more: its spec, its videos or the program have changed since the job was \
+                "row {} of {} no longer has unit {}: its spec, its videos or the program have changed since the job was \
                  submitted; run the command again",
                 of.row, of.table, of.unit
             )));
@@ -400,7 +401,7 @@ impl Job<'_> {
         }
         let console = self.runner.console;
         if self.is_done(id)? {
-            console.line(&format!("{} was done before", of.unit));
+            console.line(&format!("{} is already done", of.unit));
             return Ok(());
         }
         self.do_step(id, &step.title)?;

@@ -1,4 +1,4 @@
-//! Running a table on this machine: its steps, one after the other.
+//! Runs a table on this machine: its steps, one after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,14 +17,14 @@ use crate::table::{State, Table};
 use crate::{Error, Result, list};
 
 impl Runner<'_> {
-    /// Runs a table and gives it back, judged; records and `table.md` are
-    /// written as rows finish. Rows that fail are in the table as such.
+    /// Runs a table and returns it with its claims judged. Records are written
+    /// as rows finish, `table.md` at the end. Failed rows are marked in the table.
     ///
     /// # Errors
-    /// Anything that concerns the whole table: a spec, flag or data set that
-    /// cannot be used, folders that cannot be written, an interruption.
+    /// Any error of the whole table: an unusable spec, flag or data set,
+    /// folders that cannot be written, an interrupt.
     pub fn run(&self, name: &str) -> Result<Table> {
-        // A misspelt name would be a folder that nothing reads.
+        // The folder of a misspelt data set would never be read.
         for set in self.data_roots.named.keys() {
             self.workspace.dataset_file(set)?;
         }
@@ -40,7 +40,7 @@ impl Runner<'_> {
     }
 }
 
-/// Hours of training must not end at a folder that cannot be written.
+/// Checks that a folder can be written, before hours of training.
 fn probe_writable(folder: &Path) -> Result<()> {
     let probe = folder.join(".writable");
     write_atomic(&probe, b"")?;
@@ -52,8 +52,8 @@ fn probe_writable(folder: &Path) -> Result<()> {
 }
 
 impl Job<'_> {
-    /// Does what is missing of the wanted rows, and says how each row stands. A step that fails fails all rows that need it,
-    /// and the others go on; only an interruption ends the table.
+    /// Does the missing steps of the wanted rows and returns the state of each row. A failed step fails all rows that need it;
+    /// the others continue. Only an interrupt, a full disk or data that every row needs end the table.
     fn walk(&self) -> Result<BTreeMap<String, State>> {
         let mut states = BTreeMap::new();
         let mut missing: BTreeMap<StepId, &RowPlan> = BTreeMap::new();
@@ -61,12 +61,12 @@ impl Job<'_> {
             let state = match self.graph.record(row) {
                 None => without_steps(row, lacks(row)),
                 Some(record) => {
-                    // What is to be done again need not be readable.
+                    // A row that is run again does not need a readable record.
                     let again = row.wanted && self.runner.fresh;
                     match if again { None } else { self.known(row)? } {
                         Some(record) => {
                             let file = self.record_path(row);
-                            tracing::info!(row = row.row.id, file = %file.display(), "the record stands");
+                            tracing::info!(row = row.row.id, file = %file.display(), "the record is current");
                             State::Done { record: Box::new(record) }
                         }
                         None => {
@@ -96,7 +96,7 @@ impl Job<'_> {
                 None => match self.do_step(id, &nets.name(id, &step.title)) {
                     Ok(()) => Ok(()),
                     Err(Error::Interrupted) => return Err(Error::Interrupted),
-                    // What no other row could do better.
+                    // Every other row would fail too.
                     Err(e) if e.is_of_the_disk() => return Err(e),
                     // Videos that cannot be prepared end the table if every row needs them.
                     Err(e) if self.plan.wanted().all(|row| self.library.is_broken(&row.work)) => {
@@ -124,7 +124,7 @@ impl Job<'_> {
     }
 }
 
-/// Counts the nets that are trained on the way.
+/// Counts the nets that this walk trains.
 struct Nets {
     all: Vec<StepId>,
     begun: usize,
@@ -134,13 +134,13 @@ impl Nets {
     fn among(job: &Job<'_>, needed: &BTreeSet<StepId>) -> Self {
         let trained_now = |id: &StepId| {
             matches!(job.graph.step(*id).does, Does::Train { .. })
-                // What cannot be read is the step's to report.
+                // The step itself reports a unit that cannot be read.
                 && (job.runner.fresh || !job.is_done(*id).unwrap_or(false))
         };
         Self { all: needed.iter().copied().filter(trained_now).collect(), begun: 0 }
     }
 
-    /// What a step is called while it is done: "stack-10-on, net 2 of 9".
+    /// Returns the name of a step while it runs: "stack-10-on, net 2 of 9".
     fn name(&mut self, id: StepId, title: &str) -> String {
         let (begun, all) = (self.begun, self.all.len());
         if all < 2 || self.all.get(begun) != Some(&id) {
@@ -151,7 +151,7 @@ impl Nets {
     }
 }
 
-/// How a row came out, in a line.
+/// Formats the result of a row as one line.
 fn line(row: &RowPlan, state: &State) -> String {
     let id = &row.row.id;
     match state {

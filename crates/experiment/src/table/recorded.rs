@@ -1,4 +1,4 @@
-//! A table as it lies on disk.
+//! Reads a table from the records on disk.
 
 use std::path::Path;
 
@@ -10,9 +10,9 @@ use plan::spec::{self, ProfileName, Spec};
 use plan::{RunName, TablePlan, Work};
 
 impl Table {
-    /// The table of a run, from the records and the judged claims in its folder, and what is wrong with them, in words. A claim
-    /// that nothing has judged, by the rule that it has now, counts as not run. `plan` is that of the question which the
-    /// folder's name asks; without it nothing is known of rows that were not run.
+    /// Reads the table of a run from the records and judged claims in its folder, and lists the problems found. A claim that
+    /// has not been judged by its present rule counts as not run. `plan` is the plan that the folder's name stands for;
+    /// without it, unavailable rows count as not run.
     pub fn recorded(spec: &Spec, plan: Option<&TablePlan>, folder: &Path) -> (Self, Vec<String>) {
         let name = list::name(folder);
         let mut problems = Vec::new();

@@ -1,4 +1,4 @@
-//! Decoding, flow and cache of the videos that the rows of a table need.
+//! Decodes and caches the videos that the rows of a table need, and computes their flow.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -16,12 +16,12 @@ use crate::run::repeat::Repeat;
 use plan::spec::{Storage, TestBy};
 use plan::{NetPlan, VideoPlan};
 
-/// Frames at a quality that shows no blocks, flow at one that comes to 22 GB for
-/// UCF-101, where Two-Stream ConvNets (Sect. 5) has 27; docs/data.md has the errors.
+/// Frames have a quality without visible blocks. Flow of UCF-101 takes 22 GB at its
+/// quality; Two-Stream ConvNets (Sect. 5) has 27 GB. docs/data.md has the errors.
 const FRAME_JPEG: Codec = Codec::Jpeg { quality: 90 };
 const FLOW_JPEG: Codec = Codec::Jpeg { quality: 75 };
 
-/// Videos of one data set that are still to be prepared in one way.
+/// Videos of one data set that are still to be prepared by one recipe.
 pub(in crate::run) struct Unprepared {
     pub(in crate::run) set: String,
     /// The hash of `video`.
@@ -33,7 +33,7 @@ pub(in crate::run) struct Unprepared {
 }
 
 impl Library<'_> {
-    /// All videos of a data set that the wanted rows need, decoded and, where one of them wants flow, with it.
+    /// Returns all videos of a data set that the wanted rows need, decoded, with flow if one of the rows needs it.
     pub(super) fn prepared(&self, set: &str, video: &VideoPlan) -> Result<Ready> {
         let video = self.as_wanted(set, video);
         let key = crate::store::hash(&video);
@@ -53,7 +53,7 @@ impl Library<'_> {
         Ok(ready)
     }
 
-    /// The way in which videos are prepared once for all rows: with flow, if any row that is otherwise alike wants it.
+    /// Returns the recipe that serves all rows: with flow if any row with the same recipe for frames needs it.
     fn as_wanted(&self, set: &str, video: &VideoPlan) -> VideoPlan {
         let frames = |video: &VideoPlan| VideoPlan { flow: None, flow_bound: None, ..video.clone() };
         let of_set = |net: &&NetPlan| net.data.iter().any(|data| data.set == set);
@@ -64,7 +64,7 @@ impl Library<'_> {
         with_flow.unwrap_or(video).clone()
     }
 
-    /// Indices of the videos of a data set that the wanted rows need.
+    /// Returns the indices of the videos of a data set that the wanted rows need.
     fn needed(&self, set: &str) -> Result<Vec<usize>> {
         let mut needed = BTreeSet::new();
         for row in self.plan.wanted() {
@@ -74,7 +74,7 @@ impl Library<'_> {
                     let target = protocol.net.target();
                     if target.set == set {
                         let limit = protocol.net.video.videos_per_class;
-                        // A picture of nets of pairs shows their test events in all views.
+                        // Figures of nets of pairs show their test events in all views.
                         let of_pairs = protocol.net.train.pairs.is_some();
                         let beside = (of_pairs || protocol.test.by == TestBy::Pairs).then_some(Part::Seen);
                         for part in std::iter::once(Part::of(protocol.test.on)).chain(beside) {
@@ -97,7 +97,7 @@ impl Library<'_> {
         Ok(needed.into_iter().collect())
     }
 
-    /// Prepares all that the wanted rows need of one data set and says what was done.
+    /// Prepares all videos of one data set that the wanted rows need, and returns a summary.
     pub(in crate::run) fn prepare_all(&self, set: &str) -> Result<String> {
         if !self.sets.contains_key(set) {
             let used: Vec<&str> = self.sets.keys().map(String::as_str).collect();
@@ -115,20 +115,20 @@ impl Library<'_> {
         Ok(format!("{set}: {}", said.join("; ")))
     }
 
-    /// The ways in which the wanted rows' videos of a data set are prepared, by their hashes.
+    /// Returns the recipes for the videos of a data set that the wanted rows need, by their hashes.
     fn recipes(&self, set: &str) -> BTreeMap<String, VideoPlan> {
         let nets = self.plan.stages().filter(|net| net.data.iter().any(|data| data.set == set));
         let named = |video: VideoPlan| (crate::store::hash(&video), video);
         nets.map(|net| named(self.as_wanted(set, &net.video))).collect()
     }
 
-    /// The recipe by which a net's videos of a data set are prepared.
+    /// Returns the hash of the recipe for a net's videos of a data set.
     pub(in crate::run) fn recipe(&self, set: &str, net: &NetPlan) -> String {
         crate::store::hash(&self.as_wanted(set, &net.video))
     }
 
-    /// The videos that the wanted rows need and that have no cache files yet, by data set and recipe.
-    /// `batched` names what will estimate their flow.
+    /// Lists the videos that the wanted rows need and that have no cache files yet, by data set and recipe.
+    /// `batched` is the estimator of their flow.
     pub(in crate::run) fn unprepared(&self, batched: Option<&Arc<dyn Batched>>) -> Result<Vec<Unprepared>> {
         let mut found = Vec::new();
         for (set, opened) in &self.sets {
@@ -146,11 +146,11 @@ impl Library<'_> {
         Ok(found)
     }
 
-    /// Prepares some videos of a data set by one of its recipes and says what was done.
+    /// Prepares some videos of a data set by one of its recipes, and returns a summary.
     pub(in crate::run) fn prepare_some(&self, set: &str, recipe: &str, videos: &[usize]) -> Result<String> {
         let recipes = self.recipes(set);
         let video = recipes.get(recipe).ok_or_else(|| {
-            Error::Usage(format!("{} does not prepare `{set}` in that way any more", self.plan.spec.name()))
+            Error::Usage(format!("{} no longer prepares `{set}` by this recipe", self.plan.spec.name()))
         })?;
         Ok(format!("{set}: {}", self.prepare(set, video, videos)?))
     }
@@ -176,7 +176,7 @@ impl Library<'_> {
             self.runner.interrupt.flag(),
         );
         if let Ok(Prepared { reused, built, .. }) = &prepared {
-            tracing::info!(set, folder = %folder.display(), reused, built, "videos are prepared");
+            tracing::info!(set, folder = %folder.display(), reused, built, "prepared videos");
         }
         prepared.map_err(|e| match e {
             PrepareError::Setup(e) => e.into(),
@@ -186,8 +186,8 @@ impl Library<'_> {
     }
 }
 
-/// How videos are decoded and stored by a plan, with backward flow besides if it is wanted; `batched` estimates TV-L1 in place
-/// of the CPU.
+/// Makes the configuration of decoding and storage from a plan, with backward flow too if `backward`. `batched` estimates
+/// TV-L1 flow in place of the CPU.
 pub(crate) fn config(video: &VideoPlan, backward: bool, batched: Option<Arc<dyn Batched>>) -> PrepareConfig {
     let (frame_codec, flow_codec) = match video.storage {
         Storage::Raw8 => (Codec::Raw8, Codec::Raw8),

@@ -1,4 +1,4 @@
-//! Pictures of what trained nets make of test videos: where they look, and what their classifiers read.
+//! Pictures of trained nets on test videos: attention maps, and embeddings of the classifiers' inputs.
 
 use std::collections::BTreeSet;
 
@@ -12,15 +12,15 @@ use figure::{Attended, Embedded, Frame, attention_maps, embeddings};
 use plan::spec::TestOn;
 use plan::{Protocol, RowPlan, TablePlan, TestPlan, Work};
 
-/// Nets whose features one picture shows, classes of each, and views of a video.
+/// Maximum number of nets in an embedding, number of classes, and number of views per video.
 const MOST_EMBEDDED: usize = 3;
 const EMBEDDED_CLASSES: usize = 10;
 const VIEWS_EMBEDDED: usize = 3;
 
-/// Videos of a set of several views that one panel shows, about.
+/// Approximate number of videos in one panel, for a set of several views.
 const MOST_VIEWS: usize = 300;
 
-/// Some of so many classes, drawn at random and always the same, in their order.
+/// Draws `count` of `classes` classes at random, always the same ones, in their order.
 fn drawn(classes: usize, count: usize) -> Vec<usize> {
     let mut generator = nn::random::generator("classes of an embedding", 0, "");
     let mut left: Vec<usize> = (0..classes).collect();
@@ -32,7 +32,7 @@ fn drawn(classes: usize, count: usize) -> Vec<usize> {
 }
 
 impl Album {
-    /// Where a net that attends looks, in the middle of one video of each class.
+    /// Draws the attention of a net in the middle of one video of each class, if the net has attention.
     pub(super) fn attention(&mut self, job: &Job<'_>, row: &RowPlan, tested: &Tested<'_>) -> Result<()> {
         let Tested { protocol, repeat, trained } = tested;
         let net = &protocol.net;
@@ -65,7 +65,7 @@ impl Album {
         self.keep_drawing(&format!("{}-attention.svg", row.row.id), Shows::Attention, Some(row), &picture)
     }
 
-    /// What the classifiers of some nets read, of ten classes drawn at random.
+    /// Draws an embedding of the classifiers' inputs of some nets, for ten classes drawn at random.
     pub(super) fn embedding(&mut self, job: &Job<'_>, plan: &TablePlan, rows: &[Done<'_>]) -> Result<()> {
         let nets = embedded(rows);
         let Some(target) = nets.first().map(|(_, protocol)| protocol.net.target()) else { return Ok(()) };
@@ -116,7 +116,7 @@ struct Marks {
     held_out: Vec<bool>,
 }
 
-/// Rows whose features are worth a picture: networks that join a frame with flow; of networks of pairs, the first of each
+/// Selects the rows for the embedding: networks that join a frame with flow and, among networks of pairs, the first of each
 /// combination of losses.
 fn embedded<'a>(rows: &'a [Done<'_>]) -> Vec<(&'a RowPlan, &'a Protocol)> {
     let mut nets: Vec<(&RowPlan, &Protocol)> = Vec::new();
@@ -136,8 +136,8 @@ fn embedded<'a>(rows: &'a [Done<'_>]) -> Vec<(&'a RowPlan, &'a Protocol)> {
     nets
 }
 
-/// The test videos that an embedding shows, and whether each is of a view that training never saw. Of a set of several
-/// views, events at equal distances in their list, each in all its views.
+/// Returns the test videos of an embedding, each with `true` if it is of a view that training never saw. For nets of pairs,
+/// takes events at equal distances in their list, each in all its views.
 fn shown(job: &Job<'_>, tested: &Tested<'_>) -> Result<Vec<(LabelledVideo, bool)>> {
     let Tested { protocol, repeat, .. } = *tested;
     let tested = job.library.testing(protocol, &repeat)?;
