@@ -89,6 +89,7 @@ impl Checker<'_> {
         keep_only(&place, &scratch)?;
         let workspace = Workspace {
             results: scratch.join("results"),
+            committed: None,
             units: Some(scratch.join("units")),
             ..self.workspace.clone()
         };

@@ -30,6 +30,7 @@ pub mod predict;
 pub mod record;
 pub mod right;
 pub mod run;
+pub mod run_folder;
 pub mod scores;
 pub mod show;
 pub mod speed;

@@ -1,20 +1,16 @@
 //! `list`: every table with its recorded runs.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 use crate::claim::Verdict;
 use crate::error::{Error, Result};
 use crate::record::Record;
+use crate::run_folder::{RunFolder, recorded};
 use crate::table::{self, Claim};
 use base::text::signed_within;
+use plan::Workspace;
 use plan::spec::Spec;
-use plan::{Request, RunName, TablePlan, Workspace};
-
-/// Name of the file of a run's judged claims, beside its records.
-pub const VERDICTS: &str = "claims.json";
 
 /// A table with its recorded runs.
 #[derive(Debug, Clone, Serialize)]
@@ -49,14 +45,14 @@ pub struct ListedRun {
 /// # Errors
 /// Specs that cannot be read.
 pub fn listed(workspace: &Workspace) -> Result<Vec<Listed>> {
-    let of_run = |spec: &Spec, run: &PathBuf| {
-        let is_there = |id: &str| Record::if_whole(&run.join(format!("{id}.json"))).is_some();
+    let of_run = |spec: &Spec, run: &RunFolder| {
+        let is_there = |id: &str| Record::if_whole(&run.record(id)).is_some();
         let rows = spec.row.iter().filter(|row| is_there(&row.id)).count();
         let mut counts = BTreeMap::new();
-        for claim in verdicts(run) {
+        for claim in run.claims().0 {
             *counts.entry(claim.verdict.to_string()).or_default() += 1;
         }
-        (rows > 0).then(|| ListedRun { name: name(run), rows, verdicts: counts })
+        (rows > 0).then(|| ListedRun { name: run.name.clone(), rows, verdicts: counts })
     };
     let tables = recorded(workspace)?.into_iter().map(|(spec, runs)| Listed {
         table: spec.name(),
@@ -106,11 +102,11 @@ pub fn listed_claims(workspace: &Workspace, runs: &[String]) -> Result<Vec<Liste
     let mut listed = Vec::new();
     for (spec, folders) in &tables {
         for claim in &spec.claim {
-            let of_run = |folder: &PathBuf| {
+            let of_run = |folder: &RunFolder| {
                 let is_same = |judged: &Claim| judged.id == claim.id && judged.rule == claim.holds;
-                Some((name(folder), verdicts(folder).into_iter().find(is_same)?))
+                Some((folder.name.clone(), folder.claims().0.into_iter().find(is_same)?))
             };
-            let wanted = folders.iter().filter(|folder| columns.contains(&name(folder)));
+            let wanted = folders.iter().filter(|folder| columns.contains(&folder.name));
             listed.push(ListedClaim { table: spec.name(), runs: wanted.filter_map(of_run).collect() });
         }
     }
@@ -132,7 +128,7 @@ pub fn claims(workspace: &Workspace, runs: &[String]) -> Result<String> {
     let mut counts: BTreeMap<(&str, String), usize> = BTreeMap::new();
     for (spec, folders) in &tables {
         let of_run = |run: &String| {
-            folders.iter().find(|folder| name(folder) == *run).map_or(Vec::new(), |folder| verdicts(folder))
+            folders.iter().find(|folder| folder.name == *run).map_or(Vec::new(), |folder| folder.claims().0)
         };
         let judged: Vec<Vec<Claim>> = columns.iter().map(of_run).collect();
         for claim in &spec.claim {
@@ -163,9 +159,9 @@ pub fn claims(workspace: &Workspace, runs: &[String]) -> Result<String> {
 }
 
 /// Returns the names of the requested runs, or all if none is given.
-fn asked(tables: &[(Spec, Vec<PathBuf>)], runs: &[String]) -> Result<Vec<String>> {
+fn asked(tables: &[(Spec, Vec<RunFolder>)], runs: &[String]) -> Result<Vec<String>> {
     let mut known: Vec<String> =
-        tables.iter().flat_map(|(_, folders)| folders).map(|run| name(run)).collect();
+        tables.iter().flat_map(|(_, folders)| folders).map(|run| run.name.clone()).collect();
     known.sort_unstable();
     known.dedup();
     match runs.iter().find(|run| !known.contains(run)) {
@@ -176,39 +172,4 @@ fn asked(tables: &[(Spec, Vec<PathBuf>)], runs: &[String]) -> Result<Vec<String>
         None if runs.is_empty() => Ok(known),
         None => Ok(runs.to_vec()),
     }
-}
-
-/// Returns every spec with the folders of its recorded runs.
-///
-/// # Errors
-/// If the specs cannot be listed or read.
-pub fn recorded(workspace: &Workspace) -> Result<Vec<(Spec, Vec<PathBuf>)>> {
-    let mut all = Vec::new();
-    for table in workspace.tables()? {
-        let (spec, _) = workspace.spec(&table)?;
-        let folder = workspace.results.join(spec.name());
-        let mut runs = base::files::list(&folder).unwrap_or_default();
-        runs.retain(|run| run.is_dir());
-        all.push((spec, runs));
-    }
-    Ok(all)
-}
-
-/// Returns the plan and the request that belong to a run's folder; `None` if no request leads to a folder of this name.
-pub fn planned(workspace: &Workspace, spec: &Spec, run: &str) -> Option<(TablePlan, Request)> {
-    let request = run.parse::<RunName>().ok()?.request();
-    let (spec, file) = workspace.spec(&spec.name()).ok()?;
-    let plan = TablePlan::resolve(spec, file, &request, workspace).ok()?;
-    (plan.results.file_name().is_some_and(|name| name == run)).then_some((plan, request))
-}
-
-/// Reads the judged claims of a run; none if the file is missing or has another format.
-fn verdicts(run: &Path) -> Vec<Claim> {
-    let text = base::files::read(&run.join(VERDICTS), base::files::TEXT).ok();
-    text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
-}
-
-/// Returns the name of the run in a folder.
-pub fn name(run: &Path) -> String {
-    run.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

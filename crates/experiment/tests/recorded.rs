@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use experiment::list;
+use experiment::run_folder::{planned, recorded};
 use experiment::table::Table;
 use plan::Workspace;
 
@@ -12,18 +12,19 @@ fn every_committed_table_follows_from_its_records() {
     let workspace = Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
     let mut count = 0;
     let mut others = Vec::new();
-    for (spec, folders) in list::recorded(&workspace).unwrap() {
+    for (spec, folders) in recorded(&workspace).unwrap() {
         for folder in folders {
-            let committed = std::fs::read_to_string(folder.join("table.md")).unwrap();
-            let plan = list::planned(&workspace, &spec, &list::name(&folder));
-            let (plan, _) = plan.unwrap_or_else(|| panic!("no question leads to {}", folder.display()));
+            let committed = std::fs::read_to_string(folder.file("table.md")).unwrap();
+            let plan = planned(&workspace, &spec, &folder.name);
+            let (plan, _) =
+                plan.unwrap_or_else(|| panic!("no question leads to {}", folder.place().display()));
             let (table, problems) = Table::recorded(&spec, Some(&plan), &folder);
-            assert_eq!(problems, Vec::<String>::new(), "{}", folder.display());
+            assert_eq!(problems, Vec::<String>::new(), "{}", folder.place().display());
             count += 1;
             let now = table.markdown();
             if now != committed {
                 let line = now.lines().zip(committed.lines()).find(|(now, then)| now != then);
-                others.push(format!("{}: {line:#?}", folder.display()));
+                others.push(format!("{}: {line:#?}", folder.place().display()));
             }
         }
     }

@@ -58,7 +58,8 @@ const JOINED: [&str; 4] = ["Shared", "Train", "Profiles", "Profile"];
 /// Lets a table that extends another one leave out keys. Which of them the other one lacks too is found when it is read.
 fn extending(mut schema: Value) -> Value {
     for name in JOINED {
-        if let Some(keys) = schema.pointer_mut(&format!("/definitions/{name}")).and_then(Value::as_object_mut) {
+        if let Some(keys) = schema.pointer_mut(&format!("/definitions/{name}")).and_then(Value::as_object_mut)
+        {
             keys.remove("required");
         }
     }

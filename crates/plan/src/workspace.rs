@@ -18,6 +18,8 @@ pub struct Workspace {
     pub root: PathBuf,
     /// Records and tables, `results/` unless a flag says otherwise.
     pub results: PathBuf,
+    /// Records beside those, which are read and never written: the checkout's own `results/` where a user's runs go elsewhere.
+    pub committed: Option<PathBuf>,
     /// Frames, flow and published weights: `.cache/` unless a flag says otherwise.
     pub cache: PathBuf,
     /// Checkpoints, weights and scores: `units/` in the cache unless a regression check sets it aside.
@@ -28,7 +30,17 @@ impl Workspace {
     /// The usual folders below a checkout.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
-        Self { results: root.join("results"), cache: root.join(".cache"), units: None, root }
+        Self { results: root.join("results"), committed: None, cache: root.join(".cache"), units: None, root }
+    }
+
+    /// The folders in which records are looked for, those that count first.
+    pub fn all_results(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&*self.results).chain(self.committed.as_deref())
+    }
+
+    /// The records that a regression check compares with.
+    pub fn baseline(&self) -> &Path {
+        self.committed.as_deref().unwrap_or(&self.results)
     }
 
     /// The folder of finished and unfinished units of work.

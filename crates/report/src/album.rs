@@ -27,7 +27,7 @@ enum Place {
 
 impl Place {
     fn is_of(&self, run: &Ran) -> bool {
-        matches!(self, Self::Run(folder, _) if *folder == run.folder)
+        matches!(self, Self::Run(folder, _) if folder == run.folder.place())
     }
 
     fn row(&self) -> Option<&str> {
@@ -95,16 +95,16 @@ impl Album {
         for (table, run) in book.runs() {
             let (name, again) = (table.spec.name(), "draw them again with `cargo xtask figures");
             let folder = Folder {
-                path: run.folder.join("figures"),
+                path: run.folder.file("figures"),
                 shown: format!("{name}/{}/figures", run.name),
-                place: Place::Run(run.folder.clone(), None),
+                place: Place::Run(run.folder.place().to_owned(), None),
                 anchor: run.anchor(table),
                 advice: format!("{again} {name}{}`", run.flags),
             };
             for picture in album.indexed(&folder) {
                 let row =
                     picture.row.as_deref().and_then(|id| run.table.rows.iter().find(|row| row.id == id));
-                let place = Place::Run(run.folder.clone(), row.map(|row| row.id.clone()));
+                let place = Place::Run(run.folder.place().to_owned(), row.map(|row| row.id.clone()));
                 let net = row.and_then(|row| row.state.record()).map(|record| {
                     let units: Vec<&str> = record.runs.iter().map(|run| run.test_unit.as_str()).collect();
                     format!("{units:?} {:?} {:?}", picture.shows, picture.stream)
@@ -242,7 +242,7 @@ impl Album {
     pub(super) fn of_run(&self, run: &Ran) -> Markup {
         html! {
             (self.html(|picture| picture.place.is_of(run) && picture.place.row().is_none()))
-            (self.refused(&Place::Run(run.folder.clone(), None)))
+            (self.refused(&Place::Run(run.folder.place().to_owned(), None)))
         }
     }
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::path::{Path, PathBuf};
 
 use super::html::anchor;
 use super::question;
+use experiment::Result;
 use experiment::record::{RECORD_VERSION, Record};
+use experiment::run_folder::{RunFolder, VERDICTS, planned, recorded};
 use experiment::table::{Row, Table};
-use experiment::{Result, list};
 use plan::spec::Spec;
 use plan::{RowPlan, Workspace};
 
@@ -35,7 +35,7 @@ pub(super) struct Tabled {
 pub(super) struct Ran {
     /// Its folder's name, such as `synth-mini`.
     pub(super) name: String,
-    pub(super) folder: PathBuf,
+    pub(super) folder: RunFolder,
     /// The data set that it was asked for, where its folder's name says so.
     pub(super) dataset: Option<String>,
     /// The flags of the commands that ask this question.
@@ -81,7 +81,7 @@ impl Book {
         let mut papers: Vec<Paper> = Vec::new();
         // By test units.
         let mut known = BTreeMap::new();
-        for (spec, folders) in list::recorded(workspace)? {
+        for (spec, folders) in recorded(workspace)? {
             let runs = folders.iter().filter_map(|folder| Ran::open(workspace, &spec, folder, &mut known));
             let table = Tabled { runs: runs.collect(), spec };
             match papers.last_mut().filter(|paper| paper.name == table.spec.paper) {
@@ -141,20 +141,19 @@ impl Ran {
     fn open(
         workspace: &Workspace,
         spec: &Spec,
-        folder: &Path,
+        folder: &RunFolder,
         known: &mut BTreeMap<Vec<String>, Same>,
     ) -> Option<Self> {
-        let mut files: Vec<String> = std::fs::read_dir(folder)
-            .ok()?
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter_map(|name| name.strip_suffix(".json").map(str::to_owned))
-            .collect();
-        files.sort();
+        let ids = folder.files().into_iter().filter_map(|path| {
+            let name = path.file_name()?.to_str()?;
+            name.strip_suffix(".json").map(str::to_owned)
+        });
+        let files: Vec<String> = ids.collect();
         if files.is_empty() {
             return None;
         }
-        let name = list::name(folder);
-        let asked = list::planned(workspace, spec, &name);
+        let name = folder.name.clone();
+        let asked = planned(workspace, spec, &name);
         let plan = asked.as_ref().map(|(plan, _)| plan);
         let (table, mut problems) = Table::recorded(spec, plan, folder);
         let short = spec.short_name();
@@ -177,7 +176,7 @@ impl Ran {
             Beside { anchor, caveats, same_as }
         });
         let beside = beside.collect();
-        for file in files.iter().filter(|file| format!("{file}.json") != list::VERDICTS) {
+        for file in files.iter().filter(|file| format!("{file}.json") != VERDICTS) {
             if !spec.row.iter().any(|row| row.id == *file) {
                 problems.push(format!("{file}.json belongs to no row of the table; it is not shown"));
             }
@@ -190,7 +189,7 @@ impl Ran {
         Some(Self {
             dataset: plan.map(|plan| plan.dataset.clone()),
             flags: asked.as_ref().map_or_else(String::new, |(plan, request)| question::flags(plan, request)),
-            folder: folder.to_owned(),
+            folder: folder.clone(),
             table,
             beside,
             problems,

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use super::request::CheckRequest;
 use crate::record::Record;
-use crate::{Error, Result, list};
+use crate::run_folder::{RunFolder, recorded};
+use crate::{Error, Result};
 use base::there_are;
 use plan::spec::Spec;
 use plan::{RunName, Workspace};
@@ -62,7 +63,9 @@ pub(super) fn find(workspace: &Workspace, request: &CheckRequest) -> Result<Vec<
     let tables = workspace.full_names(&request.tables)?;
     let mut found = Vec::new();
     let mut runs: Vec<String> = Vec::new();
-    for (spec, folders) in list::recorded(workspace)? {
+    let committed =
+        Workspace { results: workspace.baseline().to_owned(), committed: None, ..workspace.clone() };
+    for (spec, folders) in recorded(&committed)? {
         if !tables.is_empty() && !tables.contains(&spec.name()) {
             continue;
         }
@@ -108,12 +111,12 @@ pub(super) fn find(workspace: &Workspace, request: &CheckRequest) -> Result<Vec<
 }
 
 /// The records in a folder; nothing for one that is no run, or that has none.
-fn read(spec: &Spec, folder: PathBuf) -> Option<Baseline> {
+fn read(spec: &Spec, folder: RunFolder) -> Option<Baseline> {
     // Nets that were trained elsewhere cannot be trained again here.
-    let run: RunName = list::name(&folder).parse().ok().filter(|run: &RunName| run.from.is_none())?;
+    let run: RunName = folder.name.parse().ok().filter(|run: &RunName| run.from.is_none())?;
     let known: Vec<String> = spec.row.iter().map(|row| row.id.clone()).collect();
     let (mut records, mut damaged) = (BTreeMap::new(), BTreeMap::new());
-    for path in base::files::list(&folder).ok()? {
+    for path in folder.files() {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         match Record::read(&path) {
             Ok(record) => _ = records.insert(record.row.clone(), record),
@@ -127,5 +130,6 @@ fn read(spec: &Spec, folder: PathBuf) -> Option<Baseline> {
         }
     }
     let any = !records.is_empty() || !damaged.is_empty();
+    let folder = folder.place().to_owned();
     any.then(|| Baseline { table: spec.name(), run, folder, records, damaged, known })
 }

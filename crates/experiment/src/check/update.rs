@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{Checked, Checker, TableCheck, Verdict};
+use crate::run_folder::VERDICTS;
 use crate::error::{Error, Result};
-use crate::list::VERDICTS;
 use crate::store::write_atomic;
 use base::text::points;
 
@@ -45,7 +45,7 @@ impl Checker<'_> {
         for table in &checked.tables {
             let folder = Path::new(&table.table).join(&table.run);
             let (from, to) =
-                (checked.scratch.join("results").join(&folder), self.workspace.results.join(&folder));
+                (checked.scratch.join("results").join(&folder), self.workspace.baseline().join(&folder));
             let rows = table.rows.iter().filter(|row| row.verdict != Verdict::Same);
             let files: Vec<String> = rows.map(|row| format!("{}.json", row.row)).collect();
             // The table and its verdicts are those of all rows; a check of some rows has no others.
@@ -59,7 +59,7 @@ impl Checker<'_> {
         }
         self.adopt_units(&checked.scratch.join("units"))?;
         let news = entry(checked);
-        if self.workspace.results == self.workspace.root.join("results") {
+        if self.workspace.baseline() == self.workspace.root.join("results") {
             let log = self.workspace.root.join("CHANGELOG.md");
             let text = base::files::read_text(&log)?;
             write_atomic(&log, with_entry(&text, &news).as_bytes())?;

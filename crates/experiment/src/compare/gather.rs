@@ -1,10 +1,10 @@
 //! Gathers the finished rows of all tables, identical rows once.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
+use crate::Result;
 use crate::record::{Measure, Record};
-use crate::{Result, list};
+use crate::run_folder::{RunFolder, recorded};
 use plan::cost::multiply_adds_of_a_video;
 use plan::{Work, Workspace};
 
@@ -29,9 +29,9 @@ pub fn entries(workspace: &Workspace) -> Result<Vec<Entry>> {
     let mut entries: Vec<Entry> = Vec::new();
     // Positions of the entries, by run and test units.
     let mut known: BTreeMap<(String, Vec<String>), usize> = BTreeMap::new();
-    for (spec, runs) in list::recorded(workspace)? {
+    for (spec, runs) in recorded(workspace)? {
         for run in runs {
-            let name = list::name(&run);
+            let name = run.name.clone();
             for row in &spec.row {
                 let Some(record) = read(&run, &row.id) else { continue };
                 let units: Vec<String> = record.runs.iter().map(|run| run.test_unit.clone()).collect();
@@ -56,8 +56,8 @@ pub fn entries(workspace: &Workspace) -> Result<Vec<Entry>> {
 }
 
 /// Reads a record that can be compared; `None` if it is missing, old, damaged, or of another measure.
-fn read(run: &Path, row: &str) -> Option<Record> {
-    let record = Record::if_whole(&run.join(format!("{row}.json")))?;
+fn read(run: &RunFolder, row: &str) -> Option<Record> {
+    let record = Record::if_whole(&run.record(row))?;
     (record.measure == Measure::Top1 && !record.data.is_empty()).then_some(record)
 }
 

@@ -12,9 +12,10 @@ use super::library::lacks;
 use super::rows::without_steps;
 use super::runner::Runner;
 use crate::record::Record;
+use crate::run_folder::VERDICTS;
 use crate::store::{write_atomic, write_json};
 use crate::table::{State, Table};
-use crate::{Error, Result, list};
+use crate::{Error, Result};
 
 impl Runner<'_> {
     /// Runs a table and returns it with its claims judged. Records are written
@@ -35,7 +36,7 @@ impl Runner<'_> {
         let states = job.walk()?;
         let table = job.table(&states)?;
         write_atomic(&job.results.join("table.md"), table.markdown().as_bytes())?;
-        write_json(&job.results.join(list::VERDICTS), &table.claims)?;
+        write_json(&job.results.join(VERDICTS), &table.claims)?;
         Ok(table)
     }
 }

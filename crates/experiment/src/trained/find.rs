@@ -1,15 +1,20 @@
 //! The record that a name means, and the training units of its nets.
 
 use crate::record::{Record, StageRecord};
+use crate::run_folder::{RunFolder, recorded};
 use crate::store::recorded_unit;
 use crate::train::WEIGHTS;
-use crate::{Error, Result, list};
+use crate::{Error, Result};
 use base::did_you_mean;
 use plan::{RunName, Work, Workspace};
 
 /// The record of `TABLE/ROW` or `TABLE/RUN/ROW`, and its full name.
 pub(super) fn record(workspace: &Workspace, name: &str) -> Result<(String, RunName, Record)> {
-    let plain = name.trim_start_matches("./").trim_start_matches("results/").trim_end_matches(".json");
+    let plain = name
+        .trim_start_matches("./")
+        .trim_start_matches("results/")
+        .trim_start_matches("runs/")
+        .trim_end_matches(".json");
     let mut parts: Vec<&str> = plain.split('/').collect();
     let usage = || {
         Error::Usage(format!(
@@ -27,7 +32,7 @@ pub(super) fn record(workspace: &Workspace, name: &str) -> Result<(String, RunNa
     }
     let table = workspace.full_names(&[parts.join("/")])?.remove(0);
     let (spec, runs) =
-        list::recorded(workspace)?.into_iter().find(|(spec, _)| spec.name() == table).ok_or_else(usage)?;
+        recorded(workspace)?.into_iter().find(|(spec, _)| spec.name() == table).ok_or_else(usage)?;
     if !spec.row.iter().any(|known| known.id == row) {
         let known = || spec.row.iter().map(|row| row.id.as_str());
         return Err(plan::Error::UnknownRow {
@@ -40,11 +45,11 @@ pub(super) fn record(workspace: &Workspace, name: &str) -> Result<(String, RunNa
     }
     let mut found: Vec<(String, RunName, Record)> = Vec::new();
     for folder in &runs {
-        let Ok(question) = list::name(folder).parse::<RunName>() else { continue };
+        let Ok(question) = folder.name.parse::<RunName>() else { continue };
         if run.as_ref().is_some_and(|run| *run != question) {
             continue;
         }
-        if let Some(record) = Record::if_whole(&folder.join(format!("{row}.json"))) {
+        if let Some(record) = Record::if_whole(&folder.record(row)) {
             found.push((format!("{table}/{question}/{row}"), question, record));
         }
     }
@@ -91,8 +96,8 @@ pub(super) fn units(workspace: &Workspace, record: &Record, name: &str) -> Resul
 /// Of all records, the trainings behind these test units.
 fn trainings(workspace: &Workspace, tests: &[String]) -> Result<Vec<(String, StageRecord)>> {
     let mut found = Vec::new();
-    for (_, folders) in list::recorded(workspace)? {
-        for path in folders.iter().flat_map(|folder| base::files::list(folder).unwrap_or_default()) {
+    for (_, folders) in recorded(workspace)? {
+        for path in folders.iter().flat_map(RunFolder::files) {
             let Ok(record) = Record::read(&path) else { continue };
             for run in record.runs {
                 if let Some(stage) = run.stages.last().filter(|_| tests.contains(&run.test_unit)) {

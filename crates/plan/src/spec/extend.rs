@@ -89,15 +89,15 @@ fn next(files: &[File], experiments: &Path) -> Result<Option<File>> {
     Ok(Some(File { shown, text: format!("{}{text}", " ".repeat(begin)), begin }))
 }
 
+/// The sections that a table takes from the one it extends.
+const TAKEN: [&str; 4] = ["data", "shared", "net", "profile"];
+
 /// Whether a table is joined with that of the other file, key by key.
 fn is_joined(path: &[String]) -> bool {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     matches!(
         path[..],
-        ["data" | "shared" | "net" | "profile"]
-            | ["profile", _]
-            | ["shared", "train"]
-            | ["shared", "train", _]
+        ["shared" | "net" | "profile"] | ["profile", _] | ["shared", "train"] | ["shared", "train", _]
     )
 }
 
