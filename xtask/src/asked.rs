@@ -55,7 +55,7 @@ pub(crate) struct Asked {
 
 impl Asked {
     pub(crate) fn of(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<Self> {
-        let workspace = flags.folders.workspace();
+        let workspace = flags.workspace();
         let given = match &flags.from {
             Some(name) => Some(experiment::export::from(name, &workspace, console, interrupt)?),
             None => None,
@@ -106,6 +106,12 @@ pub(crate) fn print_tables(flags: &Run, names: &[String], runner: &Runner<'_>) -
     for name in names {
         let table = runner.run(name)?;
         printed = printed.and(say(if flags.json { json(&table) } else { table.terminal() }));
+        if !flags.json
+            && let Some(differences) =
+                experiment::beside::differences(runner.workspace, runner.request, &table)?
+        {
+            runner.console.line(&differences);
+        }
         tables.push(table);
     }
     if !flags.json && tables.len() > 1 {

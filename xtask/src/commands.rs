@@ -13,7 +13,9 @@ use experiment::{Console, Error, FlowRequest, Interrupt, Result, Runner, json, l
 use crate::asked::{Asked, print_tables, ranks, say, together};
 use crate::doctor::doctor;
 use crate::failure::Failure;
-use crate::flags::{Bench, Check, Cli, Command, Compare, Export, Figures, Predict, Prepare, Printed, Run};
+use crate::flags::{
+    Bench, Check, Cli, Command, Compare, Export, Figures, Folders, New, Predict, Prepare, Printed, Run,
+};
 use crate::{bench, cluster, schema, torture};
 
 pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
@@ -35,6 +37,7 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             Ok(say(format!("{}\n{}", shown.plan, shown.estimate))?)
         }
         Command::Run(flags) => Ok(run(flags, console, interrupt)?),
+        Command::New(New::Table { name, extends }) => Ok(new_table(name, extends)?),
         Command::Figures(flags) => Ok(figures(flags, console, interrupt)?),
         Command::Prepare(flags) => Ok(prepare(flags, console, interrupt)?),
         Command::Flow(flags) => {
@@ -78,6 +81,15 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             if verified.passed() { Ok(()) } else { Err(Failure::Differs) }
         }
     }
+}
+
+fn new_table(name: &str, extends: &str) -> Result<()> {
+    let draft = plan::draft::table(&Folders::default().workspace(), name, extends)?;
+    write_atomic(&draft.path, draft.text.as_bytes())?;
+    say(format!(
+        "wrote {}\nnext: edit it, then `cargo xtask show {name}` and `cargo xtask run {name} --profile smoke`",
+        draft.path.display()
+    ))
 }
 
 fn compare(flags: &Compare) -> Result<()> {

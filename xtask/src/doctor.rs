@@ -211,7 +211,7 @@ fn writable(what: &str, folder: &Path) -> Check {
         .and_then(|()| std::fs::remove_file(&probe).map_err(Error::io("delete", &probe)))
     {
         Ok(()) => good(what, folder.display().to_string()),
-        Err(error) => bad(what, error.to_string(), "name another with --out or --cache"),
+        Err(error) => bad(what, error.to_string(), "name another with --results or --cache"),
     }
 }
 
@@ -226,7 +226,7 @@ fn data_sets(workspace: &Workspace) -> Result<Vec<Check>> {
             limited(
                 &what,
                 format!("{sizes}, yours: {}", about.title),
-                format!("`cargo xtask prepare {name} --root DIR` checks the folder and prepares it; docs/data.md has the layout"),
+                format!("`cargo xtask prepare {name} --data-root DIR` checks the folder and prepares it; docs/data.md has the layout"),
             )
         } else {
             good(&what, format!("{sizes}, rendered when needed: {}", about.title))

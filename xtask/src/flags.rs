@@ -2,6 +2,7 @@
 
 mod bench;
 mod groups;
+mod old;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -17,10 +18,15 @@ use crate::torture::Part;
 pub(crate) use self::bench::Bench;
 pub(crate) use self::groups::{Engine, Folders};
 use self::groups::{Extracted, Question, Roots, Scale, Where, precision};
+pub(crate) use self::old::notes;
 
-/// Tables of video action recognition papers, run from their specs.
+/// Reproduce tables of action-recognition papers: one TOML file a table, one command to train, compare and test the
+/// paper's claims.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, disable_help_subcommand = true)]
+#[command(
+    after_help = "Examples:\n  cargo xtask run table1b\n  cargo xtask list\n  cargo xtask predict --run table1b/stack-10-on VIDEO"
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -28,94 +34,127 @@ pub(crate) struct Cli {
     pub(crate) loudness: Loudness,
 }
 
-/// How much is said beside results and errors.
+/// The amount of progress and log messages.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "What is said on standard error")]
+#[command(next_help_heading = "Messages on standard error")]
 pub(crate) struct Loudness {
-    /// Say what is being done: -v which steps begin and which are found done, -vv every file and program besides,
-    /// -vvv everything. RUST_LOG takes its place: a level (error, warn, info, debug, trace, off), or CRATE=LEVEL,
-    /// separated by commas, such as RUST_LOG=data=debug,experiment::run=info; the rest stays at warn
+    /// Print more: -v steps, -vv files and programs, -vvv everything. RUST_LOG overrides it, by crate or module:
+    /// RUST_LOG=data=debug,experiment::run=info
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Say nothing but results and errors
+    /// Print results and errors only
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List every table: rows, claims, what has been run on what
+    /// List the tables, their rows and claims, and the recorded runs
+    #[command(after_help = "Examples:\n  cargo xtask list\n  cargo xtask list --claims --run synth-mini")]
     List {
         /// Print every claim with its verdicts instead, as Markdown
         #[arg(long)]
         claims: bool,
-        /// The runs whose verdicts are printed, such as synth-mini [default: all]
+        /// Print the verdicts of these runs only, such as synth-mini [default: all]
         #[arg(long, value_name = "NAME", num_args = 1.., requires = "claims")]
         run: Vec<String>,
-        /// Print it as JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         folders: Folders,
     },
-    /// Print the resolved plan of a table: shapes, parameters, cost, departures from the paper
+    /// Show a table's resolved plan: shapes, parameters, cost, departures from the paper
+    #[command(
+        after_help = "Examples:\n  cargo xtask show table1b\n  cargo xtask show table1b --profile paper --json"
+    )]
     Show {
-        /// The table, such as table1b or two-stream/table1b
+        /// Table, such as table1b or two-stream/table1b
         table: String,
         #[command(flatten)]
         question: Question,
-        /// Print it as JSON: what each row trains and tests, every value explicit
+        /// Print JSON: the training and test of each row, every value explicit
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         folders: Folders,
     },
-    /// Train and test the rows of tables, print them beside the paper's, judge the claims
+    /// Train and test the rows of tables, print them beside the paper's numbers, judge the paper's claims
+    #[command(
+        after_help = "Examples:\n  cargo xtask run table1b\n  cargo xtask run table1b --row stack-10-on single-on\n  cargo xtask run table1b --dataset weizmann --data-root /data/weizmann\n  cargo xtask run table1a table1b table2 table3 table4\n  cargo xtask run table1b --profile paper --dry-run"
+    )]
     Run(Box<Run>),
-    /// Check a data set, decode its videos and compute their flow; resumes
+    /// Write a commented file for a new table
+    #[command(
+        after_help = "Examples:\n  cargo xtask new table two-stream/deeper-stacks\n  cargo xtask new table mypaper/results --extends st-resnet/results"
+    )]
+    #[command(subcommand)]
+    New(New),
+    /// Check a data set, decode its videos and compute their flow ahead of a run; resumes
+    #[command(
+        after_help = "Examples:\n  cargo xtask prepare weizmann --data-root /data/weizmann\n  cargo xtask prepare ucf101 --data-root /data/ucf101 --profile paper"
+    )]
     Prepare(Box<Prepare>),
-    /// Draw what the finished rows of tables saw and learnt: filters, recall, confusion, loss, inputs
+    /// Draw figures of finished rows: filters, recall, confusion, loss, inputs
+    #[command(after_help = "Examples:\n  cargo xtask figures table3")]
     Figures(Box<Figures>),
-    /// Estimate optical flow between two pictures or along a video
+    /// Estimate optical flow between two images or along a video
+    #[command(
+        after_help = "Examples:\n  cargo xtask flow a.png b.png -o flow.png\n  cargo xtask flow clip.avi --method fast -o fields/"
+    )]
     Flow(Flow),
-    /// Compare what has been run on one data set, across papers and architectures
+    /// Compare all finished rows on one data set, across papers and architectures
+    #[command(
+        after_help = "Examples:\n  cargo xtask compare\n  cargo xtask compare --dataset synth --sort training-time --only pyramid\n  cargo xtask compare --format csv"
+    )]
     Compare(Box<Compare>),
-    /// Classify video files with the nets of a finished row
+    /// Classify video files with a finished row
+    #[command(
+        after_help = "Examples:\n  cargo xtask predict --run table3/average clip.avi\n  cargo xtask predict --run table3/average --chart clip.svg clip.avi"
+    )]
     Predict(Box<Predict>),
-    /// Write a finished row with its nets into a folder: weights, configuration, labels, model card
+    /// Export a finished row to a folder: weights, configuration, labels, model card
+    #[command(after_help = "Examples:\n  cargo xtask export --run table1b/stack-10-on exported/")]
     Export(Box<Export>),
     /// Run tables again and compare them with their committed records; fail when a number has moved
+    #[command(
+        after_help = "Examples:\n  cargo xtask check table1b\n  cargo xtask check --profile smoke --results .ci/smoke"
+    )]
     Check(Box<Check>),
-    /// Write everything that is recorded on one HTML page
+    /// Write all recorded results to one HTML page
+    #[command(after_help = "Examples:\n  cargo xtask report\n  cargo xtask report --output results.html")]
     Report {
-        /// The file [default: report.html among the results]
+        /// File to write [default: runs/report.html]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
         #[command(flatten)]
         folders: Folders,
     },
-    /// Say what this machine can do, and what to do about what it cannot
+    /// Check this machine: processor, memory, disk, ffmpeg, data sets, GPU, Slurm
+    #[command(after_help = "Examples:\n  cargo xtask doctor")]
     Doctor {
-        /// Print it as JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         folders: Folders,
     },
     /// Compare a GPU with the CPU: every operation, every network, ten training steps
+    #[command(after_help = "Examples:\n  cargo xtask-cuda verify --device cuda")]
     Verify {
         #[command(flatten)]
         device: Where,
-        /// How the GPU computes products: fp32 or tf32
+        /// Precision of products on the GPU: fp32 or tf32
         #[arg(long, value_name = "NAME", default_value = "fp32", value_parser = precision)]
         precision: Precision,
-        /// Print it as JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Write the JSON schemas by which editors complete and check the TOML files of tables and data sets
+    /// Write the JSON schemas with which editors complete and check the TOML files
+    #[command(after_help = "Examples:\n  cargo xtask schema\n  cargo xtask schema --check")]
     Schema {
-        /// Write nothing, and fail when a schema is stale
+        /// Write nothing; fail if a schema is stale
         #[arg(long)]
         check: bool,
     },
@@ -127,28 +166,50 @@ pub(crate) enum Command {
         /// Which of them
         task: u32,
     },
-    /// Print a script that completes these commands in a shell, for a program or an alias called `xtask`
+    /// Print a completion script for a shell with the alias xtask="cargo xtask"
+    #[command(
+        after_help = "Examples:\n  cargo xtask completions bash > ~/.local/share/bash-completion/completions/xtask"
+    )]
     Completions {
-        /// The shell
+        /// Shell
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
-    /// Measure the kernels or whole training steps, alone or in turns with PyTorch or candle-nn
+    /// Measure kernels or training steps, alone or interleaved with PyTorch or candle-nn
+    #[command(
+        after_help = "Examples:\n  cargo xtask bench kernels\n  cargo xtask bench steps --against-torch ~/venv/bin/python"
+    )]
     Bench(Box<Bench>),
-    /// Try to break this program: kill it, damage its files, fill its disk, change its inputs; compare with undisturbed work
+    /// Stress the program: kill it, damage its files, fill its disk, change its inputs; compare with an undisturbed run
+    #[command(
+        after_help = "Examples:\n  cargo xtask torture --minutes 3\n  cargo xtask torture --only kills disk --minutes 30 --seed 7"
+    )]
     Torture {
-        /// About how long it takes
+        /// Duration in minutes
         #[arg(long, value_name = "N", default_value_t = 3.0, value_parser = minutes)]
         minutes: f64,
-        /// Decides what is tried [default: another one each time]
+        /// Seed of the campaign [default: a random one, printed with the result]
         #[arg(long, value_name = "SEED")]
         seed: Option<u64>,
         /// Run only these parts [default: all]
         #[arg(long, value_enum, value_name = "PART", num_args = 1..)]
         only: Vec<Part>,
-        /// Print it as JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+}
+
+/// A file to begin with.
+#[derive(Debug, Subcommand)]
+pub(crate) enum New {
+    /// A table of two rows and a claim, ready to run and to change
+    Table {
+        /// Full name of the table, PAPER/TABLE
+        name: String,
+        /// Table from which it takes data sets, protocols and scales
+        #[arg(long, value_name = "TABLE", default_value = "two-stream/table1b")]
+        extends: String,
     },
 }
 
@@ -160,18 +221,18 @@ fn minutes(text: &str) -> std::result::Result<f64, String> {
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// The tables, such as table1b or two-stream/table1b
+    /// Tables, such as table1b or two-stream/table1b
     #[arg(required_unless_present = "from")]
     pub(crate) tables: Vec<String>,
     #[command(flatten)]
     pub(crate) question: Question,
-    /// Take the nets of an exported row as they are and test them: a folder, or OWNER/NAME[@REVISION] of a repository on
-    /// the hub. Tables, rows and data are those of the row unless given
+    /// Test an exported row without training: a folder, or OWNER/NAME[@REVISION] on the Hugging Face hub. Table, row and data
+    /// set default to those of the export
     #[arg(long, value_name = "FOLDER|REPO")]
     pub(crate) from: Option<String>,
     #[command(flatten)]
     pub(crate) device: Where,
-    /// How products are computed: fp32, or tf32 on the matrix units of a GPU [default: fp32]
+    /// Precision of products: fp32, or tf32 on a GPU's tensor cores [default: fp32]
     #[arg(long, value_name = "NAME", value_parser = precision)]
     precision: Option<Precision>,
     #[command(flatten)]
@@ -180,15 +241,18 @@ pub(crate) struct Run {
     pub(crate) extracted: Extracted,
     #[command(flatten)]
     pub(crate) folders: Folders,
-    /// Train and test again what is already done
+    /// Write the records into the committed results/
+    #[arg(long, conflicts_with = "results")]
+    update: bool,
+    /// Train and test finished rows again
     #[arg(long)]
     pub(crate) fresh: bool,
-    /// Seconds between checkpoints; longer where writing one would take more than 1/20 of the time
+    /// Seconds between checkpoints; more if writing them would take over 1/20 of the time
     #[arg(long, value_name = "SECONDS", default_value_t = experiment::train::CHECKPOINT_EVERY.as_secs())]
     pub(crate) checkpoint_every: u64,
     #[command(flatten)]
     pub(crate) engine: Engine,
-    /// Print the plan and stop; with --engine slurm the scripts that would be submitted
+    /// Print the plan only; with --engine slurm, the scripts to submit
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Print the finished tables as JSON
@@ -198,7 +262,7 @@ pub(crate) struct Run {
 
 #[derive(Debug, Args)]
 pub(crate) struct Figures {
-    /// The tables, such as table3 or two-stream/table3
+    /// Tables, such as table3 or two-stream/table3
     #[arg(required = true)]
     pub(crate) tables: Vec<String>,
     #[command(flatten)]
@@ -213,23 +277,23 @@ pub(crate) struct Figures {
 
 #[derive(Debug, Args)]
 pub(crate) struct Prepare {
-    /// The data set, such as synth or weizmann
+    /// Data set, such as synth or weizmann
     pub(crate) dataset: String,
-    /// The folder of real videos, for data sets that are not generated
-    #[arg(long, visible_alias = "data-root", value_name = "DIR")]
-    root: Option<PathBuf>,
+    /// Folder of the real videos
+    #[arg(long, alias = "root", value_name = "DIR")]
+    data_root: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) device: Where,
     #[command(flatten)]
     pub(crate) extracted: Extracted,
-    /// The table whose profile says how frames and flow are made [default: the first one that sees the set's motion]
+    /// Table whose profile sets the sizes and the flow method [default: the first one that reads this set's flow]
     #[arg(long)]
     pub(crate) table: Option<String>,
     #[command(flatten)]
     pub(crate) scale: Scale,
     #[command(flatten)]
     pub(crate) engine: Engine,
-    /// Say how many videos are still to be prepared and stop; with --engine slurm print the scripts that would be submitted
+    /// Print the number of videos to prepare only; with --engine slurm, the scripts to submit
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
@@ -238,17 +302,17 @@ pub(crate) struct Prepare {
 
 #[derive(Debug, Args)]
 pub(crate) struct Flow {
-    /// The first picture (PNG or JPEG), or a video
+    /// First image (PNG or JPEG), or a video
     from: PathBuf,
-    /// The second picture
+    /// Second image
     to: Option<PathBuf>,
-    /// Where it goes: OUT.flo (the vectors) or OUT.png (their colours); for a video a folder
-    #[arg(short, long, value_name = "OUT")]
-    out: Option<PathBuf>,
-    /// Write the fields of a video as .flo files, not as pictures
-    #[arg(long, conflicts_with = "to", requires = "out")]
+    /// File to write: .flo (vectors) or .png (colours); for a video, a folder
+    #[arg(short, long, alias = "out", value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write the flow of a video as .flo files, not as images
+    #[arg(long, conflicts_with = "to", requires = "output")]
     flo: bool,
-    /// The method: fast or accurate (both TV-L1), or brox
+    /// Method: fast or accurate (both TV-L1), or brox
     #[arg(long, value_name = "NAME", default_value = "accurate")]
     method: FlowPreset,
     /// Threads [default: all cores]
@@ -256,7 +320,7 @@ pub(crate) struct Flow {
     threads: Option<NonZeroUsize>,
     #[command(flatten)]
     pub(crate) device: Where,
-    /// The true flow, a .flo file: print the error
+    /// True flow (.flo): print the endpoint and angular error
     #[arg(long, value_name = "FLO")]
     truth: Option<PathBuf>,
 }
@@ -266,7 +330,7 @@ impl Flow {
         FlowRequest {
             from: self.from.clone(),
             to: self.to.clone(),
-            out: self.out.clone(),
+            out: self.output.clone(),
             flo: self.flo,
             method: self.method,
             threads: self
@@ -280,28 +344,28 @@ impl Flow {
 
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
-    /// The data set that rows were tested on [default: synth]
+    /// Data set of the tests [default: synth]
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
-    /// Only these runs, such as synth-mini
+    /// Show only these runs, such as synth-mini
     #[arg(long, value_name = "NAME", num_args = 1..)]
     run: Vec<String>,
-    /// Only rows in whose table, name, label or architecture one of these is found
+    /// Show only rows whose table, name, label or architecture contains one of these
     #[arg(long, value_name = "TEXT", num_args = 1..)]
     only: Vec<String>,
-    /// The column to sort by: accuracy, paper, parameters, multiply-adds, training-speed, test-speed, memory, training-time
+    /// Column to sort by: accuracy, paper, parameters, multiply-adds, training-speed, test-speed, memory, training-time
     #[arg(long, value_name = "COLUMN", default_value = "accuracy")]
     sort: SortBy,
-    /// The worst first
+    /// Sort the worst first
     #[arg(long)]
     reverse: bool,
-    /// How it is printed
+    /// Output format
     #[arg(long, value_enum, default_value_t = Printed::Terminal, conflicts_with = "json")]
     pub(crate) format: Printed,
-    /// Print it as JSON
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Write it into a Parquet file besides
+    /// Also write a Parquet file
     #[arg(long, value_name = "FILE")]
     pub(crate) parquet: Option<PathBuf>,
     #[command(flatten)]
@@ -330,18 +394,18 @@ impl Compare {
 
 #[derive(Debug, Args)]
 pub(crate) struct Predict {
-    /// Video files, of any kind that ffmpeg reads; - for one that comes through standard input
+    /// Video files of any format that ffmpeg reads; - for standard input
     #[arg(required = true)]
     pub(crate) videos: Vec<PathBuf>,
-    /// The row: TABLE/ROW or TABLE/RUN/ROW, such as table3/average, or a folder that was exported
+    /// Row: TABLE/ROW or TABLE/RUN/ROW, such as table3/average, or an exported folder
     #[arg(long, value_name = "RUN")]
     pub(crate) run: String,
     #[command(flatten)]
     pub(crate) device: Where,
-    /// Draw the probabilities along the video into an SVG file
+    /// Draw the class probabilities over time to an SVG file
     #[arg(long, value_name = "FILE")]
     pub(crate) chart: Option<PathBuf>,
-    /// Print it as JSON, every class and position included; of several videos one after the other
+    /// Print JSON with every class and time step; one object a video
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
@@ -350,9 +414,9 @@ pub(crate) struct Predict {
 
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    /// The folder, which is made
+    /// Folder to create
     pub(crate) folder: PathBuf,
-    /// The row: TABLE/ROW or TABLE/RUN/ROW, such as table3/average
+    /// Row: TABLE/ROW or TABLE/RUN/ROW, such as table3/average
     #[arg(long, value_name = "RUN")]
     pub(crate) run: String,
     #[command(flatten)]
@@ -361,25 +425,25 @@ pub(crate) struct Export {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// The tables [default: all that have committed records at the profile]
+    /// Tables [default: all with committed records at the profile]
     tables: Vec<String>,
-    /// Only these runs, such as synth-mini.data-seed-7 [default: of each table its own data set, or else its first run]
+    /// Check only these runs, such as synth-mini.data-seed-7 [default: each table's own data set, or else its first run]
     #[arg(long, value_name = "NAME", num_args = 1..)]
     run: Vec<String>,
-    /// The scale, unless runs are named: paper, mini or smoke
+    /// Scale, unless runs are named: paper, mini or smoke
     #[arg(long, default_value = "mini", conflicts_with = "run")]
     profile: ProfileName,
-    /// Only these rows
+    /// Check only these rows
     #[arg(long, value_name = "ID", num_args = 1..)]
     row: Vec<String>,
     #[command(flatten)]
     pub(crate) device: Where,
     #[command(flatten)]
     pub(crate) roots: Roots,
-    /// Make the numbers of now the baseline, and note in CHANGELOG.md which moved
+    /// Make the new numbers the baseline and list those that moved in CHANGELOG.md
     #[arg(long)]
     pub(crate) update: bool,
-    /// Print it as JSON
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
@@ -398,6 +462,11 @@ impl Check {
 }
 
 impl Run {
+    /// The checkout; `--update` writes into its committed results.
+    pub(crate) fn workspace(&self) -> Workspace {
+        if self.update { self.folders.committed() } else { self.folders.workspace() }
+    }
+
     pub(crate) fn request(&self) -> Request {
         Request {
             extraction: self.extracted.extraction(),
@@ -444,7 +513,7 @@ impl Prepare {
         console: &'a Console,
         interrupt: &'a Interrupt,
     ) -> Runner<'a> {
-        let folder = self.root.iter().map(|root| (self.dataset.clone(), root.clone()));
+        let folder = self.data_root.iter().map(|root| (self.dataset.clone(), root.clone()));
         let data_roots = DataRoots { main: None, named: folder.collect() };
         Runner { data_roots, ..Runner::new(workspace, request, console, interrupt) }
     }

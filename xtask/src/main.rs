@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     let flags = flags::Cli::parse();
     let console = if flags.loudness.quiet { Console::quiet() } else { Console::stderr() };
     log::start(&flags.loudness, &console);
+    flags::notes(std::env::args_os()).iter().for_each(|note| console.line(note));
     let outcome = Interrupt::on_ctrl_c()
         .map_err(failure::Failure::from)
         .and_then(|interrupt| commands::dispatch(&flags.command, &console, &interrupt));

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 /// A command whose records and cache are in this folder.
 fn command(place: &TempDir, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.args(arguments).arg("--out").arg(place.path().join("results"));
+    command.args(arguments).arg("--results").arg(place.path().join("results"));
     command.arg("--cache").arg(place.path().join("cache"));
     command
 }

@@ -111,7 +111,7 @@ fn a_cache_that_may_not_be_written_to_is_answered_with_the_flag_for_another() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.args(arguments).args(["--cache", "/sys/cache"]);
         if arguments[0] == "run" {
-            command.arg("--out").arg(place.path("results"));
+            command.arg("--results").arg(place.path("results"));
         }
         let output = command.output().unwrap();
         let said = text(&output.stderr);

@@ -233,5 +233,5 @@ impl From<crate::weights::WeightsError> for Error {
 
 /// Names the flags that choose another folder, if that would help.
 fn flags(error: &FileError) -> &'static str {
-    if error.is_unwritable() { " with --out (records) or --cache (everything else)" } else { "" }
+    if error.is_unwritable() { " with --results (records) or --cache (everything else)" } else { "" }
 }

@@ -5,6 +5,7 @@
 //! [`store`]) -> [`record`] and [`scores`] -> [`claim`] verdicts -> [`table`].
 
 pub mod answers;
+pub mod beside;
 pub mod changes;
 pub mod check;
 pub mod checkpoint;

@@ -323,11 +323,11 @@ mod tests {
         let denied = std::io::ErrorKind::PermissionDenied;
         let message = Error::io("write", "results")(denied.into()).to_string();
         assert!(
-            message.ends_with("may write to with --out (records) or --cache (everything else)"),
+            message.ends_with("may write to with --results (records) or --cache (everything else)"),
             "{message}"
         );
         let message = Error::io("read", "results")(denied.into()).to_string();
-        assert!(!message.contains("--out"), "{message}");
+        assert!(!message.contains("--results"), "{message}");
     }
 
     #[test]

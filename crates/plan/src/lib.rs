@@ -5,6 +5,7 @@ mod bounds;
 mod cast;
 pub mod cost;
 mod departures;
+pub mod draft;
 mod error;
 pub mod fusion;
 mod model;

@@ -30,7 +30,7 @@ use self::depth::Depth;
 use self::page::Page;
 use base::text::megabytes;
 use experiment::compare::gather;
-use experiment::error::Result;
+use experiment::error::{Error, Result};
 use experiment::store::write_atomic;
 use plan::Workspace;
 
@@ -71,6 +71,14 @@ impl std::fmt::Display for Written {
 /// read are named on the page.
 pub fn report(workspace: &Workspace, output: Option<&Path>) -> Result<Written> {
     let path = output.map_or_else(|| workspace.results.join(FILE), Path::to_owned);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| output.is_some() && !folder.is_dir()) {
+        return Err(Error::Usage(format!(
+            "cannot write {}: there is no folder {}; create it, or name another file",
+            path.display(),
+            folder.display()
+        )));
+    }
     let book = Book::open(workspace)?;
     let entries = gather::entries(workspace)?;
     let docs = docs_from(workspace, &path);

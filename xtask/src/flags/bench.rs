@@ -12,39 +12,39 @@ use crate::bench::{self, Layout, Rival, Suite, Torch};
 
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
-    /// What is measured
+    /// Benchmark
     #[arg(value_enum)]
     suite: Suite,
-    /// Only cases with one of these in their names
+    /// Run only cases whose name contains one of these
     #[arg(long, value_name = "PATTERN", num_args = 1..)]
     only: Vec<String>,
-    /// Threads of each side [default: all cores]
+    /// Number of threads on each side [default: all cores]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
-    /// A Python interpreter with torch: run the same in PyTorch, in turns, and print ratios
+    /// Python interpreter with torch: run the same in PyTorch, interleaved, and print ratios
     #[arg(long, value_name = "PYTHON", group = "rival")]
     against_torch: Option<PathBuf>,
-    /// Of `modules`: run the same with candle-nn's layers, in turns, and print ratios
+    /// With `modules`: run candle-nn's layers, interleaved, and print ratios
     #[arg(long, group = "rival")]
     against_candle: bool,
     #[command(flatten)]
     device: Where,
-    /// How a GPU computes products: fp32, or tf32 on its matrix units [default: fp32]
+    /// Precision of products on a GPU: fp32, or tf32 on its tensor cores [default: fp32]
     #[arg(long, value_name = "NAME", value_parser = precision)]
     precision: Option<Precision>,
-    /// Run PyTorch's networks through torch.compile
+    /// Use torch.compile in PyTorch
     #[arg(long, requires = "against_torch")]
     compile: bool,
-    /// Give PyTorch feature maps and weights channels last, not in its default layout
+    /// Use the channels-last layout in PyTorch
     #[arg(long, requires = "against_torch")]
     channels_last: bool,
-    /// Rounds of each side that count; two more warm up, four on a GPU and with --compile
+    /// Number of measured rounds a side, after two warm-up rounds (four on a GPU and with --compile)
     #[arg(long, value_name = "N", default_value = "7", requires = "rival")]
     rounds: NonZeroUsize,
-    /// Print the table in Markdown
+    /// Print Markdown
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
-    /// Print the figures as JSON, each round's times included
+    /// Print JSON with the times of each round
     #[arg(long)]
     pub(crate) json: bool,
 }

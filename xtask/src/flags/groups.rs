@@ -10,8 +10,7 @@ use slurm::config::{Config, SlurmConfig};
 /// Where real videos lie.
 #[derive(Debug, Args)]
 pub(crate) struct Roots {
-    /// The folder of real videos, for data sets that are not generated: DIR of the table's data set, NAME=DIR of the
-    /// data set NAME
+    /// Folder of the real videos: DIR for the table's data set, NAME=DIR for the data set NAME
     #[arg(long, value_name = "[NAME=]DIR", num_args = 1..)]
     data_root: Vec<DataRoot>,
 }
@@ -32,7 +31,7 @@ impl Roots {
 /// The processor, or a GPU.
 #[derive(Debug, Args)]
 pub(crate) struct Where {
-    /// Where networks and TV-L1 flow are computed: cpu, cuda, or cuda:N for GPU number N
+    /// Device for networks and TV-L1 flow: cpu, cuda, or cuda:N for GPU number N
     #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device)]
     pub(crate) device: DeviceChoice,
 }
@@ -73,10 +72,10 @@ impl std::str::FromStr for DataRoot {
 /// Which scale, and which draw of a generated data set.
 #[derive(Debug, Args)]
 pub(crate) struct Scale {
-    /// The scale: paper, mini or smoke [default: mini]
+    /// Scale: paper, mini or smoke [default: mini]
     #[arg(long)]
     pub(crate) profile: Option<ProfileName>,
-    /// Render a generated data set from another seed
+    /// Data seed of a generated data set
     #[arg(long, value_name = "N")]
     pub(crate) data_seed: Option<u64>,
 }
@@ -84,11 +83,11 @@ pub(crate) struct Scale {
 /// Frames and flow that another program has extracted.
 #[derive(Debug, Args)]
 pub(crate) struct Extracted {
-    /// The data root holds frames and flow as TSN and dense_flow write them, not videos; bytes 0 to 255 of its flow
-    /// stand for -BOUND to BOUND pixels
+    /// Read frames and flow that TSN's tools or dense_flow have extracted to the data root; the flow's bytes 0 to 255 stand
+    /// for -BOUND to BOUND pixels
     #[arg(long, value_name = "BOUND", value_parser = bound, allow_negative_numbers = true)]
     extracted_bound: Option<Extraction>,
-    /// Take extracted flow as it is, without comparing it with the frames
+    /// Use extracted flow without comparing it with the frames
     #[arg(long, requires = "extracted_bound")]
     unchecked_flow: bool,
 }
@@ -107,18 +106,18 @@ fn bound(text: &str) -> Result<Extraction, String> {
 /// What is asked of a table.
 #[derive(Debug, Args)]
 pub(crate) struct Question {
-    /// Another data set than the profile's
+    /// Data set to use in place of the profile's own
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset: Option<String>,
     #[command(flatten)]
     pub(crate) scale: Scale,
-    /// Only these rows
+    /// Run only these rows
     #[arg(long, value_name = "ID", num_args = 1..)]
     pub(crate) row: Vec<String>,
-    /// Train each row with so many seeds
+    /// Number of training seeds for each row
     #[arg(long, value_name = "N")]
     pub(crate) seeds: Option<usize>,
-    /// Only these splits of the data set
+    /// Run only these splits of the data set
     #[arg(long, value_name = "NAME", num_args = 1..)]
     pub(crate) split: Vec<String>,
 }
@@ -139,25 +138,35 @@ impl Question {
     }
 }
 
-/// Where things are kept.
+/// Folders of results and of the cache.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Folders {
-    /// Records and tables [default: results/]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Frames, flow, checkpoints, weights and scores [default: .cache/]
+    /// Folder of records and tables [default: runs/, with the committed results/ read beside it]
+    #[arg(long, alias = "out", value_name = "DIR")]
+    results: Option<PathBuf>,
+    /// Folder of frames, flow, checkpoints, weights and scores [default: .cache/]
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
 }
 
 impl Folders {
-    /// The checkout that this program was built from, with the folders that
-    /// the flags name.
+    /// The checkout that this program was built from. New records go to `runs/`, which git ignores, unless a flag names a
+    /// folder.
     pub(crate) fn workspace(&self) -> Workspace {
+        let mut workspace = self.committed();
+        if self.results.is_none() {
+            workspace.committed = Some(workspace.results);
+            workspace.results = workspace.root.join("runs");
+        }
+        workspace
+    }
+
+    /// The checkout, with its committed records as the results, unless a flag names a folder.
+    pub(crate) fn committed(&self) -> Workspace {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut workspace = Workspace::new(root.canonicalize().unwrap_or(root));
-        if let Some(out) = &self.out {
-            workspace.results = out.clone();
+        if let Some(results) = &self.results {
+            workspace.results = results.clone();
         }
         if let Some(cache) = &self.cache {
             workspace.cache = cache.clone();
@@ -178,13 +187,13 @@ pub(crate) enum EngineName {
 /// Where units of work are done.
 #[derive(Debug, Args)]
 pub(crate) struct Engine {
-    /// Who does the work: this process, or jobs that slurm runs on a cluster [default: local]
+    /// Run the work in this process (local) or as jobs of a Slurm cluster (slurm) [default: local]
     #[arg(long, value_enum, value_name = "NAME")]
     engine: Option<EngineName>,
-    /// What is asked of the cluster, in its section [engine.slurm] [default: ~/.config/xtask/config.toml, if there is one]
+    /// File with the cluster's settings in [engine.slurm] [default: ~/.config/xtask/config.toml, if it exists]
     #[arg(long, value_name = "FILE", requires = "engine")]
     config: Option<PathBuf>,
-    /// Come back once the jobs are submitted
+    /// Return once the jobs are submitted
     #[arg(long, requires = "engine", conflicts_with = "dry_run")]
     detach: bool,
 }

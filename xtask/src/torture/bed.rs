@@ -118,7 +118,7 @@ impl<'a> Bed<'a> {
 
     fn work(&self, which: usize, place: &Place) -> Command {
         let mut command = self.command(WORK[which], place);
-        command.arg("--out").arg(&place.results).args(["--checkpoint-every", "0"]);
+        command.arg("--results").arg(&place.results).args(["--checkpoint-every", "0"]);
         command
     }
 

@@ -84,7 +84,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 fn predict(bed: &Bed<'_>, video: &Path) -> Command {
     let place: &Place = &bed.reference;
     let mut command = bed.command(["predict", "--json", "--run", "two-stream/table1b/stack-5-on"], place);
-    command.arg("--out").arg(&place.results).arg(video);
+    command.arg("--results").arg(&place.results).arg(video);
     command
 }
 

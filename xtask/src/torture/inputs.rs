@@ -29,7 +29,7 @@ pub(super) fn try_all(bed: &mut Bed<'_>, until: Instant, report: &mut Report) ->
     for path in impostors(&folder)? {
         let place = bed.reference.clone();
         let mut command = bed.command(["predict", "--run", row], &place);
-        command.arg("--out").arg(&place.results).arg(&path);
+        command.arg("--results").arg(&place.results).arg(&path);
         line.add(refused(bed, &command, &path.display().to_string())?);
     }
     report.lines.push(line);
@@ -47,7 +47,7 @@ pub(super) fn try_all(bed: &mut Bed<'_>, until: Instant, report: &mut Report) ->
     let exported = folder.join("exported");
     let place = bed.reference.clone();
     let mut export = bed.command(["export", "--run", row], &place);
-    let ended = bed.run(export.arg("--out").arg(&place.results).arg(&exported))?;
+    let ended = bed.run(export.arg("--results").arg(&place.results).arg(&exported))?;
     if !ended.well() {
         return Err(Error::Usage(format!("a row cannot be exported undisturbed: {}", ended.said)));
     }

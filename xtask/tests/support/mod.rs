@@ -23,7 +23,7 @@ impl Place {
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.args(arguments).args(["--out".as_ref(), self.path("results").as_os_str()]);
+        command.args(arguments).args(["--results".as_ref(), self.path("results").as_os_str()]);
         command.args(["--cache".as_ref(), self.path("cache").as_os_str()]);
         command
     }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{Checked, Checker, TableCheck, Verdict};
-use crate::run_folder::VERDICTS;
 use crate::error::{Error, Result};
+use crate::run_folder::VERDICTS;
 use crate::store::write_atomic;
 use base::text::points;
 
