@@ -129,7 +129,7 @@ fn a_changed_plan_is_told_from_a_moved_number_and_can_become_the_baseline() {
     assert_ok(&output);
     let said = text(&output.stdout);
     for expected in
-        ["1 change ", "single-on: work.net.train.momentum was 0.8 and is 0.9", "1 within their noise"]
+        ["1 change ", "single-on: work.net.train.momentum was 0.8, now 0.9", "1 within their noise"]
     {
         assert!(said.contains(expected), "`{expected}` is not in\n{said}");
     }
@@ -352,7 +352,7 @@ fn a_row_that_cannot_predict_says_why() {
         ("table1b/stack-10-onn", "did you mean `stack-10-on`?"),
         ("table1b/stack-10-on", "has not been run"),
         ("table1b/synth-paper/stack-10-on", "has not been run as synth-paper"),
-        ("average", "names no row"),
+        ("average", "is not the name of a row"),
     ] {
         let output = place.command(&["predict", "--run", run, "video.avi"]).output().unwrap();
         let said = text(&output.stderr);
