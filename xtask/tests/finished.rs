@@ -252,7 +252,7 @@ fn a_row_comes_from_the_hub() {
     assert!(!missing.status.success() && said.contains("someone/else") && said.contains("404"), "{said}");
     let nothing = run("no-folder");
     assert_eq!(nothing.status.code(), Some(2));
-    assert!(text(&nothing.stderr).contains("`no-folder` is no folder"), "{}", text(&nothing.stderr));
+    assert!(text(&nothing.stderr).contains("`no-folder` is not a folder"), "{}", text(&nothing.stderr));
 }
 
 /// Where an exported folder comes from is not known.
@@ -271,8 +271,8 @@ fn a_hostile_export_is_refused() {
         let said = text(&output.stderr);
         assert!(!output.status.success() && said.contains(expected) && !said.contains("panicked"), "{said}");
     };
-    refused(&|c| c["streams"][0]["weights"] = "../../secret".into(), "expected the name of a file beside it");
-    refused(&|c| c["streams"][0]["weights"] = "/etc/passwd".into(), "expected the name of a file beside it");
+    refused(&|c| c["streams"][0]["weights"] = "../../secret".into(), "expected a file name without a path");
+    refused(&|c| c["streams"][0]["weights"] = "/etc/passwd".into(), "expected a file name without a path");
     refused(&|c| c["streams"] = Value::Array(Vec::new()), "expected the 1 nets of its record, found 0");
     refused(
         &|c| c["streams"][0]["protocol"]["net"]["data"] = Value::Array(Vec::new()),
