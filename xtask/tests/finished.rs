@@ -46,7 +46,7 @@ fn an_unchanged_program_passes_its_check() {
         let output = check(&place, &[]);
         assert_ok(&output);
         let said = text(&output.stdout);
-        assert!(said.contains("2 rows: 2 the same to the last answer"), "{said}");
+        assert!(said.contains("2 rows: 2 identical"), "{said}");
         // It has trained again, and nothing of that is left.
         assert!(text(&output.stderr).contains("single-on: "), "{}", text(&output.stderr));
     }
@@ -63,7 +63,7 @@ fn a_training_that_began_otherwise_has_moved() {
     let output = check(&place, &[]);
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    for expected in ["MOVED", "1 the same to the last answer, 1 moved", "the loss of iterations 1 to 1 was"] {
+    for expected in ["MOVED", "1 identical, 1 moved", "the loss of iterations 1 to 1 was"] {
         assert!(said.contains(expected), "`{expected}` is not in\n{said}");
     }
 }
@@ -142,7 +142,7 @@ fn a_changed_plan_is_told_from_a_moved_number_and_can_become_the_baseline() {
         "{news}"
     );
     let again = check(&place, &[]);
-    assert!(text(&again.stdout).contains("2 the same to the last answer"), "{}", text(&again.stdout));
+    assert!(text(&again.stdout).contains("2 identical"), "{}", text(&again.stdout));
 }
 
 #[test]
@@ -152,12 +152,12 @@ fn a_check_without_a_baseline_says_what_to_do() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(
-        said.contains("nothing is committed of two-stream/table1b") && said.contains("cargo xtask run"),
+        said.contains("no results of two-stream/table1b at the profile") && said.contains("cargo xtask run"),
         "{said}"
     );
     let unknown = place.command(&["check", "--run", "synth-smoky"]).output().unwrap();
     assert!(
-        text(&unknown.stderr).contains("nothing is committed as `synth-smoky`"),
+        text(&unknown.stderr).contains("no results are committed as `synth-smoky`"),
         "{}",
         text(&unknown.stderr)
     );
