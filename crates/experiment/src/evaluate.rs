@@ -297,7 +297,7 @@ mod tests {
         (answers, network.0.into_inner().unwrap())
     }
 
-    /// One branch: every tenth frame goes through the network once and alone, and a video's score is the mean of theirs.
+    /// One branch: every tenth frame passes through the network once, alone, and a video's score is the mean over its frames.
     #[test]
     fn a_network_of_pairs_is_tested_frame_by_frame() {
         let (found, seen) = answers("softmax", &[counting("a", 0, 1, 38)], &[]);

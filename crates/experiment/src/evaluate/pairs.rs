@@ -141,7 +141,7 @@ mod tests {
         for &((video, _), (other, time_step), _) in found.iter().filter(|pair| !pair.2) {
             assert!(videos[video].label != others[other].label && time_step < lengths[other]);
         }
-        // Views that are compared with one another are never the same video.
+        // A pair never consists of the same video twice.
         let among = pairs(&others, &lengths, &others, &lengths);
         assert!(among.iter().all(|(one, two, _)| one.0 != two.0));
         assert_eq!(found, pairs(&videos, &[3; 6], &others, &lengths), "the same draw");
