@@ -46,7 +46,7 @@ fn an_unchanged_program_passes_its_check() {
         let output = check(&place, &[]);
         assert_ok(&output);
         let said = text(&output.stdout);
-        assert!(said.contains("2 rows: 2 the same to the last answer"), "{said}");
+        assert!(said.contains("2 rows: 2 identical"), "{said}");
         // It has trained again, and nothing of that is left.
         assert!(text(&output.stderr).contains("single-on: "), "{}", text(&output.stderr));
     }
@@ -63,7 +63,7 @@ fn a_training_that_began_otherwise_has_moved() {
     let output = check(&place, &[]);
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    for expected in ["MOVED", "1 the same to the last answer, 1 moved", "the loss of iterations 1 to 1 was"] {
+    for expected in ["MOVED", "1 identical, 1 moved", "the loss of iterations 1 to 1 was"] {
         assert!(said.contains(expected), "`{expected}` is not in\n{said}");
     }
 }
@@ -129,7 +129,7 @@ fn a_changed_plan_is_told_from_a_moved_number_and_can_become_the_baseline() {
     assert_ok(&output);
     let said = text(&output.stdout);
     for expected in
-        ["1 change ", "single-on: work.net.train.momentum was 0.8 and is 0.9", "1 within their noise"]
+        ["1 change ", "single-on: work.net.train.momentum was 0.8, now 0.9", "1 within their noise"]
     {
         assert!(said.contains(expected), "`{expected}` is not in\n{said}");
     }
@@ -142,7 +142,7 @@ fn a_changed_plan_is_told_from_a_moved_number_and_can_become_the_baseline() {
         "{news}"
     );
     let again = check(&place, &[]);
-    assert!(text(&again.stdout).contains("2 the same to the last answer"), "{}", text(&again.stdout));
+    assert!(text(&again.stdout).contains("2 identical"), "{}", text(&again.stdout));
 }
 
 #[test]
@@ -152,12 +152,12 @@ fn a_check_without_a_baseline_says_what_to_do() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(
-        said.contains("nothing is committed of two-stream/table1b") && said.contains("cargo xtask run"),
+        said.contains("no results of two-stream/table1b at the profile") && said.contains("cargo xtask run"),
         "{said}"
     );
     let unknown = place.command(&["check", "--run", "synth-smoky"]).output().unwrap();
     assert!(
-        text(&unknown.stderr).contains("nothing is committed as `synth-smoky`"),
+        text(&unknown.stderr).contains("no results are committed as `synth-smoky`"),
         "{}",
         text(&unknown.stderr)
     );
@@ -252,7 +252,7 @@ fn a_row_comes_from_the_hub() {
     assert!(!missing.status.success() && said.contains("someone/else") && said.contains("404"), "{said}");
     let nothing = run("no-folder");
     assert_eq!(nothing.status.code(), Some(2));
-    assert!(text(&nothing.stderr).contains("`no-folder` is no folder"), "{}", text(&nothing.stderr));
+    assert!(text(&nothing.stderr).contains("`no-folder` is not a folder"), "{}", text(&nothing.stderr));
 }
 
 /// Where an exported folder comes from is not known.
@@ -271,8 +271,8 @@ fn a_hostile_export_is_refused() {
         let said = text(&output.stderr);
         assert!(!output.status.success() && said.contains(expected) && !said.contains("panicked"), "{said}");
     };
-    refused(&|c| c["streams"][0]["weights"] = "../../secret".into(), "expected the name of a file beside it");
-    refused(&|c| c["streams"][0]["weights"] = "/etc/passwd".into(), "expected the name of a file beside it");
+    refused(&|c| c["streams"][0]["weights"] = "../../secret".into(), "expected a file name without a path");
+    refused(&|c| c["streams"][0]["weights"] = "/etc/passwd".into(), "expected a file name without a path");
     refused(&|c| c["streams"] = Value::Array(Vec::new()), "expected the 1 nets of its record, found 0");
     refused(
         &|c| c["streams"][0]["protocol"]["net"]["data"] = Value::Array(Vec::new()),
@@ -352,7 +352,7 @@ fn a_row_that_cannot_predict_says_why() {
         ("table1b/stack-10-onn", "did you mean `stack-10-on`?"),
         ("table1b/stack-10-on", "has not been run"),
         ("table1b/synth-paper/stack-10-on", "has not been run as synth-paper"),
-        ("average", "names no row"),
+        ("average", "is not the name of a row"),
     ] {
         let output = place.command(&["predict", "--run", run, "video.avi"]).output().unwrap();
         let said = text(&output.stderr);

@@ -1,4 +1,4 @@
-//! Frames a second of `predict`, decoding and flow included; beside OpenCV and PyTorch in turns with
+//! Measures the frames per second of `predict`, including decoding and flow, in turns with OpenCV and PyTorch:
 //! `cargo bench -p experiment --bench predict -- RUN PYTHON VIDEO...`.
 
 #![expect(clippy::print_stdout, reason = "a benchmark is for people to read")]
@@ -12,10 +12,10 @@ use experiment::trained::Trained;
 use experiment::{Console, Interrupt, Workspace};
 use serde_json::Value;
 
-/// Rounds that count; one more warms up.
+/// Number of measured rounds; one more warms up.
 const ROUNDS: usize = 5;
 
-/// OpenCV's methods of flow: the same one, and its fastest.
+/// OpenCV's flow methods: the same method, and its fastest.
 const METHODS: [&str; 2] = ["dual-tv-l1", "dis-medium"];
 
 struct Peer {
@@ -51,7 +51,7 @@ impl Peer {
         serde_json::from_str(&line).expect("the peer speaks JSON")
     }
 
-    /// The frames, and the seconds of decoding with flow and of the networks.
+    /// Returns the number of frames, and the seconds of decoding with flow and of the networks.
     fn predict(&mut self, video: &str) -> Value {
         writeln!(self.requests, "{video}").expect("the peer listens");
         self.listen()
@@ -60,7 +60,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // It waits for a request; there is nothing to lose.
+        // The peer waits for a request; nothing is lost.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -75,7 +75,7 @@ fn median(times: &[f64]) -> f64 {
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let [run, python, videos @ ..] = &arguments[..] else {
-        // As all benchmarks are run: there is no trained row that every machine has.
+        // When all benchmarks are run, there is no trained row that every machine has.
         println!("predict: give a RUN such as table3/average, a PYTHON with OpenCV and PyTorch, and videos");
         return;
     };
@@ -93,7 +93,7 @@ fn main() {
         "{threads} threads; medians of {ROUNDS} rounds in turns; frames/s of all steps (s for decoding and flow, s for networks)"
     );
     for video in videos {
-        // Of each side: all, preparing, networks.
+        // Times of each side: total, preparing, networks.
         let mut times: [Vec<[f64; 3]>; 3] = Default::default();
         let mut frames = 0;
         for round in 0..=ROUNDS {
@@ -110,7 +110,7 @@ fn main() {
                         .iter()
                         .zip(&ours.scores)
                         .map(|(a, b)| (a.as_f64().unwrap_or(1.0) - f64::from(*b)).abs());
-                    // Frames are decoded and scaled by other programs; nothing else may differ.
+                    // Only the programs that decode and scale frames may differ.
                     assert!(far.fold(0.0, f64::max) < 0.1, "the spatial nets see other things");
                 }
             }

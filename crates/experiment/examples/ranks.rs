@@ -1,15 +1,15 @@
 //! Trains a net of table 1b at mini size for fifty steps and prints its losses, samples/s and ranks as one line of JSON:
 //! alone, or on the ranks that `mpirun` or `srun` starts. `.ci/ranks` compares the two.
 //!
-//! `ranks [--steps N] [--rate FACTOR] [--checkpoints FOLDER]`. With a folder, every second leaves a checkpoint there, and the
-//! next run goes on from it.
+//! `ranks [--steps N] [--rate FACTOR] [--checkpoints FOLDER]`. With a folder, a checkpoint is written there every second, and
+//! the next run resumes from it.
 //!
-//! `ranks --compare FILE` reads such lines, alone and on ranks in turns, and says how far the first fifty losses are apart and
-//! how many of the samples a second the ranks make; it fails if a loss is more than 1e-4 apart.
+//! `ranks --compare FILE` reads such lines, alone and on ranks in turns. It prints the largest difference of the first fifty
+//! losses and the relative speed of the ranks, and fails if a loss differs by more than 1e-4.
 //!
-//! The table's rate is multiplied by the factor, a hundredth unless said. At the rate itself the net learns these videos so
-//! fast that a rounding grows about twofold a step from the first maximum on that it decides: one process with other
-//! vector instructions (`KERNELS_SIMD=avx2`) leaves the losses of the first after fifteen steps, too.
+//! The table's learning rate is multiplied by the factor, 0.01 by default. At the full rate the net learns these videos so
+//! fast that a rounding difference doubles about every step, once it has changed the position of a maximum. A single process
+//! with other vector instructions (`KERNELS_SIMD=avx2`) also departs from the losses of the first after fifteen steps.
 
 #![expect(clippy::print_stdout, reason = "a program whose output is read by a script")]
 
@@ -83,7 +83,7 @@ fn run(ranks: &Ranks) -> Result<()> {
         return Ok(());
     }
     let scratch = std::env::temp_dir().join(format!("ranks-{}", std::process::id()));
-    // A checkpoint after every step but the last holds the losses to the last bit; the second training has none, for the speed.
+    // A checkpoint after every step but the last has the exact losses; the second training has none, to measure the speed.
     net.train.iterations = steps + 1;
     once(&net, &scratch, ranks, Duration::ZERO, &Console::silent(), &interrupt)?;
     let losses = if ranks.is_first() {
@@ -107,7 +107,7 @@ fn run(ranks: &Ranks) -> Result<()> {
     std::fs::remove_dir_all(&scratch).map_err(Error::io("delete", &scratch))
 }
 
-/// One line of what this program prints.
+/// One line of this program's output.
 #[derive(Deserialize)]
 struct Printed {
     ranks: usize,
@@ -138,13 +138,13 @@ fn compare(file: &Path) -> Result<()> {
         ratios.push(ratio);
     }
     ratios.sort_by(f64::total_cmp);
-    let median = ratios.get(ratios.len() / 2).ok_or_else(|| damaged("it holds no two lines".into()))?;
+    let median = ratios.get(ratios.len() / 2).ok_or_else(|| damaged("expected at least two lines".into()))?;
     println!(
         "fifty losses are at most {apart:.1e} apart; {median:.3} of the samples (median of {} rounds)",
         ratios.len()
     );
     if apart > 1e-4 {
-        return Err(Error::Usage("the ranks do not train the net that one process trains".into()));
+        return Err(Error::Usage("the losses of the ranks differ from those of one process".into()));
     }
     Ok(())
 }

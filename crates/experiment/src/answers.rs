@@ -1,4 +1,4 @@
-//! What a tested net answered: a class for each video, or a distance for each pair.
+//! The answers of a tested net: a class for each video, or a distance for each pair.
 
 use std::path::{Path, PathBuf};
 
@@ -13,17 +13,17 @@ use plan::spec::TestBy;
 /// The answers of one test unit.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answers {
-    /// Scores of classes.
+    /// Class scores.
     Classes(Scores),
     /// Distances of pairs.
     Pairs(PairScores),
 }
 
 impl Answers {
-    /// Reads the answers of a test of that kind.
+    /// Reads the answers of a test of the given kind.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Damaged`] for a file that is not of this form.
+    /// [`Error::File`] if the file cannot be read, [`Error::Damaged`] if it has another format.
     pub fn read(path: &Path, by: TestBy) -> Result<Self> {
         Ok(match by {
             TestBy::Softmax | TestBy::NearestNeighbour => Self::Classes(Scores::read(path)?),
@@ -31,10 +31,10 @@ impl Answers {
         })
     }
 
-    /// Writes them, atomically.
+    /// Writes the answers, atomically.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] if the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         match self {
             Self::Classes(scores) => scores.write(path),
@@ -42,7 +42,7 @@ impl Answers {
         }
     }
 
-    /// Top-1 accuracy, or the area under the ROC curve, in percent.
+    /// Returns the top-1 accuracy, or the area under the ROC curve, in percent.
     pub fn value(&self) -> f64 {
         match self {
             Self::Classes(scores) => scores.accuracy(),
@@ -50,7 +50,7 @@ impl Answers {
         }
     }
 
-    /// Videos that were tested.
+    /// Returns the number of tested videos.
     pub fn videos(&self) -> usize {
         match self {
             Self::Classes(scores) => scores.videos.len(),
@@ -58,14 +58,14 @@ impl Answers {
         }
     }
 
-    /// The scores, if there are classes.
+    /// Returns the class scores.
     ///
     /// # Errors
     /// [`Error::Usage`] for a test by pairs.
     pub fn classes(&self) -> Result<&Scores> {
         match self {
             Self::Classes(scores) => Ok(scores),
-            Self::Pairs(_) => Err(Error::Usage("a test by pairs has no scores of classes".into())),
+            Self::Pairs(_) => Err(Error::Usage("a test by pairs has no class scores".into())),
         }
     }
 }
@@ -73,14 +73,14 @@ impl Answers {
 /// The answers of all tests of a row.
 #[derive(Debug)]
 pub enum RowAnswers {
-    /// What videos were taken for.
+    /// Predicted classes of all tests.
     Classes(Predictions),
     /// Distances of pairs, test by test.
     Pairs(Vec<PairScores>),
 }
 
 impl RowAnswers {
-    /// Reads the answers of tests of that kind, one a file.
+    /// Reads the answers of tests of the given kind, one file per test.
     ///
     /// # Errors
     /// As [`Answers::read`].
@@ -93,10 +93,10 @@ impl RowAnswers {
         })
     }
 
-    /// What the row got right: all tests have the same share in it.
+    /// Collects the row's correct answers by video; every test has the same weight.
     ///
     /// # Errors
-    /// Answers that cannot be put together.
+    /// If the answers cannot be combined.
     pub fn outcomes(&self) -> Result<Outcomes> {
         let mut outcomes = Outcomes::default();
         match self {
@@ -110,10 +110,11 @@ impl RowAnswers {
         Ok(outcomes)
     }
 
-    /// Of each test its top-1 accuracy with the videos that are right, or the area under its ROC curve; in percent.
+    /// Returns for each test the top-1 accuracy and the correctness of each video, or the area under the ROC curve; in
+    /// percent.
     ///
     /// # Errors
-    /// Answers that cannot be put together.
+    /// If the answers cannot be combined.
     pub fn values(&self) -> Result<Vec<(f64, Option<Right>)>> {
         Ok(match self {
             Self::Classes(tests) => {
@@ -123,7 +124,7 @@ impl RowAnswers {
         })
     }
 
-    /// What videos were taken for, if there are classes.
+    /// Returns the predicted classes; `None` for pairs.
     pub fn classes(&self) -> Option<&Predictions> {
         match self {
             Self::Classes(tests) => Some(tests),

@@ -1,26 +1,26 @@
-//! What is different between two plans, value by value.
+//! Differences between two plans, value by value.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::record::Record;
 
-/// A value that is not what it was.
+/// A value that differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Change {
-    /// Where it stands, such as `work.net.train.momentum`.
+    /// Path of the value, such as `work.net.train.momentum`.
     pub place: String,
-    /// What it was; nothing where it is new.
+    /// The value before; `None` if it is new.
     pub before: Option<Value>,
-    /// What it is; nothing where it is gone.
+    /// The value now; `None` if it is gone.
     pub now: Option<Value>,
 }
 
 impl std::fmt::Display for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let shown = |value: &Option<Value>| match value {
-            None => "nothing".to_owned(),
+            None => "absent".to_owned(),
             Some(value) => {
                 let text = value.to_string();
                 if text.chars().count() > LONGEST {
@@ -30,14 +30,14 @@ impl std::fmt::Display for Change {
                 }
             }
         };
-        write!(f, "{} was {} and is {}", self.place, shown(&self.before), shown(&self.now))
+        write!(f, "{} was {}, now {}", self.place, shown(&self.before), shown(&self.now))
     }
 }
 
-/// Letters of a value that are shown.
+/// Maximum number of characters of a value that are shown.
 const LONGEST: usize = 60;
 
-/// All that decided the numbers of a row and is not the same: its plan, its videos, its splits and seeds.
+/// Finds the differences between two records in everything that their numbers depend on: plan, videos, splits and seeds.
 pub(super) fn changes(before: &Record, now: &Record) -> Vec<Change> {
     let decisive = |record: &Record| {
         let runs: Vec<_> = record.runs.iter().map(|run| (&run.split, run.seed)).collect();
@@ -46,7 +46,7 @@ pub(super) fn changes(before: &Record, now: &Record) -> Vec<Change> {
     differences(&decisive(before), &decisive(now))
 }
 
-/// What is different between two values, by their places.
+/// Finds the differences between two values, each with its path.
 pub(crate) fn differences(before: &impl Serialize, now: &impl Serialize) -> Vec<Change> {
     let mut found = Vec::new();
     if let (Ok(before), Ok(now)) = (serde_json::to_value(before), serde_json::to_value(now)) {
@@ -100,11 +100,7 @@ mod tests {
         let said: Vec<String> = found.iter().map(ToString::to_string).collect();
         assert_eq!(
             said,
-            [
-                "net.old was 1 and is nothing",
-                "net.rates[1] was 0.2 and is 0.3",
-                "net.new was nothing and is \"x\""
-            ]
+            ["net.old was 1, now absent", "net.rates[1] was 0.2, now 0.3", "net.new was absent, now \"x\""]
         );
     }
 }

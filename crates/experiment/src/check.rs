@@ -1,8 +1,8 @@
-//! `check`: whether the tables still give the numbers that are committed.
+//! `check`: checks that the tables still give the committed numbers.
 //!
-//! Tables are run again, from their first training step to their last test, beside the cache's own units, so that nothing
-//! that an earlier program has trained stands in for what this one does. Prepared videos are taken from the cache. An
-//! interrupted check goes on where it was, as long as the program is the same one.
+//! Tables are run again, from their first training step to their last test, in a separate folder of units, so that results
+//! of an earlier program are not reused. Prepared videos are taken from the cache. An interrupted check resumes if the
+//! program is the same.
 
 mod baseline;
 mod judge;
@@ -26,26 +26,26 @@ use crate::table::State;
 use crate::{Console, Error, Interrupt, Result, store};
 use plan::Workspace;
 
-/// What a check needs beside that.
+/// The settings of a check.
 pub struct Checker<'a> {
-    /// Where networks are computed.
+    /// Device for the networks.
     pub device: &'a Device,
-    /// Where the baselines and the cache lie.
+    /// The folders of baselines and cache.
     pub workspace: &'a Workspace,
     /// The folders of real videos.
     pub data_roots: DataRoots,
-    /// Where progress goes.
+    /// Destination of progress and messages.
     pub console: &'a Console,
-    /// The way to stop.
+    /// Flag that stops the work.
     pub interrupt: &'a Interrupt,
 }
 
-/// The tables that were checked.
+/// The checked tables.
 #[derive(Debug, Serialize)]
 pub struct Checked {
     /// Each table's run.
     pub tables: Vec<TableCheck>,
-    /// Where the new records lie.
+    /// Folder of the new records and units.
     #[serde(skip)]
     scratch: PathBuf,
 }
@@ -60,7 +60,7 @@ pub struct TableCheck {
     pub run: String,
     /// The rows, in the table's order.
     pub rows: Vec<RowCheck>,
-    /// The programs and processors that the baseline is from.
+    /// The programs and processors that made the baseline.
     pub baseline_of: Vec<String>,
 }
 
@@ -69,7 +69,7 @@ impl Checked {
         self.tables.iter().flat_map(|table| &table.rows)
     }
 
-    /// Whether a number moved beyond its noise, or a row could not be run.
+    /// Returns `true` if a number moved beyond its noise, or a row failed.
     pub fn has_moved(&self) -> bool {
         self.rows().any(|row| matches!(row.verdict, Verdict::Moved | Verdict::Failed))
     }
@@ -79,12 +79,12 @@ impl Checker<'_> {
     /// Runs tables again and compares them with their committed records.
     ///
     /// # Errors
-    /// [`Error::Usage`] where there is nothing to compare with; what running a table can fail with as a whole.
+    /// [`Error::Usage`] if there is nothing to compare with; errors of running a whole table.
     pub fn check(&self, request: &CheckRequest) -> Result<Checked> {
         let baselines = baseline::find(self.workspace, request)?;
         let place = self.workspace.cache.join("check");
         let _lock = store::lock(&place.join("lock"), "check", self.console, self.interrupt)?;
-        // Another program must not go on with what this one has left.
+        // A different program must not continue with these units.
         let scratch = place.join(&store::program()?.1.to_hex()[..16]);
         keep_only(&place, &scratch)?;
         let workspace = Workspace {
@@ -113,7 +113,7 @@ impl Checker<'_> {
             }
             checked.extend(baseline.gone(request).map(|row| {
                 let reason = format!(
-                    "the table has no such row any more; delete {} if it is not to come back",
+                    "the table no longer has this row; delete {} if the row was removed on purpose",
                     baseline.folder.join(format!("{row}.json")).display()
                 );
                 RowCheck::alone(row, Verdict::Failed, reason)
@@ -132,7 +132,7 @@ impl Checker<'_> {
         Ok(checked)
     }
 
-    /// A row beside its baseline; nothing where neither can be had.
+    /// Compares a row with its baseline; `None` if both are missing.
     fn row(
         &self,
         baseline: &Baseline,
@@ -145,7 +145,7 @@ impl Checker<'_> {
             return Ok(Some(RowCheck::alone(
                 row,
                 Verdict::Failed,
-                format!("what is committed for it: {how}"),
+                format!("its committed record is unusable: {how}"),
             )));
         }
         let before = baseline.records.get(row);
@@ -156,20 +156,21 @@ impl Checker<'_> {
             }
             (None, State::Done { record }) => Some(RowCheck {
                 now: Some(record.top1),
-                ..RowCheck::alone(row, Verdict::NoBaseline, "nothing is committed for it".into())
+                ..RowCheck::alone(row, Verdict::NoBaseline, "no record is committed for it".into())
             }),
             (_, State::Failed { message }) => Some(RowCheck::alone(row, Verdict::Failed, message.clone())),
             (Some(_), State::Unavailable { reason }) => {
                 Some(RowCheck::alone(row, Verdict::Failed, format!("it is committed, but {reason}")))
             }
             (Some(_), State::NotRun) => {
-                Some(RowCheck::alone(row, Verdict::Failed, "it is committed and was not run".into()))
+                Some(RowCheck::alone(row, Verdict::Failed, "it is committed but was not run".into()))
             }
             (None, State::Unavailable { .. } | State::NotRun) => None,
         })
     }
 
-    /// The answers of each run of a row, those of the baseline from its record, or from its scores where the cache has them.
+    /// Returns the answers of each run of a row. Those of the baseline are from its record, or from its scores if the cache
+    /// has them.
     fn answers(&self, before: &Record, now: &Record, workspace: &Workspace) -> Result<Vec<Answered>> {
         let by_class = !now.work.tested_by().is_pairs();
         let runs = before.runs.iter().zip(&now.runs);
@@ -190,7 +191,7 @@ impl Checker<'_> {
     }
 }
 
-/// Deletes what checks of other programs have left.
+/// Deletes the folders of checks by other programs.
 fn keep_only(place: &Path, kept: &Path) -> Result<()> {
     for path in base::files::list(place)? {
         if path.is_dir() && path != kept {

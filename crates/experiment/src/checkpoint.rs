@@ -1,4 +1,4 @@
-//! Where a training run stands: weights, velocities, losses so far.
+//! Checkpoints of a training: weights, velocities, losses so far.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::files::LARGEST;
 use crate::store::write_atomic;
 
-/// What a run has behind it.
+/// The progress of a training.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Progress {
     /// The loss of every iteration; their number is the next iteration.
@@ -19,12 +19,12 @@ pub struct Progress {
     pub seconds: f64,
 }
 
-/// A checkpoint that was read.
+/// A checkpoint read from a file.
 #[derive(Debug)]
 pub struct Checkpoint {
     params: Tensors,
     velocities: Tensors,
-    /// What the run had behind it.
+    /// The progress of the training.
     pub progress: Progress,
 }
 
@@ -32,15 +32,15 @@ const PARAM: &str = "param.";
 const VELOCITY: &str = "velocity.";
 const LOSSES: &str = "losses";
 const SECONDS: &str = "seconds";
-/// The BLAKE3 sum of all others.
+/// The BLAKE3 checksum of all other tensors.
 const SUM: &str = "sum";
 
 impl Checkpoint {
-    /// Writes a checkpoint, atomically: the one before stays until the new one
-    /// is whole.
+    /// Writes a checkpoint, atomically: the previous one stays until the new one
+    /// is complete.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Network`].
+    /// [`Error::File`] if it cannot be written, [`Error::Network`] if the tensors cannot be read.
     pub fn write(path: &Path, params: &Params, sgd: &Sgd, progress: &Progress) -> Result<()> {
         let named = |prefix: &'static str, tensors: Tensors| {
             tensors.into_iter().map(move |(name, tensor)| (format!("{prefix}{name}"), tensor))
@@ -59,42 +59,42 @@ impl Checkpoint {
         write_atomic(path, &bytes)
     }
 
-    /// Reads a checkpoint, or `None` when there is none.
+    /// Reads a checkpoint; `None` if there is none.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Damaged`].
+    /// [`Error::File`] if it cannot be read, [`Error::Damaged`] if it is not a valid checkpoint.
     pub fn read(path: &Path) -> Result<Option<Self>> {
         Self::read_bytes(path, LARGEST)?.map(|bytes| Self::parse(&bytes, path)).transpose()
     }
 
-    /// The bytes of a checkpoint, at most so many, or `None` when there is none.
+    /// Reads the bytes of a checkpoint, at most `most`; `None` if there is none.
     ///
     /// # Errors
-    /// [`Error::File`], also for a file that is longer.
+    /// [`Error::File`], also if the file is longer.
     pub fn read_bytes(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
         Ok(base::files::read_if_there(path, most)?)
     }
 
-    /// No checkpoint of these parameters has more bytes: weights and velocities, and the losses of a long training.
+    /// Returns the maximum bytes of a checkpoint of these parameters: weights, velocities and the losses of a long training.
     pub fn most_bytes(params: &Params) -> u64 {
         params.bytes().saturating_mul(2).saturating_add(base::files::TEXT)
     }
 
-    /// A checkpoint from its bytes, which came from `path`.
+    /// Parses the bytes of a checkpoint, which were read from `path`.
     ///
     /// # Errors
-    /// [`Error::Damaged`].
+    /// [`Error::Damaged`] if they are not a valid checkpoint.
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
         let mut all = tensors::from_bytes(bytes, &Device::Cpu).map_err(Error::damaged(path))?;
         let told = all.remove(SUM).and_then(|t| t.to_vec1::<u8>().ok());
         if told.as_deref() != Some(&sum(&all).map_err(Error::damaged(path))?) {
-            return Err(Error::damaged(path)("its numbers are not those that were written"));
+            return Err(Error::damaged(path)("its checksum does not match its contents"));
         }
         let losses = all.remove(LOSSES).and_then(|t| t.to_vec1::<f32>().ok());
         let seconds =
             all.remove(SECONDS).and_then(|t| t.to_vec1::<f64>().ok()).and_then(|v| v.first().copied());
         let (Some(losses), Some(seconds)) = (losses, seconds) else {
-            return Err(Error::damaged(path)("it does not say how far the run had come"));
+            return Err(Error::damaged(path)("it lacks the losses or the training time"));
         };
         let part = |prefix: &str| -> Tensors {
             let named = |(name, tensor): (&String, &Tensor)| {
@@ -106,10 +106,10 @@ impl Checkpoint {
         Ok(Self { params, velocities, progress: Progress { losses, seconds } })
     }
 
-    /// Puts weights and velocities back.
+    /// Restores weights and velocities.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when the checkpoint is not of this network.
+    /// [`Error::Damaged`] if the checkpoint is of a different network.
     pub fn restore(&self, params: &Params, sgd: &mut Sgd, path: &Path) -> Result<()> {
         params
             .set_tensors(&self.params)
@@ -118,7 +118,7 @@ impl Checkpoint {
     }
 }
 
-/// The sum of names, types, shapes and values.
+/// Computes the checksum of names, types, shapes and values.
 fn sum(tensors: &Tensors) -> candle_core::Result<[u8; 32]> {
     let mut hasher = blake3::Hasher::new();
     for (name, tensor) in tensors {
@@ -180,7 +180,7 @@ mod tests {
         for bit in 0..8 * bytes.len() {
             let mut other = bytes.clone();
             other[bit / 8] ^= 1 << (bit % 8);
-            // White space of the header is no number.
+            // Changed white space of the header goes undetected.
             let seen = Checkpoint::parse(&other, &path).is_err();
             assert!(seen || other.trim_ascii_end() == bytes.trim_ascii_end(), "bit {bit}");
         }

@@ -1,5 +1,5 @@
-//! Claims, judged by a paired bootstrap: a claim holds where the whole 95 % interval of its margin
-//! ([`Comparison::margin`]) is positive, is contradicted where it is negative, and is undecided otherwise.
+//! Judges claims by a paired bootstrap: a claim holds if the whole 95 % interval of its margin
+//! ([`Comparison::margin`]) is positive, is contradicted if it is negative, and is undecided otherwise.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::Result;
 use crate::outcomes::Outcomes;
 use crate::scores::by_video::{Observed, paired};
 
-/// How a claim came out on our numbers.
+/// The verdict of a claim on our numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -22,7 +22,7 @@ pub enum Verdict {
     Contradicted,
     /// The interval contains zero.
     Undecided,
-    /// A row that the claim speaks of has not been run.
+    /// A row of the claim has not been run.
     NotRun,
 }
 
@@ -48,18 +48,18 @@ pub struct Estimate {
     pub high: f64,
 }
 
-/// Resamplings of the bootstrap. The percentiles move by less than a tenth of
-/// a point between 5,000 and more.
+/// Number of resamplings of the bootstrap. More than 5,000 change the percentiles
+/// by less than a tenth of a point.
 const RESAMPLES: usize = 5_000;
 
-/// The probability of the intervals that are printed.
+/// The confidence level of printed intervals.
 const LEVEL: f64 = 0.95;
 
-/// A paired bootstrap over test videos: the same resampled videos for every
-/// row, all seeds and splits of a video together.
+/// A paired bootstrap over test videos: every row has the same resampled videos,
+/// and all seeds and splits of a video stay together.
 #[derive(Debug)]
 pub struct Bootstrap {
-    /// Accuracies in percent: `[row][0]` on the videos at hand, then one for
+    /// Accuracies in percent by row: the first on the original videos, then one for
     /// each resampling.
     accuracies: BTreeMap<String, Vec<f64>>,
 }
@@ -75,8 +75,8 @@ impl Bootstrap {
         Self::of_sets([rows])
     }
 
-    /// As [`Bootstrap::new`], of rows of several data sets, each set with draws
-    /// of its own: equal names in two sets are not the same video.
+    /// As [`Bootstrap::new`], for rows of several data sets. Each set has its own
+    /// draws: equal names in two sets are different videos.
     ///
     /// # Errors
     /// As [`Bootstrap::new`].
@@ -88,7 +88,7 @@ impl Bootstrap {
         Ok(Self { accuracies })
     }
 
-    /// The draws of each row of a table of rows and videos.
+    /// Computes the draws of each row of a table of rows and videos.
     fn draw(table: &[Vec<Observed>], seed: u64) -> Vec<Vec<f64>> {
         let videos = table.first().map_or(0, Vec::len);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -109,18 +109,17 @@ impl Bootstrap {
         draws
     }
 
-    /// Whether there is a video to resample.
+    /// Returns `true` if the row has videos to resample.
     pub fn has(&self, row: &str) -> bool {
         self.accuracies.get(row).is_some_and(|draws| draws.iter().all(|x| x.is_finite()))
     }
 
-    /// The accuracy of a row, in percent.
+    /// Returns the accuracy of a row, in percent.
     pub fn accuracy(&self, row: &str) -> Option<Estimate> {
         self.has(row).then(|| estimate(&self.accuracies[row], LEVEL))
     }
 
-    /// The margin of a claim in points where all of its rows have been run, with the interval that holds it with a
-    /// probability of `level`.
+    /// Returns the margin of a claim in points, with its interval of confidence `level`, if all of its rows have been run.
     pub fn margin(&self, claim: &Comparison, level: f64) -> Option<Estimate> {
         claim.rows().iter().all(|row| self.has(row)).then(|| self.margin_at(claim, level))
     }
@@ -131,7 +130,7 @@ impl Bootstrap {
         estimate(&margins, level)
     }
 
-    /// Judges a claim: its verdict, and the margin in points where all of its
+    /// Judges a claim. Returns its verdict, and the margin in points if all of its
     /// rows have been run.
     pub fn judge(&self, claim: &Comparison) -> (Verdict, Option<Estimate>) {
         if !claim.rows().iter().all(|row| self.has(row)) {
@@ -149,7 +148,7 @@ impl Bootstrap {
     }
 }
 
-/// The first value, with the interval that holds the share `level` of the others, as much being below as above.
+/// Returns the first value, with the central interval that contains the share `level` of the others.
 fn estimate(values: &[f64], level: f64) -> Estimate {
     let mut draws = values[1..].to_vec();
     draws.sort_by(f64::total_cmp);
@@ -157,7 +156,7 @@ fn estimate(values: &[f64], level: f64) -> Estimate {
     Estimate { value: values[0], low: at((1.0 - level) / 2.0), high: at((1.0 + level) / 2.0) }
 }
 
-/// A number below `n`, by multiplication (bias below 2^-32 for any set of
+/// Draws a number below `n` by multiplication (bias below 2^-32 for any set of
 /// videos).
 fn uniform(rng: &mut ChaCha8Rng, n: usize) -> usize {
     ((u128::from(rng.next_u64()) * n as u128) >> 64) as usize
@@ -207,7 +206,7 @@ mod tests {
         assert!((accuracy.high - accuracy.low - 2.0 * half).abs() < 0.8, "{accuracy:?} against {half}");
     }
 
-    /// Two data sets may call their videos alike; a row of one is not paired with a row of the other.
+    /// Two data sets may have videos of the same name; a row of one is not paired with a row of the other.
     #[test]
     fn rows_of_two_data_sets_are_not_paired() {
         let first = rows(&[("a", &|v| v % 10 != 0), ("b", &|v| v % 10 < 5)], 400);
@@ -220,7 +219,7 @@ mod tests {
         assert_eq!(both.accuracy("c").unwrap().value, 25.0);
         let judge = |rule: &str| both.judge(&Comparison::parse(rule).unwrap());
         assert_eq!(judge("a > b"), alone.judge(&Comparison::parse("a > b").unwrap()));
-        // Independent draws: the widths add as those of independent numbers do.
+        // The draws are independent, so squared widths add.
         let width = |row: &str| both.accuracy(row).map(|a| a.high - a.low).unwrap();
         let margin = judge("a > c").1.unwrap();
         let expected = width("a").hypot(width("c"));
@@ -230,7 +229,7 @@ mod tests {
         );
     }
 
-    /// Every interval that is recorded follows from these draws.
+    /// Every recorded interval depends on these draws.
     #[test]
     fn the_draws_are_kept() {
         let mut rng = ChaCha8Rng::seed_from_u64(0x000b_0075);

@@ -1,4 +1,4 @@
-//! Where networks run: the flag, and the device behind it.
+//! The device that networks run on, and its flag.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,10 @@ pub use candle_core::Device;
 
 use crate::error::{Error, Result};
 
-/// The CPU, or a GPU by its number.
+/// The CPU, or a GPU and its number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// All cores.
+    /// The CPU, with all cores.
     #[default]
     Cpu,
     /// An NVIDIA GPU, numbered as `nvidia-smi -L` does under CUDA_VISIBLE_DEVICES.
@@ -27,7 +27,7 @@ impl FromStr for DeviceChoice {
             _ => text.strip_prefix("cuda:").and_then(|number| number.parse().ok()),
         };
         number.map(Self::Cuda).ok_or_else(|| {
-            Error::Usage(format!("`{text}` is no device; expected cpu, cuda, or cuda:N for GPU number N"))
+            Error::Usage(format!("unknown device `{text}`; expected cpu, cuda, or cuda:N for GPU number N"))
         })
     }
 }
@@ -42,10 +42,10 @@ impl fmt::Display for DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// Opens it; a GPU is set up once for all that runs on it.
+    /// Opens the device. A GPU is set up only once per process.
     ///
     /// # Errors
-    /// [`Error::Network`] for a GPU that cannot be used, or in a program that was built without CUDA.
+    /// [`Error::Network`] for an unusable GPU, or in a program built without CUDA.
     pub fn open(self) -> Result<Device> {
         match self {
             Self::Cpu => Ok(Device::Cpu),
@@ -55,7 +55,7 @@ impl DeviceChoice {
     }
 }
 
-/// What a record says of a device: `cpu`, or `cuda:0 NVIDIA H200`.
+/// Describes a device for records: `cpu`, or `cuda:0 NVIDIA H200`.
 #[must_use]
 pub fn describe(device: &Device) -> String {
     match (device.location(), nn::device::gpu_facts(device)) {

@@ -15,7 +15,7 @@ pub use elsewhere::planned;
 #[cfg(feature = "cuda")]
 pub use gpu::DeviceFlow;
 
-/// What estimates TV-L1 flow on a device in place of the CPU; `None` for the CPU itself.
+/// Creates the estimator of TV-L1 flow on a device; `None` for the CPU.
 ///
 /// # Errors
 /// [`crate::Error::Network`] for a device that [`nn::device::cuda`] did not make.

@@ -1,4 +1,4 @@
-//! Optical flow of two pictures or of a video, for a person to look at.
+//! Estimates optical flow of two pictures or of a video, for inspection.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -16,31 +16,31 @@ use flow::{
 use crate::{Console, Error, Interrupt, Result};
 use plan::spec::FlowPreset;
 
-/// Frame pairs of UCF-101, one direction.
+/// Number of frame pairs of UCF-101, in one direction.
 const UCF101_PAIRS: f64 = 2.4e6;
 
-/// What is to be estimated.
+/// The input, output and method of an estimate.
 #[derive(Debug, Clone)]
 pub struct FlowRequest {
     /// The first picture, or a video.
     pub from: PathBuf,
-    /// The second picture; a video has none.
+    /// The second picture; `None` for a video.
     pub to: Option<PathBuf>,
-    /// Where it goes: a `.flo` or `.png` file for pictures, a folder for a video.
+    /// Output: a `.flo` or `.png` file for pictures, a folder for a video.
     pub out: Option<PathBuf>,
-    /// Of a video: `.flo` files instead of pictures.
+    /// Writes the flow of a video as `.flo` files instead of pictures.
     pub flo: bool,
     /// The method.
     pub method: FlowPreset,
-    /// Threads.
+    /// Number of threads.
     pub threads: NonZeroUsize,
     /// The true flow of two pictures, a `.flo` file.
     pub truth: Option<PathBuf>,
-    /// What estimates TV-L1 in place of the CPU.
+    /// Estimator of TV-L1 in place of the CPU.
     pub batched: Option<Arc<dyn Batched>>,
 }
 
-/// Estimates flow, writes it where it is wanted, and says how it went.
+/// Estimates flow, writes it if an output is given, and returns a summary.
 ///
 /// # Errors
 /// [`Error::Usage`] for an output of unknown kind, [`Error::Data`] for files that cannot be read or written.
@@ -94,7 +94,7 @@ fn of_video(request: &FlowRequest, console: &Console, interrupt: &Interrupt) -> 
     if let Some(truth) = &request.truth {
         let truth = truth.display();
         return Err(Error::Usage(format!(
-            "--truth {truth} is the flow of two pictures, and {} is the only input; name the second picture too",
+            "--truth {truth} is the flow of two pictures, but {} is the only input; add the second picture",
             request.from.display()
         )));
     }
@@ -151,10 +151,10 @@ fn of_video(request: &FlowRequest, console: &Console, interrupt: &Interrupt) -> 
     }
 }
 
-/// Pixels a frame that are painted fully saturated in all pictures of a video, so that their colours can be compared.
+/// Length in pixels per frame that is fully saturated in all pictures of a video, so that their colours are comparable.
 const FULL_SCALE: f32 = 8.0;
 
-/// What a field is written as.
+/// The file format of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Flo,
@@ -190,7 +190,7 @@ impl Form {
     }
 }
 
-/// Mean and largest length of the vectors, in pixels.
+/// Computes the mean and the largest length of the vectors, in pixels.
 fn lengths(field: &FlowField) -> (f64, f32) {
     let lengths = field.u.iter().zip(&field.v).map(|(u, v)| u.hypot(*v));
     let (sum, largest) =

@@ -1,5 +1,5 @@
-//! The test of a trained net: the mean softmax over frames, crops and, of a network of two streams, both; or what its
-//! features tell without a softmax layer.
+//! Tests a trained net: by the mean softmax over frames, crops and, in a network of two streams, both streams; or by its
+//! features, without a softmax layer.
 
 mod neighbours;
 mod pairs;
@@ -19,10 +19,10 @@ use plan::spec::TestBy;
 pub use views::Test;
 use views::for_each;
 
-/// Tests a net by what its plan says: softmax scores, nearest neighbours, or pairs.
+/// Tests a net as its plan says: by softmax scores, nearest neighbours, or pairs.
 ///
 /// # Errors
-/// Whatever data or tensors report, [`Error::Interrupted`].
+/// Those of data and tensors, [`Error::Interrupted`].
 pub fn evaluate(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Result<Answers> {
     let classes = test.classes.len();
     let mut logits = Vec::new();
@@ -53,17 +53,17 @@ pub fn evaluate(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Re
     }))
 }
 
-/// What a net says of a video.
+/// The mean scores of a video.
 struct Means {
     /// After the softmax.
     softmax: Vec<f32>,
-    /// Before it.
+    /// Before the softmax.
     logits: Vec<f32>,
 }
 
-/// The mean over all views of a video, summed in f64 in the views' order, and over the softmax layers of the data
-/// set's task. Of a softmax layer that knows more classes
-/// than the data set has, the data set's own come first and the others are left out.
+/// Computes the mean over all views of a video and over the softmax layers of the data set's task, summed in f64 in the
+/// views' order. If a softmax layer has more classes than the data set, those of the data set come first, and the others
+/// are left out.
 fn means_of_views(test: &Test<'_>, views: &[Inputs], classes: usize) -> Result<Means> {
     let mut sums = [vec![0.0_f64; classes], vec![0.0_f64; classes]];
     let mut count = 0;
@@ -93,14 +93,13 @@ fn means_of_views(test: &Test<'_>, views: &[Inputs], classes: usize) -> Result<M
     Ok(Means { softmax, logits })
 }
 
-/// Of each softmax layer of the first task, which is the tested data set's, what goes into it for every view: (views,
-/// classes).
+/// Computes the logits of every view for each softmax layer of the first task, that of the tested data set: (views, classes).
 fn logits_of_views(network: &dyn Network, inputs: &Inputs) -> models::Result<Vec<Tensor>> {
     let outputs = network.forward(inputs, &Pass::eval())?;
     Ok(outputs.heads.into_iter().filter(|head| head.task == 0).map(|head| head.logits).collect())
 }
 
-/// Of each softmax layer of the first task, which is the tested data set's, the scores of every view.
+/// Computes the softmax scores of every view for each softmax layer of the first task, that of the tested data set.
 pub(crate) fn softmax_of_views(network: &dyn Network, inputs: &Inputs) -> models::Result<Vec<Vec<Vec<f32>>>> {
     let logits = logits_of_views(network, inputs)?;
     logits.iter().map(|logits| Ok(nn::softmax(logits)?.to_vec2::<f32>()?)).collect()
@@ -124,7 +123,7 @@ mod tests {
     use plan::spec::ProfileName;
     use plan::{Request, TablePlan};
 
-    /// A video whose frame t is grey of value t, and whose flow at t is t to the right, everywhere.
+    /// A video whose frame t is uniformly grey of value t, and whose flow at t is uniformly t pixels to the right.
     struct Counting {
         frames: usize,
         segment: std::ops::Range<usize>,
@@ -155,7 +154,7 @@ mod tests {
         }
     }
 
-    /// Two softmax layers of one task with logits of their own, and a note of what was seen.
+    /// Two softmax layers of one task with their own logits, and a record of the inputs.
     struct TwoHeads {
         logits: [[f32; 2]; 2],
         seen: Mutex<Vec<Seen>>,
@@ -184,7 +183,7 @@ mod tests {
         }
     }
 
-    /// Of (B, T, C, H, W): for each time step of the first sample the first value of the first channel.
+    /// Returns the first value of the first channel for each time step of the first sample of (B, T, C, H, W).
     fn first_pixels(x: &Tensor) -> Vec<f32> {
         let (_, time_steps, c, h, w) = x.dims5().unwrap();
         let all = testkit::values(x);
@@ -229,7 +228,7 @@ mod tests {
         assert_eq!(views, 10, "ten crops of one clip");
         for (dims, frames, fields) in &seen {
             assert_eq!(dims[1..], [6, 3, crop, crop]);
-            // Of 51 starts the six at equal distances; the frame is in the middle of its eleven.
+            // Six of 51 starts, at equal distances; the frame is in the middle of its eleven.
             assert_eq!(*frames, [5.0, 15.0, 25.0, 35.0, 45.0, 55.0]);
             // Mirrored views, which come second, have the other sign.
             assert_eq!(
@@ -243,7 +242,7 @@ mod tests {
         assert_eq!(scores.logits, [1.0, 0.5], "the mean of both before the softmax");
     }
 
-    /// Each frame as its number: logits of (t / 10, 1), and as features t and nothing.
+    /// A network that reads the number t of each frame: its logits are (t / 10, 1), its features (t, 0).
     struct Numbers(Mutex<Vec<f32>>);
 
     impl Network for Numbers {
@@ -298,7 +297,7 @@ mod tests {
         (answers, network.0.into_inner().unwrap())
     }
 
-    /// One branch: every tenth frame goes through the network once and alone, and a video's score is the mean of theirs.
+    /// One branch: every tenth frame passes through the network once, alone, and a video's score is the mean over its frames.
     #[test]
     fn a_network_of_pairs_is_tested_frame_by_frame() {
         let (found, seen) = answers("softmax", &[counting("a", 0, 1, 38)], &[]);
@@ -316,7 +315,7 @@ mod tests {
         let (found, seen) = answers("contrastive-l1", &[counting("a", 0, 1, 45)], &known);
         assert_eq!(seen.len(), 2 + 5 + 5);
         let scores = &found.classes().unwrap().scores;
-        // Frames 0 and 10 are known of both, half each; 20, 30 and 40 of class 0 alone.
+        // Frames 0 and 10 are known for both classes, half each; 20, 30 and 40 only for class 0.
         assert!((scores[0] - (0.5 + 0.5 + 3.0) / 5.0).abs() < 1e-6, "{scores:?}");
     }
 

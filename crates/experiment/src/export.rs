@@ -1,14 +1,14 @@
-//! A trained row as a folder: for the Hugging Face hub, for `run --from`, for `predict`.
+//! Exports a trained row as a folder: for the Hugging Face hub, for `run --from`, for `predict`.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `config.json` | how each net sees videos, its network and training; the labels; the row's record |
-//! | `model.safetensors`, or one file a stream | the weights, under this project's names |
-//! | `labels.txt` | a class name a line, in label order |
-//! | `README.md` | the model card: the row of the table beside the paper's, how it was trained, how it is used |
+//! | `config.json` | inputs, network and training of each net; the labels; the row's record |
+//! | `model.safetensors`, or one file per stream | the weights, under this project's names |
+//! | `labels.txt` | one class name per line, in label order |
+//! | `README.md` | the model card: the row beside the paper's number, its training and its use |
 //!
-//! A folder may come from anywhere: names in it lead nowhere else, sums are checked, and no more memory is taken for a
-//! network than its weights have bytes.
+//! A folder may come from anywhere: file names cannot lead outside it, checksums are verified, and a network takes no more
+//! memory than its file of weights allows.
 
 mod card;
 
@@ -26,34 +26,34 @@ use crate::weights::{Hub, NameMap, WeightSource, sha256};
 use crate::{Console, Error, Interrupt, Result, Workspace};
 use plan::{Protocol, RunName};
 
-/// The file that makes a folder an export.
+/// Name of the file that marks a folder as an export.
 pub const CONFIG: &str = "config.json";
 
-/// The form of that file; raised when a field changes its meaning.
+/// Version of the format of that file; raised when a field changes its meaning.
 const FORMAT: u32 = 1;
 
-/// What a file of weights may hold beside a network's parameters, in bytes.
+/// Maximum size of a file of weights beyond a network's parameters, in bytes.
 const SPARE: u64 = 1 << 30;
 
-/// No honest configuration is larger, in bytes.
+/// Maximum size of a configuration, in bytes.
 const LARGEST_CONFIG: u64 = 64 << 20;
 
-/// What `config.json` says.
+/// The contents of `config.json`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
-    /// [`FORMAT`].
+    /// The format, [`FORMAT`].
     format: u32,
     /// The networks, as the hub lists them.
     architectures: Vec<String>,
-    /// The run that the row is from, such as `synth-mini`.
+    /// The run of the row, such as `synth-mini`.
     run: String,
     /// Class names by label.
     id2label: BTreeMap<usize, String>,
     /// The split and the seed of the nets.
     split: String,
     seed: u64,
-    /// The nets; the record's plan says how their scores are fused.
+    /// The nets; the record's plan has the fusion of their scores.
     streams: Vec<StreamConfig>,
     /// The row's record.
     record: Record,
@@ -68,13 +68,13 @@ struct StreamConfig {
     weights: String,
     sha256: String,
     protocol: Protocol,
-    /// How its training went.
+    /// The outcome of its training.
     training: TrainOutcome,
 }
 
 impl Config {
-    /// Refuses numbers that no row has, nets that are not those of the record, and classes without a name; in words. It
-    /// comes before anything is made of them.
+    /// Refuses impossible numbers, nets other than those of the record, and classes without a name. It runs before anything
+    /// is built from the configuration.
     fn check(&self) -> std::result::Result<(), String> {
         self.record.check()?;
         let recorded = self.record.work.protocols();
@@ -107,17 +107,17 @@ impl Config {
     }
 }
 
-/// Writes a trained row into a folder, which is made; gives back the files.
+/// Writes a trained row into a folder, which is created, and returns the files.
 ///
 /// # Errors
-/// [`Error::Usage`] for a folder that holds something else, [`Error::File`].
+/// [`Error::Usage`] for a folder with other files, [`Error::File`] if a file cannot be written.
 pub fn write(trained: &Trained, folder: &Path, interrupt: &Interrupt) -> Result<Vec<PathBuf>> {
     let foreign = |entry: &std::fs::DirEntry| !entry.file_name().to_string_lossy().starts_with('.');
     let is_empty = std::fs::read_dir(folder)
         .map_or(true, |entries| !entries.filter_map(std::result::Result::ok).any(|entry| foreign(&entry)));
     if !is_empty && !folder.join(CONFIG).is_file() {
         return Err(Error::Usage(format!(
-            "{} holds other files; name a new folder, or one that was exported before",
+            "{} has other files in it; choose a new folder, or one that was exported before",
             folder.display()
         )));
     }
@@ -158,19 +158,19 @@ pub fn write(trained: &Trained, folder: &Path, interrupt: &Interrupt) -> Result<
     let labels: String = trained.classes.iter().map(|class| format!("{class}\n")).collect();
     write_atomic(&folder.join("labels.txt"), labels.as_bytes())?;
     write_atomic(&folder.join("README.md"), card::card(trained).as_bytes())?;
-    // Last: with it the folder is an export.
+    // Written last, since it marks the folder as an export.
     write_json(&folder.join(CONFIG), &config)?;
     files.extend(["labels.txt", "README.md", CONFIG].map(|file| folder.join(file)));
     Ok(files)
 }
 
-/// The question of which a row's nets are an answer, asked again of these very nets: its table, and the request.
+/// Returns the table and the request that test these nets again.
 pub fn question(trained: &Trained) -> Result<(String, crate::Request)> {
     let sums: Vec<String> =
         trained.nets.iter().map(|net| sha256(&net.weights, &Interrupt::never())).collect::<Result<_>>()?;
     let from = crate::store::hash(&sums)[..8].to_owned();
     let name = RunName { from: Some(from), ..trained.question.clone() };
-    // Nets of one split and seed may have learnt from the test videos of the others.
+    // Nets of one split and seed may have been trained on the test videos of other splits.
     let run = &trained.record.runs[trained.run];
     let request = crate::Request {
         splits: vec![run.split.clone()],
@@ -181,10 +181,10 @@ pub fn question(trained: &Trained) -> Result<(String, crate::Request)> {
     Ok((trained.record.table.clone(), request))
 }
 
-/// Reads a folder that was exported.
+/// Reads an exported folder.
 ///
 /// # Errors
-/// [`Error::Damaged`] for a configuration or weights that are not what they should be.
+/// [`Error::Damaged`] for an invalid configuration or weights that do not fit it; [`Error::Usage`] for a wrong checksum.
 pub fn open(folder: &Path, interrupt: &Interrupt) -> Result<Trained> {
     let path = folder.join(CONFIG);
     let config = read(&path)?;
@@ -219,7 +219,7 @@ pub fn open(folder: &Path, interrupt: &Interrupt) -> Result<Trained> {
         heads.first().is_some_and(|&head| head >= classes.len())
     };
     if nets.is_empty() || classes.is_empty() || !nets.iter().all(known) {
-        return Err(damaged("expected nets that know all of its classes".into()));
+        return Err(damaged("expected nets with an output for each of its classes".into()));
     }
     Ok(Trained {
         name: folder.display().to_string(),
@@ -231,8 +231,8 @@ pub fn open(folder: &Path, interrupt: &Interrupt) -> Result<Trained> {
     })
 }
 
-/// A network whose parameters are what its file holds, with room for statistics and names: no file makes us take more
-/// memory than its own size, and none is read that is larger than it has to be.
+/// Checks that a file of weights has a plausible size for its network, with room for statistics and names. A small file
+/// cannot make the program take much memory, and a file that is too large is not read.
 fn fits(stream: &StreamConfig, weights: &Path) -> std::result::Result<(), String> {
     let bytes = std::fs::metadata(weights).map_err(|e| e.to_string())?.len();
     let summary = stream.protocol.net.model.summary().map_err(|e| e.to_string())?;
@@ -269,15 +269,15 @@ fn parse(text: &[u8]) -> std::result::Result<Config, String> {
     serde_json::from_slice(text).map_err(|e| format!("expected an exported row, found: {e}"))
 }
 
-/// The name of a file that leads nowhere else.
+/// Checks that a file name stays in its folder, and returns it.
 fn plain(name: &str) -> std::result::Result<&str, String> {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let is_plain = name.chars().all(good) && !name.starts_with('.') && !name.is_empty();
-    is_plain.then_some(name).ok_or_else(|| format!("expected the name of a file beside it, found `{name}`"))
+    is_plain.then_some(name).ok_or_else(|| format!("expected a file name without a path, found `{name}`"))
 }
 
-/// A row from a folder, or from a repository of the hub, `OWNER/NAME` or `OWNER/NAME@REVISION`, which is downloaded into the
-/// cache.
+/// Opens a row from a folder, or from a repository of the hub, `OWNER/NAME` or `OWNER/NAME@REVISION`, which is downloaded
+/// into the cache.
 ///
 /// # Errors
 /// As [`open`], and those of a download.
@@ -289,7 +289,7 @@ pub fn from(name: &str, workspace: &Workspace, console: &Console, interrupt: &In
     let (repository, revision) = name.split_once('@').unwrap_or((name, "main"));
     if repository.split('/').count() != 2 || name.starts_with(['.', '/']) {
         return Err(Error::Usage(format!(
-            "`{name}` is no folder; expected one that `cargo xtask export` wrote, or OWNER/NAME of a repository on the hub"
+            "`{name}` is not a folder; expected one that `cargo xtask export` wrote, or OWNER/NAME of a repository on the hub"
         )));
     }
     let source = |file: &str, sha256: &str| WeightSource {
@@ -300,7 +300,7 @@ pub fn from(name: &str, workspace: &Workspace, console: &Console, interrupt: &In
         names: NameMap::Native,
     };
     let hub = Hub::from_env()?;
-    // What is pinned is in the configuration; the record says by its sum which one that was.
+    // The configuration has the checksums of all other files, and is itself identified by its hash.
     let text = hub.read(&source(CONFIG, &"0".repeat(64)), LARGEST_CONFIG, interrupt)?;
     let config = parse(&text).map_err(Error::damaged(name))?;
     let key = blake3::hash(&text).to_hex()[..16].to_owned();

@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all, with this crate's errors.
+//! Atomic reading and writing of files, with this crate's errors.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 
-/// Writes a file.
+/// Writes a file, atomically.
 ///
 /// # Errors
-/// [`crate::Error::File`] naming the file, or a full disk; the file that was there stays as it was.
+/// [`crate::Error::File`] with the file's name, or for a full disk; an existing file stays unchanged.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(base::files::write(path, &[bytes])?)
 }
@@ -23,14 +23,14 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     Ok(base::files::write_json(path, value)?)
 }
 
-/// Reads a value that was written as JSON.
+/// Reads a value from a JSON file.
 ///
 /// # Errors
-/// [`Error::File`] if there is no such file; [`Error::Damaged`] if it holds something else.
+/// [`Error::File`] if the file cannot be read; [`Error::Damaged`] if it is not such a value.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = base::files::read(path, base::files::TEXT)?;
     serde_json::from_slice(&text).map_err(Error::damaged(path))
 }
 
-/// The longest file that is read whole: the weights and the velocities of the largest network, in bytes.
+/// Maximum size of a file that is read at once, in bytes: weights and velocities of the largest network.
 pub(crate) const LARGEST: u64 = 64 << 30;

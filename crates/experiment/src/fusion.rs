@@ -1,9 +1,9 @@
-//! Fused scores: several finished nets speak with one voice (Two-Stream ConvNets, Sect. 6). Nothing here trains a net; what
-//! a kind of fusion is and needs is [`plan::fusion`].
+//! Fuses the scores of several trained nets (Two-Stream ConvNets, Sect. 6). Nothing here trains a net; [`plan::fusion`]
+//! defines the kinds of fusion and their settings.
 //!
-//! An SVM needs the scores of training videos. A net's scores on videos that it was trained on are far better than
-//! those on any others, and an SVM that learnt from them would trust the stream that overfits most. So the training
-//! videos are cut into folds and each fold is scored by nets that were trained on the others.
+//! An SVM needs the scores of training videos. A net's scores on its own training videos are far better than on any
+//! others, and an SVM trained on them would trust the stream that overfits most. Therefore the training videos are
+//! divided into folds, and each fold is scored by nets that were trained on the others.
 
 use crate::error::{Error, Result};
 use crate::record::SvmOutcome;
@@ -12,12 +12,12 @@ use crate::svm::{Svm, SvmConfig, choose_c, features};
 use plan::Fusion;
 use plan::fusion::Svm as SvmSettings;
 
-/// Fuses the scores of streams, all of the same videos; `folds` are theirs on each held-out fold of the training videos,
-/// as many as the fusion asks for. Says of an SVM how it was trained.
+/// Fuses the scores of streams, all of the same videos. `folds` are the streams' scores on each held-out fold of the
+/// training videos, as many as the fusion needs. For an SVM, also returns the outcome of its training.
 ///
 /// # Errors
-/// [`Error::Usage`] for streams of different videos or of another number than there are weights, for other folds than
-/// asked for, and where logits are needed and not there; [`Error::Svm`].
+/// [`Error::Usage`] for streams of different videos, for a wrong number of streams or folds, and for missing logits;
+/// [`Error::Svm`] if the SVM cannot be trained.
 pub fn fuse(
     fusion: &Fusion,
     streams: &[&Scores],
@@ -25,7 +25,7 @@ pub fn fuse(
 ) -> Result<(Scores, Option<SvmOutcome>)> {
     if folds.len() != fusion.folds() {
         return Err(Error::Usage(format!(
-            "the fusion learns from {} held-out folds, and there are scores of {}",
+            "the fusion needs the scores of {} held-out folds, found those of {}",
             fusion.folds(),
             folds.len()
         )));
@@ -36,7 +36,7 @@ pub fn fuse(
         paired(fold)?;
         if fold.len() != streams.len() {
             return Err(Error::Usage(format!(
-                "{} nets are to be fused, and a held-out fold has scores of {}",
+                "expected scores of all {} fused nets in a held-out fold, found scores of {}",
                 streams.len(),
                 fold.len()
             )));
@@ -52,23 +52,23 @@ pub fn fuse(
     Ok((Scores { scores, logits: Vec::new(), ..first.clone() }, outcome))
 }
 
-/// Whether a fusion needs the logits of a test that was done before they were kept.
+/// Returns `true` if a fusion needs logits that the scores of an old test lack.
 pub fn lacks_logits(fusion: &Fusion, scores: &Scores) -> bool {
     fusion.reads_logits() && scores.logits.is_empty()
 }
 
-/// The first of scores of the same videos in the same order, or the error that they are not.
+/// Checks that all scores are of the same videos in the same order, and returns the first.
 fn paired<'a>(streams: &[&'a Scores]) -> Result<&'a Scores> {
     let [first, rest @ ..] = streams else {
-        return Err(Error::Usage("there are no nets to be fused".into()));
+        return Err(Error::Usage("the fusion has no nets to fuse".into()));
     };
     match rest.iter().find(|s| (&s.videos, &s.classes) != (&first.videos, &first.classes)) {
         None => Ok(first),
-        Some(_) => Err(Error::Usage("the nets to be fused were tested on different videos".into())),
+        Some(_) => Err(Error::Usage("the fused nets were tested on different videos".into())),
     }
 }
 
-/// The fused scores of every video by itself.
+/// Fuses the scores of every video separately.
 fn of_each_video(fusion: &Fusion, streams: &[&Scores]) -> Result<Vec<f32>> {
     let (videos, classes) = (streams[0].videos.len(), streams[0].classes.len());
     let mut values: Vec<&[f32]> = Vec::with_capacity(streams.len());
@@ -76,7 +76,7 @@ fn of_each_video(fusion: &Fusion, streams: &[&Scores]) -> Result<Vec<f32>> {
         let of = if fusion.reads_logits() { &scores.logits } else { &scores.scores };
         if of.len() != videos * classes {
             return Err(Error::Usage(
-                "the fusion is of scores before the softmax, and a net to be fused has none; test it again with \
+                "the fusion needs scores before the softmax, which one of the fused nets lacks; test it again with \
                  --fresh"
                     .into(),
             ));
@@ -89,11 +89,11 @@ fn of_each_video(fusion: &Fusion, streams: &[&Scores]) -> Result<Vec<f32>> {
     };
     let fused: Option<Vec<Vec<f32>>> = (0..videos).map(one).collect();
     let learns =
-        || Error::Usage(format!("{} learns, and there is nothing here that trains it", fusion.words()));
+        || Error::Usage(format!("{}: this fusion must be trained, but nothing trains it", fusion.words()));
     fused.map(|fused| fused.concat()).ok_or_else(learns)
 }
 
-/// The decision values of an SVM that has learnt from the scores of the folds.
+/// Trains an SVM on the scores of the folds and returns its decision values.
 fn by_svm(
     settings: &SvmSettings,
     streams: &[&Scores],
@@ -140,7 +140,7 @@ mod tests {
         [share, 1.0 - share]
     }
 
-    /// Videos of two classes, by their logits.
+    /// Scores of videos of two classes, from their logits.
     fn scores(logits: &[[f32; 2]]) -> Scores {
         Scores {
             split: "1".into(),
@@ -169,7 +169,7 @@ mod tests {
         fuse(fusion, streams, folds).unwrap_err().to_string()
     }
 
-    /// A net that is sure of the first class, and one that leans to the second.
+    /// A net that is confident of the first class, and one that slightly prefers the second.
     fn two() -> (Scores, Scores) {
         (scores(&[[6.0, 0.0]]), scores(&[[0.0, 1.0]]))
     }
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(fused(&mean_of(&[0.0, 2.0], ScoresOf::Softmax), &[&a, &b]), [0.25, 0.75]);
     }
 
-    /// Before the softmax a net that is sure counts for more than after it.
+    /// A confident net has more weight before the softmax than after it.
     #[test]
     fn a_mean_of_logits_is_the_softmax_of_their_mean() {
         let (a, b) = two();
@@ -219,7 +219,7 @@ mod tests {
         assert!(refused(&equal, &[&a, &b], &[vec![&a, &b]]).contains("0 held-out folds"));
     }
 
-    /// A stream whose scores say the truth and one whose scores say nothing: the SVM finds out on the folds.
+    /// One stream's scores are always right, the other's are noise: the SVM learns which from the folds.
     #[test]
     fn an_svm_learns_which_stream_to_believe() {
         let truth: Vec<[f32; 2]> =
@@ -238,7 +238,7 @@ mod tests {
         assert!(refused(&svm, &streams, &[vec![&good, &bad], vec![&good]]).contains("scores of 1"));
     }
 
-    /// A class that no training video shows is never the answer.
+    /// A class without training videos is never predicted.
     #[test]
     fn an_svm_does_not_answer_with_what_it_has_not_seen() {
         let widen = |found: Scores| {

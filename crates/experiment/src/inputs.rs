@@ -1,10 +1,10 @@
-//! From the batches of a loader to the inputs of a network.
+//! Turns the batches of a loader into the inputs of a network.
 
 use candle_core::{Device, Tensor};
 use data::loader::{InputBatch, Inputs as Batch};
 use models::Inputs;
 
-/// The inputs of samples, under the names that a network reads them by.
+/// Copies a batch to the device, as inputs by modality.
 pub(crate) fn inputs_of(batch: Batch, device: &Device) -> candle_core::Result<Inputs> {
     let tensor =
         |(modality, InputBatch { data, shape })| Ok((modality, Tensor::from_vec(data, &shape[..], device)?));

@@ -1,4 +1,4 @@
-//! Ctrl-C, and waiting that can be cut short by it.
+//! Ctrl-C, and interruptible waiting.
 
 use std::io;
 use std::sync::Arc;
@@ -10,34 +10,34 @@ use signal_hook::flag;
 
 use crate::error::{Error, Result};
 
-/// How often one who waits looks whether to stop.
+/// Interval between checks of the flag while waiting.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// The exit code after a second Ctrl-C, as a shell has it for the signal.
+/// The exit code after a second Ctrl-C, the same as a shell's for the signal.
 const KILLED: i32 = 130;
 
-/// A request to stop that long work looks at between its steps.
+/// A request to stop, which long work checks between its steps.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
     flag: Arc<AtomicBool>,
 }
 
 impl Interrupt {
-    /// One that nobody raises.
+    /// Returns an interrupt that is never raised.
     pub fn never() -> Self {
         Self::default()
     }
 
-    /// One that Ctrl-C, a polite kill or the end of the terminal raises. The second one ends the process at once. A process
-    /// that was started to outlive its terminal (`nohup`) does. From now on a file that grows beyond `ulimit -f` is an error
-    /// of whoever writes it, and kills nobody.
+    /// Returns an interrupt that Ctrl-C, SIGTERM or the end of the terminal raises. The second signal ends the process at
+    /// once. A process that was started to outlive its terminal (`nohup`) does so. From now on, a file that grows beyond
+    /// `ulimit -f` causes a write error and does not kill the process.
     ///
     /// # Errors
-    /// [`Error::Usage`] where the system does not let signals be watched.
+    /// [`Error::Usage`] if the system refuses the signal handlers.
     pub fn on_ctrl_c() -> Result<Self> {
         let interrupt = Self::default();
         let watch = |signal| {
-            // In this order: the first one must not find its own mark.
+            // This order matters: the first signal must not see the flag that it sets itself.
             flag::register_conditional_shutdown(signal, KILLED, Arc::clone(&interrupt.flag))?;
             flag::register(signal, Arc::clone(&interrupt.flag))
         };
@@ -58,23 +58,25 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// Whether to stop.
+    /// Returns `true` if the work should stop.
     pub fn raised(&self) -> bool {
         self.flag.load(Ordering::Relaxed)
     }
 
-    /// The flag itself, for crates that know no `Interrupt`.
+    /// Returns the flag itself, for crates that do not know `Interrupt`.
     pub fn flag(&self) -> &AtomicBool {
         &self.flag
     }
 
+    /// Checks the interrupt.
+    ///
     /// # Errors
-    /// [`Error::Interrupted`] once the interrupt is raised.
+    /// [`Error::Interrupted`] once it is raised.
     pub fn check(&self) -> Result<()> {
         if self.raised() { Err(Error::Interrupted) } else { Ok(()) }
     }
 
-    /// Waits for `time`, or less when the interrupt is raised.
+    /// Waits for `time`, or until the interrupt is raised.
     #[expect(clippy::disallowed_methods, reason = "a handler of signals sets a flag and can wake nobody")]
     pub fn wait(&self, time: Duration) {
         let begun = Instant::now();
@@ -86,7 +88,7 @@ impl Interrupt {
     }
 }
 
-/// Whether whoever started the process has it ignore a signal (Linux, proc(5)).
+/// Returns `true` if the process was started with a signal ignored (Linux, proc(5)).
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

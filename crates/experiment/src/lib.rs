@@ -1,6 +1,6 @@
-//! From a spec in TOML to a finished, checked table.
+//! Runs tables: from a spec in TOML to a finished, checked table.
 //!
-//! The way of a table: [`plan::spec`] (as written) -> [`plan::TablePlan`] (every value
+//! The path of a table: [`plan::spec`] (as written) -> [`plan::TablePlan`] (every value
 //! explicit) -> [`run`] ([`train`], [`evaluate`], each a unit of work in a
 //! [`store`]) -> [`record`] and [`scores`] -> [`claim`] verdicts -> [`table`].
 

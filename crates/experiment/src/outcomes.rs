@@ -1,10 +1,10 @@
-//! What a row got right, video by video: what a bootstrap draws from.
+//! The correct answers of a row, video by video: the data that a bootstrap resamples.
 
 use std::collections::BTreeMap;
 
-/// The predictions of one row: for every test video (the block of the
-/// bootstrap) its observations over splits and seeds. Sums are added up in the order of the observations: in another one
-/// their last bits would be others.
+/// The outcomes of one row: for every test video (the block of the
+/// bootstrap) its observations over splits and seeds. Sums are added in the order of the observations, on which their
+/// last bits depend.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcomes {
     /// For each video: the sum of the weights of its correct observations, and
@@ -18,14 +18,14 @@ impl Outcomes {
         self.add_share(video, f64::from(u8::from(correct)), weight);
     }
 
-    /// Adds one observation that is correct by a share, 0 to 1.
+    /// Adds one observation that is correct to the degree `share`, 0 to 1.
     pub fn add_share(&mut self, video: &str, share: f64, weight: f64) {
         let entry = self.videos.entry(video.to_owned()).or_default();
         entry.0 += share * weight;
         entry.1 += weight;
     }
 
-    /// Top-1 accuracy in percent.
+    /// Returns the top-1 accuracy in percent.
     pub fn accuracy(&self) -> f64 {
         let (correct, all) = self.videos.values().fold((0.0, 0.0), |sum, v| (sum.0 + v.0, sum.1 + v.1));
         100.0 * correct / all

@@ -1,7 +1,8 @@
-//! Distances of pairs in the space of a net's features, a Parquet file a test unit.
+//! Distances of pairs in a net's feature space, one Parquet file per test unit.
 //!
 //! Columns: `group`, `video`, `other` (strings), `similar` (bool), `distance` (f32), `split` (string), `seed` (u64). A row is a
-//! frame of `video` beside one of `other`. Similar pairs show one event at one time; the `group` is that of `video`, its actor.
+//! pair of a frame of `video` and one of `other`. Similar pairs show the same event at the same time; `group` is the actor of
+//! `video`.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,21 +20,21 @@ pub struct PairScores {
     pub split: String,
     /// The training seed.
     pub seed: u64,
-    /// The group (actor) of each pair's first frame, which is resampled together.
+    /// The group (actor) of each pair's first frame, resampled as one block.
     pub groups: Vec<String>,
-    /// The video of its first frame.
+    /// The video of each pair's first frame.
     pub videos: Vec<String>,
-    /// The video of its second frame.
+    /// The video of each pair's second frame.
     pub others: Vec<String>,
-    /// Whether it shows one event at one time.
+    /// True for each pair that shows the same event at the same time.
     pub similar: Vec<bool>,
-    /// The Euclidean distance of its features.
+    /// The Euclidean distance of each pair's features.
     pub distances: Vec<f32>,
 }
 
 impl PairScores {
-    /// For each similar pair the share of dissimilar ones that lie farther apart, those as far apart counted by half. Their
-    /// mean is the area under the ROC curve (Mann and Whitney's statistic).
+    /// Computes for each similar pair the fraction of dissimilar pairs that are farther apart, counting equal distances by
+    /// half. The mean is the area under the ROC curve (the Mann-Whitney statistic).
     fn placements(&self) -> impl Iterator<Item = (&str, f64)> {
         let of = |similar: bool| {
             let kept = self.similar.iter().enumerate().filter(move |(_, is)| **is == similar);
@@ -50,7 +51,7 @@ impl PairScores {
         })
     }
 
-    /// The area under the ROC curve of "similar" by distance, in percent; 50 is guessing.
+    /// Returns the area under the ROC curve of "similar" by distance, in percent; guessing gives 50.
     pub fn area(&self) -> f64 {
         let mut outcomes = Outcomes::default();
         self.add_to(&mut outcomes, 1.0);
@@ -65,7 +66,7 @@ impl PairScores {
         }
     }
 
-    /// Videos that first frames are of.
+    /// Returns the number of videos of first frames.
     pub fn videos(&self) -> usize {
         self.videos.iter().collect::<BTreeSet<_>>().len()
     }
@@ -88,10 +89,10 @@ impl PairScores {
         write_frame(path, n, columns)
     }
 
-    /// Reads a file back.
+    /// Reads a file of pairs.
     ///
     /// # Errors
-    /// [`crate::Error::Io`], [`crate::Error::Damaged`] for a file that is not of this form.
+    /// [`crate::Error::Io`], [`crate::Error::Damaged`] for a file of another format.
     pub fn read(path: &Path) -> Result<Self> {
         let pairs = Self::from_frame(&read_frame(path)?).map_err(|e| failed(path, "read", e))?;
         let Self { groups, videos, others, distances, .. } = &pairs;
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_area_counts_pairs_in_the_right_order() {
-        // Of the similar pair at 1 three of four dissimilar ones are farther; of that at 3 one, and one as far.
+        // For the similar pair at 1, three of four dissimilar ones are farther; for that at 3, one is, and one is as far.
         assert!((pairs().area() - 100.0 * (0.75 + 0.375) / 2.0).abs() < 1e-9);
         let mut outcomes = Outcomes::default();
         pairs().add_to(&mut outcomes, 0.5);

@@ -1,4 +1,4 @@
-//! What the pictures of a folder show: an index beside them, written by whoever draws them, read by the report.
+//! The index of a folder of pictures: written when they are drawn, read by the report.
 
 use std::path::Path;
 
@@ -6,42 +6,42 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// The index of a folder of pictures.
+/// Name of the index file in a folder of pictures.
 pub const INDEX: &str = "index.json";
 
-/// A picture of a folder.
+/// A picture in a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Picture {
-    /// Its file there.
+    /// Its file name.
     pub file: String,
-    /// What it shows.
+    /// Its kind.
     pub shows: Shows,
-    /// The row that it is of, if it is of one.
+    /// The row that it shows, if it shows a single one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<String>,
-    /// The stream of the row's net that it is of, if it is of one alone.
+    /// The stream of the row's net that it shows, if it shows a single one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<String>,
-    /// A line above it.
+    /// Its title.
     pub title: String,
-    /// What is seen on it, for those who cannot see it.
+    /// Its description, as alternative text.
     pub description: String,
 }
 
-/// What a picture shows, the most wanted first.
+/// The kind of a picture, the most interesting first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shows {
-    /// Features of test videos in the plane.
+    /// Embedding of test videos' features in the plane.
     Embedding,
     /// Recall of each class by several nets.
     Streams,
     /// First-layer filters.
     Filters,
-    /// Where a network looks.
+    /// Attention maps of a network.
     Attention,
-    /// A frame, its flow, and what the network sees of it.
+    /// A frame, its flow, and the network's input.
     Input,
     /// Videos of a data set.
     Videos,
@@ -49,33 +49,33 @@ pub enum Shows {
     Loss,
     /// Recall of each class by one net.
     Recall,
-    /// What is taken for what.
+    /// Confusion matrix.
     Confusion,
 }
 
 impl Shows {
-    /// In words.
+    /// Describes the kind in words.
     pub fn words(self) -> &'static str {
         match self {
             Self::Embedding => "Features of test videos in the plane (t-SNE)",
             Self::Streams => "Recall of each class by several nets",
             Self::Filters => "First-layer filters",
-            Self::Attention => "Where the network looks",
-            Self::Input => "A frame, its flow, and what the network sees of it",
+            Self::Attention => "Attention maps",
+            Self::Input => "A frame, its flow, and the network's input",
             Self::Videos => "Videos of the data set",
             Self::Loss => "Loss curves",
             Self::Recall => "Recall of each class",
-            Self::Confusion => "What is taken for what",
+            Self::Confusion => "Confusion matrix",
         }
     }
 
-    /// Whether it is drawn from records alone, so that a page which has them draws it too.
+    /// Returns `true` if it needs only records, so that a page with the records can draw it itself.
     pub fn is_of_records(self) -> bool {
         matches!(self, Self::Loss | Self::Recall | Self::Confusion)
     }
 }
 
-/// The pictures of a folder; `None` where it has no index.
+/// Reads the pictures of a folder; `None` if it has no index.
 ///
 /// # Errors
 /// [`Error::Io`] and [`Error::Damaged`] for an index that cannot be read.

@@ -1,7 +1,7 @@
-//! `predict`: the classes of a video file, by the nets of a finished row.
+//! `predict`: classifies a video file with the nets of a finished row.
 //!
-//! A video goes the way of a test video: decoded by ffmpeg, scaled, its flow estimated and stored as the plan says, and
-//! seen in the views of the test. Over time, each net sees the central crop at equal distances besides.
+//! A video is treated like a test video: it is decoded by ffmpeg and scaled, its flow is estimated and stored as the plan
+//! says, and the nets see the views of the test. In addition, each net sees central crops at equal distances in time.
 
 mod print;
 
@@ -34,13 +34,13 @@ use crate::train::build;
 use crate::trained::{Trained, TrainedNet, fusion_of_one_video};
 use plan::{Fusion, Workspace, cost};
 
-/// Positions of the chart over time.
+/// Number of positions of the chart over time.
 const POSITIONS: usize = 25;
 
-/// The largest video that is taken from a pipe, in bytes.
+/// Maximum size of a video from a pipe, in bytes.
 const LARGEST: u64 = 16 << 30;
 
-/// What a row's nets make of a video.
+/// The prediction of a row's nets for a video.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Prediction {
@@ -48,23 +48,23 @@ pub struct Prediction {
     pub video: String,
     /// The row.
     pub run: String,
-    /// The data set that it knows the classes of.
+    /// The data set whose classes it knows.
     pub trained_on: String,
     /// Frames, T.
     pub frames: usize,
-    /// Hard cuts that were found: the first frame after each.
+    /// The hard cuts found, each as the first frame after it.
     pub cuts: Vec<usize>,
     /// Class names, in label order.
     pub classes: Vec<String>,
-    /// Probabilities by all nets together, in the order of the classes.
+    /// Fused probabilities of all nets, in the order of the classes.
     pub fused: Vec<f32>,
-    /// What each net says.
+    /// The prediction of each net.
     pub streams: Vec<Stream>,
-    /// How long it took.
+    /// The time that it took.
     pub seconds: Seconds,
 }
 
-/// What one net makes of a video.
+/// The prediction of one net.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Stream {
@@ -72,7 +72,7 @@ pub struct Stream {
     pub name: String,
     /// Its probabilities in the test's views, in the order of the classes.
     pub scores: Vec<f32>,
-    /// At each position in time, the frame in the middle of what it saw, and its probabilities.
+    /// Its probabilities at each position in time, with the middle frame of its inputs.
     pub over_time: Vec<Position>,
 }
 
@@ -86,7 +86,7 @@ pub struct Position {
     pub scores: Vec<f32>,
 }
 
-/// Where the time went.
+/// The time of a prediction, in seconds.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Seconds {
@@ -97,14 +97,14 @@ pub struct Seconds {
 }
 
 impl Prediction {
-    /// The classes by falling probability.
+    /// Returns the classes in descending order of probability.
     pub fn ranked(&self) -> Vec<usize> {
         let mut classes: Vec<usize> = (0..self.classes.len()).collect();
         classes.sort_by(|&a, &b| self.fused[b].total_cmp(&self.fused[a]));
         classes
     }
 
-    /// Frames of the video a second of work.
+    /// Returns the number of frames processed per second.
     pub fn frames_per_second(&self) -> f64 {
         self.frames as f64 / (self.seconds.preparing + self.seconds.networks)
     }
@@ -114,11 +114,11 @@ impl Prediction {
 pub struct Predictor<'a> {
     trained: &'a Trained,
     networks: Vec<Box<dyn Network>>,
-    /// How the scores of several are fused.
+    /// The fusion of the scores, if there are several nets.
     fusion: Option<&'a Fusion>,
-    /// As the data set that the nets were trained on is searched for cuts.
+    /// The cut detection of the data set that the nets were trained on.
     cuts: Option<CutConfig>,
-    /// Where each video has a folder of its own while it is classified.
+    /// Folder for temporary files of the videos being classified.
     scratch: PathBuf,
     device: &'a Device,
     console: &'a Console,
@@ -129,7 +129,7 @@ impl<'a> Predictor<'a> {
     /// Builds the networks and loads their weights.
     ///
     /// # Errors
-    /// [`Error::Network`] for weights that are not the network's.
+    /// [`Error::Network`] for weights that do not fit the network.
     pub fn new(
         trained: &'a Trained,
         workspace: &Workspace,
@@ -139,7 +139,7 @@ impl<'a> Predictor<'a> {
     ) -> Result<Self> {
         if trained.nets.iter().any(|net| net.protocol.net.video.extraction.is_some()) {
             return Err(Error::Usage(format!(
-                "{} learnt from flow that another program extracted, which cannot be estimated here; name a row that was trained on videos",
+                "{} was trained on flow of another program, which cannot be estimated here; choose a row trained on videos",
                 trained.name
             )));
         }
@@ -155,16 +155,16 @@ impl<'a> Predictor<'a> {
         let set = trained.nets.first().map(|net| net.protocol.net.target().set.as_str());
         let cuts = match set.map(|set| workspace.dataset_file(set)) {
             Some(Ok(file)) => DatasetSpec::load(&file)?.cuts(),
-            // An exported net may know a data set that this checkout does not.
+            // An exported net may be of a data set that this checkout does not have.
             _ => None,
         };
         Ok(Self { trained, networks, fusion, cuts, scratch, device, console, interrupt })
     }
 
-    /// Classifies a video file, or for `-` the video that standard input holds.
+    /// Classifies a video file; `-` is a video from standard input.
     ///
     /// # Errors
-    /// Videos that cannot be decoded or are too short; whatever the networks report.
+    /// For videos that cannot be decoded or are too short; errors of the networks.
     pub fn predict(&self, video: &Path) -> Result<Prediction> {
         let scratch = Scratch::new(&self.scratch)?;
         let folder = scratch.path();
@@ -197,7 +197,7 @@ impl<'a> Predictor<'a> {
             (Some(fusion), scores) => fuse(fusion, &scores.iter().collect::<Vec<_>>(), &[])?.0.scores,
             (None, several) => {
                 return Err(Error::Usage(format!(
-                    "{} holds {} nets, and its record does not say how their scores are fused",
+                    "{} has {} nets, but its record does not say how to fuse their scores",
                     self.trained.name,
                     several.len()
                 )));
@@ -216,7 +216,7 @@ impl<'a> Predictor<'a> {
         })
     }
 
-    /// The video as a net's plan stores it. Nets that store frames alike share them.
+    /// Prepares the video as a net's plan says. Nets with the same storage share the files.
     fn prepared(&self, dataset: &Dataset, protocol: &plan::Protocol, folder: &Path) -> Result<PreparedVideo> {
         let net = &protocol.net;
         let backward = net.video.flow.is_some() && wants_backward(net);
@@ -239,7 +239,7 @@ impl<'a> Predictor<'a> {
         made.videos.into_iter().next().ok_or_else(|| Error::Usage("the video could not be prepared".into()))
     }
 
-    /// Scores in the views of the net's test.
+    /// Computes the scores in the views of the net's test.
     fn scores(&self, net: &TrainedNet, network: &dyn Network, video: &Arc<PreparedVideo>) -> Result<Scores> {
         let video =
             LabelledVideo { id: video.id.clone(), label: 0, view: None, source: Arc::clone(video) as _ };
@@ -257,7 +257,7 @@ impl<'a> Predictor<'a> {
         Ok(evaluate(&test, self.console, self.interrupt)?.classes()?.clone())
     }
 
-    /// Probabilities of central crops at equal distances.
+    /// Computes the probabilities of central crops at equal distances in time.
     fn over_time(
         &self,
         net: &TrainedNet,
@@ -298,17 +298,17 @@ impl<'a> Predictor<'a> {
     }
 }
 
-/// Keeps a video that comes through a pipe: most containers cannot be read without going back.
+/// Writes a video from a pipe to a file, since most containers cannot be read without seeking.
 fn spool(file: &Path, mut from: impl Read) -> Result<PathBuf> {
     let mut out = std::fs::File::create(file).map_err(Error::io("create", file))?;
     let bytes = std::io::copy(&mut from.by_ref().take(LARGEST + 1), &mut out)
         .map_err(Error::io("read a video from", "standard input"))?;
     match bytes {
         0 => Err(Error::Usage(
-            "standard input holds nothing; expected a video, as in `cat VIDEO | … predict -`".into(),
+            "standard input is empty; expected a video, as in `cat VIDEO | … predict -`".into(),
         )),
         bytes if bytes > LARGEST => {
-            Err(Error::Usage("standard input holds more than 16 GiB; give a shorter video".into()))
+            Err(Error::Usage("standard input has more than 16 GiB; use a shorter video".into()))
         }
         _ => Ok(file.to_owned()),
     }

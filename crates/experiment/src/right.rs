@@ -1,16 +1,16 @@
-//! Which test videos were right, small enough for a record.
+//! The correctness of each test video, in a compact form for records.
 
 use std::fmt::Write;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// One bit a test video, in the split's order. In a record, the number of videos and four of them in each hexadecimal
-/// digit, the first one its highest bit: `"6:f4"` has all of six but the fifth.
+/// One bit per test video, in the split's order. In a record, it is the number of videos and one hexadecimal digit for each
+/// four of them, highest bit first: in `"6:f4"`, all of six videos except the fifth are right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Right(Vec<bool>);
 
 impl Right {
-    /// One a video.
+    /// Returns the bits, one per video.
     pub fn bits(&self) -> &[bool] {
         &self.0
     }
@@ -39,7 +39,7 @@ impl<'de> Deserialize<'de> for Right {
         let text = String::deserialize(deserializer)?;
         parse(&text).ok_or_else(|| {
             D::Error::custom(format!(
-                "expected a number of videos and a hexadecimal digit for each four of them, such as \"6:f4\", found \"{text}\""
+                "expected a number of videos and one hexadecimal digit per four videos, such as \"6:f4\", found \"{text}\""
             ))
         })
     }

@@ -1,13 +1,13 @@
-//! Class scores of a tested net, a Parquet file a test unit.
+//! Class scores of a tested net, one Parquet file per test unit.
 //!
 //! Columns: `video` (string), `label` (u32), `split` (string), `seed` (u64),
 //! then for each class one f32 column `score:<class>`, the mean of the softmax
-//! over the video's frames and crops. One row a video, in the split's order. Videos of a set of several views have a column
-//! `group` (string) besides. A net that was tested by its softmax layer has f32 columns `logit:<class>` besides: the mean
-//! over the same views of what goes into the softmax.
+//! over the video's frames and crops. There is one row per video, in the split's order. A set of several views also has a
+//! column `group` (string). A net that was tested by its softmax layer also has f32 columns `logit:<class>`: the mean of
+//! the softmax's inputs over the same views.
 
 //!
-//! Questions to the scores of several tests at once are asked of [`predictions::Predictions`].
+//! [`predictions::Predictions`] answers queries on the scores of several tests.
 
 pub(crate) mod by_video;
 pub(crate) mod file;
@@ -22,7 +22,7 @@ use self::file::{failed, read_frame, strings, write_frame};
 use crate::right::Right;
 use crate::{Error, Result};
 
-/// The file of a test unit that holds them.
+/// Name of the file of scores in a test unit.
 pub(crate) const SCORES: &str = "scores.parquet";
 
 /// The scores of one test unit.
@@ -36,15 +36,14 @@ pub struct Scores {
     pub classes: Vec<String>,
     /// Video ids.
     pub videos: Vec<String>,
-    /// The group (actor) of each video, in a set of several views, which is resampled with all its events and views; else
-    /// empty, and each video is one of its own.
+    /// The group (actor) of each video in a set of several views, resampled with all its events and views. Empty for other
+    /// sets, where each video is its own group.
     pub groups: Vec<String>,
-    /// True classes, one a video.
+    /// True classes, one per video.
     pub labels: Vec<u32>,
     /// Scores, (videos, classes).
     pub scores: Vec<f32>,
-    /// Mean logits, (videos, classes); empty where the scores are of no softmax layer, or of one that was tested before
-    /// they were kept.
+    /// Mean logits, (videos, classes); empty if the test used no softmax layer, or is too old to have them.
     pub logits: Vec<f32>,
 }
 
@@ -53,7 +52,7 @@ const LOGIT: &str = "logit:";
 const GROUP: &str = "group";
 
 impl Scores {
-    /// The predicted class of a video: the highest score, the first of equals.
+    /// Returns the predicted class of a video: the highest score, the first of equal ones.
     pub fn prediction(&self, video: usize) -> u32 {
         let classes = self.classes.len();
         let scores = &self.scores[video * classes..][..classes];
@@ -66,18 +65,18 @@ impl Scores {
         best as u32
     }
 
-    /// Top-1 accuracy in percent.
+    /// Returns the top-1 accuracy in percent.
     pub fn accuracy(&self) -> f64 {
         let correct = (0..self.videos.len()).filter(|&v| self.prediction(v) == self.labels[v]).count();
         100.0 * correct as f64 / self.videos.len() as f64
     }
 
-    /// Which videos are right.
+    /// Returns the correctness of each video.
     pub fn right(&self) -> Right {
         (0..self.videos.len()).map(|video| self.prediction(video) == self.labels[video]).collect()
     }
 
-    /// What a bootstrap resamples a video with: its group, or the video alone.
+    /// Returns the block with which a bootstrap resamples a video: its group, or the video itself.
     pub fn block(&self, video: usize) -> &str {
         self.groups.get(video).unwrap_or(&self.videos[video])
     }
@@ -85,7 +84,7 @@ impl Scores {
     /// Writes the file, atomically.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] if the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         let n = self.videos.len();
         let mut columns = vec![
@@ -111,18 +110,18 @@ impl Scores {
         write_frame(path, n, columns)
     }
 
-    /// Reads a file back.
+    /// Reads a file of scores.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Damaged`] for a file that is not of this form.
+    /// [`Error::File`] if the file cannot be read, [`Error::Damaged`] if it has another format.
     pub fn read(path: &Path) -> Result<Self> {
         let scores = Self::from_frame(&read_frame(path)?).map_err(|e| failed(path, "read", e))?;
         scores.check().map_err(Error::damaged(path))?;
         Ok(scores)
     }
 
-    /// Refuses what no test leaves: a video without a score for each class, a score that is no number, a class that is none
-    /// of those there are.
+    /// Refuses scores that no test writes: a video without a score for each class, a score that is not finite, an unknown
+    /// class.
     fn check(&self) -> std::result::Result<(), String> {
         let Self { classes, videos, groups, labels, scores, logits, .. } = self;
         let (n, values) = (videos.len(), videos.len() * classes.len());
@@ -159,7 +158,7 @@ impl Scores {
             for (class, name) in classes.iter().enumerate() {
                 let column = frame.column(&format!("{prefix}{name}"))?;
                 for (video, value) in column.f32()?.iter().enumerate() {
-                    // What is missing is no number.
+                    // A missing value becomes NaN.
                     values[video * classes.len() + class] = value.unwrap_or(f32::NAN);
                 }
             }
@@ -203,7 +202,7 @@ mod tests {
         assert_eq!(Scores::read(&path).unwrap(), both);
     }
 
-    /// Those that a sum does not guard: a file from before sums, or of somebody else.
+    /// For files without a checksum: old ones, and those of other origin.
     #[test]
     fn no_bit_of_a_file_makes_reading_it_panic() {
         let folder = tempfile::tempdir().unwrap();
@@ -211,7 +210,7 @@ mod tests {
         scores().write(&path).unwrap();
         let whole = std::fs::read(&path).unwrap();
         let hook = std::panic::take_hook();
-        // What the library says of its own panics.
+        // Silences the messages of the library's panics.
         std::panic::set_hook(Box::new(|_| {}));
         for bit in (0..8 * whole.len()).step_by(151) {
             let mut bytes = whole.clone();

@@ -1,4 +1,4 @@
-//! How fast this machine is.
+//! Measures the speed of this machine.
 
 use std::time::Instant;
 
@@ -13,9 +13,9 @@ const BATCH: usize = 32;
 const SIDE: usize = 28;
 const CHANNELS: usize = 64;
 
-/// The speed of the kernels that train: that of learning steps of two convolutions, the best of a few. What is done with
-/// feature maps besides is taken to be as fast as it is beside such convolutions on the machines where it was measured, and
-/// the speed of flow is that of a slow core.
+/// Measures the speed of the training kernels: the best of a few training steps of two convolutions. The speed of other work
+/// on feature maps is assumed to be in the same proportion as on the machines where it was measured. The speed of flow is
+/// assumed to be that of slow cores.
 ///
 /// # Errors
 /// [`crate::Error::Network`] if the convolutions cannot be computed.
@@ -25,10 +25,10 @@ pub fn of_this_machine() -> Result<Speed> {
     Ok(Speed { operations, maps: operations * MAPS, flow })
 }
 
-/// Bytes of feature maps in the time of one floating-point operation.
+/// Bytes of feature maps processed in the time of one floating-point operation.
 const MAPS: f64 = 0.04;
 
-/// Floating-point operations a second.
+/// Measures the floating-point operations per second.
 fn learning() -> nn::Result<f64> {
     let params = Params::new(&Device::Cpu);
     let builder = params.builder(0);
@@ -54,7 +54,7 @@ fn learning() -> nn::Result<f64> {
         pass.backward(&nn::softmax_cross_entropy(&logits, &[0; BATCH], &pass)?)?;
         best = best.min(begun.elapsed().as_secs_f64());
     }
-    // The first convolution has no gradient of its input, as in a network.
+    // As in a network, the gradient of the first convolution's input is not computed.
     let passes = 5.0;
     let multiply_adds = (BATCH * SIDE * SIDE * CHANNELS * CHANNELS * 9) as f64;
     Ok(passes * 2.0 * multiply_adds / best)

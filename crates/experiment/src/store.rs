@@ -1,11 +1,11 @@
 //! Units of work on disk.
 //!
-//! A stage of a row's training and the test of a trained net are *units*: each
+//! A stage of a row's training and the test of a trained net are *units*. Each
 //! has a name (the hash of its plan), a folder of that name, and a file
-//! `done.json` that is written last. A unit that is done is never done again;
-//! rows and tables that share a plan share the unit. Any number of processes
-//! may work on one store: a unit is taken by an exclusive lock on its `lock`
-//! file, which the system releases when the owner ends, however it ends.
+//! `done.json` that is written last. A finished unit is never done again;
+//! rows and tables with the same plan share the unit. Any number of processes
+//! may work on one store. A process holds a unit by an exclusive lock on its
+//! `lock` file; the system releases the lock when the process ends in any way.
 
 mod seal;
 
@@ -29,38 +29,38 @@ pub struct Store {
 }
 
 impl Store {
-    /// A store in `root`, which is created when the first unit is taken.
+    /// Returns a store in `root`, which is created when the first unit is locked.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
-    /// The unit of a plan; nothing is created.
+    /// Returns the unit of a plan; nothing is created.
     pub fn unit(&self, kind: &str, plan: &impl Serialize) -> Unit {
         self.named(&Self::name(kind, plan))
     }
 
-    /// The name of the unit of a plan.
+    /// Returns the name of the unit of a plan.
     pub fn name(kind: &str, plan: &impl Serialize) -> String {
         format!("{kind}-{}", hash(plan))
     }
 
-    /// The unit of that name, which is made of letters, digits and hyphens.
+    /// Returns the unit with a name of letters, digits and hyphens.
     pub(crate) fn named(&self, name: &str) -> Unit {
         Unit { dir: self.root.join(name), name: name.to_owned() }
     }
 }
 
-/// The first 16 hex digits of the BLAKE3 hash of a plan's JSON. Structs
+/// Returns the first 16 hex digits of the BLAKE3 hash of a plan's JSON. Structs
 /// serialise in the order of their fields, so equal plans have equal hashes.
 pub fn hash(plan: &impl Serialize) -> String {
     let json = serde_json::to_vec(plan).expect("a plan holds strings, numbers and lists only");
     blake3::hash(&json).to_hex()[..16].to_owned()
 }
 
-/// The file of this very program, and its hash.
+/// Returns the executable of this program, and its hash.
 ///
 /// # Errors
-/// [`Error::File`].
+/// [`Error::File`] if it cannot be read.
 pub fn program() -> Result<(PathBuf, blake3::Hash)> {
     let path = std::env::current_exe().map_err(Error::io("find", "the program itself"))?;
     let mut hasher = blake3::Hasher::new();
@@ -68,8 +68,8 @@ pub fn program() -> Result<(PathBuf, blake3::Hash)> {
     Ok((path, hasher.finalize()))
 }
 
-/// The unit of that name, as a record has it. Nothing for a name that is no unit's: it comes from a file, and must not lead
-/// elsewhere.
+/// Returns the unit with a name from a record. `None` for an invalid name: it comes from a file and must not lead out of the
+/// folder.
 pub(crate) fn recorded_unit(units: &Path, name: &str) -> Option<Unit> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     (!name.is_empty() && name.chars().all(plain)).then(|| Store::new(units).named(name))
@@ -83,7 +83,7 @@ pub struct Unit {
     dir: PathBuf,
 }
 
-/// Holds a unit; dropped, it releases it.
+/// The lock of a unit, released on drop.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -92,15 +92,15 @@ pub struct Lock {
 const DONE: &str = "done.json";
 
 impl Unit {
-    /// A file of the unit.
+    /// Returns the path of a file of the unit.
     pub fn path(&self, file: &str) -> PathBuf {
         self.dir.join(file)
     }
 
-    /// What the finished unit found, or `None` while it is not done.
+    /// Reads the outcome of the unit; `None` if it is not done.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when `done.json` does not hold a `T`, or is another unit's.
+    /// [`Error::Damaged`] if `done.json` does not contain a `T`, or belongs to another unit.
     pub fn outcome<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         let outcome = self.done()?.map(|done| done.outcome().map_err(|found| self.not_done(&found)));
         outcome.transpose()
@@ -117,11 +117,11 @@ impl Unit {
         Error::damaged(self.path(DONE))(format!("expected the outcome of a finished unit, found: {found}"))
     }
 
-    /// A file that the finished unit has left, read to its end and found to be as it was left. Units of versions before 0.13
-    /// left no sums, and their files are taken as they are.
+    /// Checks a file of the finished unit against its checksum and returns its path. Units of versions before 0.13 have no
+    /// checksums, and their files are not checked.
     ///
     /// # Errors
-    /// [`Error::Damaged`] for another file, [`Error::File`] for a missing one.
+    /// [`Error::Damaged`] for a changed file, [`Error::File`] for a missing one.
     pub fn verified(&self, file: &str) -> Result<PathBuf> {
         if let Some(Done::Sealed(sealed)) = self.done()? {
             sealed.check(&self.dir, file)?;
@@ -129,18 +129,18 @@ impl Unit {
         Ok(self.path(file))
     }
 
-    /// Writes the outcome with the sums of the files that are the unit's: it is done.
+    /// Writes the outcome with the checksums of the unit's files. This marks the unit as done.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] if a file cannot be read or written.
     pub fn finish(&self, outcome: &impl Serialize, files: &[&str]) -> Result<()> {
         write_json(&self.path(DONE), &Sealed::new(&self.name, &self.dir, files, outcome)?)
     }
 
-    /// Deletes a file of the unit, if there is one.
+    /// Deletes a file of the unit, if it exists.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] if it cannot be deleted.
     pub fn forget(&self, file: &str) -> Result<()> {
         let path = self.path(file);
         match std::fs::remove_file(&path) {
@@ -151,12 +151,12 @@ impl Unit {
         }
     }
 
-    /// Forgets everything about the unit but its lock.
+    /// Deletes all files of the unit except its lock.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] if a file cannot be deleted.
     pub fn clear(&self) -> Result<()> {
-        // The mark goes first: a unit that is half cleared is not done.
+        // `done.json` goes first, so that a half cleared unit is not done.
         let all = base::files::list(&self.dir)?;
         for entry in std::iter::once(self.path(DONE)).chain(all) {
             if entry.file_name().is_some_and(|name| name != "lock") && entry.exists() {
@@ -166,10 +166,10 @@ impl Unit {
         Ok(())
     }
 
-    /// Takes the unit, waiting while another process holds it, and clears what killed ones left there.
+    /// Locks the unit, waiting while another process holds it, and deletes temporary files of killed processes.
     ///
     /// # Errors
-    /// [`Error::File`] when the folder cannot be written, [`Error::Interrupted`].
+    /// [`Error::File`] if the folder cannot be written, [`Error::Interrupted`].
     pub fn lock(&self, console: &Console, interrupt: &Interrupt) -> Result<Lock> {
         let lock = lock(&self.path("lock"), &self.name, console, interrupt)?;
         base::files::remove_abandoned(&self.dir)?;
@@ -177,7 +177,7 @@ impl Unit {
     }
 }
 
-/// Takes the exclusive lock on a file, which is made with its folder; waits while another
+/// Takes the exclusive lock on a file, which is created with its folder. Waits while another
 /// process works on `name`.
 ///
 /// # Errors
@@ -200,10 +200,10 @@ pub fn lock(path: &Path, name: &str, console: &Console, interrupt: &Interrupt) -
             Err(TryLockError::WouldBlock) => {
                 if !told {
                     let mut owner = String::new();
-                    // The owner is for the message only; an unreadable one is no obstacle.
+                    // The owner is only for the message; it need not be readable.
                     let _ = file.read_to_string(&mut owner);
                     console.line(&format!(
-                        "waiting for {name}, which is being worked on by {}",
+                        "waiting for {name}, which is in use by {}",
                         if owner.is_empty() { "another process" } else { owner.trim() }
                     ));
                     told = true;
@@ -285,10 +285,10 @@ mod tests {
         }
         let [unit, other] = &units;
         assert!(unit.verified("weights").is_err());
-        // One bit, another unit's file, and another unit's file with its word for it.
+        // A changed byte, another unit's file, and another unit's file with its `done.json`.
         std::fs::write(unit.path("scores"), b"fhrst").unwrap();
         let message = unit.verified("scores").unwrap_err().to_string();
-        assert!(message.contains("of the BLAKE3 sum") && message.contains("--fresh"), "{message}");
+        assert!(message.contains("with BLAKE3 sum") && message.contains("--fresh"), "{message}");
         std::fs::copy(other.path("scores"), unit.path("scores")).unwrap();
         assert!(unit.verified("scores").is_err());
         std::fs::copy(other.path(DONE), unit.path(DONE)).unwrap();
@@ -303,7 +303,7 @@ mod tests {
             let same = unit.outcome::<u32>().is_ok_and(|outcome| outcome == Some(1));
             assert!(same || unit.outcome::<u32>().is_err(), "bit {bit} is believed");
         }
-        // As before 0.13.
+        // The format before 0.13.
         std::fs::write(unit.path(DONE), "1").unwrap();
         assert!(unit.verified("scores").is_ok() && unit.outcome::<u32>().unwrap() == Some(1));
     }

@@ -3,7 +3,7 @@
 //! stacked L2-normalised softmax scores").
 //!
 //! The SVM is that of Crammer & Singer (2001). With N examples x_i of F
-//! features, labels y_i out of K classes and one weight vector w_m a class, it
+//! features, labels y_i out of K classes and one weight vector w_m per class, it
 //! minimises
 //!
 //! ```text
@@ -33,10 +33,10 @@ pub use trained::Svm;
 use problem::Problem;
 
 impl Svm {
-    /// Trains on the rows of `x`, (N, F), with a label below `classes` each.
+    /// Trains on the rows of `x`, (N, F), each with a label below `classes`.
     ///
-    /// A class without examples takes no part: its weights are zero and it is
-    /// never predicted. Too few sweeps are not an error; look at [`Svm::fit`].
+    /// A class without examples is left out: its weights are zero and it is
+    /// never predicted. Too few sweeps are not an error; see [`Svm::fit`].
     ///
     /// # Errors
     /// If there are no examples, lengths do not fit, a label is not below
@@ -49,8 +49,8 @@ impl Svm {
     }
 }
 
-/// The features of one video: each stream's softmax scores, divided by their
-/// own L2 norm, one stream after the other. Scores that are all zero stay so.
+/// Computes the features of one video: each stream's softmax scores, divided by
+/// their L2 norm, one stream after the other. Scores that are all zero stay zero.
 pub fn features(scores: &[&[f32]]) -> Vec<f32> {
     let mut features = Vec::with_capacity(scores.iter().map(|stream| stream.len()).sum());
     for stream in scores {

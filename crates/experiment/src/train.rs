@@ -1,11 +1,11 @@
 //! The training loop.
 //!
-//! Nothing random has a state: batch i, and the dropout masks of iteration i,
+//! No random generator keeps a state: batch i, and the dropout masks of iteration i,
 //! follow from the seed and i. A run that is killed and started again
-//! therefore goes on from its last checkpoint to the very same numbers.
+//! therefore resumes from its last checkpoint and gives exactly the same numbers.
 //!
-//! Several ranks may train one net together ([`Training::ranks`]): each makes and learns from its share of every batch,
-//! and what they sum up is what one process would have found, up to the order of sums.
+//! Several ranks can train one net together ([`Training::ranks`]). Each makes its share of every batch and computes its
+//! gradients. Their sum equals that of a single process, up to the order of summation.
 
 mod feed;
 mod losses;
@@ -48,17 +48,16 @@ pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 /// Batches made ahead of the one in use.
 const PREFETCH: usize = 3;
 
-/// Batches that the contrastive loss gets its scale from.
+/// Number of batches that determine the scale of the contrastive loss.
 const SCALE_BATCHES: u64 = 16;
 
-/// Points of a recorded loss curve.
+/// Maximum number of points of a recorded loss curve.
 const CURVE: usize = 100;
 
-/// Builds a network with fresh weights drawn from `seed` on a device, which from now on computes its products in the
-/// precision of the plan.
+/// Builds a network on a device, with fresh weights drawn from `seed`. Also sets the device to the precision of the plan.
 ///
 /// # Errors
-/// [`Error::Network`] for a network that cannot be built, or a precision that the device does not have.
+/// [`Error::Network`] for a network that cannot be built, or a precision that the device does not support.
 pub fn build(net: &NetPlan, seed: u64, device: &Device) -> Result<(Params, Box<dyn Network>)> {
     net.precision.set(device).map_err(Error::network("setting the precision of products"))?;
     let params = Params::new(device);
@@ -70,39 +69,39 @@ pub fn build(net: &NetPlan, seed: u64, device: &Device) -> Result<(Params, Box<d
 pub struct Training<'a> {
     /// A name for the progress bar.
     pub name: &'a str,
-    /// How.
+    /// The plan of the net.
     pub net: &'a NetPlan,
-    /// Decides initial weights, batches and dropout masks.
+    /// Seed of initial weights, batches and dropout masks.
     pub seed: u64,
     /// The training videos of each task.
     pub tasks: &'a [Vec<LabelledVideo>],
     /// The files of the weights to start from, in the order of the plan.
     pub start: &'a [PathBuf],
-    /// Where checkpoints and weights go.
+    /// The unit for checkpoints and weights.
     pub unit: &'a Unit,
-    /// Where it is computed.
+    /// The device of the training.
     pub device: &'a Device,
-    /// A checkpoint is written so often, but never takes more than a twentieth
-    /// of the time (zero: after every iteration).
+    /// Time between checkpoints, but longer if writing them would take more than a
+    /// twentieth of the time. Zero writes one after every iteration.
     pub checkpoint_every: Duration,
-    /// Who trains it together with this process; all call [`train`] with the same net, seed and videos. The first writes
+    /// The processes that train it together; all call [`train`] with the same net, seed and videos. The first writes
     /// checkpoints and weights and shows progress.
     pub ranks: &'a Ranks,
 }
 
-/// Trains one net and leaves its weights in the unit.
+/// Trains one net and writes its weights into the unit.
 ///
-/// An error that ranks do not find together, such as a video that one of them cannot read, is said and ends all of them:
-/// where they are processes, [`train`] does not return then.
+/// An error of a single rank, such as a video that it cannot read, is printed and ends all ranks. If ranks are processes,
+/// [`train`] does not return then.
 ///
 /// # Errors
 /// [`Error::Diverged`], [`Error::Interrupted`] after a last checkpoint, and
-/// whatever data, tensors or the disk report. [`Error::Ranks`] where ranks no longer hold the same weights.
+/// errors of data, tensors and the disk. [`Error::Drifted`] if ranks no longer hold the same weights.
 pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Result<TrainOutcome> {
     together::side_by_side(job.ranks, console, interrupt, |together| steps(job, together, console, interrupt))
 }
 
-/// The training of one rank.
+/// Runs the training of one rank.
 fn steps(
     job: &Training<'_>,
     together: &Together<'_>,
@@ -114,7 +113,7 @@ fn steps(
     memory::suffices(name, cost::training(net)?.bytes, device)?;
     let memory = HostMemory::begin();
     let (params, network) = build(net, seed, device)?;
-    nn::device::reset_peak_memory(device).map_err(Error::network("asking the device for its memory"))?;
+    nn::device::reset_peak_memory(device).map_err(Error::network("querying the device's memory"))?;
     begin(&params, net, start)?;
     if plan.learns == Learns::LastLayer {
         params.configure(|name, training| training.frozen = !net.model.is_classifier(name));
@@ -125,7 +124,7 @@ fn steps(
         sgd.clip(norm).map_err(Error::network("setting up the optimiser"))?;
     }
 
-    // By the weights that the training starts from, whether or not it goes on from a checkpoint.
+    // Uses the initial weights of the training, even if it resumes from a checkpoint.
     let pairs = match (plan.pairs, tasks) {
         (Some(pairs), [videos]) => {
             let batches = || loader(net, videos, seed, 0..SCALE_BATCHES, None);
@@ -146,7 +145,7 @@ fn steps(
 
     let begun = state.losses.len();
     if begun > 0 && ranks.is_first() {
-        console.line(&format!("{name}: goes on from iteration {begun} of {}", plan.iterations));
+        console.line(&format!("{name}: resuming from iteration {begun} of {}", plan.iterations));
     }
     together.stands(begun);
     together.agree(&params)?;
@@ -180,7 +179,7 @@ fn steps(
         let pass = share.iter().fold(pass, |pass, share| pass.of_share(ranks, share.clone()));
         let mut learner = Learner { network: &*network, params: &params, sgd: &mut sgd, ranks };
         let loss = learner.step(pairs.as_ref(), fed, &pass, iteration, rate)?;
-        // A GPU is still at it.
+        // A GPU is still computing the step.
         feed.send_ahead(iteration + 1 < plan.iterations)?;
         let loss = loss.to_scalar::<f32>().map_err(Error::network("reading the loss"))?;
         let due = checkpoint_every.is_zero() || saved.elapsed() > checkpoint_every.max(saving * 20);
@@ -228,9 +227,9 @@ fn steps(
     })
 }
 
-/// What is recorded of a training on a GPU.
+/// Makes the record of a training on a GPU.
 fn gpu(device: &Device, waited: f64) -> Result<Option<GpuOutcome>> {
-    let facts = nn::device::gpu_facts(device).map_err(Error::network("asking the device for its memory"))?;
+    let facts = nn::device::gpu_facts(device).map_err(Error::network("querying the device's memory"))?;
     Ok(facts.map(|facts| GpuOutcome {
         name: facts.name,
         peak_memory_mib: facts.peak >> 20,
@@ -238,7 +237,7 @@ fn gpu(device: &Device, waited: f64) -> Result<Option<GpuOutcome>> {
     }))
 }
 
-/// The training batches of one task, or a share of each.
+/// Creates the loader of the training batches of one task, or of a share of each batch.
 fn loader(
     net: &NetPlan,
     videos: &[LabelledVideo],
@@ -254,7 +253,7 @@ fn loader(
         augmentation: net.train.augmentation.clone(),
         seed,
         depth: PREFETCH,
-        // They rest once the batches are made ahead.
+        // Workers idle once enough batches are ready.
         workers: rayon::current_num_threads(),
     };
     let videos = videos.to_vec();
@@ -268,7 +267,7 @@ fn loader(
     })
 }
 
-/// Starts a net with the weights in files, one for each stage or published file that it starts from.
+/// Loads the initial weights of a net from files, one for each stage or published file that it starts from.
 fn begin(params: &Params, net: &NetPlan, files: &[PathBuf]) -> Result<()> {
     let model = &*net.model;
     let start = &net.train.start;
@@ -297,7 +296,7 @@ fn begin(params: &Params, net: &NetPlan, files: &[PathBuf]) -> Result<()> {
     params.transfer(&stored, &fresh).map_err(Error::network(doing))
 }
 
-/// What learns.
+/// The network and optimiser that a step updates.
 struct Learner<'a> {
     network: &'a dyn Network,
     params: &'a Params,
@@ -306,7 +305,7 @@ struct Learner<'a> {
 }
 
 impl Learner<'_> {
-    /// One step on a batch of each task: its loss, which a GPU may not have computed yet.
+    /// Does one step on a batch of each task. Returns its loss, which a GPU may not have computed yet.
     fn step(
         &mut self,
         pairs: Option<&PairLosses>,
@@ -323,7 +322,7 @@ impl Learner<'_> {
                 Some(losses) => losses.sum(&outputs, &labels, similar, pass)?,
             };
             let mut gradients = pass.backward(&loss)?;
-            // What the forward pass kept makes room for the sums.
+            // Frees the outputs, to make room for the sums.
             drop(outputs);
             gradients.sum_over(self.ranks, self.params)?;
             self.sgd.descend(&gradients, rate)?;
@@ -336,14 +335,14 @@ impl Learner<'_> {
     }
 }
 
-/// The seed of a task's batches; that of the first is the run's.
+/// Returns the seed of a task's batches; the first task has that of the run.
 fn task_seed(seed: u64, task: usize) -> u64 {
     seed ^ ((task as u64) << 48)
 }
 
-/// The seed of one iteration's dropout masks.
+/// Returns the seed of one iteration's dropout masks.
 fn pass_seed(seed: u64, iteration: usize) -> u64 {
-    // Distinct for all (seed, iteration) that occur; ChaCha does the mixing.
+    // Distinct for all (seed, iteration) in use; ChaCha mixes the bits.
     (seed << 40) ^ iteration as u64
 }
 
@@ -351,7 +350,7 @@ fn round(value: f64, digits: f64) -> f64 {
     (value * digits).round() / digits
 }
 
-/// Notices a loss that will not come back.
+/// Detects a diverging loss.
 #[derive(Debug)]
 struct DivergenceWatch {
     recent: std::collections::VecDeque<f32>,
@@ -359,13 +358,14 @@ struct DivergenceWatch {
 }
 
 impl DivergenceWatch {
-    /// Losses that are averaged.
+    /// Number of losses that are averaged.
     const WINDOW: usize = 50;
 
-    /// For softmax layers of so many classes each, and a contrastive loss that starts at so many times the loss of guessing.
+    /// Creates a watch for softmax layers with these numbers of classes, and a contrastive loss that starts at `contrastive`
+    /// times the loss of guessing.
     fn new(classes: &[usize], contrastive: f64) -> Self {
-        // A net that says nothing has a loss of ln(classes); four times that,
-        // for a whole window, is a net that is wrong with great confidence.
+        // A net that guesses has a loss of ln(classes). Four times that, for a
+        // whole window, means a net that is wrong with great confidence.
         let says_nothing: f32 = classes.iter().map(|&classes| (classes.max(2) as f32).ln()).sum();
         Self { recent: Default::default(), bound: 4.0 * says_nothing * (1.0 + contrastive as f32) }
     }
@@ -408,7 +408,7 @@ mod tests {
     use plan::spec::ProfileName;
     use plan::{Request, TablePlan};
 
-    /// Both streams' weights, softmax layers included, are where ST-ResNet's training begins.
+    /// ST-ResNet's training starts from the weights of both streams, including their softmax layers.
     #[test]
     fn two_streams_are_where_the_joined_network_starts() {
         let workspace = Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));

@@ -1,4 +1,4 @@
-//! A row whose nets are at hand: from the records and the cache, or from a folder that was exported.
+//! A row with its trained nets, from the records and the cache, or from an exported folder.
 
 mod find;
 mod nets;
@@ -15,16 +15,16 @@ use nets::named;
 pub use nets::{Trained, TrainedNet};
 
 impl Trained {
-    /// The row of a record, such as `table3/average`, `two-stream/table3/synth-mini/average`, or the path of the record.
-    /// The nets are those of its first split and seed.
+    /// Finds the row of a record, such as `table3/average`, `two-stream/table3/synth-mini/average`, or the path of the
+    /// record. The nets are those of its first split and seed.
     ///
     /// # Errors
-    /// [`Error::Usage`] if there is no such record, if its weights are not in the cache, or if it has no scores of classes.
+    /// [`Error::Usage`] if there is no such record, if its weights are not in the cache, or if it has no class scores.
     pub fn from_record(workspace: &Workspace, name: &str) -> Result<Self> {
         let (name, question, record) = find::record(workspace, name)?;
         if record.work.tested_by() != plan::spec::TestBy::Softmax {
             return Err(Error::Usage(format!(
-                "{name} is not tested by its softmax layer, so it has no probabilities of classes; name another row"
+                "{name} is not tested by its softmax layer, so it has no class probabilities; choose another row"
             )));
         }
         fusion_of_one_video(&record, &name)?;
@@ -32,7 +32,7 @@ impl Trained {
         let protocols = record.work.protocols();
         let set = record.work.target();
         let set =
-            set.ok_or_else(|| Error::Usage(format!("the record of {name} holds no net that can be used")))?;
+            set.ok_or_else(|| Error::Usage(format!("the record of {name} does not have a usable network")))?;
         let classes = workspace.facts(set)?.classes;
         let seed = record.runs[0].seed;
         let mut nets: Vec<TrainedNet> = Vec::with_capacity(protocols.len());
@@ -56,7 +56,7 @@ impl Trained {
         Ok(Self { name, classes, nets, record, run: 0, question })
     }
 
-    /// The row that a name means: a folder that was exported, or else a record.
+    /// Finds the row that a name refers to: an exported folder, or else a record.
     ///
     /// # Errors
     /// As [`Trained::from_record`].
@@ -69,10 +69,10 @@ impl Trained {
     }
 }
 
-/// How the scores of a row's nets are fused, if it has several; of a single video.
+/// Returns the fusion of a row for a single video; `None` if the row has only one net.
 ///
 /// # Errors
-/// [`Error::Usage`] for a fusion that a single video cannot be given to.
+/// [`Error::Usage`] for a fusion that does not work on a single video.
 pub(crate) fn fusion_of_one_video<'a>(record: &'a Record, name: &str) -> Result<Option<&'a Fusion>> {
     let Work::Fusion(plan) = &record.work else { return Ok(None) };
     match plan.fusion.only_in_tests() {

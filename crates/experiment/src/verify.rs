@@ -1,9 +1,8 @@
-//! A device against the CPU: every operation, optical flow, every architecture, ten training steps.
+//! Compares a device with the CPU: every operation, optical flow, every architecture, ten training steps.
 //!
-//! Both sides get the same numbers. What they give differs by rounding, since sums are taken in another order; the
-//! tolerances say how much of that is borne, relative to the largest value of what is compared, or to the length of a
-//! vector. The CPU's own numbers
-//! are compared with PyTorch's by the tests.
+//! Both get the same inputs. Their results differ by rounding, since sums are taken in a different order. The tolerances
+//! bound that difference, relative to the largest value compared, or to the length of a vector. Tests compare the CPU's
+//! results with those of PyTorch.
 
 mod flow;
 mod line;
@@ -18,20 +17,20 @@ use crate::{Console, Error, Interrupt, Result, device};
 
 pub use line::{Line, Tolerances};
 
-/// A device, compared with the CPU.
+/// The comparison of a device with the CPU.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Verified {
     /// The device.
     pub device: String,
-    /// How its products are computed.
+    /// The precision of its matrix products.
     pub precision: Precision,
     /// Every comparison.
     pub lines: Vec<Line>,
 }
 
 impl Verified {
-    /// Whether all differences are borne.
+    /// Returns `true` if all differences are within their tolerances.
     pub fn passed(&self) -> bool {
         self.lines.iter().all(Line::passed)
     }
@@ -40,7 +39,7 @@ impl Verified {
 /// Compares a device with the CPU.
 ///
 /// # Errors
-/// [`Error::Usage`] for the CPU itself, or a precision that the device does not have; [`Error::Interrupted`]. What fails
+/// [`Error::Usage`] for the CPU itself, or a precision that the device does not support; [`Error::Interrupted`]. A failure
 /// on the device is a line of the result.
 pub fn verify(
     device: &Device,
@@ -50,7 +49,7 @@ pub fn verify(
 ) -> Result<Verified> {
     if matches!(device.location(), DeviceLocation::Cpu) {
         return Err(Error::Usage(
-            "verify compares a GPU with the CPU; name one with --device cuda (docs/cuda.md says how to build for it)".into(),
+            "verify compares a GPU with the CPU; choose one with --device cuda (docs/cuda.md describes the build)".into(),
         ));
     }
     precision.set(device).map_err(|e| Error::Usage(e.to_string()))?;

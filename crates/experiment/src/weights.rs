@@ -1,17 +1,17 @@
 //! Published weights: from a pinned file of the Hugging Face hub to a network's parameters.
 //!
-//! A [`WeightSource`] says which file, which bytes (its SHA-256) and how its tensors are
-//! named. [`fetch`] puts the file into the project's cache once; [`load`] fills a network.
+//! A [`WeightSource`] gives the file, its SHA-256 and the naming of its tensors. [`fetch`]
+//! downloads the file into the project's cache once; [`load`] fills a network.
 //!
-//! Names, addresses and the cache's layout are `hf-hub`'s ([`hf_hub::Repo`],
+//! Names, addresses and the cache's layout are those of `hf-hub` ([`hf_hub::Repo`],
 //! [`hf_hub::Cache`]), so that a cache may be copied from or to other programs. The download
-//! is ours, with the HTTP client that `hf-hub` brings, because its own (0.5)
-//! - verifies nothing, and takes the checksum and the commit from the server as parts of paths,
-//! - appends to a partial file even when the server ignores the range and sends all of it,
+//! is our own, with the HTTP client of `hf-hub`, because that crate's download (0.5)
+//! - verifies nothing, and uses the server's checksum and commit as parts of paths,
+//! - appends to a partial file even if the server ignores the range and sends all of it,
 //! - cannot be interrupted, has no time limits, and panics on some answers.
 //!
-//! Here the file is named by the pinned sum (as the hub names large files), so a file that is
-//! there needs no question to the server, and no text of the server's becomes a path.
+//! Here the pinned checksum names the file (as the hub names large files). A file in the cache
+//! needs no request to the server, and no text from the server becomes part of a path.
 
 mod error;
 mod hub;
@@ -35,13 +35,13 @@ pub use plan::WeightSource;
 
 use crate::{Console, Interrupt, Result};
 
-/// Puts the file of a source into `cache`/weights, unless it is there, and checks its sum.
-/// The server is the one that `HF_ENDPOINT` names, or the hub's own.
+/// Downloads the file of a source into `cache`/weights, unless it is there, and checks its sum.
+/// The server is that of `HF_ENDPOINT`, or the hub's own.
 ///
-/// An interrupted download goes on where it was with the next call.
+/// The next call resumes an interrupted download.
 ///
 /// # Errors
-/// [`WeightsError`] when the file cannot be had or is another one than was pinned,
+/// [`WeightsError`] if the file cannot be downloaded or is not the pinned one,
 /// [`Error::Interrupted`](crate::Error::Interrupted), [`Error::File`](crate::Error::Io).
 pub fn fetch(
     source: &WeightSource,
@@ -52,14 +52,14 @@ pub fn fetch(
     Hub::from_env()?.fetch(source, cache, console, interrupt)
 }
 
-/// The file of a source, if it is in `cache`/weights; its sum is not looked at.
+/// Returns the file of a source, if it is in `cache`/weights; its sum is not checked.
 pub fn cached(source: &WeightSource, cache: &Path) -> Option<PathBuf> {
     source.check().ok()?;
     let blob = place::BlobPlaces::new(source, &cache.join("weights")).blob;
     blob.exists().then_some(blob)
 }
 
-/// The SHA-256 of a file, in hexadecimal digits.
+/// Computes the SHA-256 of a file, in hexadecimal digits.
 ///
 /// # Errors
 /// [`Error::File`](crate::Error::Io), [`Error::Interrupted`](crate::Error::Interrupted).
@@ -70,21 +70,21 @@ pub fn sha256(path: &Path, interrupt: &Interrupt) -> Result<String> {
     Ok(place::hex(sum))
 }
 
-/// What becomes of the classifier.
+/// The treatment of the classifier when weights are loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Head {
     /// Its weights are loaded like all others.
     Keep,
-    /// It keeps the fresh values it was made with, whatever the file holds for it.
+    /// It keeps its fresh values; those of the file are ignored.
     Replace,
 }
 
 /// Fills a network with the tensors of a file, such as [`fetch`] returns. Weights for frames also fill a network for
-/// anything else: the filters of the first layer are averaged.
+/// other inputs: the filters of the first layer are averaged.
 ///
 /// # Errors
-/// [`WeightsError::Content`] when the file cannot be read, or when a tensor is missing,
-/// surplus or of another shape; then nothing has changed.
+/// [`WeightsError::Content`] if the file cannot be read, or a tensor is missing,
+/// surplus or of a wrong shape; then the network is unchanged.
 pub fn load(
     path: &Path,
     names: NameMap,
@@ -106,11 +106,10 @@ pub fn load(
     Ok(())
 }
 
-/// The tensors of a file as those of a network that is a stream of another: under the other's names, its classifier
-/// among them.
+/// Reads the tensors of a file for a stream of a network, under that network's names, including the classifier.
 ///
 /// # Errors
-/// [`WeightsError::Content`] when the file cannot be read, or holds names that are nobody's.
+/// [`WeightsError::Content`] if the file cannot be read or has unknown names.
 pub fn read_stream(
     path: &Path,
     names: NameMap,
@@ -123,7 +122,7 @@ pub fn read_stream(
     Ok(adopted.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)).collect())
 }
 
-/// The tensors of a file under our names, and for each of these the name in the file.
+/// Reads the tensors of a file under our names, with the name of each in the file.
 fn read_named(
     path: &Path,
     names: NameMap,

@@ -1,4 +1,4 @@
-//! TV-L1 on a GPU against TV-L1 on the CPU. Needs the feature `cuda`, and a GPU: `KERNELS_DEVICE=cuda` says that there is one.
+//! Tests TV-L1 on a GPU against TV-L1 on the CPU. Needs the feature `cuda` and a GPU, declared by `KERNELS_DEVICE=cuda`.
 
 #![cfg(feature = "cuda")]
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, which is what its helpers want too")]
@@ -14,17 +14,17 @@ use data::{Direction, VideoReader};
 use experiment::device_flow::{DeviceFlow, batched};
 use flow::{Batched, Estimator, FlowError, FlowField, GrayImage, MedianFilter, Method, TvL1Params};
 
-/// The most that the mean difference of the two may be, in pixels. Where rounding is all that differs it is about 1e-6.
+/// Maximum mean difference of the two, in pixels. Rounding alone gives about 1e-6.
 const MEAN: f64 = 1e-4;
 
-/// A vector may differ by more than this, in pixels, where a last bit decides between two branches: whether the flow points
-/// into the picture, or which side of a clamp it is on.
+/// Difference in pixels above which a vector is far. This happens if a last bit decides between two branches: whether the
+/// flow points into the picture, or on which side of a clamp it is.
 const FAR: f32 = 0.02;
 
-/// The share of vectors that may.
+/// Maximum fraction of far vectors.
 const OFTEN: f64 = 0.01;
 
-/// The GPU, or `None` after saying so.
+/// Returns the GPU, or prints that the test is skipped.
 fn gpu() -> Option<DeviceFlow> {
     if std::env::var("KERNELS_DEVICE").as_deref() != Ok("cuda") {
         testkit::skipped("flow on a GPU", "no GPU is used (KERNELS_DEVICE=cuda demands one)");
@@ -33,7 +33,7 @@ fn gpu() -> Option<DeviceFlow> {
     Some(DeviceFlow::new(&nn::device::cuda(0).unwrap()).unwrap())
 }
 
-/// Noise of three scales at any place, 0 to 255, without a period.
+/// Computes aperiodic noise of three scales at any place, 0 to 255.
 fn texture(x: f32, y: f32) -> f32 {
     let corner = |x: i32, y: i32, scale: i32| {
         let mut bits =
@@ -54,7 +54,7 @@ fn texture(x: f32, y: f32) -> f32 {
     255.0 * (0.2 * smooth(2) + 0.35 * smooth(5) + 0.45 * smooth(13))
 }
 
-/// Frame `time` of a scene that shifts, turns and gets brighter.
+/// Renders frame `time` of a scene that shifts, turns and gets brighter.
 fn frame(width: usize, height: usize, time: usize) -> GrayImage {
     let time = time as f32;
     let (sine, cosine) = (0.02 * time).sin_cos();
@@ -71,7 +71,8 @@ fn frames(width: usize, height: usize, count: usize) -> Vec<GrayImage> {
     (0..count).map(|time| frame(width, height, time)).collect()
 }
 
-/// Mean and largest difference of the components, the share of vectors that are far, and that of components with the same bits.
+/// Returns the mean and largest difference of the components, the fraction of far vectors, and that of components with equal
+/// bits.
 fn differences(found: &[FlowField], expected: &[FlowField]) -> (f64, f32, f64, f64) {
     let (mut sum, mut largest, mut far, mut same, mut count) = (0.0, 0f32, 0, 0, 0);
     assert_eq!(found.len(), expected.len());
@@ -167,7 +168,7 @@ fn batches_change_no_bit_and_calls_repeat() {
     assert_eq!(alone, whole);
     let one_by_one = DeviceFlow::new(&nn::device::cuda(0).unwrap()).unwrap().with_budget(0);
     assert_eq!(one_by_one.compute(&params, &frames, &pairs).unwrap(), whole);
-    // From several threads at once.
+    // Calls from several threads at once.
     let together = std::thread::scope(|scope| {
         let call = || gpu.compute(&params, &frames, &pairs).unwrap();
         [scope.spawn(call), scope.spawn(call)].map(|thread| thread.join().unwrap())
@@ -184,7 +185,7 @@ fn intensities_beyond_all_bounds_do_no_harm() {
     let mut frames = frames(40, 30, 2);
     frames[0].data[600] = f32::MAX;
     frames[1].data[310] = f32::MIN;
-    // Its values mean nothing, but it must read nothing outside of the pictures.
+    // The result is meaningless, but nothing outside the pictures may be read.
     gpu.compute(&TvL1Params::fast(), &frames, &[(0, 1), (1, 0)]).unwrap();
 }
 

@@ -1,4 +1,4 @@
-//! Tables that are committed are what their records print today.
+//! Tests that committed tables equal those printed from their records.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use experiment::run_folder::{planned, recorded};
 use experiment::table::Table;
 use plan::Workspace;
 
-/// Byte for byte. The verdicts are those that are committed: the scores that they follow from are not.
+/// Compares byte for byte. The verdicts are the committed ones, since the scores behind them are not committed.
 #[test]
 fn every_committed_table_follows_from_its_records() {
     let workspace = Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));

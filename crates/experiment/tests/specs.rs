@@ -1,5 +1,5 @@
-//! Specs and plans: what a person writes, what it becomes, and what a mistake
-//! is answered with.
+//! Tests of specs and plans: the resolved plans of committed tables, and the
+//! error messages for mistakes.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
 
@@ -24,7 +24,7 @@ fn resolve_in(table: &str, from: &str, to: &str) -> Result<TablePlan, Error> {
     TablePlan::resolve(spec, file, &Request::default(), &workspace())
 }
 
-/// A committed table, resolved.
+/// Resolves a committed table.
 fn plan(table: &str, request: &Request) -> TablePlan {
     let (spec, file) = workspace().spec(table).unwrap();
     TablePlan::resolve(spec, file, request, &workspace()).unwrap()
@@ -51,7 +51,7 @@ fn the_plan_of_table_1b() {
     }
 }
 
-/// Whatever a profile scales, the rows of Table 1b differ in their input alone.
+/// At every profile, the rows of Table 1b differ only in their inputs.
 #[test]
 fn rows_of_a_table_share_all_but_their_input() {
     let plan = plan("table1b", &Request::default());
@@ -86,13 +86,13 @@ fn the_plans_of_the_other_tables() {
     ] {
         let shown = experiment::show::show(&workspace(), table, &Request::default()).unwrap();
         let rows = shown.plan.split("\n\nThe network").next().unwrap();
-        // The tables of the first paper have their numbers as names.
+        // Snapshots of the first paper's tables are named without the paper.
         let name = table.strip_prefix("two-stream/").unwrap_or(table).replace('/', "-");
         insta::assert_snapshot!(name, rows);
     }
 }
 
-/// Table 3 fuses nets of Tables 1a and 1b: to the last value the same, so that they are trained once.
+/// Table 3 fuses nets of Tables 1a and 1b: every value is equal, so that they are trained once.
 #[test]
 fn a_row_of_another_table_is_the_same_net() {
     let other = |table: &str, id: &str| {
@@ -110,7 +110,7 @@ fn a_row_of_another_table_is_the_same_net() {
     );
 }
 
-/// The heads stand on other bases too.
+/// The heads also work on other base networks.
 #[test]
 fn a_pyramid_may_stand_on_another_base() {
     let plan = resolve_in("pyramid/snippets", "model = \"bn-inception\"", "model = \"resnet-50\"").unwrap();
@@ -123,7 +123,7 @@ fn a_pyramid_may_stand_on_another_base() {
     assert!(matches!(pyramid.base, models::PyramidBase::ResNet50(_)));
 }
 
-/// What a data set cannot give is said, not left out and not put in by something else.
+/// Rows whose data are unavailable are reported, not omitted or replaced.
 #[test]
 fn rows_that_need_a_second_data_set_say_so_where_there_is_none() {
     let request = Request { dataset: Some("weizmann".into()), ..Request::default() };
@@ -153,7 +153,7 @@ fn a_question_of_its_own_has_a_folder_of_its_own() {
     assert_eq!(results(split), "synth-mini.splits-2+3");
 }
 
-/// One mistake, and the answer to it.
+/// Tests mistakes, each with its error message.
 macro_rules! mistakes {
     ($($name:ident: $table:literal, $from:expr => $to:expr;)*) => {
         $(#[test]
@@ -297,7 +297,7 @@ fn a_short_name_of_several_papers_is_that_of_the_commands_paper() {
     assert!(refused(&["table1b", "table44"]).starts_with("no table `table44` (did you mean `table4`?)"));
 }
 
-/// Every number of a table, by its place in the text.
+/// Finds every number of a table, by its path.
 fn numbers(value: &toml::Value, at: Vec<String>, found: &mut Vec<Vec<String>>) {
     let below = |key: &str| [at.clone(), vec![key.to_owned()]].concat();
     match value {
@@ -319,7 +319,7 @@ fn at<'a>(value: &'a mut toml::Value, path: &[String]) -> &'a mut toml::Value {
     })
 }
 
-/// `EXECUTIONS=100000` tries more.
+/// `EXECUTIONS=100000` tests more.
 #[test]
 fn no_number_of_a_spec_makes_a_plan_panic() {
     let executions: usize =
@@ -333,7 +333,7 @@ fn no_number_of_a_spec_makes_a_plan_panic() {
     let specs: Vec<toml::Value> =
         files.iter().map(|file| toml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()).collect();
     let (mut refused, mut resolved) = (0, 0);
-    // No draw: every number of every table, and every odd value, come up in turn.
+    // Nothing is drawn: all numbers of all tables, and all odd values, take turns.
     for execution in 0..executions {
         let which = execution % files.len();
         let mut spec = specs[which].clone();

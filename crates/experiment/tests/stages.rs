@@ -1,4 +1,4 @@
-//! Stages, tasks and fusions, run from the committed specs at the smallest scale.
+//! Tests of stages, tasks and fusions, run from the committed specs at the smallest scale.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
 
@@ -15,13 +15,13 @@ use nn::tensors::{self, Tensors};
 use plan::spec::ProfileName;
 use plan::{Request, Work};
 
-/// A workspace of its own, with the specs and data sets of the checkout.
+/// A temporary workspace with the specs and data sets of the checkout.
 struct Place {
     folder: tempfile::TempDir,
     workspace: Workspace,
 }
 
-/// Nets of a command.
+/// Numbers of nets of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Nets {
     needed: usize,
@@ -37,7 +37,7 @@ impl Place {
         Self { folder, workspace }
     }
 
-    /// Runs rows of tables (all where none is named), and says how many nets they needed and how many were trained.
+    /// Runs rows of tables (all if none is named), and returns the numbers of nets needed and trained.
     fn run(&self, tables: &[&str], rows: &[&str]) -> (Vec<Table>, Nets) {
         self.with_runner(rows, |runner| {
             let tables = tables.iter().map(|table| runner.run(table).unwrap()).collect();
@@ -59,12 +59,12 @@ impl Place {
         tensors::read(&path, &Device::Cpu).unwrap()
     }
 
-    /// The scores of every test unit that asked for classes.
+    /// Reads the class scores of every test unit that has them.
     fn scores(&self) -> Vec<Scores> {
         let units = std::fs::read_dir(self.folder.path().join("cache/units")).unwrap();
         let mut paths: Vec<_> = units.map(|unit| unit.unwrap().path().join("scores.parquet")).collect();
         paths.retain(|path| path.exists());
-        // A test by pairs leaves pairs.
+        // A test by pairs writes pairs.
         let classes = |path: &PathBuf| PairScores::read(path).is_err().then(|| Scores::read(path).unwrap());
         paths.iter().filter_map(classes).collect()
     }
@@ -78,7 +78,7 @@ fn bits(tensor: &Tensor) -> Vec<u32> {
     testkit::values(tensor).into_iter().map(f32::to_bits).collect()
 }
 
-/// Table 1a: "last layer" keeps every other weight to the bit; fine-tuning moves them all.
+/// Table 1a: "last layer" keeps every other weight to the bit; fine-tuning changes all of them.
 #[test]
 fn training_the_last_layer_moves_no_other_weight() {
     let place = Place::new();
@@ -101,7 +101,7 @@ fn training_the_last_layer_moves_no_other_weight() {
     assert_eq!((before["full8.bias"].dims(), after["full8.bias"].dims()), (&[24][..], &[14][..]));
 }
 
-/// Table 2: what each way of using a second data set leaves behind.
+/// Table 2: the results of each way of using a second data set.
 #[test]
 fn a_second_data_set_adds_classes_or_a_task() {
     let place = Place::new();
@@ -117,12 +117,12 @@ fn a_second_data_set_adds_classes_or_a_task() {
     assert_eq!(outputs("fine-tuned"), [("full8.bias".to_owned(), 12)]);
     assert_eq!(outputs("classes-added"), [("full8.bias".to_owned(), 12 + 8)]);
     assert_eq!(outputs("multi-task"), [("full8_1.bias".to_owned(), 12), ("full8_2.bias".to_owned(), 14)]);
-    // All splits of the second set together: 14 classes of 99 videos, of which smoke takes two.
+    // All splits of the second set together: 14 classes of 99 videos; smoke takes two of each.
     let videos = |row: &str| record(&tables[0], row).runs[0].stages.last().unwrap().training.videos;
     assert_eq!(videos("hmdb51-only"), 2 * 12);
     assert_eq!(videos("classes-added"), 2 * 12 + 2 * 8);
     assert_eq!(videos("multi-task"), 2 * 12 + 2 * 14);
-    // Whatever the net knows besides, it is tested among the twelve classes.
+    // A net that knows other classes too is tested only on the twelve classes.
     for scores in place.scores() {
         assert_eq!((scores.classes.len(), scores.videos.len()), (12, 24));
     }
@@ -133,7 +133,7 @@ fn a_second_data_set_adds_classes_or_a_task() {
 fn an_svm_learns_from_folds_that_its_nets_have_not_seen() {
     let place = Place::new();
     let (tables, nets) = place.run(&["table3"], &["svm", "average"]);
-    // Each row asks for both streams, the spatial one with its stage before; the SVM again for each of two folds.
+    // Each row needs both streams, the spatial one with its previous stage; the SVM needs them again for each of two folds.
     assert_eq!(nets, Nets { needed: 7, trained: 7 });
     let svm = record(&tables[0], "svm").runs[0].test.svm.clone().unwrap();
     assert_eq!(svm.videos, 28);
@@ -155,13 +155,13 @@ fn an_svm_learns_from_folds_that_its_nets_have_not_seen() {
     assert!(distinct.first().unwrap().is_disjoint(distinct.last().unwrap()));
 }
 
-/// ST-ResNet: streams, then the joined network, then the maximum over time, each from the weights before.
+/// ST-ResNet: streams, then the joined network, then the maximum over time, each from the previous weights.
 #[test]
 fn a_joined_network_comes_after_its_streams() {
     let place = Place::new();
     let rows = ["two-streams-ucf101", "st-resnet-ucf101", "st-resnet-star-ucf101"];
     let (tables, nets) = place.run(&["st-resnet/results"], &rows);
-    // A stream asks for itself and the stage before; both start from one net.
+    // A stream needs itself and the previous stage; both streams start from the same net.
     assert_eq!(nets, Nets { needed: 5, trained: 5 });
     let stages = |row: &str| -> Vec<String> {
         record(&tables[0], row).runs[0].stages.iter().map(|stage| stage.unit.clone()).collect()
@@ -203,7 +203,7 @@ fn one_net_of_pairs_is_tested_on_held_out_and_seen_views_and_by_pairs() {
     let rows = ["both-l1", "both-l1-seen", "both-l1-pairs", "contrastive-l2", "contrastive-l2-seen"];
     let (tables, nets) = place.run(&["siamese/cross-view"], &rows);
     let table = &tables[0];
-    // Two nets and the pre-training before them, on two splits; the pre-training is one.
+    // Two nets on two splits, and one common pre-training.
     assert_eq!(nets, Nets { needed: 5, trained: 5 });
     let [unseen, seen, pairs] = ["both-l1", "both-l1-seen", "both-l1-pairs"].map(|row| record(table, row));
     for (run, (other, third)) in unseen.runs.iter().zip(seen.runs.iter().zip(&pairs.runs)) {
@@ -211,7 +211,7 @@ fn one_net_of_pairs_is_tested_on_held_out_and_seen_views_and_by_pairs() {
         assert_eq!((unit(run), unit(run)), (unit(other), unit(third)), "one net");
         assert!(run.test_unit != other.test_unit && run.test_unit != third.test_unit);
     }
-    // Two events of ten classes: in the view that is held out, and in the four others.
+    // Two events of ten classes: in the held-out view, and in the four others.
     assert_eq!((unseen.videos(), seen.videos(), pairs.videos()), ((40, 40), (160, 160), (40, 40)));
     assert_eq!((unseen.measure, pairs.measure), (Measure::Top1, Measure::PairArea));
     assert!(pairs.recall.is_empty() && unseen.recall.len() == 10);
@@ -220,18 +220,18 @@ fn one_net_of_pairs_is_tested_on_held_out_and_seen_views_and_by_pairs() {
     let scale = unseen.runs[0].stages.last().unwrap().training.contrastive.unwrap();
     assert!(scale.margin > 0.0 && scale.weight > 0.0, "{scale:?}");
     assert!(unseen.runs[0].stages[0].training.contrastive.is_none(), "pre-training");
-    // Intervals resample actors, so that the scores know them.
+    // Intervals resample actors, so the scores must have them.
     let scores = place.scores();
     assert!(scores.iter().all(|scores| scores.groups.len() == scores.videos.len()));
     let text = table.terminal();
     assert!(text.contains("area under the ROC curve"), "{text}");
-    // The same command again trains and tests nothing.
+    // Running the same command again trains and tests nothing.
     let (again, nets) = place.run(&["siamese/cross-view"], &rows);
     assert_eq!(nets.trained, 0);
     assert_eq!(record(&again[0], "both-l1-pairs"), pairs);
 }
 
-/// A picture of nets of pairs shows views that the rows at hand were not tested on.
+/// A picture of nets of pairs shows views that these rows were not tested on.
 #[test]
 fn nets_of_pairs_are_drawn_from_one_row() {
     let place = Place::new();

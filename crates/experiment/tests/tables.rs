@@ -1,4 +1,4 @@
-//! How tables look, from records made up here.
+//! Snapshots of printed tables, from made-up records.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
 
@@ -73,7 +73,7 @@ fn record(plan: &TablePlan, row: usize, top1: f64, scored: usize, seeds: u64) ->
     }
 }
 
-/// Rows in every state that a table can meet.
+/// Makes a table with rows in every state.
 fn table(seeds: u64) -> Table {
     of_spec("table1b", seeds)
 }
@@ -135,7 +135,7 @@ fn a_table_in_markdown() {
     insta::assert_snapshot!(table(1).markdown());
 }
 
-/// A table without columns says in words what its rows are.
+/// A table without columns describes its rows in words.
 #[test]
 fn a_table_of_one_column() {
     insta::assert_snapshot!(of_spec("table3", 1).markdown());

@@ -1,4 +1,4 @@
-//! What is committed and can be checked.
+//! Finds the committed records that can be checked.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,28 +17,28 @@ pub(super) struct Baseline {
     pub(super) table: String,
     pub(super) run: RunName,
     pub(super) folder: PathBuf,
-    /// By row, also those that the table has lost.
+    /// Records by row, including rows that the table no longer has.
     pub(super) records: BTreeMap<String, Record>,
-    /// Rows of the table whose records are damaged, and how.
+    /// Rows of the table with damaged records, each with its error.
     pub(super) damaged: BTreeMap<String, String>,
     /// The rows of the table.
     known: Vec<String>,
 }
 
 impl Baseline {
-    /// Rows that will be compared.
+    /// Counts the rows to compare.
     pub(super) fn rows(&self, request: &CheckRequest) -> usize {
         let asked = |row: &&String| request.rows.is_empty() || request.rows.contains(row);
         self.known.iter().filter(asked).filter(|row| self.records.contains_key(*row)).count().max(1)
     }
 
-    /// Rows that are committed and that the table no longer has.
+    /// Returns the committed rows that the table no longer has.
     pub(super) fn gone(&self, request: &CheckRequest) -> impl Iterator<Item = &str> {
         let all = request.rows.is_empty();
         self.records.keys().filter(move |row| all && !self.known.contains(row)).map(String::as_str)
     }
 
-    /// The programs and processors that the records are from.
+    /// Describes the programs and processors that made the records.
     pub(super) fn origins(&self) -> Vec<String> {
         let mut origins: Vec<String> = Vec::new();
         for record in self.records.values() {
@@ -58,7 +58,7 @@ impl Baseline {
     }
 }
 
-/// The baselines that are asked for, in the order of the tables.
+/// Finds the requested baselines, in the order of the tables.
 pub(super) fn find(workspace: &Workspace, request: &CheckRequest) -> Result<Vec<Baseline>> {
     let tables = workspace.full_names(&request.tables)?;
     let mut found = Vec::new();
@@ -77,14 +77,14 @@ pub(super) fn find(workspace: &Workspace, request: &CheckRequest) -> Result<Vec<
                 run.profile == request.profile && run.dataset == *own
             };
             all.retain(|baseline| usual(&baseline.run));
-            // The profile's own question, or the first other one.
+            // The profile's default run, or the first other one.
             all.truncate(1);
         } else {
             all.retain(|baseline| request.runs.contains(&baseline.run.to_string()));
         }
         if all.is_empty() && !tables.is_empty() && request.runs.is_empty() {
             return Err(Error::Usage(format!(
-                "nothing is committed of {} at the profile {}; run `cargo xtask run {} --profile {}` and commit its results",
+                "no results of {} at the profile {} are committed; run `cargo xtask run {} --profile {}` and commit its results",
                 spec.name(),
                 request.profile,
                 spec.name(),
@@ -97,22 +97,22 @@ pub(super) fn find(workspace: &Workspace, request: &CheckRequest) -> Result<Vec<
         runs.sort_unstable();
         runs.dedup();
         return Err(Error::Usage(format!(
-            "nothing is committed as `{run}`{}",
+            "no results are committed as `{run}`{}",
             there_are(run, runs.iter().map(String::as_str))
         )));
     }
     if found.is_empty() {
         return Err(Error::Usage(format!(
-            "nothing is committed at the profile {}, so there is nothing to compare with; commit the results of a run first",
+            "no results at the profile {} are committed, so there is nothing to compare with; commit those of a run first",
             request.profile
         )));
     }
     Ok(found)
 }
 
-/// The records in a folder; nothing for one that is no run, or that has none.
+/// Reads the records in a folder; `None` if it is not a run, or has no records.
 fn read(spec: &Spec, folder: RunFolder) -> Option<Baseline> {
-    // Nets that were trained elsewhere cannot be trained again here.
+    // Rows of exported nets cannot be trained again here.
     let run: RunName = folder.name.parse().ok().filter(|run: &RunName| run.from.is_none())?;
     let known: Vec<String> = spec.row.iter().map(|row| row.id.clone()).collect();
     let (mut records, mut damaged) = (BTreeMap::new(), BTreeMap::new());
@@ -120,7 +120,7 @@ fn read(spec: &Spec, folder: RunFolder) -> Option<Baseline> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         match Record::read(&path) {
             Ok(record) => _ = records.insert(record.row.clone(), record),
-            // Other files are no records.
+            // Damaged record of a row; other files are skipped.
             Err(error)
                 if known.contains(&name) && path.extension().is_some_and(|ending| ending == "json") =>
             {

@@ -1,8 +1,8 @@
-//! Whether a row is what it was.
+//! Judges whether a row has changed.
 //!
-//! On the machine and with the vector instructions of the baseline, the same plan gives the same numbers to the last bit.
-//! Elsewhere sums are rounded otherwise, and a training that starts with the same losses ends with weights of its own; so
-//! numbers may differ by what test videos and the noise of training explain, but the first losses may not.
+//! On the baseline's machine, with the same vector instructions, the same plan gives the same numbers to the last bit. On
+//! others, sums are rounded differently, and a training that starts with the same losses ends with different weights.
+//! Therefore numbers may differ by the noise of test videos and training, but the first losses may not.
 
 use std::collections::BTreeMap;
 
@@ -18,28 +18,28 @@ use crate::scores::Scores;
 use base::text::{points, signed};
 use plan::rule::Comparison;
 
-/// Points of a loss curve that must be what they were: the first two hundredths of the training. Later, roundings have
+/// Number of points of a loss curve that must not change: the first 2 % of the training. Later, rounding differences have
 /// grown: with AVX2 in place of AVX-512, the losses of Table 1b's nets (`mini`) differ by 0.005 % here, and by 1 % twenty
-/// points on.
+/// points later.
 const BEGINNING: usize = 2;
 
-/// By how much a loss there may differ, as a share of it.
+/// Maximum relative difference of a loss at these points.
 const LOSS_TOLERANCE: f64 = 0.001;
 
-/// Points by which a net that was trained with other roundings may differ besides: it is another net of the same plan.
-/// Of 156 pairs of nets that differ in their training seeds alone, this holds all; 2 points leave out three.
+/// Additional difference in points that a net trained with different rounding may have: it is another net of the same plan.
+/// This covers all of 156 pairs of nets that differ only in their training seeds; 2 points would miss three.
 const TRAINING_NOISE: f64 = 3.0;
 
-/// Points by which the same net may differ: half the last digit that is printed.
+/// Maximum difference of the same net, in points: half the last printed digit.
 const ROUNDING: f64 = 0.05;
 
-/// How a row stands beside its baseline.
+/// The verdict of a row against its baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Every answer and every loss is what it was.
+    /// Every answer and every loss is unchanged.
     Same,
-    /// The numbers are others, by no more than their noise.
+    /// The numbers differ by no more than their noise.
     Within,
     /// A number moved beyond its noise.
     Moved,
@@ -61,42 +61,42 @@ impl std::fmt::Display for Verdict {
     }
 }
 
-/// What a difference was judged by.
+/// The method by which a difference was judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum By {
     /// A paired bootstrap over the test videos.
     Pairs,
-    /// The baseline's own interval, since its answers are not known video by video.
+    /// The baseline's own interval, since its answers for single videos are unknown.
     Interval,
 }
 
-/// A row beside its baseline.
+/// A row compared with its baseline.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RowCheck {
     /// The row's id.
     pub row: String,
-    /// How it stands.
+    /// The verdict.
     pub verdict: Verdict,
     /// The baseline's number, in percent.
     pub before: Option<Estimate>,
     /// The number now.
     pub now: Option<Estimate>,
-    /// By how many points it is higher now, with the interval that it is judged by.
+    /// The number now minus the baseline's in points, with the interval that it is judged by.
     pub difference: Option<Estimate>,
-    /// What that interval is.
+    /// The method behind that interval.
     pub by: Option<By>,
-    /// Tests of a video that are right now and were wrong, and that were right and are wrong.
+    /// Number of answers that became right, and number that became wrong.
     pub turned: Option<[usize; 2]>,
-    /// What is not the same in what decides the numbers.
+    /// Changes of the plan and data that the numbers depend on.
     pub changes: Vec<Change>,
-    /// Why it has not stayed the same, in words.
+    /// Reasons for the verdict, in words.
     pub reasons: Vec<String>,
 }
 
 impl RowCheck {
-    /// A row that cannot be compared.
+    /// Makes the check of a row that cannot be compared.
     pub(super) fn alone(row: &str, verdict: Verdict, reason: String) -> Self {
         Self {
             row: row.to_owned(),
@@ -114,17 +114,17 @@ impl RowCheck {
 
 /// Answers of one run, before and now.
 pub(super) struct Answered {
-    /// The baseline's, if they are known.
+    /// The answers of the baseline, if known.
     pub(super) before: Option<Right>,
-    /// The scores now; none of pairs.
+    /// The scores now; `None` for pairs.
     pub(super) now: Option<Scores>,
 }
 
-/// Judges a row. `rows` are judged in all: the intervals are so wide that all of them together are left one time in twenty
-/// by chance.
+/// Judges a row. `rows` is the number of rows judged in all: the intervals are so wide that the chance of any value outside
+/// its interval is one in twenty for all rows together.
 ///
 /// # Errors
-/// Answers that cannot be put together.
+/// If the answers cannot be combined.
 pub(super) fn judge(before: &Record, now: &Record, answers: &[Answered], rows: usize) -> Result<RowCheck> {
     let changes = changes(before, now);
     let mut check = RowCheck {
@@ -146,11 +146,11 @@ pub(super) fn judge(before: &Record, now: &Record, answers: &[Answered], rows: u
             if difference.low > noise || difference.high < -noise {
                 moved = true;
                 let beyond = match trained {
-                    Trained::Same => "leaves out 0".to_owned(),
+                    Trained::Same => "excludes 0".to_owned(),
                     _ => format!("is beyond the {noise} points by which trainings differ"),
                 };
                 check.reasons.push(format!(
-                    "{} moved by {} points, and the interval of that over the test videos, [{}, {}], {beyond}",
+                    "{} moved by {} points; its interval over the test videos, [{}, {}], {beyond}",
                     measure(now),
                     signed(difference.value),
                     signed(difference.low),
@@ -172,7 +172,7 @@ pub(super) fn judge(before: &Record, now: &Record, answers: &[Answered], rows: u
             if now.top1.value < before.top1.low - slack || now.top1.value > before.top1.high + slack {
                 moved = true;
                 check.reasons.push(format!(
-                    "{} was {} with the interval [{}, {}], and is {}",
+                    "{} was {} with the interval [{}, {}], now {}",
                     measure(now),
                     points(before.top1.value),
                     points(before.top1.low),
@@ -214,7 +214,7 @@ struct Paired {
     turned: [usize; 2],
 }
 
-/// The difference of the answers on the same videos, if both are known.
+/// Computes the difference of the answers on the same videos, if both are known.
 fn paired(answers: &[Answered], rows: usize) -> Result<Option<Paired>> {
     let share = 1.0 / answers.len().max(1) as f64;
     let (mut then, mut today, mut turned) = (Outcomes::default(), Outcomes::default(), [0, 0]);
@@ -240,20 +240,20 @@ fn paired(answers: &[Answered], rows: usize) -> Result<Option<Paired>> {
     Ok(difference.map(|difference| Paired { difference, turned }))
 }
 
-/// How the trainings of a row went, beside those of its baseline.
+/// The trainings of a row compared with those of its baseline.
 #[derive(PartialEq)]
 enum Trained {
-    /// Every loss is what it was.
+    /// Every loss is unchanged.
     Same,
-    /// In other rows: the scores of several nets were fused.
+    /// The row fuses nets of other rows and has no trainings itself.
     Elsewhere,
-    /// By another plan, or with other roundings.
+    /// The plan or the rounding differs.
     Otherwise,
-    /// By the same plan, and otherwise than it from the beginning, as the words say.
+    /// The plan is the same, but the training differs from the beginning; the text says how.
     FromTheStart(String),
 }
 
-/// Compares all losses; those of the first stage, whose weights are drawn from the seed, must begin as they did.
+/// Compares all losses. The first losses of the first stage, whose weights are drawn from the seed, must not change.
 fn trainings(before: &Record, now: &Record, same_plan: bool) -> Trained {
     let curves = |record: &Record| -> Vec<Vec<(usize, f64)>> {
         let stages = record.runs.iter().flat_map(|run| &run.stages);
@@ -274,8 +274,8 @@ fn trainings(before: &Record, now: &Record, same_plan: bool) -> Trained {
             // Losses are recorded to four decimals.
             if (new - old).abs() > (LOSS_TOLERANCE * old.abs()).max(2e-4) {
                 return Trained::FromTheStart(format!(
-                    "the plan is the same, and the training is another one: the loss of iterations {from} to {iteration} was \
-                     {old:.4} and is {new:.4}"
+                    "the plan is the same, but the training differs: the loss of iterations {from} to {iteration} was \
+                     {old:.4}, now {new:.4}"
                 ));
             }
             from = iteration + 1;
@@ -299,7 +299,7 @@ mod tests {
         Record::read(&root.join(format!("{row}.json"))).unwrap()
     }
 
-    /// Two hundred videos of two classes, of which these are right.
+    /// Scores of two hundred videos of two classes; `right` says which are classified correctly.
     fn scores(right: impl Fn(usize) -> bool) -> Scores {
         let videos = 0..200;
         Scores {
@@ -323,12 +323,12 @@ mod tests {
         let record = committed("two-stream/table1b/synth-mini/stack-10-on");
         let same = judge(&record, &record, &answered(|v| v % 4 != 0, |v| v % 4 != 0), 1);
         assert_eq!((same.verdict, same.turned), (Verdict::Same, Some([0, 0])));
-        // Two videos of two hundred: rounding may do that. Seven that all fell one way: the test is another one.
+        // Rounding may change two videos of two hundred. If several change the same way, the test has changed.
         let few = judge(&record, &record, &answered(|v| v % 4 != 0, |v| v % 4 != 0 && v != 1 || v == 0), 1);
         assert_eq!((few.verdict, few.turned), (Verdict::Within, Some([1, 1])));
         let many = judge(&record, &record, &answered(|v| v % 4 != 0, |v| v % 4 != 0 && v > 10), 1);
         assert_eq!(many.verdict, Verdict::Moved, "{many:?}");
-        assert!(many.reasons[0].contains("leaves out 0"), "{:?}", many.reasons);
+        assert!(many.reasons[0].contains("excludes 0"), "{:?}", many.reasons);
     }
 
     #[test]
@@ -341,7 +341,7 @@ mod tests {
         let moved = judge(&before, &now, &fell(20), 1);
         assert_eq!(moved.verdict, Verdict::Moved);
         assert!(moved.reasons[0].contains("3 points by which trainings differ"), "{:?}", moved.reasons);
-        // The nets of fused scores are other rows'.
+        // The nets of fused scores belong to other rows.
         let fused = committed("two-stream/table3/synth-mini/average");
         assert_eq!(judge(&fused, &fused, &fell(7), 1).verdict, Verdict::Within);
     }

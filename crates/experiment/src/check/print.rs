@@ -1,15 +1,15 @@
-//! A check, for people and for programs.
+//! Formats the result of a check.
 
 use super::{Checked, RowCheck, TableCheck, Verdict};
 use crate::claim::Estimate;
 use crate::table;
 use base::text::{NONE, counted, points, signed_within};
 
-/// Changes of a plan that are listed; what depends on them follows.
+/// Maximum number of listed changes of a plan.
 const MOST_CHANGES: usize = 12;
 
 impl Checked {
-    /// For a terminal.
+    /// Formats the result for a terminal.
     pub fn terminal(&self) -> String {
         let mut text = String::new();
         for table in &self.tables {
@@ -19,7 +19,7 @@ impl Checked {
         let all = self.rows().count();
         let mut parts = Vec::new();
         for (verdict, words) in [
-            (Verdict::Same, "the same to the last answer"),
+            (Verdict::Same, "identical"),
             (Verdict::Within, "within their noise"),
             (Verdict::Moved, "moved"),
             (Verdict::Failed, "failed"),
@@ -32,8 +32,8 @@ impl Checked {
         text.push_str(&format!("{}: {}", counted(all, "row"), parts.join(", ")));
         if self.has_moved() {
             text.push_str(&format!(
-                "\nIf that is meant, say so: the same command with --update makes these numbers the baseline. The new records \
-                 are in {}",
+                "\nIf this is intended, run the same command with --update to make these numbers the baseline. The new \
+                 records are in {}",
                 self.scratch.join("results").display()
             ));
         }
@@ -43,7 +43,7 @@ impl Checked {
 
 impl TableCheck {
     fn terminal(&self) -> String {
-        let head = ["row", "baseline", "now", "difference", "answers turned", "plan", "verdict"];
+        let head = ["row", "baseline", "now", "difference", "changed answers", "plan", "verdict"];
         let mut lines = vec![head.map(str::to_owned).to_vec()];
         lines.extend(self.rows.iter().map(line));
         let mut text = format!(

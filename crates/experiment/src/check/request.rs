@@ -1,15 +1,15 @@
-//! What a check is asked for.
+//! The request of a check.
 
 use plan::spec::ProfileName;
 
-/// What is to be checked.
+/// The tables, runs and rows to check.
 #[derive(Debug, Clone)]
 pub struct CheckRequest {
     /// The tables; all that have baselines if empty.
     pub tables: Vec<String>,
-    /// The runs, such as `synth-mini.data-seed-7`; of each table its own data set, or the first that is committed, if empty.
+    /// The runs, such as `synth-mini.data-seed-7`. If empty, each table's run on its own data set, or its first committed run.
     pub runs: Vec<String>,
-    /// The profile, unless runs are named.
+    /// The profile, unless runs are given.
     pub profile: ProfileName,
     /// The rows; all if empty.
     pub rows: Vec<String>,

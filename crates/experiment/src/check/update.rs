@@ -1,4 +1,4 @@
-//! What was checked becomes the baseline.
+//! Makes the checked numbers the baseline.
 
 use std::path::{Path, PathBuf};
 
@@ -8,27 +8,27 @@ use crate::run_folder::VERDICTS;
 use crate::store::write_atomic;
 use base::text::points;
 
-/// The heading of what is not released yet.
+/// The heading of unreleased changes.
 const UNRELEASED: &str = "## Unreleased";
 
 impl Checked {
-    /// Whether a row is not what is committed, by however little.
+    /// Returns `true` if a row differs from its committed record at all.
     pub(super) fn differs(&self) -> bool {
         self.rows().any(|row| row.verdict != Verdict::Same)
     }
 
-    /// Deletes what the check has left.
+    /// Deletes the folder of the check.
     pub(super) fn forget(&self) -> Result<()> {
         std::fs::remove_dir_all(&self.scratch).map_err(Error::io("delete", &self.scratch))
     }
 }
 
 impl Checker<'_> {
-    /// Makes the records of a check the baseline, its units those of the cache, and writes into the project's change
-    /// log which of its numbers moved. Gives back the files that it wrote.
+    /// Makes the records of a check the baseline, moves its units into the cache, and lists the changed numbers in the
+    /// project's change log. Returns the files that it wrote; none if nothing differs.
     ///
     /// # Errors
-    /// [`Error::File`]; [`Error::Usage`] where rows have failed, or where nothing is different.
+    /// [`Error::File`] if a file cannot be written; [`Error::Usage`] if rows have failed.
     pub fn update(&self, checked: &Checked) -> Result<Vec<PathBuf>> {
         let failed: Vec<&str> =
             checked.rows().filter(|row| row.verdict == Verdict::Failed).map(|row| row.row.as_str()).collect();
@@ -48,7 +48,7 @@ impl Checker<'_> {
                 (checked.scratch.join("results").join(&folder), self.workspace.baseline().join(&folder));
             let rows = table.rows.iter().filter(|row| row.verdict != Verdict::Same);
             let files: Vec<String> = rows.map(|row| format!("{}.json", row.row)).collect();
-            // The table and its verdicts are those of all rows; a check of some rows has no others.
+            // The table and its verdicts cover all rows, so a check of some rows does not replace them.
             let whole = self.is_whole(table, &to)?;
             let besides = ["table.md", VERDICTS].map(str::to_owned);
             for file in files.into_iter().chain(besides.into_iter().filter(|_| whole)) {
@@ -66,13 +66,13 @@ impl Checker<'_> {
             written.push(log);
         } else {
             self.console
-                .line(&format!("these are not the project's results, so CHANGELOG.md does not say:\n{news}"));
+                .line(&format!("these are not the project's results; their entry for CHANGELOG.md:\n{news}"));
         }
         checked.forget()?;
         Ok(written)
     }
 
-    /// Whether every record in a folder was checked.
+    /// Returns `true` if every record in a folder was checked.
     fn is_whole(&self, table: &TableCheck, folder: &Path) -> Result<bool> {
         for path in base::files::list(folder)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -84,7 +84,7 @@ impl Checker<'_> {
         Ok(true)
     }
 
-    /// Moves finished units into the cache, in place of those of an earlier program.
+    /// Moves finished units into the cache, replacing those of an earlier program.
     fn adopt_units(&self, from: &Path) -> Result<()> {
         let to = self.workspace.units();
         std::fs::create_dir_all(&to).map_err(Error::io("create", &to))?;
@@ -99,7 +99,7 @@ impl Checker<'_> {
     }
 }
 
-/// The numbers that moved, a line a table.
+/// Lists the numbers that moved, one line per table.
 fn entry(checked: &Checked) -> String {
     let mut text = String::new();
     for table in &checked.tables {
@@ -120,7 +120,7 @@ fn entry(checked: &Checked) -> String {
     text
 }
 
-/// The change log with an entry first among what is not released yet.
+/// Inserts an entry into the change log, first among the unreleased changes.
 fn with_entry(log: &str, entry: &str) -> String {
     if let Some(at) = log.find(UNRELEASED) {
         let (before, after) = log.split_at(at + UNRELEASED.len());

@@ -1,4 +1,4 @@
-//! Optical flow on a GPU of another machine: it can be named, and estimates nothing.
+//! Placeholder for optical flow on a GPU of another machine: it has a name, but cannot estimate flow here.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use flow::{Batched, FlowError, FlowField, GrayImage, TvL1Params};
 
 use crate::device::DeviceChoice;
 
-/// Part of the names of cached flow: to be raised when the arithmetic of the kernels changes.
+/// Part of the names of cached flow; raised when the arithmetic of the kernels changes.
 pub(super) const NAME: &str = "cuda-1";
 
-/// What will estimate TV-L1 flow on another machine that has the device: good for naming what it will make.
+/// Returns a placeholder for the estimator of TV-L1 flow on another machine, to name the files that it will make.
 pub fn planned(device: DeviceChoice) -> Option<Arc<dyn Batched>> {
     match device {
         DeviceChoice::Cpu => None,

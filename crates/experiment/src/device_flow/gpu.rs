@@ -1,4 +1,4 @@
-//! TV-L1 on an NVIDIA GPU: between [`flow::Batched`], which knows no GPU, and the kernels, which know no crate `flow`.
+//! TV-L1 on an NVIDIA GPU: implements [`flow::Batched`] with the kernels, which do not depend on the crate `flow`.
 
 use flow::{Batched, FlowError, FlowField, GrayImage, MedianFilter, TvL1Params, check_pairs};
 use nn::tvl1::{Median, Params, TvL1};
@@ -13,22 +13,22 @@ pub struct DeviceFlow {
 }
 
 impl DeviceFlow {
-    /// On a device that [`nn::device::cuda`] made.
+    /// Creates the estimator on a device that [`nn::device::cuda`] made.
     ///
     /// # Errors
-    /// [`Error::Network`] if it is no GPU, or another call made it.
+    /// [`Error::Network`] if it is not a GPU, or was not made by that function.
     pub fn new(device: &candle_core::Device) -> Result<Self> {
         let estimator = TvL1::new(device).map_err(Error::network("optical flow on a GPU"))?;
         Ok(Self { estimator })
     }
 
-    /// The same with another bound on the GPU's memory that a batch of pairs may take, in bytes.
+    /// Sets the maximum GPU memory for a batch of pairs, in bytes.
     #[must_use]
     pub fn with_budget(self, bytes: usize) -> Self {
         Self { estimator: self.estimator.with_budget(bytes) }
     }
 
-    /// Pairs of generated frames of a size a second, for `count` of them in one call, copies there and back included.
+    /// Measures the number of pairs per second for `count` generated pairs in one call, including both copies.
     ///
     /// # Errors
     /// [`Error::Network`] if a parameter is out of its range or the GPU fails.

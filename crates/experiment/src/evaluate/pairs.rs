@@ -1,4 +1,4 @@
-//! Verification of pairs: do two frames show one event at one time?
+//! Verification of pairs: whether two frames show the same event at the same time.
 
 use data::loader::LabelledVideo;
 
@@ -6,15 +6,15 @@ use super::views::{Test, features, squared_distance};
 use crate::pair_scores::PairScores;
 use crate::{Console, Error, Interrupt, Result};
 
-/// Dissimilar pairs that a frame is in, for each similar one.
+/// Number of dissimilar pairs of a frame for each similar one.
 const DISSIMILAR: usize = 20;
 
-/// A frame: the number of its video, and its own within the video.
+/// A frame: the index of its video, and its index within the video.
 type At = (usize, usize);
 
-/// The distances of similar pairs, which are all frames of the tested videos beside the same time step in each other view, and
-/// of twenty times as many dissimilar ones, whose partners are drawn from the other classes. The draw does not depend on the
-/// net, so that nets are compared on the same pairs.
+/// Computes the distances of similar and dissimilar pairs. Similar pairs are each frame of the tested videos with the same
+/// time step in each other view. There are twenty times as many dissimilar pairs, whose partners are drawn from the other
+/// classes. The draw does not depend on the net, so that nets are compared on the same pairs.
 pub(super) fn verify(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Result<PairScores> {
     let Test { videos, others, .. } = *test;
     let tested = features(test, videos, console, interrupt)?;
@@ -23,7 +23,7 @@ pub(super) fn verify(test: &Test<'_>, console: &Console, interrupt: &Interrupt) 
     let pairs = pairs(videos, &lengths(&tested), others, &lengths(&seen));
     if pairs.is_empty() {
         return Err(Error::Usage(
-            "a test by pairs needs events that two views or more show, of two classes or more; there are none".into(),
+            "a test by pairs needs events of at least two classes, each in at least two camera views; found none".into(),
         ));
     }
     let mut scores = PairScores {
@@ -45,7 +45,7 @@ pub(super) fn verify(test: &Test<'_>, console: &Console, interrupt: &Interrupt) 
     Ok(scores)
 }
 
-/// The pairs, and whether each is similar. A video has as many frames as its length says.
+/// Draws the pairs, each with `true` if it is similar. `lengths` are the numbers of frames of the videos.
 fn pairs(
     videos: &[LabelledVideo],
     lengths: &[usize],
@@ -141,7 +141,7 @@ mod tests {
         for &((video, _), (other, time_step), _) in found.iter().filter(|pair| !pair.2) {
             assert!(videos[video].label != others[other].label && time_step < lengths[other]);
         }
-        // Views that are compared with one another are never the same video.
+        // A pair never consists of the same video twice.
         let among = pairs(&others, &lengths, &others, &lengths);
         assert!(among.iter().all(|(one, two, _)| one.0 != two.0));
         assert_eq!(found, pairs(&videos, &[3; 6], &others, &lengths), "the same draw");

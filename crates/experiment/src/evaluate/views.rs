@@ -1,4 +1,4 @@
-//! What is tested, and the views of its videos: as a network reads them, or what its classifier reads of each.
+//! A test, and the views of its videos: as inputs of the network, or as the features that its classifier reads.
 
 use std::sync::mpsc::sync_channel;
 
@@ -14,19 +14,19 @@ use crate::error::{Error, Result};
 use crate::inputs::inputs_of;
 use crate::interrupt::Interrupt;
 
-/// What is tested.
+/// A test to run: network, videos and protocol.
 pub struct Test<'a> {
     /// A name for the progress bar.
     pub name: &'a str,
-    /// How.
+    /// The protocol of the test.
     pub protocol: &'a Protocol,
     /// The trained network.
     pub network: &'a dyn Network,
-    /// Where it is.
+    /// The device of the network.
     pub device: &'a Device,
     /// The test videos of the split.
     pub videos: &'a [LabelledVideo],
-    /// What they are compared with: the training videos for nearest neighbours, the other views for pairs.
+    /// The videos to compare with: the training videos for nearest neighbours, the other views for pairs.
     pub others: &'a [LabelledVideo],
     /// Class names, in label order.
     pub classes: &'a [String],
@@ -39,7 +39,7 @@ pub struct Test<'a> {
 /// The views of one video, as batches of network inputs.
 type Views = std::result::Result<Vec<Inputs>, Error>;
 
-/// Hands the views of each video to `each`, in order. Reading and cropping run beside the network, a few videos ahead.
+/// Calls `each` with the views of each video, in order. Reading and cropping run in parallel, a few videos ahead.
 pub(super) fn for_each(
     test: &Test<'_>,
     videos: &[LabelledVideo],
@@ -52,7 +52,7 @@ pub(super) fn for_each(
         let (sender, receiver) = sync_channel::<Views>(cost::VIDEOS_AHEAD);
         scope.spawn(move || {
             for video in videos {
-                // The receiver is gone when the test was given up.
+                // The receiver is gone if the test has ended early.
                 if sender.send(views(video, test)).is_err() {
                     return;
                 }
@@ -67,8 +67,7 @@ pub(super) fn for_each(
     })
 }
 
-/// What the classifier reads of every view of each video, in the order of the views: positions in time, and of each its
-/// crops.
+/// Computes the classifier's inputs for every view of each video, ordered by position in time, then by crop.
 pub(super) fn features(
     test: &Test<'_>,
     videos: &[LabelledVideo],
@@ -82,11 +81,11 @@ pub(super) fn features(
             let outputs = test.network.forward(inputs, &Pass::eval())?;
             let features = outputs.features;
             let features =
-                features.ok_or_else(|| candle_core::Error::msg("the network names no features"))?;
+                features.ok_or_else(|| candle_core::Error::msg("the network returned no features"))?;
             of_video.extend(features.to_vec2::<f32>()?);
             if !of_video.iter().flatten().all(|value| value.is_finite()) {
                 return Err(candle_core::Error::msg(
-                    "its features are not finite; its weights are of no use",
+                    "its features are not finite, so its weights are unusable",
                 )
                 .into());
             }
@@ -101,7 +100,7 @@ pub(super) fn features(
     Ok(all)
 }
 
-/// The squared Euclidean distance of two vectors, summed in eight lanes.
+/// Computes the squared Euclidean distance of two vectors, summed in eight lanes.
 pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0_f32; 8];
     let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));

@@ -1,4 +1,4 @@
-//! The model card of an exported row.
+//! Writes the model card of an exported row.
 
 use data::loader::Crops;
 use models::ModelConfig;
@@ -9,7 +9,7 @@ use crate::trained::{Trained, TrainedNet};
 use base::text::{NONE, markdown, points, range, reported};
 use plan::Work;
 
-/// Markdown with the front matter that the hub reads.
+/// Returns the card as Markdown, with the front matter that the hub reads.
 pub(super) fn card(trained: &Trained) -> String {
     let record = &trained.record;
     let dataset = record.data.first().map_or("unknown", |data| data.name.as_str());
@@ -30,10 +30,10 @@ pub(super) fn card(trained: &Trained) -> String {
         record.profile
     ));
     text.push_str(&result(record));
-    text.push_str("\nThe paper's number is of its own data and scale; this net's are above. These weights are those of one ");
+    text.push_str("\nThe paper's number is for its own data and scale; those of this row are above. The weights are from one ");
     let run = &record.runs[trained.run];
     text.push_str(&format!(
-        "split and seed (split {}, seed {}), which by themselves reach {} %.\n\n## Nets\n\n",
+        "split and seed (split {}, seed {}), which reach {} % on their own.\n\n## Nets\n\n",
         run.split,
         run.seed,
         points(run.top1)
@@ -54,19 +54,18 @@ pub(super) fn card(trained: &Trained) -> String {
     text
 }
 
-/// How a program that is written for Candle opens the nets. Whoever changes this changes the example `open_exported` of
-/// the crate `models`.
+/// Describes how a program for Candle opens the nets. Keep it in step with the example `open_exported` of the crate `models`.
 fn from_candle(nets: &[TrainedNet]) -> String {
     let Some(net) = nets.first() else { return String::new() };
     let model = &net.protocol.net.model;
     let file = if nets.len() == 1 { "model".to_owned() } else { net.name.clone() };
     let others = if nets.len() > 1 {
-        " The other nets are the further `streams`, each in a file of its own."
+        " The other nets are the other `streams`, each in its own file."
     } else {
         ""
     };
     let channels: usize = model.summary().map_or(0, |summary| {
-        // (C, H, W), or of clips (C, T, H, W).
+        // (C, H, W), or (C, T, H, W) for clips.
         let of = |dims: &[usize]| dims[..dims.len().saturating_sub(2)].iter().product::<usize>();
         summary.inputs.iter().map(|(_, dims)| of(dims)).sum()
     });
@@ -74,13 +73,13 @@ fn from_candle(nets: &[TrainedNet]) -> String {
     let side = net.protocol.net.crop;
     let torchvision = match model {
         ModelConfig::ResNet50(config) if config.is_torchvisions() => {
-            "\nNames and layout of the tensors are torchvision's: `candle_transformers::models::resnet::resnet50` opens \
-             them too.\n"
+            "\nNames and layout of the tensors are torchvision's: `candle_transformers::models::resnet::resnet50` also \
+             opens them.\n"
         }
         _ => "\nNames and layout of the tensors are PyTorch's.\n",
     };
     format!(
-        "From a program that is written for Candle, with the crate `models`:\n\n\
+        "From a program for Candle, with the crate `models`:\n\n\
          ```rust\n\
          let config: serde_json::Value = serde_json::from_slice(&std::fs::read(\"FOLDER/config.json\")?)?;\n\
          let model = config[\"streams\"][0][\"protocol\"][\"net\"][\"model\"].clone();\n\
@@ -108,7 +107,7 @@ fn front_matter(trained: &Trained, dataset: &str) -> String {
     )
 }
 
-/// The row, as its table has it.
+/// Formats the row as in its table.
 fn result(record: &Record) -> String {
     let (expected, scored) = record.videos();
     table::markdown(

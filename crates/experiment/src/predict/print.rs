@@ -1,18 +1,18 @@
-//! A prediction, for people and for programs.
+//! Formats a prediction as text and as a chart.
 
 use super::{Position, Prediction};
 use crate::{Result, table};
 use base::text::points;
 use figure::{Track, timeline};
 
-/// Classes that are shown.
+/// Number of classes shown.
 const TOP: usize = 5;
 
-/// Eighths of a line, from nothing to all.
+/// Bars from the lowest to the highest of eight levels.
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 impl Prediction {
-    /// For a terminal: the most probable classes by all nets together and by each, and how that goes along the video.
+    /// Formats the most probable classes for a terminal: by all nets together, by each net, and along the video.
     pub fn terminal(&self) -> String {
         let top: Vec<usize> = self.ranked().into_iter().take(TOP).collect();
         let several = self.streams.len() > 1;
@@ -53,7 +53,7 @@ impl Prediction {
         )
     }
 
-    /// The same along the video as a picture, a panel for each net and for all together.
+    /// Draws the probabilities along the video, with a panel for each net and one for all together.
     ///
     /// # Errors
     /// As [`timeline`].
@@ -77,7 +77,7 @@ impl Prediction {
         Ok(drawing.file())
     }
 
-    /// The mean of the streams at each position.
+    /// Computes the mean of the streams at each position.
     fn fused_over_time(&self) -> Vec<Position> {
         let count = self.streams.iter().map(|stream| stream.over_time.len()).min().unwrap_or(0);
         let streams = self.streams.len() as f32;

@@ -1,4 +1,4 @@
-//! Rows paired video by video, for what is drawn from all of them alike.
+//! Pairs rows video by video, so that a bootstrap draws the same videos for all of them.
 
 use std::collections::BTreeMap;
 
@@ -12,19 +12,19 @@ use crate::outcomes::Outcomes;
 
 const VIDEO: &str = "video";
 
-/// The weights of a row's correct observations of a video, and of all of them, summed.
+/// Summed weights of a row's correct observations of a video, and of all its observations.
 pub(crate) type Observed = (f64, f64);
 
-/// What is known of each row on the videos that all rows have, by their names; rows in the order of theirs.
+/// Returns the observations of each row on the videos that all rows have, ordered by name; rows are ordered by id.
 ///
 /// # Errors
-/// Those of the query.
+/// If the query fails.
 pub(crate) fn paired(rows: &BTreeMap<String, Outcomes>) -> Result<Vec<Vec<Observed>>> {
     let join = || -> PolarsResult<Vec<Vec<Observed>>> {
         let mut frames = rows.values().enumerate().map(|(row, outcomes)| frame(row, outcomes));
         let Some(first) = frames.next() else { return Ok(Vec::new()) };
         let joined = frames.try_fold(first?, |all, next| all.inner_join(&next?, [VIDEO], [VIDEO]))?;
-        // A join says nothing of its order, and draws are of places in it.
+        // The order of a join is unspecified, and draws are positions in it.
         let joined = joined.sort([VIDEO], SortMultipleOptions::default())?;
         (0..rows.len()).map(|row| observed(&joined, row)).collect()
     };
@@ -64,7 +64,7 @@ mod tests {
         outcomes
     }
 
-    /// Rows with videos that others lack, and one that was observed twice.
+    /// Rows with videos that others lack, and one video that was observed twice.
     fn rows() -> BTreeMap<String, Outcomes> {
         BTreeMap::from([
             (

@@ -1,4 +1,4 @@
-//! Parquet files of scores, read and written whole.
+//! Reads and writes whole Parquet files of scores.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -21,22 +21,22 @@ pub(crate) fn write_frame(path: &Path, n: usize, columns: Vec<Column>) -> Result
     write_atomic(path, &bytes)
 }
 
-/// Reads all rows. The library panics at some files that are damaged; that is an error like any other.
+/// Reads all rows. The library panics on some damaged files; the panic becomes an error.
 pub(crate) fn read_frame(path: &Path) -> Result<DataFrame> {
     let file = base::files::open(path)?;
     let read = catch_unwind(AssertUnwindSafe(|| ParquetReader::new(file).finish()));
-    read.map_err(|_| Error::damaged(path)("no scores can be read from it"))?
+    read.map_err(|_| Error::damaged(path)("it cannot be read as scores"))?
         .map_err(|e| failed(path, "read", e))
 }
 
-/// A column of texts, of which none is missing.
+/// Reads a column of strings without missing values.
 pub(crate) fn strings(frame: &DataFrame, name: &str) -> Result<Vec<String>, PolarsError> {
     let texts =
         frame.column(name)?.str()?.iter().map(|text| text.map(str::to_owned)).collect::<Option<Vec<_>>>();
-    texts.ok_or_else(|| PolarsError::ComputeError(format!("a text of the column `{name}` is missing").into()))
+    texts.ok_or_else(|| PolarsError::ComputeError(format!("a value of column `{name}` is missing").into()))
 }
 
-/// The error for a file that holds something else.
+/// Makes the error for a file that is not one of scores.
 pub(crate) fn failed(path: &Path, action: &str, e: PolarsError) -> Error {
     Error::Damaged { path: path.to_owned(), message: format!("cannot {action} it as scores: {e}") }
 }

@@ -1,7 +1,7 @@
-//! What videos were taken for in all tests of a row, as one frame that queries ask.
+//! The predicted classes of all tests of a row, as one data frame for queries.
 //!
-//! A line is a video in one test. Lines stand test by test, and within a test in the split's order: sums of weights are
-//! added up in that order, on which their last bits depend.
+//! A line is a video in one test. Lines are ordered by test, and within a test in the split's order. Sums of weights are
+//! added in that order, on which their last bits depend.
 
 use std::path::Path;
 
@@ -21,12 +21,12 @@ const SPLIT: &str = "split";
 const SEED: &str = "seed";
 const VIDEOS: &str = "videos";
 pub(super) const VIDEO: &str = "video";
-/// What a bootstrap resamples the video with.
+/// The block with which a bootstrap resamples the video.
 const BLOCK: &str = "block";
-/// Its class, and that which it was taken for.
+/// Its true class, and its predicted class.
 pub(super) const CLASS: &str = "class";
 pub(super) const TAKEN_FOR: &str = "taken for";
-/// Whether they are the same.
+/// True if they are equal.
 pub(super) const RIGHT: &str = "right";
 
 /// The predictions of several tests.
@@ -37,18 +37,18 @@ pub struct Predictions {
 }
 
 impl Predictions {
-    /// Those of tests whose scores lie in these files, in their order.
+    /// Reads the predictions of tests from files of scores, in their order.
     ///
     /// # Errors
-    /// As [`Scores::read`]; [`Error::Usage`] where there is no file.
+    /// As [`Scores::read`]; [`Error::Usage`] without files.
     pub fn read(files: impl IntoIterator<Item = impl AsRef<Path>>) -> Result<Self> {
         Self::of(&files.into_iter().map(|file| Scores::read(file.as_ref())).collect::<Result<Vec<_>>>()?)
     }
 
-    /// Those of tests whose scores are these.
+    /// Derives the predictions of tests from their scores.
     ///
     /// # Errors
-    /// [`Error::Usage`] where there is no test.
+    /// [`Error::Usage`] without tests.
     pub fn of(tests: &[Scores]) -> Result<Self> {
         let mut frames = tests.iter().zip(0..).map(|(scores, test)| lines(scores, test));
         let first =
@@ -57,38 +57,38 @@ impl Predictions {
         Ok(Self { frame: frame.map_err(unanswered)?, tests: tests.len() })
     }
 
-    /// How many tests there are.
+    /// Returns the number of tests.
     pub fn tests(&self) -> usize {
         self.tests
     }
 
-    /// The tests in the order of their splits and seeds.
+    /// Sorts the tests by split and seed.
     ///
     /// # Errors
-    /// Those of the query.
+    /// If the query fails.
     pub fn sorted(&self) -> Result<Self> {
         let order = polars::prelude::SortMultipleOptions::default().with_maintain_order(true);
         let frame = self.frame.sort([SPLIT, SEED], order).map_err(unanswered)?;
         Ok(Self { frame, ..*self })
     }
 
-    /// Whether the tests of both are of the same splits, seeds and videos, which have the same classes, in one order.
+    /// Returns `true` if the tests of both have the same splits, seeds, videos and true classes, in the same order.
     ///
     /// # Errors
-    /// Those of the query.
+    /// If the query fails.
     pub fn are_of_the_videos_of(&self, other: &Self) -> Result<bool> {
         let of = |one: &Self| one.frame.select([SPLIT, SEED, VIDEO, CLASS]).map_err(unanswered);
         Ok(self.tests == other.tests && of(self)?.equals(&of(other)?))
     }
 
-    /// Tests of one video that only these, and only the others have right. Both are of the same videos.
+    /// Counts the answers that only `self`, and only `other`, got right.
     ///
     /// # Errors
-    /// [`Error::Usage`] where they are not.
+    /// [`Error::Usage`] if they are of different videos.
     pub fn only_one_right(&self, other: &Self) -> Result<[usize; 2]> {
         if !self.are_of_the_videos_of(other)? {
             return Err(Error::Usage(
-                "expected tests of the same videos, found others; compare rows of one run".into(),
+                "expected tests of the same videos, found different ones; compare rows of one run".into(),
             ));
         }
         let (a, b) = (self.right().map_err(unanswered)?, other.right().map_err(unanswered)?);
@@ -96,19 +96,19 @@ impl Predictions {
         Ok([count(&(a & &!b)), count(&(b & &!a))])
     }
 
-    /// Top-1 accuracy of each test, in percent.
+    /// Returns the top-1 accuracy of each test, in percent.
     ///
     /// # Errors
-    /// Those of the query.
+    /// If the query fails.
     pub fn accuracies(&self) -> Result<Vec<f64>> {
         let right = self.right_by_test().map_err(unanswered)?;
         Ok(right.iter().map(|right| 100.0 * right.num_trues() as f64 / right.len() as f64).collect())
     }
 
-    /// Which videos of each test are right.
+    /// Returns the correctness of each video, for each test.
     ///
     /// # Errors
-    /// Those of the query.
+    /// If the query fails.
     pub fn rights(&self) -> Result<Vec<Right>> {
         let right = self.right_by_test().map_err(unanswered)?;
         Ok(right.iter().map(|right| right.iter().map(|is| is == Some(true)).collect()).collect())
@@ -117,7 +117,7 @@ impl Predictions {
     /// Adds all videos to a row's outcomes; `share` is the weight of a test in the row's mean.
     ///
     /// # Errors
-    /// Those of the query.
+    /// If the query fails.
     pub fn add_to(&self, outcomes: &mut Outcomes, share: f64) -> Result<()> {
         let columns = || -> PolarsResult<(&StringChunked, &BooleanChunked, Vec<u64>)> {
             let videos = self.frame.column(VIDEOS)?.u64()?.into_no_null_iter().collect();
@@ -140,7 +140,7 @@ impl Predictions {
     }
 }
 
-/// The lines of one test.
+/// Builds the lines of one test.
 fn lines(scores: &Scores, test: u32) -> PolarsResult<DataFrame> {
     let n = scores.videos.len();
     let all = 0..n;
@@ -161,16 +161,16 @@ fn lines(scores: &Scores, test: u32) -> PolarsResult<DataFrame> {
     DataFrame::new(n, columns)
 }
 
-/// The error of a query on what the files held.
+/// Makes the error for a failed query on scores.
 pub(crate) fn unanswered(e: PolarsError) -> Error {
-    Error::Usage(format!("the scores of a row cannot be put together: {e}; test it again with --fresh"))
+    Error::Usage(format!("cannot combine the scores of a row: {e}; test it again with --fresh"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A test of two classes, by the scores of the second one and the true classes.
+    /// A test of two classes, from the scores of the second class and the true classes.
     fn test(split: &str, seed: u64, videos: &[(&str, f32, u32)]) -> Scores {
         Scores {
             split: split.into(),
@@ -184,7 +184,7 @@ mod tests {
         }
     }
 
-    /// Tests of unequal size; "b" is in two of them, and twice in one.
+    /// Tests of different sizes; "b" is in two of them, and twice in one.
     fn tests() -> Vec<Scores> {
         vec![
             test("2", 1, &[("c", 0.9, 1), ("b", 0.5, 1), ("b", 0.7, 1)]),
@@ -245,7 +245,7 @@ mod tests {
     fn tests_are_paired_in_the_order_of_splits_and_seeds_as_by_a_loop() {
         let (mut a, mut b) = (tests(), tests());
         b.reverse();
-        // Of the two tests that have it, one turns.
+        // Two answers change.
         b[1].scores[2..4].copy_from_slice(&[0.2, 0.8]);
         b[1].scores[6..8].copy_from_slice(&[0.9, 0.1]);
         let [first, second] = [&a, &b].map(|tests| Predictions::of(tests).unwrap().sorted().unwrap());

@@ -1,4 +1,4 @@
-//! What test videos were taken for, and the recall of each class, over all tests of a row.
+//! The confusion of classes and the recall of each class, over all tests of a row.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,15 @@ use polars::prelude::{Column, DataFrame, DataFrameJoinOps, NamedFrom, PolarsResu
 use super::predictions::{CLASS, Predictions, RIGHT, TAKEN_FOR, VIDEO, unanswered};
 use crate::{Error, Result};
 
-/// The names of a video's class, and of that which it was taken for.
+/// The names of a video's true class and of its predicted class.
 const CLASS_NAME: &str = "class's name";
 const TAKEN_FOR_NAME: &str = "taken for's name";
 
 impl Predictions {
-    /// Test videos by their class and by what they were taken for; what never happened is left out.
+    /// Counts test videos by true and predicted class; pairs of classes that do not occur are left out.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a class that has no name among these.
+    /// [`Error::Usage`] for a class without a name in `classes`.
     pub fn confusion(&self, classes: &[String]) -> Result<BTreeMap<String, BTreeMap<String, usize>>> {
         self.all_have_names(classes)?;
         let count = || -> PolarsResult<DataFrame> {
@@ -37,10 +37,10 @@ impl Predictions {
         Ok(named)
     }
 
-    /// Recall of each class that was tested, in percent, to a tenth.
+    /// Returns the recall of each tested class in percent, rounded to a tenth.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a class that has no name among these.
+    /// [`Error::Usage`] for a class without a name in `classes`.
     pub fn recall(&self, classes: &[String]) -> Result<BTreeMap<String, f64>> {
         self.all_have_names(classes)?;
         let count = || -> PolarsResult<DataFrame> {
@@ -57,7 +57,7 @@ impl Predictions {
         };
         let (class, right, all) = columns().map_err(unanswered)?;
         let recall = class.iter().zip(right.iter()).zip(all.iter()).filter_map(|((class, right), all)| {
-            // A class of which nothing is right has no count of it.
+            // A class without correct videos has no count of them.
             let percent = 100.0 * f64::from(right.unwrap_or(0)) / f64::from(all?);
             Some((class?.to_owned(), (percent * 10.0).round() / 10.0))
         });
@@ -80,7 +80,7 @@ impl Predictions {
     }
 }
 
-/// The numbers of classes in a column of one name, and theirs in one of another.
+/// Builds a frame with the numbers of classes in column `number` and their names in column `name`.
 fn names(classes: &[String], number: &str, name: &str) -> PolarsResult<DataFrame> {
     let numbers: Vec<u32> = (0..).take(classes.len()).collect();
     let columns = [Series::new(number.into(), numbers), Series::new(name.into(), classes)];
@@ -96,7 +96,7 @@ mod tests {
         ["walk", "run", "jump"].map(str::to_owned).to_vec()
     }
 
-    /// A test whose videos are of one class and are taken for another.
+    /// A test of videos with a true and a predicted class each.
     fn test(seed: u64, videos: &[(&str, u32, u32)]) -> Scores {
         let scores = videos
             .iter()
@@ -113,7 +113,7 @@ mod tests {
         }
     }
 
-    /// Two tests of different videos, one of which has a name twice.
+    /// Two tests of different videos; one has a video twice.
     fn tests() -> Vec<Scores> {
         vec![
             test(0, &[("a", 0, 0), ("b", 0, 1), ("c", 2, 0), ("c", 2, 2)]),

@@ -1,5 +1,5 @@
-//! What a finished unit has left, with a sum for each file and one for what is said here: a byte that changed afterwards, a
-//! file of another unit and half a copy are found when they are read, not believed.
+//! The seal of a finished unit: its outcome, a checksum for each file and one for the seal itself. Later changes, files of
+//! other units and incomplete copies are detected when they are read.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -11,21 +11,21 @@ use serde_json::value::RawValue;
 
 use crate::{Error, Result};
 
-/// `done.json`.
+/// The contents of `done.json`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sealed {
     /// The unit's name.
     unit: String,
-    /// Each file, by its name.
+    /// The files by name.
     files: BTreeMap<String, Left>,
-    /// What the unit found, as it is written.
+    /// The outcome of the unit, as JSON text.
     outcome: Box<RawValue>,
-    /// The BLAKE3 sum of these three.
+    /// The BLAKE3 checksum of the other fields.
     sum: String,
 }
 
-/// A file as the unit left it.
+/// The length and checksum of a file when the unit was finished.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Left {
@@ -33,20 +33,20 @@ struct Left {
     blake3: String,
 }
 
-/// What a `done.json` says.
+/// A parsed `done.json`.
 #[derive(Debug)]
 pub(super) enum Done {
-    /// Since version 0.13.
+    /// The format since version 0.13.
     Sealed(Sealed),
-    /// As versions before left it: the outcome alone.
+    /// The format before: only the outcome.
     Unsealed(Box<RawValue>),
 }
 
 impl Sealed {
-    /// Of the files of a unit's folder.
+    /// Computes the seal of the files in a unit's folder.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] if a file cannot be read.
     pub(super) fn new(unit: &str, folder: &Path, files: &[&str], outcome: &impl Serialize) -> Result<Self> {
         let left = |file: &&str| Ok(((*file).to_owned(), Left::of(&folder.join(file), u64::MAX)?));
         let outcome = serde_json::value::to_raw_value(outcome);
@@ -74,26 +74,26 @@ impl Sealed {
         hasher.finalize().to_hex().to_string()
     }
 
-    /// Refuses a file that is not as the unit left it.
+    /// Refuses a file that has changed since the unit was finished.
     ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::File`].
+    /// [`Error::Damaged`] for a changed file, [`Error::File`] for a missing one.
     pub(super) fn check(&self, folder: &Path, file: &str) -> Result<()> {
         let path = folder.join(file);
         let Some(expected) = self.files.get(file) else {
-            return Err(Error::damaged(path)("the unit has left no such file"));
+            return Err(Error::damaged(path)("the unit has no such file"));
         };
         let found = Left::of(&path, expected.bytes)?;
         if found == *expected {
             return Ok(());
         }
-        let words = |Left { bytes, blake3 }: &Left| format!("{bytes} bytes of the BLAKE3 sum {blake3}");
+        let words = |Left { bytes, blake3 }: &Left| format!("{bytes} bytes with BLAKE3 sum {blake3}");
         Err(Error::damaged(path)(format!("expected {}, found {}", words(expected), words(&found))))
     }
 }
 
 impl Done {
-    /// Reads the text of the unit of that name; in words, what it is instead.
+    /// Parses the text of a unit's `done.json`. An error says in words what was found instead.
     pub(super) fn parse(text: &[u8], unit: &str) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Marks {
@@ -107,15 +107,15 @@ impl Done {
         }
         let sealed: Sealed = serde_json::from_slice(text).map_err(|error| error.to_string())?;
         if sealed.unit != unit {
-            return Err(format!("that of {}", sealed.unit));
+            return Err(format!("the outcome of {}", sealed.unit));
         }
         if sealed.sum != sealed.own_sum() {
-            return Err("one whose own sum is another".into());
+            return Err("an outcome with a wrong checksum".into());
         }
         Ok(Self::Sealed(sealed))
     }
 
-    /// What the unit found.
+    /// Parses the outcome of the unit.
     pub(super) fn outcome<T: DeserializeOwned>(&self) -> Result<T, String> {
         let (Self::Sealed(Sealed { outcome, .. }) | Self::Unsealed(outcome)) = self;
         serde_json::from_str(outcome.get()).map_err(|error| error.to_string())
@@ -123,7 +123,7 @@ impl Done {
 }
 
 impl Left {
-    /// A file as it is; of one of more bytes than expected the sum is that of its beginning, which suffices to refuse it.
+    /// Measures a file. If it has more bytes than `expected`, the checksum is of its beginning only, which suffices to refuse it.
     fn of(path: &Path, expected: u64) -> Result<Self> {
         let file = base::files::open(path)?;
         let bytes = file.metadata().map_err(Error::io("read", path))?.len();

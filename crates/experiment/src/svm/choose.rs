@@ -1,4 +1,4 @@
-//! The choice of C by cross-validation.
+//! Chooses C by cross-validation.
 
 use std::collections::BTreeSet;
 
@@ -15,36 +15,36 @@ use super::problem::Problem;
 /// depend on the network.
 pub const CANDIDATES: [f64; 8] = [0.015_625, 0.062_5, 0.25, 1.0, 4.0, 16.0, 64.0, 256.0];
 
-/// The C that was chosen, and what it was chosen from.
+/// The chosen C and all candidates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Choice {
-    /// The candidate with the most videos right; of equal ones the smallest.
+    /// The candidate with the most correct videos; the smallest of equal ones.
     pub c: f64,
     /// All candidates, in the order given.
     pub candidates: Vec<Candidate>,
 }
 
-/// What cross-validation says of one C.
+/// The result of cross-validation for one C.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Candidate {
     /// The candidate.
     pub c: f64,
-    /// Videos that an SVM got right which was trained on the other folds.
+    /// Number of videos that the SVM of the other folds got right.
     pub correct: usize,
     /// `correct` over the number of videos, in 0..=1.
     pub accuracy: f64,
-    /// Whether the training converged for each fold.
+    /// True if the training converged for every fold.
     pub converged: bool,
 }
 
-/// Chooses C for the rows of `x`, (N, F): each fold is held out once, the others
-/// are trained on, and the videos that are right are counted over all folds.
+/// Chooses C for the rows of `x`, (N, F): each fold is held out once, an SVM is
+/// trained on the others, and correct videos are counted over all folds.
 ///
-/// `folds` has one number a video. Videos of one source (a group of UCF-101, an
-/// actor) belong into one fold. Scores that a network gives the very videos it
-/// was trained on are surer than those of a test, and so is a C chosen on them.
-/// `config.c` is not used. Folds and candidates are trained on all threads; the
-/// result does not depend on their number.
+/// `folds` has one number per video. Videos of one source (a group of UCF-101, an
+/// actor) belong in one fold. A network is overconfident on its own training
+/// videos, so a C chosen on their scores does not suit a test. `config.c` is not
+/// used. Folds and candidates are trained on all threads; the result does not
+/// depend on the number of threads.
 ///
 /// # Errors
 /// As [`Svm::train`](super::Svm::train); also with fewer than two folds, no

@@ -1,18 +1,18 @@
-//! What can be wrong with the examples or the settings of an SVM.
+//! Errors in the examples or the settings of an SVM.
 
-/// Why an SVM could not be trained or asked.
+/// An error of training or evaluating an SVM.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SvmError {
     /// No examples.
     #[error("no examples to train on; expected at least one row of features with its label")]
     Empty,
 
-    /// A list with one entry an example that is longer or shorter than the labels.
+    /// A list with one entry per example whose length differs from that of the labels.
     #[error(
         "expected one {what} for each of {expected} labels, found {found}; pass lists of the same videos"
     )]
     Lengths {
-        /// What the list holds.
+        /// Name of the list's entries.
         what: &'static str,
         /// The number of labels.
         expected: usize,
@@ -32,25 +32,25 @@ pub enum SvmError {
         found: usize,
     },
 
-    /// Features that are not those of the training.
+    /// Rows of features whose length differs from training.
     #[error(
-        "expected rows of {expected} features, as in training, found {found} values, which is no multiple; \
+        "expected rows of {expected} features, as in training, found {found} values, not a multiple; \
          stack the same streams"
     )]
     Width {
-        /// Features a row.
+        /// Number of features per row.
         expected: usize,
         /// The number of feature values.
         found: usize,
     },
 
-    /// A label that is no class.
+    /// A label that is not a class.
     #[error(
         "expected labels below {classes}, the number of classes, found {label} at example {example}; count \
          classes from 0"
     )]
     Label {
-        /// The example, from 0.
+        /// Index of the example, from 0.
         example: usize,
         /// Its label.
         label: u32,
@@ -69,10 +69,10 @@ pub enum SvmError {
         found: usize,
     },
 
-    /// A feature that is infinite or no number.
+    /// A feature that is infinite or NaN.
     #[error(
-        "expected finite features, found {value} in row {row}, column {column} (from 0); look at the scores \
-         it was made of"
+        "expected finite features, found {value} in row {row}, column {column} (from 0); check the scores \
+         it was computed from"
     )]
     NotFinite {
         /// The row, from 0.
@@ -83,13 +83,13 @@ pub enum SvmError {
         value: f32,
     },
 
-    /// A setting that is no positive number.
+    /// A setting that is not a positive number.
     #[error(
         "expected {what} to be positive and at most 3.4e38, found {value}; 1 is usual for C, 1e-4 for \
          the tolerance"
     )]
     Setting {
-        /// Which one.
+        /// Name of the setting.
         what: &'static str,
         /// Its value.
         value: f64,
@@ -99,24 +99,24 @@ pub enum SvmError {
     #[error("expected max-sweeps of at least 1, found 0; 100000 is usual")]
     NoSweeps,
 
-    /// Weights that left the range of numbers.
+    /// Weights that overflowed.
     #[error("the weights overflowed with C = {c}; use a smaller C, or features of norm 1")]
     Overflow {
-        /// C.
+        /// The value of C.
         c: f64,
     },
 
-    /// Cross-validation with less than two folds.
+    /// Cross-validation with fewer than two folds.
     #[error(
         "expected at least 2 different folds, found {found}; give the videos of different groups \
          different folds"
     )]
     Folds {
-        /// How many there are.
+        /// The number of folds.
         found: usize,
     },
 
-    /// Nothing to choose from.
+    /// No candidates for C.
     #[error("expected at least one candidate for C, found none; `svm::CANDIDATES` is the usual list")]
     NoCandidates,
 }

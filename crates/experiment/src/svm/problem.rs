@@ -1,14 +1,14 @@
-//! A training set that was checked once and is trained on as a whole or in part.
+//! A checked training set, for training on all or some of its examples.
 
 use super::config::SvmConfig;
 use super::error::SvmError;
 use super::solver::{LANES, Solver};
 use super::trained::{Svm, all_finite};
 
-/// More are a mistake, and memory for their weights may not be there.
+/// Maximum number of classes; more are a mistake, and their weights may not fit into memory.
 const MAX_CLASSES: usize = 1 << 16;
 
-/// Checked examples, ready to be trained on as a whole or in part.
+/// Checked examples, for training on all or some of them.
 pub(super) struct Problem {
     /// (N, width): the features, the bias, zeros.
     rows: Vec<f64>,
@@ -50,13 +50,13 @@ impl Problem {
         Ok(Self { rows, width, features, labels: labels.to_vec(), classes })
     }
 
-    /// Trains on `examples` alone, given by their numbers.
+    /// Trains on the examples with these indices.
     pub(super) fn solve(&self, examples: &[usize], config: &SvmConfig) -> Result<Svm, SvmError> {
         let mut seen = vec![false; self.classes];
         for &example in examples {
             seen[self.labels[example] as usize] = true;
         }
-        // Classes that occur are numbered among themselves.
+        // Classes with examples are numbered consecutively.
         let present: Vec<usize> = (0..self.classes).filter(|&class| seen[class]).collect();
         let mut number = vec![0; self.classes];
         for (new, &class) in present.iter().enumerate() {
@@ -81,7 +81,7 @@ impl Problem {
         Ok(Svm { classes: self.classes, features: self.features, weights, intercepts, seen, fit })
     }
 
-    /// How many of `examples` get their own label.
+    /// Counts the examples that `svm` classifies correctly.
     pub(super) fn correct(&self, svm: &Svm, examples: &[usize]) -> usize {
         let right = |&&i: &&usize| {
             let row = &self.rows[i * self.width..][..self.features];

@@ -17,13 +17,13 @@ use rand_core::{RngCore, SeedableRng};
 
 use super::config::{Fit, SvmConfig};
 
-/// Partial sums of a product; rows are padded with zeros to a multiple.
+/// Number of partial sums of a product; rows are padded with zeros to a multiple of it.
 pub(super) const LANES: usize = 8;
 
-/// A violation that may be rounding alone, where a step gains nothing.
+/// A violation up to this size may be pure rounding, so that a step gains nothing.
 const ROUNDING: f64 = 1e-12;
 
-/// The variables of both problems, and what was left out so far.
+/// The variables of the primal and the dual problem, and the state of shrinking.
 pub(super) struct Solver<'a> {
     /// Features and class of each example.
     examples: Vec<(&'a [f64], usize)>,
@@ -36,11 +36,11 @@ pub(super) struct Solver<'a> {
     alpha: Vec<f64>,
     /// (N, K): all classes of each example; those in use come first.
     order: Vec<usize>,
-    /// How many are in use.
+    /// Number of classes in use, for each example.
     used: Vec<usize>,
     /// (K, width).
     weights: Vec<f64>,
-    /// Per class in use: the gradient, then what [`subproblem`] needs. Kept for their memory.
+    /// Buffers for [`subproblem`]: the gradient per class in use, then its linear term. Kept to reuse their memory.
     gradient: Vec<f64>,
     sorted: Vec<f64>,
 }
@@ -52,8 +52,8 @@ impl<'a> Solver<'a> {
         let squares: Vec<f64> = examples.iter().map(|(x, _)| dot(x, x)).collect();
         let mut alpha = vec![0.0; n * classes];
         for (i, &(_, y)) in examples.iter().enumerate() {
-            // No weights change the loss of an example of zeros, so no step touches it. Its
-            // part of the dual is solved by giving all to one other class, whichever.
+            // The loss of an example of zeros does not depend on the weights, so no step touches
+            // it. Its part of the dual is solved by giving everything to any one other class.
             if squares[i] == 0.0 && classes > 1 {
                 alpha[i * classes + y] = c;
                 alpha[i * classes + usize::from(y == 0)] = -c;
@@ -74,9 +74,9 @@ impl<'a> Solver<'a> {
         }
     }
 
-    /// Sweeps in an order drawn anew for each. Alphas at their bound, and examples
-    /// that have no others, are left out of later sweeps (shrinking), until
-    /// the rest is solved to a bound that is halved each time.
+    /// Sweeps over the examples, each time in a new random order. Alphas at their
+    /// bound, and examples that have no others, are left out of later sweeps
+    /// (shrinking), until the rest is solved to a tolerance that is halved each time.
     pub(super) fn run(&mut self, config: &SvmConfig) -> Fit {
         let mut rng = ChaCha8Rng::seed_from_u64(0x0057_3a11);
         let mut queue: Vec<usize> = (0..self.examples.len()).collect();
@@ -105,7 +105,7 @@ impl<'a> Solver<'a> {
                 complete = false;
                 continue;
             }
-            // The weights moved while `worst` was measured, so it is measured again.
+            // The weights changed while `worst` was measured, so it is measured again.
             if complete && worst < config.tolerance {
                 let fit = self.fit(sweeps, config.tolerance);
                 if fit.converged {
@@ -120,13 +120,13 @@ impl<'a> Solver<'a> {
         self.fit(sweeps, config.tolerance)
     }
 
-    /// The weights, (K, width).
+    /// Returns the weights, (K, width).
     pub(super) fn weights(&self) -> &[f64] {
         &self.weights
     }
 
-    /// Solves for the alphas of example `i`; its violation before, or `None` where
-    /// at most one of its alphas is left.
+    /// Solves for the alphas of example `i`. Returns its violation before the step, or
+    /// `None` if at most one of its alphas is in use.
     fn step(&mut self, i: usize) -> Option<f64> {
         let (x, y) = self.examples[i];
         let square = self.squares[i];
@@ -188,7 +188,7 @@ impl<'a> Solver<'a> {
         Some(violation)
     }
 
-    /// What holds at the present weights, over all examples and classes.
+    /// Computes the state of the training at the present weights, over all examples and classes.
     fn fit(&self, sweeps: usize, tolerance: f64) -> Fit {
         let (mut violation, mut loss, mut linear) = (0.0_f64, 0.0, 0.0);
         for (&(x, y), alpha) in self.examples.iter().zip(self.alpha.chunks_exact(self.classes)) {
@@ -216,17 +216,17 @@ impl<'a> Solver<'a> {
     }
 }
 
-/// A sum that is kept in two parts, because `rest` may be far below the rounding of `shift`.
+/// A sum in two parts, because `rest` may be far below the rounding error of `shift`.
 struct Beta {
     shift: f64,
     rest: f64,
 }
 
-/// Minimises 1/2 A sum_m alpha_m^2 + sum_m linear_m alpha_m over alphas of sum zero
-/// and below their bounds. The solution is alpha_m = min(bound_m, (beta - linear_m) / A)
-/// for the beta that is returned (Keerthi et al. 2008).
+/// Minimises 1/2 A sum_m alpha_m^2 + sum_m linear_m alpha_m over alphas that sum to zero
+/// and do not exceed their bounds. The solution is alpha_m = min(bound_m, (beta - linear_m) / A)
+/// for the returned beta (Keerthi et al. 2008).
 ///
-/// `own` is the place of the example's own class, `product` is A C.
+/// `own` is the position of the example's own class, `product` is A C.
 fn subproblem(linear: &[f64], own: Option<usize>, product: f64, sorted: &mut Vec<f64>) -> Beta {
     let shift = linear.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     sorted.clear();
@@ -247,7 +247,7 @@ fn subproblem(linear: &[f64], own: Option<usize>, product: f64, sorted: &mut Vec
     Beta { shift, rest: sum / count }
 }
 
-/// The inner product of two padded rows, always summed in the same order.
+/// Computes the inner product of two padded rows, always summed in the same order.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; LANES];
     for (a, b) in a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
@@ -258,7 +258,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     sums.iter().sum()
 }
 
-/// Fisher and Yates, with a multiply-shift draw whose bias is below 2^-32.
+/// Shuffles a list (Fisher and Yates), with multiply-shift draws whose bias is below 2^-32.
 fn shuffle(list: &mut [usize], rng: &mut ChaCha8Rng) {
     for end in (1..list.len()).rev() {
         let range = end as u128 + 1;
@@ -271,7 +271,7 @@ fn shuffle(list: &mut [usize], rng: &mut ChaCha8Rng) {
 mod tests {
     use super::*;
 
-    /// What an SVM converges to depends on the order of its sweeps in the last bits.
+    /// The last bits of a trained SVM depend on the order of its sweeps.
     #[test]
     fn the_order_of_sweeps_is_kept() {
         let mut rng = ChaCha8Rng::seed_from_u64(0x0057_3a11);

@@ -1,4 +1,4 @@
-//! The SVM against scikit-learn, against a slower solver, and at its edges.
+//! Tests of the SVM: against scikit-learn, against a slower solver, and at edge cases.
 
 mod choice;
 mod edges;
@@ -21,8 +21,8 @@ struct Set {
 }
 
 impl Set {
-    /// A small problem that follows from `seed`: 1 to 14 examples, 1 to 4 features,
-    /// 2 to 5 classes. Some examples occur twice with labels drawn apart, and some are zero.
+    /// Draws a small problem from `seed`: 1 to 14 examples, 1 to 4 features, 2 to 5
+    /// classes. Some examples occur twice, with separately drawn labels, and some are zero.
     fn random(seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let (n, features, classes) =
@@ -48,7 +48,7 @@ impl Set {
     }
 }
 
-/// The function that is minimised, as its formula says; `weights` is (K, F).
+/// Computes the minimised function directly from its formula; `weights` is (K, F).
 fn objective(set: &Set, weights: &[f64], intercepts: &[f64], bias: f64, c: f64) -> f64 {
     let classes = intercepts.len();
     let mut loss = 0.0;
@@ -69,7 +69,7 @@ fn below(rng: &mut ChaCha8Rng, n: usize) -> usize {
     (rng.next_u32() as usize) % n
 }
 
-/// In [0, 1).
+/// Draws a number in [0, 1).
 fn uniform(rng: &mut ChaCha8Rng) -> f32 {
     (rng.next_u32() >> 8) as f32 / (1 << 24) as f32
 }
@@ -79,9 +79,9 @@ fn worst(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
-/// What the solutions are looked at by.
+/// Helpers to inspect solutions.
 impl Svm {
-    /// The class of each row of `x`.
+    /// Returns the class of each row of `x`.
     fn predict(&self, x: &[f32]) -> Result<Vec<u32>, SvmError> {
         let decision = self.decision(x)?;
         Ok(decision.chunks_exact(self.classes).map(|scores| self.best(scores)).collect())

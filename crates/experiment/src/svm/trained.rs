@@ -1,4 +1,4 @@
-//! A trained SVM, and what it says of features.
+//! A trained SVM and its decision values.
 
 use serde::Serialize;
 
@@ -17,11 +17,11 @@ pub struct Svm {
 }
 
 impl Svm {
-    /// The scores w_m . x + b_m of each row of `x`, (N, F): (N, K). A class
-    /// that had no examples scores 0.
+    /// Computes the scores w_m . x + b_m of each row of `x`, (N, F): (N, K). A class
+    /// without examples scores 0.
     ///
     /// # Errors
-    /// If the length is no multiple of F or a feature is not finite.
+    /// If the length is not a multiple of F or a feature is not finite.
     pub fn decision(&self, x: &[f32]) -> Result<Vec<f64>, SvmError> {
         if !x.len().is_multiple_of(self.features) {
             return Err(SvmError::Width { expected: self.features, found: x.len() });
@@ -31,7 +31,7 @@ impl Svm {
         Ok(rows.flat_map(|row| self.scores(row.iter().copied().map(f64::from))).collect())
     }
 
-    /// How the training ended.
+    /// Returns the result of the training.
     pub fn fit(&self) -> &Fit {
         &self.fit
     }
@@ -56,8 +56,10 @@ impl Svm {
     }
 }
 
+/// Checks the features, rows of `width` values.
+///
 /// # Errors
-/// If one of the rows of `width` values holds infinity or what is no number.
+/// If a value is infinite or NaN.
 pub(super) fn all_finite(x: &[f32], width: usize) -> Result<(), SvmError> {
     match x.iter().position(|value| !value.is_finite()) {
         Some(at) => Err(SvmError::NotFinite { row: at / width, column: at % width, value: x[at] }),

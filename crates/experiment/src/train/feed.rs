@@ -1,4 +1,4 @@
-//! Batches on their way from the loaders to the network.
+//! Brings batches from the loaders to the network.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,18 +12,18 @@ use nn::{Sent, Upload};
 use super::pairs;
 use crate::error::{Error, Result};
 
-/// What a step learns from: one batch of each task, together.
+/// The data of one step: one batch of each task, joined.
 pub(super) struct Fed {
     /// The inputs of all tasks, one task after the other.
     pub(super) inputs: Inputs,
     /// The labels of each task.
     pub(super) labels: Vec<Vec<u32>>,
-    /// Of pairs, which are similar.
+    /// True for each similar pair; empty unless samples are pairs.
     pub(super) similar: Vec<bool>,
 }
 
-/// Takes batches from the loaders of all tasks and brings them to the device. Where copying overlaps with computing, the
-/// next ones are on their way while a step is computed.
+/// Takes batches from the loaders of all tasks and copies them to the device. If copying can overlap with computing, the
+/// next ones are copied while a step is computed.
 pub(super) struct Feed {
     loaders: Vec<TrainLoader>,
     upload: Upload,
@@ -31,7 +31,7 @@ pub(super) struct Feed {
     waited: Duration,
 }
 
-/// A task's batch, sent.
+/// A task's batch that is being copied.
 struct OnTheWay {
     inputs: BTreeMap<Modality, Sent>,
     labels: Vec<u32>,
@@ -44,7 +44,7 @@ impl Feed {
         Ok(Self { loaders, upload, ahead: None, waited: Duration::ZERO })
     }
 
-    /// The next batch of every task.
+    /// Returns the next batch of every task.
     pub(super) fn next(&mut self) -> Result<Fed> {
         let batches = match self.ahead.take() {
             Some(batches) => batches,
@@ -67,7 +67,7 @@ impl Feed {
         Ok(Fed { inputs, labels: of_tasks, similar: of_pairs })
     }
 
-    /// Sends the batches after this, if that saves time and there are any.
+    /// Starts copying the batches after this, if that saves time and there are any.
     pub(super) fn send_ahead(&mut self, more: bool) -> Result<()> {
         if more && self.upload.overlaps() && self.ahead.is_none() {
             self.ahead = Some(self.send()?);
@@ -75,7 +75,7 @@ impl Feed {
         Ok(())
     }
 
-    /// The time that went by because the loaders were not ready.
+    /// Returns the time spent waiting for the loaders.
     pub(super) fn waited(&self) -> Duration {
         self.waited
     }
@@ -95,14 +95,14 @@ impl Feed {
                 inputs.insert(modality, one.map_err(Error::network("bringing a batch to the device"))?);
             }
             sent.push(OnTheWay { inputs, labels: std::mem::take(&mut batch.labels), similar });
-            // What was copied is written into again.
+            // The memory of the batch is reused.
             loader.recycle(batch);
         }
         Ok(sent)
     }
 }
 
-/// The batches of several tasks as one, one after the other.
+/// Joins the batches of several tasks, one after the other.
 fn joined(mut parts: Vec<Tensor>) -> candle_core::Result<Tensor> {
     if parts.len() == 1 { Ok(parts.remove(0)) } else { Tensor::cat(&parts, 0) }
 }

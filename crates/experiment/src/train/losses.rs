@@ -3,8 +3,8 @@
 use candle_core::Tensor;
 use nn::Pass;
 
-/// The sum of all softmax layers' losses. A batch holds the samples of all tasks, one task after the other; each
-/// softmax layer learns from its own task's (Two-Stream ConvNets, Sect. 4).
+/// Computes the sum of all softmax layers' losses. A batch contains the samples of all tasks, one task after the other. Each
+/// softmax layer learns from the samples of its own task (Two-Stream ConvNets, Sect. 4).
 pub(super) fn sum_of_losses(
     heads: &[models::Head],
     labels: &[Vec<u32>],
@@ -33,7 +33,7 @@ mod tests {
 
     use super::*;
 
-    /// Of two softmax layers of one task both learn from every sample; of two tasks each from its own.
+    /// Two softmax layers of one task both learn from every sample; those of two tasks each learn from their own.
     #[test]
     fn every_softmax_layer_has_a_loss() {
         let logits = |values: [f32; 4]| Tensor::from_vec(values.to_vec(), (2, 2), &Device::Cpu).unwrap();

@@ -13,23 +13,23 @@ use crate::inputs::inputs_of;
 use crate::record::ContrastiveScale;
 use plan::PairsPlan;
 
-/// What is learnt from pairs.
+/// The losses that pairs are trained with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct PairLosses {
     softmax: bool,
     contrastive: Option<(PairDistance, ContrastiveScale)>,
 }
 
-/// Which pairs of a batch are similar.
+/// Returns `true` for each similar pair of a batch.
 pub(super) fn similar(batch: &Batch) -> Vec<bool> {
     batch.together.iter().map(|pair| *pair == Together::SameTimeSteps).collect()
 }
 
 impl PairLosses {
-    /// The losses of a plan. The contrastive one gets its scale from the features with which the training starts, on
-    /// `batches` of training pairs: neither its margin nor its weight has a natural size, since features may be of any
-    /// length and number. Margin 1 is the mean distance of dissimilar pairs, and weight 1 makes the loss as large at the start
-    /// as that of a softmax layer that guesses among `classes`.
+    /// Sets up the losses of a plan. The scale of the contrastive loss comes from the initial features, on `batches` of
+    /// training pairs. Its margin and weight have no natural scale, since features have any length and number. Margin 1 is
+    /// the mean distance of dissimilar pairs. Weight 1 makes the initial loss equal to that of a softmax layer that guesses
+    /// among `classes`.
     pub(super) fn new(
         plan: PairsPlan,
         (network, device): (&dyn Network, &Device),
@@ -77,7 +77,7 @@ impl PairLosses {
                 .map_err(Error::network("finding the scale of the contrastive loss"))?;
         if !(loss.is_finite() && loss > 0.0) {
             return Err(lost(
-                "it is nothing, or not finite, at the start; choose another [shared.contrastive] margin",
+                "it is zero or not finite at the start; choose a different [shared.contrastive] margin",
             ));
         }
         let guessing = (classes.max(2) as f64).ln();
@@ -85,7 +85,7 @@ impl PairLosses {
         Ok(Self { softmax: plan.softmax, contrastive: Some((distance, ContrastiveScale { margin, weight })) })
     }
 
-    /// With the scale that the first rank found: another kind of processor may round differently.
+    /// Takes the scale that the first rank found, since different processors may round differently.
     pub(super) fn of_first(self, ranks: &Ranks) -> Result<Self> {
         let Some((distance, own)) = self.contrastive else { return Ok(self) };
         if ranks.is_alone() {
@@ -94,7 +94,7 @@ impl PairLosses {
         let bytes = [own.margin.to_le_bytes(), own.weight.to_le_bytes()].concat();
         let bytes = ranks.broadcast(bytes).map_err(cannot)?;
         let &[a, b, c, d, e, f, g, h] = &bytes[..] else {
-            return Err(Error::Ranks(format!("a scale of {} bytes was received", bytes.len())));
+            return Err(Error::Ranks(format!("received a scale of {} bytes, expected 8", bytes.len())));
         };
         let scale = ContrastiveScale {
             margin: f32::from_le_bytes([a, b, c, d]),
@@ -103,13 +103,13 @@ impl PairLosses {
         Ok(Self { contrastive: Some((distance, scale)), ..self })
     }
 
-    /// The scale of the contrastive loss.
+    /// Returns the scale of the contrastive loss.
     pub(super) fn scale(&self) -> Option<ContrastiveScale> {
         self.contrastive.map(|(_, scale)| scale)
     }
 
-    /// The sum of the losses of a batch of pairs, both branches of which went through the network as one batch: one set of
-    /// weights, and their gradients are summed.
+    /// Computes the sum of the losses of a batch of pairs. Both branches pass through the network as one batch: they share
+    /// their weights, and their gradients are summed.
     pub(super) fn sum(
         &self,
         outputs: &Outputs,
@@ -131,7 +131,7 @@ impl PairLosses {
 
 fn named(outputs: &Outputs) -> models::Result<&Tensor> {
     let features = outputs.features.as_ref();
-    Ok(features.ok_or_else(|| candle_core::Error::msg("the network names no features"))?)
+    Ok(features.ok_or_else(|| candle_core::Error::msg("the network returned no features"))?)
 }
 
 #[cfg(test)]
@@ -151,7 +151,7 @@ mod tests {
     use plan::ContrastivePlan;
     use plan::spec::Distance;
 
-    /// A grey frame.
+    /// A video of one grey frame.
     struct Grey(u8, std::ops::Range<usize>);
 
     impl VideoReader for Grey {
@@ -176,7 +176,7 @@ mod tests {
         }
     }
 
-    /// Features are the grey level, `times` over.
+    /// A network whose features are the grey level, repeated `times` times.
     struct Levels {
         times: usize,
     }
@@ -194,7 +194,7 @@ mod tests {
         }
     }
 
-    /// Two classes of two events each, seen twice with a level apart.
+    /// Two classes of two events each, in two views that differ by one grey level.
     fn batches(levels: [u8; 4]) -> TrainLoader {
         let video = |i: usize| LabelledVideo {
             id: i.to_string(),
@@ -231,10 +231,10 @@ mod tests {
         // Levels of the classes are 16 to 30 apart, 23 on the average.
         let plain = scale(Distance::L2, 1.0, 1);
         assert!((21.5..24.5).contains(&plain.margin), "{plain:?}");
-        // Of one feature both forms are one.
+        // With one feature, both distances are equal.
         assert_eq!(scale(Distance::L1, 1.0, 1), plain);
         assert!((scale(Distance::L2, 2.0, 1).margin / plain.margin - 2.0).abs() < 1e-5);
-        // Four equal features: L1 sums them, L2 doubles, and the weight takes the size out again.
+        // Four equal features: L1 is four times as large, L2 twice, and the weight compensates for the size.
         assert!((scale(Distance::L1, 1.0, 4).margin / plain.margin - 4.0).abs() < 1e-5);
         let doubled = scale(Distance::L2, 1.0, 4);
         assert!((doubled.margin / plain.margin - 2.0).abs() < 1e-5);

@@ -1,5 +1,5 @@
-//! What the ranks of a training do together beside the steps: they agree on when to write a checkpoint and when to
-//! stop, and if one of them cannot go on, none does.
+//! Coordination of the ranks of a training: they agree on when to write a checkpoint and when to stop, and if one of them
+//! fails, all end.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,31 +11,31 @@ use nn::{Params, Ranks, Share, tensors};
 use crate::checkpoint::Checkpoint;
 use crate::{Console, Error, Interrupt, Result};
 
-/// A rank that waits so long for the others after it was asked to stop says what that may mean: a launcher asks the
-/// ranks to stop when one has ended, and kills them soon after.
+/// Time after which a rank that was asked to stop prints that the others do not answer. A launcher asks the ranks to stop
+/// when one has ended, and kills them soon after.
 const LONG_AFTER_A_SIGNAL: Duration = Duration::from_millis(200);
 
-/// So long it says nothing otherwise.
+/// Time after which a waiting rank prints the same otherwise.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Between two looks.
+/// Time between two checks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// One rank's view of what all do.
+/// One rank's side of the coordination.
 pub(super) struct Together<'a> {
     ranks: &'a Ranks,
-    /// Iterations behind the last checkpoint, plus one; 0 before it is known.
+    /// Iteration of the last checkpoint plus one; 0 before it is known.
     stands: AtomicUsize,
 }
 
-/// What ranks tell each other after a step.
+/// The values that ranks exchange after a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Told {
-    /// The mean over the samples: of this rank before, of all afterwards.
+    /// The mean loss over the samples: of this rank before the exchange, of all ranks after it.
     pub(super) loss: f32,
-    /// Whether a checkpoint is due: by the first rank's clock.
+    /// True if a checkpoint is due by the first rank's clock.
     pub(super) due: bool,
-    /// Whether to stop: if any was asked to.
+    /// True if any rank was asked to stop.
     pub(super) stop: bool,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn cannot(error: nn::Error) -> Error {
     Error::Ranks(error.to_string())
 }
 
-/// Does the work of one rank. An error that the others do not share is said and ends them.
+/// Does the work of one rank. An error that the others do not have is printed and ends them.
 pub(super) fn side_by_side<T>(
     ranks: &Ranks,
     console: &Console,
@@ -79,7 +79,7 @@ pub(super) fn side_by_side<T>(
 }
 
 impl Together<'_> {
-    /// A checkpoint of so many iterations is there, or none for 0.
+    /// Notes the iteration of the last checkpoint; 0 if there is none.
     pub(super) fn stands(&self, iterations: usize) {
         self.stands.store(iterations + 1, Ordering::Relaxed);
     }
@@ -89,20 +89,20 @@ impl Together<'_> {
             0 => format!("{what} The same command starts again, from the last checkpoint if there is one."),
             1 => format!("{what} There is no checkpoint yet; the same command starts from the beginning."),
             more => format!(
-                "{what} The checkpoint of iteration {} stands; the same command goes on from there.",
+                "{what} The checkpoint of iteration {} is kept; the same command resumes from it.",
                 more - 1
             ),
         }
     }
 
-    /// The checkpoint that the first rank finds; the others need not see the file.
+    /// Reads the checkpoint in the first rank and sends it to the others, which need no access to the file.
     pub(super) fn checkpoint(&self, path: &Path, params: &Params) -> Result<Option<Checkpoint>> {
         let most = Checkpoint::most_bytes(params);
         let own = if self.ranks.is_first() { Checkpoint::read_bytes(path, most)? } else { None };
         if self.ranks.is_alone() {
             return own.map(|bytes| Checkpoint::parse(&bytes, path)).transpose();
         }
-        // None is no bytes at all; a checkpoint has some, unless it is damaged.
+        // The first byte says whether there is a checkpoint.
         let known = [vec![u8::from(own.is_some())], own.unwrap_or_default()].concat();
         let known = self.ranks.broadcast(known).map_err(cannot)?;
         match known.split_first() {
@@ -111,7 +111,7 @@ impl Together<'_> {
         }
     }
 
-    /// Checks that all ranks hold the same weights. It is what all else relies on, and nothing else would show it.
+    /// Checks that all ranks hold the same weights. Everything else relies on it, and nothing else would detect a difference.
     pub(super) fn agree(&self, params: &Params) -> Result<()> {
         if self.ranks.is_alone() {
             return Ok(());
@@ -122,7 +122,7 @@ impl Together<'_> {
         self.ranks.agree("the weights", *hash.as_bytes()).map_err(|error| Error::Drifted(error.to_string()))
     }
 
-    /// Tells the other ranks, and hears what all say.
+    /// Exchanges values with the other ranks, and returns the combined ones.
     pub(super) fn tell(&self, own: Told, share: Option<&Share>) -> Result<Told> {
         let Some(share) = share else { return Ok(own) };
         let flag = |flag: bool| f64::from(u8::from(flag));
@@ -133,7 +133,7 @@ impl Together<'_> {
         Ok(Told { loss: loss as f32, due: due > 0.0, stop: stop > 0.0 })
     }
 
-    /// Says so when the first rank waits for the others for long.
+    /// Prints a line when the first rank has waited for the others for a long time.
     fn watch(&self, console: &Console, interrupt: &Interrupt, over: &Receiver<()>) {
         let mut said = [false; 2];
         while over.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {

@@ -1,4 +1,4 @@
-//! The record that a name means, and the training units of its nets.
+//! Finds the record that a name refers to, and the training units of its nets.
 
 use crate::record::{Record, StageRecord};
 use crate::run_folder::{RunFolder, recorded};
@@ -8,7 +8,7 @@ use crate::{Error, Result};
 use base::did_you_mean;
 use plan::{RunName, Work, Workspace};
 
-/// The record of `TABLE/ROW` or `TABLE/RUN/ROW`, and its full name.
+/// Finds the record of `TABLE/ROW` or `TABLE/RUN/ROW`, and its full name.
 pub(super) fn record(workspace: &Workspace, name: &str) -> Result<(String, RunName, Record)> {
     let plain = name
         .trim_start_matches("./")
@@ -18,8 +18,8 @@ pub(super) fn record(workspace: &Workspace, name: &str) -> Result<(String, RunNa
     let mut parts: Vec<&str> = plain.split('/').collect();
     let usage = || {
         Error::Usage(format!(
-            "`{name}` names no row; expected TABLE/ROW or TABLE/RUN/ROW, such as table3/average or \
-             two-stream/table3/synth-mini/average, or a folder that was exported"
+            "`{name}` is not the name of a row; expected TABLE/ROW or TABLE/RUN/ROW, such as table3/average or \
+             two-stream/table3/synth-mini/average, or an exported folder"
         ))
     };
     let row = parts.pop().ok_or_else(usage)?;
@@ -53,7 +53,7 @@ pub(super) fn record(workspace: &Workspace, name: &str) -> Result<(String, RunNa
             found.push((format!("{table}/{question}/{row}"), question, record));
         }
     }
-    // Without a run's name: one whose weights are here, if there is any.
+    // Without a run's name, prefer a run whose weights are in the cache.
     let here = |(_, _, record): &(String, RunName, Record)| {
         units(workspace, record, row).is_ok_and(|stages| {
             let unit = |stage: &StageRecord| recorded_unit(&workspace.units(), &stage.unit);
@@ -63,27 +63,27 @@ pub(super) fn record(workspace: &Workspace, name: &str) -> Result<(String, RunNa
     let best = found.iter().position(here).unwrap_or(0);
     if found.is_empty() {
         return Err(Error::Usage(format!(
-            "row {row} of {table} has not been run{}; `cargo xtask run {table} --row {row}` does it",
+            "row {row} of {table} has not been run{}; use `cargo xtask run {table} --row {row}`",
             run.map_or(String::new(), |run| format!(" as {run}"))
         )));
     }
     Ok(found.swap_remove(best))
 }
 
-/// The training of each net of a record, in its first run.
+/// Returns the training of each net of a record, in its first run.
 pub(super) fn units(workspace: &Workspace, record: &Record, name: &str) -> Result<Vec<StageRecord>> {
     let run = record.runs.first().ok_or_else(|| {
-        Error::Usage(format!("the record of {name} holds no run; run the row again with --fresh"))
+        Error::Usage(format!("the record of {name} has no runs; run the row again with --fresh"))
     })?;
     match &record.work {
         Work::Fusion(_) => {
-            // The records of the streams say which units they were trained in.
+            // The records of the streams name their training units.
             let trained = trainings(workspace, &run.test.streams)?;
             let of = |stream: &String| {
                 let found = trained.iter().find(|(test, _)| test == stream);
                 found.map(|(_, stage)| stage.clone()).ok_or_else(|| {
                     Error::Usage(format!(
-                        "{name} fuses nets of which no record is left; run the rows of its streams again"
+                        "{name} fuses nets whose records are missing; run the rows of its streams again"
                     ))
                 })
             };
@@ -93,7 +93,7 @@ pub(super) fn units(workspace: &Workspace, record: &Record, name: &str) -> Resul
     }
 }
 
-/// Of all records, the trainings behind these test units.
+/// Searches all records for the trainings behind these test units.
 fn trainings(workspace: &Workspace, tests: &[String]) -> Result<Vec<(String, StageRecord)>> {
     let mut found = Vec::new();
     for (_, folders) in recorded(workspace)? {

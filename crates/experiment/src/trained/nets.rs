@@ -1,4 +1,4 @@
-//! A row and its nets, wherever they are from.
+//! A row with its trained nets.
 
 use std::path::PathBuf;
 
@@ -8,15 +8,15 @@ use plan::{Protocol, RunName};
 /// A row with its trained nets.
 #[derive(Debug, Clone)]
 pub struct Trained {
-    /// Where it is from, for people: `two-stream/table3/synth-mini/average`.
+    /// Its origin, for display: `two-stream/table3/synth-mini/average`.
     pub name: String,
     /// Class names, in label order.
     pub classes: Vec<String>,
-    /// Its nets; the record says how the scores of several are fused.
+    /// Its nets; the record has the fusion of several.
     pub nets: Vec<TrainedNet>,
     /// The row's record.
     pub record: Record,
-    /// Which of the record's runs the nets are from.
+    /// Index of the nets' run in the record.
     pub run: usize,
     /// The run of the table, such as `synth-mini`.
     pub question: RunName,
@@ -27,17 +27,17 @@ pub struct Trained {
 pub struct TrainedNet {
     /// The stream, such as `spatial`, or the architecture if it joins several.
     pub name: String,
-    /// How it sees videos and is tested.
+    /// Its plan and its test.
     pub protocol: Protocol,
     /// The seed that it was trained with.
     pub seed: u64,
-    /// Its weights.
+    /// The file of its weights.
     pub weights: PathBuf,
-    /// How its training went.
+    /// The outcome of its training.
     pub training: TrainOutcome,
 }
 
-/// What a net is called beside others.
+/// Returns a name for a net that differs from those of the others.
 pub(crate) fn named(protocol: &Protocol, others: &[TrainedNet]) -> String {
     let name = match &protocol.net.sample.inputs[..] {
         [one] => one.input.stream(),

@@ -1,4 +1,4 @@
-//! TV-L1 flow of several pairs at once.
+//! Compares TV-L1 flow of several pairs at once.
 
 use candle_core::Device;
 use flow::{Estimator, FlowField, GrayImage, Method, TvL1Params};
@@ -7,10 +7,10 @@ use nn::verify::noise;
 use super::line::Line;
 use crate::device_flow::batched;
 
-/// Width and height of the pictures: no multiple of anything.
+/// Width and height of the pictures: not multiples of any block size.
 const SIZE: (usize, usize) = (93, 61);
 
-/// The mean length in pixels by which vectors may differ.
+/// Maximum mean difference of the vectors, in pixels.
 const ALLOWED: f64 = 1e-3;
 
 pub(super) fn lines(device: &Device) -> Vec<Line> {
@@ -20,7 +20,7 @@ pub(super) fn lines(device: &Device) -> Vec<Line> {
         .to_vec()
 }
 
-/// A smooth texture, moved by some pixels: sums of waves that noise gave their directions.
+/// A smooth texture, shifted by some pixels: a sum of waves in random directions.
 fn picture(moved: f32) -> GrayImage {
     let waves = noise(17, 3 * 12);
     let value = |at: usize| {
@@ -66,7 +66,7 @@ mod tests {
         assert_eq!(mean_difference(&field, &field), 0.0);
         let other = FlowField { u: field.u.iter().map(|u| u + 3.0).collect(), ..field.clone() };
         assert!((mean_difference(&other, &field) - 3.0).abs() < 1e-5);
-        // Without a GPU there is nothing to compare.
+        // The CPU has no batched estimator to compare.
         assert!(compare(&Device::Cpu, &TvL1Params::fast()).unwrap_err().contains("no flow"));
     }
 

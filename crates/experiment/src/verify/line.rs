@@ -1,28 +1,28 @@
-//! One comparison, and by how much its two sides may differ.
+//! One comparison and its tolerance.
 
 use nn::Precision;
 use serde::Serialize;
 
-/// Relative differences that are borne.
+/// Maximum relative differences.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Tolerances {
-    /// Of an operation that is no product of matrices.
+    /// For an operation that is not a matrix product.
     pub operation: f64,
-    /// Of a convolution or a fully connected layer.
+    /// For a convolution or a fully connected layer.
     pub product: f64,
-    /// Of a network's outputs.
+    /// For a network's outputs.
     pub output: f64,
-    /// Of the gradient of all parameters, as a vector.
+    /// For the gradient of all parameters, as a vector.
     pub gradient: f64,
-    /// Of the losses of ten training steps.
+    /// For the losses of ten training steps.
     pub losses: f64,
-    /// Of the parameters after them, as a vector.
+    /// For the parameters after these steps, as a vector.
     pub parameters: f64,
 }
 
 impl Tolerances {
-    /// Those of a precision of products.
+    /// Returns the tolerances for a precision of matrix products.
     #[must_use]
     pub fn of(precision: Precision) -> Self {
         match precision {
@@ -34,7 +34,7 @@ impl Tolerances {
                 losses: 2e-3,
                 parameters: 1e-3,
             },
-            // A factor of TF32 is off by up to 5e-4 of itself.
+            // TF32 rounds a factor by up to 5e-4 of its value.
             Precision::Tf32 => Self {
                 operation: 1e-5,
                 product: 5e-3,
@@ -47,7 +47,7 @@ impl Tolerances {
     }
 }
 
-/// What was compared.
+/// One comparison.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Line {
@@ -55,11 +55,11 @@ pub struct Line {
     pub kind: &'static str,
     /// Its name.
     pub name: String,
-    /// The relative difference; absent where it failed.
+    /// The relative difference; `None` if the comparison failed.
     pub difference: Option<f64>,
-    /// What is borne.
+    /// The tolerance.
     pub allowed: f64,
-    /// Why it failed.
+    /// The error, if it failed.
     pub problem: Option<String>,
 }
 
@@ -77,7 +77,7 @@ impl Line {
         Self { kind, name: name.into(), difference, allowed, problem }
     }
 
-    /// Whether the difference is borne.
+    /// Returns `true` if the difference is within the tolerance.
     pub fn passed(&self) -> bool {
         self.difference.is_some_and(|difference| difference <= self.allowed)
     }

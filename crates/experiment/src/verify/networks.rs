@@ -1,4 +1,4 @@
-//! Every architecture: its outputs and gradients, and ten training steps.
+//! Compares every architecture: its outputs and gradients, and ten training steps.
 
 use candle_core::{Device, Tensor};
 use models::{Backbone, Case, Inputs, Listed, ModelConfig, Network};
@@ -12,7 +12,7 @@ use crate::{Console, Interrupt, Result};
 const BATCH: usize = 8;
 /// Training steps.
 const STEPS: u64 = 10;
-/// Learning rate and momentum of the steps. Small: a training that runs away makes any rounding large.
+/// Learning rate and other settings of SGD. The rate is small, since a diverging training amplifies rounding.
 const RATE: f64 = 1e-4;
 const CLIP: f64 = 1.0;
 const MOMENTUM: f64 = 0.9;
@@ -28,7 +28,7 @@ struct Built {
     pairs: bool,
 }
 
-/// What ten steps leave.
+/// The result of ten steps.
 struct Trained {
     losses: Vec<f32>,
     parameters: Vec<Vec<f32>>,
@@ -40,7 +40,7 @@ impl Built {
         let network = case.model.build(&params.builder(3))?;
         let mut inputs = Inputs::default();
         for (seed, (modality, shape)) in case.model.summary()?.inputs.into_iter().enumerate() {
-            // (C, H, W), or of a clip (C, T, H, W).
+            // (C, H, W), or (C, T, H, W) for a clip.
             let shape = match shape[..] {
                 [c, t, h, w] => [BATCH, t, c, h, w],
                 [c, h, w] => [BATCH, 1, c, h, w],
@@ -68,7 +68,7 @@ impl Built {
         Ok(nn::sum_of_losses(&losses, pass)?)
     }
 
-    /// The class scores of an evaluation, of all softmax layers.
+    /// Returns the logits of all softmax layers in evaluation mode.
     fn outputs(&self) -> models::Result<Vec<f32>> {
         let outputs = self.network.forward(&self.inputs, &Pass::eval())?;
         let mut all = Vec::new();
@@ -78,7 +78,7 @@ impl Built {
         Ok(all)
     }
 
-    /// The gradient of every parameter, in the order of their names.
+    /// Returns the gradient of every parameter, in the order of their names.
     fn gradients(&self) -> models::Result<Vec<Vec<f32>>> {
         let pass = Pass::train(5);
         let found = pass.backward(&self.loss(&pass)?)?;
@@ -105,8 +105,8 @@ impl Built {
     }
 }
 
-/// The length of the difference of all tensors together, relative to their length. Not the largest difference: where a
-/// rounding moves one value across a corner, of a rectification or between two of a maximum, one gradient jumps.
+/// Computes the length of the difference of all tensors together, relative to their length. The largest difference would be
+/// unsuitable: a gradient jumps if rounding changes the sign of a rectified value or the position of a maximum.
 fn distance(found: &[Vec<f32>], expected: &[Vec<f32>]) -> f64 {
     let (found, expected) = (found.concat(), expected.concat());
     if found.len() != expected.len() {
@@ -120,7 +120,7 @@ fn distance(found: &[Vec<f32>], expected: &[Vec<f32>]) -> f64 {
     if ratio.is_nan() { f64::INFINITY } else { ratio }
 }
 
-/// The relative differences of losses.
+/// Computes the largest relative difference of losses.
 fn of_losses(found: &[f32], expected: &[f32]) -> f64 {
     let ratio = |(a, b): (&f32, &f32)| f64::from(a / b - 1.0).abs();
     let worst =
@@ -148,16 +148,16 @@ pub(super) fn lines(
         if case.is_smooth || precision.is_fp32() {
             networks.push(line("network", "gradients", |d| d.gradients, tolerances.gradient));
             training.push(line("training", "losses of ten steps", |d| d.losses, tolerances.losses));
-            training.push(line("training", "parameters after them", |d| d.parameters, tolerances.parameters));
+            training.push(line("training", "final parameters", |d| d.parameters, tolerances.parameters));
         }
-        training.push(line("training", "the same once more, to the bit", |d| d.repeated, 0.0));
+        training.push(line("training", "repeated, to the bit", |d| d.repeated, 0.0));
         step.advance(1);
     }
     networks.append(&mut training);
     Ok(networks)
 }
 
-/// Of one network on the device and on the CPU; and of its training twice on the device.
+/// Differences of one network on the device and on the CPU, and of two trainings on the device.
 struct Differences {
     outputs: f64,
     gradients: f64,
@@ -172,7 +172,7 @@ fn compare(case: &Case<ModelConfig>, device: &Device) -> std::result::Result<Dif
     run().map_err(|e| e.to_string())
 }
 
-/// Of a network, built twice, and another.
+/// Computes the differences of a network on the device, built twice, from that on the CPU.
 fn differences(there: Built, again: Built, here: Built) -> models::Result<Differences> {
     let outputs = difference(&there.outputs()?, &here.outputs()?);
     let gradients = distance(&there.gradients()?, &here.gradients()?);
@@ -190,7 +190,7 @@ fn differences(there: Built, again: Built, here: Built) -> models::Result<Differ
 mod tests {
     use super::*;
 
-    /// The cases themselves, with the CPU in the device's place: they run, learn, and differ from themselves by nothing.
+    /// Tests the cases themselves, with the CPU in place of the device: they run, learn, and equal themselves.
     #[test]
     fn every_case_learns_and_differs_from_itself_by_nothing() {
         for case in ModelConfig::cases() {
@@ -208,8 +208,8 @@ mod tests {
         }
     }
 
-    /// A verdict is about the device only if rounding alone moves a case by less than what is borne: inputs that are off
-    /// by a few units in the last place stand for a device that rounds otherwise.
+    /// A verdict is meaningful only if rounding alone stays within the tolerances. Inputs that are off by a few units in the
+    /// last place stand for a device that rounds differently.
     #[test]
     fn rounding_alone_stays_within_what_is_borne() {
         let allowed = Tolerances::of(nn::Precision::Fp32);

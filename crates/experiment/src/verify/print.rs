@@ -1,10 +1,10 @@
-//! The table of a verification.
+//! Formats the table of a verification.
 
 use super::{Line, Verified};
 use crate::table;
 
 impl Verified {
-    /// For a terminal: a line a comparison, and how many passed.
+    /// Formats the result for a terminal: one line per comparison, and the number that passed.
     pub fn terminal(&self) -> String {
         let mut lines = vec![["", "what", "difference", "allowed", ""].map(str::to_owned).to_vec()];
         for line in &self.lines {
@@ -26,7 +26,7 @@ impl Verified {
     }
 }
 
-/// Zero as such, since that means the same bits.
+/// Formats a difference. Zero is written `0`, since it means equal bits.
 fn written(difference: f64) -> String {
     if difference == 0.0 { "0".into() } else { format!("{difference:.1e}") }
 }

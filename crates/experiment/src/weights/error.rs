@@ -1,19 +1,19 @@
-//! What can go wrong with published weights.
+//! The errors of published weights.
 
 use std::path::PathBuf;
 
 use models::NameMap;
 
-/// Why there are no weights, and what to do. Every variant that is about a file names it and
-/// its repository.
+/// An error of published weights. Every message about a file names it and its repository, and
+/// says what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WeightsError {
-    /// A source that cannot be one.
+    /// An invalid source.
     #[error(transparent)]
     Source(#[from] plan::WeightSourceError),
 
-    /// The hub does not give the file to us.
+    /// The hub has no such public file.
     #[error(
         "the hub has no public file `{file}` in repository `{repository}` at revision `{revision}` \
          (status {status} from {url}); check these three, or put the file at {}",
@@ -26,18 +26,18 @@ pub enum WeightsError {
         file: String,
         /// The branch or commit.
         revision: String,
-        /// What was asked for.
+        /// The requested address.
         url: String,
-        /// The answer: 401 and 404 alike for what does not exist.
+        /// Status of the answer; a missing file gives 401 or 404.
         status: u16,
-        /// Where the file would be.
+        /// Path of the file in the cache.
         path: PathBuf,
     },
 
     /// The network or the server failed.
     #[error(
         "cannot download `{file}` of repository `{repository}` from {url}: {problem}. Run the same \
-         command again, which goes on from the {kept} bytes that are here, or put the file at {}",
+         command again, which resumes from the {kept} bytes in the cache, or put the file at {}",
         path.display()
     )]
     Unreachable {
@@ -45,17 +45,17 @@ pub enum WeightsError {
         repository: String,
         /// The file in it.
         file: String,
-        /// What was asked for.
+        /// The requested address.
         url: String,
-        /// What happened.
+        /// The problem.
         problem: String,
-        /// Bytes of the file that are here.
+        /// Bytes of the file that are in the cache.
         kept: u64,
-        /// Where the file would be.
+        /// Path of the file in the cache.
         path: PathBuf,
     },
 
-    /// The file is another one than was pinned.
+    /// The file is not the pinned one.
     #[error(
         "`{file}` of repository `{repository}` has the SHA-256 {found}, expected {expected}; {}",
         what_to_do(path.as_deref())
@@ -65,11 +65,11 @@ pub enum WeightsError {
         repository: String,
         /// The file in it.
         file: String,
-        /// The sum that was pinned.
+        /// The pinned checksum.
         expected: String,
-        /// The sum of what is there.
+        /// The checksum of the file.
         found: String,
-        /// Where it lies, unless it was a download, which is not kept.
+        /// Path of the file in the cache; `None` for a download, which is not kept.
         path: Option<PathBuf>,
     },
 
@@ -78,27 +78,27 @@ pub enum WeightsError {
     Content {
         /// The file.
         path: PathBuf,
-        /// How its tensors were said to be named.
+        /// The naming of its tensors.
         names: NameMap,
-        /// Which tensor, expected and found.
+        /// The tensor, with what was expected and found.
         reason: String,
     },
 }
 
-/// After a wrong sum.
+/// Says what to do about a wrong checksum.
 fn what_to_do(path: Option<&std::path::Path>) -> String {
     match path {
-        None => "what was downloaded has been removed. If the publisher has changed the file, pin the \
-                 commit that the sum belongs to as its revision, or the new sum after a look at why"
+        None => "the download has been removed. If the publisher has changed the file, pin the commit \
+                 of the expected sum as its revision, or find out why and pin the new sum"
             .into(),
         Some(path) => {
-            format!("and no other could be downloaded. Replace {} by the right file", path.display())
+            format!("and downloading it again failed. Replace {} with the right file", path.display())
         }
     }
 }
 
 impl WeightsError {
-    /// Whether what was asked for is at fault, not the network or a file.
+    /// Returns `true` if the request is wrong, not the network or a file.
     pub(crate) fn is_of_the_request(&self) -> bool {
         matches!(self, Self::Source(_))
     }

@@ -1,4 +1,4 @@
-//! The hub's side of a download.
+//! Downloads files from the hub.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -17,29 +17,29 @@ use crate::{Console, Error, Interrupt, Result, store};
 /// The hub itself.
 const HUGGING_FACE: &str = "https://huggingface.co";
 
-/// The variable that names another server, as `hf-hub` and Python's `huggingface_hub` have it.
+/// The environment variable for another server, the same as for `hf-hub` and Python's `huggingface_hub`.
 const ENDPOINT: &str = "HF_ENDPOINT";
 
-/// A server that sends nothing for as long is given up.
+/// Timeout for a server that sends nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The hub sends large files from another server, which may send us on once more.
+/// Maximum number of redirects. The hub serves large files from another server, which may redirect again.
 const REDIRECTS: usize = 5;
 
-/// No network of this workspace is a quarter as large; a server cannot fill the disk.
+/// Maximum size of a file in bytes, so that a server cannot fill the disk. No network here is a quarter as large.
 const LARGEST: u64 = 4 << 30;
 
-/// A server that speaks the hub's paths.
+/// A server with the hub's paths.
 #[derive(Debug, Clone)]
 pub struct Hub {
     endpoint: String,
     agent: Agent,
 }
 
-/// An answer that has a body, after redirects.
+/// The final answer after redirects, with a body.
 struct Answer {
     response: Response<Body>,
-    /// The commit that the revision stands for, if the server says so.
+    /// The commit of the revision, if the server names it.
     commit: Option<String>,
 }
 
@@ -51,7 +51,7 @@ struct Failures<'a> {
 }
 
 impl Hub {
-    /// The server that the variable `HF_ENDPOINT` names, or the hub itself.
+    /// Returns the server of the variable `HF_ENDPOINT`, or the hub itself.
     ///
     /// # Errors
     /// As [`Hub::at`].
@@ -59,7 +59,7 @@ impl Hub {
         Self::at(&std::env::var(ENDPOINT).unwrap_or_else(|_| HUGGING_FACE.into()))
     }
 
-    /// The server at an address such as `https://huggingface.co`.
+    /// Returns the server at an address such as `https://huggingface.co`.
     ///
     /// # Errors
     /// [`WeightsError::Source`] if the address is neither http nor https.
@@ -83,13 +83,13 @@ impl Hub {
             .timeout_recv_response(Some(PATIENCE))
             .timeout_per_read(Some(PATIENCE));
         if endpoint.contains("//127.0.0.1") || endpoint.contains("//localhost") {
-            // A proxy would look for the server on its own machine.
+            // A proxy would connect to its own machine.
             config = config.proxy(None);
         }
         Ok(Self { endpoint: endpoint.into(), agent: config.build().into() })
     }
 
-    /// As [`fetch`](super::fetch), from this server.
+    /// Downloads a file from this server, as [`fetch`](super::fetch) does.
     ///
     /// # Errors
     /// As [`fetch`](super::fetch).
@@ -116,7 +116,7 @@ impl Hub {
         }
         if let Some(found) = &present {
             console
-                .line(&format!("{}: the SHA-256 is {found}, so it is downloaded anew", place.blob.display()));
+                .line(&format!("{}: the file has SHA-256 {found}; downloading it again", place.blob.display()));
         }
         match self.download(source, &place, console, interrupt) {
             Ok(commit) => {
@@ -127,7 +127,7 @@ impl Hub {
                 Ok(place.blob)
             }
             Err(Error::Weights(e)) => match (*e, present) {
-                // The file that is there is what can be mended without the network.
+                // Without the network, only the damaged file can be repaired.
                 (WeightsError::Unreachable { .. } | WeightsError::NotFound { .. }, Some(found)) => {
                     Err(checksum(source, found, Some(place.blob)))
                 }
@@ -137,10 +137,10 @@ impl Hub {
         }
     }
 
-    /// A small file of at most `limit` bytes, whatever its sum; it is not kept.
+    /// Downloads a small file of at most `limit` bytes without checking its sum; it is not kept.
     ///
     /// # Errors
-    /// [`WeightsError`] when it cannot be had, [`Error::Interrupted`].
+    /// [`WeightsError`] if it cannot be downloaded, [`Error::Interrupted`].
     pub fn read(&self, source: &WeightSource, limit: u64, interrupt: &Interrupt) -> Result<Vec<u8>> {
         source.check().map_err(WeightsError::Source)?;
         let failures = Failures { source, url: self.url(source), path: Path::new(&source.file) };
@@ -169,7 +169,7 @@ impl Hub {
         )
     }
 
-    /// Completes the partial file and checks its sum; returns the commit it comes from.
+    /// Completes the partial file and checks its sum. Returns its commit, if known.
     fn download(
         &self,
         source: &WeightSource,
@@ -188,7 +188,7 @@ impl Hub {
         let mut sum = Sha256::new();
         let mut have = place::add(&mut sum, &mut file, part, interrupt)?;
         if have > 0 && place::hex(sum.clone()) == source.sha256 {
-            // Stopped just before the end.
+            // The previous download was stopped just before its end.
             return Ok(None);
         }
         let failures = Failures { source, url: self.url(source), path: &place.blob };
@@ -196,13 +196,13 @@ impl Hub {
             let answer = self.get(&failures, have, interrupt)?;
             let resumed = match answer.response.status().as_u16() {
                 206 if range_start(answer.response.headers()) == Some(have) => have > 0,
-                // All of the file, whatever was asked for.
+                // The whole file, even if a range was requested.
                 200 => {
                     (have, sum) = (0, Sha256::new());
                     file.set_len(0).map_err(Error::io("write", part))?;
                     false
                 }
-                // What is here is no beginning of what the server has: once more, from the start.
+                // The partial file does not fit the server's: start over.
                 206 | 416 if have > 0 => {
                     (have, sum) = (0, Sha256::new());
                     file.set_len(0).map_err(Error::io("write", part))?;
@@ -223,13 +223,13 @@ impl Hub {
                 std::fs::remove_file(part).map_err(Error::io("delete", part))?;
                 return Err(checksum(source, found, None));
             }
-            // The fault may be in what was here before.
-            console.line(&format!("{}: the parts do not fit, starting over", source.file));
+            // The part from a previous download may be wrong.
+            console.line(&format!("{}: the parts do not match the checksum, starting over", source.file));
             (have, sum) = (0, Sha256::new());
         }
     }
 
-    /// Asks for the file from byte `from`, and follows redirects.
+    /// Requests the file from byte `from`, and follows redirects.
     fn get(&self, failures: &Failures<'_>, from: u64, interrupt: &Interrupt) -> Result<Answer> {
         let (mut url, mut commit) = (failures.url.clone(), None);
         for _ in 0..=REDIRECTS {
@@ -248,13 +248,13 @@ impl Hub {
             }
             let location = header(&response, "location").unwrap_or_default();
             url = redirected(&url, location)
-                .ok_or_else(|| failures.unreachable(format!("it sends us on to `{location}`"), from))?;
+                .ok_or_else(|| failures.unreachable(format!("it redirects to `{location}`"), from))?;
         }
-        Err(failures.unreachable(format!("it sends us on more than {REDIRECTS} times"), from))
+        Err(failures.unreachable(format!("it redirects more than {REDIRECTS} times"), from))
     }
 }
 
-/// Appends an answer's body to the file and its sum; `have` counts the bytes of the file.
+/// Appends an answer's body to the file and to the checksum; `have` is the number of bytes in the file.
 fn receive(
     answer: Answer,
     failures: &Failures<'_>,
@@ -300,7 +300,7 @@ fn receive(
 
 const MEGABYTE: u64 = 1_000_000;
 
-/// Counts megabytes.
+/// Starts a progress bar in megabytes.
 fn progress(console: &Console, file: &str, total: Option<u64>, have: u64) -> Step {
     match total {
         Some(total) => console.step(file, total / MEGABYTE, have / MEGABYTE),
@@ -322,7 +322,7 @@ impl Failures<'_> {
         .into()
     }
 
-    /// The error of an answer that is no file.
+    /// Makes the error for an answer that is not a file.
     fn status(&self, status: u16, kept: u64) -> Error {
         if !matches!(status, 401 | 403 | 404 | 410) {
             return self.unreachable(format!("the server answered with status {status}"), kept);
@@ -347,13 +347,13 @@ fn header<'a>(response: &'a Response<Body>, name: &str) -> Option<&'a str> {
     response.headers().get(name)?.to_str().ok()
 }
 
-/// A whole commit hash, which is safe as a folder's name.
+/// Returns the text if it is a full commit hash, which is safe as a folder's name.
 fn commit_hash(text: &str) -> Option<String> {
     let whole = text.len() == 40 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     whole.then(|| text.to_owned())
 }
 
-/// The address that a redirect means: a whole one, or a path on the same server.
+/// Resolves the target of a redirect: a full address, or a path on the same server.
 fn redirected(from: &str, location: &str) -> Option<String> {
     if is_http(location) {
         return Some(location.into());
@@ -363,7 +363,7 @@ fn redirected(from: &str, location: &str) -> Option<String> {
     (location.starts_with('/') && !location.starts_with("//")).then(|| format!("{}{location}", &from[..path]))
 }
 
-/// The first byte of a partial answer: `Content-Range: bytes 100-199/200`.
+/// Returns the first byte of a partial answer: `Content-Range: bytes 100-199/200`.
 fn range_start(headers: &HeaderMap) -> Option<u64> {
     let range = headers.get("content-range")?.to_str().ok()?.strip_prefix("bytes ")?;
     range.split_once('-')?.0.trim().parse().ok()

@@ -1,4 +1,4 @@
-//! Where a file of weights lies in the cache.
+//! Places of a file of weights in the cache.
 
 use std::fs;
 use std::fs::File;
@@ -11,29 +11,29 @@ use sha2::{Digest, Sha256};
 use super::WeightSource;
 use crate::{Error, Interrupt, Result};
 
-/// Bytes that are read before the next look at the interrupt.
+/// Bytes read between two checks of the interrupt.
 pub(super) const BLOCK: usize = 256 << 10;
 
 /// The places of one file, in the hub's layout.
 pub(super) struct BlobPlaces {
     /// The file itself, named by its sum.
     pub(super) blob: PathBuf,
-    /// As much of it as has been downloaded.
+    /// The part of it downloaded so far.
     pub(super) part: PathBuf,
-    /// Held by whoever downloads.
+    /// The lock of the downloading process.
     pub(super) lock: PathBuf,
     repo: CacheRepo,
 }
 
 impl BlobPlaces {
-    /// The places of a checked source below the folder of all weights.
+    /// Returns the places of a checked source below the folder of all weights.
     pub(super) fn new(source: &WeightSource, weights: &Path) -> Self {
         let repo = Cache::new(weights.into()).repo(repository(source));
         let blob = repo.blob_path(&source.sha256);
         Self { part: blob.with_extension("part"), lock: blob.with_extension("lock"), blob, repo }
     }
 
-    /// The sum of the file, if there is one.
+    /// Computes the checksum of the file, if it exists.
     pub(super) fn sum(&self, interrupt: &Interrupt) -> Result<Option<String>> {
         let mut file = match base::files::open(&self.blob) {
             Ok(file) => file,
@@ -45,13 +45,13 @@ impl BlobPlaces {
         Ok(Some(hex(sum)))
     }
 
-    /// The whole and checked download becomes the file.
+    /// Moves the complete and checked download to its place.
     pub(super) fn keep(&self) -> Result<()> {
         fs::rename(&self.part, &self.blob).map_err(Error::io("write", &self.blob))
     }
 
-    /// Lists the file under its commit and its own name, where the hub's other programs look
-    /// for it. We do not, so a file system without links merely goes without.
+    /// Links the file under its commit and its own name, where other programs for the hub look
+    /// for it. We do not need the link, so a file system without links is fine.
     pub(super) fn list(&self, source: &WeightSource, commit: &str) {
         let pointer = self.repo.pointer_path(commit).join(&source.file);
         let up = "../".repeat(2 + source.file.matches('/').count());
@@ -75,12 +75,12 @@ fn link(to: &str, at: &Path) -> std::io::Result<()> {
     fs::hard_link(folder.join(to), at)
 }
 
-/// The repository of a source, as the hub's library knows it.
+/// Returns the repository of a source in the form of `hf-hub`.
 pub(super) fn repository(source: &WeightSource) -> Repo {
     Repo::with_revision(source.repository.clone(), RepoType::Model, source.revision.clone())
 }
 
-/// Adds what is left of a file to a sum; returns how many bytes that was.
+/// Adds the rest of a file to a checksum, and returns its number of bytes.
 pub(super) fn add(sum: &mut Sha256, file: &mut File, path: &Path, interrupt: &Interrupt) -> Result<u64> {
     let mut block = vec![0; BLOCK];
     let mut bytes = 0;
@@ -98,7 +98,7 @@ pub(super) fn add(sum: &mut Sha256, file: &mut File, path: &Path, interrupt: &In
     }
 }
 
-/// The sum in hexadecimal digits.
+/// Formats a checksum in hexadecimal digits.
 pub(super) fn hex(sum: Sha256) -> String {
     sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

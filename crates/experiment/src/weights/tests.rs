@@ -1,4 +1,4 @@
-//! Downloads from a server of our own, and what is refused.
+//! Tests of downloads from a local server, and of refusals.
 
 mod filling;
 mod server;
@@ -15,7 +15,7 @@ use self::server::{Behaviour, COMMIT, Seen, Server};
 use super::{Hub, NameMap, WeightSource};
 use crate::{Console, Error, Interrupt, Result};
 
-/// A file that no block size divides.
+/// A file whose length is not a multiple of any block size.
 fn content() -> Vec<u8> {
     (0..1_000_003u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }
@@ -39,13 +39,13 @@ fn fetch(url: &str, source: &WeightSource, cache: &TempDir) -> Result<PathBuf> {
     Hub::at(url)?.fetch(source, cache.path(), &Console::silent(), &Interrupt::never())
 }
 
-/// An address at which nobody listens.
+/// An address without a server.
 fn nobody() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }
 
-/// The folder of the repository's files, named by their sums.
+/// Returns the folder of the repository's files, named by their checksums.
 fn blobs(cache: &TempDir) -> PathBuf {
     cache.path().join("weights/models--someone--small.net_v1/blobs")
 }
@@ -58,13 +58,13 @@ fn part(cache: &TempDir) -> PathBuf {
     blob(cache).with_extension("part")
 }
 
-/// Puts bytes where a file of the cache is to be.
+/// Writes bytes to the path of a file of the cache.
 fn put(path: &Path, bytes: &[u8]) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
 }
 
-/// The message of an error, which holds all of the words.
+/// Checks that an error's message contains all of the words, and returns it.
 fn message(result: Result<PathBuf>, words: &[&str]) -> String {
     let message = result.unwrap_err().to_string();
     for word in words {
@@ -77,7 +77,7 @@ fn sent(server: &Server) -> usize {
     server.seen().iter().map(|seen| seen.sent).sum()
 }
 
-/// All files and links below a folder, relative to it.
+/// Lists all files and links below a folder, relative to it.
 fn files(folder: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(folder).unwrap() {

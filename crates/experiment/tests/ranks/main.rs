@@ -1,4 +1,4 @@
-//! One net trained by several ranks, which are threads here, against one process.
+//! Compares one net trained by several ranks, which are threads here, with one process.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -23,9 +23,9 @@ use plan::spec::ProfileName::Smoke;
 
 use videos::{net, videos};
 
-/// What happens to a rank when it reads a video for the n-th time.
+/// The event when a rank reads a video for the n-th time.
 enum At {
-    /// Nothing.
+    /// No event.
     Never,
     /// It is asked to stop.
     Interrupt(usize, Interrupt),
@@ -46,13 +46,13 @@ impl At {
     }
 }
 
-/// Steps whose losses are compared.
+/// Number of steps whose losses are compared.
 const STEPS: usize = 50;
 
-/// What a rate is multiplied by where a training would run away.
+/// Factor of the learning rate where a training would diverge.
 const SLOWER: f64 = 0.02;
 
-/// Trains in a folder, every iteration leaving a checkpoint.
+/// Trains in a folder, with a checkpoint after every iteration.
 fn trained(
     net: &NetPlan,
     folder: &Path,
@@ -76,7 +76,7 @@ fn trained(
     train(&job, &Console::silent(), interrupt)
 }
 
-/// As many ranks as `at` has entries, each on a thread.
+/// Trains on as many ranks as `at` has entries, each on a thread.
 fn side_by_side(net: &NetPlan, folder: &Path, at: Vec<At>) -> Vec<Result<TrainOutcome, Error>> {
     std::thread::scope(|scope| {
         let ranks = thread_ranks(at.len()).into_iter().zip(at);
@@ -93,21 +93,21 @@ fn side_by_side(net: &NetPlan, folder: &Path, at: Vec<At>) -> Vec<Result<TrainOu
     })
 }
 
-/// The losses behind the last checkpoint.
+/// Reads the losses of the last checkpoint.
 fn losses(folder: &Path) -> Vec<f32> {
     let unit = Store::new(folder).unit("train", &"a net");
     Checkpoint::read(&unit.path("checkpoint.safetensors")).unwrap().unwrap().progress.losses
 }
 
-/// The net at a size at which fifty steps take a second, with a batch that no two or three ranks share evenly.
+/// Scales the net so that fifty steps take a second, with a batch that neither two nor three ranks share evenly.
 fn small(mut net: NetPlan) -> NetPlan {
     net.train.batch = 5;
-    // The last iteration leaves no checkpoint.
+    // The last iteration writes no checkpoint.
     net.train.iterations = STEPS + 1;
     net
 }
 
-/// Whatever the number of ranks, the losses are those of one process.
+/// Checks that the losses equal those of one process, for different numbers of ranks.
 fn same_with_ranks(net: NetPlan) {
     let net = small(net);
     let folder = tempfile::tempdir().unwrap();
@@ -154,7 +154,7 @@ fn pairs_of_views() {
 #[test]
 fn two_streams_of_clips_with_batch_statistics() {
     let mut net = net("st-resnet/results", Smoke, |net| matches!(net.model, ModelConfig::StResNet(_)));
-    // From fresh weights its training runs away at the rate of the table, which makes any rounding large.
+    // From fresh weights its training diverges at the table's rate, which amplifies rounding.
     net.train.schedule.base_lr *= SLOWER;
     net.train.clip_gradient_norm = Some(1.0);
     same_with_ranks(net);
@@ -165,7 +165,7 @@ fn a_pyramid_of_snippets() {
     same_with_ranks(net("pyramid/attention", Smoke, |net| matches!(net.model, ModelConfig::Pyramid(_))));
 }
 
-/// An interrupt of any rank stops all, and the same command goes on to the same numbers.
+/// An interrupt of any rank stops all, and the same command then resumes to the same numbers.
 #[test]
 fn an_interrupt_stops_all_ranks_at_one_iteration() {
     let net = small(net("table1b", Smoke, |_| true));
@@ -189,7 +189,7 @@ fn an_interrupt_stops_all_ranks_at_one_iteration() {
     assert_eq!(weights(folder.path()), weights(whole.path()));
 }
 
-/// What one rank cannot read ends the others too, and the last checkpoint stands.
+/// A read error of one rank also ends the others, and the last checkpoint stays.
 #[test]
 fn a_rank_that_fails_ends_the_others() {
     let net = small(net("table1b", Smoke, |_| true));

@@ -1,4 +1,4 @@
-//! Videos in memory, for trainings that need no data set; and nets of the committed tables to train on them.
+//! Videos in memory, for trainings without a data set, and nets of the committed tables to train on them.
 
 use std::ops::Range;
 use std::path::Path;
@@ -13,15 +13,15 @@ use experiment::Workspace;
 use plan::spec::ProfileName;
 use plan::{NetPlan, Request, Start, TablePlan};
 
-/// Frames of each video.
+/// Number of frames of each video.
 const FRAMES: usize = 80;
-/// Different pictures and fields of each.
+/// Number of different pictures and fields of each video.
 const DIFFERENT: usize = 4;
 
-/// What happens when a video is read for the n-th time, counted over all videos.
+/// The callback when a video is read for the n-th time, counted over all videos.
 pub(crate) type OnRead = Box<dyn Fn(usize) -> Result<(), DataError> + Send + Sync>;
 
-/// A video.
+/// A video of moving noise.
 struct Noise {
     size: (usize, usize),
     fields: Vec<Field>,
@@ -30,7 +30,7 @@ struct Noise {
 }
 
 impl Noise {
-    /// Each class moves in waves of its own, and is of a colour of its own.
+    /// Each class has its own colour and moves in its own waves.
     fn new(
         seed: usize,
         label: usize,
@@ -99,7 +99,7 @@ impl VideoReader for Noise {
     }
 }
 
-/// Videos for each task of a net.
+/// Makes videos for each task of a net.
 pub(crate) fn videos(net: &NetPlan, each: usize, on_read: OnRead) -> Vec<Vec<LabelledVideo>> {
     let reads = Arc::new((AtomicUsize::new(0), on_read));
     let side = net.video.short_side;
@@ -122,7 +122,7 @@ pub(crate) fn videos(net: &NetPlan, each: usize, on_read: OnRead) -> Vec<Vec<Lab
     (0..tasks).map(task).collect()
 }
 
-/// The net of a row, or the first that fits, with fresh weights.
+/// Returns the first net of a table that `fits`, with fresh weights.
 pub(crate) fn net(table: &str, profile: ProfileName, fits: impl Fn(&NetPlan) -> bool) -> NetPlan {
     let workspace = Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
     let (spec, file) = workspace.spec(table).expect("a committed table");

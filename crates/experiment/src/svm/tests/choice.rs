@@ -15,7 +15,7 @@ fn choose(set: &Set, folds: &[usize], candidates: &[f64]) -> Result<Choice, SvmE
 fn every_candidate_is_counted_over_all_folds() {
     let (set, _) = Fixture::read().sets();
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    // Numbers of folds need not follow one another, nor folds be of one size.
+    // The numbers of folds need not be consecutive, nor the folds of equal size.
     let folds: Vec<usize> = set.labels.iter().map(|_| [3, 7, 7, 100][below(&mut rng, 4)]).collect();
     let choice = choose(&set, &folds, &CANDIDATES).unwrap();
 
@@ -74,7 +74,7 @@ fn the_number_of_threads_changes_nothing() {
 fn a_class_of_one_fold_alone_is_wrong_there() {
     let set = Set { x: vec![1.0, 0.0, 0.0, 1.0, -1.0, -1.0], labels: vec![0, 0, 1], classes: 2, features: 2 };
     let choice = choose(&set, &[0, 1, 1], &[1.0]).unwrap();
-    // Fold 1 is tested by an SVM that knows class 0 alone, fold 0 by one that knows both.
+    // Fold 1 is tested by an SVM that knows only class 0, fold 0 by one that knows both.
     assert_eq!(choice.candidates[0].correct, 2);
 }
 

@@ -72,7 +72,7 @@ fn a_class_without_examples_is_never_predicted() {
         assert!(svm.weights()[f..2 * f].iter().all(|&w| w == 0.0) && svm.intercepts()[1] == 0.0);
         assert_eq!(svm.weights()[..f], other.weights()[..f]);
         assert_eq!(svm.weights()[2 * f..], other.weights()[f..]);
-        // Zero features make all scores equal where there is no bias.
+        // Without a bias, zero features make all scores equal.
         let mut asked = with.x.clone();
         asked.extend(std::iter::repeat_n(0.0, f));
         let expected: Vec<u32> =
@@ -96,7 +96,7 @@ fn training_that_ends_too_early_says_so() {
     let late = *set.train(&SvmConfig { max_sweeps: 100_000, ..config }).fit();
     assert!(late.converged && late.violation <= config.tolerance, "{late:?}");
     assert!(late.objective < early.objective && late.gap < early.gap, "{early:?}, {late:?}");
-    // The gap bounds how far the early one was off.
+    // The gap bounds the error of the early one.
     assert!(early.objective - late.objective <= early.gap, "{early:?}, {late:?}");
 }
 
@@ -135,8 +135,8 @@ fn extreme_numbers_neither_panic_nor_give_what_is_no_number() {
 
 #[test]
 fn a_tiny_c_gives_the_weights_of_equal_margins() {
-    // Every alpha is at its bound: w_m is C times the sum of the class's examples, less the
-    // others' equal shares.
+    // Every alpha is at its bound: w_m is C times the sum of the class's examples, minus equal
+    // shares of the others.
     let set = three();
     let c = 1e-20;
     let svm = set.train(&SvmConfig { c, ..SvmConfig::default() });

@@ -1,4 +1,4 @@
-//! On random small problems: the optimum is one, and the only one.
+//! On small random problems, the solution is the unique optimum.
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -40,7 +40,7 @@ fn a_slower_solver_finds_the_same_weights() {
     let mut compared = 0;
     for seed in 0..PROBLEMS {
         let (set, config) = (Set::random(seed), config(seed));
-        // The slower solver would push a class without examples away; ours leaves it out.
+        // The slower solver would assign weights to a class without examples; ours leaves it out.
         if !(0..set.classes).all(|class| set.labels.contains(&(class as u32))) {
             continue;
         }
@@ -63,7 +63,7 @@ fn a_slower_solver_finds_the_same_weights() {
 fn no_small_change_of_the_weights_is_better() {
     for seed in 0..PROBLEMS {
         let mut set = Set::random(seed);
-        // All classes take part, or those without examples would be free to move.
+        // All classes have examples; weights of others could change freely.
         set.labels.iter_mut().enumerate().for_each(|(i, label)| *label = (i % set.classes) as u32);
         set.classes = set.classes.min(set.labels.len());
         let config = config(seed);
@@ -126,8 +126,8 @@ fn permutation(n: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
     list
 }
 
-/// The dual by accelerated projected gradient over all alphas at once, as its definition
-/// says: weights and intercepts.
+/// Solves the dual by accelerated projected gradient over all alphas at once, directly from its
+/// definition. Returns weights and intercepts.
 fn projected_gradient(set: &Set, bias: f64, c: f64) -> (Vec<f64>, Vec<f64>) {
     let width = set.features + 1;
     let rows: Vec<(Vec<f64>, usize)> =
@@ -141,7 +141,7 @@ fn projected_gradient(set: &Set, bias: f64, c: f64) -> (Vec<f64>, Vec<f64>) {
         }
         weights
     };
-    // The largest curvature is at most the sum of the squares.
+    // The sum of the squares bounds the largest curvature.
     let curvature = rows.iter().flat_map(|(x, _)| x).map(|x| x * x).sum::<f64>().max(1e-3);
     let mut alpha = vec![0.0; rows.len() * set.classes];
     let mut ahead = alpha.clone();
@@ -166,7 +166,7 @@ fn projected_gradient(set: &Set, bias: f64, c: f64) -> (Vec<f64>, Vec<f64>) {
     )
 }
 
-/// The nearest point of sum zero below the bounds, min(bound, alpha - theta), by bisection.
+/// Projects onto sum zero below the bounds, min(bound, alpha - theta), by bisection.
 fn project(alpha: &mut [f64], y: usize, c: f64) {
     let at = |alpha: f64, m: usize, theta: f64| (alpha - theta).min(if m == y { c } else { 0.0 });
     let largest = alpha.iter().fold(0.0_f64, |largest, a| largest.max(a.abs()));

@@ -1,5 +1,5 @@
 //! Scores of two streams, against scikit-learn's `LinearSVC(multi_class="crammer_singer")`.
-//! `tests/fixtures/svm.py` made the fixture and says what it holds.
+//! `tests/fixtures/svm.py` made the fixture and describes its contents.
 
 use serde::Deserialize;
 

@@ -1,4 +1,4 @@
-//! Files into networks.
+//! Tests of loading files into networks.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ fn cnn_m(classes: usize) -> CnnM2048Config {
     }
 }
 
-/// A file in the folder, with the names of the released Caffe model.
+/// Writes a file with the names of the released Caffe model into the folder.
 fn caffe(folder: &Path, change: impl Fn(&mut Tensors)) -> PathBuf {
     let ours = made(&cnn_m(10), 1).tensors();
     let mut theirs = ours.into_iter().map(|(name, tensor)| (name.replace("full", "fc"), tensor)).collect();
@@ -61,7 +61,7 @@ fn a_state_of_torchvision_fills_a_network_with_any_number_of_classes() {
     let params = made(&model, 3);
     let error = load(&path, NameMap::Torchvision, &model, &params, Head::Keep).unwrap_err().to_string();
     assert!(error.contains("`fc.bias`") && error.contains(&path.display().to_string()), "{error}");
-    // Read as our own names, PyTorch's counts are surplus.
+    // Read with our own names, PyTorch's counts are surplus.
     let error = load(&path, NameMap::Native, &model, &params, Head::Replace).unwrap_err().to_string();
     assert!(error.contains("num_batches_tracked") && error.contains("native"), "{error}");
 }
@@ -83,7 +83,7 @@ fn a_state_for_frames_fills_a_network_for_flow() {
     }
 }
 
-/// Both streams of a pyramid start from the one file, without its softmax layer.
+/// Both streams of a pyramid start from the same file, without its softmax layer.
 #[test]
 fn a_published_state_fills_the_streams_of_a_pyramid() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/fixtures");

@@ -1,4 +1,4 @@
-//! A server on this machine that speaks the hub's paths.
+//! A local server with the hub's paths.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,34 +8,34 @@ use std::thread::JoinHandle;
 
 use crate::Interrupt;
 
-/// How the server behaves; the file it serves is `content`.
+/// The behaviour of the server; it serves the file `content`.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Behaviour {
     pub(super) content: Vec<u8>,
-    /// The connection of the first answer ends after that many bytes of the body.
+    /// The first answer's connection ends after this number of bytes of the body.
     pub(super) break_after: Option<usize>,
-    /// Whether ranges are ignored.
+    /// Ignores ranges.
     pub(super) no_ranges: bool,
-    /// Another server for the content, as the hub has one: an address that begins with it.
+    /// Address prefix of another server for the content, such as the hub has.
     pub(super) redirect_to: Option<String>,
-    /// This status instead of any answer.
+    /// Answers every request with this status.
     pub(super) status: Option<u16>,
-    /// Sends the body in chunks, without saying how long it is.
+    /// Sends the body in chunks, without its length.
     pub(super) chunked: bool,
-    /// Says that the body is that long.
+    /// Announces this length of the body.
     pub(super) announced: Option<u64>,
-    /// The commit that it says it is at, instead of [`COMMIT`].
+    /// The commit that it names, instead of [`COMMIT`].
     pub(super) commit: Option<&'static str>,
     /// Raised after the first piece of a body.
     pub(super) raises: Interrupt,
 }
 
-/// A request that came.
+/// A received request.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Seen {
     pub(super) path: String,
     pub(super) range: Option<String>,
-    /// Bytes of the body that were sent, or were about to be.
+    /// Bytes of the body that were sent or are about to be sent.
     pub(super) sent: usize,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// The commit that the server's branch stands for.
+/// The commit of the server's branch.
 pub(super) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 impl Server {
@@ -61,7 +61,7 @@ impl Server {
                     if stop.load(Ordering::SeqCst) {
                         break;
                     }
-                    // A client that goes away in the middle is part of the tests.
+                    // Some tests disconnect in the middle.
                     let _gone = answer(&stream.unwrap(), &mut behaviour, &seen);
                 }
             }
@@ -69,7 +69,7 @@ impl Server {
         Self { url, seen, stop, thread: Some(thread) }
     }
 
-    /// All requests so far, in order.
+    /// Returns all requests so far, in order.
     pub(super) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
@@ -78,7 +78,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        // Wakes the server, which then looks at the flag.
+        // Wakes the server, which then checks the flag.
         let _woken = TcpStream::connect(self.url.trim_start_matches("http://"));
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
@@ -86,8 +86,8 @@ impl Drop for Server {
     }
 }
 
-/// Notes a request before it is answered, and every piece before it is sent: what a client has
-/// got is always in the notes.
+/// Records a request before it is answered, and every piece before it is sent: everything that a
+/// client has received is in the record.
 fn answer(mut stream: &TcpStream, behaviour: &mut Behaviour, notes: &Mutex<Vec<Seen>>) -> Option<()> {
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     let path = lines.next()?.split(' ').nth(1)?.to_owned();
