@@ -287,7 +287,7 @@ fn a_hostile_export_is_refused() {
             change(&mut config["record"]["work"]["net"]);
         }
     };
-    refused(&twice(&|net| net["data"] = Value::Array(Vec::new())), "it learns from no data set");
+    refused(&twice(&|net| net["data"] = Value::Array(Vec::new())), "the net learns from no data set");
     refused(
         &twice(&|net| net["model"]["conv1"]["padding"] = 4_611_686_018_427_387_904_u64.into()),
         "a padding below the kernel",

@@ -207,7 +207,7 @@ fn refused(arguments: &[&str], code: i32, expected: &[&str]) {
 
 #[test]
 fn a_misspelt_table_is_suggested() {
-    refused(&["run", "tabel1b"], 2, &["no table `tabel1b`", "did you mean `table1b`?"]);
+    refused(&["run", "tabel1b"], 2, &["unknown table `tabel1b`", "did you mean `table1b`?"]);
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn a_missing_data_root_says_what_is_expected() {
 #[test]
 fn a_data_root_that_nothing_reads_is_refused() {
     refused(&["run", "table1b", "--data-root", "/tmp"], 2, &["synth", "generated", "leave --data-root out"]);
-    refused(&["run", "table1b", "--data-root", "hmdb=/tmp"], 2, &["no data set `hmdb`", "hmdb51"]);
+    refused(&["run", "table1b", "--data-root", "hmdb=/tmp"], 2, &["unknown data set `hmdb`", "hmdb51"]);
     refused(&["run", "table1b", "--extracted-bound", "20"], 2, &["--extracted-bound", "synth", "generated"]);
 }
 

@@ -291,10 +291,10 @@ fn a_short_name_of_several_papers_is_that_of_the_commands_paper() {
     assert_eq!(names(&["table1b", "table4"]).unwrap(), ["two-stream/table1b", "two-stream/table4"]);
     assert_eq!(names(&["table4", "results"]).unwrap(), ["st-resnet/table4", "st-resnet/results"]);
     let refused = |asked: &[&str]| names(asked).unwrap_err().to_string();
-    let both = "`table4` may mean st-resnet/table4 or two-stream/table4; name one of them in full";
+    let both = "`table4` is ambiguous: st-resnet/table4 or two-stream/table4; give the full name";
     assert_eq!(refused(&["table4"]), both);
     assert_eq!(refused(&["table1b", "results", "table4"]), both);
-    assert!(refused(&["table1b", "table44"]).starts_with("no table `table44` (did you mean `table4`?)"));
+    assert!(refused(&["table1b", "table44"]).starts_with("unknown table `table44` (did you mean `table4`?)"));
 }
 
 /// Finds every number of a table, by its path.

@@ -1,8 +1,8 @@
 //! Whole training steps (forward, loss, backward, SGD) of the papers' networks:
 //! `cargo xtask bench steps`.
 //!
-//! They run on the CPU, or where `BENCH_DEVICE` says (`cpu` or `cuda:N`), in the precision of
-//! `BENCH_PRECISION` (`fp32` or `tf32`).
+//! They run on the device in `BENCH_DEVICE` (`cpu`, the default, or `cuda:N`) with the precision in
+//! `BENCH_PRECISION` (`fp32`, the default, or `tf32`).
 
 use std::process::ExitCode;
 
@@ -17,16 +17,16 @@ use nn::{Gradients, Params, Pass, Precision, Sgd};
 use serde_json::json;
 use testkit::bench::{Case, Host, Phase, Unit, Work};
 
-/// As the program has it.
+/// The allocator of the program.
 #[global_allocator]
 static ALLOCATOR: nn::ReusingAllocator = nn::ReusingAllocator;
 
 const MOMENTUM: f64 = 0.9;
 const WEIGHT_DECAY: f64 = 5e-4;
-/// Small: the same batch is seen again and again, and the loss should not become zero.
+/// Small, so that the loss does not reach zero although every step sees the same batch.
 const RATE: f64 = 1e-4;
 
-/// Classes of UCF-101.
+/// Number of classes of UCF-101.
 const CLASSES: usize = 101;
 /// A frame.
 const RGB: Channels = Channels::FRAME;
@@ -35,7 +35,7 @@ const FLOW: Channels = Channels::flow(20);
 /// Dropout of the two-stream networks.
 const DROPOUT: f64 = 0.9;
 
-/// The cases with their batches: on a CPU, and on a GPU, where they are the papers'.
+/// Returns the cases. Each has two batch sizes: one for a CPU, and one for a GPU, which is the paper's.
 fn cases(device: &Device) -> Vec<Case> {
     let spatial = CnnM2048Config::paper(RGB, CLASSES, DROPOUT);
     let temporal = CnnM2048Config::paper(FLOW, CLASSES, DROPOUT);
@@ -60,7 +60,7 @@ fn cases(device: &Device) -> Vec<Case> {
     ]
 }
 
-/// What table 1b trains at the scale `mini`: `cargo xtask show table1b` prints it.
+/// Returns the network of table 1b at the profile `mini`: `cargo xtask show table1b` prints it.
 fn mini() -> CnnM2048Config {
     CnnM2048Config {
         input: [56, 56],
@@ -73,7 +73,7 @@ fn mini() -> CnnM2048Config {
     }
 }
 
-/// What st-resnet/results trains at the scale `mini`, clips of five frames; its motion stream is trained before.
+/// Returns the network of st-resnet/results at the profile `mini`, for clips of five frames.
 fn joined_mini() -> StResNetConfig {
     StResNetConfig {
         input: [56, 56],
@@ -89,7 +89,8 @@ fn stream_mini() -> ResNet50Config {
     ResNet50Config { input, width, conv1, blocks, dropout: 0.0, ..ResNet50Config::paper(FLOW, 14) }
 }
 
-/// All levels over three snippets of ten fields. All layers are normalised by their batch, as the peer's are.
+/// Returns a pyramid of all levels over three snippets of ten fields. All layers use the statistics of the batch, as in the
+/// implementation that it is compared with.
 fn pyramid() -> PyramidConfig {
     PyramidConfig {
         base: PyramidBase::BnInception(BnInceptionConfig::paper(RGB, CLASSES)),
@@ -102,7 +103,7 @@ fn pyramid() -> PyramidConfig {
     }
 }
 
-/// What pyramid/stacking trains at the scale `mini`.
+/// Returns the network of pyramid/stacking at the profile `mini`.
 fn pyramid_mini() -> PyramidConfig {
     let base = BnInceptionConfig {
         input: [56, 56],
@@ -122,7 +123,7 @@ fn case(name: &str, batch: usize, config: ModelConfig, device: &Device) -> Case 
     let shapes: Vec<String> = inputs.iter().map(shape).collect();
     let work = batch as u64;
     let mut phases = vec!["forward", "backward", "update"];
-    // A GPU is waited for after each of them, which training does not do.
+    // Phases wait for the GPU, which training does not; a whole step is measured as well.
     let whole = !device.is_cpu();
     phases.extend(whole.then_some("step"));
     let device = device.clone();
@@ -150,7 +151,7 @@ fn case(name: &str, batch: usize, config: ModelConfig, device: &Device) -> Case 
 
 struct Step {
     device: Device,
-    /// Parameters, and multiply-adds of one sample.
+    /// Number of parameters, and multiply-adds of one sample.
     sizes: [u64; 2],
     network: Backbone,
     inputs: Inputs,
@@ -170,7 +171,7 @@ impl Step {
         let classes = summary.rows.last().map_or(1, |row| row.output[0]);
         let mut inputs = Inputs::default();
         for &(modality, ref shape) in &summary.inputs {
-            // (C, H, W), or of clips (C, T, H, W).
+            // (C, H, W), or (C, T, H, W) for clips.
             let (time_steps, [height, width]) = match shape[1..] {
                 [height, width] => (1, [height, width]),
                 [time_steps, height, width] => (time_steps, [height, width]),
@@ -238,7 +239,7 @@ impl Work for Step {
     }
 }
 
-/// Where networks run, and how products are computed there.
+/// Returns the device of the environment, with the precision set.
 fn device() -> Result<Device, String> {
     let told = |name: &str, usual: &str| std::env::var(name).unwrap_or_else(|_| usual.to_owned());
     let place = told("BENCH_DEVICE", "cpu");

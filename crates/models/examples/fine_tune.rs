@@ -5,8 +5,8 @@
 //! $ cargo run --release --package models --example fine_tune -- resnet50.safetensors 224
 //! ```
 //!
-//! The first trains from scratch on small pictures. The second begins with torchvision's weights, whose names are ours,
-//! and makes only the last layer anew. The pictures are stripes, to be told apart by their direction.
+//! The first command trains from scratch on small images. The second starts from torchvision's weights, which have the same
+//! names, with a new last layer. The images show stripes, and their classes are the two directions.
 
 #![expect(clippy::print_stdout, reason = "an example tells what it does")]
 
@@ -26,7 +26,7 @@ fn main() -> Result<()> {
     let device = Device::Cpu;
     let config = ResNet50Config {
         input: [side, side],
-        // Little data does not move the statistics of a trained network.
+        // With little data, the statistics of a trained network stay frozen.
         batch_statistics: if weights.is_some() { BatchStatistics::None } else { BatchStatistics::All },
         ..ResNet50Config::paper(Channels::FRAME, CLASSES)
     };
@@ -53,12 +53,12 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Pictures (B, 3, side, side) with stripes, and which run across.
+/// Returns images of stripes (B, 3, side, side), and labels for their direction.
 fn stripes(side: usize, step: usize, device: &Device) -> Result<(Tensor, Tensor)> {
     let labels: Vec<u32> = (0..BATCH).map(|sample| (sample % CLASSES) as u32).collect();
     let mut values = Vec::with_capacity(BATCH * 3 * side * side);
     for (sample, &label) in labels.iter().enumerate() {
-        // Another width and place in every picture.
+        // Each image has its own stripe width and offset.
         let width = 4.0 + ((step * BATCH + sample) * 7 % 5) as f32;
         for at in 0..3 * side * side {
             let (row, column) = (at / side % side, at % side);

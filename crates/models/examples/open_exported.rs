@@ -1,4 +1,4 @@
-//! Opens a row that `cargo xtask export` wrote, and asks its first net about a clip of noise.
+//! Opens a row exported by `cargo xtask export`, and classifies noise with its first net.
 //!
 //! ```console
 //! $ cargo xtask export table1b/stack-10-on FOLDER
@@ -15,7 +15,7 @@ use models::{Classifier, ModelConfig};
 
 fn main() -> Result<()> {
     let Some(folder) = std::env::args().nth(1).map(PathBuf::from) else {
-        bail!("name the folder that `cargo xtask export` wrote");
+        bail!("expected one argument: the folder that `cargo xtask export` wrote");
     };
     let read = |file: &str| {
         std::fs::read(folder.join(file)).map_err(|e| Error::wrap(e).with_path(folder.join(file)))

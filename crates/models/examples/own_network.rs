@@ -1,5 +1,5 @@
-//! Our layers within somebody's own network: a convolution with overlapping windows that are rounded up in number, batch
-//! normalisation with a residual, and `candle_nn`'s own layers beside them, trained by our SGD.
+//! Layers of this workspace in a custom network: a convolution, overlapping pooling that rounds up, batch normalisation with
+//! a residual, and layers of `candle_nn`, trained by this workspace's SGD.
 //!
 //! ```console
 //! $ cargo run --release --package models --example own_network

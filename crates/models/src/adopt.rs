@@ -1,6 +1,5 @@
-//! Weights of a trained network as the start of another: the same one for other classes, one that sees flow where the
-//! first saw frames, or a network of several streams that were trained alone. And published weights, under the names of
-//! others.
+//! Initial weights from other networks. The source may be the same network for other classes, a network that sees frames
+//! instead of flow, or one of several streams that were trained separately. Also published weights under other names.
 
 use std::collections::BTreeMap;
 
@@ -11,26 +10,26 @@ use crate::architecture::{Architecture, Stream};
 use crate::names::{NameMap, Rule, ours};
 use crate::{Channels, Error, Result};
 
-/// A weight whose filters see an input.
+/// A weight whose filters read an input of the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirstFilters {
-    /// Its name.
+    /// Name of the weight.
     pub weight: String,
-    /// The prefix of its stream, empty in a network of one.
+    /// Prefix of its stream; empty in a network of one stream.
     pub prefix: &'static str,
-    /// What it sees.
+    /// Modality of the input.
     pub modality: Modality,
 }
 
 impl dyn Architecture + '_ {
-    /// The weights of a trained network as this network's, or as those of its `stream`, under this network's names.
+    /// Converts the weights of a trained network to weights of this network, or of its `stream`, under this network's names.
     ///
-    /// Where the first network saw frames and this one sees something else, the filters of the first layer are averaged
-    /// and repeated ([`nn::cross_modality`]); where this one looks along time, the first one's weights are spread over the
-    /// time steps ([`nn::inflate`]). Classifiers come along, whether or not they fit.
+    /// If the first network sees frames and this one another modality, the filters of the first layer are averaged and
+    /// repeated ([`nn::cross_modality`]). If this network convolves over time, the weights are spread over the time steps
+    /// ([`nn::inflate`]). Classifiers are included, whether they fit or not.
     ///
     /// # Errors
-    /// [`Error::Start`] if the networks differ in more than that.
+    /// [`Error::Start`] if the networks differ in any other way.
     pub fn adopt(
         &self,
         first: &dyn Architecture,
@@ -52,28 +51,28 @@ impl dyn Architecture + '_ {
         Ok(adopted)
     }
 
-    /// Checks that [`Architecture`]'s `adopt` will do for weights of such a network.
+    /// Checks that [`Architecture`]'s `adopt` accepts the weights of such a network.
     ///
     /// # Errors
-    /// As there.
+    /// [`Error::Start`] if it does not.
     pub fn can_adopt(&self, first: &dyn Architecture, stream: Option<Modality>) -> Result<()> {
         self.adopter(first, stream).map(|_| ())
     }
 
-    /// The stream that sees a modality.
+    /// Returns the stream that sees a modality.
     ///
     /// # Errors
     /// [`Error::Start`] if there is no such stream.
     pub fn stream(&self, modality: Modality) -> Result<Stream> {
         let stream = self.streams().into_iter().find(|stream| stream.modality == modality);
-        let problem = || format!("it has no stream of its own for {modality}");
+        let problem = || format!("it has no separate stream for {modality}");
         stream.ok_or_else(|| Error::Start { model: self.kind(), problem: problem() })
     }
 
-    /// This network, or its stream, if it can take over the first one's weights.
+    /// Returns the conversion for this network, or for its stream, if it can start from the weights of `first`.
     fn adopter(&self, first: &dyn Architecture, stream: Option<Modality>) -> Result<Adopter> {
         let stream = stream.map(|modality| self.stream(modality)).transpose()?;
-        // Not `map_or`, in which the two would have to live equally long.
+        // Not `map_or`, which would require equal lifetimes.
         let own = match &stream {
             Some(stream) => &*stream.alone,
             None => self,
@@ -83,15 +82,15 @@ impl dyn Architecture + '_ {
             return Ok(Adopter { crossed, stream });
         }
         let problem = if own.kind() == first.kind() {
-            format!("the other {} has other sizes or reads another input", first.kind())
+            format!("the other {} has different sizes or a different input", first.kind())
         } else {
             format!("the other network is a {}", first.kind())
         };
         Err(Error::Start { model: self.kind(), problem })
     }
 
-    /// The weight whose filters are for frames in a network that reads `first`, and the channels that they see in this one,
-    /// if that is something else.
+    /// Returns the weight of the first layer and its number of channels, if `first` is a frame and this network reads another
+    /// input.
     fn crossed(&self, first: &[Channels]) -> Option<(&'static str, usize)> {
         let inputs = self.inputs();
         let &[own] = inputs.as_slice() else { return None };
@@ -99,7 +98,7 @@ impl dyn Architecture + '_ {
         (first == [Channels::FRAME] && own != Channels::FRAME).then_some((weight, own.count))
     }
 
-    /// The weights that see the inputs, of each stream one.
+    /// Returns the weights that read the inputs, one for each stream.
     pub fn first_filters(&self) -> Vec<FirstFilters> {
         let of = |prefix: &'static str, network: &dyn Architecture| {
             let weight = format!("{prefix}{}", network.first_convolution()?);
@@ -110,10 +109,10 @@ impl dyn Architecture + '_ {
         of("", self).into_iter().chain(of_streams).collect()
     }
 
-    /// What the tensors of published files are called. The first rule that fits a name decides.
+    /// Returns the rules for the tensor names of published files. The first matching rule decides.
     ///
     /// # Errors
-    /// [`Error::NoNames`] where no such weights fit the architecture.
+    /// [`Error::NoNames`] if the architecture has no such weights.
     pub fn rules(&self, names: NameMap) -> Result<&'static [Rule]> {
         let rules = |names| match names {
             NameMap::Native => Some(&[][..]),
@@ -126,10 +125,10 @@ impl dyn Architecture + '_ {
         })
     }
 
-    /// This network's names of stored tensors, each with the name in the store; what is to be ignored is left out.
+    /// Returns this network's names of stored tensors, each with its name in the store. Ignored tensors are left out.
     ///
     /// # Errors
-    /// [`Error::NoNames`], or [`Error::SameName`] if two stored names mean the same.
+    /// [`Error::NoNames`], or [`Error::SameName`] if two stored names map to the same parameter.
     pub fn our_names<'a>(
         &self,
         names: NameMap,
@@ -138,11 +137,11 @@ impl dyn Architecture + '_ {
         ours(self.rules(names)?, stored)
     }
 
-    /// Published weights under this network's names, and for each of these the name in the file. Where they see frames and
-    /// this network sees something else, the filters of the first layer are averaged and repeated, as in `adopt`.
+    /// Returns published weights under this network's names, and for each of these the name in the file. If they are for
+    /// frames and this network sees another input, the filters of the first layer are averaged and repeated, as in `adopt`.
     ///
     /// # Errors
-    /// As `our_names`, or if the first layer's weights have no form that they can be averaged in.
+    /// See `our_names`; also if the weights of the first layer have a shape that cannot be averaged.
     pub fn published(&self, names: NameMap, stored: &Tensors) -> Result<(Tensors, BTreeMap<String, String>)> {
         let theirs = self.our_names(names, stored.keys().map(String::as_str))?;
         let tensor = |(ours, theirs): (&String, &String)| Some((ours.clone(), stored.get(theirs)?.clone()));
@@ -150,7 +149,7 @@ impl dyn Architecture + '_ {
         let sees = |name: &str| tensors.get(name).and_then(|weight| weight.dims().get(1).copied());
         if let Some((weight, channels)) = self.crossed(&[Channels::FRAME])
             && sees(weight) == Some(Channels::FRAME.count)
-            // Our own weights for as many channels of something else are at home here.
+            // Native weights for three channels of another modality already fit.
             && !(names == NameMap::Native && channels == Channels::FRAME.count)
         {
             let crossed = nn::cross_modality(&tensors[weight], channels)?;
@@ -160,10 +159,10 @@ impl dyn Architecture + '_ {
     }
 }
 
-/// What takes over weights.
+/// A conversion of weights.
 struct Adopter {
-    /// The first layer's weight and its channels, where it read frames before.
+    /// Name and channels of the first layer's weight, if it has to be converted from frames.
     crossed: Option<(&'static str, usize)>,
-    /// The stream, where it is not the whole network.
+    /// The stream, if the weights are not for the whole network.
     stream: Option<Stream>,
 }

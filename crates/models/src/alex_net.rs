@@ -2,7 +2,7 @@
 //! Krizhevsky, Sutskever & Hinton, NIPS 2012): the backbone of the Siamese cross-view
 //! network.
 //!
-//! | layer | output (227x227) | kernel | stride | pad | groups | then |
+//! | layer | output (227x227) | kernel | stride | pad | groups | followed by |
 //! |---|---|---|---|---|---|---|
 //! | conv1 | 96x55x55 | 11x11 | 4 | 0 | 1 | ReLU, pool1 3x3 stride 2: 27x27, LRN |
 //! | conv2 | 256x27x27 | 5x5 | 1 | 2 | 2 | ReLU, pool2: 13x13, LRN |
@@ -13,7 +13,7 @@
 //! | fc7 | 4096 | | | | | ReLU, dropout |
 //! | fc8 | classes | | | | | softmax, in the loss |
 //!
-//! The reference model pools before it normalises, the 2012 paper after. Pooling rounds up.
+//! The reference model pools before normalisation, the 2012 paper after it. Pooling rounds up.
 
 use nn::Activation;
 use nn::ops::{Lrn, Pool2d};
@@ -34,11 +34,11 @@ const LRN: Lrn = Lrn { size: 5, alpha: 1e-4, beta: 0.75, k: 1.0 };
 /// Every pooling layer.
 const POOL: Pool2d = Pool2d { kernel: [3, 3], stride: [2, 2], padding: [0, 0], ceil_mode: true };
 
-/// Parts of conv2, conv4 and conv5; once, one a GPU.
+/// Groups of conv2, conv4 and conv5; originally one for each GPU.
 const GROUPS: usize = 2;
 
-/// Every size of the network; [`AlexNetConfig::paper`] has the reference model's. Parameters are `conv1.weight`,
-/// `conv1.bias`, ... `fc8.bias`.
+/// Sizes of the network; [`AlexNetConfig::paper`] is the reference model. Parameters are `conv1.weight`, `conv1.bias`, ...
+/// `fc8.bias`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct AlexNetConfig {
@@ -48,7 +48,7 @@ pub struct AlexNetConfig {
     pub input: [usize; 2],
     /// Classes of the softmax.
     pub classes: usize,
-    /// Output channels of conv1 to conv5; all but the third even.
+    /// Output channels of conv1 to conv5; all except the third must be even.
     pub widths: [usize; 5],
     /// Window of conv1.
     pub conv1: Window,
@@ -61,7 +61,7 @@ pub struct AlexNetConfig {
 }
 
 impl AlexNetConfig {
-    /// The reference model, for frames.
+    /// Returns the reference model, for frames.
     pub fn paper(classes: usize) -> Self {
         Self {
             channels: Channels::FRAME,
@@ -99,7 +99,7 @@ impl AlexNetConfig {
                 ("fc7", self.fc7),
             ],
         )?;
-        settings::each(MODEL, "one of widths", &self.widths)?;
+        settings::each(MODEL, "a value of widths", &self.widths)?;
         settings::picture(MODEL, self.input)?;
         settings::window(MODEL, "conv1", self.conv1)?;
         settings::dropout(MODEL, self.dropout)
@@ -111,7 +111,7 @@ impl Architecture for AlexNetConfig {
         "alexnet"
     }
 
-    /// As in the table above.
+    /// Makes the layers of the table above.
     fn graph(&self) -> Result<Graph> {
         self.check()?;
         let [width1, width2, width3, width4, width5] = self.widths;
@@ -171,7 +171,7 @@ impl Architecture for AlexNetConfig {
     }
 
     fn published_names(&self, names: NameMap) -> Option<&'static [Rule]> {
-        // torchvision's has other layers.
+        // torchvision's AlexNet has different layers.
         (names == NameMap::Caffe).then_some(&[])
     }
 }

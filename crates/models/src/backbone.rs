@@ -1,4 +1,4 @@
-//! A graph with its parameters: a network that runs.
+//! A graph with its parameters: an executable network.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub struct Backbone {
     heads: Vec<Classifier>,
 }
 
-/// A classifier's output: the value, and what it is an answer to.
+/// Output of a classifier, with its name and task.
 #[derive(Debug)]
 struct Classifier {
     value: usize,
@@ -29,7 +29,7 @@ struct Classifier {
     task: usize,
 }
 
-/// A layer with its parameters, in its place. Values are numbered as in the graph.
+/// A layer with its parameters and inputs. Values are numbered as in the graph.
 struct Step {
     name: String,
     layer: Arc<Forward>,
@@ -39,7 +39,7 @@ struct Step {
 }
 
 impl Backbone {
-    /// Makes the parameters, named after their layers.
+    /// Makes a network with new parameters, named after their layers.
     ///
     /// # Errors
     /// If a parameter cannot be made.
@@ -65,7 +65,7 @@ impl Backbone {
         let features = graph.features.map(|value| value.index());
         let attention = graph.attention.map(|value| value.index());
         let heads = match &graph.heads[..] {
-            // A single one is `main`, whatever its layer is called.
+            // A single head is `main`, regardless of its layer's name.
             [] => vec![Classifier { value: ports + steps.len() - 1, name: "main".into(), task: 0 }],
             [head] => vec![Classifier { value: head.logits.index(), name: "main".into(), task: head.task }],
             heads => {
@@ -80,14 +80,14 @@ impl Backbone {
         Ok(Self { model: graph.model, ports: graph.ports.clone(), reads, steps, features, attention, heads })
     }
 
-    /// Runs a batch (B, T, C, H, W) through; T is 1 but for networks of clips. `visit` sees every layer's name and
-    /// output, feature maps as (B, H, W, C), those of clips as (B T, H, W, C).
+    /// Runs a batch (B, T, C, H, W) through the network; T is 1 except for networks of clips. `visit` is called with every
+    /// layer's name and output: feature maps as (B, H, W, C), those of clips as (B T, H, W, C).
     ///
     /// # Errors
-    /// If an input is missing or has another shape than the configuration says.
+    /// If an input is missing or its shape differs from the configuration.
     pub fn trace(&self, inputs: &Inputs, pass: &Pass, visit: impl FnMut(&str, &Tensor)) -> Result<Outputs> {
         let mut values = Vec::with_capacity(self.ports.len() + self.steps.len());
-        // Samples, and of inputs that may have any length their time steps.
+        // Number of samples, and number of time steps for inputs of any length.
         let mut first: Option<(usize, Option<usize>)> = None;
         for port in &self.ports {
             let refused = |found: String| Error::Input { model: self.model, expected: expected(port), found };
@@ -102,7 +102,7 @@ impl Backbone {
                     let others = *first.get_or_insert(own);
                     if others != own {
                         let found = format!(
-                            "{batch} clips of {time_steps} time steps beside {} clips of {} time steps",
+                            "{batch} clips of {time_steps} time steps, but {} of {} in another input",
                             others.0,
                             others.1.unwrap_or(time_steps)
                         );
@@ -119,7 +119,7 @@ impl Backbone {
         self.run(values, batch, pass, visit)
     }
 
-    /// Runs the steps on inputs (B T, H, W, C).
+    /// Runs all steps on inputs (B T, H, W, C).
     fn run(
         &self,
         mut values: Vec<Option<Tensor>>,
@@ -151,7 +151,7 @@ impl Backbone {
     }
 }
 
-/// What is expected of an input, in words.
+/// Describes the expected shape of an input.
 fn expected(port: &Port) -> String {
     let each: Vec<String> = port.shape.each.iter().map(usize::to_string).collect();
     let time_steps = match port.shape.time_steps {

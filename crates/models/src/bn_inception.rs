@@ -11,11 +11,11 @@
 //! | inception 5a, 5b | 1024x7x7 |
 //! | global_pool, fc-action | classes |
 //!
-//! A block joins four branches of one input: a 1x1 convolution; a 3x3 one; two 3x3 ones
-//! after another; a pooling layer and a 1x1 convolution. A block that halves the size
-//! lacks the first and does not convolve what it pools. Pooling rounds up, averages count
-//! their padding, and each convolution has a bias although it is normalised after: all as
-//! in Caffe, where the released weights come from.
+//! A block joins four branches of one input: a 1x1 convolution; a 3x3 convolution; two
+//! 3x3 convolutions in sequence; a pooling layer and a 1x1 convolution. A block that halves
+//! the size has no first branch and no convolution after its pooling. Pooling rounds up,
+//! averages count their padding, and each convolution has a bias despite the normalisation
+//! after it: all as in Caffe, the source of the released weights.
 
 use base::Modality;
 use nn::ops::Pool2d;
@@ -33,7 +33,7 @@ use crate::{Channels, Result, settings};
 
 const MODEL: &str = "BN-Inception";
 
-/// Every width of the paper is a multiple of it.
+/// Common divisor of all widths of the paper.
 const WIDTH_UNIT: usize = 32;
 
 /// Output channels of conv1, conv2/3x3_reduce and conv2/3x3.
@@ -42,21 +42,21 @@ const STEM: [usize; 3] = [64, 64, 192];
 /// Output channels of a block's convolutions.
 struct Block {
     name: &'static str,
-    /// Of the 1x1 branch; a block without it halves the size.
+    /// The 1x1 branch; a block without it halves the size.
     one: Option<usize>,
-    /// Of the 3x3 branch: first the 1x1 reduction.
+    /// The 3x3 branch: the 1x1 reduction, then the 3x3 convolution.
     three: [usize; 2],
-    /// Of the double 3x3 branch: first the 1x1 reduction, then both others.
+    /// The double 3x3 branch: the 1x1 reduction, then both 3x3 convolutions.
     double: [usize; 2],
-    /// Of the pooling branch.
+    /// The pooling branch.
     pool: Pooling,
 }
 
-/// How a block pools, and the output channels of the convolution after.
+/// Pooling of a block, with the output channels of the convolution after it.
 enum Pooling {
     Average(usize),
     Max(usize),
-    /// By the maximum, at stride 2, and no convolution.
+    /// Maximum at stride 2, without a convolution.
     Halving,
 }
 
@@ -87,19 +87,19 @@ const BLOCKS: [Block; 10] = [
     block("5b", 352, [192, 320], [192, 224], Pooling::Max(128)),
 ];
 
-/// The first layers, which bring the picture down to the size that the blocks see.
+/// The first layers, which reduce the frame to the size that the blocks see.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InceptionStem {
-    /// As in the table above.
+    /// The layers of the table above.
     #[default]
     Paper,
-    /// For a picture of a quarter of the size: conv1 is 5x5, there is no pool1, and block 4e does not halve. 56x56
-    /// end as the same 7x7 places as 224x224 of the paper's.
+    /// Layers for a frame of a quarter of the size: conv1 is 5x5, there is no pool1, and block 4e does not halve. An input
+    /// of 56x56 ends in 7x7 positions, like 224x224 in the paper.
     Small,
 }
 
-/// Every size of the network; [`BnInceptionConfig::paper`] has the paper's. Parameters have the released model's names:
+/// Sizes of the network; [`BnInceptionConfig::paper`] has the paper's. Parameters have the released model's names:
 /// `conv1/7x7_s2.weight`, `conv1/7x7_s2_bn.weight`, `conv1/7x7_s2_bn.running_mean`, ... `fc-action.bias`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -110,18 +110,18 @@ pub struct BnInceptionConfig {
     pub input: [usize; 2],
     /// Classes of the softmax.
     pub classes: usize,
-    /// The paper's widths are divided by it: 1, 2, 4, 8, 16 or 32.
+    /// Divisor of the paper's widths: 1, 2, 4, 8, 16 or 32.
     pub width_divisor: usize,
     /// Probability that dropout zeroes an input of the classifier.
     pub dropout: f64,
-    /// Which layers are normalised by their batch in training.
+    /// Layers that use the statistics of the batch in training.
     pub batch_statistics: BatchStatistics,
     /// The first layers.
     pub stem: InceptionStem,
 }
 
 impl BnInceptionConfig {
-    /// The paper's network, with the dropout of Temporal Segment Networks: 0.8 for frames,
+    /// Returns the paper's network, with the dropout of Temporal Segment Networks: 0.8 for frames,
     /// 0.7 for flow.
     pub fn paper(channels: Channels, classes: usize) -> Self {
         let dropout = if channels.modality == Modality::RGB { 0.8 } else { 0.7 };
@@ -155,7 +155,7 @@ impl BnInceptionConfig {
         })
     }
 
-    /// The branches of a block, joined in this order.
+    /// Adds the branches of a block and joins them in this order.
     fn block(&self, graph: &mut Graph, prefix: &str, block: &Block, x: Value) -> Result<Value> {
         let name = |layer: &str| format!("{prefix}inception_{}/{layer}", block.name);
         let statistics = self.batch_statistics.later();
@@ -188,7 +188,7 @@ impl BnInceptionConfig {
         graph.add(name("output"), Layer::concat(), &branches)
     }
 
-    /// Convolution, batch normalisation and rectification.
+    /// Adds a convolution, batch normalisation and rectification.
     fn conv(
         &self,
         graph: &mut Graph,
@@ -220,8 +220,8 @@ impl BnInceptionConfig {
     }
 }
 
-/// The released names have slashes, for which ports to PyTorch write underscores. The
-/// classifier is `fc` in ImageNet's model, `last_linear` in a widespread port of it.
+/// The released names have slashes; ports to PyTorch use underscores instead. The
+/// classifier is `fc` in the ImageNet model and `last_linear` in a common port of it.
 const CAFFE: &[Rule] = &[
     BATCH_COUNTS,
     Rename("conv1_*", "conv1/*"),
@@ -245,7 +245,7 @@ impl Architecture for BnInceptionConfig {
         "bn-inception"
     }
 
-    /// As in the table above.
+    /// Makes the layers of the table above.
     fn graph(&self) -> Result<Graph> {
         self.check()?;
         let title = format!("{} classes", self.classes);
@@ -332,7 +332,7 @@ impl Listed for BnInceptionConfig {
 
     fn cases() -> Vec<Case<Self>> {
         let paper = Self::paper(Channels::FRAME, 4);
-        // Narrow ones have channels that hardly vary in a batch, and normalising those makes any rounding large.
+        // Narrow networks have channels that hardly vary in a batch; normalising them amplifies rounding errors.
         let all = Self { input: [96, 96], width_divisor: 4, ..paper };
         let first = Self { width_divisor: 8, batch_statistics: BatchStatistics::First, ..all.clone() };
         vec![Case::new("BN-Inception", all), Case::new("BN-Inception, partly frozen", first)]

@@ -1,4 +1,4 @@
-//! What a stream reads: channels, and what they hold.
+//! Input channels of a stream: their number and their modality.
 
 use base::Modality;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -6,34 +6,34 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The channels of an input at one time step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Channels {
-    /// What they hold.
+    /// Modality of the channels.
     pub modality: Modality,
-    /// How many, C.
+    /// Number of channels, C.
     pub count: usize,
 }
 
 impl Channels {
-    /// One frame.
+    /// Channels of one frame.
     pub const FRAME: Self = Self::new(Modality::RGB, 3);
 
-    /// So many of that modality.
+    /// Makes `count` channels of a modality.
     pub const fn new(modality: Modality, count: usize) -> Self {
         Self { modality, count }
     }
 
-    /// A stack of flow; L fields have 2L channels.
+    /// Makes the channels of a stack of flow; L fields have 2L channels.
     pub const fn flow(count: usize) -> Self {
         Self::new(Modality::FLOW, count)
     }
 
-    /// What a number alone means in a configuration: three channels are a frame, any other number is a stack of flow.
-    /// The only place where a modality follows from a number. Plans, records and exported folders of old say no more.
+    /// Interprets a number without a modality: three channels are a frame, any other number is a stack of flow. Older plans,
+    /// records and exported folders contain only numbers. No other code infers a modality from a number.
     const fn of_count(count: usize) -> Self {
         if count == Self::FRAME.count { Self::FRAME } else { Self::flow(count) }
     }
 }
 
-/// As it is written: a number where that says it all, else both.
+/// Serialised form: a number if it implies the modality, otherwise both.
 #[derive(Serialize, Deserialize)]
 #[serde(
     untagged,

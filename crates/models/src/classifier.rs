@@ -1,4 +1,4 @@
-//! A network as a module of `candle_nn`.
+//! Networks as modules of `candle_nn`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,21 +10,21 @@ use crate::architecture::Architecture;
 use crate::graph::Port;
 use crate::{Backbone, Error, Inputs, Network, Outputs, Result};
 
-/// Any architecture for a program that is written for Candle: made from a [`VarBuilder`], run as a [`ModuleT`], walked back
-/// by [`Tensor::backward`]. Names and layout of the weights are PyTorch's.
+/// Any architecture for programs that use Candle: made from a [`VarBuilder`], run as a [`ModuleT`], differentiated by
+/// [`Tensor::backward`]. Names and layout of the weights are PyTorch's.
 ///
 /// # Shapes
 ///
 /// | network | input | output |
 /// |---|---|---|
-/// | of one stream | (B, C, H, W) | (B, K) |
-/// | of several inputs or snippets | (B, N, H, W): input by input, time step by time step, channel by channel | (B, K) |
-/// | of clips | (B, T, C, H, W), the channels input by input | (B, K) |
+/// | one stream | (B, C, H, W) | (B, K) |
+/// | several inputs or snippets | (B, N, H, W): input by input, time step by time step, channel by channel | (B, K) |
+/// | clips | (B, T, C, H, W), the channels input by input | (B, K) |
 ///
-/// The inputs are those of [`Architecture::inputs`], in their order: for ST-ResNet a clip has 3 + 2L channels at each time
-/// step. A network for several tasks gives the logits of the first; [`Classifier::outputs`] gives all.
+/// The inputs are those of [`Architecture::inputs`], in that order: for ST-ResNet a clip has 3 + 2L channels at each time
+/// step. A network for several tasks returns the logits of the first; [`Classifier::outputs`] returns all.
 ///
-/// The gradient of an input is there as that of the weights is. A weight that is frozen by [`Params::configure`] has none.
+/// Inputs have gradients just as weights do. A weight that is frozen by [`Params::configure`] has none.
 pub struct Classifier {
     backbone: Backbone,
     model: &'static str,
@@ -35,22 +35,22 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// A network whose weights are those of `store`, see [`Params::builder_from`]; it lives where they do. The seed
-    /// decides the first values of what a `VarMap` lacks, and the dropout masks: those of training pass n, counted from 0,
-    /// are those of [`Pass::train`] with `seed + n`.
+    /// Makes a network with the weights of `store`, on its device; see [`Params::builder_from`]. The seed decides the initial
+    /// values of weights that a `VarMap` lacks, and the dropout masks: training pass n, counted from 0, has the masks of
+    /// [`Pass::train`] with `seed + n`.
     ///
     /// # Errors
-    /// As [`Architecture::graph`], and if the store lacks a weight or has one of another shape.
+    /// See [`Architecture::graph`]; also if the store lacks a weight or has one of another shape.
     pub fn new(architecture: &dyn Architecture, store: VarBuilder<'_>, seed: u64) -> Result<Self> {
         let params = Params::new(store.device());
         let builder = params.builder_from(store, seed);
         Self::build(architecture, params, &builder, seed)
     }
 
-    /// A network whose weights are drawn by the seed.
+    /// Makes a network whose weights are drawn with the seed.
     ///
     /// # Errors
-    /// As [`Architecture::graph`], and if the device refuses a weight.
+    /// See [`Architecture::graph`]; also if the device cannot allocate a weight.
     pub fn seeded(architecture: &dyn Architecture, device: &Device, seed: u64) -> Result<Self> {
         let params = Params::new(device);
         let builder = params.builder(seed);
@@ -69,12 +69,12 @@ impl Classifier {
         Ok(Self { backbone, model, ports, params, seed, passes: AtomicU64::new(0) })
     }
 
-    /// Its parameters and buffers, by name.
+    /// Returns its parameters and buffers, by name.
     pub fn params(&self) -> &Params {
         &self.params
     }
 
-    /// The shape of a batch of so many samples, as in the first two lines of the table.
+    /// Returns the shape of a batch of `samples` samples, as in the first two lines of the table.
     pub fn input_dims(&self, samples: usize) -> (usize, usize, usize, usize) {
         let channels = |port: &Port| port.shape.time_steps.unwrap_or(1) * port.shape.each[0];
         let [height, width] =
@@ -82,17 +82,17 @@ impl Classifier {
         (samples, self.ports.iter().map(channels).sum(), height, width)
     }
 
-    /// Everything that it says about a batch, in Candle's graph.
+    /// Returns all outputs for a batch, in Candle's graph.
     ///
     /// # Errors
-    /// If the input has another shape than the table says.
+    /// If the shape of the input does not match the table.
     pub fn outputs(&self, x: &Tensor, train: bool) -> Result<Outputs> {
         let passes = if train { self.passes.fetch_add(1, Ordering::Relaxed) } else { 0 };
         let pass = Pass::in_graph(train, self.seed.wrapping_add(passes));
         self.backbone.forward(&self.inputs(x)?, &pass)
     }
 
-    /// The input cut into those of the network, (B, T, C, H, W) each.
+    /// Splits the input into the network's inputs, (B, T, C, H, W) each.
     fn inputs(&self, x: &Tensor) -> Result<Inputs> {
         let channels = |port: &Port| port.shape.each[0];
         let time_steps = |port: &Port| port.shape.time_steps.unwrap_or(1);
@@ -138,10 +138,10 @@ impl Classifier {
 }
 
 impl ModuleT for Classifier {
-    /// Class scores before the softmax, (B, K).
+    /// Returns the class scores before the softmax, (B, K).
     fn forward_t(&self, x: &Tensor, train: bool) -> candle_core::Result<Tensor> {
         let outputs = self.outputs(x, train)?;
-        // A graph has one classifier at least.
+        // A graph has at least one classifier.
         match outputs.heads.into_iter().next() {
             Some(head) => Ok(head.logits),
             None => candle_core::bail!("{} has no classifier", self.model),

@@ -1,7 +1,7 @@
 //! CNN-M-2048: either stream of "Two-Stream Convolutional Networks for Action
 //! Recognition in Videos" (Simonyan & Zisserman, NIPS 2014), Figure 1 and Sect. 5.
 //!
-//! | layer | output (224x224) | kernel | stride | pad | then |
+//! | layer | output (224x224) | kernel | stride | pad | followed by |
 //! |---|---|---|---|---|---|
 //! | conv1 | 96x109x109 | 7x7 | 2 | 0 | ReLU, LRN, pool1 3x3 stride 2: 54x54 |
 //! | conv2 | 256x26x26 | 5x5 | 2 | 1 | ReLU, LRN (spatial stream only), pool2: 13x13 |
@@ -12,9 +12,9 @@
 //! | full7 | 2048 | | | | ReLU, dropout |
 //! | full8 | classes | | | | softmax, in the loss |
 //!
-//! The temporal stream drops the second normalisation to save memory. Pooling rounds
-//! up, as in Caffe. The figure writes "pool 2x2" where text and released model have
-//! 3x3 stride 2; the constants of the normalisation are those of the released VGG-M.
+//! The temporal stream omits the second normalisation to save memory. Pooling rounds
+//! up, as in Caffe. The figure says "pool 2x2", but the text and the released model have
+//! 3x3 stride 2. The constants of the normalisation are those of the released VGG-M.
 //!
 //! A network for several tasks has a softmax layer for each (Sect. 4): `full8_1`, `full8_2` instead of `full8`.
 //!
@@ -41,7 +41,7 @@ const LRN: Lrn = Lrn { size: 5, alpha: 5e-4, beta: 0.75, k: 2.0 };
 /// Every pooling layer.
 const POOL: Pool2d = Pool2d { kernel: [3, 3], stride: [2, 2], padding: [0, 0], ceil_mode: true };
 
-/// The key `stream` of a configuration: the paper's word for what is read, or else the modality's own name.
+/// The key `stream` of a configuration: the paper's word for the modality if it has one, otherwise the modality's name.
 mod stream {
     use base::Modality;
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
@@ -67,35 +67,35 @@ mod stream {
     }
 }
 
-/// How the frames of an input come together.
+/// Fusion of the frames of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fusion {
     /// All channels in conv1: a single frame, or a stack of flow.
     Early,
-    /// Eleven frames, little by little. conv1 looks at five frames two apart, that is four times, with one set of
-    /// weights; conv2 at two of those responses, twice, with one set of weights; conv3 at both of these.
-    /// Karpathy et al. give conv1 an extent of four of ten frames; five of eleven leaves no frame out.
+    /// Eleven frames, step by step. conv1 reads four windows of five frames, two frames apart, with shared weights; conv2
+    /// reads two pairs of these responses with shared weights; conv3 reads both results. In Karpathy et al. conv1 reads four
+    /// of ten frames; five of eleven leave no frame out.
     Slow,
 }
 
 /// Frames that slow fusion reads.
 const SLOW_FRAMES: usize = 11;
 
-/// Every size of the network; [`CnnM2048Config::paper`] has the paper's. Parameters are `conv1.weight`, `conv1.bias`, ...
+/// Sizes of the network; [`CnnM2048Config::paper`] has the paper's. Parameters are `conv1.weight`, `conv1.bias`, ...
 /// `full8.bias`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CnnM2048Config {
-    /// What it reads: frames in the spatial stream, which normalises after conv1 and conv2; stacks of flow, or anything
-    /// else, in the temporal one, which normalises after conv1 only.
+    /// Modality of the input. The spatial stream reads frames and normalises after conv1 and conv2; the temporal stream reads
+    /// stacks of flow, or any other modality, and normalises after conv1 only.
     #[serde(rename = "stream", with = "stream")]
     pub modality: Modality,
     /// Input channels: 3 for a frame, 2L for a stack of L flow fields.
     pub channels: usize,
     /// Height and width of the input.
     pub input: [usize; 2],
-    /// How the frames of the input come together.
+    /// Fusion of the frames of the input.
     pub fusion: Fusion,
     /// Classes of each softmax layer; one unless the network learns several tasks.
     pub classes: Vec<usize>,
@@ -114,7 +114,7 @@ pub struct CnnM2048Config {
 }
 
 impl CnnM2048Config {
-    /// The paper's network.
+    /// Returns the paper's network.
     pub fn paper(channels: Channels, classes: usize, dropout: f64) -> Self {
         Self {
             modality: channels.modality,
@@ -146,7 +146,7 @@ impl CnnM2048Config {
         })
     }
 
-    /// The names of the softmax layers, which are new when a net is trained on other classes.
+    /// Returns the names of the softmax layers.
     fn classifiers(&self) -> Vec<String> {
         match self.classes.len() {
             1 => vec!["full8".into()],
@@ -158,7 +158,7 @@ impl CnnM2048Config {
         Channels::new(self.modality, self.channels)
     }
 
-    /// conv1 to pool2.
+    /// Adds conv1 to pool2.
     fn stem(&self, graph: &mut Graph) -> Result<Value> {
         graph.chain(graph.input(), self.first_block().into_iter().chain(self.second_block()))
     }
@@ -180,7 +180,7 @@ impl CnnM2048Config {
         block
     }
 
-    /// conv1 to pool2 of slow fusion, and the two last responses joined.
+    /// Adds conv1 to pool2 of slow fusion, and joins the last two responses.
     fn slow_stem(&self, graph: &mut Graph) -> Result<Value> {
         let per_frame = self.channels / SLOW_FRAMES;
         let mut windows = Vec::new();
@@ -196,7 +196,7 @@ impl CnnM2048Config {
         Ok(joined[0][0])
     }
 
-    /// Runs each of the inputs through a block, with one set of weights.
+    /// Adds a block for each input, all with shared weights.
     fn side_by_side(
         graph: &mut Graph,
         inputs: Vec<Vec<Value>>,
@@ -221,7 +221,7 @@ impl CnnM2048Config {
         Ok(outputs)
     }
 
-    /// Joins the channels of neighbours, two by two.
+    /// Joins the channels of neighbouring values in pairs.
     fn joined(graph: &mut Graph, name: &str, values: &[Value]) -> Result<Vec<Vec<Value>>> {
         let pair = |(time, pair): (usize, &[Value])| {
             Ok(vec![graph.add(format!("{name}@{time}"), Layer::concat(), pair)?])
@@ -234,29 +234,29 @@ impl CnnM2048Config {
             MODEL,
             [
                 ("channels", self.channels),
-                ("softmax layers", self.classes.len()),
+                ("the number of softmax layers", self.classes.len()),
                 ("full6", self.full6),
                 ("full7", self.full7),
             ],
         )?;
         settings::each(MODEL, "classes", &self.classes)?;
-        settings::each(MODEL, "one of widths", &self.widths)?;
+        settings::each(MODEL, "a value of widths", &self.widths)?;
         settings::picture(MODEL, self.input)?;
         settings::window(MODEL, "conv1", self.conv1)?;
         settings::window(MODEL, "conv2", self.conv2)?;
         if self.fusion == Fusion::Slow && self.reads() != Channels::new(Modality::RGB, 3 * SLOW_FRAMES) {
             return Err(settings::refused(
                 MODEL,
-                "slow fusion",
+                "the input of slow fusion",
                 format!("{} channels of the {} stream", self.channels, stream::word(&self.modality)),
-                "11 frames of the spatial stream, which are 33 channels",
+                "33 channels (11 frames) of the spatial stream",
             ));
         }
         settings::dropout(MODEL, self.dropout)
     }
 }
 
-/// Of `VGG_CNN_M_2048`; full6 to full8 are what the paper calls its last layers.
+/// Names of `VGG_CNN_M_2048`. The paper calls the last layers full6 to full8.
 const CAFFE: &[Rule] = &[Rename("fc6.*", "full6.*"), Rename("fc7.*", "full7.*"), Rename("fc8.*", "full8.*")];
 
 impl Architecture for CnnM2048Config {
@@ -264,7 +264,7 @@ impl Architecture for CnnM2048Config {
         "cnn-m-2048"
     }
 
-    /// As in the table above.
+    /// Makes the layers of the table above.
     fn graph(&self) -> Result<Graph> {
         self.check()?;
         let [_, _, width3, width4, width5] = self.widths;
@@ -308,18 +308,18 @@ impl Architecture for CnnM2048Config {
         self.classes.clone()
     }
 
-    /// `full8`, or `full8_1` and so on.
+    /// Classifiers are `full8`, or `full8_1` and so on.
     fn is_classifier(&self, parameter: &str) -> bool {
         parameter.starts_with("full8.") || parameter.starts_with("full8_")
     }
 
-    /// The normalisation that only the spatial stream has after conv2 has no weights.
+    /// The modality plays no part: the normalisation after conv2, which only the spatial stream has, has no weights.
     fn trunk(&self) -> Trunk {
         let Channels { modality, count: channels } = Channels::FRAME;
         Trunk::of(&Self { modality, channels, classes: vec![1], dropout: 0.0, ..self.clone() })
     }
 
-    /// Slow fusion sees five frames of eleven at a time.
+    /// `None` for slow fusion, which reads five of eleven frames at a time.
     fn first_convolution(&self) -> Option<&'static str> {
         (self.fusion == Fusion::Early).then_some("conv1.weight")
     }

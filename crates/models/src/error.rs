@@ -1,6 +1,6 @@
 //! The errors of this crate.
 
-/// What went wrong, what was expected, and what to do.
+/// An error of a network: the problem, the expected value, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -10,14 +10,14 @@ pub enum Error {
     /// A tensor operation refused its arguments.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
-    /// A layer does not fit the size that reaches it.
+    /// A layer does not fit its input size.
     #[error("{model}, layer {layer}: {problem}")]
     Shape {
         /// The architecture.
         model: &'static str,
         /// The layer's name.
         layer: String,
-        /// Expected and found.
+        /// The problem, with the expected and the found value.
         problem: String,
     },
     /// A setting is out of range.
@@ -29,67 +29,67 @@ pub enum Error {
         what: &'static str,
         /// Its value.
         found: String,
-        /// What is allowed.
+        /// Allowed values.
         expected: &'static str,
     },
-    /// No architecture has that name.
-    #[error("no architecture is named `{name}`{hint}; there are {known}")]
+    /// No architecture has this name.
+    #[error("unknown architecture `{name}`{hint}; there are: {known}")]
     UnknownName {
-        /// The name that was asked for.
+        /// The unknown name.
         name: String,
-        /// A name like it.
+        /// Suggestion of a similar name, or empty.
         hint: String,
-        /// All names.
+        /// All known names.
         known: String,
     },
-    /// The architecture cannot do what is wanted of it.
+    /// The architecture cannot meet the requirements.
     #[error("{problem}")]
     Wanted {
-        /// What it cannot do, and what it can.
+        /// The requirement that it cannot meet, and what it supports.
         problem: String,
     },
-    /// The network was not given the input that it reads.
+    /// An input is missing or has the wrong shape.
     #[error("{model} reads {expected}, found {found}")]
     Input {
         /// The architecture.
         model: &'static str,
-        /// Which input, of which shape.
+        /// The expected input and its shape.
         expected: String,
-        /// What it was given.
+        /// The shape found.
         found: String,
     },
-    /// A network cannot start with the weights of another.
-    #[error("{model} cannot start from those weights: {problem}")]
+    /// A network cannot start from the weights of another.
+    #[error("{model} cannot start from these weights: {problem}")]
     Start {
         /// The architecture.
         model: &'static str,
-        /// What is different.
+        /// The difference between the networks.
         problem: String,
     },
-    /// No published weights of the architecture are named so.
-    #[error("no table says what the {names} names of {model} are; there are tables for: {known}")]
+    /// The architecture has no published weights with such names.
+    #[error("names = \"{names}\" is not supported by {model}; expected one of: {known}")]
     NoNames {
         /// The architecture.
         model: &'static str,
-        /// The names that were asked for.
+        /// The requested naming scheme.
         names: &'static str,
-        /// Those that there are.
+        /// The supported naming schemes.
         known: String,
     },
-    /// Two stored tensors mean the same parameter.
-    #[error("stored tensors `{first}` and `{second}` both are `{name}` here; one of them is too many")]
+    /// Two stored tensors map to the same parameter.
+    #[error("stored tensors `{first}` and `{second}` both map to `{name}`; remove one of them")]
     SameName {
         /// Name of the parameter.
         name: String,
-        /// Name in the store.
+        /// Name of one tensor in the store.
         first: String,
-        /// Name in the store.
+        /// Name of the other tensor in the store.
         second: String,
     },
 }
 
 impl From<Error> for candle_core::Error {
-    /// For a caller that speaks Candle's language.
+    /// Converts to Candle's error, for callers that use Candle.
     fn from(error: Error) -> Self {
         match error {
             Error::Layer(error) => error.into(),

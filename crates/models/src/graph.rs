@@ -1,8 +1,8 @@
-//! An architecture as a list of layers, each with the layers that it reads.
+//! Architectures as lists of layers, each with the layers that it reads.
 //!
-//! From the list come both the network ([`crate::Backbone`]) and its [`Summary`], so the
-//! summary cannot disagree with what runs. A chain, a residual block and an inception
-//! block differ only in what their layers read.
+//! Both the network ([`crate::Backbone`]) and its [`Summary`] are made from the list, so
+//! they always agree. Chains, residual blocks and inception blocks differ only in the
+//! inputs of their layers.
 
 use base::Modality;
 use nn::Activation;
@@ -11,7 +11,7 @@ use crate::layer::{Layer, MOST_VALUES, Shape};
 use crate::summary::Row;
 use crate::{Channels, Error, Result, Summary};
 
-/// The most layers of a network. Each block of the deepest has ten.
+/// Largest number of layers of a network; a block of the deepest network has ten.
 const MOST_LAYERS: usize = 50_000;
 
 /// The input of a graph, or the output of one of its layers.
@@ -19,57 +19,57 @@ const MOST_LAYERS: usize = 50_000;
 pub struct Value(usize);
 
 impl Value {
-    /// Position among the graph's values: first the inputs, then the layers' outputs.
+    /// Returns the position among the graph's values: first the inputs, then the outputs of the layers.
     pub(crate) fn index(self) -> usize {
         self.0
     }
 }
 
-/// One of the inputs of a network.
+/// An input of a network.
 #[derive(Debug, Clone)]
 pub struct Port {
-    /// What it holds.
+    /// Modality of the input.
     pub modality: Modality,
-    /// Of one sample.
+    /// Shape of one sample.
     pub shape: Shape,
-    /// Whether clips may have another number of time steps than the shape says.
+    /// True if clips may have any number of time steps, not only that of the shape.
     pub any_length: bool,
 }
 
 impl Port {
-    /// For one time step of a picture of that height and width.
+    /// Makes an input of one time step; `size` is height and width.
     pub fn one(channels: Channels, size: [usize; 2]) -> Self {
         let [height, width] = size;
         let shape = Shape { each: vec![channels.count, height, width], time_steps: None };
         Self { modality: channels.modality, shape, any_length: false }
     }
 
-    /// For so many time steps of such a picture.
+    /// Makes an input of several time steps; `size` is height and width.
     pub fn clip(channels: Channels, size: [usize; 2], time_steps: usize) -> Self {
         let Self { modality, shape, any_length } = Self::one(channels, size);
         Self { modality, shape: Shape { time_steps: Some(time_steps), ..shape }, any_length }
     }
 }
 
-/// One layer in its place.
+/// A layer of a graph, with its inputs.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) layer: Layer,
     pub(crate) inputs: Vec<Value>,
     pub(crate) shape: Shape,
     pub(crate) row: Row,
-    /// The node whose parameters it uses, unless it has its own.
+    /// The node whose parameters it shares; `None` if it has its own.
     pub(crate) shares: Option<usize>,
 }
 
-/// A classifier's output, and the task that it is for.
+/// Output of a classifier, and its task.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HeadAt {
     pub(crate) logits: Value,
     pub(crate) task: usize,
 }
 
-/// The layers of a network, in the order in which they run.
+/// Layers of a network, in the order in which they run.
 #[derive(Debug)]
 pub struct Graph {
     pub(crate) model: &'static str,
@@ -77,40 +77,40 @@ pub struct Graph {
     pub(crate) ports: Vec<Port>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) features: Option<Value>,
-    /// The weights of the spatial positions.
+    /// Weights of the spatial positions.
     pub(crate) attention: Option<Value>,
-    /// The classifiers' outputs.
+    /// Outputs of the classifiers.
     pub(crate) heads: Vec<HeadAt>,
 }
 
 impl Graph {
-    /// No layers yet, for a network that reads one picture of that height and width. `model` is the architecture's name
+    /// Makes an empty graph for a network with one input; `size` is its height and width. `model` is the architecture's name
     /// for messages.
     pub fn new(model: &'static str, title: impl Into<String>, channels: Channels, size: [usize; 2]) -> Self {
         Self::of_ports(model, title, vec![Port::one(channels, size)])
     }
 
-    /// No layers yet, for a network with these inputs.
+    /// Makes an empty graph for a network with these inputs.
     pub fn of_ports(model: &'static str, title: impl Into<String>, ports: Vec<Port>) -> Self {
         let title = format!("{model}, {}", title.into());
         Self { model, title, ports, nodes: Vec::new(), features: None, attention: None, heads: Vec::new() }
     }
 
-    /// What the first layer reads; of several inputs, the first.
+    /// Returns the first input.
     pub fn input(&self) -> Value {
         Value(0)
     }
 
-    /// The input of that kind.
+    /// Returns the input of a modality.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is no such input.
     pub fn input_of(&self, modality: Modality) -> Result<Value> {
         let at = self.ports.iter().position(|port| port.modality == modality);
-        at.map(Value).ok_or_else(|| self.refused(modality.to_string(), "there is no such input".into()))
+        at.map(Value).ok_or_else(|| self.refused(modality.to_string(), "no input has this modality".into()))
     }
 
-    /// The node that makes a value, unless it is an input.
+    /// Returns the node that computes a value; `None` for an input.
     fn node(&self, value: Value) -> Option<usize> {
         value.0.checked_sub(self.ports.len())
     }
@@ -123,11 +123,11 @@ impl Graph {
         self.push(name.into(), layer, inputs, None)
     }
 
-    /// Adds a layer with the parameters of one that is there already, the one that made `first`: a network that
-    /// sees several time steps looks at each with the same filters.
+    /// Adds a layer that shares the parameters of the layer that computes `first`: a network applies the same filters to
+    /// each of several time steps.
     ///
     /// # Errors
-    /// As [`Graph::add`].
+    /// See [`Graph::add`].
     pub fn add_again(&mut self, name: impl Into<String>, first: Value, inputs: &[Value]) -> Result<Value> {
         let name = name.into();
         let Some(node) = self.node(first) else {
@@ -139,21 +139,21 @@ impl Graph {
 
     fn push(&mut self, name: String, layer: Layer, inputs: &[Value], shares: Option<usize>) -> Result<Value> {
         if layer.reads_only_the_input() && inputs.iter().any(|&value| self.node(value).is_some()) {
-            return Err(self.refused(name, "it reads the network's input only".into()));
+            return Err(self.refused(name, "it can only read the network's input".into()));
         }
         if self.nodes.len() == MOST_LAYERS {
-            return Err(self.refused(name, format!("it would be the layer after the {MOST_LAYERS}th")));
+            return Err(self.refused(name, format!("the network has more than {MOST_LAYERS} layers")));
         }
         let shapes: Vec<&Shape> = inputs.iter().map(|&input| self.shape(input)).collect();
         if let Some(large) = shapes.iter().find(|shape| shape.values() > MOST_VALUES) {
-            let problem = format!("its input would be of more than {MOST_VALUES} values: {:?}", large.dims());
+            let problem = format!("its input would have more than {MOST_VALUES} values: {:?}", large.dims());
             return Err(self.refused(name, problem));
         }
         let mut facts = layer.facts(&shapes).map_err(|problem| self.refused(name.clone(), problem))?;
         if let Some(node) = shares {
             let first = &self.nodes[node].row;
             if first.parameters != facts.parameters {
-                let problem = format!("its weights are not of the shape of those of {}", first.name);
+                let problem = format!("its weights differ in shape from those of {}", first.name);
                 return Err(self.refused(name, problem));
             }
             facts.parameters = 0;
@@ -171,15 +171,15 @@ impl Graph {
         Ok(self.last())
     }
 
-    /// The value of the layer that was added last.
+    /// Returns the output of the layer that was added last.
     fn last(&self) -> Value {
         Value(self.ports.len() + self.nodes.len() - 1)
     }
 
-    /// Adds layers that each read the one before, the first of them `x`.
+    /// Adds a chain of layers; the first reads `x`, each other the one before.
     ///
     /// # Errors
-    /// As [`Graph::add`].
+    /// See [`Graph::add`].
     pub fn chain<N: Into<String>>(
         &mut self,
         x: Value,
@@ -188,10 +188,10 @@ impl Graph {
         layers.into_iter().try_fold(x, |x, (name, layer)| self.add(name, layer, &[x]))
     }
 
-    /// Adds a classifier, after dropout of what it reads; of both the name, then the probability or the classes.
+    /// Adds dropout (name and probability) and a classifier (name and number of classes) on `features`.
     ///
     /// # Errors
-    /// As [`Graph::add`].
+    /// See [`Graph::add`].
     pub fn classify(
         &mut self,
         features: Value,
@@ -206,23 +206,23 @@ impl Graph {
         Error::Shape { model: self.model, layer, problem }
     }
 
-    /// Names the output of a classifier for a task; the first that is named is the main one. Without any, the last
-    /// layer is the one classifier.
+    /// Marks a value as the output of a classifier for a task; the first marked one is the main classifier. Without any, the
+    /// last layer is the only classifier.
     pub fn add_head(&mut self, logits: Value, task: usize) {
         self.heads.push(HeadAt { logits, task });
     }
 
-    /// Names the value that the classifier reads, before dropout.
+    /// Marks the value that the classifier reads, before dropout.
     pub fn set_features(&mut self, features: Value) {
         self.features = Some(features);
     }
 
-    /// Names the value that holds the weights of the spatial positions.
+    /// Marks the value that holds the weights of the spatial positions.
     pub fn set_attention(&mut self, weights: Value) {
         self.attention = Some(weights);
     }
 
-    /// The layers as a table.
+    /// Returns the layers as a table.
     pub fn summary(&self) -> Summary {
         let input = |port: &Port| (port.modality, port.shape.dims());
         Summary {
@@ -232,7 +232,7 @@ impl Graph {
         }
     }
 
-    /// Shape of a value of one sample.
+    /// Returns the shape of a value, for one sample.
     pub fn shape(&self, value: Value) -> &Shape {
         match self.node(value) {
             Some(node) => &self.nodes[node].shape,
@@ -240,7 +240,7 @@ impl Graph {
         }
     }
 
-    /// The names of a new layer's inputs, unless it reads the row above and nothing else.
+    /// Returns the names of a new layer's inputs, or an empty string if it reads only the row above.
     fn reads(&self, name: &str, inputs: &[Value]) -> String {
         let above = self.ports.len() + self.nodes.len() - 1;
         if *inputs == [Value(above)] {
@@ -248,7 +248,7 @@ impl Graph {
         }
         let block = name.rfind(['.', '/']).map_or("", |end| &name[..=end]);
         let named = inputs.iter().map(|&input| match self.node(input) {
-            // Within a block, without the block's name.
+            // Inputs of the same block are named without the block.
             Some(node) => {
                 let name = self.nodes[node].row.name.as_str();
                 name.strip_prefix(block).unwrap_or(name)

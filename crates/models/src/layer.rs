@@ -1,6 +1,5 @@
-//! The layers of an architecture's list. Each kind says in one place what it makes of shapes, what it costs, which
-//! parameters it has and how it runs: a constructor of [`Layer`] in one of the files below. A crate outside adds a kind
-//! with [`Layer::new`].
+//! Layers of architectures. Each kind is a constructor of [`Layer`] in one of the files below, which defines its output
+//! shape, its cost, its parameters and its forward pass. Other crates add kinds with [`Layer::new`].
 
 mod clip;
 mod join;
@@ -17,15 +16,15 @@ use serde::{Deserialize, Serialize};
 
 pub use self::weights::Conv;
 
-/// Square window of a convolution.
+/// Square window of a convolution, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Window {
-    /// Height and width.
+    /// Height and width of the window.
     pub kernel: usize,
-    /// Steps between windows.
+    /// Distance between windows.
     pub stride: usize,
-    /// Zeros added on each side.
+    /// Number of zeros added on each side.
     pub padding: usize,
 }
 
@@ -33,27 +32,27 @@ pub struct Window {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TemporalPool {
-    /// Time steps of a window.
+    /// Number of time steps in a window.
     pub kernel: usize,
-    /// Time steps from one window to the next.
+    /// Distance between windows, in time steps.
     pub stride: usize,
 }
 
-/// Which batch normalisation layers use the statistics of the batch in training; the
-/// others use the running ones, which then stay as they are.
+/// Batch normalisation layers that use the statistics of the batch in training. The others are frozen: they use their
+/// running statistics and leave them unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BatchStatistics {
     /// All layers.
     All,
-    /// The first layer alone, "partial BN": for fine-tuning on little data.
+    /// Only the first layer ("partial BN"), for fine-tuning on little data.
     First,
-    /// No layer, "frozen BN".
+    /// No layer ("frozen BN").
     None,
 }
 
 impl BatchStatistics {
-    /// For the first layer of a network.
+    /// Returns the statistics for the first layer of a network.
     pub fn first(self) -> Statistics {
         match self {
             Self::All | Self::First => Statistics::Batch,
@@ -61,7 +60,7 @@ impl BatchStatistics {
         }
     }
 
-    /// For all layers after it.
+    /// Returns the statistics for all later layers.
     pub fn later(self) -> Statistics {
         match self {
             Self::All => Statistics::Batch,
@@ -70,25 +69,25 @@ impl BatchStatistics {
     }
 }
 
-/// The most values of a layer's output for one sample, and of its weights: 256 GiB.
+/// Largest number of values in a layer's output for one sample, and in its weights: 256 GiB.
 pub(crate) const MOST_VALUES: usize = 1 << 36;
 
-/// The product of sizes; the largest number there is where that is beyond all numbers, which no bound lets pass.
+/// Returns the product of sizes, or `usize::MAX` if it overflows, which every bound refuses.
 pub(crate) fn product(sizes: impl IntoIterator<Item = usize>) -> usize {
     sizes.into_iter().fold(1, usize::saturating_mul)
 }
 
-/// Shape of a value of one sample.
+/// Shape of a value, for one sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shape {
-    /// Of each time step: (C, H, W) of a feature map, (F) of a vector.
+    /// Shape at each time step: (C, H, W) for a feature map, (F) for a vector.
     pub each: Vec<usize>,
-    /// T, of what a clip has at each of its time steps.
+    /// T, the number of time steps; `None` if the value is not a clip.
     pub time_steps: Option<usize>,
 }
 
 impl Shape {
-    /// (C, T, H, W) and (F, T), PyTorch's order; without T where there is none.
+    /// Returns (C, T, H, W) or (F, T), in PyTorch's order; without T if the value is not a clip.
     pub fn dims(&self) -> Vec<usize> {
         let mut dims = self.each.clone();
         if let Some(time_steps) = self.time_steps {
@@ -97,33 +96,33 @@ impl Shape {
         dims
     }
 
-    /// The number of values.
+    /// Returns the number of values.
     pub fn values(&self) -> usize {
         product(self.dims())
     }
 }
 
-/// What is known of a layer once its input shapes are.
+/// Facts about a layer for given input shapes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// What it does, such as `conv 7x7 stride 2`.
+    /// Description of the operation, such as `conv 7x7 stride 2`.
     pub operation: String,
-    /// What comes out.
+    /// Shape of the output.
     pub output: Shape,
-    /// Trained values.
+    /// Number of trained values.
     pub parameters: usize,
-    /// Of one sample, all time steps together.
+    /// Multiply-adds of one sample, over all time steps.
     pub multiply_adds: u64,
 }
 
-/// A layer with its parameters. It is given the outputs of the layers that it reads, feature maps (B, H, W, C) and
-/// vectors (B, F), of clips (B T, H, W, C) and (B T, F), and the number of samples B.
+/// Forward pass of a layer with its parameters. Arguments are its inputs and the number of samples B. Inputs are feature
+/// maps (B, H, W, C) and vectors (B, F); those of clips are (B T, H, W, C) and (B T, F).
 pub type Forward = dyn Fn(&[&Tensor], usize, &Pass) -> nn::Result<Tensor> + Send + Sync;
 
 type Measure = dyn Fn(&[&Shape]) -> Result<Facts, String> + Send + Sync;
 type Make = dyn Fn(&[&Shape], &Builder) -> nn::Result<Box<Forward>> + Send + Sync;
 
-/// What a layer does. Input sizes follow from what it reads.
+/// A kind of layer with its settings. Input sizes follow from the layers that it reads.
 #[derive(Clone)]
 pub struct Layer {
     measure: Arc<Measure>,
@@ -138,8 +137,8 @@ impl fmt::Debug for Layer {
 }
 
 impl Layer {
-    /// A layer of any kind. `measure` gives the facts for inputs of some shapes, or the problem with them in words;
-    /// `make` gives the layer with its parameters for inputs that passed.
+    /// Makes a layer of any kind. `measure` returns the facts for given input shapes, or the problem with them in words.
+    /// `make` returns the layer with its parameters, for input shapes that `measure` accepts.
     pub fn new(
         measure: impl Fn(&[&Shape]) -> Result<Facts, String> + Send + Sync + 'static,
         make: impl Fn(&[&Shape], &Builder) -> nn::Result<Box<Forward>> + Send + Sync + 'static,
@@ -147,10 +146,10 @@ impl Layer {
         Self { measure: Arc::new(measure), make: Arc::new(make), of_input: false }
     }
 
-    /// The facts for inputs of the given shapes.
+    /// Returns the facts for the given input shapes.
     ///
     /// # Errors
-    /// The problem with them, in words.
+    /// The problem with the shapes, in words.
     pub fn facts(&self, inputs: &[&Shape]) -> Result<Facts, String> {
         let facts = (self.measure)(inputs)?;
         if facts.output.each.contains(&0) {
@@ -158,13 +157,13 @@ impl Layer {
         }
         for (what, values) in [("its output", facts.output.values()), ("its weights", facts.parameters)] {
             if values > MOST_VALUES {
-                return Err(format!("{what} would be of more than {MOST_VALUES} values"));
+                return Err(format!("{what} would have more than {MOST_VALUES} values"));
             }
         }
         Ok(facts)
     }
 
-    /// Makes its parameters, named by the builder, for inputs of these shapes.
+    /// Builds the layer for the given input shapes; the builder names its parameters.
     ///
     /// # Errors
     /// If a parameter cannot be made.
@@ -172,12 +171,12 @@ impl Layer {
         (self.make)(inputs, builder)
     }
 
-    /// Whether it may read nothing but the network's input, since it has no gradient.
+    /// Returns `true` if it may only read the network's input, because it has no gradient.
     pub fn reads_only_the_input(&self) -> bool {
         self.of_input
     }
 
-    /// A layer that looks at each time step for itself: `measure` sees the shapes at one of them.
+    /// Makes a layer that treats each time step separately; `measure` gets the shapes at one time step.
     fn each(
         measure: impl Fn(&[&[usize]]) -> Result<Each, String> + Send + Sync + 'static,
         make: impl Fn(&[&Shape], &Builder) -> nn::Result<Box<Forward>> + Send + Sync + 'static,
@@ -185,7 +184,7 @@ impl Layer {
         let measure = move |inputs: &[&Shape]| {
             let time_steps = inputs.first().and_then(|shape| shape.time_steps);
             if let Some(other) = inputs.iter().find(|shape| shape.time_steps != time_steps) {
-                return Err(format!("its inputs have {time_steps:?} and {:?} time steps", other.time_steps));
+                return Err(format!("its inputs have time steps {time_steps:?} and {:?}", other.time_steps));
             }
             let each: Vec<&[usize]> = inputs.iter().map(|shape| shape.each.as_slice()).collect();
             let Each { operation, output, parameters, multiply_adds } = measure(&each)?;
@@ -195,7 +194,7 @@ impl Layer {
         Self::new(measure, make)
     }
 
-    /// A layer of one input, without parameters, that looks at each time step for itself.
+    /// Makes a layer of one input, without parameters, that treats each time step separately.
     fn plain(
         measure: impl Fn(&[usize]) -> Result<Each, String> + Send + Sync + 'static,
         forward: impl Fn(&[&Tensor], &Pass) -> nn::Result<Tensor> + Clone + Send + Sync + 'static,
@@ -204,7 +203,7 @@ impl Layer {
     }
 }
 
-/// Of a layer that looks at one time step, for that time step.
+/// Facts about a layer at one time step.
 struct Each {
     operation: String,
     output: Vec<usize>,
@@ -212,12 +211,12 @@ struct Each {
     multiply_adds: u64,
 }
 
-/// A layer without parameters or products.
+/// Returns the facts of a layer without parameters or products.
 fn free(operation: impl Into<String>, output: impl Into<Vec<usize>>) -> Each {
     Each { operation: operation.into(), output: output.into(), parameters: 0, multiply_adds: 0 }
 }
 
-/// The second half of a layer without parameters.
+/// Returns the `make` function of a layer without parameters.
 fn without_parameters(
     forward: impl Fn(&[&Tensor], &Pass) -> nn::Result<Tensor> + Clone + Send + Sync + 'static,
 ) -> impl Fn(&[&Shape], &Builder) -> nn::Result<Box<Forward>> + Send + Sync + 'static {
@@ -227,18 +226,18 @@ fn without_parameters(
     }
 }
 
-/// A layer that is made.
+/// Boxes a forward pass.
 fn runs(
     forward: impl Fn(&[&Tensor], usize, &Pass) -> nn::Result<Tensor> + Send + Sync + 'static,
 ) -> nn::Result<Box<Forward>> {
     Ok(Box::new(forward))
 }
 
-/// The only one of a layer's inputs.
+/// Returns the only input of a layer.
 fn one<T: Copy>(inputs: &[T]) -> Result<T, String> {
     match inputs {
         [x] => Ok(*x),
-        _ => Err(format!("it does not read {} inputs", inputs.len())),
+        _ => Err(format!("expected 1 input, found {}", inputs.len())),
     }
 }
 
@@ -246,7 +245,7 @@ fn map(x: &[usize]) -> Result<[usize; 3], String> {
     <[usize; 3]>::try_from(x).map_err(|_| format!("expected a feature map (C, H, W), found {x:?}"))
 }
 
-/// The message of an error without the stack trace that Candle may append.
+/// Returns the message of an error, without the backtrace that Candle may append.
 fn in_words(error: impl Into<nn::Error>) -> String {
     match error.into() {
         nn::Error::Tensor(candle_core::Error::WithBacktrace { inner, .. }) => inner.to_string(),

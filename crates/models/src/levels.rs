@@ -1,36 +1,36 @@
-//! The levels of a pyramid over a network, as a spec names them.
+//! Levels of the pyramid network, as a spec names them.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How the maps of several snippets become one (level 1).
+/// Fusion of the feature maps of several snippets (level 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SnippetFusion {
-    /// Side by side in the channels.
+    /// Concatenates the channels.
     Concatenation,
-    /// Their sum.
+    /// Sums the maps.
     Sum,
     /// Compact bilinear fusion.
     CompactBilinear,
 }
 
-/// What the classifier reads.
+/// Features that the classifier reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PyramidHead {
-    /// The motion of level 1; there is no frame.
+    /// The motion of level 1 only, without a frame.
     Motion,
-    /// The frame's map, summed by the attention of level 2: "spatial features only".
+    /// The frame's map, weighted by the attention of level 2: "spatial features only" in the paper.
     Attended,
-    /// The frame's map and the motion fused, without attention: models B and C.
+    /// The frame's map fused with the motion, without attention: models B and C of the paper.
     Fused,
-    /// Level 3: model D.
+    /// The frame's map, the attended frame and the motion, fused (level 3): model D of the paper.
     Pyramid,
 }
 
 impl PyramidHead {
-    /// Whether the network sees a frame beside the flow.
+    /// Returns `true` if the network sees a frame in addition to the flow.
     pub fn sees_frame(self) -> bool {
         self != Self::Motion
     }
@@ -40,15 +40,15 @@ impl PyramidHead {
     }
 }
 
-/// The levels, at the paper's width.
+/// Levels of the pyramid, at the paper's width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Levels {
-    /// How several snippets become one; side by side unless given.
+    /// Fusion of several snippets. Default: concatenation.
     pub fusion: Option<SnippetFusion>,
-    /// What the classifier reads.
+    /// Features that the classifier reads.
     pub head: PyramidHead,
-    /// d, the values of a sketch.
+    /// Number of values of a sketch, d.
     pub sketch: usize,
-    /// Output channels of the first convolution of the attention.
+    /// Number of output channels of the first convolution of the attention.
     pub attention: usize,
 }

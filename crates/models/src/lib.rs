@@ -1,10 +1,11 @@
 //! The papers' architectures, one file each.
 //!
 //! A model is a configuration, an [`Architecture`], that builds a [`Network`] and
-//! describes it without allocating a weight. [`ModelConfig`] is the one list of them. Models know no
-//! data set and no file.
+//! describes it without allocating a weight. [`ModelConfig`] lists all of them. Models
+//! do not depend on data sets or files.
 //!
-//! Inputs are (B, S, C, H, W); inside a network feature maps are (B, H, W, C), of clips (B S, H, W, C).
+//! Inputs are (B, S, C, H, W). Inside a network, feature maps are (B, H, W, C); those of
+//! clips are (B S, H, W, C).
 //!
 //! Letters: B batch, S snippets or frames of a sample, C channels, H height,
 //! W width, F features, K classes.

@@ -1,4 +1,4 @@
-//! The one list of architectures.
+//! The list of all architectures.
 
 use std::borrow::Cow;
 
@@ -10,37 +10,37 @@ use crate::wanted::Wanted;
 use crate::{Error, Result};
 
 one_of! {
-    /// Every architecture; the only list of them. What can be asked of it is [`Architecture`]'s.
+    /// All architectures; their methods are those of [`Architecture`].
     #[points_to(Architecture)]
     pub enum ModelConfig {
-        /// The single stream of Two-Stream ConvNets (2014).
+        /// A single stream of Two-Stream ConvNets (2014).
         #[kind = "cnn-m-2048"] CnnM2048(crate::cnn_m_2048::CnnM2048Config),
-        /// Caffe's reference model, the branch of the Siamese network.
+        /// Caffe's reference model, a branch of the Siamese network.
         #[kind = "alexnet"] AlexNet(crate::alex_net::AlexNetConfig),
-        /// The single stream of ST-ResNet (2016).
+        /// A single stream of ST-ResNet (2016).
         #[kind = "resnet-50"] ResNet50(crate::res_net_50::ResNet50Config),
         /// Both streams of ST-ResNet, joined (2016).
         #[kind = "st-resnet"] StResNet(crate::st_res_net::StResNetConfig),
         /// The base of the Spatiotemporal Pyramid Network (2017).
         #[kind = "bn-inception"] BnInception(crate::bn_inception::BnInceptionConfig),
-        /// VGG-16, another base of it.
+        /// VGG-16, another base of the Spatiotemporal Pyramid Network.
         #[kind = "vgg-16"] Vgg16(crate::vgg_16::Vgg16Config),
-        /// The Spatiotemporal Pyramid Network and what its levels give alone (2017).
+        /// The Spatiotemporal Pyramid Network, complete or with some of its levels (2017).
         #[kind = "pyramid"] Pyramid(crate::pyramid::PyramidConfig),
     }
 }
 
-/// The name of an architecture in a spec, which is one of those that the architectures give themselves.
+/// Name of an architecture in a spec; each architecture defines its own names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelName(&'static str);
 
 impl ModelName {
-    /// Every name.
+    /// Iterates over all names.
     pub fn all() -> impl Iterator<Item = Self> {
         ModelConfig::names().into_iter().filter(|name| !name.pyramid).map(|name| Self(name.name))
     }
 
-    /// The architecture of that name.
+    /// Parses the name of an architecture.
     ///
     /// # Errors
     /// [`Error::UnknownName`].
@@ -52,29 +52,29 @@ impl ModelName {
         })
     }
 
-    /// As a spec writes it.
+    /// Returns the name as in a spec.
     pub fn name(self) -> &'static str {
         self.0
     }
 
-    /// Whether its layers are normalised by batches, so that a spec has to say how.
+    /// Returns `true` if it has batch normalisation, so that a spec needs `batch-statistics`.
     pub fn has_batch_norm(self) -> bool {
         self.entry(false).is_some_and(|name| name.batch_norm)
     }
 
-    /// Whether the pyramid network can stand on it.
+    /// Returns `true` if it can be the base of the pyramid network.
     pub fn is_base(self) -> bool {
         self.entry(true).is_some()
     }
 
-    /// The configuration for what is wanted.
+    /// Makes the configuration for some requirements.
     ///
     /// # Errors
-    /// [`Error::Wanted`] with what the architecture cannot do.
+    /// [`Error::Wanted`] if the architecture cannot meet them.
     pub fn make(self, wanted: &Wanted<'_>) -> Result<ModelConfig> {
         match self.entry(wanted.levels.is_some()) {
             Some(entry) => (entry.make)(wanted),
-            None => Err(Wanted::refused(format!("the pyramid does not stand on {}", self.0))),
+            None => Err(Wanted::refused(format!("{} cannot be the base of a pyramid", self.0))),
         }
     }
 
@@ -89,7 +89,7 @@ impl<'de> Deserialize<'de> for ModelName {
     }
 }
 
-/// One of the names that there are.
+/// An enumeration of all names.
 impl JsonSchema for ModelName {
     fn schema_name() -> Cow<'static, str> {
         "ModelName".into()
@@ -97,6 +97,6 @@ impl JsonSchema for ModelName {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let names: Vec<&str> = Self::all().map(Self::name).collect();
-        json_schema!({ "description": "An architecture.", "type": "string", "enum": names })
+        json_schema!({ "description": "Name of an architecture.", "type": "string", "enum": names })
     }
 }

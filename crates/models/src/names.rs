@@ -1,8 +1,8 @@
-//! What the parameters of published weights are called: ways of naming, of which an architecture
-//! says what it is called in each ([`crate::Architecture::published_names`]).
+//! Naming schemes for the parameters of published weights. Each architecture defines its names in
+//! each scheme ([`crate::Architecture::published_names`]).
 //!
-//! A name that no rule speaks of is one of ours already, or nobody's: then loading refuses
-//! it. So every tensor of a file is used, or ignored because a rule says so.
+//! A name that no rule matches must already be a native name; otherwise loading refuses the file.
+//! So every tensor of a file is either used or ignored by a rule.
 
 use std::collections::BTreeMap;
 
@@ -12,37 +12,37 @@ use serde::{Deserialize, Serialize};
 use self::Rule::{Ignore, Rename};
 use crate::{Error, Result};
 
-/// A way of naming parameters.
+/// Naming scheme of the parameters in a file of weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NameMap {
-    /// Our own names; what a training stage leaves behind.
+    /// Names of this workspace, as in the output of a training stage.
     Native,
-    /// The names of torchvision's models, which timm shares where the layers are the same.
+    /// Names of torchvision's models; timm uses the same names for the same layers.
     Torchvision,
-    /// The layers' names in the Caffe model that was released, with `.weight`, `.bias`,
-    /// `.running_mean` and `.running_var` as PyTorch writes them.
+    /// Layer names of the released Caffe model, with PyTorch's suffixes `.weight`, `.bias`,
+    /// `.running_mean` and `.running_var`.
     Caffe,
 }
 
-/// A line of a table. A `*` stands for any text; it occurs once in a pattern, or not at all.
+/// A rule for tensor names. A pattern has at most one `*`, which stands for any text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// A stored name, and ours: the second `*` is what the first one stood for.
+    /// Renames a stored name (first) to a native one (second); both `*` stand for the same text.
     Rename(&'static str, &'static str),
-    /// A stored tensor that this network has no use for.
+    /// Ignores a stored tensor that the network does not use.
     Ignore(&'static str),
 }
 
-/// PyTorch counts the batches that its running statistics have seen; with a fixed momentum
-/// nothing reads the count.
+/// PyTorch's count of the batches in its running statistics; unused, because the momentum is
+/// fixed.
 pub const BATCH_COUNTS: Rule = Ignore("*.num_batches_tracked");
 
 impl NameMap {
-    /// Every way of naming.
+    /// All naming schemes.
     pub const ALL: [Self; 3] = [Self::Native, Self::Torchvision, Self::Caffe];
 
-    /// The name in a spec.
+    /// Returns the name of the scheme in a spec.
     pub fn name(self) -> &'static str {
         match self {
             Self::Native => "native",
@@ -52,8 +52,8 @@ impl NameMap {
     }
 }
 
-/// Our names of stored tensors, each with the name in the store; what is to be ignored
-/// is left out.
+/// Returns the native names of stored tensors, each with its name in the store. Ignored
+/// tensors are left out.
 pub(crate) fn ours<'a>(
     rules: &[Rule],
     stored: impl IntoIterator<Item = &'a str>,
@@ -68,7 +68,7 @@ pub(crate) fn ours<'a>(
     Ok(ours)
 }
 
-/// Our name of a stored tensor, or `None` if it is to be ignored.
+/// Returns the native name of a stored tensor, or `None` if a rule ignores it.
 fn rename(rules: &[Rule], stored: &str) -> Option<String> {
     for rule in rules {
         match rule {
@@ -87,7 +87,7 @@ fn rename(rules: &[Rule], stored: &str) -> Option<String> {
     Some(stored.to_owned())
 }
 
-/// What the `*` of a pattern stands for, if the pattern fits.
+/// Returns the text that the `*` of a pattern stands for, if the pattern matches.
 fn matched<'a>(pattern: &str, name: &'a str) -> Option<&'a str> {
     match pattern.split_once('*') {
         Some((before, after)) => name.strip_prefix(before)?.strip_suffix(after),
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(to("a.count"), None);
         assert_eq!(to("x").as_deref(), Some("y"));
         assert_eq!(to("xx").as_deref(), Some("xx"));
-        // The parts around a star do not overlap.
+        // The parts before and after a star do not overlap.
         assert_eq!(to("a.w").as_deref(), Some("c.w"));
     }
 }

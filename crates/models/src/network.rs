@@ -1,4 +1,4 @@
-//! What goes into a network and what comes out.
+//! Inputs and outputs of networks.
 
 use std::collections::BTreeMap;
 
@@ -8,24 +8,24 @@ use nn::Pass;
 
 use crate::Result;
 
-/// A batch: a tensor (B, T, C, H, W) for each modality. A network reads those that it needs.
+/// A batch: a tensor (B, T, C, H, W) for each modality. A network reads only the modalities that it needs.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
     parts: BTreeMap<Modality, Tensor>,
 }
 
 impl Inputs {
-    /// The tensor of that modality.
+    /// Returns the tensor of a modality.
     pub fn get(&self, modality: Modality) -> Option<&Tensor> {
         self.parts.get(&modality)
     }
 
-    /// Adds a tensor, in the place of the one that was there.
+    /// Sets the tensor of a modality, and replaces the previous one.
     pub fn insert(&mut self, modality: Modality, tensor: Tensor) {
         self.parts.insert(modality, tensor);
     }
 
-    /// Everything that there is, in the order of the modalities' names.
+    /// Iterates over all tensors, in the order of the modalities' names.
     pub fn iter(&self) -> impl Iterator<Item = (Modality, &Tensor)> {
         self.parts.iter().map(|(&modality, tensor)| (modality, tensor))
     }
@@ -43,35 +43,37 @@ impl<const N: usize> From<[(Modality, Tensor); N]> for Inputs {
     }
 }
 
-/// One classifier's answer.
+/// Output of one classifier.
 #[derive(Debug, Clone)]
 pub struct Head {
-    /// Name of the head: `main` if there is one, that of its layer if there are several.
+    /// Name of the head: `main` for a single head, otherwise the name of its layer.
     pub name: String,
-    /// (B, K), before the softmax.
+    /// Class scores before the softmax, (B, K).
     pub logits: Tensor,
-    /// The task that it answers, counted from 0. Several heads of one task all learn from its samples, and their
-    /// scores are averaged.
+    /// Index of its task, from 0. Several heads of one task all learn from the task's samples, and their scores are
+    /// averaged.
     pub task: usize,
 }
 
-/// What a network says about a batch.
+/// Outputs of a network for a batch.
 #[derive(Debug, Clone)]
 pub struct Outputs {
-    /// One or more classifiers.
+    /// Outputs of the classifiers, at least one.
     pub heads: Vec<Head>,
-    /// What the first classifier reads, (B, F), before dropout.
+    /// Features that the first classifier reads, (B, F), before dropout.
     pub features: Option<Tensor>,
-    /// Of a network that attends, the weights of the spatial positions of its frames, (B, H, W); those of a frame sum to one.
+    /// Attention weights of the spatial positions of the frames, (B, H, W); the weights of a frame sum to one. Only for networks
+    /// with attention.
     pub attention: Option<Tensor>,
 }
 
 /// A network that classifies batches.
 pub trait Network: Send + Sync {
-    /// The modalities that it needs, in the order of a sample's inputs.
+    /// Returns the modalities that it needs, in the order of a sample's inputs.
     fn reads(&self) -> &[Modality];
 
-    /// Runs the batch through; all inputs have as many samples, and as many time steps where it sees clips.
+    /// Runs a batch through the network. All inputs have the same number of samples, and for clips the same number of time
+    /// steps.
     ///
     /// # Errors
     /// If an input is missing or of the wrong shape.

@@ -1,7 +1,7 @@
-//! Lists of architectures.
+//! Macro for lists of architectures.
 
-/// An enum of architectures, a line each: its `kind` is what a configuration is written under. It is a pointer to the
-/// architecture that it holds, so that nobody else needs a `match`.
+/// Defines an enum of architectures, one line each; `kind` is the tag of the serialised configuration. The enum dereferences
+/// to the architecture that it holds, so other code needs no `match`.
 macro_rules! one_of {
     (
         $(#[doc = $what:literal])*
@@ -18,7 +18,7 @@ macro_rules! one_of {
         }
 
         impl $list {
-            /// The `kind` of each.
+            /// The `kind` of each architecture.
             pub const KINDS: &'static [&'static str] = &[$($kind),+];
         }
 

@@ -1,18 +1,18 @@
-//! Spatiotemporal Pyramid Network (Wang, Long, Wang & Yu, CVPR 2017): one frame and T snippets of flow around it,
-//! each through a base, joined level by level.
+//! Spatiotemporal Pyramid Network (Wang, Long, Wang & Yu, CVPR 2017): one frame and T snippets of flow around it pass
+//! through a base network and are joined level by level.
 //!
-//! | level | reads | gives |
+//! | level | input | output |
 //! |---|---|---|
-//! | base | the frame; every snippet, all with the same weights | the last feature maps |
+//! | base | the frame; each snippet, with shared weights | the last feature maps |
 //! | 1, multi-snippet fusion | the snippets' maps | one map of motion |
-//! | 2, attention | at each spatial position the frame's map and the motion, by compact bilinear fusion | a weight for each spatial position, and the frame's map summed with them |
-//! | 3 | the frame's map, what attention found, and the motion, by compact bilinear fusion | the vector that is classified |
+//! | 2, attention | the frame's map and the motion at each spatial position, by compact bilinear fusion | a weight for each spatial position, and the frame's map summed with these weights |
+//! | 3 | the frame's map, the attended features and the motion, by compact bilinear fusion | the vector that is classified |
 //!
-//! A compact bilinear fusion sketches the outer product of all its inputs at each spatial position ([`nn::CompactBilinear`]);
-//! after it come a signed square root and an L2 normalisation. The classifier may read any of the levels, which gives
-//! the rows of the paper's ablations ([`PyramidHead`]).
+//! A compact bilinear fusion sketches the outer product of all its inputs at each spatial position ([`nn::CompactBilinear`]),
+//! followed by a signed square root and an L2 normalisation. The classifier can read any of the levels, which covers the
+//! rows of the paper's ablations ([`PyramidHead`]).
 //!
-//! Names are the base's under `spatial.` and `temporal.`; what follows has names of its own.
+//! Parameters of the base have its names with the prefix `spatial.` or `temporal.`; later layers have names of their own.
 
 use base::Modality;
 use nn::Activation;
@@ -30,10 +30,10 @@ use crate::{Channels, Result, settings};
 const MODEL: &str = "spatiotemporal pyramid";
 
 one_of! {
-    /// A base, as a stream for frames of its own; its classes and its dropout are the pyramid's.
+    /// The base, configured as a stream for frames; its classes and its dropout apply to the pyramid.
     #[points_to(Base)]
     pub enum PyramidBase {
-        /// The paper's.
+        /// BN-Inception, as in the paper.
         #[kind = "bn-inception"] BnInception(BnInceptionConfig),
         /// ResNet-50.
         #[kind = "resnet-50"] ResNet50(crate::res_net_50::ResNet50Config),
@@ -42,43 +42,43 @@ one_of! {
     }
 }
 
-/// What the names of the streams' parameters begin with.
+/// Prefixes of the streams' parameters.
 const SPATIAL: &str = "spatial.";
 const TEMPORAL: &str = "temporal.";
 
-/// Every size of the network. Parameters are `spatial.conv1/7x7_s2.weight`, ... `fc.bias`.
+/// Sizes of the network. Parameters are `spatial.conv1/7x7_s2.weight`, ... `fc.bias`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PyramidConfig {
     /// The base of both streams.
     pub base: PyramidBase,
-    /// Channels of a snippet, 2L.
+    /// Number of channels of a snippet, 2L.
     pub flow_channels: usize,
-    /// T.
+    /// Number of snippets, T.
     pub snippets: usize,
-    /// How they become one; one alone is taken as it is.
+    /// Fusion of the snippets; a single snippet is used as it is.
     pub fusion: SnippetFusion,
-    /// What the classifier reads.
+    /// Features that the classifier reads.
     pub head: PyramidHead,
-    /// d, the values of a sketch; at most 2^24, up to where whole numbers are exact in the weights file.
+    /// Number of values of a sketch, d; at most 2^24, because the weights file stores exact integers only up to there.
     pub sketch: usize,
-    /// Output channels of the first convolution of the attention.
+    /// Number of output channels of the first convolution of the attention.
     pub attention: usize,
 }
 
 /// A compact bilinear fusion in the list of layers.
 struct Fusion<'a> {
-    /// Its name, and the beginning of those of what follows it.
+    /// Name of the layer, and prefix of the names of the layers after it.
     name: &'a str,
-    /// Whether the mean over the spatial positions is taken.
+    /// True if it averages over the spatial positions.
     pooled: bool,
 }
 
 impl PyramidConfig {
-    /// Over a base for frames.
+    /// Makes the configuration over a base for frames.
     fn over(base: PyramidBase, wanted: &Wanted<'_>) -> Result<Self> {
         let Some(levels) = wanted.levels else {
-            return Err(Wanted::refused("it needs pyramid = { ... } and [shared.pyramid]"));
+            return Err(Wanted::refused("pyramid = { ... } and [shared.pyramid] are needed"));
         };
         Ok(Self {
             base,
@@ -91,7 +91,7 @@ impl PyramidConfig {
         })
     }
 
-    /// Level 1: the snippets' maps as one, or as one vector.
+    /// Adds level 1, which joins the snippets' maps to one map, or to one vector if `pooled`.
     fn motion(&self, graph: &mut Graph, snippets: Value, pooled: bool) -> Result<Value> {
         let name = "motion";
         let joined = match self.fusion {
@@ -105,7 +105,7 @@ impl PyramidConfig {
         if pooled { graph.add("global_pool", Layer::global_avg_pool(), &[map]) } else { Ok(map) }
     }
 
-    /// Level 2: the frame's map, summed with the weights that the motion leads to.
+    /// Adds level 2, which sums the frame's map with attention weights from the frame and the motion.
     fn attended(&self, graph: &mut Graph, visual: Value, motion: Value) -> Result<Value> {
         let guidance = self.fuse(graph, Fusion { name: "guidance", pooled: false }, &[visual, motion])?;
         let window = Window { kernel: 1, stride: 1, padding: 0 };
@@ -123,7 +123,7 @@ impl PyramidConfig {
         graph.add("attended", Layer::weighted_pool(), &[weights, visual])
     }
 
-    /// Compact bilinear fusion with what follows it.
+    /// Adds a compact bilinear fusion, a signed square root and an L2 normalisation.
     fn fuse(&self, graph: &mut Graph, fusion: Fusion<'_>, inputs: &[Value]) -> Result<Value> {
         let Fusion { name, pooled } = fusion;
         let sketched = graph.add(name, Layer::compact_bilinear(self.sketch, pooled), inputs)?;
@@ -215,7 +215,7 @@ impl Architecture for PyramidConfig {
         self.inputs().into_iter().map(stream).collect()
     }
 
-    /// Of a stream are the layers of its base.
+    /// The streams consist of the layers of their bases; all other parameters join them.
     fn joins_streams(&self, parameter: &str) -> bool {
         let mut named = [SPATIAL, TEMPORAL].into_iter().filter_map(|prefix| parameter.strip_prefix(prefix));
         !named.next().is_some_and(|name| self.base.is_of_layers(name))
@@ -231,7 +231,7 @@ impl Architecture for PyramidConfig {
 }
 
 impl Listed for PyramidConfig {
-    /// Those of its bases.
+    /// Returns the names of its bases.
     fn names() -> Vec<Name<Self>> {
         let over = |base: Name<PyramidBase>| Name {
             name: base.name,
@@ -246,7 +246,7 @@ impl Listed for PyramidConfig {
         PyramidBase::names().into_iter().map(over).collect()
     }
 
-    /// Below the signed roots, whose slope near zero is steep, no rounding stays small.
+    /// Not smooth: the steep slope of the signed roots near zero amplifies rounding errors in the layers before them.
     fn cases() -> Vec<Case<Self>> {
         let base = BnInceptionConfig {
             input: [96, 96],

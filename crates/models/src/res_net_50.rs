@@ -1,5 +1,5 @@
 //! ResNet-50 (He, Zhang, Ren & Sun, "Deep Residual Learning for Image Recognition",
-//! CVPR 2016, Table 1): either stream of ST-ResNet, before the two are joined.
+//! CVPR 2016, Table 1): a stream of ST-ResNet, before the two are joined.
 //!
 //! | layer | output (224x224) | blocks of 1x1, 3x3, 1x1 |
 //! |---|---|---|
@@ -11,8 +11,9 @@
 //! | layer4 (conv5_x) | 2048x7x7 | 3 of 512, 512, 2048 |
 //! | avgpool, fc | classes | |
 //!
-//! Names, and the place of the stride (the 3x3 convolution of a stage's first block, the
-//! 1x1 before it in the paper), are those of torchvision, so that its weights fit.
+//! Names and the position of the stride are torchvision's, so that its weights fit: the
+//! stride is in the 3x3 convolution of a stage's first block, in the paper in the 1x1
+//! convolution before it.
 
 use base::Modality;
 use nn::Activation;
@@ -32,19 +33,19 @@ const MODEL: &str = "ResNet-50";
 /// The paper's conv1.
 pub(crate) const CONV1: Window = Window { kernel: 7, stride: 2, padding: 3 };
 
-/// conv1 for small pictures; the paper's grid needs its padding.
+/// conv1 for small frames; the padding keeps the paper's grid.
 pub(crate) const SMALL_CONV1: Window = Window { kernel: 5, stride: 2, padding: 2 };
 
-/// The same in words.
+/// [`SMALL_CONV1`] in words.
 pub(crate) const SMALL_STEM: &str = "conv1 5x5";
 
 /// The pooling layer after conv1.
 const POOL: Pool2d = Pool2d { kernel: [3, 3], stride: [2, 2], padding: [1, 1], ceil_mode: false };
 
-/// Output channels of a block are this many times those of its 3x3 convolution.
+/// Ratio of the output channels of a block to those of its 3x3 convolution.
 const EXPANSION: usize = 4;
 
-/// Every size of the network; [`ResNet50Config::paper`] has the paper's. Parameters have torchvision's names:
+/// Sizes of the network; [`ResNet50Config::paper`] has the paper's. Parameters have torchvision's names:
 /// `conv1.weight`, `bn1.weight`, `bn1.running_mean`, `layer1.0.conv1.weight`, ... `fc.bias`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -55,20 +56,20 @@ pub struct ResNet50Config {
     pub input: [usize; 2],
     /// Classes of the softmax.
     pub classes: usize,
-    /// Output channels of conv1; every other width is a multiple of it.
+    /// Number of output channels of conv1; all other widths are multiples of it.
     pub width: usize,
     /// Window of conv1, 7x7 stride 2 in the paper.
     pub conv1: Window,
-    /// Blocks of the four stages.
+    /// Numbers of blocks in the four stages.
     pub blocks: [usize; 4],
     /// Probability that dropout zeroes an input of the classifier.
     pub dropout: f64,
-    /// Which layers are normalised by their batch in training.
+    /// Layers that use the statistics of the batch in training.
     pub batch_statistics: BatchStatistics,
 }
 
 impl ResNet50Config {
-    /// The paper's network, with the dropout of ST-ResNet's streams: none for frames, 0.8
+    /// Returns the paper's network, with the dropout of ST-ResNet's streams: none for frames, 0.8
     /// for flow.
     pub fn paper(channels: Channels, classes: usize) -> Self {
         let dropout = if channels.modality == Modality::RGB { 0.0 } else { 0.8 };
@@ -84,7 +85,7 @@ impl ResNet50Config {
         }
     }
 
-    /// Whether torchvision's `resnet50` is the same network, but for the classes, and opens the same weights.
+    /// Returns `true` if it equals torchvision's `resnet50` except for the classes, so that the same weights fit both.
     pub fn is_torchvisions(&self) -> bool {
         let paper = Self::paper(Channels::FRAME, self.classes);
         let Self { channels, width, conv1, blocks, .. } = paper;
@@ -121,7 +122,7 @@ impl Architecture for ResNet50Config {
         "resnet-50"
     }
 
-    /// As in the table above.
+    /// Makes the layers of the table above.
     fn graph(&self) -> Result<Graph> {
         self.check()?;
         let title = format!("{} classes", self.classes);
@@ -208,25 +209,25 @@ impl Listed for ResNet50Config {
     }
 }
 
-/// The layers of one stream, under the names of torchvision with a prefix.
+/// Layers of one stream, named as in torchvision with a prefix.
 pub(crate) struct Layers<'a> {
-    /// Of every name, such as `appearance.`.
+    /// Prefix of all names, such as `appearance.`.
     pub(crate) prefix: &'a str,
-    /// Output channels of conv1.
+    /// Number of output channels of conv1.
     pub(crate) width: usize,
     pub(crate) conv1: Window,
     pub(crate) batch_statistics: BatchStatistics,
 }
 
-/// A residual unit (Fig. 5, right) in its place: `relu(shortcut(x) + F(x))`.
+/// A residual unit (Fig. 5, right), `relu(shortcut(x) + F(x))`, and its position.
 pub(crate) struct Unit {
-    /// Counted from 0.
+    /// Index of the stage, from 0.
     pub(crate) stage: usize,
-    /// Of the stage, counted from 0.
+    /// Index of the block in its stage, from 0.
     pub(crate) block: usize,
-    /// What is added to the input of the residual branch, and not to the shortcut's.
+    /// Value added to the input of the residual branch, but not to that of the shortcut.
     pub(crate) entering: Option<Value>,
-    /// Time steps that the 1x1 convolutions of the residual branch look at.
+    /// Number of time steps that the 1x1 convolutions of the residual branch read.
     pub(crate) time_steps: usize,
 }
 
@@ -237,7 +238,7 @@ impl Unit {
 }
 
 impl Layers<'_> {
-    /// From the input to the first stage's.
+    /// Adds the layers from the input to the first stage.
     pub(crate) fn stem(&self, graph: &mut Graph, input: Value) -> Result<Value> {
         let name = |layer: &str| format!("{}{layer}", self.prefix);
         let statistics = self.batch_statistics.first();
@@ -251,7 +252,7 @@ impl Layers<'_> {
         )
     }
 
-    /// A residual unit; the first of a stage widens, and but for the first stage's it halves the picture.
+    /// Adds a residual unit. The first unit of a stage widens, and except in the first stage it halves the size.
     pub(crate) fn unit(&self, graph: &mut Graph, unit: Unit, x: Value) -> Result<Value> {
         let Unit { stage, block, entering, time_steps } = unit;
         let width = self.width << stage;
@@ -292,7 +293,7 @@ impl Layers<'_> {
     }
 }
 
-/// A convolution that is normalised after, so without bias.
+/// Makes a convolution without bias, for a normalisation after it.
 fn conv(outputs: usize, window: Window) -> Layer {
     Layer::conv(Conv { outputs, window, groups: 1, bias: false, activation: Activation::None })
 }

@@ -1,21 +1,21 @@
-//! Checks that the configurations share. Numbers come from files of others, so each has a bound before anything is made
-//! of it.
+//! Checks shared by all configurations. Numbers may come from untrusted files, so each is checked against a bound before it
+//! is used.
 
 use crate::{Error, Result, Window};
 
-/// The largest width, number of classes or other size of a layer.
+/// Largest width, number of classes or other size of a layer.
 const LARGEST: usize = 1 << 24;
 
-/// The largest height or width of a picture.
+/// Largest height or width of a frame.
 const LARGEST_SIDE: usize = 1 << 14;
 
-/// The most blocks of a stage.
+/// Largest number of blocks of a stage.
 const MOST_BLOCKS: usize = 1000;
 
-/// The longest clip, and the longest window over its time steps.
+/// Longest clip, and longest window over its time steps.
 const LONGEST_CLIP: usize = 1 << 16;
 
-/// Refuses a setting for what it is.
+/// Makes the error for a setting out of range.
 pub(crate) fn refused(
     model: &'static str,
     what: &'static str,
@@ -25,7 +25,7 @@ pub(crate) fn refused(
     Error::Setting { model, what, found: found.to_string(), expected }
 }
 
-/// Refuses a size of zero, and one that no layer has.
+/// Checks that sizes are from 1 to [`LARGEST`].
 pub(crate) fn sizes<const N: usize>(model: &'static str, sizes: [(&'static str, usize); N]) -> Result<()> {
     match sizes.into_iter().find(|(_, size)| !(1..=LARGEST).contains(size)) {
         Some((what, found)) => Err(refused(model, what, found, "1 to 16777216")),
@@ -33,7 +33,7 @@ pub(crate) fn sizes<const N: usize>(model: &'static str, sizes: [(&'static str, 
     }
 }
 
-/// Refuses a picture without pixels, and one that no video has.
+/// Checks that height and width of the input are from 1 to [`LARGEST_SIDE`].
 pub(crate) fn picture(model: &'static str, sides: [usize; 2]) -> Result<()> {
     match sides.into_iter().find(|side| !(1..=LARGEST_SIDE).contains(side)) {
         Some(found) => Err(refused(model, "a side of the input", found, "1 to 16384")),
@@ -41,7 +41,7 @@ pub(crate) fn picture(model: &'static str, sides: [usize; 2]) -> Result<()> {
     }
 }
 
-/// Refuses a window that is empty, stands still, or begins beside the picture.
+/// Checks that kernel and stride of a window are from 1 to [`LARGEST_SIDE`], and its padding below the kernel.
 pub(crate) fn window(model: &'static str, what: &'static str, window: Window) -> Result<()> {
     let Window { kernel, stride, padding } = window;
     let sides = 1..=LARGEST_SIDE;
@@ -52,15 +52,15 @@ pub(crate) fn window(model: &'static str, what: &'static str, window: Window) ->
     Err(refused(model, what, format!("kernel {kernel}, stride {stride}, padding {padding}"), expected))
 }
 
-/// Refuses more blocks than any network has.
+/// Checks that the numbers of blocks are from 1 to [`MOST_BLOCKS`].
 pub(crate) fn blocks(model: &'static str, blocks: &[usize]) -> Result<()> {
     match blocks.iter().find(|blocks| !(1..=MOST_BLOCKS).contains(*blocks)) {
-        Some(found) => Err(refused(model, "the blocks of a stage", found, "1 to 1000")),
+        Some(found) => Err(refused(model, "the number of blocks in a stage", found, "1 to 1000")),
         None => Ok(()),
     }
 }
 
-/// Refuses a clip without time steps, and one that is longer than any video.
+/// Checks that numbers of time steps are from 1 to [`LONGEST_CLIP`].
 pub(crate) fn time_steps<const N: usize>(
     model: &'static str,
     sizes: [(&'static str, usize); N],
@@ -71,7 +71,7 @@ pub(crate) fn time_steps<const N: usize>(
     }
 }
 
-/// Refuses what is no probability of dropping.
+/// Checks that a dropout probability is from 0 to below 1.
 pub(crate) fn dropout(model: &'static str, probability: f64) -> Result<()> {
     match (0.0..1.0).contains(&probability) {
         true => Ok(()),
@@ -79,7 +79,7 @@ pub(crate) fn dropout(model: &'static str, probability: f64) -> Result<()> {
     }
 }
 
-/// Refuses a size of a list, as [`sizes`] does.
+/// Checks all sizes of a list, like [`sizes`].
 pub(crate) fn each(model: &'static str, what: &'static str, list: &[usize]) -> Result<()> {
     list.iter().try_for_each(|&size| sizes(model, [(what, size)]))
 }

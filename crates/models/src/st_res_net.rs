@@ -1,7 +1,7 @@
 //! ST-ResNet (Feichtenhofer, Pinz & Wildes, "Spatiotemporal Residual Networks for Video Action Recognition",
 //! NIPS 2016, Table 1 and Sect. 3): two ResNet-50 that see a clip of T frames, each frame with its stack of flow.
 //!
-//! | layer | output, T = 11 | of each stream |
+//! | layer | output, T = 11 | in each stream |
 //! |---|---|---|
 //! | conv1 | 112x112x11 | 7x7 stride 2 |
 //! | pool1 | 56x56x11 | 3x3 stride 2 |
@@ -10,12 +10,12 @@
 //! | conv4_x | 14x14x11 | 6 units, likewise |
 //! | conv5_x | 7x7x11 | 3 units, likewise |
 //! | pool5 | 1x1x4 | ST-ResNet*: maximum over 5 time steps, stride 2; mean over the picture |
-//! | softmax | classes | of the mean over the time steps that are left |
+//! | softmax | classes | of the mean over the remaining time steps |
 //!
-//! In a spatiotemporal unit the two 1x1 convolutions look at three time steps (eq. 5), and what the motion stream's
-//! unit reads enters the residual branch of the appearance stream's (eq. 2), not its shortcut.
+//! In a spatiotemporal unit the two 1x1 convolutions read three time steps (eq. 5). The input of the unit in the motion
+//! stream is added to the residual branch of the unit in the appearance stream (eq. 2), not to its shortcut.
 //!
-//! Names are those of [`crate::ResNet50Config`] under `appearance.` and `motion.`.
+//! Parameters have the names of [`crate::ResNet50Config`] with the prefixes `appearance.` and `motion.`.
 
 use base::Modality;
 use nn::Activation;
@@ -30,43 +30,43 @@ use crate::{Channels, Result, settings};
 
 const MODEL: &str = "ST-ResNet";
 
-/// The unit of each stage that is spatiotemporal.
+/// Index of the spatiotemporal unit in each stage.
 const SPATIOTEMPORAL: usize = 1;
 
-/// What the names of the streams' parameters begin with.
+/// Prefixes of the streams' parameters.
 const APPEARANCE: &str = "appearance.";
 const MOTION: &str = "motion.";
 
-/// Every size of the network; [`StResNetConfig::paper`] has the paper's. Parameters are `appearance.conv1.weight`, ...
+/// Sizes of the network; [`StResNetConfig::paper`] has the paper's. Parameters are `appearance.conv1.weight`, ...
 /// `motion.fc.bias`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StResNetConfig {
-    /// Input channels of the motion stream, 2L.
+    /// Number of input channels of the motion stream, 2L.
     pub flow_channels: usize,
-    /// T, the time steps of a clip, for the summary; the network takes clips of any length.
+    /// Number of time steps of a clip, T, for the summary; the network accepts clips of any length.
     #[serde(rename = "moments")]
     pub time_steps: usize,
     /// Height and width of the inputs.
     pub input: [usize; 2],
     /// Classes of both softmax layers.
     pub classes: usize,
-    /// Output channels of conv1; every other width is a multiple of it.
+    /// Number of output channels of conv1; all other widths are multiples of it.
     pub width: usize,
     /// Window of conv1, 7x7 stride 2 in the paper.
     pub conv1: Window,
-    /// Units of the four stages, at least two each.
+    /// Numbers of units in the four stages, at least two each.
     pub blocks: [usize; 4],
-    /// Time steps that the convolutions over time look at, an odd number.
+    /// Number of time steps that the convolutions over time read, odd.
     pub temporal_kernel: usize,
-    /// The maximum over time of ST-ResNet*.
+    /// Window of the maximum over time in ST-ResNet*.
     pub temporal_pool: Option<TemporalPool>,
-    /// Which layers are normalised by their batch in training.
+    /// Layers that use the statistics of the batch in training.
     pub batch_statistics: BatchStatistics,
 }
 
 impl StResNetConfig {
-    /// The paper's ST-ResNet: clips of 5 frames, no maximum over time.
+    /// Returns the paper's ST-ResNet: clips of 5 frames, no maximum over time.
     pub fn paper(classes: usize) -> Self {
         Self {
             flow_channels: 20,
@@ -82,7 +82,7 @@ impl StResNetConfig {
         }
     }
 
-    /// The paper's ST-ResNet*: clips of 11 frames, of which the maximum over time leaves 4.
+    /// Returns the paper's ST-ResNet*: clips of 11 time steps, which the maximum over time reduces to 4.
     pub fn paper_star(classes: usize) -> Self {
         let temporal_pool = Some(TemporalPool { kernel: 5, stride: 2 });
         Self { time_steps: 11, temporal_pool, ..Self::paper(classes) }
@@ -91,11 +91,11 @@ impl StResNetConfig {
     fn of(wanted: &Wanted<'_>, paper: Self) -> Result<Self> {
         let [Channels::FRAME, Channels { modality: Modality::FLOW, count: flow_channels }] = *wanted.inputs
         else {
-            return Err(Wanted::refused("it joins two streams; give input = { kind = \"clip\", ... }"));
+            return Err(Wanted::refused("it joins two streams; set input = { kind = \"clip\", ... }"));
         };
         if wanted.dropout > 0.0 {
             return Err(Wanted::refused(format!(
-                "dropout = {}; ST-ResNet has none, give 0.0",
+                "dropout = {}; ST-ResNet has no dropout, set dropout = 0.0",
                 wanted.dropout
             )));
         }
@@ -112,7 +112,7 @@ impl StResNetConfig {
         })
     }
 
-    /// The stream that sees these channels, as a network of its own.
+    /// Returns the stream that reads these channels, as a separate network.
     fn alone(&self, channels: Channels) -> ResNet50Config {
         ResNet50Config {
             channels,
@@ -126,7 +126,7 @@ impl StResNetConfig {
         }
     }
 
-    /// From a stream's last feature maps to its logits; returns what the classifier reads.
+    /// Adds the layers from a stream's last feature maps to its logits; returns the features that the classifier reads.
     fn classifier(&self, graph: &mut Graph, prefix: &str, mut x: Value) -> Result<Value> {
         if let Some(pool) = self.temporal_pool {
             x = graph.add(format!("{prefix}maxpool_time"), Layer::temporal_max_pool(pool), &[x])?;
@@ -135,7 +135,7 @@ impl StResNetConfig {
         let features = graph.chain(x, layers.map(|(name, layer)| (format!("{prefix}{name}"), layer)))?;
         let fc = Layer::linear(self.classes, Activation::None);
         let logits = graph.add(format!("{prefix}fc"), fc, &[features])?;
-        // Both streams learn the one task, each with a loss of its own.
+        // Both streams learn the same task, each with its own loss.
         graph.add_head(logits, 0);
         Ok(features)
     }
@@ -155,7 +155,7 @@ impl StResNetConfig {
         if let Some(found) = self.blocks.iter().find(|blocks| **blocks <= SPATIOTEMPORAL) {
             return Err(settings::refused(
                 MODEL,
-                "the blocks of a stage",
+                "the number of blocks in a stage",
                 found,
                 "at least 2: the second unit of a stage is the spatiotemporal one",
             ));

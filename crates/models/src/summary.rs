@@ -1,4 +1,4 @@
-//! A network as a table: layers, shapes, parameters, multiply-adds.
+//! Summary of a network as a table: layers, shapes, parameters, multiply-adds.
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ use crate::layer::product;
 pub struct Row {
     /// Name of the layer.
     pub name: String,
-    /// What it does, such as `conv 7x7 stride 2`.
+    /// Description of the operation, such as `conv 7x7 stride 2`.
     pub operation: String,
     /// Output shape without the batch.
     pub output: Vec<usize>,
     /// Number of trained values.
     pub parameters: usize,
-    /// Multiply-adds of convolutions and fully connected layers; others count none.
+    /// Multiply-adds of convolutions and fully connected layers; 0 for all others.
     pub multiply_adds: u64,
 }
 
@@ -26,7 +26,7 @@ pub struct Row {
 pub struct Summary {
     /// Title of the table.
     pub title: String,
-    /// The inputs, and their shapes without the batch: (C, H, W), of clips (C, T, H, W).
+    /// The inputs and their shapes without the batch: (C, H, W), or (C, T, H, W) for clips.
     pub inputs: Vec<(Modality, Vec<usize>)>,
     /// Layers in order.
     pub rows: Vec<Row>,
@@ -36,30 +36,30 @@ pub struct Summary {
 const BYTES: u64 = 4;
 
 impl Summary {
-    /// Trained values in all layers.
+    /// Returns the number of trained values in all layers.
     pub fn parameters(&self) -> usize {
         self.rows.iter().fold(0, |sum: usize, row| sum.saturating_add(row.parameters))
     }
 
-    /// Multiply-adds of one sample forward.
+    /// Returns the multiply-adds of a forward pass of one sample.
     pub fn multiply_adds(&self) -> u64 {
         self.rows.iter().fold(0, |sum: u64, row| sum.saturating_add(row.multiply_adds))
     }
 
-    /// Bytes of all layers' outputs for one sample, which training keeps for the
+    /// Returns the bytes of all layers' outputs for one sample, which training keeps for the
     /// backward pass.
     pub fn activation_bytes(&self) -> u64 {
         bytes(self.rows.iter().map(|row| &row.output))
     }
 
-    /// Bytes of the inputs of one sample.
+    /// Returns the bytes of the inputs of one sample.
     pub fn input_bytes(&self) -> u64 {
         bytes(self.inputs.iter().map(|(_, shape)| shape))
     }
 
-    /// Estimate of the memory that training takes: weights, velocities and gradients, the
-    /// input in two layouts, and the activations of a batch with a quarter as much again for
-    /// the gradients that are alive with them.
+    /// Estimates the memory for training, in bytes: weights, velocities and gradients, the
+    /// input in two layouts, and the activations of a batch plus a quarter for the gradients
+    /// that are alive at the same time.
     pub fn training_bytes(&self, batch: usize) -> u64 {
         let maps = self.activation_bytes();
         let sample = self.input_bytes().saturating_mul(2).saturating_add(maps).saturating_add(maps / 4);
@@ -68,7 +68,7 @@ impl Summary {
     }
 }
 
-/// Bytes of arrays of these shapes.
+/// Returns the bytes of arrays of these shapes.
 fn bytes<'a>(shapes: impl Iterator<Item = &'a Vec<usize>>) -> u64 {
     let values = shapes.map(|shape| product(shape.iter().copied()) as u64);
     values.fold(0, u64::saturating_add).saturating_mul(BYTES)
@@ -120,18 +120,18 @@ impl fmt::Display for Summary {
     }
 }
 
-/// `96x109x109`.
+/// Formats a shape, such as `96x109x109`.
 fn shape(dimensions: &[usize]) -> String {
     let dimensions: Vec<_> = dimensions.iter().map(ToString::to_string).collect();
     dimensions.join("x")
 }
 
-/// A count, or nothing where there is nothing to count.
+/// Formats a count; empty for 0.
 fn count(number: u64) -> String {
     if number == 0 { String::new() } else { grouped(number) }
 }
 
-/// `90,707,781`.
+/// Formats a number in groups of three digits, such as `90,707,781`.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();

@@ -10,7 +10,7 @@
 //! | 3, pool | 512x7x7 |
 //! | 3 fully connected, dropout after the first two | 4096, 4096, classes |
 //!
-//! Names are torchvision's, where `features.N` counts convolutions, rectifications and pooling layers.
+//! Names are torchvision's: N in `features.N` counts convolutions, rectifications and pooling layers.
 
 use nn::Activation;
 use nn::ops::Pool2d;
@@ -26,16 +26,16 @@ use crate::{Channels, Result, Window, settings};
 
 const MODEL: &str = "VGG-16";
 
-/// Convolutions of each stage.
+/// Number of convolutions in each stage.
 const CONVOLUTIONS: [usize; 5] = [2, 2, 3, 3, 3];
 
-/// Output channels of each stage, as multiples of the first one's.
+/// Output channels of each stage, as multiples of those of the first stage.
 const WIDENING: [usize; 5] = [1, 2, 4, 8, 8];
 
 const CONV: Window = Window { kernel: 3, stride: 1, padding: 1 };
 const POOL: Pool2d = Pool2d { kernel: [2, 2], stride: [2, 2], padding: [0, 0], ceil_mode: false };
 
-/// Every size of the network; [`Vgg16Config::paper`] has the paper's. Parameters are `features.0.weight`, ...
+/// Sizes of the network; [`Vgg16Config::paper`] has the paper's. Parameters are `features.0.weight`, ...
 /// `classifier.6.bias`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -46,18 +46,18 @@ pub struct Vgg16Config {
     pub input: [usize; 2],
     /// Classes of the softmax.
     pub classes: usize,
-    /// Output channels of the first stage; every other width of a convolution is a multiple of it.
+    /// Number of output channels of the first stage; the other stages have multiples of it.
     pub width: usize,
-    /// The stages that a pooling layer ends; all in the paper. Small pictures have no room for five.
+    /// Stages that end with a pooling layer; all in the paper. Small frames have no room for five.
     pub pooled: [bool; 5],
-    /// Outputs of the first two fully connected layers.
+    /// Number of outputs of the first two fully connected layers.
     pub full: usize,
-    /// Probability that dropout zeroes one of their outputs.
+    /// Probability that dropout zeroes an output of these layers.
     pub dropout: f64,
 }
 
 impl Vgg16Config {
-    /// The paper's network.
+    /// Returns the paper's network.
     pub fn paper(channels: Channels, classes: usize) -> Self {
         Self { channels, input: [224, 224], classes, width: 64, pooled: [true; 5], full: 4096, dropout: 0.5 }
     }
@@ -69,7 +69,7 @@ impl Vgg16Config {
             width: wanted.wide(paper.width),
             full: wanted.wide(paper.full),
             dropout: wanted.dropped(),
-            // A quarter of the picture keeps the paper's grid at the end.
+            // A frame of a quarter of the size then ends with the paper's grid.
             pooled: wanted.stem(paper.pooled, [true, true, true, false, false]),
             ..paper
         })
@@ -146,7 +146,7 @@ impl Base for Vgg16Config {
             for _ in 0..convolutions {
                 let conv = Layer::conv_relu(self.width * widening, CONV);
                 x = graph.add(format!("{prefix}features.{at}"), conv, &[x])?;
-                // The rectification has a number of its own.
+                // The rectification has its own number.
                 at += 2;
             }
             if pooled {

@@ -1,4 +1,4 @@
-//! What a plan wants of a network.
+//! Requirements of a plan on a network.
 
 use base::Modality;
 
@@ -6,45 +6,45 @@ use crate::layer::BatchStatistics;
 use crate::levels::Levels;
 use crate::{Channels, Error, Result};
 
-/// What is wanted of a network, whichever it is. Every architecture makes its configuration of it, and says what it cannot
-/// do.
+/// Requirements on a network of any architecture. Each architecture makes its configuration from them, and refuses those
+/// that it cannot meet.
 #[derive(Debug, Clone)]
 pub struct Wanted<'a> {
-    /// What is read at each time step.
+    /// Inputs at each time step.
     pub inputs: &'a [Channels],
-    /// T, of a network of clips; else 1.
+    /// Number of time steps T for a network of clips; otherwise 1.
     pub time_steps: usize,
-    /// The side of the square picture.
+    /// Side of the square input, in pixels.
     pub side: usize,
-    /// Classes of each task.
+    /// Number of classes of each task.
     pub classes: &'a [usize],
-    /// The probability that dropout zeroes a value, at the paper's width.
+    /// Probability that dropout zeroes a value, at the paper's width.
     pub dropout: f64,
-    /// Whether dropout leaves as many values as the paper's (or all, when the narrower layer has no more), not the same
-    /// share of them.
+    /// True if dropout keeps as many values as in the paper (or all, if the narrower layer has fewer), instead of the same
+    /// share.
     pub keeps_units: bool,
     /// Factor on the width of every layer, above 0.
     pub width: f64,
-    /// Factor on the residual units of each stage, above 0; for networks that have them.
+    /// Factor on the number of residual units of each stage, above 0; for networks that have them.
     pub depth: f64,
-    /// Whether the first convolutions are those for small pictures.
+    /// True if the first convolutions are those for small frames.
     pub small_stem: bool,
-    /// Which layers are normalised by their batch in training; those of the paper unless given.
+    /// Layers that use the statistics of the batch in training. Default: the paper's.
     pub batch_statistics: Option<BatchStatistics>,
-    /// The levels of a pyramid over the network.
+    /// Levels of a pyramid over the network.
     pub levels: Option<Levels>,
 }
 
 impl Wanted<'_> {
-    /// Why it cannot be had.
+    /// Makes the error for requirements that cannot be met.
     pub fn refused(problem: impl Into<String>) -> Error {
         Error::Wanted { problem: problem.into() }
     }
 
-    /// What the one stream reads.
+    /// Returns the only input.
     ///
     /// # Errors
-    /// If there are several inputs, or time steps.
+    /// If there are several inputs or time steps.
     pub fn one_input(&self) -> Result<Channels> {
         match (self.inputs, self.time_steps) {
             (&[input], 1) => Ok(input),
@@ -52,51 +52,51 @@ impl Wanted<'_> {
         }
     }
 
-    /// Channels of an input, if it is read.
+    /// Returns the number of channels of an input, if it is required.
     pub(crate) fn channels_of(&self, modality: Modality) -> Option<usize> {
         self.inputs.iter().find(|input| input.modality == modality).map(|input| input.count)
     }
 
-    /// Classes of the only softmax layer.
+    /// Returns the number of classes of the only softmax layer.
     ///
     /// # Errors
     /// If there are several tasks.
     pub fn one_task(&self) -> Result<usize> {
         match *self.classes {
             [classes] => Ok(classes),
-            _ => Err(Self::refused(
-                "its network has one task; also = { ..., as = \"task\" } is for CNN-M-2048",
-            )),
+            _ => {
+                Err(Self::refused("its network has one task; also = { ..., as = \"task\" } needs CNN-M-2048"))
+            }
         }
     }
 
-    /// A width of the paper's at the profile's scale, at least 1.
+    /// Scales a width of the paper; at least 1.
     pub fn wide(&self, paper: usize) -> usize {
         scaled(paper, self.width)
     }
 
-    /// Residual units of each stage. Two stay at least: the second of each is ST-ResNet's spatiotemporal one.
+    /// Scales the residual units of each stage; at least 2, because the second one is spatiotemporal in ST-ResNet.
     pub fn units(&self, paper: [usize; 4]) -> [usize; 4] {
         paper.map(|units| scaled(units, self.depth).max(2))
     }
 
-    /// The paper's first layers, or those for small pictures.
+    /// Selects the paper's first layers, or those for small frames.
     pub fn stem<T>(&self, paper: T, small: T) -> T {
         if self.small_stem { small } else { paper }
     }
 
-    /// Which layers are normalised by their batch.
+    /// Returns the layers that use the statistics of the batch.
     pub fn statistics(&self) -> BatchStatistics {
         self.batch_statistics.unwrap_or(BatchStatistics::All)
     }
 
-    /// The probability that dropout zeroes a value of a layer as wide as wanted.
+    /// Returns the dropout probability at the required width.
     pub fn dropped(&self) -> f64 {
         if !self.keeps_units {
             return self.dropout;
         }
         let keep = ((1.0 - self.dropout) / self.width).min(1.0);
-        // Away from the last bits of a division.
+        // Rounds off the last bits of the division.
         ((1.0 - keep) * 1e6).round() / 1e6
     }
 }

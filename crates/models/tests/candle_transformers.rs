@@ -1,4 +1,4 @@
-//! What the model card of an exported row says: the weights of a ResNet-50 of frames open in `candle_transformers`' ResNet.
+//! A claim of the model card of exported rows: the ResNet in `candle_transformers` reads the weights of a ResNet-50 for frames.
 
 use candle_core::{DType, Device, Module, Tensor};
 use candle_nn::{ModuleT, VarBuilder};
@@ -13,7 +13,7 @@ fn a_resnet_50_opens_in_candle_transformers() {
     let device = Device::Cpu;
     let config = ResNet50Config { input: [96, 96], ..ResNet50Config::paper(Channels::FRAME, CLASSES) };
     let ours = Classifier::seeded(&config, &device, 3).unwrap();
-    // Statistics that say something, as after a training.
+    // Realistic statistics, as after training.
     let mut tensors = ours.params().tensors();
     for (name, tensor) in &mut tensors {
         let moved =
@@ -26,7 +26,7 @@ fn a_resnet_50_opens_in_candle_transformers() {
     }
     ours.params().set_tensors(&tensors).unwrap();
 
-    // The bytes of `model.safetensors`.
+    // The content of `model.safetensors`.
     let bytes = nn::tensors::to_bytes(&ours.params().tensors()).unwrap();
     let store = VarBuilder::from_buffered_safetensors(bytes, DType::F32, &device).unwrap();
     let theirs = resnet::resnet50(CLASSES, store).unwrap();

@@ -1,4 +1,4 @@
-//! What the numbers of a plan may be, wherever it comes from: a spec, a record, the folder of a row that somebody else has
+//! Bounds on the numbers of a plan, whatever its source: a spec, a record, or the folder of a row that somebody else has
 //! exported.
 
 use data::sample::TimeSteps;
@@ -6,20 +6,20 @@ use data::sample::TimeSteps;
 use crate::net::{ContrastivePlan, NetPlan, PairsPlan, Protocol, TestPlan, TrainPlan, VideoPlan};
 use crate::spec::range::{MOST, MOST_ITERATIONS, PENALTY, POSITIVE, SHARE, counted};
 
-/// The most softmax layers of a net.
+/// Largest number of softmax layers of a net.
 const MOST_TASKS: usize = 64;
 
-/// The most classes of a data set.
+/// Largest number of classes of a data set.
 const MOST_CLASSES: usize = 1 << 24;
 
-/// The longest way from one time step to the next, in frames.
+/// Largest distance between neighbouring time steps, in frames.
 const LONGEST: usize = 1 << 24;
 
 impl Protocol {
-    /// Refuses numbers that no training and no test can have; in words.
+    /// Checks that every number of the training and the test is within its bounds.
     ///
     /// # Errors
-    /// The first such number, with what is expected.
+    /// A message with the first number out of bounds and the expected range.
     pub fn check(&self) -> Result<(), String> {
         self.net.check()?;
         let TestPlan { frames, .. } = self.test;
@@ -29,18 +29,19 @@ impl Protocol {
 }
 
 impl NetPlan {
-    /// Refuses numbers that no training can have, of this stage and of those before it; in words.
+    /// Checks that every number of this stage and of the stages before it is within its bounds.
     ///
     /// # Errors
-    /// The first such number, with what is expected, and what a network or an input says of its own.
+    /// A message with the first number out of bounds and the expected range, or the error of a network or an input that
+    /// refuses its settings.
     pub fn check(&self) -> Result<(), String> {
         let in_words = |error: &dyn std::fmt::Display| error.to_string();
         if self.data.is_empty() {
-            return Err("it learns from no data set, expected one at least".into());
+            return Err("the net learns from no data set, expected at least one".into());
         }
         for data in &self.data {
             counted("classes", data.classes, MOST_CLASSES)?;
-            counted("the number of a task", data.task.saturating_add(1), MOST_TASKS)?;
+            counted("the number of tasks", data.task.saturating_add(1), MOST_TASKS)?;
         }
         let VideoPlan { short_side, flow_bound, videos_per_class, .. } = self.video;
         counted("short-side", short_side, MOST)?;
@@ -53,8 +54,8 @@ impl NetPlan {
         self.sample.validate().map_err(|error| in_words(&error))?;
         counted("the number of time steps", self.sample.time_steps.count(), MOST)?;
         match self.sample.time_steps {
-            TimeSteps::Strided { to, .. } => counted("the distance of time steps", to, LONGEST)?,
-            TimeSteps::Grid { every } => counted("the distance of time steps", every, LONGEST)?,
+            TimeSteps::Strided { to, .. } => counted("the distance between time steps", to, LONGEST)?,
+            TimeSteps::Grid { every } => counted("the distance between time steps", every, LONGEST)?,
             TimeSteps::Single | TimeSteps::Segments { .. } | TimeSteps::Spread { .. } => 1,
         };
         self.model.summary().map_err(|error| in_words(&error))?;

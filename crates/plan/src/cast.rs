@@ -1,4 +1,4 @@
-//! Which data sets play the paper's.
+//! Stand-ins for the paper's data sets.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::spec::{Player, Spec};
 use crate::table::{DatasetFacts, Request, Sources};
 
-/// The data sets that play the paper's. A data set that the spec does not name plays the main one alone.
+/// Returns the stand-ins by the paper's names. A data set that the spec does not name stands in for the main one only.
 pub(crate) fn cast(
     spec: &Spec,
     dataset: &str,
@@ -18,7 +18,7 @@ pub(crate) fn cast(
     sets.map(|(role, set)| Ok((role.clone(), sources.facts(set)?))).collect()
 }
 
-/// The same with the seed that is asked for.
+/// Replaces the seeds of the generated data sets by the requested one, if there is one.
 pub(crate) fn reseeded(
     spec: &Spec,
     mut cast: BTreeMap<String, DatasetFacts>,
@@ -27,8 +27,7 @@ pub(crate) fn reseeded(
     let Some(seed) = request.data_seed else { return Ok(cast) };
     if let Some(main) = cast.get(spec.main_role()).filter(|facts| facts.data_seed.is_none()) {
         return Err(Error::Usage(format!(
-            "--data-seed renders a fresh draw of a generated data set, and `{}` holds real videos; \
-             leave the flag out",
+            "--data-seed applies to generated data sets only, and `{}` holds real videos; leave the flag out",
             main.name
         )));
     }

@@ -1,5 +1,5 @@
-//! What work asks of a machine, by its plan alone: looks at videos, arithmetic, memory, and time. Whoever says one of these
-//! says it by this module.
+//! Cost of work, computed from its plan alone: views of videos, arithmetic, memory and time. The only source of these
+//! numbers for all commands.
 
 use data::loader::Crops;
 use data::sample::TimeSteps;
@@ -13,35 +13,35 @@ use crate::table::{RowPlan, TablePlan, Work};
 /// The work of one unit.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Cost {
-    /// Floating-point operations in the networks.
+    /// Number of floating-point operations in the networks.
     pub operations: f64,
-    /// Bytes of feature maps that these make.
+    /// Bytes of feature maps that the networks write.
     pub maps: f64,
-    /// Pixels times frame pairs of optical flow.
+    /// Pixels of all frame pairs between which optical flow is estimated.
     pub flow: f64,
-    /// Bytes of memory, beside what the program itself takes.
+    /// Bytes of memory, on top of the program's own.
     pub bytes: f64,
 }
 
-/// How fast a machine is.
+/// Speed of a machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Speed {
-    /// Floating-point operations a second in convolutions and fully connected layers.
+    /// Floating-point operations per second in convolutions and fully connected layers.
     pub operations: f64,
-    /// Bytes of feature maps a second, for all that is done with them besides.
+    /// Bytes of feature maps per second in all other layers.
     pub maps: f64,
-    /// Pixels of frame pairs a second in optical flow.
+    /// Pixels of frame pairs per second in optical flow.
     pub flow: f64,
 }
 
 impl Speed {
-    /// What a core is trusted with: a tenth of what is usual, and half of what the slowest flow takes, so that a job is not
-    /// stopped by its time limit.
+    /// Cautious speed of a CPU core, so that a job does not run into its time limit: a tenth of the usual arithmetic, and
+    /// half the speed of the slowest flow method.
     pub const TRUSTED_CORE: Self = Self { operations: 4e9, maps: f64::INFINITY, flow: 1.0 / 1.5e-6 };
-    /// What a GPU is trusted with.
+    /// Cautious speed of a GPU, for the same reason.
     pub const TRUSTED_GPU: Self = Self { operations: 1e12, maps: f64::INFINITY, flow: 10.0 / 1.5e-6 };
 
-    /// That of several at once.
+    /// Returns the speed of `n` such devices that work in parallel.
     #[must_use]
     pub fn times(self, n: usize) -> Self {
         let n = n as f64;
@@ -50,12 +50,12 @@ impl Speed {
 }
 
 impl Cost {
-    /// How long it takes.
+    /// Returns the time that the work takes at a speed, in seconds.
     pub fn seconds(&self, speed: &Speed) -> f64 {
         self.operations / speed.operations + self.maps / speed.maps + self.flow / speed.flow
     }
 
-    /// This and another after it.
+    /// Returns the cost of this work followed by `next`: sums, and the larger of both memories.
     #[must_use]
     pub fn then(self, next: Self) -> Self {
         Self {
@@ -67,33 +67,33 @@ impl Cost {
     }
 }
 
-/// Frames of a video of which nothing is known yet; UCF-101 has 186 on average.
+/// Assumed number of frames of a video; UCF-101 has 186 on average.
 const FRAMES: usize = 200;
 
-/// Time steps of views that go through a network at once in a test; one view at least.
+/// Time steps that go through a network at once in a test; at least one view.
 const TIME_STEPS_AT_ONCE: usize = 64;
 
-/// Videos whose views are made ahead of their use in a test.
+/// Number of videos whose views a test prepares ahead of their use.
 pub const VIDEOS_AHEAD: usize = 2;
 
-/// How a test looks at a video.
+/// Views of a video in a test.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Views {
-    /// Clips of a video, one at each position in time; a network that sees all positions at once has one. Of inputs with
-    /// positions of their own, as many as a video of [`FRAMES`] frames has.
+    /// Clips of a video, one at each position in time; 1 for a network that sees all positions at once. For inputs that
+    /// define their own positions, the number in a video of [`FRAMES`] frames.
     pub clips: usize,
-    /// Whether the number of clips is the same for every video.
+    /// True if the number of clips is the same for every video.
     pub known: bool,
     /// Crops of each clip.
     pub crops: usize,
-    /// Time steps of a clip, over those of a sample in training.
+    /// Time steps of a clip, divided by those of a training sample.
     pub length: f64,
-    /// Views, which are crops of clips, that go through the network at once.
+    /// Number of views (crops of clips) that go through the network at once.
     pub at_once: usize,
 }
 
 impl Views {
-    /// How the test of a net looks at a video.
+    /// Returns the views of a video in the test of a net.
     pub fn of(protocol: &Protocol) -> Self {
         let (sample, clips) = protocol.tested();
         let time_steps = sample.time_steps.count().max(1);
@@ -109,25 +109,25 @@ impl Views {
         Self { clips, known, crops, length, at_once: (TIME_STEPS_AT_ONCE / time_steps).max(1) }
     }
 
-    /// Crops of all clips of a video.
+    /// Returns the number of views of a video: crops of all its clips.
     pub fn count(&self) -> usize {
         self.clips * self.crops
     }
 
-    /// So many views, in samples of the training.
+    /// Converts a number of views to training samples.
     fn samples(&self, views: usize) -> f64 {
         views as f64 * self.length
     }
 }
 
-/// The training of a net, without the stages before it.
+/// Returns the cost of training a net, without the stages before it.
 ///
 /// # Errors
-/// Those of a network that cannot be described.
+/// If the network cannot be described.
 pub fn training(net: &NetPlan) -> Result<Cost> {
     let summary = net.model.summary()?;
     let samples = net.samples();
-    // Without gradients a third of the work is left.
+    // Without gradients, only the forward third of the work remains.
     let passes = if net.train.learns == Learns::All { 3.0 } else { 1.0 };
     let all = passes * (samples * net.train.iterations) as f64;
     Ok(Cost {
@@ -138,16 +138,16 @@ pub fn training(net: &NetPlan) -> Result<Cost> {
     })
 }
 
-/// The test of a trained net that looks at so many videos, those that it compares with among them.
+/// Returns the cost of testing a trained net on `videos` videos, including those that it compares with.
 ///
 /// # Errors
-/// As [`training`].
+/// See [`training`].
 pub fn testing(protocol: &Protocol, videos: usize) -> Result<Cost> {
     let summary = protocol.net.model.summary()?;
     let views = Views::of(protocol);
     let all = views.samples(views.count()) * videos as f64;
-    // One video is in use and one is being made besides those that wait. Nothing is kept for a backward pass, so that the
-    // sum of all feature maps is more than what is alive at once.
+    // Besides the waiting videos, one is in use and one is being prepared. Nothing is kept for a backward pass, so the
+    // sum of all feature maps is an upper bound of what is alive at once.
     let inputs = input_bytes(&summary) * views.samples(views.count()) * (VIDEOS_AHEAD + 2) as f64;
     let maps = summary.activation_bytes() as f64 * views.samples(views.at_once.min(views.count()));
     Ok(Cost {
@@ -158,7 +158,7 @@ pub fn testing(protocol: &Protocol, videos: usize) -> Result<Cost> {
     })
 }
 
-/// Videos that a test of `tested` videos looks at, where there are so many `others` to compare them with.
+/// Returns the number of videos that a test of `tested` videos reads, with `others` videos to compare them with.
 fn looked_at(by: TestBy, tested: usize, others: usize) -> usize {
     match by {
         TestBy::Softmax => tested,
@@ -174,35 +174,35 @@ fn input_bytes(summary: &Summary) -> f64 {
     summary.input_bytes() as f64
 }
 
-/// Nets of a table, trained and tested.
+/// Trainings of a table's nets, and the cost of these and of their tests.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Nets {
-    /// Trainings of one stage each.
+    /// Number of trainings; each trains one stage.
     pub trainings: usize,
-    /// Their cost.
+    /// Cost of all trainings.
     pub training: Cost,
-    /// That of the tests.
+    /// Cost of all tests.
     pub testing: Cost,
 }
 
-/// What a row asks for in all its runs, with the stages before its nets and the folds that a fusion learns from; each
-/// training and each test once.
+/// Returns the cost of a row over all its splits and seeds. Includes the stages before its nets and the folds that a fusion
+/// learns from; each training and each test counts once.
 ///
 /// # Errors
-/// As [`training`].
+/// See [`training`].
 pub fn of_row(plan: &TablePlan, row: &RowPlan) -> Result<Nets> {
     nets(plan, std::iter::once(row))
 }
 
-/// What the wanted rows of a table ask for together; what rows share counts once.
+/// Returns the cost of all wanted rows of a table; trainings and tests that rows share count once.
 ///
 /// # Errors
-/// As [`training`].
+/// See [`training`].
 pub fn of_table(plan: &TablePlan) -> Result<Nets> {
     nets(plan, plan.wanted())
 }
 
-/// What one training, or its test, is of: split, seed and fold.
+/// Split, seed and fold of a training or a test.
 type Of<'a> = (Option<&'a str>, u64, Option<usize>);
 
 fn nets<'a>(plan: &TablePlan, rows: impl Iterator<Item = &'a RowPlan>) -> Result<Nets> {
@@ -220,7 +220,7 @@ fn nets<'a>(plan: &TablePlan, rows: impl Iterator<Item = &'a RowPlan>) -> Result
         {
             for protocol in row.work.protocols() {
                 for net in protocol.net.stages() {
-                    // A stage on other videos is the same whichever split is run.
+                    // A stage that is trained on other videos is the same for every split.
                     let of_split = |net: &NetPlan| net.data.iter().any(|data| data.videos == Videos::Split);
                     let own = net.stages().into_iter().any(of_split);
                     let of = if own { (Some(split.as_str()), seed, fold) } else { (None, seed, None) };
@@ -244,7 +244,7 @@ fn nets<'a>(plan: &TablePlan, rows: impl Iterator<Item = &'a RowPlan>) -> Result
     Ok(sum)
 }
 
-/// Training and test videos of a split, as many as a net takes.
+/// Returns the numbers of training and test videos of a split that a net uses.
 fn videos(plan: &TablePlan, protocol: &Protocol, split: &str) -> (usize, usize) {
     let target = protocol.net.target();
     let facts = plan.cast.values().find(|facts| facts.name == target.set);
@@ -253,7 +253,8 @@ fn videos(plan: &TablePlan, protocol: &Protocol, split: &str) -> (usize, usize) 
     sizes.map_or((0, 0), |size| (size.train.min(most), size.test.min(most)))
 }
 
-/// Multiply-adds of the test of one video by all nets of a row, where every video has as many views.
+/// Returns the multiply-adds that all nets of a row need to test one video, or `None` if the number of views depends on the
+/// video.
 pub fn multiply_adds_of_a_video(work: &Work) -> Option<f64> {
     let of = |protocol: &Protocol| {
         let views = Views::of(protocol);
@@ -263,7 +264,7 @@ pub fn multiply_adds_of_a_video(work: &Work) -> Option<f64> {
     work.protocols().iter().map(of).sum()
 }
 
-/// Decoding so many videos and estimating their flow, in both directions if `backward`.
+/// Returns the cost of decoding `videos` videos and estimating their flow, in both directions if `backward`.
 pub fn preparing(video: &VideoPlan, videos: usize, backward: bool) -> Cost {
     let side = video.short_side as f64;
     let pixels = side * side * 4.0 / 3.0;
@@ -272,7 +273,7 @@ pub fn preparing(video: &VideoPlan, videos: usize, backward: bool) -> Cost {
         (Some(_), None) => 1.0,
         _ => 0.0,
     };
-    // Decoding and storing takes about a tenth of what flow does.
+    // Decoding and storing take about a tenth of the time of flow.
     let flow = (directions + 0.1) * pixels * (FRAMES * videos) as f64;
     Cost { flow, bytes: 100.0 * pixels, ..Cost::default() }
 }

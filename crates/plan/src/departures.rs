@@ -1,11 +1,11 @@
-//! Where a profile departs from the paper, in words.
+//! Departures of a profile from the paper, in words.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::spec::{FlowPreset, Profile, Spec};
 use crate::table::{DatasetFacts, RowPlan};
 
-/// For `show` and for the table's foot.
+/// Lists the departures for `show` and for the foot of a table.
 pub(crate) fn of(
     spec: &Spec,
     profile: &Profile,

@@ -1,16 +1,16 @@
-//! What can be wrong with a request, before anything is run.
+//! Errors of a request, found before anything runs.
 
 use std::path::PathBuf;
 
 use base::{FileError, TomlError};
 
-/// The result of everything in this crate.
+/// Result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can be wrong.
+/// An error in a request, a spec or the files that they name.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A table name that no spec carries, or that several do.
+    /// A table name that matches no spec, or several.
     #[error("{0}")]
     UnknownTable(String),
 
@@ -19,11 +19,11 @@ pub enum Error {
     UnknownRow {
         /// The table, as `paper/name`.
         table: String,
-        /// The name that was asked for.
+        /// The requested name.
         row: String,
         /// `" (did you mean ...?)"`, or empty.
         hint: String,
-        /// All rows of the table.
+        /// Ids of all rows of the table, separated by commas.
         known: String,
     },
 
@@ -34,16 +34,16 @@ pub enum Error {
         file: String,
         /// The row's id.
         row: String,
-        /// What contradicts what, and what to do.
+        /// The contradiction, and how to resolve it.
         message: String,
     },
 
-    /// A spec that parses but does not make sense.
+    /// A spec that parses but is not consistent.
     #[error("{file}: {message}")]
     Spec {
         /// The spec's path.
         file: String,
-        /// What is wrong, and what to do.
+        /// The problem, and how to fix it.
         message: String,
     },
 
@@ -51,7 +51,7 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
 
-    /// Anything from the data crate.
+    /// An error from the data crate.
     #[error(transparent)]
     Data(Box<data::DataError>),
 
@@ -63,13 +63,13 @@ pub enum Error {
     #[error(transparent)]
     File(#[from] FileError),
 
-    /// A TOML file that does not parse or has a key that nothing understands.
+    /// A TOML file that does not parse or has an unknown key.
     #[error(transparent)]
     Toml(#[from] TomlError),
 }
 
 impl Error {
-    /// The process's exit code: 2 the request is wrong, 3 the data are, 1 anything else.
+    /// Returns the exit code of the process: 2 for a wrong request, 3 for wrong data, 1 for anything else.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::UnknownTable(_)
@@ -83,7 +83,7 @@ impl Error {
         }
     }
 
-    /// An [`Error::File`] for `map_err`.
+    /// Returns a function for `map_err` that makes an [`Error::File`].
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| FileError::io(action, path, source).into()
@@ -96,10 +96,10 @@ impl From<data::DataError> for Error {
     }
 }
 
-/// The exit code of an error of the data.
+/// Returns the exit code of an error from the data crate.
 pub fn exit_code_of_data(error: &data::DataError) -> u8 {
     match error {
-        // A data-set file or a spec that cannot be read is a matter of the request.
+        // A data-set file or a spec that cannot be read counts as a wrong request.
         data::DataError::Toml(_) | data::DataError::Spec { .. } => 2,
         data::DataError::File(file) if file.is_of_writing() => 1,
         _ => 3,

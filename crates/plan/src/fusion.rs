@@ -1,13 +1,13 @@
-//! How the scores of finished nets become one: every kind of fusion with its settings, what others ask of it, and the
-//! arithmetic of those that learn nothing. One that learns has its training in the experiment besides.
+//! Fusion of the scores of trained nets: the kinds of fusion with their settings, and the arithmetic of those without
+//! training. A fusion that learns is trained in the `experiment` crate.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How the scores of several nets become one.
+/// A rule that joins the scores of several nets.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fusion {
-    /// Their weighted mean.
+    /// The weighted mean of the scores.
     Mean(Mean),
     /// A multi-class linear SVM on the stacked L2-normalised scores (Two-Stream ConvNets, Sect. 6).
     Svm(Svm),
@@ -17,16 +17,16 @@ pub enum Fusion {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Mean {
-    /// The weight of each stream; equal ones if there are none.
+    /// Weight of each stream, in the order of `streams`: numbers of 0 or more, at least one above 0. Default: all equal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<f64>,
-    /// Of which scores.
+    /// Scores that are averaged: `softmax` (default) or `logits`.
     #[serde(default, skip_serializing_if = "ScoresOf::is_softmax")]
     pub of: ScoresOf,
 }
 
 impl Mean {
-    /// Summed in f64 in the order of the streams.
+    /// Fuses the scores of one video; sums in f64, in the order of the streams.
     fn of_one_video(&self, streams: &[&[f32]]) -> Vec<f32> {
         let weight = |stream: usize| self.weights.get(stream).copied().unwrap_or(1.0);
         let all: f64 = (0..streams.len()).map(weight).sum();
@@ -49,14 +49,14 @@ fn softmax(logits: &[f64]) -> Vec<f32> {
     shares.into_iter().map(|share| (share / all) as f32).collect()
 }
 
-/// What a net says of a video, as the mean over its views.
+/// Scores of a net for a video, averaged over its views.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ScoresOf {
-    /// Probabilities: what the softmax gives.
+    /// Probabilities: the output of the softmax.
     #[default]
     Softmax,
-    /// What goes into the softmax. The fused scores are the softmax of their mean.
+    /// Logits: the input of the softmax. The fused scores are the softmax of the mean logits.
     Logits,
 }
 
@@ -66,34 +66,34 @@ impl ScoresOf {
     }
 }
 
-/// How the SVM of a fusion is trained.
+/// Settings of the SVM that fuses scores.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Svm {
-    /// The training videos are cut into so many folds, and each fold's scores come from nets trained on the others:
-    /// a net's scores on its own training videos would promise what it does not keep.
+    /// Number of folds of the training videos, 2 or more. The SVM learns from the scores of each fold, computed by nets
+    /// trained on the other folds; scores of a net on its own training videos would be too good.
     pub folds: usize,
-    /// The values of C to choose from, by accuracy over the same folds.
+    /// Candidates for the SVM's C: one or more numbers above 0. The value with the best accuracy over the folds is used.
     pub c: Vec<f64>,
 }
 
-/// A fusion as a spec and a stored plan write it. How an SVM is trained stands beside it in both.
+/// Kind of fusion, as a spec and a stored plan write it. Both keep the settings of an SVM in a separate key.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FuseBy {
-    /// The mean of the scores, all streams alike.
+    /// The mean of the softmax scores, with equal weights.
     Average,
-    /// An SVM.
+    /// A linear SVM on the scores, trained as `[shared.svm]` says.
     Svm,
-    /// A weighted mean.
+    /// A weighted mean of the scores.
     Mean(Mean),
 }
 
 impl FuseBy {
-    /// The fusion of so many streams; `svm` is what is said of an SVM.
+    /// Returns the fusion of `streams` streams; `svm` holds the settings of an SVM.
     ///
     /// # Errors
-    /// In words, for settings that are missing or that nothing can be fused by.
+    /// A message if settings are missing or out of range.
     pub fn fusion(&self, svm: Option<&Svm>, streams: usize) -> Result<Fusion, String> {
         let fusion = match (self, svm) {
             (Self::Average, _) => Fusion::Mean(Mean::default()),
@@ -107,7 +107,7 @@ impl FuseBy {
 }
 
 impl Fusion {
-    /// As it is written, with what stands beside it of an SVM.
+    /// Returns the written form: the kind, and the settings of an SVM separately.
     pub fn written(&self) -> (FuseBy, Option<&Svm>) {
         match self {
             Self::Mean(mean) if *mean == Mean::default() => (FuseBy::Average, None),
@@ -116,7 +116,7 @@ impl Fusion {
         }
     }
 
-    /// In words: "mean of the scores".
+    /// Describes the fusion in words, for example "mean of the scores".
     pub fn words(&self) -> String {
         match self {
             Self::Mean(Mean { weights, of }) => {
@@ -134,7 +134,7 @@ impl Fusion {
         }
     }
 
-    /// Folds of the training videos whose held-out scores it learns from; 0 if it learns nothing.
+    /// Returns the number of folds whose held-out scores it learns from; 0 for a fusion without training.
     pub fn folds(&self) -> usize {
         match self {
             Self::Mean(_) => 0,
@@ -142,24 +142,24 @@ impl Fusion {
         }
     }
 
-    /// Whether it needs the scores before the softmax.
+    /// Returns `true` if it needs the scores before the softmax.
     pub fn reads_logits(&self) -> bool {
         matches!(self, Self::Mean(Mean { of: ScoresOf::Logits, .. }))
     }
 
-    /// Why the streams of a new video cannot be fused by these settings alone, if they cannot: then nothing can be
-    /// predicted or exported.
+    /// Returns the reason if new videos cannot be fused with these settings alone. Such a row can be neither exported nor
+    /// used for predictions.
     pub fn only_in_tests(&self) -> Option<&'static str> {
         match self {
             Self::Mean(_) => None,
             Self::Svm(_) => {
-                Some("fuses its streams by an SVM, which is not kept; name the row that averages them")
+                Some("fuses its streams by an SVM, which is not kept; use the row that averages them")
             }
         }
     }
 
-    /// The fused scores of one video, by class, from those of each stream, which are logits if it reads those; nothing where
-    /// it learns first.
+    /// Fuses the scores of one video, given per stream and class (logits if [`Fusion::reads_logits`]). Returns `None` for a
+    /// fusion that has to be trained first.
     pub fn of_one_video(&self, streams: &[&[f32]]) -> Option<Vec<f32>> {
         match self {
             Self::Mean(mean) => Some(mean.of_one_video(streams)),
@@ -167,10 +167,10 @@ impl Fusion {
         }
     }
 
-    /// Checks that so many streams can be fused by these settings.
+    /// Checks that `streams` streams can be fused with these settings.
     ///
     /// # Errors
-    /// In words.
+    /// A message with the wrong setting.
     pub fn check(&self, streams: usize) -> Result<(), String> {
         match self {
             Self::Mean(Mean { weights, .. }) if weights.is_empty() => Ok(()),
@@ -178,13 +178,13 @@ impl Fusion {
                 if weights.len() != streams {
                     let found = weights.len();
                     return Err(format!(
-                        "mean.weights holds {found} numbers for {streams} streams; give one each"
+                        "mean.weights has {found} numbers for {streams} streams; give one for each stream"
                     ));
                 }
                 let good = weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0);
                 if !good || weights.iter().sum::<f64>() <= 0.0 {
                     return Err(format!(
-                        "mean.weights = {weights:?}; expected numbers of 0 or more, one of them above 0"
+                        "mean.weights = {weights:?}; expected numbers of 0 or more, at least one above 0"
                     ));
                 }
                 Ok(())
@@ -219,7 +219,7 @@ mod tests {
         for bad in ["[0.0, 0.0]", "[-1.0, 2.0]"] {
             assert!(mean(bad).unwrap_err().contains("above 0"), "{bad}");
         }
-        // All alike by default: the same plan as "average", under the same name.
+        // Equal weights by default: the same plan as "average", under the same name.
         assert_eq!(mean("[]").unwrap().written().0, FuseBy::Average);
         let unknown = read(r#"{"mean":{"weight":[1.0, 1.0]}}"#, None).unwrap_err();
         assert!(unknown.contains("unknown field `weight`"), "{unknown}");

@@ -1,5 +1,5 @@
-//! A table as it is written ([`spec`]), and what it means at a profile on a data set: a [`TablePlan`], in which every
-//! value is explicit. Nothing here opens a video or allocates a weight.
+//! A table as written ([`spec`]) and its resolution at a profile on a data set: a [`TablePlan`], in which every value is
+//! explicit. Nothing here opens a video or allocates a weight.
 
 mod bounds;
 mod cast;

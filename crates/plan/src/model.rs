@@ -1,4 +1,4 @@
-//! The network of a row at a profile's scale: what is wanted of it. What that means for an architecture, it says itself.
+//! The network of a row at a profile's scale. Collects the requirements; each architecture turns them into a configuration.
 
 use data::inputs::Input;
 use models::{Channels, Levels, ModelConfig, Wanted};
@@ -7,14 +7,14 @@ use crate::net::DataPlan;
 use crate::scale::scaled;
 use crate::spec::{self, DropoutRule, Profile, Spec, Stem};
 
-/// What is known of a net before its network.
+/// Everything known about a net before its network is made.
 pub(crate) struct Known<'a> {
     pub(crate) spec: &'a Spec,
     pub(crate) profile: &'a Profile,
     pub(crate) net: &'a spec::Net,
-    /// What is read at each time step.
+    /// Inputs at each time step.
     pub(crate) inputs: &'a [Input],
-    /// T, of a network of clips.
+    /// T, the number of time steps of a clip.
     pub(crate) time_steps: usize,
     pub(crate) data: &'a [DataPlan],
     /// The side of the square crop, in pixels.
@@ -22,8 +22,7 @@ pub(crate) struct Known<'a> {
 }
 
 impl Known<'_> {
-    /// The network. One that cannot be built for this picture is a contradiction of the profile, not a surprise of
-    /// the run.
+    /// Returns the network. A network that cannot be built for this input size is reported here, not during the run.
     pub(crate) fn model(&self) -> Result<ModelConfig, String> {
         let Self { spec: Spec { shared, .. }, profile, net, data, .. } = *self;
         let dropout = net.dropout;
@@ -32,7 +31,7 @@ impl Known<'_> {
         }
         let depth = profile.depth.unwrap_or(1.0);
         scaled(1, profile.width, "a layer's width")?;
-        scaled(1, depth, "the units of a stage")?;
+        scaled(1, depth, "the residual units of a stage")?;
         let channels = |input: &Input| Channels::new(input.modality(), input.channels());
         let inputs: Vec<Channels> = self.inputs.iter().map(channels).collect();
         let tasks = data.iter().map(|data| data.task + 1).max().unwrap_or(0);
@@ -40,7 +39,7 @@ impl Known<'_> {
         let classes: Vec<usize> = (0..tasks).map(of).collect();
         let levels = match (net.pyramid, shared.pyramid) {
             (None, _) => None,
-            (Some(_), None) => return Err("it needs pyramid = { ... } and [shared.pyramid]".into()),
+            (Some(_), None) => return Err("pyramid = { ... } needs [shared.pyramid]".into()),
             (Some(levels), Some(sizes)) => Some(Levels {
                 fusion: levels.snippets,
                 head: levels.classifies,

@@ -12,32 +12,32 @@ use serde::{Deserialize, Serialize};
 use crate::spec::{Distance, Learns, Storage, TestBy, TestOn, Videos};
 use crate::weight_source::WeightSource;
 
-/// A net and its test: all that decides a row's numbers but the split and the seed.
+/// A net and its test: everything that decides a row's numbers except the split and the seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Protocol {
     /// The net.
     pub net: NetPlan,
-    /// The test, on the test part of the first of the net's data sets.
+    /// The test, on the test part of the net's first data set.
     pub test: TestPlan,
 }
 
-/// All that decides a trained net but the split and the seed.
+/// Everything that decides a trained net except the split and the seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct NetPlan {
-    /// What it learns from; the first is what it is tested on.
+    /// Training data; the net is tested on the first data set.
     pub data: Vec<DataPlan>,
-    /// How videos become frames and flow.
+    /// Conversion of videos to frames and flow.
     pub video: VideoPlan,
-    /// What the network sees of a video.
+    /// Inputs that the network sees of a video.
     #[serde(rename = "input", with = "crate::sample")]
     pub sample: SampleSpec,
-    /// The side of the square crop, in pixels.
+    /// Side of the square crop, in pixels.
     pub crop: usize,
     /// The network.
     pub model: ModelConfig,
-    /// How products are computed, in training and in testing.
+    /// Precision of matrix products, in training and testing.
     #[serde(default, skip_serializing_if = "Precision::is_fp32")]
     pub precision: Precision,
     /// The training stage.
@@ -50,34 +50,35 @@ pub struct NetPlan {
 pub struct DataPlan {
     /// The data set.
     pub set: String,
-    /// Which of its videos.
+    /// Videos of the data set that are trained on.
     pub videos: Videos,
     /// Classes that are left out.
     pub without: Vec<String>,
-    /// How many classes are left.
+    /// Number of remaining classes.
     pub classes: usize,
-    /// Which softmax layer classifies them, counted from 0. The classes of one layer's data sets follow one another.
+    /// Index of the softmax layer that classifies them, from 0. The classes of data sets that share a layer are concatenated.
     pub task: usize,
 }
 
-/// How videos become frames and flow.
+/// Conversion of videos to frames and flow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct VideoPlan {
-    /// The smaller side, in pixels.
+    /// Shorter side of the frames, in pixels.
     pub short_side: usize,
-    /// How both are stored.
+    /// Storage of frames and flow.
     pub storage: Storage,
-    /// How flow is estimated; absent for a net that sees frames alone.
+    /// Method of flow estimation; absent for a net that sees frames only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flow: Option<flow::Method>,
-    /// Pixels per frame that stored flow reaches to either side; each component's own range if absent.
+    /// Largest stored displacement, in pixels per frame, in each direction. If absent, each component is stored over its own
+    /// range.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flow_bound: Option<f32>,
-    /// Frames and flow come from another program, and this is known of them.
+    /// Facts about frames and flow that another program extracted; absent if they are computed here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extraction: Option<Extraction>,
-    /// At most so many videos a class in training and as many in testing.
+    /// Largest number of videos per class in training, and the same in testing.
     pub videos_per_class: Option<usize>,
 }
 
@@ -85,26 +86,26 @@ pub struct VideoPlan {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TrainPlan {
-    /// Where the weights start.
+    /// Initial weights.
     pub start: Start,
-    /// Which layers learn.
+    /// Layers that are trained.
     pub learns: Learns,
-    /// Videos a batch, drawn uniformly across the classes, or pairs of them; as many for each task.
+    /// Videos (or pairs of them) per batch and task, drawn uniformly across the classes.
     pub batch: usize,
-    /// Iterations.
+    /// Number of iterations.
     pub iterations: usize,
-    /// The learning rate.
+    /// Learning rate.
     pub schedule: StepSchedule,
-    /// Momentum.
+    /// Momentum of SGD.
     pub momentum: f64,
-    /// L2 penalty.
+    /// Factor of the L2 penalty on the weights.
     pub weight_decay: f64,
-    /// The largest L2 norm of the gradient of all parameters together; larger ones are scaled down.
+    /// Largest L2 norm of the gradient over all parameters; a larger gradient is scaled down to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_gradient_norm: Option<f64>,
-    /// How samples are varied.
+    /// Random variation of the samples.
     pub augmentation: Augmentation,
-    /// Of a net that sees pairs, which pairs, and what it learns from them.
+    /// Pairs and their losses, for a net that is trained on pairs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairs: Option<PairsPlan>,
 }
@@ -113,11 +114,11 @@ pub struct TrainPlan {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PairsPlan {
-    /// Dissimilar pairs for each similar one.
+    /// Number of dissimilar pairs for each similar one.
     pub dissimilar: usize,
-    /// Whether the softmax loss of each branch is learnt from.
+    /// True if the loss includes the softmax loss of each branch.
     pub softmax: bool,
-    /// The contrastive loss, if it is learnt from.
+    /// The contrastive loss, if the net learns from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contrastive: Option<ContrastivePlan>,
 }
@@ -126,15 +127,15 @@ pub struct PairsPlan {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ContrastivePlan {
-    /// Its form.
+    /// Distance between the features of a pair.
     pub distance: Distance,
-    /// m, in mean distances of dissimilar pairs at the start.
+    /// Margin m, as a multiple of the mean distance of dissimilar pairs at the start of training.
     pub margin: f64,
-    /// The factor on the loss, in softmax losses of guessing.
+    /// Factor on the loss; 1 makes it as large as the softmax loss of guessing.
     pub weight: f64,
 }
 
-/// Where a training stage's weights start.
+/// Initial weights of a training stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Start {
@@ -142,29 +143,29 @@ pub enum Start {
     HeNormal,
     /// The weights of another stage.
     Net {
-        /// That stage.
+        /// The other stage.
         net: Box<NetPlan>,
-        /// Whether its softmax layers are kept; else they are new.
+        /// True if its softmax layers are kept; otherwise they are new.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         classifiers: bool,
     },
-    /// For each stream that the network has, weights of its own.
+    /// Separate weights for each stream of the network.
     Streams {
-        /// Of the stream that sees frames.
+        /// Weights of the stream that sees frames.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         appearance: Option<Source>,
-        /// Of the stream that sees flow.
+        /// Weights of the stream that sees flow.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         motion: Option<Source>,
     },
-    /// Published weights, but for the softmax layers, which are new.
+    /// Published weights; the softmax layers are new.
     Weights {
         /// The file.
         source: WeightSource,
     },
 }
 
-/// Where weights come from.
+/// Source of a stream's initial weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Source {
@@ -193,7 +194,7 @@ pub enum SourceRef<'a> {
 }
 
 impl Start {
-    /// Whose weights are taken over, each with the stream that takes them where streams are apart.
+    /// Returns the sources of the initial weights, each with the stream that uses it if streams start separately.
     pub fn sources<'a>(&'a self) -> Vec<(Option<Modality>, SourceRef<'a>)> {
         match self {
             Self::HeNormal => Vec::new(),
@@ -209,7 +210,7 @@ impl Start {
         }
     }
 
-    /// The stages whose weights are taken over, each with the stream that takes them where streams are apart.
+    /// Returns the stages that provide initial weights, each with the stream that uses it if streams start separately.
     pub fn nets(&self) -> Vec<(Option<Modality>, &NetPlan)> {
         let net = |(stream, source)| match source {
             SourceRef::Net(net) => Some((stream, net)),
@@ -218,7 +219,7 @@ impl Start {
         self.sources().into_iter().filter_map(net).collect()
     }
 
-    /// The published files whose weights are taken over.
+    /// Returns the published files that provide initial weights.
     pub fn files(&self) -> Vec<&WeightSource> {
         let file = |(_, source)| match source {
             SourceRef::Weights(source) => Some(source),
@@ -232,18 +233,18 @@ impl Start {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TestPlan {
-    /// Temporal positions a video; all that the input has, if absent.
+    /// Number of temporal positions per video; if absent, all positions of the input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frames: Option<usize>,
-    /// Views of each.
+    /// Crops at each position.
     pub crops: Crops,
-    /// Whether the network sees all positions at once, as one clip.
+    /// True if the network sees all positions at once, as one clip.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub as_clip: bool,
-    /// On which videos.
+    /// Videos that are tested.
     #[serde(default, skip_serializing_if = "is_default")]
     pub on: TestOn,
-    /// By what.
+    /// Basis of the answers: softmax scores, nearest neighbours or distances of pairs.
     #[serde(default, skip_serializing_if = "is_default")]
     pub by: TestBy,
 }
@@ -253,9 +254,9 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl Protocol {
-    /// What the network sees in the test, and how often in a video, at equal distances.
+    /// Returns the input of the network in the test, and the number of equally spaced positions per video.
     pub fn tested(&self) -> (SampleSpec, usize) {
-        // A number of positions means nothing to inputs that have their own.
+        // Inputs that define their own positions ignore the number.
         let frames = self.test.frames.unwrap_or(1);
         if !self.test.as_clip {
             return (self.net.sample.clone(), frames);
@@ -266,12 +267,12 @@ impl Protocol {
 }
 
 impl NetPlan {
-    /// The data set that the net is tested on.
+    /// Returns the data set that the net is tested on.
     pub fn target(&self) -> &DataPlan {
         &self.data[0]
     }
 
-    /// This stage and those before it, each once, the first one first. Two streams may come from one net.
+    /// Returns this stage and the stages before it, each once, the earliest first. Two streams may start from the same net.
     pub fn stages(&self) -> Vec<&Self> {
         let mut stages: Vec<&Self> = Vec::new();
         for (_, first) in self.train.start.nets() {
@@ -285,22 +286,22 @@ impl NetPlan {
         stages
     }
 
-    /// What is read at each time step.
+    /// Iterates over the inputs at each time step.
     pub fn inputs(&self) -> impl Iterator<Item = &Input> {
         self.sample.inputs.iter().map(|input| &input.input)
     }
 
-    /// The input that reads optical flow, if one does.
+    /// Returns the input that reads optical flow, if there is one.
     pub fn flow(&self) -> Option<&Input> {
         self.inputs().find(|input| input.flow().is_some())
     }
 
-    /// Number of softmax layers.
+    /// Returns the number of softmax layers.
     pub fn tasks(&self) -> usize {
         self.data.iter().map(|data| data.task + 1).max().unwrap_or(0)
     }
 
-    /// Samples that one iteration learns from: a batch for each task, of pairs both sides.
+    /// Returns the number of samples per iteration: one batch for each task; a pair counts as two samples.
     pub fn samples(&self) -> usize {
         self.train.batch * self.tasks() * if self.train.pairs.is_some() { 2 } else { 1 }
     }

@@ -1,4 +1,4 @@
-//! From a spec and what is asked of it to a plan.
+//! Resolution of a spec and a request to a plan.
 
 mod row;
 
@@ -19,8 +19,8 @@ impl TablePlan {
     /// Applies a profile and a request to a spec.
     ///
     /// # Errors
-    /// [`Error::UnknownRow`], [`Error::Usage`] for splits or seeds that cannot
-    /// be, [`Error::Contradiction`] for rows that cannot be run as written.
+    /// [`Error::UnknownRow`], [`Error::Usage`] for invalid splits or seeds,
+    /// [`Error::Contradiction`] for rows that cannot be run as written.
     pub fn resolve(spec: Spec, file: PathBuf, request: &Request, sources: &dyn Sources) -> Result<Self> {
         let name = request.profile.unwrap_or(ProfileName::Mini);
         let profile = spec.profile.get(name);
@@ -30,7 +30,7 @@ impl TablePlan {
         let generated = |facts: &&DatasetFacts| facts.data_seed.is_some();
         if let (Some(_), Some(main)) = (request.extraction, cast.get(spec.main_role()).filter(generated)) {
             return Err(Error::Usage(format!(
-                "--extracted-bound is for frames and flow of real videos, and `{}` is generated; leave the flag out",
+                "--extracted-bound applies to real videos only, and `{}` is generated; leave the flag out",
                 main.name
             )));
         }
@@ -56,7 +56,7 @@ impl TablePlan {
         for row in &spec.row {
             let work = resolver.work(&spec, &file, &cast, row)?;
             let facts = match work.target() {
-                // A row of another table may be tested on a data set that only that table names.
+                // A row of another table may be tested on a data set that only that table declares.
                 Some(set) => Some(sources.facts(set)?),
                 None => None,
             };

@@ -4,14 +4,14 @@
 //! is a comparison of two linear expressions over the accuracies of rows, in
 //! percent. Its *margin* is how far the inequality is satisfied.
 //!
-//! A row id may contain `-`, so a minus sign stands between blanks.
+//! A row id may contain `-`, so a minus sign needs spaces around it.
 
 use std::collections::BTreeSet;
 
-/// The longest rule, in bytes; it also bounds how deep a chain of sums is.
+/// Longest rule, in bytes; this also bounds the depth of a chain of sums.
 const LONGEST: usize = 4096;
 
-/// The most parentheses within one another.
+/// Deepest nesting of parentheses.
 const DEEPEST: usize = 64;
 
 /// A comparison between two expressions over rows.
@@ -60,10 +60,10 @@ impl Comparison {
     /// Parses a claim's rule.
     ///
     /// # Errors
-    /// Says what was expected where.
+    /// A message with the expected and the found token.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.len() > LONGEST {
-            return Err(format!("a rule of {} bytes; expected at most {LONGEST}", text.len()));
+            return Err(format!("the rule has {} bytes; expected at most {LONGEST}", text.len()));
         }
         let mut parser = Parser { tokens: tokenize(text)?, next: 0, depth: 0, text };
         let left = parser.sum()?;
@@ -87,7 +87,7 @@ impl Comparison {
         })
     }
 
-    /// The rows that the claim speaks of, in name order.
+    /// Returns the rows in the claim, in name order.
     pub fn rows(&self) -> Vec<&str> {
         let mut rows = BTreeSet::new();
         self.greater.collect(&mut rows);
@@ -95,8 +95,8 @@ impl Comparison {
         rows.into_iter().collect()
     }
 
-    /// How far the inequality is satisfied, in points; negative where it is
-    /// violated.
+    /// Returns the distance to equality in percentage points: positive if the
+    /// inequality holds, negative if it is violated.
     pub fn margin(&self, accuracy: &dyn Fn(&str) -> f64) -> f64 {
         self.greater.value(accuracy) - self.smaller.value(accuracy)
     }
@@ -107,7 +107,7 @@ impl Comparison {
 struct Parser<'a> {
     tokens: Vec<String>,
     next: usize,
-    /// Parentheses that are open.
+    /// Number of open parentheses.
     depth: usize,
     text: &'a str,
 }
@@ -134,11 +134,11 @@ impl Parser<'_> {
         }
     }
 
-    /// What stands in parentheses, the first of which is taken.
+    /// Parses the rest of a parenthesised sum, after the opening parenthesis.
     fn enclosed(&mut self) -> Result<Expr, String> {
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(format!("more than {DEEPEST} parentheses within one another"));
+            return Err(format!("more than {DEEPEST} nested parentheses"));
         }
         let inner = self.sum()?;
         self.expect(")")?;
@@ -189,7 +189,7 @@ fn tokenize(text: &str) -> Result<Vec<String>, String> {
             c if c.is_ascii_digit() => {
                 rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len())
             }
-            other => return Err(format!("`{text}`: `{other}` has no meaning in a claim")),
+            other => return Err(format!("`{text}`: unexpected character `{other}`")),
         };
         tokens.push(rest[..length].to_owned());
         rest = rest[length..].trim_start();
@@ -210,7 +210,7 @@ mod tests {
         let nested = |depth: usize| format!("{}a{} > b", "(".repeat(depth), ")".repeat(depth));
         assert!(Comparison::parse(&nested(DEEPEST)).is_ok());
         let message = Comparison::parse(&nested(DEEPEST + 1)).unwrap_err();
-        assert!(message.contains("more than 64 parentheses"), "{message}");
+        assert!(message.contains("more than 64 nested parentheses"), "{message}");
         assert!(Comparison::parse(&nested(50_000)).is_err());
         let chain = format!("a{} > b", " + 1".repeat(1000));
         assert!(Comparison::parse(&chain).is_ok());
@@ -232,7 +232,7 @@ mod tests {
             ("a", "expected `>` or `<`, found the end"),
             ("a > ", "expected a row or a number, found the end"),
             ("a > b c", "`c` after the end"),
-            ("a = b", "`=` has no meaning"),
+            ("a = b", "unexpected character `=`"),
             ("abs a > 1", "expected `(`"),
             ("(a > 1", "expected `)`"),
             ("a > 1.2.3", "not a number"),

@@ -1,4 +1,4 @@
-//! The name of a run: the folder under `results/<paper>/<table>/` that says which question its records answer.
+//! The name of a run: its folder under `results/<paper>/<table>/`, which encodes the request.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,25 +10,25 @@ use crate::error::{Error, Result};
 use crate::spec::ProfileName;
 use crate::table::Request;
 
-/// `synth-mini`, or `synth-mini.data-seed-7` for a question other than the profile's own: no record is overwritten by the
-/// answer to another question.
+/// Name of a run, such as `synth-mini`. A request that differs from the profile adds to the name, as in
+/// `synth-mini.data-seed-7`, so that it overwrites no records of another request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunName {
     /// The data set.
     pub dataset: String,
     /// The profile.
     pub profile: ProfileName,
-    /// The seed of the generated sets, where it is not their own.
+    /// Seed of the generated data sets, if it is not their own.
     pub data_seed: Option<u64>,
-    /// The splits, where they are not the profile's.
+    /// The splits, if they differ from the profile's; otherwise empty.
     pub splits: Vec<String>,
-    /// The number of training seeds, where it is not the profile's.
+    /// Number of training seeds, if it differs from the profile's.
     pub seeds: Option<usize>,
-    /// What is known of extracted frames and flow.
+    /// Facts about extracted frames and flow.
     pub extraction: Option<Extraction>,
-    /// The exported row whose nets were taken, by the first letters of its sum.
+    /// First digits of the checksum of the exported row whose nets are used.
     pub from: Option<String>,
-    /// How products are computed; f32 has no part in the name.
+    /// Precision of matrix products; f32 adds nothing to the name.
     pub precision: Precision,
 }
 
@@ -83,7 +83,7 @@ fn parse(name: &str) -> Option<RunName> {
         from: None,
         precision: Precision::Fp32,
     };
-    // A bound may have a decimal point, and so may be the name of a split; so parts are told by how they begin.
+    // A bound may have a decimal point, and so may the name of a split; so parts are told apart by their beginning.
     let mut parts: Vec<String> = Vec::new();
     for piece in rest.split('.').filter(|_| !rest.is_empty()) {
         match parts.last_mut() {
@@ -117,11 +117,11 @@ fn parse(name: &str) -> Option<RunName> {
     (run.to_string() == name).then_some(run)
 }
 
-/// What may stand after the scale, in this order.
+/// Beginnings of the parts that may follow the profile, in this order.
 const PARTS: [&str; 6] = ["data-seed-", "splits-", "seeds-", "extracted-", "from-", "tf32"];
 
 impl RunName {
-    /// The question that the run answered.
+    /// Returns the request that leads to this name.
     pub fn request(&self) -> Request {
         Request {
             profile: Some(self.profile),

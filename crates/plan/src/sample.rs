@@ -1,4 +1,4 @@
-//! What a network sees, as plans keep it: an input at one time step is written as that input alone.
+//! Serialisation of a network's inputs in plans: a single input at one time step is written without the list around it.
 
 use data::inputs::Input;
 use data::sample::SampleSpec;

@@ -1,6 +1,6 @@
-//! What editors are told of the TOML files: a JSON schema of specs and one of data sets, made from the types that read them.
+//! JSON schemas of the TOML files for editors: one of specs and one of data sets, generated from the types that read them.
 //!
-//! A schema says which keys there are and what they hold. What several keys must be together is checked when a file is read.
+//! A schema describes single keys and their values. Conditions between several keys are checked when a file is read.
 
 use std::path::PathBuf;
 
@@ -14,16 +14,16 @@ use crate::error::Result;
 use crate::spec::Spec;
 use crate::workspace::Workspace;
 
-/// A schema and where it lies.
+/// A schema and the path of its file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SchemaFile {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
-    /// What belongs in it.
+    /// Expected content of the file.
     pub schema: Value,
 }
 
-/// The schemas of all TOML files of a workspace.
+/// Returns the schemas of all TOML files of a workspace.
 pub fn files(workspace: &Workspace) -> [SchemaFile; 2] {
     let file = |path: &str, schema| SchemaFile { path: workspace.root.join(path), schema };
     [
@@ -33,15 +33,15 @@ pub fn files(workspace: &Workspace) -> [SchemaFile; 2] {
 }
 
 impl SchemaFile {
-    /// The file's text.
+    /// Returns the text of the file.
     pub fn text(&self) -> String {
         format!("{:#}\n", self.schema)
     }
 
-    /// Whether the file holds it.
+    /// Returns `true` if the file on disk holds this schema.
     ///
     /// # Errors
-    /// [`Error::File`] for a file that is there and cannot be read.
+    /// [`Error::File`] if the file exists and cannot be read.
     pub fn is_fresh(&self) -> Result<bool> {
         let text = base::files::read_if_there(&self.path, base::files::TEXT)?;
         Ok(text
@@ -71,10 +71,10 @@ fn extending(mut schema: Value) -> Value {
     schema
 }
 
-/// In the draft that editors of TOML understand best.
+/// Generates the schema of a type, in the draft that TOML editors support best.
 fn schema_of<T: JsonSchema>(title: &str) -> Value {
     let settings = SchemaSettings::draft07().with(|settings| {
-        // Before the draft's own, which look at what stands beside a reference.
+        // Before the draft's own transforms, which look at the keys beside a reference.
         settings.transforms.insert(0, Box::new(RecursiveTransform(for_toml)));
     });
     let mut schema = settings.into_generator().into_root_schema_for::<T>();
@@ -82,10 +82,10 @@ fn schema_of<T: JsonSchema>(title: &str) -> Value {
     schema.to_value()
 }
 
-/// What TOML has no word for goes, and descriptions become plain text.
+/// Removes what TOML cannot express, and turns descriptions into plain text.
 fn for_toml(schema: &mut Schema) {
     let Some(keys) = schema.as_object_mut() else { return };
-    // Names of types of Rust; what they allow is said by `minimum` besides.
+    // Names of Rust types; `minimum` already gives their range.
     keys.remove("format");
     without_null(keys);
     if let Some(Value::String(description)) = keys.get_mut("description") {
@@ -93,7 +93,7 @@ fn for_toml(schema: &mut Schema) {
     }
 }
 
-/// A key that may be absent is not in `required`; it is never null, since TOML has no null.
+/// Removes `null` from the values of a key: TOML has no null, and an optional key is simply not in `required`.
 fn without_null(keys: &mut Map<String, Value>) {
     let is_null = |schema: &Value| schema.get("type").is_some_and(|kind| kind == "null");
     if keys.get("default").is_some_and(Value::is_null) {
@@ -121,7 +121,7 @@ fn without_null(keys: &mut Map<String, Value>) {
     }
 }
 
-/// Without the links of Rust's documentation, and with its lines joined to paragraphs.
+/// Removes the links of Rust's documentation and joins lines to paragraphs.
 fn plain(description: &str) -> String {
     let paragraphs =
         description.split("\n\n").map(|paragraph| paragraph.split('\n').collect::<Vec<_>>().join(" "));

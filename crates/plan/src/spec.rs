@@ -1,8 +1,8 @@
-//! A table as it is written: `experiments/<paper>/<table>.toml`.
+//! A table as written: `experiments/<paper>/<table>.toml`.
 //!
-//! These types say what a spec may hold and nothing else: no file system, no
+//! These types define the keys of a spec and nothing else: no file system, no
 //! default that hides a paper's value. Unknown keys are refused with file,
-//! line and a suggestion. What will actually run is a [`crate::TablePlan`].
+//! line and a suggestion. A [`crate::TablePlan`] holds what actually runs.
 
 mod check;
 mod either;
@@ -34,82 +34,85 @@ use crate::weight_source::WeightSource;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Spec {
-    /// The paper's folder under `experiments/`, such as `two-stream`.
+    /// Name of the paper's folder under `experiments/`, such as `two-stream`.
     pub paper: String,
-    /// The table's number in the paper, such as `1b`, or a name for it.
+    /// Number of the table in the paper, such as `1b`, or a name for it. The file is `table1b.toml`, or `NAME.toml`.
     pub table: String,
-    /// A table whose `[data]`, `[shared]`, `[profile.*]` and `[net.*]` hold here where nothing else is said, such as
-    /// `two-stream/table1b`.
+    /// Full name of a table, such as `two-stream/table1b`, whose `[data]`, `[shared]`, `[profile.*]` and `[net.*]` are used
+    /// wherever this table does not give its own.
     pub extends: Option<String>,
-    /// The table's title.
+    /// Title of the table.
     pub title: String,
-    /// Authors, venue, and where in the paper.
+    /// Source of the table: authors, venue and place in the paper.
     pub source: String,
-    /// The paper's columns, when a cell is named by row and column.
+    /// Columns of the paper's table; only for a table whose cells have a row and a column.
     pub columns: Option<Columns>,
-    /// What all rows have in common, at the paper's scale.
+    /// Settings that all rows share, at the paper's scale.
     pub shared: Shared,
-    /// The scales at which the table can be run.
+    /// Scales at which the table can be run.
     pub profile: Profiles,
-    /// What plays the parts of the paper's data sets, by the name that `--dataset` takes.
+    /// Stand-ins for the paper's data sets. Each key is a name for `--dataset`; its table maps the paper's names to
+    /// stand-ins, as in `synth = { ucf101 = "synth" }`.
     pub data: BTreeMap<String, Cast>,
-    /// By data set: its classes that the data set it is added to has as well.
+    /// For each data set that is added with `as = "classes"`: its classes that the other data set has too, which are left
+    /// out. Keys are the names of stand-ins.
     #[serde(default)]
     pub overlap: BTreeMap<String, Vec<String>>,
-    /// Stages that rows start from and that are no rows themselves.
+    /// Stages by name: nets that rows start from and that are not rows themselves.
     #[serde(default)]
     pub net: BTreeMap<String, Net>,
-    /// The cells to train and test.
+    /// Rows of the table, in order; at least one.
     pub row: Vec<Row>,
-    /// Numbers of other work: printed, never run.
+    /// Results of other work, printed in the table and never run.
     #[serde(default)]
     pub quoted: Vec<Quoted>,
-    /// What the paper says about its numbers.
+    /// Claims of the paper about its numbers.
     #[serde(default)]
     pub claim: Vec<Claim>,
 }
 
-/// The columns of a two-way table.
+/// Columns of a two-way table.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Columns {
-    /// What the columns vary, such as "mean subtraction".
+    /// Title above the columns, such as "mean subtraction".
     pub title: String,
-    /// Their names, from left to right.
+    /// Names of the columns, from left to right.
     pub names: Vec<String>,
 }
 
-/// What all rows have in common.
+/// Settings that all rows share.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Shared {
-    /// The network, where a row does not name another.
+    /// Architecture of all nets; a net can choose another with its own `model`.
     pub model: ModelName,
-    /// Sizes of the video and of the network's view of it.
+    /// Sizes of the frames and of the crop that the network sees.
     pub frames: Frames,
-    /// The training protocols, by name.
+    /// Training protocols, by name; `train` of a net names one of them.
     pub train: BTreeMap<String, Train>,
-    /// The test protocol.
+    /// Test protocol.
     pub test: Test,
-    /// How a fusion by SVM is trained.
+    /// Settings of the SVM; needed if a row is fused by an SVM.
     pub svm: Option<Svm>,
-    /// Which batch normalisation layers use the statistics of the batch in training; for networks that have any.
+    /// Batch normalisation layers that use the statistics of the batch in training. Required for networks with batch
+    /// normalisation, not allowed for others.
     pub batch_statistics: Option<BatchStatistics>,
-    /// The sizes of the pyramid's levels, for the nets that have any.
+    /// Sizes of the pyramid's levels; needed if a net has `pyramid`.
     pub pyramid: Option<PyramidSizes>,
-    /// The sizes of the contrastive loss, for the nets that learn from it.
+    /// Margin and weight of the contrastive loss; needed if a net learns from it.
     pub contrastive: Option<ContrastiveSizes>,
 }
 
-/// Sizes, in pixels.
+/// Sizes of frames and crops, in pixels.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Frames {
-    /// The smaller side that videos are rescaled to.
+    /// Shorter side of the rescaled videos, in pixels: 1 to 65536.
     #[serde(deserialize_with = "range::count")]
     #[schemars(range(min = 1, max = 65536))]
     pub short_side: usize,
-    /// The side of the square crop that the network sees.
+    /// Side of the square crop that the network sees, in pixels: 1 to 65536.
     #[serde(deserialize_with = "range::count")]
     #[schemars(range(min = 1, max = 65536))]
     pub crop: usize,
@@ -119,24 +122,24 @@ pub struct Frames {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Test {
-    /// Temporal positions a video. A network of clips sees them all at once, as one clip. Not given for inputs that say
-    /// which time steps there are.
+    /// Number of temporal positions tested in each video: 1 to 65536. A network of clips sees them all at once, as one clip.
+    /// Left out if the inputs have `every`, which defines the positions.
     #[serde(default, deserialize_with = "range::some_count")]
     #[schemars(range(min = 1, max = 65536))]
     pub frames: Option<usize>,
-    /// Views of each position.
+    /// Crops at each position: `ten` or `center`.
     pub crops: Crops,
 }
 
-/// What plays the parts of the paper's data sets, by the paper's name of them.
+/// Stand-ins for the paper's data sets, by the paper's names.
 pub type Cast = BTreeMap<String, Player>;
 
-/// What plays the part of one of the paper's data sets: a name, or a table of published weights.
+/// Stand-in for one of the paper's data sets: the name of a data set, or a table of published weights.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Player {
-    /// A file of `datasets/`, without its ending.
+    /// Name of a file in `datasets/`, without its extension.
     Set(String),
-    /// Weights that somebody else has trained on it: nets that start from a stage on this data set start from them.
+    /// Weights that others trained on the data set. A net that starts from a stage on it starts from these weights.
     Weights(WeightSource),
 }
 
@@ -155,14 +158,14 @@ impl JsonSchema for Player {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         schema_of_name_or_table::<WeightSource>(
             generator,
-            "What plays the part of one of the paper's data sets.",
-            "A file of `datasets/`, without its ending.",
+            "Stand-in for one of the paper's data sets: the name of a data set, or published weights.",
+            "Name of a file in `datasets/`, without its extension.",
         )
     }
 }
 
 impl Player {
-    /// The data set, if it is one.
+    /// Returns the name of the data set, unless the stand-in is published weights.
     pub fn set(&self) -> Option<&str> {
         match self {
             Self::Set(name) => Some(name),
@@ -171,69 +174,70 @@ impl Player {
     }
 }
 
-/// One cell of the table: a net, a fusion of nets, or a net that another table trains.
+/// One cell of the table: exactly one of `net`, `same-as` and `fuse`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Row {
-    /// The name that claims and `--row` use.
+    /// Unique name of the row, for claims and `--row`: lowercase letters, digits and `-`, starting with a letter.
     #[schemars(regex(pattern = "^[a-z][a-z0-9-]*$"))]
     pub id: String,
-    /// The paper's wording of the row.
+    /// Label of the row, in the paper's words.
     pub label: String,
-    /// The column, where the table has columns.
+    /// Name of the column; required if the table has columns, unless `where` is given.
     pub column: Option<String>,
-    /// Where the number is from, for a row that is not in the paper's table.
+    /// Source of the number, for a row that is not in the paper's table.
     #[serde(rename = "where")]
     pub place: Option<String>,
-    /// The paper's top-1 accuracy, in percent.
+    /// Top-1 accuracy in the paper, in percent.
     pub reported: Option<f64>,
-    /// A net to train and test.
+    /// Net to train and test.
     pub net: Option<Net>,
-    /// A net or a row whose net is tested here: of this table by its name, of another as `tableN/row`.
+    /// Net or row whose net is tested here: `NAME` in this table, `tableN/NAME` in another table of the paper.
     pub same_as: Option<String>,
-    /// How the net is tested.
+    /// Test of the net. Default: softmax scores on the test part of the split.
     pub tested: Option<Tested>,
-    /// Rows whose scores are fused.
+    /// Fusion of the scores of other rows.
     pub fuse: Option<Fuse>,
 }
 
-/// A number of other work.
+/// A result of other work.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Quoted {
-    /// The method.
+    /// Name of the method.
     pub label: String,
-    /// The column, where the table has columns.
+    /// Name of the column, if the table has columns.
     pub column: Option<String>,
     /// Top-1 accuracy, in percent.
     pub top1: f64,
-    /// Where the number is from.
+    /// Source of the number.
     #[serde(rename = "where")]
     pub place: String,
 }
 
-/// Something the paper says about its numbers.
+/// A claim of the paper about its numbers.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Claim {
-    /// Its name.
+    /// Unique name of the claim.
     pub id: String,
-    /// In words.
+    /// The claim in words.
     pub says: String,
-    /// Where the paper says so.
+    /// Place of the claim in the paper.
     #[serde(rename = "where")]
     pub place: String,
-    /// As an inequality between rows, such as `stack-10-on > single-on + 2`; see `docs/specs.md`.
+    /// The claim as an inequality between rows, in percentage points, such as `stack-10-on > single-on + 2`; see
+    /// `docs/specs.md`.
     pub holds: String,
 }
 
 impl Spec {
-    /// The table's full name, such as `two-stream/table1b`.
+    /// Returns the table's full name, such as `two-stream/table1b`.
     pub fn name(&self) -> String {
         format!("{}/{}", self.paper, self.short_name())
     }
 
-    /// The table's name within its paper: `table1b` of number `1b`, and `results` of a table without a number.
+    /// Returns the table's name within its paper: `table1b` for number `1b`, or the table's own name, such as `results`.
     pub fn short_name(&self) -> String {
         let numbered = self.table.starts_with(|c: char| c.is_ascii_digit());
         format!("{}{}", if numbered { "table" } else { "" }, self.table)
@@ -249,7 +253,7 @@ impl Spec {
         Self::parse(&text, path, experiments)
     }
 
-    /// Parses a spec; `path` is for messages and for checking the name. The table that it extends is read from the folder
+    /// Parses a spec; `path` is used in messages and to check the name. The table that it extends is read from the folder
     /// `experiments`.
     ///
     /// # Errors
@@ -265,18 +269,18 @@ impl Spec {
         Ok(spec)
     }
 
-    /// The data set that the paper's table is about, by the paper's name: the one that `--dataset` replaces.
+    /// Returns the paper's name of the table's main data set: the one that `--dataset` replaces.
     pub fn main_role(&self) -> &str {
         &self.profile.paper.dataset
     }
 
-    /// The net of that name: a stage, or a row's.
+    /// Returns the net with this name: a stage, or the net of a row.
     pub fn stage(&self, name: &str) -> Option<&Net> {
         let row = || self.row.iter().find(|row| row.id == name)?.net.as_ref();
         self.net.get(name).or_else(row)
     }
 
-    /// The names of all nets: stages, then rows.
+    /// Iterates over the names of all nets: stages, then rows.
     pub fn stages(&self) -> impl Iterator<Item = &str> {
         let rows = self.row.iter().filter(|row| row.net.is_some()).map(|row| row.id.as_str());
         self.net.keys().map(String::as_str).chain(rows)

@@ -1,7 +1,7 @@
-//! A spec brought to one profile and one data set: every value explicit.
+//! A spec at one profile on one data set, every value explicit.
 //!
-//! Nothing here opens a video or allocates a weight. A plan is what a record
-//! keeps, what decides the names of the units of work, and what `show` prints.
+//! Nothing here opens a video or allocates a weight. Records keep plans, the
+//! names of the units of work are made from them, and `show` prints them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -17,108 +17,108 @@ use crate::fusion::{FuseBy, Fusion, Svm};
 use crate::net::{NetPlan, Protocol};
 use crate::spec::{self, ProfileName, Spec, TestBy};
 
-/// What a user asks of a table beyond its name.
+/// A user's request for a table, beyond its name.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
-    /// The profile; `mini` unless said.
+    /// Profile. Default: `mini`.
     pub profile: Option<ProfileName>,
-    /// The data set, instead of the profile's.
+    /// Data set. Default: the profile's.
     pub dataset: Option<String>,
-    /// The splits, instead of the profile's.
+    /// Splits. If empty: the profile's.
     pub splits: Vec<String>,
-    /// The number of training seeds, instead of the profile's.
+    /// Number of training seeds. Default: the profile's.
     pub seeds: Option<usize>,
-    /// The seed of the generated data sets, instead of their own.
+    /// Seed of the generated data sets. Default: their own.
     pub data_seed: Option<u64>,
-    /// What is known of the frames and flow in the data root, if it holds those instead of videos.
+    /// Facts about the frames and flow in the data root, if it holds these instead of videos.
     pub extraction: Option<Extraction>,
-    /// The rows to run; all when empty.
+    /// Rows to run. If empty: all.
     pub rows: Vec<String>,
-    /// The exported row whose nets are taken, by the first letters of its sum.
+    /// First digits of the checksum of the exported row whose nets are used.
     pub from: Option<String>,
-    /// How products are computed.
+    /// Precision of matrix products.
     pub precision: Precision,
 }
 
-/// Where a plan finds what it is made of.
+/// Source of the specs and data sets that a plan is made from.
 pub trait Sources {
-    /// The spec of a table and its file.
+    /// Returns the spec of a table and its file.
     ///
     /// # Errors
-    /// Those of reading a spec.
+    /// If the spec cannot be read.
     fn spec(&self, table: &str) -> Result<(Spec, PathBuf)>;
 
-    /// The facts of a data set, with its own seed.
+    /// Returns the facts of a data set, with its own seed.
     ///
     /// # Errors
-    /// Those of reading its file.
+    /// If the file of the data set cannot be read.
     fn facts(&self, dataset: &str) -> Result<DatasetFacts>;
 }
 
-/// A table, resolved.
+/// A resolved table.
 #[derive(Debug, Clone)]
 pub struct TablePlan {
-    /// The spec it was made from.
+    /// The spec that the plan was made from.
     pub spec: Spec,
-    /// That spec's file.
+    /// File of the spec.
     pub file: PathBuf,
     /// The profile.
     pub profile: ProfileName,
-    /// The name that `--dataset` takes.
+    /// Name of the data set, as for `--dataset`.
     pub dataset: String,
-    /// The data sets that play the paper's, by the paper's name.
+    /// Stand-ins for the paper's data sets, by the paper's names.
     pub cast: BTreeMap<String, DatasetFacts>,
-    /// The seed of the generated data sets, where the request gives one.
+    /// Seed of the generated data sets, if the request has one.
     pub data_seed: Option<u64>,
-    /// The folder under `results/` that this question's records go to.
+    /// Folder of the records of this request, relative to `results/`.
     pub results: PathBuf,
-    /// All rows of the table, in its order; `wanted` marks those asked for.
+    /// All rows of the table, in order; `wanted` marks the requested ones.
     pub rows: Vec<RowPlan>,
-    /// What was changed from the paper's scale, in words.
+    /// Departures from the paper's scale, in words.
     pub departures: Vec<String>,
 }
 
-/// A row, resolved.
+/// A resolved row.
 #[derive(Debug, Clone)]
 pub struct RowPlan {
     /// The row as written.
     pub row: spec::Row,
-    /// What is trained and tested.
+    /// Nets to train and test.
     pub work: Work,
-    /// The splits that it is run on, of the data set that it is tested on.
+    /// Splits to run, of the data set that the row is tested on.
     pub splits: Vec<String>,
-    /// The training seeds that it is run with.
+    /// Training seeds to run.
     pub seeds: Vec<u64>,
-    /// Whether this run asks for it.
+    /// True if the request includes the row.
     pub wanted: bool,
 }
 
-/// What a row takes.
+/// Work of a row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Work {
     /// One net.
     Net(Box<Protocol>),
-    /// The fused scores of several.
+    /// The fused scores of several nets.
     Fusion(FusionPlan),
-    /// Nothing: the data sets at hand cannot give it.
+    /// No work: a data set that the row needs has no stand-in.
     Unavailable {
-        /// Why, in words.
+        /// Reason, in words.
         reason: String,
     },
 }
 
-/// Scores of several nets, fused.
+/// A fusion of the scores of several nets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
 pub struct FusionPlan {
     /// The nets, in the order in which their scores are weighted or stacked.
     pub streams: Vec<Protocol>,
-    /// How their scores become one.
+    /// Rule that joins their scores.
     pub fusion: Fusion,
 }
 
-/// The form of a plan in records and in the names of units.
+/// Serialised form of a fusion, in records and in the names of units.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Stored {
@@ -146,7 +146,7 @@ impl From<FusionPlan> for Stored {
 }
 
 impl Work {
-    /// The nets whose scores the row needs.
+    /// Returns the nets whose scores the row needs.
     pub fn protocols(&self) -> &[Protocol] {
         match self {
             Self::Net(protocol) => std::slice::from_ref(protocol),
@@ -155,7 +155,7 @@ impl Work {
         }
     }
 
-    /// What its test asks.
+    /// Returns the basis of the answers in the row's test.
     pub fn tested_by(&self) -> TestBy {
         match self {
             Self::Net(protocol) => protocol.test.by,
@@ -163,29 +163,29 @@ impl Work {
         }
     }
 
-    /// The data set that the row is tested on.
+    /// Returns the data set that the row is tested on.
     pub fn target(&self) -> Option<&str> {
         self.protocols().first()?.net.data.first().map(|data| data.set.as_str())
     }
 
-    /// All training stages of its nets.
+    /// Iterates over all training stages of the row's nets.
     pub fn stages(&self) -> impl Iterator<Item = &NetPlan> {
         self.protocols().iter().flat_map(|protocol| protocol.net.stages())
     }
 }
 
 impl TablePlan {
-    /// The rows that this run asks for.
+    /// Iterates over the requested rows.
     pub fn wanted(&self) -> impl Iterator<Item = &RowPlan> {
         self.rows.iter().filter(|row| row.wanted)
     }
 
-    /// The nets that the wanted rows need, with the stages before them.
+    /// Iterates over the nets that the requested rows need, with the stages before them.
     pub fn stages(&self) -> impl Iterator<Item = &NetPlan> {
         self.wanted().flat_map(|row| row.work.stages())
     }
 
-    /// "synth (data seed 0) as ucf101, synth-hmdb (data seed 0) as hmdb51; splits 1, 2, 3; 1 training seed".
+    /// Describes the data, for example "synth (data seed 0) as ucf101; splits 1, 2, 3; 1 training seed".
     pub fn data_words(&self) -> String {
         let used: BTreeSet<&str> = self
             .rows
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
     use crate::fusion::{Mean, ScoresOf};
 
-    /// Records and the names of units keep their form.
+    /// The serialised form must not change: records and the names of units depend on it.
     #[test]
     fn plans_are_written_as_they_always_were() {
         let svm = Svm { folds: 2, c: vec![0.5, 2.0] };

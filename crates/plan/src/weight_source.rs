@@ -1,36 +1,36 @@
-//! Which file of the hub, which bytes, and how its tensors are named.
+//! A published file of weights: its place on the hub, its checksum, and the names of its tensors.
 
 use models::NameMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A source that cannot be one.
+/// An invalid value in the source of published weights.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("weights: {what} is `{found}`, expected {expected}")]
 pub struct WeightSourceError {
-    /// Which part of the source.
+    /// Key of the source.
     pub what: &'static str,
-    /// Its value.
+    /// Value of the key.
     pub found: String,
-    /// What is allowed.
+    /// Allowed values.
     pub expected: &'static str,
 }
 
-/// A published file of weights. What is read from a spec has been checked.
+/// A published file of weights on the Hugging Face hub, pinned by its checksum; see `docs/weights.md`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Written")]
 #[schemars(!try_from, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct WeightSource {
-    /// Owner and name on the hub, such as `timm/resnet50.tv_in1k`.
+    /// Owner and name of the repository on the hub, such as `timm/resnet50.tv_in1k`.
     pub repository: String,
-    /// A commit (better, since it never changes), branch or tag.
+    /// Commit (recommended, because it never changes), branch or tag.
     pub revision: String,
-    /// The file's path in the repository, such as `model.safetensors`.
+    /// Path of the file in the repository, such as `model.safetensors`.
     pub file: String,
-    /// SHA-256 of the file: 64 hexadecimal digits, as `sha256sum` prints them.
+    /// SHA-256 of the file: 64 lowercase hexadecimal digits, as `sha256sum` prints them.
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub sha256: String,
-    /// How its tensors are named.
+    /// Naming scheme of the tensors in the file.
     pub names: NameMap,
 }
 
@@ -57,13 +57,13 @@ impl TryFrom<Written> for WeightSource {
 }
 
 impl WeightSource {
-    /// Refuses what is no name on the hub, or could leave the folder that it becomes a part of.
+    /// Checks that all parts are valid names on the hub and cannot lead out of the folder that they become a part of.
     ///
     /// # Errors
     /// [`WeightSourceError`].
     pub fn check(&self) -> Result<(), WeightSourceError> {
         let checks = [
-            // The hub forbids `--`, with which the cache's folders stand for the slash.
+            // The hub forbids `--`; the cache's folders use it for the slash.
             (
                 "repository",
                 &self.repository,
@@ -102,7 +102,7 @@ impl WeightSource {
     }
 }
 
-/// Whether a text is a plain relative path, the same on every system and in an address.
+/// Returns `true` if a text is a plain relative path that is valid on every system and in a URL.
 fn is_path(text: &str) -> bool {
     text.len() <= 200
         && text.split('/').all(|part| {

@@ -1,4 +1,4 @@
-//! Where things lie: specs, data sets, results, the cache.
+//! Locations of specs, data sets, results and the cache.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,20 +14,20 @@ use crate::table::{DatasetFacts, Sources};
 /// The folders of the workspace.
 #[derive(Debug, Clone)]
 pub struct Workspace {
-    /// The checkout.
+    /// Root of the checkout.
     pub root: PathBuf,
-    /// Records and tables, `results/` unless a flag says otherwise.
+    /// Folder of records and tables. Default: `results/`.
     pub results: PathBuf,
-    /// Records beside those, which are read and never written: the checkout's own `results/` where a user's runs go elsewhere.
+    /// Folder of further records, read and never written: the checkout's own `results/` if a user's runs are kept elsewhere.
     pub committed: Option<PathBuf>,
-    /// Frames, flow and published weights: `.cache/` unless a flag says otherwise.
+    /// Folder of frames, flow and published weights. Default: `.cache/`.
     pub cache: PathBuf,
-    /// Checkpoints, weights and scores: `units/` in the cache unless a regression check sets it aside.
+    /// Folder of checkpoints, weights and scores, if it is not `units/` in the cache; used by regression checks.
     pub units: Option<PathBuf>,
 }
 
 impl Workspace {
-    /// The usual folders below a checkout.
+    /// Makes a workspace with the default folders below a checkout.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
         Self { results: root.join("results"), committed: None, cache: root.join(".cache"), units: None, root }
@@ -43,12 +43,12 @@ impl Workspace {
         self.committed.as_deref().unwrap_or(&self.results)
     }
 
-    /// The folder of finished and unfinished units of work.
+    /// Returns the folder of finished and unfinished units of work.
     pub fn units(&self) -> PathBuf {
         self.units.clone().unwrap_or_else(|| self.cache.join("units"))
     }
 
-    /// The files of all specs, in name order.
+    /// Returns the files of all specs, in name order.
     ///
     /// # Errors
     /// [`Error::File`] when `experiments/` cannot be listed.
@@ -65,16 +65,16 @@ impl Workspace {
         Ok(files)
     }
 
-    /// The full names of all tables, in name order.
+    /// Returns the full names of all tables, in name order.
     ///
     /// # Errors
-    /// As [`Workspace::spec_files`].
+    /// See [`Workspace::spec_files`].
     pub fn tables(&self) -> Result<Vec<String>> {
         Ok(self.spec_files()?.iter().map(|file| self.table_name(file)).collect())
     }
 
-    /// The file of the table with that name: `table1b` where one paper alone
-    /// has it, `two-stream/table1b` always.
+    /// Returns the spec file of a table, by its full name (`two-stream/table1b`)
+    /// or by its short name (`table1b`) if only one paper has it.
     ///
     /// # Errors
     /// [`Error::UnknownTable`].
@@ -83,11 +83,11 @@ impl Workspace {
         Ok(self.root.join("experiments").join(format!("{name}.toml")))
     }
 
-    /// The full names of the tables of one command. A short name that several papers have means the table of the paper
-    /// that all others of the command are of.
+    /// Returns the full names of the tables of one command. A short name that several papers share means the table of the
+    /// paper that all other tables of the command belong to.
     ///
     /// # Errors
-    /// [`Error::UnknownTable`] for a name that is no table's, or that may mean several.
+    /// [`Error::UnknownTable`] for an unknown or ambiguous name.
     pub fn full_names(&self, asked: &[impl AsRef<str>]) -> Result<Vec<String>> {
         let known = self.tables()?;
         let meant: Vec<Vec<&String>> =
@@ -115,7 +115,7 @@ impl Workspace {
                 one(names).ok_or_else(|| {
                     let several: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
                     Error::UnknownTable(format!(
-                        "`{}` may mean {}; name one of them in full",
+                        "`{}` is ambiguous: {}; give the full name",
                         asked.as_ref(),
                         several.join(" or ")
                     ))
@@ -127,7 +127,7 @@ impl Workspace {
     /// Reads the spec of a table.
     ///
     /// # Errors
-    /// [`Error::UnknownTable`], and those of [`Spec::read`].
+    /// [`Error::UnknownTable`], and the errors of [`Spec::read`].
     pub fn spec(&self, table: &str) -> Result<(Spec, PathBuf)> {
         let file = self.find(table)?;
         let shown = file.strip_prefix(&self.root).unwrap_or(&file).to_owned();
@@ -141,7 +141,7 @@ impl Workspace {
         path.strip_suffix(".toml").unwrap_or(&path).to_owned()
     }
 
-    /// The names of all data sets, in order.
+    /// Returns the names of all data sets, in the order of their files.
     ///
     /// # Errors
     /// [`Error::File`] when `datasets/` cannot be listed.
@@ -151,17 +151,17 @@ impl Workspace {
         Ok(files.filter_map(|f| f.file_stem().map(|stem| stem.to_string_lossy().into_owned())).collect())
     }
 
-    /// The file that describes a data set.
+    /// Returns the file that describes a data set.
     ///
     /// # Errors
-    /// [`Error::Usage`] with a suggestion when there is no such data set.
+    /// [`Error::Usage`] with a suggestion if the data set does not exist.
     pub fn dataset_file(&self, name: &str) -> Result<PathBuf> {
         let names = self.datasets()?;
         if names.iter().any(|known| known == name) {
             return Ok(self.root.join("datasets").join(format!("{name}.toml")));
         }
         Err(Error::Usage(format!(
-            "no data set `{name}`{}",
+            "unknown data set `{name}`{}",
             there_are(name, names.iter().map(String::as_str))
         )))
     }
@@ -172,13 +172,13 @@ impl Sources for Workspace {
         Self::spec(self, table)
     }
 
-    /// Its videos need not be there.
+    /// Does not need the videos.
     fn facts(&self, dataset: &str) -> Result<DatasetFacts> {
         Ok(Dataset::describe(&DatasetSpec::load(&self.dataset_file(dataset)?)?)?)
     }
 }
 
-/// The tables that a name may mean; at least one.
+/// Returns the tables that match a full or short name; at least one.
 fn meant_by<'a>(asked: &str, known: &'a [String]) -> Result<Vec<&'a String>> {
     let short = |name: &'a String| name.split('/').nth(1);
     let hits: Vec<&String> =
@@ -187,7 +187,7 @@ fn meant_by<'a>(asked: &str, known: &'a [String]) -> Result<Vec<&'a String>> {
         let all = known.iter().map(String::as_str).chain(known.iter().filter_map(short));
         let hint = did_you_mean(asked, all);
         return Err(Error::UnknownTable(format!(
-            "no table `{asked}`{hint}; there are: {}",
+            "unknown table `{asked}`{hint}; there are: {}",
             known.join(", ")
         )));
     }

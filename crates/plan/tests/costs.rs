@@ -1,4 +1,4 @@
-//! What the committed tables ask of a machine, at every profile.
+//! Costs of the committed tables, at every profile.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
 
@@ -29,7 +29,7 @@ fn protocol(plan: &TablePlan, row: &str) -> Protocol {
     (**protocol).clone()
 }
 
-/// 1234567 as 1.23 M.
+/// Shortens a number: 1234567 becomes 1.23 M.
 fn short(number: f64) -> String {
     let (size, unit) = [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M")]
         .into_iter()
@@ -38,7 +38,7 @@ fn short(number: f64) -> String {
     format!("{:.2} {unit}", number / size)
 }
 
-/// Everything that is said of the cost of a net, for every committed net: a table that a change of any number shows up in.
+/// All costs of every committed net: a change of any number shows up in this table.
 #[test]
 fn every_row_of_every_table_at_every_profile() {
     let workspace = workspace();
@@ -81,7 +81,7 @@ fn every_row_of_every_table_at_every_profile() {
     insta::assert_snapshot!(text);
 }
 
-/// A network of clips sees its 25 test frames as one clip, ten crops of it, and two such clips are in the network at once.
+/// A network of clips sees its 25 test frames as one clip in ten crops; two such clips go through the network at once.
 #[test]
 fn a_clip_holds_its_frames_already() {
     let protocol = protocol(&plan("st-resnet/results", ProfileName::Paper), "st-resnet-ucf101");
@@ -94,7 +94,7 @@ fn a_clip_holds_its_frames_already() {
     assert!(testing.bytes < 24.0 * GIB, "{:.1} GiB", testing.bytes / GIB);
 }
 
-/// The clip of a test is described by the network itself: five clips of five time steps cost what one of 25 costs.
+/// The network itself describes the clip of a test: five clips of five time steps cost as much as one of 25.
 #[test]
 fn a_longer_clip_costs_as_much_more() {
     let protocol = protocol(&plan("st-resnet/results", ProfileName::Paper), "st-resnet-ucf101");
@@ -106,7 +106,7 @@ fn a_longer_clip_costs_as_much_more() {
     assert!((of(25) / (5.0 * of(5)) - 1.0).abs() < 1e-3, "{} {}", of(25), of(5));
 }
 
-/// Ten crops of 25 positions are 250 views, of which 64 are in the network at once.
+/// Ten crops of 25 positions are 250 views; 64 of them go through the network at once.
 #[test]
 fn a_test_holds_no_more_views_than_a_batch() {
     let protocol = protocol(&plan("two-stream/table1b", ProfileName::Paper), "stack-10-on");
@@ -119,7 +119,7 @@ fn a_test_holds_no_more_views_than_a_batch() {
     assert_eq!(found, 4.0 * summary.parameters() as f64 + inputs + maps(64.0));
 }
 
-/// A grid has as many positions as a video has frames of its numbers.
+/// The number of positions of a grid depends on the number of frames of the video.
 #[test]
 fn a_test_of_every_tenth_frame_is_no_test_of_every_frame() {
     let protocol = protocol(&plan("siamese/cross-view", ProfileName::Paper), "softmax");
@@ -128,7 +128,7 @@ fn a_test_of_every_tenth_frame_is_no_test_of_every_frame() {
     assert_eq!(cost::multiply_adds_of_a_video(&Work::Net(Box::new(protocol))), None);
 }
 
-/// A batch is of videos for each task, and of pairs has two sides.
+/// Each task has a batch of its own, and a pair counts as two samples.
 #[test]
 fn samples_of_several_tasks_and_of_pairs_all_count() {
     let multi = protocol(&plan("two-stream/table2", ProfileName::Paper), "multi-task").net;
@@ -143,7 +143,7 @@ fn samples_of_several_tasks_and_of_pairs_all_count() {
     }
 }
 
-/// The whole chain of a row is counted, each stage once; so are the folds of an SVM, and what rows share.
+/// The cost of a row covers its whole chain, each stage once, and the folds of an SVM; shared nets count once in a table.
 #[test]
 fn a_row_costs_its_whole_chain_and_a_table_each_net_once() {
     let plan = plan("st-resnet/results", ProfileName::Mini);
@@ -163,7 +163,7 @@ fn a_row_costs_its_whole_chain_and_a_table_each_net_once() {
     let plan = self::plan("two-stream/table3", ProfileName::Mini);
     let of = |id: &str| cost::of_row(&plan, plan.rows.iter().find(|row| row.row.id == id).unwrap()).unwrap();
     let (average, svm) = (of("average"), of("svm"));
-    // Two folds more of both streams; the stage before the spatial one is on other videos.
+    // Two more folds for each stream; the stage before the spatial stream is trained on other videos.
     assert_eq!((average.trainings, svm.trainings), (3, 7));
     assert!(svm.testing.operations > average.testing.operations);
 }

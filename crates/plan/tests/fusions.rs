@@ -1,4 +1,4 @@
-//! How a fusion is written in a table.
+//! Fusions as written in a table.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
 
@@ -7,7 +7,7 @@ use std::path::Path;
 use plan::spec::Spec;
 use plan::{Fusion, FusionPlan, Request, TablePlan, Work, Workspace};
 
-/// The first fusion of Table 3, written otherwise.
+/// Resolves Table 3 with another text for its first fusion, and returns that fusion.
 fn first_fusion(by: &str) -> Result<FusionPlan, String> {
     let workspace = Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
     let path = workspace.find("table3").unwrap();
@@ -25,7 +25,7 @@ fn first_fusion(by: &str) -> Result<FusionPlan, String> {
     Ok(fusions.into_iter().next().unwrap())
 }
 
-/// A mean may weigh its streams, and be of scores before the softmax; kept in a record, it comes back as it was.
+/// A mean may have weights and use the scores before the softmax; it survives a round trip through a record.
 #[test]
 fn a_weighted_mean_is_written_as_a_table() {
     let plan = first_fusion("fuse.by = { mean = { weights = [1, 1.5], of = \"logits\" } }").unwrap();
@@ -59,9 +59,9 @@ fn a_slip_of_the_pen_is_answered_with_row_and_cure() {
     for (by, message) in [
         (
             "fuse.by = { mean = { weights = [1.0] } }",
-            "row `bi-average`: mean.weights holds 1 numbers for 2 streams; give one each",
+            "row `bi-average`: mean.weights has 1 numbers for 2 streams; give one for each stream",
         ),
-        ("fuse.by = { mean = { weights = [0.0, 0.0] } }", "one of them above 0"),
+        ("fuse.by = { mean = { weights = [0.0, 0.0] } }", "at least one above 0"),
         ("fuse.by = { mean = { weights = [1.0, nan] } }", "expected numbers of 0 or more"),
         ("fuse.by = { mean = { weights = [1.0, -1.0] } }", "expected numbers of 0 or more"),
         ("fuse.by = { mean = { of = \"logit\" } }", "unknown variant `logit`"),

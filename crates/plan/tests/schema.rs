@@ -1,4 +1,4 @@
-//! The schemas say of TOML files what the parser says of them.
+//! The schemas accept and refuse the same TOML files as the parser.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -14,7 +14,7 @@ fn workspace() -> Workspace {
     Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
 }
 
-/// The schemas of tables and of data sets, as a program reads them that knows nothing of ours.
+/// The schemas of tables and of data sets, compiled by an independent validator.
 struct Read {
     schemas: Schemas,
     tables: SchemaIndex,
@@ -37,12 +37,12 @@ impl Read {
         self.schemas.validate(&document, index).err().map(|error| format!("{error:#}"))
     }
 
-    /// What the schema has against a table.
+    /// Returns the schema's objection to a table, if any.
     fn table(&self, text: &str) -> Option<String> {
         self.refuses(self.tables, text)
     }
 
-    /// What the schema has against a data set.
+    /// Returns the schema's objection to a data set, if any.
     fn data_set(&self, text: &str) -> Option<String> {
         self.refuses(self.data_sets, text)
     }
@@ -61,7 +61,7 @@ fn read(file: &Path) -> String {
 fn the_committed_schemas_are_those_of_the_types() {
     for file in schema::files(&workspace()) {
         let path = file.path.display();
-        assert!(file.is_fresh().unwrap(), "{path} is stale; write it anew with `cargo xtask schema`");
+        assert!(file.is_fresh().unwrap(), "{path} is stale; update it with `cargo xtask schema`");
     }
 }
 
@@ -94,7 +94,7 @@ fn every_committed_file_names_its_schema_and_fits_it() {
     }
 }
 
-/// A table with one slip of the pen.
+/// Returns a table with one typing error.
 fn spoilt(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "there is no {from}");
     text.replacen(from, to, 1)
@@ -131,7 +131,7 @@ fn wrong_tables_are_refused_by_the_schema_and_by_the_parser() {
     }
 }
 
-/// One of a kind that no committed file is of.
+/// A data set of a kind that no committed file has.
 const VIEW_FOLDERS: &str = r#"
 kind = "view-folders"
 title = "Mine"
@@ -167,7 +167,7 @@ fn wrong_data_sets_are_refused_by_the_schema_and_by_the_parser() {
     }
 }
 
-/// Keys that a file need not hold, and both forms of those that have two.
+/// Covers optional keys, and both forms of keys that have two.
 #[test]
 fn what_the_parser_takes_the_schema_takes() {
     let (schemas, root) = (Read::new(), workspace().root);
@@ -183,7 +183,7 @@ fn what_the_parser_takes_the_schema_takes() {
     }
 }
 
-/// A person reads them beside the cursor.
+/// Editors show the descriptions beside the cursor.
 #[test]
 fn schemas_are_plain_and_name_what_there_is() {
     for file in schema::files(&workspace()) {

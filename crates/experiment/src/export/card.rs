@@ -59,11 +59,8 @@ fn from_candle(nets: &[TrainedNet]) -> String {
     let Some(net) = nets.first() else { return String::new() };
     let model = &net.protocol.net.model;
     let file = if nets.len() == 1 { "model".to_owned() } else { net.name.clone() };
-    let others = if nets.len() > 1 {
-        " The other nets are the other `streams`, each in its own file."
-    } else {
-        ""
-    };
+    let others =
+        if nets.len() > 1 { " The other nets are the other `streams`, each in its own file." } else { "" };
     let channels: usize = model.summary().map_or(0, |summary| {
         // (C, H, W), or (C, T, H, W) for clips.
         let of = |dims: &[usize]| dims[..dims.len().saturating_sub(2)].iter().product::<usize>();

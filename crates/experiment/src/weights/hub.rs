@@ -115,8 +115,10 @@ impl Hub {
             return Ok(place.blob);
         }
         if let Some(found) = &present {
-            console
-                .line(&format!("{}: the file has SHA-256 {found}; downloading it again", place.blob.display()));
+            console.line(&format!(
+                "{}: the file has SHA-256 {found}; downloading it again",
+                place.blob.display()
+            ));
         }
         match self.download(source, &place, console, interrupt) {
             Ok(commit) => {

@@ -1,4 +1,4 @@
-//! Layers that look along time: over the time steps of a clip.
+//! Layers over the time steps of a clip.
 
 use candle_core::Tensor;
 use nn::{Pass, TemporalConv, ops};
@@ -6,7 +6,7 @@ use nn::{Pass, TemporalConv, ops};
 use super::{Facts, Layer, Shape, TemporalPool, map, one, product, runs};
 
 impl Layer {
-    /// Convolution over the time steps of a clip at each spatial position, padded with zeros, without bias.
+    /// Makes a convolution over the time steps of a clip at each spatial position, padded with zeros, without bias.
     pub fn temporal_conv(outputs: usize, kernel: usize) -> Self {
         let measure = move |inputs: &[&Shape]| {
             let (x, time_steps) = clip(inputs)?;
@@ -25,12 +25,12 @@ impl Layer {
         })
     }
 
-    /// Maximum over windows of a clip's time steps.
+    /// Makes a layer that takes the maximum over windows of a clip's time steps.
     pub fn temporal_max_pool(TemporalPool { kernel, stride }: TemporalPool) -> Self {
         let measure = move |x: &[usize], time_steps: usize| {
             map(x)?;
             if kernel == 0 || stride == 0 || time_steps < kernel {
-                return Err(format!("windows of {kernel} time steps, {stride} apart, over {time_steps}"));
+                return Err(format!("window {kernel}, stride {stride} does not fit {time_steps} time steps"));
             }
             let output = Shape { each: x.to_vec(), time_steps: Some((time_steps - kernel) / stride + 1) };
             Ok((format!("max-pool 1x1x{kernel} stride {stride} over time"), output))
@@ -40,7 +40,7 @@ impl Layer {
         })
     }
 
-    /// The mean of vectors over a clip's time steps.
+    /// Makes a layer that averages vectors over a clip's time steps.
     pub fn temporal_mean() -> Self {
         let measure = |x: &[usize], time_steps: usize| match *x {
             [features] => Ok((format!("average over {time_steps} time steps"), still([features]))),
@@ -49,7 +49,7 @@ impl Layer {
         Self::of_clip(measure, |x, time_steps, pass| nn::mean_over_time(x[0], time_steps, pass))
     }
 
-    /// The maps of a clip's time steps side by side in the channels.
+    /// Makes a layer that concatenates the channels of a clip's time steps.
     pub fn join_time_steps() -> Self {
         let measure = |x: &[usize], time_steps: usize| {
             let [c, h, w] = map(x)?;
@@ -58,7 +58,7 @@ impl Layer {
         Self::of_clip(measure, |x, time_steps, pass| pass.apply(ops::JoinTimeSteps { time_steps }, x))
     }
 
-    /// The sum of the maps of a clip's time steps.
+    /// Makes a layer that sums the maps of a clip's time steps.
     pub fn sum_time_steps() -> Self {
         let measure = |x: &[usize], time_steps: usize| {
             map(x)?;
@@ -67,7 +67,7 @@ impl Layer {
         Self::of_clip(measure, |x, time_steps, pass| pass.apply(ops::SumTimeSteps { time_steps }, x))
     }
 
-    /// A layer of one clip, without parameters: `measure` sees the shape at each time step and how many there are.
+    /// Makes a layer of one clip, without parameters; `measure` gets the shape at each time step and the number of time steps.
     fn of_clip(
         measure: impl Fn(&[usize], usize) -> Result<(String, Shape), String> + Send + Sync + 'static,
         forward: impl Fn(&[&Tensor], usize, &Pass) -> nn::Result<Tensor> + Clone + Send + Sync + 'static,
@@ -84,19 +84,19 @@ impl Layer {
     }
 }
 
-/// The shape at each time step of the one clip that is read, and how many there are.
+/// Returns the shape at each time step of the only input, and its number of time steps.
 fn clip<'a>(inputs: &[&'a Shape]) -> Result<(&'a [usize], usize), String> {
     let x = one(inputs)?;
-    let time_steps = x.time_steps.ok_or("it reads clips, and this is one time step")?;
+    let time_steps = x.time_steps.ok_or("expected a clip, found a single time step")?;
     Ok((&x.each, time_steps))
 }
 
-/// What has no time steps any more.
+/// Makes a shape without time steps.
 fn still(each: impl Into<Vec<usize>>) -> Shape {
     Shape { each: each.into(), time_steps: None }
 }
 
-/// Time steps of each of so many samples.
+/// Returns the number of time steps of each sample in a batch.
 fn time_steps(x: &[&Tensor], batch: usize) -> nn::Result<usize> {
     Ok(x[0].dim(0)? / batch.max(1))
 }

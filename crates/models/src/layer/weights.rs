@@ -1,28 +1,28 @@
-//! Layers with weights, and dropout of what they read.
+//! Layers with weights, and dropout.
 
 use nn::{Activation, BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, Dropout, Linear, Statistics, ops};
 
 use super::{Each, Layer, Shape, Window, free, in_words, map, one, product, runs};
 
-/// Added to the variance by batch normalisation; the released models of all networks
-/// here use it.
+/// Added to the variance in batch normalisation, as in all released models of these
+/// networks.
 const EPSILON: f64 = 1e-5;
 
-/// Share of a new batch in the running statistics; likewise.
+/// Share of a new batch in the running statistics, as in all released models.
 const MOMENTUM: f64 = 0.1;
 
 /// A convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conv {
-    /// Output channels.
+    /// Number of output channels.
     pub outputs: usize,
     /// The window.
     pub window: Window,
-    /// Parts that the channels are cut into, each of which sees itself alone.
+    /// Number of groups of channels; each group reads only its own inputs.
     pub groups: usize,
-    /// Whether each output channel has a value that is added.
+    /// Adds a bias to each output channel.
     pub bias: bool,
-    /// What follows.
+    /// Activation after the convolution.
     pub activation: Activation,
 }
 
@@ -47,7 +47,7 @@ impl Conv {
 }
 
 impl Layer {
-    /// A convolution.
+    /// Makes a convolution.
     pub fn conv(conv: Conv) -> Self {
         Self::each(
             move |inputs| conv.facts(map(one(inputs)?)?),
@@ -70,20 +70,20 @@ impl Layer {
         )
     }
 
-    /// Convolution with bias, and rectification.
+    /// Makes a convolution with bias, followed by rectification.
     pub fn conv_relu(outputs: usize, window: Window) -> Self {
         Self::conv(Conv { outputs, window, groups: 1, bias: true, activation: Activation::Relu })
     }
 
-    /// Batch normalisation of one input, or of two: the second is added before the activation.
+    /// Makes a batch normalisation of the first input; a second input is added before the activation.
     pub fn batch_norm(statistics: Statistics, activation: Activation) -> Self {
         let measure = move |inputs: &[&[usize]]| {
             let (x, residual) = match *inputs {
                 [x] => (x, None),
                 [x, residual] => (x, Some(residual)),
-                _ => return Err(format!("it does not read {} inputs", inputs.len())),
+                _ => return Err(format!("expected 1 or 2 inputs, found {}", inputs.len())),
             };
-            let &[c, ..] = x else { return Err("expected channels, found nothing".into()) };
+            let &[c, ..] = x else { return Err("expected channels, found an empty shape".into()) };
             if let Some(residual) = residual.filter(|residual| *residual != x) {
                 return Err(format!("cannot add {residual:?} to {x:?}"));
             }
@@ -99,7 +99,7 @@ impl Layer {
         })
     }
 
-    /// A fully connected layer with bias. A feature map is flattened first, in PyTorch's order.
+    /// Makes a fully connected layer with bias. A feature map is flattened first, in PyTorch's order.
     pub fn linear(outputs: usize, activation: Activation) -> Self {
         let measure = move |inputs: &[&[usize]]| {
             let weights = product(one(inputs)?.iter().copied().chain([outputs]));
@@ -117,7 +117,7 @@ impl Layer {
                 if x[0].rank() == 2 {
                     return linear.forward(x[0], pass);
                 }
-                // The weights are in the order (C, H, W).
+                // The weights have the order (C, H, W).
                 let map = pass.apply(ops::ToChannelsFirst, x)?;
                 let rows = map.dim(0)?;
                 let features = map.elem_count() / rows.max(1);
@@ -126,7 +126,7 @@ impl Layer {
         })
     }
 
-    /// Zeroes values with that probability in training. The masks follow from the layer's name.
+    /// Makes a layer that zeroes values with this probability in training. The masks depend on the layer's name.
     pub fn dropout(probability: f64) -> Self {
         Self::each(
             move |inputs| Ok(free(format!("dropout {probability}"), one(inputs)?)),
@@ -138,7 +138,7 @@ impl Layer {
     }
 }
 
-/// Channels of the first input.
+/// Returns the number of channels of the first input.
 fn channels(inputs: &[&Shape]) -> usize {
     inputs[0].each[0]
 }

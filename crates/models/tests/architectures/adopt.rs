@@ -1,4 +1,4 @@
-//! Weights of one network as the start of another.
+//! Initial weights from other networks.
 
 use crate::support::device;
 use models::{
@@ -37,7 +37,7 @@ fn filters_for_frames_become_filters_for_flow() {
     let mean = stored["conv1.weight"].mean_keepdim(1).unwrap();
     assert_close("conv1.weight", conv1, &mean.repeat((1, 4, 1, 1)).unwrap(), 1e-6);
     assert_eq!(values(&own.tensors()["bn1.weight"]), values(&stored["bn1.weight"]));
-    // A net that saw flow is no start for one that sees frames, nor for one that sees longer stacks.
+    // A net cannot start from one that sees flow if it sees frames or longer stacks.
     assert!(rgb.can_adopt(&*flow, None).is_err());
     assert!(ModelConfig::ResNet50(stream(Channels::flow(6), 3)).can_adopt(&*flow, None).is_err());
 }
@@ -48,7 +48,7 @@ fn two_streams_fill_every_parameter_of_the_joined_network() {
     let own = params(&model, 3);
     let mut all = nn::tensors::Tensors::new();
     for (seed, channels) in [Channels::FRAME, Channels::flow(4)].into_iter().enumerate() {
-        // The motion stream learnt with dropout, which leaves no trace in the weights.
+        // The motion stream was trained with dropout, which does not change the names or shapes of weights.
         let first = ModelConfig::ResNet50(ResNet50Config { dropout: 0.5, ..stream(channels, 3) });
         let stored = params(&first, seed as u64).tensors();
         all.extend(model.adopt(&*first, &stored, Some(channels.modality)).unwrap());
@@ -79,10 +79,10 @@ fn other_networks_are_refused_with_what_is_different() {
     assert!(refused(stream(Channels::FRAME, 3), None).contains("is a resnet-50"));
     let plain = ModelConfig::ResNet50(stream(Channels::FRAME, 3));
     let error = plain.can_adopt(&*plain, Some(Modality::FLOW)).unwrap_err().to_string();
-    assert!(error.contains("no stream of its own for flow"), "{error}");
+    assert!(error.contains("no separate stream for flow"), "{error}");
 }
 
-/// A stack of differences has any number of channels, three among them, and is no frame for that.
+/// A stack of differences may have three channels and is still not a frame.
 #[test]
 fn filters_for_frames_become_filters_for_any_other_modality() {
     let difference = |count| Channels::new(Modality::new("difference"), count);
@@ -95,19 +95,19 @@ fn filters_for_frames_become_filters_for_any_other_modality() {
         assert_close("adopted", &adopted["conv1.weight"], &mean.repeat((1, count, 1, 1)).unwrap(), 1e-6);
         let (published, _) = other.published(NameMap::Torchvision, &stored).unwrap();
         assert_close("published", &published["conv1.weight"], &adopted["conv1.weight"], 0.0);
-        // Its own weights come back as they are.
+        // Its own weights remain unchanged.
         let own = params(&other, 2).tensors();
         for kept in
             [other.adopt(&*other, &own, None), other.published(NameMap::Native, &own).map(|(own, _)| own)]
         {
             assert_close("own", &kept.unwrap()["conv1.weight"], &own["conv1.weight"], 0.0);
         }
-        // Nothing else is averaged.
+        // No other weight is averaged.
         let flow = ModelConfig::ResNet50(stream(Channels::flow(count), 7));
         assert!(other.can_adopt(&*flow, None).is_err() && flow.can_adopt(&*other, None).is_err());
         assert!(rgb.can_adopt(&*other, None).is_err());
     }
-    // Either stream of CNN-M-2048, whose second normalisation has no weights.
+    // Both streams of CNN-M-2048; the second normalisation has no weights.
     let cnn_m = |channels| ModelConfig::CnnM2048(CnnM2048Config::paper(channels, 5, 0.5));
     assert!(cnn_m(difference(15)).can_adopt(&*cnn_m(Channels::FRAME), None).is_ok());
 }

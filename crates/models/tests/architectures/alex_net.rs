@@ -6,7 +6,7 @@ use testkit::fixture;
 
 use crate::support::{self, agrees_with_its_summary, device, loss_after};
 
-/// Narrow, on a picture that leaves 1x1 after the last pooling layer.
+/// A narrow network on an input that leaves 1x1 after the last pooling layer.
 fn small() -> AlexNetConfig {
     AlexNetConfig {
         input: [67, 67],

@@ -1,4 +1,4 @@
-//! Every architecture as a module of `candle_nn`: the same numbers as by our own record.
+//! Every architecture as a module of `candle_nn`: the same numbers as with the record of a pass.
 
 use std::collections::BTreeMap;
 
@@ -19,13 +19,13 @@ fn random(seed: u64, shape: impl Into<Shape>) -> Tensor {
     Tensor::from_vec(noise(seed, shape.elem_count()), shape, device()).unwrap()
 }
 
-/// The parts of (B, N, H, W) by hand: each input's channels, all its time steps.
+/// Splits (B, N, H, W) by hand: the channels of each input, for all its time steps.
 fn parts(config: &ModelConfig, x: &Tensor) -> Inputs {
     let (batch, _, height, width) = x.dims4().unwrap();
     let mut from = 0;
     let shapes = config.summary().unwrap().inputs;
     let part = |(modality, shape): &(_, Vec<usize>)| {
-        // (C, H, W), or of clips (C, T, H, W).
+        // (C, H, W), or (C, T, H, W) for clips.
         let [channels, time_steps] = if shape.len() == 3 { [shape[0], 1] } else { [shape[0], shape[1]] };
         let part = x.narrow(1, from, channels * time_steps).unwrap();
         from += channels * time_steps;
@@ -48,7 +48,7 @@ fn every_architecture_gives_the_numbers_of_our_own_record() {
         let logits = classifier.forward_t(&x, false).unwrap();
         assert!(values(&logits) == values(&expected.heads[0].logits), "{}", case.name);
 
-        // The first training pass has the seed itself.
+        // The first training pass uses the seed itself.
         let pass = Pass::train(SEED);
         let outputs = network.forward(&parts(&config, x.as_tensor()), &pass).unwrap();
         let loss = nn::softmax_cross_entropy(&outputs.heads[0].logits, &labels, &pass).unwrap();
@@ -67,7 +67,7 @@ fn every_architecture_gives_the_numbers_of_our_own_record() {
             let found = theirs.get(theirs_of.var()).map(values);
             assert_eq!(found.is_some(), expected.is_some(), "{name}");
             let (found, expected) = (found.unwrap_or_default(), expected.unwrap_or_default());
-            // Where a value is used three times or more, the sum has another order.
+            // If a value is used three times or more, the order of the sum differs.
             let largest = expected.iter().fold(1e-3f32, |largest, value| largest.max(value.abs()));
             for (found, expected) in found.iter().zip(&expected) {
                 assert!((found - expected).abs() <= 1e-4 * largest, "{name}: {found}, expected {expected}");
@@ -83,7 +83,7 @@ fn a_store_may_be_a_map_of_variables_or_a_file() {
     let x = random(3, seeded.input_dims(2));
     let expected = values(&seeded.forward_t(&x, false).unwrap());
 
-    // A map gets what the seed draws, under PyTorch's names, and shares its variables.
+    // The map receives the seeded values under PyTorch's names and shares its variables.
     let variables = VarMap::new();
     let store = VarBuilder::from_varmap(&variables, DType::F32, device());
     let of_map = Classifier::new(&*config, store.clone(), SEED).unwrap();
@@ -91,7 +91,7 @@ fn a_store_may_be_a_map_of_variables_or_a_file() {
     let data: BTreeMap<String, Var> =
         variables.data().lock().unwrap().iter().map(|(name, var)| (name.clone(), var.clone())).collect();
     assert!(data.keys().eq(seeded.params().tensors().keys()));
-    // A second network of the same map is the same network, whatever its seed.
+    // A second network on the same map is the same network, regardless of its seed.
     let again = Classifier::new(&*config, store, SEED + 1).unwrap();
     assert_eq!(values(&again.forward_t(&x, false).unwrap()), expected);
 
@@ -99,11 +99,11 @@ fn a_store_may_be_a_map_of_variables_or_a_file() {
     let store = VarBuilder::from_buffered_safetensors(bytes, DType::F32, device()).unwrap();
     let of_file = Classifier::new(&*config, store.clone(), 0).unwrap();
     assert_eq!(values(&of_file.forward_t(&x, false).unwrap()), expected);
-    // Of a file of other names there is no network.
+    // A file with other names is refused.
     let problem = Classifier::new(&*config, store.pp("elsewhere"), 0).map(|_| ()).unwrap_err().to_string();
     assert!(problem.contains("elsewhere."), "{problem}");
 
-    // Our own parameters behind a builder.
+    // The network's own parameters, wrapped in a builder.
     let store = seeded.params().var_builder(0);
     let of_params = Classifier::new(&*config, store, 0).unwrap();
     assert_eq!(values(&of_params.forward_t(&x, false).unwrap()), expected);
@@ -113,7 +113,7 @@ fn a_store_may_be_a_map_of_variables_or_a_file() {
 fn clips_are_five_dimensional_and_of_any_length() {
     let config = st_res_net::small();
     let classifier = Classifier::seeded(&config, device(), SEED).unwrap();
-    // Three time steps of a frame and four channels of flow.
+    // Three time steps, each with a frame and four channels of flow.
     assert_eq!(classifier.input_dims(2), (2, 3 * 3 + 3 * 4, 32, 32));
     let flat = random(3, (2, 21, 32, 32));
     let rgb = flat.narrow(1, 0, 9).unwrap().reshape((2, 3, 3, 32, 32)).unwrap();
@@ -134,7 +134,7 @@ fn another_shape_is_refused_with_the_one_that_is_read() {
     }
     let config = ModelConfig::cases().swap_remove(0).model;
     let classifier = Classifier::seeded(&*config, device(), SEED).unwrap();
-    // A network of one time step takes no clips.
+    // A network of one time step refuses clips.
     let problem = classifier.forward_t(&random(1, (1, 1, 3, 75, 75)), false).unwrap_err().to_string();
     assert!(problem.contains("expected") || problem.contains("reads"), "{problem}");
 }
@@ -147,7 +147,7 @@ fn dropout_masks_follow_the_passes() {
     let run = |classifier: &Classifier, train| values(&classifier.forward_t(&x, train).unwrap());
     let [a, b] = [run(&first, true), run(&first, true)];
     assert_ne!(a, b);
-    // An evaluation in between is no training pass.
+    // An evaluation in between does not count as a training pass.
     let evaluated = run(&second, false);
     assert_eq!([run(&second, true), run(&second, true)], [a, b]);
     assert_eq!(run(&second, false), evaluated);

@@ -10,7 +10,7 @@ use crate::support::{
     self, agrees_with_its_summary, bits_after_three_steps, device, loss_after, random_batch, step,
 };
 
-/// The network of the tables at a size that two cores train in minutes.
+/// The network of the tables, small enough to train in minutes on two cores.
 fn mini() -> CnnM2048Config {
     CnnM2048Config {
         input: [56, 56],
@@ -64,11 +64,11 @@ fn slow_fusion_reads_eleven_frames() {
     insta::assert_snapshot!("paper_slow_fusion", slow(33).summary().unwrap());
     insta::assert_snapshot!(
         slow(30).summary().unwrap_err(),
-        @"CNN-M-2048: slow fusion is 30 channels of the spatial stream, expected 11 frames of the spatial stream, which are 33 channels"
+        @"CNN-M-2048: the input of slow fusion is 30 channels of the spatial stream, expected 33 channels (11 frames) of the spatial stream"
     );
 }
 
-/// Multi-task learning (Sect. 4): a softmax layer learns from the videos of its own data set alone.
+/// Multi-task learning (Sect. 4): a softmax layer learns from the videos of its own data set only.
 #[test]
 fn a_softmax_layer_gets_no_gradient_from_the_other_tasks_samples() {
     let config = CnnM2048Config { classes: vec![10, 7], dropout: 0.3, ..mini() };
@@ -79,7 +79,7 @@ fn a_softmax_layer_gets_no_gradient_from_the_other_tasks_samples() {
         let values = testkit::noise(seed, 4 * 20 * 56 * 56);
         candle_core::Tensor::from_vec(values, (4, 1, 20, 56, 56), device()).unwrap()
     };
-    // Two batches that differ in the samples of the second task alone.
+    // Two batches that differ only in the samples of the second task.
     let mixed = |other: u64| {
         let own = x(1).narrow(0, 0, 2).unwrap();
         let flow = candle_core::Tensor::cat(&[own, x(other).narrow(0, 2, 2).unwrap()], 0).unwrap();
@@ -102,7 +102,7 @@ fn a_softmax_layer_gets_no_gradient_from_the_other_tasks_samples() {
     let second = [None, None, Some(0), Some(6)];
     assert_ne!(gradients(&mixed(2), second, 1), gradients(&mixed(4), second, 1));
 
-    // Both losses together give the sum, in the layers that the tasks share.
+    // In the shared layers, the gradients of both losses add up.
     let pass = Pass::train(3);
     let inputs = mixed(2);
     let outputs = network.forward(&inputs, &pass).unwrap();

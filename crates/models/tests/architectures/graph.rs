@@ -1,4 +1,4 @@
-//! What the configurations have in common.
+//! Common properties of all configurations.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use testkit::{noise, values};
 
 use crate::support::{device, labels, loss};
 
-/// Small ones of each architecture, with dropout where the paper has some.
+/// Returns small configurations of each architecture, with dropout if the paper uses it.
 fn all() -> Vec<ModelConfig> {
     ModelConfig::cases().into_iter().map(|case| case.model).collect()
 }
 
-/// Noise for all that a network reads, and labels.
+/// Makes noise for all inputs of a network, and labels.
 fn batch(config: &ModelConfig, samples: usize) -> (Inputs, Vec<u32>) {
     let of = |(modality, shape): (Modality, Vec<usize>)| {
         let [c, time_steps, h, w] = match shape[..] {
@@ -48,7 +48,7 @@ fn every_network_says_what_it_reads_and_hands_out_its_features() {
         let outputs = network.forward(&inputs, &Pass::eval()).unwrap();
         let classes: Vec<usize> = outputs.heads.iter().map(|head| head.logits.dims()[1]).collect();
         assert_eq!(classes, config.heads());
-        // The last layer reads as many, through dropout, which changes no shape.
+        // The last layer reads as many values; dropout does not change the shape.
         let rows = &summary.rows;
         assert_eq!(outputs.features.unwrap().dims()[1..], rows[rows.len() - 2].output);
         assert!(network.forward(&Inputs::default(), &Pass::eval()).is_err());
@@ -85,7 +85,7 @@ fn a_forward_pass_changes_no_weight_and_no_statistics() {
     }
 }
 
-/// What a list says of an architecture agrees with what the architecture says of itself.
+/// The facts in the list of names agree with the architectures.
 #[test]
 fn every_architecture_knows_its_own_parameters() {
     let mut kinds = BTreeSet::new();
@@ -103,7 +103,7 @@ fn every_architecture_knows_its_own_parameters() {
             assert_eq!((filters.modality, tensors[&filters.weight].dims()[1]), (input.modality, input.count));
         }
         for stream in config.streams() {
-            // Its layers are here under its prefix; but for what joins the streams, there are no others.
+            // The layers of the stream are here with its prefix; all others join the streams.
             let alone = Params::new(device());
             stream.alone.build(&alone.builder(3)).unwrap();
             let here = |name: &String| config.joins_streams(name) || tensors.contains_key(name);
@@ -117,7 +117,7 @@ fn every_architecture_knows_its_own_parameters() {
     assert_eq!(kinds, ModelConfig::KINDS.iter().copied().collect(), "each has a case");
 }
 
-/// Every network of one stream takes any modality, and every name of a spec makes one at a small scale.
+/// Every network of one stream accepts any modality, and every name in a spec makes a small network.
 #[test]
 fn every_name_makes_a_network_of_what_is_wanted() {
     let difference = [Channels::new(Modality::new("difference"), 15)];

@@ -1,4 +1,4 @@
-//! Every architecture against PyTorch, against its summary, and as something that trains.
+//! Tests of every architecture: agreement with PyTorch and with its summary, and training.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

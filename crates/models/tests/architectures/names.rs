@@ -1,4 +1,4 @@
-//! Published weights under the names of others.
+//! Published weights under other names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -86,14 +86,14 @@ fn every_tensor_of_torchvisions_full_res_net_50_has_its_place() {
     let expected: BTreeMap<String, Vec<usize>> =
         params.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect();
     assert_eq!(found, expected);
-    // What is left over is PyTorch's counts, one for each of the 53 normalised layers.
+    // Only PyTorch's counts remain, one for each of the 53 normalised layers.
     let used: BTreeSet<&str> = ours.values().map(String::as_str).collect();
     let ignored: Vec<&&str> = stored.keys().filter(|name| !used.contains(**name)).collect();
     assert_eq!(ignored.len(), 53);
     assert!(ignored.iter().all(|name| name.ends_with(".num_batches_tracked")), "{ignored:?}");
 }
 
-/// A network's weights under the names that `theirs` gives them, read back into another one.
+/// Renames a network's weights with `theirs` and reads them back into another network.
 fn comes_back(model: &dyn Architecture, names: NameMap, theirs: impl Fn(&str) -> String) {
     let (source, network) = made(model, 1);
     let stored: Tensors = source.tensors().into_iter().map(|(name, t)| (theirs(&name), t)).collect();
@@ -143,7 +143,7 @@ fn bn_inception_is_read_with_slashes_and_with_underscores() {
     comes_back(&*model, NameMap::Caffe, str::to_owned);
     comes_back(&*model, NameMap::Caffe, |name| name.replace('/', "_").replace("fc-action", "last_linear"));
     comes_back(&*model, NameMap::Caffe, |name| name.replace("fc-action", "fc"));
-    // The counts that a port's file also holds are no obstacle.
+    // Additional counts in the file of a port do not matter.
     let ours = model.our_names(NameMap::Caffe, ["conv1_7x7_s2_bn.num_batches_tracked", "fc.bias"]).unwrap();
     assert_eq!(ours.into_iter().collect::<Vec<_>>(), [("fc-action.bias".to_owned(), "fc.bias".to_owned())]);
 }

@@ -1,8 +1,8 @@
-//! Configurations come from files of others: no number in one makes a network panic, read beside its arrays, or take memory
-//! that its summary does not tell of.
+//! Configurations may come from untrusted files: no number in them may make a network panic, read out of bounds, or use more
+//! memory than its summary says.
 //!
-//! `EXECUTIONS=1000000 cargo test -p models --release numbers` tries more; under the address sanitizer it is the fuzz target
-//! of docs/robustness.md.
+//! `EXECUTIONS=1000000 cargo test -p models --release numbers` tries more numbers; under the address sanitizer this is the
+//! fuzz target of docs/robustness.md.
 
 use base::random;
 use candle_core::{DType, Device, Tensor};
@@ -11,7 +11,7 @@ use models::{Classifier, Listed, ModelConfig};
 use rand_core::RngCore as _;
 use serde_json::{Number, Value};
 
-/// What a number is changed to, beside its neighbours and multiples.
+/// Replacements for a number, in addition to its neighbours and multiples.
 const ODD: [u64; 16] = [
     0,
     1,
@@ -31,11 +31,11 @@ const ODD: [u64; 16] = [
     u64::MAX,
 ];
 
-/// The largest network that is run, by the memory of a training step and by its products.
+/// Bounds of the networks that are run: memory and products of a training step.
 const BYTES: u64 = 48 << 20;
 const PRODUCTS: u64 = 100_000_000;
 
-/// Every number of a configuration.
+/// Returns all numbers of a configuration.
 fn numbers<'a>(value: &'a mut Value, found: &mut Vec<&'a mut Value>) {
     match value {
         Value::Number(_) => found.push(value),
@@ -67,7 +67,7 @@ fn mutated(config: &Value, random: &mut impl FnMut(usize) -> usize) -> Value {
     config
 }
 
-/// What became of one: refused when it was read, refused by the network, too large to try, or run.
+/// Outcome for a configuration: refused when read, refused by the network, too large to run, or run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Came {
     Unread,
@@ -85,7 +85,7 @@ fn tried(config: &Value) -> Came {
     let store = VarBuilder::from_varmap(&VarMap::new(), DType::F32, &Device::Cpu);
     let network = Classifier::new(&*model, store, 1).expect("a network that has a summary can be made");
     let x = Tensor::full(0.5f32, network.input_dims(2), &Device::Cpu).unwrap();
-    // Statistics of a batch of one value are refused; nothing else is.
+    // Only the statistics of a batch of one value are refused.
     match network.outputs(&x, true).and_then(|out| Ok(out.heads[0].logits.sum_all()?.backward()?)) {
         Ok(gradients) => {
             let weights = network.params().all();
@@ -113,7 +113,7 @@ fn no_number_of_a_configuration_makes_a_network_panic() {
     let count = |which: Came| came.iter().filter(|came| **came == which).count();
     let counts = [Came::Unread, Came::Refused, Came::Large, Came::Ran].map(|which| (which, count(which)));
     eprintln!("{executions} configurations: {counts:?}");
-    // Each end is reached, or the test tries nothing.
+    // Every outcome must occur, otherwise the test is empty.
     assert!(counts.iter().all(|(_, count)| *count > 0), "{counts:?}");
 }
 

@@ -39,7 +39,7 @@ fn small(head: PyramidHead, fusion: SnippetFusion) -> PyramidConfig {
     }
 }
 
-/// The paper's: three snippets of ten fields, all levels.
+/// The paper's network: three snippets of ten fields, all levels.
 fn paper(head: PyramidHead) -> PyramidConfig {
     let base = BnInceptionConfig {
         batch_statistics: BatchStatistics::First,
@@ -62,7 +62,7 @@ fn built(config: &PyramidConfig, seed: u64) -> (Params, Backbone) {
     (params, network)
 }
 
-/// Noise for a batch.
+/// Makes a batch of noise.
 fn batch(config: &PyramidConfig, samples: usize) -> Inputs {
     let of = |(modality, shape): (Modality, Vec<usize>)| {
         let (time_steps, c, h, w) = match shape[..] {
@@ -76,7 +76,7 @@ fn batch(config: &PyramidConfig, samples: usize) -> Inputs {
     config.summary().unwrap().inputs.into_iter().map(of).collect()
 }
 
-/// A layer's output in an evaluation.
+/// Returns a layer's output in evaluation mode.
 fn seen(network: &Backbone, inputs: &Inputs, layer: &str) -> Tensor {
     let mut found = None;
     let visit = |name: &str, output: &Tensor| {
@@ -123,7 +123,7 @@ fn it_agrees_with_pytorch() {
     }
 }
 
-/// What the levels have in parameters beside the two trunks, all of it counted by hand.
+/// The parameters of the levels, without the two trunks, counted by hand.
 #[test]
 fn the_paper_network_has_its_exact_size() {
     let summary = |config: PyramidConfig| config.summary().unwrap();
@@ -184,7 +184,7 @@ fn the_summary_lists_what_runs_on_every_base() {
     }
 }
 
-/// The small stem ends with the paper's grid on a picture of a quarter of the size.
+/// The small stem ends with the paper's grid for an input of a quarter of the size.
 #[test]
 fn a_small_picture_keeps_the_grid_of_the_attention() {
     let base = BnInceptionConfig {
@@ -201,7 +201,7 @@ fn a_small_picture_keeps_the_grid_of_the_attention() {
     }
 }
 
-/// The weights of the places sum to one, and what is attended is the map with these weights.
+/// The weights of the spatial positions sum to one, and the attended features are the map summed with these weights.
 #[test]
 fn attention_is_a_weighted_mean() {
     let config = small(PyramidHead::Attended, SnippetFusion::CompactBilinear);
@@ -222,8 +222,8 @@ fn attention_is_a_weighted_mean() {
     }
 }
 
-/// Sixteen fields of upright or lying stripes, one of which moves: its stripes are the class. Nothing but the motion
-/// tells which field to look at, and the attention finds it.
+/// Sixteen squares of vertical or horizontal stripes, one of which moves: the direction of its stripes is the class. Only the
+/// motion shows which square matters, and the attention finds it.
 #[test]
 fn a_planted_place_is_found() {
     const SIDE: usize = 64;
@@ -280,14 +280,14 @@ fn a_planted_place_is_found() {
     let weights = values(&network.forward(&inputs, &Pass::eval()).unwrap().attention.unwrap());
     let there = |(sample, place): (usize, &usize)| weights[sample * 16 + place];
     let there: f32 = places.iter().enumerate().map(there).sum::<f32>() / 32.0;
-    // A sixteenth, if nothing were learnt.
+    // A sixteenth without any learning.
     assert!(there > 0.5, "the planted place has {there} of the weight");
 }
 
-/// Steps after which the planted place is found.
+/// Number of steps after which the moving square is found.
 const STEPS: u64 = 150;
 
-/// All snippets go through one set of weights, whose gradient is the sum of what each asks for.
+/// All snippets share their weights, whose gradient is the sum over the snippets.
 #[test]
 fn snippets_share_their_weights() {
     let config = small(PyramidHead::Motion, SnippetFusion::Sum);
@@ -314,7 +314,7 @@ fn snippets_share_their_weights() {
     }
 }
 
-/// The order of snippets tells in a compact bilinear fusion and in a concatenation, and not in a sum.
+/// The order of snippets matters in a compact bilinear fusion and in a concatenation, but not in a sum.
 #[test]
 fn the_sum_alone_forgets_the_order() {
     for fusion in FUSIONS {
@@ -344,7 +344,7 @@ fn sketches_are_stored_and_decide_the_output() {
     assert_ne!(logits(&network), logits(&other));
     others.set_tensors(&stored).unwrap();
     assert_eq!(logits(&network), logits(&other));
-    // A file whose sketch is none.
+    // A file with an invalid sketch.
     let mut broken = stored.clone();
     let beyond = (&stored["fused.bucket_0"] + 1000.0).unwrap();
     broken.insert("fused.bucket_0".into(), beyond);
@@ -396,14 +396,14 @@ fn inputs_that_do_not_fit_are_refused() {
     }
 }
 
-/// Streams that were trained alone fill the trunks, and nothing else.
+/// Separately trained streams fill the trunks and nothing else.
 #[test]
 fn streams_fill_the_trunks() {
     let model = ModelConfig::Pyramid(small(PyramidHead::Pyramid, SnippetFusion::CompactBilinear));
     let (own, _) = built(&small(PyramidHead::Pyramid, SnippetFusion::CompactBilinear), 9);
     let before = own.tensors()["fc.weight"].copy().unwrap();
     let mut all = nn::tensors::Tensors::new();
-    // The motion stream starts from one for frames, of other classes.
+    // The motion stream starts from a network for frames with other classes.
     for modality in [Modality::RGB, Modality::FLOW] {
         let first = ModelConfig::Vgg16(Vgg16Config { classes: 7, ..vgg(2) });
         let params = Params::new(device());
@@ -418,5 +418,5 @@ fn streams_fill_the_trunks() {
     let motion = ModelConfig::Pyramid(small(PyramidHead::Motion, SnippetFusion::Sum));
     let first = ModelConfig::Vgg16(vgg(2));
     let error = motion.can_adopt(&*first, Some(Modality::RGB)).unwrap_err().to_string();
-    assert!(error.contains("no stream of its own for rgb"), "{error}");
+    assert!(error.contains("no separate stream for rgb"), "{error}");
 }

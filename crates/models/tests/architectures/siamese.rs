@@ -6,8 +6,8 @@ use testkit::{assert_close, fixture, sizes, values};
 
 use crate::support::{alex_net, device, inputs, prefixed};
 
-/// Ten steps against PyTorch, which calls the network once for each branch and adds the gradients up; here both branches
-/// are one batch.
+/// Compares ten steps with PyTorch, which calls the network once per branch and adds the gradients; here both branches are
+/// one batch.
 #[test]
 fn ten_steps_on_pairs_agree_with_pytorch_in_both_forms() {
     let tensors = fixture("siamese");

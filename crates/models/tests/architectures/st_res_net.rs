@@ -38,7 +38,7 @@ fn built(config: &StResNetConfig, seed: u64) -> (Params, Backbone) {
     (params, network)
 }
 
-/// The output of a layer in an evaluation, of each frame (B T, ...).
+/// Returns the output of a layer in evaluation mode, for each frame (B T, ...).
 fn seen(network: &Backbone, inputs: &Inputs, layer: &str) -> Tensor {
     let mut found = None;
     let visit = |name: &str, output: &Tensor| {
@@ -125,7 +125,7 @@ fn the_summary_lists_what_runs() {
             let row = rows.next().unwrap();
             assert_eq!(name, row.name);
             let found = channels_first(output);
-            // The time steps of a clip stand side by side in the batch.
+            // The time steps of a clip are neighbours in the batch.
             let time_steps = found.dim(0).unwrap() / batch;
             let mut each = found.dims()[1..].to_vec();
             if each.len() + 1 == row.output.len() {
@@ -138,7 +138,7 @@ fn the_summary_lists_what_runs() {
     }
 }
 
-/// Eq. 2: with a residual branch that gives nothing, the unit is its shortcut, and no motion is in it.
+/// Eq. 2: if the residual branch outputs zero, the unit equals its shortcut and contains no motion.
 #[test]
 fn the_shortcut_carries_no_motion() {
     let config = small();
@@ -159,14 +159,14 @@ fn the_shortcut_carries_no_motion() {
     assert!(unit(&inputs) != unit(&other), "with a residual branch that speaks, motion is seen");
     params.set_tensors(&silent).unwrap();
     assert_eq!(unit(&inputs), unit(&other));
-    // relu(x + 0) of what the unit reads, which is not negative.
+    // relu(x + 0) equals the input of the unit, which is not negative.
     assert_eq!(unit(&inputs), values(&seen(&network, &inputs, "appearance.layer1.0.bn3")));
     let enters = values(&seen(&network, &inputs, &stage1("entering")));
     assert!(enters != unit(&inputs), "what enters the residual branch holds the motion");
 }
 
-/// Eq. 4: the loss of the appearance stream has a gradient in the motion stream, through each stage's second unit; the
-/// motion stream's loss has none in the appearance stream.
+/// Eq. 4: the appearance stream's loss has a gradient in the motion stream, through the second unit of each stage; the motion
+/// stream's loss has none in the appearance stream.
 #[test]
 fn the_motion_stream_learns_from_both_losses() {
     let config = small();
@@ -188,11 +188,11 @@ fn the_motion_stream_learns_from_both_losses() {
             assert!(a.is_some() && m.is_none(), "{name}");
             continue;
         }
-        // What lies behind the last motion residual is the motion stream's alone.
+        // Layers after the last motion residual belong to the motion stream only.
         let behind = ["motion.layer4.1.", "motion.fc."].iter().any(|part| name.starts_with(part));
         assert_eq!(a.is_none(), behind, "{name}");
         let Some(a) = a else { continue };
-        // Shifts and scales that the batch's own mean and variance take away have no gradient but rounding.
+        // The batch's mean and variance cancel these shifts and scales, so their gradients are only rounding errors.
         let sum = (a + m.unwrap()).unwrap();
         let size = |x: &Tensor| values(x).into_iter().map(f32::abs).fold(0.0, f32::max);
         if size(&sum) > 1e-3 {
@@ -204,14 +204,14 @@ fn the_motion_stream_learns_from_both_losses() {
     }
 }
 
-/// Eq. 5: a clip that stands still gives, where the zeros at its ends do not reach, what one of its frames gave.
+/// Eq. 5: a still clip has the same output as one of its frames, except where the zeros at its ends reach.
 #[test]
 fn a_clip_that_stands_still_is_seen_as_its_frame() {
     let config = small();
     let still = StResNetConfig { temporal_kernel: 1, ..config.clone() };
     let (first, plain) = built(&still, 3);
     let (params, network) = built(&config, 4);
-    // Each stream's weights, as two nets that were trained alone would leave them.
+    // Weights of each stream, as from two nets that were trained separately.
     let mut adopted = Tensors::new();
     for (modality, prefix) in [(Modality::RGB, "appearance."), (Modality::FLOW, "motion.")] {
         let own = |(name, tensor): (String, Tensor)| Some((name.strip_prefix(prefix)?.to_owned(), tensor));
@@ -221,7 +221,7 @@ fn a_clip_that_stands_still_is_seen_as_its_frame() {
         adopted.extend(model.adopt(&*stream.alone, &stored, Some(modality)).unwrap());
     }
     params.set_tensors(&adopted).unwrap();
-    // Four units of two convolutions over three time steps see 17 time steps: 8 to either side.
+    // Four units of two convolutions over three time steps each see 17 time steps: 8 on either side.
     let time_steps = 19;
     let one = clips(&config, 1, 1);
     let clip = support::each(&one, |x| x.repeat((1, time_steps, 1, 1, 1)).unwrap());
@@ -281,8 +281,8 @@ fn one_batch_of_clips_is_learnt_by_heart() {
     assert!(tested < 0.2, "the loss is {tested} with running statistics");
 }
 
-/// Two things that happen one after the other, in either order: each frame alone looks the same in both classes. The
-/// network tells them apart, and without its convolutions over time it cannot.
+/// Two classes with the same frames in opposite order: single frames look the same in both classes. The network can tell
+/// them apart, and cannot without its convolutions over time.
 #[test]
 fn the_order_of_two_things_is_learnt_through_the_convolutions_over_time() {
     // (A, A, B, B) and (B, B, A, A), both inputs alike.
@@ -292,7 +292,7 @@ fn the_order_of_two_things_is_learnt_through_the_convolutions_over_time() {
         Tensor::cat(&[clip([&a, &a, &b, &b]), clip([&b, &b, &a, &a])], 0).unwrap()
     };
     let inputs = support::each(&clips(&small(), 1, 2), time_steps);
-    // How far the class scores of the two clips are apart, before any training.
+    // Difference of the class scores of the two clips before training.
     let apart_with = |temporal_kernel: usize| {
         let (_, network) = built(&StResNetConfig { temporal_kernel, ..small() }, 1);
         let outputs = network.forward(&inputs, &Pass::eval()).unwrap();
@@ -312,8 +312,8 @@ fn the_order_of_two_things_is_learnt_through_the_convolutions_over_time() {
         losses.last().unwrap() / 2.0
     };
     assert!(loss_with(3, BatchStatistics::All) < 0.1);
-    // Both clips give the same features but for roundings: even odds are the best there is, on any device. With statistics
-    // of the batch, of two distinct frames, the last bit would be enlarged until it is learnt.
+    // Both clips have the same features up to rounding, so even odds are the best possible result on any device. With batch
+    // statistics of two distinct frames, the last bit would be amplified until the network learns it.
     assert!((loss_with(1, BatchStatistics::None) - 2f32.ln()).abs() < 0.05);
 }
 

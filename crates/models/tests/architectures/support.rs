@@ -1,4 +1,4 @@
-//! What the tests of all architectures share.
+//! Helpers for the tests of all architectures.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use models::{AlexNetConfig, Backbone, Channels, Head, Inputs, Modality, Network,
 use nn::{Params, Pass, Sgd};
 use testkit::{assert_close, noise, sizes, values};
 
-/// Where networks are tested: on the CPU, or on the first GPU if the variable `KERNELS_DEVICE` is `cuda`.
+/// Returns the device for the tests: the CPU, or the first GPU if the variable `KERNELS_DEVICE` is `cuda`.
 pub(crate) fn device() -> &'static Device {
     static DEVICE: OnceLock<Device> = OnceLock::new();
     DEVICE.get_or_init(|| match std::env::var("KERNELS_DEVICE").as_deref() {
@@ -18,7 +18,7 @@ pub(crate) fn device() -> &'static Device {
     })
 }
 
-/// The narrow AlexNet of a fixture that has its picture `x`, its `widths` and the sizes of its `fc` layers.
+/// Returns the narrow AlexNet of a fixture with an input `x`, `widths` and the sizes of its `fc` layers.
 pub(crate) fn alex_net(fixture: &BTreeMap<String, Tensor>, classes: usize) -> AlexNetConfig {
     let (_, _, height, width) = fixture["x"].dims4().unwrap();
     let fc = sizes(&fixture["fc"]);
@@ -32,14 +32,14 @@ pub(crate) fn alex_net(fixture: &BTreeMap<String, Tensor>, classes: usize) -> Al
     }
 }
 
-/// A fixture's tensors under a prefix, without it.
+/// Returns a fixture's tensors with a prefix, which is removed from their names.
 pub(crate) fn prefixed(fixture: &BTreeMap<String, Tensor>, prefix: &str) -> BTreeMap<String, Tensor> {
     let named =
         |(name, tensor): (&String, &Tensor)| Some((name.strip_prefix(prefix)?.to_owned(), tensor.clone()));
     fixture.iter().filter_map(named).collect()
 }
 
-/// A fixture's input (B, C, H, W), stored or made again.
+/// Returns a fixture's input (B, C, H, W), stored or generated.
 pub(crate) fn input(fixture: &BTreeMap<String, Tensor>) -> Tensor {
     fixture.get("x").cloned().unwrap_or_else(|| {
         let shape = sizes(&fixture["shape"]);
@@ -47,22 +47,22 @@ pub(crate) fn input(fixture: &BTreeMap<String, Tensor>) -> Tensor {
     })
 }
 
-/// A network's inputs from (B, C, H, W).
+/// Makes a network's inputs from a tensor (B, C, H, W).
 pub(crate) fn inputs(modality: Modality, x: &Tensor) -> Inputs {
     Inputs::from([(modality, x.unsqueeze(1).unwrap().to_device(device()).unwrap())])
 }
 
-/// Every part of a batch, changed.
+/// Applies a function to every part of a batch.
 pub(crate) fn each(inputs: &Inputs, change: impl Fn(&Tensor) -> Tensor) -> Inputs {
     inputs.iter().map(|(modality, x)| (modality, change(x))).collect()
 }
 
-/// What a fixture's channels hold: those of PyTorch are frames and stacks of flow.
+/// Returns the modality of a fixture's channels: a frame or a stack of flow.
 pub(crate) fn channels(count: usize) -> Channels {
     if count == 3 { Channels::FRAME } else { Channels::flow(count) }
 }
 
-/// A batch of noise for a network, and labels.
+/// Makes a batch of noise for a network, and labels.
 pub(crate) fn random_batch(
     summary: &Summary,
     modality: Modality,
@@ -79,14 +79,14 @@ pub(crate) fn labels(batch: usize, classes: usize) -> Vec<u32> {
     (0..batch as u32).map(|i| i % classes as u32).collect()
 }
 
-/// The sum of all heads' losses.
+/// Returns the sum of all heads' losses.
 pub(crate) fn loss(network: &dyn Network, inputs: &Inputs, labels: &[u32], pass: &Pass) -> Tensor {
     let outputs = network.forward(inputs, pass).unwrap();
     let loss = |head: &Head| nn::softmax_cross_entropy(&head.logits, labels, pass).unwrap();
     nn::sum_of_losses(&outputs.heads.iter().map(loss).collect::<Vec<_>>(), pass).unwrap()
 }
 
-/// One step at the given rate; returns the loss before it.
+/// Runs one step at the given rate; returns the loss before it.
 pub(crate) fn step(
     network: &dyn Network,
     inputs: &Inputs,
@@ -101,7 +101,7 @@ pub(crate) fn step(
     values(&loss)[0]
 }
 
-/// A layer's output in the order of PyTorch and of the summaries.
+/// Returns a layer's output in the axis order of PyTorch and of the summaries.
 pub(crate) fn channels_first(output: &Tensor) -> Tensor {
     match output.rank() {
         4 => output.permute((0, 3, 1, 2)).unwrap().contiguous().unwrap(),
@@ -109,7 +109,7 @@ pub(crate) fn channels_first(output: &Tensor) -> Tensor {
     }
 }
 
-/// Compares a network with its fixture: outputs, gradients, ten losses, and what they leave.
+/// Compares a network with its fixture: outputs, gradients, ten losses, and the final weights.
 pub(crate) fn agrees_with_pytorch(
     name: &str,
     fixture: &BTreeMap<String, Tensor>,
@@ -121,7 +121,7 @@ pub(crate) fn agrees_with_pytorch(
     agrees_on(name, fixture, params, network, &inputs, rate);
 }
 
-/// [`agrees_with_pytorch`] on these inputs.
+/// Does the same as [`agrees_with_pytorch`], on the given inputs.
 pub(crate) fn agrees_on(
     name: &str,
     fixture: &BTreeMap<String, Tensor>,
@@ -161,7 +161,7 @@ pub(crate) fn agrees_on(
             for (name, expected) in expected {
                 let found = gradients.get(&params.get(&name).unwrap()).unwrap();
                 if name.ends_with(".bias") && largest(&expected) < rounding {
-                    // The batch's mean takes away whatever a bias adds: its gradient is zero.
+                    // The batch's mean cancels the bias, so its gradient is zero.
                     assert!(largest(found) < rounding, "{name}");
                 } else {
                     worst_gradient = worst_gradient.max(assert_close(&name, found, &expected, 1e-4));
@@ -184,7 +184,7 @@ fn largest(tensor: &Tensor) -> f32 {
     values(tensor).into_iter().fold(0.0, |largest, x| largest.max(x.abs()))
 }
 
-/// Checks that the summary lists what is built and what runs: names, shapes and counts.
+/// Checks that the summary agrees with the built network and its forward pass: names, shapes and counts.
 pub(crate) fn agrees_with_its_summary(summary: &Summary, params: &Params, network: &Backbone) {
     assert_eq!(params.count(), summary.parameters());
     let (inputs, _) = random_batch(summary, network.reads()[0], 2, 1);
@@ -212,7 +212,7 @@ pub(crate) fn loss_after(
     losses.last().unwrap()
 }
 
-/// The bits of all values after three steps from the same start, on the given number of threads.
+/// Returns the bits of all values after three steps from the same start, on the given number of threads.
 pub(crate) fn bits_after_three_steps(
     threads: usize,
     train: impl Fn() -> Params + Send + Sync,

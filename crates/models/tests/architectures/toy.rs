@@ -1,5 +1,5 @@
-//! An architecture from outside of the crate: this file, and two lines elsewhere that the list of this crate would need
-//! (`mod toy;` in `lib.rs`, `#[kind = "toy"] Toy(crate::toy::ToyConfig),` in `list.rs`), without which it is in no plan.
+//! An architecture defined outside the crate. To be used in plans, it would also need two lines in this crate: `mod toy;` in
+//! `lib.rs` and `#[kind = "toy"] Toy(crate::toy::ToyConfig),` in `list.rs`.
 
 use models::graph::Graph;
 use models::layer::{Facts, Layer, Shape};
@@ -24,11 +24,11 @@ impl ToyConfig {
     }
 }
 
-/// A kind of layer that this crate does not have: rectification on its own.
+/// A kind of layer that this crate lacks: a separate rectification.
 fn relu() -> Layer {
     let measure = |inputs: &[&Shape]| match *inputs {
         [x] => Ok(Facts { operation: "ReLU".into(), output: x.clone(), parameters: 0, multiply_adds: 0 }),
-        _ => Err(format!("it does not read {} inputs", inputs.len())),
+        _ => Err(format!("expected 1 input, found {}", inputs.len())),
     };
     Layer::new(measure, |_, _| Ok(Box::new(|x, _, pass| pass.apply(ops::Relu, x))))
 }
@@ -120,7 +120,7 @@ fn an_architecture_from_outside_is_wanted_built_run_and_trained() {
     let features = models::Network::forward(&network, &batch, &Pass::eval()).unwrap().features.unwrap();
     assert!(testkit::values(&features).iter().all(|&x| x >= 0.0), "they are rectified");
 
-    // It starts from one for frames, as the architectures of the list do.
+    // It can start from a network for frames, like the architectures of the list.
     let frames = ToyConfig { channels: Channels::FRAME, classes: 7, ..config.clone() };
     let stored = Params::new(device());
     frames.build(&stored.builder(2)).unwrap();

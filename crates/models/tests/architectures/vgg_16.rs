@@ -1,4 +1,4 @@
-//! VGG-16, whose trunk is compared with PyTorch under the pyramid (`pyramid.rs`).
+//! VGG-16. Its trunk is compared with PyTorch as a base of the pyramid (`pyramid.rs`).
 
 use models::{Architecture, Channels, Summary, Vgg16Config};
 use nn::Params;
@@ -21,7 +21,7 @@ fn paper(classes: usize) -> Summary {
 
 #[test]
 fn the_paper_network_has_its_exact_size() {
-    // torchvision's, with 1,000 classes.
+    // torchvision's count, with 1,000 classes.
     assert_eq!(paper(1000).parameters(), 138_357_544);
     let output = |layer: &str| paper(1000).rows.into_iter().find(|row| row.name == layer).unwrap().output;
     assert_eq!(output("features.30"), [512, 7, 7]);

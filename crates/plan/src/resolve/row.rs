@@ -1,4 +1,4 @@
-//! From what a spec says of a net to its plan.
+//! Resolution of a row and its nets to plans.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,10 +22,10 @@ use crate::spec::{
 };
 use crate::table::{DatasetFacts, FusionPlan, Request, Sources, Work};
 
-/// Stages of stages; more is a circle.
+/// Deepest chain of stages; a longer one is taken for a cycle.
 const DEEPEST: usize = 8;
 
-/// Answers what rows stand for.
+/// Resolves rows for one request.
 pub(super) struct Resolver<'a> {
     pub(super) sources: &'a dyn Sources,
     pub(super) request: &'a Request,
@@ -33,9 +33,9 @@ pub(super) struct Resolver<'a> {
     pub(super) dataset: &'a str,
 }
 
-/// Why a net has no plan.
+/// Reason why a net has no plan.
 enum Refusal {
-    /// The data sets at hand cannot give it.
+    /// A data set that the net needs has no stand-in.
     Unavailable(String),
     /// The spec contradicts itself.
     Contradiction(String),
@@ -55,14 +55,14 @@ impl From<Error> for Refusal {
     }
 }
 
-/// A table at hand: its spec, its profile and its data sets.
+/// A table under resolution: its spec, its profile and its data sets.
 struct Table<'a> {
     spec: &'a Spec,
     profile: &'a Profile,
     cast: &'a BTreeMap<String, DatasetFacts>,
 }
 
-/// A net whose start is looked for.
+/// The parts of a net that its initial weights have to fit.
 struct Joined<'a> {
     data: &'a [DataPlan],
     inputs: &'a [Input],
@@ -70,7 +70,7 @@ struct Joined<'a> {
 }
 
 impl Resolver<'_> {
-    /// What a row takes.
+    /// Resolves the work of a row.
     pub(super) fn work(
         &self,
         spec: &Spec,
@@ -95,32 +95,33 @@ impl Resolver<'_> {
         };
         let mut streams = Vec::with_capacity(fuse.streams.len());
         for id in &fuse.streams {
-            // The spec has checked that there is such a row.
+            // The check of the spec makes sure that the row exists.
             let stream = table.spec.row.iter().find(|row| row.id == *id);
-            let stream = stream.ok_or_else(|| format!("there is no row `{id}`"))?;
+            let stream = stream.ok_or_else(|| format!("unknown row `{id}`"))?;
             streams.push(self.row_net(table, stream)?);
         }
         if let Some(other) = streams.iter().find(|p| p.net.target() != streams[0].net.target()) {
             let (a, b) = (&streams[0].net.target().set, &other.net.target().set);
-            return Err(format!("fuse.streams are tested on different videos, {a} and {b}").into());
+            return Err(format!("fuse.streams: the rows are tested on different videos, {a} and {b}").into());
         }
         let fusion = fuse.by.fusion(table.spec.shared.svm.as_ref(), streams.len())?;
         Ok(Work::Fusion(FusionPlan { streams, fusion }))
     }
 
-    /// The net of a row, which may be another table's.
+    /// Resolves the net of a row, which may belong to another table.
     fn row_net(&self, table: &Table<'_>, row: &Row) -> Result<Protocol, Refusal> {
         let protocol = self.net_of_row(table, row)?;
-        // Its test videos are those of a split; no stage may learn from more of the data set than that split trains on.
+        // The test videos are those of a split. No stage may learn from videos of that data set outside the split's training
+        // part.
         let target = &protocol.net.target().set;
         let data = || protocol.net.stages().into_iter().flat_map(|net| &net.data);
         if data().any(|data| data.set == *target && data.videos != Videos::Split) {
             return Err(format!("a stage of row `{}` learns from test videos of {target}", row.id).into());
         }
-        // The splits that are run are those of the target.
+        // The splits of a run belong to the target; they mean nothing for other data sets.
         if let Some(other) = data().find(|data| data.set != *target && data.videos == Videos::Split) {
             return Err(format!(
-                "a stage of row `{}` on {} does not say which videos; give videos = \"all\" or {{ of = \"1\" }}",
+                "a stage of row `{}` on {} has no `videos`; add videos = \"all\" or {{ of = \"1\" }}",
                 row.id, other.set
             )
             .into());
@@ -135,20 +136,20 @@ impl Resolver<'_> {
                 self.elsewhere(table.spec, name, |other, stage| self.tested(other, stage, row))
             }
             (None, Some(name)) => {
-                let net = table.spec.stage(name).ok_or_else(|| format!("no net `{name}` to test"))?;
+                let net = table.spec.stage(name).ok_or_else(|| format!("unknown net `{name}` in same-as"))?;
                 self.tested(table, net, row)
             }
-            (None, None) => Err(format!("row `{}` has no net of its own", row.id).into()),
+            (None, None) => Err(format!("row `{}` has no net", row.id).into()),
         }
     }
 
-    /// A net of `table`, tested as the row says.
+    /// Resolves a net of `table` with the row's test.
     fn tested(&self, table: &Table<'_>, net: &spec::Net, row: &Row) -> Result<Protocol, Refusal> {
         let net = self.net(table, net, 0)?;
         Ok(Protocol { test: test(table, &net, row.tested.unwrap_or_default())?, net })
     }
 
-    /// Does something with a net of another table of the same paper, named `tableN/net`.
+    /// Calls `then` with a net of another table of the same paper, named `tableN/net`.
     fn elsewhere<T>(
         &self,
         spec: &Spec,
@@ -157,7 +158,7 @@ impl Resolver<'_> {
     ) -> Result<T, Refusal> {
         let (table, net) = name
             .split_once('/')
-            .ok_or_else(|| format!("`{name}` should name a table and a row of it, as table1b/stack-10-on"))?;
+            .ok_or_else(|| format!("`{name}`: expected a table and its row, such as table1b/stack-10-on"))?;
         let (other, file): (Spec, PathBuf) = self.sources.spec(&format!("{}/{table}", spec.paper))?;
         let stage = other.stage(net).ok_or_else(|| {
             let known: Vec<&str> = other
@@ -167,7 +168,7 @@ impl Resolver<'_> {
                 .chain(other.row.iter().filter(|row| row.net.is_some()).map(|row| row.id.as_str()))
                 .collect();
             format!(
-                "`{name}`: {} has no net of that name{}; it has {}",
+                "`{name}`: {} has no net of that name{}; its nets are: {}",
                 file.display(),
                 base::did_you_mean(net, known.iter().copied()),
                 known.join(", ")
@@ -180,7 +181,7 @@ impl Resolver<'_> {
     fn net(&self, table: &Table<'_>, net: &spec::Net, depth: usize) -> Result<NetPlan, Refusal> {
         if depth > DEEPEST {
             return Err(
-                format!("more than {DEEPEST} stages start from one another; is there a circle?").into()
+                format!("more than {DEEPEST} stages start from one another; check `start` for a cycle").into()
             );
         }
         let profile = table.profile;
@@ -202,7 +203,7 @@ impl Resolver<'_> {
         let rate = profile.rate_of(&net.train);
         if !(rate.is_finite() && rate > 0.0) {
             return Err(
-                format!("the profile's factor on the learning rates is {rate}; it must be above 0").into()
+                format!("the profile's factor on the learning rate is {rate}; it must be above 0").into()
             );
         }
         let schedule = StepSchedule { base_lr: protocol.rate * rate, steps };
@@ -224,7 +225,7 @@ impl Resolver<'_> {
         let colour = (protocol.rgb_jittering && coloured).then(PcaJitter::imagenet);
         let crops = match protocol.crops {
             Cropping::Random => CropRule::Random,
-            // As the public code of Temporal Segment Networks has them.
+            // As in the public code of Temporal Segment Networks.
             Cropping::MultiScale => CropRule::MultiScale(MultiScale::published(Places::Five)),
         };
         let plan = NetPlan {
@@ -268,7 +269,7 @@ impl Resolver<'_> {
         match from {
             StartFrom::Net(name) => {
                 let start = self.stage_of(table, name, depth)?;
-                // The classes are the same only where the data is.
+                // The classes are the same only if the data sets are.
                 Ok(match start {
                     Start::Net { net, .. } => {
                         Start::Net { classifiers: same_classes(&net.data, joined.data), net }
@@ -289,7 +290,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// What a stream starts from, if the network has that stream.
+    /// Resolves the initial weights of a stream, if the network has that stream.
     fn stream(
         &self,
         table: &Table<'_>,
@@ -303,21 +304,21 @@ impl Resolver<'_> {
             (None, Err(_)) => return Ok(None),
             (Some(name), Ok(_)) => name,
             (None, Ok(_)) => {
-                return Err(format!("start names no net for its stream {key}; give {key} = \"...\"").into());
+                return Err(format!("start has no net for the {key} stream; add {key} = \"...\"").into());
             }
-            (Some(_), Err(_)) => return Err(format!("start: its network has no stream {key}").into()),
+            (Some(_), Err(_)) => return Err(format!("start: the network has no {key} stream").into()),
         };
         let source = match self.stage_of(table, name, depth)? {
             Start::Net { net, .. } => Source::Net(net),
             Start::Weights { source } => Source::Weights(source),
             Start::HeNormal | Start::Streams { .. } => {
-                return Err(format!("start: `{name}` is no network of one stream").into());
+                return Err(format!("start: `{name}` is not a network of one stream").into());
             }
         };
         if !joined.model.keeps_classifiers_of_streams() {
             return Ok(Some(source));
         }
-        // Its softmax layer is kept.
+        // The softmax layer of the stream is kept.
         let is_own = |input: &&Input| input.modality() == stream;
         match &source {
             Source::Net(net) if !same_classes(&net.data, joined.data) => Err(format!(
@@ -328,13 +329,13 @@ impl Resolver<'_> {
             .into()),
             Source::Net(net) if net.inputs().eq(joined.inputs.iter().filter(is_own)) => Ok(Some(source)),
             Source::Net(_) => Err(format!(
-                "start: the stream `{name}` sees something else than its part of the clip; appearance sees a frame, and \
-                 motion flow of the same length and mean subtraction as the clip"
+                "start: the input of `{name}` differs from its part of the clip; appearance needs a frame, \
+                 and motion needs flow of the same length and mean subtraction as the clip"
             )
             .into()),
             Source::Weights(_) => Err(format!(
-                "start: published weights stand for the stream `{name}`; a stream has to be trained here, on the same \
-                 classes"
+                "start: `{name}` is published weights; train this stream here, on the same classes, since \
+                 its softmax layer is kept"
             )
             .into()),
         }
@@ -344,11 +345,11 @@ impl Resolver<'_> {
         if name.contains('/') {
             return self.elsewhere(table.spec, name, |other, stage| self.stage(other, stage, depth));
         }
-        let stage = table.spec.stage(name).ok_or_else(|| format!("no net `{name}` to start from"))?;
+        let stage = table.spec.stage(name).ok_or_else(|| format!("start: unknown net `{name}`"))?;
         self.stage(table, stage, depth)
     }
 
-    /// A stage that is trained here, or the weights that stand for it.
+    /// Resolves a stage that is trained here, or the published weights in its place.
     fn stage(&self, table: &Table<'_>, stage: &spec::Net, depth: usize) -> Result<Start, Refusal> {
         let player = table.spec.data.get(self.dataset).and_then(|cast| cast.get(&stage.on));
         if let Some(Player::Weights(source)) = player {
@@ -385,7 +386,7 @@ impl Resolver<'_> {
             let without = match also.role {
                 AlsoAs::Task => Vec::new(),
                 AlsoAs::Classes => table.spec.overlap.get(&more.name).cloned().ok_or_else(|| {
-                    format!("[overlap] does not say which classes of {} {} has too", more.name, target.name)
+                    format!("[overlap] has no `{}`; list its classes that {} has too", more.name, target.name)
                 })?,
             };
             if let Some(class) = without.iter().find(|class| !more.classes.contains(class)) {
@@ -404,29 +405,29 @@ impl Resolver<'_> {
     }
 }
 
-/// The test of a net. A network of clips sees at least as many positions as a clip of its training has.
+/// Resolves the test of a net. A network of clips sees at least as many positions as in training.
 fn test(table: &Table<'_>, net: &NetPlan, tested: Tested) -> std::result::Result<TestPlan, String> {
     let test = &table.spec.shared.test;
     let as_clip = net.model.sees_whole_videos();
     let least = if as_clip { net.sample.time_steps.count() } else { 1 };
     let frames = match (test.frames, net.sample.time_steps) {
         (None, TimeSteps::Grid { .. }) => None,
-        (None, _) => return Err("[shared] test.frames says how many positions are tested; give it".into()),
+        (None, _) => return Err("[shared] test.frames is missing: the positions tested in each video".into()),
         (Some(frames), _) => Some(scaled(frames, table.profile.test_frames, "test.frames")?.max(least)),
     };
     let Tested { on, by } = tested;
     if by == TestBy::Softmax && net.train.pairs.is_some_and(|pairs| !pairs.softmax) {
         return Err(
-            "its softmax layer learns nothing; give tested.by = \"nearest-neighbour\" or \"pairs\"".into()
+            "its softmax layer is not trained; set tested.by = \"nearest-neighbour\" or \"pairs\"".into()
         );
     }
     if by == TestBy::Pairs && !matches!(net.sample.time_steps, TimeSteps::Grid { .. }) {
-        return Err("a test by pairs needs time steps that all views have; give its input every = 10".into());
+        return Err("a test by pairs needs the same time steps in all views; set input.every = 10".into());
     }
     Ok(TestPlan { frames, crops: test.crops, as_clip, on, by })
 }
 
-/// What is learnt from pairs.
+/// Returns the settings of a training on pairs.
 fn pairs(dissimilar: usize, losses: Losses, sizes: Option<ContrastiveSizes>) -> PairsPlan {
     let contrastive = losses.contrastive.zip(sizes).map(|(distance, sizes)| {
         let ContrastiveSizes { margin, weight } = sizes;
@@ -435,7 +436,7 @@ fn pairs(dissimilar: usize, losses: Losses, sizes: Option<ContrastiveSizes>) -> 
     PairsPlan { dissimilar, softmax: losses.softmax, contrastive }
 }
 
-/// Whether the softmax layers of nets trained on these tell the same classes apart.
+/// Returns `true` if the softmax layers of nets trained on `a` and `b` have the same classes.
 fn same_classes(a: &[DataPlan], b: &[DataPlan]) -> bool {
     let classes = |data: &[DataPlan]| -> Vec<_> {
         data.iter().map(|data| (data.set.clone(), data.without.clone(), data.task)).collect()

@@ -1,4 +1,4 @@
-//! What a spec must keep beyond its types: names that exist, rows that are one thing.
+//! Checks of a spec beyond its types: names must exist, keys must fit together.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,15 +11,15 @@ use base::{did_you_mean, there_are};
 
 use crate::error::{Error, Result};
 
-/// A check that says what is wrong.
+/// Result of a check, with the problem in words.
 type Checked = std::result::Result<(), String>;
 
-/// The first name that comes a second time.
+/// Returns the first name that occurs a second time.
 fn twice<'a>(names: &[&'a String]) -> Option<&'a String> {
     names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map(|(_, name)| *name)
 }
 
-/// The number of the last line that gives something this id.
+/// Returns the number of the last line that sets this id.
 fn last_line(text: &str, id: &str) -> usize {
     let named = |line: &&str| line.trim_start().starts_with("id") && line.contains(&format!("\"{id}\""));
     let lines: Vec<&str> = text.lines().collect();
@@ -27,7 +27,7 @@ fn last_line(text: &str, id: &str) -> usize {
 }
 
 impl Spec {
-    /// Checks names and combinations; `path` must fit paper and table.
+    /// Checks names and combinations of keys; `path` must match paper and table.
     pub(super) fn check(&self, path: &Path, text: &str) -> Result<()> {
         let file = path.display().to_string();
         let claims = self.claim.iter().map(|claim| &claim.id).collect::<Vec<_>>();
@@ -37,7 +37,7 @@ impl Spec {
                 let file = format!("{file}:{}", last_line(text, id));
                 return Err(Error::Spec {
                     file,
-                    message: format!("two {what} have the id `{id}`; every id is used once"),
+                    message: format!("two {what} have the id `{id}`; ids must be unique"),
                 });
             }
         }
@@ -48,7 +48,7 @@ impl Spec {
         let expected = PathBuf::from(&self.paper).join(format!("{}.toml", self.short_name()));
         if !path.ends_with(&expected) {
             return Err(format!(
-                "paper = \"{}\" and table = \"{}\" belong into {}; rename the file or change the keys",
+                "paper = \"{}\" and table = \"{}\" belong in {}; rename the file or change the keys",
                 self.paper,
                 self.table,
                 expected.display()
@@ -60,7 +60,7 @@ impl Spec {
         self.row.iter().try_for_each(|row| self.check_row(row))?;
         for (name, net) in &self.net {
             if self.row.iter().any(|row| row.id == *name) {
-                return Err(format!("[net.{name}] and a row have one name; give the stage another"));
+                return Err(format!("[net.{name}] has the same name as a row; rename one of them"));
             }
             self.check_net(net).map_err(|message| format!("[net.{name}]: {message}"))?;
         }
@@ -71,7 +71,7 @@ impl Spec {
         })
     }
 
-    /// `[overlap]` and the profiles' splits speak of the data sets that `[data]` names.
+    /// Checks that `[overlap]` and the splits of the profiles name data sets of `[data]`.
     fn check_names_of_sets(&self) -> Checked {
         let known: BTreeSet<&str> =
             self.data.values().flat_map(Cast::values).filter_map(Player::set).collect();
@@ -81,13 +81,13 @@ impl Spec {
         match overlap.chain(splits).find(|(_, name)| !known.contains(name.as_str())) {
             None => Ok(()),
             Some((place, name)) => Err(format!(
-                "{place} speaks of the data set `{name}`, which no line of [data] names{}",
+                "{place}: data set `{name}` is not in [data]{}",
                 there_are(name, known)
             )),
         }
     }
 
-    /// `iterations-of` and `rate-of` of the profiles speak of protocols that there are.
+    /// Checks that `iterations-of` and `rate-of` of the profiles name existing training protocols.
     fn check_names_of_protocols(&self) -> Checked {
         let profiles = [&self.profile.paper, &self.profile.mini, &self.profile.smoke];
         let names = profiles.into_iter().flat_map(|profile| {
@@ -97,7 +97,7 @@ impl Spec {
         match names.into_iter().find(|(_, name)| !self.shared.train.contains_key(*name)) {
             None => Ok(()),
             Some((key, name)) => Err(format!(
-                "{key} speaks of a protocol [shared.train.{name}], which there is not{}",
+                "{key}: unknown training protocol [shared.train.{name}]{}",
                 there_are(name, self.protocols())
             )),
         }
@@ -112,7 +112,7 @@ impl Spec {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if !id.starts_with(|c: char| c.is_ascii_lowercase()) || !id.chars().all(allowed) {
             return Err(format!(
-                "row id `{id}` must begin with a small letter and hold small letters, digits and `-` only"
+                "row id `{id}` must be lowercase letters, digits and `-`, starting with a letter"
             ));
         }
         match (&self.columns, &row.column) {
@@ -134,18 +134,18 @@ impl Spec {
             (Some(net), None, None) => self.check_net(net),
             (None, Some(name), None) => self.check_same_as(name),
             (None, None, Some(fuse)) => self.check_fuse(fuse),
-            _ => Err("it needs exactly one of net (what to train), same-as (a net or row, of this table or another) and fuse (the \
-                      rows to fuse)"
+            _ => Err("expected exactly one of net (a net to train), same-as (a net or row of this or another \
+                      table) and fuse (rows to fuse)"
                 .into()),
         }
         .and_then(|()| match (&row.fuse, row.tested) {
-            (Some(_), Some(_)) => Err("tested says how one net is tested, and the row fuses several".into()),
+            (Some(_), Some(_)) => Err("tested applies to a single net, and this row fuses several".into()),
             _ => Ok(()),
         })
         .map_err(|message| format!("row `{id}`: {message}"))
     }
 
-    /// A name without a slash is of this table.
+    /// Checks a name in `same-as`; a name without a slash belongs to this table.
     fn check_same_as(&self, name: &str) -> Checked {
         if name.contains('/') || self.stage(name).is_some() {
             return Ok(());
@@ -159,21 +159,18 @@ impl Spec {
     fn check_net(&self, net: &Net) -> Checked {
         if !self.shared.train.contains_key(&net.train) {
             let known = there_are(&net.train, self.protocols());
-            return Err(format!("no protocol [shared.train.{}]{known}", net.train));
+            return Err(format!("unknown training protocol [shared.train.{}]{known}", net.train));
         }
         if net.learns == Learns::LastLayer && net.start.is_none() {
             return Err(
-                "learns = \"last-layer\" keeps the other layers as they start; say with start = what from"
+                "learns = \"last-layer\" keeps the initial weights of all other layers; add start = \"...\""
                     .into(),
             );
         }
         let roles: BTreeSet<&str> = self.data.values().flat_map(Cast::keys).map(String::as_str).collect();
         for role in std::iter::once(&net.on).chain(net.also.as_ref().map(|also| &also.on)) {
             if !roles.contains(role.as_str()) {
-                return Err(format!(
-                    "no line of [data] says what stands for `{role}`{}",
-                    there_are(role, roles)
-                ));
+                return Err(format!("[data] has no stand-in for `{role}`{}", there_are(role, roles)));
             }
         }
         self.check_input(net)?;
@@ -196,26 +193,26 @@ impl Spec {
     fn check_input(&self, net: &Net) -> Checked {
         if net.input.has_grid() && self.shared.test.frames.is_some() {
             return Err(
-                "input.every says which time steps of a video are tested, and [shared] test.frames how many; leave one out"
+                "input.every and [shared] test.frames both set the time steps of a test; remove one of them"
                     .into(),
             );
         }
         net.input.check().map_err(|e| e.to_string())
     }
 
-    /// The levels of a pyramid fit what it sees.
+    /// Checks that the levels of a pyramid fit its input.
     fn check_pyramid(&self, net: &Net) -> Checked {
         let (pyramid, count, frame) = match (net.pyramid, &net.input) {
             (None, SpelledSample::Snippets(_)) => {
                 return Err(
-                    "input.kind = \"snippets\" needs pyramid = { classifies = ... }: how they are joined"
+                    "input.kind = \"snippets\" needs pyramid = { classifies = ... }, which joins the snippets"
                         .into(),
                 );
             }
             (None, _) => return Ok(()),
             (Some(pyramid), SpelledSample::Snippets(snippets)) => (pyramid, snippets.count, snippets.frame),
             (Some(_), _) => {
-                return Err("pyramid = { ... } joins snippets; give input.kind = \"snippets\"".into());
+                return Err("pyramid = { ... } joins snippets; set input.kind = \"snippets\"".into());
             }
         };
         if self.shared.pyramid.is_none() {
@@ -225,12 +222,12 @@ impl Spec {
             let bases =
                 ModelName::all().filter(|model| model.is_base()).map(|base| format!("\"{}\"", base.name()));
             let bases: Vec<String> = bases.collect();
-            return Err(format!("pyramid = {{ ... }} stands on model = {}", bases.join(" or ")));
+            return Err(format!("pyramid = {{ ... }} needs model = {}", bases.join(" or ")));
         }
         if pyramid.snippets.is_some() != (count > 1) {
             return Err(format!(
-                "count = {count}; pyramid.snippets says how several snippets become one, and is given for more than one \
-                 alone"
+                "count = {count}: pyramid.snippets joins several snippets; set it if count is above 1, and \
+                 remove it otherwise"
             ));
         }
         if pyramid.classifies.sees_frame() != frame {
@@ -242,35 +239,34 @@ impl Spec {
         Ok(())
     }
 
-    /// Pairs have losses, and a contrastive loss has pairs and a margin.
+    /// Checks that losses come with pairs, and a contrastive loss with dissimilar pairs and its sizes.
     fn check_losses(&self, net: &Net) -> Checked {
         let Losses { softmax, contrastive } = net.losses;
         let dissimilar = self.shared.train.get(&net.train).and_then(|protocol| protocol.pairs);
         if dissimilar.is_none() && net.losses != Losses::default() {
             return Err(format!(
-                "losses are for pairs, and [shared.train.{}] has none; give it pairs = 20, the dissimilar pairs for each \
-                 similar one",
+                "losses apply to training on pairs, and [shared.train.{}] has no `pairs`; add pairs = 20 \
+                 (dissimilar pairs for each similar one)",
                 net.train
             ));
         }
         let several = net.also.as_ref().is_some_and(|also| also.role == AlsoAs::Task);
         if dissimilar.is_some() && several {
-            return Err(
-                "pairs are of one data set; also = { ..., as = \"task\" } is for nets of single videos"
-                    .into(),
-            );
+            return Err("training on pairs uses one data set; remove also = { ..., as = \"task\" }".into());
         }
         if contrastive.is_some() && dissimilar == Some(0) {
             return Err(
-                "the contrastive loss needs dissimilar pairs; give its protocol pairs = 1 or more".into()
+                "the contrastive loss needs dissimilar pairs; set pairs to 1 or more in its protocol".into()
             );
         }
         if contrastive.is_some() && net.learns == Learns::LastLayer {
-            return Err("learns = \"last-layer\" keeps the features that the contrastive loss is about; leave one out".into());
+            return Err(
+                "learns = \"last-layer\" fixes the features of the contrastive loss; remove one".into(),
+            );
         }
         if !softmax && contrastive.is_none() {
             return Err(
-                "losses = { softmax = false } leaves nothing to learn from; give contrastive = \"l1\"".into(),
+                "losses = { softmax = false } leaves no loss to learn from; add contrastive = \"l1\"".into(),
             );
         }
         let Some(sizes) = self.shared.contrastive else {
@@ -289,7 +285,7 @@ impl Spec {
         }
     }
 
-    /// Batch statistics are spoken of where there is batch normalisation.
+    /// Checks that `batch-statistics` is given if and only if the network has batch normalisation.
     fn check_statistics(&self, net: &Net) -> Checked {
         let architecture = net.model.unwrap_or(self.shared.model);
         let given = net.batch_statistics.or(self.shared.batch_statistics).is_some();
@@ -298,11 +294,9 @@ impl Spec {
         }
         let statistics = "batch-statistics = \"all\", \"first\" or \"none\"";
         Err(if architecture.has_batch_norm() {
-            format!(
-                "its network has batch normalisation; say in [shared] which layers use their batch, {statistics}"
-            )
+            format!("its network has batch normalisation; add {statistics} to [shared]")
         } else {
-            "its network has no batch normalisation for batch-statistics to speak of".into()
+            "its network has no batch normalisation; remove batch-statistics".into()
         })
     }
 
@@ -314,7 +308,7 @@ impl Spec {
         for id in &fuse.streams {
             if !single().any(|known| known == id) {
                 let hint = did_you_mean(id, single());
-                return Err(format!("fuse.streams: `{id}` is no row with a net{hint}"));
+                return Err(format!("fuse.streams: `{id}` is not a row with a net{hint}"));
             }
         }
         let by_pairs = |row: &&Row| row.tested.is_some_and(|tested| tested.by == TestBy::Pairs);
@@ -341,7 +335,7 @@ impl Spec {
     }
 
     fn check_rule(&self, rule: &str) -> Checked {
-        let rule = crate::rule::Comparison::parse(rule).map_err(|e| format!("is no comparison: {e}"))?;
+        let rule = crate::rule::Comparison::parse(rule).map_err(|e| format!("is not a comparison: {e}"))?;
         let by_pairs = |id: &str| {
             let row = self.row.iter().find(|row| row.id == id);
             row.and_then(|row| row.tested).is_some_and(|tested| tested.by == TestBy::Pairs)
@@ -349,17 +343,14 @@ impl Spec {
         let rows = rule.rows();
         if let Some(other) = rows.iter().find(|id| by_pairs(id) != by_pairs(rows[0])) {
             return Err(format!(
-                "compares `{}` with `{other}`, an accuracy with an area under a curve",
+                "compares `{}` with `{other}`: one is an accuracy, the other an area under a curve",
                 rows[0]
             ));
         }
         for id in rows {
             if !self.row.iter().any(|row| row.id == id) {
                 let known = self.row.iter().map(|row| row.id.as_str());
-                return Err(format!(
-                    "speaks of row `{id}`, which the table does not have{}",
-                    did_you_mean(id, known)
-                ));
+                return Err(format!("has an unknown row `{id}`{}", did_you_mean(id, known)));
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Keys that take a name or a table.
+//! Keys whose value is a name or a table.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,10 +8,10 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// Reads a name as it is, or a table as a `T`; `expected` says both, for whoever writes something else.
+/// Reads a string as a name and a table as a `T`; `expected` describes both in error messages.
 ///
 /// # Errors
-/// What is neither, and whatever reading a `T` reports, at its place in the file.
+/// If the value is neither, or if reading the `T` fails; with the place in the file.
 pub(super) fn name_or_table<'de, D: Deserializer<'de>, T: Deserialize<'de>, Out>(
     deserializer: D,
     expected: &'static str,
@@ -44,7 +44,7 @@ impl<'de, T: Deserialize<'de>, Out> Visitor<'de> for Either<'de, T, Out> {
     }
 }
 
-/// What an editor is told of such a key.
+/// Returns the JSON schema of such a key.
 pub(super) fn schema_of_name_or_table<T: JsonSchema>(
     generator: &mut SchemaGenerator,
     description: &str,

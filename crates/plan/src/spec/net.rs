@@ -1,4 +1,4 @@
-//! What a spec says of a network and its training.
+//! Keys of a spec for a network, its training and its test.
 
 use std::borrow::Cow;
 
@@ -11,62 +11,62 @@ use super::either::{name_or_table, schema_of_name_or_table};
 use super::range;
 use crate::fusion::FuseBy;
 
-/// A net to train: a row of its own, or a stage that rows start from.
+/// A net to train: the net of a row, or a stage that rows start from.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Net {
-    /// The data set that it is trained and tested on, by the paper's name for it.
+    /// Data set for training and testing, by the paper's name.
     pub on: String,
-    /// Which of its videos are trained on; the training part of the split that is run, unless given.
+    /// Videos of that data set to train on. Default: `split`, the training part of the split that is run.
     #[serde(default)]
     pub videos: Videos,
-    /// More videos to learn from.
+    /// A second data set to train on.
     pub also: Option<Also>,
-    /// What it sees.
+    /// Input of the network: frames, flow, a clip or snippets.
     pub input: SpelledSample,
-    /// The architecture, where it is not the table's.
+    /// Architecture. Default: `model` of `[shared]`.
     pub model: Option<ModelName>,
-    /// The levels of the pyramid network over that architecture.
+    /// Levels of the pyramid network, with that architecture as its base.
     pub pyramid: Option<Pyramid>,
-    /// Which batch normalisation layers use the statistics of the batch in training, where it is not the table's.
+    /// Batch normalisation layers that use the statistics of the batch in training. Default: that of `[shared]`.
     pub batch_statistics: Option<BatchStatistics>,
-    /// The share of what the classifier reads that is dropped in training; of CNN-M-2048, of full6 and full7.
+    /// Probability of dropout before the classifier in training, from 0 to below 1; in CNN-M-2048 after full6 and full7.
     #[serde(deserialize_with = "range::share")]
     #[schemars(range(min = 0))]
     pub dropout: f64,
-    /// Whose weights it starts from; fresh ones unless given.
+    /// Net whose weights it starts from. Default: random initial weights.
     pub start: Option<StartFrom>,
-    /// Which layers learn.
+    /// Layers that are trained: `all` (default) or `last-layer`.
     #[serde(default)]
     pub learns: Learns,
-    /// What a net that sees pairs learns from; the softmax loss alone unless given.
+    /// Losses of a net that is trained on pairs. Default: the softmax loss only.
     #[serde(default)]
     pub losses: Losses,
-    /// The training protocol, one of `[shared.train]`.
+    /// Name of the training protocol in `[shared.train]`.
     pub train: String,
 }
 
-/// Whose weights a net starts from: nets or rows by name. `table1a/imagenet` is of another table.
+/// Nets or rows, by name, whose weights a net starts from. `table1a/imagenet` belongs to another table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartFrom {
-    /// A net of the same architecture, or of the same for frames.
+    /// A net of the same architecture, possibly for frames instead of flow.
     Net(String),
-    /// A net for each stream of a network that has one or two.
+    /// A net for each stream of the network.
     Streams(Streams),
 }
 
-/// The nets that streams start from.
+/// Nets that the streams of a network start from; at least one.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Streams {
-    /// Of the stream that sees frames.
+    /// Name of the net that the stream of frames starts from.
     pub appearance: Option<String>,
-    /// Of the stream that sees flow.
+    /// Name of the net that the stream of flow starts from.
     pub motion: Option<String>,
 }
 
 impl StartFrom {
-    /// The names.
+    /// Iterates over the names of the nets.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let (first, second) = match self {
             Self::Net(name) => (Some(name), None),
@@ -91,22 +91,22 @@ impl JsonSchema for StartFrom {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         schema_of_name_or_table::<Streams>(
             generator,
-            "Whose weights a net starts from.",
-            "A net or a row by name; `table1a/imagenet` is of another table.",
+            "Net whose weights a net starts from: one name, or one for each stream.",
+            "Name of a net or row of this table; `table1a/imagenet` belongs to another table of the paper.",
         )
     }
 }
 
-/// Which videos of a data set.
+/// Videos of a data set to train on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Videos {
     /// The training part of the split that is run.
     #[default]
     Split,
-    /// Every video that any split uses: "all splits combined".
+    /// All videos of all splits: "all splits combined".
     All,
-    /// The training part of this split, whichever is run.
+    /// The training part of the named split, regardless of the split that is run.
     Of(String),
 }
 
@@ -114,41 +114,42 @@ pub enum Videos {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Also {
-    /// The data set, by the paper's name for it.
+    /// The second data set, by the paper's name.
     pub on: String,
-    /// What its classes become.
+    /// Use of its classes: `task` or `classes`.
     #[serde(rename = "as")]
     pub role: AlsoAs,
 }
 
-/// What the classes of a second data set become.
+/// Use of the classes of a second data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AlsoAs {
-    /// A task of its own: a second softmax layer, whose loss sees this data set's videos alone (Sect. 4).
+    /// A separate task: a second softmax layer, which learns from this data set's videos only (Sect. 4).
     Task,
-    /// More classes of the one softmax layer, but for those of the spec's `[overlap]`.
+    /// Additional classes of the one softmax layer, without those in `[overlap]`.
     Classes,
 }
 
-/// Which layers learn.
+/// Layers that are trained.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Learns {
-    /// All.
+    /// All layers.
     #[default]
     All,
-    /// The softmax layer alone; the others keep the weights that they start from, to the bit.
+    /// The softmax layer only; all other layers keep their initial weights exactly.
     LastLayer,
 }
 
-/// What a net that sees pairs learns from.
+/// Losses of a net that is trained on pairs; at least one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Losses {
-    /// The softmax loss of each branch.
+    /// Adds the softmax loss of each branch.
     pub softmax: bool,
-    /// The contrastive loss of the features of each pair, whose sizes are `[shared] contrastive`.
+    /// Adds a contrastive loss on the features of each pair, with this distance (`l1` or `l2`). Its margin and weight are
+    /// in `contrastive` of `[shared]`.
     pub contrastive: Option<Distance>,
 }
 
@@ -158,25 +159,25 @@ impl Default for Losses {
     }
 }
 
-/// The sizes of the contrastive loss, as multiples of what the features at the start of the training give.
+/// Margin and weight of the contrastive loss, relative to the features at the start of training.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ContrastiveSizes {
-    /// The margin; 1 is the mean distance of dissimilar pairs.
+    /// Margin, above 0; 1 is the mean distance of dissimilar pairs at the start of training.
     #[serde(deserialize_with = "range::positive")]
     pub margin: f64,
-    /// The factor on the loss; 1 makes it as large as that of a softmax layer that guesses.
+    /// Factor on the loss, above 0; 1 makes it as large as the softmax loss of random guessing.
     #[serde(deserialize_with = "range::positive")]
     pub weight: f64,
 }
 
-/// The distance that the margin of the contrastive loss is compared with.
+/// Distance between the features of a dissimilar pair, which the contrastive loss compares with its margin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Distance {
-    /// The source's form.
+    /// Sum of absolute differences, the form of the Siamese cross-view network.
     L1,
-    /// Hadsell, Chopra & LeCun's form.
+    /// Euclidean distance (Hadsell, Chopra & LeCun, CVPR 2006).
     L2,
 }
 
@@ -189,64 +190,65 @@ impl From<Distance> for nn::PairDistance {
     }
 }
 
-/// How a row's net is tested, where that is not by the softmax scores of the split's test part.
+/// Test of a row's net. Default: softmax scores on the test part of the split.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Tested {
-    /// On which videos.
+    /// Videos that are tested: `test` (default) or `seen-views`.
     pub on: TestOn,
-    /// By what.
+    /// Basis of the answers: `softmax` (default), `nearest-neighbour` or `pairs`.
     pub by: TestBy,
 }
 
-/// Which videos a net is tested on.
+/// Videos that a net is tested on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TestOn {
-    /// The test part of the split; of a set of several views, its events as the view that is held out sees them.
+    /// The test part of the split; in a data set of several views, the test events in the held-out view.
     #[default]
     Test,
-    /// The same events as the views of the training see them.
+    /// The test events in the views that were used in training.
     SeenViews,
 }
 
-/// What a test asks.
+/// Basis of the answers in a test.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TestBy {
-    /// The class, of the softmax layer.
+    /// Class scores of the softmax layer.
     #[default]
     Softmax,
-    /// The class, of the nearest frame of the training videos in the space of the features.
+    /// Class of the training frame with the nearest features.
     NearestNeighbour,
-    /// Whether two frames show one event at one time, by the distance of their features.
+    /// Distance of the features of two frames: decides if they show the same event at the same time. The row's number is the
+    /// area under the ROC curve.
     Pairs,
 }
 
 impl TestBy {
-    /// Whether the answers are distances of pairs, not classes of videos.
+    /// Returns `true` if the answers are distances of pairs, not classes of videos.
     pub fn is_pairs(self) -> bool {
         self == Self::Pairs
     }
 }
 
-/// The levels of a pyramid network.
+/// Levels of a pyramid network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Pyramid {
-    /// How several snippets become one; not given for one snippet.
+    /// Fusion of several snippets; required if `count` of the input is above 1, not allowed otherwise.
     pub snippets: Option<SnippetFusion>,
-    /// What the classifier reads.
+    /// Features that the classifier reads. All but `motion` need `frame = true` in the input.
     pub classifies: PyramidHead,
 }
 
-/// The sizes of the pyramid's levels.
+/// Sizes of the pyramid's levels, at the paper's width; a profile's `width` scales them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PyramidSizes {
-    /// d, the values of a sketch.
+    /// Number of values of a sketch in compact bilinear fusion (d in the paper), at most 16777216 after scaling.
     pub sketch: usize,
-    /// Output channels of the first convolution of the attention.
+    /// Number of output channels of the first convolution of the attention, at most 16777216 after scaling.
     pub attention: usize,
 }
 
@@ -254,68 +256,69 @@ pub struct PyramidSizes {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Train {
-    /// Videos a batch, of each task; pairs of videos where there are pairs.
+    /// Videos per batch and task, or pairs of videos if `pairs` is given: 1 to 65536.
     #[serde(deserialize_with = "range::count")]
     #[schemars(range(min = 1, max = 65536))]
     pub batch: usize,
-    /// Dissimilar pairs for each similar one: the net sees pairs of views. Videos one by one unless given.
+    /// Trains on pairs of views, with this number of dissimilar pairs for each similar one. Default: single videos.
     pub pairs: Option<usize>,
-    /// Iterations in all.
+    /// Total number of iterations: 1 to 1000000000.
     #[serde(deserialize_with = "range::iterations")]
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub iterations: usize,
-    /// The first learning rate.
+    /// Initial learning rate, above 0.
     #[serde(deserialize_with = "range::positive")]
     pub rate: f64,
-    /// The iterations after which the rate changes, and what it becomes.
+    /// Changes of the learning rate, in order of their iterations; may be empty.
     pub steps: Vec<RateStep>,
-    /// Momentum of SGD.
+    /// Momentum of SGD, from 0 to below 1.
     #[serde(deserialize_with = "range::share")]
     #[schemars(range(min = 0))]
     pub momentum: f64,
-    /// L2 penalty on the weights.
+    /// Factor of the L2 penalty on the weights, from 0 to 1.
     #[serde(deserialize_with = "range::penalty")]
     #[schemars(range(min = 0, max = 1))]
     pub weight_decay: f64,
-    /// The L2 norm that the gradient of all parameters together is scaled down to where it is larger; any unless given.
+    /// Largest L2 norm of the gradient over all parameters, above 0; a larger gradient is scaled down to it. Default: no
+    /// limit.
     #[serde(default, deserialize_with = "range::some_positive")]
     pub clip_gradient_norm: Option<f64>,
-    /// How samples are cut out.
+    /// Crops of the training samples: `random` or `multi-scale`.
     pub crops: Cropping,
-    /// Whether samples are mirrored at random.
+    /// Mirrors samples at random.
     pub flip: bool,
-    /// Whether the colours of frames are jittered; flow has none.
+    /// Jitters the colours of frames; has no effect on flow.
     pub rgb_jittering: bool,
 }
 
-/// How training samples are cut out.
+/// Crops of training samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cropping {
-    /// Of the input's size, anywhere in the frame (Two-Stream ConvNets, Sect. 5).
+    /// Crops of the network's input size, anywhere in the frame (Two-Stream ConvNets, Sect. 5).
     Random,
-    /// Of several sizes, at the corners and the centre (Temporal Segment Networks, and the public code of ST-ResNet).
+    /// Crops of several sizes, at the corners and the centre (Temporal Segment Networks, and the public code of ST-ResNet).
     MultiScale,
 }
 
-/// One step of the learning rate.
+/// A change of the learning rate.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RateStep {
-    /// The first iteration at the new rate.
+    /// First iteration at the new rate, counted from 0: 1 to 1000000000.
     #[serde(deserialize_with = "range::iterations")]
     pub at: usize,
-    /// The new rate.
+    /// New learning rate, above 0.
     #[serde(deserialize_with = "range::positive")]
     pub rate: f64,
 }
 
-/// How the scores of finished nets become one; nothing is trained again but the fusion itself.
+/// Fusion of the scores of trained nets. The nets are not trained again.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Fuse {
-    /// Rows of this table.
+    /// Ids of the rows to fuse, two or more of this table.
     pub streams: Vec<String>,
-    /// How.
+    /// Kind of fusion: `average`, `svm`, or a weighted mean as in `{ mean = { weights = [1, 1.5] } }`.
     pub by: FuseBy,
 }

@@ -1,4 +1,4 @@
-//! The scales at which a table can be run.
+//! Profiles: the scales at which a table can be run.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,20 @@ use serde::{Deserialize, Serialize};
 
 use super::range;
 
-/// The scales of a table. Each says all it has to say: nothing is inherited.
+/// Scales of a table. Each profile is complete; nothing is inherited.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Profiles {
     /// The paper's own scale.
     pub paper: Profile,
-    /// Two CPU cores and minutes.
+    /// A small scale, for minutes on two CPU cores.
     pub mini: Profile,
-    /// A few iterations, to prove the wiring.
+    /// A few iterations, to check that everything runs.
     pub smoke: Profile,
 }
 
 impl Profiles {
-    /// The profile of that name.
+    /// Returns the profile with this name.
     pub fn get(&self, name: ProfileName) -> &Profile {
         match name {
             ProfileName::Paper => &self.paper,
@@ -30,15 +30,15 @@ impl Profiles {
     }
 }
 
-/// The name of a profile.
+/// Name of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProfileName {
     /// The paper's own scale.
     Paper,
-    /// Two CPU cores and minutes.
+    /// A small scale, for minutes on two CPU cores.
     Mini,
-    /// A few iterations.
+    /// A few iterations, to check that everything runs.
     Smoke,
 }
 
@@ -66,92 +66,92 @@ impl std::str::FromStr for ProfileName {
     }
 }
 
-/// How `[shared]` is scaled. The factors hold for every row alike.
+/// Scale of a run: factors on the values of `[shared]`, the same for every row.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Profile {
-    /// The data set that is used unless a flag names another.
+    /// Default for `--dataset`, one of the keys of `[data]`.
     pub dataset: String,
-    /// Which splits are run, by data set; a data set that is not named here
-    /// runs all of its splits.
+    /// Splits that are run, by data set. A data set that is not named here runs all its splits.
     pub splits: BTreeMap<String, Vec<String>>,
-    /// Training seeds a row.
+    /// Number of training seeds for each row: 1 to 65536.
     #[serde(deserialize_with = "range::count")]
     #[schemars(range(min = 1, max = 65536))]
     pub seeds: usize,
-    /// Factor on `frames.short-side` and `frames.crop`.
+    /// Factor on `frames.short-side` and `frames.crop`, above 0.
     #[serde(deserialize_with = "range::positive")]
     pub size: f64,
-    /// Factor on the width of every layer.
+    /// Factor on the width of every layer, above 0.
     #[serde(deserialize_with = "range::positive")]
     pub width: f64,
-    /// Factor on the residual units of each stage, of which two at least stay; for networks that have them.
+    /// Factor on the number of residual units of each stage, above 0; at least two units remain. For residual networks.
+    /// Default: 1.
     #[serde(default, deserialize_with = "range::some_positive")]
     pub depth: Option<f64>,
-    /// The first convolutions: the paper's, or those for small pictures.
+    /// First convolutions: `paper`, or `small` for small frames.
     pub stem: Stem,
-    /// What becomes of the dropout when the layers are narrower.
+    /// Dropout in narrower layers: `as-paper` or `keep-units`.
     pub dropout: DropoutRule,
-    /// Factor on `train.batch`.
+    /// Factor on `train.batch`, above 0.
     #[serde(deserialize_with = "range::positive")]
     pub batch: f64,
-    /// Factor on `train.iterations` and on the rate's steps.
+    /// Factor on `train.iterations` and on the iterations of the rate steps, above 0.
     #[serde(deserialize_with = "range::positive")]
     pub iterations: f64,
-    /// The same for the protocols of these names, which have another one.
+    /// Factors that replace `iterations` for single training protocols, by name, above 0.
     #[serde(default)]
     pub iterations_of: BTreeMap<String, f64>,
-    /// Factor on the learning rates of the protocols of these names.
+    /// Factors on the learning rates of training protocols, by name, above 0. Default: 1.
     #[serde(default)]
     pub rate_of: BTreeMap<String, f64>,
-    /// Factor on `test.frames`.
+    /// Factor on `test.frames`, above 0.
     #[serde(deserialize_with = "range::positive")]
     pub test_frames: f64,
-    /// The parameters of the flow estimate.
+    /// Method of flow estimation: `fast`, `accurate` or `brox`.
     pub flow: FlowPreset,
-    /// How frames and flow are stored.
+    /// Storage of frames and flow in the cache: `raw8`, `jpeg` or `float32`.
     pub storage: Storage,
-    /// Pixels per frame that stored flow reaches to either side; more is clipped. Each component of each field over its
-    /// own range unless given.
+    /// Largest stored displacement, in pixels per frame, above 0; larger ones are clipped. Default: each component of each
+    /// field is stored over its own range.
     #[serde(default, deserialize_with = "range::some_bound")]
     pub flow_bound: Option<f32>,
-    /// At most so many videos a class in training and as many in testing.
+    /// Largest number of videos per class in training, and the same in testing: 1 to 65536. Default: all videos.
     #[serde(default, deserialize_with = "range::some_count")]
     #[schemars(range(min = 1, max = 65536))]
     pub videos_per_class: Option<usize>,
 }
 
-/// The geometry of the first convolutions.
+/// Geometry of the first convolutions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stem {
-    /// As the paper has it.
+    /// As in the paper.
     Paper,
-    /// CNN-M-2048: conv1 5x5 stride 2, conv2 3x3 stride 1, so that a quarter of the picture keeps half of the paper's
-    /// grid in conv3 to conv5 instead of a sixth. ResNet-50 and AlexNet: conv1 5x5 stride 2.
+    /// For small frames. CNN-M-2048: conv1 5x5 stride 2 and conv2 3x3 stride 1, so that a frame of a quarter of the size
+    /// keeps half of the paper's grid in conv3 to conv5 instead of a sixth. ResNet-50 and AlexNet: conv1 5x5 stride 2.
     Small,
 }
 
-/// What becomes of the dropout when the layers are narrower.
+/// Dropout in layers that are narrower than the paper's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DropoutRule {
-    /// The paper's share.
+    /// The paper's probability.
     AsPaper,
-    /// As many units stay alive as in the paper (or all, when the narrower
-    /// layer has no more): keep = min(1, keep of the paper / width).
+    /// Keeps as many units as the paper, or all if the narrower layer has fewer:
+    /// keep = min(1, keep of the paper / width).
     KeepUnits,
 }
 
-/// The parameters of the flow estimate.
+/// Method of flow estimation and its parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FlowPreset {
-    /// TV-L1 for speed.
+    /// TV-L1 with parameters for speed.
     Fast,
-    /// TV-L1 for quality.
+    /// TV-L1 with parameters for quality.
     Accurate,
-    /// The papers' method, Brox et al. 2004.
+    /// Brox et al. 2004, the method of the papers.
     Brox,
 }
 
@@ -164,7 +164,7 @@ impl FlowPreset {
         }
     }
 
-    /// The method with all its parameters.
+    /// Returns the method with all its parameters.
     pub fn method(self) -> flow::Method {
         match self {
             Self::Fast => flow::Method::TvL1(flow::TvL1Params::fast()),
@@ -193,25 +193,25 @@ impl std::str::FromStr for FlowPreset {
 }
 
 impl Profile {
-    /// The factor on the iterations of a training protocol and on its rate's steps.
+    /// Returns the factor on the iterations of a training protocol and of its rate steps.
     pub fn iterations_of(&self, protocol: &str) -> f64 {
         self.iterations_of.get(protocol).copied().unwrap_or(self.iterations)
     }
 
-    /// The factor on the learning rates of a training protocol.
+    /// Returns the factor on the learning rates of a training protocol.
     pub fn rate_of(&self, protocol: &str) -> f64 {
         self.rate_of.get(protocol).copied().unwrap_or(1.0)
     }
 }
 
-/// How frames and flow are stored in the cache.
+/// Storage of frames and flow in the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Storage {
-    /// One byte a value: exact frames, flow quantised to 256 steps.
+    /// One byte per value: exact frames, flow quantised to 256 levels.
     Raw8,
-    /// The same, then JPEG, as in the paper.
+    /// One byte per value, compressed as JPEG, as in the paper.
     Jpeg,
-    /// Exact frames, and flow as it was estimated, to the bit.
+    /// Exact frames, and flow exactly as estimated, in 32-bit floats.
     Float32,
 }

@@ -1,45 +1,45 @@
-//! Numbers with bounds. What is outside is refused where it stands in the file, with its line and column.
+//! Numbers with bounds. A number out of bounds is refused with its line and column in the file.
 
 use std::fmt;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-/// The most iterations of a training.
+/// Largest number of iterations of a training.
 pub(crate) const MOST_ITERATIONS: usize = 1_000_000_000;
 
-/// The most of anything else that a plan counts: videos of a batch, positions of a test, pixels of a side.
+/// Upper bound on all other counts of a plan: videos of a batch, positions of a test, pixels of a side.
 pub(crate) const MOST: usize = 65_536;
 
-/// The largest factor of a profile, and the largest rate, weight or margin.
+/// Largest factor of a profile, and largest rate, weight or margin.
 pub(crate) const LARGEST: f64 = 1e6;
 
-/// What a number may be.
+/// A range of allowed numbers, and its description.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Range {
     fits: fn(f64) -> bool,
     expected: &'static str,
 }
 
-/// Above 0.
+/// Numbers above 0, up to [`LARGEST`].
 pub(crate) const POSITIVE: Range =
     Range { fits: |x| x > 0.0 && x <= LARGEST, expected: "a number above 0, at most a million" };
-/// What may be 0: a penalty.
+/// Numbers from 0 to 1, such as a penalty.
 pub(crate) const PENALTY: Range =
     Range { fits: |x| (0.0..=1.0).contains(&x), expected: "a number from 0 to 1" };
-/// What would never end at 1: momentum, dropout.
+/// Numbers from 0 to below 1, such as momentum or dropout.
 pub(crate) const SHARE: Range =
     Range { fits: |x| (0.0..1.0).contains(&x), expected: "at least 0 and below 1" };
 
 impl Range {
-    /// Refuses a number outside; in words.
+    /// Returns the number if it is in range, otherwise a message; `what` names the number.
     pub(crate) fn check(self, what: &str, found: f64) -> Result<f64, String> {
         let Self { fits, expected } = self;
         if fits(found) { Ok(found) } else { Err(refused(what, found, expected)) }
     }
 }
 
-/// Refuses a count of nothing and one beyond `most`; in words.
+/// Returns the count if it is from 1 to `most`, otherwise a message; `what` names the count.
 pub(crate) fn counted(what: &str, found: usize, most: usize) -> Result<usize, String> {
     match (1..=most).contains(&found) {
         true => Ok(found),
@@ -47,7 +47,7 @@ pub(crate) fn counted(what: &str, found: usize, most: usize) -> Result<usize, St
     }
 }
 
-/// Of a key, the error names the place by itself.
+/// Stands for the key that is read; the parser's error already names its place.
 const KEY: &str = "";
 
 fn refused(what: &str, found: impl fmt::Display, expected: &str) -> String {
@@ -57,7 +57,7 @@ fn refused(what: &str, found: impl fmt::Display, expected: &str) -> String {
     }
 }
 
-/// Reads a key whose value has to pass.
+/// Reads the value of a key and checks it.
 fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
     check: impl FnOnce(T) -> Result<T, String>,
@@ -65,47 +65,47 @@ fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     check(T::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
-/// A count.
+/// Reads a count from 1 to [`MOST`].
 pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     read(deserializer, |found: usize| counted(KEY, found, MOST))
 }
 
-/// Iterations.
+/// Reads a number of iterations.
 pub(super) fn iterations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     read(deserializer, |found: usize| counted(KEY, found, MOST_ITERATIONS))
 }
 
-/// A number above 0.
+/// Reads a number above 0.
 pub(super) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     read(deserializer, |found: f64| POSITIVE.check(KEY, found))
 }
 
-/// The same, of single precision.
+/// Reads a number above 0, in single precision.
 pub(super) fn bound<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
     read(deserializer, |found: f32| POSITIVE.check(KEY, f64::from(found)).map(|_| found))
 }
 
-/// A penalty.
+/// Reads a penalty, from 0 to 1.
 pub(super) fn penalty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     read(deserializer, |found: f64| PENALTY.check(KEY, found))
 }
 
-/// A share.
+/// Reads a share, from 0 to below 1.
 pub(super) fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     read(deserializer, |found: f64| SHARE.check(KEY, found))
 }
 
-/// As [`count`], of a key that may be absent.
+/// Like [`count`], for an optional key.
 pub(super) fn some_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
     count(deserializer).map(Some)
 }
 
-/// As [`positive`], of a key that may be absent.
+/// Like [`positive`], for an optional key.
 pub(super) fn some_positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     positive(deserializer).map(Some)
 }
 
-/// As [`bound`], of a key that may be absent.
+/// Like [`bound`], for an optional key.
 pub(super) fn some_bound<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>, D::Error> {
     bound(deserializer).map(Some)
 }
