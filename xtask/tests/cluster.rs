@@ -130,8 +130,8 @@ fn a_failed_unit_is_explained_and_alone_submitted_again() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(4), "{said}");
     for expected in [
-        "training stack-5-on failed: job 102_0 on n1 was stopped before it could say why (Slurm says: NODE_FAIL",
-        "a training goes on from its last checkpoint",
+        "training stack-5-on failed: job 102_0 on n1 stopped without reporting an error (Slurm says: NODE_FAIL",
+        "training resumes from its last checkpoint",
         "1 of 9 rows failed: stack-5-on",
     ] {
         assert!(said.contains(expected), "{expected}\n{said}");
@@ -281,7 +281,7 @@ fn a_cluster_that_refuses_or_is_not_there_is_an_error_with_its_words() {
         .env("PATH", place.path("nothing"))
         .output()
         .unwrap();
-    assert!(text(&output.stderr).contains("squeue: it is not on this machine"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("squeue: not found on this machine"), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Files that exist whole or not at all. What is read is a file, and no longer than expected.
+//! Reads and writes files safely: written files exist whole or not at all, and only regular files of limited size are read.
 
 mod error;
 mod list;

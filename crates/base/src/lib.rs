@@ -1,4 +1,4 @@
-//! What every crate of the workspace may stand on. It knows none of them.
+//! Common code for every crate of the workspace: files, texts, random numbers and modalities. Depends on none of them.
 
 pub mod files;
 mod modality;

@@ -4,16 +4,16 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The most bytes of a name.
+/// Maximum length of a name in bytes.
 const MOST: usize = 16;
 
-/// What a tensor of a batch holds, by name: `rgb` frames, stacked `flow`, or anything else that an input's own file
-/// names. A batch has one tensor a modality, and a network says which it reads.
+/// Name of the content of a tensor in a batch: `rgb` frames, stacked `flow`, or anything else that an input defines. A
+/// batch has one tensor per modality, and a network declares the modalities that it reads.
 ///
-/// The set is open: a new input brings its modality along, and nothing lists them all.
+/// The set is open: a new input defines its own modality, and there is no list of all of them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Modality {
-    /// The name, filled up with zeros.
+    /// The name, padded with zeros.
     name: [u8; MOST],
 }
 
@@ -23,23 +23,23 @@ impl Modality {
     /// Stacks of optical flow.
     pub const FLOW: Self = Self::new("flow");
 
-    /// The modality of that name.
+    /// Creates the modality of that name.
     ///
     /// # Panics
-    /// If the name is empty, longer than 16 bytes, or of anything else than `a` to `z` and `-`: at compile time where it
-    /// makes a constant. For names from files there is [`Modality::parse`].
+    /// If the name is empty, longer than 16 bytes, or has a character other than `a` to `z` and `-`. For a constant this
+    /// fails at compile time. For names from files use [`Modality::parse`].
     #[must_use]
     pub const fn new(name: &str) -> Self {
         match Self::checked(name.as_bytes()) {
             Some(modality) => modality,
-            None => panic!("a modality has a name of 1 to 16 letters a to z and hyphens"),
+            None => panic!("the name of a modality must be 1 to 16 letters a to z and hyphens"),
         }
     }
 
-    /// The modality of that name.
+    /// Parses the name of a modality.
     ///
     /// # Errors
-    /// [`ModalityError`] if that cannot be the name of one.
+    /// [`ModalityError`] if the name is not valid.
     pub fn parse(name: &str) -> Result<Self, ModalityError> {
         Self::checked(name.as_bytes()).ok_or_else(|| ModalityError { found: name.chars().take(40).collect() })
     }
@@ -60,7 +60,7 @@ impl Modality {
         Some(Self { name })
     }
 
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub fn name(&self) -> &str {
         let end = self.name.iter().position(|&byte| byte == 0).unwrap_or(MOST);

@@ -9,10 +9,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 use rayon::prelude::*;
 
-/// Values drawn from one stream of the generator.
+/// Number of values drawn from one stream of the generator.
 const CHUNK: usize = 1 << 14;
 
-/// The generator for a purpose ("init", "dropout"), a seed and a name.
+/// Creates the generator for a purpose ("init", "dropout"), a seed and a name.
 pub fn generator(purpose: &str, seed: u64, name: &str) -> ChaCha8Rng {
     let mut hasher = blake3::Hasher::new();
     hasher.update(purpose.as_bytes());
@@ -22,7 +22,7 @@ pub fn generator(purpose: &str, seed: u64, name: &str) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
 }
 
-/// `count` values from the normal distribution with mean 0, in parallel.
+/// Draws `count` values from the normal distribution with mean 0, in parallel.
 ///
 /// Chunk i is drawn from the generator's stream i.
 pub fn normal(generator: &ChaCha8Rng, standard_deviation: f64, count: usize) -> Vec<f32> {
@@ -43,12 +43,12 @@ pub fn normal(generator: &ChaCha8Rng, standard_deviation: f64, count: usize) -> 
     out
 }
 
-/// The values of a range among as many as one likes that are `kept` with probability `keep`, else 0, in parallel. A
-/// value does not depend on the range.
+/// Draws the values in `range` of an unbounded random sequence, in parallel. Each value is `kept` with probability `keep`,
+/// else 0, and does not depend on the range.
 pub fn mask(generator: &ChaCha8Rng, keep: f64, kept: f32, range: Range<usize>) -> Vec<f32> {
     let threshold = (keep.clamp(0.0, 1.0) * 4_294_967_296.0) as u64;
     let mut out = vec![0f32; range.len()];
-    // Up to the end of the first chunk, then whole ones.
+    // The rest of the first chunk, then whole chunks.
     let first = range.len().min(CHUNK - range.start % CHUNK);
     let (head, rest) = out.split_at_mut(first);
     let fill = |at: usize, out: &mut [f32]| {
@@ -69,19 +69,19 @@ pub fn mask(generator: &ChaCha8Rng, keep: f64, kept: f32, range: Range<usize>) -
     out
 }
 
-/// `count` whole numbers from 0 to below `bound`, which is at most 2^24.
+/// Draws `count` whole numbers from 0 to below `bound`, which is at most 2^24.
 pub fn below(generator: &mut ChaCha8Rng, bound: usize, count: usize) -> Vec<f32> {
-    // Of 64 bits the bias is less than one in 2^40.
+    // With 64 random bits the bias is less than one in 2^40.
     (0..count).map(|_| (generator.next_u64() % bound.max(1) as u64) as f32).collect()
 }
 
-/// `count` values, all alike within the range.
+/// Draws `count` values uniformly from the range.
 pub fn uniform(generator: &mut ChaCha8Rng, range: Range<f64>, count: usize) -> Vec<f32> {
     let span = range.end - range.start;
     (0..count).map(|_| (range.start + span * unit(generator)) as f32).collect()
 }
 
-/// A uniform value in [0, 1) with 53 random bits.
+/// Draws a uniform value in [0, 1) with 53 random bits.
 fn unit(rng: &mut impl RngCore) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }
@@ -90,7 +90,7 @@ fn unit(rng: &mut impl RngCore) -> f64 {
 mod tests {
     use super::*;
 
-    /// Every weight, mask and pair follows from these draws: another version of the generator must give them too.
+    /// Every weight, mask and pair follows from these draws, so a new version of the generator must give the same ones.
     #[test]
     fn draws_are_kept() {
         let mut hasher = blake3::Hasher::new();
@@ -111,7 +111,7 @@ mod tests {
             hasher.update(&value.to_le_bytes());
         }
         assert_eq!(&hasher.finalize().to_hex()[..16], "20405746282aeace");
-        // The logarithm and the cosine are the platform's, whose last bit may be another.
+        // The logarithm and the cosine come from the platform, whose last bit may differ.
         let normal = normal(&of("init"), 2.0, CHUNK + 4);
         let found = [normal[0], normal[1], normal[CHUNK - 1], normal[CHUNK], normal[CHUNK + 3]];
         let expected = [-2.962_763, -1.778_593_5, -1.123_556_6, -0.115_220_25, 1.424_376_1];

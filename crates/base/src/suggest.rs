@@ -1,6 +1,6 @@
-//! The nearest known name to a mistyped one.
+//! Suggests the nearest known name for a mistyped one.
 
-/// `" (did you mean `x`?)"` for the known name nearest to `given`, or nothing when none is near.
+/// Returns `" (did you mean `x`?)"` with the known name nearest to `given`, or an empty string if none is near.
 pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     known
         .into_iter()
@@ -11,10 +11,10 @@ pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -
         .unwrap_or_default()
 }
 
-/// The one of `all` that is named so.
+/// Returns the value in `all` with the given name.
 ///
 /// # Errors
-/// What there is instead.
+/// A message with the unknown name, the nearest known name and all names.
 pub fn named<T>(
     kind: &str,
     name: &str,
@@ -23,11 +23,11 @@ pub fn named<T>(
     let (names, mut all): (Vec<_>, Vec<_>) = all.into_iter().unzip();
     match names.iter().position(|known| *known == name) {
         Some(at) => Ok(all.swap_remove(at)),
-        None => Err(format!("no {kind} `{name}`{}", there_are(name, names))),
+        None => Err(format!("unknown {kind} `{name}`{}", there_are(name, names))),
     }
 }
 
-/// What there is instead of `given`: the nearest name, where one is near, and all of them:
+/// Lists the alternatives to an unknown name `given`: the nearest name, if one is near, and all names:
 /// `" (did you mean `x`?); there are: x, y"`.
 pub fn there_are<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();

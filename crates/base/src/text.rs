@@ -1,50 +1,50 @@
-//! How numbers are written, wherever a person reads them: the terminal, Markdown, pictures and the page.
+//! Formats numbers and untrusted texts for readers: in the terminal, Markdown, pictures and the report.
 
-/// What stands where there is no number.
+/// Placeholder for a missing number.
 pub const NONE: &str = "-";
 
-/// Points of accuracy or percent, to a tenth: "61.7".
+/// Formats percentage points or percent with one decimal: "61.7".
 pub fn points(value: f64) -> String {
     format!("{value:.1}")
 }
 
-/// Points with their sign: "+1.2", "-0.3".
+/// Formats percentage points with their sign: "+1.2", "-0.3".
 pub fn signed(value: f64) -> String {
     format!("{value:+.1}")
 }
 
-/// From one number of points to another: "57.1 .. 66.0".
+/// Formats an interval of percentage points: "57.1 .. 66.0".
 pub fn range(low: f64, high: f64) -> String {
     format!("{low:.1} .. {high:.1}")
 }
 
-/// The same with signs: "-0.3 .. +1.2".
+/// Formats an interval of percentage points with signs: "-0.3 .. +1.2".
 pub fn signed_range(low: f64, high: f64) -> String {
     format!("{low:+.1} .. {high:+.1}")
 }
 
-/// Points with their interval: "61.7 [57.1, 66.0]".
+/// Formats percentage points with their interval: "61.7 [57.1, 66.0]".
 pub fn within(value: f64, low: f64, high: f64) -> String {
     format!("{value:.1} [{low:.1}, {high:.1}]")
 }
 
-/// The same with signs: "+1.2 [-0.3, +2.7]".
+/// Formats percentage points with their interval and signs: "+1.2 [-0.3, +2.7]".
 pub fn signed_within(value: f64, low: f64, high: f64) -> String {
     format!("{value:+.1} [{low:+.1}, {high:+.1}]")
 }
 
-/// A share of a hundred, its sign kept beside it: "66.7 %".
+/// Formats a percentage with a no-break space before the sign: "66.7 %".
 pub fn percent(value: f64) -> String {
     format!("{value:.1}\u{a0}%")
 }
 
-/// A paper's number with the decimals that it has there, one at least.
+/// Formats a number of a paper with the decimals given there, at least one.
 pub fn reported(value: f64) -> String {
     let rounded = points(value);
     if rounded.parse() == Ok(value) { rounded } else { value.to_string() }
 }
 
-/// Seconds as a person says them.
+/// Formats a time in seconds with suitable units: "99 s", "1 h 40 min", "4.6 days".
 pub fn duration(seconds: f64) -> String {
     let s = seconds.round() as u64;
     match s {
@@ -55,32 +55,32 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// Without decimals: samples a second, MiB, points where there is no room for more.
+/// Formats a number without decimals.
 pub fn whole(value: f64) -> String {
     format!("{value:.0}")
 }
 
-/// Bytes of memory or of a disk: "7.5 GiB".
+/// Formats bytes of memory or disk space: "7.5 GiB".
 pub fn gibibytes(bytes: f64) -> String {
     format!("{:.1} GiB", bytes / f64::from(1 << 30))
 }
 
-/// Bytes of files together: "12.34 GB".
+/// Formats the total size of files: "12.34 GB".
 pub fn gigabytes(bytes: f64) -> String {
     format!("{:.2} GB", bytes / 1e9)
 }
 
-/// Bytes of one file: "12.34 MB".
+/// Formats the size of one file: "12.34 MB".
 pub fn megabytes(bytes: f64) -> String {
     format!("{:.2} MB", bytes / 1e6)
 }
 
-/// 90707781 as 90,707,781.
+/// Formats a number with a comma between thousands: 90,707,781.
 pub fn thousands(n: u64) -> String {
     grouped(&n.to_string())
 }
 
-/// Digits with a comma between thousands.
+/// Puts a comma between thousands in a string of digits.
 pub fn grouped(digits: &str) -> String {
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
@@ -92,7 +92,7 @@ pub fn grouped(digits: &str) -> String {
     text
 }
 
-/// A large number in three digits: "527 k", "1.13 G".
+/// Formats a large number with three digits and a unit prefix: "527 k", "1.13 G".
 pub fn brief(value: f64) -> String {
     let units = [(1e12, "\u{a0}T"), (1e9, "\u{a0}G"), (1e6, "\u{a0}M"), (1e3, "\u{a0}k")];
     let (size, unit) = units.into_iter().find(|(size, _)| value >= *size).unwrap_or((1.0, ""));
@@ -105,7 +105,7 @@ pub fn brief(value: f64) -> String {
     format!("{}{unit}", trimmed(&format!("{value:.decimals$}")))
 }
 
-/// A number with at most so many decimals, and none that says nothing: "0.67", "100".
+/// Formats a number with at most `decimals` decimals and without trailing zeros: "0.67", "100".
 pub fn short(value: f64, decimals: usize) -> String {
     match trimmed(&format!("{value:.decimals$}")) {
         "-0" => "0".into(),
@@ -113,20 +113,20 @@ pub fn short(value: f64, decimals: usize) -> String {
     }
 }
 
-/// A number without the zeros at the end of its fraction.
+/// Strips trailing zeros from the fraction of a number.
 pub fn trimmed(number: &str) -> &str {
     if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }
 }
 
-/// A value as indented JSON.
+/// Formats a value as indented JSON.
 ///
 /// # Panics
-/// For a value that JSON cannot hold, such as a map whose keys are no strings.
+/// If JSON cannot represent the value, such as a map whose keys are not strings.
 pub fn json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string_pretty(value).expect("what is printed holds strings, numbers and lists only")
+    serde_json::to_string_pretty(value).expect("printed values hold only strings, numbers and lists")
 }
 
-/// "1 row", "2 rows", "3 classes".
+/// Formats a count with its noun: "1 row", "2 rows", "3 classes".
 pub fn counted(count: usize, noun: &str) -> String {
     let ending = match (count, noun.ends_with('s')) {
         (1, _) => "",
@@ -136,8 +136,8 @@ pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{ending}")
 }
 
-/// What stands for a character of an untrusted text: itself, or a sign in the place of one that XML forbids, that steers a
-/// terminal, or that turns the direction of writing.
+/// Returns a character of an untrusted text, or U+FFFD if XML forbids it, a terminal would obey it, or it changes the
+/// direction of writing.
 pub fn printable(c: char) -> char {
     match c {
         '\n' | '\t' => c,
@@ -147,17 +147,17 @@ pub fn printable(c: char) -> char {
     }
 }
 
-/// A text that others wrote, as the terminal may have it: no character steers it. Lines stay lines.
+/// Makes an untrusted text safe to print in a terminal: replaces control characters, but keeps line breaks.
 pub fn terminal(text: &str) -> String {
     text.chars().map(printable).collect()
 }
 
-/// A name that others gave, in one line.
+/// Makes an untrusted name safe to print, in one line.
 pub fn one_line(text: &str) -> String {
     text.chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { printable(c) }).collect()
 }
 
-/// A name that others gave, as text of Markdown: it opens no tag and ends no cell of a table.
+/// Makes an untrusted name safe for Markdown: it cannot open a tag or end a table cell.
 pub fn markdown(text: &str) -> String {
     one_line(text).replace('|', "\\|").replace('<', "&lt;")
 }

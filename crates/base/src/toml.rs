@@ -1,4 +1,4 @@
-//! Strict TOML whose errors name the place.
+//! Parses TOML strictly, with errors that name the position.
 
 mod missing;
 
@@ -11,7 +11,7 @@ use toml::de::{DeTable, Deserializer};
 
 use crate::did_you_mean;
 
-/// A TOML file that does not parse or has a key that nothing understands.
+/// An error for a TOML file that does not parse or has an unknown key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}:{line}:{column}: {message}", path.display())]
 pub struct TomlError {
@@ -21,13 +21,13 @@ pub struct TomlError {
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
-    /// What is wrong, with a suggestion for a misspelt key.
+    /// Description of the error, with a suggestion for a misspelt key.
     pub message: String,
-    /// The key that is not known, where that is the fault.
+    /// The unknown key, if that is the error.
     pub key: Option<String>,
 }
 
-/// Parses TOML; `path` is for the message, which names the place, a misspelt key and the nearest right one.
+/// Parses TOML. Uses `path` for the message, which names the position, a misspelt key and the nearest known key.
 ///
 /// # Errors
 /// [`TomlError`].

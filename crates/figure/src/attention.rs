@@ -1,4 +1,4 @@
-//! Where a network looks.
+//! Draws attention maps over frames.
 
 use super::colour::{QUIET, Rgb, WHITE};
 use super::raster::Raster;
@@ -7,43 +7,43 @@ use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH};
 use super::{FigureError, Result, check};
 
 const WHAT: &str = "attention";
-/// Samples beside one another.
+/// Samples side by side.
 const COLUMNS: usize = 4;
 /// Side of a picture on the page.
 const SIDE: f64 = 96.0;
-/// From one sample to the next.
+/// Distance from one sample to the next, horizontally and vertically.
 const STEP: (f64, f64) = ((WIDTH - 2.0 * MARGIN) / COLUMNS as f64, SIDE + 44.0);
-/// Pixels of a picture in the file, along its longer side, at most.
+/// Maximum number of pixels of a picture in the file along its longer side.
 const PIXELS: usize = 224;
-/// What is left of the light where the weight is 0.
+/// Fraction of the brightness that remains if the weight is 0.
 const DARKEST: f32 = 0.2;
 
-/// A frame, and the weights of its places.
+/// A frame with an attention weight for each spatial position.
 #[derive(Clone, Copy, Debug)]
 pub struct Attended<'a> {
     /// Its video or class.
     pub title: &'a str,
     /// The frame as the network sees it.
     pub frame: Frame<'a>,
-    /// Columns and rows of the places.
+    /// Columns and rows of spatial positions.
     pub grid: (usize, usize),
-    /// Their weights, row by row, which sum to one.
+    /// Weights of the positions, row by row, with sum 1.
     pub weights: &'a [f32],
 }
 
-/// Frames, each beside itself lit by its weights: the place of the largest weight is as bright as the frame, a place
-/// without weight is nearly dark. Under it stands the largest weight, in percent.
+/// Draws each frame beside a copy lit by its weights: the position of the largest weight is as bright as the frame, a
+/// position without weight is nearly dark. The largest weight in percent is written below.
 ///
 /// # Errors
-/// [`FigureError::Empty`]; [`FigureError::Shape`] for buffers that do not have the size they say;
-/// [`FigureError::Value`] for a weight that is no share.
+/// [`FigureError::Empty`]; [`FigureError::Shape`] for buffers that do not match their stated size;
+/// [`FigureError::Value`] for a weight outside 0 to 1.
 pub fn attention_maps(samples: &[Attended<'_>], title: &str) -> Result<Drawing> {
     let Some(first) = samples.first() else { return Err(FigureError::Empty { what: WHAT }) };
     let rows = samples.len().div_ceil(COLUMNS);
     let mut svg = Drawing::new(WIDTH, HEAD + rows as f64 * STEP.1 + 8.0);
     let even = 100.0 / (first.grid.0 * first.grid.1).max(1) as f64;
     let says = format!(
-        "frames, and the same lit by the attention; the largest weight of a place in percent (alike everywhere: {even:.1})"
+        "frames, and the same frames lit by attention; largest weight of a position in percent (uniform: {even:.1})"
     );
     svg.head(title, &says);
     for (i, sample) in samples.iter().enumerate() {
@@ -73,7 +73,7 @@ pub fn attention_maps(samples: &[Attended<'_>], title: &str) -> Result<Drawing> 
         svg.text(x + SIDE + 4.0, y + SIDE + 15.0, style.fill(QUIET), &weight);
     }
     let description = format!(
-        "{} frames, each beside itself with the light of every place in proportion to its attention weight.",
+        "{} frames, each beside a copy in which the brightness of every position follows its attention weight.",
         samples.len()
     );
     Ok(svg.described(description))
@@ -82,7 +82,7 @@ pub fn attention_maps(samples: &[Attended<'_>], title: &str) -> Result<Drawing> 
 fn check(sample: &Attended<'_>) -> Result<()> {
     let Attended { frame, grid, weights, .. } = sample;
     check::sized(WHAT, "pixels of RGB", &[frame.width, frame.height, 3], frame.rgb.len())?;
-    check::sized(WHAT, "weights of places", &[grid.0, grid.1], weights.len())?;
+    check::sized(WHAT, "weights of positions", &[grid.0, grid.1], weights.len())?;
     let is_share = |weight: &&f32| (0.0..=1.0).contains(*weight);
     let hint = "the weights of a frame are a softmax";
     check::each(WHAT, *weights, is_share, "a weight from 0 to 1", hint)
@@ -122,7 +122,7 @@ mod tests {
     fn what_is_no_attention_is_refused() {
         let message = |result: Result<String>| result.unwrap_err().to_string();
         assert!(message(draw(&[0; 47], (2, 2), &[0.25; 4])).contains("47 values"));
-        assert!(message(draw(&[0; 48], (2, 2), &[0.25; 3])).contains("weights of places, 2 x 2"));
+        assert!(message(draw(&[0; 48], (2, 2), &[0.25; 3])).contains("weights of positions, 2 x 2"));
         assert!(message(draw(&[0; 48], (2, 2), &[0.0, f32::NAN, 0.5, 0.5])).contains("NaN at index 1"));
         assert!(message(attention_maps(&[], "").map(|drawing| drawing.file())).contains("none"));
     }

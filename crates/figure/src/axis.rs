@@ -1,36 +1,36 @@
-//! Number axes, and the frame that two of them make.
+//! Numeric axes, and the frame of a chart with two of them.
 
 use super::colour::{GRID, INK, QUIET};
 use super::scale::{drawable, linear, logarithmic, mark};
 use super::svg::{Drawing, MARGIN, Style, widest};
 
-/// A number axis, in pixels of the picture.
+/// A numeric axis, in pixels of the picture.
 pub(super) struct Axis {
     marks: Vec<f64>,
     low: f64,
     high: f64,
     logarithmic: bool,
-    /// Where the least value lies.
+    /// Position of the least value.
     pub from: f64,
-    /// Where the largest lies.
+    /// Position of the largest value.
     pub to: f64,
 }
 
 impl Axis {
-    /// Holds all values that can be drawn, and ends at round ones.
+    /// Creates a linear axis that covers all values that can be drawn, and ends at round values.
     pub(super) fn linear(values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = range(values.filter(|&value| drawable(value))).unwrap_or((0.0, 1.0));
         Self::of_marks(linear(low, high), false)
     }
 
-    /// The same by powers of ten; values of 0 and below lie at its end.
+    /// Creates a logarithmic axis likewise; values of 0 and below lie at its end.
     pub(super) fn logarithmic(values: impl Iterator<Item = f64>) -> Self {
-        // Less than that no axis can be drawn for.
+        // Smaller values cannot be drawn.
         let (low, high) = range(values.filter(|&v| drawable(v) && v > 1e-30)).unwrap_or((0.1, 1.0));
         Self::of_marks(logarithmic(low, high), true)
     }
 
-    /// From 0 to the last of so many iterations, with whole marks.
+    /// Creates an axis from 0 to the last iteration, with whole numbers as marks.
     pub(super) fn iterations(last: usize) -> Self {
         let high = last.max(1) as f64;
         let mut marks = linear(0.0, high);
@@ -42,22 +42,22 @@ impl Axis {
         Self { low: marks[0], high: marks[marks.len() - 1], marks, logarithmic, from: 0.0, to: 1.0 }
     }
 
-    /// The same from one position to another.
+    /// Places the axis between two positions.
     pub(super) fn between(self, from: f64, to: f64) -> Self {
         Self { from, to, ..self }
     }
 
-    /// Its marks, at round values.
+    /// Returns the marks, at round values.
     pub(super) fn marks(&self) -> &[f64] {
         &self.marks
     }
 
-    /// Its last value.
+    /// Returns the last value.
     pub(super) fn high(&self) -> f64 {
         self.high
     }
 
-    /// Where a value lies; beyond the axis at its end.
+    /// Returns the position of a value; values beyond the axis lie at its end.
     pub(super) fn at(&self, value: f64) -> f64 {
         let share = if self.logarithmic {
             (value.max(self.low) / self.low).ln() / (self.high / self.low).ln()
@@ -76,13 +76,13 @@ fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
-/// Where a frame begins whose vertical axis has these marks: its name and numbers stand before it.
+/// Returns the left edge of a frame whose vertical axis has these marks, with room for the axis title and the numbers.
 pub(super) fn left_of(marks: &[f64]) -> f64 {
     let names: Vec<String> = marks.iter().map(|&value| mark(value)).collect();
     MARGIN + 20.0 + widest(names.iter().map(String::as_str), 11.0) + 8.0
 }
 
-/// Lines and numbers of the vertical axis, numbers of the horizontal one in the words of `write_x`, and what each is of.
+/// Draws lines and numbers of the vertical axis, numbers of the horizontal axis as formatted by `write_x`, and both titles.
 pub(super) fn frame(svg: &mut Drawing, x: &Axis, y: &Axis, names: (&str, &str), write_x: fn(f64) -> String) {
     let style = Style::new(11.0).fill(QUIET);
     for &value in y.marks() {

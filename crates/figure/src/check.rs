@@ -1,10 +1,10 @@
-//! Checks of what a picture is made from.
+//! Checks the data of a picture.
 
 use std::fmt::Display;
 
 use super::{FigureError, Result};
 
-/// That `found` values are as many as the sides say, and some.
+/// Checks that `found` is the product of the sides and is not 0.
 pub(super) fn sized(picture: &'static str, values: &str, sides: &[usize], found: usize) -> Result<()> {
     let product = sides.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
     if product == Some(found) && found > 0 {
@@ -15,7 +15,7 @@ pub(super) fn sized(picture: &'static str, values: &str, sides: &[usize], found:
     Err(FigureError::Shape { what: picture, expected, found: format!("{found} values") })
 }
 
-/// That each value is good; `expected` says what that is, `hint` what to do if one is not.
+/// Checks that each value is good; `expected` describes good values, `hint` advises what to do about others.
 pub(super) fn each<T: Display>(
     what: &'static str,
     values: impl IntoIterator<Item = T>,

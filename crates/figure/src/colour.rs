@@ -1,32 +1,32 @@
-//! The colours of all pictures: on the white ground of a file, and on the page in the reader's light or dark.
+//! The colours of all pictures: on the white background of a file, and on a page in light or dark mode.
 
 use std::fmt::Write;
 
 /// Red, green, blue.
 pub(super) type Rgb = [u8; 3];
 
-/// What a shape or a text is painted with, by what it means.
+/// The paint of a shape or a text, named by its purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paint {
-    /// Texts and what must be seen.
+    /// Texts and important shapes.
     Ink,
-    /// Texts that explain.
+    /// Explanatory texts.
     Quiet,
     /// Outlines.
     Border,
     /// Lines that carry no data.
     Grid,
-    /// Ground of what holds nothing.
+    /// Background of empty parts.
     Void,
-    /// The ground of the picture.
+    /// Background of the picture.
     Ground,
-    /// The line, mark or bar of that number, below seven.
+    /// Line, mark or bar with the given number, below seven.
     Series(u8),
-    /// A shade of a share, of the levels 1 to [`SHADES`].
+    /// Shade of a share, with a level of 1 to [`SHADES`].
     Shade(u8),
-    /// What is written on that shade.
+    /// Text on the shade of that level.
     OnShade(u8),
-    /// The colour of what it stands in on a page, `--v` there; ink where there is none.
+    /// Colour of the context on a page, its property `--v`; ink if there is none.
     Context,
 }
 
@@ -38,7 +38,7 @@ pub(super) const VOID: Paint = Paint::Void;
 pub(super) const GROUND: Paint = Paint::Ground;
 pub(super) const WHITE: Rgb = [255; 3];
 
-/// Lines and marks, the most distinct first.
+/// Paints of lines and marks, most distinct first.
 pub(super) const SERIES: [Paint; 7] = [
     Paint::Series(0),
     Paint::Series(1),
@@ -49,10 +49,10 @@ pub(super) const SERIES: [Paint; 7] = [
     Paint::Series(6),
 ];
 
-/// Levels of shades.
+/// Number of levels of shades.
 pub const SHADES: u8 = 9;
 
-/// The level of a share in 0..=1: 0 for nothing, 1 for as little as one video.
+/// Returns the level of a share in 0..=1: 0 for none, at least 1 for any positive share.
 pub fn shade(share: f64) -> u8 {
     if share > 0.0 { (share.min(1.0) * f64::from(SHADES)).ceil() as u8 } else { 0 }
 }
@@ -65,11 +65,11 @@ struct Palette {
     void: Rgb,
     ground: Rgb,
     series: [Rgb; 7],
-    /// Whether much is pale, and little dark.
+    /// True if large shares are pale and small ones dark.
     reversed: bool,
 }
 
-/// After Okabe and Ito, darkened until each stands out on white.
+/// Palette of Okabe and Ito, darkened until each colour stands out on white.
 const LIGHT: Palette = Palette {
     ink: [0x1f, 0x23, 0x28],
     quiet: [0x57, 0x60, 0x6a],
@@ -89,7 +89,7 @@ const LIGHT: Palette = Palette {
     reversed: false,
 };
 
-/// The same hues, paled until each stands out on the dark page.
+/// The same hues, lightened until each stands out on the dark page.
 const DARK: Palette = Palette {
     ink: [0xe3, 0xe8, 0xee],
     quiet: [0x9d, 0xaa, 0xb6],
@@ -137,7 +137,7 @@ impl Palette {
         }
     }
 
-    /// Levels stand at even distances on the ramp.
+    /// Returns the colour of a level; levels are evenly spaced on the ramp.
     fn shade(&self, level: u8) -> Rgb {
         let share = f64::from(level.clamp(1, SHADES) - 1) / f64::from(SHADES - 1);
         let position = if self.reversed { 1.0 - share } else { share } * (RAMP.len() - 1) as f64;
@@ -151,12 +151,12 @@ impl Palette {
 }
 
 impl Paint {
-    /// Its colour in a file, as in an attribute.
+    /// Returns its colour in a file, as an attribute value.
     pub(super) fn hex(self) -> String {
         hex(LIGHT.of(self))
     }
 
-    /// The class that stands for it on the page.
+    /// Returns its CSS class on a page.
     pub(super) fn class(self) -> String {
         match self {
             Self::Ink => "ink".into(),
@@ -173,15 +173,15 @@ impl Paint {
     }
 }
 
-/// All paints that there are.
+/// Lists all paints.
 fn paints() -> impl Iterator<Item = Paint> {
     let shades = (1..=SHADES).flat_map(|level| [Paint::Shade(level), Paint::OnShade(level)]);
     [INK, QUIET, BORDER, GRID, VOID, GROUND].into_iter().chain(SERIES).chain(shades)
 }
 
-/// The part of a style sheet that drawings within a page need: a property `--ink`, `--s0`, ... a paint in light and in dark, and
-/// classes that set `--c` to it, which the drawing's shapes and texts are painted with; those of shades set `--t` to what is
-/// written on them.
+/// Returns the style sheet that inline drawings need: a property for each paint (`--ink`, `--s0`, ...) in light and dark
+/// mode, and classes that set `--c`, the colour of shapes and texts, to it. Classes of shades also set `--t`, the colour
+/// of text on them.
 pub fn style() -> String {
     let properties = |palette: &Palette| {
         paints().fold(String::new(), |mut text, paint| {
@@ -207,12 +207,13 @@ pub fn style() -> String {
     )
 }
 
-/// Black or white, whichever has more contrast on `ground` (WCAG 2): less than black is too little on middle shades.
+/// Returns black or white, whichever has more contrast on `ground` (WCAG 2). A dark grey would have too little contrast on
+/// middle shades.
 fn readable_on(ground: Rgb) -> Rgb {
     if contrast([0; 3], ground) >= contrast(WHITE, ground) { [0; 3] } else { WHITE }
 }
 
-/// The grey of a value in -`full`..=`full`: 0 is middle grey, more is lighter.
+/// Returns the grey level of a value in -`full`..=`full`: 0 is middle grey, larger values are lighter.
 pub(super) fn signed_grey(value: f32, full: f32) -> u8 {
     let share = if full > 0.0 { f64::from(value) / f64::from(full) } else { 0.0 };
     (128.0 + 127.0 * share.clamp(-1.0, 1.0)).round() as u8
@@ -222,7 +223,7 @@ fn hex([r, g, b]: Rgb) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }
 
-/// The contrast of two colours, 1 to 21 (WCAG 2).
+/// Returns the contrast of two colours, 1 to 21 (WCAG 2).
 fn contrast(a: Rgb, b: Rgb) -> f64 {
     let (a, b) = (luminance(a), luminance(b));
     (a.max(b) + 0.05) / (a.min(b) + 0.05)

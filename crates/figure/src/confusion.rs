@@ -1,4 +1,4 @@
-//! Which class was taken for which.
+//! Draws confusion matrices.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,21 +9,21 @@ use super::svg::{Drawing, HEAD, MARGIN, Style, widest};
 use super::{FigureError, Result};
 
 const WHAT: &str = "a confusion matrix";
-/// Most classes: a matrix has the square of them.
+/// Maximum number of classes, since the number of cells is its square.
 const MOST: usize = 1000;
-/// Longest name of a class in pixels; longer ones are cut.
+/// Maximum width in pixels of the name of a class; longer names are cut.
 const NAME: f64 = 200.0;
-/// Least width of a picture: the line under the title must fit.
+/// Minimum width of a picture: the line under the title must fit.
 const LEAST: f64 = 660.0;
-/// Confusions that are told in words.
+/// Number of confusions listed in the description.
 const TOLD: usize = 5;
 
-/// Test videos by their true class, and in it by the class that they were taken for.
+/// Number of test videos by true class and predicted class.
 pub type Counts = BTreeMap<String, BTreeMap<String, usize>>;
 
-/// The confusion matrix as a heat map: a row a true class, a column a predicted
-/// one, in order of their names; shades are the share of the row's videos. What a
-/// cell counts is its tip, and stands in it in percent where there is room.
+/// Draws the confusion matrix as a heat map: one row per true class, one column
+/// per predicted class, ordered by name. Shades are the share of the row's videos.
+/// A cell has its count as a tooltip, and its percentage if there is room.
 ///
 /// # Errors
 /// [`FigureError::Empty`] without a video; [`FigureError::Shape`] for more than
@@ -56,7 +56,7 @@ pub fn confusion(counts: &Counts, title: &str) -> Result<Drawing> {
     let found = format!("accuracy {accuracy} ({correct} of {all} videos)");
     svg.head(title, &format!("rows: true class; columns: predicted class; {found}"));
     grid.ground(&mut svg, &names, &totals);
-    // Confusions, the largest share first.
+    // Confusions, largest share first.
     let mut wrong: Vec<(f64, &str, &str)> = Vec::new();
     for (row, (taken, &total)) in rows.iter().zip(&totals).enumerate() {
         for (column, other) in names.iter().enumerate() {
@@ -89,14 +89,14 @@ pub fn confusion(counts: &Counts, title: &str) -> Result<Drawing> {
     )))
 }
 
-/// Where the cells and names of a matrix lie.
+/// Layout of the cells and names of a matrix.
 struct Grid {
     classes: usize,
     cell: f64,
     style: Style,
     left: f64,
     top: f64,
-    /// How far slanting names reach beyond the last column.
+    /// Distance that slanted names reach beyond the last column.
     overhang: f64,
 }
 
@@ -111,7 +111,7 @@ impl Grid {
         };
         let name = widest(names.iter().copied(), size).min(NAME);
         let left = MARGIN + name + 8.0;
-        // Names slant where columns are wide, and stand upright where they are narrow.
+        // Names are slanted above wide columns, and vertical above narrow ones.
         let (rise, overhang) =
             if classes <= 20 { (name * 0.71 + 12.0, name * 0.71) } else { (name + 8.0, 0.0) };
         Self { classes, cell, style: Style::new(size), left, top: HEAD + rise, overhang }
@@ -173,7 +173,7 @@ impl Grid {
         }
     }
 
-    /// Lines between the cells, or between every five of a large matrix.
+    /// Draws lines between the cells, or after every five cells of a large matrix.
     fn lines(&self, svg: &mut Drawing) {
         let every = if self.classes <= 40 { 1 } else { 5 };
         for class in (every..self.classes).step_by(every) {
@@ -184,7 +184,7 @@ impl Grid {
         svg.frame(self.left, self.top, self.side(), self.side(), QUIET);
     }
 
-    /// What the shades mean.
+    /// Draws the key of the shades.
     fn key(&self, svg: &mut Drawing) {
         let (y, step) = (self.top + self.side() + 30.0, 20.0);
         for level in 1..=SHADES {
@@ -208,7 +208,7 @@ mod tests {
 
     use super::*;
 
-    /// Of pairs of a true class and the one that it was taken for.
+    /// Counts pairs of a true class and a predicted class.
     fn counts<T: ToString>(pairs: &[(T, T)]) -> Counts {
         let mut counts = Counts::new();
         for (class, other) in pairs {
@@ -226,7 +226,7 @@ mod tests {
         let tip = "run as <wave>: 3 of 4";
         let cell = document.descendants().find(|n| n.has_tag_name("title") && n.text() == Some(tip)).unwrap();
         let number = |name| cell.parent().unwrap().attribute(name).unwrap().parse::<f64>().unwrap();
-        // In order of their names.
+        // Classes are ordered by name.
         let (x, y) = Grid::new(&[wave, run, walk]).place(1, 0);
         assert!((number("x") - x).abs() < 0.01 && (number("y") - y).abs() < 0.01);
         assert_eq!(cell.parent().unwrap().attribute("fill"), Some(Paint::Shade(7).hex().as_str()));

@@ -1,4 +1,4 @@
-//! Loss over iterations.
+//! Draws loss curves over iterations.
 
 use std::fmt::Write;
 
@@ -9,30 +9,30 @@ use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH, text_width};
 use super::{FigureError, Result};
 
 const WHAT: &str = "loss curves";
-/// Most curves of one picture: colours times patterns of dashes.
+/// Maximum number of curves in one picture: colours times dash patterns.
 pub const MOST_CURVES: usize = SERIES.len() * DASHES.len();
 const DASHES: [&str; 4] = ["", "7 3", "2 3", "9 3 2 3"];
 const HEIGHT: f64 = 330.0;
 const LINE: f64 = 20.0;
 
-/// How losses are laid out on their axis.
+/// The scale of the loss axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum LossScale {
-    /// From 0, or from the least loss where that is negative.
+    /// Linear, from 0 or from the least loss if it is negative.
     #[default]
     Linear,
-    /// By powers of ten. A loss of 0 or below is drawn at the lower edge.
+    /// Logarithmic. A loss of 0 or below is drawn at the lower edge.
     Logarithmic,
 }
 
-/// What else a picture of loss curves shows.
+/// Further options of a picture of loss curves.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CurveOptions<'a> {
     /// The title.
     pub title: &'a str,
-    /// The axis of losses.
+    /// The scale of the loss axis.
     pub scale: LossScale,
-    /// Iterations at which the learning rate is lowered: broken lines.
+    /// Iterations at which the learning rate is lowered, drawn as dashed lines.
     pub rate_steps: &'a [usize],
 }
 
@@ -43,11 +43,11 @@ pub struct Curve<'a> {
     pub name: &'a str,
     /// Iterations, each with its loss, in any order.
     pub points: &'a [(usize, f64)],
-    /// The place of a page that it leads to.
+    /// Anchor on the page to which it links.
     pub place: Option<&'a str>,
 }
 
-/// Loss curves as lines of different colours and dashes with a legend.
+/// Draws loss curves as lines of different colours and dashes with a legend.
 ///
 /// A loss that is not finite leaves a gap in its line, with a cross at the upper edge where
 /// the gap begins.
@@ -68,7 +68,7 @@ pub fn loss_curves(curves: &[Curve<'_>], options: &CurveOptions<'_>) -> Result<D
     let legend = Legend::new(curves, !options.rate_steps.is_empty(), broken);
     let top = HEAD + legend.height() + 8.0;
     let (x, y) = axes(points, options.scale);
-    // The last number of the lower axis reaches beyond its line.
+    // The last number of the horizontal axis reaches beyond its line.
     let x = x.between(left_of(y.marks()), WIDTH - MARGIN - 16.0);
     let y = y.between(top + HEIGHT, top);
     let mut svg = Drawing::new(WIDTH, y.from + 52.0);
@@ -84,7 +84,7 @@ pub fn loss_curves(curves: &[Curve<'_>], options: &CurveOptions<'_>) -> Result<D
             entry(&mut svg, sign, text, *place);
             continue;
         };
-        // The line is lit with its name, and leads to the same place.
+        // The line is highlighted together with its name, and links to the same anchor.
         svg.open("k", curves[number].place, text);
         entry(&mut svg, sign, text, *place);
         curve(&mut svg, (&x, &y), curves[number].points, Pen::of(number, 2.0));
@@ -93,7 +93,7 @@ pub fn loss_curves(curves: &[Curve<'_>], options: &CurveOptions<'_>) -> Result<D
     Ok(svg.described(description(curves)))
 }
 
-/// Losses of the same training of several nets, small and without names: what a row's stage did.
+/// Draws the losses of one stage of a row for all its splits and seeds, as a small chart without names.
 ///
 /// # Errors
 /// [`FigureError::Empty`] without a point.
@@ -109,7 +109,7 @@ pub fn loss_panel(nets: &[&[(usize, f64)]], what: &str) -> Result<Drawing> {
     let (x, y) = (x.between(36.0, 232.0), y.between(104.0, 8.0));
     let mut svg = Drawing::new(240.0, 126.0);
     let style = Style::new(11.0).fill(QUIET).end();
-    // The axis and its ends are enough for so small a drawing.
+    // For such a small drawing, the ends of the axis are enough.
     let (least, most) = (y.marks()[0], y.high());
     for value in [least, (least + most) / 2.0, most] {
         svg.line((x.from, y.at(value)), (x.to, y.at(value)), GRID, 1.0, "");
@@ -137,7 +137,7 @@ fn description(curves: &[Curve<'_>]) -> String {
     text
 }
 
-/// Iterations, and losses.
+/// Returns the axes of iterations and of losses.
 fn axes<'a, I: Iterator<Item = &'a (usize, f64)>>(points: impl Fn() -> I, scale: LossScale) -> (Axis, Axis) {
     let last = points().map(|point| point.0).max().unwrap_or(1);
     let losses = points().map(|point| point.1);
@@ -148,7 +148,7 @@ fn axes<'a, I: Iterator<Item = &'a (usize, f64)>>(points: impl Fn() -> I, scale:
     (Axis::iterations(last), losses)
 }
 
-/// How a curve is drawn.
+/// The style of a curve.
 #[derive(Clone, Copy)]
 struct Pen {
     colour: Paint,
@@ -157,7 +157,7 @@ struct Pen {
 }
 
 impl Pen {
-    /// Of the curve of that number; beyond the colours come dashes.
+    /// Returns the style of the curve with that number; once all colours are used, dashes follow.
     fn of(number: usize, width: f64) -> Self {
         let dash = DASHES[number / SERIES.len() % DASHES.len()];
         Self { colour: SERIES[number % SERIES.len()], width, dash }
@@ -180,13 +180,13 @@ fn curve(svg: &mut Drawing, (x, y): (&Axis, &Axis), points: &[(usize, f64)], pen
     }
 }
 
-/// The mark of a loss that is not finite.
+/// Draws the mark of a loss that is not finite.
 fn cross(svg: &mut Drawing, x: f64, y: f64, colour: Paint) {
     svg.line((x - 4.0, y - 4.0), (x + 4.0, y + 4.0), colour, 2.0, "");
     svg.line((x - 4.0, y + 4.0), (x + 4.0, y - 4.0), colour, 2.0, "");
 }
 
-/// What stands before a text of the legend.
+/// The sign before a text of the legend.
 enum Sign {
     Curve(usize),
     RateStep,
@@ -194,7 +194,7 @@ enum Sign {
 }
 
 struct Legend<'a> {
-    /// Sign, text, place.
+    /// Sign, text and position of each entry.
     entries: Vec<(Sign, &'a str, (f64, f64))>,
     lines: usize,
 }
@@ -221,7 +221,7 @@ impl<'a> Legend<'a> {
                 x = MARGIN;
             }
             placed.push((sign, text, (x, HEAD + 8.0 + (i / columns) as f64 * LINE)));
-            // Below one another where there are several lines.
+            // Entries of several lines are aligned in columns.
             x += if lines > 1 { widest } else { width(text) };
         }
         Self { entries: placed, lines }
@@ -232,7 +232,7 @@ impl<'a> Legend<'a> {
     }
 }
 
-/// An entry of the legend.
+/// Draws an entry of the legend.
 fn entry(svg: &mut Drawing, sign: &Sign, text: &str, (x, y): (f64, f64)) {
     match sign {
         Sign::Curve(number) => {
@@ -284,7 +284,7 @@ mod tests {
             vec![(0, 2.0), (1, 1.0), (2, f64::NAN), (3, 1.0), (4, 1.0), (5, f64::INFINITY), (6, 1e300)];
         let curves = [("a", points), ("none", vec![]), ("one", vec![(2, 0.5)])];
         let svg = drawn(&curves, &CurveOptions::default()).unwrap();
-        // Two runs of the line, and two strokes for the cross of each of two gaps.
+        // Two segments of the line, and two strokes for the cross at each of two gaps.
         assert_eq!(paths(&svg, "#0072b2").len(), 2 + 4);
         assert!(svg.contains("not finite at iteration 6") && svg.contains("none: no points"));
         assert_eq!(svg.matches("<circle").count(), 1, "a single point is a dot");

@@ -1,4 +1,4 @@
-//! Feature vectors of videos in the plane (t-SNE, van der Maaten & Hinton, JMLR 2008).
+//! Draws feature vectors of videos in the plane (t-SNE, van der Maaten & Hinton, JMLR 2008).
 
 use bhtsne::tSNE;
 
@@ -8,13 +8,13 @@ use super::svg::{Drawing, MARGIN, Style, WIDTH, legend};
 use super::{FigureError, Result};
 
 const WHAT: &str = "an embedding";
-/// Points that a point counts as its neighbours, about; fewer where there are few points.
+/// Approximate number of neighbours of each point; less if there are few points.
 const PERPLEXITY: f32 = 20.0;
 const EPOCHS: usize = 1000;
 /// Space between panels.
 const GAP: f64 = 16.0;
 
-/// Pixels that an entry of the legend takes beside its text.
+/// Width in pixels of a legend entry in addition to its text.
 const BESIDE: f64 = 34.0;
 
 /// The features of a net for some videos.
@@ -22,17 +22,17 @@ const BESIDE: f64 = 34.0;
 pub struct Embedded<'a> {
     /// The net.
     pub name: &'a str,
-    /// A vector of each video.
+    /// One vector per video.
     pub features: &'a [Vec<f32>],
-    /// The class of each, as an index into the names.
+    /// Class of each video, as an index into the names.
     pub classes: &'a [usize],
-    /// Which of them have a dark outline; none if empty.
+    /// True for each video with a dark outline; no outlines if empty.
     pub outlined: &'a [bool],
 }
 
-/// One panel for each net: a mark for each video, close to the videos whose features are like its own. Distances
-/// across a panel mean little, and directions nothing. The same features give the same picture. `outline` says what a
-/// dark outline stands for, where marks have one.
+/// Draws one panel for each net: a mark for each video, close to the videos with similar features. Large distances mean
+/// little, and directions nothing. The same features give the same picture. `outline` explains the dark outline, if marks
+/// have one.
 ///
 /// # Errors
 /// [`FigureError::Empty`]; [`FigureError::Shape`] for fewer than four videos, for vectors of different sizes, and for
@@ -52,7 +52,7 @@ pub fn embeddings(
     let mut svg = Drawing::new(WIDTH, top + side + 24.0);
     let videos = nets[0].features.len();
     let says =
-        format!("t-SNE of what the classifier reads, {videos} test videos of {} classes", classes.len());
+        format!("t-SNE of the classifier\u{2019}s input, {videos} test videos of {} classes", classes.len());
     svg.head(title, &says);
     for (class, x, y) in legend {
         svg.shape(mark_of(x + 6.0, y + 4.0, class), SERIES[class % SERIES.len()], GROUND, classes[class]);
@@ -77,14 +77,14 @@ pub fn embeddings(
         MARGIN,
         top + side + 16.0,
         Style::new(11.0).fill(QUIET),
-        &format!("close marks have like features; axes mean nothing{outline}"),
+        &format!("nearby marks have similar features; axes have no meaning{outline}"),
     );
     let description =
         format!("{} panels of {videos} marks, a colour and a shape for each class.", nets.len());
     Ok(svg.described(description))
 }
 
-/// Four shapes of seven colours tell 28 classes apart.
+/// Returns the path of a class's mark: four shapes in seven colours distinguish 28 classes.
 fn mark_of(x: f64, y: f64, class: usize) -> String {
     mark(x, y, 3 - class / SERIES.len() % 4, 3)
 }
@@ -94,7 +94,7 @@ fn check(net: &Embedded<'_>, classes: usize) -> Result<()> {
     let count = net.features.len();
     if count < 4 || net.classes.len() != count {
         return Err(refused(
-            "four videos or more, each with a class".into(),
+            "at least four videos, each with a class".into(),
             format!("{count} videos and {} classes", net.classes.len()),
         ));
     }
@@ -112,12 +112,12 @@ fn check(net: &Embedded<'_>, classes: usize) -> Result<()> {
             expected: "finite features".into(),
             found: "others".into(),
             index,
-            hint: "look at the weights that they come from",
+            hint: "check the weights that they come from",
         }),
     }
 }
 
-/// The vectors in the plane.
+/// Embeds the vectors in the plane.
 fn in_the_plane(features: &[Vec<f32>]) -> Vec<[f64; 2]> {
     let samples: Vec<&[f32]> = features.iter().map(Vec::as_slice).collect();
     let generator = base::random::generator("t-SNE", 0, "");
@@ -131,7 +131,7 @@ fn in_the_plane(features: &[Vec<f32>]) -> Vec<[f64; 2]> {
             .exact(|a, b| a.iter().zip(b.iter()).map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt());
         embedding.embedding()
     };
-    // On several threads its sums have another order in every run.
+    // With several threads the order of sums would differ from run to run.
     let flat = match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
         Ok(pool) => pool.install(embed),
         Err(_) => embed(),
@@ -139,7 +139,7 @@ fn in_the_plane(features: &[Vec<f32>]) -> Vec<[f64; 2]> {
     flat.chunks_exact(2).map(|point| [f64::from(point[0]), f64::from(point[1])]).collect()
 }
 
-/// The least of each axis, and the larger of both spans.
+/// Returns the least value of each axis, and the larger of both spans.
 fn bounds(points: &[[f64; 2]]) -> ([f64; 2], f64) {
     let least = |axis: usize| points.iter().map(|point| point[axis]).fold(f64::INFINITY, f64::min);
     let most = |axis: usize| points.iter().map(|point| point[axis]).fold(f64::NEG_INFINITY, f64::max);

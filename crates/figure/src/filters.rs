@@ -1,4 +1,4 @@
-//! First-layer filters (Two-Stream ConvNets, Figs. 3 and 4).
+//! Draws first-layer filters (Two-Stream ConvNets, Figs. 3 and 4).
 
 use super::colour::{QUIET, WHITE, signed_grey};
 use super::raster::Raster;
@@ -7,22 +7,22 @@ use super::{FigureError, Result, check};
 
 /// Pixels between the filters of the spatial net, and around them.
 const GAP: usize = 6;
-/// Width of the spatial net's mosaic that tiles are magnified towards.
+/// Approximate width in pixels to which the spatial net's mosaic is magnified.
 const MOSAIC: usize = 720;
 
-/// Room for a filter's number and for the letters x and y.
+/// Width of the column for a filter's number and the letters x and y.
 const GUTTER: f64 = 44.0;
-/// Between two blocks, to the right and downwards.
+/// Space between two blocks, horizontally and vertically.
 const BLOCK_GAP: f64 = 18.0;
-/// Height of the line that counts the time steps.
+/// Height of the line with the numbers of the time steps.
 const STEPS: f64 = 18.0;
 /// Size of the smallest texts.
 const SMALL: f64 = 11.0;
 
-/// A mosaic of the filters of a net that sees RGB, as PNG.
+/// Draws the filters of a net with RGB input as a mosaic in PNG.
 ///
-/// `weights` are PyTorch's: (out, 3, kh, kw), row-major. Each filter has its
-/// own scale, symmetric about zero: middle grey (128) is 0, and the largest
+/// `weights` have PyTorch's layout: (out, 3, kh, kw), row-major. Each filter has
+/// its own scale, symmetric about zero: middle grey (128) is 0, and the largest
 /// magnitude of its three channels is black or white in its channel.
 ///
 /// # Errors
@@ -52,13 +52,13 @@ pub fn filters_rgb(weights: &[f32], shape: [usize; 4]) -> Result<Vec<u8>> {
     mosaic.png()
 }
 
-/// The filters of a net that sees a stack of flow, as SVG: for each filter the
-/// x components above the y components, one column a time step.
+/// Draws the filters of a net with a flow stack as input: for each filter the
+/// x components above the y components, one column per time step.
 ///
-/// `weights` are PyTorch's: (out, 2L, kh, kw), row-major, with the channels in
-/// the order x, y of the first field, x, y of the second, and so on. Each
-/// filter has its own scale, symmetric about zero and the same for all its 2L
-/// parts: middle grey (128) is 0, white its largest magnitude, black minus that.
+/// `weights` have PyTorch's layout: (out, 2L, kh, kw), row-major, with the
+/// channels in the order x, y of the first field, x, y of the second, and so on.
+/// Each filter has its own scale, symmetric about zero and the same for all its
+/// 2L parts: middle grey (128) is 0, white its largest magnitude, black minus that.
 ///
 /// # Errors
 /// [`FigureError::Empty`], [`FigureError::Shape`], [`FigureError::Value`] for
@@ -70,7 +70,7 @@ pub fn filters_flow(weights: &[f32], shape: [usize; 4], title: &str) -> Result<D
         return Err(bank.refuse(WHAT, "(out, 2L, kh, kw), x and y of L fields".into()));
     }
     let steps = bank.channels / 2;
-    // Numbers of two digits must fit above a tile; few steps leave room for more.
+    // Two-digit numbers must fit above a tile; with few steps tiles can be larger.
     let room = if steps < 5 { 48 } else { 22 };
     let zoom = (room / bank.width.max(bank.height)).max(1);
     let block = (
@@ -92,7 +92,7 @@ pub fn filters_flow(weights: &[f32], shape: [usize; 4], title: &str) -> Result<D
     for column in 0..columns {
         let left = MARGIN + column as f64 * pitch.0 + GUTTER;
         svg.text(left - 6.0, top - 8.0, small.fill(QUIET).end(), "time");
-        // Where tiles are narrow, every so many numbers fit.
+        // Above narrow tiles only every n-th number fits.
         let every = (20.0 / tile).ceil().max(1.0) as usize;
         for step in (0..steps).step_by(every) {
             let x = left + (step as f64 + 0.5) * tile - 0.5;
@@ -113,13 +113,13 @@ pub fn filters_flow(weights: &[f32], shape: [usize; 4], title: &str) -> Result<D
     }
     let description = format!(
         "{} filters of {} x {} weights over {steps} time steps. Each block shows one filter: the x components in \
-         the upper row, the y components in the lower row, one column a time step. Middle grey is zero.",
+         the upper row, the y components in the lower row, one column per time step. Middle grey is zero.",
         bank.filters, bank.width, bank.height
     );
     Ok(svg.described(description))
 }
 
-/// One filter: x above y, a column a time step, a white pixel after each tile.
+/// Draws one filter: x above y, one column per time step, a white pixel after each tile.
 fn flow_block(
     what: &'static str,
     bank: &Bank<'_>,
@@ -138,15 +138,15 @@ fn flow_block(
     Ok(block)
 }
 
-/// A number of columns for so many pictures: about as wide as high or up to
-/// half as wide again, without a hole in the last row where that can be.
+/// Returns the number of columns for `count` pictures: between square and half
+/// as wide again, with a full last row if possible.
 fn columns_of(count: usize) -> usize {
     let root = (count as f64).sqrt();
     let (least, most) = (root.ceil() as usize, (root * 1.5).ceil() as usize);
     (least..=most).find(|&columns| count.is_multiple_of(columns)).unwrap_or(most.max(1))
 }
 
-/// The weights of a layer, checked.
+/// The weights of a layer, after checks.
 struct Bank<'a> {
     weights: &'a [f32],
     filters: usize,
@@ -164,9 +164,9 @@ impl<'a> Bank<'a> {
         let bank = Self { weights, filters, channels, height, width };
         let product = shape.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
         if product != Some(weights.len()) {
-            return Err(bank.refuse(what, format!("as many weights as {shape:?} says")));
+            return Err(bank.refuse(what, format!("as many weights as shape {shape:?} has")));
         }
-        let hint = "the training diverged: look at its loss curve";
+        let hint = "the training diverged; check its loss curve";
         check::each(what, weights, |weight| weight.is_finite(), "a finite weight", hint)?;
         Ok(bank)
     }
@@ -182,7 +182,7 @@ impl<'a> Bank<'a> {
         self.weights[((filter * self.channels + channel) * self.height + y) * self.width + x]
     }
 
-    /// The largest magnitude of a filter.
+    /// Returns the largest magnitude of a filter.
     fn largest(&self, filter: usize) -> f32 {
         let size = self.channels * self.height * self.width;
         self.weights[filter * size..][..size].iter().fold(0.0, |largest, w| w.abs().max(largest))
@@ -196,10 +196,10 @@ mod tests {
 
     #[test]
     fn every_weight_of_rgb_is_where_its_filter_is() {
-        // Two filters of 1 x 2: a column and a row can be told apart.
+        // Two filters of 1 x 2, so that mistaking columns for rows shows.
         let weights = [1.0, 0.0, -1.0, 0.5, 0.0, 0.0, /* second */ 0.0, 0.0, 0.0, 0.0, 0.02, -0.01];
         let picture = decoded(&filters_rgb(&weights, [2, 3, 1, 2]).unwrap());
-        // Two columns; 96 pixels for a tile of 2 x 1 are 48 times.
+        // Two columns; 96 pixels for a tile of 2 x 1 give a zoom of 48.
         let zoom = 48;
         assert_eq!(picture.dimensions(), (2 * (2 * zoom + 6) + 6, zoom + 12));
         let centre = |filter: u32, x: u32| {

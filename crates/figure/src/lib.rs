@@ -1,4 +1,4 @@
-//! Pictures of what a run saw and learned, from plain data.
+//! Draws pictures of a run's inputs, features and results from plain data.
 //!
 //! | picture | function |
 //! |---|---|
@@ -6,20 +6,19 @@
 //! | first-layer filters of the temporal net, over time, x and y | [`filters_flow`] |
 //! | recall of each class, one net or several | [`recall_chart`], [`recall_of_nets`] |
 //! | confusion matrix | [`confusion`] |
-//! | loss curves, of several nets or small of one stage | [`loss_curves`], [`loss_panel`] |
+//! | loss curves: several nets, or a small panel for one stage | [`loss_curves`], [`loss_panel`] |
 //! | accuracy against cost | [`scatter`] |
 //! | frame, flow and stack of one time step | [`sample_input`] |
-//! | where a net looks | [`attention_maps`] |
+//! | attention maps of a net | [`attention_maps`] |
 //! | features of test videos in the plane | [`embeddings`] |
 //! | probabilities of classes along a video | [`timeline`] |
-//! | an interval, a margin, shares of a whole, in a line of a table | [`spark`] |
+//! | interval, margin or shares of a whole, for a line of a table | [`spark`] |
 //!
-//! A picture depends on its arguments alone, to the bit. It is a [`Drawing`]: written as an SVG file, which brings its own
-//! white ground, so that it reads on a dark page too; or into a page, in the same geometry, where its colours are classes of
-//! [`style`] and follow the reader's light or dark. It needs no font that the reader may lack: widths of texts are estimated
-//! from above. Colours are those of Okabe and Ito, darkened, for lines and marks, and a ramp of steady lightness for shades.
-//! Classes stand in order of their names; charts whose length is a recall have the best first. Names are untrusted and may
-//! hold anything.
+//! A picture depends only on its arguments, bit for bit. It is a [`Drawing`], written in one of two ways with the same
+//! geometry. An SVG file has a white background, so that it is readable on a dark page. An inline element of a page has
+//! colour classes from [`style`] and follows the reader's light or dark mode. No particular font is needed: text widths
+//! are estimated from above. Lines and marks use darkened colours of Okabe and Ito, shades a ramp of steady lightness.
+//! Classes are ordered by name; charts of recall have the best class first. Names are untrusted and may contain anything.
 
 mod attention;
 mod axis;
@@ -52,54 +51,52 @@ pub use scatter::{Spot, scatter};
 pub use svg::Drawing;
 pub use timeline::{Track, timeline};
 
-/// Why a picture could not be drawn.
+/// An error that prevents a picture from being drawn.
 #[derive(Debug, thiserror::Error)]
 pub enum FigureError {
-    /// There is nothing to draw.
-    #[error(
-        "a picture of {what}: expected at least one, found none; run the rows that it is drawn from first"
-    )]
+    /// Nothing to draw.
+    #[error("a picture of {what}: expected at least one, found none; first run the rows that it shows")]
     Empty {
-        /// What is missing.
+        /// The missing data.
         what: &'static str,
     },
 
-    /// Sizes that the picture has no meaning for.
+    /// Sizes that the picture cannot show.
     #[error("a picture of {what}: expected {expected}, found {found}")]
     Shape {
-        /// What was to be drawn.
+        /// Kind of picture.
         what: &'static str,
-        /// What would have done.
+        /// Expected sizes.
         expected: String,
-        /// What was given.
+        /// Given sizes.
         found: String,
     },
 
-    /// A value that has no place in the picture.
+    /// A value that the picture cannot show.
     #[error("a picture of {what}: expected {expected}, found {found} at index {index}; {hint}")]
     Value {
-        /// What was to be drawn.
+        /// Kind of picture.
         what: &'static str,
-        /// What would have done.
+        /// Expected values.
         expected: String,
-        /// What was given.
+        /// Given value.
         found: String,
-        /// Where it stands in the list.
+        /// Index of the value in the list.
         index: usize,
-        /// What to do.
+        /// Advice to the user.
         hint: &'static str,
     },
 
-    /// A picture that no viewer would open.
-    #[error("a picture of {what}: {width} x {height} pixels are too many, at most {most} in all; draw fewer")]
+    /// A picture that is too large for viewers.
+    #[error("a picture of {what}: {width} x {height} pixels exceed the limit of {most} pixels; draw fewer")]
     TooLarge {
-        /// What was to be drawn.
+        /// Kind of picture.
         what: &'static str,
         /// Width in pixels.
         width: usize,
         /// Height in pixels.
         height: usize,
-        /// The limit.
+        /// Maximum number of pixels.
         most: usize,
     },
 

@@ -1,4 +1,4 @@
-//! Recall of each class, several nets beside one another.
+//! Compares the recall of each class between several nets.
 
 use base::text::{counted, percent};
 
@@ -7,23 +7,23 @@ use super::recall::{Plot, WHAT, best_first, check, mean};
 use super::svg::{Drawing, MARGIN, Style, WIDTH, legend, num};
 use super::{FigureError, Result};
 
-/// Nets that can be told apart by the shape of their marks.
+/// Maximum number of nets that the shapes of marks can distinguish.
 const MOST: usize = 4;
-/// The last net, which the others are compared with, has the first colour.
+/// Colours of the nets. The last net, with which the others are compared, has the first colour.
 const COLOURS: [Paint; MOST] = [SERIES[0], SERIES[1], SERIES[2], SERIES[3]];
 
-/// Pixels that an entry of the legend takes beside its text.
+/// Width in pixels of a legend entry in addition to its text.
 const BESIDE: f64 = 42.0;
 
-/// Recall of each class as a row of marks, one a net; the best of the last net
-/// first, whose number stands at the end of the row.
+/// Draws the recall of each class as a row of marks, one per net. Classes are
+/// ordered by the last net, best first, whose number ends the row.
 ///
 /// `nets` are the names of one to four nets, such as spatial, temporal and
 /// two-stream. A class is its name and its recall with each net in percent;
-/// NaN stands for a class that the net saw no test video of.
+/// NaN marks a class without test videos for that net.
 ///
 /// # Errors
-/// [`FigureError::Empty`]; [`FigureError::Shape`] for another number of nets
+/// [`FigureError::Empty`]; [`FigureError::Shape`] for a wrong number of nets
 /// or of recalls; [`FigureError::Value`] for a recall outside 0 to 100.
 pub fn recall_of_nets(nets: &[&str], classes: &[(&str, Vec<f64>)], title: &str) -> Result<Drawing> {
     let Some(last) = nets.len().checked_sub(1) else { return Err(FigureError::Empty { what: WHAT }) };
@@ -50,7 +50,7 @@ pub fn recall_of_nets(nets: &[&str], classes: &[(&str, Vec<f64>)], title: &str) 
     let (legend, below) = legend(entries.iter().map(String::as_str), BESIDE);
     let plot = Plot::new(classes.iter().map(|class| class.0), classes.len(), below + 26.0);
     let mut svg = Drawing::new(WIDTH, plot.bottom + 30.0);
-    let order_words = format!("recall of each class, the best of {} first and in figures", nets[last]);
+    let order_words = format!("recall of each class, sorted by {} (with numbers)", nets[last]);
     svg.head(title, &format!("{}; {order_words}", counted(classes.len(), "class")));
     for (net, x, y) in legend {
         svg.shape(mark(x + 6.0, y + 8.0, net, last), colour(net, last), GROUND, &entries[net]);
@@ -93,8 +93,8 @@ fn colour(net: usize, last: usize) -> Paint {
     COLOURS[last - net]
 }
 
-/// A circle for the last net, then a triangle, a square and a cross, all about
-/// (x, y) and of about the same area.
+/// Returns the path of a net's mark: a circle for the last net, then a triangle,
+/// a square and a cross, all centred at (x, y) and of about the same area.
 pub(super) fn mark(x: f64, y: f64, net: usize, last: usize) -> String {
     let at = |dx: f64, dy: f64| format!("{} {}", num(x + dx), num(y + dy));
     let polygon = |points: &[(f64, f64)]| {
@@ -134,7 +134,7 @@ mod tests {
             path.split("d=\"M").nth(1).unwrap().split(' ').next().unwrap().parse::<f64>().unwrap()
         };
         let plot = Plot::new(["a"].into_iter(), 3, 0.0);
-        // A circle begins 5 pixels to the left of its place, a triangle 5.2.
+        // A circle begins 5 pixels to the left of its centre, a triangle 5.2.
         for (tip, recall, reach) in
             [("b, temporal", 100.0, 5.0), ("a, temporal", 10.0, 5.0), ("a, spatial", 90.0, 5.2)]
         {

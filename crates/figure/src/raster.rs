@@ -1,4 +1,4 @@
-//! Small pictures of pixels: tiles, magnified without smoothing, as PNG.
+//! Small raster pictures made of tiles, magnified without smoothing, as PNG.
 
 use base64::Engine;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
@@ -7,7 +7,7 @@ use image::{ExtendedColorType, ImageEncoder};
 use super::colour::Rgb;
 use super::{FigureError, Result};
 
-/// Most pixels of a picture; four times what the filters of any net of the papers take.
+/// Maximum number of pixels of a picture: four times the need of any net of the papers.
 const MOST_PIXELS: usize = 1 << 25;
 
 /// W x H pixels of RGB, row by row.
@@ -18,7 +18,7 @@ pub(super) struct Raster {
 }
 
 impl Raster {
-    /// A picture of one colour.
+    /// Creates a picture of one colour.
     ///
     /// # Errors
     /// [`FigureError::TooLarge`].
@@ -29,8 +29,8 @@ impl Raster {
         Ok(Self { width, height, rgb })
     }
 
-    /// Paints a tile of `size` (width, height) at `at` (x, y), every value of it
-    /// `zoom` x `zoom` pixels. What lies outside is cut.
+    /// Paints a tile of `size` (width, height) at `at` (x, y), with `zoom` x `zoom`
+    /// pixels for each of its values. Parts outside the picture are cut off.
     pub(super) fn paint(
         &mut self,
         at: (usize, usize),
@@ -47,8 +47,8 @@ impl Raster {
         }
     }
 
-    /// The means of squares of `factor` x `factor` pixels; those at the right
-    /// and lower edge may hold fewer.
+    /// Shrinks the picture by averaging squares of `factor` x `factor` pixels; those
+    /// at the right and lower edges may be smaller.
     pub(super) fn shrunk(self, factor: usize) -> Self {
         if factor <= 1 {
             return self;
@@ -71,10 +71,10 @@ impl Raster {
         Self { width, height, rgb }
     }
 
-    /// The file's bytes.
+    /// Encodes the picture as PNG.
     ///
     /// # Errors
-    /// The encoder's own, for a picture without pixels.
+    /// The encoder's error, for a picture without pixels.
     pub(super) fn png(&self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::Adaptive);
@@ -82,10 +82,10 @@ impl Raster {
         Ok(bytes)
     }
 
-    /// The PNG as an address that an SVG can hold.
+    /// Encodes the picture as a PNG in a `data:` URL, for an SVG.
     ///
     /// # Errors
-    /// As [`Raster::png`].
+    /// As for [`Raster::png`].
     pub(super) fn address(&self) -> Result<String> {
         let text = base64::engine::general_purpose::STANDARD.encode(self.png()?);
         Ok(format!("data:image/png;base64,{text}"))
@@ -96,12 +96,12 @@ impl Raster {
 pub(super) mod tests {
     use super::*;
 
-    /// The picture in PNG bytes.
+    /// Decodes a picture from PNG bytes.
     pub(crate) fn decoded(png: &[u8]) -> image::RgbImage {
         image::load_from_memory_with_format(png, image::ImageFormat::Png).unwrap().to_rgb8()
     }
 
-    /// The pictures that an SVG holds, in order.
+    /// Decodes the pictures embedded in an SVG, in order.
     pub(crate) fn embedded(svg: &str) -> Vec<image::RgbImage> {
         let addresses = svg.split("data:image/png;base64,").skip(1);
         let texts = addresses.map(|rest| rest.split('"').next().unwrap());

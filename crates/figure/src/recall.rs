@@ -1,4 +1,4 @@
-//! Recall of each class, as bars.
+//! Draws the recall of each class as bars.
 
 use base::text::{counted, percent};
 
@@ -8,11 +8,11 @@ use super::{FigureError, Result, check};
 
 pub(super) const WHAT: &str = "recall of classes";
 
-/// Recall of each class as horizontal bars, the best first, with the mean of
-/// the classes as a line.
+/// Draws the recall of each class as horizontal bars, best first, with the mean
+/// of the classes as a line.
 ///
-/// A class is its name and its recall in percent. NaN stands for a class
-/// without test videos, which is listed last and does not enter the mean.
+/// A class is its name and its recall in percent. NaN marks a class without
+/// test videos, which is listed last and does not count towards the mean.
 ///
 /// # Errors
 /// [`FigureError::Empty`]; [`FigureError::Value`] for a recall outside 0 to 100.
@@ -24,7 +24,7 @@ pub fn recall_chart(classes: &[(&str, f64)], title: &str) -> Result<Drawing> {
     let plot = Plot::new(classes.iter().map(|class| class.0), classes.len(), HEAD + 34.0);
     let mut svg = Drawing::new(WIDTH, plot.bottom + 30.0);
     let mean = mean(classes.iter().map(|class| class.1));
-    svg.head(title, &format!("{}; recall of each class, the best first", counted(classes.len(), "class")));
+    svg.head(title, &format!("{}; recall of each class, best first", counted(classes.len(), "class")));
     plot.axis(&mut svg, mean);
     for (i, (name, recall)) in order.iter().enumerate() {
         plot.name(&mut svg, i, name);
@@ -42,7 +42,7 @@ pub fn recall_chart(classes: &[(&str, f64)], title: &str) -> Result<Drawing> {
     for (i, (_, recall)) in order.iter().enumerate().filter(|(_, class)| !class.1.is_nan()) {
         let (x, number) = (plot.x(*recall) + 6.0, percent(*recall));
         let width = text_width(&number, plot.style.size);
-        // No line crosses a number.
+        // A background keeps the line of the mean from crossing the number.
         if mean.is_some_and(|mean| (x - 3.0..x + width + 3.0).contains(&plot.x(mean))) {
             svg.rect(x - 3.0, plot.y(i) - plot.bar / 2.0, width + 6.0, plot.bar, GROUND);
         }
@@ -54,7 +54,7 @@ pub fn recall_chart(classes: &[(&str, f64)], title: &str) -> Result<Drawing> {
 fn description(order: &[&(&str, f64)], mean: Option<f64>) -> String {
     let drawn: Vec<_> = order.iter().filter(|class| !class.1.is_nan()).collect();
     let (Some(best), Some(worst), Some(mean)) = (drawn.first(), drawn.last(), mean) else {
-        return format!("{} classes, none of which has test videos.", order.len());
+        return format!("{} classes, none with test videos.", order.len());
     };
     format!(
         "Bars of {} classes. Best: {}, {}. Worst: {}, {}. Mean of the classes: {}.",
@@ -67,7 +67,7 @@ fn description(order: &[&(&str, f64)], mean: Option<f64>) -> String {
     )
 }
 
-/// Checks that each value is a share of a hundred, or NaN.
+/// Checks that each value is a percentage from 0 to 100, or NaN.
 pub(super) fn check(values: impl ExactSizeIterator<Item = f64>) -> Result<()> {
     if values.len() == 0 {
         return Err(FigureError::Empty { what: WHAT });
@@ -77,19 +77,19 @@ pub(super) fn check(values: impl ExactSizeIterator<Item = f64>) -> Result<()> {
     check::each(WHAT, values, is_recall, expected, "give recall in percent")
 }
 
-/// Large before small, NaN last.
+/// Orders values from large to small, with NaN last.
 pub(super) fn best_first(a: f64, b: f64) -> std::cmp::Ordering {
     a.is_nan().cmp(&b.is_nan()).then_with(|| b.total_cmp(&a))
 }
 
-/// The mean of those that are numbers.
+/// Returns the mean of all values except NaN.
 pub(super) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, count) =
         values.filter(|v| !v.is_nan()).fold((0.0, 0usize), |(sum, count), v| (sum + v, count + 1));
     (count > 0).then(|| sum / count as f64)
 }
 
-/// Where the rows and the axis of a chart of classes lie.
+/// Layout of the rows and the axis in a chart of classes.
 pub(super) struct Plot {
     pub left: f64,
     pub right: f64,
@@ -102,11 +102,11 @@ pub(super) struct Plot {
 }
 
 impl Plot {
-    /// A plot for classes of these names whose first row begins at `top`.
+    /// Creates the layout for classes of these names, with the first row at `top`.
     pub(super) fn new<'a>(names: impl Iterator<Item = &'a str>, rows: usize, top: f64) -> Self {
         let (pitch, bar, size) = if rows <= 24 { (24.0, 16.0, 12.0) } else { (17.0, 12.0, 11.0) };
         let left = MARGIN + widest(names, size).clamp(40.0, 220.0) + 8.0;
-        // To the right of 100 % stands its number.
+        // Leaves room for the number to the right of a bar of 100 %.
         let right = WIDTH - MARGIN - 56.0;
         Self { left, right, top, bottom: top + rows as f64 * pitch, bar, style: Style::new(size), pitch }
     }
@@ -115,7 +115,7 @@ impl Plot {
         self.left + percent / 100.0 * (self.right - self.left)
     }
 
-    /// The middle of a row.
+    /// Returns the middle of a row.
     pub(super) fn y(&self, row: usize) -> f64 {
         self.top + (row as f64 + 0.5) * self.pitch
     }
@@ -125,8 +125,8 @@ impl Plot {
         svg.text_within(self.left - 8.0, self.y(row) + 4.0, self.style.end(), name, room);
     }
 
-    /// Lines and numbers at quarters, above and below; none above where the
-    /// line of the `mean` passes.
+    /// Draws lines at quarters, with numbers above and below; leaves out a number
+    /// above if the line of the `mean` passes there.
     pub(super) fn axis(&self, svg: &mut Drawing, mean: Option<f64>) {
         for quarter in 0..=4 {
             let value = f64::from(quarter) * 25.0;
@@ -142,12 +142,12 @@ impl Plot {
         }
     }
 
-    /// The mean as a broken line with its number on top.
+    /// Draws the mean as a dashed line with its number on top.
     pub(super) fn mean(&self, svg: &mut Drawing, mean: f64, colour: Paint) {
         let x = self.x(mean);
         svg.line((x, self.top - 20.0), (x, self.bottom), colour, 1.5, "5 4");
         let style = Style::new(12.0).fill(INK);
-        // On the side that has room for it.
+        // The number goes to the side that has room for it.
         let (x, style) = if mean > 50.0 { (x - 6.0, style.end()) } else { (x + 6.0, style) };
         svg.text(x, self.top - 20.0, style, &format!("mean of the classes {}", percent(mean)));
     }
@@ -193,12 +193,7 @@ mod tests {
             let refused = recall_chart(&[("a", 1.0), ("b", value)], "");
             assert!(matches!(refused, Err(FigureError::Value { index: 1, .. })), "{value}");
         }
-        assert!(
-            recall_chart(&[("a", f64::NAN)], "")
-                .unwrap()
-                .description
-                .contains("none of which has test videos")
-        );
+        assert!(recall_chart(&[("a", f64::NAN)], "").unwrap().description.contains("none with test videos"));
     }
 
     proptest! {

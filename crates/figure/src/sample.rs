@@ -1,4 +1,4 @@
-//! What the two networks see of one time step of a video.
+//! Draws the inputs of both networks at one time step of a video.
 
 use flow::{FlowField, UNKNOWN_FLOW, flow_to_rgb8};
 
@@ -8,15 +8,15 @@ use super::svg::{Drawing, HEAD, MARGIN, Style, WIDTH};
 use super::{Result, check};
 
 const WHAT: &str = "a sample";
-/// Largest width and height of the frame and the flow on the page.
+/// Maximum width and height of the frame and the flow on the page.
 const PANEL: (f64, f64) = (330.0, 260.0);
-/// Diameter of the wheel that explains the flow's colours.
+/// Diameter of the colour wheel that explains the flow's colours.
 const WHEEL: usize = 96;
-/// Room for the letters x and y.
+/// Width of the column for the letters x and y.
 const GUTTER: f64 = 20.0;
-/// Largest tile of the stack.
+/// Maximum side of a tile of the stack.
 const TILE: f64 = 160.0;
-/// Values beyond this quantile of the magnitudes are cut, so that one bad
+/// Quantile of the magnitudes beyond which values are clipped, so that one bad
 /// vector does not turn all others grey.
 const QUANTILE: f64 = 0.995;
 
@@ -27,7 +27,7 @@ pub struct Frame<'a> {
     pub width: usize,
     /// Height in pixels.
     pub height: usize,
-    /// Three bytes a pixel.
+    /// Three bytes per pixel.
     pub rgb: &'a [u8],
 }
 
@@ -41,32 +41,32 @@ pub struct Stack<'a> {
     pub width: usize,
     /// Height in pixels.
     pub height: usize,
-    /// The values as the network gets them, after mean subtraction and scale.
+    /// The values that the network receives, after mean subtraction and scaling.
     pub values: &'a [f32],
 }
 
 /// One time step of a video, as both networks see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample<'a> {
-    /// Which video and time step.
+    /// Name of the video and the time step.
     pub title: &'a str,
     /// The frame.
     pub frame: Frame<'a>,
     /// Its flow to the next frame.
     pub flow: &'a FlowField,
-    /// Length in pixels a frame that has the full colour; `None` takes the
+    /// Length, in pixels per frame, with full colour saturation; `None` takes the
     /// longest known vector of the field.
     pub full_scale: Option<f32>,
-    /// The stack that begins there.
+    /// The stack that begins at this frame.
     pub stack: Stack<'a>,
 }
 
-/// One time step as an SVG: the frame, its flow in Middlebury's colours with the
-/// wheel that explains them, and below the stack, x above y, one column a
-/// field, in greys about zero.
+/// Draws one time step: the frame, its flow in Middlebury's colours with a colour
+/// wheel, and below it the stack, x above y, one column per field, in greys about
+/// zero.
 ///
 /// # Errors
-/// [`FigureError::Shape`] for buffers that do not have the size they say,
+/// [`FigureError::Shape`] for buffers that do not match their stated size,
 /// [`FigureError::Value`] for an input that is not finite,
 /// [`FigureError::TooLarge`], and [`FigureError::Flow`].
 pub fn sample_input(sample: &Sample<'_>) -> Result<Drawing> {
@@ -74,12 +74,12 @@ pub fn sample_input(sample: &Sample<'_>) -> Result<Drawing> {
     check::sized(WHAT, "pixels of RGB", &[frame.width, frame.height, 3], frame.rgb.len())?;
     let sides = [stack.width, stack.height, stack.fields.saturating_mul(2)];
     check::sized(WHAT, "values of a stack", &sides, stack.values.len())?;
-    let hint = "look at the flow that the stack was made from";
+    let hint = "check the flow that the stack was made from";
     check::each(WHAT, stack.values, |value| value.is_finite(), "a finite input", hint)?;
     let full_scale = sample.full_scale.unwrap_or_else(|| longest(flow));
     let colours = flow_to_rgb8(flow, Some(full_scale))?;
 
-    // Both panels have the frame's place, so that a pixel of one is found in the other.
+    // Both panels have the size of the frame, so that pixels can be compared.
     let panel = fitted(frame.width, frame.height, PANEL);
     let panel_top = HEAD + 20.0;
     let stack_top = panel_top + panel.1 + 62.0;
@@ -88,7 +88,7 @@ pub fn sample_input(sample: &Sample<'_>) -> Result<Drawing> {
         fitted(stack.width, stack.height, ((room / stack.fields as f64 - 3.0).clamp(16.0, TILE), TILE));
     let width = (2.0 * MARGIN + GUTTER + stack.fields as f64 * (tile.0 + 3.0)).max(WIDTH);
     let mut svg = Drawing::new(width, stack_top + 2.0 * (tile.1 + 3.0) + 44.0);
-    svg.head(title, "what the two networks see of one time step");
+    svg.head(title, "inputs of the two networks at one time step");
 
     let heading = Style::new(12.0).bold();
     let left = MARGIN + GUTTER;
@@ -128,7 +128,7 @@ pub fn sample_input(sample: &Sample<'_>) -> Result<Drawing> {
     svg.text(MARGIN + GUTTER, stack_top + 2.0 * (tile.1 + 3.0) + 18.0, quiet, &says);
     let description = format!(
         "Left: a frame of {} x {} pixels. Middle: its optical flow, hue for direction and saturation for length, full at \
-         {full_scale:.2} pixels a frame. Below: the {} channels of the temporal network's input, {} x {} values each.",
+         {full_scale:.2} pixels per frame. Below: the {} channels of the temporal network's input, {} x {} values each.",
         frame.width,
         frame.height,
         2 * stack.fields,
@@ -138,15 +138,15 @@ pub fn sample_input(sample: &Sample<'_>) -> Result<Drawing> {
     Ok(svg.described(description))
 }
 
-/// The largest size of the same shape within `room`.
+/// Returns the largest size with the same aspect ratio that fits in `room`.
 fn fitted(width: usize, height: usize, room: (f64, f64)) -> (f64, f64) {
     let (width, height) = (width as f64, height as f64);
     let scale = (room.0 / width).min(room.1 / height);
     ((width * scale).max(1.0), (height * scale).max(1.0))
 }
 
-/// A picture of `from` pixels at `at`, `size` large on the page. Few pixels are
-/// magnified to squares; those beyond twice the page's own are averaged.
+/// Draws a picture of `from` pixels at `at` with the given `size` on the page. Small
+/// pictures are magnified to squares; those above twice the page's size are averaged.
 fn picture(
     svg: &mut Drawing,
     at: (f64, f64),
@@ -166,8 +166,8 @@ fn pixel(rgb: &[u8], index: usize) -> [u8; 3] {
     [rgb[3 * index], rgb[3 * index + 1], rgb[3 * index + 2]]
 }
 
-/// A disc in which every place has the colour of the vector that leads there
-/// from the centre.
+/// Draws a disc in which each point has the colour of the vector from the centre
+/// to it.
 fn wheel(svg: &mut Drawing, at: (f64, f64), full_scale: f32) -> Result<()> {
     let centre = (WHEEL as f32 - 1.0) / 2.0;
     let offset = |i: usize| (i as f32 - centre) / (WHEEL as f32 / 2.0);
@@ -176,18 +176,18 @@ fn wheel(svg: &mut Drawing, at: (f64, f64), full_scale: f32) -> Result<()> {
     let colours = flow_to_rgb8(&FlowField::new(WHEEL, WHEEL, u, v)?, Some(1.0))?;
     let side = WHEEL as f64;
     picture(svg, at, (side, side), (WHEEL, WHEEL), |x, y| {
-        // Outside of the disc stands the page.
+        // Outside the disc the picture has the colour of the page.
         if offset(x).hypot(offset(y)) <= 1.0 { pixel(&colours, y * WHEEL + x) } else { WHITE }
     })?;
     let quiet = Style::new(11.0).fill(QUIET);
     for (line, text) in ["white: still", "full colour:"].into_iter().enumerate() {
         svg.text(at.0, at.1 + side + 18.0 + line as f64 * 15.0, quiet, text);
     }
-    svg.text(at.0, at.1 + side + 48.0, quiet, &format!("{full_scale:.2} px a frame"));
+    svg.text(at.0, at.1 + side + 48.0, quiet, &format!("{full_scale:.2} px/frame"));
     Ok(())
 }
 
-/// The longest known vector, 1 where nothing moves.
+/// Returns the length of the longest known vector, or 1 if nothing moves.
 fn longest(flow: &FlowField) -> f32 {
     let known = |u: f32, v: f32| u.abs() <= UNKNOWN_FLOW && v.abs() <= UNKNOWN_FLOW;
     let lengths = flow.u.iter().zip(&flow.v).filter(|&(&u, &v)| known(u, v)).map(|(u, v)| u.hypot(*v));
@@ -195,8 +195,8 @@ fn longest(flow: &FlowField) -> f32 {
     if longest > 0.0 { longest } else { 1.0 }
 }
 
-/// The magnitude that nearly all values stay below; the largest where most are
-/// 0, and 1 where all are.
+/// Returns the magnitude that nearly all values stay below, the largest one if
+/// most values are 0, or 1 if all are.
 fn bulk(values: &[f32]) -> f32 {
     let mut sizes: Vec<f32> = values.iter().map(|value| value.abs()).collect();
     sizes.sort_by(f32::total_cmp);
@@ -210,7 +210,7 @@ mod tests {
     use super::super::raster::tests::embedded;
     use super::*;
 
-    /// A frame of 4 x 2 and a stack of three fields of 2 x 2.
+    /// Draws a frame of 4 x 2 and a stack of three fields of 2 x 2.
     fn draw(rgb: &[u8], values: &[f32]) -> Result<String> {
         let flow = FlowField::new(4, 2, vec![0.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2e9], vec![0.0; 8]).unwrap();
         let drawing = sample_input(&Sample {
@@ -228,7 +228,7 @@ mod tests {
         let mut rgb = vec![0; 24];
         rgb[3 * 5..3 * 6].copy_from_slice(&[200, 100, 50]);
         let mut values = vec![0.0; 24];
-        // y of the second field, upper right.
+        // The upper right value of y in the second field.
         values[3 * 4 + 1] = -0.5;
         let svg = draw(&rgb, &values).unwrap();
         let document = roxmltree::Document::parse(&svg).unwrap();
@@ -243,7 +243,7 @@ mod tests {
         let right = at(&pictures[1], 1, 0, (4, 2));
         assert!(right[0] == 255 && right[1] < 30, "full red to the right: {right:?}");
         assert_eq!(at(&pictures[1], 3, 1, (4, 2)), [0; 3], "unknown is black");
-        // The order on the page: x and y of each field.
+        // The pictures come in the order of the page: x and y of each field.
         for (channel, picture) in pictures[3..].iter().enumerate() {
             for (x, y) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
                 let expected = if (channel, x, y) == (3, 1, 0) { 1 } else { 128 };
@@ -257,7 +257,7 @@ mod tests {
             number(5, "x") > number(3, "x") && number(5, "y") == number(3, "y"),
             "time runs to the right"
         );
-        assert!(svg.contains("3.00 px a frame") && svg.contains("white is +0.50"));
+        assert!(svg.contains("3.00 px/frame") && svg.contains("white is +0.50"));
     }
 
     #[test]

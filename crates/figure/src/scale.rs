@@ -2,29 +2,29 @@
 
 use base::text::{self, trimmed};
 
-/// Values beyond this are drawn as those that are not finite: differences of
-/// two of them must stay finite.
+/// Largest magnitude that is drawn as a number; larger values are treated as not
+/// finite, so that the difference of two values stays finite.
 const LARGEST: f64 = 1e100;
-/// Aim for this many marks on an axis.
+/// Approximate number of marks on an axis.
 const MARKS: f64 = 6.0;
 
-/// Whether an axis can hold the value.
+/// Returns `true` if an axis can hold the value.
 pub(super) fn drawable(value: f64) -> bool {
     value.abs() <= LARGEST
 }
 
-/// Round values that enclose `low`..=`high`, evenly spaced.
+/// Returns evenly spaced round values that enclose `low`..=`high`.
 pub(super) fn linear(low: f64, high: f64) -> Vec<f64> {
     let span = if high > low { high - low } else { high.abs().max(1.0) };
     let step = round_up(span / MARKS);
-    // Whole multiples, so that no rounding error adds up along the axis.
+    // Whole multiples of the step, so that rounding errors do not add up along the axis.
     let (first, last) = ((low / step).floor(), (high / step).ceil());
     let last = if last > first { last } else { first + 1.0 };
     (0..=(last - first) as usize).map(|i| (first + i as f64) * step).collect()
 }
 
-/// Round values (1, 2 and 5 times powers of ten, or powers of ten alone) that
-/// enclose `low`..=`high`, both above 0.
+/// Returns round values (1, 2 and 5 times powers of ten, or only powers of ten)
+/// that enclose `low`..=`high`, both above 0.
 pub(super) fn logarithmic(low: f64, high: f64) -> Vec<f64> {
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
     let decades = (last - first).max(1);
@@ -41,14 +41,14 @@ pub(super) fn logarithmic(low: f64, high: f64) -> Vec<f64> {
     all[start..=end.max(start + 1).min(all.len() - 1)].to_vec()
 }
 
-/// 1, 2 or 5 times a power of ten, at least `value`.
+/// Rounds up to 1, 2 or 5 times a power of ten.
 fn round_up(value: f64) -> f64 {
     let power = 10f64.powf(value.log10().floor());
     let factor = [1.0, 2.0, 5.0].into_iter().find(|f| f * power >= value * (1.0 - 1e-9));
     factor.unwrap_or(10.0) * power
 }
 
-/// A mark's text: no more digits than the marks need.
+/// Formats the text of a mark with no more digits than needed.
 pub(super) fn mark(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
@@ -57,7 +57,7 @@ pub(super) fn mark(value: f64) -> String {
     }
 }
 
-/// A count with commas between thousands; a fraction as it is.
+/// Formats a number with commas between the thousands of its integer part.
 fn with_commas(value: f64) -> String {
     // Twelve significant digits: 0.30000000000000004 is 0.3.
     let decimals = (11 - value.abs().log10().floor() as i32).clamp(0, 15) as usize;

@@ -1,4 +1,4 @@
-//! Accuracy against cost.
+//! Plots accuracy against cost.
 
 use base::text::brief;
 
@@ -10,30 +10,30 @@ use super::{FigureError, Result};
 
 const WHAT: &str = "accuracy against cost";
 const HEIGHT: f64 = 330.0;
-/// Pixels that an entry of the legend takes beside its text.
+/// Width in pixels of a legend entry in addition to its text.
 const BESIDE: f64 = 34.0;
-/// Shapes of marks, which tell groups apart as colours do.
+/// Number of shapes of marks, which distinguish groups in addition to colours.
 const SHAPES: usize = 4;
 
-/// What was measured at what cost.
+/// A measured value and its cost.
 #[derive(Clone, Debug)]
 pub struct Spot<'a> {
-    /// Its name, which is written where there is room.
+    /// Its name, written next to the mark if there is room.
     pub name: &'a str,
-    /// All of it in words.
+    /// Tooltip with all details.
     pub tip: String,
-    /// The place of a page that it leads to.
+    /// Anchor on the page to which it links.
     pub place: Option<&'a str>,
-    /// What it belongs to, as an index into the groups.
+    /// Its group, as an index into the groups.
     pub group: usize,
-    /// What it costs, above 0.
+    /// Its cost, above 0.
     pub cost: f64,
-    /// The value, and the ends of its interval.
+    /// The value, and the lower and upper ends of its interval.
     pub value: [f64; 3],
 }
 
-/// Marks of values over their costs, each with its interval; a stepped line along those that no cheaper one equals, which are
-/// named. A group has a colour and a shape.
+/// Draws values over their costs, each with its interval. A stepped line joins those better than everything that costs no
+/// more, and they are named. Each group has a colour and a shape.
 ///
 /// # Errors
 /// [`FigureError::Empty`]; [`FigureError::Shape`] for a group without a name.
@@ -54,7 +54,7 @@ pub fn scatter(spots: &[Spot<'_>], groups: &[&str], axes: (&str, &str), title: &
     let x = Axis::logarithmic(spots.iter().map(|spot| spot.cost));
     let x = x.between(left_of(y.marks()), WIDTH - MARGIN - 16.0);
     let mut svg = Drawing::new(WIDTH, y.from + 52.0);
-    svg.head(title, "marks with their intervals; named, along the stepped line: what nothing cheaper equals");
+    svg.head(title, "marks with their intervals; named along the stepped line: better than anything cheaper");
     for (entry, at, y) in legend {
         let group = here[entry];
         svg.shape(shape(group, at + 6.0, y + 4.0), paint(group), GROUND, "");
@@ -81,7 +81,7 @@ pub fn scatter(spots: &[Spot<'_>], groups: &[&str], axes: (&str, &str), title: &
     }
     let best: Vec<&str> = front.iter().map(|&index| spots[index].name).collect();
     Ok(svg.described(format!(
-        "{} marks. The most accurate of its cost or less, the cheapest first: {}.",
+        "{} marks. The most accurate at their cost or less, cheapest first: {}.",
         spots.len(),
         best.join(", ")
     )))
@@ -95,7 +95,7 @@ fn shape(group: usize, x: f64, y: f64) -> String {
     mark(x, y, SHAPES - 1 - group % SHAPES, SHAPES - 1)
 }
 
-/// Those of a higher value than all that cost no more, the cheapest first.
+/// Returns the spots with a higher value than all others that cost no more, cheapest first.
 fn front(spots: &[Spot<'_>]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..spots.len()).collect();
     let key = |index: usize| (spots[index].cost, spots[index].value[0]);
@@ -112,7 +112,7 @@ fn front(spots: &[Spot<'_>]) -> Vec<usize> {
     order
 }
 
-/// Where the names of the front have room: above or below their marks, clear of other names and marks, within the frame.
+/// Places the names of the front above or below their marks, inside the frame and clear of other names and marks.
 fn named<'a>(
     spots: &[Spot<'a>],
     front: &[usize],
@@ -121,7 +121,7 @@ fn named<'a>(
 ) -> Vec<(&'a str, (f64, f64))> {
     let mut taken: Vec<[f64; 4]> = places.iter().map(|(x, y)| [x - 5.0, y - 6.0, x + 5.0, y + 6.0]).collect();
     let mut named = Vec::new();
-    // The most accurate first.
+    // The most accurate spots are placed first.
     for &index in front.iter().rev() {
         let half = text_width(spots[index].name, 12.0) / 2.0;
         let (x, y) = places[index];
@@ -174,7 +174,7 @@ mod tests {
         ];
         assert_eq!(front(&spots), [2, 1]);
         let drawing = scatter(&spots, &["<paper>", "none"], ("cost", "accuracy"), "T").unwrap();
-        assert!(drawing.description.ends_with("the cheapest first: cheap, best."), "{}", drawing.description);
+        assert!(drawing.description.ends_with("cheapest first: cheap, best."), "{}", drawing.description);
         let page = drawing.inline("");
         assert_eq!(page.matches("<a class=\"mk\" href=\"#there\"").count(), 4);
         assert!(page.contains(">best</text>") && !page.contains(">dear</text>"), "{page}");

@@ -1,4 +1,4 @@
-//! Drawings as small as a line of a table. What they show stands beside them in numbers.
+//! Drawings small enough for a line of a table, which shows the same numbers beside them.
 
 use super::colour::{GRID, GROUND, Paint, QUIET, SERIES};
 use super::svg::{Drawing, num};
@@ -6,10 +6,10 @@ use super::svg::{Drawing, num};
 const WIDTH: f64 = 112.0;
 const HEIGHT: f64 = 16.0;
 const MIDDLE: f64 = HEIGHT / 2.0;
-/// The ends of the line that values lie on.
+/// Ends of the line on which values lie.
 const ENDS: (f64, f64) = (4.0, 108.0);
 
-/// A value with its interval on a line from 0 to 100, and the paper's value.
+/// Draws a value with its interval on a line from 0 to 100, and the paper's value.
 pub fn interval(value: f64, low: f64, high: f64, paper: Option<f64>) -> Drawing {
     let at = |value: f64| ENDS.0 + value.clamp(0.0, 100.0) / 100.0 * (ENDS.1 - ENDS.0);
     let mut svg = lined();
@@ -20,7 +20,7 @@ pub fn interval(value: f64, low: f64, high: f64, paper: Option<f64>) -> Drawing 
     svg
 }
 
-/// A margin with its interval about zero, on a line that reaches `reach` to either side, in the colour of its place.
+/// Draws a margin with its interval on a line from -`reach` to `reach`, in the colour of its context on the page.
 pub fn margin(value: f64, low: f64, high: f64, reach: f64) -> Drawing {
     let at = |value: f64| WIDTH / 2.0 + (value / reach).clamp(-1.0, 1.0) * 50.0;
     let mut svg = lined();
@@ -29,7 +29,7 @@ pub fn margin(value: f64, low: f64, high: f64, reach: f64) -> Drawing {
     svg
 }
 
-/// How a whole is divided, each part in the colour of its class; nothing of nothing.
+/// Draws the shares of a whole, each part in the colour of its class; `None` if the whole is 0.
 pub fn shares(parts: &[(&'static str, usize)]) -> Option<Drawing> {
     let total: usize = parts.iter().map(|part| part.1).sum();
     let mut svg = Drawing::new(100.0, 10.0);
@@ -44,14 +44,14 @@ pub fn shares(parts: &[(&'static str, usize)]) -> Option<Drawing> {
     (total > 0).then_some(svg)
 }
 
-/// What stands for the paper's value in [`interval`].
+/// Draws the sign of the paper's value in [`interval`], for a legend.
 pub fn paper_sign() -> Drawing {
     let mut svg = Drawing::new(10.0, HEIGHT);
     diamond(&mut svg, 5.0);
     svg
 }
 
-/// What stands for a value with its interval.
+/// Draws the sign of a value with its interval, for a legend.
 pub fn value_sign() -> Drawing {
     let mut svg = Drawing::new(22.0, HEIGHT);
     whisker(&mut svg, 11.0, 1.0, 21.0, SERIES[0]);

@@ -1,4 +1,4 @@
-//! Pictures in SVG: shapes, texts whose width is estimated, and the two ways to write them.
+//! Builds SVG pictures from shapes and texts with estimated widths, and writes them to a file or into a page.
 
 use std::fmt::Write;
 
@@ -10,15 +10,15 @@ use super::colour::{BORDER, GROUND, INK, Paint, QUIET};
 pub(super) const WIDTH: f64 = 880.0;
 /// Space around a picture.
 pub(super) const MARGIN: f64 = 24.0;
-/// Baseline of the title, and of the line under it.
+/// Baselines of the title and of the line under it.
 pub(super) const TITLE_Y: f64 = 34.0;
 pub(super) const SUBTITLE_Y: f64 = 54.0;
-/// Where the drawing may start.
+/// Top of the drawing, below the title.
 pub(super) const HEAD: f64 = 70.0;
 
 const FONTS: &str = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
 
-/// Which point of a text its position means.
+/// The point of a text at its position.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Anchor {
     Start,
@@ -26,19 +26,19 @@ pub(super) enum Anchor {
     End,
 }
 
-/// How a text looks.
+/// The style of a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Style {
     pub size: f64,
     pub fill: Paint,
     pub anchor: Anchor,
     pub bold: bool,
-    /// Degrees, clockwise about the position.
+    /// Rotation in degrees, clockwise about the position.
     pub turn: f64,
 }
 
 impl Style {
-    /// A text of `size` pixels in ink.
+    /// Creates the style of a text of `size` pixels in ink.
     pub(super) const fn new(size: f64) -> Self {
         Self { size, fill: INK, anchor: Anchor::Start, bold: false, turn: 0.0 }
     }
@@ -63,7 +63,7 @@ impl Style {
         Self { turn, ..self }
     }
 
-    /// Weight and turn, as attributes.
+    /// Returns weight and rotation as attributes.
     fn further(&self, x: &str, y: &str) -> String {
         let mut text = String::new();
         if self.bold {
@@ -76,22 +76,22 @@ impl Style {
     }
 }
 
-/// A picture: its shapes and texts, and what it says in words. It is written as a file of its own or into a page, in one
+/// A picture: its shapes and texts, and a description in words. It is written as a file or into a page, with the same
 /// geometry. Positions are pixels from the top left.
 #[derive(Debug, Clone)]
 pub struct Drawing {
     width: f64,
     height: f64,
-    /// What it shows, in a line; empty for a picture that stands within a text.
+    /// Title of one line; empty for a picture within a text.
     pub title: String,
-    /// How it is to be read, in a line.
+    /// Explanation of one line.
     pub subtitle: String,
-    /// What a screen reader says.
+    /// Description for screen readers.
     pub description: String,
     body: Vec<Element>,
 }
 
-/// What a picture is made of, in drawing order.
+/// An element of a picture, in drawing order.
 #[derive(Debug, Clone)]
 enum Element {
     Rect {
@@ -130,7 +130,7 @@ enum Element {
         text: String,
         tip: String,
     },
-    /// What belongs together, and on a page leads to a place of it.
+    /// Start of a group, which on a page links to `place`.
     Open {
         class: &'static str,
         place: Option<String>,
@@ -145,32 +145,32 @@ impl Drawing {
         Self { width, height, title, subtitle, description, body: Vec::new() }
     }
 
-    /// The title and a line under it, which a page has beside the picture.
+    /// Sets the title and the line under it, which a page shows beside the picture.
     pub(super) fn head(&mut self, title: &str, subtitle: &str) {
         (self.title, self.subtitle) = (title.to_owned(), subtitle.to_owned());
     }
 
-    /// The finished picture, in words.
+    /// Sets the description of the finished picture.
     pub(super) fn described(self, description: String) -> Self {
         Self { description, ..self }
     }
 
-    /// A filled rectangle.
+    /// Draws a filled rectangle.
     pub(super) fn rect(&mut self, x: f64, y: f64, width: f64, height: f64, fill: Paint) {
         self.rect_with_tip(x, y, width, height, fill, "");
     }
 
-    /// A filled rectangle that tells `tip` when the mouse rests on it.
+    /// Draws a filled rectangle with a tooltip.
     pub(super) fn rect_with_tip(&mut self, x: f64, y: f64, width: f64, height: f64, fill: Paint, tip: &str) {
         self.body.push(Element::Rect { area: [x, y, width, height], fill, tip: tip.to_owned() });
     }
 
-    /// The outline of a rectangle, one pixel wide.
+    /// Draws the outline of a rectangle, one pixel wide.
     pub(super) fn frame(&mut self, x: f64, y: f64, width: f64, height: f64, stroke: Paint) {
         self.body.push(Element::Frame { area: [x, y, width, height], stroke });
     }
 
-    /// A straight line; `dash` as in `stroke-dasharray`, empty for none.
+    /// Draws a straight line; `dash` as in `stroke-dasharray`, empty for none.
     pub(super) fn line(
         &mut self,
         from: (f64, f64),
@@ -182,37 +182,37 @@ impl Drawing {
         self.path(vec![from, to], stroke, width, dash);
     }
 
-    /// A line from point to point.
+    /// Draws a line from point to point.
     pub(super) fn path(&mut self, points: Vec<(f64, f64)>, stroke: Paint, width: f64, dash: &'static str) {
         self.body.push(Element::Line { points, stroke, width, dash });
     }
 
-    /// A filled shape along path data with a thin rim and a tip.
+    /// Draws a filled shape from path data with a thin outline and a tooltip.
     pub(super) fn shape(&mut self, data: String, fill: Paint, outline: Paint, tip: &str) {
         self.body.push(Element::Shape { data, fill, outline, tip: tip.to_owned() });
     }
 
-    /// A filled circle.
+    /// Draws a filled circle.
     pub(super) fn dot(&mut self, x: f64, y: f64, radius: f64, fill: Paint) {
         self.body.push(Element::Dot { at: (x, y), radius, fill });
     }
 
-    /// A picture within the picture, from a `data:` address.
+    /// Draws a raster picture from a `data:` URL.
     pub(super) fn image(&mut self, x: f64, y: f64, width: f64, height: f64, address: String) {
         self.body.push(Element::Image { area: [x, y, width, height], address });
     }
 
-    /// A text whose baseline is at y.
+    /// Draws a text with its baseline at y.
     pub(super) fn text(&mut self, x: f64, y: f64, style: Style, text: &str) {
         self.body.push(Element::Text { at: (x, y), style, text: text.to_owned(), tip: String::new() });
     }
 
-    /// A text cut to `room` pixels; the whole of it is then its tip.
+    /// Draws a text cut to `room` pixels; the full text is then its tooltip.
     pub(super) fn text_within(&mut self, x: f64, y: f64, style: Style, text: &str, room: f64) {
         self.body.push(within((x, y), style, text, room));
     }
 
-    /// What follows until [`Self::close`] belongs together: class `class` on a page, and a link of that name to `place` on it.
+    /// Opens a group that ends with [`Self::close`]. On a page it has the class `class`, and links to `place` under that name.
     pub(super) fn open(&mut self, class: &'static str, place: Option<&str>, name: &str) {
         self.body.push(Element::Open { class, place: place.map(str::to_owned), name: name.to_owned() });
     }
@@ -221,7 +221,7 @@ impl Drawing {
         self.body.push(Element::Close);
     }
 
-    /// The picture as an SVG file, on white.
+    /// Writes the picture as an SVG file, on white.
     pub fn file(&self) -> String {
         let (width, height) = (num(self.width.ceil()), num(self.height.ceil()));
         let (right, bottom) = (num(self.width.ceil() - 1.0), num(self.height.ceil() - 1.0));
@@ -248,19 +248,19 @@ impl Drawing {
         out
     }
 
-    /// The picture as an element of a page that has [`style`](crate::style): without ground, title and subtitle, in colours
-    /// that follow the page, with links. `class` is a further class of it.
+    /// Writes the picture as an element of a page with [`style`](crate::style): without background, title and subtitle,
+    /// with links, in colours that follow the page. `class` is an additional CSS class.
     pub fn inline(&self, class: &str) -> String {
-        // Title and margins are the page's.
+        // The page provides the title and the margins.
         let (left, top) = if self.title.is_empty() { (0.0, 0.0) } else { (MARGIN - 4.0, HEAD - 8.0) };
         let (width, height) = (num(self.width - 2.0 * left), num(self.height - top));
         let (left, top) = (num(left), num(top));
         let links = self.body.iter().any(|part| matches!(part, Element::Open { place: Some(_), .. }));
         let says = if self.description.is_empty() {
-            // What it shows stands beside it.
+            // The page shows the same information beside it.
             "aria-hidden=\"true\"".to_owned()
         } else {
-            // Within an image no link could be reached.
+            // Links inside the role `img` could not be reached.
             let role = if links { "group" } else { "img" };
             format!("role=\"{role}\" aria-label=\"{}\"", escape(&self.description))
         };
@@ -276,9 +276,9 @@ impl Drawing {
     }
 }
 
-/// A text that has its room.
+/// Creates a text element that may take `room` pixels.
 fn within(at: (f64, f64), style: Style, text: &str, room: f64) -> Element {
-    // Bold letters are about a sixth wider.
+    // Bold letters are about one sixth wider.
     let size = if style.bold { style.size * 1.17 } else { style.size };
     match cut(text, size, room) {
         None => Element::Text { at, style, text: text.to_owned(), tip: String::new() },
@@ -286,7 +286,7 @@ fn within(at: (f64, f64), style: Style, text: &str, room: f64) -> Element {
     }
 }
 
-/// An element with a tip in it, or without.
+/// Ends an element, with a tooltip inside if there is one.
 fn ended(name: &str, tip: &str) -> String {
     if tip.is_empty() { "/>".into() } else { format!("><title>{}</title></{name}>", escape(tip)) }
 }
@@ -343,7 +343,7 @@ impl Element {
         };
     }
 
-    /// `open` are the elements that are not closed yet.
+    /// Writes the element into a page. `open` lists the elements that are not closed yet.
     fn write_to_page(&self, out: &mut String, open: &mut Vec<&'static str>) {
         let _ = match self {
             Self::Rect { area, fill, tip } => {
@@ -359,7 +359,7 @@ impl Element {
                 write!(out, "<path class=\"{class}\" d=\"{data}\"{width}{}/>", dashes(dash))
             }
             Self::Shape { data, fill, outline, tip } => {
-                // The rim of a mark is the ground's.
+                // The outline of a mark has the colour of the background.
                 let rim = if *outline == GROUND { "" } else { " rim" };
                 write!(out, "<path class=\"f {}{rim}\" d=\"{data}\"{}", fill.class(), ended("path", tip))
             }
@@ -418,7 +418,7 @@ fn title(tip: &str) -> String {
     if tip.is_empty() { String::new() } else { format!("<title>{}</title>", escape(tip)) }
 }
 
-/// Path data in small steps from point to point, in tenths of a pixel.
+/// Writes path data with relative steps from point to point, in tenths of a pixel.
 fn steps(points: &[(f64, f64)]) -> String {
     let tenths = |value: f64| (value * 10.0).round();
     let mut out = String::new();
@@ -440,13 +440,13 @@ fn steps(points: &[(f64, f64)]) -> String {
     out
 }
 
-/// A coordinate with at most two decimals.
+/// Formats a coordinate with at most two decimals.
 pub(super) fn num(value: f64) -> String {
     short(value, 2)
 }
 
-/// Text that may stand in an element or an attribute. Characters that XML
-/// forbids, and those that turn the direction of writing, are replaced.
+/// Escapes a text for an element or an attribute. Replaces characters that XML
+/// forbids and those that change the direction of writing.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -463,18 +463,18 @@ fn escape(text: &str) -> String {
     out
 }
 
-/// About how wide a text is at `size`; wide fonts such as DejaVu Sans fit too.
+/// Estimates the width of a text at `size`, with room for wide fonts such as DejaVu Sans.
 pub(super) fn text_width(text: &str, size: f64) -> f64 {
     text.chars().map(advance).sum::<f64>() * size
 }
 
-/// The widest of some texts.
+/// Returns the largest width of some texts.
 pub(super) fn widest<'a>(texts: impl IntoIterator<Item = &'a str>, size: f64) -> f64 {
     texts.into_iter().map(|text| text_width(text, size)).fold(0.0, f64::max)
 }
 
-/// Where the entries of a legend begin, each with its number, and the lower end of all lines. An entry takes `beside` pixels
-/// beside its text of size 12.
+/// Lays out the entries of a legend: returns each number with its position, and the lower end of all lines. An entry takes
+/// `beside` pixels in addition to its text of size 12.
 pub(super) fn legend<'a>(
     entries: impl IntoIterator<Item = &'a str>,
     beside: f64,
@@ -491,7 +491,7 @@ pub(super) fn legend<'a>(
     (places, y + 20.0)
 }
 
-/// The text with its end replaced by an ellipsis, where it is wider than `room`.
+/// Replaces the end of a text by an ellipsis if it is wider than `room`; otherwise returns `None`.
 fn cut(text: &str, size: f64, room: f64) -> Option<String> {
     if text_width(text, size) <= room {
         return None;

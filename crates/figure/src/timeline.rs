@@ -1,4 +1,4 @@
-//! Probabilities of classes along a video.
+//! Draws class probabilities along a video.
 
 use std::fmt::Write;
 
@@ -15,20 +15,20 @@ const GAP: f64 = 44.0;
 const SWATCH: f64 = 18.0;
 const LEFT: f64 = MARGIN + 44.0;
 
-/// What one net says along a video.
+/// Predictions of one net along a video.
 #[derive(Debug, Clone)]
 pub struct Track<'a> {
     /// The net.
     pub name: &'a str,
-    /// Frames, and for each class that is drawn its probability there, 0 to 1.
+    /// Frame numbers, each with the probability of every drawn class, 0 to 1.
     pub points: Vec<(usize, Vec<f32>)>,
 }
 
-/// A panel a net, with a line a class; hard cuts are broken lines across.
+/// Draws one panel per net with one line per class; vertical dashed lines mark hard cuts.
 ///
 /// # Errors
-/// [`FigureError::Empty`] without a class, a net or a point; [`FigureError::Shape`] for more than seven classes, or points of
-/// another number of them.
+/// [`FigureError::Empty`] without a class, a net or a point; [`FigureError::Shape`] for more than seven classes, or a point
+/// with a different number of them.
 pub fn timeline(
     title: &str,
     classes: &[&str],

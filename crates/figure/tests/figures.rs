@@ -1,4 +1,4 @@
-//! How pictures are written, from numbers made up here.
+//! Checks how pictures are written, with made-up numbers.
 
 use std::collections::BTreeMap;
 

@@ -1,23 +1,23 @@
 //! Bands of rows, one for each thread.
 //!
 //! Every pass over a level is cut into bands, and a row is computed by the
-//! same operations whatever band it is in: the result does not depend on the
+//! same operations whatever its band, so the result does not depend on the
 //! number of threads. A level with one band is computed on the calling thread
-//! and no thread pool is touched; several bands go to rayon's pool.
+//! without a thread pool; several bands go to rayon's pool.
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 
-/// A band has at least so many rows: the iterations of a band repeat some rows
-/// of its neighbours.
+/// Minimum number of rows in a band, since the iterations of a band repeat some
+/// rows of its neighbours.
 const FEWEST_ROWS: usize = 24;
 
-/// A band has at least so many pixels: less does not pay for waking a thread.
+/// Minimum number of pixels in a band; fewer are not worth waking a thread.
 const FEWEST_PIXELS: usize = 4096;
 
-/// How the rows of a level are shared out.
+/// The division of a level's rows into bands.
 #[derive(Debug, Clone)]
 pub(crate) struct Bands {
     /// The first row of each band, then the number of rows.
@@ -25,7 +25,7 @@ pub(crate) struct Bands {
 }
 
 impl Bands {
-    /// As many bands as threads, fewer on a small level.
+    /// Makes one band per thread, or fewer on a small level.
     pub(crate) fn new(width: usize, height: usize, threads: NonZeroUsize) -> Self {
         let most = (height / FEWEST_ROWS).min(width * height / FEWEST_PIXELS).max(1);
         let count = threads.get().min(most);
@@ -36,13 +36,13 @@ impl Bands {
         self.bounds.len() - 1
     }
 
-    /// The rows of each band, from the top.
+    /// Returns the rows of each band, from the top.
     pub(crate) fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
         self.bounds.windows(2).map(|pair| pair[0]..pair[1])
     }
 }
 
-/// Does the work of each band: one on the calling thread, several in the pool.
+/// Runs `work` for each band: a single band on the calling thread, several in the pool.
 pub(crate) fn each<T: Send>(parts: impl IntoIterator<Item = T>, work: impl Fn(T) + Send + Sync) {
     let mut parts: Vec<T> = parts.into_iter().collect();
     if parts.len() == 1 {

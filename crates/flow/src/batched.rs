@@ -1,34 +1,35 @@
-//! Estimators that want many pairs at once, such as a GPU.
+//! Interface of estimators that process many pairs at once, such as on a GPU.
 
 use std::fmt::Debug;
 
 use crate::error::same_size;
 use crate::{FlowError, FlowField, GrayImage, TvL1Params};
 
-/// Bytes of grey frames that are held for a call unless the estimator says otherwise; their fields take twice as much.
+/// Default number of bytes of grey frames per call; their fields take twice as much.
 const AT_ONCE: usize = 32 << 20;
 
-/// An estimator of TV-L1 that works on many pairs of frames at once. A program makes it and hands it to what
-/// estimates flow; this crate has none, its own methods take a pair at a time ([`crate::Estimator`]).
+/// An estimator of TV-L1 that works on many pairs of frames at once. Other crates implement it; the methods of this crate
+/// take one pair at a time ([`crate::Estimator`]).
 ///
-/// Its fields are those of [`crate::Method::TvL1`] up to rounding: the mean difference to them is below a thousandth of a pixel,
-/// though single vectors may differ by more where a last bit decides between two branches. The same call gives the same
-/// bits, and a field does not depend on the pairs beside it.
+/// Its fields are those of [`crate::Method::TvL1`] up to rounding: the mean difference is below a thousandth of a pixel,
+/// but single vectors may differ by more if the last bit decides between two branches. The same call gives the same
+/// bits, and a field does not depend on the other pairs of the call.
 pub trait Batched: Debug + Send + Sync {
-    /// What tells its fields from those of other estimators. It becomes part of the names of cached files.
+    /// Returns a name that distinguishes its fields from those of other estimators. It becomes part of the names of cached
+    /// files.
     fn name(&self) -> &str;
 
-    /// Frames of a size that a call works on well, two at least. Whoever has more of them calls several times, so that
-    /// it never holds more than these and their fields.
+    /// Returns the suitable number of frames per call for a given size, at least two. Callers with more frames make several
+    /// calls, which limits the memory to these frames and their fields.
     fn frames_at_once(&self, width: usize, height: usize) -> usize {
         (AT_ONCE / (width * height * size_of::<f32>()).max(1)).max(2)
     }
 
-    /// The flow of every pair, in their order: from frame `i` to frame `j` for a pair (i, j) of indices into `frames`,
+    /// Computes the flow of every pair, in order: from frame `i` to frame `j` for a pair (i, j) of indices into `frames`,
     /// which are H x W each. Several threads may call at once.
     ///
     /// # Errors
-    /// As [`check_pairs`], and [`FlowError::Device`] where the device fails.
+    /// As for [`check_pairs`], and [`FlowError::Device`] if the device fails.
     fn compute(
         &self,
         params: &TvL1Params,
@@ -37,12 +38,12 @@ pub trait Batched: Debug + Send + Sync {
     ) -> Result<Vec<FlowField>, FlowError>;
 }
 
-/// Checks what [`Batched::compute`] is given, for those who implement it, and returns the width and height of the
-/// frames, 0 if there are none.
+/// Checks the arguments of [`Batched::compute`], for implementations, and returns the width and height of the frames, 0 if
+/// there are none.
 ///
 /// # Errors
-/// When a parameter is outside its range, frames differ in size, a buffer has the wrong length, an intensity is not
-/// finite, or a pair names a frame that is not there.
+/// If a parameter is outside its range, frames differ in size, a buffer has the wrong length, an intensity is not finite,
+/// or the index of a frame is out of range.
 pub fn check_pairs(
     params: &TvL1Params,
     frames: &[GrayImage],
@@ -73,7 +74,7 @@ mod tests {
         assert_eq!(check_pairs(&params, &frames, &[(0, 1), (1, 0)]).unwrap(), (3, 2));
         assert_eq!(check_pairs(&params, &[], &[]).unwrap(), (0, 0));
         let outside = check_pairs(&params, &frames, &[(0, 2)]).unwrap_err();
-        assert_eq!(outside.to_string(), "expected a pair of 2 frames, numbered from 0, found (0, 2)");
+        assert_eq!(outside.to_string(), "expected a pair of frame indices below 2, found (0, 2)");
         let sizes = check_pairs(&params, &[picture(3), picture(4)], &[]).unwrap_err();
         assert!(matches!(sizes, FlowError::SizeMismatch { .. }));
         let mut odd = picture(3);

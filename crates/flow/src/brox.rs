@@ -11,23 +11,24 @@
 //! Psi(s^2) = sqrt(s^2 + epsilon^2).
 //! ```
 //!
-//! The constancy of the gradient holds where brightness changes slowly over the
-//! picture, Psi lets outliers and edges of motion pass, and the last term is
-//! total variation. The paper has one Psi around both data terms; each with its
-//! own is the form of Bruhn and Weickert, "Towards Ultimate Motion Estimation"
-//! (ICCV 2005): where one of the two constancies fails the other still counts.
+//! The constancy of the gradient tolerates slow changes of brightness over the
+//! picture, Psi tolerates outliers and edges of motion, and the last term is
+//! total variation. The paper has one Psi around both data terms; a separate Psi
+//! for each is the form of Bruhn and Weickert, "Towards Ultimate Motion
+//! Estimation" (ICCV 2005): if one of the two constancies fails, the other still
+//! counts.
 //!
 //! Nothing is linearised in E itself. Its Euler-Lagrange equations (2.3) are
 //! solved by two nested fixed-point iterations from coarse to fine (3.1, 3.2):
 //!
 //! 1. both pictures are smoothed and shrunk to a pyramid in small steps eta
 //!    (`scale_factor`);
-//! 2. outer iteration k (`warps`): with w of the step before, the second
+//! 2. outer iteration k (`warps`): with w of the previous step, the second
 //!    picture and its derivatives are taken at x + w, and the increment dw is
 //!    sought for which, to first order,
 //!    I1(x + w + dw) - I0 = I_z + I_x du + I_y dv, and likewise
 //!    I_xz + I_xx du + I_xy dv and I_yz + I_xy du + I_yy dv for the gradient;
-//! 3. inner iteration l (`inner_iterations`): Psi' is frozen at the present
+//! 3. inner iteration l (`inner_iterations`): Psi' is frozen at the current
 //!    dw, which leaves a linear system
 //!
 //!    ```text
@@ -36,7 +37,7 @@
 //!    - alpha div(Psi'_s grad(u + du)) = 0
 //!    ```
 //!
-//!    and its like for v (the `system` module has the discrete form);
+//!    and likewise for v (the `system` module has the discrete form);
 //! 4. the system is relaxed by successive over-relaxation (`sor_iterations`,
 //!    the `sor` module);
 //! 5. the flow is enlarged to the next level.
@@ -84,7 +85,7 @@ fn filter(level: &mut Level<[Plane; 2]>, window: MedianFilter) {
     }
 }
 
-/// What the level in work needs, in the size of the largest so far.
+/// Memory for the current level, as large as the largest level so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Work {
     first: First,
@@ -107,7 +108,7 @@ impl Work {
         let [of_first, of_second] = &mut self.derivatives;
         let first = Side::First(&mut self.first, from, [a, b], of_first);
         let second = Side::Second(&mut self.second, to, [c, d], of_second);
-        // A level that is shared out has both pictures in work at once.
+        // A level with several bands processes both pictures at once.
         match level.bands.count() {
             1 => [first, second].into_iter().for_each(Side::lay_out),
             _ => each([first, second], Side::lay_out),
@@ -115,7 +116,7 @@ impl Work {
     }
 }
 
-/// A picture of which the derivatives are wanted, and where.
+/// A picture whose derivatives are computed, and their destination.
 enum Side<'a> {
     First(&'a mut First, &'a Plane, [&'a mut Plane; 2], &'a mut Derivatives),
     Second(&'a mut Second, &'a Plane, [&'a mut Plane; 2], &'a mut Derivatives),
@@ -136,7 +137,7 @@ impl CoarseToFine for BroxParams {
     type Own = [Plane; 2];
     type Work = Work;
 
-    /// So that no square overflows.
+    /// Limits intensities so that no square overflows.
     const MOST_INTENSITY: f32 = 1e5;
 
     fn shape(&self) -> Shape {

@@ -1,5 +1,5 @@
-//! What the methods share: frames kept as pyramids, and the flow of a pair found level by level, from the coarsest to
-//! the finest.
+//! Common part of the methods: keeps frames as pyramids, and finds the flow of a pair level by level, from the coarsest
+//! to the finest.
 
 use std::fmt::Debug;
 use std::num::NonZeroUsize;
@@ -9,38 +9,38 @@ use crate::plane::Plane;
 use crate::pyramid::{self, Gaussian};
 use crate::{FlowError, FlowField, GrayImage};
 
-/// A method: its parameters, and what it does on a level.
+/// A coarse-to-fine method: its parameters, and its work on one level.
 pub(crate) trait CoarseToFine {
-    /// What it keeps for each level besides its flow.
+    /// Data kept for each level besides its flow.
     type Own: Debug + Clone;
-    /// What it needs for the level in work, whichever it is.
+    /// Scratch memory for the current level, shared by all levels.
     type Work: Debug + Clone + Default;
 
-    /// Intensities beyond are cut off there.
+    /// Magnitude beyond which intensities are clipped.
     const MOST_INTENSITY: f32;
 
-    /// How frames become pyramids.
+    /// Returns the shape of the pyramids.
     fn shape(&self) -> Shape;
 
-    /// Memory for a level of that width and height.
+    /// Allocates the data of a level of that width and height.
     fn own(width: usize, height: usize, threads: NonZeroUsize) -> Self::Own;
 
     /// Improves the flow of a level, which starts as that of the next coarser one.
     fn solve(&self, task: Task<'_, Self>, work: &mut Self::Work);
 }
 
-/// How a frame becomes a pyramid.
+/// The shape of a pyramid.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Shape {
-    /// At most.
+    /// Maximum number of levels.
     pub(crate) levels: usize,
     /// Size of each level relative to the next finer one.
     pub(crate) scale_factor: f32,
-    /// Standard deviation of the Gaussian before.
+    /// Standard deviation of the Gaussian that smooths the frame first.
     pub(crate) smoothing: f32,
 }
 
-/// A level to be solved.
+/// A level to solve.
 pub(crate) struct Task<'a, M: CoarseToFine + ?Sized> {
     pub(crate) level: &'a mut Level<M::Own>,
     pub(crate) coarser: Option<&'a Level<M::Own>>,
@@ -50,18 +50,18 @@ pub(crate) struct Task<'a, M: CoarseToFine + ?Sized> {
     pub(crate) threads: NonZeroUsize,
 }
 
-/// A level of the pyramid: its flow, and what a method keeps for it.
+/// A level of the pyramid: its flow, and the method's own data.
 #[derive(Debug, Clone)]
 pub(crate) struct Level<O> {
     pub(crate) bands: Bands,
     pub(crate) flow: [Plane; 2],
-    /// Planes for any use.
+    /// Scratch planes.
     pub(crate) scratch: [Plane; 2],
     pub(crate) own: O,
 }
 
 impl<O> Level<O> {
-    /// The start of a level: the flow of the next coarser one enlarged, or none.
+    /// Initialises a level with the enlarged flow of the next coarser one, or with zero.
     fn start(&mut self, coarser: Option<&Self>) {
         let Some(coarser) = coarser else {
             return self.flow.iter_mut().for_each(Plane::clear);
@@ -74,15 +74,15 @@ impl<O> Level<O> {
     }
 }
 
-/// Two frames as pyramids, and scratch memory, kept from pair to pair. It fits itself to the size of the frames; what
-/// it holds never shows in a result.
+/// Two frames as pyramids, and scratch memory, kept from pair to pair. It adapts to the size of the frames. Results do not
+/// depend on its previous content.
 #[derive(Debug, Clone)]
 pub(crate) struct Space<M: CoarseToFine> {
     /// The levels of both frames, finest first.
     frames: [Vec<Plane>; 2],
     levels: Vec<Level<M::Own>>,
     work: M::Work,
-    /// Width, height, shape and threads that the levels were laid out for.
+    /// Width, height, shape and number of threads for which the levels were laid out.
     layout: Option<(usize, usize, Shape, NonZeroUsize)>,
 }
 
@@ -93,13 +93,13 @@ impl<M: CoarseToFine> Default for Space<M> {
 }
 
 impl<M: CoarseToFine> Space<M> {
-    /// Puts the next frame of a video, checked and of the size of the others, in the place of the second; the second
-    /// becomes the first.
+    /// Makes the next frame of a video the second frame; the second becomes the first. The frame has been checked and has
+    /// the size of the others.
     pub(crate) fn next_frame(&mut self, method: &M, threads: NonZeroUsize, image: &GrayImage) {
         let (width, height, shape) = (image.width, image.height, method.shape());
         let layout = Some((width, height, shape, threads));
         if self.layout != layout {
-            // What was there goes before the new is asked for.
+            // Frees the old memory before allocating the new.
             *self = Self::default();
             let sizes = pyramid::level_sizes(width, height, shape.levels, shape.scale_factor);
             let plane = |&(width, height): &(usize, usize)| Plane::new(width, height);
@@ -116,7 +116,7 @@ impl<M: CoarseToFine> Space<M> {
         self.fill(shape, image);
     }
 
-    /// Takes over the second frame, smoothed by a Gaussian, and makes its pyramid.
+    /// Smooths the second frame by a Gaussian, and builds its pyramid.
     fn fill(&mut self, shape: Shape, image: &GrayImage) {
         let shrink = Gaussian::new(pyramid::sigma_for(shape.scale_factor));
         let most = M::MOST_INTENSITY;
@@ -142,7 +142,7 @@ impl<M: CoarseToFine> Space<M> {
         }
     }
 
-    /// The flow from one of the two frames to the other.
+    /// Computes the flow from one of the two frames to the other.
     pub(crate) fn solve(
         &mut self,
         method: &M,
@@ -161,7 +161,7 @@ impl<M: CoarseToFine> Space<M> {
     }
 }
 
-/// The values of a plane without its padding.
+/// Returns the values of a plane without its padding.
 fn unpad(plane: &Plane) -> Vec<f32> {
     let mut values = Vec::with_capacity(plane.width * plane.height);
     (0..plane.height).for_each(|y| values.extend_from_slice(plane.row(y)));

@@ -1,23 +1,23 @@
-//! Flow as a picture: hue is direction, saturation is length.
+//! Draws flow as a picture: hue is direction, saturation is length.
 //!
 //! The colour wheel of Baker et al., "A Database and Evaluation Methodology
 //! for Optical Flow" (IJCV 2011), as in Middlebury's `colorcode.cpp`.
 
 use crate::{FlowError, FlowField};
 
-/// Colours between red and yellow, yellow and green, and so on round the
-/// wheel: chosen by its authors for perceptual similarity.
+/// Number of colours between red and yellow, yellow and green, and so on around
+/// the wheel, chosen by its authors for perceptual similarity.
 const SEGMENTS: [usize; 6] = [15, 6, 4, 11, 13, 6];
 const COLOURS: usize = 55;
 
-/// The field as interleaved RGB bytes, three a pixel, row by row.
+/// Draws the field as interleaved RGB bytes, three per pixel, row by row.
 ///
 /// A vector of `full_scale` pixels is fully saturated, a shorter one paler,
 /// a longer one darker; `None` takes the longest known vector of the field.
 /// No motion is white and unknown vectors are black.
 ///
 /// # Errors
-/// When the field's buffers have the wrong length or `full_scale` is not a
+/// If the field's buffers have the wrong length or `full_scale` is not a
 /// positive number.
 pub fn flow_to_rgb8(field: &FlowField, full_scale: Option<f32>) -> Result<Vec<u8>, FlowError> {
     field.check()?;
@@ -38,8 +38,8 @@ pub fn flow_to_rgb8(field: &FlowField, full_scale: Option<f32>) -> Result<Vec<u8
     Ok(rgb)
 }
 
-/// Length of the longest known vector; 1 where nothing moves, as Middlebury's
-/// program does.
+/// Returns the length of the longest known vector, or 1 if nothing moves, like
+/// Middlebury's program.
 fn longest_known(field: &FlowField) -> f32 {
     let longest = field
         .u

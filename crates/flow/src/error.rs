@@ -7,8 +7,8 @@ use std::path::PathBuf;
 /// Longest side of a picture or field, as in Middlebury's own reader.
 pub(crate) const MAX_SIDE: usize = 99_999;
 
-/// What can go wrong in this crate: each message says what was expected, what
-/// was found and, where that is not plain, what to do.
+/// Errors of this crate. Each message says what was expected, what was found
+/// and, if that is not obvious, what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FlowError {
@@ -38,15 +38,15 @@ pub enum FlowError {
     /// A buffer does not hold width x height values.
     #[error("{what} of {width}x{height} needs {expected} values, found {found}")]
     Length {
-        /// Which buffer.
+        /// Name of the buffer.
         what: &'static str,
         /// Width in pixels.
         width: usize,
         /// Height in pixels.
         height: usize,
-        /// Values that the size asks for.
+        /// Number of values for that size.
         expected: usize,
-        /// Values in the buffer.
+        /// Number of values in the buffer.
         found: usize,
     },
     /// A picture holds a NaN or an infinity.
@@ -76,27 +76,27 @@ pub enum FlowError {
         second_height: usize,
     },
     /// A pair of a batch names a frame that the batch does not hold.
-    #[error("expected a pair of {frames} frames, numbered from 0, found ({from}, {to})")]
+    #[error("expected a pair of frame indices below {frames}, found ({from}, {to})")]
     Pair {
         /// The first frame of the pair.
         from: usize,
         /// The second.
         to: usize,
-        /// Frames that there are.
+        /// Number of frames.
         frames: usize,
     },
-    /// The device that flow is estimated on failed.
+    /// The device that estimates flow failed.
     #[error("the flow of {pairs} pairs could not be estimated by {estimator}: {reason}")]
     Device {
         /// The estimator's name.
         estimator: String,
-        /// Pairs that were asked for.
+        /// Number of requested pairs.
         pairs: usize,
-        /// What it said.
+        /// Message of the device.
         reason: String,
     },
     /// The true field has no known vector, so there is no error to average.
-    #[error("the true field has no known vector: every value is NaN or beyond 1e9")]
+    #[error("the true field has no known vector: every vector is NaN or beyond 1e9")]
     NothingKnown,
     /// A colour scale that is not a positive number.
     #[error("expected a positive displacement for full saturation, found {0}")]
@@ -109,7 +109,7 @@ pub enum FlowError {
     FloFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The format error.
         problem: FloProblem,
     },
     /// A file could not be read or written.
@@ -144,7 +144,7 @@ pub(crate) fn same_size(first: (usize, usize), second: (usize, usize)) -> Result
     })
 }
 
-/// How a `.flo` file breaks the Middlebury format.
+/// An error in the Middlebury format of a `.flo` file.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FloProblem {
@@ -154,7 +154,7 @@ pub enum FloProblem {
     /// The first four bytes are not the float 202021.25 (`PIEH`).
     #[error("expected the magic bytes \"PIEH\", found {0:02x?}")]
     Magic([u8; 4]),
-    /// A width or height that is negative, zero or absurd.
+    /// A width or height that is negative, zero or too large.
     #[error(
         "expected a width and height of 1 to {max} pixels, found {width}x{height}",
         max = MAX_SIDE
@@ -166,7 +166,7 @@ pub enum FloProblem {
         height: i32,
     },
     /// The file ends before the field does.
-    #[error("a field of {width}x{height} needs {expected} bytes, the file ends after {found}")]
+    #[error("a field of {width}x{height} needs {expected} bytes, the file has only {found}")]
     Truncated {
         /// Width in the header.
         width: usize,
@@ -177,8 +177,8 @@ pub enum FloProblem {
         /// Bytes found.
         found: u64,
     },
-    /// The file goes on after the field.
-    #[error("a field of {width}x{height} needs {expected} bytes, the file goes on to {found}")]
+    /// The file continues after the field.
+    #[error("a field of {width}x{height} needs {expected} bytes, the file has at least {found}")]
     Trailing {
         /// Width in the header.
         width: usize,

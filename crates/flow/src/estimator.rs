@@ -1,4 +1,4 @@
-//! One face for all methods of estimating flow.
+//! Common interface of all methods of estimating flow.
 
 use std::num::NonZeroUsize;
 
@@ -8,8 +8,8 @@ use crate::coarse_to_fine::Space;
 use crate::error::same_size;
 use crate::{BroxParams, FlowError, FlowField, GrayImage, TvL1Params};
 
-/// A method with its parameters. In a spec file `method` names it, beside the
-/// parameters.
+/// A method with its parameters. In a spec file the key `method` names it, next
+/// to the parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -29,23 +29,23 @@ pub struct Estimator {
     threads: NonZeroUsize,
 }
 
-/// Scratch memory of [`Estimator::compute_with`], kept from pair to pair. It fits
-/// itself to the estimator and the pair; what it holds never shows in a result.
+/// Scratch memory of [`Estimator::compute_with`], kept from pair to pair. It adapts
+/// to the estimator and the pair. Results do not depend on its previous content.
 #[derive(Debug, Clone, Default)]
 pub struct Workspace {
-    // The memory of one method at a time.
+    // Only one method at a time has memory.
     tvl1: Option<Box<Space<TvL1Params>>>,
     brox: Option<Box<Space<BroxParams>>>,
 }
 
 impl Workspace {
-    /// The memory of TV-L1, fresh where it was another method's.
+    /// Returns the memory of TV-L1, newly created if another method used the workspace.
     fn tvl1(&mut self) -> &mut Space<TvL1Params> {
         self.brox = None;
         self.tvl1.get_or_insert_default()
     }
 
-    /// The memory of Brox et al., fresh where it was another method's.
+    /// Returns the memory of Brox et al., newly created if another method used the workspace.
     fn brox(&mut self) -> &mut Space<BroxParams> {
         self.tvl1 = None;
         self.brox.get_or_insert_default()
@@ -53,10 +53,10 @@ impl Workspace {
 }
 
 impl Estimator {
-    /// An estimator of this method. It works on the calling thread.
+    /// Creates an estimator of this method that works on the calling thread.
     ///
     /// # Errors
-    /// [`FlowError::Parameter`] when a parameter is outside its range.
+    /// [`FlowError::Parameter`] if a parameter is outside its range.
     pub fn new(method: Method) -> Result<Self, FlowError> {
         match &method {
             Method::TvL1(params) => params.check()?,
@@ -65,39 +65,39 @@ impl Estimator {
         Ok(Self { method, threads: NonZeroUsize::MIN })
     }
 
-    /// The same with each pair shared out over so many threads of rayon's pool.
-    /// Results are the same to the bit. A program that has many videos at once
-    /// is better off with a video per thread.
+    /// Divides each pair over that many threads of rayon's pool. Results are the
+    /// same bit for bit. A program with many videos at once should rather use one
+    /// thread per video.
     #[must_use]
     pub fn with_threads(self, threads: NonZeroUsize) -> Self {
         Self { threads, ..self }
     }
 
-    /// The method with its parameters.
+    /// Returns the method with its parameters.
     pub fn method(&self) -> Method {
         self.method.clone()
     }
 
-    /// Empty scratch memory for [`Estimator::compute_with`].
+    /// Creates empty scratch memory for [`Estimator::compute_with`].
     pub fn workspace(&self) -> Workspace {
         Workspace::default()
     }
 
-    /// The flow from `from` to `to`, H x W vectors in pixels: what is at (x, y)
-    /// in `from` is at (x + u, y + v) in `to`.
+    /// Computes the flow from `from` to `to`, H x W vectors in pixels: the point at
+    /// (x, y) in `from` is at (x + u, y + v) in `to`.
     ///
     /// # Errors
-    /// When the pictures differ in size, a buffer has the wrong length, or an
+    /// If the pictures differ in size, a buffer has the wrong length, or an
     /// intensity is not finite.
     pub fn compute(&self, from: &GrayImage, to: &GrayImage) -> Result<FlowField, FlowError> {
         self.compute_with(&mut self.workspace(), from, to)
     }
 
-    /// [`Estimator::compute`] with scratch memory of the caller's, for many pairs
-    /// of one size. The result is the same.
+    /// Computes the same flow as [`Estimator::compute`] with scratch memory of the
+    /// caller, for many pairs of one size.
     ///
     /// # Errors
-    /// As [`Estimator::compute`].
+    /// As for [`Estimator::compute`].
     pub fn compute_with(
         &self,
         workspace: &mut Workspace,
@@ -108,11 +108,11 @@ impl Estimator {
         self.solve(workspace, [0, 1])
     }
 
-    /// The flow from `from` to `to` and that from `to` to `from`: the same as of
-    /// two calls, with the work that they share done once.
+    /// Computes the flow from `from` to `to` and the flow from `to` to `from`. The
+    /// result is that of two calls, but their common work is done once.
     ///
     /// # Errors
-    /// As [`Estimator::compute`].
+    /// As for [`Estimator::compute`].
     pub fn compute_both(
         &self,
         workspace: &mut Workspace,
@@ -123,7 +123,7 @@ impl Estimator {
         Ok([self.solve(workspace, [0, 1])?, self.solve(workspace, [1, 0])?])
     }
 
-    /// Takes over a pair of pictures.
+    /// Checks a pair of pictures and takes over both.
     fn take_both(
         &self,
         workspace: &mut Workspace,
@@ -146,7 +146,7 @@ impl Estimator {
         }
     }
 
-    /// The flow from one of the two frames, 0 or 1, to the other.
+    /// Computes the flow from one of the two frames, 0 or 1, to the other.
     fn solve(&self, workspace: &mut Workspace, pair: [usize; 2]) -> Result<FlowField, FlowError> {
         match &self.method {
             Method::TvL1(params) => workspace.tvl1().solve(params, self.threads, pair),
@@ -154,15 +154,15 @@ impl Estimator {
         }
     }
 
-    /// The flow along a video, frame by frame.
+    /// Returns a stream for the flow along a video, frame by frame.
     pub fn stream(&self) -> Stream {
         Stream { estimator: self.clone(), workspace: self.workspace(), size: None }
     }
 }
 
-/// The flow between each frame of a video and the next: what
-/// [`Estimator::compute_with`] gives for each pair, without doing a frame's share
-/// of the work twice.
+/// Computes the flow between each frame of a video and the next, as
+/// [`Estimator::compute_with`] does for each pair, but processes each frame only
+/// once.
 #[derive(Debug, Clone)]
 pub struct Stream {
     estimator: Estimator,
@@ -172,13 +172,12 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Takes the next frame and gives the flow from the one before to it; none
-    /// for the first.
+    /// Takes the next frame and returns the flow from the previous frame to it;
+    /// `None` for the first frame.
     ///
     /// # Errors
-    /// When the frame differs in size from the one before, its buffer has the
-    /// wrong length, or an intensity is not finite. The frame is then as if it had
-    /// not come.
+    /// If the frame differs in size from the previous one, its buffer has the wrong
+    /// length, or an intensity is not finite. The stream is then unchanged.
     pub fn push(&mut self, frame: &GrayImage) -> Result<Option<FlowField>, FlowError> {
         if !self.take(frame)? {
             return Ok(None);
@@ -186,11 +185,11 @@ impl Stream {
         self.estimator.solve(&mut self.workspace, [0, 1]).map(Some)
     }
 
-    /// [`Stream::push`] in both directions: the flow from the frame before to this
-    /// one, and the flow back.
+    /// Takes the next frame and returns the flow in both directions: from the
+    /// previous frame to this one, and back.
     ///
     /// # Errors
-    /// As [`Stream::push`].
+    /// As for [`Stream::push`].
     pub fn push_both(&mut self, frame: &GrayImage) -> Result<Option<[FlowField; 2]>, FlowError> {
         if !self.take(frame)? {
             return Ok(None);
@@ -199,12 +198,12 @@ impl Stream {
         Ok(Some([estimator.solve(workspace, [0, 1])?, estimator.solve(workspace, [1, 0])?]))
     }
 
-    /// Forgets the frames so far, as at a cut; the memory is kept.
+    /// Forgets the frames so far, as at a cut, but keeps the memory.
     pub fn restart(&mut self) {
         self.size = None;
     }
 
-    /// Takes over a frame; true when there is one before it.
+    /// Takes over a frame; returns `true` if there is a previous one.
     fn take(&mut self, frame: &GrayImage) -> Result<bool, FlowError> {
         frame.check("pushed")?;
         let size = (frame.width, frame.height);

@@ -2,8 +2,8 @@
 
 use crate::error::{FlowError, MAX_SIDE};
 
-/// A displacement beyond this in either component, or NaN, means that the
-/// vector is not known (Middlebury's convention).
+/// Displacement beyond which a vector is unknown if either component exceeds
+/// it or is NaN (Middlebury's convention).
 pub const UNKNOWN_FLOW: f32 = 1e9;
 
 /// A grey picture: W x H intensities of 0 to 255, row-major.
@@ -18,21 +18,21 @@ pub struct GrayImage {
 }
 
 impl GrayImage {
-    /// A picture from its intensities.
+    /// Creates a picture from its intensities.
     ///
     /// # Errors
-    /// When a side is 0 or over 99,999, or `data` does not hold width x height
+    /// If a side is 0 or over 99,999, or `data` does not hold width x height
     /// values.
     pub fn new(width: usize, height: usize, data: Vec<f32>) -> Result<Self, FlowError> {
         check_length("a grey picture", width, height, 1, data.len())?;
         Ok(Self { width, height, data })
     }
 
-    /// A picture from interleaved RGB bytes, by the luma of Rec. 601:
+    /// Converts interleaved RGB bytes by the luma of Rec. 601:
     /// 0.299 R + 0.587 G + 0.114 B, not rounded.
     ///
     /// # Errors
-    /// As [`GrayImage::new`], with three bytes a pixel.
+    /// As for [`GrayImage::new`], with three bytes per pixel.
     pub fn from_rgb8(width: usize, height: usize, rgb: &[u8]) -> Result<Self, FlowError> {
         check_length("an RGB picture", width, height, 3, rgb.len())?;
         let data = rgb
@@ -44,7 +44,7 @@ impl GrayImage {
         Ok(Self { width, height, data })
     }
 
-    /// Checks that the public fields agree and hold numbers.
+    /// Checks that the public fields agree and that all intensities are finite.
     pub(crate) fn check(&self, which: &'static str) -> Result<(), FlowError> {
         check_length("a grey picture", self.width, self.height, 1, self.data.len())?;
         match self.data.iter().position(|value| !value.is_finite()) {
@@ -74,10 +74,10 @@ pub struct FlowField {
 }
 
 impl FlowField {
-    /// A field from its components.
+    /// Creates a field from its components.
     ///
     /// # Errors
-    /// When a side is 0 or over 99,999, or a component does not hold width x
+    /// If a side is 0 or over 99,999, or a component does not hold width x
     /// height values.
     pub fn new(width: usize, height: usize, u: Vec<f32>, v: Vec<f32>) -> Result<Self, FlowError> {
         let field = Self { width, height, u, v };
@@ -91,10 +91,10 @@ impl FlowField {
         check_length("v of a field", self.width, self.height, 1, self.v.len())
     }
 
-    /// Whether the vector (u, v) is one: finite and not Middlebury's mark for
-    /// "unknown".
+    /// Returns `true` if the vector (u, v) is known: finite and not Middlebury's
+    /// mark for "unknown".
     pub(crate) fn is_known(u: f32, v: f32) -> bool {
-        // A NaN compares false, so it counts as unknown.
+        // Comparisons with NaN are false, so NaN counts as unknown.
         u.abs() <= UNKNOWN_FLOW && v.abs() <= UNKNOWN_FLOW
     }
 }

@@ -3,10 +3,10 @@
 //! Four bytes `PIEH` (the float 202021.25), width and height as 32-bit
 //! integers, then u and v of every pixel, interleaved, row by row, as 32-bit
 //! floats; everything little-endian. Values beyond 1e9 mark unknown vectors
-//! and are kept as they are.
+//! and are kept unchanged.
 //!
-//! The reader trusts nothing: the size in the header is compared with the
-//! length of the file before any memory is taken for it.
+//! The reader does not trust the header: it compares the stated size with the
+//! length of the file before allocating memory.
 
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -24,8 +24,8 @@ const VECTOR: usize = 8;
 /// Reads a field from a `.flo` file.
 ///
 /// # Errors
-/// [`FlowError::File`] when the file cannot be read, [`FlowError::FloFile`] when
-/// it breaks the format.
+/// [`FlowError::File`] if the file cannot be read, [`FlowError::FloFile`] if it
+/// is not valid.
 pub fn read_flo(path: impl AsRef<Path>) -> Result<FlowField, FlowError> {
     let path = path.as_ref();
     let io_error = |source| FileError::io("read", path, source);
@@ -36,7 +36,7 @@ pub fn read_flo(path: impl AsRef<Path>) -> Result<FlowField, FlowError> {
     let mut bytes = Vec::with_capacity(HEADER);
     reader.by_ref().take(HEADER as u64).read_to_end(&mut bytes).map_err(io_error)?;
     let (width, height) = parse_header(&bytes, length).map_err(flo_error)?;
-    // One byte more than expected shows a file that grew meanwhile.
+    // Reading one byte more than expected detects a file that has grown meanwhile.
     let body = (width * height * VECTOR) as u64;
     reader.take(body + 1).read_to_end(&mut bytes).map_err(io_error)?;
     match parse_flo(&bytes) {
@@ -48,7 +48,7 @@ pub fn read_flo(path: impl AsRef<Path>) -> Result<FlowField, FlowError> {
 /// Reads a field from the bytes of a `.flo` file.
 ///
 /// # Errors
-/// [`FlowError::Flo`] when the bytes break the format.
+/// [`FlowError::Flo`] if the bytes are not valid.
 pub fn parse_flo(bytes: &[u8]) -> Result<FlowField, FlowError> {
     let (width, height) = parse_header(bytes, bytes.len() as u64)?;
     let vectors = bytes[HEADER..].as_chunks::<VECTOR>().0;
@@ -61,15 +61,15 @@ pub fn parse_flo(bytes: &[u8]) -> Result<FlowField, FlowError> {
     )
 }
 
-/// The bytes of a `.flo` file.
+/// Encodes a field as the bytes of a `.flo` file.
 ///
 /// # Errors
-/// When the field's buffers do not match its size.
+/// If the field's buffers do not match its size.
 pub fn encode_flo(field: &FlowField) -> Result<Vec<u8>, FlowError> {
     field.check()?;
     let mut bytes = Vec::with_capacity(HEADER + field.u.len() * VECTOR);
     bytes.extend_from_slice(&MAGIC);
-    // `check` has bounded both sides far below 2^31.
+    // `check` ensures that both sides are far below 2^31.
     bytes.extend_from_slice(&(field.width as i32).to_le_bytes());
     bytes.extend_from_slice(&(field.height as i32).to_le_bytes());
     for (u, v) in field.u.iter().zip(&field.v) {
@@ -79,15 +79,15 @@ pub fn encode_flo(field: &FlowField) -> Result<Vec<u8>, FlowError> {
     Ok(bytes)
 }
 
-/// Writes a field to a `.flo` file, whole or not at all.
+/// Writes a field to a `.flo` file atomically.
 ///
 /// # Errors
-/// [`FlowError::File`] when the file cannot be written; also when the field's buffers do not match its size.
+/// [`FlowError::File`] if the file cannot be written; also an error if the field's buffers do not match its size.
 pub fn write_flo(path: impl AsRef<Path>, field: &FlowField) -> Result<(), FlowError> {
     Ok(base::files::write(path.as_ref(), &[&encode_flo(field)?])?)
 }
 
-/// Width and height from a header, once they agree with the file's length.
+/// Reads width and height from a header and checks them against the length of the file.
 fn parse_header(bytes: &[u8], length: u64) -> Result<(usize, usize), FloProblem> {
     let Some(&[m0, m1, m2, m3, w0, w1, w2, w3, h0, h1, h2, h3]) = bytes.first_chunk::<HEADER>() else {
         return Err(FloProblem::NoHeader(bytes.len() as u64));

@@ -1,7 +1,7 @@
-//! Dense optical flow: where every pixel of one picture went in the next.
+//! Dense optical flow: the displacement of every pixel between two pictures.
 //!
 //! - [`Estimator`] estimates a [`FlowField`] between two [`GrayImage`]s by a
-//!   [`Method`], and a [`Stream`] of it the fields along a video.
+//!   [`Method`], and its [`Stream`] the fields along a video.
 //! - [`Method::TvL1`] is the method of coarse-to-fine TV-L1 (Zach, Pock and Bischof
 //!   2007, with the median filter, the blended gradient and the projected dual
 //!   step of Wedel et al. 2009, and an estimate of the change of illumination).
@@ -9,15 +9,15 @@
 //! - [`Method::Brox`] is that of Brox et al. 2004: constancy of brightness and of its
 //!   gradient under a robust function, with warping. Its two presets are
 //!   [`BroxParams::fast`] and [`BroxParams::accurate`].
-//! - [`Batched`] is the face of an estimator of many pairs at once, which others implement.
-//! - [`read_flo`] and [`write_flo`] speak the Middlebury `.flo` format.
-//! - [`endpoint_error`] and [`angular_error`] compare a field with the truth.
+//! - [`Batched`] is the interface of an estimator of many pairs at once, implemented by other crates.
+//! - [`read_flo`] and [`write_flo`] read and write the Middlebury `.flo` format.
+//! - [`endpoint_error`] and [`angular_error`] compare a field with the true one.
 //! - [`flow_to_rgb8`] paints a field with the Middlebury colour wheel.
 //!
-//! The crate knows no data set. A pair is computed on the calling thread, with
-//! scratch memory that the caller may keep in a [`Workspace`], so that a program
-//! runs one video per core; only [`Estimator::with_threads`] shares a pair out over
-//! rayon's pool. The bits of a field depend on neither.
+//! The crate is independent of data sets. A pair is computed on the calling thread,
+//! with scratch memory that the caller may keep in a [`Workspace`], so that a program
+//! can run one video per core; only [`Estimator::with_threads`] divides a pair over
+//! rayon's pool. A field is bit for bit the same in all cases.
 //!
 //! ```
 //! use flow::{Estimator, GrayImage, Method, TvL1Params};

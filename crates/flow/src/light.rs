@@ -1,20 +1,20 @@
 //! The change of illumination between two pictures.
 //!
-//! Brightness constancy I1(x + u) = I0(x) fails where a lamp flickers, a shadow
+//! Brightness constancy I1(x + u) = I0(x) fails when a lamp flickers, a shadow
 //! passes or a camera adapts. As in Chambolle and Pock 2011, the data term
-//! therefore has an additive change w(x) of its own,
+//! therefore includes an additive change w(x),
 //!
 //! rho(u) = I1(x + u) - I0(x) - w(x),
 //!
-//! but w is smooth instead of a further variable of the minimisation: after
-//! each warp it moves by the Gaussian mean of what it leaves unexplained,
+//! but w is a smooth estimate instead of a further variable of the minimisation:
+//! after each warp it is updated by the Gaussian mean of the unexplained rest,
 //!
 //! w += G * clamp(I1(x + u) - I0(x) - w, -limit, limit).
 //!
-//! The clamp keeps out what is not light: occlusions, and things that do not
-//! lie on each other yet. What the warped pictures have in common never enters
-//! w, so that it does less harm at the edges of things than the removal of each
-//! picture's own local mean. From level to level w is kept.
+//! The clamp suppresses differences that are not due to light: occlusions, and
+//! objects that are not aligned yet. The common part of the warped pictures never
+//! enters w, so it does less harm at edges of objects than subtracting each
+//! picture's own local mean. Levels pass w on to the next finer one.
 
 use std::ops::Range;
 
@@ -22,8 +22,8 @@ use crate::bands::{self, Bands};
 use crate::plane::{Plane, Rows};
 use crate::pyramid::{self, Gaussian};
 
-/// The Gaussian mean is taken of means over so many pixels a side: it is much
-/// wider, and sixteen times less work.
+/// Side in pixels of the cells whose means enter the Gaussian mean, which is much
+/// wider. This takes a sixteenth of the work.
 pub(crate) const CELL: usize = 4;
 
 /// The change of illumination of a level.
@@ -31,9 +31,9 @@ pub(crate) const CELL: usize = 4;
 pub(crate) struct Light {
     /// w.
     pub(crate) change: Plane,
-    /// What w leaves unexplained, clamped; 0 out of the picture.
+    /// The difference that w leaves unexplained, clamped; 0 outside the picture.
     pub(crate) error: Plane,
-    /// Its mean over cells, and that smoothed.
+    /// Mean of the error over cells, and its smoothed version.
     cells: Plane,
     smooth: Plane,
     /// The bands of the cells.
@@ -52,7 +52,7 @@ impl Light {
         }
     }
 
-    /// Starts from that of a coarser level, or from none.
+    /// Initialises w from that of the coarser level, or with zero.
     pub(crate) fn start(&mut self, coarser: Option<&Self>, bands: &Bands) {
         match coarser {
             Some(coarser) => pyramid::resize(&coarser.change, &mut self.change, 1.0, bands),
@@ -60,8 +60,8 @@ impl Light {
         }
     }
 
-    /// Moves the change by the mean of `error` and takes it off the `constant`
-    /// of the data term. `kernel` counts in cells.
+    /// Adds the mean of `error` to the change, and subtracts the change from the
+    /// `constant` of the data term. `kernel` is in units of cells.
     pub(crate) fn update(&mut self, constant: &mut Plane, kernel: &Gaussian, bands: &Bands) {
         let error = &self.error;
         bands::each(self.bands.ranges().zip(self.cells.bands_mut(&self.bands)), |(rows, cells)| {

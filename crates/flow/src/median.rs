@@ -1,15 +1,15 @@
-//! The median filter of a flow component (as Wedel et al. 2009 do).
+//! The median filter of a flow component (as in Wedel et al. 2009).
 //!
-//! Each median is taken by a fixed network of compare-and-exchange steps, the
-//! same for every pixel, so that a vector of pixels goes through it at once.
+//! Each median is computed by a fixed network of compare-and-exchange steps,
+//! the same for every pixel, so that it processes a vector of pixels at once.
 
 use std::ops::Range;
 
 use crate::MedianFilter;
 use crate::plane::{Plane, Rows};
 
-/// Puts each named pair of `$values` in order. Written out as code, because the
-/// compiler makes vector instructions of it only when every place is a constant.
+/// Puts each named pair of `$values` in order. Expanded to straight code, because
+/// the compiler vectorises it only if every index is a constant.
 macro_rules! exchange {
     ($values:ident: $($low:literal $high:literal,)*) => {
         $(
@@ -20,7 +20,7 @@ macro_rules! exchange {
     };
 }
 
-/// A row of medians of 9 (Paeth 1990; Devillard 1998) from three lines.
+/// Computes a row of medians of 9 (Paeth 1990; Devillard 1998) from three lines.
 #[inline(always)]
 fn row_3x3(lines: [&[f32]; 3], out: &mut [f32]) {
     let n = out.len();
@@ -37,7 +37,7 @@ fn row_3x3(lines: [&[f32]; 3], out: &mut [f32]) {
     }
 }
 
-/// A row of medians of 25 (Devillard 1998) from five lines.
+/// Computes a row of medians of 25 (Devillard 1998) from five lines.
 #[inline(always)]
 fn row_5x5(lines: [&[f32]; 5], out: &mut [f32]) {
     let n = out.len();
@@ -64,20 +64,20 @@ fn row_5x5(lines: [&[f32]; 5], out: &mut [f32]) {
     }
 }
 
-/// The slices of `n` values that start at the first, second and third.
+/// Returns the slices of `n` values that start at the first, second and third value.
 #[inline(always)]
 fn shifts_3(line: &[f32], n: usize) -> [&[f32]; 3] {
     [&line[..n], &line[1..][..n], &line[2..][..n]]
 }
 
-/// The slices of `n` values that start at the first to the fifth.
+/// Returns the slices of `n` values that start at the first to the fifth value.
 #[inline(always)]
 fn shifts_5(line: &[f32], n: usize) -> [&[f32]; 5] {
     [&line[..n], &line[1..][..n], &line[2..][..n], &line[3..][..n], &line[4..][..n]]
 }
 
-/// The median of `from` into `rows` of `to`, border pixels repeated outwards.
-/// The ends of the rows of `from` are repeated already.
+/// Writes the median of `from` to `rows` of `to`, with border pixels repeated
+/// outwards. The ends of the rows of `from` must be repeated already.
 pub(crate) fn filter(from: &Plane, window: MedianFilter, rows: Range<usize>, to: &mut Rows<'_>) {
     pulp::Arch::new().dispatch(Filter { from, window, rows, to });
 }
@@ -92,8 +92,8 @@ struct Filter<'a, 'b> {
 impl pulp::NullaryFnOnce for Filter<'_, '_> {
     type Output = ();
 
-    // Loops and array literals only: a closure would be compiled for the machine
-    // at large instead of for the instruction set dispatched to.
+    // Only loops and array literals: a closure would be compiled for the baseline
+    // instruction set instead of the one dispatched to.
     #[inline(always)]
     fn call(self) {
         let Self { from, window, rows, to } = self;
@@ -131,7 +131,7 @@ mod tests {
         for y in 0..height {
             for value in plane.row_mut(y) {
                 state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-                // Few distinct values, so that ties are met as well.
+                // Few distinct values, so that ties occur as well.
                 *value = ((state >> 40) % 19) as f32 - 9.0;
             }
         }

@@ -1,4 +1,4 @@
-//! How far a field is from the truth.
+//! Error measures of a field against the true one.
 //!
 //! Both measures are those of Baker et al., "A Database and Evaluation
 //! Methodology for Optical Flow" (IJCV 2011), averaged over the pixels whose
@@ -7,22 +7,22 @@
 use crate::error::same_size;
 use crate::{FlowError, FlowField};
 
-/// Mean endpoint error in pixels: the distance between the estimated and the
-/// true vector, over the pixels whose true vector is known (not NaN, not
+/// Computes the mean endpoint error in pixels: the distance between the estimated
+/// and the true vector, over the pixels whose true vector is known (not NaN, not
 /// beyond [`crate::UNKNOWN_FLOW`]).
 ///
 /// # Errors
-/// When the fields differ in size, a buffer has the wrong length, or no true
-/// vector is known.
+/// If the fields differ in size, a buffer has the wrong length, or no true vector
+/// is known.
 pub fn endpoint_error(estimate: &FlowField, truth: &FlowField) -> Result<f64, FlowError> {
     mean_over_known(estimate, truth, |[u, v], [tu, tv]| (u - tu).hypot(v - tv))
 }
 
-/// Mean angular error in degrees: the angle between (u, v, 1) of the estimate
-/// and of the truth, over the pixels whose true vector is known.
+/// Computes the mean angular error in degrees: the angle between (u, v, 1) of the
+/// estimate and of the truth, over the pixels whose true vector is known.
 ///
 /// # Errors
-/// As [`endpoint_error`].
+/// As for [`endpoint_error`].
 pub fn angular_error(estimate: &FlowField, truth: &FlowField) -> Result<f64, FlowError> {
     mean_over_known(estimate, truth, |[u, v], [tu, tv]| {
         let dot = u * tu + v * tv + 1.0;

@@ -7,48 +7,48 @@ use serde::{Deserialize, Serialize};
 use crate::FlowError;
 use crate::error::within;
 
-/// The parameters of [`crate::Method::TvL1`], by the names of Zach, Pock and Bischof
-/// 2007 where they have one. There is no `Default`: a spec writes all of them
-/// or starts from a preset.
+/// The parameters of [`crate::Method::TvL1`], with the names of Zach, Pock and Bischof
+/// 2007 if they have one. They have no `Default`: a spec states all of them or
+/// starts from a preset.
 ///
 /// Work per pair is proportional to `warps * rounds * iterations`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TvL1Params {
-    /// Step tau of the dual projected gradient, over 0; up to 0.25 it is sure
-    /// to converge.
+    /// Step tau of the dual projected gradient, over 0; convergence is guaranteed up
+    /// to 0.25.
     pub tau: f32,
-    /// Weight lambda of the data term against the total variation, for
+    /// Weight lambda of the data term relative to the total variation, for
     /// intensities of 0 to 255: larger is less smooth.
     pub lambda: f32,
-    /// Coupling theta between the flow and its auxiliary variable: smaller
-    /// ties them tighter and needs more iterations.
+    /// Coupling theta between the flow and its auxiliary variable: a smaller value
+    /// couples them more tightly and needs more iterations.
     pub theta: f32,
-    /// Levels of the pyramid at most; a small picture gets fewer.
+    /// Maximum number of pyramid levels; a small picture gets fewer.
     pub levels: usize,
     /// Size of each level relative to the next finer one, 0.4 to 0.95.
     pub scale_factor: f32,
-    /// Times per level that the second picture is warped and the data term
-    /// linearised anew.
+    /// Number of warps per level, each of which warps the second picture and
+    /// linearises the data term anew.
     pub warps: usize,
-    /// Times per warp that the iterations are followed by the median filter.
+    /// Number of rounds per warp, each of which ends with the median filter.
     pub rounds: usize,
-    /// Primal-dual iterations per round. A fixed count: the same work for
+    /// Primal-dual iterations per round; a fixed count, so the work is the same for
     /// every pair.
     pub iterations: usize,
     /// Filter of both flow components after each round, against outliers.
     pub median: MedianFilter,
-    /// Standard deviation in pixels of the Gaussian that both pictures are
-    /// smoothed with first, 0 for none. It tames noise and aliasing.
+    /// Standard deviation in pixels of the Gaussian that first smooths both
+    /// pictures, 0 for none. It reduces noise and aliasing.
     pub smoothing: f32,
-    /// Share of the first picture's gradient in that of the data term, 0 to 1;
-    /// the warped second picture's is the rest. 0.5 is the mean of the two.
+    /// Share of the first picture's gradient in that of the data term, 0 to 1; the
+    /// rest comes from the warped second picture. 0.5 is the mean of the two.
     pub gradient_blend: f32,
-    /// The most, in intensities, that the estimated change of illumination
-    /// follows a difference per warp; 0 assumes that brightness is constant.
+    /// Maximum change per warp, in intensities, of the illumination estimate; 0
+    /// assumes that brightness is constant.
     pub illumination_limit: f32,
-    /// Standard deviation in pixels of the Gaussian that the change of
-    /// illumination is smooth by, 4 to 64. It counts on every level anew.
+    /// Standard deviation of the Gaussian that smooths the change of illumination,
+    /// 4 to 64, in pixels of each level.
     pub illumination_scale: f32,
 }
 
@@ -67,8 +67,8 @@ pub enum MedianFilter {
 }
 
 impl TvL1Params {
-    /// For many small pairs, 64x64 to 80x64 with motions of up to about six
-    /// pixels, and for video in real time. Smooths enough for noisy video.
+    /// Returns the preset for many small pairs, 64x64 to 80x64 with motions of up to
+    /// about six pixels, and for video in real time. Smooths enough for noisy video.
     pub fn fast() -> Self {
         Self {
             tau: 0.25,
@@ -87,8 +87,9 @@ impl TvL1Params {
         }
     }
 
-    /// For quality: finer steps between levels, a tighter coupling, more warps
-    /// and iterations. Three to four times the time of [`TvL1Params::fast`].
+    /// Returns the preset for quality: finer steps between levels, a tighter
+    /// coupling, more warps and iterations. Takes three to four times as long as
+    /// [`TvL1Params::fast`].
     pub fn accurate() -> Self {
         Self {
             tau: 0.25,
@@ -110,7 +111,7 @@ impl TvL1Params {
     /// Checks every parameter against its range.
     pub(crate) fn check(&self) -> Result<(), FlowError> {
         let over_zero_to = |most| (Bound::Excluded(0.0), Bound::Included(most));
-        // A NaN is in no range.
+        // NaN is outside every range.
         within("TV-L1", "tau", self.tau, over_zero_to(1.0), "over 0 and at most 1")?;
         within("TV-L1", "lambda", self.lambda, over_zero_to(1e3), "over 0 and at most 1000")?;
         within("TV-L1", "theta", self.theta, 1e-3..=1e3, "0.001 to 1000")?;

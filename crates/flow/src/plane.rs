@@ -1,12 +1,12 @@
 //! A plane of numbers laid out for the vector loops.
 //!
 //! Rows are padded to whole vectors, and every row has a margin on either side,
-//! so that a loop over a row may read its neighbours to the left and right, and
-//! has no remainder.
+//! so that a loop over a row can read neighbours to the left and right, and has
+//! no remainder.
 
 use crate::bands::Bands;
 
-/// Floats in the widest vector (AVX-512): rows are padded to a multiple.
+/// Floats in the widest vector (AVX-512); rows are padded to a multiple of it.
 pub(crate) const LANES: usize = 16;
 
 /// Floats before and after a row.
@@ -26,13 +26,13 @@ pub(crate) struct Plane {
 }
 
 impl Plane {
-    /// A plane of zeros, margins included.
+    /// Creates a plane of zeros, including margins.
     pub(crate) fn new(width: usize, height: usize) -> Self {
         let padded = width.next_multiple_of(LANES);
         Self { width, height, padded, data: vec![0.0; height * (padded + 2 * MARGIN)] }
     }
 
-    /// Sets everything to zero, margins included.
+    /// Sets everything to zero, including margins.
     pub(crate) fn clear(&mut self) {
         self.data.fill(0.0);
     }
@@ -42,49 +42,49 @@ impl Plane {
         y * (self.padded + 2 * MARGIN) + MARGIN
     }
 
-    /// The W values of row `y`.
+    /// Returns the W values of row `y`.
     #[inline(always)]
     pub(crate) fn row(&self, y: usize) -> &[f32] {
         &self.padded_row(y)[..self.width]
     }
 
-    /// The W values of row `y`.
+    /// Returns the W values of row `y`.
     #[inline(always)]
     pub(crate) fn row_mut(&mut self, y: usize) -> &mut [f32] {
         let width = self.width;
         &mut self.padded_row_mut(y)[..width]
     }
 
-    /// Row `y` with its padding.
+    /// Returns row `y` with its padding.
     #[inline(always)]
     pub(crate) fn padded_row(&self, y: usize) -> &[f32] {
         let start = self.start(y);
         &self.data[start..start + self.padded]
     }
 
-    /// Row `y` with its padding.
+    /// Returns row `y` with its padding.
     #[inline(always)]
     pub(crate) fn padded_row_mut(&mut self, y: usize) -> &mut [f32] {
         let start = self.start(y);
         &mut self.data[start..start + self.padded]
     }
 
-    /// Row `y` with its padding, moved so that index x holds column x - 1.
+    /// Returns row `y` with its padding, shifted so that index x holds column x - 1.
     #[inline(always)]
     pub(crate) fn left_of_row(&self, y: usize) -> &[f32] {
         let start = self.start(y) - 1;
         &self.data[start..start + self.padded]
     }
 
-    /// Row `y` with its padding, moved so that index x holds column x + 1.
+    /// Returns row `y` with its padding, shifted so that index x holds column x + 1.
     #[inline(always)]
     pub(crate) fn right_of_row(&self, y: usize) -> &[f32] {
         let start = self.start(y) + 1;
         &self.data[start..start + self.padded]
     }
 
-    /// Row `y` with its padding and two columns more on either side: index x
-    /// holds column x - 2.
+    /// Returns row `y` with its padding and two more columns on either side: index
+    /// x holds column x - 2.
     #[inline(always)]
     pub(crate) fn wide_row(&self, y: usize) -> &[f32] {
         let start = self.start(y) - REPEATED;
@@ -98,7 +98,7 @@ impl Plane {
         self.data[end] = self.data[end - 1];
     }
 
-    /// The rows of each band, to be written at the same time.
+    /// Splits the plane into the rows of each band, for writing in parallel.
     pub(crate) fn bands_mut(&mut self, bands: &Bands) -> Vec<Rows<'_>> {
         let (width, padded) = (self.width, self.padded);
         let mut rest = &mut self.data[..];
@@ -112,7 +112,7 @@ impl Plane {
     }
 }
 
-/// Some rows of a plane. They go by their numbers in the plane.
+/// Some rows of a plane, addressed by their numbers in the plane.
 pub(crate) struct Rows<'a> {
     first: usize,
     width: usize,
@@ -126,14 +126,14 @@ impl Rows<'_> {
         (y - self.first) * (self.padded + 2 * MARGIN) + MARGIN
     }
 
-    /// The W values of row `y`.
+    /// Returns the W values of row `y`.
     #[inline(always)]
     pub(crate) fn row_mut(&mut self, y: usize) -> &mut [f32] {
         let width = self.width;
         &mut self.padded_row_mut(y)[..width]
     }
 
-    /// Row `y` with its padding.
+    /// Returns row `y` with its padding.
     #[inline(always)]
     pub(crate) fn padded_row_mut(&mut self, y: usize) -> &mut [f32] {
         let start = self.start(y);

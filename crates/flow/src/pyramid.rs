@@ -5,11 +5,11 @@ use std::ops::Range;
 use crate::bands::{self, Bands};
 use crate::plane::{Plane, Rows};
 
-/// Smallest side of a level: below it a picture has too little to match.
+/// Smallest side of a level in pixels; smaller pictures have too little to match.
 const SMALLEST_SIDE: usize = 8;
 
-/// Width and height of each level, finest first. Sides shrink by
-/// `scale_factor` a level while both are at least 8 pixels.
+/// Returns the width and height of each level, finest first. Sides shrink by
+/// `scale_factor` per level while both are at least 8 pixels.
 pub(crate) fn level_sizes(
     width: usize,
     height: usize,
@@ -28,7 +28,7 @@ pub(crate) fn level_sizes(
     sizes
 }
 
-/// The standard deviation that suits a shrinking by `scale_factor`: that of
+/// Returns the standard deviation for shrinking by `scale_factor`, as in
 /// Sanchez, Meinhardt-Llopis and Facciolo, "TV-L1 Optical Flow Estimation"
 /// (IPOL 2013).
 pub(crate) fn sigma_for(scale_factor: f32) -> f32 {
@@ -42,8 +42,8 @@ pub(crate) struct Gaussian {
 }
 
 impl Gaussian {
-    /// Cut off at three standard deviations; a standard deviation of 0 changes
-    /// nothing.
+    /// Creates a kernel cut off at three standard deviations; a standard deviation
+    /// of 0 gives the identity.
     pub(crate) fn new(sigma: f32) -> Self {
         let radius = (3.0 * sigma).ceil() as usize;
         let tap = |i: usize| (-0.5 * (i as f32 / sigma).powi(2)).exp();
@@ -54,7 +54,7 @@ impl Gaussian {
         Self { taps }
     }
 
-    /// `to` = `from` smoothed, border pixels repeated outwards; both of a size.
+    /// Smooths `from` into `to`, of the same size, with border pixels repeated outwards.
     pub(crate) fn smooth(&self, from: &Plane, to: &mut Plane, bands: &Bands) {
         bands::each(bands.ranges().zip(to.bands_mut(bands)), |(rows, to)| {
             pulp::Arch::new().dispatch(Smooth { kernel: self, from, rows, to });
@@ -163,7 +163,7 @@ impl pulp::NullaryFnOnce for Resize<'_> {
     }
 }
 
-/// Where the pixels of a resized line lie in the line it comes from.
+/// Positions of the pixels of a resized line in the original line.
 struct Sampling {
     step: f32,
     last: usize,
@@ -174,7 +174,7 @@ impl Sampling {
         Self { step: from as f32 / to as f32, last: from - 1 }
     }
 
-    /// The first neighbour of pixel `to` and the share of the second.
+    /// Returns the first neighbour of pixel `to`, and the share of the second.
     #[inline(always)]
     fn at(&self, to: usize) -> (usize, f32) {
         let position = ((to as f32 + 0.5) * self.step - 0.5).clamp(0.0, self.last as f32);

@@ -2,7 +2,7 @@
 //!
 //! With the data term linearised about the flow of the last warp,
 //! rho(u) = rho_c + g . u, the energy of Zach, Pock and Bischof 2007 is
-//! minimised by turns over u and the auxiliary v:
+//! minimised alternately over u and the auxiliary v:
 //!
 //! - v = u + t g, t = clamp(-rho(u) / |g|^2, -lambda theta, lambda theta):
 //!   their three-way threshold in one line;
@@ -15,24 +15,24 @@
 //! zero across the border.
 //!
 //! The dual step of a row needs the new u of that row and the next, so one
-//! iteration is one sweep down the picture; and several iterations go down
-//! together, each one row behind the one before, so that the rows that they
-//! share stay in cache. The result is the same to the bit as one sweep after
-//! the other.
+//! iteration is one sweep down the picture. Several iterations sweep down
+//! together, each one row behind the previous one, so that the rows that they
+//! share stay in cache. The result is bit for bit the same as with one sweep
+//! after the other.
 //!
-//! With several threads the picture is cut into bands of rows. Each band has a
-//! state of its own, with copies of as many rows of its neighbours as there are
-//! iterations that go together. What is wrong at the far end of these copies
-//! comes one row nearer an iteration, so that the band's own rows are right when
-//! the copies are made anew.
+//! With several threads the picture is cut into bands of rows. Each band has
+//! its own state, with copies of as many rows of its neighbours as there are
+//! iterations in a joint sweep. Errors enter at the far end of these copies and
+//! advance one row per iteration, so the band's own rows are still right when
+//! the copies are renewed.
 
 use std::ops::Range;
 
 use crate::bands::{self, Bands};
 use crate::plane::Plane;
 
-/// Iterations that go down the picture together, and rows of the neighbours
-/// that a band has copies of.
+/// Number of iterations in a joint sweep, and of rows that a band copies from
+/// each neighbour.
 const TOGETHER: usize = 10;
 
 /// The flow and its dual variables on some rows of a level.
@@ -43,14 +43,14 @@ pub(crate) struct State {
     /// For each component, the two components of its dual variable.
     p: [[Plane; 2]; 2],
     zeros: Plane,
-    /// The row of the picture that is the first here.
+    /// Number in the picture of the first row held here.
     first: usize,
-    /// The rows that are not copies, by their numbers in the picture.
+    /// Rows that are not copies, by their numbers in the picture.
     own: Range<usize>,
 }
 
 impl State {
-    /// A state for each band of a level.
+    /// Creates a state for each band of a level.
     pub(crate) fn of_bands(width: usize, height: usize, bands: &Bands) -> Vec<Self> {
         bands.ranges().map(|own| Self::new(width, height, own)).collect()
     }
@@ -68,24 +68,24 @@ impl State {
         }
     }
 
-    /// The rows that are not copies, by their numbers in the picture.
+    /// Returns the rows that are not copies, by their numbers in the picture.
     pub(crate) fn own(&self) -> Range<usize> {
         self.own.clone()
     }
 
-    /// Row `y` of the picture, of one component of the flow.
+    /// Returns row `y` of the picture, of one component of the flow.
     #[inline(always)]
     pub(crate) fn flow(&self, component: usize, y: usize) -> &[f32] {
         self.u[component].padded_row(y - self.first)
     }
 
-    /// Row `y` of the picture, of one component of the flow.
+    /// Returns row `y` of the picture, of one component of the flow.
     #[inline(always)]
     pub(crate) fn flow_mut(&mut self, component: usize, y: usize) -> &mut [f32] {
         self.u[component].padded_row_mut(y - self.first)
     }
 
-    /// The dual variables set to zero.
+    /// Sets the dual variables to zero.
     pub(crate) fn clear_duals(&mut self) {
         self.p.iter_mut().flatten().for_each(Plane::clear);
     }
@@ -105,10 +105,10 @@ impl State {
 /// The data term, linearised: rho(u) = constant + gradient . u.
 #[derive(Debug, Clone)]
 pub(crate) struct DataTerm {
-    /// The gradient g, blended of both pictures'.
+    /// The gradient g, a blend of both pictures' gradients.
     pub(crate) gradient: [Plane; 2],
     pub(crate) constant: Plane,
-    /// 1 / |gradient|^2, large but finite where that is zero.
+    /// 1 / |gradient|^2, large but finite if the gradient is zero.
     pub(crate) inverse: Plane,
 }
 
@@ -140,7 +140,7 @@ pub(crate) fn iterate(states: &mut [State], data: &DataTerm, weights: Weights, i
     }
 }
 
-/// Makes the copies of neighbours' rows anew.
+/// Renews the copies of neighbours' rows.
 fn exchange(states: &mut [State]) {
     for border in 1..states.len() {
         let (above, below) = states.split_at_mut(border);
@@ -153,7 +153,7 @@ fn exchange(states: &mut [State]) {
     }
 }
 
-/// Several iterations, each one row behind the one before.
+/// A joint sweep of several iterations, each one row behind the previous one.
 struct Sweep<'a> {
     state: &'a mut State,
     data: &'a DataTerm,
@@ -242,7 +242,7 @@ fn primal_row(
 fn dual_step(state: &mut State, weights: Weights, y: usize) {
     let rate = weights.tau / weights.theta;
     for (u, [px, py]) in state.u.iter().zip(&mut state.p) {
-        // The last row sees itself below: no gradient across the border.
+        // The last row is its own lower neighbour: no gradient across the border.
         let below = (y + 1).min(u.height - 1);
         dual_row(
             px.padded_row_mut(y),
@@ -267,7 +267,7 @@ fn dual_row(px: &mut [f32], py: &mut [f32], u: [&[f32]; 3], rate: f32) {
     }
 }
 
-/// `f32::clamp` and `f32::min` take care of NaN, which costs instructions.
+/// Clamps a value; unlike `f32::clamp`, without the instructions that handle NaN.
 #[inline(always)]
 pub(crate) fn clamp(value: f32, low: f32, high: f32) -> f32 {
     let value = if value < low { low } else { value };
@@ -279,9 +279,9 @@ fn at_most_one(value: f32) -> f32 {
     if value < 1.0 { value } else { 1.0 }
 }
 
-/// 1 / sqrt(x) to 0.07 %, finite at zero: the bit trick with one Newton step,
-/// in the constants of Kadlec 2010. A root and a division take several times
-/// as long, and the length of a dual vector need not be exact.
+/// Computes 1 / sqrt(x) to 0.07 %, finite at zero: the bit trick with one Newton
+/// step and the constants of Kadlec 2010. A root and a division take several
+/// times as long, and the length of a dual vector need not be exact.
 #[inline(always)]
 fn inverse_root(x: f32) -> f32 {
     let guess = f32::from_bits(0x5f1f_fff9_u32.wrapping_sub(x.to_bits() >> 1));

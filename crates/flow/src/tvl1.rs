@@ -6,20 +6,20 @@
 //!
 //! (Zach, Pock and Bischof, "A Duality Based Approach for Realtime TV-L1
 //! Optical Flow", DAGM 2007). Total variation keeps the edges of moving
-//! things sharp and the L1 data term shrugs off occlusions; w is the change of
-//! illumination, smooth in space (the `light` module has its equation). The
-//! data term is linearised about the present flow u0,
+//! objects sharp and the L1 data term is robust to occlusions; w is the change
+//! of illumination, smooth in space (the `light` module has its equation). The
+//! data term is linearised about the current flow u0,
 //!
 //! rho(u) = I1(x + u0) - I0(x) - w(x) + g . (u - u0),
 //! g = (1 - b) grad I1(x + u0) + b grad I0(x),
 //!
-//! with b the `gradient-blend`, which holds for motions of about a pixel only;
+//! with b the `gradient-blend`. This holds only for motions of about a pixel;
 //! hence
 //!
 //! 1. both pictures are smoothed and shrunk to a pyramid;
 //! 2. from the coarsest level to the finest, `warps` times, the second picture
-//!    is warped by the present flow, the data term linearised anew and the
-//!    change of illumination moved;
+//!    is warped by the current flow, the data term linearised anew and the
+//!    change of illumination updated;
 //! 3. after each warp, `rounds` times, `iterations` primal-dual steps (the
 //!    `solver` module has the equations) are followed by a median filter of
 //!    both components, as in Wedel, Pock, Zach, Bischof and Cremers, "An
@@ -41,7 +41,7 @@ use crate::pyramid::Gaussian;
 use crate::solver::{self, DataTerm, State, Weights};
 use crate::warp::{self, Bordered, Pair};
 
-/// What a level has besides its flow.
+/// Data of a level besides its flow.
 #[derive(Debug, Clone)]
 pub(crate) struct Own {
     states: Vec<State>,
@@ -51,7 +51,7 @@ pub(crate) struct Own {
     light: Light,
 }
 
-/// The start of a level: the states take over its flow, and the change of illumination that of the coarser one.
+/// Initialises a level: copies its flow to the states, and the change of illumination from the coarser level.
 fn start(level: &mut Level<Own>, coarser: Option<&Level<Own>>) {
     let Level { bands, flow, own, .. } = level;
     own.light.start(coarser.map(|coarser| &coarser.own.light), bands);
@@ -90,7 +90,7 @@ impl CoarseToFine for TvL1Params {
     type Own = Own;
     type Work = ();
 
-    /// None is too large.
+    /// No intensity is too large.
     const MOST_INTENSITY: f32 = f32::INFINITY;
 
     fn shape(&self) -> Shape {

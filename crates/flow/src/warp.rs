@@ -1,4 +1,4 @@
-//! Warping: the second picture and its gradient where the flow points.
+//! Warping: samples the second picture and its gradient at the points to which the flow leads.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use crate::light::Light;
 use crate::plane::{LANES, Plane, Rows};
 use crate::solver::{DataTerm, clamp};
 
-/// Columns and rows repeated round a picture: a cubic reaches two pixels out.
+/// Columns and rows repeated around a picture: a cubic reaches two pixels out.
 const BORDER: usize = 2;
 
 /// A picture with its border pixels repeated outwards.
@@ -36,7 +36,7 @@ impl Bordered {
     }
 }
 
-/// What the data term is made of.
+/// Input of the data term.
 #[derive(Clone, Copy)]
 pub(crate) struct Pair<'a> {
     /// The first picture; the ends of its rows are repeated.
@@ -44,9 +44,9 @@ pub(crate) struct Pair<'a> {
     pub(crate) second: &'a Bordered,
     /// The flow to linearise about.
     pub(crate) flow: &'a [Plane; 2],
-    /// The share of the first picture's gradient.
+    /// Share of the first picture's gradient.
     pub(crate) blend: f32,
-    /// The most that a pixel moves the estimate of the illumination by.
+    /// Maximum change of the illumination estimate by one pixel.
     pub(crate) limit: f32,
 }
 
@@ -55,12 +55,12 @@ pub(crate) struct Pair<'a> {
 /// The second picture is interpolated by the cubic of Keys 1981 (Catmull-Rom)
 /// and its gradient is the gradient of that same interpolant. The gradient of
 /// the data term is a blend of it and the first picture's (central differences),
-/// as in Wedel et al. 2009: the mean of the two halves the noise's variance, and
-/// makes the linearisation exact to second order. Where the flow points out of
-/// the picture there is nothing to compare, and the data term is switched off.
+/// as in Wedel et al. 2009: the mean of the two halves the variance of the noise,
+/// and makes the linearisation exact to second order. Pixels whose flow leads out
+/// of the picture cannot be compared, so their data term is switched off.
 ///
-/// `data` does not allow for the change of illumination yet; what of the
-/// difference that leaves unexplained goes to `light.error`.
+/// `data` does not include the change of illumination yet; the part of the
+/// difference that this change leaves unexplained goes to `light.error`.
 pub(crate) fn linearise(pair: Pair<'_>, data: &mut DataTerm, light: &mut Light, bands: &Bands) {
     let [gx, gy] = &mut data.gradient;
     let gradients = gx.bands_mut(bands).into_iter().zip(gy.bands_mut(bands));
@@ -102,9 +102,8 @@ impl pulp::NullaryFnOnce for Linearise<'_> {
     }
 }
 
-/// Interpolates row `y`: the gradient goes to its place, the difference of
-/// intensities to the constant, and to the error whether the flow points into
-/// the picture, 1 or 0.
+/// Interpolates row `y`: writes the gradient, the difference of intensities to
+/// the constant, and to the error 1 if the flow leads into the picture, else 0.
 #[inline(always)]
 fn warp_row(pair: Pair<'_>, block: &mut Block, out: &mut Out<'_>, y: usize) {
     let Pair { first, second, flow, .. } = pair;
@@ -154,19 +153,19 @@ fn complete_row(pair: Pair<'_>, change: &Plane, out: &mut Out<'_>, y: usize) {
     }
 }
 
-/// A vector of pixels on its way through the interpolation. The fetching of
-/// pixels is the one part that goes pixel by pixel.
+/// Intermediate values of the interpolation for a vector of pixels. Only the
+/// fetching of pixels is done one by one.
 #[derive(Default)]
 struct Block {
-    /// The pixel to the upper left of where the flow points.
+    /// The pixel to the upper left of the point to which the flow leads.
     left: [i32; LANES],
     top: [i32; LANES],
-    /// The way to the right from there.
+    /// Distance of the point from there to the right.
     along: [f32; LANES],
     /// The weights of the four rows, and their derivatives.
     weights: [[f32; LANES]; 4],
     weight_slopes: [[f32; LANES]; 4],
-    /// 1 where the flow points into the picture, 0 elsewhere.
+    /// 1 if the flow leads into the picture, else 0.
     inside: [f32; LANES],
     /// Interpolated downwards, in each of four columns: intensity and slope.
     values: [[f32; LANES]; 4],
@@ -196,8 +195,8 @@ impl Block {
     fn gather(&mut self, second: &Bordered) {
         let stride = second.width + 2 * BORDER;
         for i in 0..LANES {
-            // The first tap is one up and one to the left: with the border,
-            // one further down and to the right.
+            // The first tap is one pixel up and to the left; the border shifts
+            // it two pixels down and to the right.
             let (left, top) = (self.left[i] as usize, self.top[i] as usize);
             let corner = (top + BORDER - 1) * stride + left + BORDER - 1;
             let window = &second.data[corner..corner + 3 * stride + 4];
@@ -235,8 +234,8 @@ impl Block {
     }
 }
 
-/// The weights of the four taps at distance `t` past the second, and their
-/// derivatives.
+/// Returns the weights of the four taps at distance `t` past the second, and
+/// their derivatives.
 #[inline(always)]
 fn cubic(t: f32) -> ([f32; 4], [f32; 4]) {
     let weights = [

@@ -11,13 +11,13 @@ use pairs::{Kind, pair};
 use proptest::prelude::*;
 use testkit::real_data;
 
-/// A picture from a function of position.
+/// Makes a picture from a function of position.
 fn picture(width: usize, height: usize, value: impl Fn(f32, f32) -> f32) -> GrayImage {
     let at = |i: usize| value((i % width) as f32, (i / width) as f32);
     GrayImage::new(width, height, (0..width * height).map(at).collect()).expect("sizes agree")
 }
 
-/// A smooth texture without a period that fits the picture.
+/// A smooth texture whose period does not fit the picture.
 fn texture(x: f32, y: f32) -> f32 {
     128.0
         + 30.0 * (0.31 * x + 0.13 * y).sin()
@@ -31,7 +31,7 @@ fn presets() -> [(&'static str, Estimator); 2] {
         .map(|(name, params)| (name, Estimator::new(Method::Brox(params)).expect("presets are valid")))
 }
 
-/// Mean endpoint error of a preset on some pairs of a kind.
+/// Computes the mean endpoint error of a preset on some pairs of a kind.
 fn error_on(brox: &Estimator, kind: Kind) -> f64 {
     let seeds = [101, 102, 103];
     let error = |seed| {
@@ -64,7 +64,7 @@ fn pictures_that_do_not_differ_do_not_move_at_all() {
     }
 }
 
-/// Light that falls from the side adds a slow slope, the gradient hardly changes.
+/// Light from the side adds a slow slope, which hardly changes the gradient.
 #[test]
 fn constancy_of_the_gradient_withstands_a_change_of_brightness() {
     let from = picture(96, 80, texture);
@@ -159,7 +159,7 @@ fn parameters_are_read_strictly() {
     assert!(toml::from_str::<BroxParams>(&misspelt).is_err());
 }
 
-/// Any finite intensity, ordinary ones as often as others.
+/// Generates any finite intensity; half of them are ordinary ones.
 fn intensity() -> impl Strategy<Value = f32> {
     prop_oneof![0.0_f32..255.0, any::<f32>().prop_filter("finite", |value| value.is_finite())]
 }

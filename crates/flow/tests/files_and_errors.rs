@@ -55,7 +55,7 @@ fn hostile_files_are_refused_without_taking_memory_for_them() {
     for (width, height) in [(0, 4), (4, -1), (i32::MIN, 2), (i32::MAX, i32::MAX), (100_000, 1)] {
         assert_eq!(problem(&header(width, height)), FloProblem::Size { width, height });
     }
-    // Eighty gigabytes, if it were believed.
+    // Would take eighty gigabytes if the header were trusted.
     assert!(matches!(problem(&header(99_999, 99_999)), FloProblem::Truncated { found: 12, .. }));
     let good = encode_flo(&field(4, 2)).unwrap();
     assert!(matches!(

@@ -5,13 +5,13 @@ use flow::{
 };
 use testkit::real_data;
 
-/// A picture from a function of position.
+/// Makes a picture from a function of position.
 fn picture(width: usize, height: usize, value: impl Fn(f32, f32) -> f32) -> GrayImage {
     let at = |i: usize| value((i % width) as f32, (i / width) as f32);
     GrayImage::new(width, height, (0..width * height).map(at).collect()).expect("sizes agree")
 }
 
-/// A smooth texture without a period that fits the picture.
+/// A smooth texture whose period does not fit the picture.
 fn texture(x: f32, y: f32) -> f32 {
     128.0
         + 30.0 * (0.31 * x + 0.13 * y).sin()
@@ -20,7 +20,7 @@ fn texture(x: f32, y: f32) -> f32 {
         + 15.0 * (0.55 * (x + y)).sin()
 }
 
-/// Mean endpoint error at least `margin` pixels from the border.
+/// Computes the mean endpoint error at least `margin` pixels from the border.
 fn interior_error(field: &FlowField, margin: usize, truth: impl Fn(f32, f32) -> (f32, f32)) -> f64 {
     let mut known = FlowField { u: Vec::new(), v: Vec::new(), ..*field };
     for y in 0..field.height {

@@ -1,7 +1,7 @@
-//! Every kernel at sizes of the papers' networks: `cargo xtask bench kernels`.
+//! Measures every kernel at sizes of the papers' networks: `cargo xtask bench kernels`.
 //!
-//! Feature maps are channels last, as the networks have them. All gradients are
-//! computed, those of a convolution's input included.
+//! Feature maps are channels last, as in the networks. All gradients are
+//! computed, including those of a convolution's input.
 
 use candle_core::{Device, Tensor, Var};
 use kernels::simd::Level;
@@ -13,12 +13,12 @@ use serde::Serialize;
 use testkit::bench::{Case, Phase, Unit, Work};
 use testkit::convolutions::{Conv, Convolution, axis, convolutions, shape};
 
-/// As the program has it.
+/// The same allocator as in the program.
 #[global_allocator]
 static ALLOCATOR: kernels::ReusingAllocator = kernels::ReusingAllocator;
 
-/// What is measured, and all that a peer must know of it. Inputs are (B, C, H, W), as
-/// PyTorch has them.
+/// A kernel to measure, with everything that a peer needs to run it. Inputs are
+/// (B, C, H, W), as in PyTorch.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "op", rename_all = "kebab-case")]
 enum Kernel {
@@ -47,12 +47,12 @@ enum Kernel {
         batch: usize,
         classes: usize,
     },
-    /// Two inputs, fused at each place into a sketch of `size` values, then their mean.
+    /// Two inputs, fused at each position into a sketch of `size` values, then their mean.
     CompactBilinear {
         input: [usize; 4],
         size: usize,
     },
-    /// The same without a sketch: the mean of the outer products themselves.
+    /// The mean of the outer products themselves, without a sketch.
     OuterProduct {
         input: [usize; 4],
     },
@@ -74,7 +74,7 @@ struct Pool {
     padding: [usize; 2],
 }
 
-/// What the pyramid network fuses: the last maps of BN-Inception.
+/// Shape of the maps that the pyramid network fuses: the last ones of BN-Inception.
 const FUSED: [usize; 4] = [8, 1024, 7, 7];
 
 fn cases() -> Vec<Case> {
@@ -125,7 +125,7 @@ fn case(name: String, group: &'static str, kernel: Kernel) -> Case {
 }
 
 impl Kernel {
-    /// For people.
+    /// Describes the size for the reader.
     fn size(&self) -> String {
         match self {
             Self::Conv(c) => c.size(),
@@ -141,7 +141,7 @@ impl Kernel {
         }
     }
 
-    /// The forward pass: floating-point operations of products, otherwise values that go in.
+    /// Returns the work of the forward pass: floating-point operations of products, otherwise the number of input values.
     fn work(&self) -> (Unit, u64) {
         let count = |dims: &[usize]| (Unit::Values, dims.iter().product::<usize>() as u64);
         match self {
@@ -227,7 +227,7 @@ fn noise(seed: u64, dims: &[usize]) -> Tensor {
     Tensor::from_vec(data, dims, &Device::Cpu).expect("the shape fits")
 }
 
-/// An operation on inputs of the given shapes.
+/// Prepares an operation on inputs of the given shapes.
 fn start(op: impl Op, inputs: &[&[usize]]) -> Box<dyn Work> {
     let inputs = inputs.iter().zip(1..).map(|(dims, seed)| noise(seed, dims)).collect();
     Box::new(Applied { op: Box::new(op), inputs, output: None, gradient: None })
@@ -237,12 +237,12 @@ struct Applied {
     op: Box<dyn Op>,
     inputs: Vec<Tensor>,
     output: Option<Tensor>,
-    /// Of the output; made when its shape is known.
+    /// Gradient of the output; created when its shape is known.
     gradient: Option<Tensor>,
 }
 
 impl Work for Applied {
-    /// Values of all inputs, and of the output.
+    /// Returns the numbers of values of all inputs and of the output.
     fn sizes(&mut self) -> Vec<u64> {
         self.run(0);
         let inputs = self.inputs.iter().map(Tensor::elem_count).sum::<usize>();
@@ -253,7 +253,7 @@ impl Work for Applied {
     fn run(&mut self, phase: usize) {
         let inputs: Vec<&Tensor> = self.inputs.iter().collect();
         if phase == 0 {
-            // The old output goes first, as it would in training.
+            // The old output is freed first, as in training.
             self.output = None;
             self.output = Some(kernels::forward(&*self.op, &inputs).expect("the shapes fit"));
             return;
@@ -265,7 +265,7 @@ impl Work for Applied {
     }
 }
 
-/// The mean over places of outer products, by Candle's products of matrices.
+/// The mean of outer products over positions, by Candle's matrix products.
 struct Outer {
     inputs: [Tensor; 2],
     output: Option<Tensor>,
@@ -280,7 +280,7 @@ impl Outer {
 }
 
 impl Work for Outer {
-    /// Values of all inputs, and of the output.
+    /// Returns the numbers of values of all inputs and of the output.
     fn sizes(&mut self) -> Vec<u64> {
         let inputs = self.inputs.iter().map(Tensor::elem_count).sum::<usize>();
         vec![inputs as u64, self.gradient.elem_count() as u64]
@@ -307,7 +307,7 @@ struct Update {
 }
 
 impl Work for Update {
-    /// Values that are updated.
+    /// Returns the number of values that are updated.
     fn sizes(&mut self) -> Vec<u64> {
         vec![self.parameter.elem_count() as u64]
     }

@@ -1,4 +1,4 @@
-//! What the gradient of a rectified layer with a bias needs before its products.
+//! First step of the gradient of a rectified layer with a bias, before its products.
 
 use rayon::prelude::*;
 
@@ -7,13 +7,13 @@ use crate::elementwise::passed;
 use crate::memory::unwritten;
 use crate::simd::vectorised;
 
-/// Parts that rows are cut into.
+/// Number of parts that rows are divided into.
 const PARTS: usize = 32;
-/// Rows that are added up in single precision before the sums are taken over in double.
+/// Number of rows added in single precision before their sum is added in double precision.
 const BLOCK: usize = 64;
 
-/// In one pass over a gradient (rows of `columns` values): the gradient where the rectified `output` is
-/// positive or NaN and zero elsewhere, if there is an output; and the sum of every column, if wanted.
+/// Computes in one pass over a gradient (rows of `columns` values): the masked gradient, which is zero unless the
+/// rectified `output` is positive or NaN, if there is an output; and the sum of every column, if requested.
 pub(crate) fn masked_column_sums(
     grad: &[f32],
     output: Option<&[f32]>,
@@ -74,7 +74,7 @@ fn add_rows(values: &[f32], sums: &mut [f32]) {
     );
 }
 
-/// The gradient through a rectification, judged by its output.
+/// Copies the gradient through a rectification, as determined by its output.
 fn copy_passed(out: &mut [f32], grad: &[f32], output: &[f32]) {
     vectorised(
         #[inline(always)]

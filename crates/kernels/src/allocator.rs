@@ -1,41 +1,42 @@
-//! An allocator for a program that trains: large buffers are kept and used again. It is the program's choice:
+//! An allocator for training that keeps and reuses large buffers. A program opts in:
 //!
 //! ```
 //! #[global_allocator]
 //! static ALLOCATOR: kernels::ReusingAllocator = kernels::ReusingAllocator;
 //! ```
 //!
-//! A training step makes the same large buffers every time, and gives all of them back. The
-//! system's allocator returns memory of that size to the operating system, which hands it out
-//! again page by page, zeroed: on the machine where this was written a first write ran at
-//! 2.5 GB/s, a second at 22. So blocks of a megabyte and more are kept when they are
-//! freed, and the next request of that size gets one back.
+//! A training step allocates the same large buffers every time, and frees all of them. The
+//! system's allocator returns memory of that size to the operating system, which provides it
+//! again page by page, zeroed: in one measurement a first write ran at 2.5 GB/s, a second at
+//! 22. So blocks of a megabyte and more are kept when they are freed, and the next request of
+//! that size gets one back.
 //!
-//! What is kept is bounded: blocks in use and blocks kept are together never more than an eighth
-//! above the most that was ever in use at once; the block that was freed longest ago goes first.
-//! On Linux large blocks ask for huge pages. Everything below a megabyte, and every
-//! other system, is left to the system's allocator.
+//! The kept memory is bounded: blocks in use and kept blocks together never exceed the peak of
+//! the memory in use by more than an eighth; the block that was freed longest ago goes first.
+//! On Linux large blocks request huge pages. Smaller blocks, and other systems, use the
+//! system's allocator.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::{Mutex, PoisonError};
 
-/// Blocks from this size on are kept.
+/// Smallest size of a block that is kept, in bytes.
 const SMALLEST: usize = 1 << 20;
-/// Block sizes are whole numbers of these: small blocks, and those from [`LARGE`] on.
+/// Granularity of block sizes in bytes, below [`LARGE`] and from there on.
 const GRANULE: usize = 1 << 18;
 const LARGE_GRANULE: usize = HUGE_PAGE;
 const LARGE: usize = 16 << 20;
-/// A huge page.
+/// Size of a huge page in bytes.
 const HUGE_PAGE: usize = 2 << 20;
-/// Blocks that can be kept.
+/// Maximum number of blocks that are kept.
 const SLOTS: usize = 512;
 
-/// Keeps freed blocks of a megabyte and more for requests of their size, never more of them than an eighth of the most memory
-/// that was in use at once; the system's allocator serves the rest. Linux only: elsewhere it is the system's allocator.
+/// An allocator that keeps freed blocks of a megabyte and more for requests of their size. Blocks in use and kept blocks
+/// together never exceed the peak of the memory in use by more than an eighth. The system's allocator serves smaller
+/// requests, and all requests on systems other than Linux.
 #[derive(Debug)]
 pub struct ReusingAllocator;
 
-/// Freed blocks, the longest kept first, and the count of bytes.
+/// Freed blocks, the longest kept first, and byte counts.
 struct Kept {
     blocks: [(usize, usize); SLOTS],
     len: usize,
@@ -48,7 +49,7 @@ static KEPT: Mutex<Kept> =
     Mutex::new(Kept { blocks: [(0, 0); SLOTS], len: 0, kept: 0, used: 0, most_used: 0 });
 
 impl Kept {
-    /// A kept block of exactly this size, the one freed last (its pages are likely in a cache).
+    /// Takes a kept block of exactly this size, the one freed last (its pages are likely in a cache).
     fn take(&mut self, size: usize) -> Option<*mut u8> {
         let at = self.blocks[..self.len].iter().rposition(|&(_, of)| of == size)?;
         let (address, _) = self.remove(at);
@@ -63,7 +64,7 @@ impl Kept {
         block
     }
 
-    /// Gives blocks back to the system until the bound holds.
+    /// Returns blocks to the system until the bound holds.
     fn trim(&mut self) {
         let bound = self.most_used + self.most_used / 8;
         while self.len > 0 && (self.used + self.kept > bound || self.len == SLOTS) {
@@ -73,7 +74,7 @@ impl Kept {
         }
     }
 
-    /// Gives all blocks back to the system, and begins anew to count what is in use at once.
+    /// Returns all blocks to the system, and restarts the count of the peak.
     fn release(&mut self) {
         self.most_used = 0;
         self.trim();
@@ -87,22 +88,22 @@ impl Kept {
     }
 }
 
-/// Gives the buffers that [`ReusingAllocator`] keeps for further use back to the system.
+/// Returns the buffers that [`ReusingAllocator`] keeps to the system.
 pub fn release_kept_buffers() {
     KEPT.lock().unwrap_or_else(PoisonError::into_inner).release();
 }
 
-/// The size of the block for a request, or none if the system's allocator is to serve it.
+/// Returns the size of the block for a request, or `None` if the system's allocator serves it.
 fn block_size(layout: Layout) -> Option<usize> {
     let size = layout.size();
-    // A page is the alignment that every mapping has.
+    // Every mapping is aligned to a page.
     if size < SMALLEST || size > isize::MAX as usize / 2 || layout.align() > 4096 || !system::AVAILABLE {
         return None;
     }
     Some(size.next_multiple_of(if size < LARGE { GRANULE } else { LARGE_GRANULE }))
 }
 
-/// A block, and whether it is known to be zero.
+/// Allocates a block, and returns whether it is known to be zero.
 fn block(size: usize) -> (*mut u8, bool) {
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     let found = kept.take(size);
@@ -155,16 +156,16 @@ unsafe impl GlobalAlloc for ReusingAllocator {
 
 #[cfg(target_os = "linux")]
 mod system {
-    //! Memory straight from the kernel.
+    //! Memory directly from the kernel.
 
     use super::{HUGE_PAGE, LARGE};
 
     pub(super) const AVAILABLE: bool = true;
 
-    /// New zeroed memory, or null.
+    /// Maps new zeroed memory, or returns null.
     pub(super) fn map(size: usize) -> *mut u8 {
         let huge = size >= LARGE;
-        // Huge pages start at multiples of their size: map more, and give the ends back.
+        // Huge pages start at multiples of their size: maps more, and returns the ends.
         let mapped = if huge { size + HUGE_PAGE } else { size };
         // SAFETY: a new private mapping touches nothing that exists.
         let start = unsafe {
@@ -199,7 +200,7 @@ mod system {
         }
     }
 
-    /// Gives memory back.
+    /// Returns memory to the system.
     ///
     /// # Safety
     /// The range is part of a mapping by [`map`], and nobody uses it.
@@ -231,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_freed_block_is_used_again_and_zeroed_when_zeros_are_asked_for() {
-        // A size that no other test uses.
+        // No other test uses this size.
         let len = (37 << 20) / 4 + 123;
         let mut first = vec![1f32; len];
         first[len - 1] = 2.0;

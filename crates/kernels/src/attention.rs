@@ -1,4 +1,4 @@
-//! Attention over the spatial positions of a feature map: a softmax, and the weighted sum that it leads to.
+//! Attention over the spatial positions of a feature map: a softmax, and a weighted sum.
 
 use candle_core::{Result, bail};
 use rayon::prelude::*;
@@ -12,7 +12,7 @@ use crate::op::Op;
 pub struct PositionSoftmax;
 
 impl PositionSoftmax {
-    /// Places of a map.
+    /// Returns the number of positions of a map.
     pub(crate) fn positions(self, x: &impl Shaped) -> Result<usize> {
         match check::feature_map(self.name(), x)? {
             [_, h, w, 1] if h * w > 0 => Ok(h * w),
@@ -57,13 +57,13 @@ impl Op for PositionSoftmax {
     }
 }
 
-/// The sum over spatial positions of a feature map (B, H, W, C), each times its weight (B, H, W, 1): (B, C). The first input are
-/// the weights.
+/// The weighted sum over spatial positions of a feature map (B, H, W, C) with weights (B, H, W, 1): (B, C). The weights are
+/// the first input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WeightedPool;
 
 impl WeightedPool {
-    /// Batch, spatial positions and channels.
+    /// Returns batch size, spatial positions and channels.
     pub(crate) fn sizes(self, weights: &impl Shaped, x: &impl Shaped) -> Result<[usize; 3]> {
         let [b, h, w, c] = check::feature_map(self.name(), x)?;
         check::dims(self.name(), "the first input, the weights,", weights, &[b, h, w, 1])?;

@@ -1,9 +1,10 @@
 //! Batch normalisation over all positions of a channel (Ioffe and Szegedy, 2015), with the
-//! statistics of the batch or with fixed ones; plus a residual, and rectified, in the same pass.
+//! statistics of the batch or with fixed ones; optionally with a residual and a rectification
+//! in the same pass.
 //!
 //! With batch statistics each direction reads its input twice, once for sums and once to
 //! write; with fixed ones it is a single pass. The mask of a rectification is recomputed from
-//! the input; where a residual was added it is taken from the output.
+//! the input, or taken from the output if a residual was added.
 
 mod rows;
 mod sweep;
@@ -30,17 +31,17 @@ use sweep::{Mask, Sweep, Swept};
 pub struct BatchNorm {
     pub(crate) epsilon: f64,
     pub(crate) relu: bool,
-    /// Those that hold the other samples of the batch.
+    /// The ranks that share the batch, if any.
     pub(crate) ranks: Option<Arc<dyn SumOverRanks>>,
-    /// Of the forward pass.
+    /// Statistics of the forward pass.
     statistics: Mutex<Option<Statistics>>,
-    /// Of a forward pass on a GPU.
+    /// Statistics of a forward pass on a GPU.
     #[cfg(feature = "cuda")]
     pub(crate) on_device: Mutex<Option<crate::cuda::DeviceStatistics>>,
 }
 
 impl BatchNorm {
-    /// `epsilon` is added to the variance; `relu` rectifies the output.
+    /// Creates the operation; `epsilon` is added to the variance, `relu` rectifies the output.
     pub fn new(epsilon: f64, relu: bool) -> Self {
         Self {
             epsilon,
@@ -52,19 +53,19 @@ impl BatchNorm {
         }
     }
 
-    /// Takes the statistics of a batch that is spread over ranks: each gives its samples alone, and all are normalised as
-    /// in one batch. Both passes wait for the other ranks. The gradients of scale and shift remain those of this rank's
-    /// samples, to be summed with all other gradients.
+    /// Uses the statistics of a batch that is divided over ranks: each rank passes only its own samples, and all are
+    /// normalised as in one batch. Both passes wait for the other ranks. The gradients of scale and shift cover only this
+    /// rank's samples; they are summed later with all other gradients.
     #[must_use]
     pub fn over(self, ranks: Arc<dyn SumOverRanks>) -> Self {
         Self { ranks: Some(ranks), ..self }
     }
 
-    /// Mean and unbiased variance (C) of each channel in the forward pass, for running statistics, where the input
-    /// was; `None` before it, and on a GPU after they were asked for once.
+    /// Returns the mean and unbiased variance (C) of each channel in the forward pass, for running statistics, on the device
+    /// of the input. Returns `None` before the forward pass, and on a GPU also on the second call.
     ///
     /// # Errors
-    /// If the tensors cannot be made.
+    /// If the tensors cannot be created.
     pub fn statistics(&self) -> Result<Option<[Tensor; 2]>> {
         #[cfg(feature = "cuda")]
         if let Ok(mut kept) = self.on_device.lock()
@@ -83,13 +84,13 @@ impl BatchNorm {
         Ok(Some([tensor(mean.iter().map(|&mean| mean as f32).collect())?, tensor(variance)?]))
     }
 
-    /// Positions and channels of the inputs, which fit each other.
+    /// Checks that the inputs fit each other, and returns their positions and channels.
     pub(crate) fn check<A: Shaped>(&self, x: &A, scale: &A, shift: &A) -> Result<[usize; 2]> {
         let op = self.name();
         let [positions, channels] = check::channels_last(op, x)?;
         check::dims(op, "the scale", scale, &[channels])?;
         check::dims(op, "the shift", shift, &[channels])?;
-        // Of those of other ranks nothing is known yet.
+        // The number of positions on other ranks is not known yet.
         if self.ranks.is_none() || positions == 0 {
             enough(op, positions)?;
         }
@@ -97,10 +98,10 @@ impl BatchNorm {
     }
 }
 
-/// Checks that there is a variance.
+/// Checks that there are enough positions for a variance.
 pub(crate) fn enough(op: &str, positions: usize) -> Result<()> {
     if positions < 2 {
-        bail!("{op}: {positions} values a channel have no variance; expected at least 2");
+        bail!("{op}: {positions} values per channel have no variance; expected at least 2");
     }
     Ok(())
 }
@@ -142,20 +143,20 @@ impl Op for BatchNorm {
         let affine = statistics.affine(scale.data, shift.data, self.epsilon);
         let part = Part { gradient: gradient.data, x: x.data, y: output.data };
         let want = |input| given.wants(input);
-        // The first pass: the sums, and with a residual its gradient.
+        // The first pass computes the sums, and the gradient of a residual.
         let mask = mask(self.relu, residual.is_some());
         let sums = want(0) || want(1) || want(2);
         let first = Sweep { mask, masked: self.relu && want(3), sums, ..Sweep::new(&affine) };
         let Swept { masked, sums, .. } = first.run(lanes, part);
         let mut sums = Sums::new(sums, &statistics, self.epsilon);
-        // The second pass: the gradient of the input.
+        // The second pass computes the gradient of the input.
         let mut input = Vec::new();
         if want(0) {
             if let Some(ranks) = &self.ranks {
                 sums.pool(&**ranks)?;
             }
             let through = sums.through_statistics(lanes, &statistics, scale.data, self.epsilon);
-            // The masked gradient, where the first pass wrote it, saves reading the output again.
+            // If the first pass wrote the masked gradient, the output need not be read again.
             let (mask, gradient) =
                 if masked.is_empty() { (mask, gradient.data) } else { (Mask::Absent, &masked[..]) };
             let second = Sweep { mask, input: true, statistics: Some(&through), ..Sweep::new(&affine) };
@@ -167,17 +168,17 @@ impl Op for BatchNorm {
 }
 
 /// Normalisation with fixed statistics: inputs x (..., C), scale, shift, mean, variance (C each)
-/// and optionally a residual like x; output as of [`BatchNorm`]. Mean and variance are constants.
+/// and optionally a residual like x; output as for [`BatchNorm`]. Mean and variance are constants.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FrozenBatchNorm {
     /// Added to the variance.
     pub epsilon: f64,
-    /// Whether the output is rectified.
+    /// Rectifies the output.
     pub relu: bool,
 }
 
 impl FrozenBatchNorm {
-    /// Positions and channels of x, scale, shift, mean and variance, which fit each other.
+    /// Checks that x, scale, shift, mean and variance fit each other, and returns positions and channels.
     pub(crate) fn check<A: Shaped>(&self, [x, scale, shift, mean, variance]: &[A; 5]) -> Result<[usize; 2]> {
         let op = self.name();
         let sizes = check::channels_last(op, x)?;
@@ -236,8 +237,8 @@ struct Statistics {
 }
 
 impl Statistics {
-    /// Of a batch, the variance biased. Sums are taken around the first position, so that a
-    /// large mean loses no digits.
+    /// Computes the statistics of a batch, with the biased variance. Sums are taken relative to the
+    /// first position, so that a large mean does not cost precision.
     fn of(x: &[f32], positions: usize, channels: usize) -> Self {
         let lanes = Lanes::new(channels);
         let finite = |&x: &f32| if x.is_finite() { x } else { 0.0 };
@@ -262,7 +263,7 @@ impl Statistics {
         let (mut mean, mut variance) = (mean_of(0), mean_of(1));
         for ((mean, variance), &origin) in mean.iter_mut().zip(&mut variance).zip(&affine.mean) {
             *variance -= *mean * *mean;
-            // Rounding may leave a trace below zero; a NaN stays.
+            // Rounding may give a value slightly below zero; NaN is kept.
             if *variance < 0.0 {
                 *variance = 0.0;
             }
@@ -276,12 +277,12 @@ impl Statistics {
         Self { mean: wide(mean), variance: wide(variance), positions: 1 }
     }
 
-    /// `1 / sqrt(variance + epsilon)`.
+    /// Computes `1 / sqrt(variance + epsilon)`.
     fn inverse_deviation(&self, epsilon: f64) -> impl Iterator<Item = f64> {
         self.variance.iter().map(move |variance| 1.0 / (variance + epsilon).sqrt())
     }
 
-    /// What rounding to f32 takes off the mean.
+    /// Returns the part of the mean that rounding to f32 loses.
     fn lost(&self) -> impl Iterator<Item = f64> {
         self.mean.iter().map(|&mean| mean - f64::from(mean as f32))
     }
@@ -298,14 +299,14 @@ impl Statistics {
     }
 }
 
-/// Mean and biased variance of one rank's positions become those of all ranks'.
+/// Replaces the mean and biased variance of one rank's positions by those of all ranks.
 pub(crate) fn pool(
     ranks: &dyn SumOverRanks,
     mean: &mut [f64],
     variance: &mut [f64],
     positions: &mut usize,
 ) -> Result<()> {
-    // Sums around zero lose of a double what the square of the mean is larger than the variance, which leaves enough.
+    // Sums around zero lose precision if the square of the mean far exceeds the variance, but f64 leaves enough.
     let own = *positions as f64;
     let mut sums: Vec<f64> = mean.iter().map(|mean| own * mean).collect();
     sums.extend(mean.iter().zip(&*variance).map(|(mean, variance)| own * (variance + mean * mean)));
@@ -316,7 +317,7 @@ pub(crate) fn pool(
     for (((mean, variance), sum), square) in mean.iter_mut().zip(variance).zip(sums).zip(squares) {
         *mean = sum / all;
         *variance = square / all - *mean * *mean;
-        // As above.
+        // Rounding may give a value slightly below zero; NaN is kept.
         if *variance < 0.0 {
             *variance = 0.0;
         }
@@ -325,17 +326,17 @@ pub(crate) fn pool(
     Ok(())
 }
 
-/// Gradients of scale and shift; empty where no sums were asked for.
+/// Sums for the gradients of scale and shift; empty if no sums were requested.
 struct Sums {
     scale: Vec<f32>,
     shift: Vec<f32>,
-    /// Of the gradient before the rectification, and of its product with the deviation from the mean.
+    /// Sums of the gradient before the rectification, and of its product with the deviation from the mean.
     terms: Vec<f64>,
     products: Vec<f64>,
 }
 
 impl Sums {
-    /// From sums that took the mean as an f32.
+    /// Corrects sums that used the mean as an f32.
     fn new([terms, mut products]: [Vec<f64>; 2], statistics: &Statistics, epsilon: f64) -> Self {
         for ((product, term), lost) in products.iter_mut().zip(&terms).zip(statistics.lost()) {
             *product -= lost * term;
@@ -349,7 +350,7 @@ impl Sums {
         }
     }
 
-    /// What leads through the statistics comes from all ranks; the gradients of scale and shift stay this rank's.
+    /// Sums the terms of the gradient through the statistics over all ranks; the gradients of scale and shift stay this rank's.
     fn pool(&mut self, ranks: &dyn SumOverRanks) -> Result<()> {
         let channels = self.terms.len();
         let mut sums = [&self.terms[..], &self.products].concat();
@@ -359,8 +360,8 @@ impl Sums {
         Ok(())
     }
 
-    /// With `d` the inverse deviation, N positions and g the gradient before the rectification, the input's
-    /// gradient is `scale d (g - sum(g) / N - (x - mean) d^2 sum(g (x - mean)) / N)`.
+    /// Returns the gradient through the statistics. With `d` the inverse deviation, N positions and g the gradient before
+    /// the rectification, the input's gradient is `scale d (g - sum(g) / N - (x - mean) d^2 sum(g (x - mean)) / N)`.
     fn through_statistics(
         &self,
         lanes: Lanes,
@@ -383,7 +384,7 @@ impl Sums {
     }
 }
 
-/// The inputs that there must be, and the residual.
+/// Splits the inputs into the required ones and the optional residual.
 pub(crate) fn split<A: Shaped + Copy, const N: usize>(op: &str, inputs: &[A]) -> Result<([A; N], Option<A>)> {
     let (first, residual) = match inputs.split_first_chunk::<N>() {
         Some((first, [])) => (first, None),
@@ -429,7 +430,7 @@ fn residual_gradient(relu: bool, masked: Vec<f32>) -> Gradient {
     if relu { Gradient::Values(masked) } else { Gradient::OfOutput }
 }
 
-/// The gradients that are wanted.
+/// Keeps the requested gradients.
 fn chosen(all: impl Iterator<Item = Gradient>, wanted: &[bool]) -> Vec<Gradient> {
     all.zip(wanted).map(|(found, &wanted)| if wanted { found } else { Gradient::None }).collect()
 }

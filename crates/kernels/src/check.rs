@@ -1,11 +1,11 @@
-//! Access to the data behind a tensor, and checks of shapes, with errors that name the operation.
+//! Accesses the data of tensors and checks shapes, with errors that name the operation.
 
 use candle_core::{CpuStorage, DType, Layout, Result, Tensor, bail};
 
 use crate::array::{Backward, Shaped};
 use crate::simd::Level;
 
-/// The contiguous `f32` values of one argument.
+/// Returns the contiguous `f32` values of one argument.
 pub(crate) fn values<'a>(
     op: &str,
     argument: &str,
@@ -26,7 +26,7 @@ pub(crate) fn values<'a>(
     }
 }
 
-/// The contiguous `f32` values of the argument that is changed in place.
+/// Returns the contiguous `f32` values of the argument that is changed in place.
 pub(crate) fn values_mut<'a>(
     op: &str,
     argument: &str,
@@ -62,8 +62,8 @@ pub(crate) fn shape(op: &str, argument: &str, tensor: &Tensor, expected: &[usize
     Ok(())
 }
 
-/// The inputs of an operation that takes exactly `N`. A wrong choice of vector instructions is refused here
-/// too, before any work.
+/// Returns the inputs of an operation that takes exactly `N`. Also refuses an invalid choice of vector
+/// instructions before any work.
 pub(crate) fn inputs<A: Copy, const N: usize>(op: &str, inputs: &[A]) -> Result<[A; N]> {
     let Ok(inputs) = <[A; N]>::try_from(inputs) else {
         bail!("{op}: {} inputs, expected {N}", inputs.len());
@@ -72,7 +72,7 @@ pub(crate) fn inputs<A: Copy, const N: usize>(op: &str, inputs: &[A]) -> Result<
     Ok(inputs)
 }
 
-/// The four dimensions of a feature map (B, H, W, C).
+/// Returns the four dimensions of a feature map (B, H, W, C).
 pub(crate) fn feature_map(op: &str, x: &impl Shaped) -> Result<[usize; 4]> {
     match *x.dims() {
         [b, h, w, c] => Ok([b, h, w, c]),
@@ -80,7 +80,7 @@ pub(crate) fn feature_map(op: &str, x: &impl Shaped) -> Result<[usize; 4]> {
     }
 }
 
-/// The number of positions and of channels of (..., C).
+/// Returns the number of positions and of channels of (..., C).
 pub(crate) fn channels_last(op: &str, x: &impl Shaped) -> Result<[usize; 2]> {
     match x.dims().split_last() {
         Some((&channels, positions)) => Ok([positions.iter().product(), channels]),
@@ -96,7 +96,7 @@ pub(crate) fn dims(op: &str, argument: &str, array: &impl Shaped, expected: &[us
     Ok(())
 }
 
-/// Refuses an output, or a gradient of it, whose shape is not that of the forward pass.
+/// Refuses an output or its gradient if the shape is not that of the forward pass.
 pub(crate) fn backward<A: Shaped>(op: &str, given: &Backward<'_, A>, expected: &[usize]) -> Result<()> {
     dims(op, "the output", &given.output, expected)?;
     dims(op, "the gradient", &given.gradient, expected)

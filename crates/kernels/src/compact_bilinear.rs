@@ -2,9 +2,8 @@
 //! compact bilinear fusion of the Spatiotemporal Pyramid Network.
 //!
 //! A count sketch ψ adds each value of a vector, with a sign, to one of d buckets. The sketch of an outer product is
-//! the circular convolution of the sketches, ψ(x ⊗ y) = ψ(x) * ψ(y), so that it is had from the product of their
-//! spectra, and the outer product is never made. Spectra are sums over places as well, so that a mean over places
-//! takes one transform back.
+//! the circular convolution of the sketches, ψ(x ⊗ y) = ψ(x) * ψ(y). So it follows from the product of their spectra,
+//! and the outer product is never formed. Spectra are linear, so a mean over positions takes a single inverse transform.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,13 +26,13 @@ pub struct Sketch {
 }
 
 impl Sketch {
-    /// Buckets below `size` and signs of ±1, as floats, which is how weights files hold them.
+    /// Creates a sketch from buckets below `size` and signs of ±1, stored as floats as in weights files.
     ///
     /// # Errors
-    /// If there is another value among them, or not one sign for each bucket.
+    /// If a value is invalid, or if the numbers of buckets and signs differ.
     pub fn new(buckets: &[f32], signs: &[f32], size: usize) -> Result<Self> {
         if buckets.len() != signs.len() {
-            bail!("count sketch: {} buckets and {} signs, expected as many", buckets.len(), signs.len());
+            bail!("count sketch: {} buckets and {} signs, expected equal counts", buckets.len(), signs.len());
         }
         if let Some(sign) = signs.iter().find(|sign| sign.abs() != 1.0) {
             bail!("count sketch: a sign is {sign}, expected 1 or -1");
@@ -49,7 +48,7 @@ impl Sketch {
         Ok(Self { buckets, signs: signs.to_vec() })
     }
 
-    /// ψ(x).
+    /// Computes ψ(x).
     fn project(&self, x: &[f32], out: &mut [f32]) {
         out.fill(0.0);
         for ((&x, &bucket), &sign) in x.iter().zip(&self.buckets).zip(&self.signs) {
@@ -57,7 +56,7 @@ impl Sketch {
         }
     }
 
-    /// The gradient of x from that of ψ(x), times `scale`.
+    /// Computes the gradient of x from that of ψ(x), times `scale`.
     fn gather(&self, sketched: &[f32], scale: f32, out: &mut [f32]) {
         for ((out, &bucket), &sign) in out.iter_mut().zip(&self.buckets).zip(&self.signs) {
             *out = sign * scale * sketched[bucket as usize];
@@ -73,26 +72,26 @@ pub struct Fourier {
 }
 
 impl Fourier {
-    /// Transforms of vectors of `len` values.
+    /// Plans the transforms of vectors of `len` values.
     ///
     /// # Errors
     /// If the length is 0.
     pub fn new(len: usize) -> Result<Self> {
         if len == 0 {
-            bail!("fourier transform: of vectors without values, expected at least one");
+            bail!("fourier transform: the vectors have no values, expected at least one");
         }
         extent::axes("fourier transform: a vector", &[len])?;
         let mut planner = RealFftPlanner::new();
         Ok(Self { forward: planner.plan_fft_forward(len), inverse: planner.plan_fft_inverse(len) })
     }
 
-    /// Values of a vector.
+    /// Returns the number of values of a vector.
     #[must_use]
     pub fn len(&self) -> usize {
         self.forward.len()
     }
 
-    /// Never: there is at least one value.
+    /// Returns `false`: there is at least one value.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         false
@@ -105,11 +104,11 @@ impl fmt::Debug for Fourier {
     }
 }
 
-/// The sketch of the outer product of what all inputs have at a place, for every place or as its mean over places.
+/// The sketch of the outer product of all inputs at a spatial position, for every position or as the mean over positions.
 ///
-/// An input is a feature map (B, H, W, C), or, with T sketches, the maps of T time steps (B T, H, W, C), each a factor of
-/// its own; or a vector (B, C), which counts as a map that is the same everywhere. The output is (B, H, W, d), or the
-/// mean over places (B, d); without any map it is (B, d).
+/// An input is a feature map (B, H, W, C); or, with T sketches, the maps of T time steps (B T, H, W, C), each of which is a
+/// separate factor; or a vector (B, C), which counts as a map with the same value everywhere. The output is (B, H, W, d), or
+/// the mean over positions (B, d); without any map it is (B, d).
 #[derive(Debug, Clone)]
 pub struct CompactBilinear {
     pub(crate) fourier: Fourier,
@@ -118,13 +117,13 @@ pub struct CompactBilinear {
 }
 
 impl CompactBilinear {
-    /// `sketches` holds for each input those of its time steps; d is the length of the transforms.
+    /// Creates the operation. `sketches` holds for each input those of its time steps; d is the length of the transforms.
     ///
     /// # Errors
     /// If an input has no sketch, or a sketch has buckets beyond d.
     pub fn new(fourier: Fourier, sketches: Vec<Vec<Sketch>>, pooled: bool) -> Result<Self> {
         if sketches.is_empty() || sketches.iter().any(Vec::is_empty) {
-            bail!("compact-bilinear: an input without a sketch, expected one for each of its time steps");
+            bail!("compact-bilinear: an input has no sketch, expected one for each of its time steps");
         }
         let size = fourier.len();
         let mut buckets = sketches.iter().flatten().flat_map(|sketch| &sketch.buckets);
@@ -146,7 +145,7 @@ impl CompactBilinear {
             let (leading, channels) = match *input.dims() {
                 [leading, h, w, c] => {
                     if *size.get_or_insert([h, w]) != [h, w] {
-                        bail!("{name}: feature maps of {h}x{w} and of {size:?}, expected one size");
+                        bail!("{name}: feature maps of {h}x{w} and of {size:?} positions, expected one size");
                     }
                     (leading, c)
                 }
@@ -157,17 +156,17 @@ impl CompactBilinear {
                 || *batch.get_or_insert(leading / sketches.len()) * sketches.len() != leading
             {
                 bail!(
-                    "{name}: an input of {leading} maps of {} time steps each, expected {batch:?} samples",
+                    "{name}: an input has {leading} maps with {} time steps per sample, expected {batch:?} samples",
                     sketches.len()
                 );
             }
             if let Some(sketch) = sketches.iter().find(|sketch| sketch.buckets.len() != channels) {
-                bail!("{name}: an input of {channels} channels, expected {}", sketch.buckets.len());
+                bail!("{name}: an input has {channels} channels, expected {}", sketch.buckets.len());
             }
         }
         let places = size.map_or(1, |[h, w]| h * w);
         if places == 0 {
-            bail!("{name}: feature maps without a place");
+            bail!("{name}: the feature maps have no positions");
         }
         let batch = batch.unwrap_or(0);
         extent::values("compact-bilinear: an output", &[batch, places, self.fourier.len()])?;
@@ -181,7 +180,7 @@ impl CompactBilinear {
         }
     }
 
-    /// Sketches of one sample, forward.
+    /// Computes the sketches of one sample in the forward pass.
     fn sample(&self, sample: &Sample<'_>, out: &mut [f32]) {
         let mut work = Work::new(self, sample);
         let mut sum = work.bins();
@@ -204,14 +203,14 @@ impl CompactBilinear {
         }
     }
 
-    /// Gradients of one sample's inputs, from that of its output.
+    /// Computes the gradients of one sample's inputs from that of its output.
     fn sample_gradient(&self, sample: &Sample<'_>, gradient: &[f32], out: &mut [Option<&mut [f32]>]) {
         let mut work = Work::new(self, sample);
         let size = self.fourier.len();
         let share = if self.pooled { sample.places } else { 1 };
         let scale = 1.0 / (size * share) as f32;
         let mut spectrum = work.bins();
-        // Of inputs that are the same everywhere, the sum over places.
+        // The sums over positions, for inputs that are vectors.
         let mut sums: Vec<_> =
             work.factors.iter().map(|factor| factor.is_vector.then(|| work.bins())).collect();
         for place in 0..sample.places {
@@ -276,7 +275,7 @@ impl Op for CompactBilinear {
             .zip(wanted)
             .map(|(input, &wanted)| wanted.then(|| vec![0.0; input.data.len()]))
             .collect();
-        // For each sample its part of every gradient.
+        // The part of every gradient that belongs to each sample.
         let mut parts: Vec<Vec<Option<&mut [f32]>>> = (0..geometry.batch).map(|_| Vec::new()).collect();
         for found in &mut found {
             match found {
@@ -300,12 +299,12 @@ impl Op for CompactBilinear {
 /// Sizes of one application.
 pub(crate) struct Geometry {
     pub(crate) batch: usize,
-    /// Of the maps, if there are any.
+    /// Height and width of the maps, if there are any.
     size: Option<[usize; 2]>,
     pub(crate) places: usize,
 }
 
-/// What one sample has of every input.
+/// The values of one sample in every input.
 struct Sample<'a> {
     inputs: Vec<(&'a [f32], bool)>,
     places: usize,
@@ -331,7 +330,7 @@ struct Factor<'a> {
 }
 
 impl Factor<'_> {
-    /// Where its values at a place begin.
+    /// Returns the start of its values at a position.
     fn place(&self, place: usize, places: usize) -> usize {
         if self.is_vector { 0 } else { (self.time_step * places + place) * self.sketch.buckets.len() }
     }
@@ -341,7 +340,7 @@ impl Factor<'_> {
 struct Work<'a> {
     sample: &'a Sample<'a>,
     factors: Vec<Factor<'a>>,
-    /// Of every factor, at the place in hand.
+    /// Spectra of every factor at the current position.
     spectra: Vec<Vec<Complex32>>,
     product: Vec<Complex32>,
     plan: Plan<'a>,
@@ -371,7 +370,7 @@ impl<'a> Work<'a> {
         vec![Complex32::default(); self.product.len()]
     }
 
-    /// The spectra of the maps at a place, or those of the vectors.
+    /// Computes the spectra of the maps at a position, or those of the vectors.
     fn transform(&mut self, place: Option<usize>) {
         for (factor, spectrum) in self.factors.iter().zip(&mut self.spectra) {
             if factor.is_vector != place.is_none() {
@@ -398,15 +397,15 @@ impl<'a> Plan<'a> {
         Self { fourier, real: vec![0.0; fourier.len()], scratch: vec![Complex32::default(); scratch] }
     }
 
-    /// The spectrum of `self.real`, which is used up.
+    /// Computes the spectrum of `self.real`, which is overwritten.
     fn forth(&mut self, spectrum: &mut [Complex32]) {
         let lengths = self.fourier.forward.process_with_scratch(&mut self.real, spectrum, &mut self.scratch);
         debug_assert!(lengths.is_ok(), "buffers are made for the transform");
     }
 
-    /// The vector of a spectrum, which is used up, in `self.real`.
+    /// Computes the vector of a spectrum in `self.real`; the spectrum is overwritten.
     fn back_here(&mut self, spectrum: &mut [Complex32]) {
-        // Of real vectors these are real; of vectors with infinities they would be NaN, which the transform refuses.
+        // These are real for real vectors; infinities would make them NaN, which the transform refuses.
         spectrum[0].im = 0.0;
         if self.fourier.len().is_multiple_of(2)
             && let Some(last) = spectrum.last_mut()
@@ -417,7 +416,7 @@ impl<'a> Plan<'a> {
         debug_assert!(lengths.is_ok(), "buffers are made for the transform");
     }
 
-    /// The vector of a spectrum, which is used up, times `scale`.
+    /// Computes the vector of a spectrum times `scale`; the spectrum is overwritten.
     fn back(&mut self, spectrum: &mut [Complex32], scale: f32, out: &mut [f32]) {
         self.back_here(spectrum);
         for (out, value) in out.iter_mut().zip(&self.real) {
@@ -425,14 +424,14 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// The gradient of a factor from the spectrum of its sketch's, which is used up.
+    /// Computes the gradient of a factor from the spectrum of its sketch's gradient, which is overwritten.
     fn gradient(&mut self, spectrum: &mut [Complex32], sketch: &Sketch, scale: f32, out: &mut [f32]) {
         self.back_here(spectrum);
         sketch.gather(&self.real, scale, out);
     }
 }
 
-/// `a *= b`, or `a *= conj(b)`.
+/// Computes `a *= b`, or `a *= conj(b)`.
 fn multiply(a: &mut [Complex32], b: &[Complex32], conjugate: bool) {
     let sign = if conjugate { -1.0 } else { 1.0 };
     vectorised(
@@ -446,7 +445,7 @@ fn multiply(a: &mut [Complex32], b: &[Complex32], conjugate: bool) {
     );
 }
 
-/// `a += b`.
+/// Computes `a += b`.
 fn add(a: &mut [Complex32], b: &[Complex32]) {
     vectorised(
         #[inline(always)]

@@ -1,4 +1,4 @@
-//! The contrastive loss of pairs: those that are alike are pulled together, others pushed apart up to a margin.
+//! The contrastive loss of pairs: similar pairs are pulled together, others pushed apart up to a margin.
 
 use candle_core::{Result, bail};
 
@@ -6,10 +6,10 @@ use crate::array::{Array, Backward, Gradient, Shaped};
 use crate::check;
 use crate::op::Op;
 
-/// The distance that the margin is compared with.
+/// The distance that is compared with the margin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PairDistance {
-    /// The sum of absolute differences, in the term of dissimilar pairs alone; similar ones have the squared Euclidean
+    /// The sum of absolute differences, only in the term of dissimilar pairs; similar pairs use the squared Euclidean
     /// distance. The form of the Siamese cross-view network.
     L1,
     /// The Euclidean distance in both terms (Hadsell, Chopra & LeCun, CVPR 2006, without their factors of 1/2).
@@ -17,7 +17,7 @@ pub enum PairDistance {
 }
 
 impl PairDistance {
-    /// The distance of a dissimilar pair.
+    /// Computes the distance of a dissimilar pair.
     #[must_use]
     pub fn of(self, x: &[f32], y: &[f32]) -> f64 {
         let differences = x.iter().zip(y).map(|(&x, &y)| f64::from(x) - f64::from(y));
@@ -29,9 +29,9 @@ impl PairDistance {
 }
 
 /// The mean over P pairs of `s |D|² + (1 - s) max(0, m - dist(D))²`, with `D = x - y` the difference of a pair's two vectors
-/// and s = 1 for similar pairs; a scalar. The input is (2P, F): the vectors of a pair stand one below the other.
+/// and s = 1 for similar pairs; a scalar. The input is (2P, F): the two vectors of a pair are consecutive rows.
 ///
-/// Where two dissimilar vectors are equal, the gradient of their distance is taken as zero.
+/// If two dissimilar vectors are equal, the gradient of their distance is taken as zero.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ContrastiveLoss {
     pub(crate) similar: Vec<bool>,
@@ -41,13 +41,13 @@ pub struct ContrastiveLoss {
 }
 
 impl ContrastiveLoss {
-    /// Of pairs that are similar or not, with the margin m.
+    /// Creates the loss of pairs that are similar or not, with the margin m.
     #[must_use]
     pub fn new(similar: Vec<bool>, margin: f32, distance: PairDistance) -> Self {
         Self { similar, margin, distance, weight: 1.0 }
     }
 
-    /// The same, multiplied by a weight.
+    /// Multiplies the loss by a weight.
     #[must_use]
     pub fn weighted(self, weight: f32) -> Self {
         Self { weight, ..self }
@@ -64,7 +64,7 @@ impl ContrastiveLoss {
         };
         if vectors == 0 || features == 0 || vectors != 2 * self.similar.len() {
             bail!(
-                "{op}: {} pairs are known, and {vectors} vectors of {features} values given",
+                "{op}: expected two vectors for each of {} pairs, found {vectors} vectors of {features} values",
                 self.similar.len()
             );
         }
@@ -86,7 +86,7 @@ impl Op for ContrastiveLoss {
             loss += if similar {
                 x.iter().zip(y).map(|(&x, &y)| (f64::from(x) - f64::from(y)).powi(2)).sum::<f64>()
             } else {
-                // A NaN stays one: it is not below the margin, and `max` would drop it.
+                // NaN is kept: it is not below the margin, and `max` would drop it.
                 let short = f64::from(self.margin) - self.distance.of(x, y);
                 if short < 0.0 { 0.0 } else { short * short }
             };

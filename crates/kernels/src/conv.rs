@@ -1,8 +1,8 @@
 //! 2-D convolution over channels-last feature maps, and its exact gradients.
 //!
-//! No columns are laid out (im2col) and no image is copied, but for inputs of a few channels
-//! with padding. Weights are small beside images, so it is the weights that are laid
-//! out for the inner loops, once per pass: see [`mod@panels`]. Three modules hold the three loops:
+//! It uses no im2col, and copies no image except inputs of a few channels with padding. Weights
+//! are small compared with images, so the weights are packed for the inner loops, once per
+//! pass: see [`mod@panels`]. Three modules hold the loops:
 //!
 //! - [`mod@product`]: the output, and the input gradient, which is the same product over other
 //!   windows. With a stride s the input's pixels fall into s x s classes that see different
@@ -10,7 +10,7 @@
 //! - [`mod@weights`]: the gradient of the weights.
 //! - [`mod@block`]: the innermost loops of both, sums in registers.
 //!
-//! All cuts depend on the shapes alone, and every sum is a chain in one order.
+//! The division of work depends only on the shapes, and every sum has a fixed order.
 
 mod block;
 pub(crate) mod geometry;
@@ -41,14 +41,14 @@ pub struct Conv2d {
     pub stride: [usize; 2],
     /// Zeros added on each side.
     pub padding: [usize; 2],
-    /// Input and output channels are cut into so many groups that do not see each other.
+    /// Number of independent groups of input and output channels.
     pub groups: usize,
-    /// Whether `max(y, 0)` follows, in the same pass.
+    /// Applies `max(y, 0)` in the same pass.
     pub relu: bool,
 }
 
 impl Conv2d {
-    /// Output height and width for an input and a kernel of the given sizes.
+    /// Computes the output height and width for an input and a kernel of the given sizes.
     ///
     /// # Errors
     /// If a stride or the kernel is zero, the padded input is smaller than the kernel, or a size is [`crate::TooLarge`].
@@ -94,7 +94,7 @@ impl Conv2d {
         let groups = self.groups;
         if groups == 0 || !channels.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
             bail!(
-                "conv2d: {channels} input and {outputs} output channels cannot be cut into {groups} groups"
+                "conv2d: {channels} input and {outputs} output channels cannot be divided into {groups} groups"
             );
         }
         if channels / groups != weight_channels {
@@ -130,7 +130,7 @@ impl Op for Conv2d {
         check::backward(self.name(), given, &dims)?;
         let level = Level::current()?;
         let bias_wanted = given.wants(2) && inputs.len() > 2;
-        // Rectification and bias share a pass over the gradient.
+        // The rectification and the bias share one pass over the gradient.
         let (masked, bias) =
             masked_column_sums(gradient.data, self.relu.then_some(output.data), g.outputs, bias_wanted);
         let grad = masked.as_deref().unwrap_or(gradient.data);
@@ -155,7 +155,7 @@ impl Op for Conv2d {
     }
 }
 
-/// The registers of a level.
+/// Queries the registers of a level.
 struct Ask;
 
 impl WithSimd for Ask {
@@ -167,7 +167,7 @@ impl WithSimd for Ask {
     }
 }
 
-/// Cuts the channels of each group into panels.
+/// Divides the channels of each group into panels.
 fn cut(level: Level, channels: usize, groups: usize) -> (Panels, Vec<panels::Panel>) {
     let panels = Panels::new(channels, run(level, Ask));
     let list = panels.list(groups);
@@ -213,14 +213,14 @@ fn forward(level: Level, g: &Geometry, inputs: &[Array<'_>], relu: bool) -> Vec<
 struct Class {
     /// First position.
     origin: usize,
-    /// Positions.
+    /// Number of positions.
     count: usize,
-    /// Kernel places that reach them, with the output position that each sees from the first one.
+    /// Kernel positions that reach them, each with the output position that it sees from the first one.
     taps: Vec<(usize, isize)>,
 }
 
-/// The classes of an axis. Input position `i` receives from output position `(i + padding - k) / stride`
-/// through kernel place `k`, where that divides.
+/// Lists the classes of an axis. Input position `i` receives from output position `(i + padding - k) / stride`
+/// through kernel position `k` if the division is exact.
 fn classes(size: usize, kernel: usize, stride: usize, padding: usize) -> impl Iterator<Item = Class> {
     (0..stride.min(size)).map(move |origin| {
         let shifted = origin + padding;
@@ -234,7 +234,7 @@ fn input_gradient(level: Level, g: &Geometry, weight: &[f32], grad: &[f32]) -> V
     let axis = |axis: usize| classes(g.input[axis], g.kernel[axis], g.stride[axis], g.padding[axis]);
     let columns: Vec<Class> = axis(1).collect();
     let (panels, list) = cut(level, g.group_inputs(), g.groups);
-    // Positions that no window starts from in their class keep a gradient of zero.
+    // Positions of classes without taps keep a gradient of zero.
     let mut out = if (0..2).any(|axis| g.kernel[axis] < g.stride[axis]) {
         vec![0f32; g.input_len()]
     } else {

@@ -14,18 +14,18 @@ pub struct SoftmaxCrossEntropy {
 }
 
 impl SoftmaxCrossEntropy {
-    /// For the classes of a batch, numbers below K.
+    /// Creates the loss for the classes of a batch, numbers below K.
     pub fn new(labels: Vec<u32>) -> Self {
         Self::of_some(labels.into_iter().map(Some).collect())
     }
 
-    /// For a batch in which some samples are none of this loss's business: they count nothing, and the gradient
-    /// of their logits is zero. One sample at least has a label.
+    /// Creates the loss for a batch in which some samples have no label: they are not counted, and the gradient of their
+    /// logits is zero. At least one sample has a label.
     pub fn of_some(labels: Vec<Option<u32>>) -> Self {
         Self { labels }
     }
 
-    /// Samples with a label.
+    /// Returns the number of samples with a label.
     pub(crate) fn count(&self) -> usize {
         self.labels.iter().flatten().count()
     }
@@ -39,7 +39,7 @@ impl SoftmaxCrossEntropy {
             bail!("{op}: {} labels for a batch of {batch}", self.labels.len());
         }
         if self.count() == 0 {
-            bail!("{op}: none of the {batch} samples has a label; expected one at least");
+            bail!("{op}: none of the {batch} samples has a label; expected at least one");
         }
         if let Some(label) = self.labels.iter().flatten().find(|&&label| label as usize >= classes) {
             bail!("{op}: label {label} is out of range for {classes} classes");
@@ -66,7 +66,7 @@ impl Op for SoftmaxCrossEntropy {
         Ok((vec![(loss / self.count() as f64) as f32], Vec::new()))
     }
 
-    /// `(softmax - one-hot) / (samples with a label)`, times the gradient of the loss; zero for the others.
+    /// Computes `(softmax - one-hot) / (samples with a label)` times the gradient of the loss; zero for samples without one.
     fn backward_cpu(&self, given: &Backward<'_>) -> Result<Vec<Gradient>> {
         let Backward { inputs, gradient, .. } = *given;
         let [logits] = check::inputs(self.name(), inputs)?;
@@ -89,10 +89,10 @@ impl Op for SoftmaxCrossEntropy {
     }
 }
 
-/// Softmax over the last dimension of (B, K). For scores: it takes no part in gradients.
+/// Computes the softmax over the last dimension of (B, K). For scores only: it has no gradient.
 ///
 /// # Errors
-/// If the input is not a `f32` matrix.
+/// If the input is not an `f32` matrix.
 pub fn softmax(logits: &Tensor) -> Result<Tensor> {
     forward(&Softmax, &[logits])
 }
@@ -117,11 +117,11 @@ impl Op for Softmax {
     }
 
     fn backward_cpu(&self, _given: &Backward<'_>) -> Result<Vec<Gradient>> {
-        bail!("softmax: it has no gradient here; use SoftmaxCrossEntropy for a loss")
+        bail!("softmax: this operation has no gradient; use SoftmaxCrossEntropy for a loss")
     }
 }
 
-/// K of logits (B, K).
+/// Returns K for logits (B, K).
 pub(crate) fn classes(op: &str, logits: &impl Shaped) -> Result<usize> {
     match *logits.dims() {
         [_, classes] => Ok(classes),
@@ -129,7 +129,7 @@ pub(crate) fn classes(op: &str, logits: &impl Shaped) -> Result<usize> {
     }
 }
 
-/// The maximum of a row. `f32::max` would drop a NaN; a NaN must reach the loss.
+/// Returns the maximum of a row. `f32::max` would drop NaN, which must reach the loss.
 fn largest(row: &[f32]) -> f32 {
     row.iter().fold(f32::NEG_INFINITY, |a, &b| if b <= a { a } else { b })
 }

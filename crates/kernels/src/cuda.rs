@@ -1,17 +1,16 @@
 //! The operations on an NVIDIA GPU.
 //!
-//! An operation's half here is an implementation of [`CudaOp`] beside those of its kind (`cuda/pool.rs` for
-//! `pool/`); it checks shapes by the same functions as the CPU's. Products are cuBLAS's and, with the feature `cudnn`,
-//! convolutions cuDNN's; everything else is a kernel of ours in `cuda/source/`, compiled by NVRTC for the GPU at hand
-//! when the program first needs it, so that a build needs no CUDA compiler of its own for them.
+//! The GPU part of an operation is an implementation of [`CudaOp`] next to those of its kind (`cuda/pool.rs` for
+//! `pool/`); it checks shapes with the same functions as the CPU part. cuBLAS computes products and, with the feature
+//! `cudnn`, cuDNN computes convolutions. Everything else is a kernel in `cuda/source/`, which NVRTC compiles for the GPU
+//! when the program first needs it, so that a build needs no CUDA compiler.
 //!
-//! **One stream.** All work of a device goes through one stream, in order; only batches on their way to the device use
-//! a second one ([`Upload`]). So nothing here waits for anything, and cudarc's own tracking of what uses what is
-//! switched off.
+//! **One stream.** All work of a device goes through one stream, in order; only the upload of batches uses a second one
+//! ([`Upload`]). So nothing has to wait, and cudarc's own event tracking is switched off.
 //!
-//! **Same bits.** No kernel uses an atomic, and the algorithms of cuBLAS and cuDNN are chosen by the shapes among those
-//! that are deterministic: a seed gives the same numbers on the same GPU and libraries. They differ from the CPU's by
-//! rounding; `cargo xtask verify` measures by how much.
+//! **Same bits.** No kernel uses atomics, and the algorithms of cuBLAS and cuDNN are chosen by the shapes from the
+//! deterministic ones: a seed gives the same numbers on the same GPU and libraries. They differ from the CPU's by
+//! rounding; `cargo xtask verify` measures the differences.
 mod attention;
 mod batch_norm;
 mod compact_bilinear;
@@ -57,17 +56,17 @@ use crate::array::{Backward, Gradient};
 /// [`Backward`] on a GPU.
 pub type DeviceBackward<'a> = Backward<'a, DeviceArray<'a>>;
 
-/// The half of an operation that runs on an NVIDIA GPU; everything as [`crate::Op`] says.
+/// The part of an operation that runs on an NVIDIA GPU, with the same contract as [`crate::Op`].
 pub trait CudaOp {
-    /// The output and its shape.
+    /// Computes the output and its shape.
     ///
     /// # Errors
-    /// If the inputs do not fit, or the GPU's memory does not suffice.
+    /// If the inputs do not fit, or the GPU's memory is insufficient.
     fn forward_cuda(&self, gpu: &Gpu, inputs: &[DeviceArray<'_>]) -> Result<(Buffer, Vec<usize>)>;
 
-    /// The gradients of the inputs, from the gradient of the output.
+    /// Computes the gradients of the inputs from the gradient of the output.
     ///
     /// # Errors
-    /// If the forward pass has not run, or the GPU's memory does not suffice.
+    /// If the forward pass has not run, or the GPU's memory is insufficient.
     fn backward_cuda(&self, gpu: &Gpu, given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>>;
 }

@@ -1,8 +1,7 @@
-//! One output buffer written by several tasks, each its own ranges.
+//! One output buffer written by several tasks, each of which has its own ranges.
 //!
-//! Feature maps are laid out sample by sample and channel by channel, while the
-//! convolution works on tiles of positions across all channels: the parts that
-//! a task writes are many short ranges, which `chunks_mut` cannot express.
+//! The convolution works on tiles of positions and channels: the parts that a task
+//! writes are many short ranges, which `chunks_mut` cannot express.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -26,7 +25,7 @@ impl<'a> Disjoint<'a> {
         Self { start: buffer.as_mut_ptr(), len: buffer.len(), borrowed: PhantomData }
     }
 
-    /// The given range of the buffer.
+    /// Returns the given range of the buffer.
     ///
     /// # Safety
     /// No two ranges that are alive at the same time may overlap.

@@ -1,4 +1,4 @@
-//! Operations value by value: rectification, addition, multiplication by a constant mask. Each is one pass.
+//! Elementwise operations: rectification, addition, multiplication by a constant mask. Each is one pass.
 
 use candle_core::{Result, bail};
 use rayon::prelude::*;
@@ -9,10 +9,10 @@ use crate::memory::unwritten;
 use crate::op::Op;
 use crate::simd::vectorised;
 
-/// Values handled by one task; a constant, so that the cut depends on nothing else.
+/// Number of values handled by one task; a constant, so that the division depends on nothing else.
 const CHUNK: usize = 1 << 15;
 
-/// `max(x, 0)` for one input of any shape; a NaN stays a NaN.
+/// `max(x, 0)` for one input of any shape; NaN stays NaN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Relu;
 
@@ -34,7 +34,7 @@ impl Op for Relu {
 /// The sum of two inputs of one shape, rectified if `relu`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Add {
-    /// Whether the sum is rectified.
+    /// Rectifies the sum.
     pub relu: bool,
 }
 
@@ -46,7 +46,7 @@ impl Op for Add {
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)> {
         let [a, b] = check::inputs(self.name(), inputs)?;
         check::dims(self.name(), "the second input", &b, a.dims)?;
-        // Two loops: the compiler does not always take the question out of one.
+        // Two loops, since the compiler does not always hoist the condition out of one.
         let out = if self.relu {
             combined(
                 self.name(),
@@ -88,13 +88,13 @@ impl Op for Add {
 #[derive(Debug)]
 pub struct Mask {
     pub(crate) factors: Vec<f32>,
-    /// On the GPU that the forward pass ran on.
+    /// The factors on the GPU of the forward pass.
     #[cfg(feature = "cuda")]
     pub(crate) on_device: std::sync::Mutex<Option<crate::cuda::Buffer>>,
 }
 
 impl Mask {
-    /// Multiplies by these factors, in the order of the input.
+    /// Creates a mask of these factors, in the order of the input.
     pub fn new(mask: Vec<f32>) -> Self {
         Self {
             factors: mask,
@@ -134,19 +134,19 @@ impl Op for Mask {
     }
 }
 
-/// `max(x, 0)` that keeps NaN.
+/// Computes `max(x, 0)` and keeps NaN.
 #[inline(always)]
 pub(crate) fn rectified(x: f32) -> f32 {
     if x < 0.0 { 0.0 } else { x }
 }
 
-/// What passes back through a rectification with this output; a NaN output lets the gradient through.
+/// Returns the gradient that passes back through a rectification with this output; a NaN output lets it through.
 #[inline(always)]
 pub(crate) fn passed(gradient: f32, output: f32) -> f32 {
     if output <= 0.0 { 0.0 } else { gradient }
 }
 
-/// `f` of every value.
+/// Applies `f` to every value.
 pub(crate) fn mapped(x: &[f32], f: impl Fn(f32) -> f32 + Copy + Sync) -> Vec<f32> {
     // SAFETY: the tasks write every value.
     let mut out = unsafe { unwritten(x.len()) };
@@ -163,7 +163,7 @@ pub(crate) fn mapped(x: &[f32], f: impl Fn(f32) -> f32 + Copy + Sync) -> Vec<f32
     out
 }
 
-/// `f` of the values of an array and as many others.
+/// Applies `f` to pairs of values from two operands of equal length.
 pub(crate) fn combined(
     op: &str,
     a: Array<'_>,
@@ -172,7 +172,7 @@ pub(crate) fn combined(
 ) -> Result<Vec<f32>> {
     let a = a.data;
     if a.len() != b.len() {
-        bail!("{op}: {} values and {} to go with them, expected as many", a.len(), b.len());
+        bail!("{op}: operands of {} and {} values differ in length", a.len(), b.len());
     }
     // SAFETY: the tasks write every value, since the slices have one length.
     let mut out = unsafe { unwritten(a.len()) };

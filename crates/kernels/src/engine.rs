@@ -1,19 +1,19 @@
-//! Operations brought to tensors.
+//! Applies operations to tensors.
 //!
-//! An [`Op`] computes on plain slices, and with the feature `cuda` on the memory of a GPU too
-//! ([`CudaOp`](crate::CudaOp)). Around it there are two engines: [`forward`] and [`backward`] run the two halves by
-//! hand, for a caller that keeps its own record of what depends on what; [`apply`](crate::apply) makes the operation part
-//! of Candle's graph, so that [`candle_core::Tensor::backward`] goes through it.
+//! An [`Op`] computes on plain slices, and with the feature `cuda` also in the memory of a GPU
+//! ([`CudaOp`](crate::CudaOp)). Two engines apply it: [`forward`] and [`backward`] run the two passes directly, for a
+//! caller that keeps its own record of dependencies; [`apply`](crate::apply) makes the operation part of Candle's graph, so
+//! that [`candle_core::Tensor::backward`] goes through it.
 
 use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Storage, StorageRef, Tensor, bail};
 
 use crate::array::{Array, Backward, Gradient};
 use crate::op::Op;
 
-/// Runs an operation where its inputs are. Nothing is recorded in Candle's graph.
+/// Runs an operation on the device of its inputs. Nothing is recorded in Candle's graph.
 ///
 /// # Errors
-/// If an input is not `f32`, if they are not on one device, or as [`Op::forward_cpu`].
+/// If an input is not `f32`, if the inputs are on different devices, or as for [`Op::forward_cpu`].
 pub fn forward(op: &dyn Op, inputs: &[&Tensor]) -> Result<Tensor> {
     let inputs = contiguous(inputs)?;
     #[cfg(feature = "cuda")]
@@ -24,7 +24,7 @@ pub fn forward(op: &dyn Op, inputs: &[&Tensor]) -> Result<Tensor> {
     Tensor::from_vec(values, dims, &Device::Cpu)
 }
 
-/// The output of an operation on the CPU, as Candle stores it; the inputs are contiguous.
+/// Computes the output of an operation on the CPU, as Candle stores it; the inputs are contiguous.
 pub(crate) fn forward_storage(op: &dyn Op, inputs: &[Tensor]) -> Result<(CpuStorage, Shape)> {
     let (values, dims) = run(op, inputs)?;
     Ok((CpuStorage::F32(values), Shape::from(dims)))
@@ -36,11 +36,11 @@ fn run(op: &dyn Op, inputs: &[Tensor]) -> Result<(Vec<f32>, Vec<usize>)> {
     op.forward_cpu(&arrays)
 }
 
-/// The gradients of the inputs of an operation that [`forward`] ran; `None` where
+/// Computes the gradients of the inputs of an operation that [`forward`] ran; `None` if
 /// `wanted` is false or the input is a constant of the operation.
 ///
 /// # Errors
-/// As [`Op::backward_cpu`].
+/// As for [`Op::backward_cpu`].
 pub fn backward(
     op: &dyn Op,
     inputs: &[&Tensor],
@@ -49,7 +49,7 @@ pub fn backward(
     wanted: &[bool],
 ) -> Result<Vec<Option<Tensor>>> {
     if gradient.dims() != output.dims() {
-        bail!("{}: a gradient of shape {:?} for {:?}", op.name(), gradient.dims(), output.dims());
+        bail!("{}: the gradient has shape {:?}, expected {:?}", op.name(), gradient.dims(), output.dims());
     }
     if !wanted.contains(&true) {
         return Ok(vec![None; inputs.len()]);
@@ -95,7 +95,7 @@ impl<'a> Held<'a> {
     fn array(&self, op: &str) -> Result<Array<'_>> {
         match &*self.storage {
             Storage::Cpu(storage) => array(op, storage, self.layout),
-            _ => bail!("{op}: an input is not on the CPU"),
+            _ => bail!("{op}: an input is not on the CPU; move it with to_device"),
         }
     }
 }

@@ -1,18 +1,18 @@
-//! How large anything may be. The inner loops read without looking, at places that follow from sizes; a size that wraps
-//! round would lead them out of their arrays. So sizes are bounded where they come in, low enough that no sum and no
-//! product of them that is formed afterwards can wrap, and lengths are found by [`values`] alone.
+//! Limits of sizes. The inner loops read without bounds checks at indices computed from sizes, so an overflow would lead
+//! them out of their arrays. Sizes are therefore bounded on entry, low enough that no later sum or product of them can
+//! overflow, and lengths are computed only by [`values`].
 
 use std::fmt;
 
 use candle_core::{Error, Result};
 
-/// The longest axis of an array, and the largest window, stride or padding along one.
+/// Maximum length of an axis, and maximum window, stride or padding along one.
 const LONGEST: usize = 1 << 30;
 
-/// The most values of an array: 4 TiB.
+/// Maximum number of values of an array: 4 TiB.
 const MOST: usize = 1 << 40;
 
-/// Sizes beyond what is computed with.
+/// An error for sizes beyond the limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TooLarge {
     what: String,
@@ -34,10 +34,10 @@ impl fmt::Display for TooLarge {
 
 impl std::error::Error for TooLarge {}
 
-/// The number of values of a shape.
+/// Computes the number of values of a shape.
 ///
 /// # Errors
-/// [`TooLarge`], also for an empty shape whose other axes would be too long.
+/// [`TooLarge`], also for an empty shape whose other axes are too long.
 pub(crate) fn values(what: &str, shape: &[usize]) -> Result<usize> {
     axes(what, shape)?;
     let product = shape.iter().try_fold(1usize, |product, &size| {

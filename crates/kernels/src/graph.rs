@@ -1,9 +1,9 @@
-//! Operations as nodes of Candle's graph, with any number of inputs.
+//! Adds operations with any number of inputs to Candle's graph.
 //!
-//! A node of Candle's has one to three inputs. Inputs without a gradient are constants of our node, which costs none of
-//! the three places. Where more than three have one, the further ones hang on *bundles*: nodes of one value each, that
-//! are inputs of the operation for Candle's eyes alone. The operation computes all gradients in one go, and the bundles,
-//! which Candle reaches next, hand out theirs.
+//! A node of Candle has one to three inputs. Inputs without a gradient are constants of our node and take none of the three
+//! slots. If more than three inputs have a gradient, the others are attached to *bundles*: nodes of one value each, which
+//! only Candle regards as inputs of the operation. The operation computes all gradients at once, and the bundles, which
+//! Candle reaches next, pass theirs on.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,15 +22,15 @@ use crate::op::Op;
 /// that has a gradient.
 ///
 /// # Errors
-/// As [`forward`].
+/// As for [`forward`].
 pub fn apply(op: impl Op, inputs: &[&Tensor]) -> Result<Tensor> {
     apply_shared(Arc::new(op), inputs)
 }
 
-/// [`apply`] for a caller that asks the operation something afterwards.
+/// Applies an operation like [`apply`], for a caller that queries it afterwards.
 ///
 /// # Errors
-/// As [`forward`].
+/// As for [`forward`].
 pub fn apply_shared(op: Arc<dyn Op>, inputs: &[&Tensor]) -> Result<Tensor> {
     let inputs = inputs.iter().map(|x| x.contiguous()).collect::<Result<Vec<_>>>()?;
     let all: Vec<&Tensor> = inputs.iter().collect();
@@ -52,32 +52,32 @@ pub fn apply_shared(op: Arc<dyn Op>, inputs: &[&Tensor]) -> Result<Tensor> {
     attach(edges, |edges| Node { op, inputs, edges, found: has_bundles.then_some(found) })
 }
 
-/// Inputs that a node of Candle's can have.
+/// Maximum number of inputs of a node in Candle.
 const MOST_EDGES: usize = 3;
 
-/// What a node depends on.
+/// A dependency of a node.
 enum Edge {
-    /// An input of the operation, and its place among the inputs.
+    /// An input of the operation, with its index.
     Input(usize, Tensor),
-    /// A bundle of further ones.
+    /// A bundle of further inputs.
     Bundle(Tensor),
 }
 
-/// The place of an edge's gradient among those of the operation's inputs; none of a bundle.
+/// The index of an edge's gradient among those of the operation's inputs; `None` for a bundle.
 type Place = Option<usize>;
 
-/// What Candle asks of a node of ours, whatever the number of its edges.
+/// The interface of our nodes to Candle, for any number of edges.
 trait Step: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     fn run(&self) -> Result<(CpuStorage, Shape)>;
-    /// On the GPU that has the storage of the first edge.
+    /// Runs on the GPU that has the storage of the first edge.
     #[cfg(feature = "cuda")]
     fn run_cuda(&self, first: &CudaStorage) -> Result<(CudaStorage, Shape)>;
-    /// The gradients of the edges.
+    /// Computes the gradients of the edges.
     fn gradients(&self, output: &Tensor, gradient: &Tensor) -> Result<Vec<Option<Tensor>>>;
 }
 
-/// Makes a node with these edges.
+/// Creates a node with these edges.
 fn attach<S: Step>(edges: Vec<Edge>, step: impl FnOnce(Vec<Place>) -> S) -> Result<Tensor> {
     let (places, tensors): (Vec<Place>, Vec<Tensor>) = edges
         .into_iter()
@@ -91,11 +91,11 @@ fn attach<S: Step>(edges: Vec<Edge>, step: impl FnOnce(Vec<Place>) -> S) -> Resu
         [a] => a.apply_op1(step),
         [a, b] => a.apply_op2(b, step),
         [a, b, c] => a.apply_op3(b, c, step),
-        other => bail!("{}: {} edges of a node", step.0.name(), other.len()),
+        other => bail!("{}: a node cannot have {} edges", step.0.name(), other.len()),
     }
 }
 
-/// Gradients on their way from an operation to its bundles. Two threads may walk back through one graph.
+/// Gradients on their way from an operation to its bundles, by thread: two threads may go back through one graph.
 #[derive(Debug, Default)]
 struct Found(Mutex<HashMap<ThreadId, Vec<Option<Tensor>>>>);
 
@@ -117,13 +117,13 @@ impl Found {
     }
 }
 
-/// An operation in its place.
+/// An operation as a node.
 struct Node {
     op: Arc<dyn Op>,
-    /// All of them; what Candle hands over are those of its edges.
+    /// All inputs; Candle passes only those of the edges.
     inputs: Vec<Tensor>,
     edges: Vec<Place>,
-    /// Where the bundles find their gradients, if there are any.
+    /// Storage from which the bundles take their gradients, if there are any bundles.
     found: Option<Arc<Found>>,
 }
 
@@ -147,7 +147,7 @@ impl Step for Node {
         let inputs: Vec<&Tensor> = self.inputs.iter().collect();
         let mut all = backward(&*self.op, &inputs, output, gradient, &wanted)?;
         for (found, input) in all.iter_mut().zip(&self.inputs) {
-            // Candle wants a gradient of whatever the graph leads to, that of a constant too.
+            // Candle requires a gradient for every tensor in the graph, even for a constant.
             if found.is_none() && input.track_op() {
                 *found = Some(input.zeros_like()?);
             }
@@ -168,7 +168,7 @@ impl Step for Node {
 struct Bundle {
     found: Arc<Found>,
     edges: Vec<Place>,
-    /// Whether no other bundle hangs on it.
+    /// True if no other bundle depends on it.
     is_first: bool,
 }
 
@@ -200,12 +200,12 @@ impl Step for Bundle {
     }
 }
 
-/// A node of Candle's graph. The values are read from the tensors that the step holds: Candle's arguments are those of
-/// its edges alone.
+/// A node of Candle's graph. Values are read from the tensors that the step holds, since Candle passes only those of the
+/// edges.
 struct InCandle<S>(S);
 
 impl<S: Step> InCandle<S> {
-    /// The gradients of the edges, and nothing for those that there are not.
+    /// Returns the gradients of the edges, and `None` for missing edges.
     fn gradients(&self, y: &Tensor, dy: &Tensor) -> Result<[Option<Tensor>; MOST_EDGES]> {
         let mut found = self.0.gradients(y, dy)?.into_iter();
         Ok(std::array::from_fn(|_| found.next().flatten()))

@@ -1,17 +1,17 @@
-//! Loops over channels that are whole vectors, whatever the number of channels.
+//! Loops over channels in whole vectors, for any number of channels.
 //!
-//! An operation over few channels, or over a number that is no multiple of a vector, would
-//! spend its time in the ends of short loops. Where positions do not matter, several of
-//! them are taken together as one row, and the numbers of the channels are repeated to that
-//! width ([`Lanes`]): values of one lane of a row always belong to one channel. Where they do,
-//! the channels of a position are cut into blocks of constant widths ([`by_blocks`]).
+//! An operation over few channels, or over a number that is not a multiple of a vector, would
+//! spend its time in the remainders of short loops. If positions do not matter, several of
+//! them are combined into one row, and the coefficients of the channels are repeated to that
+//! width ([`Lanes`]): values of one lane of a row always belong to one channel. Otherwise the
+//! channels of a position are divided into blocks of constant widths ([`by_blocks`]).
 
-/// Values of the widest vector, times two.
+/// Number of values in two of the widest vectors.
 const VECTOR: usize = 32;
-/// Narrowest row, so that a row is worth the start of a loop.
+/// Minimum width of a row, so that a row is worth the start of a loop.
 const NARROWEST: usize = 64;
 
-/// How positions are taken together.
+/// The combination of positions into rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lanes {
     channels: usize,
@@ -21,33 +21,33 @@ pub(crate) struct Lanes {
 impl Lanes {
     pub(crate) fn new(channels: usize) -> Self {
         let channels = channels.max(1);
-        // The smallest common multiple, and then wide enough.
+        // The least common multiple, multiplied until it is wide enough.
         let width = channels * (VECTOR >> channels.trailing_zeros().min(VECTOR.trailing_zeros()));
         Self { channels, width: width * NARROWEST.div_ceil(width) }
     }
 
-    /// Values of a row.
+    /// Returns the number of values in a row.
     pub(crate) fn width(&self) -> usize {
         self.width
     }
 
-    /// Values of a task: enough to be worth its start, and a sum for every lane at its end.
+    /// Returns the number of values in a task: enough to outweigh its start and the sum for every lane at its end.
     pub(crate) fn task(&self) -> usize {
         self.whole_rows((1 << 15).max(32 * self.width))
     }
 
-    /// About `values` values, a whole number of rows.
+    /// Rounds a number of values to whole rows, at least one.
     pub(crate) fn whole_rows(&self, values: usize) -> usize {
         self.width * (values / self.width).max(1)
     }
 
-    /// The numbers of the channels, for every lane of a row.
+    /// Repeats the coefficients of the channels for every lane of a row.
     pub(crate) fn repeated(&self, channels: impl Iterator<Item = f32>) -> Vec<f32> {
         let once: Vec<f32> = channels.collect();
         once.iter().copied().cycle().take(self.width).collect()
     }
 
-    /// Sums by channel from sums by lane, added part by part in order.
+    /// Computes sums by channel from sums by lane, added part by part in order.
     pub(crate) fn folded<'a>(&self, parts: impl Iterator<Item = &'a [f64]>) -> Vec<f64> {
         let mut out = vec![0f64; self.channels];
         for part in parts {
@@ -61,13 +61,13 @@ impl Lanes {
     }
 }
 
-/// What is done to `N` neighbouring channels of one position, the first of them `at`.
+/// An action on `N` neighbouring channels of one position, starting with channel `at`.
 pub(crate) trait ChannelBlock {
     fn run<const N: usize>(&mut self, at: usize);
 }
 
-/// Goes through the channels in blocks of a constant width, narrower ones at the end, so that
-/// whatever their number few are handled one by one.
+/// Goes through the channels in blocks of constant width, with narrower blocks at the end, so that
+/// only a few channels are handled one by one.
 #[inline(always)]
 pub(crate) fn by_blocks(channels: usize, mut block: impl ChannelBlock) {
     let mut at = 0;

@@ -1,4 +1,4 @@
-//! Operations that only move values: joining along the channels, and changing between channels first and last.
+//! Operations that only move values: joining along the channels, and converting between channels first and last.
 
 use candle_core::{Result, bail};
 
@@ -9,19 +9,19 @@ use crate::simd::{Level, vectorised};
 use crate::{check, extent};
 use rayon::prelude::*;
 
-/// Positions handled by one task of a join.
+/// Number of positions handled by one task of a join.
 const BLOCK: usize = 256;
-/// Rows and fewest columns of what a transposition reads before it goes on.
+/// Number of rows, and minimum number of columns, of a strip that a transposition reads at a time.
 const STRIP: usize = 64;
 
-/// Joins inputs that are equal but for the last axis along that axis.
+/// Joins inputs along the last axis; their other axes must be equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Concat;
 
 impl Concat {
-    /// The width of every input, and their number of positions.
+    /// Returns the width of every input, and the number of positions.
     pub(crate) fn widths(&self, inputs: &[impl Shaped]) -> Result<(Vec<usize>, usize)> {
-        let Some(first) = inputs.first() else { bail!("concat: no input, expected at least one") };
+        let Some(first) = inputs.first() else { bail!("concat: expected at least one input, found none") };
         Level::current()?;
         let [positions, width] = check::channels_last("concat", first)?;
         let leading = &first.dims()[..first.dims().len() - 1];
@@ -91,7 +91,7 @@ impl Op for Concat {
     }
 }
 
-/// These dimensions with another last one.
+/// Replaces the last dimension.
 pub(crate) fn joined(dims: &[usize], last: usize) -> Vec<usize> {
     let mut dims = dims.to_vec();
     dims.pop();
@@ -99,11 +99,11 @@ pub(crate) fn joined(dims: &[usize], last: usize) -> Vec<usize> {
     dims
 }
 
-/// (B, C, H, W) to (B, H, W, C).
+/// Converts (B, C, H, W) to (B, H, W, C).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ToChannelsLast;
 
-/// (B, H, W, C) to (B, C, H, W).
+/// Converts (B, H, W, C) to (B, C, H, W).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ToChannelsFirst;
 
@@ -146,7 +146,7 @@ impl Op for ToChannelsFirst {
     }
 }
 
-/// `batch` matrices of `rows` x `columns`, each transposed. A task takes some columns of one.
+/// Transposes each of `batch` matrices of `rows` x `columns`. A task takes some columns of one.
 fn transposed(x: &[f32], batch: usize, rows: usize, columns: usize) -> Vec<f32> {
     // SAFETY: the strips are all columns of all matrices, and every value of a strip is written.
     let mut out = unsafe { unwritten(batch * rows * columns) };
@@ -165,12 +165,12 @@ fn transposed(x: &[f32], batch: usize, rows: usize, columns: usize) -> Vec<f32> 
     out
 }
 
-/// Columns of `x`, whose rows lie `columns` apart, as rows of `out`.
+/// Writes columns of `x`, whose rows are `columns` apart, to rows of `out`.
 #[inline(always)]
 fn transpose_strip(x: &[f32], columns: usize, rows: usize, out: &mut [f32]) {
     let width = out.len() / rows;
     let whole = width / 4 * 4;
-    // Blocks of rows, so that the lines that are read stay in the cache until all their columns are.
+    // Blocks of rows, so that cache lines stay in the cache until all their columns are read.
     for block in (0..rows).step_by(STRIP) {
         let end = (block + STRIP).min(rows);
         let whole_rows = block + (end - block) / 4 * 4;
@@ -189,7 +189,7 @@ fn transpose_strip(x: &[f32], columns: usize, rows: usize, out: &mut [f32]) {
     }
 }
 
-/// Four rows of four values, written out so that the compiler sees a shuffle of vectors.
+/// Transposes four rows of four values, unrolled so that the compiler sees a shuffle of vectors.
 #[inline(always)]
 fn transpose_four(x: &[f32], columns: usize, out: &mut [f32], rows: usize) {
     let (a, b, c, d) = (&x[..4], &x[columns..][..4], &x[2 * columns..][..4], &x[3 * columns..][..4]);

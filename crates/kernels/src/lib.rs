@@ -1,31 +1,31 @@
 //! Operations with exact gradients for training convolutional networks, on the CPU and, with the feature `cuda`, on an
 //! NVIDIA GPU.
 //!
-//! Candle's own operations lack what the networks of this workspace need (overlapping,
+//! Candle lacks some operations that the networks of this workspace need (overlapping,
 //! padded, ceil-mode pooling with gradients; groups, a stride and a padding per axis;
-//! local response normalisation; batch statistics; momentum), and where it has them their
-//! backward pass is several times slower than the arithmetic allows.
+//! local response normalisation; batch statistics; momentum). The backward passes of the
+//! others are several times slower than the arithmetic allows.
 //!
 //! **An operation is a value that implements [`Op`].** It computes on plain `f32` slices:
 //! the output from the inputs, and the gradients of the inputs from the gradient of the
-//! output. Two engines bring it to tensors. [`forward`] and [`backward`] run the halves by
-//! hand, for a caller that keeps its own record; [`apply`] makes the operation part of
-//! Candle's graph. Shapes are checked in the forward pass, and wrong ones are errors that
-//! name what was expected.
+//! output. Two engines apply it to tensors. [`forward`] and [`backward`] run the two passes
+//! directly, for a caller that keeps its own record; [`apply`] makes the operation part of
+//! Candle's graph. Shapes are checked in the forward pass, and errors name the expected
+//! shape.
 //!
 //! **Feature maps are channels last, (B, H, W, C).** A vector then holds the channels of
-//! one position, so that every operation is a loop over contiguous values whatever its
+//! one position, so that every operation is a loop over contiguous values for any
 //! window, stride or padding. [`ToChannelsLast`] and [`ToChannelsFirst`] convert. Weights
 //! keep PyTorch's order: (O, C / groups, KH, KW) and (O, I).
 //!
-//! **Vector instructions are chosen when the program runs**, see [`mod@simd`].
+//! **Vector instructions are chosen at run time**, see [`mod@simd`].
 //!
-//! **Bits do not depend on threads.** Work is cut into pieces by the shapes alone, never
-//! by the number of threads, and partial sums are added in a fixed order; a run gives the
+//! **Bits do not depend on threads.** The division of work depends only on the shapes, never
+//! on the number of threads, and partial sums are added in a fixed order; a run gives the
 //! same bits on one thread and on sixty-four.
 //!
-//! **Safety.** This is the only crate of the workspace with `unsafe`; every block says in a
-//! `SAFETY` comment whose promise it relies on. Everything public is safe.
+//! **Safety.** This is the only crate of the workspace with `unsafe`; every block states in a
+//! `SAFETY` comment why it is sound. Everything public is safe.
 //!
 //! Letters: B batch, C channels, O output channels, H height, W width, K kernel or classes.
 

@@ -1,8 +1,8 @@
 //! Fully connected layer: `y = x W^T + b`, optionally rectified.
 //!
 //! The weights of these layers are larger than all images of a batch (75 million in CNN-M-2048's
-//! first), so every pass is bound by reading or writing them once. None is laid out anew; the
-//! inner loops in [`mod@block`] run along the rows of W as they lie in memory.
+//! first), so every pass is limited by reading or writing them once. They are not rearranged; the
+//! inner loops in [`mod@block`] run along the rows of W in memory order.
 
 mod block;
 
@@ -23,7 +23,7 @@ use crate::op::Op;
 use crate::simd::{Level, run};
 use block::{Rows, add_products, dot_products, outer_products};
 
-/// Tasks that a dimension is cut into, unless they would become narrower than [`NARROWEST`].
+/// Number of tasks for a dimension, unless they would become narrower than [`NARROWEST`].
 const TASKS: usize = 32;
 const NARROWEST: usize = 16;
 /// Values of a row of W that stay in the first cache while the batch passes over them.
@@ -32,7 +32,7 @@ const CHUNK: usize = 1024;
 /// A fully connected layer: inputs x (B, I), weight (O, I) and bias (O), output (B, O).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Linear {
-    /// Whether the output is rectified.
+    /// Rectifies the output.
     pub relu: bool,
 }
 
@@ -105,13 +105,13 @@ fn wanted_values(wanted: bool, values: impl FnOnce() -> Vec<f32>) -> Gradient {
     if wanted { Gradient::Values(values()) } else { Gradient::None }
 }
 
-/// A dimension in ranges of equal width (the last one may be shorter), one for each task.
+/// Divides a dimension into ranges of equal width (the last one may be shorter), one for each task.
 fn ranges(len: usize) -> impl IndexedParallelIterator<Item = Range<usize>> {
     let width = len.div_ceil(TASKS).next_multiple_of(16).max(NARROWEST);
     (0..len.div_ceil(width)).into_par_iter().map(move |i| i * width..((i + 1) * width).min(len))
 }
 
-/// Some outputs of the whole batch.
+/// The computation of some outputs for the whole batch.
 struct Forward<'a> {
     sizes: Sizes,
     x: &'a [f32],
@@ -128,7 +128,7 @@ impl WithSimd for Forward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Sizes { batch, inputs, outputs } = self.sizes;
-        // Sums of four rows of W with every sample, a vector each until the row has ended.
+        // Products of four rows of W with every sample, one vector of partial sums each until the row ends.
         let mut sums = vec![0f32; 4 * batch * S::F32_LANES];
         for first in self.outputs.clone().step_by(4) {
             let count = (self.outputs.end - first).min(4);
@@ -153,7 +153,7 @@ impl WithSimd for Forward<'_> {
     }
 }
 
-/// `dx = dy W`, cut along the inputs.
+/// Computes `dx = dy W`, divided along the inputs.
 fn input_gradient(level: Level, sizes: Sizes, weight: &[f32], grad: &[f32]) -> Vec<f32> {
     struct Task<'a> {
         sizes: Sizes,
@@ -193,7 +193,7 @@ fn input_gradient(level: Level, sizes: Sizes, weight: &[f32], grad: &[f32]) -> V
     out
 }
 
-/// `dW = dy^T x`, cut along the outputs.
+/// Computes `dW = dy^T x`, divided along the outputs.
 fn weight_gradient(level: Level, sizes: Sizes, x: &[f32], grad: &[f32]) -> Vec<f32> {
     struct Task<'a> {
         sizes: Sizes,

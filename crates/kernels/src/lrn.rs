@@ -20,7 +20,7 @@ use block::Block;
 
 pub use block::Lrn;
 
-/// About the values of one task; a constant, so that the cut depends on shapes only.
+/// Approximate number of values per task; a constant, so that the division depends only on shapes.
 const TASK: usize = 1 << 15;
 
 /// The normalisation: input (..., C), output like it.
@@ -35,7 +35,7 @@ impl LocalResponseNorm {
         if lrn.size == 0 {
             bail!("{op}: size is 0, expected at least 1 channel");
         }
-        // NaN is in no range.
+        // NaN is outside every range.
         let positive = f64::MIN_POSITIVE..f64::INFINITY;
         let usable = positive.contains(&lrn.k) && (0.0..f64::INFINITY).contains(&lrn.alpha);
         if !usable || !lrn.beta.is_finite() {

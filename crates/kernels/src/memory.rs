@@ -1,9 +1,9 @@
-//! Buffers made without zeros, where an operation fills them.
+//! Uninitialised buffers for operations that write every value.
 
-/// A buffer of `len` values that nobody has written yet.
+/// Allocates an uninitialised buffer of `len` values.
 ///
-/// Zeroing a buffer that is about to be overwritten costs a pass over memory, and on
-/// large feature maps that is a good part of an operation's time.
+/// Zeroing a buffer that is about to be overwritten costs a pass over memory, which for
+/// large feature maps is a considerable part of an operation's time.
 ///
 /// # Safety
 /// Every value must be written before it is read.

@@ -1,4 +1,4 @@
-//! What follows a bilinear layer: a signed square root, and vectors brought to one length.
+//! Operations after a bilinear layer: a signed square root, and normalisation of vectors.
 
 use candle_core::{Result, bail};
 use rayon::prelude::*;
@@ -10,10 +10,10 @@ use crate::op::Op;
 
 /// `sign(x) (sqrt(|x| + epsilon) - sqrt(epsilon))` for one input of any shape.
 ///
-/// The epsilon bounds the slope at zero, which of the plain root is infinite, and keeps the function continuous.
+/// The epsilon bounds the slope at zero, where that of the plain root is infinite, and keeps the function continuous.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SignedSqrt {
-    /// Above 0.
+    /// Epsilon, above 0.
     pub epsilon: f32,
 }
 
@@ -62,12 +62,12 @@ impl Op for SignedSqrt {
 /// `sqrt(C)`, so that a value is of order one whatever C is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RmsNorm {
-    /// Above 0, for rows of zeros.
+    /// Epsilon, above 0, for rows of zeros.
     pub epsilon: f64,
 }
 
 impl RmsNorm {
-    /// The length of a row, which is not 0.
+    /// Returns the length of a row, which is not 0.
     pub(crate) fn width(self, x: &impl Shaped) -> Result<usize> {
         if !(self.epsilon > 0.0 && self.epsilon.is_finite()) {
             bail!("{}: epsilon is {}, expected a number above 0", self.name(), self.epsilon);
@@ -78,7 +78,7 @@ impl RmsNorm {
         }
     }
 
-    /// One over the root mean square.
+    /// Computes one over the root mean square.
     fn factor(self, row: &[f32]) -> f64 {
         let squares: f64 = row.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
         1.0 / (squares / row.len() as f64 + self.epsilon).sqrt()

@@ -1,4 +1,4 @@
-//! What an operation is.
+//! The interface of operations.
 
 use candle_core::Result;
 
@@ -6,7 +6,7 @@ use crate::array::{Array, Backward, Gradient};
 #[cfg(feature = "cuda")]
 pub use crate::cuda::CudaOp;
 
-/// The half of an operation that runs on an NVIDIA GPU. Without the feature `cuda` there is none.
+/// The part of an operation that runs on an NVIDIA GPU; empty without the feature `cuda`.
 #[cfg(not(feature = "cuda"))]
 pub trait CudaOp {}
 
@@ -15,21 +15,21 @@ impl<O> CudaOp for O {}
 
 /// An operation on `f32` arrays with an exact gradient.
 ///
-/// A value stands for one application: what the forward pass finds out and the
-/// backward pass needs (the mask of a dropout, the statistics of a batch) may be kept
-/// in it. Shapes are checked in the forward pass, so that wrong ones are errors.
+/// A value represents one application: it may keep results of the forward pass that the
+/// backward pass needs (the mask of a dropout, the statistics of a batch). Shapes are
+/// checked in the forward pass.
 pub trait Op: CudaOp + std::fmt::Debug + Send + Sync + 'static {
-    /// For messages.
+    /// Returns the name for messages.
     fn name(&self) -> &'static str;
 
-    /// The output and its shape.
+    /// Computes the output and its shape.
     ///
     /// # Errors
     /// If the inputs do not fit.
     fn forward_cpu(&self, inputs: &[Array<'_>]) -> Result<(Vec<f32>, Vec<usize>)>;
 
-    /// The gradients of the inputs, from the gradient of the output; nothing is computed
-    /// for inputs that are not wanted.
+    /// Computes the gradients of the inputs from the gradient of the output, but only
+    /// those that are requested.
     ///
     /// # Errors
     /// If the forward pass has not run.

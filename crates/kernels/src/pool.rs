@@ -1,8 +1,8 @@
 //! Pooling over windows of any kernel, stride and padding, rounding up or down; and over whole maps.
 //!
-//! A task is a row: of the output on the way forward, of the input on the way back. Back, every
-//! input gathers from the windows that hold it, so that each value is written once, by one
-//! task, and in a fixed order.
+//! A task is a row: of the output in the forward pass, of the input in the backward pass. In the
+//! backward pass every input gathers from the windows that contain it, so that each value is
+//! written once, by one task, and in a fixed order.
 
 mod average;
 mod global;
@@ -32,12 +32,12 @@ pub struct Pool2d {
     /// if [`AvgPool2d`] says so.
     pub padding: [usize; 2],
     /// Rounds the output size up (Caffe) instead of down. A last window that would start
-    /// beyond the input and the padding before it is dropped, as PyTorch and Caffe do.
+    /// beyond the input and the padding before it is dropped, as in PyTorch and Caffe.
     pub ceil_mode: bool,
 }
 
 impl Pool2d {
-    /// Output height and width for an input of the given size.
+    /// Computes the output height and width for an input of the given size.
     ///
     /// # Errors
     /// If the window or the stride is empty, the padding exceeds half the window, the padded input is smaller than the
@@ -71,7 +71,7 @@ impl Pool2d {
         Ok(out)
     }
 
-    /// The input rows (`axis` 0) or columns (1) in the window of an output, for an input of `size`.
+    /// Returns the input rows (`axis` 0) or columns (1) in the window of an output, for an input of `size`.
     #[inline(always)]
     fn covered(&self, axis: usize, output: usize, size: usize) -> Range<usize> {
         let (start, padding) = (output * self.stride[axis], self.padding[axis]);
@@ -79,7 +79,7 @@ impl Pool2d {
         start.saturating_sub(padding)..end
     }
 
-    /// The outputs, of `count`, whose windows hold an input row or column.
+    /// Returns the outputs among `count` whose windows contain an input row or column.
     #[inline(always)]
     fn covering(&self, axis: usize, input: usize, count: usize) -> Range<usize> {
         let (padded, stride) = (input + self.padding[axis], self.stride[axis]);
@@ -87,7 +87,7 @@ impl Pool2d {
         first..(padded / stride + 1).min(count)
     }
 
-    /// The place of an input row or column in the window of an output that holds it.
+    /// Returns the position of an input row or column in the window of an output that contains it.
     #[inline(always)]
     fn place(&self, axis: usize, output: usize, input: usize) -> usize {
         input + self.padding[axis] - output * self.stride[axis]
@@ -118,7 +118,7 @@ impl Geometry {
         vec![self.batch, self.output[0], self.output[1], self.channels]
     }
 
-    /// Values of one row of the input, and of the output.
+    /// Returns the number of values in one row of the input.
     fn input_row(&self) -> usize {
         self.input[1] * self.channels
     }
@@ -127,12 +127,12 @@ impl Geometry {
         self.output[1] * self.channels
     }
 
-    /// Values of the output.
+    /// Returns the number of values of the output.
     pub(crate) fn outputs(&self) -> usize {
         self.batch * self.output[0] * self.output_row()
     }
 
-    /// Values of the input.
+    /// Returns the number of values of the input.
     pub(crate) fn inputs(&self) -> usize {
         self.batch * self.input[0] * self.input_row()
     }

@@ -1,4 +1,4 @@
-//! How products are computed.
+//! Precision of products.
 
 mod set;
 
@@ -17,7 +17,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// Whether this is what a CPU does.
+    /// Returns `true` for the precision of a CPU.
     #[must_use]
     pub fn is_fp32(&self) -> bool {
         *self == Self::Fp32

@@ -12,13 +12,13 @@ use crate::simd::{Level, vectorised};
 
 pub use step::SgdStep;
 
-/// Values handled by one task.
+/// Number of values handled by one task.
 const CHUNK: usize = 1 << 14;
 
-/// The sum of the squares of each tensor's values.
+/// Computes the sum of the squares of each tensor's values.
 ///
 /// # Errors
-/// If a tensor is not `f32`, or if they are not on one device.
+/// If a tensor is not `f32`, or if the tensors are on different devices.
 pub fn sum_of_squares(tensors: &[Tensor]) -> Result<Vec<f64>> {
     let tensors = tensors.iter().map(Tensor::contiguous).collect::<Result<Vec<_>>>()?;
     #[cfg(feature = "cuda")]
@@ -28,7 +28,7 @@ pub fn sum_of_squares(tensors: &[Tensor]) -> Result<Vec<f64>> {
     tensors.par_iter().map(squares).collect()
 }
 
-/// Of one tensor on the CPU.
+/// Computes the sum of squares of one tensor on the CPU.
 fn squares(x: &Tensor) -> Result<f64> {
     let (storage, layout) = x.storage_and_layout();
     let Storage::Cpu(storage) = &*storage else { bail!("sum-of-squares: the input is not on the CPU") };
@@ -38,8 +38,8 @@ fn squares(x: &Tensor) -> Result<f64> {
     Ok(parts.into_iter().sum())
 }
 
-/// `velocity = momentum * velocity + (gradient_scale * gradient + weight_decay * parameter)`, then
-/// `parameter -= rate * velocity` (PyTorch's form). Both are changed in place.
+/// Does one step in place: `velocity = momentum * velocity + (gradient_scale * gradient + weight_decay * parameter)`, then
+/// `parameter -= rate * velocity` (PyTorch's form).
 ///
 /// # Errors
 /// If the three shapes differ or one of them is not `f32`.
@@ -63,13 +63,13 @@ pub fn sgd_step(parameter: &Var, velocity: &Tensor, gradient: &Tensor, step: Sgd
     velocity.inplace_op2(&gradient, &Outer { parameter: parameter.as_tensor(), step })
 }
 
-/// `values = (1 - share) * values + share * observed`, in place: running statistics.
+/// Updates running statistics in place: `values = (1 - share) * values + share * observed`.
 ///
 /// # Errors
 /// If the shapes differ or one of them is not `f32`.
 pub fn running_average(values: &Tensor, observed: &Tensor, share: f64) -> Result<()> {
     let op = "running-average";
-    for (name, tensor) in [("the average", values), ("what was observed", observed)] {
+    for (name, tensor) in [("the average", values), ("the observed tensor", observed)] {
         check::float(op, name, tensor)?;
         check::shape(op, name, tensor, values.dims())?;
     }
@@ -84,7 +84,7 @@ pub fn running_average(values: &Tensor, observed: &Tensor, share: f64) -> Result
     values.inplace_op2(&observed, &Average { share })
 }
 
-/// Of one buffer.
+/// The running average of one buffer.
 struct Average {
     share: f64,
 }
@@ -96,7 +96,7 @@ impl InplaceOp2 for Average {
 
     fn cpu_fwd(&self, s1: &mut CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<()> {
         let values = check::values_mut(self.name(), "the average", s1, l1)?;
-        let observed = check::values(self.name(), "what was observed", s2, l2)?;
+        let observed = check::values(self.name(), "the observed tensor", s2, l2)?;
         for (value, &observed) in values.iter_mut().zip(observed) {
             *value = ((1.0 - self.share) * f64::from(*value) + self.share * f64::from(observed)) as f32;
         }
@@ -104,7 +104,7 @@ impl InplaceOp2 for Average {
     }
 }
 
-/// Holds the velocity and the gradient, and asks for the parameter. A Candle in-place
+/// Holds the velocity and the gradient, and accesses the parameter. A Candle in-place
 /// operation changes one tensor; nesting two of them changes both in the same pass.
 struct Outer<'a> {
     parameter: &'a Tensor,

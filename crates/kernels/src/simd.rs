@@ -1,7 +1,7 @@
-//! Which vector instructions the kernels use, chosen when the program runs.
+//! Chooses the vector instructions of the kernels at run time.
 //!
-//! The choice is the best that the processor has, unless the environment variable
-//! `KERNELS_SIMD` names another: `avx512`, `avx2`, `neon` or `portable`. AVX-512 and AVX2
+//! The default is the best level of the processor. The environment variable
+//! `KERNELS_SIMD` overrides it: `avx512`, `avx2`, `neon` or `portable`. AVX-512 and AVX2
 //! give the same bits in convolutions (each sum is one chain of fused multiply-adds in
 //! the same order); `portable` rounds every product and so differs in the last digits.
 
@@ -13,7 +13,7 @@ use pulp::{Simd, WithSimd};
 /// The name of the environment variable that forces a level.
 pub const SETTING: &str = "KERNELS_SIMD";
 
-/// Vector instructions.
+/// A level of vector instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Level {
@@ -23,14 +23,14 @@ pub enum Level {
     Avx2,
     /// 4 values at a time (AArch64).
     Neon,
-    /// Whatever the compiler makes of plain code for the oldest processor.
+    /// Plain code compiled for the baseline processor.
     Portable,
 }
 
 impl Level {
     const ALL: [Self; 4] = [Self::Avx512, Self::Avx2, Self::Neon, Self::Portable];
 
-    /// The name that the setting uses.
+    /// Returns the name used in the setting.
     pub fn name(self) -> &'static str {
         match self {
             Self::Avx512 => "avx512",
@@ -40,7 +40,7 @@ impl Level {
         }
     }
 
-    /// Whether this processor has the instructions.
+    /// Returns `true` if this processor has the instructions.
     pub fn is_supported(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
@@ -54,12 +54,12 @@ impl Level {
         }
     }
 
-    /// The levels of this processor, best first.
+    /// Returns the levels of this processor, best first.
     pub fn supported() -> Vec<Self> {
         Self::ALL.into_iter().filter(|level| level.is_supported()).collect()
     }
 
-    /// The level in use.
+    /// Returns the level in use.
     ///
     /// # Errors
     /// If the setting names a level that does not exist or that this processor lacks.
@@ -83,7 +83,7 @@ fn choose(setting: Option<&str>) -> std::result::Result<Level, String> {
     match known {
         Some(level) if level.is_supported() => Ok(level),
         Some(level) => Err(format!(
-            "{SETTING} is `{}`, which this processor does not have; it has {}",
+            "{SETTING} is `{}`, which this processor does not have; available: {}",
             level.name(),
             names.join(", ")
         )),
@@ -93,8 +93,8 @@ fn choose(setting: Option<&str>) -> std::result::Result<Level, String> {
 
 /// Runs generic code compiled for a level.
 ///
-/// The code has to be `#[inline(always)]` all the way down: only what is inlined here is
-/// compiled for those vectors.
+/// The code has to be `#[inline(always)]` at every level: only inlined code is compiled for
+/// those vectors.
 #[inline(always)]
 pub(crate) fn run<T: WithSimd>(level: Level, code: T) -> T::Output {
     match level {
@@ -118,17 +118,17 @@ pub(crate) fn run<T: WithSimd>(level: Level, code: T) -> T::Output {
 }
 
 /// Runs a loop that the compiler vectorises for the level in use. No fused multiply-adds are
-/// introduced: the same bits on every machine.
+/// introduced, so results are bit for bit the same on every machine.
 ///
-/// `body` has to be an `#[inline(always)]` closure, and what it calls `#[inline(always)]` functions.
+/// `body` has to be an `#[inline(always)]` closure that calls only `#[inline(always)]` functions.
 #[inline(always)]
 pub(crate) fn vectorised<R>(body: impl FnMut() -> R) -> R {
-    // A bad setting was refused when the operation began.
+    // A bad setting was already refused when the operation began.
     run(Level::current().unwrap_or(Level::Portable), Body(body))
 }
 
-/// Calls the closure through `FnMut`. Through `FnOnce` the compiler puts a shim in between that is not inlined, and
-/// the loop behind it is compiled for the oldest processor.
+/// Calls the closure through `FnMut`. With `FnOnce` the compiler inserts a shim that is not inlined, and the loop behind it
+/// is compiled for the baseline processor.
 struct Body<F>(F);
 
 impl<R, F: FnMut() -> R> WithSimd for Body<F> {

@@ -1,5 +1,4 @@
-//! The T time steps of a sample, (B T, H, W, C) with those of a sample side by side, made one: side by side in the
-//! channels, or added.
+//! Merges the T time steps of a sample, stored as (B T, H, W, C), by concatenating their channels or adding them.
 
 use candle_core::{Result, bail};
 use rayon::prelude::*;
@@ -9,7 +8,7 @@ use crate::check;
 use crate::memory::unwritten;
 use crate::op::Op;
 
-/// Samples, places and channels of a batch of clips (B T, H, W, C).
+/// Returns the sizes of a batch of clips (B T, H, W, C).
 pub(crate) fn sizes(op: &str, x: &impl Shaped, time_steps: usize) -> Result<[usize; 4]> {
     let [frames, h, w, c] = check::feature_map(op, x)?;
     if time_steps == 0 || !frames.is_multiple_of(time_steps) || h * w * c == 0 {
@@ -18,10 +17,10 @@ pub(crate) fn sizes(op: &str, x: &impl Shaped, time_steps: usize) -> Result<[usi
     Ok([frames / time_steps, h, w, c])
 }
 
-/// (B T, H, W, C) to (B, H, W, T C): the channels of the first time step, then those of the second.
+/// Concatenates time steps, (B T, H, W, C) to (B, H, W, T C): the channels of the first time step, then those of the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JoinTimeSteps {
-    /// T.
+    /// T, the number of time steps.
     pub time_steps: usize,
 }
 
@@ -45,7 +44,7 @@ impl Op for JoinTimeSteps {
     }
 }
 
-/// (batch, `first`, `second`, C) to (batch, `second`, `first`, C).
+/// Swaps axes, (batch, `first`, `second`, C) to (batch, `second`, `first`, C).
 fn swapped(x: &[f32], [first, second, channels]: [usize; 3]) -> Vec<f32> {
     // SAFETY: the tasks write every value.
     let mut out = unsafe { unwritten(x.len()) };
@@ -58,10 +57,10 @@ fn swapped(x: &[f32], [first, second, channels]: [usize; 3]) -> Vec<f32> {
     out
 }
 
-/// (B T, H, W, C) to the sum over the time steps, (B, H, W, C).
+/// Sums over the time steps, (B T, H, W, C) to (B, H, W, C).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SumTimeSteps {
-    /// T.
+    /// T, the number of time steps.
     pub time_steps: usize,
 }
 

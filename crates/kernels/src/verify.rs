@@ -1,6 +1,6 @@
-//! Every operation on a device against the CPU: the cases, and by how much the two differ.
+//! Compares every operation on a device with the CPU: the test cases, and their differences.
 //!
-//! The tests of this crate take the same cases and check their gradients on the CPU by finite differences.
+//! The tests of this crate use the same cases and check their gradients on the CPU by finite differences.
 
 use candle_core::{Device, Result, Tensor, Var};
 
@@ -11,16 +11,16 @@ use crate::{
     ToChannelsFirst, ToChannelsLast, WeightedPool, backward, forward,
 };
 
-/// One application of an operation to inputs that look random.
+/// One application of an operation to pseudorandom inputs.
 pub struct Case {
-    /// The operation and what is special about this application.
+    /// Name of the operation and of its variant.
     pub name: String,
     make: Box<dyn Fn() -> Result<Box<dyn Op>>>,
     /// The inputs' shapes.
     pub shapes: Vec<Vec<usize>>,
-    /// Whether it is a product of matrices, whose precision can be chosen.
+    /// True for a product of matrices, whose precision can be chosen.
     pub is_product: bool,
-    /// The input that holds variances, which are above 0.
+    /// Index of the input that holds variances, which are above 0.
     positive: Option<usize>,
 }
 
@@ -48,7 +48,7 @@ impl Case {
         Self { is_product: true, ..self }
     }
 
-    /// A new value of the operation.
+    /// Creates a new instance of the operation.
     ///
     /// # Errors
     /// Never, for the cases of this module.
@@ -56,7 +56,7 @@ impl Case {
         (self.make)()
     }
 
-    /// The inputs on a device: the same values everywhere.
+    /// Creates the inputs on a device, with the same values everywhere.
     ///
     /// # Errors
     /// If the device's memory does not suffice.
@@ -71,7 +71,7 @@ impl Case {
         self.shapes.iter().enumerate().map(input).collect()
     }
 
-    /// Runs both halves on a device.
+    /// Runs the forward and the backward pass on a device.
     ///
     /// # Errors
     /// If the operation fails there.
@@ -88,8 +88,8 @@ impl Case {
 }
 
 impl Values {
-    /// The largest difference of any output or gradient, relative to its largest magnitude in `expected`, or to one
-    /// where that is smaller: sums whose terms cancel are small beside their terms.
+    /// Returns the largest difference of any output or gradient, relative to its largest magnitude in `expected`, or to one
+    /// if that is smaller: sums whose terms cancel are small compared with their terms.
     #[must_use]
     pub fn difference(&self, expected: &Self) -> f64 {
         let own = std::iter::once(&self.output).chain(&self.gradients);
@@ -98,8 +98,8 @@ impl Values {
     }
 }
 
-/// The largest difference of two lists relative to the largest magnitude of the second, or to one; infinite where a
-/// value is not a number on one side only, or where they differ in length.
+/// Returns the largest difference of two lists, relative to the largest magnitude of the second or to one. Infinite if a
+/// value is NaN on only one side, or if the lists differ in length.
 #[must_use]
 pub fn difference(found: &[f32], expected: &[f32]) -> f64 {
     if found.len() != expected.len() {
@@ -118,7 +118,7 @@ pub fn difference(found: &[f32], expected: &[f32]) -> f64 {
     each.fold(0.0, f64::max)
 }
 
-/// Values that look random and are the same everywhere: about uniform in -1..1.
+/// Generates pseudorandom values, about uniform in -1..1 and the same on every machine.
 #[must_use]
 pub fn noise(seed: u64, count: usize) -> Vec<f32> {
     // splitmix64
@@ -134,7 +134,7 @@ pub fn noise(seed: u64, count: usize) -> Vec<f32> {
     (0..count).map(|_| next()).collect()
 }
 
-/// Every operation, on sizes that leave a rest in every block.
+/// Returns cases for every operation, with sizes that leave a remainder in every block.
 #[must_use]
 pub fn cases() -> Vec<Case> {
     let mut cases = products();
@@ -267,8 +267,8 @@ fn random_sketch(seed: u64, channels: usize, size: usize) -> Result<Sketch> {
     Sketch::new(&buckets, &signs, size)
 }
 
-/// What the optimiser does, on a device against the CPU: three steps of descent, a running average, sums of squares.
-/// The name of each and by how much it differs.
+/// Compares the optimiser on a device with the CPU: three steps of descent, a running average, sums of squares. Returns the
+/// name and the difference of each.
 ///
 /// # Errors
 /// If something fails there.

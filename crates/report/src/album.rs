@@ -1,5 +1,5 @@
-//! The pictures that are there: what `figures` has drawn beside the records, and what the documentation shows of a paper.
-//! They are put on the page as they are, each once, as many as there is room for.
+//! Collects the available pictures: those that `figures` has drawn beside the records, and those in the documentation of a
+//! paper. They are embedded unchanged, each once, as far as the size limit of the page allows.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,15 +13,15 @@ use super::html::{anchor, joined, link};
 use experiment::pictures::{self, INDEX, Shows};
 use plan::Workspace;
 
-/// The largest picture that is looked at, in bytes.
+/// Size in bytes of the largest picture that is read.
 const LARGEST_PICTURE: u64 = 256 << 20;
 
-/// Where a picture belongs.
+/// The part of the page to which a picture belongs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
-    /// The run of that folder, and its row if it is of one.
+    /// A run by its folder, and the id of a row if the picture belongs to one.
     Run(PathBuf, Option<String>),
-    /// The paper of that name.
+    /// A paper by its name.
     Paper(String),
 }
 
@@ -37,7 +37,7 @@ impl Place {
         }
     }
 
-    /// The run or the paper.
+    /// Returns the run or the paper, without the row.
     fn whole(&self) -> Self {
         match self {
             Self::Run(folder, _) => Self::Run(folder.clone(), None),
@@ -47,48 +47,48 @@ impl Place {
 }
 
 struct Picture {
-    /// The name of its place on the page.
+    /// Its anchor on the page.
     anchor: String,
     place: Place,
     shows: Shows,
-    /// Its file, for people.
+    /// Path of its file, as shown to the reader.
     file: String,
-    /// The `data:` address.
+    /// Its content as a `data:` URL.
     address: String,
     size: Option<(u32, u32)>,
-    /// What it shows, in a line.
+    /// Caption of one line.
     title: String,
     alt: String,
     chosen: bool,
-    /// The same picture elsewhere on the page.
+    /// Index of the same picture elsewhere on the page.
     same: Option<usize>,
 }
 
 /// A folder of pictures.
 struct Folder {
     path: PathBuf,
-    /// The same, for people.
+    /// The path as shown to the reader.
     shown: String,
-    /// What its pictures belong to.
+    /// Run or paper to which its pictures belong.
     place: Place,
-    /// The name of that place on the page.
+    /// Anchor of that run or paper on the page.
     anchor: String,
-    /// What to do where it has no index.
+    /// What to do if the index is missing or cannot be read.
     advice: String,
 }
 
-/// Pictures by what makes two the same: their bytes, or their net and what they show of it.
+/// Indices of pictures by identity: their bytes, or their net and the kind of picture.
 type Known = BTreeMap<String, usize>;
 
 /// All pictures, in the order of the page.
 pub(super) struct Album {
     pictures: Vec<Picture>,
-    /// What is wrong with others, in words.
+    /// Problems with pictures that are not shown, in words.
     refused: BTreeMap<Place, Vec<String>>,
 }
 
 impl Album {
-    /// Reads what is there; nothing is chosen yet.
+    /// Reads all available pictures without choosing any yet.
     pub(super) fn open(workspace: &Workspace, book: &Book) -> Self {
         let mut album = Self { pictures: Vec::new(), refused: BTreeMap::new() };
         let mut known = Known::new();
@@ -119,7 +119,7 @@ impl Album {
                 shown,
                 place: Place::Paper(paper.name.clone()),
                 anchor: paper.anchor(),
-                advice: "name them there".to_owned(),
+                advice: "list them there".to_owned(),
             };
             for picture in album.indexed(&folder) {
                 album.add(&folder, picture, folder.place.clone(), None, &mut known);
@@ -128,14 +128,14 @@ impl Album {
         album
     }
 
-    /// The pictures that a folder's index names, without those that the page draws itself from the records.
+    /// Returns the pictures named in a folder's index, except those that the page itself draws from the records.
     fn indexed(&mut self, folder: &Folder) -> Vec<pictures::Picture> {
         let Folder { path, shown, place, advice, .. } = folder;
         let mut named = match pictures::read(path) {
             Ok(Some(named)) => named,
             Ok(None) if !has_pictures(path) => Vec::new(),
             Ok(None) => {
-                let message = format!("the pictures of {shown}: no {INDEX} says what they show; {advice}");
+                let message = format!("the pictures of {shown}: no {INDEX} describes them; {advice}");
                 self.refuse(place, message);
                 Vec::new()
             }
@@ -152,7 +152,7 @@ impl Album {
         self.refused.entry(place.clone()).or_default().push(message);
     }
 
-    /// `place` is the row's, if it is of one, and `net` stands for its nets and what it shows of them.
+    /// Adds a picture. `place` is that of its row, if it has one; `net` identifies its nets and the kind of picture.
     fn add(
         &mut self,
         folder: &Folder,
@@ -183,7 +183,7 @@ impl Album {
         for key in keys {
             known.entry(key).or_insert(same.unwrap_or(index));
         }
-        // Of pictures of the documentation those are left that no run shows.
+        // A picture of the documentation that a run already shows is skipped.
         if same.is_some() && matches!(place, Place::Paper(_)) {
             return;
         }
@@ -192,8 +192,8 @@ impl Album {
         self.pictures.push(Picture { anchor, place, shows, file, address, size, title, alt, chosen, same });
     }
 
-    /// Chooses pictures that take at most so many bytes, and says how many: all of the small kinds, then of the large ones
-    /// the first of every run, the second, and so on.
+    /// Chooses pictures that take at most `most` bytes in all, and returns their number: first all small kinds, then from
+    /// the large kinds the first of every run, the second of every run, and so on.
     pub(super) fn choose(&mut self, most: usize) -> usize {
         let mut seen: BTreeMap<(Place, Shows), usize> = BTreeMap::new();
         let mut order: Vec<(bool, usize, Shows, usize)> = Vec::new();
@@ -218,27 +218,27 @@ impl Album {
         chosen
     }
 
-    /// Pictures on the page.
+    /// Returns the number of pictures on the page.
     pub(super) fn chosen(&self) -> usize {
         self.pictures.iter().filter(|picture| picture.chosen).count()
     }
 
-    /// Pictures that there is no room for.
+    /// Returns the number of pictures left out because of their size.
     pub(super) fn left_out(&self) -> usize {
         self.pictures.iter().filter(|picture| !picture.chosen && picture.same.is_none()).count()
     }
 
-    /// Whether a run has any.
+    /// Returns `true` if a run has any pictures.
     pub(super) fn has(&self, run: &Ran) -> bool {
         self.pictures.iter().any(|picture| picture.place.is_of(run))
     }
 
-    /// Those of a row.
+    /// Renders the pictures of a row.
     pub(super) fn of_row(&self, run: &Ran, row: &str) -> Markup {
         self.html(|picture| picture.place.is_of(run) && picture.place.row() == Some(row))
     }
 
-    /// Those of a run that are of no row alone, and what is no picture.
+    /// Renders the pictures of a run that belong to no single row, and the problems with others.
     pub(super) fn of_run(&self, run: &Ran) -> Markup {
         html! {
             (self.html(|picture| picture.place.is_of(run) && picture.place.row().is_none()))
@@ -246,7 +246,7 @@ impl Album {
         }
     }
 
-    /// Those of the documentation that no run shows; `None` where there are none.
+    /// Renders the pictures of the documentation that no run shows; `None` if there are none.
     pub(super) fn of_paper(&self, paper: &Paper) -> Option<Markup> {
         let place = Place::Paper(paper.name.clone());
         let any =
@@ -265,12 +265,12 @@ impl Album {
             match picture.same.map(|same| &self.pictures[same]) {
                 Some(same) if same.chosen => {
                     let of = same.place.row().unwrap_or("the run");
-                    let words = format!("{}: as of {of}", picture.shows.words());
+                    let words = format!("{}: same as {of}", picture.shows.words());
                     others.push(link(&same.anchor, &words));
                 }
                 Some(_) => {}
                 None if picture.chosen => shown.push(picture.html()),
-                None => others.push(html! { "left out for the size of the page: " (picture.file) }),
+                None => others.push(html! { "left out to limit the size of the page: " (picture.file) }),
             }
         }
         html! {
@@ -294,7 +294,7 @@ impl Picture {
     }
 }
 
-/// Whether a folder holds pictures.
+/// Returns `true` if a folder holds pictures.
 fn has_pictures(folder: &Path) -> bool {
     let is_picture = |path: &PathBuf| path.extension().is_some_and(|e| e == "svg" || e == "png");
     base::files::list(folder).is_ok_and(|files| files.iter().any(is_picture))
@@ -302,7 +302,7 @@ fn has_pictures(folder: &Path) -> bool {
 
 type Addressed = (String, Option<(u32, u32)>);
 
-/// The picture as a `data:` address, and its size.
+/// Encodes a picture as a `data:` URL, and returns its size in pixels if known.
 fn address(file: &Path, bytes: &[u8]) -> Result<Addressed, String> {
     if file.extension().is_some_and(|extension| extension == "png") {
         let header = bytes.get(..24).filter(|header| header.starts_with(b"\x89PNG\r\n\x1a\n"));
@@ -312,15 +312,15 @@ fn address(file: &Path, bytes: &[u8]) -> Result<Addressed, String> {
         let coded = base64::engine::general_purpose::STANDARD.encode(bytes);
         return Ok((format!("data:image/png;base64,{coded}"), Some((side(16), side(20)))));
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| "expected an SVG, found bytes that are no text")?;
+    let text = std::str::from_utf8(bytes).map_err(|_| "expected an SVG, found bytes that are not UTF-8")?;
     if !text.trim_start().starts_with("<svg") {
-        return Err("expected an SVG, found another text".into());
+        return Err("expected an SVG, found other text".into());
     }
     let mut address = String::with_capacity(text.len() + text.len() / 8 + 32);
     address.push_str("data:image/svg+xml,");
     for byte in text.trim().bytes() {
         match byte {
-            // Between two elements it says nothing; shorter than its code.
+            // A line break between elements means the same as a space, which is shorter than the escaped code.
             b'\n' => address.push(' '),
             b'<' | b'>' | b'"' | b'#' | b'%' | b'&' => address.push_str(&format!("%{byte:02X}")),
             b' '..=b'~' => address.push(char::from(byte)),

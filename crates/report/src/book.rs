@@ -1,4 +1,4 @@
-//! What is on disk, in the order of the page.
+//! Reads all papers, tables and runs from disk, in the order of the page.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,15 +12,15 @@ use experiment::table::{Row, Table};
 use plan::spec::Spec;
 use plan::{RowPlan, Workspace};
 
-/// Papers with their tables.
+/// All papers with their tables.
 pub(super) struct Book {
     pub(super) papers: Vec<Paper>,
 }
 
 pub(super) struct Paper {
-    /// Its folder's name.
+    /// Name of its folder.
     pub(super) name: String,
-    /// Its title, where `docs/` has a page of it.
+    /// Its title from its page in `docs/`, or else the name of its folder.
     pub(super) title: String,
     pub(super) tables: Vec<Tabled>,
 }
@@ -33,28 +33,28 @@ pub(super) struct Tabled {
 
 /// A run of a table.
 pub(super) struct Ran {
-    /// Its folder's name, such as `synth-mini`.
+    /// Name of its folder, such as `synth-mini`.
     pub(super) name: String,
     pub(super) folder: RunFolder,
-    /// The data set that it was asked for, where its folder's name says so.
+    /// Data set of the run, if the name of its folder is that of a known request.
     pub(super) dataset: Option<String>,
-    /// The flags of the commands that ask this question.
+    /// Command-line flags that ask for this run.
     pub(super) flags: String,
     /// Its numbers and verdicts.
     pub(super) table: Table,
-    /// What is known beside each of its rows.
+    /// Further facts about each row, in the order of the table.
     beside: Vec<Beside>,
-    /// What is wrong with the folder, in words.
+    /// Problems with the folder, in words.
     pub(super) problems: Vec<String>,
 }
 
-/// What the page knows of a row beside its numbers.
+/// Facts about a row other than its numbers.
 pub(super) struct Beside {
-    /// The name of its place on the page.
+    /// Its anchor on the page.
     pub(super) anchor: String,
-    /// Why a recorded one is not what the spec asks for now.
+    /// Reasons why its record differs from what the spec now asks for.
     pub(super) caveats: Vec<String>,
-    /// The first row on the page that is the same test of the same nets.
+    /// The first row on the page with the same tests of the same nets.
     pub(super) same_as: Option<Same>,
 }
 
@@ -65,7 +65,7 @@ pub(super) struct Line<'a> {
     pub(super) beside: &'a Beside,
 }
 
-/// Another row.
+/// A reference to another row.
 #[derive(Clone)]
 pub(super) struct Same {
     pub(super) anchor: String,
@@ -76,10 +76,10 @@ impl Book {
     /// Reads specs, records and verdicts.
     ///
     /// # Errors
-    /// Specs that cannot be read.
+    /// An error for a spec that cannot be read.
     pub(super) fn open(workspace: &Workspace) -> Result<Self> {
         let mut papers: Vec<Paper> = Vec::new();
-        // By test units.
+        // The first row for each list of test units.
         let mut known = BTreeMap::new();
         for (spec, folders) in recorded(workspace)? {
             let runs = folders.iter().filter_map(|folder| Ran::open(workspace, &spec, folder, &mut known));
@@ -104,7 +104,7 @@ impl Book {
 impl Paper {
     fn new(workspace: &Workspace, first: Tabled) -> Self {
         let name = first.spec.paper.clone();
-        // "Two-Stream ConvNets: every table" of the page's first line.
+        // The first line of the page is, for example, "# Two-Stream ConvNets: every table".
         let page = workspace.root.join("docs").join(format!("{name}.md"));
         let text = base::files::read_text(&page).unwrap_or_default();
         let heading = text.lines().next().and_then(|line| line.strip_prefix("# "));
@@ -112,7 +112,7 @@ impl Paper {
         Self { title, tables: vec![first], name }
     }
 
-    /// Authors and venue: what the sources of its tables begin with.
+    /// Returns the authors and the venue: the beginning that the sources of all its tables share.
     pub(super) fn source(&self) -> String {
         let parts =
             |table: &Tabled| -> Vec<String> { table.spec.source.split(", ").map(str::to_owned).collect() };
@@ -137,7 +137,7 @@ impl Tabled {
 }
 
 impl Ran {
-    /// `None` for a folder in which nothing was recorded.
+    /// Reads a run. Returns `None` for a folder without any record.
     fn open(
         workspace: &Workspace,
         spec: &Spec,
@@ -178,12 +178,12 @@ impl Ran {
         let beside = beside.collect();
         for file in files.iter().filter(|file| format!("{file}.json") != VERDICTS) {
             if !spec.row.iter().any(|row| row.id == *file) {
-                problems.push(format!("{file}.json belongs to no row of the table; it is not shown"));
+                problems.push(format!("{file}.json does not belong to any row of the table; it is not shown"));
             }
         }
         if plan.is_none() {
             problems.push(format!(
-                "no question leads to a folder of the name {name} any more, so that nothing can be said of rows that were not run"
+                "no request of this version writes to a folder named {name}, so rows that were not run cannot be described"
             ));
         }
         Some(Self {
@@ -201,7 +201,7 @@ impl Ran {
         anchor([table.spec.paper.as_str(), &table.spec.short_name(), &self.name])
     }
 
-    /// Its rows, in the order of the table.
+    /// Returns its rows in the order of the table.
     pub(super) fn rows(&self) -> impl Iterator<Item = Line<'_>> {
         self.table.rows.iter().zip(&self.beside).map(|(row, beside)| Line { row, beside })
     }
@@ -211,16 +211,16 @@ impl Ran {
     }
 }
 
-/// Why a record is not what its plan asks for.
+/// Lists the differences between a record and its plan.
 fn caveats(record: &Record, plan: Option<&RowPlan>) -> Vec<String> {
     let mut caveats = Vec::new();
     if record.version != RECORD_VERSION {
         caveats
-            .push(format!("the record has format {}, this program writes {RECORD_VERSION}", record.version));
+            .push(format!("the record has format {}; this program writes {RECORD_VERSION}", record.version));
     }
     if let Some(plan) = plan {
         if plan.work != record.work {
-            caveats.push("it was run by another plan than the spec's present one".to_owned());
+            caveats.push("the spec has changed since it was run".to_owned());
         }
         let asked = plan.splits.len() * plan.seeds.len();
         if record.runs.len() != asked {

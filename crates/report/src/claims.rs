@@ -8,11 +8,11 @@ use super::html::{Column, NONE, drawing, number, number_or_dash, signed, signed_
 use experiment::claim::Verdict;
 use experiment::table::Table;
 
-/// Every verdict, as they are counted.
+/// All verdicts, in the order in which they are counted.
 pub(super) const VERDICTS: [Verdict; 4] =
     [Verdict::Holds, Verdict::Undecided, Verdict::Contradicted, Verdict::NotRun];
 
-/// The class of a verdict's colour.
+/// Returns the CSS class of a verdict.
 fn class(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Holds => "holds",
@@ -22,7 +22,7 @@ fn class(verdict: Verdict) -> &'static str {
     }
 }
 
-/// A verdict in words, with a sign.
+/// Renders a verdict in words, with a sign.
 pub(super) fn badge(verdict: Verdict) -> Markup {
     let sign = match verdict {
         Verdict::Holds => "\u{2713}",
@@ -37,11 +37,11 @@ pub(super) fn badge(verdict: Verdict) -> Markup {
     }
 }
 
-/// The claims of a run as a table; nothing where the paper's table makes none.
+/// Renders the claims of a run as a table, or a note if the paper makes no claim about this table.
 pub(super) fn section(of: &Tabled, run: &Ran) -> Markup {
     let claims = &run.table.claims;
     if claims.is_empty() {
-        return html! { p.quiet { "The paper makes no claim about this table that could be judged." } };
+        return html! { p.quiet { "The paper makes no claim about this table that can be judged." } };
     }
     let ends = claims.iter().filter_map(|claim| claim.margin);
     let reach =
@@ -78,13 +78,13 @@ pub(super) fn section(of: &Tabled, run: &Ran) -> Markup {
     table(&format!("{}/~claims", run.anchor(of)), "claims", &caption, &columns, &body)
 }
 
-/// How many claims came out how, as a bar; the numbers stand beside it.
+/// Draws the number of claims of each verdict as a bar, with the numbers next to it.
 pub(super) fn bar(of: &Table) -> Markup {
     let parts = VERDICTS.map(|verdict| (class(verdict), of.verdicts(verdict)));
     html! { @if let Some(shares) = spark::shares(&parts) { (drawing(&shares, "stack")) } }
 }
 
-/// How many claims have each verdict.
+/// Counts the claims of each verdict.
 pub(super) fn counts(of: &Table) -> [usize; 4] {
     VERDICTS.map(|verdict| of.verdicts(verdict))
 }

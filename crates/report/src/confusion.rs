@@ -1,4 +1,4 @@
-//! Which class was taken for which.
+//! Renders the confusions between classes.
 
 use base::text::counted;
 use figure::Counts;
@@ -7,12 +7,12 @@ use maud::{Markup, html};
 use super::html::{Column, drawing, number, table};
 use experiment::record::Record;
 
-/// With more classes than this a matrix is too wide to be read; the largest confusions are listed instead.
+/// Number of classes above which a matrix is too wide to read, so the largest confusions are listed instead.
 const MOST: usize = 30;
-/// So many of them.
+/// Number of confusions that are listed.
 const LISTED: usize = 25;
 
-/// The confusions of a row; `id` is the table's, `what` names the row.
+/// Renders the confusions of a row; `id` is the table's, `what` names the row.
 pub(super) fn section(record: &Record, id: &str, what: &str) -> Markup {
     if record.confusion.len() > MOST {
         return list(&record.confusion, id, what);

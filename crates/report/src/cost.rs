@@ -1,4 +1,4 @@
-//! Accuracy against cost: what has been run on one data set, across tables and papers.
+//! Plots accuracy against cost for all rows run on one data set, across tables and papers.
 
 use std::collections::BTreeMap;
 
@@ -18,12 +18,13 @@ struct Mark<'a> {
     cost: f64,
 }
 
-/// A drawing and a table for each data set and run, and which rows have no cost; nothing where nothing is recorded.
+/// Renders a chart and a table for each data set and run, and lists rows without a cost. Returns `None` if nothing is
+/// recorded.
 pub(super) fn section(book: &Book, entries: &[Entry]) -> Option<Markup> {
     let mut groups: BTreeMap<(&str, &str), Vec<Mark<'_>>> = BTreeMap::new();
     let mut without: BTreeMap<&str, usize> = BTreeMap::new();
     for entry in entries {
-        // The tables that have it stand one after another, its own first.
+        // The row's own table is the first in the list.
         let own = entry.tables.split(", ").next().unwrap_or_default();
         let Some((paper, short)) = own.split_once('/') else { continue };
         let Some(cost) = entry.multiply_adds() else {
@@ -35,7 +36,7 @@ pub(super) fn section(book: &Book, entries: &[Entry]) -> Option<Markup> {
             Mark { entry, anchor: anchor([paper, short, &entry.run, &entry.record.row]), paper: index, cost };
         groups.entry((&entry.record.data[0].name, &entry.run)).or_default().push(mark);
     }
-    // The most first: what is compared best.
+    // The largest group comes first, since it compares the most rows.
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by_key(|(_, marks)| std::cmp::Reverse(marks.len()));
     let without: Vec<String> =
@@ -60,7 +61,7 @@ pub(super) fn section(book: &Book, entries: &[Entry]) -> Option<Markup> {
             }
             @if !without.is_empty() {
                 p {
-                    "Not here, since how often their nets look at a test video is not known beforehand: "
+                    "Not shown, since the number of views per test video is not known in advance: "
                     (without.join(", ")) "."
                 }
             }
@@ -77,7 +78,7 @@ fn chart(book: &Book, place: &str, marks: &[Mark<'_>]) -> Markup {
             Spot {
                 name: row,
                 tip: format!(
-                    "{} {row}: {value} % [{ends}], {} multiply-adds a video",
+                    "{} {row}: {value} % [{ends}], {} multiply-adds per video",
                     entry.tables,
                     brief(*cost)
                 ),
@@ -89,14 +90,14 @@ fn chart(book: &Book, place: &str, marks: &[Mark<'_>]) -> Markup {
         })
         .collect();
     let papers: Vec<&str> = book.papers.iter().map(|paper| paper.title.as_str()).collect();
-    let axes = ("multiply-adds of a video\u{2019}s test, logarithmic", "top-1 accuracy, %");
+    let axes = ("multiply-adds to test a video, logarithmic", "top-1 accuracy, %");
     html! {
         @if let Ok(chart) = scatter(&spots, &papers, axes, "Accuracy against cost") {
             figure.chart {
                 figcaption {
                     (chart.title) " on " (place)
-                    ": each mark is a row and leads to it, whiskers are 95\u{a0}% intervals. Named, along the stepped line: rows that no \
-                     cheaper row equals."
+                    ": each mark is a row and links to it; whiskers are 95\u{a0}% intervals. Named along the stepped line: rows more \
+                     accurate than every cheaper row."
                 }
                 div.scroll role="group" tabindex="0" aria-label={ (chart.title) " on " (place) } {
                     (drawing(&chart, "big"))
@@ -131,7 +132,7 @@ fn listed(place: &str, marks: &[Mark<'_>], id: &str) -> Markup {
         Column::words("Architecture"),
         Column::number("Top\u{2011}1"),
         Column::number("95\u{a0}% interval"),
-        Column::number("Multiply\u{2011}adds a\u{a0}video"),
+        Column::number("Multiply\u{2011}adds per\u{a0}video"),
         Column::number("Parameters"),
         Column::number("Training"),
         Column::number("Samples/s"),
@@ -139,7 +140,7 @@ fn listed(place: &str, marks: &[Mark<'_>], id: &str) -> Markup {
     ];
     let caption = html! {
         "Rows on " (place)
-        ", the most accurate first; rows of several tables that are the same test stand once; speeds on the machine of the record"
+        ", most accurate first; a test that several tables share is listed once; speeds on the machine of the record"
     };
     table(id, "plain", &caption, &columns, &body)
 }

@@ -8,7 +8,7 @@ use super::book::{Ran, Tabled};
 use super::html::drawing;
 use experiment::record::{Record, StageRecord};
 
-/// The last stage of each row, first split and seed, in one drawing whose lines lead to their rows.
+/// Draws the last stage of each row (first split and seed) in one chart, whose lines link to their rows.
 pub(super) fn section(of: &Tabled, run: &Ran) -> Markup {
     let all: Vec<Curve<'_>> = run
         .recorded()
@@ -30,7 +30,7 @@ pub(super) fn section(of: &Tabled, run: &Ran) -> Markup {
             figcaption {
                 (curves.title) " on " (run.name) ": " (curves.subtitle)
                 ", of each row\u{2019}s last stage, first split and seed."
-                @if !left.is_empty() { " " (counted(left.len(), "row")) " more below, each by itself." }
+                @if !left.is_empty() { " " (counted(left.len(), "row")) " more below, each in its own chart." }
             }
             div.scroll role="group" tabindex="0" aria-label={ (curves.title) ", " (run.anchor(of)) } {
                 (drawing(&curves, "big"))
@@ -40,7 +40,7 @@ pub(super) fn section(of: &Tabled, run: &Ran) -> Markup {
     }
 }
 
-/// Every stage of a row, the curves of its splits and seeds over one another; nothing where nothing was trained.
+/// Draws every stage of a row with the curves of all splits and seeds in one chart; empty if nothing was trained.
 pub(super) fn stages(record: &Record) -> Markup {
     let most = record.runs.iter().map(|run| run.stages.len()).max().unwrap_or(0);
     let panels: Vec<Markup> = (0..most)
@@ -57,7 +57,7 @@ fn panel(runs: &[&StageRecord], stage: usize, stages: usize) -> Option<Markup> {
     let mut units: Vec<&str> = Vec::new();
     let mut once: Vec<&[(usize, f64)]> = Vec::new();
     for run in runs.iter().filter(|run| !run.training.loss.is_empty()) {
-        // Splits may share a stage that was trained on other data.
+        // Splits may share a stage that was trained on a different data set.
         if !units.contains(&run.unit.as_str()) {
             units.push(&run.unit);
             once.push(&run.training.loss);

@@ -1,10 +1,10 @@
-//! How much is on the page.
+//! The level of detail of the page.
 
-/// How much the page has room for.
+/// The level of detail that fits the size limit of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Depth {
-    /// All.
+    /// All details.
     Whole,
-    /// Without each row's own curves and confusions.
+    /// Tables without the curves and confusions of single rows.
     Tables,
 }

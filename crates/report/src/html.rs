@@ -1,4 +1,4 @@
-//! Pieces of the page: anchors, tables, numbers, drawings. All texts are escaped by the templates.
+//! Building blocks of the page: anchors, tables, numbers, drawings. The templates escape all texts.
 
 use std::fmt::Write;
 
@@ -6,22 +6,23 @@ use base::text;
 use figure::Drawing;
 use maud::{Markup, PreEscaped, html};
 
-/// What stands where there is no number.
+/// Placeholder for a missing number.
 pub(super) const NONE: &str = "\u{2013}";
 
-/// What is HTML already: the style sheet, the script, and drawings, which escape their own texts. Nothing else is.
+/// Marks a text as HTML that needs no escaping. Only for the style sheet, the script, and drawings, which escape their own
+/// texts.
 pub(super) fn trusted(html: impl Into<String>) -> Markup {
     PreEscaped(html.into())
 }
 
-/// A drawing, of a further class.
+/// Renders a drawing with an additional CSS class.
 pub(super) fn drawing(drawing: &Drawing, class: &str) -> Markup {
     trusted(drawing.inline(class))
 }
 
-/// The name of a place on the page, from the names that lead to it. Names that differ make anchors that differ, and an
-/// anchor is a part of an address as it is: whatever is not a plain letter stands as `~` and two capital digits a byte.
-/// Places of the report's own begin with `~` and a small letter, which no name does.
+/// Makes an anchor from the names that lead to a place on the page. Different names make different anchors, and an anchor
+/// needs no escaping in a URL: each byte of other characters is written as `~` and two upper-case hexadecimal digits.
+/// The report's own anchors begin with `~` and a lower-case letter, which no name does.
 pub(super) fn anchor<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut out = String::new();
     for name in names {
@@ -41,16 +42,16 @@ pub(super) fn anchor<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     out
 }
 
-/// How a column is sorted, and how its cells are set.
+/// Sorting and alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// By its words.
+    /// Sorted by its text.
     Words,
-    /// By its numbers, the largest first; set to the right.
+    /// Sorted by its numbers, largest first; aligned to the right.
     Number,
-    /// By an order of its own, that of the cells' numbers.
+    /// Sorted by a number given with each cell.
     Order,
-    /// A picture; not sorted.
+    /// Pictures; not sorted.
     Mark,
 }
 
@@ -83,7 +84,7 @@ impl Column {
         Self::of(head, Kind::Mark)
     }
 
-    /// A narrow column of numbers whose heading stands upright.
+    /// Creates a narrow column of numbers with a vertical heading.
     pub(super) fn upright(head: &str) -> Self {
         Self { upright: true, ..Self::number(head) }
     }
@@ -108,7 +109,7 @@ impl Column {
     }
 }
 
-/// A table in a frame that scrolls sideways where the page is narrow; `id` is the caption's.
+/// Renders a table in a frame that scrolls sideways if the page is narrow; `id` is the caption's.
 pub(super) fn table(id: &str, class: &str, caption: &Markup, columns: &[Column], body: &Markup) -> Markup {
     html! {
         div.scroll role="group" tabindex="0" aria-labelledby=(id) {
@@ -122,62 +123,62 @@ pub(super) fn table(id: &str, class: &str, caption: &Markup, columns: &[Column],
     }
 }
 
-/// A cell that is sorted by a number and shows a text; a text alone where there is none.
+/// Renders a cell that shows a text and is sorted by a number, if there is one.
 pub(super) fn number(value: Option<f64>, text: &str) -> Markup {
     html! { td.n data-v=[value.map(sorted)] { (text) } }
 }
 
-/// A cell with a number in some words, or with a dash.
+/// Renders a cell with a formatted number, or a dash if there is none.
 pub(super) fn number_or_dash(value: Option<f64>, words: impl Fn(f64) -> String) -> Markup {
     number(value, &value.map_or(NONE.into(), words))
 }
 
-/// A number that a cell is sorted by.
+/// Formats a number as a sort key.
 pub(super) fn sorted(value: f64) -> String {
     text::short(value, 4)
 }
 
-/// With the minus of print.
+/// Replaces hyphens by minus signs.
 fn minus(text: &str) -> String {
     text.replace('-', "\u{2212}")
 }
 
-/// Points, with one decimal.
+/// Formats percentage points with one decimal.
 pub(super) fn points(value: f64) -> String {
     minus(&text::points(value))
 }
 
-/// Points with their sign.
+/// Formats percentage points with a sign.
 pub(super) fn signed(value: f64) -> String {
     minus(&text::signed(value))
 }
 
-/// From one number of points to another.
+/// Formats an interval of percentage points.
 pub(super) fn interval(low: f64, high: f64) -> String {
     format!("{}\u{2009}\u{2013}\u{2009}{}", points(low), points(high))
 }
 
-/// The same with signs.
+/// Formats an interval of percentage points with signs.
 pub(super) fn signed_interval(low: f64, high: f64) -> String {
     format!("{} to {}", signed(low), signed(high))
 }
 
-/// A link to a place on the page.
+/// Renders a link to an anchor on the page.
 pub(super) fn link(anchor: &str, text: &str) -> Markup {
     html! { a href={ "#" (anchor) } { (text) } }
 }
 
-/// Parts one after another, with something between them.
+/// Joins parts with a separator.
 pub(super) fn joined(parts: &[Markup], between: &str) -> Markup {
     html! { @for (i, part) in parts.iter().enumerate() { @if i > 0 { (between) } (part) } }
 }
 
-/// The mark beside a heading or a row that links to itself.
+/// Renders the mark beside a heading or a row that links to itself.
 pub(super) fn permalink(anchor: &str, what: &str) -> Markup {
     html! { a.here href={ "#" (anchor) } aria-label={ "Link to " (what) } { "#" } }
 }
 
-/// What may be opened.
+/// Renders a part of the page that can be opened and closed.
 pub(super) fn details(id: &str, class: &str, open: bool, summary: &Markup, body: &Markup) -> Markup {
     html! {
         details id=(id) class=(class) open=[open.then_some("")] { summary { (summary) } (body) } "\n"

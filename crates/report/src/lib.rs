@@ -1,10 +1,10 @@
-//! `report`: everything that is recorded, on one page.
+//! `report`: puts all recorded results on one page.
 //!
-//! The page is one HTML file that needs nothing beside it and asks nobody for anything: styles and the script are in it,
-//! pictures are `data:` addresses, and its own policy forbids the rest. It is made from specs, records, judged claims and
-//! the pictures that `figures` has drawn; the same files make the same bytes. What is missing or damaged is named on it.
-//! All texts from outside are escaped by the templates; drawings are those of [`figure`], in the page's colours; all of it can be read without the script, which sorts tables and opens what a
-//! link leads to.
+//! The page is one self-contained HTML file that makes no requests: it includes its styles and its script, pictures are
+//! `data:` URLs, and its content security policy forbids everything else. It is made from specs, records, judged claims and
+//! the pictures that `figures` has drawn; the same files give the same bytes. Missing and damaged files are named on it.
+//! The templates escape all texts from outside. Drawings come from [`figure`], in the page's colours. The page can be read
+//! without the script, which only sorts tables and opens the targets of links.
 
 mod album;
 mod book;
@@ -34,22 +34,22 @@ use experiment::error::{Error, Result};
 use experiment::store::write_atomic;
 use plan::Workspace;
 
-/// The report among the results, unless another file is named.
+/// Default name of the report in the results folder.
 pub const FILE: &str = "report.html";
 
-/// Pictures do not make a page larger than this, in bytes: five megabytes are promised.
+/// Size in bytes beyond which no picture is added to the page; the documented limit is five megabytes.
 pub const MOST: usize = 4_900_000;
 
-/// A report that was written.
+/// Summary of a written report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
-    /// Where it is.
+    /// Path of the file.
     pub path: PathBuf,
-    /// Its size.
+    /// Size of the file in bytes.
     pub bytes: usize,
-    /// Pictures on it.
+    /// Number of pictures on the page.
     pub pictures: usize,
-    /// Pictures that it has no room for.
+    /// Number of pictures left out because of their size.
     pub left_out: usize,
 }
 
@@ -58,17 +58,17 @@ impl std::fmt::Display for Written {
         let Self { path, bytes, pictures, left_out } = self;
         write!(f, "{}: {}, {pictures} pictures", path.display(), megabytes(*bytes as f64))?;
         if *left_out > 0 {
-            write!(f, ", {left_out} left out for their size")?;
+            write!(f, ", {left_out} left out to limit the size")?;
         }
         Ok(())
     }
 }
 
-/// Writes the report to `output`, or to [`FILE`] among the results.
+/// Writes the report to `output`, or to [`FILE`] in the results folder.
 ///
 /// # Errors
-/// Specs that cannot be read; [`crate::Error::Io`] for a file that cannot be written. Records and pictures that cannot be
-/// read are named on the page.
+/// An error for a spec that cannot be read or a report that cannot be written. Records and pictures that cannot be read are
+/// named on the page instead.
 pub fn report(workspace: &Workspace, output: Option<&Path>) -> Result<Written> {
     let path = output.map_or_else(|| workspace.results.join(FILE), Path::to_owned);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -85,7 +85,7 @@ pub fn report(workspace: &Workspace, output: Option<&Path>) -> Result<Written> {
     let page =
         |album: &Album, depth| Page { book: &book, entries: &entries, album, depth, docs: &docs }.html();
 
-    // What pictures may take is what the rest leaves.
+    // Pictures fill the room that the rest of the page leaves.
     let mut depth = Depth::Whole;
     let mut album = Album::open(workspace, &book);
     let mut html = page(&album, depth);
@@ -100,7 +100,7 @@ pub fn report(workspace: &Workspace, output: Option<&Path>) -> Result<Written> {
     Ok(Written { path, bytes: html.len(), pictures: album.chosen(), left_out: album.left_out() })
 }
 
-/// The way from the page to `docs/`, for links: relative where the page lies below the checkout, else none.
+/// Returns the relative path from the page to `docs/`, for links, or an empty string if the page is outside the checkout.
 fn docs_from(workspace: &Workspace, page: &Path) -> String {
     let page = std::path::absolute(page).unwrap_or_else(|_| page.to_owned());
     let below = page.strip_prefix(&workspace.root).ok().map(|below| below.components().collect::<Vec<_>>());

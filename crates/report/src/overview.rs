@@ -1,4 +1,4 @@
-//! What there is and what there is not.
+//! Overview of all runs, and of missing results.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use super::html::{Column, NONE, joined, link, number, table};
 use experiment::table::State;
 use plan::spec::ProfileName;
 
-/// Every run of every table with its verdicts.
+/// Renders a table of all runs of all tables with their verdicts.
 pub(super) fn section(book: &Book) -> Markup {
     let runs = || book.runs().map(|(_, run)| run);
     let recorded: usize = runs().map(|run| run.recorded().count()).sum();
@@ -44,7 +44,7 @@ pub(super) fn section(book: &Book) -> Markup {
             "\n"
         }
     };
-    let caption = html! { "Every run of every table, and how the paper\u{2019}s claims came out on it" };
+    let caption = html! { "All runs of all tables, with verdicts on the paper\u{2019}s claims" };
     let tiles = [
         ("Papers", book.papers.len()),
         ("Tables", book.tables().count()),
@@ -63,7 +63,7 @@ pub(super) fn section(book: &Book) -> Markup {
     }
 }
 
-/// What was not run, is missing, damaged, old, or not drawn.
+/// Lists everything that was not run, is missing, damaged, out of date or not drawn.
 pub(super) fn not_run(book: &Book, album: &Album) -> Markup {
     let mut items: Vec<Markup> = Vec::new();
     let records = || book.runs().flat_map(|(_, run)| run.recorded()).map(|(_, record)| record);
@@ -73,10 +73,10 @@ pub(super) fn not_run(book: &Book, album: &Album) -> Markup {
             profiles.iter().map(|profile| html! { code { (profile.to_string()) } }).collect();
         items.push(html! {
             "No row was run at the papers\u{2019} own scale (" code { "--profile paper" } ")."
-            @if !at.is_empty() { " All records are of the profile " (joined(&at, " or ")) "." }
+            @if !at.is_empty() { " All records use the profile " (joined(&at, " or ")) "." }
         });
     }
-    // Tables by the data sets that they could be run on and were not.
+    // Tables grouped by the data sets on which they could be run but were not.
     let mut lacking: BTreeMap<Vec<&str>, Vec<Markup>> = BTreeMap::new();
     for table in book.tables() {
         let name = link(&table.anchor(), &table.spec.name());
@@ -102,7 +102,7 @@ pub(super) fn not_run(book: &Book, album: &Album) -> Markup {
             ("not run", |line| matches!(line.row.state, State::NotRun)),
             ("not available on these data", |line| matches!(line.row.state, State::Unavailable { .. })),
             ("damaged", |line| matches!(line.row.state, State::Failed { .. })),
-            ("not what the spec asks for now", |line| !line.beside.caveats.is_empty()),
+            ("not what the spec now asks for", |line| !line.beside.caveats.is_empty()),
         ];
         for (what, is_so) in states {
             let rows: Vec<Markup> =
@@ -128,14 +128,14 @@ pub(super) fn not_run(book: &Book, album: &Album) -> Markup {
     let undrawn = book.runs().filter(|(_, run)| !album.has(run) && run.recorded().count() > 0).count();
     if undrawn > 0 {
         items.push(html! {
-            "Pictures of what nets saw and learnt have not been drawn here for " (counted(undrawn, "run"))
-            "; each says which command draws them."
+            "Pictures of inputs and learnt features have not been drawn for " (counted(undrawn, "run"))
+            "; each run names the command that draws them."
         });
     }
     if album.left_out() > 0 {
         items.push(html! {
             (counted(album.left_out(), "picture"))
-            " left out to keep the page under 5 MB, each named where it belongs."
+            " left out to keep the page under 5 MB; each is named where it belongs."
         });
     }
     html! { ul { @for item in items { li { (item) } "\n" } } }

@@ -3,7 +3,7 @@
   const said = document.getElementById("~said");
   const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
-  // Tables are sorted by the buttons of their headings, which are there only with this script.
+  // Tables are sorted by buttons in their headings, which only this script adds.
   const value = (row, column, kind) => {
     const cell = row.cells[column];
     if (kind === "words") return cell.textContent.trim();
@@ -11,7 +11,7 @@
   };
   const order = (rows, column, kind, sign) => {
     const keyed = rows.map((row) => [value(row, column, kind), row]);
-    // What has no value comes last, either way round.
+    // Cells without a value come last in both directions.
     const lacks = (key) => (kind === "words" ? key === "" : Number.isNaN(key));
     keyed.sort(([a], [b]) => {
       if (lacks(a) || lacks(b)) return lacks(a) - lacks(b);
@@ -33,7 +33,7 @@
       head.append(button);
       const ways = kind === "number" ? ["descending", "ascending"] : ["ascending", "descending"];
       button.addEventListener("click", () => {
-        // The first way, the other, and back to the order of the page.
+        // First direction, second direction, then back to the order of the page.
         const way = ways[ways.indexOf(head.getAttribute("aria-sort")) + 1];
         for (const other of heads) other.removeAttribute("aria-sort");
         if (way !== undefined) head.setAttribute("aria-sort", way);
@@ -44,7 +44,7 @@
     }
   }
 
-  // What a link leads to is opened, with all that it lies in.
+  // Opens the target of a link and everything that contains it.
   const reveal = () => {
     let id = location.hash.slice(1);
     try { id = decodeURIComponent(id); } catch { return; }
@@ -64,7 +64,7 @@
   });
   reveal();
 
-  // All of it at once, and for print.
+  // Opens everything at once, also for printing.
   const everything = [...document.querySelectorAll("details")];
   const tools = document.createElement("div");
   tools.className = "tools";
@@ -85,7 +85,7 @@
   });
   addEventListener("afterprint", () => { for (const details of closed) details.open = false; });
 
-  // A frame is a stop of the keyboard only where there is something to scroll.
+  // A frame takes the keyboard focus only if it can scroll.
   const frames = new ResizeObserver((entries) => {
     for (const { target } of entries) {
       if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;

@@ -1,4 +1,4 @@
-//! The page around all else.
+//! Lays out the whole page: header, contents, sections and footer.
 
 use base::text::printable;
 use base64::Engine;
@@ -14,19 +14,19 @@ use experiment::compare::gather::Entry;
 
 const SCRIPT: &str = include_str!("page.js");
 
-/// What it is made from.
+/// Everything that the page is made from.
 pub(super) struct Page<'a> {
     pub(super) book: &'a Book,
     pub(super) entries: &'a [Entry],
     pub(super) album: &'a Album,
     pub(super) depth: Depth,
-    /// The way to `docs/`, empty where there is none.
+    /// Relative path to `docs/`, empty if there is none.
     pub(super) docs: &'a str,
 }
 
 impl Page<'_> {
-    /// The document. Characters of untrusted texts that no page may have, and those that turn the direction of writing, are
-    /// replaced.
+    /// Renders the document. Replaces control characters and those that change the writing direction, since untrusted texts
+    /// may contain them.
     pub(super) fn html(&self) -> String {
         self.document().into_string().chars().map(printable).collect()
     }
@@ -51,9 +51,9 @@ impl Page<'_> {
                     header {
                         h1 { "Video action recognition, table by table" }
                         p {
-                            "Tables of papers beside our own runs of them: each number with its 95\u{a0}% interval, each claim of a \
-                             paper judged on our numbers. Ours are from the data and at the scale that is named with each run; compare \
-                             the order of rows, which the verdicts judge, before their height."
+                            "Tables of papers next to our own runs of them: each number with its 95\u{a0}% interval, each claim of a \
+                             paper judged by our numbers. Each run names its data and its scale; compare the order of rows, which the \
+                             verdicts judge, rather than their absolute values."
                         }
                     }
                     div.columns {
@@ -70,7 +70,7 @@ impl Page<'_> {
                             section aria-labelledby="~cost" {
                                 h2 id="~cost" { "Accuracy against cost" }
                                 @if let Some(cost) = cost { (cost) }
-                                @else { p { "No row is recorded whose cost is known." } }
+                                @else { p { "No recorded row has a known cost." } }
                             }
                             @for paper in &self.book.papers { (self.paper(paper)) }
                         }
@@ -111,7 +111,7 @@ impl Page<'_> {
                 p.quiet { (paper.source()) }
                 @for table in &paper.tables { (self.table(paper, table)) }
                 @if let Some(pictures) = self.album.of_paper(paper) {
-                    h3 id={ (id) "/~pictures" } { "Pictures of the documentation" }
+                    h3 id={ (id) "/~pictures" } { "Pictures from the documentation" }
                     (pictures)
                 }
             }
@@ -122,14 +122,14 @@ impl Page<'_> {
     fn table(&self, paper: &Paper, table: &Tabled) -> Markup {
         let id = table.anchor();
         let name = table.spec.name();
-        // Of a paper's only table it stands above.
+        // The source of a paper's only table is already shown above.
         let source = if paper.tables.len() > 1 { table.spec.source.as_str() } else { "" };
         html! {
             section.table aria-labelledby=(id) {
                 h3 id=(id) { (name) " " (permalink(&id, &name)) }
                 p.lead { (table.spec.title) " " span.quiet { (source) } }
                 @if table.runs.is_empty() {
-                    p { "Not run yet: " code { "cargo xtask run " (name) } " runs it." }
+                    p { "Not run yet; run it with " code { "cargo xtask run " (name) } "." }
                 }
                 (rows::glance(table))
                 @for (index, ran) in table.runs.iter().enumerate() {
@@ -145,23 +145,23 @@ impl Page<'_> {
         html! {
             p {
                 "Made by " code { "cargo xtask report" } ", version " (env!("CARGO_PKG_VERSION"))
-                ", from the specs, records and verdicts of the checkout alone. Every departure from a paper, and why a claim does not hold: "
+                ", only from the specs, records and verdicts of the checkout. Departures from the papers, and why a claim does not hold: "
                 @if self.docs.is_empty() { code { "docs/deviations.md" } }
                 @else { a href={ (self.docs) "deviations.md" } { "docs/deviations.md" } }
                 "."
                 @if self.depth == Depth::Tables {
-                    " Curves and confusions of single rows are left out for the size of the page."
+                    " Curves and confusions of single rows are left out to limit the size of the page."
                 }
             }
             p {
-                "A verdict is that of a paired bootstrap over test videos: a claim holds where the whole 95\u{a0}% interval of its margin \
-                 is above zero, is contradicted where it is below, and is undecided otherwise."
+                "Verdicts come from a paired bootstrap over test videos: a claim holds if the whole 95\u{a0}% interval of its margin \
+                 is above zero, is contradicted if it is below zero, and is undecided otherwise."
             }
         }
     }
 }
 
-/// Nothing is loaded from anywhere; the style sheet and the script are those that are here.
+/// Returns the content security policy: nothing is loaded, and only this style sheet and this script are allowed.
 fn policy(style: &str) -> String {
     let hash = |text: &str| base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text));
     format!(

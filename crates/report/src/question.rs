@@ -1,11 +1,11 @@
-//! The flags that ask a question again.
+//! Restores the command-line flags that ask for a run again.
 
 use data::extracted::Extraction;
 
 use plan::spec::ProfileName;
 use plan::{Request, TablePlan};
 
-/// After the table's name.
+/// Returns the flags to put after the table's name, each with a leading space.
 pub(super) fn flags(plan: &TablePlan, request: &Request) -> String {
     let mut flags = String::new();
     let profile = plan.spec.profile.get(plan.profile);

@@ -1,4 +1,4 @@
-//! Recall of each class by all rows of a run, beside one another.
+//! Compares the recall of each class across all rows of a run.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use maud::{Markup, html};
 use super::book::{Ran, Tabled};
 use super::html::{Column, details, link, table};
 
-/// With more classes than this only each row's extremes are listed.
+/// Number of classes above which only each row's extremes are listed.
 const MOST: usize = 30;
 
-/// A row's place on the page, its name, and its recall of each class.
+/// A row's anchor on the page, its name, and its recall of each class.
 type Recalls<'a> = (&'a str, &'a str, &'a BTreeMap<String, f64>);
 
-/// A table a set of classes: rows that were tested on other classes stand in another.
+/// Renders one table for each set of classes, since rows may be tested on different classes.
 pub(super) fn section(of: &Tabled, run: &Ran) -> Markup {
     let mut groups: BTreeMap<Vec<&str>, Vec<Recalls<'_>>> = BTreeMap::new();
     for (line, record) in run.recorded().filter(|(_, record)| !record.recall.is_empty()) {
@@ -24,7 +24,7 @@ pub(super) fn section(of: &Tabled, run: &Ran) -> Markup {
     }
     if groups.is_empty() {
         let pairs = run.recorded().next().is_some();
-        let why = if pairs { "Pairs of views have no classes to be recalled." } else { "No row was run." };
+        let why = if pairs { "Pairs of views have no classes." } else { "No row was run." };
         return html! { p.quiet { "Recall of each class: none. " (why) } };
     }
     let id = format!("{}/~recall", run.anchor(of));

@@ -1,4 +1,4 @@
-//! One row: what was run, its stages, what was taken for what, what its net saw.
+//! Renders one row: its settings, stages, confusions and pictures.
 
 use base::text::{counted, duration, whole};
 use maud::{Markup, html};
@@ -12,7 +12,7 @@ use experiment::record::Record;
 use experiment::show::{Fact, NetFacts, protocol_facts};
 use plan::Work;
 
-/// The rows of a run, each to be opened.
+/// Renders the rows of a run, each of which can be opened.
 pub(super) fn section(of: &Tabled, run: &Ran, album: &Album, depth: Depth) -> Markup {
     html! {
         @if run.recorded().count() > 0 {
@@ -36,11 +36,11 @@ fn one(of: &Tabled, run: &Ran, line: Line<'_>, record: &Record, album: &Album, d
             (Some(same), _) => {
                 p {
                     "The same test of the same nets as " (link(&format!("{}/~more", same.anchor), &same.name))
-                    ": its learning curves and confusions are there."
+                    "; see there for its learning curves and confusions."
                 }
             }
             (None, Depth::Tables) => {
-                p.quiet { "Curves and confusions are left out for the size of the page." }
+                p.quiet { "Curves and confusions are left out to limit the size of the page." }
             }
             (None, Depth::Whole) => {
                 (curves::stages(record))
@@ -56,7 +56,7 @@ fn one(of: &Tabled, run: &Ran, line: Line<'_>, record: &Record, album: &Album, d
     details(&id, "row", false, &summary, &body)
 }
 
-/// How the row's nets were trained and tested.
+/// Lists how the row's nets were trained and tested.
 fn facts(record: &Record, file: &str) -> Markup {
     let mut facts: Vec<(String, String)> = Vec::new();
     if let Work::Fusion(fusion) = &record.work {
@@ -95,7 +95,7 @@ fn facts(record: &Record, file: &str) -> Markup {
     html! { dl.facts { @for (name, what) in facts { div { dt { (name) } dd { (what) } } } } }
 }
 
-/// Each split and seed; nothing where there is one.
+/// Renders a table of splits and seeds, or nothing if there is only one.
 fn runs(record: &Record, id: &str, name: &str) -> Markup {
     if record.runs.len() < 2 {
         return html! {};

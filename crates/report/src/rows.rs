@@ -1,4 +1,4 @@
-//! The rows of a run beside the paper's numbers, and the numbers of other work.
+//! Renders the rows of a run next to the paper's numbers, and the numbers of other work.
 
 use base::text::{brief, counted, duration, reported};
 use figure::spark;
@@ -13,7 +13,7 @@ use experiment::record::{Measure, Record};
 use experiment::table::State;
 use plan::cost::multiply_adds_of_a_video;
 
-/// The table of a run.
+/// Renders the table of a run.
 pub(super) fn section(of: &Tabled, run: &Ran) -> Markup {
     let spread = run.recorded().any(|(_, record)| record.seed_spread().is_some());
     let mut columns = vec![
@@ -23,7 +23,7 @@ pub(super) fn section(of: &Tabled, run: &Ran) -> Markup {
         Column::mark("0 to 100\u{a0}%"),
         Column::number("Difference"),
         Column::number("Parameters"),
-        Column::number("Multiply\u{2011}adds a\u{a0}video"),
+        Column::number("Multiply\u{2011}adds per\u{a0}video"),
         Column::number("Training"),
         Column::number("Test videos"),
     ];
@@ -94,7 +94,7 @@ fn numbers(record: &Record, paper: Option<f64>, difference: Option<f64>, spread:
     }
 }
 
-/// Our accuracies of all runs of a table beside one another; nothing where there are not several.
+/// Renders our accuracies of all runs of a table side by side; empty if there are fewer than two runs.
 pub(super) fn glance(of: &Tabled) -> Markup {
     if of.runs.len() < 2 {
         return html! {};
@@ -121,11 +121,11 @@ pub(super) fn glance(of: &Tabled) -> Markup {
             "\n"
         }
     };
-    let caption = html! { (of.spec.name()) ": the paper\u{2019}s numbers and ours, of every run" };
+    let caption = html! { (of.spec.name()) ": the paper\u{2019}s numbers and ours, for every run" };
     table(&format!("{}/~glance", of.anchor()), "plain", &caption, &columns, &body)
 }
 
-/// Numbers of other work.
+/// Renders the numbers of other work that the paper quotes.
 pub(super) fn quoted(of: &Tabled) -> Markup {
     if of.spec.quoted.is_empty() {
         return html! {};

@@ -1,4 +1,4 @@
-//! A run of a table: all that is known of it.
+//! Renders everything that is known about a run of a table.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::{claims, curves, recall, row, rows};
 use experiment::claim::Verdict;
 use experiment::record::Environment;
 
-/// A run, to be opened; `open` for the one that is so at first.
+/// Renders a run that can be opened; `open` if it is open at first.
 pub(super) fn section(of: &Tabled, run: &Ran, album: &Album, depth: Depth, open: bool) -> Markup {
     let id = run.anchor(of);
     let recorded = run.recorded().count();
@@ -35,9 +35,9 @@ pub(super) fn section(of: &Tabled, run: &Ran, album: &Album, depth: Depth, open:
         (album.of_run(run))
         @if !album.has(run) && recorded > 0 {
             p.quiet {
-                "Filters, inputs, attention maps and embeddings of this run have not been drawn here; "
+                "Filters, inputs, attention maps and embeddings of this run have not been drawn; "
                 code { "cargo xtask figures " (run.table.name) (run.flags) }
-                " draws those that its nets have."
+                " draws those that apply to its nets."
             }
         }
         (row::section(of, run, album, depth))
@@ -46,7 +46,7 @@ pub(super) fn section(of: &Tabled, run: &Ran, album: &Album, depth: Depth, open:
     details(&id, "run", open, &summary, &body)
 }
 
-/// Where its records are from, and how it departs from the paper.
+/// Renders the origin of a run's records and its departures from the paper.
 fn foot(of: &Tabled, run: &Ran) -> Markup {
     let mut environments: BTreeMap<String, usize> = BTreeMap::new();
     for (_, record) in run.recorded() {

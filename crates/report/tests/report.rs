@@ -1,4 +1,4 @@
-//! The report as a page: from what is committed, and from a folder in which much is missing.
+//! Checks the report page made from the committed results, and from a folder with many missing files.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
 
@@ -23,8 +23,7 @@ fn checkout() -> Workspace {
     Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
 }
 
-/// The page as XML: its elements without content closed, and without its style sheet and its script, which come back beside
-/// it.
+/// Splits the page into XML with empty elements closed, and the texts of the style sheet and the script.
 fn parts(html: &str) -> (String, String) {
     let (mut page, mut inside) = (String::new(), String::new());
     let mut rest = html;
@@ -42,7 +41,7 @@ fn parts(html: &str) -> (String, String) {
     (closed(&page), inside)
 }
 
-/// With a slash in the elements that HTML never closes. A `>` of an attribute is escaped.
+/// Adds a slash to the elements that HTML never closes. Every `>` in an attribute is escaped.
 fn closed(page: &str) -> String {
     let mut out = String::with_capacity(page.len());
     for (i, part) in page.split('<').enumerate() {
@@ -63,7 +62,7 @@ fn parsed(page: &str) -> Document<'_> {
     Document::parse_with_options(page, options).unwrap()
 }
 
-/// What must hold of every page.
+/// Checks everything that must hold for every page.
 fn check(html: &str) {
     let (page, inside) = parts(html);
     let document = parsed(&page);
@@ -106,7 +105,8 @@ fn check(html: &str) {
     );
 }
 
-/// A table has a caption and headings, its rows are as wide as its head, and what is sorted by numbers has them.
+/// Checks that a table has a caption and headings, that all rows have the width of the head, and that columns sorted by
+/// numbers have numbers.
 fn check_table(table: Node<'_, '_>) {
     let of = |node: Node<'_, '_>, name: &str| {
         node.descendants().filter(|n| n.has_tag_name(name)).collect::<Vec<_>>().len()
@@ -125,7 +125,7 @@ fn check_table(table: Node<'_, '_>) {
             if let Some(value) = cell.attribute("data-v") {
                 assert!(value.parse::<f64>().unwrap().is_finite(), "{:?} {value}", head.text());
             } else {
-                // Else the script reads the text, and what is no number comes last.
+                // Otherwise the script reads the text, and texts that are not numbers come last.
                 let text: String = cell.descendants().filter_map(|n| n.text()).collect();
                 let first = text.split([' ', '\u{a0}']).next().unwrap_or_default();
                 assert!(
@@ -152,7 +152,7 @@ fn the_committed_results_fit_on_one_page() {
     let (_, html) = written(&workspace, folder.path());
     assert!(html.len() < 5_000_000, "{} bytes", html.len());
     check(&html);
-    // Every record that is committed has its row and its details.
+    // Every committed record has its row and its details.
     for table in workspace.tables().unwrap() {
         let (spec, _) = workspace.spec(&table).unwrap();
         let Ok(runs) = std::fs::read_dir(workspace.results.join(&table)) else { continue };
@@ -233,7 +233,7 @@ fn record(plan: &TablePlan, row: usize) -> Record {
     }
 }
 
-/// One record of Table 1b, one that cannot be read, and seven that are not there.
+/// One record of Table 1b, one that cannot be read, and seven that are missing.
 fn made_up(folder: &Path) -> (Workspace, PathBuf) {
     let workspace = Workspace { results: folder.join("results"), cache: folder.join("cache"), ..checkout() };
     let (spec, file) = workspace.spec("table1b").unwrap();
@@ -271,7 +271,7 @@ fn what_is_missing_or_damaged_is_named_and_stops_nothing() {
     let all = text(run);
     for part in [
         "claims.json cannot be read",
-        "of-no-row.json belongs to no row",
+        "of-no-row.json does not belong to any row",
         "cargo xtask figures two-stream/table1b",
     ] {
         assert!(all.contains(part), "{part}");
@@ -292,7 +292,7 @@ fn texts_of_a_record_stay_texts() {
     let document = parsed(&page);
     let said =
         document.descendants().filter(|n| n.is_text() && n.text().is_some_and(|t| t.contains(HOSTILE)));
-    // Label, data, processor, a class in the head of a table, and it with another in tips of the matrix.
+    // Label, data, processor, a class in the head of a table, and the same class with another one in tips of the matrix.
     assert!(said.count() >= 6);
 }
 
@@ -300,7 +300,7 @@ fn texts_of_a_record_stay_texts() {
 fn pictures_are_taken_once_and_only_if_they_are_pictures() {
     let folder = tempfile::tempdir().unwrap();
     let (workspace, run) = made_up(folder.path());
-    // The documentation's.
+    // The pictures of the documentation.
     let (before, _) = written(&workspace, folder.path());
     let svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"20\" height=\"10\"></svg>";
     let figures = run.join("figures");
@@ -320,7 +320,7 @@ fn pictures_are_taken_once_and_only_if_they_are_pictures() {
     let (report, html) = written(&workspace, folder.path());
     assert_eq!(report.pictures, before.pictures);
     assert!(html.contains(
-        "no index.json says what they show; draw them again with `cargo xtask figures two-stream/table1b`"
+        "no index.json describes them; draw them again with `cargo xtask figures two-stream/table1b`"
     ));
     write_json(&figures.join(INDEX), &index).unwrap();
     let (report, html) = written(&workspace, folder.path());
@@ -336,7 +336,7 @@ fn pictures_are_taken_once_and_only_if_they_are_pictures() {
     assert_eq!((picture.attribute("width"), picture.attribute("height")), (Some("20"), Some("10")));
     assert!(html.contains("figures/c.png: expected a PNG"));
     assert!(html.contains("figures/../notes.svg: expected the name of a file beside index.json"));
-    assert!(html.contains("First-layer filters: as of the run"), "the row says where its picture is");
+    assert!(html.contains("First-layer filters: same as the run"), "the row says where its picture is");
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! Which units make a job array, and what each array waits for.
+//! Groups units into job arrays and finds the dependencies of each array.
 //!
-//! Units that wait for the same and ask for about the same make one array. Where each unit of an array waits for one unit of
-//! another array, as tests do for their trainings, the two go task by task (`aftercorr`).
+//! Units with the same dependencies and the same resources make one array. If each unit of an array waits for one unit of
+//! another array, as tests do for their trainings, the arrays are linked task by task (`aftercorr`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::config::SlurmConfig;
 use experiment::run::{Planned, Task};
 use plan::cost::{Cost, Speed};
 
-/// Tasks of one array: what Slurm takes unless its administrator says otherwise (`MaxArraySize` 1001).
+/// Maximum number of tasks in one array: Slurm's default limit (`MaxArraySize` 1001).
 const MOST_TASKS: usize = 1000;
 
 /// A task of an array that was submitted before.
@@ -27,7 +27,7 @@ impl std::fmt::Display for ArrayTask {
     }
 }
 
-/// An array to be waited for.
+/// An array that another one waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Awaited {
     /// The array at this position of the same submission.
@@ -36,20 +36,20 @@ pub(super) enum Awaited {
     Queued(u64),
 }
 
-/// What an array waits for.
+/// The dependencies of an array.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum After {
     /// Nothing.
     Nothing,
-    /// Each task for the task of the same index.
+    /// Each task waits for the task with the same index.
     SameTask(Awaited),
-    /// All for the success of these tasks, or whole arrays.
+    /// All tasks wait for the success of these tasks, or of whole arrays if the index is `None`.
     Success(Vec<(Awaited, Option<u32>)>),
-    /// All for the end of these arrays, however they end.
+    /// All tasks wait for the end of these arrays, whether they succeed or fail.
     End(Vec<Awaited>),
 }
 
-/// What a job of an array asks for.
+/// Resources that each job of an array requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Resources {
     pub(super) minutes: u64,
@@ -64,12 +64,12 @@ pub(super) struct Resources {
 pub(super) struct Array<'a> {
     pub(super) kind: Kind,
     pub(super) resources: Resources,
-    /// By index.
+    /// Units by their index in the array.
     pub(super) tasks: BTreeMap<u32, &'a Planned>,
     pub(super) after: After,
 }
 
-/// What the units of an array do.
+/// The kind of work that the units of an array do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Prepare,
@@ -90,7 +90,7 @@ impl Kind {
         }
     }
 
-    /// In words, for people.
+    /// Returns the kind as a word for the user.
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Prepare => "preparing",
@@ -103,7 +103,7 @@ impl Kind {
 }
 
 impl Resources {
-    /// What a unit asks for: its own estimate in coarse steps, or what the user has set.
+    /// Returns the resources of a unit: its own estimate in coarse steps, or the user's settings.
     fn of(kind: Kind, cost: &Cost, config: &SlurmConfig, gpu: bool) -> Self {
         let ranks = if kind == Kind::Train { config.ranks } else { 1 };
         let speed = match gpu {
@@ -116,7 +116,7 @@ impl Resources {
             None => stepped(10.0 + seconds / 60.0, 10),
         };
         let gib = f64::from(1 << 30);
-        // On a GPU the host holds batches and the libraries.
+        // With a GPU, host memory holds only batches and the libraries.
         let bytes = if gpu { 8.0 * gib } else { 1.5 * gib + 1.25 * cost.bytes };
         let memory_mib = match config.memory {
             Some(bytes) => bytes >> 20,
@@ -126,7 +126,7 @@ impl Resources {
     }
 }
 
-/// The least of `first`, 2 `first`, 4 `first`, ... that is not below a value.
+/// Returns the least of `first`, 2 `first`, 4 `first`, ... that is not below `value`.
 fn stepped(value: f64, first: u64) -> u64 {
     let mut step = first;
     while (step as f64) < value && step < 1 << 40 {
@@ -135,7 +135,7 @@ fn stepped(value: f64, first: u64) -> u64 {
     step
 }
 
-/// The units that are neither done nor queued, in arrays, in the order in which they are to be submitted.
+/// Groups the units that are neither done nor queued into arrays, in the order in which to submit them.
 pub(super) fn arrays<'a>(
     units: &'a [Planned],
     queued: &BTreeMap<String, ArrayTask>,
@@ -144,7 +144,7 @@ pub(super) fn arrays<'a>(
 ) -> Vec<Array<'a>> {
     let by_name: BTreeMap<&str, &Planned> = units.iter().map(|unit| (&*unit.name, unit)).collect();
     let open = |name: &str| by_name.get(name).is_some_and(|unit| !unit.done);
-    // What has to be done before a unit, at any remove. Units come after those that they need.
+    // All direct and indirect dependencies of each unit. Units are listed after those that they need.
     let mut before: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut depth: BTreeMap<&str, usize> = BTreeMap::new();
     let mut levels: BTreeMap<usize, Vec<&Planned>> = BTreeMap::new();
@@ -167,13 +167,13 @@ pub(super) fn arrays<'a>(
         })
         .collect();
     for mut level in levels.into_values() {
-        // The longest first: what starts last should be short.
+        // The longest units first, so that the last ones to start are short.
         level.sort_by(|a, b| weight(&b.cost).total_cmp(&weight(&a.cost)));
         for unit in level {
             let kind = Kind::of(&unit.task);
             let resources = Resources::of(kind, &unit.cost, config, gpu && kind != Kind::Fuse);
             let needs: Vec<&str> = unit.after.iter().map(String::as_str).filter(|name| open(name)).collect();
-            // Whoever waits for a unit need not wait for what that one has waited for.
+            // Indirect dependencies are implied, so only direct ones are given to Slurm.
             let direct = needs.iter().filter(|need| !needs.iter().any(|other| before[other].contains(*need)));
             let mut after: Vec<(Awaited, u32)> = direct.map(|need| placed[need]).collect();
             after.sort_unstable();
@@ -208,7 +208,7 @@ pub(super) fn arrays<'a>(
     arrays
 }
 
-/// The job that does what the command does in the end, after everything else has ended.
+/// Returns the array of the job that ends the command, after all other jobs have ended.
 pub(super) fn finish<'a>(
     unit: &'a Planned,
     after: Vec<Awaited>,
@@ -224,7 +224,7 @@ fn weight(cost: &Cost) -> f64 {
     cost.seconds(&Speed::TRUSTED_CORE)
 }
 
-/// Tasks to wait for; all those of an array of this submission as the array.
+/// Shortens a list of tasks to wait for: an array of this submission whose tasks are all listed is named as a whole.
 fn whole(tasks: &[(Awaited, u32)], arrays: &[Array<'_>]) -> Vec<(Awaited, Option<u32>)> {
     let mut by_array: BTreeMap<Awaited, Vec<u32>> = BTreeMap::new();
     for &(array, index) in tasks {
@@ -241,7 +241,7 @@ fn whole(tasks: &[(Awaited, u32)], arrays: &[Array<'_>]) -> Vec<(Awaited, Option
 }
 
 impl After {
-    /// The value of `--dependency`, once the ids of the arrays of this submission are known.
+    /// Returns the value of `--dependency`; `id` gives the job ids of the arrays of this submission.
     pub(super) fn option(&self, id: impl Fn(Awaited) -> String) -> Option<String> {
         let list = |kind: &str, jobs: &mut dyn Iterator<Item = String>| {
             Some(std::iter::once(kind.to_owned()).chain(jobs).collect::<Vec<_>>().join(":"))
@@ -304,7 +304,7 @@ mod tests {
             .collect()
     }
 
-    /// Two parts of videos, two trainings with their tests, and their fusion; the second training goes on from a third.
+    /// Two parts of videos, two trainings with their tests, and their fusion; the second training starts from a third.
     fn table() -> Vec<Planned> {
         let videos = ["prepare-0", "prepare-1"];
         let all = |more: &[&'static str]| [&videos[..], more].concat();

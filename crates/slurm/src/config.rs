@@ -1,4 +1,4 @@
-//! A user's settings of the machines that they may use: one TOML file, apart from the checkout.
+//! The user's settings for a cluster: one TOML file outside the checkout.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,8 +27,8 @@ pub struct Engines {
     pub slurm: SlurmConfig,
 }
 
-/// The section `[engine.slurm]`: what is asked of the cluster for every job. What is left out follows from the plan, or from
-/// the cluster's own defaults.
+/// The section `[engine.slurm]`: options of every job. Missing values follow from the plan or from the cluster's own
+/// defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SlurmConfig {
@@ -38,29 +38,29 @@ pub struct SlurmConfig {
     pub account: Option<String>,
     /// `--qos`.
     pub qos: Option<String>,
-    /// The longest that one job may take, as Slurm writes it: `90` (minutes), `12:00:00`, `2-12`. A training that is not done
-    /// by then goes on from its checkpoint in the same job, queued again.
+    /// Time limit of one job in Slurm's notation: `90` (minutes), `12:00:00`, `2-12`. A training that reaches the limit is
+    /// requeued as the same job and goes on from its checkpoint.
     #[serde(deserialize_with = "time")]
     pub time: Option<Duration>,
-    /// Memory of one process, such as `16G`.
+    /// Memory of one process in bytes; written as `16G`, for example.
     #[serde(deserialize_with = "memory")]
     pub memory: Option<u64>,
     /// Cores of one process.
     pub cpus: usize,
-    /// GPUs of one process, where the command has `--device cuda`.
+    /// GPUs of one process if the command has `--device cuda`.
     pub gpus: usize,
-    /// Processes over which each training is divided; needs a program that was built with MPI.
+    /// Processes that share each training; needs a program built with MPI.
     pub ranks: usize,
-    /// What starts them, where there are several, up to its `-n`: `srun` or `mpirun` with their options.
+    /// Command that starts several processes, up to but without `-n`: `srun` or `mpirun` with options.
     pub launcher: String,
-    /// Jobs of one array that may run at once.
+    /// Maximum number of jobs of one array that run at once.
     pub at_once: Option<usize>,
-    /// Videos that one job prepares at most.
+    /// Maximum number of videos that one job prepares.
     pub videos_per_job: usize,
-    /// More `#SBATCH` options, such as `--constraint=avx512`.
+    /// Additional `#SBATCH` options, such as `--constraint=avx512`.
     #[serde(deserialize_with = "lines")]
     pub extra: Vec<String>,
-    /// Lines of shell before the program, such as `module load cuda`.
+    /// Shell lines to run before the program, such as `module load cuda`.
     #[serde(deserialize_with = "lines")]
     pub setup: Vec<String>,
 }
@@ -86,11 +86,11 @@ impl Default for SlurmConfig {
 }
 
 impl Config {
-    /// Reads the file that was named, or else the user's own, which need not be there.
+    /// Reads the named file, or else the user's own file, which may be missing.
     ///
     /// # Errors
-    /// [`Error::File`] for a named file that cannot be read; [`Error::Data`] with line and column for what is no setting;
-    /// [`Error::Usage`] for a value that cannot be used.
+    /// [`Error::File`] for a named file that cannot be read; [`Error::Toml`] with line and column for an unknown or
+    /// malformed setting; [`Error::Usage`] for a number that is 0.
     pub fn load(named: Option<&Path>) -> Result<Self> {
         let Some(path) = named.map(Path::to_owned).or_else(usual_path) else { return Ok(Self::default()) };
         let text = match base::files::read_text(&path) {
@@ -123,18 +123,18 @@ impl Config {
     }
 }
 
-/// `config.toml` in the folder `xtask` of the user's configuration.
+/// Returns the path of `xtask/config.toml` in the user's configuration folder.
 pub fn usual_path() -> Option<PathBuf> {
     Some(dirs::config_dir()?.join("xtask").join("config.toml"))
 }
 
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let expected = "expected a time as Slurm writes it: minutes, hours:minutes:seconds or days-hours";
+    let expected = "expected a time in Slurm's notation: minutes, hours:minutes:seconds or days-hours";
     parse_time(&text).map(Some).ok_or_else(|| D::Error::custom(format!("{expected}; found `{text}`")))
 }
 
-/// Minutes, M:S, H:M:S, D-H, D-H:M, D-H:M:S; more than nothing.
+/// Parses a positive time: minutes, M:S, H:M:S, D-H, D-H:M or D-H:M:S.
 fn parse_time(text: &str) -> Option<Duration> {
     let (days, rest) = match text.split_once('-') {
         Some((days, rest)) => (Some(number(days)?), rest),
@@ -153,7 +153,7 @@ fn parse_time(text: &str) -> Option<Duration> {
     (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
-/// A number that no sum of a few overflows with.
+/// Parses a number below 2^32, so that the sums above cannot overflow.
 fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|&number| number < 1 << 32)
 }
@@ -176,7 +176,7 @@ fn memory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::
     })
 }
 
-/// Lines that stay lines: one with a line break in it would be two.
+/// Refuses entries that contain a line break, since each must stay one line of the script.
 fn lines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let lines = Vec::<String>::deserialize(deserializer)?;
     match lines.iter().find(|line| line.contains(['\n', '\r'])) {

@@ -1,4 +1,4 @@
-//! What became of a task that is over and whose unit is not done, for a person.
+//! Explains to the user why a task ended without finishing its unit.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -6,27 +6,27 @@ use std::path::Path;
 use super::folder::{End, RunFolder, Start};
 use super::queue;
 
-/// Bytes of a log that its last lines are looked for in.
+/// Bytes at the end of a log in which its last lines are searched.
 const TAIL: u64 = 16 << 10;
 
 /// Lines of a log that are shown.
 const LINES: usize = 8;
 
-/// A task that is over without having done its unit.
+/// A task that ended without finishing its unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
-    /// What happened, where, and its exit code.
+    /// Description of the event, with job, node and exit code.
     pub(super) what: String,
     /// The last lines of its log.
     pub(super) lines: Vec<String>,
-    /// What to do.
+    /// Advice to the user.
     pub(super) hint: String,
-    /// Whether the task itself did run; if not, something before it is at fault.
+    /// True if the task itself ran; otherwise something before it is at fault.
     pub(super) ran: bool,
 }
 
 impl Failure {
-    /// From what the task has left behind; Slurm is asked for the rest while it remembers.
+    /// Gathers a failure from the notes and the log of a task; asks Slurm for the rest while it still has a record.
     pub(super) fn of(folder: &RunFolder, number: usize, index: u32) -> Self {
         let log = folder.log(number, index);
         let judged = judge(folder.start(number, index), folder.end(number, index), queue::remembered);
@@ -34,7 +34,7 @@ impl Failure {
         Self { what: format!("{}; log: {}", judged.what, log.display()), lines, ..judged }
     }
 
-    /// All of it, in lines.
+    /// Formats everything as several lines.
     pub(super) fn text(&self) -> String {
         let mut text = self.what.clone();
         for line in &self.lines {
@@ -44,34 +44,32 @@ impl Failure {
         format!("{text}\n    {}", self.hint)
     }
 
-    /// The same in one line.
+    /// Formats the failure as one line, with only the last line of the log.
     pub(super) fn brief(&self) -> String {
-        let last = self.lines.last().map_or(String::new(), |line| format!("; it said last: {line}"));
+        let last = self.lines.last().map_or(String::new(), |line| format!("; last line of its log: {line}"));
         format!("{}{last}. {}", self.what, self.hint)
     }
 }
 
 fn judge(start: Option<Start>, end: Option<End>, remembered: impl Fn(&str) -> Option<String>) -> Failure {
-    let again = "Run the same command again: it submits what is not done.";
+    let again = "Run the same command again to submit the missing tasks.";
     let (what, hint, ran) = match (start, end) {
         (_, Some(End { job, node, code })) => {
             (format!("job {job} on {node} ended with exit code {code}{}", meaning(code)), advice(code), true)
         }
         (Some(Start { job, node }), None) => {
             let slurm = remembered(&job).map_or(String::new(), |said| format!(" (Slurm says: {said})"));
-            let what = format!("job {job} on {node} was stopped before it could say why{slurm}");
+            let what = format!("job {job} on {node} stopped without reporting an error{slurm}");
             (
                 what,
-                "The node failed, or the job was cancelled or out of time or memory. Run the same command again: a \
-                    training goes on from its last checkpoint.",
+                "The node failed, or the job was cancelled or ran out of time or memory. Run the same command again: \
+                    training resumes from its last checkpoint.",
                 true,
             )
         }
-        (None, None) => (
-            "it was not started: it was cancelled, or something that it needs has failed".to_owned(),
-            again,
-            false,
-        ),
+        (None, None) => {
+            ("it was not started: it was cancelled, or a task that it needs failed".to_owned(), again, false)
+        }
     };
     Failure { what, lines: Vec::new(), hint: hint.to_owned(), ran }
 }
@@ -79,9 +77,9 @@ fn judge(start: Option<Start>, end: Option<End>, remembered: impl Fn(&str) -> Op
 fn meaning(code: i32) -> &'static str {
     match code {
         2 => " (the request is wrong)",
-        3 => " (the data are)",
-        4 => " (the training diverged, or something before it is not done)",
-        101 => " (a fault of the program)",
+        3 => " (the data are wrong)",
+        4 => " (the training diverged, or a unit that it needs is not done)",
+        101 => " (a bug in the program)",
         126 | 127 => " (the program was not found on that node)",
         130 | 143 => " (it was asked to stop)",
         137 => " (it was killed)",
@@ -93,19 +91,19 @@ fn meaning(code: i32) -> &'static str {
 fn advice(code: i32) -> &'static str {
     match code {
         126 | 127 => {
-            "The cache has to lie in a folder that all nodes see under the same path: choose one with --cache, and run the \
+            "The cache has to be in a folder that all nodes see under the same path: choose one with --cache, and run the \
              command again."
         }
-        130 | 143 => "Run the same command again: a training goes on from its last checkpoint.",
+        130 | 143 => "Run the same command again: training resumes from its last checkpoint.",
         137 => {
-            "Most often it needed more memory than it had: set `memory` in [engine.slurm], and run the command again; a \
-             training goes on from its last checkpoint."
+            "It probably ran out of memory: raise `memory` in [engine.slurm], and run the same command again; \
+             training resumes from its last checkpoint."
         }
-        _ => "Do what the message says, and run the same command again: it submits what is not done.",
+        _ => "Do what the message says, and run the same command again to submit the missing tasks.",
     }
 }
 
-/// The end of a log: logs are appended to, and can be long.
+/// Reads the end of a log; logs are appended to and can be long.
 fn tail(log: &Path) -> std::io::Result<Vec<u8>> {
     let mut file = base::files::open(log).map_err(std::io::Error::other)?;
     file.seek(SeekFrom::Start(file.metadata()?.len().saturating_sub(TAIL)))?;
@@ -114,7 +112,7 @@ fn tail(log: &Path) -> std::io::Result<Vec<u8>> {
     Ok(tail)
 }
 
-/// The last lines of a log that say something.
+/// Returns the last lines of a log that are not blank, without control characters.
 fn last_lines(log: &Path) -> Vec<String> {
     let Ok(tail) = tail(log) else { return Vec::new() };
     let text = String::from_utf8_lossy(&tail);

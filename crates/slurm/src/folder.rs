@@ -1,11 +1,11 @@
-//! What a submission leaves on disk: `slurm/<run>/` in the cache, shared by all machines of the cluster.
+//! Files of a submission: `slurm/<run>/` in the cache, shared by all machines of the cluster.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `arrays/<n>.json` | what the tasks of an array do ([`Manifest`]), written before it is submitted |
+//! | `arrays/<n>.json` | the tasks of an array ([`Manifest`]), written before it is submitted |
 //! | `arrays/<n>.sh` | its script |
-//! | `logs/<n>-<task>.log` | what the task said, all its attempts one after the other |
-//! | `notes/<n>-<task>.start`, `.end`, `.progress`, `.out`, `.error` | where it ran, how it ended, how far it is |
+//! | `logs/<n>-<task>.log` | output of the task, all attempts one after the other |
+//! | `notes/<n>-<task>.start`, `.end`, `.progress`, `.out`, `.error` | node, exit code, progress and output of the task |
 //! | `xtask-<hash>` | the program as it was when the jobs were submitted |
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use experiment::run::Task;
 use experiment::store::{self, Lock};
 use experiment::{Console, Error, Interrupt, Result};
 
-/// What the tasks of an array do.
+/// The tasks of an array.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Manifest {
@@ -26,7 +26,7 @@ pub struct Manifest {
     pub version: String,
     /// The command that the user gave, without the program's name.
     pub command: Vec<String>,
-    /// By index.
+    /// Tasks by their index in the array.
     pub tasks: BTreeMap<u32, Entry>,
 }
 
@@ -36,20 +36,20 @@ pub struct Manifest {
 pub struct Entry {
     /// The unit's name.
     pub unit: String,
-    /// A name for people.
+    /// Title shown to the user.
     pub title: String,
-    /// What to do.
+    /// The work of the task.
     pub task: Task,
 }
 
-/// How a task began: its job, its node, and when.
+/// Start of a task: its job and its node.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Start {
     pub(super) job: String,
     pub(super) node: String,
 }
 
-/// How a task ended.
+/// End of a task: its job, its node and its exit code.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct End {
     pub(super) job: String,
@@ -57,13 +57,13 @@ pub(super) struct End {
     pub(super) code: i32,
 }
 
-/// The folder of one question to the cluster.
+/// The folder of one run.
 #[derive(Debug, Clone)]
 pub(super) struct RunFolder {
     path: PathBuf,
 }
 
-/// A task of a run by the name of its job: the run, and the number of its array.
+/// Splits the name of a job into the name of its run and the number of its array.
 pub(super) fn parse_name(name: &str) -> Option<(&str, usize)> {
     let (run, number) = name.rsplit_once('.')?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
@@ -72,7 +72,7 @@ pub(super) fn parse_name(name: &str) -> Option<(&str, usize)> {
 }
 
 impl RunFolder {
-    /// The folder of a run; nothing is made.
+    /// Names the folder of a run without creating it.
     pub(super) fn new(cache: &Path, run: &str) -> Self {
         Self { path: cache.join("slurm").join(run) }
     }
@@ -81,12 +81,12 @@ impl RunFolder {
         &self.path
     }
 
-    /// The name that its jobs have in common.
+    /// Returns the name of the run, with which the names of all its jobs begin.
     pub(super) fn name(&self) -> String {
         self.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
     }
 
-    /// Makes the folders and keeps other submissions of the same out.
+    /// Creates the folders and locks out other submissions of the same run.
     pub(super) fn lock(&self, console: &Console, interrupt: &Interrupt) -> Result<Lock> {
         for part in ["arrays", "logs", "notes"] {
             let folder = self.path.join(part);
@@ -107,19 +107,19 @@ impl RunFolder {
         self.path.join("logs").join(format!("{number}-{index}.log"))
     }
 
-    /// `notes/<n>-<task>.<kind>`.
+    /// Returns the path `notes/<n>-<task>.<kind>`.
     pub(super) fn note(&self, number: usize, index: u32, kind: &str) -> PathBuf {
         note_of(&self.manifest_path(number), index, kind)
     }
 
-    /// The number of the next array.
+    /// Returns the number of the next array.
     pub(super) fn next_number(&self) -> Result<usize> {
         let files = base::files::list(&self.path.join("arrays"))?;
         let numbers = files.iter().filter_map(|file| file.file_stem()?.to_str()?.parse::<usize>().ok());
         Ok(numbers.max().unwrap_or(0) + 1)
     }
 
-    /// What the tasks of an array do.
+    /// Reads the manifest of an array.
     pub(super) fn manifest(&self, number: usize) -> Result<Manifest> {
         Manifest::read(&self.manifest_path(number))
     }
@@ -136,19 +136,19 @@ impl RunFolder {
         read_note(&self.note(number, index, "progress"))
     }
 
-    /// A note that is text.
+    /// Reads a note that is plain text.
     pub(super) fn text(&self, number: usize, index: u32, kind: &str) -> Option<String> {
         base::files::read_text(&self.note(number, index, kind)).ok()
     }
 }
 
-/// Notes are written by scripts and other machines; one that cannot be read is as good as none.
+/// Reads a note, or returns `None` if it cannot be read: scripts on other machines write notes, so none can be relied on.
 fn read_note<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&base::files::read(path, base::files::TEXT).ok()?).ok()
 }
 
 impl Manifest {
-    /// Reads what a job is asked to do.
+    /// Reads a manifest from its file.
     ///
     /// # Errors
     /// [`Error::File`], [`Error::Damaged`].
@@ -157,7 +157,7 @@ impl Manifest {
     }
 }
 
-/// A note beside a manifest: where a task says how far it is, and why it failed.
+/// Returns the path of a note of the given kind beside a manifest, in which a task reports progress or an error.
 pub fn note_of(manifest: &Path, index: u32, kind: &str) -> PathBuf {
     let number = manifest.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let run = manifest.parent().and_then(Path::parent).unwrap_or(Path::new("."));

@@ -1,9 +1,9 @@
-//! Units of work as job arrays of Slurm.
+//! Runs units of work as Slurm job arrays.
 //!
-//! What is to be done is found anew by every command: files say what is done, Slurm's queue says what is under way, and the
-//! rest is submitted. Nothing else is remembered, so nothing is lost with a terminal, and a command that was killed
-//! half-way through submitting is given again like any other. That no unit is done twice at once is the [`experiment::store`]'s
-//! affair: a job that finds another one at its unit waits for it, and then finds it done.
+//! Every command works out anew what remains to be done: files record the finished units, Slurm's queue lists those under
+//! way, and the rest is submitted. No other state is kept, so closing the terminal loses nothing, and a command that was
+//! killed while submitting can simply be run again. The [`experiment::store`] keeps two jobs from doing the same unit at
+//! once: the second job waits for the first, and then finds the unit done.
 
 mod array;
 pub mod config;
@@ -32,31 +32,31 @@ use experiment::run::{Cut, Planned, Runner, Task};
 use experiment::store::{hash, program, write_atomic, write_json};
 use plan::cost::Cost;
 
-/// The name of the last task of a command.
+/// Name of the last task of a command.
 const FINISH: &str = "finish";
 
-/// Videos are prepared in at least so many jobs, so that a few nodes all have something to do.
+/// Minimum number of jobs that videos are divided over, so that a few nodes can share the work.
 const LEAST_PARTS: usize = 16;
 
-/// A command whose units are done by Slurm.
+/// A command whose units run as Slurm jobs.
 pub struct Slurm<'a> {
-    /// What is asked. Nothing is computed on this machine, so its device is the CPU.
+    /// The request. Nothing is computed on this machine, so its device is the CPU.
     pub runner: &'a Runner<'a>,
-    /// Which of the two commands.
+    /// The command: `run` or `prepare`.
     pub goal: Goal<'a>,
-    /// The command as it was given, for the jobs to read.
+    /// Command line as the user typed it, passed on to the jobs.
     pub command: Vec<String>,
-    /// The folder that it was given in.
+    /// Folder in which the command was run.
     pub given_in: PathBuf,
     /// The user's settings.
     pub config: SlurmConfig,
-    /// Where networks are computed.
+    /// Device on which the jobs compute networks.
     pub device: DeviceChoice,
-    /// Whether to come back as soon as all is submitted.
+    /// Returns as soon as all jobs are submitted.
     pub detach: bool,
 }
 
-/// What is to be done.
+/// The work to submit.
 #[derive(Debug, Clone, Copy)]
 pub enum Goal<'a> {
     /// `run`: tables by their full names.
@@ -70,7 +70,7 @@ pub enum Goal<'a> {
     },
 }
 
-/// What a command printed whose end ran as a job.
+/// Output of a command whose last task ran as a job.
 #[derive(Debug)]
 pub struct Finished {
     /// Its standard output.
@@ -93,10 +93,10 @@ impl UnderWay {
 }
 
 impl Slurm<'_> {
-    /// Submits what is neither done nor under way, watches it, and gives what the command printed in the end.
+    /// Submits all units that are neither done nor under way, watches them, and returns the output of the last job.
     ///
     /// # Errors
-    /// What concerns the whole command, as [`Runner::run`]; [`Error::Slurm`]; [`Error::Elsewhere`] when the user stops
+    /// Errors of the whole command, as for [`Runner::run`]; [`Error::Slurm`]; [`Error::Elsewhere`] if the user stops
     /// watching.
     pub fn run(&self) -> Result<Finished> {
         let Runner { console, interrupt, .. } = self.runner;
@@ -112,8 +112,7 @@ impl Slurm<'_> {
         let (watched, last) = self.submit(&folder, &units, &under_way)?;
         drop(lock);
         if self.detach {
-            let text =
-                "the jobs are submitted; the same command without --detach shows how far they are".into();
+            let text = "jobs submitted; run the same command without --detach to watch their progress".into();
             return Ok(Finished { text, error: None });
         }
         let failed = watch::watch(&watched, &last, console, interrupt)?;
@@ -132,10 +131,10 @@ impl Slurm<'_> {
         Ok(Finished { text: text.trim_end().to_owned(), error })
     }
 
-    /// The scripts that would be submitted now, for a person; Slurm need not be there.
+    /// Returns the scripts that would be submitted now, for the user to read. Does not need Slurm.
     ///
     /// # Errors
-    /// As [`Slurm::run`], but for Slurm's.
+    /// As for [`Slurm::run`], except those of Slurm.
     pub fn dry_run(&self) -> Result<String> {
         let cache = self.cache()?;
         let folder = RunFolder::new(&cache, &self.name());
@@ -179,14 +178,14 @@ impl Slurm<'_> {
         self.device != DeviceChoice::Cpu
     }
 
-    /// The cache, by its full path: jobs start elsewhere.
+    /// Returns the absolute path of the cache, since jobs start in another folder.
     fn cache(&self) -> Result<PathBuf> {
         let cache = &self.runner.workspace.cache;
         std::fs::create_dir_all(cache).map_err(Error::io("create", cache))?;
         cache.canonicalize().map_err(Error::io("find", cache))
     }
 
-    /// The name of the question: whoever asks the same comes by the same jobs.
+    /// Returns the name of the run; identical requests get the same name and so share their jobs.
     fn name(&self) -> String {
         let Runner { request, data_roots, workspace, .. } = self.runner;
         let asked = format!(
@@ -204,7 +203,7 @@ impl Slurm<'_> {
         format!("{label}-{}", &hash(&asked)[..8])
     }
 
-    /// All tasks in the queue that work on this cache, whichever command submitted them.
+    /// Returns all queued tasks that work on this cache, whichever command submitted them.
     fn under_way(&self, cache: &Path) -> Result<Vec<UnderWay>> {
         let mut manifests: BTreeMap<(String, usize), Option<Manifest>> = BTreeMap::new();
         let mut found = Vec::new();
@@ -218,7 +217,7 @@ impl Slurm<'_> {
             else {
                 continue;
             };
-            // A task that says it is over only has to leave the queue.
+            // A task that has noted its end is over, even if it is still in the queue.
             if folder.end(number, job.place.index).is_some() {
                 continue;
             }
@@ -229,8 +228,8 @@ impl Slurm<'_> {
         Ok(found)
     }
 
-    /// Takes tasks of this run out of the queue that would never run, and with them those that wait: whatever still has to be
-    /// done is submitted again. Tasks of other commands that are held are not counted on.
+    /// Cancels tasks of this run that would never start, along with all its waiting tasks; the missing ones are then
+    /// submitted again. Stuck tasks of other commands are ignored.
     fn cancel_stuck(&self, under_way: &mut Vec<UnderWay>, folder: &RunFolder) -> Result<()> {
         if under_way.iter().any(|task| task.is_of(folder) && task.state == QueueState::Stuck) {
             let out = |task: &UnderWay| task.is_of(folder) && task.state != QueueState::Running;
@@ -238,7 +237,7 @@ impl Slurm<'_> {
                 under_way.iter().filter(|task| out(task)).map(|task| task.task.place).collect();
             queue::cancel(&places)?;
             self.runner.console.line(&format!(
-                "Slurm held what it could not start; {} tasks are submitted again",
+                "Slurm holds tasks that it cannot start; submitting {} tasks again",
                 places.len()
             ));
             under_way.retain(|task| !out(task));
@@ -252,7 +251,7 @@ impl Slurm<'_> {
             let jobs: BTreeSet<String> =
                 under_way.iter().map(|task| task.task.place.job.to_string()).collect();
             return Err(Error::Usage(format!(
-                "--fresh forgets what is done, and jobs are at work on it: cancel them first (scancel {}), or leave the flag out",
+                "--fresh would discard work that jobs are still using; cancel them first (scancel {}) or omit the flag",
                 Vec::from_iter(jobs).join(" ")
             )));
         }
@@ -275,8 +274,8 @@ impl Slurm<'_> {
         }
     }
 
-    /// The last task of the command: the table, which is made of what is done however the others end; of `prepare` a look at
-    /// all videos, for which all have to be there.
+    /// Returns the array for the last task of the command. For `run` it makes the table from the finished units, however
+    /// the other jobs end. For `prepare` it checks all videos, so it requires every other job to succeed.
     fn finish<'u>(
         &self,
         unit: &'u Planned,
@@ -293,7 +292,7 @@ impl Slurm<'_> {
         finish
     }
 
-    /// Submits what is missing. Gives all tasks to watch, and the last one.
+    /// Submits the missing units. Returns all tasks to watch, and the last one.
     fn submit(
         &self,
         folder: &RunFolder,
@@ -313,7 +312,7 @@ impl Slurm<'_> {
         if let (true, Some(last)) = (arrays.is_empty(), finishing.first()) {
             return Ok((watched, last.task.clone()));
         }
-        // It waits for less than there is to wait for now.
+        // An older last task does not wait for the new arrays, so it is replaced.
         let places: Vec<_> = finishing.iter().map(|task| task.task.place).collect();
         queue::cancel(&places)?;
 
@@ -337,7 +336,7 @@ impl Slurm<'_> {
                 command: self.command.clone(),
                 tasks: array.tasks.iter().map(|(&index, unit)| (index, entry(unit))).collect(),
             };
-            // First what the job will read, and by which it is known when this process is gone.
+            // The manifest comes first: the job reads it, and later commands recognize the job by it.
             write_json(&folder.manifest_path(number), &manifest)?;
             let path = folder.script_path(number);
             write_atomic(&path, script::script(&common, number, array)?.as_bytes())?;
@@ -362,13 +361,13 @@ impl Slurm<'_> {
                 }
             }
         }
-        let last = last_watched.ok_or_else(|| Error::Usage("a command without an end".into()))?;
+        let last = last_watched.ok_or_else(|| Error::Usage("the command has no last task".into()))?;
         Ok((watched, last))
     }
 }
 
-/// Copies the program to where the jobs find it as it is now, whatever is built before they start. Older copies go when no
-/// job of this run is left that may start one.
+/// Copies the program as it is now into the run's folder, so that a later build does not change what the jobs run. Deletes
+/// older copies if no job of this run is left that may start one.
 fn copied(folder: &RunFolder, alone: bool) -> Result<PathBuf> {
     let (running, hash) = program()?;
     let name = format!("xtask-{}", &hash.to_hex()[..12]);
@@ -381,14 +380,14 @@ fn copied(folder: &RunFolder, alone: bool) -> Result<PathBuf> {
     for other in if alone { list(folder.path())? } else { Vec::new() } {
         let is_copy = other.file_name().is_some_and(|other| other.to_string_lossy().starts_with("xtask-"));
         if is_copy && other != path {
-            // One that stays is in nobody's way.
+            // A copy that cannot be deleted does no harm.
             _ = std::fs::remove_file(&other);
         }
     }
     Ok(path)
 }
 
-/// How many jobs of this user are in the queue, tasks of arrays one by one.
+/// Returns the number of this user's jobs in the queue; each task of an array counts as one.
 ///
 /// # Errors
 /// [`Error::Slurm`] if the command is missing or Slurm does not answer.
@@ -396,7 +395,7 @@ pub fn jobs() -> Result<usize> {
     Ok(queue::mine()?.len())
 }
 
-/// The last task of every command.
+/// Returns the unit that ends every command.
 fn finish_unit() -> Planned {
     Planned {
         name: FINISH.to_owned(),
@@ -408,7 +407,7 @@ fn finish_unit() -> Planned {
     }
 }
 
-/// The titles of the first tasks of an array.
+/// Lists the titles of the first tasks of an array.
 fn titles(array: &Array<'_>) -> String {
     const SHOWN: usize = 6;
     let shown: Vec<&str> = array.tasks.values().take(SHOWN).map(|unit| &*unit.title).collect();
@@ -424,22 +423,22 @@ fn places(under_way: &[UnderWay]) -> BTreeMap<String, ArrayTask> {
 
 fn not_finished(titles: &[String]) -> String {
     if titles.is_empty() {
-        return "the last job did not run to its end: it was cancelled, or its node failed. Run the same command again".into();
+        return "the last job did not finish: it was cancelled, or its node failed. Run the same command again".into();
     }
     format!(
-        "{} tasks are not done: {}. Run the same command again: it submits what is not done",
+        "{} tasks are not done: {}. Run the same command again to submit them",
         titles.len(),
         titles.join(", ")
     )
 }
 
-/// Why a unit is not done, by what its last job has left behind; for the job that makes the table.
+/// Explains why a unit is not done, from the notes and log of its last job; for the job that makes the table.
 pub fn why_absent(manifest: &Path, unit: &str) -> String {
     let run = manifest.parent().and_then(Path::parent);
     let (Some(cache), Some(name)) =
         (run.and_then(Path::parent).and_then(Path::parent), run.and_then(Path::file_name))
     else {
-        return "its job has left nothing behind".into();
+        return "its job left no notes".into();
     };
     let folder = RunFolder::new(cache, &name.to_string_lossy());
     let last = folder.next_number().unwrap_or(1);

@@ -1,4 +1,4 @@
-//! Slurm's own commands: what is in the queue, submitting, cancelling.
+//! Calls Slurm's commands to list, submit and cancel jobs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,35 +7,35 @@ use std::process::{Command, Output};
 use super::array::ArrayTask;
 use experiment::error::{Error, Result};
 
-/// A job of the user's, one task of an array.
+/// A queued job of this user: one task of an array.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Queued {
-    /// The array's job id.
+    /// The array's job id and the task's index.
     pub(super) place: ArrayTask,
     pub(super) state: QueueState,
-    /// Where it runs.
+    /// Node on which it runs.
     pub(super) node: String,
-    /// Why it does not run.
+    /// Slurm's reason why it is not running.
     pub(super) reason: String,
     /// Its name.
     pub(super) name: String,
 }
 
-/// What Slurm says of a job that is not over.
+/// State of a job that is not over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum QueueState {
-    /// It waits.
+    /// Waiting to start.
     Pending,
-    /// It runs, or begins or ends to run.
+    /// Running, starting up or finishing.
     Running,
-    /// It will not run as it is: held, or waiting for something that has failed.
+    /// Unable to start: held, or waiting for a job that failed.
     Stuck,
 }
 
-/// Asks for a job's fields, a line a task of an array: array, index, state, nodes, reason, name.
+/// Output format of `squeue`, one line for each task of an array: array, index, state, nodes, reason, name.
 const FORMAT: &str = "%F|%K|%T|%N|%r|%j";
 
-/// All jobs of this user that are not over.
+/// Returns all jobs of this user that are not over.
 ///
 /// # Errors
 /// [`Error::Slurm`] if the command is missing or Slurm does not answer.
@@ -45,7 +45,7 @@ pub(super) fn mine() -> Result<Vec<Queued>> {
     Ok(output.lines().filter_map(parse).collect())
 }
 
-/// Of a line of `squeue`; jobs that are no arrays, or over, are not ours.
+/// Parses a line of `squeue`. Returns `None` for jobs that are over or do not belong to an array.
 fn parse(line: &str) -> Option<Queued> {
     let mut fields = line.splitn(6, '|');
     let mut next = || fields.next();
@@ -71,10 +71,10 @@ fn parse(line: &str) -> Option<Queued> {
     })
 }
 
-/// Submits a script and gives the job's id.
+/// Submits a script and returns the job's id.
 ///
 /// # Errors
-/// [`Error::Slurm`] with what Slurm says.
+/// [`Error::Slurm`] with Slurm's own message.
 pub(super) fn submit(script: &Path, dependency: Option<&str>) -> Result<u64> {
     let mut command = Command::new("sbatch");
     command.arg("--parsable");
@@ -82,20 +82,20 @@ pub(super) fn submit(script: &Path, dependency: Option<&str>) -> Result<u64> {
         command.arg(format!("--dependency={dependency}")).arg("--kill-on-invalid-dep=yes");
     }
     let output = slurm("sbatch", command.arg(script))?;
-    // The id, and the cluster's name where there are several.
+    // The id, followed by the cluster's name if there are several clusters.
     let id = output.trim().lines().last().and_then(|line| line.split(';').next()?.parse().ok());
     id.ok_or_else(|| Error::Slurm {
         command: "sbatch",
-        message: format!("expected the id of the job, found `{}`", output.trim()),
+        message: format!("expected a job id, found `{}`", output.trim()),
     })
 }
 
 /// Cancels tasks.
 ///
 /// # Errors
-/// [`Error::Slurm`] with what Slurm says.
+/// [`Error::Slurm`] with Slurm's own message.
 pub(super) fn cancel(tasks: &[ArrayTask]) -> Result<()> {
-    // Command lines have an end.
+    // The length of a command line is limited.
     for some in tasks.chunks(500) {
         let ids = some.iter().map(ToString::to_string);
         slurm("scancel", Command::new("scancel").args(ids))?;
@@ -103,8 +103,8 @@ pub(super) fn cancel(tasks: &[ArrayTask]) -> Result<()> {
     Ok(())
 }
 
-/// What Slurm remembers of a job that is over: its state and exit code, such as "TIMEOUT" and "0:15". It forgets after
-/// some minutes, unless the cluster keeps accounts.
+/// Returns Slurm's record of a job that is over: its state and exit code, such as "TIMEOUT" and "0:15". Slurm deletes the
+/// record after some minutes, unless the cluster keeps accounts.
 pub(super) fn remembered(job: &str) -> Option<String> {
     let shown = slurm("scontrol", Command::new("scontrol").args(["show", "job", "--oneliner", job])).ok();
     let of_shown = shown.and_then(|text| {
@@ -128,14 +128,14 @@ pub(super) fn remembered(job: &str) -> Option<String> {
     })
 }
 
-/// Runs one of Slurm's commands and gives what it prints.
+/// Runs one of Slurm's commands and returns its standard output.
 fn slurm(name: &'static str, command: &mut Command) -> Result<String> {
     let fail = |message: String| Error::Slurm { command: name, message };
     let Output { status, stdout, stderr } = match command.output() {
         Ok(output) => output,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             return Err(fail(
-                "it is not on this machine; --engine slurm is for machines from which jobs can be submitted"
+                "not found on this machine; --engine slurm needs a machine from which jobs can be submitted"
                     .into(),
             ));
         }
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn a_command_that_is_not_there_is_named() {
         let message = slurm("squeue", &mut Command::new("/nowhere/squeue")).unwrap_err().to_string();
-        assert!(message.contains("squeue") && message.contains("not on this machine"), "{message}");
+        assert!(message.contains("squeue") && message.contains("not found on this machine"), "{message}");
         let message = slurm("squeue", Command::new("bash").args(["-c", "echo no >&2; exit 1"])).unwrap_err();
         assert!(message.to_string().ends_with(": no"), "{message}");
     }

@@ -1,4 +1,4 @@
-//! The script of a job array, for Slurm and for a person who reads it.
+//! Writes the script of a job array, for Slurm to run and the user to read.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,24 +8,24 @@ use super::folder::RunFolder;
 use crate::config::SlurmConfig;
 use experiment::error::{Error, Result};
 
-/// Seconds before a job's time is over at which it is told so: enough to finish a step and write a checkpoint.
+/// Seconds before its time limit at which a job is warned: enough to finish a step and write a checkpoint.
 const WARNING: u64 = 120;
 
-/// What all scripts of a run have in common.
+/// Values shared by all scripts of a run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Common<'a> {
     pub(super) folder: &'a RunFolder,
     pub(super) config: &'a SlurmConfig,
-    /// The program, where all nodes find it.
+    /// Path of the program, visible to all nodes.
     pub(super) program: &'a Path,
-    /// The folder that the command was given in; paths in it may be relative.
+    /// Folder in which the command was run; its paths may be relative to it.
     pub(super) given_in: &'a Path,
 }
 
-/// The script of the array with that number.
+/// Writes the script of the array with the given number.
 ///
 /// # Errors
-/// [`Error::Usage`] for a path that cannot stand in a script.
+/// [`Error::Usage`] for a path that cannot be written in a script.
 pub(super) fn script(common: &Common<'_>, number: usize, array: &Array<'_>) -> Result<String> {
     let Common { folder, config, program, given_in } = *common;
     let r = &array.resources;
@@ -57,7 +57,7 @@ pub(super) fn script(common: &Common<'_>, number: usize, array: &Array<'_>) -> R
     }
     option("--requeue".into());
     option("--open-mode=append".into());
-    // `%` has a meaning of its own in the names of logs.
+    // Slurm replaces `%` patterns in the names of logs.
     let logs = path(&folder.path().join("logs"))?.replace('%', "%%");
     option(format!("--output={}", quoted_option(&format!("{logs}/{number}-%a.log"))?));
     option(format!("--chdir={}", quoted_option(path(given_in)?)?));
@@ -84,7 +84,7 @@ rm -f "$note.end" "$note.error" "$note.progress"
 printf '{{"job": "%s", "node": "%s"}}\n' "$job" "$node" >"$note.start"
 export RAYON_NUM_THREADS=${{SLURM_CPUS_PER_TASK:-1}} CANDLE_NUM_THREADS=1
 {setup}
-# Shortly before the time is over: a last checkpoint, and into the queue once more.
+# Shortly before the time limit: write a last checkpoint and requeue.
 again=
 trap 'again=yes; kill -TERM "$child"' USR1
 trap 'kill -TERM "$child"' TERM
@@ -111,7 +111,7 @@ fn tasks(count: usize) -> String {
     if count == 1 { "1 task".into() } else { format!("{count} tasks") }
 }
 
-/// "0-3,7%2".
+/// Formats the value of `--array`, such as "0-3,7%2".
 fn indices(array: &Array<'_>, at_once: Option<usize>) -> String {
     let mut runs: Vec<(u32, u32)> = Vec::new();
     for &index in array.tasks.keys() {
@@ -130,24 +130,24 @@ fn indices(array: &Array<'_>, at_once: Option<usize>) -> String {
 fn path(path: &Path) -> Result<&str> {
     path.to_str().filter(|text| !text.contains(['\n', '\r'])).ok_or_else(|| {
         Error::Usage(format!(
-            "{path:?}: a job cannot be given a path that is not one line of UTF-8; use another folder"
+            "{path:?}: the path of a job must be one line of valid UTF-8; use another folder"
         ))
     })
 }
 
-/// A word of a shell.
+/// Quotes a word for the shell.
 fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// A value of an `#SBATCH` line.
+/// Quotes the value of an `#SBATCH` option.
 fn quoted_option(value: &str) -> Result<String> {
     if value.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+%:,@=".contains(c)) {
         return Ok(value.to_owned());
     }
     if value.contains(['"', '\\', '\n', '\r']) {
         return Err(Error::Usage(format!(
-            "{value:?} cannot stand in a job's options: it holds a quotation mark, a backslash or a line break"
+            "{value:?} cannot be used as a job option: it contains a quotation mark, a backslash or a line break"
         )));
     }
     Ok(format!("\"{value}\""))

@@ -1,4 +1,4 @@
-//! The progress of all jobs of a command in one view.
+//! Shows the progress of all jobs of a command in one view.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -9,14 +9,14 @@ use super::folder::RunFolder;
 use super::queue::{self, QueueState, Queued};
 use experiment::{Console, Error, Interrupt, Result};
 
-/// Time between two questions to Slurm.
+/// Time between two queries to Slurm.
 const ASK_EVERY: Duration = Duration::from_secs(5);
-/// Time between two looks at the last job's note, which costs nothing.
+/// Time between two looks for the last job's note, which are cheap.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How long a task may be out of the queue before its notes have to have arrived on this machine: network file systems
-/// are slow to show what others wrote.
+/// Time that a task may be out of the queue before its notes must be visible on this machine: network file systems are
+/// slow to show files written elsewhere.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Running tasks that are shown one by one.
+/// Maximum number of running tasks that are listed one by one.
 const SHOWN: usize = 12;
 
 /// A task to be watched.
@@ -29,18 +29,18 @@ pub(super) struct Watched {
     pub(super) kind: Kind,
 }
 
-/// What a task is doing.
+/// State of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Doing {
     Waiting(String),
     Running(String),
     Done,
     Failed,
-    /// Out of the queue, and no note of its end yet.
+    /// Out of the queue, but without a note of its end yet.
     Gone,
 }
 
-/// Watches until the last task has ended, or has left the queue without a word. Gives the titles of those whose end was bad.
+/// Watches until the last task has ended, or has left the queue without a note. Returns the titles of the failed tasks.
 ///
 /// # Errors
 /// [`Error::Elsewhere`] when the user stops watching; the jobs go on.
@@ -70,9 +70,9 @@ pub(super) fn watch(
         let queue = match queue::mine() {
             Ok(queue) => queue,
             Err(error) => {
-                // Slurm's controller may be restarted; the jobs do not mind.
+                // Slurm's controller may be restarting, which does not affect the jobs.
                 if told.insert(error.to_string()) {
-                    board.line(&format!("{error}; asking again until it answers"));
+                    board.line(&format!("{error}; retrying until Slurm answers"));
                 }
                 continue;
             }
@@ -103,8 +103,8 @@ pub(super) fn watch(
                 && told.insert(task.title.clone())
             {
                 board.line(&format!(
-                    "{} {} is held by Slurm: {}. Mend that (`sinfo -R` says what is wrong with nodes), stop this command \
-                     and give it again",
+                    "{} {} is held by Slurm: {}. Fix the cause (`sinfo -R` lists problems of nodes), then stop this \
+                     command and run it again",
                     task.kind.words(),
                     task.title,
                     job.reason
@@ -116,12 +116,12 @@ pub(super) fn watch(
     Ok(failures)
 }
 
-/// Whether a task has been out of the queue for long enough, or everything is over anyway.
+/// Returns `true` if a task has been out of the queue for longer than [`PATIENCE`], or if everything is over.
 fn waited(gone: &mut BTreeMap<ArrayTask, Instant>, place: ArrayTask, over: bool) -> bool {
     over || gone.entry(place).or_insert_with(Instant::now).elapsed() > PATIENCE
 }
 
-/// Whether Slurm says that a task will write no note of its end.
+/// Returns `true` if Slurm says that a task was cancelled, so that it will write no note of its end.
 fn was_cancelled(place: ArrayTask) -> bool {
     queue::remembered(&place.to_string()).is_some_and(|said| said.starts_with("CANCELLED"))
 }
@@ -130,7 +130,7 @@ fn now(task: &Watched, queued: Option<&Queued>) -> Doing {
     let Watched { folder, number, place, .. } = task;
     match (folder.end(*number, place.index), queued) {
         (Some(end), _) if end.code == 0 => Doing::Done,
-        // A task that is queued again has taken its note back.
+        // A task that is queued again deletes its note when it starts.
         (Some(_), None) => Doing::Failed,
         (_, Some(job)) if job.state == QueueState::Running => {
             let progress = folder.progress(*number, place.index).map(|p| {
@@ -150,14 +150,14 @@ fn left(tasks: &[Watched], last: &Watched) -> Error {
     let jobs: Vec<String> = jobs.iter().map(u64::to_string).collect();
     Error::Elsewhere {
         message: format!(
-            "the jobs go on without this view, and finish the table; the same command shows it again. To end them: scancel {}",
+            "the jobs keep running and finish the table; run the same command to watch them again. To cancel them: scancel {}",
             jobs.join(" ")
         ),
         code: 130,
     }
 }
 
-/// The view: a line of counts for each kind, then what is running, then why others wait.
+/// Formats the view: a line of counts for each kind, then the running tasks, then the reasons why others wait.
 fn lines(tasks: &[Watched], doing: &[Doing]) -> Vec<String> {
     let mut lines = Vec::new();
     let kinds: BTreeSet<Kind> = tasks.iter().map(|task| task.kind).collect();
@@ -192,7 +192,7 @@ fn lines(tasks: &[Watched], doing: &[Doing]) -> Vec<String> {
     }
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for doing in doing {
-        // What waits for other jobs, or for a free node, waits as it should.
+        // Waiting for other jobs or for a free node is normal.
         if let Doing::Waiting(reason) = doing
             && !["", "None", "Dependency", "Priority", "Resources"].contains(&&**reason)
         {

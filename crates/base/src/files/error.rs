@@ -1,4 +1,4 @@
-//! What can go wrong with a file.
+//! Errors of reading and writing files.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 /// A file or folder that could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The system refused.
+    /// The operating system returned an error.
     #[error("cannot {action} {}: {source}{}", path.display(), self.hint())]
     Io {
         /// What was being done, as a verb: "read", "create", "list".
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
     /// The disk is full.
     #[error(
-        "no space left in {}: {needed} bytes were needed for one file; free some space or choose another \
-         folder. Nothing partial was left behind, and the work goes on from here when run again",
+        "no space left in {}: {needed} bytes are needed for one file; free some space or choose another \
+         folder. No partial file remains; run the same command again to go on from here",
         folder.display()
     )]
     DiskFull {
@@ -31,12 +31,12 @@ pub enum FileError {
 }
 
 impl FileError {
-    /// An I/O error with the action and the path.
+    /// Creates an I/O error with the action and the path.
     pub fn io(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Io { action, path: path.into(), source }
     }
 
-    /// An I/O error of writing so many bytes: a full disk with its folder and what was needed, or another.
+    /// Creates the error of writing `needed` bytes: [`Self::DiskFull`] with the folder for a full disk, else [`Self::Io`].
     pub fn of_write(path: &Path, needed: u64, source: io::Error) -> Self {
         match source.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
@@ -46,7 +46,7 @@ impl FileError {
         }
     }
 
-    /// Whether something was to be written: the machine is at fault, not what is there.
+    /// Returns `true` if the failed action was a write, so that the machine is at fault and not the file.
     #[must_use]
     pub fn is_of_writing(&self) -> bool {
         match self {
@@ -55,13 +55,13 @@ impl FileError {
         }
     }
 
-    /// Whether there is no such file.
+    /// Returns `true` if there is no such file.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == ErrorKind::NotFound)
     }
 
-    /// Whether something was to be written where that is not allowed: another folder would help.
+    /// Returns `true` if a write was not permitted, so that another folder would help.
     #[must_use]
     pub fn is_unwritable(&self) -> bool {
         use ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
@@ -69,27 +69,27 @@ impl FileError {
         matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) && !READS.contains(action)
     }
 
-    /// What to do about a system error that users meet.
+    /// Returns advice for common system errors.
     fn hint(&self) -> &'static str {
         match self {
             Self::Io { .. } if self.is_unwritable() => "; choose a folder that you may write to",
             Self::Io { action, source, .. }
                 if source.kind() == ErrorKind::FileTooLarge && !READS.contains(action) =>
             {
-                "; raise the limit on the size of files (ulimit -f), or choose a file system without one"
+                "; raise the file size limit (ulimit -f), or choose a file system without one"
             }
             Self::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
-                "; ask its owner for the right to read it"
+                "; ask its owner for read permission"
             }
             _ => "",
         }
     }
 }
 
-/// The actions of [`FileError::Io`] that change nothing.
+/// Actions of [`FileError::Io`] that do not write.
 const READS: [&str; 4] = ["read", "open", "list", "follow"];
 
-/// The folder of a file.
+/// Returns the folder of a file, `.` for a bare file name.
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -103,7 +103,7 @@ mod tests {
         let refused = |action| FileError::io(action, "results", ErrorKind::PermissionDenied.into());
         assert!(refused("write").is_unwritable() && !refused("read").is_unwritable());
         assert!(refused("create").to_string().ends_with("; choose a folder that you may write to"));
-        assert!(refused("list").to_string().contains("the right to read it"));
+        assert!(refused("list").to_string().contains("for read permission"));
         assert!(!FileError::io("read", "x", ErrorKind::NotFound.into()).to_string().contains(';'));
     }
 }

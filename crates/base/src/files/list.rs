@@ -1,4 +1,4 @@
-//! What is in a folder.
+//! Lists the content of a folder.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::FileError;
 
-/// Paths in a folder, sorted; empty if there is no such folder.
+/// Returns the paths in a folder, sorted; empty if there is no such folder.
 ///
 /// # Errors
 /// [`FileError::Io`] if it cannot be listed.

@@ -1,5 +1,5 @@
-//! The one way to open a file for reading. A path may lead anywhere: a named pipe that nobody writes to would hold the
-//! reader for ever, `/dev/zero` has no end, and neither hears Ctrl-C.
+//! Opens files for reading, but only regular ones. A path may lead anywhere: a named pipe without a writer would block
+//! forever, `/dev/zero` has no end, and Ctrl-C interrupts neither.
 
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::error::FileError;
 
-/// The longest text that is read whole: specs, lists, records, settings.
+/// Maximum size in bytes of a text that is read whole: specs, lists, records, settings.
 pub const TEXT: u64 = 64 << 20;
 
 /// Opens a regular file, or a link that leads to one.
@@ -21,7 +21,7 @@ pub fn open(path: &Path) -> Result<File, FileError> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
-        // Opening a pipe does not wait for its writer then.
+        // With this flag, opening a pipe does not wait for a writer.
         options.custom_flags(libc::O_NONBLOCK);
     }
     let file = options.open(path).map_err(io)?;
@@ -33,10 +33,10 @@ pub fn open(path: &Path) -> Result<File, FileError> {
     Ok(file)
 }
 
-/// The content of a regular file of at most `most` bytes.
+/// Reads a regular file of at most `most` bytes.
 ///
 /// # Errors
-/// As [`open`]; [`FileError::Io`] also for a longer file.
+/// As for [`open`]; also [`FileError::Io`] for a longer file.
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::new();
     let read = open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes);
@@ -48,22 +48,22 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     Ok(bytes)
 }
 
-/// The text of a regular file of at most [`TEXT`] bytes.
+/// Reads the text of a regular file of at most [`TEXT`] bytes.
 ///
 /// # Errors
-/// As [`read`]; [`FileError::Io`] also for bytes that are not UTF-8.
+/// As for [`read`]; also [`FileError::Io`] for bytes that are not UTF-8.
 pub fn read_text(path: &Path) -> Result<String, FileError> {
     String::from_utf8(read(path, TEXT)?).map_err(|error| {
         let message =
-            format!("expected text in UTF-8, found another byte at {}", error.utf8_error().valid_up_to());
+            format!("expected UTF-8 text, found an invalid byte at {}", error.utf8_error().valid_up_to());
         FileError::io("read", path, io::Error::new(ErrorKind::InvalidData, message))
     })
 }
 
-/// The same; `None` if there is no such file.
+/// Reads a regular file of at most `most` bytes, or returns `None` if there is no such file.
 ///
 /// # Errors
-/// As [`read`].
+/// As for [`read`].
 pub fn read_if_there(path: &Path, most: u64) -> Result<Option<Vec<u8>>, FileError> {
     match read(path, most) {
         Err(error) if error.is_missing() => Ok(None),
@@ -71,7 +71,7 @@ pub fn read_if_there(path: &Path, most: u64) -> Result<Option<Vec<u8>>, FileErro
     }
 }
 
-/// What a path leads to that is no file, in words.
+/// Describes a file type other than a regular file.
 fn kind(found: FileType) -> &'static str {
     #[cfg(unix)]
     {
@@ -109,7 +109,7 @@ mod tests {
             let message = read(&at(name), TEXT).unwrap_err().to_string();
             assert!(message.contains(&format!("expected a file, found {found}")), "{message}");
         }
-        // The system itself opens no socket.
+        // The system itself refuses to open a socket.
         assert!(read(&at("socket"), TEXT).is_err());
         fs::write(at("text"), "text").unwrap();
         std::os::unix::fs::symlink(at("text"), at("to text")).unwrap();
@@ -126,6 +126,6 @@ mod tests {
         let message = read(&path, 2).unwrap_err().to_string();
         assert!(message.contains("expected at most 2 bytes"), "{message}");
         let message = read_text(&path).unwrap_err().to_string();
-        assert!(message.contains("found another byte at 2"), "{message}");
+        assert!(message.contains("found an invalid byte at 2"), "{message}");
     }
 }

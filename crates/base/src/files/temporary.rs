@@ -1,7 +1,7 @@
-//! Names that nobody else uses, and what killed processes left behind under them.
+//! Unique temporary names, and the removal of temporary files that killed processes left behind.
 //!
-//! A name is random: process numbers are the same in every container. Whoever uses one holds a lock for as long as it lives,
-//! so that what is abandoned can be told from what another process uses just now.
+//! Names are random, since process numbers are the same in every container. A process holds a lock on its name while it
+//! uses it, so that abandoned files can be told from those in use.
 
 use std::collections::hash_map::RandomState;
 use std::fs::{self, File, OpenOptions};
@@ -16,15 +16,15 @@ use super::read::open;
 const FILE: &str = ".tmp-";
 const FOLDER: &str = ".scratch-";
 const LOCK: &str = "lock";
-/// Another process may clear a file between its creation and its lock; then it is made again.
+/// Number of attempts: another process may delete a file between its creation and its lock, so that it is created again.
 pub(super) const ATTEMPTS: usize = 5;
 
-/// Sixteen digits that the system's randomness decides.
+/// Returns sixteen hexadecimal digits from the system's random source.
 fn random() -> String {
     format!("{:016x}", RandomState::new().build_hasher().finish())
 }
 
-/// A new file in a folder, locked.
+/// Creates a new, locked file in a folder.
 pub(super) fn create(folder: &Path) -> io::Result<(PathBuf, File)> {
     let path = folder.join(format!("{FILE}{}", random()));
     lock_new(&path).map(|file| (path, file))
@@ -32,13 +32,12 @@ pub(super) fn create(folder: &Path) -> io::Result<(PathBuf, File)> {
 
 fn lock_new(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    // Without locks (some network file systems) the file merely is not protected from being cleared.
+    // On a file system without locks (some network ones), the file is only not protected from removal.
     let _locked = file.try_lock();
     Ok(file)
 }
 
-/// Removes what no living process holds, from `folder` itself: temporary files, and scratch folders with all that is in
-/// them.
+/// Removes temporary files, and scratch folders with their content, that no living process holds; only directly in `folder`.
 ///
 /// # Errors
 /// [`FileError::Io`] if the folder cannot be listed; a folder that does not exist is fine.
@@ -49,8 +48,8 @@ pub fn remove_abandoned(folder: &Path) -> Result<(), FileError> {
         if !locked || !open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
             continue;
         }
-        tracing::debug!(path = %path.display(), "removing what an interrupted run left behind");
-        // Another process may be faster.
+        tracing::debug!(path = %path.display(), "removing a leftover of an interrupted run");
+        // Another process may have removed it first.
         if name.starts_with(FOLDER) {
             let _removed = fs::remove_dir_all(path.with_extension(""));
         }
@@ -59,7 +58,7 @@ pub fn remove_abandoned(folder: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-/// A folder that nobody else uses, deleted when it is no longer needed.
+/// A temporary folder for one process, deleted when dropped.
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,
@@ -68,10 +67,10 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// A new one in `folder`, which is made; those that killed processes left there are cleared.
+    /// Creates a scratch folder in `folder`, which is created if missing. Removes those that killed processes left there.
     ///
     /// # Errors
-    /// [`FileError::Io`] if it cannot be made.
+    /// [`FileError::Io`] if it cannot be created.
     pub fn new(folder: &Path) -> Result<Self, FileError> {
         let io = |source| FileError::io("create", folder, source);
         fs::create_dir_all(folder).map_err(io)?;
@@ -84,13 +83,13 @@ impl Scratch {
             if lock.exists() {
                 return Ok(Self { path, lock, _held });
             }
-            // Taken for abandoned before it was locked.
+            // Another process took it for abandoned before it was locked.
             let _removed = fs::remove_dir(&path);
         }
         Err(io(ErrorKind::NotFound.into()))
     }
 
-    /// Where it is.
+    /// Returns its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -99,7 +98,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // The next one clears what is left over.
+        // The next scratch folder removes any leftovers.
         let _removed = fs::remove_dir_all(&self.path);
         let _removed = fs::remove_file(&self.lock);
     }
@@ -132,7 +131,7 @@ mod tests {
         drop(one);
         assert!(list(folder.path()).unwrap().is_empty());
 
-        // Of a killed process.
+        // Left by a killed process.
         fs::create_dir(folder.path().join(".scratch-1")).unwrap();
         fs::write(folder.path().join(".scratch-1/x"), b"x").unwrap();
         fs::write(folder.path().join(".scratch-1.lock"), b"").unwrap();

@@ -1,4 +1,4 @@
-//! Writing files whole: under another name in their own folder, synced and renamed.
+//! Writes files atomically: under a temporary name in the same folder, then synced and renamed.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -9,11 +9,11 @@ use serde::Serialize;
 use super::error::{FileError, folder_of};
 use super::temporary;
 
-/// Writes the concatenation of `parts` to `path`, whose folder is made if missing.
+/// Writes the concatenation of `parts` to `path`, and creates its folder if missing.
 ///
 /// # Errors
-/// [`FileError::DiskFull`] with the folder and the bytes needed, [`FileError::Io`] otherwise. In both cases
-/// nothing partial remains and a file that was there before is untouched.
+/// [`FileError::DiskFull`] with the folder and the bytes needed, [`FileError::Io`] otherwise. In both cases no partial
+/// file remains and an existing file is unchanged.
 pub fn write(path: &Path, parts: &[&[u8]]) -> Result<(), FileError> {
     let needed = parts.iter().map(|part| part.len() as u64).sum();
     write_with(path, needed, |file| parts.iter().try_for_each(|part| file.write_all(part)))
@@ -22,14 +22,14 @@ pub fn write(path: &Path, parts: &[&[u8]]) -> Result<(), FileError> {
 /// Writes `head` and then the `length` bytes of a reader.
 ///
 /// # Errors
-/// As [`write`]; [`FileError::Io`] also for a reader that fails or has another length.
+/// As for [`write`]; also [`FileError::Io`] for a reader that fails or gives a different number of bytes.
 pub fn write_from(path: &Path, head: &[u8], mut rest: impl Read, length: u64) -> Result<(), FileError> {
     let needed = length.saturating_add(head.len() as u64);
-    // What was read is gone, so there is no second attempt.
+    // Bytes that were read cannot be read again, so there is no second attempt.
     let mut read = false;
     write_with(path, needed, |file| {
         if std::mem::replace(&mut read, true) {
-            return Err(io::Error::other("it was cleared by another process while it was written"));
+            return Err(io::Error::other("another process deleted it while it was being written"));
         }
         file.write_all(head)?;
         match io::copy(&mut rest, file)? {
@@ -42,10 +42,10 @@ pub fn write_from(path: &Path, head: &[u8], mut rest: impl Read, length: u64) ->
 /// Writes a value as indented JSON with a final newline.
 ///
 /// # Errors
-/// As [`write`].
+/// As for [`write`].
 ///
 /// # Panics
-/// For a value that JSON cannot hold, such as a map whose keys are no strings.
+/// If JSON cannot represent the value, such as a map whose keys are not strings.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), FileError> {
     let mut text = serde_json::to_vec_pretty(value).expect("records hold strings, numbers and lists only");
     text.push(b'\n');
@@ -65,7 +65,7 @@ fn write_with(
         let written = temporary::create(folder).and_then(|(temporary, mut file)| {
             let written = write(&mut file).and_then(|()| file.sync_all());
             written.and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| {
-                // The error that counts is the first one.
+                // Only the first error is reported.
                 let _removed = fs::remove_file(&temporary);
             })
         });
@@ -80,7 +80,7 @@ fn write_with(
             }
         }
     }
-    // Makes the rename itself durable; not every file system allows it, and none needs it for the content.
+    // Makes the rename durable. Not every file system allows this; the content is safe without it.
     let _synced = File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
 }
@@ -121,7 +121,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("record.json");
         write_json(&path, &1).unwrap();
-        // A folder that is a file: refused for the superuser, too.
+        // The parent folder is a file, so even the superuser is refused.
         let message = write_json(&path.join("inside.json"), &2).unwrap_err().to_string();
         assert!(message.contains("cannot write") && message.contains("record.json"), "{message}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "1\n");

@@ -1,12 +1,12 @@
-//! Time and endpoint error of a pair, by method and pair.
+//! Measures time and endpoint error by method and pair.
 //!
 //!     cargo bench -p flow --bench pairs
 //!     cargo bench -p flow --bench pairs -- --against-opencv venv/bin/python [--rounds N]
 //!
 //! Alone, criterion measures (or `--serve` lets a peer take turns, see
-//! [`testkit::bench`]). Against OpenCV, both sides see the same pictures and take turns,
+//! [`testkit::bench`]). Against OpenCV, both sides get the same pictures and take turns,
 //! and a Markdown table is printed. The generated pairs always run; RubberWhale runs
-//! where the folder of real clips is.
+//! if the folder of real clips exists.
 
 #[path = "../../tests/pairs/mod.rs"]
 mod generated;
@@ -22,7 +22,7 @@ use generated::{Kind, pair};
 use serde_json::json;
 use testkit::bench::{Case, Phase, Unit, Work};
 
-/// The seed of the generated pairs. No choice of a preset was made on it.
+/// The seed of the generated pairs; it was not used to choose presets.
 const SEED: u64 = 1;
 
 /// Width and height of the generated pairs, and of RubberWhale.
@@ -59,8 +59,8 @@ fn estimator(method: Method, threads: usize) -> Estimator {
     Estimator::new(method).expect("presets are valid").with_threads(threads)
 }
 
-/// RubberWhale of Baker et al. 2011, in whole intensities as OpenCV wants them; none where
-/// it is not there.
+/// Loads RubberWhale of Baker et al. 2011, in whole intensities as OpenCV needs them; `None`
+/// if it is missing.
 fn rubber_whale() -> Option<Named> {
     let root = std::env::var_os("VAR_REAL_DATA").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/real")),
@@ -68,7 +68,7 @@ fn rubber_whale() -> Option<Named> {
     );
     let folder = root.join("flow_gt/RubberWhale");
     if !folder.is_dir() {
-        eprintln!("RubberWhale is left out: no {}; set VAR_REAL_DATA", folder.display());
+        eprintln!("skipping RubberWhale: {} is missing; set VAR_REAL_DATA", folder.display());
         return None;
     }
     let load = |name: &str| {

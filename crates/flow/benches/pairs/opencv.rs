@@ -1,4 +1,4 @@
-//! The other side: a Python process with OpenCV.
+//! The peer: a Python process with OpenCV.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -27,7 +27,7 @@ impl OpenCv {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{python}: {error}; give a Python that has OpenCV"));
+            .unwrap_or_else(|error| panic!("{python}: {error}; name a Python that has OpenCV"));
         let requests = child.stdin.take().expect("it was piped");
         let answers = BufReader::new(child.stdout.take().expect("it was piped"));
         let mut peer = Self { child, requests, answers, version: String::new() };
@@ -60,7 +60,7 @@ impl OpenCv {
         self.ask(&json!({"do": "run", "times": times}))["seconds"][0].as_f64().expect("a time")
     }
 
-    /// The flow of the last run, by way of a file.
+    /// Returns the flow of the last run, through a file.
     pub(crate) fn field(&mut self, path: &Path) -> FlowField {
         self.ask(&json!({"do": "field", "path": path}));
         read_flo(path).expect("a good file")
@@ -69,7 +69,7 @@ impl OpenCv {
 
 impl Drop for OpenCv {
     fn drop(&mut self) {
-        // It waits for a request; there is nothing to lose.
+        // It only waits for a request, so killing it loses nothing.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

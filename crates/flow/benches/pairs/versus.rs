@@ -1,4 +1,4 @@
-//! Ours and OpenCV's in turns, and the table.
+//! Measures our methods and OpenCV's in turns, and prints the table.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use crate::generated::Kind;
 use crate::opencv::{METHODS, OpenCv, write_pgm};
 use crate::{LARGE, Named, SMALL, estimator, methods, rubber_whale};
 
-/// Rounds that do not count.
+/// Number of warm-up rounds, which are not counted.
 const WARM: usize = 2;
 
 /// A line of the table.
@@ -21,7 +21,7 @@ struct Row {
     milliseconds: Vec<f64>,
 }
 
-/// A pair and where OpenCV finds its pictures.
+/// A pair and the files of its pictures for OpenCV.
 struct OnDisk {
     pair: Named,
     files: [PathBuf; 2],
@@ -30,7 +30,7 @@ struct OnDisk {
 /// Prints the table.
 ///
 /// # Panics
-/// If Python or OpenCV does not do its part.
+/// If Python or OpenCV fails.
 #[expect(clippy::print_stdout, reason = "the table is what this program is for")]
 pub(crate) fn against_opencv(python: &str, rounds: usize) {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -105,7 +105,7 @@ fn on_disk(folder: &TempDir, pair: Named) -> OnDisk {
     OnDisk { pair, files }
 }
 
-/// Median milliseconds of every method, ours first.
+/// Measures the median milliseconds of every method, ours first.
 fn in_turns(python: &str, on_disk: &OnDisk, threads: usize, rounds: usize) -> Vec<f64> {
     let OnDisk { pair, files: [from, to] } = on_disk;
     let mut ours: Vec<_> = methods()
@@ -125,7 +125,7 @@ fn in_turns(python: &str, on_disk: &OnDisk, threads: usize, rounds: usize) -> Ve
     for round in 0..WARM + rounds {
         let mut seconds = Vec::new();
         for (estimator, workspace) in &mut ours {
-            // As the peer does it: the first run of a turn finds cold caches.
+            // Like the peer, discards the first run of a turn, which has cold caches.
             let mut run = || estimator.compute_with(workspace, &pair.from, &pair.to).expect("good pictures");
             run();
             let begun = Instant::now();
@@ -135,7 +135,7 @@ fn in_turns(python: &str, on_disk: &OnDisk, threads: usize, rounds: usize) -> Ve
             seconds.push(begun.elapsed().as_secs_f64() / 2.0);
         }
         for (peer, method) in theirs.iter_mut().zip(METHODS) {
-            // A second of it needs no warming.
+            // A method that takes a second needs no warm-up.
             seconds.push(peer.run(if method == "dual-tv-l1" { 1 } else { 2 }));
         }
         if round >= WARM {

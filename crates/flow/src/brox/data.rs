@@ -1,14 +1,14 @@
 //! The data term of one level, linearised about the flow of the last warp.
 //!
-//! The second picture and its derivatives are sampled where the flow points
+//! The second picture and its derivatives are sampled where the flow leads
 //! (equation 7 of the paper: I_x = dI/dx (x + w), I_z = I(x + w) - I(x), and so
 //! on), by the cubic of Keys 1981 (Catmull-Rom). The derivatives that multiply
 //! the increment are the mean of those at both ends, as in Wedel et al. 2009.
 //! Each residual is written for the whole flow U instead of its increment:
 //! I_z + I_x (U - u) + I_y (V - v) = c + g U + h V.
 //!
-//! Where the flow points out of the picture there is nothing to compare: all
-//! is zero there.
+//! Pixels whose flow leads out of the picture cannot be compared: all their
+//! values are zero.
 
 use std::num::NonZeroUsize;
 
@@ -29,16 +29,16 @@ pub(super) type Data = Grid<FIELDS>;
 /// The first picture with its derivatives, in two colours.
 pub(super) type First = Grid<CHANNELS>;
 
-/// Pixels repeated round the second picture: a cubic reaches two out.
+/// Pixels repeated around the second picture: a cubic reaches two out.
 const BORDER: usize = 2;
 
-/// Room for the channels of a pixel: a vector of eight.
+/// Storage for the channels of a pixel, in floats: a vector of eight.
 const SAMPLE: usize = 8;
 
 /// Share of the first picture in the derivatives.
 pub(super) const SHARE_OF_FIRST: f32 = 0.5;
 
-/// Takes the first picture of a level.
+/// Stores the first picture of a level with its derivatives.
 pub(super) fn take_first(
     first: &mut First,
     picture: &Plane,
@@ -71,11 +71,11 @@ pub(super) struct Second {
 }
 
 impl Second {
-    /// Takes the second picture of a level.
+    /// Stores the second picture of a level with its derivatives.
     pub(super) fn take(&mut self, picture: &Plane, scratch: [&mut Plane; 2], derivatives: &mut Derivatives) {
         (self.width, self.height) = (picture.width, picture.height);
         let (stride, width) = (self.stride(), self.width);
-        // Never shorter: growing again would write zeros for nothing.
+        // Never shrinks, since growing again would write zeros needlessly.
         let pixels = stride * (self.height + 2 * BORDER);
         self.pixels.resize(self.pixels.len().max(pixels), [0.0; SAMPLE]);
         derivatives.of(picture, scratch, |y, channels| {
@@ -152,17 +152,17 @@ impl pulp::NullaryFnOnce for Linearise<'_, '_> {
     }
 }
 
-/// A vector of pixels on its way through the interpolation. The fetching of
-/// pixels is the one part that goes pixel by pixel.
+/// Intermediate values of the interpolation for a vector of pixels. Only the
+/// fetching of pixels is done one by one.
 #[derive(Default)]
 struct Block {
-    /// The pixel to the upper left of where the flow points.
+    /// The pixel to the upper left of the point to which the flow leads.
     left: [i32; LANES],
     top: [i32; LANES],
     /// The weights of the four columns and rows.
     across: [[f32; LANES]; 4],
     down: [[f32; LANES]; 4],
-    /// 1 where the flow points into the picture, 0 elsewhere.
+    /// 1 if the flow leads into the picture, else 0.
     inside: [f32; LANES],
     samples: [[f32; SAMPLE]; LANES],
 }
@@ -191,8 +191,8 @@ impl Block {
     fn gather(&mut self, second: &Second) {
         let stride = second.stride();
         for i in 0..LANES {
-            // The first tap is one up and one to the left: with the border,
-            // one further down and to the right.
+            // The first tap is one pixel up and to the left; the border shifts
+            // it two pixels down and to the right.
             let corner = (self.top[i] as usize + BORDER - 1) * stride + self.left[i] as usize + BORDER - 1;
             let window = &second.pixels[corner..corner + 3 * stride + 4];
             let mut sample = [0.0; SAMPLE];
@@ -253,7 +253,7 @@ impl Block {
     }
 }
 
-/// A vector of a row, of known length.
+/// Returns a vector of values from a row, as an array of known length.
 #[inline(always)]
 fn lanes(row: &[f32], start: usize) -> [f32; LANES] {
     let mut values = [0.0; LANES];
@@ -261,14 +261,14 @@ fn lanes(row: &[f32], start: usize) -> [f32; LANES] {
     values
 }
 
-/// `f32::clamp` takes care of NaN, which costs instructions.
+/// Clamps a value from 0 to `last`; unlike `f32::clamp`, without the instructions that handle NaN.
 #[inline(always)]
 fn clamp(value: f32, last: f32) -> f32 {
     let value = if value < 0.0 { 0.0 } else { value };
     if value > last { last } else { value }
 }
 
-/// The weights of the four taps at distance `t` past the second.
+/// Returns the weights of the four taps at distance `t` past the second.
 #[inline(always)]
 fn cubic(t: f32) -> [f32; 4] {
     [

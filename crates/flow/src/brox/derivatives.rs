@@ -1,14 +1,14 @@
 //! The first and second derivatives of a picture.
 //!
 //! First derivatives are the five-point differences (1, -8, 0, 8, -1) / 12 with
-//! border pixels repeated outwards; second ones are first ones of first ones.
+//! border pixels repeated outwards; second derivatives apply them twice.
 
 use crate::plane::Plane;
 
 /// A picture and its derivatives: I, Ix, Iy, Ixx, Ixy, Iyy.
 pub(super) const CHANNELS: usize = 6;
 
-/// Pixels that a difference reaches to either side.
+/// Number of pixels that a difference reaches to either side.
 const REACH: usize = 2;
 
 /// Scratch memory for the derivatives of a picture.

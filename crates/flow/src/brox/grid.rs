@@ -1,4 +1,4 @@
-//! Fields of one level, by colour of the chequerboard.
+//! Fields of one level, stored by colour of a chequerboard.
 //!
 //! Red pixels are those with x + y even, black ones the others. A row keeps the
 //! red values of a field side by side and the black values side by side, so
@@ -7,8 +7,8 @@
 //! and right neighbours are values i + p - 1 and i + p of the other colour, and
 //! those above and below are value i of the other colour.
 //!
-//! The fields of a row lie one after the other, so a band of rows of all fields
-//! is one slice, and bands go to threads without copies.
+//! The fields of a row are stored one after the other, so a band of rows of all
+//! fields is one slice, and bands go to threads without copies.
 
 use std::ops::Range;
 
@@ -17,10 +17,10 @@ use crate::plane::{LANES, Plane};
 /// The two colours, by their number.
 pub(super) const COLOURS: [usize; 2] = [0, 1];
 
-/// Room before and after the values of a field, read but never of effect.
+/// Padding before and after the values of a field, which is read but never has an effect.
 const MARGIN: usize = LANES / 2;
 
-/// The parity p of a colour in row `y`: value i is the pixel 2 i + p.
+/// Returns the parity p of a colour in row `y`: value i is the pixel 2 i + p.
 #[inline(always)]
 pub(super) fn parity(y: usize, colour: usize) -> usize {
     (y + colour) % 2
@@ -40,12 +40,12 @@ pub(super) struct Grid<const F: usize> {
 }
 
 impl<const F: usize> Grid<F> {
-    /// Takes the size of a level. Values are any, margins and padding zero.
+    /// Adapts to the size of a level. Values are arbitrary; margins and padding are zero.
     pub(super) fn reshape(&mut self, width: usize, height: usize) {
         self.width = width;
         self.height = height;
         self.padded = width.div_ceil(2).next_multiple_of(LANES);
-        // Never shorter: growing again would write zeros for nothing.
+        // Never shrinks, since growing again would write zeros needlessly.
         let values = height * self.row_length();
         self.data.resize(self.data.len().max(values), 0.0);
         let (stride, end) = (self.stride(), MARGIN + width / 2);
@@ -65,18 +65,18 @@ impl<const F: usize> Grid<F> {
         2 * F * self.stride()
     }
 
-    /// Values of one colour in a row with their padding.
+    /// Returns the number of values of one colour in a row, with padding.
     pub(super) fn padded(&self) -> usize {
         self.padded
     }
 
-    /// All rows, to read.
+    /// Returns all rows for reading.
     #[inline(always)]
     pub(super) fn rows(&self) -> Rows<'_, F> {
         Rows { first: 0, padded: self.padded, data: &self.data }
     }
 
-    /// The rows in bands, to change.
+    /// Returns the rows in bands for writing.
     pub(super) fn bands_mut(&mut self, bands: &[Range<usize>]) -> Vec<Band<'_, F>> {
         let (padded, length) = (self.padded, self.row_length());
         let (mut rest, mut at) = (self.data.as_mut_slice(), 0);
@@ -120,7 +120,7 @@ impl<const F: usize> Grid<F> {
         }
     }
 
-    /// Repeats the first and last pixel of every row once to the outside.
+    /// Repeats the first and last pixel of every row once outwards.
     pub(super) fn repeat_borders(&mut self) {
         let (stride, width, height) = (self.stride(), self.width, self.height);
         for (y, row) in self.data.chunks_exact_mut(2 * F * stride).take(height).enumerate() {
@@ -139,7 +139,7 @@ impl<const F: usize> Grid<F> {
     }
 }
 
-/// Rows of a grid to read.
+/// Rows of a grid for reading.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rows<'a, const F: usize> {
     first: usize,
@@ -148,13 +148,13 @@ pub(super) struct Rows<'a, const F: usize> {
 }
 
 impl<'a, const F: usize> Rows<'a, F> {
-    /// The padded values of a field in row `y`.
+    /// Returns the padded values of a field in row `y`.
     #[inline(always)]
     pub(super) fn field(self, y: usize, colour: usize, field: usize) -> &'a [f32] {
         self.shifted(y, colour, field, 1)
     }
 
-    /// The padded values, moved so that index i holds value i + `by` - 1.
+    /// Returns the padded values, shifted so that index i holds value i + `by` - 1.
     #[inline(always)]
     pub(super) fn shifted(self, y: usize, colour: usize, field: usize, by: usize) -> &'a [f32] {
         let stride = self.padded + 2 * MARGIN;
@@ -163,7 +163,7 @@ impl<'a, const F: usize> Rows<'a, F> {
     }
 }
 
-/// A band of rows of a grid, to change.
+/// A band of rows of a grid for writing.
 #[derive(Debug)]
 pub(super) struct Band<'a, const F: usize> {
     pub(super) first: usize,
@@ -172,20 +172,20 @@ pub(super) struct Band<'a, const F: usize> {
 }
 
 impl<'a, const F: usize> Band<'a, F> {
-    /// The rows of the band, to read.
+    /// Returns the rows of the band for reading.
     #[inline(always)]
     pub(super) fn rows(&self) -> Rows<'_, F> {
         Rows { first: self.first, padded: self.padded, data: self.data }
     }
 
-    /// The rows that it holds.
+    /// Returns the range of rows in the band.
     #[inline(always)]
     pub(super) fn range(&self) -> Range<usize> {
         let length = 2 * F * (self.padded + 2 * MARGIN);
         self.first..self.first + self.data.len() / length
     }
 
-    /// The padded values of a field in row `y`.
+    /// Returns the padded values of a field in row `y`.
     #[inline(always)]
     pub(super) fn field_mut(&mut self, y: usize, colour: usize, field: usize) -> &mut [f32] {
         let stride = self.padded + 2 * MARGIN;
@@ -193,7 +193,7 @@ impl<'a, const F: usize> Band<'a, F> {
         &mut self.data[start..start + self.padded]
     }
 
-    /// The padded values of all fields of a colour in row `y`.
+    /// Returns the padded values of all fields of a colour in row `y`.
     #[inline(always)]
     pub(super) fn fields_mut(&mut self, y: usize, colour: usize) -> [&mut [f32]; F] {
         let half = F * (self.padded + 2 * MARGIN);
@@ -201,9 +201,9 @@ impl<'a, const F: usize> Band<'a, F> {
         split_fields(&mut self.data[start..start + half], self.padded)
     }
 
-    /// Row `y` of one colour to change, and its neighbours of the other colour
-    /// to read: those above, in the same row, and below. A row that the band
-    /// does not hold is replaced by the one in the middle.
+    /// Returns row `y` of one colour for writing, and its neighbours of the other
+    /// colour for reading: the rows above, in the middle and below. A row outside
+    /// the band is replaced by the one in the middle.
     #[inline(always)]
     pub(super) fn row_and_neighbours(
         &mut self,
@@ -230,7 +230,7 @@ impl<'a, const F: usize> Band<'a, F> {
     }
 }
 
-/// One colour of a row to read.
+/// One colour of a row for reading.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Half<'a, const F: usize> {
     padded: usize,
@@ -238,7 +238,7 @@ pub(super) struct Half<'a, const F: usize> {
 }
 
 impl<'a, const F: usize> Half<'a, F> {
-    /// The padded values of a field, moved so that index i holds value
+    /// Returns the padded values of a field, shifted so that index i holds value
     /// i + `by` - 1.
     #[inline(always)]
     pub(super) fn shifted(self, field: usize, by: usize) -> &'a [f32] {

@@ -7,24 +7,24 @@ use serde::{Deserialize, Serialize};
 use crate::error::within;
 use crate::{FlowError, MedianFilter};
 
-/// The parameters of [`crate::Method::Brox`], by the names of the paper where it has
-/// one. There is no `Default`: a spec writes all of them or starts from a
+/// The parameters of [`crate::Method::Brox`], with the names of the paper if it has
+/// one. They have no `Default`: a spec states all of them or starts from a
 /// preset.
 ///
-/// Work per pair is proportional to
-/// `warps * inner-iterations * (sor-iterations + 5)`, about.
+/// Work per pair is roughly proportional to
+/// `warps * inner-iterations * (sor-iterations + 5)`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct BroxParams {
     /// Weight alpha of the smoothness term, for intensities of 0 to 255:
     /// larger is smoother.
     pub alpha: f32,
-    /// Weight gamma of the constancy of the gradient against that of
-    /// brightness; 0 is brightness alone.
+    /// Weight gamma of the constancy of the gradient relative to that of
+    /// brightness; 0 uses only brightness.
     pub gamma: f32,
     /// The epsilon of the robust function sqrt(s^2 + epsilon^2).
     pub epsilon: f32,
-    /// Levels of the pyramid at most; a small picture gets fewer.
+    /// Maximum number of pyramid levels; a small picture gets fewer.
     pub levels: usize,
     /// Size eta of each level relative to the next finer one, 0.4 to 0.95.
     pub scale_factor: f32,
@@ -32,20 +32,20 @@ pub struct BroxParams {
     pub warps: usize,
     /// Inner fixed-point iterations per warp: updates of the robust weights.
     pub inner_iterations: usize,
-    /// Iterations of the linear solver per inner iteration. A fixed count: the
-    /// same work for every pair.
+    /// Iterations of the linear solver per inner iteration; a fixed count, so the
+    /// work is the same for every pair.
     pub sor_iterations: usize,
     /// Over-relaxation omega of the linear solver, over 0 and below 2.
     pub omega: f32,
-    /// Standard deviation in pixels of the Gaussian that both pictures are
-    /// smoothed with first, 0 for none.
+    /// Standard deviation in pixels of the Gaussian that first smooths both
+    /// pictures; 0 for none.
     pub smoothing: f32,
     /// Filter of both flow components after each warp. The paper has none.
     pub median: MedianFilter,
 }
 
 impl BroxParams {
-    /// For quality: small steps between levels, each solved nearly to the end.
+    /// Returns the preset for quality: small steps between levels, each solved nearly to convergence.
     pub fn accurate() -> Self {
         Self {
             alpha: 40.0,
@@ -62,15 +62,15 @@ impl BroxParams {
         }
     }
 
-    /// For many pairs: the same energy, larger steps between levels and about a
-    /// third of the iterations.
+    /// Returns the preset for many pairs: the same energy, larger steps between
+    /// levels and about a third of the iterations.
     pub fn fast() -> Self {
         Self { scale_factor: 0.65, warps: 3, inner_iterations: 3, sor_iterations: 6, ..Self::accurate() }
     }
 
     /// Checks every parameter against its range.
     pub(crate) fn check(&self) -> Result<(), FlowError> {
-        // A NaN is in no range.
+        // NaN is outside every range.
         within("Brox", "alpha", self.alpha, 1e-3..=1e4, "0.001 to 10000")?;
         within("Brox", "gamma", self.gamma, 0.0..=1e3, "0 to 1000")?;
         within("Brox", "epsilon", self.epsilon, 1e-4..=10.0, "0.0001 to 10")?;

@@ -1,5 +1,5 @@
-//! One fixed-point step in plain `f64`, pixel by pixel, to compare the fast
-//! code with: no colours side by side, no bands, no vectors.
+//! Reference for tests of the fast code: one fixed-point step in plain `f64`,
+//! pixel by pixel, without separate colours, bands or vectors.
 
 use std::num::NonZeroUsize;
 
@@ -49,7 +49,7 @@ impl Field {
         })
     }
 
-    /// Catmull-Rom interpolation.
+    /// Samples by Catmull-Rom interpolation.
     fn sample(&self, x: f64, y: f64) -> f64 {
         let weights = |t: f64| {
             [
@@ -81,7 +81,7 @@ impl Field {
     }
 }
 
-/// The fields of the data term in the order of `data::FIELDS`.
+/// Computes the fields of the data term in the order of `data::FIELDS`.
 fn linearise(first: &Field, second: &Field, flow: &[Field; 2]) -> Vec<Field> {
     let channels = |picture: &Field| {
         let (x, y) = (picture.along(), picture.down());
@@ -110,7 +110,7 @@ fn linearise(first: &Field, second: &Field, flow: &[Field; 2]) -> Vec<Field> {
     (0..data::FIELDS).map(|field| first.map(|x, y| pixel(x, y)[field])).collect()
 }
 
-/// The weight of the smoothness half-way from (x, y) to the pixel (dx, dy) away.
+/// Computes the weight of the smoothness half-way from (x, y) to the pixel (dx, dy) away.
 fn smoothness(flow: &[Field; 2], weights: Weights, [x, y]: [isize; 2], [dx, dy]: [isize; 2]) -> f64 {
     let (to_x, to_y) = (x + dx, y + dy);
     if to_x < 0 || to_y < 0 || to_x >= flow[0].width as isize || to_y >= flow[0].height as isize {
@@ -156,7 +156,7 @@ fn equation(data: &[Field], flow: &[Field; 2], weights: Weights, x: isize, y: is
     }
 }
 
-/// What the neighbours and the data add up to on the right-hand side.
+/// Computes the right-hand side: the sum over the neighbours and the data.
 fn pull(equation: &Equation, flow: &[Field; 2], x: isize, y: isize) -> [f64; 2] {
     [0, 1].map(|component| {
         let near = |&([dx, dy], weight): &([isize; 2], f64)| weight * flow[component].at(x + dx, y + dy);
@@ -164,7 +164,7 @@ fn pull(equation: &Equation, flow: &[Field; 2], x: isize, y: isize) -> [f64; 2] 
     })
 }
 
-/// A fixed-point step: the system of `flow`, relaxed red-black.
+/// Does a fixed-point step: relaxes the system of `flow` in red-black order.
 fn step(data: &[Field], flow: &mut [Field; 2], weights: Weights, omega: f64, sweeps: usize) -> Vec<Equation> {
     let (width, height) = (flow[0].width, flow[0].height);
     let place = |i: usize| ((i % width) as isize, (i / width) as isize);
@@ -219,10 +219,10 @@ impl Fast {
         fast
     }
 
-    /// The data term, for the plain step. That step is compared on this one and
-    /// not on the plain data term: where a residual is almost zero the robust
-    /// weight is so steep that the rounding of an intensity to `f32` shows in
-    /// the fourth digit of the flow.
+    /// Returns the fast data term, for the plain step. The plain step uses it
+    /// instead of the plain data term: near a residual of zero the robust weight
+    /// is so steep that the rounding of an intensity to `f32` shows in the fourth
+    /// digit of the flow.
     fn data_term(&self) -> Vec<Field> {
         (0..data::FIELDS)
             .map(|field| {
@@ -262,7 +262,7 @@ fn problem(width: usize, height: usize, phase: f64) -> (Field, Field, [Field; 2]
     };
     let first = Field::new(width, height, |x, y| texture(x as f64, y as f64));
     let second = Field::new(width, height, |x, y| texture(x as f64 - 0.8, y as f64 + 0.5) + 3.0);
-    // As the fast code has them, so that both stand at the same place.
+    // Rounded as in the fast code, so that both sample at the same position.
     let rounded = |value: f64| f64::from(value as f32);
     let u = Field::new(width, height, |x, y| rounded(1.1 * (0.4 * x as f64 + 0.3 * y as f64 + phase).sin()));
     let v = Field::new(width, height, |x, y| rounded(0.7 * (0.2 * x as f64 - 0.6 * y as f64).cos()));

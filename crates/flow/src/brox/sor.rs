@@ -1,20 +1,20 @@
-//! Successive over-relaxation of the linear system, red pixels and black pixels
-//! by turns.
+//! Successive over-relaxation of the linear system, alternating between red and
+//! black pixels.
 //!
 //! A pixel's two equations are solved together. With the weights w_n of its
 //! four neighbours, the right-hand side r and the inverse M of the 2x2 matrix
-//! of the pixel (the `system` module makes all three),
+//! of the pixel (the `system` module computes all three),
 //!
 //! U = (1 - omega) U + omega M (r + sum of w_n U_n).
 //!
 //! A half sweep changes the pixels of one colour and reads those of the other,
-//! so neither the order of rows nor the number of threads shows in the result.
-//! Several half sweeps go down the picture together, each one row behind the
-//! one before, so that the rows that they share stay in cache.
+//! so the result depends neither on the order of rows nor on the number of
+//! threads. Several half sweeps go down the picture together, each one row
+//! behind the previous one, so that the rows that they share stay in cache.
 //!
-//! Threads take a band of rows each. A band alone can do half sweep s except on
-//! the s rows next to another band; what is left at each border after that is
-//! a wedge, done as soon as both its bands are.
+//! Each thread takes a band of rows. A band by itself can do half sweep s except
+//! on the s rows next to another band. This leaves a wedge at each border, which
+//! is done as soon as both its bands are.
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -25,7 +25,7 @@ use super::bands;
 use super::grid::{Band, Rows, State, parity};
 use super::system::{Coefficients, INVERSE, RIGHT_SIDE, WEIGHT_DOWN, WEIGHT_RIGHT};
 
-/// Half sweeps that go down the picture together.
+/// Number of half sweeps that go down the picture together.
 const TOGETHER: usize = 20;
 
 /// Relaxes `state` by `sweeps` sweeps over both colours, on up to `threads`
@@ -63,7 +63,7 @@ pub(super) fn relax(
     }
 }
 
-/// What one thread does of some half sweeps.
+/// The part of some half sweeps that one thread does.
 struct Wave {
     rows: Range<usize>,
     height: usize,
@@ -72,14 +72,14 @@ struct Wave {
 }
 
 enum Part {
-    /// A band, less what needs another.
+    /// A band, except the rows that need another band.
     Inside,
-    /// What two bands have left at the border in the middle of the rows.
+    /// The rows that two bands have left at their border, in the middle of the range.
     Wedge,
 }
 
 impl Wave {
-    /// The rows of half sweep `s`, counted from 1.
+    /// Returns the rows of half sweep `s`, counted from 1.
     #[inline(always)]
     fn rows_of(&self, s: usize) -> Range<usize> {
         match self.part {

@@ -1,16 +1,16 @@
 //! The linear system of one fixed-point step: robust weights frozen at the
-//! present flow.
+//! current flow.
 //!
-//! With U = (U, V) the flow that is sought, each constraint k of a pixel is a
-//! linear residual c_k + g_k U + h_k V (the `data` module makes the three):
+//! With U = (U, V) the unknown flow, each constraint k of a pixel is a linear
+//! residual c_k + g_k U + h_k V (the `data` module computes the three):
 //! k = 0 is the constancy of brightness, k = 1, 2 that of the two components
 //! of the gradient. The step solves
 //!
 //! sum_k psi_k (g_k, h_k)^T (c_k + g_k U + h_k V) - alpha div(psi_s grad U) = 0
 //!
 //! for both components, where psi = 1 / sqrt(s^2 + epsilon^2) is (twice) the
-//! derivative of the robust function at the flow of the step before. Its
-//! argument s^2 is that of each term by itself:
+//! derivative of the robust function at the flow of the previous step. Its
+//! argument s^2 differs between the terms:
 //!
 //! - the squared residual of brightness for k = 0;
 //! - the sum of both squared residuals of the gradient for k = 1 and 2, whose
@@ -67,13 +67,13 @@ impl Coefficients {
         self.grid.rows()
     }
 
-    /// A row of zeros.
+    /// Returns a row of zeros.
     #[inline(always)]
     pub(super) fn zeros(&self) -> &[f32] {
         &self.zeros
     }
 
-    /// Makes the system of the flow `state`, on up to `threads` threads.
+    /// Builds the system of the flow `state`, on up to `threads` threads.
     pub(super) fn build(&mut self, state: &mut State, data: &Data, weights: Weights, threads: NonZeroUsize) {
         state.repeat_borders();
         let (width, height) = (state.width, state.height);
@@ -86,7 +86,7 @@ impl Coefficients {
     }
 }
 
-/// What the system is made of.
+/// Input of the system.
 struct Build<'a> {
     state: Rows<'a, 2>,
     data: Rows<'a, FIELDS>,
@@ -131,18 +131,18 @@ impl pulp::NullaryFnOnce for BuildBand<'_, '_> {
 }
 
 impl Build<'_> {
-    /// Pixels of a colour in row `y`.
+    /// Counts the pixels of a colour in row `y`.
     #[inline(always)]
     fn count(&self, y: usize, colour: usize) -> usize {
         (self.width + 1 - parity(y, colour)) / 2
     }
 
-    /// The weights between a row's pixels of one colour and their neighbours to
-    /// the right and below; none leads out of the picture.
+    /// Computes the weights between a row's pixels of one colour and their
+    /// neighbours to the right and below; none leads out of the picture.
     #[inline(always)]
     fn smoothness(&self, y: usize, colour: usize, right: &mut [f32], down: &mut [f32]) {
         let (p, other) = (parity(y, colour), 1 - colour);
-        // Outside the picture is the same as at its border.
+        // Values outside the picture equal those at its border.
         let (above, below) = (y.saturating_sub(1), (y + 1).min(self.height - 1));
         let (here_above, beside_above) = if above == y { (colour, other) } else { (other, colour) };
         let (here_below, beside_below) = if below == y { (colour, other) } else { (other, colour) };
@@ -173,7 +173,7 @@ impl Build<'_> {
         }
     }
 
-    /// The right-hand sides and inverses of a row's pixels of one colour.
+    /// Computes the right-hand sides and inverses of a row's pixels of one colour.
     /// `above` holds the weights between them and the row above.
     #[inline(always)]
     fn pixels(&self, band: &mut Band<'_, 7>, above: &[f32], y: usize, colour: usize) {
@@ -223,7 +223,7 @@ impl Neighbours<'_> {
         }
     }
 
-    /// The squared gradient half-way to the right.
+    /// Computes the squared gradient half-way to the right.
     #[inline(always)]
     fn slope_right(&self, i: usize) -> f32 {
         let across = self.right[i] - self.here[i];
@@ -231,7 +231,7 @@ impl Neighbours<'_> {
         across.mul_add(across, along * along)
     }
 
-    /// The squared gradient half-way down.
+    /// Computes the squared gradient half-way down.
     #[inline(always)]
     fn slope_down(&self, i: usize) -> f32 {
         let across = self.below[i] - self.here[i];

@@ -1,4 +1,4 @@
-//! The face of all methods: spec files, both directions, streams, threads.
+//! The common interface of all methods: spec files, both directions, streams, threads.
 
 use std::num::NonZeroUsize;
 
@@ -43,7 +43,7 @@ fn a_method_is_written_beside_its_parameters_and_read_strictly() {
 
 #[test]
 fn the_bits_do_not_depend_on_the_number_of_threads() {
-    // Wide enough that two levels are shared out, and with a last column of a vector's own.
+    // Wide enough that two levels have several bands, and with a last column alone in its vector.
     let pair = pair(Kind::Brightness, 273, 190, 3);
     let all = methods().into_iter().chain([
         Method::TvL1(TvL1Params { median: MedianFilter::Three, rounds: 3, ..TvL1Params::fast() }),
@@ -123,7 +123,7 @@ fn a_stream_refuses_a_bad_frame_and_goes_on() {
     assert!(message.contains("of the pushed picture"), "{message}");
     let field = fast.compute(&pair.from, &pair.to).unwrap();
     assert_eq!(stream.push(&pair.to).unwrap(), Some(field));
-    // After a cut, another size is as good as the same.
+    // After a cut, the size may change.
     stream.restart();
     assert_eq!(stream.push(&other).unwrap(), None);
     assert!(stream.push(&other).unwrap().unwrap().u.iter().all(|&u| u == 0.0));

@@ -1,5 +1,5 @@
-//! Tests on generated pairs: the pairs themselves, the errors of the presets, and the face of
-//! all methods.
+//! Tests on generated pairs: the pairs themselves, the errors of the presets, and the common
+//! interface of all methods.
 
 mod estimator;
 #[path = "../pairs/mod.rs"]

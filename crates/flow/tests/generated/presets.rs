@@ -1,5 +1,5 @@
-//! How far the presets are from the truth on the generated pairs, with the seed of the
-//! benchmark: no choice was made on it.
+//! Errors of the presets on the generated pairs, with the seed of the benchmark, which was
+//! not used to choose parameters.
 
 use crate::pairs::{Kind, pair};
 use flow::{Estimator, Method, TvL1Params, endpoint_error};
@@ -10,7 +10,7 @@ fn error(params: TvL1Params, pair: &crate::pairs::Pair) -> f64 {
     endpoint_error(&field, &pair.truth).expect("something is known")
 }
 
-/// About a tenth above what was seen.
+/// Bounds about a tenth above the observed errors.
 fn bounds(kind: Kind) -> [f64; 2] {
     match kind {
         Kind::Translation => [0.012, 0.007],

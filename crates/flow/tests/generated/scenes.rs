@@ -1,4 +1,4 @@
-//! The generated pairs themselves.
+//! Tests of the generated pairs themselves.
 
 use crate::pairs::{Kind, pair};
 use flow::{FlowField, endpoint_error};
@@ -13,7 +13,7 @@ fn a_pair_depends_on_its_kind_and_seed_alone() {
     }
 }
 
-/// The second picture, fetched back along the true flow, is the first: far closer than unmoved.
+/// Warping the second picture back along the true flow gives the first, far closer than without warping.
 #[test]
 fn the_truth_joins_the_two_pictures() {
     for kind in Kind::ALL {

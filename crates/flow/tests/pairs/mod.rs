@@ -1,29 +1,29 @@
-//! Pairs of pictures whose flow is known, made from a seed.
+//! Generates pairs of pictures with known flow from a seed.
 //!
-//! A scene is a textured background and, in some kinds, textured things before it; each of
-//! these layers moves by a similarity (shift, turn, zoom) of its own. A scene is a function of
+//! A scene is a textured background and, in some kinds, textured objects before it; each of
+//! these layers moves by its own similarity (shift, rotation, zoom). A scene is a function of
 //! continuous position, so both pictures are rendered from it directly and nothing is ever
-//! interpolated: a pixel is the mean of 4x4 points, which gives edges the soft rim that a camera
-//! gives them. Intensities are rounded to 0..=255, as in a video.
+//! interpolated: a pixel is the mean of 4x4 points, so that edges are soft as in a camera
+//! picture. Intensities are rounded to 0..=255, as in a video.
 //!
-//! The truth is the motion of the layer that the centre of the pixel shows. It is unknown (NaN)
-//! where that place is out of the second picture or covered in it.
+//! The truth is the motion of the layer visible at the centre of the pixel. It is unknown (NaN)
+//! if that point leaves the second picture or is covered in it.
 //!
-//! The texture has what estimators live on and what they stumble over: smooth noise of several
-//! scales with most power in the coarse ones, and hard-edged patches of constant intensity.
+//! The texture has both easy and hard parts for estimators: smooth noise of several scales
+//! with most power in the coarse ones, and hard-edged patches of constant intensity.
 
 use flow::{FlowField, GrayImage};
 
-/// What is hard about a pair.
+/// The difficulty of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A shift by a few pixels and a fraction.
     Translation,
-    /// A turn by some degrees about a point in the picture.
+    /// A rotation by some degrees about a point in the picture.
     Rotation,
     /// An enlargement by some percent.
     Zoom,
-    /// Things that move before a moving background.
+    /// Objects that move before a moving background.
     Occlusion,
     /// As occlusion, with independent Gaussian noise of 6 intensities in both pictures.
     Noise,
@@ -34,7 +34,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub(crate) const ALL: [Self; 7] = [
         Self::Translation,
         Self::Rotation,
@@ -45,7 +45,7 @@ impl Kind {
         Self::Brightness,
     ];
 
-    /// The kind in letters and hyphens.
+    /// Returns the name of the kind, in letters and hyphens.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Translation => "translation",
@@ -70,7 +70,7 @@ pub(crate) struct Pair {
     pub(crate) truth: FlowField,
 }
 
-/// The pair of a kind, a size and a seed: always the same.
+/// Generates the pair for a kind, a size and a seed; always the same.
 pub(crate) fn pair(kind: Kind, width: usize, height: usize, seed: u64) -> Pair {
     let scene = Scene::new(kind, [width as f64, height as f64], seed);
     let (mut u, mut v) = (Vec::new(), Vec::new());
@@ -102,7 +102,7 @@ pub(crate) fn pair(kind: Kind, width: usize, height: usize, seed: u64) -> Pair {
     Pair { from: render(false), to: render(true), truth }
 }
 
-/// A background, and things before it, the nearest last.
+/// A background, and objects before it, the nearest last.
 struct Scene {
     size: [f64; 2],
     layers: Vec<Layer>,
@@ -146,8 +146,8 @@ impl Scene {
         Self { size, layers }
     }
 
-    /// The nearest layer at a place of the first or the second picture, and where that place is
-    /// in the first.
+    /// Returns the nearest layer at a point of the first or the second picture, and the position
+    /// of that point in the first.
     fn visible(&self, at: [f64; 2], second: bool) -> (usize, [f64; 2]) {
         for (index, layer) in self.layers.iter().enumerate().rev() {
             let place = if second { layer.motion.backward(at) } else { at };
@@ -158,8 +158,8 @@ impl Scene {
         (0, at)
     }
 
-    /// The motion of what is seen at a place of the first picture, and whether the second
-    /// picture shows it too.
+    /// Returns the motion of the point visible at a position in the first picture, and whether
+    /// it is also visible in the second.
     fn motion(&self, at: [f64; 2]) -> ([f64; 2], bool) {
         let (layer, _) = self.visible(at, false);
         let to = self.layers[layer].motion.forward(at);
@@ -167,7 +167,7 @@ impl Scene {
         ([to[0] - at[0], to[1] - at[1]], inside && self.visible(to, true).0 == layer)
     }
 
-    /// The mean over a pixel.
+    /// Returns the mean over a pixel.
     fn pixel(&self, at: [f64; 2], second: bool) -> f64 {
         const SIDE: usize = 4;
         let offset = |i: usize| (i as f64 + 0.5) / SIDE as f64 - 0.5;
@@ -188,7 +188,7 @@ struct Layer {
     shape: Option<Shape>,
 }
 
-/// to = centre + shift + zoom * turned(from - centre).
+/// The similarity to = centre + shift + zoom * rotated(from - centre).
 struct Motion {
     centre: [f64; 2],
     shift: [f64; 2],
@@ -214,7 +214,7 @@ impl Motion {
     }
 }
 
-/// A disc with a wavy rim.
+/// A disc with a wavy edge.
 struct Shape {
     centre: [f64; 2],
     radius: f64,
@@ -235,7 +235,7 @@ impl Shape {
     }
 }
 
-/// The intensity of a texture at a place: about 20 to 235.
+/// Returns the intensity of a texture at a point: about 20 to 235.
 fn texture(seed: u64, at: [f64; 2]) -> f64 {
     // Cell in pixels and amplitude of each scale.
     const SCALES: [(f64, f64); 5] = [(64.0, 60.0), (27.0, 42.0), (12.0, 26.0), (5.5, 14.0), (3.0, 8.0)];
@@ -246,7 +246,7 @@ fn texture(seed: u64, at: [f64; 2]) -> f64 {
     value
 }
 
-/// Noise on a lattice of step 1, -1 to 1, joined by quintics: twice differentiable.
+/// Interpolates noise on a lattice of step 1, from -1 to 1, by quintics: twice differentiable.
 fn smooth_noise(seed: u64, at: [f64; 2]) -> f64 {
     let [x, y] = at.map(f64::floor);
     let ease = |t: f64| t * t * t * (t * (t * 6.0 - 15.0) + 10.0);
@@ -257,8 +257,8 @@ fn smooth_noise(seed: u64, at: [f64; 2]) -> f64 {
     above + down * (below - above)
 }
 
-/// The value of the nearest of scattered points, one in each cell of a lattice: patches with
-/// straight edges. Half of them are 0, so that the noise is all there is.
+/// Returns the value of the nearest of scattered points, one in each cell of a lattice: patches
+/// with straight edges. Half of them are 0, which leaves only the noise.
 fn patch(seed: u64, at: [f64; 2]) -> f64 {
     let [x, y] = at.map(|value| value.floor() as i64);
     let (mut least, mut nearest) = (f64::INFINITY, 0);
@@ -277,7 +277,7 @@ fn patch(seed: u64, at: [f64; 2]) -> f64 {
     if draw > 0.0 { draw - 1.0 } else { 0.0 }
 }
 
-/// The draw that belongs to a point of a lattice, -1 to 1.
+/// Returns the random value of a point of a lattice, -1 to 1.
 fn lattice(seed: u64, x: i64, y: i64) -> f64 {
     unit(lattice_bits(seed, x, y)) * 2.0 - 1.0
 }
@@ -295,12 +295,12 @@ fn scramble(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// 0 to 1, 1 excluded.
+/// Converts random bits to a number from 0 to below 1.
 fn unit(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// Draws in an order, from a seed and what they are for.
+/// A sequence of draws from a seed and a purpose.
 struct Draws(u64);
 
 impl Draws {
@@ -321,13 +321,13 @@ impl Draws {
         if self.unit() < 0.5 { -1.0 } else { 1.0 }
     }
 
-    /// A vector of any direction and a length in a range.
+    /// Draws a vector of random direction with a length in a range.
     fn vector(&mut self, least: f64, most: f64) -> [f64; 2] {
         let (length, angle) = (self.between(least, most), self.between(0.0, std::f64::consts::TAU));
         [length * angle.cos(), length * angle.sin()]
     }
 
-    /// A draw of the normal distribution, by Box and Muller.
+    /// Draws from the normal distribution by Box and Muller's method.
     fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
         radius * (std::f64::consts::TAU * self.unit()).cos()

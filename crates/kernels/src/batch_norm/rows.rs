@@ -5,10 +5,10 @@
 
 use crate::elementwise::{passed, rectified};
 
-/// Rows added in f32 before they enter a sum in f64.
+/// Number of rows added in f32 before they enter a sum in f64.
 const TOGETHER: usize = 16;
 
-/// `y = (x - mean) * factor + shift` in every lane. `shift` holds what the mean loses as an f32.
+/// `y = (x - mean) * factor + shift` in every lane. `shift` includes the part of the mean lost by rounding to f32.
 #[derive(Debug)]
 pub(super) struct Affine {
     pub(super) mean: Vec<f32>,
@@ -16,7 +16,7 @@ pub(super) struct Affine {
     pub(super) shift: Vec<f32>,
 }
 
-/// The numbers of one lane.
+/// The coefficients of one lane.
 #[derive(Clone, Copy)]
 pub(super) struct Lane {
     mean: f32,
@@ -29,7 +29,7 @@ impl Affine {
         self.mean.len()
     }
 
-    /// The first `N` lanes' numbers by index.
+    /// Returns the coefficients of the first `count` lanes by index.
     #[inline(always)]
     fn lanes(&self, count: usize) -> impl Fn(usize) -> Lane {
         let (mean, factor, shift) = (&self.mean[..count], &self.factor[..count], &self.shift[..count]);
@@ -39,7 +39,7 @@ impl Affine {
 }
 
 impl Lane {
-    /// Without fused multiply-adds, so that the backward pass finds the same bits.
+    /// Normalises without fused multiply-adds, so that the backward pass gets the same bits.
     #[inline(always)]
     fn normalised(self, x: f32) -> f32 {
         (x - self.mean) * self.factor + self.shift
@@ -76,12 +76,12 @@ pub(super) fn normalise<const RELU: bool>(
     }
 }
 
-/// What a sum is taken of, from the gradient of the output, the input and the output.
+/// A term to be summed, from the gradient of the output, the input and the output.
 pub(super) trait Term {
     fn of(gradient: f32, x: f32, y: f32, lane: Lane) -> f32;
 }
 
-/// The gradient, where the output was not rectified.
+/// The gradient if the output was not rectified.
 pub(super) struct Whole;
 
 /// The gradient before a rectification that is recomputed from the input.
@@ -126,7 +126,7 @@ impl Term for Deviation {
 pub(super) struct Part<'a> {
     pub(super) gradient: &'a [f32],
     pub(super) x: &'a [f32],
-    /// The output; a term that does not need it is given another slice of this length.
+    /// The output; a term that does not need it gets another slice of this length.
     pub(super) y: &'a [f32],
 }
 
@@ -149,7 +149,7 @@ impl<'a> Part<'a> {
 
 /// Sums by lane: of the term, and of the term times the deviation from the mean.
 pub(super) struct Sums {
-    /// Of the last rows, and of all before them.
+    /// Sums of the last rows, and of all rows before them.
     recent: [Vec<f32>; 2],
     total: [Vec<f64>; 2],
 }
@@ -213,7 +213,7 @@ pub(super) struct ThroughStatistics {
     pub(super) constant: Vec<f32>,
 }
 
-/// Writes the gradient of the input: the term times the factor, less what comes through the statistics.
+/// Writes the gradient of the input: the term times the factor, less the part through the statistics.
 #[inline(always)]
 pub(super) fn input_gradient<T: Term>(
     affine: &Affine,

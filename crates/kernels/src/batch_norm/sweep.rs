@@ -9,44 +9,44 @@ use crate::lanes::Lanes;
 use crate::memory::unwritten;
 use crate::simd::vectorised;
 
-/// Values that stay in the cache between the loops of a pass.
+/// Number of values that stay in the cache between the loops of a pass.
 const CACHED: usize = 1 << 13;
 
-/// Where the mask of a rectification comes from.
+/// Source of the mask of a rectification.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Mask {
-    /// There was no rectification.
+    /// No rectification.
     Absent,
-    /// It is recomputed.
+    /// Recomputed from the input.
     Input,
-    /// A residual was added, which is not at hand.
+    /// Taken from the output, since a residual was added.
     Output,
 }
 
-/// What a pass computes. "Masked" is the gradient before the rectification.
+/// The work of a pass. "Masked" is the gradient before the rectification.
 pub(super) struct Sweep<'a> {
     pub(super) affine: &'a Affine,
     pub(super) mask: Mask,
-    /// Whether the masked gradient is written.
+    /// Writes the masked gradient.
     pub(super) masked: bool,
-    /// Whether its sums are computed.
+    /// Computes its sums.
     pub(super) sums: bool,
-    /// Whether the gradient of the input is written.
+    /// Writes the gradient of the input.
     pub(super) input: bool,
-    /// Taken off the gradient of the input.
+    /// Part to subtract from the gradient of the input.
     pub(super) statistics: Option<&'a ThroughStatistics>,
 }
 
-/// What a pass found; empty where it was not asked for.
+/// Results of a pass; empty if not requested.
 pub(super) struct Swept {
     pub(super) masked: Vec<f32>,
     pub(super) input: Vec<f32>,
-    /// By channel, of the masked gradient and of its product with the deviation from `affine.mean`.
+    /// Sums by channel of the masked gradient and of its product with the deviation from `affine.mean`.
     pub(super) sums: [Vec<f64>; 2],
 }
 
 impl<'a> Sweep<'a> {
-    /// Nothing yet.
+    /// Creates a pass that computes nothing yet.
     pub(super) fn new(affine: &'a Affine) -> Self {
         Self { affine, mask: Mask::Absent, masked: false, sums: false, input: false, statistics: None }
     }

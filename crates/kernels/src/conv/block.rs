@@ -1,7 +1,7 @@
 //! The innermost loops: a block of sums in registers.
 //!
-//! Both loops multiply a broadcast value of the image with vectors of channels and add
-//! to `P x V` sums. Nothing is copied first: the image is read where it lies, one value at
+//! Both loops multiply a broadcast value of the image by vectors of channels and add
+//! to `P x V` sums. Nothing is copied first: the image is read in place, one value at
 //! a time, through one pointer per position.
 
 #![expect(
@@ -31,23 +31,23 @@ unsafe fn store<S: Simd>(to: *mut f32, value: S::f32s) {
     unsafe { to.cast::<S::f32s>().write_unaligned(value) }
 }
 
-/// Values in the longest vector of any level.
+/// Number of values in the longest vector of any level.
 const MOST_LANES: usize = 16;
 
-/// How a block of outputs ends.
+/// The final step of a block of outputs.
 #[derive(Clone, Copy)]
 pub(super) struct Finish {
     /// Biases of the panel's channels (a whole number of vectors), or null for none.
     pub(super) bias: *const f32,
-    /// Whether `max(y, 0)` follows.
+    /// Applies `max(y, 0)`.
     pub(super) relu: bool,
-    /// Channels of the panel.
+    /// Number of channels of the panel.
     pub(super) width: usize,
 }
 
-/// `P` output positions of a panel of `V` vectors of channels.
+/// Computes `P` output positions of a panel of `V` vectors of channels.
 ///
-/// Sums, over the taps and their runs, of the values at `taps[t][p] + k` times the row of weights of (t, k).
+/// They are the sums, over the taps and their runs, of the values at `taps[t][p] + k` times the row of weights of (t, k).
 ///
 /// # Safety
 /// `run` values are readable at every address of `taps` plus `offset`; `weights` holds a row of
@@ -96,7 +96,7 @@ pub(super) unsafe fn outputs<S: Simd, const P: usize, const V: usize>(
         if finish.relu {
             for p in 0..P {
                 for v in 0..V {
-                    // A NaN is not below zero and stays.
+                    // NaN is not below zero, so it is kept.
                     sums[p][v] = simd.select_f32s(simd.less_than_f32s(sums[p][v], zero), zero, sums[p][v]);
                 }
             }
@@ -121,7 +121,7 @@ pub(super) unsafe fn outputs<S: Simd, const P: usize, const V: usize>(
     }
 }
 
-/// Copies rows of `width` values, `step` apart, to their places.
+/// Copies rows of `width` values, `step` apart, to their destinations.
 ///
 /// # Safety
 /// The rows are readable, and `width` values are writable at each place plus `at`.
@@ -133,30 +133,31 @@ unsafe fn copy_part(rows: *const f32, step: usize, width: usize, places: &[*mut 
     }
 }
 
-/// A stretch of positions that a tap of the kernel sees: where the input and the output gradient begin.
+/// A range of positions that a tap of the kernel sees, with its start in the input and in the output gradient.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stretch {
     /// Index into the input.
     pub(super) input: usize,
     /// Index into the output gradient.
     pub(super) output: usize,
-    /// Positions.
+    /// Number of positions.
     pub(super) count: usize,
 }
 
-/// What the weight gradient reads.
+/// Inputs of the weight gradient.
 #[derive(Clone, Copy)]
 pub(super) struct Operands<'a> {
     pub(super) x: &'a [f32],
     pub(super) grad: &'a [f32],
-    /// Values from one position of a stretch to the next in the input.
+    /// Distance in values between adjacent positions of a stretch in the input.
     pub(super) x_step: usize,
-    /// The same in the output gradient.
+    /// The same distance in the output gradient.
     pub(super) grad_step: usize,
 }
 
 /// Adds to `P` rows of weight gradients (consecutive values of a tap's run) of `V` vectors of output
-/// channels, or begins them if this is the `first` time: sums over positions of `x[stretch.input + at + p] * grad[stretch.output + channel + ..]`.
+/// channels, or overwrites them if `first` is set: sums over positions of
+/// `x[stretch.input + at + p] * grad[stretch.output + channel + ..]`.
 ///
 /// # Safety
 /// For every position of every stretch, `P` values from `at` on are inside `x`, and `width`

@@ -1,8 +1,8 @@
-//! How output channels are cut into panels of a few vectors, and weights laid out for them.
+//! Divides output channels into panels of a few vectors, and packs weights for them.
 //!
 //! The inner loops hold a block of `positions x vectors` sums in registers. A panel is the
-//! channels of such a block; its weights are stored tap by tap, value by value, a panel's
-//! width of channels beside each other, with zeros where the channels end inside a vector.
+//! set of channels of such a block. Its weights are stored tap by tap and value by value, with
+//! the channels of the panel contiguous and zeros if the channels end inside a vector.
 
 use rayon::prelude::*;
 
@@ -10,16 +10,16 @@ use super::geometry::Geometry;
 use crate::disjoint::Disjoint;
 use crate::memory::unwritten;
 
-/// The register file of a level: what blocks fit into it.
+/// The register file of a level, which determines the size of blocks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Registers {
-    /// Values of a vector.
+    /// Number of values in a vector.
     pub(super) lanes: usize,
-    /// Whether there are 32 registers rather than 16.
+    /// True if there are 32 registers rather than 16.
     pub(super) many: bool,
 }
 
-/// The cut of one group's channels.
+/// The division of one group's channels into panels.
 #[derive(Debug, Clone)]
 pub(super) struct Panels {
     /// Channels of one group.
@@ -37,9 +37,9 @@ pub(super) struct Panel {
     pub(super) group: usize,
     /// First channel inside the group.
     pub(super) first: usize,
-    /// Channels.
+    /// Number of channels.
     pub(super) width: usize,
-    /// Vectors, of which the last may be partly empty.
+    /// Number of vectors; the last one may be partly empty.
     pub(super) vectors: usize,
 }
 
@@ -58,7 +58,7 @@ impl Panels {
         Self { channels, vectors, block, lanes: registers.lanes }
     }
 
-    /// All panels, group by group.
+    /// Lists all panels, group by group.
     pub(super) fn list(&self, groups: usize) -> Vec<Panel> {
         let step = self.vectors * self.lanes;
         let of_group = |group| {
@@ -70,12 +70,12 @@ impl Panels {
         (0..groups).flat_map(of_group).collect()
     }
 
-    /// Channels of a panel with the empty ones of its last vector.
+    /// Returns the number of channels of a panel, including the empty ones of its last vector.
     pub(super) fn stored_width(&self, panel: &Panel) -> usize {
         panel.vectors * self.lanes
     }
 
-    /// Where the stored panels start when each holds `rows` rows, and the length of all.
+    /// Returns the starts of the stored panels if each has `rows` rows, and the total length.
     pub(super) fn starts(&self, list: &[Panel], rows: usize) -> (Vec<usize>, usize) {
         let mut total = 0;
         let starts = list.iter().map(|panel| {
@@ -87,19 +87,19 @@ impl Panels {
     }
 }
 
-/// Weights laid out in panels: rows of a panel's width.
+/// Weights packed in panels: rows of a panel's width.
 pub(super) struct Packed {
     pub(super) data: Vec<f32>,
     pub(super) starts: Vec<usize>,
 }
 
-/// A row of the stored panels, and where its value lies from the channel's first value on.
+/// A row of the stored panels, and the offset of its value from the channel's first value.
 type Place = (usize, usize);
 
-/// Places handled together: few enough that what they read and write stays in the first cache.
+/// Number of places handled together: few enough that their data stay in the first-level cache.
 const PIECE: usize = 128;
 
-/// Lays weights out for panels, in parallel. Row `row` of channel `channel` is `weight[base(panel, channel) + at]`.
+/// Packs weights into panels, in parallel. Row `row` of channel `channel` is `weight[base(panel, channel) + at]`.
 fn pack(
     panels: &Panels,
     list: &[Panel],
@@ -130,7 +130,7 @@ fn pack(
     Packed { data, starts }
 }
 
-/// Weights for the output: panels of output channels, rows (tap, value of its run).
+/// Packs weights for the output: panels of output channels, rows (tap, value of its run).
 pub(super) fn pack_forward(g: &Geometry, panels: &Panels, list: &[Panel], weight: &[f32]) -> Packed {
     let (outputs, window) = (g.group_outputs(), g.window());
     pack(
@@ -142,12 +142,12 @@ pub(super) fn pack_forward(g: &Geometry, panels: &Panels, list: &[Panel], weight
     )
 }
 
-/// Biases of the output channels, laid out like one row of the panels.
+/// Packs biases of the output channels like one row of the panels.
 pub(super) fn pack_bias(g: &Geometry, panels: &Panels, list: &[Panel], bias: &[f32]) -> Packed {
     pack(panels, list, &[(0, 0)], |panel, channel| panel.group * g.group_outputs() + channel, bias)
 }
 
-/// The places of [`pack_forward`], sorted by their position in the weights.
+/// Lists the places of [`pack_forward`], sorted by their position in the weights.
 fn forward_places(g: &Geometry) -> Vec<Place> {
     let (taps, run) = (g.taps(), g.run());
     let rows = taps.iter().enumerate().flat_map(|(t, &tap)| (0..run).map(move |k| (t * run + k, tap, k)));
@@ -156,7 +156,7 @@ fn forward_places(g: &Geometry) -> Vec<Place> {
     places
 }
 
-/// Weights for the input gradient: panels of input channels, rows (tap, output channel).
+/// Packs weights for the input gradient: panels of input channels, rows (tap, output channel).
 pub(super) fn pack_input_gradient(
     g: &Geometry,
     panels: &Panels,
@@ -176,7 +176,7 @@ pub(super) fn pack_input_gradient(
     pack(panels, list, &places, base, weight)
 }
 
-/// Takes the gradient of the weights out of panels (rows as in [`pack_forward`]), adding up partial sums in order.
+/// Unpacks the gradient of the weights from panels (rows as in [`pack_forward`]), and adds partial sums in order.
 pub(super) fn unpack(g: &Geometry, panels: &Panels, list: &[Panel], partials: &[Vec<f32>]) -> Vec<f32> {
     let (outputs, window) = (g.group_outputs(), g.window());
     let places = forward_places(g);

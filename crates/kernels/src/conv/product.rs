@@ -1,8 +1,8 @@
 //! The output and the input gradient: products of image windows with panels of weights.
 //!
-//! Both are the same computation. Positions of the result are numbered through the batch and cut
+//! Both are the same computation. Positions of the result are numbered through the batch and divided
 //! into blocks; for each tap of a block a table holds the addresses of the pixels that its
-//! positions see, or of zeros where the window leaves the image. So any stride and padding costs
+//! positions see, or of zeros if the window leaves the image. So any stride and padding costs
 //! nothing inside the sums, and blocks may run across rows and samples.
 
 use std::ops::Range;
@@ -14,12 +14,12 @@ use super::block::{Finish, outputs};
 use super::panels::{Packed, Panel, Panels};
 use crate::simd::{Level, run};
 
-/// Bytes of image that a task reads; with a panel of weights they stay in the second cache.
+/// Bytes of image that a task reads; with a panel of weights they stay in the second-level cache.
 const TILE_BYTES: usize = 256 << 10;
-/// Tasks that a product is cut into, where the shape allows.
+/// Number of tasks for a product, if the shape allows.
 const TASKS: usize = 64;
 
-/// The positions of a result, and the windows that belong to them.
+/// The positions of a result, and their windows.
 ///
 /// Position (r, c) of the grid is pixel `origin + step * (r, c)` of the target, and its tap t
 /// sees pixel `window_origin + window_step * (r, c) + taps[t]` of the source.
@@ -32,7 +32,7 @@ pub(super) struct Grid {
     pub(super) window_origin: [isize; 2],
     pub(super) window_step: [usize; 2],
     pub(super) taps: Vec<[isize; 2]>,
-    /// Contiguous values that a tap reads.
+    /// Number of contiguous values that a tap reads.
     pub(super) run: usize,
     pub(super) target: Image,
     pub(super) origin: [usize; 2],
@@ -47,12 +47,12 @@ pub(super) struct Image {
 }
 
 impl Image {
-    /// Index of the first channel of a pixel.
+    /// Returns the index of the first channel of a pixel.
     fn index(&self, sample: usize, [row, column]: [usize; 2]) -> usize {
         ((sample * self.size[0] + row) * self.size[1] + column) * self.channels
     }
 
-    /// The pixel, if it is inside.
+    /// Returns the pixel if it is inside the image.
     fn inside(&self, [row, column]: [isize; 2]) -> Option<[usize; 2]> {
         let (row, column) = (usize::try_from(row).ok()?, usize::try_from(column).ok()?);
         (row < self.size[0] && column < self.size[1]).then_some([row, column])
@@ -68,7 +68,7 @@ pub(super) struct Product<'a> {
     pub(super) weights: &'a Packed,
     /// Channels of one group in the source.
     pub(super) group_source: usize,
-    /// Biases laid out like one row of the panels.
+    /// Biases packed like one row of the panels.
     pub(super) bias: Option<&'a Packed>,
     pub(super) relu: bool,
 }
@@ -80,7 +80,7 @@ struct Target(*mut f32);
 unsafe impl Sync for Target {}
 
 impl Product<'_> {
-    /// Computes the product. Every position of the grid is written, nothing else of `target`.
+    /// Computes the product. Writes every position of the grid, and nothing else in `target`.
     pub(super) fn run(&self, level: Level, target: &mut [f32]) {
         let Grid { batch, size, source, target: image, run: length, .. } = &self.grid;
         let zeros = vec![0f32; source.channels.max(*length)];
@@ -154,7 +154,7 @@ impl Task<'_> {
             let rows = &weights.data[start..][..taps * grid.run * panels.stored_width(panel)];
             for (block, (to, count)) in to.iter().enumerate() {
                 let from = &from[block * taps..][..taps];
-                // Combinations that `Panels` never makes are compiled out where the constants show it.
+                // Constants rule out combinations that `Panels` never makes, so they are not compiled.
                 match panel.vectors {
                     1 => self.block::<S, P, 1>(simd, panel, finish, from, rows, to, *count),
                     2 if P <= 12 => self.block::<S, P, 2>(simd, panel, finish, from, rows, to, *count),
@@ -193,8 +193,8 @@ impl Task<'_> {
         }
     }
 
-    /// For every block the addresses that its taps see (block by block, tap by tap), and where its
-    /// positions are written with their number. A block that is not full repeats its last position.
+    /// Returns for every block the addresses that its taps see (block by block, tap by tap), and the
+    /// destinations of its positions with their number. A block that is not full repeats its last position.
     #[expect(clippy::type_complexity, reason = "two tables, used in one place")]
     fn tables<const P: usize>(&self) -> (Vec<[*const f32; P]>, Vec<([*mut f32; P], usize)>) {
         let Grid { batch, size, source, window_origin, window_step, taps, target, origin, step, .. } =
@@ -203,7 +203,7 @@ impl Task<'_> {
         let blocks = self.blocks.len();
         let mut from = vec![[std::ptr::null(); P]; blocks * taps.len()];
         let mut to = vec![([std::ptr::null_mut(); P], 0); blocks];
-        // What a tap reads of a pixel, all groups together.
+        // The values that a tap reads of a pixel, over all groups.
         let (data, zeros, reach) = (self.product.source, self.zeros.as_ptr(), self.zeros.len());
         for (block, (to, count)) in to.iter_mut().enumerate() {
             let first = (self.blocks.start + block) * P;

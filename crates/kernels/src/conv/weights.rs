@@ -1,9 +1,9 @@
 //! The gradient of the weights: for every tap, sums over positions of image times output gradient.
 //!
-//! The gradient is laid out like the packed weights (see `panels`), and cut into blocks: a few
+//! The gradient is stored like the packed weights (see `panels`), and divided into blocks: a few
 //! consecutive values of a tap's run by a panel of output channels. A block passes over the positions that
 //! its tap sees; nothing is copied and padding is never read. The positions of the batch are
-//! cut into at most as many parts as there is memory for partial sums, which are added in order.
+//! divided into parts, as far as memory for partial sums allows; the partial sums are added in order.
 
 use std::ops::Range;
 
@@ -17,13 +17,14 @@ use crate::disjoint::Disjoint;
 use crate::memory::unwritten;
 use crate::simd::{Level, run};
 
-/// Memory for partial sums.
+/// Memory for partial sums in bytes.
 const PARTIAL_BYTES: usize = 16 << 20;
-/// Tasks that the gradient is cut into, where the shape allows.
+/// Number of tasks for the gradient, if the shape allows.
 const TASKS: usize = 48;
-/// Fewest positions of a part: a shorter one would spend its time on reading and writing the sums.
+/// Minimum number of positions in a part; a shorter one would spend its time on reading and writing the sums.
 const PART: usize = 1536;
-/// Positions that all blocks of a task pass over before the next ones: what they read stays in the second cache.
+/// Number of positions that all blocks of a task process before the next ones, so that their data stay in the
+/// second-level cache.
 const CHUNK: usize = 768;
 
 /// Values of a tap's run that belong to one block.
@@ -34,7 +35,7 @@ struct Item {
     values: Range<usize>,
 }
 
-/// The gradient of the weights (O, C / groups, KH, KW).
+/// Computes the gradient of the weights (O, C / groups, KH, KW).
 pub(super) fn weight_gradient(
     level: Level,
     g: &Geometry,
@@ -87,7 +88,7 @@ pub(super) fn weight_gradient(
     unpack(g, panels, list, &sums)
 }
 
-/// All blocks, panel by panel and tap by tap. Runs are cut evenly, so that no block is nearly empty.
+/// Lists all blocks, panel by panel and tap by tap. Runs are divided evenly, so that no block is nearly empty.
 fn items(panels: usize, taps: usize, run: usize, block: usize) -> Vec<Item> {
     let cuts = run.div_ceil(block);
     let values = |cut: usize| run * cut / cuts..run * (cut + 1) / cuts;
@@ -133,7 +134,7 @@ impl WithSimd for Task<'_> {
 }
 
 impl Task<'_> {
-    /// The positions of some rows of the batch that a tap sees inside the image.
+    /// Lists the positions of some rows of the batch that a tap sees inside the image.
     fn stretches(&self, rows: Range<usize>, [ky, kx]: [usize; 2], out: &mut Vec<Stretch>) {
         let Geometry { input: [h, w], channels, stride: [sh, sw], padding: [ph, pw], output, .. } = *self.g;
         out.clear();
@@ -170,7 +171,7 @@ impl Task<'_> {
         let start = self.starts[item.panel] + (item.tap * self.run + item.values.start) * width;
         // SAFETY: every item has its own rows of its own panel.
         let sums = unsafe { self.sums.range(start..start + item.values.len() * width) };
-        // Combinations that `Panels` never makes are compiled out where the constants show it.
+        // Constants rule out combinations that `Panels` never makes, so they are not compiled.
         macro_rules! dispatch {
             ($($p:literal)*) => {
                 match (item.values.len(), panel.vectors) {

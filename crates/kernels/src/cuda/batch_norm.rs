@@ -25,7 +25,7 @@ impl Sizes {
         self.rows * self.channels
     }
 
-    /// Parts of column sums, with room for two sums of every column in each.
+    /// Returns the number of parts of column sums, and a buffer for two sums of every column in each part.
     fn parts(self, gpu: &Gpu) -> Result<(usize, Buffer<f64>)> {
         let parts = parts(self.rows);
         // SAFETY: the kernels that sum up parts write every value.
@@ -33,7 +33,7 @@ impl Sizes {
     }
 }
 
-/// The output of both.
+/// Computes the output of both operations.
 fn normalised(
     gpu: &Gpu,
     sizes: Sizes,
@@ -54,7 +54,7 @@ fn normalised(
     Ok(out)
 }
 
-/// The passes of a backward pass.
+/// The two sweeps of a backward pass.
 struct Passes<'a> {
     gpu: &'a Gpu,
     given: &'a DeviceBackward<'a>,
@@ -63,13 +63,13 @@ struct Passes<'a> {
     affine: &'a Buffer,
     epsilon: f64,
     relu: bool,
-    /// Whether the statistics are of the batch, and depend on it, not inputs of their own.
+    /// True if the statistics come from the batch and depend on it; false if they are separate inputs.
     of_batch: bool,
-    /// The ranks that the statistics are of, and their rows.
+    /// The ranks that share the statistics, and their number of rows.
     over: Option<(&'a dyn SumOverRanks, usize)>,
 }
 
-/// Gradients of scale and shift, what leads through the statistics, and the gradient before the rectification.
+/// Gradients of scale and shift, the terms through the statistics, and the gradient before the rectification.
 struct FirstPass {
     scale: Buffer,
     shift: Buffer,
@@ -78,7 +78,7 @@ struct FirstPass {
 }
 
 impl Passes<'_> {
-    /// The input that is a residual, if there is one: the last.
+    /// Returns the index of the residual, if there is one: the last input.
     fn residual(&self) -> usize {
         if self.of_batch { 3 } else { 5 }
     }
@@ -87,7 +87,7 @@ impl Passes<'_> {
         self.given.inputs.len() > self.residual()
     }
 
-    /// How the kernels judge a rectification: not at all, by the input, by the output.
+    /// Returns how the kernels determine the mask of a rectification: not at all, from the input, or from the output.
     fn mask(&self) -> usize {
         match (self.relu, self.has_residual()) {
             (false, _) => 0,
@@ -96,7 +96,7 @@ impl Passes<'_> {
         }
     }
 
-    /// The gradients that are wanted.
+    /// Computes the requested gradients.
     fn gradients(&self) -> Result<Vec<Gradient<Buffer>>> {
         let wants = |input| self.given.wants(input);
         let masks = self.relu && wants(self.residual());
@@ -120,7 +120,7 @@ impl Passes<'_> {
         Ok(found)
     }
 
-    /// The sums; with `masked`, the gradient before the rectification too.
+    /// Computes the sums and, if `masked`, the gradient before the rectification.
     fn first_pass(&self, masked: bool) -> Result<FirstPass> {
         let Sizes { rows, channels } = self.sizes;
         let (parts, mut partial) = self.sizes.parts(self.gpu)?;
@@ -144,7 +144,7 @@ impl Passes<'_> {
         self.parameter_gradients(&partial, parts, rows, [&mut scale, &mut shift, &mut through])?;
         if let Some((ranks, rows)) = self.over {
             let sums = self.summed(ranks, &partial, parts)?;
-            // The gradients of scale and shift stay this rank's; these are not looked at.
+            // The gradients of scale and shift stay this rank's; those of all ranks are not used.
             // SAFETY: the kernel writes every value of both.
             let (mut of_all, mut more) =
                 unsafe { (self.gpu.unwritten(channels)?, self.gpu.unwritten(channels)?) };
@@ -153,7 +153,8 @@ impl Passes<'_> {
         Ok(FirstPass { scale, shift, through, masked })
     }
 
-    /// Gradients of scale and shift and what leads through the statistics of `rows` rows, from `count` parts of sums.
+    /// Computes the gradients of scale and shift and the terms through the statistics of `rows` rows, from `count` parts of
+    /// sums.
     fn parameter_gradients(
         &self,
         partial: &Buffer<f64>,
@@ -176,7 +177,7 @@ impl Passes<'_> {
             .start(part_blocks(1, channels), PART_THREADS)
     }
 
-    /// The sums of all parts of all ranks, as one part. They go by way of the processor: they are few.
+    /// Computes the sums of all parts of all ranks, as one part. They go through the CPU, since they are few.
     fn summed(&self, ranks: &dyn SumOverRanks, partial: &Buffer<f64>, parts: usize) -> Result<Buffer<f64>> {
         let channels = self.sizes.channels;
         // SAFETY: the kernel writes every value.
@@ -193,12 +194,12 @@ impl Passes<'_> {
         self.gpu.upload(&values)
     }
 
-    /// The gradient of the input.
+    /// Computes the gradient of the input.
     fn second_pass(&self, through: Option<&Buffer>, masked: Option<&Buffer>) -> Result<Buffer> {
         // SAFETY: the kernel writes every value.
         let mut out = unsafe { self.gpu.unwritten(self.sizes.count()) }?;
         let kernel = self.gpu.kernel(Source::BatchNorm, "input_gradient")?;
-        // The masked gradient, where the first pass wrote it, saves judging it again.
+        // If the first pass wrote the masked gradient, the mask need not be determined again.
         let (kernel, mask) = match masked {
             Some(masked) => (kernel.read(masked), 0),
             None => (kernel.read(&self.given.gradient), self.mask()),
@@ -215,13 +216,13 @@ impl Passes<'_> {
     }
 }
 
-/// A gradient that is wanted.
+/// Returns a gradient if it is requested.
 fn chosen(values: Option<Buffer>, wanted: bool) -> Gradient<Buffer> {
     values.filter(|_| wanted).map_or(Gradient::None, Gradient::Values)
 }
 
 impl BatchNorm {
-    /// The statistics of all ranks' rows in place of this one's; their number.
+    /// Replaces the statistics of this rank's rows by those of all ranks' rows; returns their number.
     fn pooled(
         &self,
         gpu: &Gpu,
@@ -306,7 +307,7 @@ impl CudaOp for BatchNorm {
 }
 
 impl FrozenBatchNorm {
-    /// Statistics and what the passes need of them.
+    /// Computes the statistics and the coefficients that the passes need.
     fn fixed(
         &self,
         gpu: &Gpu,

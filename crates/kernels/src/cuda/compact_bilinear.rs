@@ -1,4 +1,4 @@
-//! Compact bilinear pooling. Spectra are computed for as many samples at once as a bound on memory allows.
+//! Compact bilinear pooling. A bound on memory determines for how many samples spectra are computed at once.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ impl DeviceSketch {
         for bucket in 0..size {
             starts[bucket + 1] += starts[bucket];
         }
-        // A stable sort: the values of a bucket keep the order of their channels.
+        // A stable sort, so that the values of a bucket keep the order of their channels.
         let mut members: Vec<i32> = (0..buckets.len() as i32).collect();
         members.sort_by_key(|&channel| buckets[channel as usize]);
         Ok(Self {
@@ -54,10 +54,10 @@ impl DeviceSketch {
 struct Factor {
     input: usize,
     sketch: DeviceSketch,
-    /// Values of a sample in the input, and before this time step.
+    /// Number of values of a sample in the input, and of those before this time step.
     sample: usize,
     first: usize,
-    /// Its own rows of a sample: places of a map, one of a vector.
+    /// Number of rows per sample: the positions of a map, or one for a vector.
     places: usize,
 }
 
@@ -79,7 +79,7 @@ impl<'a> Transform<'a> {
         unsafe { self.gpu.unwritten(rows * self.size) }
     }
 
-    /// Where rows are laid down so that [`Transform::run`] finds them: at the target itself if no pass is needed.
+    /// Transforms rows from `from` to `target`.
     fn run(
         &self,
         rows: usize,
@@ -110,7 +110,7 @@ impl<'a> Transform<'a> {
     }
 }
 
-/// The radices of the passes of a transform: eights first, one pass at least.
+/// Returns the radices of the passes of a transform: eights first, at least one pass.
 fn radices(size: usize) -> Vec<usize> {
     let (mut rest, mut found) = (size, Vec::new());
     for radix in [8, 4, 2].into_iter().chain((3..).step_by(2)) {
@@ -141,7 +141,7 @@ struct Samples {
     count: usize,
 }
 
-/// The spectra of all factors of some samples: where each begins and whether it has one a place.
+/// The spectra of all factors of some samples, with the start of each factor and whether it has a spectrum per position.
 struct Spectra {
     values: Buffer<Complex>,
     spans: Buffer<i64>,
@@ -168,12 +168,12 @@ impl<'a> Work<'a> {
         self.transform.size
     }
 
-    /// Rows of spectra of one sample.
+    /// Returns the number of rows of spectra per sample.
     fn rows(&self) -> usize {
         self.factors.iter().map(|factor| factor.places).sum()
     }
 
-    /// Rows of the output of one sample.
+    /// Returns the number of rows of the output per sample.
     fn out_places(&self) -> usize {
         if self.op.pooled { 1 } else { self.geometry.places }
     }
@@ -209,8 +209,8 @@ impl<'a> Work<'a> {
         Ok(Spectra { values, spans: self.gpu.upload(&spans)? })
     }
 
-    /// The product of all spectra, or of those without one factor's and the gradient's, on the way back through the
-    /// transform; for `out_places` rows a sample.
+    /// Computes the inverse transform of the product of all spectra, or of the gradient's and all but one factor's; with
+    /// `out_places` rows per sample.
     fn product(
         &self,
         spectra: &Spectra,
@@ -235,7 +235,7 @@ impl<'a> Work<'a> {
         Ok(back)
     }
 
-    /// One over what a transform there and back multiplies by, and over the places of a mean.
+    /// Returns the inverse of the factor of a transform forth and back, and of the number of positions in a mean.
     fn scale(&self) -> f32 {
         let share = if self.op.pooled { self.geometry.places } else { 1 };
         1.0 / (self.size() * share) as f32
@@ -301,7 +301,7 @@ impl CudaOp for CompactBilinear {
 }
 
 impl Gpu {
-    /// `exp(-2πi t / size)` for every t, made once.
+    /// Returns `exp(-2πi t / size)` for every t, computed once.
     fn roots(&self, size: usize) -> Result<Arc<Buffer<Complex>>> {
         let mut kept = super::lock::lock(&self.roots);
         if let Some(roots) = kept.get(&size) {

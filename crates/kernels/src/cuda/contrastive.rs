@@ -9,7 +9,7 @@ use crate::op::Op;
 use crate::{ContrastiveLoss, Gradient, PairDistance};
 
 impl ContrastiveLoss {
-    /// The similarities as the kernels read them.
+    /// Uploads the similarities as integers for the kernels.
     fn flags(&self, gpu: &Gpu) -> Result<Buffer<i32>> {
         gpu.upload(&self.similar.iter().map(|&similar| i32::from(similar)).collect::<Vec<_>>())
     }

@@ -1,5 +1,4 @@
-//! Convolution: by cuDNN with the feature `cudnn`, and where that has no algorithm or is left out by columns (im2col)
-//! and cuBLAS.
+//! Convolution by cuDNN with the feature `cudnn`; without it, or if it has no algorithm, by im2col and cuBLAS.
 
 use candle_core::Result;
 
@@ -13,7 +12,7 @@ use crate::conv::geometry::Geometry;
 use crate::op::Op;
 use crate::{Conv2d, Gradient};
 
-/// About the values that columns may take at once: 512 MiB.
+/// Approximate number of values that columns may take at once: 512 MiB.
 const COLUMNS: usize = 128 << 20;
 
 impl CudaOp for Conv2d {
@@ -55,7 +54,7 @@ impl CudaOp for Conv2d {
     }
 }
 
-/// The gradients of input and weight.
+/// Computes the gradients of input and weight.
 fn products(
     gpu: &Gpu,
     g: &Geometry,
@@ -78,7 +77,7 @@ fn products(
         found[0] = Gradient::Values(out);
     }
     if wants_weight {
-        // Of an empty batch nobody writes it.
+        // An empty batch leaves it unwritten.
         let mut out = gpu.zeros(g.weights())?;
         #[cfg(feature = "cudnn")]
         let done = gpu.convolutions.weight_gradient(gpu, g, &inputs[0], gradient, &mut out)?;
@@ -92,7 +91,7 @@ fn products(
     Ok(())
 }
 
-/// Weights (O, C, KH, KW) as (O, KH, KW, C).
+/// Converts weights (O, C, KH, KW) to (O, KH, KW, C).
 fn packed(gpu: &Gpu, g: &Geometry, weight: &DeviceArray<'_>) -> Result<Buffer> {
     // SAFETY: the kernel writes every value.
     let mut out = unsafe { gpu.unwritten(g.weights()) }?;
@@ -101,7 +100,7 @@ fn packed(gpu: &Gpu, g: &Geometry, weight: &DeviceArray<'_>) -> Result<Buffer> {
     Ok(out)
 }
 
-/// And back.
+/// Converts weights (O, KH, KW, C) back to (O, C, KH, KW).
 fn unpacked(gpu: &Gpu, g: &Geometry, weight: Buffer) -> Result<Buffer> {
     if g.kernel == [1, 1] {
         return Ok(weight);
@@ -113,12 +112,12 @@ fn unpacked(gpu: &Gpu, g: &Geometry, weight: Buffer) -> Result<Buffer> {
     Ok(out)
 }
 
-/// Whether an input is its own columns: every window is one pixel, and no pixel is left out.
+/// Returns `true` if an input equals its columns: every window is one pixel, and no pixel is skipped.
 fn is_product(g: &Geometry) -> bool {
     g.kernel == [1, 1] && g.stride == [1, 1] && g.padding == [0, 0]
 }
 
-/// Samples whose columns are made at once.
+/// Returns the number of samples whose columns are made at once.
 fn at_once(g: &Geometry) -> usize {
     let each = g.output[0] * g.output[1] * g.window();
     (COLUMNS / each.max(1)).clamp(1, g.batch.max(1))
@@ -140,13 +139,13 @@ impl Samples {
         self.count * g.output[0] * g.output[1]
     }
 
-    /// Values before them in the input, and in the output.
+    /// Returns the offsets of the samples in the input and in the output.
     fn starts(&self, g: &Geometry) -> [usize; 2] {
         [g.input_len() / g.batch * self.first, g.output_len() / g.batch * self.first]
     }
 }
 
-/// The sizes that both column kernels take, for a group.
+/// Returns the sizes that both column kernels take, for a group.
 fn sizes(g: &Geometry, group: usize) -> [usize; 13] {
     let [height, width] = g.input;
     let ([ky, kx], [sy, sx], [py, px], [oh, ow]) = (g.kernel, g.stride, g.padding, g.output);
@@ -154,7 +153,8 @@ fn sizes(g: &Geometry, group: usize) -> [usize; 13] {
     [height, width, g.channels, group * channels, channels, ky, kx, sy, sx, py, px, oh, ow]
 }
 
-/// What every window of some samples of a group holds, (positions, KH KW C): columns in `room`, or the input itself.
+/// Returns the values of every window of some samples of a group, (positions, KH KW C): columns in `room`, or the input
+/// itself.
 fn windows(
     gpu: &Gpu,
     g: &Geometry,
@@ -177,7 +177,7 @@ fn windows(
     Ok(Matrix::new(room, g.window()))
 }
 
-/// Memory for the columns of the samples that are made at once; one value where there is no need of any.
+/// Allocates memory for the columns of the samples that are made at once; one value if none are needed.
 fn room(gpu: &Gpu, g: &Geometry) -> Result<Buffer> {
     let count = if is_product(g) { 1 } else { at_once(g) * g.output[0] * g.output[1] * g.window() };
     // SAFETY: columns, or a product, are written whole before they are read.
@@ -231,7 +231,7 @@ fn input_gradient(
     Ok(())
 }
 
-/// As (O, KH, KW, C).
+/// Computes the gradient of the weights as (O, KH, KW, C).
 fn weight_gradient(
     gpu: &Gpu,
     g: &Geometry,

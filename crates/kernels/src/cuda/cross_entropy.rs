@@ -10,7 +10,7 @@ use crate::op::Op;
 use crate::{Gradient, SoftmaxCrossEntropy};
 
 impl SoftmaxCrossEntropy {
-    /// The labels as the kernels read them: -1 where there is none.
+    /// Uploads the labels for the kernels: -1 for a sample without one.
     fn numbers(&self, gpu: &Gpu) -> Result<Buffer<i32>> {
         gpu.upload(
             &self.labels.iter().map(|label| label.map_or(-1, |label| label as i32)).collect::<Vec<_>>(),
@@ -63,6 +63,6 @@ impl CudaOp for Softmax {
     }
 
     fn backward_cuda(&self, _gpu: &Gpu, _given: &DeviceBackward<'_>) -> Result<Vec<Gradient<Buffer>>> {
-        bail!("softmax: it has no gradient here; use SoftmaxCrossEntropy for a loss")
+        bail!("softmax: this operation has no gradient; use SoftmaxCrossEntropy for a loss")
     }
 }

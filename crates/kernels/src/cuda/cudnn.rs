@@ -1,4 +1,4 @@
-//! Convolutions by cuDNN: all three products, on feature maps and weights with the channels last.
+//! Convolutions by cuDNN: all three products, on feature maps and weights with channels last.
 
 pub(super) mod plan;
 
@@ -13,7 +13,7 @@ use super::{Buffer, Gpu};
 use crate::conv::geometry::Geometry;
 use plan::{Convolutions, failed};
 
-/// Zero as cuDNN writes a factor of one: outputs are overwritten.
+/// Factor of one for cuDNN; the other factor is zero, so outputs are overwritten.
 const ONE: f32 = 1.0;
 const ZERO: f32 = 0.0;
 
@@ -30,7 +30,7 @@ fn write(values: &mut impl Address) -> *mut c_void {
 }
 
 impl Convolutions {
-    /// Whether cuDNN did it.
+    /// Computes the product, or returns `false` if cuDNN has no algorithm for it.
     pub(super) fn forward(
         &self,
         gpu: &Gpu,
@@ -66,7 +66,7 @@ impl Convolutions {
         Ok(true)
     }
 
-    /// Whether cuDNN did it.
+    /// Computes the product, or returns `false` if cuDNN has no algorithm for it.
     pub(super) fn input_gradient(
         &self,
         gpu: &Gpu,
@@ -98,11 +98,11 @@ impl Convolutions {
                 write(out),
             )
         };
-        done.map_err(|error| failed("the input's gradient", g, error))?;
+        done.map_err(|error| failed("the input gradient", g, error))?;
         Ok(true)
     }
 
-    /// Whether cuDNN did it; as (O, KH, KW, C).
+    /// Computes the gradient as (O, KH, KW, C), or returns `false` if cuDNN has no algorithm for it.
     pub(super) fn weight_gradient(
         &self,
         gpu: &Gpu,

@@ -51,9 +51,9 @@ impl CudaOp for Add {
 impl Mask {
     fn multiplied(&self, gpu: &Gpu, x: &DeviceArray<'_>) -> Result<Buffer> {
         if self.factors.len() != x.count() {
-            bail!("mask: {} values and {} to go with them, expected as many", x.count(), self.factors.len());
+            bail!("mask: operands of {} and {} values differ in length", x.count(), self.factors.len());
         }
-        // Once for both passes: a copy from here may have to wait for what was asked for before.
+        // Copied once for both passes: a later copy from the host may have to wait for earlier work.
         let mut kept = lock(&self.on_device);
         if kept.is_none() {
             *kept = Some(gpu.upload(&self.factors)?);

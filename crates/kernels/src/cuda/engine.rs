@@ -1,4 +1,4 @@
-//! Operations brought to tensors on a GPU: what `engine.rs` beside this folder does on the CPU.
+//! Applies operations to tensors on a GPU, like `engine.rs` beside this folder on the CPU.
 
 use candle_core::op::BackpropOp;
 use candle_core::{CudaStorage, Layout, Result, Shape, Storage, StorageRef, Tensor, bail};
@@ -12,7 +12,7 @@ pub(crate) fn forward(op: &dyn Op, gpu: &Gpu, inputs: &[Tensor]) -> Result<Tenso
     tensor(gpu, values, dims)
 }
 
-/// The output of an operation, as Candle stores it.
+/// Computes the output of an operation, as Candle stores it.
 pub(crate) fn forward_storage(op: &dyn Op, gpu: &Gpu, inputs: &[Tensor]) -> Result<(CudaStorage, Shape)> {
     let (values, dims) = run(op, gpu, inputs)?;
     Ok((CudaStorage::wrap_cuda_slice(values.into_slice(), gpu.device().clone()), Shape::from(dims)))
@@ -24,7 +24,7 @@ fn run(op: &dyn Op, gpu: &Gpu, inputs: &[Tensor]) -> Result<(Buffer, Vec<usize>)
     op.forward_cuda(gpu, &arrays)
 }
 
-/// The gradients of an operation's inputs.
+/// Computes the gradients of an operation's inputs.
 pub(crate) fn backward(
     op: &dyn Op,
     gpu: &Gpu,
@@ -47,11 +47,11 @@ pub(crate) fn backward(
     tensors.collect()
 }
 
-/// A tensor of values that the device has.
+/// Creates a tensor from values on the device.
 pub(super) fn tensor(gpu: &Gpu, values: Buffer, dims: Vec<usize>) -> Result<Tensor> {
     let shape = Shape::from(dims);
     if values.count() < shape.elem_count() {
-        bail!("a tensor of shape {shape:?} was given {} values", values.count());
+        bail!("a tensor of shape {shape:?} cannot have {} values", values.count());
     }
     let storage = CudaStorage::wrap_cuda_slice(values.into_slice(), gpu.device().clone());
     Ok(Tensor::from_storage(Storage::Cuda(storage), shape, BackpropOp::none(), false))

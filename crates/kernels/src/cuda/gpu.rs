@@ -19,7 +19,7 @@ use super::lock::lock;
 use super::signature::{self, Kind};
 use crate::Precision;
 
-/// A file of kernels; each is compiled on its own, when one of its kernels is first needed.
+/// A file of kernels; each is compiled separately, when one of its kernels is first needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
     Elementwise,
@@ -55,27 +55,27 @@ pub struct Gpu {
     stream: Arc<CudaStream>,
     modules: Mutex<HashMap<Source, Arc<CudaModule>>>,
     functions: Mutex<HashMap<&'static str, Arc<Function>>>,
-    /// A [`Precision`] as a number.
+    /// The [`Precision`] as a number.
     precision: AtomicU8,
-    /// cuBLAS takes one call at a time.
+    /// Lock for cuBLAS, which takes one call at a time.
     pub(super) blas: Mutex<()>,
-    /// Roots of unity by their number, for Fourier transforms.
+    /// Roots of unity by their order, for Fourier transforms.
     pub(super) roots: Mutex<HashMap<usize, Arc<Buffer<[f32; 2]>>>>,
     #[cfg(feature = "cudnn")]
     pub(super) convolutions: super::cudnn::plan::Convolutions,
 }
 
-/// A compiled kernel and what it takes.
+/// A compiled kernel and the types of its arguments.
 #[derive(Debug)]
 pub(super) struct Function {
     pub(super) function: CudaFunction,
     pub(super) kinds: Vec<Kind>,
 }
 
-/// The GPUs that are set up, by Candle's number.
+/// The initialised GPUs, by Candle's device id.
 static GPUS: Mutex<Option<HashMap<DeviceId, Arc<Gpu>>>> = Mutex::new(None);
 
-/// A GPU as a Candle device: number `ordinal` of those that the driver shows.
+/// Opens a GPU as a Candle device: number `ordinal` of those that the driver lists.
 ///
 /// # Errors
 /// If there is no such GPU, or its driver or libraries are too old.
@@ -83,10 +83,10 @@ pub fn device(ordinal: usize) -> Result<Device> {
     let count = CudaContext::device_count().map_err(|error| driver_missing(&error))?;
     if ordinal as u64 >= u64::from(count.unsigned_abs()) {
         bail!(
-            "there is no GPU number {ordinal}: the driver shows {count}; see `nvidia-smi -L` and CUDA_VISIBLE_DEVICES"
+            "there is no GPU number {ordinal}: the driver lists {count}; see `nvidia-smi -L` and CUDA_VISIBLE_DEVICES"
         );
     }
-    // A stream of its own: Candle's default is a different one in every thread.
+    // A separate stream, since Candle's default stream differs between threads.
     let device = CudaDevice::new_with_stream(ordinal)?;
     // SAFETY: everything goes through the device's one stream. The exception, `Upload`, orders its two streams by
     // events of its own and gives no memory back while the other stream uses it.
@@ -96,7 +96,7 @@ pub fn device(ordinal: usize) -> Result<Device> {
     Ok(Device::Cuda(device))
 }
 
-/// The versions of CUDA and of cuDNN, if that is part of the build.
+/// Returns the versions of CUDA and of cuDNN, if cuDNN is part of the build.
 #[must_use]
 pub fn libraries() -> Vec<(&'static str, String)> {
     let cuda = sys::CUDA_VERSION;
@@ -109,7 +109,7 @@ pub fn libraries() -> Vec<(&'static str, String)> {
 
 fn driver_missing(error: &DriverError) -> candle_core::Error {
     candle_core::Error::Msg(format!(
-        "no NVIDIA GPU can be used here: {error}; a driver for CUDA {}.{} or later is needed",
+        "no NVIDIA GPU can be used: {error}; a driver for CUDA {}.{} or later is needed",
         sys::CUDA_VERSION / 1000,
         sys::CUDA_VERSION % 1000 / 10
     ))
@@ -133,7 +133,7 @@ impl Gpu {
         Ok(gpu)
     }
 
-    /// Freed memory stays with the process for the next step; by default the driver takes it back at every wait.
+    /// Keeps freed memory for the next step; by default the driver takes it back at every synchronisation.
     fn keep_freed_memory(&self) -> Result<()> {
         if !self.stream.context().has_async_alloc() {
             return Ok(());
@@ -141,7 +141,7 @@ impl Gpu {
         self.wrap(self.set_of_pool(sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, u64::MAX))
     }
 
-    /// The pool that all memory comes from.
+    /// Returns the pool that all memory comes from.
     fn pool(&self) -> std::result::Result<sys::CUmemoryPool, DriverError> {
         let mut pool = std::ptr::null_mut();
         // SAFETY: the device is the context's, and the pool is written to the place that is given.
@@ -150,7 +150,7 @@ impl Gpu {
         Ok(pool)
     }
 
-    /// Sets an attribute of it that is a 64-bit number, as all are that are named here.
+    /// Sets an attribute of the pool that is a 64-bit number, like all attributes used here.
     fn set_of_pool(
         &self,
         attribute: sys::CUmemPool_attribute,
@@ -160,10 +160,9 @@ impl Gpu {
         unsafe { sys::cuMemPoolSetAttribute(self.pool()?, attribute, (&raw mut value).cast()) }.result()
     }
 
-    /// The GPU behind a Candle device, whoever opened it: it is set up when it is first seen. One that [`device`] did not
-    /// make keeps its own stream and cudarc's tracking of what uses what. All work of ours goes through that one stream;
-    /// `Device::new_cuda` takes the driver's default stream, which is another one in every thread, so that such a
-    /// device is to be used by one thread.
+    /// Returns the GPU behind any Candle device, and initialises it on first use. A device that [`device`] did not make keeps
+    /// its own stream and cudarc's event tracking. All our work goes through that one stream. `Device::new_cuda` takes the
+    /// driver's default stream, which differs between threads, so such a device must be used by one thread.
     ///
     /// # Errors
     /// If the GPU's driver or libraries are too old.
@@ -178,7 +177,7 @@ impl Gpu {
         Ok(gpu)
     }
 
-    /// The GPU that all tensors are on, if the first is on one.
+    /// Returns the GPU of all tensors, if the first is on a GPU.
     pub(crate) fn of_tensors(tensors: &[Tensor]) -> Result<Option<Arc<Self>>> {
         let Some(Device::Cuda(device)) = tensors.first().map(Tensor::device) else { return Ok(None) };
         if let Some(other) = tensors.iter().find(|x| !x.device().same_device(&Device::Cuda(device.clone()))) {
@@ -195,25 +194,25 @@ impl Gpu {
         &self.stream
     }
 
-    /// How products are computed.
+    /// Returns the precision of products.
     pub fn precision(&self) -> Precision {
         if self.precision.load(Ordering::Relaxed) == 0 { Precision::Fp32 } else { Precision::Tf32 }
     }
 
-    /// Sets how products are computed from now on.
+    /// Sets the precision of all further products.
     pub fn set_precision(&self, precision: Precision) {
         self.precision.store(u8::from(precision == Precision::Tf32), Ordering::Relaxed);
     }
 
-    /// Waits until everything that was asked for is done.
+    /// Waits until all submitted work is done.
     ///
     /// # Errors
-    /// If something failed.
+    /// If some of it failed.
     pub fn synchronize(&self) -> Result<()> {
         self.device.synchronize()
     }
 
-    /// Name, compute capability, and memory in bytes: all, and free now.
+    /// Returns the name, the compute capability, and the total and the free memory in bytes.
     ///
     /// # Errors
     /// If the driver does not answer.
@@ -224,8 +223,8 @@ impl Gpu {
         Ok((self.wrap(context.name())?, self.wrap(context.compute_capability())?, all, free))
     }
 
-    /// The largest amount of memory that was in use at once since the process began or since the last
-    /// [`Gpu::reset_peak`], in bytes; 0 where the driver keeps no account.
+    /// Returns the peak of memory in use since the process began or since the last [`Gpu::reset_peak`], in bytes; 0 if the
+    /// driver does not record it.
     pub fn peak_memory(&self) -> u64 {
         let mut value = 0u64;
         let attribute = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH;
@@ -236,13 +235,13 @@ impl Gpu {
         read.map_or(0, |()| value)
     }
 
-    /// Starts the account of [`Gpu::peak_memory`] anew.
+    /// Restarts the record of [`Gpu::peak_memory`].
     pub fn reset_peak(&self) {
-        // A driver without the account says so, and there is none to reset.
+        // A driver without the record returns an error, and then there is nothing to reset.
         let _ = self.set_of_pool(sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH, 0);
     }
 
-    /// A buffer of `count` values that nobody has written yet.
+    /// Allocates an uninitialised buffer of `count` values.
     ///
     /// # Safety
     /// Every value must be written before it is read.
@@ -257,7 +256,7 @@ impl Gpu {
         self.allocated::<T>(self.stream.alloc_zeros(count.max(1)), count)
     }
 
-    /// Copies values to the device; they may be dropped at once.
+    /// Copies values to the device; they may be dropped afterwards.
     pub(super) fn upload<T: DeviceRepr>(&self, values: &[T]) -> Result<Buffer<T>> {
         // SAFETY: the copy writes every value that there is.
         let mut buffer = unsafe { self.unwritten::<T>(values.len()) }?;
@@ -277,8 +276,8 @@ impl Gpu {
             Err(DriverError(sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY)) => {
                 let free = result::mem_get_info().map_or(0, |(free, _)| free);
                 bail!(
-                    "the GPU's memory is full: {} MiB were asked for, {} MiB are free; take a smaller batch, or \
-                     gradients of a batch in parts",
+                    "out of GPU memory: {} MiB requested, {} MiB free; use a smaller batch, or compute the gradients \
+                     of a batch in parts",
                     (count * size_of::<T>()) >> 20,
                     free >> 20
                 )
@@ -293,7 +292,7 @@ impl Gpu {
         })
     }
 
-    /// A kernel by its name, compiled if it is the first of its file.
+    /// Returns a kernel by its name, after compiling its file on first use.
     pub(super) fn function(&self, source: Source, name: &'static str) -> Result<Arc<Function>> {
         if let Some(function) = lock(&self.functions).get(name) {
             return Ok(Arc::clone(function));
@@ -317,8 +316,8 @@ impl Gpu {
         let (major, minor) = self.wrap(context.compute_capability())?;
         let options = CompileOptions {
             name: Some(format!("{source:?}.cu")),
-            // Products and sums are rounded one by one, as on the CPU: what is done value by value has the same bits. The
-            // kernels wait for memory, not for arithmetic.
+            // Products and sums are rounded separately, as on the CPU, so elementwise operations give the same bits.
+            // The kernels are limited by memory, not by arithmetic.
             options: vec![
                 format!("--gpu-architecture=compute_{major}{minor}"),
                 "--std=c++17".into(),
@@ -337,7 +336,7 @@ impl Gpu {
 }
 
 impl<T: DeviceRepr> Buffer<T> {
-    /// Copies values to the places from `start` on; they may be dropped at once.
+    /// Copies values to the positions from `start` on; they may be dropped afterwards.
     pub(super) fn write_part(&mut self, gpu: &Gpu, start: usize, values: &[T]) -> Result<()> {
         let count = self.count();
         let Some(mut part) = self.slice_mut().try_slice_mut(start..start + values.len()) else {
@@ -346,7 +345,7 @@ impl<T: DeviceRepr> Buffer<T> {
         gpu.wrap(gpu.stream().memcpy_htod(values, &mut part))
     }
 
-    /// Copies some of the values back, after all work so far.
+    /// Copies some of the values to the host, after all work so far.
     pub(super) fn read_part(&self, gpu: &Gpu, part: Range<usize>) -> Result<Vec<T>> {
         match self.slice().try_slice(part.clone()) {
             Some(part) => gpu.wrap(gpu.stream().clone_dtoh(&part)),
@@ -354,7 +353,7 @@ impl<T: DeviceRepr> Buffer<T> {
         }
     }
 
-    /// Copies the values back, after all work so far.
+    /// Copies all values to the host, after all work so far.
     pub(super) fn read(&self, gpu: &Gpu) -> Result<Vec<T>> {
         gpu.wrap(gpu.stream().clone_dtoh(self.slice()))
     }

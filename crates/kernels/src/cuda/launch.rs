@@ -1,4 +1,4 @@
-//! Starting a kernel.
+//! Launches kernels.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::gpu::{Function, Source};
 use super::memory::Address;
 use super::signature::Kind;
 
-/// One argument, of the type that the kernel's parameter has.
+/// One argument, with the type of the kernel's parameter.
 #[derive(Debug, Clone, Copy)]
 enum Argument {
     Address(u64),
@@ -32,7 +32,7 @@ impl Argument {
     }
 }
 
-/// A kernel with the arguments given so far, which are those of its definition in their order and types.
+/// A kernel with the arguments so far, in the order and with the types of its definition.
 pub(super) struct Launch<'a> {
     gpu: &'a Gpu,
     name: &'static str,
@@ -41,11 +41,11 @@ pub(super) struct Launch<'a> {
     fits: bool,
 }
 
-/// Threads of a block that goes value by value.
+/// Threads of a block for elementwise work.
 const THREADS: usize = 256;
 
 impl Gpu {
-    /// A kernel of a file, without arguments yet.
+    /// Prepares the launch of a kernel, without arguments yet.
     pub(super) fn kernel(&self, source: Source, name: &'static str) -> Result<Launch<'_>> {
         let function = self.function(source, name)?;
         Ok(Launch { gpu: self, name, function, arguments: Vec::with_capacity(16), fits: true })
@@ -53,38 +53,38 @@ impl Gpu {
 }
 
 impl Launch<'_> {
-    /// A pointer to what is read.
+    /// Adds a pointer to values that are read.
     pub(super) fn read(self, values: &impl Address) -> Self {
         self.with(Argument::Address(values.address()))
     }
 
-    /// A pointer to what is written.
+    /// Adds a pointer to values that are written.
     pub(super) fn write(self, values: &mut impl Address) -> Self {
         self.with(Argument::Address(values.address()))
     }
 
-    /// An `int`.
+    /// Adds an `int`.
     pub(super) fn int(mut self, value: usize) -> Self {
         self.fits &= i32::try_from(value).is_ok();
         self.with(Argument::Int(value as i32))
     }
 
-    /// Several of type `int`.
+    /// Adds several `int` values.
     pub(super) fn ints<const N: usize>(self, values: [usize; N]) -> Self {
         values.into_iter().fold(self, Self::int)
     }
 
-    /// An `i64`.
+    /// Adds an `i64`.
     pub(super) fn long(self, value: usize) -> Self {
         self.with(Argument::Long(value as i64))
     }
 
-    /// A `float`.
+    /// Adds a `float`.
     pub(super) fn float(self, value: f32) -> Self {
         self.with(Argument::Float(value))
     }
 
-    /// A `double`.
+    /// Adds a `double`.
     pub(super) fn double(self, value: f64) -> Self {
         self.with(Argument::Double(value))
     }
@@ -94,24 +94,24 @@ impl Launch<'_> {
         self
     }
 
-    /// A thread a value; the count is the kernel's last argument, an `i64`.
+    /// Launches one thread per value; the count is the kernel's last argument, an `i64`.
     pub(super) fn over(self, count: usize) -> Result<()> {
         self.long(count).start([count.div_ceil(THREADS), 1, 1], [THREADS, 1])
     }
 
-    /// A thread a value of a matrix; rows and columns are the kernel's last arguments.
+    /// Launches one thread per value of a matrix; rows and columns are the kernel's last arguments.
     pub(super) fn over_rows(self, rows: usize, columns: usize) -> Result<()> {
         self.ints([rows, columns]).on_rows(rows, columns)
     }
 
-    /// A thread a value of a matrix, whose sizes are among the arguments already.
+    /// Launches one thread per value of a matrix whose sizes are already among the arguments.
     pub(super) fn on_rows(self, rows: usize, columns: usize) -> Result<()> {
         let across = columns.next_power_of_two().clamp(1, THREADS);
         let down = THREADS / across;
         self.start([rows.div_ceil(down), columns.div_ceil(across), 1], [across, down])
     }
 
-    /// A thread a pixel of so many planes of a size; width and height are the kernel's last arguments.
+    /// Launches one thread per pixel of `planes` planes; width and height are the kernel's last arguments.
     pub(super) fn over_planes(self, planes: usize, (width, height): (usize, usize)) -> Result<()> {
         const ACROSS: usize = 32;
         const DOWN: usize = THREADS / ACROSS;
@@ -119,12 +119,12 @@ impl Launch<'_> {
         self.ints([width, height]).start(blocks, [ACROSS, DOWN])
     }
 
-    /// A block of `ROW_THREADS` threads a row.
+    /// Launches one block of `ROW_THREADS` threads per row.
     pub(super) fn block_each(self, rows: usize) -> Result<()> {
         self.start([rows, 1, 1], [THREADS, 1])
     }
 
-    /// A grid of blocks, each of so many threads along x and y.
+    /// Launches a grid of blocks with the given threads along x and y.
     pub(super) fn start(self, blocks: [usize; 3], threads: [usize; 2]) -> Result<()> {
         let [x, y, z] = blocks;
         if x == 0 || y == 0 || z == 0 {
@@ -132,12 +132,12 @@ impl Launch<'_> {
         }
         if !self.fits || x > i32::MAX as usize || y > 65_535 || z > 65_535 {
             bail!(
-                "{}: an array is too large for one call ({blocks:?} blocks); take a smaller batch",
+                "{}: an array is too large for one call ({blocks:?} blocks); use a smaller batch",
                 self.name
             );
         }
         if !self.arguments.iter().map(|argument| argument.kind()).eq(self.function.kinds.iter().copied()) {
-            bail!("{}: given {:?}, defined with {:?}", self.name, self.arguments, self.function.kinds);
+            bail!("{}: arguments {:?}, expected {:?}", self.name, self.arguments, self.function.kinds);
         }
         let config = LaunchConfig {
             grid_dim: (x as u32, y as u32, z as u32),

@@ -46,7 +46,7 @@ impl CudaOp for Concat {
     }
 }
 
-/// `batch` matrices of `rows` x `columns`, each transposed.
+/// Transposes each of `batch` matrices of `rows` x `columns`.
 fn transposed(gpu: &Gpu, x: &DeviceArray<'_>, [batch, rows, columns]: [usize; 3]) -> Result<Buffer> {
     // SAFETY: the kernel writes every value.
     let mut out = unsafe { gpu.unwritten(batch * rows * columns) }?;

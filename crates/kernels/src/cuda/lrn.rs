@@ -9,7 +9,7 @@ use crate::op::Op;
 use crate::{Gradient, LocalResponseNorm};
 
 impl LocalResponseNorm {
-    /// Channels of a window before its own and after.
+    /// Returns the number of channels of a window before its own channel and after it.
     fn reach(&self, channels: usize) -> [usize; 2] {
         [(self.0.size / 2).min(channels), ((self.0.size - 1) / 2).min(channels)]
     }

@@ -18,7 +18,7 @@ pub struct DeviceArray<'a> {
 }
 
 impl<'a> DeviceArray<'a> {
-    /// The values behind a tensor.
+    /// Accesses the values of a tensor.
     pub(super) fn new(
         op: &str,
         stream: &Arc<CudaStream>,
@@ -34,7 +34,7 @@ impl<'a> DeviceArray<'a> {
             bail!("{op}: an input of shape {:?} is not contiguous; call contiguous() first", layout.shape())
         };
         if end > slice.len() {
-            bail!("{op}: an input of shape {:?} lies outside its {} values", layout.shape(), slice.len());
+            bail!("{op}: an input of shape {:?} exceeds its {} values", layout.shape(), slice.len());
         }
         let (address, _) = slice.device_ptr(stream);
         Ok(Self {
@@ -44,13 +44,13 @@ impl<'a> DeviceArray<'a> {
         })
     }
 
-    /// The shape.
+    /// Returns the shape.
     #[must_use]
     pub fn dims(&self) -> &'a [usize] {
         self.dims
     }
 
-    /// The number of values.
+    /// Returns the number of values.
     #[must_use]
     pub fn count(&self) -> usize {
         self.dims.iter().product()
@@ -63,7 +63,7 @@ impl Shaped for DeviceArray<'_> {
     }
 }
 
-/// Memory of a GPU; given back in the order of the stream's work when it is dropped.
+/// Memory of a GPU, freed in the order of the stream's work when dropped.
 #[derive(Debug)]
 pub struct Buffer<T = f32> {
     slice: CudaSlice<T>,
@@ -74,7 +74,7 @@ impl<T: DeviceRepr> Buffer<T> {
         Self { slice }
     }
 
-    /// The number of values.
+    /// Returns the number of values.
     #[must_use]
     pub fn count(&self) -> usize {
         self.slice.len()
@@ -93,8 +93,8 @@ impl<T: DeviceRepr> Buffer<T> {
     }
 }
 
-/// What a kernel can be given the address of. The value behind it must outlive the launch's place in the stream, which
-/// it does: memory is given back in the order of the stream.
+/// A value whose address can be passed to a kernel. The value must outlive the launch's position in the stream, which is
+/// guaranteed since memory is freed in the order of the stream.
 pub(super) trait Address {
     fn address(&self) -> u64;
 }
@@ -111,7 +111,7 @@ impl<T: DeviceRepr> Address for Buffer<T> {
     }
 }
 
-/// A null pointer where there is none.
+/// `None` becomes a null pointer.
 impl<A: Address> Address for Option<A> {
     fn address(&self) -> u64 {
         self.as_ref().map_or(0, Address::address)

@@ -1,7 +1,6 @@
 //! Sums of tensors over the GPUs of several processes, by NCCL.
 //!
-//! The sums are part of the device's one stream, so that nothing waits for them but what comes after. Every process has a
-//! GPU of its own.
+//! The sums are part of the device's one stream, so only later work waits for them. Every process has its own GPU.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,13 +12,13 @@ use super::Gpu;
 use super::engine::tensor;
 use super::lock::lock;
 
-/// The GPUs that sum up together, one of each process.
+/// A group of GPUs that sum tensors, one of each process.
 pub struct Gpus {
     gpu: Arc<Gpu>,
     comm: Mutex<Joined>,
 }
 
-/// Held by one thread at a time.
+/// A communicator, used by one thread at a time.
 struct Joined(Comm);
 
 // SAFETY: NCCL lets any thread use a communicator as long as one does at a time, which the lock around it sees to.
@@ -31,12 +30,12 @@ impl std::fmt::Debug for Gpus {
     }
 }
 
-/// A number that only one group of processes has: the first makes it and tells the others.
+/// Creates an id for one group of processes: the first process creates it and sends it to the others.
 ///
 /// # Errors
-/// If NCCL makes none.
+/// If NCCL fails.
 pub fn unique_id() -> Result<Vec<u8>> {
-    let id = Id::new().map_err(|error| failed("making an id", &error))?;
+    let id = Id::new().map_err(|error| failed("creating an id", &error))?;
     Ok(id.internal().iter().flat_map(|byte| byte.to_ne_bytes()).collect())
 }
 
@@ -44,14 +43,12 @@ impl Gpus {
     /// Joins the group of `size` processes as number `rank`; waits for the others.
     ///
     /// # Errors
-    /// If the device is not a GPU of [`super::device`], the id is not one of [`unique_id`], or NCCL finds no way between
-    /// the GPUs; two processes on one GPU are such a case.
+    /// If the device is not a GPU of [`super::device`], the id is not one of [`unique_id`], or NCCL cannot connect the GPUs,
+    /// for example because two processes use the same one.
     pub fn join(device: &Device, id: &[u8], rank: usize, size: usize) -> Result<Self> {
-        let Device::Cuda(device) = device else { bail!("sums over GPUs on a device that is none") };
+        let Device::Cuda(device) = device else { bail!("sums over GPUs need a GPU") };
         let gpu = Gpu::of(device)?;
-        let Ok(id) = <[u8; 128]>::try_from(id) else {
-            bail!("an id of NCCL has 128 bytes, not {}", id.len())
-        };
+        let Ok(id) = <[u8; 128]>::try_from(id) else { bail!("an NCCL id has 128 bytes, found {}", id.len()) };
         let id = Id::uninit(id.map(|byte| std::ffi::c_char::from_ne_bytes([byte])));
         gpu.wrap(gpu.stream().context().bind_to_thread())?;
         let comm = Comm::from_rank(Arc::clone(gpu.stream()), rank, size, id);
@@ -59,7 +56,7 @@ impl Gpus {
         Ok(Self { gpu, comm: Mutex::new(Joined(comm)) })
     }
 
-    /// The sum of each tensor over all processes, which pass tensors of the same shapes in the same order.
+    /// Computes the sum of each tensor over all processes, which pass tensors of the same shapes in the same order.
     ///
     /// # Errors
     /// If a tensor is not `f32` or on another device, or NCCL fails.
@@ -71,17 +68,17 @@ impl Gpus {
             // SAFETY: NCCL writes every value, in the order of the stream.
             sums.push(unsafe { self.gpu.unwritten::<f32>(tensor.elem_count()) }?);
         }
-        // One launch for all.
+        // One launch for all tensors.
         group_start().map_err(|error| failed("beginning a sum", &error))?;
         for (own, sum) in tensors.iter().zip(&mut sums) {
             let (storage, layout) = own.storage_and_layout();
             let Storage::Cuda(storage) = &*storage else {
-                bail!("a sum over GPUs of a tensor that is on none")
+                bail!("a tensor to be summed over GPUs is not on a GPU")
             };
             let values = storage.as_cuda_slice::<f32>()?;
             let from = layout.start_offset();
             let Some(values) = values.try_slice(from..from + own.elem_count()) else {
-                bail!("a tensor of shape {:?} lies outside its values", own.dims())
+                bail!("a tensor of shape {:?} exceeds its values", own.dims())
             };
             let summed = comm.0.all_reduce(&values, sum.slice_mut(), &ReduceOp::Sum);
             summed.map_err(|error| failed("summing", &error))?;
@@ -94,6 +91,6 @@ impl Gpus {
 
 fn failed(doing: &str, NcclError(code): &NcclError) -> candle_core::Error {
     candle_core::Error::Msg(format!(
-        "{doing} by NCCL: {code:?}; NCCL_DEBUG=WARN in the environment says more"
+        "{doing} by NCCL: {code:?}; set NCCL_DEBUG=WARN in the environment for details"
     ))
 }

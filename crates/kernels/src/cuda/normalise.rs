@@ -1,4 +1,4 @@
-//! What follows a bilinear layer.
+//! Operations after a bilinear layer.
 
 use candle_core::Result;
 

@@ -10,14 +10,14 @@ use crate::op::Op;
 use crate::pool::Geometry;
 use crate::{AvgPool2d, GlobalAvgPool, Gradient, MaxPool2d};
 
-/// The sizes that all kernels over windows take.
+/// Returns the sizes that all kernels over windows take.
 fn window(g: &Geometry) -> [usize; 10] {
     let ([height, width], [ky, kx], [sy, sx]) = (g.input, g.pool.kernel, g.pool.stride);
     let ([py, px], [oh, ow]) = (g.pool.padding, g.output);
     [height, width, ky, kx, sy, sx, py, px, oh, ow]
 }
 
-/// Rows of the output and of the input as matrices of channels.
+/// Returns the number of rows of the output as a matrix of channels.
 fn positions(g: &Geometry) -> usize {
     g.batch * g.output[0] * g.output[1]
 }

@@ -1,4 +1,4 @@
-//! Products of matrices, by cuBLAS.
+//! Matrix products by cuBLAS.
 
 use std::ffi::c_void;
 
@@ -10,7 +10,7 @@ use super::lock::lock;
 use super::memory::Address;
 use crate::Precision;
 
-/// A matrix, row by row, from some value of a buffer on.
+/// A row-major matrix at some position in a buffer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Matrix {
     address: u64,
@@ -19,17 +19,17 @@ pub(super) struct Matrix {
 }
 
 impl Matrix {
-    /// Rows lie `pitch` values apart.
+    /// Creates a matrix whose rows are `pitch` values apart.
     pub(super) fn new(values: &impl Address, pitch: usize) -> Self {
         Self { address: values.address(), pitch, transposed: false }
     }
 
-    /// The same from `values` further on.
+    /// Moves the start by `values`.
     pub(super) fn from(self, values: usize) -> Self {
         Self { address: self.address + (values * size_of::<f32>()) as u64, ..self }
     }
 
-    /// What is multiplied is the transpose.
+    /// Uses the transpose in the product.
     pub(super) fn transposed(self) -> Self {
         Self { transposed: !self.transposed, ..self }
     }
@@ -43,7 +43,7 @@ impl Matrix {
     }
 }
 
-/// `c = a b`, or `c += a b`, with a (m, k), b (k, n) and c (m, n).
+/// Computes `c = a b`, or `c += a b`, with a (m, k), b (k, n) and c (m, n).
 pub(super) fn product(
     gpu: &Gpu,
     [m, n, k]: [usize; 3],
@@ -57,7 +57,7 @@ pub(super) fn product(
     }
     let sizes = [m, n, k, a.pitch, b.pitch, c.pitch].map(i32::try_from);
     let [Ok(m), Ok(n), Ok(k), Ok(a_pitch), Ok(b_pitch), Ok(c_pitch)] = sizes else {
-        bail!("a product of matrices {m} x {k} and {k} x {n} is too large for cuBLAS; take a smaller batch");
+        bail!("a product of matrices {m} x {k} and {k} x {n} is too large for cuBLAS; use a smaller batch");
     };
     let (alpha, beta) = (1.0f32, if accumulate { 1.0f32 } else { 0.0 });
     let compute = match gpu.precision() {
@@ -68,8 +68,7 @@ pub(super) fn product(
     let blas = gpu.device().cublas_handle();
     let _one_at_a_time = lock(&gpu.blas);
     gpu.wrap(gpu.stream().context().bind_to_thread())?;
-    // cuBLAS goes column by column: what lies there row by row is the transpose to it, so that it is asked for
-    // c^T = b^T a^T.
+    // cuBLAS is column-major: a row-major matrix is its transpose there, so the request is c^T = b^T a^T.
     // SAFETY: the handle is alive; the callers give matrices within buffers of their sizes, which live until the
     // stream has passed this product; alpha and beta are on this side, which is cuBLAS's default.
     let done = unsafe {

@@ -1,4 +1,4 @@
-//! Sums over the rows of a matrix, and the two steps around a product: bias and rectification.
+//! Sums over the rows of a matrix, and the two steps that accompany a product: bias and rectification.
 
 use candle_core::Result;
 
@@ -6,20 +6,20 @@ use super::gpu::Source;
 use super::memory::Address;
 use super::{Buffer, DeviceArray, Gpu};
 
-/// Parts that the rows of a column sum are cut into, by the shape alone.
+/// Returns the number of parts of a column sum, which depends only on the shape.
 pub(super) fn parts(rows: usize) -> usize {
     rows.div_ceil(8 * 64).clamp(1, 512)
 }
 
-/// Blocks of a launch over the parts of all columns, and of one over all columns.
+/// Returns the blocks of a launch over the parts of all columns.
 pub(super) fn part_blocks(parts: usize, columns: usize) -> [usize; 3] {
     [columns.div_ceil(32), parts, 1]
 }
 
-/// Threads of both.
+/// Threads of a block in such a launch.
 pub(super) const PART_THREADS: [usize; 2] = [32, 8];
 
-/// Adds the bias of its column to every row of `y`, if there is one, and rectifies if asked, in place.
+/// Adds the bias, if there is one, to every row of `y`, and rectifies if requested, in place.
 pub(super) fn add_bias(
     gpu: &Gpu,
     y: &mut Buffer,
@@ -34,7 +34,7 @@ pub(super) fn add_bias(
     kernel.write(y).read(&bias).int(usize::from(relu)).over_rows(rows, columns)
 }
 
-/// The gradient where the rectified output is positive, if there is an output; and the sum of every column, if wanted.
+/// Computes the masked gradient, if there is a rectified output, and the sum of every column, if requested.
 pub(super) fn masked_column_sums(
     gpu: &Gpu,
     gradient: &DeviceArray<'_>,
@@ -70,7 +70,7 @@ pub(super) fn masked_column_sums(
     Ok((masked, Some(sums)))
 }
 
-/// A gradient through a rectification, judged by its output.
+/// Computes a gradient through a rectification, as determined by its output.
 pub(super) fn passed(
     gpu: &Gpu,
     gradient: &impl Address,

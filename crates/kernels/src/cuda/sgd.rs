@@ -1,4 +1,4 @@
-//! What the optimiser does, in place.
+//! In-place operations of the optimiser.
 
 use candle_core::{Result, Tensor};
 
@@ -8,7 +8,7 @@ use super::gpu::Source;
 use super::memory::Offset;
 use crate::SgdStep;
 
-/// One step of one parameter.
+/// Does one descent step for one parameter.
 pub(crate) fn sgd_step(
     gpu: &Gpu,
     [parameter, velocity, gradient]: [&Tensor; 3],
@@ -18,7 +18,7 @@ pub(crate) fn sgd_step(
     let held = [parameter, velocity, gradient].map(Held::new);
     let [mut parameter, mut velocity, gradient] =
         [held[0].array(op, gpu)?, held[1].array(op, gpu)?, held[2].array(op, gpu)?];
-    // What is changed is the device's memory, in the order of the stream, and nothing that Rust sees.
+    // Only memory of the device changes, in the order of the stream, and nothing that Rust tracks.
     gpu.kernel(Source::Elementwise, "sgd_step")?
         .write(&mut parameter)
         .write(&mut velocity)
@@ -30,7 +30,7 @@ pub(crate) fn sgd_step(
         .over(gradient.count())
 }
 
-/// `values = (1 - share) values + share observed`.
+/// Computes `values = (1 - share) values + share observed`.
 pub(crate) fn running_average(gpu: &Gpu, values: &Tensor, observed: &Tensor, share: f64) -> Result<()> {
     let op = "running-average";
     let held = [values, observed].map(Held::new);
@@ -39,9 +39,9 @@ pub(crate) fn running_average(gpu: &Gpu, values: &Tensor, observed: &Tensor, sha
     kernel.double(share).over(observed.count())
 }
 
-/// The sum of the squares of each tensor's values; one wait for all of them.
+/// Computes the sum of the squares of each tensor's values, with one wait for all of them.
 pub(crate) fn sum_of_squares(gpu: &Gpu, tensors: &[Tensor]) -> Result<Vec<f64>> {
-    /// Blocks that share a large tensor.
+    /// Number of blocks for a large tensor.
     const BLOCKS: usize = 256;
     // SAFETY: the launches below write every value of both, one tensor after the other in the order of the stream.
     let (sums, mut parts) = unsafe { (gpu.unwritten::<f64>(tensors.len())?, gpu.unwritten::<f64>(BLOCKS)?) };

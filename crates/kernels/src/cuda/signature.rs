@@ -1,4 +1,4 @@
-//! What a kernel takes, read from its source, so that a launch with other arguments is an error and not a crash.
+//! Reads the argument types of kernels from their source, so that a launch with wrong arguments is an error and not a crash.
 
 /// The type of one argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,14 +10,14 @@ pub(crate) enum Kind {
     Double,
 }
 
-/// The types of a kernel's arguments; `None` if the text defines no kernel of that name, or one with a type that is not
-/// among these.
+/// Returns the types of a kernel's arguments; `None` if the text defines no kernel of that name, or one with an unknown
+/// type.
 pub(crate) fn of(source: &str, name: &str) -> Option<Vec<Kind>> {
     let (_, arguments) = definitions(source).find(|(defined, _)| *defined == name)?;
     kinds(source, arguments)
 }
 
-/// Every kernel of a text with what stands between its parentheses.
+/// Lists every kernel of a text with its list of arguments.
 fn definitions(source: &str) -> impl Iterator<Item = (&str, &str)> {
     source.split("extern \"C\" __global__ void ").skip(1).filter_map(|rest| {
         let (name, rest) = rest.split_once('(')?;
@@ -45,7 +45,7 @@ fn kinds(source: &str, arguments: &str) -> Option<Vec<Kind>> {
     Some(found)
 }
 
-/// What `#define NAME` stands for, its continued lines in one.
+/// Returns the definition of `#define NAME`, with continued lines joined.
 fn defined(source: &str, name: &str) -> Option<String> {
     let (_, rest) = source.split_once(&format!("#define {name} "))?;
     let mut text = String::new();

@@ -1,19 +1,19 @@
-//! What batch normalisation keeps from its forward pass.
+//! State that batch normalisation keeps from its forward pass.
 
 use candle_core::Tensor;
 
 use super::Buffer;
 
-/// What a forward pass leaves for the backward pass and for running averages.
+/// Results of a forward pass for the backward pass and for running averages.
 #[derive(Debug)]
 pub(crate) struct DeviceStatistics {
     /// Mean and variance of every channel.
     pub(super) statistics: Buffer<f64>,
     /// Mean, factor and shift of every channel.
     pub(super) affine: Buffer,
-    /// Rows that they are of: of all ranks, where the batch is spread over several.
+    /// Number of rows in the statistics: those of all ranks if the batch is divided over several.
     pub(super) rows: usize,
-    /// Mean and unbiased variance of every channel, until they are asked for.
+    /// Mean and unbiased variance of every channel, until they are taken.
     pub(super) observed: Option<[Tensor; 2]>,
 }
 

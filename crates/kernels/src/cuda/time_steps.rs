@@ -1,4 +1,4 @@
-//! The time steps of a sample made one.
+//! Merges the time steps of a sample.
 
 use candle_core::Result;
 
@@ -9,7 +9,7 @@ use crate::op::Op;
 use crate::time_steps::sizes;
 use crate::{Gradient, JoinTimeSteps, SumTimeSteps};
 
-/// (batch, `first`, `second`, C) to (batch, `second`, `first`, C).
+/// Swaps axes, (batch, `first`, `second`, C) to (batch, `second`, `first`, C).
 fn swapped(gpu: &Gpu, x: &DeviceArray<'_>, [first, second, channels]: [usize; 3]) -> Result<Buffer> {
     // SAFETY: the kernel writes every value.
     let mut out = unsafe { gpu.unwritten(x.count()) }?;

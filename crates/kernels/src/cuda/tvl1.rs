@@ -1,8 +1,8 @@
 //! TV-L1 optical flow of many pairs of frames at once, for preparing data sets.
 //!
-//! The algorithm is that of crate `flow`, which explains it, with the same arithmetic in the same order; nothing here
-//! knows that crate. A single pair of a small video would leave a GPU idle, so every launch works on all pairs of a
-//! batch, and the pyramid of a frame is made once for all pairs of the batch that it is in.
+//! The algorithm is that of crate `flow`, which explains it, with the same arithmetic in the same order; this module does
+//! not depend on that crate. A single pair of a small video would leave a GPU idle, so every launch works on all pairs of
+//! a batch, and the pyramid of a frame is computed once for all its pairs in the batch.
 //!
 //! Letters: B pairs, H height, W width; pictures and fields are row-major.
 
@@ -32,17 +32,17 @@ pub struct Field {
     pub v: Vec<f32>,
 }
 
-/// Memory of the GPU that a batch may take unless another bound is given, in bytes.
+/// Default bound on the GPU memory of a batch, in bytes.
 const BUDGET: usize = 2 << 30;
 
-/// The two components of each pair lie along a dimension of the grid that has 65,535 places.
+/// Maximum number of pairs in a batch: their two components lie along a grid dimension with at most 65,535 blocks.
 const MOST_PAIRS: usize = 32_767;
 
-/// The longest side of a frame: beyond it the grid has no place for its rows.
+/// Maximum side of a frame; the grid cannot hold more rows.
 const LONGEST_SIDE: usize = 99_999;
 
-/// The estimator on one GPU. Calls from several threads take turns, batch by batch, so that the bound on memory holds
-/// for all of them together.
+/// The estimator on one GPU. Calls from several threads take turns batch by batch, so that the bound on memory holds for
+/// all of them together.
 #[derive(Debug)]
 pub struct TvL1 {
     gpu: Arc<Gpu>,
@@ -51,29 +51,29 @@ pub struct TvL1 {
 }
 
 impl TvL1 {
-    /// The estimator on a device that [`super::device`] made.
+    /// Creates the estimator on a device that [`super::device`] made.
     ///
     /// # Errors
-    /// If it is no GPU, or another call made it.
+    /// If the device is not a GPU, or was made in another way.
     pub fn new(device: &Device) -> Result<Self> {
         let Device::Cuda(device) = device else {
-            bail!("optical flow on the GPU was asked for on {device:?}")
+            bail!("optical flow on the GPU needs a GPU, found {device:?}")
         };
         Ok(Self { gpu: Gpu::of(device)?, budget: BUDGET, turn: Mutex::default() })
     }
 
-    /// The same with another bound on the memory of a batch, in bytes. A single pair is computed whatever it takes.
+    /// Sets the bound on the memory of a batch, in bytes. A single pair may exceed it.
     #[must_use]
     pub fn with_budget(self, bytes: usize) -> Self {
         Self { budget: bytes, ..self }
     }
 
-    /// The flow of every pair, in their order. `frames` are intensities of 0 to 255, H x W each; a pair (i, j) asks for
-    /// the flow from frame i to frame j. The fields do not depend on which pairs come together.
+    /// Computes the flow of every pair, in order. `frames` are intensities of 0 to 255, H x W each; a pair (i, j) requests
+    /// the flow from frame i to frame j. The fields do not depend on the division into batches.
     ///
     /// # Errors
-    /// If a size or a parameter is out of its range, a frame has another size, a pair names a frame that is not there,
-    /// or the GPU's memory does not suffice.
+    /// If a size or a parameter is out of its range, a frame has a different size, the index of a frame is out of range, or
+    /// the GPU's memory is insufficient.
     pub fn compute(
         &self,
         params: &Params,
@@ -87,7 +87,7 @@ impl TvL1 {
         for batch in batches(pairs, Cost::of(&sizes), self.budget) {
             let used: BTreeSet<usize> = batch.iter().flat_map(|&(from, to)| [from, to]).collect();
             let used: Vec<usize> = used.into_iter().collect();
-            // Each frame by its number among those of the batch.
+            // The index of a frame among those of the batch.
             let place = |frame: usize| used.partition_point(|&other| other < frame) as i32;
             let numbers: Vec<i32> = batch.iter().flat_map(|&(from, to)| [place(from), place(to)]).collect();
             let pictures: Vec<&[f32]> = used.iter().map(|&frame| frames[frame]).collect();
@@ -104,11 +104,11 @@ impl TvL1 {
         Ok(fields)
     }
 
-    /// How many pairs of generated frames of this size are computed a second, in one call for `count` of them: with
-    /// the copying of frames there and fields back, without the compilation of the kernels.
+    /// Measures the number of pairs of generated frames of this size computed per second, in one call for `count` pairs:
+    /// including the copying of frames and fields, without the compilation of the kernels.
     ///
     /// # Errors
-    /// As [`TvL1::compute`].
+    /// As for [`TvL1::compute`].
     pub fn pairs_per_second(&self, params: &Params, size: (usize, usize), count: usize) -> Result<f64> {
         let count = count.max(1);
         let frames: Vec<Vec<f32>> = (0..=count).map(|time| moving_waves(size, time)).collect();
@@ -121,7 +121,7 @@ impl TvL1 {
     }
 }
 
-/// A picture of waves that move by about a pixel a frame.
+/// Generates a picture of waves that move by about one pixel per frame.
 fn moving_waves((width, height): (usize, usize), time: usize) -> Vec<f32> {
     let shift = 0.9 * (time % 64) as f32;
     let at = |index: usize| {
@@ -131,7 +131,7 @@ fn moving_waves((width, height): (usize, usize), time: usize) -> Vec<f32> {
     (0..width * height).map(at).collect()
 }
 
-/// Values on the GPU that a frame and a pair take.
+/// Number of values on the GPU that a frame and a pair take.
 #[derive(Debug, Clone, Copy)]
 struct Cost {
     frame: usize,
@@ -143,16 +143,16 @@ impl Cost {
         let pixels: usize = sizes.iter().map(|(width, height)| width * height).sum();
         let finest = sizes.first().map_or(0, |(width, height)| width * height);
         let second = sizes.get(1).map_or(0, |(width, height)| width * height);
-        // A frame's pyramid, and what it is smoothed in on the way.
+        // A frame's pyramid, and scratch memory for smoothing.
         let frame = pixels + 2 * finest;
         // At the finest level: the flow twice, the data term and the dual variables, the change of illumination, its
-        // error, and cells of both; and the flow and the change of the level before.
+        // error, and cells of both; and the flow and the change of the previous level.
         let pair = (2 * 2 + 4 + 4 + 1 + 1 + 1) * finest + 3 * second;
         Self { frame, pair }
     }
 }
 
-/// Runs of pairs that fit into `budget` bytes together with their frames; a pair that does not fit is alone.
+/// Divides pairs into runs that fit into `budget` bytes together with their frames; a pair that does not fit is alone.
 fn batches(pairs: &[(usize, usize)], cost: Cost, budget: usize) -> Vec<&[(usize, usize)]> {
     let values = budget / size_of::<f32>();
     let (mut found, mut start) = (Vec::new(), 0);
@@ -172,7 +172,7 @@ fn batches(pairs: &[(usize, usize)], cost: Cost, budget: usize) -> Vec<&[(usize,
     found
 }
 
-/// Refuses what the kernels cannot work on.
+/// Refuses arguments that the kernels cannot handle.
 fn check(
     params: &Params,
     (width, height): (usize, usize),
@@ -190,7 +190,7 @@ fn check(
         );
     }
     if let Some((from, to)) = pairs.iter().find(|(from, to)| from.max(to) >= &frames.len()) {
-        bail!("optical flow: the pair ({from}, {to}) of {} frames", frames.len());
+        bail!("optical flow: the pair ({from}, {to}) is out of range for {} frames", frames.len());
     }
     let Params { levels, warps, rounds, iterations, .. } = *params;
     let counts = [levels, warps, rounds, iterations].into_iter().all(|count| count > 0);
@@ -200,7 +200,7 @@ fn check(
         && params.theta > 0.0
         && params.illumination_limit >= 0.0;
     if !(counts && ranges) {
-        bail!("optical flow: a parameter is out of its range: {params:?}");
+        bail!("optical flow: a parameter is out of range: {params:?}");
     }
     Ok(())
 }

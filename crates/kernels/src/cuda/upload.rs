@@ -1,4 +1,4 @@
-//! Batches on their way to the GPU while it computes.
+//! Copies batches to the GPU while it computes.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use rayon::prelude::*;
 use super::engine::tensor;
 use super::{Buffer, Gpu};
 
-/// Values copied by one task.
+/// Number of values copied by one task.
 const CHUNK: usize = 1 << 18;
 
-/// Copies batches to a GPU on a stream of its own, through page-locked memory, which is the only kind that the
-/// hardware copies from while kernels run. Memory is kept from batch to batch.
+/// Copies batches to a GPU on a separate stream, through page-locked memory, the only kind that the hardware copies from
+/// while kernels run. Memory is kept from batch to batch.
 #[derive(Debug)]
 pub struct Upload {
     gpu: Arc<Gpu>,
@@ -21,46 +21,46 @@ pub struct Upload {
     free: Vec<Slot>,
 }
 
-/// A batch that was sent and not yet received.
+/// A batch that was sent but not yet received.
 #[derive(Debug)]
 pub struct OnTheWay {
-    /// Until it is received.
+    /// Its memory, until it is received.
     slot: Option<Slot>,
-    /// The copy is done.
+    /// Event at the end of the copy.
     arrived: CudaEvent,
     dims: Vec<usize>,
 }
 
-/// Memory for a batch of one size, here and there.
+/// Memory for a batch of one size, on the host and on the device.
 #[derive(Debug)]
 struct Slot {
     here: PinnedHostSlice<f32>,
     there: Buffer,
-    /// The compute stream has taken the values that were there last.
+    /// Event after which the compute stream has taken the previous values.
     taken: CudaEvent,
 }
 
 impl Upload {
-    /// To this device, which [`super::device`] made.
+    /// Creates an upload to a device that [`super::device`] made.
     ///
     /// # Errors
-    /// If the driver refuses a stream.
+    /// If the driver refuses to create a stream.
     pub fn new(device: &CudaDevice) -> Result<Self> {
         let gpu = Gpu::of(device)?;
         let stream = gpu.wrap(gpu.stream().context().new_stream())?;
         Ok(Self { gpu, stream, free: Vec::new() })
     }
 
-    /// Begins to copy a batch of that shape; `values` are free again when this returns.
+    /// Begins to copy a batch of that shape; `values` may be reused when this returns.
     ///
     /// # Errors
-    /// If their number is not that of the shape, or memory does not suffice.
+    /// If the number of values does not match the shape, or memory is insufficient.
     pub fn send(&mut self, values: &[f32], dims: &[usize]) -> Result<OnTheWay> {
         if values.len() != dims.iter().product::<usize>() || values.is_empty() {
-            bail!("a batch of shape {dims:?} was given {} values", values.len());
+            bail!("a batch of shape {dims:?} cannot have {} values", values.len());
         }
         let mut slot = self.slot(values.len())?;
-        // Waits until the last copy out of this memory is done, which it is long since.
+        // Waits until the last copy out of this memory is done, which normally is long ago.
         let here = self.gpu.wrap(slot.here.as_mut_slice())?;
         here.par_chunks_mut(CHUNK)
             .zip(values.par_chunks(CHUNK))
@@ -71,10 +71,10 @@ impl Upload {
         Ok(OnTheWay { slot: Some(slot), arrived, dims: dims.to_vec() })
     }
 
-    /// The batch as a tensor, for what is asked for from now on; nothing waits here.
+    /// Returns the batch as a tensor for all later work, without waiting for the copy.
     ///
     /// # Errors
-    /// If memory does not suffice.
+    /// If memory is insufficient.
     pub fn receive(&mut self, mut batch: OnTheWay) -> Result<Tensor> {
         let stream = self.gpu.stream();
         self.gpu.wrap(stream.wait(&batch.arrived))?;
@@ -87,7 +87,7 @@ impl Upload {
         tensor(&self.gpu, values, std::mem::take(&mut batch.dims))
     }
 
-    /// Memory for so many values.
+    /// Provides memory for `count` values.
     fn slot(&mut self, count: usize) -> Result<Slot> {
         if let Some(at) = self.free.iter().position(|slot| slot.there.count() == count) {
             return Ok(self.free.swap_remove(at));
@@ -96,18 +96,18 @@ impl Upload {
         let (here, there) = unsafe {
             (self.gpu.wrap(self.gpu.stream().context().alloc_pinned(count))?, self.gpu.unwritten(count)?)
         };
-        // The copying stream must not write before the memory is there in the order of the other.
+        // The copy stream must not write before the compute stream has allocated the memory.
         let taken = self.gpu.wrap(self.gpu.stream().record_event(None))?;
         Ok(Slot { here, there, taken })
     }
 }
 
-/// The memory of a batch that nobody received goes back in the order of the compute stream, so the copy must be done
-/// by then.
+/// Waits for the copy of a batch that was not received: its memory is freed in the order of the compute stream, so the copy
+/// must be done by then.
 impl Drop for OnTheWay {
     fn drop(&mut self) {
         if self.slot.is_some() {
-            // Where the driver no longer answers there is nothing left to order.
+            // If the driver no longer answers, no order needs to be kept.
             let _ = self.arrived.synchronize();
         }
     }

@@ -1,7 +1,6 @@
 //! The innermost loops of the fully connected layer.
 //!
-//! Each checks its slices once and then reads through pointers: rows are long and the loops
-//! over them short.
+//! Each loop checks its slices once and then reads through pointers.
 
 #![expect(
     clippy::needless_range_loop,
@@ -21,7 +20,7 @@ pub(super) struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Refuses rows that are not `width` long inside the slice.
+    /// Panics unless all rows have `width` values inside the slice.
     #[inline(always)]
     fn check(&self, width: usize) {
         assert!(self.count == 0 || (self.count - 1) * self.step + width <= self.data.len());
@@ -36,7 +35,7 @@ impl Rows<'_> {
     }
 }
 
-/// Reads a vector of which `count` values are there; the others are zero.
+/// Reads the first `count` values of a vector; the others are zero.
 ///
 /// # Safety
 /// `count` values (at most a vector) are readable.
@@ -69,7 +68,7 @@ unsafe fn store<S: Simd>(simd: S, to: *mut f32, count: usize, value: S::f32s) {
 }
 
 /// Adds the products of every sample with up to four rows over some columns to `sums`:
-/// a vector for each (sample, row), four rows to a sample.
+/// one vector for each (sample, row), with four rows per sample.
 #[inline(always)]
 pub(super) fn dot_products<S: Simd>(
     simd: S,
@@ -177,7 +176,7 @@ unsafe fn dot_block<S: Simd, const P: usize, const Q: usize>(
     }
 }
 
-/// Adds to every sample's sums (`width` values) up to four rows, each times the sample's factor for it:
+/// Adds up to four rows to every sample's sums (`width` values), each times the sample's factor for the row:
 /// `sums[s] += factors[s][r] * rows[r]`.
 #[inline(always)]
 pub(super) fn add_products<S: Simd>(
@@ -190,7 +189,7 @@ pub(super) fn add_products<S: Simd>(
     factors.check(rows.count);
     rows.check(width);
     assert!(rows.count <= 4 && sums.len() >= factors.count * width);
-    // Four samples by four factors stay in registers, or two by two of sixteen registers.
+    // Four samples by four factors stay in registers, or two by two if there are only sixteen registers.
     let many = if S::REGISTER_COUNT >= 32 { 4 } else { 2 };
     let mut sample = 0;
     while sample < factors.count {

@@ -1,8 +1,8 @@
 //! The constants of the normalisation, and its loops over a few positions at a time.
 //!
-//! What is summed over windows is laid out with zeros before and after the channels of a
-//! position, so that every window is whole. A block of positions is laid out before
-//! the first is summed: a vector that is read right after it was written in two halves waits.
+//! Values to be summed over windows are stored with zeros before and after the channels of a
+//! position, so that every window is complete. A whole block of positions is stored before the
+//! first is summed, because reading a vector right after writing it in two halves stalls.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,31 +22,31 @@ pub struct Lrn {
     pub k: f64,
 }
 
-/// About the values of a block, which has two buffers of this size in the first-level cache.
+/// Approximate number of values in a block, which has two buffers of this size in the first-level cache.
 const BLOCK: usize = 1 << 10;
 
-/// What the loops need.
+/// Constants and buffers of the loops.
 pub(super) struct Block {
     channels: usize,
     positions: usize,
-    /// Channels of a window before its own, and after.
+    /// Number of channels of a window before its own channel, and after it.
     before: usize,
     after: usize,
     k: f32,
     beta: f64,
-    /// Of the sum of squares, and of the sum in the gradient.
+    /// Factors of the sum of squares, and of the sum in the gradient.
     scale: f32,
     slope: f32,
-    /// For every position `before` zeros, the channels, `after` zeros.
+    /// Squares: for every position `before` zeros, the channels, `after` zeros.
     squares: Vec<f32>,
-    /// For every position `after` zeros, the channels, `before` zeros: the windows that hold a channel
-    /// mirror the window of the channel.
+    /// Terms of the gradient: for every position `after` zeros, the channels, `before` zeros, since the windows
+    /// that contain a channel mirror the window of the channel.
     terms: Vec<f32>,
 }
 
 impl Block {
     pub(super) fn new(lrn: &Lrn, channels: usize) -> Self {
-        // A window need not be wider than all channels seen from one end.
+        // A window need not reach further than all channels.
         let (before, after) = ((lrn.size / 2).min(channels), ((lrn.size - 1) / 2).min(channels));
         let positions = (BLOCK / (before + channels + after)).max(1);
         let zeros = vec![0.0; positions * (before + channels + after)];
@@ -64,7 +64,7 @@ impl Block {
         }
     }
 
-    /// Values of a position in a buffer.
+    /// Returns the number of values of a position in a buffer.
     fn pitch(&self) -> usize {
         self.before + self.channels + self.after
     }
@@ -99,9 +99,9 @@ impl Block {
         }
     }
 
-    /// With `d` the base and `t[j] = g[j] x[j] d[j]^(-beta-1)`:
+    /// Computes the gradient: with `d` the base and `t[j] = g[j] x[j] d[j]^(-beta-1)`,
     /// `dx[i] = g[i] d[i]^-beta - 2 alpha beta / size * x[i] * sum of t[j]` over the
-    /// channels `j` whose window holds `i`, that is `i - (size-1)/2 ..= i + size/2`.
+    /// channels `j` whose window contains `i`, that is `i - (size-1)/2 ..= i + size/2`.
     #[inline(always)]
     fn backward_with(&mut self, power: impl Power, x: &[f32], grad: &[f32], out: &mut [f32]) {
         let (channels, values, pitch) = (self.channels, self.positions * self.channels, self.pitch());
@@ -123,7 +123,7 @@ impl Block {
         self.terms = all_terms;
     }
 
-    /// Lays the squares out.
+    /// Stores the squares with their zeros.
     #[inline(always)]
     fn square(&mut self, x: &[f32]) {
         let (before, channels, pitch) = (self.before, self.channels, self.pitch());
@@ -134,7 +134,7 @@ impl Block {
         }
     }
 
-    /// The sums over the windows of `N` channels.
+    /// Computes the sums over the windows of `N` channels.
     #[inline(always)]
     fn window_sums<const N: usize>(&self, terms: &[f32], at: usize) -> [f32; N] {
         let mut sums = [0f32; N];
@@ -147,7 +147,7 @@ impl Block {
         sums
     }
 
-    /// The bases of the powers of `N` channels.
+    /// Computes the bases of the powers of `N` channels.
     #[inline(always)]
     fn bases<const N: usize>(&self, squares: &[f32], at: usize) -> [f32; N] {
         let mut sums = self.window_sums(squares, at);
@@ -158,12 +158,12 @@ impl Block {
     }
 }
 
-/// `base^-beta` and `1 / base`.
+/// Computes `base^-beta` and `1 / base`.
 trait Power: Copy {
     fn of(self, base: f32) -> [f32; 2];
 }
 
-/// Common enough to deserve two square roots.
+/// The exponent 3/4, common enough for a special case with two square roots.
 #[derive(Clone, Copy)]
 struct ThreeQuarters;
 
@@ -232,7 +232,7 @@ impl<P: Power> ChannelBlock for Differentiate<'_, P> {
     }
 }
 
-/// Takes the rest off the direct part.
+/// Subtracts the rest from the direct part.
 struct Subtract<'a> {
     block: &'a Block,
     x: &'a [f32],

@@ -18,13 +18,13 @@ use crate::simd::vectorised;
 pub struct AvgPool2d {
     /// The windows.
     pub pool: Pool2d,
-    /// Whether zeros of the padding count (Caffe; PyTorch's `count_include_pad`). The part of a window
-    /// that rounding up pushed beyond the padding never counts.
+    /// Counts zeros of the padding (Caffe; PyTorch's `count_include_pad`). The part of a window that lies
+    /// beyond the padding because of rounding up never counts.
     pub count_padding: bool,
 }
 
 impl AvgPool2d {
-    /// The rows or columns that the mean of every output is over.
+    /// Counts the rows or columns in the mean of every output.
     fn counts(&self, g: &Geometry, axis: usize) -> Vec<usize> {
         let count = |output: usize| {
             if self.count_padding {
@@ -129,7 +129,7 @@ struct Shares<'a> {
     grad: &'a [f32],
     rows: Range<usize>,
     columns: Range<usize>,
-    /// Positions of a mean, as rows and columns of the output.
+    /// Number of positions in a mean, by rows and columns of the output.
     counts: &'a [Vec<usize>; 2],
     out: &'a mut [f32],
 }

@@ -14,7 +14,7 @@ use crate::simd::vectorised;
 pub struct GlobalAvgPool;
 
 impl GlobalAvgPool {
-    /// Batch, positions and channels.
+    /// Returns batch size, positions and channels.
     pub(crate) fn sizes(&self, inputs: &[impl Shaped + Copy]) -> Result<[usize; 3]> {
         let [x] = check::inputs(self.name(), inputs)?;
         let [b, h, w, c] = check::feature_map(self.name(), &x)?;

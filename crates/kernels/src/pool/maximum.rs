@@ -16,20 +16,20 @@ use crate::simd::vectorised;
 
 /// Maximum over windows: input (B, H, W, C), output (B, H', W', C), windows of at most 256 positions.
 ///
-/// The gradient of an output goes to the first maximum of its window, in row order; a NaN wins over
-/// everything, and a later NaN over an earlier one (PyTorch). The forward pass keeps the winner's place in
-/// the window, a byte for every output, so that the backward pass need not read the input again.
+/// The gradient of an output goes to the first maximum of its window, in row order; NaN wins over
+/// everything, and a later NaN over an earlier one (PyTorch). The forward pass keeps the winner's position in
+/// the window, one byte per output, so that the backward pass need not read the input again.
 #[derive(Debug)]
 pub struct MaxPool2d {
     pool: Pool2d,
     winners: Mutex<Vec<u8>>,
-    /// The winners of a pass on a GPU.
+    /// The winners of a forward pass on a GPU.
     #[cfg(feature = "cuda")]
     pub(crate) on_device: Mutex<Option<crate::cuda::Buffer<u8>>>,
 }
 
 impl MaxPool2d {
-    /// With the given windows.
+    /// Creates the operation with the given windows.
     pub fn new(pool: Pool2d) -> Self {
         Self {
             pool,
@@ -100,7 +100,7 @@ impl Op for MaxPool2d {
     }
 }
 
-/// One row of the output.
+/// Computes one row of the output.
 #[inline(always)]
 fn maxima(g: &Geometry, x: &[f32], y: usize, out: &mut [f32], winners: &mut [u8]) {
     let rows = g.pool.covered(0, y, g.input[0]);
@@ -120,7 +120,7 @@ struct Maximum<'a> {
     x: &'a [f32],
     rows: Range<usize>,
     columns: Range<usize>,
-    /// The place of the first position, and places from one row to the next.
+    /// Number in the window of the first position, and the difference from one row to the next.
     first: usize,
     pitch: usize,
     out: &'a mut [f32],
@@ -128,7 +128,7 @@ struct Maximum<'a> {
 }
 
 impl ChannelBlock for Maximum<'_> {
-    /// A window of minus infinities belongs to its first position.
+    /// Finds the maxima of `N` channels. In a window of minus infinities the first position wins.
     #[inline(always)]
     fn run<const N: usize>(&mut self, at: usize) {
         let (mut best, mut winner) = ([f32::NEG_INFINITY; N], [self.first as u32; N]);
@@ -137,8 +137,8 @@ impl ChannelBlock for Maximum<'_> {
             for (j, column) in self.columns.clone().enumerate() {
                 let place = (self.first + i * self.pitch + j) as u32;
                 let x = &self.x[start + column * self.g.channels..][..N];
-                // New arrays and no short cut: an assignment under a condition becomes a masked
-                // store, and then the arrays live in memory.
+                // New arrays without conditional assignments: those would become masked stores,
+                // which keep the arrays in memory.
                 let (mut next, mut next_winner) = ([0f32; N], [0u32; N]);
                 for c in 0..N {
                     let wins = (x[c] > best[c]) | x[c].is_nan();
@@ -155,7 +155,7 @@ impl ChannelBlock for Maximum<'_> {
     }
 }
 
-/// One row of the input's gradient.
+/// Computes one row of the input's gradient.
 #[inline(always)]
 fn gather(g: &Geometry, grad: &[f32], winners: &[u8], y: usize, out: &mut [f32]) {
     let rows = g.pool.covering(0, y, g.output[0]);

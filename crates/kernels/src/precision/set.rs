@@ -5,10 +5,10 @@ use candle_core::{Device, Result, bail};
 use super::Precision;
 
 impl Precision {
-    /// From now on, products on this device are computed so.
+    /// Sets this precision for all further products on the device.
     ///
     /// # Errors
-    /// If the device has no such products.
+    /// If the device does not support it.
     pub fn set(self, device: &Device) -> Result<()> {
         match (device, self) {
             #[cfg(feature = "cuda")]

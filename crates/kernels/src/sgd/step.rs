@@ -1,14 +1,14 @@
-//! The numbers of a step.
+//! The parameters of one descent step.
 
-/// The numbers of one step.
+/// The parameters of one descent step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SgdStep {
     /// Learning rate, multipliers included.
     pub rate: f32,
-    /// Share of the old velocity that is kept.
+    /// Factor of the old velocity.
     pub momentum: f32,
     /// Added to the gradient as `weight_decay * parameter`.
     pub weight_decay: f32,
-    /// Factor of the gradient: 1, or less where its norm is clipped.
+    /// Factor of the gradient: 1, or less if its norm is clipped.
     pub gradient_scale: f32,
 }

@@ -1,5 +1,5 @@
-//! What the operations promise beside their values: the same bits on any number of threads, both
-//! engines alike, views handled, bad arguments refused with a reason, NaN passed on.
+//! Guarantees of the operations besides their values: the same bits on any number of threads and in
+//! both engines, support for views, errors with a reason for bad arguments, propagation of NaN.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ const CONV: Conv2d = Conv2d { stride: [2, 2], padding: [1, 1], groups: 1, relu: 
 const POOL: Pool2d = Pool2d { kernel: [3, 3], stride: [2, 2], padding: [0, 0], ceil_mode: true };
 const LRN: Lrn = Lrn { size: 5, alpha: 5e-4, beta: 0.75, k: 2.0 };
 
-/// Every operation with inputs for it, large enough for several tasks.
+/// Lists every operation with inputs large enough for several tasks.
 fn operations() -> Vec<(Box<dyn Op>, Vec<Tensor>)> {
     let map = || noise(1, &[3, 40, 41, 20]);
     let channels = |seed| noise(seed, &[20]);
@@ -68,7 +68,7 @@ fn operations() -> Vec<(Box<dyn Op>, Vec<Tensor>)> {
     ]
 }
 
-/// All values of a run through an operation and back, as bits.
+/// Returns all values of a forward and a backward pass as bits.
 fn bits(op: &dyn Op, inputs: &[Tensor]) -> Vec<u32> {
     let inputs: Vec<_> = inputs.iter().collect();
     let gradient = noise(7, kernels::forward(op, &inputs).unwrap().dims());
@@ -104,7 +104,7 @@ fn rayon_pool(threads: usize) -> rayon::ThreadPool {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
 }
 
-/// Sums the products of an output with a gradient, so that this is the gradient that arrives.
+/// Sums the products of an output with a gradient, so that the output receives this gradient.
 fn with_gradient(y: &Tensor, gradient: &Tensor) -> Tensor {
     (y * gradient).unwrap().sum_all().unwrap()
 }
@@ -119,7 +119,7 @@ fn both_engines_give_the_same() {
         let gradient = noise(7, kernels::forward(&*op, &plain).unwrap().dims());
         let (expected, found) = run(&*op, &plain, &gradient);
         let variables: Vec<_> = inputs.iter().map(|input| Var::from_tensor(input).unwrap()).collect();
-        // All inputs are variables; every other one is; none is.
+        // All inputs are variables, or every other one, or none.
         for every in [1, 2, usize::MAX] {
             let is_variable = |at: usize| every < usize::MAX && at.is_multiple_of(every);
             let mixed: Vec<Tensor> = (0..inputs.len())
@@ -261,7 +261,7 @@ fn the_last_nan_of_a_window_wins() {
 
 #[test]
 fn a_constant_channel_is_normalised_to_its_shift() {
-    // Also where the value is large, and where the first position is far from all others.
+    // Also with a large value, and with a first position far from all others.
     let mut data = [1e6f32, 0.1].repeat(50);
     let ones = tensor(&[1.0, 1.0], &[2]);
     let shift = tensor(&[0.25, 0.5], &[2]);
@@ -341,7 +341,7 @@ fn bad_arguments_are_refused_with_a_reason() {
         "the variance has shape [2], expected [3]",
     );
     refused(&Add { relu: true }, &[&x, &w], "the second input has shape");
-    refused(&Mask::new(vec![1.0; 5]), &[&x], "486 values and 5 to go with them");
+    refused(&Mask::new(vec![1.0; 5]), &[&x], "operands of 486 and 5 values");
     refused(&Concat, &[&x, &noise(1, &[2, 9, 8, 3])], "differ before the last axis");
     refused(&Concat, &[], "no input");
     refused(&ToChannelsLast, &[&three], "expected (B, C, H, W)");
@@ -352,7 +352,7 @@ fn bad_arguments_are_refused_with_a_reason() {
     refused(&SoftmaxCrossEntropy::of_some(vec![None; 3]), &[&matrix], "none of the 3 samples has a label");
     let pairs = |margin| ContrastiveLoss::new(vec![true, false, true], margin, PairDistance::L1);
     refused(&pairs(0.0), &[&noise(1, &[6, 5])], "margin is 0");
-    refused(&pairs(1.0), &[&matrix], "3 pairs are known, and 3 vectors of 5 values");
+    refused(&pairs(1.0), &[&matrix], "each of 3 pairs, found 3 vectors of 5 values");
     refused(&pairs(1.0), &[&x], "expected (2P, F)");
     refused(&SignedSqrt { epsilon: 0.0 }, &[&x], "above 0");
     refused(&RmsNorm { epsilon: f64::NAN }, &[&x], "above 0");
@@ -370,7 +370,7 @@ fn bad_arguments_are_refused_with_a_reason() {
     refused(&fusion, &[&x, &noise(1, &[4, 3])], "expected (B, H, W, C)");
 }
 
-/// What a weights file may hold in the place of a sketch.
+/// Checks invalid values that a weights file may hold in place of a sketch.
 #[test]
 fn what_is_no_sketch_is_refused() {
     let problem = |buckets: &[f32], signs: &[f32]| Sketch::new(buckets, signs, 4).unwrap_err().to_string();
@@ -388,7 +388,7 @@ fn what_is_no_sketch_is_refused() {
     }
 }
 
-/// An attention that sees nothing but one place gives what is there.
+/// Checks that attention on a single position returns the value there.
 #[test]
 fn weights_of_places_sum_to_one_and_find_a_place() {
     let mut scores = vec![0.0; 2 * 5 * 7];
@@ -420,7 +420,7 @@ fn arrays_hold_what_their_shape_says() {
     }
 }
 
-/// Outputs and gradients come from the caller too, and the inner loops read them unchecked.
+/// Checks the shapes of outputs and gradients, which also come from the caller and which the inner loops read unchecked.
 #[test]
 fn backward_refuses_gradients_of_another_shape() {
     let (value, dims) = ([1f32], [1, 1, 1, 1]);

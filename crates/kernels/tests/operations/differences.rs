@@ -1,4 +1,4 @@
-//! Gradients against finite differences of the operations themselves, without the plain versions between.
+//! Compares gradients with finite differences of the operations themselves, without the plain versions.
 
 use candle_core::Tensor;
 use kernels::{
@@ -28,11 +28,11 @@ fn check(make: impl Fn() -> Box<dyn Op>, inputs: &[&Tensor], step: f32, toleranc
     }
 }
 
-/// The cases by which a GPU is verified against the CPU. Steps are small, since some of the operations have corners.
+/// Checks the cases that verify a GPU against the CPU. Steps are small, since some operations are not smooth.
 #[test]
 fn the_gradients_of_every_verified_case() {
-    // A sum of many rectified values has a corner within almost any step; what rectifies on its way is compared with a
-    // rectification after it elsewhere.
+    // A sum of many rectified values has a corner within almost any step; other tests compare operations that rectify
+    // with a separate rectification.
     for case in kernels::verify::cases().into_iter().filter(|case| !case.name.contains(", relu")) {
         let inputs = case.inputs(crate::support::device()).unwrap();
         let (step, tolerance) = if case.is_product { (0.25, 2e-5) } else { (2e-3, 2e-2) };
@@ -69,7 +69,7 @@ fn the_gradients_of_every_verified_case() {
 
 #[test]
 fn convolution() {
-    // Linear in each input, so that a large step costs no exactness.
+    // Linear in each input, so that a large step costs no accuracy.
     let conv = Conv2d { stride: [2, 1], padding: [1, 2], groups: 2, relu: false };
     let [x, w, b] = [noise(1, &[2, 7, 6, 4]), noise(2, &[6, 2, 3, 4]), noise(3, &[6])];
     check(|| Box::new(conv), &[&x, &w, &b], 0.25, 1e-5);
@@ -111,7 +111,7 @@ fn cross_entropy() {
     check(|| Box::new(SoftmaxCrossEntropy::of_some(some.clone())), &[&noise(1, &[3, 5])], 1e-2, 1e-3);
 }
 
-/// Of two inputs and of three factors in all, over maps, time steps and a vector that is the same everywhere; an even
+/// Checks two inputs and three factors in all, over maps, time steps and a vector that is the same everywhere; with an even
 /// and an odd number of buckets.
 #[test]
 fn compact_bilinear_fusion() {
@@ -145,7 +145,7 @@ fn time_steps_made_one() {
     check(|| Box::new(SumTimeSteps { time_steps: 3 }), &[&clips], 0.25, 1e-5);
 }
 
-/// Pairs within the margin, beyond it, and equal ones; both forms.
+/// Checks pairs within the margin, beyond it, and equal ones; both forms.
 #[test]
 fn pairs_pulled_together_and_pushed_apart() {
     let pairs = noise(1, &[12, 7]);
@@ -155,7 +155,7 @@ fn pairs_pulled_together_and_pushed_apart() {
         check(loss, &[&pairs], 1e-3, 1e-3);
         let weighted = ContrastiveLoss::new(similar.clone(), margin, distance).weighted(0.25);
         check(|| Box::new(weighted.clone()), &[&pairs], 1e-3, 1e-3);
-        // Of equal vectors that should differ the loss is the margin's square, and nothing says where to go.
+        // For equal vectors that should differ, the loss is the square of the margin and the gradient is zero.
         let apart = ContrastiveLoss::new(vec![false], margin, distance);
         let one = values(&noise(3, &[1, 7])).repeat(2);
         let twice = crate::support::tensor(&one, &[2, 7]);

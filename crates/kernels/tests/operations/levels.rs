@@ -1,4 +1,4 @@
-//! The tests of values again with every kind of vector instructions that this processor has.
+//! Repeats the tests of values with every level of vector instructions of this processor.
 
 use std::process::Command;
 
@@ -21,7 +21,7 @@ fn every_level_passes_the_tests_of_values() {
 
 #[test]
 fn a_level_that_does_not_exist_is_an_error_of_every_operation() {
-    // The setting is read once in a program, so this needs one of its own.
+    // The setting is read once per process, so this needs a separate process.
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.arg("torch::").env(SETTING, "sse9").env_remove("KERNELS_DEVICE");
     let output = command.output().unwrap();

@@ -1,4 +1,4 @@
-//! The operations: against PyTorch, against their plain versions, and what they promise besides.
+//! Tests of the operations against PyTorch and against their plain versions, and of their other guarantees.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

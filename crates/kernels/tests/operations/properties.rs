@@ -1,4 +1,4 @@
-//! Random shapes: the fast versions against the plain ones, values and gradients.
+//! Compares values and gradients of the fast versions with the plain ones, on random shapes.
 
 use kernels::{
     Add, AvgPool2d, BatchNorm, CompactBilinear, Concat, Conv2d, Fourier, FrozenBatchNorm, GlobalAvgPool,
@@ -11,16 +11,16 @@ use testkit::{noise, values};
 use crate::reference;
 use crate::support::{assert_near, run, run_values, sketch, tensor};
 
-/// Of sums of some hundred products.
+/// Tolerance of sums of some hundred products.
 const TOLERANCE: f64 = 1e-5;
-/// Where nothing is rounded, or in the same order.
+/// Tolerance if nothing is rounded, or in the same order.
 const EXACT: f64 = 0.0;
 
 fn pair(range: std::ops::Range<usize>) -> impl Strategy<Value = [usize; 2]> {
     [range.clone(), range]
 }
 
-/// Channels: few, and enough to need every width of vector.
+/// Generates numbers of channels: few, and enough to need every width of vector.
 fn channels() -> impl Strategy<Value = usize> {
     prop_oneof![3 => 1usize..24, 1 => 24usize..80, 1 => Just(96)]
 }
@@ -30,7 +30,7 @@ fn pool() -> impl Strategy<Value = Pool2d> {
         .prop_map(|(kernel, stride, padding, ceil_mode)| Pool2d { kernel, stride, padding, ceil_mode })
 }
 
-/// Replaces about one value in ten by one that needs care.
+/// Replaces about one value in ten by a special value.
 fn with_odd_values(x: &mut [f32], seed: u64) {
     let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, 0.0, 1e-42, -1e-42];
     let picks = noise(seed ^ 77, x.len());
@@ -40,7 +40,7 @@ fn with_odd_values(x: &mut [f32], seed: u64) {
     }
 }
 
-/// What of `grad` passes a rectification with this output.
+/// Returns the part of `grad` that passes a rectification with this output.
 fn masked(grad: &[f32], output: &[f32], relu: bool) -> Vec<f32> {
     let pass = |(&grad, &output): (&f32, &f32)| if relu && output <= 0.0 { 0.0 } else { grad };
     grad.iter().zip(output).map(pass).collect()
@@ -87,7 +87,7 @@ proptest! {
             expected.iter_mut().for_each(|y| *y = y.max(0.0));
         }
         assert_near("y", &y, &expected, TOLERANCE);
-        // The mask of the output that was found: a sum near zero may round to either side.
+        // Uses the mask of the computed output, since a sum near zero may round to either side.
         let g = masked(&g, &y, relu);
         let expected = reference::conv2d_gradients(&x, input, &w, window, &g, output, &conv);
         assert_near("dx", &found[0], &expected.x, TOLERANCE);
@@ -192,7 +192,7 @@ proptest! {
         relu: bool,
         residual: bool,
         fixed: bool,
-        // A mean far from zero may cost no digits of the variance.
+        // A mean far from zero must not cost precision of the variance.
         mean in prop_oneof![Just(0f32), Just(300f32)],
         seed: u64,
     ) {
@@ -230,7 +230,7 @@ proptest! {
         assert_near("y", &y, &reference::batch_norm(&x, &scale, &shift, &m, &v, epsilon, r, relu), TOLERANCE);
         let g = masked(&g, &y, relu);
         let expected = reference::batch_norm_gradients(&x, &scale, &m, &v, epsilon, &g, !fixed);
-        // The gradient of x is what is left of terms this large.
+        // The gradient of x remains after terms this large cancel.
         let largest = scale.iter().zip(&v).map(|(&s, v)| f64::from(s) / (v + epsilon).sqrt()).fold(1.0, f64::max);
         assert_near("dx", &found[0], &expected[0], TOLERANCE * largest);
         assert_near("dscale", &found[1], &expected[1], TOLERANCE);
@@ -351,7 +351,7 @@ proptest! {
         assert_near("softmax", &values(&kernels::softmax(&logits_tensor).unwrap()), &expected, 1e-6);
     }
 
-    /// At each place the sketch of the explicit outer product of what all inputs have there, or its mean.
+    /// The result is the sketch of the explicit outer product of all inputs at each position, or its mean.
     #[test]
     fn compact_bilinear_is_the_sketch_of_the_outer_product(
         batch in 1usize..3,
@@ -368,7 +368,7 @@ proptest! {
         let [h, w] = size;
         let places = h * w;
         let mut inputs = Vec::new();
-        // By sample and place: every factor's values.
+        // Values of every factor, by sample and position.
         let mut factors = vec![Vec::new(); batch * places];
         let mut sketches = Vec::new();
         for (input, &(channels, time_steps)) in widths.iter().enumerate() {

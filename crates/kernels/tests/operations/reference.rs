@@ -1,6 +1,6 @@
 //! Plain versions of the operations: nested loops over slices, sums in f64.
 //!
-//! They say what the fast versions must compute, and the tests compare the two.
+//! They define what the fast versions must compute, and the tests compare the two.
 //! Feature maps are (B, H, W, C) in row-major order; weights (O, C / groups, KH, KW).
 
 use kernels::{Conv2d, Lrn, Pool2d};
@@ -8,11 +8,11 @@ use kernels::{Conv2d, Lrn, Pool2d};
 /// Gradients of a convolution.
 #[derive(Debug)]
 pub(crate) struct ConvGradients {
-    /// Of the input.
+    /// Gradient of the input.
     pub(crate) x: Vec<f32>,
-    /// Of the weight.
+    /// Gradient of the weight.
     pub(crate) weight: Vec<f32>,
-    /// Of the bias.
+    /// Gradient of the bias.
     pub(crate) bias: Vec<f32>,
 }
 
@@ -45,7 +45,7 @@ fn for_each_product(
     }
 }
 
-/// Convolution of `x` with `weight` (`kernel` is O, KH, KW) plus `bias`.
+/// Computes the convolution of `x` with `weight` (`kernel` is O, KH, KW) plus `bias`.
 pub(crate) fn conv2d(
     x: &[f32],
     input: [usize; 4],
@@ -63,7 +63,7 @@ pub(crate) fn conv2d(
     to_f32(out)
 }
 
-/// Gradients of [`conv2d`] for the output gradient `grad`.
+/// Computes the gradients of [`conv2d`] for the output gradient `grad`.
 pub(crate) fn conv2d_gradients(
     x: &[f32],
     input: [usize; 4],
@@ -85,7 +85,7 @@ pub(crate) fn conv2d_gradients(
     ConvGradients { x: to_f32(dx), weight: to_f32(dw), bias: to_f32(db) }
 }
 
-/// The input positions of each output position's window: (output position, [input position]).
+/// Lists the input positions of each output position's window: (output position, [input position]).
 fn windows(
     [b, h, w]: [usize; 3],
     [oh, ow]: [usize; 2],
@@ -109,8 +109,8 @@ fn windows(
     })
 }
 
-/// Maximum over windows: the values, and for each the index of its winner in `x`: the first of equal
-/// values, the last NaN.
+/// Computes the maximum over windows: the values, and for each the index of its winner in `x`: the first of
+/// equal values, the last NaN.
 pub(crate) fn max_pool2d(
     x: &[f32],
     [b, h, w, c]: [usize; 4],
@@ -133,8 +133,8 @@ pub(crate) fn max_pool2d(
     (values, winners)
 }
 
-/// Mean over windows; padding counts as zeros in the mean when `count_padding` is set (Caffe), but never the
-/// part of a window that rounding up pushed beyond the padding.
+/// Computes the mean over windows. Padding counts as zeros if `count_padding` is set (Caffe), but never the part of
+/// a window that lies beyond the padding because of rounding up.
 pub(crate) fn avg_pool2d(
     x: &[f32],
     [b, h, w, c]: [usize; 4],
@@ -153,7 +153,7 @@ pub(crate) fn avg_pool2d(
     values
 }
 
-/// Gradient of [`avg_pool2d`] for the output gradient `grad`.
+/// Computes the gradient of [`avg_pool2d`] for the output gradient `grad`.
 pub(crate) fn avg_pool2d_gradient(
     [b, h, w, c]: [usize; 4],
     grad: &[f32],
@@ -196,7 +196,7 @@ pub(crate) fn local_response_norm(x: &[f32], channels: usize, lrn: &Lrn) -> Vec<
     values.map(|(&x, base)| (f64::from(x) * base.powf(-lrn.beta)) as f32).collect()
 }
 
-/// Gradient of [`local_response_norm`] for the output gradient `grad`.
+/// Computes the gradient of [`local_response_norm`] for the output gradient `grad`.
 pub(crate) fn local_response_norm_gradient(x: &[f32], channels: usize, grad: &[f32], lrn: &Lrn) -> Vec<f32> {
     let base = lrn_bases(x, channels, lrn);
     let mut out = vec![0f64; x.len()];
@@ -215,7 +215,7 @@ pub(crate) fn local_response_norm_gradient(x: &[f32], channels: usize, grad: &[f
     to_f32(out)
 }
 
-/// Channels in the window of a channel.
+/// Returns the channels in the window of a channel.
 fn window(lrn: &Lrn, channel: usize, channels: usize) -> std::ops::RangeInclusive<usize> {
     channel.saturating_sub(lrn.size / 2)..=(channel + (lrn.size - 1) / 2).min(channels - 1)
 }
@@ -231,7 +231,7 @@ fn lrn_bases(x: &[f32], channels: usize, lrn: &Lrn) -> Vec<f64> {
         .collect()
 }
 
-/// Mean and biased variance of every channel of (positions, C).
+/// Computes the mean and biased variance of every channel of (positions, C).
 pub(crate) fn channel_statistics(x: &[f32], channels: usize) -> (Vec<f64>, Vec<f64>) {
     let count = (x.len() / channels) as f64;
     let of = |channel: usize| x.iter().skip(channel).step_by(channels).map(|&x| f64::from(x));
@@ -265,7 +265,7 @@ pub(crate) fn batch_norm(
     x.iter().enumerate().map(value).collect()
 }
 
-/// Gradients of x, scale and shift through [`batch_norm`], where `grad` is the gradient before the
+/// Computes the gradients of x, scale and shift through [`batch_norm`]; `grad` is the gradient before the
 /// rectification. With `batch` the statistics are those of `x` itself and depend on it; without, they are constants.
 pub(crate) fn batch_norm_gradients(
     x: &[f32],
@@ -293,7 +293,7 @@ pub(crate) fn batch_norm_gradients(
     [dx.collect(), to_f32(dscale), to_f32(dshift)]
 }
 
-/// `x` (B, I) times `weight` (O, I) transposed, plus `bias` (O).
+/// Computes `x` (B, I) times `weight` (O, I) transposed, plus `bias` (O).
 pub(crate) fn linear(x: &[f32], weight: &[f32], bias: &[f32], inputs: usize) -> Vec<f32> {
     let dot =
         |x: &[f32], row: &[f32]| x.iter().zip(row).map(|(&x, &w)| f64::from(x) * f64::from(w)).sum::<f64>();
@@ -305,7 +305,7 @@ pub(crate) fn linear(x: &[f32], weight: &[f32], bias: &[f32], inputs: usize) -> 
     values.collect()
 }
 
-/// Gradients of x, weight and bias through [`linear`] for the output gradient `grad`.
+/// Computes the gradients of x, weight and bias through [`linear`] for the output gradient `grad`.
 pub(crate) fn linear_gradients(x: &[f32], weight: &[f32], grad: &[f32], inputs: usize) -> [Vec<f32>; 3] {
     let outputs = weight.len() / inputs;
     let (mut dx, mut dw, mut db) = (vec![0f64; x.len()], vec![0f64; weight.len()], vec![0f64; outputs]);
@@ -320,7 +320,7 @@ pub(crate) fn linear_gradients(x: &[f32], weight: &[f32], grad: &[f32], inputs: 
     [to_f32(dx), to_f32(dw), to_f32(db)]
 }
 
-/// Softmax of every row of `classes` values.
+/// Computes the softmax of every row of `classes` values.
 pub(crate) fn softmax(logits: &[f32], classes: usize) -> Vec<f64> {
     let rows = logits.chunks_exact(classes).flat_map(|row| {
         let largest = row.iter().fold(f64::NEG_INFINITY, |largest, &x| largest.max(f64::from(x)));
@@ -331,7 +331,7 @@ pub(crate) fn softmax(logits: &[f32], classes: usize) -> Vec<f64> {
     rows.collect()
 }
 
-/// Mean of `-ln softmax[label]` over the rows, and its gradient.
+/// Computes the mean of `-ln softmax[label]` over the rows, and its gradient.
 pub(crate) fn cross_entropy(logits: &[f32], classes: usize, labels: &[u32]) -> (f32, Vec<f32>) {
     let mut gradient = softmax(logits, classes);
     let mut loss = 0.0;
@@ -343,7 +343,7 @@ pub(crate) fn cross_entropy(logits: &[f32], classes: usize, labels: &[u32]) -> (
     ((loss / labels.len() as f64) as f32, to_f32(gradient))
 }
 
-/// Matrices of `rows` x `columns`, each transposed.
+/// Transposes each of several matrices of `rows` x `columns`.
 pub(crate) fn transposed(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     let matrices = x.chunks_exact(rows * columns);
     let values = matrices.flat_map(|matrix| {
@@ -352,7 +352,7 @@ pub(crate) fn transposed(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     values.collect()
 }
 
-/// The rows of several arrays, `widths` values each, behind one another.
+/// Joins the rows of several arrays, `widths` values each.
 pub(crate) fn joined(parts: &[&[f32]], widths: &[usize]) -> Vec<f32> {
     let positions = parts[0].len() / widths[0];
     let row = |position| {
@@ -371,8 +371,8 @@ fn to_f32(values: Vec<f64>) -> Vec<f32> {
 /// One factor of an outer product: its values, and the bucket and the sign of each.
 pub(crate) type SketchedFactor<'a> = (&'a [f32], &'a [usize], &'a [f32]);
 
-/// The count sketch of the explicit outer product of vectors: each product goes, with the product of its factors'
-/// signs, to the bucket that is the sum of theirs modulo `size`.
+/// Computes the count sketch of the explicit outer product of vectors: each product goes, with the product of its
+/// factors' signs, to the bucket that is the sum of their buckets modulo `size`.
 pub(crate) fn outer_product_sketch(factors: &[SketchedFactor<'_>], size: usize) -> Vec<f32> {
     let mut out = vec![0f64; size];
     let mut at = vec![0; factors.len()];
@@ -383,7 +383,7 @@ pub(crate) fn outer_product_sketch(factors: &[SketchedFactor<'_>], size: usize) 
             bucket = (bucket + buckets[i]) % size;
         }
         out[bucket] += product;
-        // The next of all combinations, as a counter with a digit for each factor.
+        // Counts to the next combination, with one digit for each factor.
         let Some(digit) = (0..at.len()).find(|&digit| at[digit] + 1 < factors[digit].0.len()) else {
             return to_f32(out);
         };

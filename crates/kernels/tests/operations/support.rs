@@ -1,4 +1,4 @@
-//! Tensors from slices, and both halves of an operation at once.
+//! Helpers: tensors from slices, and both passes of an operation at once.
 
 use std::sync::OnceLock;
 
@@ -6,14 +6,14 @@ use candle_core::{Device, Tensor};
 use kernels::{CompactBilinear, Fourier, Op, Sketch};
 use testkit::values;
 
-/// Where the operations are tested: on the CPU, or on the first GPU if the variable `KERNELS_DEVICE` is `cuda`.
+/// Returns the device under test: the CPU, or the first GPU if the variable `KERNELS_DEVICE` is `cuda`.
 pub(crate) fn device() -> &'static Device {
     static DEVICE: OnceLock<Device> = OnceLock::new();
     DEVICE.get_or_init(|| match std::env::var("KERNELS_DEVICE").as_deref() {
         Err(_) | Ok("cpu") => Device::Cpu,
         #[cfg(feature = "cuda")]
         Ok("cuda") => kernels::cuda::device(0).unwrap(),
-        Ok(other) => panic!("KERNELS_DEVICE is {other}: expected cpu, or cuda with that feature"),
+        Ok(other) => panic!("KERNELS_DEVICE is {other}; expected cpu, or cuda with that feature"),
     })
 }
 
@@ -21,12 +21,12 @@ pub(crate) fn tensor(data: &[f32], shape: &[usize]) -> Tensor {
     Tensor::from_slice(data, shape, device()).unwrap()
 }
 
-/// Values that look random.
+/// Generates pseudorandom values.
 pub(crate) fn noise(seed: u64, shape: &[usize]) -> Tensor {
     tensor(&testkit::noise(seed, shape.iter().product()), shape)
 }
 
-/// The output, and the gradient of every input from the gradient of the output.
+/// Computes the output, and the gradient of every input from the gradient of the output.
 pub(crate) fn run(op: &dyn Op, inputs: &[&Tensor], gradient: &Tensor) -> (Tensor, Vec<Option<Tensor>>) {
     let y = kernels::forward(op, inputs).unwrap();
     let wanted = vec![true; inputs.len()];
@@ -34,7 +34,7 @@ pub(crate) fn run(op: &dyn Op, inputs: &[&Tensor], gradient: &Tensor) -> (Tensor
     (y, found)
 }
 
-/// [`run`], as values; the gradient of a constant input is empty.
+/// Does the same as [`run`], but returns values; the gradient of a constant input is empty.
 pub(crate) fn run_values(op: &dyn Op, inputs: &[&Tensor], gradient: &Tensor) -> (Vec<f32>, Vec<Vec<f32>>) {
     let (y, found) = run(op, inputs, gradient);
     let of = |gradient: Option<Tensor>| gradient.map_or_else(Vec::new, |gradient| values(&gradient));
@@ -42,7 +42,7 @@ pub(crate) fn run_values(op: &dyn Op, inputs: &[&Tensor], gradient: &Tensor) -> 
 }
 
 /// Checks that two lists agree within `tolerance` of the largest expected magnitude, or of one: a gradient
-/// that is a sum of few cancelling terms is small beside its terms.
+/// that is a sum of few cancelling terms is small compared with its terms.
 #[track_caller]
 pub(crate) fn assert_near(what: &str, found: &[f32], expected: &[f32], tolerance: f64) {
     assert_eq!(found.len(), expected.len(), "{what}: number of values");
@@ -59,7 +59,7 @@ pub(crate) fn assert_near(what: &str, found: &[f32], expected: &[f32], tolerance
     }
 }
 
-/// Random buckets, signs, and the sketch of them, for so many channels.
+/// Draws random buckets and signs for `channels` channels, and makes a sketch of them.
 pub(crate) fn sketch(seed: u64, channels: usize, size: usize) -> (Vec<usize>, Vec<f32>, Sketch) {
     let draws = testkit::noise(seed, 2 * channels);
     let bucket = |x: &f32| (((x + 1.0) / 2.0 * size as f32) as usize).min(size - 1);
@@ -70,7 +70,7 @@ pub(crate) fn sketch(seed: u64, channels: usize, size: usize) -> (Vec<usize>, Ve
     (buckets, signs, sketch)
 }
 
-/// A fusion of inputs of so many channels and time steps.
+/// Creates a fusion of inputs with the given channels and time steps.
 pub(crate) fn bilinear(inputs: &[(usize, usize)], size: usize, pooled: bool) -> CompactBilinear {
     let sketches = inputs.iter().enumerate().map(|(input, &(channels, time_steps))| {
         (0..time_steps).map(|time_step| sketch((input * 16 + time_step) as u64, channels, size).2).collect()

@@ -1,4 +1,4 @@
-//! Every operation against values and gradients from PyTorch, on odd shapes and odd values.
+//! Compares every operation with values and gradients from PyTorch, on unusual shapes and values.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use testkit::{assert_close, assert_close_values, fixture, sizes, values};
 use crate::support::{device, run};
 
 const TOLERANCE: f64 = 2e-6;
-/// Where nothing is rounded.
+/// Tolerance if nothing is rounded.
 const EXACT: f64 = 0.0;
 
-/// One case: its tensors by name, feature maps as PyTorch lays them out.
+/// One case: its tensors by name, with feature maps in PyTorch's layout.
 struct Case {
     name: String,
     tensors: BTreeMap<String, Tensor>,
@@ -30,12 +30,12 @@ impl Case {
         sizes(self.get("setting"))
     }
 
-    /// The inputs of these names, with the channels last.
+    /// Returns the inputs of these names, with channels last.
     fn inputs(&self, names: &[&str]) -> Vec<Tensor> {
         names.iter().map(|name| there(&last(name, self.get(name)))).collect()
     }
 
-    /// Checks the output and all gradients of an operation of the named inputs. Names in brackets are
+    /// Checks the output and all gradients of an operation on the named inputs. Names in parentheses are
     /// constants.
     fn check(&self, op: &dyn Op, names: &[&str], tolerance: f64) {
         let bare: Vec<&str> = names.iter().map(|name| name.trim_matches(['(', ')'])).collect();
@@ -54,12 +54,12 @@ impl Case {
     }
 }
 
-/// A stored value where the operations are tested.
+/// Copies a stored value to the device under test.
 fn there(tensor: &Tensor) -> Tensor {
     tensor.to_device(device()).unwrap()
 }
 
-/// (B, C, H, W) as (B, H, W, C); weights `w` and everything that is no feature map as they are.
+/// Converts (B, C, H, W) to (B, H, W, C); leaves weights `w` and everything else that is not a feature map unchanged.
 fn last(name: &str, tensor: &Tensor) -> Tensor {
     match (name, tensor.rank()) {
         ("w", _) => tensor.clone(),
@@ -73,7 +73,7 @@ fn last(name: &str, tensor: &Tensor) -> Tensor {
     }
 }
 
-/// The cases `kind.i.*`, of which there must be at least one.
+/// Returns the cases `kind.i.*`; there must be at least one.
 fn cases(kind: &str) -> Vec<Case> {
     let all = fixture("kernels");
     let of = |i: usize| {
@@ -105,7 +105,7 @@ fn convolution() {
     for case in cases("conv") {
         let conv = conv_of(&case.setting());
         case.check(&conv, &["x", "w", "b"], TOLERANCE);
-        // Rectified in the same pass, against a separate rectification.
+        // Compares rectification in the same pass with a separate one.
         let inputs = case.inputs(&["x", "w", "b"]);
         let inputs: Vec<_> = inputs.iter().collect();
         let g = there(&last("g", case.get("g")));
@@ -228,7 +228,7 @@ fn operations_value_by_value() {
 
 #[test]
 fn denormals_survive() {
-    // A tolerance relative to normal numbers would not notice that they were flushed to zero.
+    // A tolerance relative to normal numbers would not detect that denormals were flushed to zero.
     let denormals = |tensor: &Tensor| {
         let values = values(tensor).into_iter().map(f32::abs);
         values.filter(|value| value.is_subnormal()).map(f32::to_bits).collect::<Vec<_>>()
@@ -239,7 +239,7 @@ fn denormals_survive() {
         let y = kernels::forward(op, &[&there(&last("x", case.get("x")))]).unwrap();
         assert_eq!(denormals(&y), denormals(case.get("y")), "{}", op.name());
     }
-    // Weights of one and factors near one: what comes out is a denormal as well.
+    // Weights of one and factors near one, so that the result is a denormal as well.
     let x = Tensor::new(&[[[[1e-42f32], [-1e-42], [3e-45]]]], device()).unwrap();
     let one = Tensor::ones((1, 1, 1, 1), candle_core::DType::F32, x.device()).unwrap();
     let expected = denormals(&x);

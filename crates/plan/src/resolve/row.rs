@@ -180,9 +180,10 @@ impl Resolver<'_> {
 
     fn net(&self, table: &Table<'_>, net: &spec::Net, depth: usize) -> Result<NetPlan, Refusal> {
         if depth > DEEPEST {
-            return Err(
-                format!("more than {DEEPEST} stages start from one another; check `start` for a cycle").into()
-            );
+            return Err(format!(
+                "more than {DEEPEST} stages start from one another; check `start` for a cycle"
+            )
+            .into());
         }
         let profile = table.profile;
         let shared = &table.spec.shared;

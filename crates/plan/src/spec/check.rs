@@ -80,10 +80,9 @@ impl Spec {
         let overlap = self.overlap.keys().map(|name| ("[overlap]", name));
         match overlap.chain(splits).find(|(_, name)| !known.contains(name.as_str())) {
             None => Ok(()),
-            Some((place, name)) => Err(format!(
-                "{place}: data set `{name}` is not in [data]{}",
-                there_are(name, known)
-            )),
+            Some((place, name)) => {
+                Err(format!("{place}: data set `{name}` is not in [data]{}", there_are(name, known)))
+            }
         }
     }
 
@@ -134,9 +133,11 @@ impl Spec {
             (Some(net), None, None) => self.check_net(net),
             (None, Some(name), None) => self.check_same_as(name),
             (None, None, Some(fuse)) => self.check_fuse(fuse),
-            _ => Err("expected exactly one of net (a net to train), same-as (a net or row of this or another \
+            _ => {
+                Err("expected exactly one of net (a net to train), same-as (a net or row of this or another \
                       table) and fuse (rows to fuse)"
-                .into()),
+                    .into())
+            }
         }
         .and_then(|()| match (&row.fuse, row.tested) {
             (Some(_), Some(_)) => Err("tested applies to a single net, and this row fuses several".into()),
@@ -256,12 +257,12 @@ impl Spec {
         }
         if contrastive.is_some() && dissimilar == Some(0) {
             return Err(
-                "the contrastive loss needs dissimilar pairs; set pairs to 1 or more in its protocol".into()
+                "the contrastive loss needs dissimilar pairs; set pairs to 1 or more in its protocol".into(),
             );
         }
         if contrastive.is_some() && net.learns == Learns::LastLayer {
             return Err(
-                "learns = \"last-layer\" fixes the features of the contrastive loss; remove one".into(),
+                "learns = \"last-layer\" fixes the features of the contrastive loss; remove one".into()
             );
         }
         if !softmax && contrastive.is_none() {

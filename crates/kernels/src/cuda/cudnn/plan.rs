@@ -1,4 +1,4 @@
-//! A started cuDNN, and how it computes each convolution that it has seen.
+//! A cuDNN handle, and the algorithms chosen for each convolution.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -11,28 +11,28 @@ use crate::conv::geometry::Geometry;
 use crate::cuda::lock::lock;
 use crate::precision::Precision;
 
-/// The version of the library, such as `9.12.0`.
+/// Returns the version of the library, such as `9.12.0`.
 pub(in crate::cuda) fn version() -> String {
     let number = result::get_version();
     format!("{}.{}.{}", number / 10_000, number % 10_000 / 100, number % 100)
 }
 
-/// Bytes of working memory that an algorithm may ask for.
+/// Maximum working memory of an algorithm in bytes.
 const WORKSPACE: usize = 2 << 30;
 
-/// cuDNN, and what was decided for every convolution that it has seen.
+/// cuDNN, and the plans for every convolution so far.
 #[derive(Debug)]
 pub(in crate::cuda) struct Convolutions {
-    /// Takes one call at a time.
+    /// The library, which takes one call at a time.
     pub(super) library: Mutex<Library>,
     plans: Mutex<HashMap<(Geometry, Precision), Arc<Plan>>>,
 }
 
-/// A started cuDNN whose work goes through one stream.
+/// A cuDNN handle whose work goes through one stream.
 #[derive(Debug)]
 pub(super) struct Library {
     pub(super) handle: sys::cudnnHandle_t,
-    /// Outlives the handle.
+    /// The stream, kept so that it outlives the handle.
     stream: Arc<CudaStream>,
 }
 
@@ -58,7 +58,7 @@ impl Drop for Library {
     }
 }
 
-/// The three products of a convolution; one without a choice is left to columns and cuBLAS.
+/// The algorithms of the three products of a convolution; a product without a choice falls back to im2col and cuBLAS.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) descriptors: Descriptors,
@@ -67,17 +67,17 @@ pub(super) struct Plan {
     pub(super) weight: Option<Choice<sys::cudnnConvolutionBwdFilterAlgo_t>>,
 }
 
-/// How a product is computed.
+/// The algorithm of a product.
 #[derive(Debug)]
 pub(super) struct Choice<A> {
     pub(super) algorithm: A,
-    /// The convolution with the kind of products that goes with the algorithm.
+    /// The convolution descriptor with the math type of the algorithm.
     pub(super) conv: Convolution,
     /// Bytes of working memory.
     pub(super) memory: usize,
 }
 
-/// What cuDNN knows the arrays of a convolution by.
+/// cuDNN's descriptors of the arrays of a convolution.
 #[derive(Debug)]
 pub(super) struct Descriptors {
     pub(super) x: sys::cudnnTensorDescriptor_t,
@@ -85,7 +85,7 @@ pub(super) struct Descriptors {
     pub(super) weight: sys::cudnnFilterDescriptor_t,
 }
 
-/// What cuDNN knows strides, paddings, groups and the kind of products by.
+/// cuDNN's descriptor of strides, paddings, groups and the math type.
 #[derive(Debug)]
 pub(super) struct Convolution(pub(super) sys::cudnnConvolutionDescriptor_t);
 
@@ -120,7 +120,7 @@ impl Drop for Descriptors {
 }
 
 pub(super) fn failed(what: &str, g: &Geometry, error: CudnnError) -> candle_core::Error {
-    candle_core::Error::Msg(format!("cuDNN: {what} of a convolution failed ({error:?}); its sizes: {g:?}"))
+    candle_core::Error::Msg(format!("cuDNN: {what} of a convolution failed ({error:?}); sizes: {g:?}"))
 }
 
 impl Convolutions {
@@ -131,7 +131,7 @@ impl Convolutions {
         }
     }
 
-    /// What was decided for these sizes, or is now; nothing for a batch without values or with sizes beyond cuDNN's.
+    /// Returns the plan for these sizes, making it on first use; `None` for an empty batch or sizes beyond cuDNN's limits.
     pub(super) fn plan(&self, g: &Geometry, precision: Precision) -> Result<Option<Arc<Plan>>> {
         if g.positions() == 0
             || g.weights() == 0
@@ -165,9 +165,9 @@ impl Plan {
     }
 }
 
-/// A choice of algorithm: the first that cuDNN's heuristics list that works, gives the same bits every time, is content
-/// with the working memory there is, and computes in the precision that was asked for. Nothing is timed, since a
-/// choice by the clock would not be the same in every run.
+/// Chooses an algorithm: the first in the list of cuDNN's heuristics that works, is deterministic, fits into the working
+/// memory, and computes in the requested precision. Nothing is timed, since a choice by timing could differ from run to
+/// run.
 macro_rules! choose {
     ($name:ident, $algorithm:ty, $performance:ty, $count:expr, $ask:path, $room:path, [$a:ident, $b:ident, $c:ident]) => {
         fn $name(
@@ -195,8 +195,8 @@ macro_rules! choose {
                 if !works {
                     continue;
                 }
-                // An algorithm is listed with the kind of products that it is meant with. For plain f32 no other
-                // kind than that will do, whatever the list says.
+                // The list names a math type for each algorithm. For plain f32 only the plain type is acceptable,
+                // whatever the list says.
                 let math = if precision == Precision::Fp32 { kind(precision) } else { entry.mathType };
                 let conv = Convolution::new(g, math)?;
                 // SAFETY: as above.
@@ -212,7 +212,7 @@ macro_rules! choose {
     };
 }
 
-/// The kind of products to ask for. The default one of f32 takes TF32 where the GPU has it.
+/// Returns the math type to request. The default type for f32 uses TF32 if the GPU has it.
 fn kind(precision: Precision) -> sys::cudnnMathType_t {
     match precision {
         Precision::Fp32 => sys::cudnnMathType_t::CUDNN_FMA_MATH,
@@ -250,8 +250,8 @@ impl Plan {
     );
 }
 
-/// Every size fits: `Convolutions::plan` refuses arrays beyond that, no size is larger than its array, and
-/// paddings are below their kernels.
+/// Converts a size. Every size fits: `Convolutions::plan` refuses larger arrays, no size is larger than its array, and
+/// paddings are smaller than their kernels.
 fn int(size: usize) -> i32 {
     size as i32
 }

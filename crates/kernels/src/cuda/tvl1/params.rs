@@ -1,6 +1,6 @@
 //! The parameters of the estimator.
 
-/// The parameters, by the names and meanings of crate `flow`.
+/// The parameters, with the names and meanings of crate `flow`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Params {
     /// Step of the dual projected gradient.
@@ -9,25 +9,25 @@ pub struct Params {
     pub lambda: f32,
     /// Coupling between the flow and its auxiliary variable.
     pub theta: f32,
-    /// Levels of the pyramid at most.
+    /// Maximum number of pyramid levels.
     pub levels: usize,
     /// Size of each level relative to the next finer one, 0.4 to 0.95.
     pub scale_factor: f32,
-    /// Linearisations a level.
+    /// Number of linearisations per level.
     pub warps: usize,
-    /// Times per linearisation that the iterations are followed by the median filter.
+    /// Number of rounds per linearisation, each of which ends with the median filter.
     pub rounds: usize,
     /// Primal-dual iterations per round.
     pub iterations: usize,
     /// The filter of both components after each round.
     pub median: Median,
-    /// Standard deviation in pixels that frames are smoothed with first, 0 to 10.
+    /// Standard deviation in pixels of the Gaussian that first smooths the frames, 0 to 10.
     pub smoothing: f32,
     /// Share of the first frame's gradient in that of the data term.
     pub gradient_blend: f32,
-    /// The most that the change of illumination follows a difference per linearisation; 0 for none.
+    /// Maximum change of the illumination estimate per linearisation; 0 for none.
     pub illumination_limit: f32,
-    /// Standard deviation in pixels of the Gaussian that it is smooth by, 4 to 64.
+    /// Standard deviation in pixels of the Gaussian that smooths it, 4 to 64.
     pub illumination_scale: f32,
 }
 

@@ -1,4 +1,4 @@
-//! Frames, smoothed and shrunk to pyramids.
+//! Smooths frames and shrinks them to pyramids.
 
 use candle_core::Result;
 
@@ -9,7 +9,7 @@ use crate::cuda::{Buffer, Gpu};
 /// Smallest side of a level.
 const SMALLEST_SIDE: usize = 8;
 
-/// Width and height of each level, finest first.
+/// Returns the width and height of each level, finest first.
 pub(super) fn level_sizes(
     (width, height): (usize, usize),
     levels: usize,
@@ -27,7 +27,7 @@ pub(super) fn level_sizes(
     sizes
 }
 
-/// One side of a Gaussian, its middle first, cut off at three standard deviations.
+/// Computes one side of a Gaussian, its middle first, cut off at three standard deviations.
 fn taps(sigma: f32) -> Vec<f32> {
     let radius = (3.0 * sigma).ceil() as usize;
     let tap = |i: usize| (-0.5 * (i as f32 / sigma).powi(2)).exp();
@@ -49,7 +49,7 @@ impl<'a> Gaussian<'a> {
         Ok(Self { gpu, taps: gpu.upload(&taps(sigma))? })
     }
 
-    /// Smooths (planes, H, W) into `to`, by way of `between`; border pixels are repeated outwards.
+    /// Smooths (planes, H, W) into `to`, with `between` as scratch; border pixels are repeated outwards.
     pub(super) fn smooth(
         &self,
         from: &Buffer,
@@ -75,12 +75,12 @@ impl<'a> Gaussian<'a> {
     }
 }
 
-/// A stack of planes before and after it is resized, in planes of (W, H).
+/// The resizing of a stack of planes between two sizes (W, H).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Resize {
     pub(super) from: (usize, usize),
     pub(super) to: (usize, usize),
-    /// Planes of the first kind and of the second, and what their values are multiplied by.
+    /// Number of planes of two kinds, and the factors of their values.
     pub(super) planes: [usize; 2],
     pub(super) factors: [f32; 2],
 }
@@ -105,7 +105,7 @@ impl Resize {
 pub(super) struct Pyramid {
     /// Width and height of each level, finest first.
     pub(super) sizes: Vec<(usize, usize)>,
-    /// Of each level, (frames, H, W).
+    /// Frames of each level, (frames, H, W).
     pub(super) levels: Vec<Buffer>,
 }
 
@@ -128,7 +128,7 @@ impl Pyramid {
         let mut between = room(sizes[0])?;
         let mut finest = room(sizes[0])?;
         Gaussian::new(gpu, params.smoothing)?.smooth(&given, &mut between, &mut finest, count, sizes[0])?;
-        // That of a shrinking: Sanchez, Meinhardt-Llopis and Facciolo (IPOL 2013).
+        // Standard deviation for shrinking: Sanchez, Meinhardt-Llopis and Facciolo (IPOL 2013).
         let shrinking = Gaussian::new(gpu, 0.6 * (params.scale_factor.powi(-2) - 1.0).sqrt())?;
         let mut smooth = given;
         let mut levels = vec![finest];

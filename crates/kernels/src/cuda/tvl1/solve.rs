@@ -1,4 +1,4 @@
-//! From the coarsest level to the finest.
+//! Computes the flow from the coarsest level to the finest.
 
 use candle_core::Result;
 
@@ -8,10 +8,10 @@ use crate::cuda::gpu::Source;
 use crate::cuda::launch::Launch;
 use crate::cuda::{Buffer, Gpu};
 
-/// Side in pixels of the cells that the error of the illumination is averaged over; `CELL` of `flow.cu`.
+/// Side in pixels of the cells over which the error of the illumination is averaged; same as `CELL` in `flow.cu`.
 const CELL: usize = 4;
 
-/// The flow of all pairs of a batch, (2, B, H, W): components, pairs. `numbers` are the two frames of each pair.
+/// Computes the flow of all pairs of a batch, (2, B, H, W): components, pairs. `numbers` are the two frames of each pair.
 pub(super) fn solve(gpu: &Gpu, params: &Params, pyramid: &Pyramid, numbers: &[i32]) -> Result<Buffer> {
     let count = numbers.len() / 2;
     let pairs = gpu.upload(numbers)?;
@@ -24,22 +24,22 @@ pub(super) fn solve(gpu: &Gpu, params: &Params, pyramid: &Pyramid, numbers: &[i3
     }
     match coarser {
         Some(found) => Ok(found.flow),
-        // There is always a level.
+        // Unreachable: there is at least one level.
         None => gpu.zeros(0),
     }
 }
 
-/// What goes from level to level.
+/// Results passed from level to level.
 struct Found {
     size: (usize, usize),
-    /// (2, B, H, W).
+    /// The flow, (2, B, H, W).
     flow: Buffer,
     /// The change of illumination, (B, H, W).
     change: Buffer,
 }
 
 impl Found {
-    /// The start of a level: that of the next coarser one enlarged, or none.
+    /// Initialises a level with the enlarged results of the next coarser one, or with zeros.
     fn start(gpu: &Gpu, size: (usize, usize), pairs: usize, coarser: Option<Self>) -> Result<Self> {
         let values = pairs * size.0 * size.1;
         let Some(coarser) = coarser else {
@@ -66,14 +66,14 @@ struct Level<'a> {
     across: (usize, usize),
     pairs: usize,
     found: Found,
-    /// What the median filter writes to; it then changes places with the flow.
+    /// Output of the median filter, which is then swapped with the flow.
     filtered: Option<Buffer>,
     /// The linearised data term and the dual variables, (B, H, W, 4).
     data: Buffer,
     duals: Buffer,
-    /// What the change of illumination leaves unexplained, (B, H, W).
+    /// The difference that the change of illumination leaves unexplained, (B, H, W).
     error: Buffer,
-    /// Its means over cells, and room to smooth them in.
+    /// Its means over cells, and scratch memory to smooth them.
     cells: [Buffer; 3],
 }
 
@@ -132,7 +132,7 @@ impl<'a> Level<'a> {
             .over_planes(self.pairs, self.size)
     }
 
-    /// Moves the change of illumination by the smoothed mean of its error.
+    /// Adds the smoothed mean of the error to the change of illumination.
     fn follow_light(&mut self, light: &Gaussian<'_>) -> Result<()> {
         let ((width, height), (across, down)) = (self.size, self.across);
         let kernel = self.kernel("flow_cell_means")?;
@@ -147,7 +147,7 @@ impl<'a> Level<'a> {
             .over_planes(self.pairs, self.size)
     }
 
-    /// A primal and a dual step. Either changes its pixel in place and reads the other's neighbours only.
+    /// Does a primal and a dual step. Each changes its pixel in place and reads only neighbours in the other's variables.
     fn iterate(&mut self) -> Result<()> {
         let Params { theta, lambda, tau, .. } = *self.params;
         self.kernel("flow_primal")?
