@@ -54,7 +54,7 @@ impl fmt::Display for Prepared {
             )?;
         }
         if self.not_judged > 0 {
-            write!(out, "; in {} of the videos too little moves to compare flow and frames", self.not_judged)?;
+            write!(out, "; in {} of the videos too little moves to check the flow", self.not_judged)?;
         }
         Ok(())
     }
