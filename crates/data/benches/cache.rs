@@ -1,7 +1,7 @@
-//! What the cache costs and what it loses: bytes and error of every way to store flow, on real clips of UCF-101.
+//! Size and accuracy of the cache: bytes and error of every way to store flow, on real clips of UCF-101.
 //!
 //! `cargo bench -p data --bench cache -- FOLDER [PAIRS]` prints two Markdown tables; FOLDER holds the clips and
-//! PAIRS is how many frame pairs of each are used, evenly spread (20 unless told).
+//! PAIRS is the number of frame pairs of each that are used, evenly spread (20 by default).
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
 use std::error::Error;
@@ -19,7 +19,7 @@ use flow::{Estimator, FlowField, GrayImage, Method, TvL1Params};
 /// The papers' smaller side and crop.
 const SHORT_SIDE: usize = 256;
 const CROP: usize = 224;
-/// Frames of all 13,320 videos of UCF-101, about.
+/// Approximate number of frames of all 13,320 videos of UCF-101.
 const UCF101_FRAMES: f64 = 2.4e6;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;

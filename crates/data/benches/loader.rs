@@ -7,12 +7,12 @@
 //!
 //! | flag | does |
 //! |---|---|
-//! | `--clips DIR` | the clips, `../shared/real/clips/ucf101` beside the checkout unless said |
-//! | `--workers N` | threads of ours, processes of Python's; 2 unless said |
-//! | `--batch N` | samples of a batch, 32 unless said |
-//! | `--rounds N` | rounds of each side that count, 7 unless said |
-//! | `--seconds N` | least time of a side's turn, 2 unless said |
-//! | `--pairs N` | flow fields of each clip, at most; 90 unless said |
+//! | `--clips DIR` | the clips; default `../shared/real/clips/ucf101` beside the checkout |
+//! | `--workers N` | threads of ours, processes of Python's; default 2 |
+//! | `--batch N` | samples of a batch; default 32 |
+//! | `--rounds N` | rounds of each side that count; default 7 |
+//! | `--seconds N` | least time of a side's turn; default 2 |
+//! | `--pairs N` | largest number of flow fields of each clip; default 90 |
 #![expect(clippy::print_stdout, reason = "the table is what a benchmark is for")]
 
 mod loader {
@@ -84,7 +84,7 @@ impl Options {
 fn main() -> Result<()> {
     let options = Options::read(std::env::args().skip(1))?;
     if !options.clips.is_dir() {
-        println!("skipped: there are no clips at {} (say --clips DIR)", options.clips.display());
+        println!("skipped: no clips at {} (use --clips DIR)", options.clips.display());
         return Ok(());
     }
     let folder = tempfile::tempdir()?;
@@ -118,7 +118,7 @@ struct Side {
     name: &'static str,
     /// Bytes of one field on disk.
     bytes: u64,
-    /// Makes batches for at least so many seconds and tells the samples a second.
+    /// Makes batches for at least the given seconds and returns the samples per second.
     run: Box<dyn FnMut(f64) -> Result<f64>>,
     rates: Vec<f64>,
 }
@@ -160,7 +160,7 @@ fn ours(form: Form, clips: &[Clip], options: &Options) -> Result<Side> {
         (0..4).try_for_each(|_| discard())?;
         let begun = Instant::now();
         let mut batches = 0;
-        // Whole rounds of the workers, for batches may come in bursts.
+        // Whole rounds of the workers, because batches may come in bursts.
         while begun.elapsed().as_secs_f64() < least {
             (0..config.workers).try_for_each(|_| discard())?;
             batches += config.workers;

@@ -79,11 +79,11 @@ def main():
     for line in sys.stdin:
         least = json.loads(line)["seconds"]
         batches = iter(loader)
-        # As on the other side, the first batches do not count.
+        # The first batches do not count, as on the other side.
         for _ in range(4):
             next(batches)
         begun, made = time.perf_counter(), 0
-        # Whole rounds of the workers, for batches come in bursts.
+        # Whole rounds of the workers, because batches come in bursts.
         while time.perf_counter() - begun < least:
             for _ in range(job["workers"]):
                 values, _ = next(batches)

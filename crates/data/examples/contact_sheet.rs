@@ -1,9 +1,9 @@
-//! Writes contact sheets of a generated set, to look at what the generator makes:
-//! `cargo run --release -p data --example contact_sheet -- OUT_FOLDER [SET] [DATA_SEED]`, SET being `synth` (as when
-//! left out), `synth-hmdb`, `synth-stills` or `synth-views`.
+//! Writes contact sheets of a generated set, to inspect the output of the generator:
+//! `cargo run --release -p data --example contact_sheet -- OUT_FOLDER [SET] [DATA_SEED]`, where SET is `synth` (the
+//! default), `synth-hmdb`, `synth-stills` or `synth-views`.
 //!
-//! `frames-<class>.png` has four videos of one class, a row each, every fourth frame; `overview.png` has the middle frame
-//! of eight videos of every class, of sixteen pictures for a set of stills, and of all views of one event for a set of views.
+//! `frames-<class>.png` has four videos of one class, one per row, with every fourth frame; `overview.png` has the middle
+//! frame of eight videos of every class, sixteen pictures for a set of stills, or all views of one event for a set of views.
 //! Pictures are doubled in size.
 
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ fn sheet(rows: &[Vec<&[u8]>], (width, height): (usize, usize)) -> Result<RgbImag
     let mut sheet = RgbImage::new(columns * (w + 2), rows.len() as u32 * (h + 2));
     for (r, row) in rows.iter().enumerate() {
         for (c, frame) in row.iter().enumerate() {
-            let picture = RgbImage::from_raw(w, h, frame.to_vec()).ok_or("a frame of another size")?;
+            let picture = RgbImage::from_raw(w, h, frame.to_vec()).ok_or("a frame with the wrong size")?;
             let (x, y) = (c as i64 * i64::from(w + 2), r as i64 * i64::from(h + 2));
             image::imageops::replace(&mut sheet, &picture, x, y);
         }

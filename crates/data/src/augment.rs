@@ -1,10 +1,10 @@
-//! Crops, flips and colours: how one video gives many training samples.
+//! Data augmentation: crops, flips and colour jitter that turn one video into many training samples.
 //!
 //! Two-Stream ConvNets (Sect. 5) cuts a crop from anywhere in the whole frame, mirrors it with
 //! probability 1/2 and jitters the colours; a test reads the four corners, the centre and their
 //! mirror images. Temporal Segment Networks, whose protocol the later papers follow, cut at the
-//! corners and the centre with sides of several lengths ([`MultiScale`]). What a flip means for the
-//! values is the input's affair: a mirrored flow also changes the sign of its x component, see
+//! corners and the centre with sides of several lengths ([`MultiScale`]). Each input defines what a
+//! flip does to its values: mirrored flow also changes the sign of its x component, see
 //! [`crate::inputs::Kind::paint`].
 
 mod colour;
@@ -20,41 +20,41 @@ use self::crop::draw_flip;
 pub use self::multi_scale::{MultiScale, Places};
 use crate::error::InputError;
 
-/// How training samples are varied. All inputs and time steps of a sample are varied alike.
+/// Augmentation of training samples. All inputs and time steps of a sample get the same variation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Augmentation {
-    /// Which part of the frame is seen.
+    /// The part of the frame that a sample shows.
     pub crop: CropRule,
-    /// Whether it is mirrored with probability 1/2.
+    /// Mirrors samples left to right with probability 1/2.
     pub flip: bool,
-    /// How the colours of RGB inputs vary; not at all if absent.
+    /// Colour jitter of RGB inputs; `None` leaves the colours unchanged.
     pub colour: Option<PcaJitter>,
 }
 
-/// Which part of the frame a training sample shows.
+/// The part of the frame that a training sample shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CropRule {
-    /// Of the input's size, anywhere in the frame (Two-Stream ConvNets).
+    /// A crop of the input's size, anywhere in the frame (Two-Stream ConvNets).
     Random,
-    /// Of the input's size, in the middle.
+    /// A crop of the input's size, in the middle of the frame.
     Center,
-    /// Of several sizes, at fixed places, resized to the input's (Temporal Segment Networks).
+    /// A crop of one of several sizes, at a fixed place, resized to the input's size (Temporal Segment Networks).
     MultiScale(MultiScale),
 }
 
-/// How one sample is varied.
+/// The variation drawn for one sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Variation {
-    /// The part of the frame, and whether it is mirrored.
+    /// The part of the frame, mirrored or not.
     pub crop: Crop,
-    /// What is added to R, G and B, in 0..=255.
+    /// Offsets added to R, G and B, on the scale 0..=255.
     pub colour: [f32; 3],
 }
 
 impl Augmentation {
-    /// Random crops, mirrored or not, in their own colours.
+    /// Random crops without colour jitter, mirrored with probability 1/2 if `flip` is set.
     #[must_use]
     pub fn random_crops(flip: bool) -> Self {
         Self { crop: CropRule::Random, flip, colour: None }
@@ -74,7 +74,7 @@ impl Augmentation {
     /// Checks that frames of `frame` (width, height) can be cut for inputs of `size`.
     ///
     /// # Errors
-    /// When a crop would be empty or larger than the frame.
+    /// [`InputError::Crop`] if a crop would be empty or larger than the frame; [`InputError::Spec`] for invalid scales.
     pub fn check(&self, frame: (usize, usize), size: (usize, usize)) -> Result<(), InputError> {
         match &self.crop {
             CropRule::Random | CropRule::Center => Crop::center(frame, size).map(|_| ()),
@@ -82,10 +82,10 @@ impl Augmentation {
         }
     }
 
-    /// Draws how a sample is varied: place, flip and colour, in this order.
+    /// Draws the variation of a sample: place, flip and colour, in this order.
     ///
     /// # Errors
-    /// As [`Augmentation::check`].
+    /// The errors of [`Augmentation::check`].
     pub fn draw(
         &self,
         frame: (usize, usize),

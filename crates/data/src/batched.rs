@@ -1,15 +1,15 @@
-//! What is given to an estimator of many pairs at once.
+//! Calls of an estimator that computes the flow of many pairs at once.
 
 use crate::error::DataError;
 use flow::{Batched, FlowField, GrayImage, TvL1Params};
 
-/// Frames of a size that are handed over together.
+/// Number of frames of this size that are handed over together; at least two.
 pub(crate) fn frames_at_once(batched: &dyn Batched, width: usize, height: usize) -> usize {
-    // A pair has two.
+    // A pair has two frames.
     batched.frames_at_once(width, height).max(2)
 }
 
-/// The fields of the pairs, which are checked to be one a pair.
+/// Computes the fields of the pairs and checks that there is one per pair.
 pub(crate) fn fields(
     batched: &dyn Batched,
     params: &TvL1Params,

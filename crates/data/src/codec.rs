@@ -1,9 +1,9 @@
-//! How a frame and a flow field become bytes, and back, whole or in part.
+//! Encoding of frames and flow fields as bytes, and decoding, whole or in part.
 //!
 //! Flow is stored as in Two-Stream ConvNets, Sect. 5: each component is mapped linearly to 0..255 over its
-//! own range in that field, the range is kept, and reading restores the values. Or, as later data sets of flow have it,
-//! over a bound that is the same everywhere; what exceeds it is clipped, and counted. Without JPEG the error of what was
-//! not clipped is at most `range / 510` per component; JPEG adds its own. [`Codec::Float32`] has none.
+//! own range in that field, the range is stored, and reading restores the values. Alternatively, as in later data sets of
+//! flow, the range is a bound that is the same everywhere; values beyond it are clipped and counted. Without JPEG the error
+//! of a value that is not clipped is at most `range / 510` per component; JPEG adds its own. [`Codec::Float32`] has none.
 
 mod flow;
 mod jpeg;
@@ -13,24 +13,24 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use flow::{ValueRange, mean, quantise, restore};
 
-/// How the values of a frame or field are stored.
+/// Storage of the values of a frame or field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Codec {
-    /// 8 bits a value: 3 bytes per pixel of a frame, which loses nothing, and 2 per pixel of a field.
+    /// 8 bits per value: 3 bytes per pixel of a frame, which is lossless, and 2 per pixel of a field.
     /// Fastest to read.
     Raw8,
-    /// JPEG, as in the paper; about a tenth of that.
+    /// JPEG, as in the paper; about a tenth of the size of `Raw8`.
     Jpeg {
-        /// 1 to 100.
+        /// Quality, 1 to 100.
         quality: u8,
     },
-    /// Flow only: its values to the bit, 8 bytes per pixel.
+    /// Flow only: its exact values, 8 bytes per pixel.
     Float32,
 }
 
 impl Codec {
-    /// Bytes of a picture with 1 or 3 channels of 8 bits; `Err` says what the encoder said.
+    /// Encodes a picture with 1 or 3 channels of 8 bits; `Err` holds the encoder's message.
     pub(crate) fn encode(
         self,
         width: usize,
@@ -39,17 +39,17 @@ impl Codec {
         data: &[u8],
     ) -> Result<Vec<u8>, String> {
         if data.len() != width * height * channels || data.is_empty() {
-            return Err(format!("expected {width}x{height}x{channels} bytes, found {}", data.len()));
+            return Err(format!("{} bytes instead of {width}x{height}x{channels}", data.len()));
         }
         match self {
             Self::Raw8 => Ok(data.to_vec()),
             Self::Jpeg { quality } => jpeg::encode(width, height, channels, data, quality),
-            Self::Float32 => Err("frames have 8 bits, store them as raw8 or jpeg".to_owned()),
+            Self::Float32 => Err("frames in float32; store them as raw8 or jpeg".to_owned()),
         }
     }
 
-    /// Writes a window of such a picture, which must lie within it, over what `out` holds; `Err` says how the bytes
-    /// differ from a picture of this size. The size is checked before anything is allocated.
+    /// Decodes a window of such a picture and overwrites `out` with it. The window must lie within the picture. `Err` says
+    /// how the bytes differ from a picture of this size, which is checked before anything is allocated.
     pub(crate) fn decode(
         self,
         (width, height): (usize, usize),
@@ -66,17 +66,17 @@ impl Codec {
             }
             Self::Raw8 => Err(format!("{} bytes instead of {expected}", bytes.len())),
             Self::Jpeg { .. } => jpeg::decode((width, height), channels, bytes, window, out),
-            Self::Float32 => Err("floating-point numbers, which are no picture".to_owned()),
+            Self::Float32 => Err("floating-point numbers instead of a picture".to_owned()),
         }
     }
 }
 
-/// Values as they lie in a file.
+/// Encodes values as they are stored in a file, little endian.
 pub(crate) fn float_bytes(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-/// A window of the values that [`float_bytes`] wrote.
+/// Reads a window of the values that [`float_bytes`] wrote and appends it to `out`.
 pub(crate) fn floats(
     (width, height): (usize, usize),
     bytes: &[u8],

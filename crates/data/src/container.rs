@@ -4,19 +4,19 @@
 //! |---|---|---|
 //! | magic | 8 | `VARVIDEO` |
 //! | version | 4 | [`VERSION`] |
-//! | header length | 4 | of the next part |
-//! | header | as said | JSON, [`Header`] |
+//! | header length | 4 | length of the next part |
+//! | header | header length | JSON, [`Header`] |
 //! | index | 56 each | offset in the payload (8), length (4), vectors that were clipped (4), values of the bytes 0 and 255 of u and of v (16), mean of u and v (8), checksum (16) |
 //! | checksum | 32 | BLAKE3 of everything above |
-//! | payload | as the header says | the entries one after the other, without gaps |
+//! | payload | as in the header | the entries one after another, without gaps |
 //!
 //! Numbers are little endian. The checksum of an entry (16 bytes of BLAKE3) covers the file's key, the entry's number, its index
-//! record and its bytes, so an entry is read and verified without the rest of the file, and one that was moved
-//! is noticed. Nothing is memory-mapped, and a file is open only while it is read: thousands of videos cost
-//! no handles.
+//! record and its bytes, so an entry can be read and verified without the rest of the file, and a moved entry is
+//! detected. Nothing is memory-mapped, and a file is open only while it is read, so thousands of videos need
+//! no file handles.
 //!
-//! A reader believes nothing: every length is checked against the size of the file before memory is
-//! taken, and whatever does not fit is [`DataError::CorruptCache`].
+//! A reader trusts nothing: every length is checked against the size of the file before memory is
+//! allocated, and any mismatch is [`DataError::CorruptCache`].
 
 mod build;
 mod payload;
@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 
 pub use build::{Builder, Stored};
 
-/// Raised whenever the meaning of a file changes; part of every key, so that old files are rebuilt.
+/// Version of the format. Raised whenever the meaning of a file changes; part of every key, so that old files are rebuilt.
 pub const VERSION: u32 = 2;
 
 const MAGIC: &[u8; 8] = b"VARVIDEO";
@@ -46,7 +46,7 @@ const MAX_HEADER: usize = 1 << 20;
 /// Largest width and height.
 const MAX_SIDE: usize = 16_384;
 
-/// What a cache file holds.
+/// Content of a cache file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -79,15 +79,15 @@ impl From<Direction> for Kind {
     }
 }
 
-/// What a cache file says about itself.
+/// The header of a cache file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Header {
     /// Hash of everything that determines the content, in hex; also the file's name.
     pub key: String,
-    /// What the entries are.
+    /// Content of the entries.
     pub kind: Kind,
-    /// How the entries are stored.
+    /// Storage of the entries.
     pub codec: Codec,
     /// Columns of each entry.
     pub width: usize,
@@ -99,24 +99,24 @@ pub struct Header {
     pub bytes: u64,
     /// Flow vectors, over all entries, that exceeded the bound and were clipped.
     pub clipped: u64,
-    /// Where the content comes from, in words. Names no file, so that the same video under two names gives the
+    /// Origin of the content, in words. It names no file, so that the same video under two names gives the
     /// same cache file.
     pub source: String,
     /// Ranges of frames between hard cuts.
     pub segments: Vec<Range<usize>>,
-    /// What was found out while the content was made.
+    /// Facts recorded while the content was made.
     #[serde(default)]
     pub facts: Facts,
 }
 
-/// What was found out about a video while a cache file was made.
+/// Facts about a video, recorded while a cache file was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Facts {
-    /// Of frames: how many pairs are the same picture up to coding noise.
+    /// For frames: number of pairs that show the same picture up to coding noise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repeated: Option<usize>,
-    /// Of extracted flow: whether it was compared with its frames, or too little moves for that.
+    /// For extracted flow: `true` if it was compared with its frames, `false` if too little moves for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judged: Option<bool>,
 }
@@ -184,9 +184,9 @@ impl Record {
 pub struct Container {
     path: PathBuf,
     header: Header,
-    /// Where the index begins.
+    /// Offset of the index.
     index: u64,
-    /// Where the payload begins.
+    /// Offset of the payload.
     payload: u64,
 }
 
@@ -194,7 +194,7 @@ impl Container {
     /// Opens a file and checks header, index and length, but no entry.
     ///
     /// # Errors
-    /// [`DataError::File`] if the file cannot be read, [`DataError::CorruptCache`] if it is not as written.
+    /// [`DataError::File`] if the file cannot be read, [`DataError::CorruptCache`] if it is damaged.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let mut file = base::files::open(path)?;
         Self::parse(path, &mut file).map(|(container, _)| container)
@@ -203,7 +203,7 @@ impl Container {
     /// Opens a file and checks every byte of it.
     ///
     /// # Errors
-    /// As [`Container::open`].
+    /// The errors of [`Container::open`].
     pub fn open_verified(path: &Path) -> Result<Self, DataError> {
         let mut file = base::files::open(path)?;
         let (container, index) = Self::parse(path, &mut file)?;
@@ -236,7 +236,7 @@ impl Container {
         }
         file.read_exact(&mut head).map_err(io)?;
         if &head[..8] != MAGIC {
-            return Err(corrupt("the mark `VARVIDEO`", format!("{:02x?}", &head[..8])));
+            return Err(corrupt("the magic bytes `VARVIDEO`", format!("{:02x?}", &head[..8])));
         }
         let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         let (version, length) = (number(8), number(12) as usize);
@@ -274,13 +274,13 @@ impl Container {
         let mut checksum = [0; CHECKSUM];
         file.read_exact(&mut checksum).map_err(io)?;
         if blake3::hash(&head) != checksum {
-            return Err(corrupt("header and index as checked", "another checksum".to_owned()));
+            return Err(corrupt("header and index to match their checksum", "a mismatch".to_owned()));
         }
         let index = head.split_off(index_at);
         Ok((Self { path: path.to_path_buf(), header, index: index_at as u64, payload }, index))
     }
 
-    /// What the file says about itself.
+    /// The file's header.
     pub fn header(&self) -> &Header {
         &self.header
     }
@@ -298,7 +298,7 @@ impl Container {
     /// Frame `index` as RGB, H x W x 3 bytes.
     ///
     /// # Errors
-    /// [`DataError::CorruptCache`] if it is damaged, is no frame or does not exist.
+    /// [`DataError::CorruptCache`] if it is damaged, is not a frame or does not exist.
     pub fn frame(&self, index: usize) -> Result<Vec<u8>, DataError> {
         let mut window = FrameWindow::default();
         self.frame_window(index, self.whole(), &mut window)?;
@@ -308,7 +308,7 @@ impl Container {
     /// Flow field `index`.
     ///
     /// # Errors
-    /// As [`Container::frame`].
+    /// The errors of [`Container::frame`].
     pub fn field(&self, index: usize) -> Result<Field, DataError> {
         let mut window = FieldWindow::default();
         self.field_window(index, self.whole(), &mut window)?;
@@ -316,10 +316,10 @@ impl Container {
         Ok(Field { width, height, u: values(u), v: values(v), mean })
     }
 
-    /// The part of frame `index` within `window`; of a JPEG no more is decoded than it needs.
+    /// Reads the part of frame `index` within `window`; only the part of a JPEG that the window needs is decoded.
     ///
     /// # Errors
-    /// As [`Container::frame`], and for a window that does not fit.
+    /// The errors of [`Container::frame`], and [`DataError::Input`] for a window that does not fit.
     pub fn frame_window(&self, index: usize, window: Window, out: &mut FrameWindow) -> Result<(), DataError> {
         window.check(self.size())?;
         self.read_entry(index, &[Kind::Frames], &mut out.file)?;
@@ -327,11 +327,11 @@ impl Container {
         self.decode(index, 3, &out.file, window, &mut out.frame.rgb)
     }
 
-    /// The part of flow field `index` within `window`, as it is stored, with the mean of the whole field; of a JPEG no more is
-    /// decoded than it needs.
+    /// Reads the part of flow field `index` within `window` as it is stored, with the mean of the whole field; only the part
+    /// of a JPEG that the window needs is decoded.
     ///
     /// # Errors
-    /// As [`Container::frame_window`].
+    /// The errors of [`Container::frame_window`].
     pub fn field_window(&self, index: usize, window: Window, out: &mut FieldWindow) -> Result<(), DataError> {
         window.check(self.size())?;
         let FieldWindow { u, v, file, .. } = out;
@@ -352,10 +352,10 @@ impl Container {
         Window::whole(self.size())
     }
 
-    /// The bytes of both components of a field.
+    /// Splits an entry into the bytes of both components of a field.
     fn components<'a>(&self, index: usize, payload: &'a [u8]) -> Result<[&'a [u8]; 2], DataError> {
         let pixels = self.header.width * self.header.height;
-        let short = || self.corrupt(format!("two components in entry {index}"), "less".to_owned());
+        let short = || self.corrupt(format!("two components in entry {index}"), "fewer bytes".to_owned());
         let (length, rest) = match self.header.codec {
             Codec::Raw8 => (pixels, payload),
             Codec::Float32 => (4 * pixels, payload),
@@ -380,7 +380,7 @@ impl Container {
             return read.map_err(|found| self.corrupt(format!("the values of entry {index}"), found));
         }
         if !(range.min.is_finite() && range.max.is_finite() && range.min <= range.max) {
-            return Err(self.corrupt(format!("a range in entry {index}"), format!("{range:?}")));
+            return Err(self.corrupt(format!("a valid range in entry {index}"), format!("{range:?}")));
         }
         self.decode(index, 1, bytes, window, out.bytes(range.min, range.step()))
     }
@@ -403,8 +403,10 @@ impl Container {
     fn read_entry(&self, index: usize, kinds: &[Kind], payload: &mut Vec<u8>) -> Result<Record, DataError> {
         if !kinds.contains(&self.header.kind) || index >= self.header.count {
             let Header { kind, count, .. } = self.header;
-            return Err(self
-                .corrupt(format!("entry {index} of {}", kinds[0].folder()), format!("{count} of {kind:?}")));
+            return Err(self.corrupt(
+                format!("entry {index} of {}", kinds[0].folder()),
+                format!("{count} entries of {kind:?}"),
+            ));
         }
         let io = |error| DataError::io("read", &self.path, error);
         let mut file = base::files::open(&self.path)?;
@@ -439,12 +441,12 @@ impl Container {
         payload.resize(record.length as usize, 0);
         self.read(file, payload)?;
         if record.checksum_of(&self.header.key, index, payload) != record.checksum {
-            return Err(self.corrupt(format!("entry {index} as checked"), "another checksum".to_owned()));
+            return Err(self.corrupt(format!("entry {index} to match its checksum"), "a mismatch".to_owned()));
         }
         Ok(())
     }
 
-    /// A file that shrank since it was opened is damaged, not an input error.
+    /// Fills `buffer`. A file that shrank since it was opened counts as damaged, not as an I/O error.
     fn read(&self, file: &mut File, buffer: &mut [u8]) -> Result<(), DataError> {
         file.read_exact(buffer).map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => {
@@ -459,7 +461,7 @@ impl Container {
     }
 }
 
-/// The values of a component.
+/// Restores the values of a component.
 fn values(plane: Plane) -> Vec<f32> {
     match plane {
         Plane::Bytes { data, min, step } => restore(&data, min, step),

@@ -1,15 +1,15 @@
 //! Hard cuts inside a clip.
 //!
-//! Some clips are two takes joined: flow across the joint is meaningless, and a stack of flow fields must not
-//! reach over it. A joint is one frame pair that changes far more than the pairs around it and
-//! than the clip usually does.
+//! Some clips are two takes joined together. Flow across the joint is meaningless, and a stack of flow fields must
+//! not cross it. A joint is one frame pair that changes far more than the pairs around it and more than is usual
+//! in the clip.
 //!
 //! The change between two frames is the mean over the pixels of `max(|difference of luma| - 8, 0)`.
-//! The dead zone of 8 grey levels is what makes it work: in compressed video each key frame changes every pixel a
-//! little, which in a still scene is more than an actor who vanishes; a joint changes few pixels, by a lot.
+//! The dead zone of 8 grey levels is essential: in compressed video each key frame changes every pixel a little,
+//! which in a still scene adds up to more than an actor who vanishes; a joint changes few pixels, but by a lot.
 //! A pair is a cut if its change is at least `threshold` times both the clip's median change and
-//! the change of each pair within two of it. Repeated frames (every second change zero) are thus no cuts.
-//! On the Weizmann clips the eleven joints have a ratio of 2.1 to 7.8, and nothing else more than 1.3.
+//! the change of each pair within two of it. Repeated frames (every second change zero) are therefore not cuts.
+//! On the Weizmann clips the eleven joints have ratios of 2.1 to 7.8; no other pair exceeds 1.3.
 
 use crate::decode::RgbFrame;
 use schemars::JsonSchema;
@@ -18,20 +18,20 @@ use std::ops::Range;
 
 /// Differences of luma up to this are coding noise.
 const DEAD_ZONE: i32 = 8;
-/// A change up to this, in grey levels beyond the dead zone, is no change but coding noise. On UCF-101's clips the second of two
-/// equal frames is below it and moving ones are ten times above; in a scene where nothing moves every pair is.
+/// Largest change that counts as coding noise, in grey levels beyond the dead zone. On UCF-101's clips the second of two
+/// equal frames is below it and moving frames are ten times above; in a static scene every pair is below it.
 const REPEATED: f64 = 0.02;
-/// Pairs to either side that a cut has to stand out from.
+/// Number of pairs on either side that a cut has to stand out from.
 const NEIGHBOURS: usize = 2;
 
-/// How a data set's clips are searched for cuts: `[cuts]` in its file.
+/// Settings of the search for cuts in a data set's clips: `[cuts]` in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CutConfig {
-    /// How many times larger than its surroundings and than the median a change has to be; above 1.
+    /// Least ratio of a cut's change to its surroundings and to the median; above 1.
     pub threshold: f64,
     /// Changes below this many grey levels (mean over the frame, beyond the dead zone) are never cuts, so that the
-    /// first movement in a frozen clip is none.
+    /// first movement in a frozen clip does not count as one.
     pub least_change: f64,
 }
 
@@ -43,7 +43,7 @@ pub struct ChangeMeter {
 }
 
 impl ChangeMeter {
-    /// Takes the next frame. All frames of a clip have one size.
+    /// Takes the next frame. All frames of a clip have the same size.
     pub fn push(&mut self, frame: RgbFrame<'_>) {
         let luma: Vec<u8> = frame.data.chunks_exact(3).map(luma).collect();
         if self.previous.len() == luma.len() {
@@ -58,12 +58,12 @@ impl ChangeMeter {
         self.previous = luma;
     }
 
-    /// Number of frame pairs that are the same picture up to coding noise.
+    /// Number of frame pairs that show the same picture up to coding noise.
     pub fn repeated(&self) -> usize {
         self.changes.iter().filter(|&&change| change <= REPEATED).count()
     }
 
-    /// Change of each frame pair in grey levels: frames less one values.
+    /// Change of each frame pair in grey levels; one value fewer than frames.
     pub fn changes(&self) -> &[f64] {
         &self.changes
     }
@@ -75,7 +75,7 @@ fn luma(rgb: &[u8]) -> u8 {
     ((77 * r + 150 * g + 29 * b + 128) >> 8) as u8
 }
 
-/// Indices (from 0) of the last frame before each cut.
+/// Finds cuts and returns the index (from 0) of the last frame before each.
 #[must_use]
 pub fn find_cuts(changes: &[f64], config: &CutConfig) -> Vec<usize> {
     let mut sorted = changes.to_vec();

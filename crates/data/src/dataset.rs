@@ -1,4 +1,4 @@
-//! Data sets: which videos there are, of which class, in which part of which split.
+//! Data sets: videos with their classes and their parts in each split.
 //!
 //! A data set is described by `datasets/<name>.toml` ([`DatasetSpec`]). [`Dataset::describe`] needs only that
 //! file (and the official lists beside it); [`Dataset::open`] also finds the videos.
@@ -27,16 +27,16 @@ pub use spec::{
 };
 pub use video::{Video, VideoSource, View};
 
-/// How a data set is opened.
+/// Options for opening a data set.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OpenOptions {
-    /// The folder of real videos, or of extracted frames and flow.
+    /// Folder of real videos, or of extracted frames and flow.
     pub root: Option<PathBuf>,
-    /// Replaces the seed of a generated set.
+    /// Seed that replaces that of a generated set.
     pub data_seed: Option<u64>,
-    /// The root holds extracted frames and flow, of which this is known.
+    /// Settings of the extraction, if the root holds extracted frames and flow.
     pub extraction: Option<Extraction>,
-    /// Go on with the videos that are there; the others are [`VideoSource::Missing`].
+    /// Opens the data set even if videos are missing; those are [`VideoSource::Missing`].
     pub partial: bool,
 }
 
@@ -45,7 +45,7 @@ pub struct OpenOptions {
 pub struct Description {
     /// The set's name.
     pub name: String,
-    /// One line for people.
+    /// Title, one line.
     pub title: String,
     /// Class names by index.
     pub classes: Vec<String>,
@@ -53,50 +53,50 @@ pub struct Description {
     pub videos: usize,
     /// Name and sizes of each split.
     pub splits: Vec<SplitSize>,
-    /// The seed that a generated set is drawn from unless another is asked for.
+    /// Default seed of a generated set.
     pub data_seed: Option<u64>,
 }
 
-/// A data set whose videos are all there, or all of which are accounted for.
+/// A data set in which every listed video was found or is marked as missing.
 #[derive(Debug, Default)]
 pub struct Dataset {
     /// Name, as on the command line.
     pub name: String,
     /// Class names by index.
     pub classes: Vec<String>,
-    /// All videos; those of a generated set in its order, others sorted by id.
+    /// All videos; those of a generated set in its own order, others sorted by id.
     pub videos: Vec<Video>,
-    /// Names of the views that events are seen from; none where every video is an event of its own.
+    /// Names of the camera views of the events; empty if every video is an event of its own.
     pub views: Vec<String>,
     /// The splits, as indices into `videos`.
     pub splits: Vec<Split>,
-    /// How clips are searched for hard cuts, if they are.
+    /// Settings of the search for hard cuts; `None` if clips are not searched.
     pub cuts: Option<CutConfig>,
-    /// Videos found that belong to no list; they are left alone.
+    /// Videos found that no list names; they are ignored.
     pub surplus: Vec<String>,
     /// Seed of a generated set.
     pub data_seed: Option<u64>,
-    /// What is known of the extracted flow, if the videos are extracted ones.
+    /// Settings of the extraction, if frames and flow are extracted ones.
     pub extraction: Option<Extraction>,
-    /// The folder of real videos, by its real path.
+    /// Real path of the folder of videos.
     pub root: Option<PathBuf>,
     generator: Option<Generator>,
 }
 
 impl Dataset {
     /// Opens the data set of a file. `root` is the folder of real videos and `data_seed` replaces the
-    /// seed of a generated set; each is refused where it means nothing.
+    /// seed of a generated set; each is refused where it does not apply.
     ///
     /// # Errors
     /// Those of [`DatasetSpec::load`]; [`DataError::MissingRoot`], [`DataError::Layout`] naming the
-    /// missing videos, [`DataError::Split`] for a bad list or a link that leads nowhere.
+    /// missing videos, [`DataError::Split`] for a bad list or a broken link.
     pub fn open(path: &Path, root: Option<&Path>, data_seed: Option<u64>) -> Result<Self, DataError> {
         let root = root.map(Path::to_path_buf);
         Self::open_with(&DatasetSpec::load(path)?, &OpenOptions { root, data_seed, ..OpenOptions::default() })
     }
 
-    /// One video file, of which nothing is known but what is in it: no class, no split. It is searched for hard cuts as
-    /// `cuts` says.
+    /// Creates a data set of a single video file, without classes and splits. The video is searched for hard cuts as `cuts`
+    /// says.
     ///
     /// # Errors
     /// [`DataError::File`] if there is no such file.
@@ -107,10 +107,10 @@ impl Dataset {
         Ok(Self { name: "video".to_owned(), videos: vec![video], cuts, ..Self::default() })
     }
 
-    /// Opens a data set of a file already read.
+    /// Opens a data set whose file has already been read.
     ///
     /// # Errors
-    /// As [`Dataset::open`]; [`DataError::BoundNeeded`] for a root of extracted flow without
+    /// The errors of [`Dataset::open`]; [`DataError::BoundNeeded`] for a root of extracted flow without
     /// [`OpenOptions::extraction`].
     pub fn open_with(spec: &DatasetSpec, options: &OpenOptions) -> Result<Self, DataError> {
         let OpenOptions { root, data_seed, extraction, partial } = options;
@@ -154,7 +154,7 @@ impl Dataset {
                 dataset = spec.name,
                 count = found.surplus.len(),
                 first = found.surplus[0],
-                "videos that the data set does not list are left alone"
+                "ignoring videos that the data set does not list"
             );
         }
         if !partial {
@@ -195,10 +195,10 @@ impl Dataset {
         })
     }
 
-    /// Classes and sizes without the videos, for plans at a scale that this machine does not hold.
+    /// Describes classes and sizes without the videos, for plans at a scale that this machine cannot hold.
     ///
     /// # Errors
-    /// Those of the data-set file and its lists.
+    /// The errors of reading the data-set file and its lists.
     pub fn describe(spec: &DatasetSpec) -> Result<Description, DataError> {
         let (classes, videos, splits) = match spec.data_seed() {
             Some(seed) => {
@@ -219,18 +219,18 @@ impl Dataset {
         Ok(Description { name, title, classes, videos, splits: sizes.collect(), data_seed })
     }
 
-    /// The generator, for a generated set.
+    /// The generator of a generated set; `None` for real videos.
     pub fn generator(&self) -> Option<&Generator> {
         self.generator.as_ref()
     }
 
-    /// Where a video counts: its role in each split that uses it.
+    /// A video's role in each split that uses it.
     pub fn parts(&self, video: usize) -> Vec<Part> {
         parts::of(&self.splits, video)
     }
 
-    /// Hash of all that a split's numbers depend on: ids, labels, lists and the content of every video, not
-    /// where the files lie. Call [`SourceHashes::save`] afterwards so that the next time is quick.
+    /// Hash of everything that a split's numbers depend on: ids, labels, lists and the content of every video, but not
+    /// the paths of the files. Call [`SourceHashes::save`] afterwards, so that the next call is fast.
     ///
     /// # Errors
     /// [`DataError::File`] for a video that cannot be read, [`DataError::Invalid`] for a split that does not exist.

@@ -1,19 +1,19 @@
-//! Video files to RGB frames, through the `ffmpeg` binary.
+//! Decoding of video files to RGB frames with the `ffmpeg` binary.
 //!
-//! The binary is run directly with [`std::process`]: `ffmpeg-sidecar` sizes its frames by what it
-//! parses from log lines and hides the process's standard error, and both are what must not happen
-//! here. ffmpeg writes one PPM picture after the other to its standard output (`-f image2pipe -c:v ppm`), which
-//! is raw RGB with a size of its own before every frame. So nothing is ever sized by the header
-//! of the video, whose frame count is wrong for packed B-frames, and one process does the work of two.
+//! The binary is run directly with [`std::process`]: `ffmpeg-sidecar` takes the size of frames from
+//! parsed log lines and hides the process's standard error, and neither is acceptable here. ffmpeg
+//! writes PPM pictures one after another to its standard output (`-f image2pipe -c:v ppm`), that is,
+//! raw RGB with the size before every frame. Nothing therefore depends on the header of the video,
+//! whose frame count is wrong for packed B-frames, and one process does the work of two.
 //!
-//! What is asked of ffmpeg, and why:
+//! Options of ffmpeg and their reasons:
 //! - `-fps_mode passthrough`: each decoded frame once, whatever the time stamps say;
 //! - display rotation is applied (its default), so a portrait video comes out upright;
 //! - `-flags bitexact` and exact scaler flags: the same bytes on every processor;
-//! - only `file` and `pipe` as protocols and only true video containers as formats, so a play list in
-//!   the clothes of a video cannot make it open other files or the network;
-//! - the name goes as one argument behind `file:`: no shell, no glob, no option parsing;
-//! - audio, subtitles and data are not decoded: their damage is not ours.
+//! - only `file` and `pipe` as protocols and only true video containers as formats, so a playlist
+//!   disguised as a video cannot make it open other files or the network;
+//! - the name is one argument behind `file:`: no shell, no glob, no option parsing;
+//! - audio, subtitles and data are not decoded: damage to them does not matter.
 
 mod declared;
 mod problem;
@@ -28,10 +28,10 @@ use std::sync::atomic::AtomicBool;
 pub use self::problem::{DecodeProblem, Log};
 pub use self::process::{Limits, RgbFrame};
 
-/// Containers of video, by ffmpeg's names. Absent are those that refer to other files.
+/// Video containers by ffmpeg's names, except those that refer to other files.
 const FORMATS: &str = "avi,mov,matroska,webm,mpeg,mpegts,mpegvideo,m4v,flv,ogg,asf,nut";
 
-/// What a video turned out to be.
+/// The result of decoding a video.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decoded {
     /// Number of frames handed out.
@@ -40,7 +40,7 @@ pub struct Decoded {
     pub width: usize,
     /// Rows.
     pub height: usize,
-    /// Set if the file is truncated or ffmpeg complained: the frames exist, but not all are as shot.
+    /// Set if the file is truncated or ffmpeg reported errors: the frames exist, but some may be wrong.
     pub damage: Option<DecodeProblem>,
 }
 
@@ -77,7 +77,7 @@ impl Decoder {
     /// Uses the given binary.
     ///
     /// # Errors
-    /// [`DataError::FfmpegMissing`] if it does not start or is no ffmpeg.
+    /// [`DataError::FfmpegMissing`] if it does not start or is not ffmpeg.
     pub fn with_program(program: &Path) -> Result<Self, DataError> {
         let missing = |source| DataError::FfmpegMissing { program: program.to_path_buf(), source };
         let output = Command::new(program).arg("-version").stdin(Stdio::null()).output().map_err(missing)?;
@@ -102,8 +102,8 @@ impl Decoder {
 
     /// Streams every frame of the first video stream of `path` to `each`, in order of display.
     ///
-    /// A file that gives frames but is truncated or makes ffmpeg complain is `Ok` with
-    /// [`Decoded::damage`] set: the caller decides, most simply by [`Decoded::strict`].
+    /// A file that gives frames but is truncated or makes ffmpeg report errors is `Ok` with
+    /// [`Decoded::damage`] set: the caller decides, most simply with [`Decoded::strict`].
     ///
     /// # Errors
     /// [`DataError::File`] if the file cannot be opened, [`DataError::Decode`] if it gives no frame or
@@ -145,7 +145,7 @@ impl Decoder {
         Ok(Decoded { frames, width, height, damage })
     }
 
-    /// ffmpeg with all that is asked of it.
+    /// The ffmpeg command with all its options.
     fn command(&self, path: &Path) -> Command {
         let pixels = self.limits.side.saturating_mul(self.limits.side).to_string();
         let mut name = OsString::from("file:");
@@ -170,7 +170,7 @@ impl Decoder {
         command
     }
 
-    /// `-fps_mode` came with ffmpeg 5.1 and replaces `-vsync`, which newer versions drop.
+    /// Name of the frame rate option: `-fps_mode` since ffmpeg 5.1, `-vsync` before, which newer versions drop.
     fn frame_rate_option(&self) -> &'static str {
         let mut numbers = self.version.split(|c: char| !c.is_ascii_digit());
         let mut next = || numbers.next().and_then(|n| n.parse::<u32>().ok());

@@ -17,7 +17,7 @@ pub enum DataError {
     #[error(transparent)]
     File(#[from] FileError),
 
-    /// A TOML file does not parse or has a key that nothing understands.
+    /// A TOML file does not parse or has an unknown key.
     #[error(transparent)]
     Toml(#[from] TomlError),
 
@@ -30,21 +30,21 @@ pub enum DataError {
         message: String,
     },
 
-    /// A data set of real videos was opened without a folder, or with one that is not there.
+    /// A data set of real videos was opened without a folder, or with one that cannot be used.
     #[error(
-        "data set `{dataset}` needs its videos: {found}. Expected is a folder that holds {expected}; \
+        "data set `{dataset}` needs its videos: {found}; expected a folder that holds {expected}; \
          name it with --data-root DIR"
     )]
     MissingRoot {
         /// Name of the data set.
         dataset: String,
-        /// What the folder has to hold.
+        /// Content that the folder must have.
         expected: String,
-        /// What was given instead.
+        /// The problem with the folder that was given.
         found: String,
     },
 
-    /// The videos found differ from those that the data set has.
+    /// The videos found differ from those that the data set lists.
     #[error("data set `{dataset}` in {}: {message}", root.display())]
     Layout {
         /// Name of the data set.
@@ -59,7 +59,7 @@ pub enum DataError {
         surplus: Vec<String>,
     },
 
-    /// A listed video is not there, in a data set that was opened all the same.
+    /// A listed video is missing from a data set that was opened nevertheless.
     #[error(
         "{}; it belongs at {expected} in {}",
         why.as_deref().unwrap_or("the video is missing"), root.display()
@@ -69,17 +69,17 @@ pub enum DataError {
         id: String,
         /// The data root.
         root: PathBuf,
-        /// Where the video is expected, relative to the root.
+        /// Expected path of the video, relative to the root.
         expected: String,
-        /// Why what is there is not used; absent if nothing is there.
+        /// Reason why the entry found there cannot be used; `None` if there is no entry.
         why: Option<String>,
     },
 
-    /// The data root holds extracted flow, and nothing says what its bytes mean.
+    /// The data root holds extracted flow, but the bound of its bytes is not known.
     #[error(
-        "data set `{dataset}`: {} holds extracted frames and flow, whose files do not say what a byte stands for; \
-         state the bound of the extraction in pixels, --extracted-bound BOUND (byte 0 is -BOUND, 255 is BOUND; \
-         dense_flow's own is 20)",
+        "data set `{dataset}`: {} holds extracted frames and flow, whose files do not record the range of their bytes; \
+         state the bound of the extraction in pixels with --extracted-bound BOUND (byte 0 is -BOUND, 255 is BOUND; \
+         dense_flow's default is 20)",
         folder.display()
     )]
     BoundNeeded {
@@ -94,7 +94,7 @@ pub enum DataError {
     Extracted {
         /// The video's folder.
         folder: PathBuf,
-        /// What is wrong with it.
+        /// The problem of the folder.
         problem: Box<crate::extracted::ExtractedProblem>,
     },
 
@@ -105,7 +105,7 @@ pub enum DataError {
         path: PathBuf,
         /// Line, from 1.
         line: usize,
-        /// What was expected and what stands there.
+        /// Expected and found text.
         message: String,
     },
 
@@ -117,9 +117,9 @@ pub enum DataError {
         program.display()
     )]
     FfmpegMissing {
-        /// The program that was looked for.
+        /// The program that could not be started.
         program: PathBuf,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
 
@@ -128,14 +128,14 @@ pub enum DataError {
     Decode {
         /// The video.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem of the video.
         problem: crate::decode::DecodeProblem,
     },
 
     /// A video has no stretch between cuts that is long enough.
     #[error(
-        "video `{id}` is too short: its longest stretch without a cut has {longest} frames, needed are \
-         {needed}; leave the video out of the split or lower the stack length"
+        "video `{id}` is too short: its longest stretch without a cut has {longest} frames, but {needed} are \
+         needed; leave the video out of the split or lower the stack length"
     )]
     ShortVideo {
         /// Id of the video.
@@ -146,35 +146,35 @@ pub enum DataError {
         needed: usize,
     },
 
-    /// A cache file does not hold what its index says.
+    /// A cache file is damaged.
     #[error(
         "cache file {} is damaged: expected {expected}, found {found}; delete the file and run the \
-         command again, it is rebuilt from the video",
+         command again to rebuild it from the video",
         path.display()
     )]
     CorruptCache {
         /// The file.
         path: PathBuf,
-        /// What should be there.
+        /// Expected content.
         expected: String,
-        /// What is there.
+        /// Content found.
         found: String,
     },
 
     /// A frame or field number beyond the end of a video.
-    #[error("video `{id}` has {count} {what}s, number {index} (from 0) was asked for")]
+    #[error("video `{id}` has {count} {what}s; {what} {index} (counted from 0) does not exist")]
     NoSuchEntry {
         /// Id of the video.
         id: String,
-        /// "frame" or "flow field".
+        /// Kind of entry: "frame" or "flow field".
         what: &'static str,
-        /// The number asked for.
+        /// The number requested.
         index: usize,
-        /// How many there are.
+        /// Number of entries that exist.
         count: usize,
     },
 
-    /// Flow of a direction that `prepare` was not asked for.
+    /// Flow of a direction that was not prepared.
     #[error(
         "video `{id}` was prepared without this flow; prepare it with a flow method, and with `backward = true` for backward flow"
     )]
@@ -188,13 +188,13 @@ pub enum DataError {
     Invalid {
         /// The thing that has the value.
         what: String,
-        /// What would be right.
+        /// Expected value.
         expected: String,
-        /// What it is.
+        /// Value found.
         found: String,
     },
 
-    /// An input that cannot be made, or a loader that cannot go on.
+    /// An input that cannot be made, or a loader that cannot continue.
     #[error(transparent)]
     Input(#[from] InputError),
 
@@ -213,7 +213,7 @@ impl DataError {
         FileError::io(action, path, source).into()
     }
 
-    /// Something that was given and cannot be.
+    /// Creates a [`DataError::Invalid`].
     pub fn invalid(
         what: impl Into<String>,
         expected: impl Into<String>,
@@ -222,7 +222,7 @@ impl DataError {
         Self::Invalid { what: what.into(), expected: expected.into(), found: found.to_string() }
     }
 
-    /// A cache file that is not as expected.
+    /// Creates a [`DataError::CorruptCache`].
     pub fn corrupt(path: &Path, expected: impl Into<String>, found: impl Into<String>) -> Self {
         Self::CorruptCache { path: path.to_path_buf(), expected: expected.into(), found: found.into() }
     }

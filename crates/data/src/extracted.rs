@@ -5,12 +5,12 @@
 //! ROOT/[CLASS/]VIDEO/flow_x_00001.jpg, flow_y_00001.jpg  grey; or x_00001.jpg, y_00001.jpg
 //! ```
 //!
-//! A byte b of a flow picture stands for `-bound + 2 bound b / 255` pixels a frame. The files do not say what the
-//! bound is, so the user has to ([`Extraction::bound`]). Nor do they say which frames a field leads between; that
+//! A byte b of a flow picture stands for `-bound + 2 bound b / 255` pixels a frame. The files do not record the
+//! bound, so the user must state it ([`Extraction::bound`]). Nor do they record which frames a field leads between; that
 //! follows from the counts ([`Convention`]) and is then compared with the frames themselves ([`check`]), because two
-//! extractions that differ by a frame or by a bound look alike until the accuracy is missing.
+//! extractions that differ by a frame or by a bound look alike until accuracy turns out too low.
 //!
-//! Nothing is repaired or guessed: whatever does not fit is an [`ExtractedProblem`] with folder and file.
+//! Nothing is repaired or guessed: any inconsistency is an [`ExtractedProblem`] with folder and file.
 
 pub mod check;
 mod layout;
@@ -25,30 +25,30 @@ pub use layout::{Convention, Layout};
 pub use picture::{Picture, decode_colour, decode_grey};
 pub use problem::{ExtractedProblem, Mismatch};
 
-/// What the user knows about a folder of extracted frames and flow.
+/// Settings of an extraction, which the user states because the files do not record them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Extraction {
     /// Byte 0 stands for a displacement of `-bound` pixels a frame, byte 255 for `+bound`. dense_flow's own
     /// setting is 20.
     pub bound: f32,
-    /// Whether the flow of each video is compared with its frames. Switch it off only for flow that is known to be
-    /// right and looks wrong.
+    /// Compares the flow of each video with its frames. Switch it off only for flow that is known to be right but looks
+    /// wrong.
     pub check: bool,
 }
 
 impl Extraction {
-    /// With this bound, and checked.
+    /// Settings with this bound and with the check switched on.
     ///
     /// # Errors
-    /// [`DataError::Invalid`] for a bound that is not over 0 and at most 1000 pixels.
+    /// [`DataError::Invalid`] for a bound that is not above 0 and at most 1000 pixels.
     pub fn new(bound: f32) -> Result<Self, DataError> {
         if bound > 0.0 && bound <= 1000.0 {
             return Ok(Self { bound, check: true });
         }
         Err(DataError::invalid(
             "bound of the extracted flow",
-            "over 0 and at most 1000 pixels a frame",
+            "above 0 and at most 1000 pixels a frame",
             bound,
         ))
     }
@@ -60,20 +60,20 @@ impl Extraction {
     }
 }
 
-/// The folder of one extracted video, its names read and understood.
+/// The folder of one extracted video, with its file names parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExtractedFolder {
-    /// The folder.
+    /// Path of the folder.
     pub path: PathBuf,
-    /// Its files.
+    /// Files of the folder.
     pub layout: Layout,
 }
 
 impl ExtractedFolder {
-    /// Lists a folder. Only plain files count: a link could lead anywhere.
+    /// Lists a folder. Only plain files are accepted, because a link could lead anywhere.
     ///
     /// # Errors
-    /// [`DataError::File`] if it cannot be listed, [`DataError::Extracted`] if its names make no sense.
+    /// [`DataError::File`] if it cannot be listed, [`DataError::Extracted`] if its names do not fit the layout.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let io = |error| DataError::io("list", path, error);
         let mut names = Vec::new();
@@ -90,13 +90,13 @@ impl ExtractedFolder {
         Ok(Self { path: path.to_path_buf(), layout })
     }
 
-    /// Every file whose content counts, in order.
+    /// Names of all files that are read, in order.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         let flow = self.layout.flow.iter().flatten();
         self.layout.images.iter().chain(flow).map(String::as_str)
     }
 
-    /// Frame `t`, RGB. `size` is what the first frame has.
+    /// Reads frame `t` as RGB. `size` is that of the first frame, once it is known.
     ///
     /// # Errors
     /// [`DataError::File`], [`DataError::Extracted`].
@@ -104,10 +104,10 @@ impl ExtractedFolder {
         self.picture(&self.layout.images[t], size, decode_colour)
     }
 
-    /// The components of field `t`, which leads from frame `t` to frame `t + 1`.
+    /// Reads the components of field `t`, which leads from frame `t` to frame `t + 1`.
     ///
     /// # Errors
-    /// As [`ExtractedFolder::frame`].
+    /// The errors of [`ExtractedFolder::frame`].
     pub fn flow(&self, t: usize, size: (usize, usize)) -> Result<[Picture; 2], DataError> {
         let [x, y] = &self.layout.flow[t];
         Ok([self.picture(x, Some(size), decode_grey)?, self.picture(y, Some(size), decode_grey)?])
@@ -138,7 +138,7 @@ impl ExtractedFolder {
     }
 }
 
-/// Whether a folder holds at least one numbered frame.
+/// Returns `true` if a folder holds at least one numbered frame.
 pub(crate) fn has_frames(folder: &Path) -> Result<bool, DataError> {
     let io = |error| DataError::io("list", folder, error);
     for entry in std::fs::read_dir(folder).map_err(io)? {

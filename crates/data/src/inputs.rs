@@ -1,4 +1,4 @@
-//! What a network sees of a video: displacement fields or frames, stacked as channels.
+//! Inputs of networks: displacement fields or frames of a video, stacked as channels.
 //!
 //! | input | channels | frames read from its start s |
 //! |---|---|---|
@@ -7,9 +7,9 @@
 //! | [`FrameDifferences`] | 3n: R, G, B of each difference in turn | s ..= s + n |
 //!
 //! An input is painted into [`View`]s: crops of it, each with its place in a batch. A view that is
-//! larger or smaller than its crop is interpolated bilinearly: pixel centres on pixel centres, the
-//! border repeated, no smoothing before a reduction. Displacements are not rescaled with the
-//! picture, as in Temporal Segment Networks: they stay in pixels of the prepared frame.
+//! larger or smaller than its crop is interpolated bilinearly: pixel centres map to pixel centres, the
+//! border is repeated, and there is no smoothing before a reduction. As in Temporal Segment Networks,
+//! displacements are not rescaled with the picture: they stay in pixels of the prepared frame.
 
 mod kind;
 mod paint;
@@ -30,8 +30,8 @@ pub use self::view::View;
 pub use crate::error::InputError;
 use crate::schema::of_kind;
 
-/// All inputs, a line each: its file, whose name is also the `kind` of a spec, its variant of [`Input`], and its type, which
-/// implements [`Kind`] and [`Spelled`].
+/// Lists all inputs, one per line: the file, whose name is also the `kind` of a spec, the variant of [`Input`], and the
+/// type, which implements [`Kind`] and [`Spelled`].
 macro_rules! inputs {
     (
         $(#[$of_input:meta])*
@@ -68,10 +68,10 @@ macro_rules! inputs {
         }
 
         impl $spelled {
-            /// What `kind` may be.
+            /// Allowed values of `kind`.
             pub const KINDS: &[&str] = &[$($(#[$when])? stringify!($file),)*];
 
-            /// Reads the keys beside `kind`; nothing if there is no such kind.
+            /// Reads the keys beside `kind`; `None` if the kind is unknown.
             pub(crate) fn read(kind: &str, keys: toml::Table) -> Option<Result<Self, toml::de::Error>> {
                 match kind {
                     $($(#[$when])? stringify!($file) => Some(keys.try_into().map(Self::$name)),)*
@@ -79,7 +79,7 @@ macro_rules! inputs {
                 }
             }
 
-            /// What the keys of each kind may be.
+            /// Schemas of the keys of each kind.
             pub(crate) fn schemas(generator: &mut SchemaGenerator) -> Vec<Schema> {
                 vec![$($(#[$when])? of_kind(
                     stringify!($file),
@@ -87,13 +87,13 @@ macro_rules! inputs {
                 ),)*]
             }
 
-            /// The input where the sides of pictures are `size` times the paper's.
+            /// The input for pictures whose sides are `size` times the paper's.
             #[must_use]
             pub fn scaled(&self, size: f64) -> Input {
                 match self { $($(#[$when])? Self::$name(keys) => <$file::$kind>::scaled(keys, size).into(),)* }
             }
 
-            /// As [`Spelled::every`].
+            /// See [`Spelled::every`].
             #[must_use]
             pub fn every(&self) -> Option<usize> {
                 match self { $($(#[$when])? Self::$name(keys) => <$file::$kind>::every(keys),)* }
@@ -103,7 +103,7 @@ macro_rules! inputs {
 }
 
 inputs! {
-    /// One input of a network. What it is made of is behind [`Kind`], to which it dereferences.
+    /// One input of a network. It dereferences to [`Kind`], which defines its behaviour.
     pub enum Input;
     /// An input as a spec spells it, before the scale of a profile is known.
     pub enum SpelledInput;

@@ -1,8 +1,8 @@
 //! Data sets, decoding, the frame and flow cache, sampling, augmentation, loading.
 //!
-//! Knows no model. The way of the data: a [`dataset::Dataset`] lists videos and splits,
+//! The crate knows no model. Data takes this path: a [`dataset::Dataset`] lists videos and splits,
 //! [`prepare::prepare`] decodes (or renders) them and computes flow into a cache of one file per video
-//! and kind, and a [`prepare::PreparedVideo`] gives single frames and fields back.
+//! and kind, and a [`prepare::PreparedVideo`] reads single frames and fields from it.
 //!
 //! Letters used throughout: B batch, C channels, T frames, H height, W width, L stack length,
 //! S snippets or frames per sample.

@@ -1,4 +1,4 @@
-//! Picture files: what a user hands to an estimator, and what is shown to a user.
+//! Picture files: input for an estimator, and output for the user.
 
 use crate::error::DataError;
 use flow::GrayImage;
@@ -10,11 +10,11 @@ use std::path::Path;
 /// Largest width and height that is read.
 const MAX_SIDE: u32 = 16_384;
 
-/// A picture (PNG or JPEG, told by its content) in grey, 0 to 255.
+/// Reads a picture (PNG or JPEG, recognised by its content) in grey, 0 to 255.
 ///
 /// # Errors
-/// [`DataError::File`] for a file that cannot be opened, [`DataError::Invalid`] for one that is no picture or has a side over
-/// 16,384 pixels.
+/// [`DataError::File`] for a file that cannot be opened, [`DataError::Invalid`] for one that is not a picture or has a side
+/// above 16,384 pixels.
 pub fn read_grey(path: &Path) -> Result<GrayImage, DataError> {
     let invalid = |found: String| {
         DataError::invalid(format!("picture {}", path.display()), "a PNG or JPEG file", found)
@@ -31,7 +31,7 @@ pub fn read_grey(path: &Path) -> Result<GrayImage, DataError> {
 /// Writes H x W x 3 bytes of RGB as PNG.
 ///
 /// # Errors
-/// [`DataError::Invalid`] for a buffer of another size, and as [`base::files::write`].
+/// [`DataError::Invalid`] for a buffer of the wrong size, and the errors of [`base::files::write`].
 pub fn write_png(path: &Path, width: usize, height: usize, rgb: &[u8]) -> Result<(), DataError> {
     let invalid = |found: String| {
         DataError::invalid(

@@ -1,21 +1,21 @@
-//! From videos to a cache of frames and flow, in parallel over videos.
+//! Preparation of videos: a cache of frames and flow, made in parallel over videos.
 //!
-//! Per video: decode or render, resize, keep the frames; compute flow from the frames *as they read
-//! back from the cache*, so that it never matters what was cached before; keep the flow. A cache file is
-//! named by a hash of all that its content depends on (`<kind>/<first two digits>/<hash>.var`),
-//! never by the name of a video. So a change of input or setting makes other files, a run that was killed goes on
+//! For each video: decode or render it, resize it, store the frames; compute flow from the frames *as they are read
+//! back from the cache*, so that the result does not depend on what was cached before; store the flow. A cache file is
+//! named by a hash of everything that its content depends on (`<kind>/<first two digits>/<hash>.var`),
+//! never by the name of a video. A change of input or settings therefore makes new files, a killed run continues
 //! where it stopped, and two videos with the same content share their files.
 //!
-//! Every cache file that is used is verified to the last byte first, unless that is left out ([`PrepareConfig::verify`]); a damaged
-//! one is reported and rebuilt.
-//! One bad video never stops the rest: all failures come back together, each with the id, the class, its place in every
+//! Every cache file is verified to the last byte before it is used, unless that is switched off
+//! ([`PrepareConfig::verify`]); a damaged one is reported and rebuilt.
+//! One bad video never stops the rest: all failures are returned together, each with the id, the class, the role in every
 //! split and the cause, and are listed in a file beside the cache ([`PrepareReport::list`]).
 //!
-//! Generated still pictures are the exception: a picture is rendered in less time than its file would take to write, so they
+//! Generated still pictures are the exception: rendering a picture takes less time than writing its file, so they
 //! are kept in memory (`W * H * 3` bytes each) and no cache file is made.
 //!
-//! A data set of extracted frames and flow ([`crate::extracted`]) goes the same way; its flow is taken over instead of
-//! being computed.
+//! A data set of extracted frames and flow ([`crate::extracted`]) is handled the same way, but its flow is imported
+//! instead of computed.
 
 mod config;
 mod content;
@@ -45,21 +45,21 @@ pub use missing::missing;
 pub use report::{PrepareReport, Prepared, VideoFailure};
 pub use video::PreparedVideo;
 
-/// Why [`prepare`] did not give every video.
+/// The reason for which [`prepare`] did not return every video.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// Nothing can be prepared: no ffmpeg, no space, no right to write, a setting that cannot be used.
+    /// Nothing can be prepared: no ffmpeg, no space, no write permission, or an invalid setting.
     #[error(transparent)]
     Setup(#[from] DataError),
     /// Some videos failed; the others are ready, and the caller decides.
     #[error("{0}")]
     Videos(Box<PrepareReport>),
-    /// The caller asked to stop. What is done stays done.
+    /// The caller asked to stop. Finished videos are kept.
     #[error("interrupted after {done} of {total} videos; run the same command again to go on from here")]
     Interrupted {
         /// Videos ready.
         done: usize,
-        /// Videos asked for.
+        /// Videos requested.
         total: usize,
     },
 }
@@ -107,7 +107,7 @@ pub fn prepare(
         }
     }
 
-    // `fatal` stops the rest: what went wrong there would go wrong for every video.
+    // `fatal` stops the rest: such an error would hit every video.
     let fatal = AtomicBool::new(false);
     let done: Vec<(&str, Result<Content, DataError>)> = order
         .into_par_iter()
@@ -131,7 +131,7 @@ pub fn prepare(
         })
         .collect();
 
-    // Those of videos that changed are forgotten.
+    // Hashes of videos that changed have been forgotten.
     hashes.save()?;
     let mut prepared = Prepared { reused: work.reused(), built: work.built(), ..Prepared::default() };
     let mut failures = Vec::new();
@@ -187,7 +187,7 @@ pub fn prepare(
     Err(PrepareError::Videos(Box::new(report)))
 }
 
-/// Whether an error is of the machine rather than of one video.
+/// Returns `true` for an error that concerns the machine rather than one video.
 fn is_fatal(error: &DataError) -> bool {
     match error {
         DataError::File(FileError::DiskFull { .. }) | DataError::FfmpegMissing { .. } => true,
@@ -197,7 +197,7 @@ fn is_fatal(error: &DataError) -> bool {
     }
 }
 
-/// Removes what killed runs left behind.
+/// Removes files that killed runs left behind.
 fn clear_abandoned(cache_dir: &Path) -> Result<(), DataError> {
     remove_abandoned(cache_dir)?;
     for kind in [Kind::Frames, Kind::ForwardFlow, Kind::BackwardFlow] {

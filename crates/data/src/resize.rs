@@ -1,15 +1,15 @@
-//! Frames to their working size: the short side becomes S, the aspect stays.
+//! Resizing of frames to their working size: the short side becomes S, the aspect ratio stays.
 //!
-//! The pixels' types are named: the resizer that finds them out at run time is compiled for thirteen, which took longer
-//! than all the rest of this crate.
+//! The types of pixels are fixed at compile time: the resizer that finds them at run time is compiled for thirteen types,
+//! which took longer than the rest of this crate.
 
 use crate::error::DataError;
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{F32, U8x3};
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
-/// Width and height of a `width` x `height` frame whose short side is made `short`; the long side is
-/// rounded to the nearest pixel.
+/// Computes width and height of a `width` x `height` frame whose short side becomes `short`; the long side
+/// is rounded to the nearest pixel.
 #[must_use]
 pub fn target_size(width: usize, height: usize, short: usize) -> (usize, usize) {
     let scaled = |long: usize, side: usize| ((2 * long * short + side) / (2 * side)).max(short);
@@ -25,15 +25,15 @@ pub struct FrameResizer {
 }
 
 impl FrameResizer {
-    /// To the short side `short`.
+    /// Creates a resizer to the short side `short`.
     #[must_use]
     pub fn new(short: usize) -> Self {
         Self { short, resizer: Resizer::new(), out: Vec::new() }
     }
 
-    /// The frame at its working size, as `(width, height, RGB bytes)`. A frame that has it already is handed
-    /// back untouched; others go through a Catmull-Rom filter that widens with the reduction, so that
-    /// nothing aliases.
+    /// Returns the frame at its working size, as `(width, height, RGB bytes)`. A frame that already has that size
+    /// is returned unchanged; others go through a Catmull-Rom filter that widens with the reduction, to avoid
+    /// aliasing.
     ///
     /// # Errors
     /// [`DataError::Invalid`] for a buffer that is not H x W x 3 bytes.
@@ -65,11 +65,11 @@ impl FrameResizer {
     }
 }
 
-/// One component of a flow field at another size, by a triangle filter that widens with the reduction: it does not leave the
-/// range of the values. They are not scaled.
+/// Resizes one component of a flow field with a triangle filter that widens with the reduction. The result stays within the
+/// range of the values, which are not scaled.
 ///
 /// # Errors
-/// [`DataError::Invalid`] for a buffer that is not of the size `from`, or an empty size.
+/// [`DataError::Invalid`] for a buffer that does not have the size `from`, or an empty size.
 pub fn resize_plane(values: &[f32], from: (usize, usize), to: (usize, usize)) -> Result<Vec<f32>, DataError> {
     let invalid =
         |found: String| DataError::invalid("flow to resize", format!("{}x{} values", from.0, from.1), found);

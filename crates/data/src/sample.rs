@@ -1,10 +1,10 @@
-//! Which videos, and which of their frames (Two-Stream ConvNets, Sect. 5).
+//! Sampling of videos and of their frames (Two-Stream ConvNets, Sect. 5).
 //!
 //! A [`Sampler`] chooses videos, [`Clips`] the time steps within one, as a [`SampleSpec`] says.
 //!
-//! A draw depends on nothing but the run's seed, the iteration and the place in
+//! A draw depends only on the run's seed, the iteration and the place in
 //! the batch ([`draw_rng`]). Any batch can therefore be made alone, and a run
-//! that goes on from a checkpoint has no generator state to restore.
+//! that continues from a checkpoint has no generator state to restore.
 
 mod clips;
 mod pairs;
@@ -26,7 +26,7 @@ pub use self::spelled::{SpelledClip, SpelledSample, SpelledSnippets};
 use crate::DataError;
 use crate::error::InputError;
 
-/// The generator of one training sample.
+/// Creates the random number generator of one training sample.
 #[must_use]
 pub fn draw_rng(seed: u64, iteration: u64, index: usize) -> ChaCha8Rng {
     let mut key = [0; 32];
@@ -73,39 +73,39 @@ impl Starts {
         Ok(Self { runs, count })
     }
 
-    /// Whether this is one of them.
+    /// Returns `true` if `start` is a valid start.
     #[must_use]
     pub fn contains(&self, start: usize) -> bool {
         self.runs.iter().any(|run| run.contains(&start))
     }
 
-    /// How many there are; at least one.
+    /// Number of valid starts; at least one.
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// All of them, ascending.
+    /// All valid starts, ascending.
     pub fn iter(&self) -> impl Iterator<Item = usize> {
         self.runs.iter().cloned().flatten()
     }
 
-    /// One of them, uniformly.
+    /// Draws a valid start uniformly.
     pub fn draw(&self, rng: &mut impl Rng) -> usize {
         self.nth(rng.random_range(0..self.count as u64) as usize)
     }
 
     /// `n` starts at equal temporal spacing for a test, ascending.
     ///
-    /// Of m valid starts in a row, the i-th of n is number i (m - 1) / (n - 1),
-    /// rounded half up, so that the first and the last are always among them;
-    /// n = 1 takes the middle one. With fewer than n valid starts, each is taken once.
+    /// With m valid starts, the i-th of n is number i (m - 1) / (n - 1), rounded
+    /// half up, so that the first and the last are always among them; n = 1 takes
+    /// the middle one. With fewer than n valid starts, each is taken once.
     #[must_use]
     pub fn spaced(&self, n: usize) -> Vec<usize> {
         if n >= self.count && n != 1 { self.iter().collect() } else { self.spread(n).collect() }
     }
 
-    /// `n` starts spaced as by [`Starts::spaced`]; with fewer than n valid starts, some are taken again.
+    /// `n` starts spaced as by [`Starts::spaced`]; with fewer than n valid starts, some are repeated.
     pub fn spread(&self, n: usize) -> impl Iterator<Item = usize> {
         let last = self.count - 1;
         (0..n).map(move |i| match n {

@@ -1,8 +1,8 @@
-//! What editors are told of tables whose key `kind` says which other keys there are.
+//! Schemas for editors, of tables whose key `kind` decides which other keys there are.
 
 use schemars::{Schema, json_schema};
 
-/// The keys of a table whose `kind` is this.
+/// Schema of a table with this `kind`, given that of its other keys.
 pub(crate) fn of_kind(kind: &str, mut keys: Schema) -> Schema {
     let keys_of = keys.ensure_object();
     if let Some(properties) =
@@ -19,7 +19,7 @@ pub(crate) fn of_kind(kind: &str, mut keys: Schema) -> Schema {
     keys
 }
 
-/// A table that is of one of these kinds.
+/// Schema of a table of one of these kinds.
 pub(crate) fn one_of(description: &str, kinds: Vec<Schema>) -> Schema {
     json_schema!({ "description": description, "oneOf": kinds })
 }

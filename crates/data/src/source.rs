@@ -1,4 +1,4 @@
-//! What the rest of the crate reads videos from: one interface, [`VideoReader`].
+//! The interface through which the rest of the crate reads videos: [`VideoReader`].
 //!
 //! Letters: T frames, H height, W width, L stack length. A video of T frames has T - 1 frame
 //! pairs and so T - 1 flow fields in each direction.
@@ -7,12 +7,12 @@
 //! [`VideoReader::field_window`] read a [`Window`] into buffers that the caller keeps, and a field
 //! may come as the bytes of its storage ([`Plane::Bytes`]): the values are then restored where they
 //! are used, without a copy in between. Both have a default that reads the whole and cuts it; a
-//! source overrides them where it can do with less.
+//! source overrides them if it can read less.
 
 use crate::error::{DataError, InputError};
 use std::ops::Range;
 
-/// Which way a flow field points in time.
+/// Direction in time of a flow field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Direction {
     /// Field `t` maps frame `t` to frame `t + 1`.
@@ -71,7 +71,7 @@ impl Window {
     /// Checks that the window is not empty and lies within a frame of `(width, height)`.
     ///
     /// # Errors
-    /// [`InputError::Crop`] when it does not.
+    /// [`InputError::Crop`] otherwise.
     pub fn check(&self, frame: (usize, usize)) -> Result<(), InputError> {
         let fits = |at: usize, length: usize, limit: usize| {
             length > 0 && at.checked_add(length).is_some_and(|end| end <= limit)
@@ -92,7 +92,7 @@ impl Window {
         Self { x, y, width: right - x, height: bottom - y }
     }
 
-    /// Copies the window out of rows of `stride` values, `values` of them a pixel, into `out`.
+    /// Copies the window out of rows of `stride` pixels, with `values` values per pixel, into `out`.
     pub(crate) fn cut<T: Copy>(&self, source: &[T], stride: usize, values: usize, out: &mut Vec<T>) {
         out.clear();
         for row in self.y..self.y + self.height {
@@ -102,16 +102,16 @@ impl Window {
     }
 }
 
-/// A window of a frame, in memory that is used again for the next one.
+/// A window of a frame, in memory that is reused for the next one.
 #[derive(Debug, Default)]
 pub struct FrameWindow {
     /// The pixels; its size is that of the window.
     pub frame: Frame,
-    /// For the source's own use: what it reads from its file.
+    /// Buffer for the source's own use: bytes read from its file.
     pub file: Vec<u8>,
 }
 
-/// A window of a flow field, in memory that is used again for the next one.
+/// A window of a flow field, in memory that is reused for the next one.
 #[derive(Debug, Default)]
 pub struct FieldWindow {
     /// Columns of the window.
@@ -122,25 +122,25 @@ pub struct FieldWindow {
     pub u: Plane,
     /// Displacement downwards in pixels per frame, row by row.
     pub v: Plane,
-    /// As [`Field::mean`]: of the whole field, not of the window.
+    /// Mean of the whole field, not of the window, see [`Field::mean`].
     pub mean: [f32; 2],
-    /// For the source's own use: what it reads from its file.
+    /// Buffer for the source's own use: bytes read from its file.
     pub file: Vec<u8>,
 }
 
 /// One component of a flow field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Plane {
-    /// As it is stored: byte `b` stands for `min + b * step`, computed in this order in `f32`.
+    /// Bytes as they are stored: byte `b` stands for `min + b * step`, computed in this order in `f32`.
     Bytes {
-        /// One byte a pixel.
+        /// One byte per pixel.
         data: Vec<u8>,
-        /// What byte 0 stands for, pixels per frame.
+        /// Value of byte 0, pixels per frame.
         min: f32,
-        /// What one step of a byte stands for, pixels per frame.
+        /// Value of one step of a byte, pixels per frame.
         step: f32,
     },
-    /// As values, one a pixel.
+    /// Values, one per pixel.
     Floats(Vec<f32>),
 }
 
@@ -151,7 +151,7 @@ impl Default for Plane {
 }
 
 impl Plane {
-    /// Makes this a plane of bytes and gives its cleared buffer, to be filled with one byte a pixel.
+    /// Makes this a plane of bytes and returns its cleared buffer, to be filled with one byte per pixel.
     pub fn bytes(&mut self, min: f32, step: f32) -> &mut Vec<u8> {
         let data = match self {
             Self::Bytes { data, .. } => std::mem::take(data),
@@ -163,7 +163,7 @@ impl Plane {
         data
     }
 
-    /// Makes this a plane of values and gives its cleared buffer, to be filled with one value a pixel.
+    /// Makes this a plane of values and returns its cleared buffer, to be filled with one value per pixel.
     pub fn floats(&mut self) -> &mut Vec<f32> {
         if let Self::Bytes { .. } = self {
             *self = Self::default();
@@ -181,7 +181,7 @@ impl Plane {
         }
     }
 
-    /// Whether there is no pixel.
+    /// Returns `true` if there are no pixels.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -196,7 +196,7 @@ pub trait VideoReader {
     /// Number of frames, T.
     fn frames(&self) -> usize;
 
-    /// Number of fields in each direction: frames less one.
+    /// Number of fields in each direction: one fewer than frames.
     fn fields(&self) -> usize {
         self.frames().saturating_sub(1)
     }
@@ -215,14 +215,14 @@ pub trait VideoReader {
     /// Field `t`, `t` in `0..fields()`.
     ///
     /// # Errors
-    /// As [`VideoReader::frame`], and [`DataError::NotPrepared`] for a direction that was not computed.
+    /// The errors of [`VideoReader::frame`], and [`DataError::NotPrepared`] for a direction that was not computed.
     fn field(&self, direction: Direction, t: usize) -> Result<Field, DataError>;
 
-    /// The part of frame `t` within `window`, written over what `out` holds.
+    /// Reads the part of frame `t` within `window` and overwrites `out` with it.
     ///
     /// # Errors
-    /// As [`VideoReader::frame`]; a window that does not fit; a frame of another size than
-    /// [`VideoReader::size`] says.
+    /// The errors of [`VideoReader::frame`]; a window that does not fit; a frame whose size differs
+    /// from [`VideoReader::size`].
     fn frame_window(&self, t: usize, window: Window, out: &mut FrameWindow) -> Result<(), DataError> {
         let size = self.size();
         window.check(size)?;
@@ -238,12 +238,12 @@ pub trait VideoReader {
         Ok(())
     }
 
-    /// The part of field `t` within `window`, written over what `out` holds. The mean stays that of
+    /// Reads the part of field `t` within `window` and overwrites `out` with it. The mean stays that of
     /// the whole field.
     ///
     /// # Errors
-    /// As [`VideoReader::field`]; a window that does not fit; a field of another size than
-    /// [`VideoReader::size`] says.
+    /// The errors of [`VideoReader::field`]; a window that does not fit; a field whose size differs
+    /// from [`VideoReader::size`].
     fn field_window(
         &self,
         direction: Direction,

@@ -1,13 +1,13 @@
 //! The official split files of UCF-101 and HMDB-51, read as they are published.
 //!
-//! | quirk | how it is met |
+//! | quirk | treatment |
 //! |---|---|
 //! | UCF-101 lines end in CR LF, other copies in LF | both are accepted |
 //! | class `HandstandPushups`, files `v_HandStandPushups_*` | the class is taken from the folder; files are matched with either spelling when they are looked up |
 //! | HMDB-51 lines end in a blank | blanks at the ends of lines are dropped |
 //! | names with ``! ( ) # [ ] & + ; ~ @`` | names are never taken for patterns, comments or shell words |
-//! | `climb` and `climb_stairs`, `kick` and `kick_ball` | the class is the whole file name less `_test_splitN.txt` |
-//! | flag 0 | the clip belongs to the data set and to no part of that split |
+//! | `climb` and `climb_stairs`, `kick` and `kick_ball` | the class is the whole file name without `_test_splitN.txt` |
+//! | flag 0 | the clip belongs to the data set, but to no part of that split |
 //!
 //! HMDB-51 class indices are those of the sorted plain names (`kick` before `kick_ball`).
 
@@ -35,9 +35,9 @@ pub struct ListedClip {
     pub id: String,
     /// Class index.
     pub label: usize,
-    /// Which view of which event it is, in a set of several views.
+    /// Event and camera view, in a set of several views.
     pub view: Option<View>,
-    /// Videos of the class that must stay together, see [`crate::dataset::Video::group`].
+    /// Group of videos of the class that must stay together, see [`crate::dataset::Video::group`].
     pub group: String,
     /// Path relative to the data root, as listed.
     pub file: PathBuf,
@@ -56,12 +56,11 @@ pub struct Split {
     pub train: Vec<usize>,
     /// Test videos.
     pub test: Vec<usize>,
-    /// Of a set of several views, of which a split holds one out: the events of the test as the views of the training see
-    /// them.
+    /// Test events as the training views see them, in a set of several views, of which each split holds one out.
     pub seen: Vec<usize>,
 }
 
-/// What a folder of split files says.
+/// The content of a folder of split files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SplitLists {
     /// Class names by index.
@@ -89,7 +88,7 @@ impl Line<'_> {
     }
 }
 
-/// A split file: where it is from, for messages, and its bytes.
+/// A split file: its path, for messages, and its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListFile {
     /// The file.
@@ -123,7 +122,7 @@ impl ListFile {
     }
 }
 
-/// Which part of a split a clip belongs to.
+/// The part of a split that a clip belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Train,
@@ -131,8 +130,8 @@ enum Part {
     Unused,
 }
 
-/// Reads the group out of a class and a file name without its ending; `None` if it is not named, and then the whole
-/// name is the group.
+/// Finds the group, given a class and a file name without its ending. `None` if the name has no group; the whole name is
+/// then the group.
 type GroupOf = for<'a> fn(&str, &'a str) -> Option<&'a str>;
 
 /// Gathers clips and splits while lists are read.
@@ -209,9 +208,9 @@ impl Gather {
     }
 }
 
-/// A split for each view, which it holds out: it trains on the training events as the others see them, tests on the test
-/// events as this one sees them, and has the test events in the others as its seen views. `videos` gives the view of each
-/// video and whether its event is tested.
+/// Makes one split for each view, which it holds out. The split trains on the training events as the other views see them
+/// and tests on the test events as this view sees them; [`Split::seen`] is the test events as the others see them. `videos`
+/// gives the view of each video and whether its event is tested.
 pub(crate) fn hold_out_views(
     views: usize,
     videos: impl Iterator<Item = (usize, bool)> + Clone,
@@ -231,7 +230,7 @@ pub(crate) fn hold_out_views(
     (0..views).map(split).collect()
 }
 
-/// A path from a list, refused if it could lead out of the data root by its text alone.
+/// Reads a path from a list and refuses it if its text alone could lead out of the data root.
 fn safe_relative(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let plain = path.components().all(|part| matches!(part, Component::Normal(_)));

@@ -1,4 +1,4 @@
-//! Flow along a video file as it is decoded: nothing is kept but the frames that are being worked on.
+//! Estimation of flow along a video file while it is decoded. Only the frames that are being worked on are kept.
 
 use crate::batched::{fields, frames_at_once};
 use crate::decode::{Decoded, Decoder, RgbFrame};
@@ -12,15 +12,16 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
-/// Frames that a thread takes at a time: its first one is also another's last, whose share is done twice.
+/// Number of frames that a thread takes at a time. Its first frame is also the last of another thread, so the work for that
+/// frame alone is done twice.
 const TURN: usize = 16;
 
 /// Estimates the flow from every frame of a video to the next and hands it, with its number from 0, to `each`, in order.
-/// The video is decoded beside it; `threads` work on stretches of their own, which does not change the fields. Where there is
-/// an estimator of many pairs and the method is TV-L1, that one estimates long stretches at once instead.
+/// The video is decoded at the same time. Each of `threads` works on a stretch of its own, which does not change the fields.
+/// If `batched` is given and the method is TV-L1, it estimates long stretches at once instead.
 ///
 /// # Errors
-/// As [`Decoder::decode`], for frames that the estimator refuses, and whatever `each` returns.
+/// The errors of [`Decoder::decode`], those for frames that the estimator refuses, and whatever `each` returns.
 pub fn flow_along_video(
     decoder: &Decoder,
     path: &Path,
@@ -42,7 +43,7 @@ pub fn flow_along_video(
         let decoding = scope.spawn(move || {
             decoder.decode(path, stop, |RgbFrame { width, height, data }| {
                 let frame = GrayImage::from_rgb8(width, height, data)?;
-                // Whoever received has met an error and gives it back.
+                // The receiver is gone because of an error, which it returns.
                 sender.send(frame).map_err(|_| DataError::Interrupted)
             })
         });
@@ -70,7 +71,7 @@ fn estimate(
         if pairs == 0 {
             return Ok(());
         }
-        // Every thread gets a stretch of pairs; stretches share the frame between them.
+        // Every thread gets a stretch of pairs; neighbouring stretches share a frame.
         let stretch = pairs.div_ceil(streams.len());
         let stretches: Vec<&[GrayImage]> =
             (0..pairs).step_by(stretch).map(|from| &waiting[from..=(from + stretch).min(pairs)]).collect();
@@ -155,7 +156,7 @@ mod tests {
         }
     }
 
-    /// The CPU's estimator in the place of one of many pairs.
+    /// The CPU's estimator in place of an estimator of many pairs.
     #[derive(Debug)]
     struct OneByOne;
 

@@ -29,7 +29,7 @@ pub(crate) const BOUND: f32 = 20.0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Raw8,
-    /// Each component of each field over its own range, as prepared videos have it.
+    /// Each component of each field over its own range, as in prepared videos.
     Jpeg,
     /// Over the same bound as the peer's files: the same bytes to decode.
     BoundedJpeg,
@@ -59,7 +59,7 @@ pub(crate) struct Clip {
     pub(crate) pairs: usize,
     /// Folder of `x_%05d.jpg` and `y_%05d.jpg`, from 1.
     pub(crate) tsn: PathBuf,
-    /// Size of these files, per field both together.
+    /// Bytes of both files of a field together.
     pub(crate) tsn_bytes: u64,
     /// A cache file for each of [`Form::ALL`].
     files: [PathBuf; 3],

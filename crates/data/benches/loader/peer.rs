@@ -1,4 +1,4 @@
-//! The Python side, told by lines of JSON what to do.
+//! The Python side, controlled by lines of JSON.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
@@ -15,7 +15,7 @@ pub(crate) struct Peer {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
-    /// Of Python and its libraries.
+    /// Versions of Python and its libraries.
     pub(crate) versions: String,
 }
 
@@ -41,15 +41,15 @@ impl Peer {
             "batch": options.batch,
             "workers": options.workers,
         }))?;
-        let versions = answer["versions"].as_str().ok_or("the peer does not say what it is")?;
+        let versions = answer["versions"].as_str().ok_or("the peer does not report its versions")?;
         versions.clone_into(&mut peer.versions);
         Ok(peer)
     }
 
-    /// Makes batches for at least so many seconds and tells the samples a second.
+    /// Makes batches for at least the given seconds and returns the samples per second.
     pub(crate) fn run(&mut self, least: f64) -> Result<f64> {
         let answer = self.ask(&json!({"seconds": least}))?;
-        answer["rate"].as_f64().ok_or_else(|| format!("the peer says {answer}").into())
+        answer["rate"].as_f64().ok_or_else(|| format!("unexpected answer of the peer: {answer}").into())
     }
 
     fn ask(&mut self, request: &Value) -> Result<Value> {

@@ -1,7 +1,7 @@
-//! What every reader of bytes from outside has to stand: any bytes at all.
+//! Fuzz targets: every reader of bytes from outside must withstand any bytes at all.
 //!
-//! A target must neither panic nor take memory or time without bound; what it accepts must be consistent.
-//! The fuzz programs and a test of the crate share this file. Seeds are made by code, from the writers.
+//! A target must neither panic nor take unbounded memory or time; input that it accepts must be consistent.
+//! The fuzz programs and a test of the crate share this file. Seeds are made by the writers' code.
 
 use data::codec::Codec;
 use data::container::{Builder, Container, Facts, Kind};
@@ -26,7 +26,7 @@ pub(crate) fn all() -> [Target; 4] {
     ]
 }
 
-/// Parts of an input: cut at each byte 0, which no text has.
+/// Parts of an input, split at each zero byte, which no text has.
 fn parts(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split(|&byte| byte == 0)
 }
@@ -89,7 +89,7 @@ fn split_lists_seeds() -> Vec<Vec<u8>> {
     ]
 }
 
-/// What is accepted comes out again as the same bytes.
+/// Accepted input is encoded again to the same bytes.
 pub(crate) fn flo(bytes: &[u8]) {
     if let Ok(field) = parse_flo(bytes) {
         assert_eq!(field.u.len(), field.width * field.height);
@@ -107,7 +107,7 @@ fn flo_seeds() -> Vec<Vec<u8>> {
     [(1, 1), (5, 3), (16, 9)].map(|(w, h)| encode_flo(&field(w, h)).expect("a whole field")).to_vec()
 }
 
-/// A whole cache file: as it is, and with all its checksums made right, so that what lies behind them is reached too.
+/// A whole cache file: unchanged, and with all its checksums corrected, so that the code behind them is reached too.
 pub(crate) fn container(bytes: &[u8]) {
     read_container(bytes);
     if let Some(mended) = mend(bytes) {
@@ -156,7 +156,7 @@ fn temporary() -> tempfile::NamedTempFile {
     tempfile::NamedTempFile::new_in(folder).expect("a temporary file")
 }
 
-/// The file with right checksums; `None` if it has no index to speak of. The layout is that of `container.rs`.
+/// Corrects the checksums of a file; `None` if it has no usable index. The layout is that of `container.rs`.
 fn mend(bytes: &[u8]) -> Option<Vec<u8>> {
     const RECORD: usize = 56;
     const FACTS: usize = RECORD - 16;
@@ -224,7 +224,7 @@ fn container_seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// Names of a folder's files, a line each; behind a byte 0 one picture, read as colour and as grey.
+/// Names of a folder's files, one per line; after a zero byte one picture, read as colour and as grey.
 pub(crate) fn extracted(bytes: &[u8]) {
     let at = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
     let names: Vec<String> =

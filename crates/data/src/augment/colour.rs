@@ -1,9 +1,9 @@
 //! Colour jitter along the principal components of natural pictures (Krizhevsky et al. 2012, Sect. 4.1).
 //!
-//! Two-Stream ConvNets says "RGB jittering" and no more. Our choice is the jitter of the network that its
-//! spatial stream is modelled on: to every pixel of a sample is added the sum of three fixed colour
-//! vectors, each times its eigenvalue and a normal number that is drawn once a sample. Nothing is
-//! clamped to 0..=255 afterwards.
+//! Two-Stream ConvNets says only "RGB jittering". Our choice is the jitter of the network that its spatial
+//! stream is modelled on: the sum of three fixed colour vectors is added to every pixel of a sample, each
+//! vector times its eigenvalue and a normal number drawn once per sample. Values are not clamped to
+//! 0..=255 afterwards.
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,8 @@ pub struct PcaJitter {
 }
 
 impl PcaJitter {
-    /// Of the colours of ImageNet, as published with Facebook's ResNet training code, and Krizhevsky's
-    /// deviation of 0.1.
+    /// Jitter along the components of ImageNet's colours, as published with Facebook's ResNet training code,
+    /// with Krizhevsky's standard deviation of 0.1.
     #[must_use]
     pub fn imagenet() -> Self {
         Self {
@@ -51,7 +51,7 @@ impl PcaJitter {
         Ok(())
     }
 
-    /// What is added to R, G and B of one sample, in 0..=255.
+    /// Draws the offsets that are added to R, G and B of one sample, on the scale 0..=255.
     pub fn draw(&self, rng: &mut impl Rng) -> [f32; 3] {
         let factors: [f64; 3] = std::array::from_fn(|i| {
             normal(rng) * f64::from(self.sigma) * f64::from(self.eigenvalues[i]) * 255.0
@@ -61,7 +61,7 @@ impl PcaJitter {
     }
 }
 
-/// A standard normal number: Box-Muller, of whose pair the second is left.
+/// Draws a standard normal number by the Box-Muller method; the second number of the pair is discarded.
 fn normal(rng: &mut impl Rng) -> f64 {
     let mut uniform = || (rng.random::<u64>() >> 11) as f64 / (1_u64 << 53) as f64;
     // `1 - u` keeps the logarithm finite.

@@ -5,12 +5,12 @@ use rand::Rng;
 use crate::inputs::InputError;
 use crate::source::Window;
 
-/// One of the two with equal probability, if flips are wanted.
+/// Draws whether to mirror: `true` with probability 1/2 if `flip` is set, otherwise `false`.
 pub(super) fn draw_flip(flip: bool, rng: &mut impl Rng) -> bool {
     flip && rng.random_range(0..2u32) == 1
 }
 
-/// A rectangle of a frame, in pixels, and whether it is mirrored left to right.
+/// A rectangle of a frame, in pixels, which may be mirrored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Crop {
     /// Left edge.
@@ -21,7 +21,7 @@ pub struct Crop {
     pub width: usize,
     /// Height.
     pub height: usize,
-    /// Whether the cut-out is mirrored, left for right.
+    /// Mirrors the cut-out left to right.
     pub flip: bool,
 }
 
@@ -30,7 +30,7 @@ impl Crop {
     /// whole `frame`; with `flip` it is mirrored with probability 1/2.
     ///
     /// # Errors
-    /// When `size` is larger than the frame or empty.
+    /// [`InputError::Crop`] if `size` is empty or larger than the frame.
     pub fn random(
         frame: (usize, usize),
         size: (usize, usize),
@@ -43,11 +43,11 @@ impl Crop {
         Ok(Self { x, y, width: size.0, height: size.1, flip: draw_flip(flip, rng) })
     }
 
-    /// The crop of `size` in the middle of `frame`, not mirrored; of an odd
-    /// margin the larger part lies right and below.
+    /// The crop of `size` in the middle of `frame`, not mirrored. If a margin is odd,
+    /// its larger part lies on the right or at the bottom.
     ///
     /// # Errors
-    /// When `size` is larger than the frame or empty.
+    /// [`InputError::Crop`] if `size` is empty or larger than the frame.
     pub fn center(frame: (usize, usize), size: (usize, usize)) -> Result<Self, InputError> {
         let (slack_x, slack_y) = slack(frame, size)?;
         Ok(Self { x: slack_x / 2, y: slack_y / 2, width: size.0, height: size.1, flip: false })
@@ -57,7 +57,7 @@ impl Crop {
     /// left, lower right, centre, then the mirror images of these five.
     ///
     /// # Errors
-    /// When `size` is larger than the frame or empty.
+    /// [`InputError::Crop`] if `size` is empty or larger than the frame.
     pub fn ten(frame: (usize, usize), size: (usize, usize)) -> Result<[Self; 10], InputError> {
         let (right, bottom) = slack(frame, size)?;
         let center = Self::center(frame, size)?;
@@ -68,7 +68,7 @@ impl Crop {
         }))
     }
 
-    /// The rectangle, mirrored or not.
+    /// The rectangle without its flip.
     #[must_use]
     pub fn window(&self) -> Window {
         Window { x: self.x, y: self.y, width: self.width, height: self.height }
@@ -77,13 +77,13 @@ impl Crop {
     /// Checks that the crop is not empty and lies within `frame` (width, height).
     ///
     /// # Errors
-    /// When it does not.
+    /// [`InputError::Crop`] otherwise.
     pub fn check(&self, frame: (usize, usize)) -> Result<(), InputError> {
         self.window().check(frame)
     }
 }
 
-/// How far a crop of `size` can move right and down within `frame`.
+/// Distances that a crop of `size` can move right and down within `frame`, in pixels.
 pub(super) fn slack(frame: (usize, usize), size: (usize, usize)) -> Result<(usize, usize), InputError> {
     Crop { x: 0, y: 0, width: size.0, height: size.1, flip: false }.check(frame)?;
     Ok((frame.0 - size.0, frame.1 - size.1))

@@ -6,32 +6,32 @@ use serde::{Deserialize, Serialize};
 use super::crop::{Crop, slack};
 use crate::error::InputError;
 
-/// Crops of several sizes at fixed places, as the public code of Temporal Segment Networks has them.
+/// Crops of several sizes at fixed places, as in the public code of Temporal Segment Networks.
 ///
-/// A side is the frame's short side times one of `scales`, rounded down; a side within two pixels of
-/// the input's is made the input's, so that nothing is resized for a rounding. Width and height are
+/// A side is the frame's short side times one of `scales`, rounded down. A side within two pixels of
+/// the input's is set to the input's, so that rounding alone causes no resizing. Width and height are
 /// drawn together, uniformly over the pairs whose scales are at most `max_distance` apart in the
-/// list; then the place, uniformly.
+/// list; then the place is drawn uniformly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct MultiScale {
     /// Factors on the frame's short side, above 0 and at most 1.
     pub scales: Vec<f64>,
-    /// How many steps in the list width and height may be apart.
+    /// Largest distance between the scales of width and height, in positions of the list.
     pub max_distance: usize,
-    /// Where the crops lie.
+    /// Positions of the crops.
     pub places: Places,
 }
 
-/// Where crops of [`MultiScale`] lie: at multiples of a quarter of the margin, which is rounded down, so
-/// that a right or lower corner may be up to three pixels from the edge.
+/// Positions of the crops of [`MultiScale`]: multiples of a quarter of the margin. The quarter is rounded
+/// down, so a right or lower corner may lie up to three pixels from the edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Places {
     /// The four corners and the centre.
     Five,
-    /// Also the middles of the sides and the four points half-way from the centre to the corners (the
-    /// code's "more fix crop").
+    /// The five, the middles of the sides and the four points half-way from the centre to the corners ("more
+    /// fix crop" in the public code).
     Thirteen,
 }
 
@@ -78,7 +78,7 @@ impl MultiScale {
         })
     }
 
-    /// Width and height of every crop that may be drawn, in the order of the scales: of the height first.
+    /// Lists width and height of every crop that may be drawn, ordered by the scale of the height, then of the width.
     ///
     /// # Errors
     /// Invalid scales; a side that is empty or longer than the frame's.

@@ -1,4 +1,4 @@
-//! A flow component as bytes: linear quantisation to 0..255, and back.
+//! Flow components as bytes: linear quantisation to 0..255, and back.
 
 /// The values that the bytes 0 and 255 stand for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -8,10 +8,10 @@ pub(crate) struct ValueRange {
 }
 
 impl ValueRange {
-    /// Of a picture, whose bytes are no flow.
+    /// The range stored for a frame, whose bytes are not flow.
     pub(crate) const NONE: Self = Self { min: 0.0, max: 0.0 };
 
-    /// Smallest and largest of the values; `None` if there is none, or one is not finite.
+    /// Smallest and largest of the values; `None` if there are no values or one is not finite.
     pub(crate) fn of(values: &[f32]) -> Option<Self> {
         let mut range = Self { min: f32::INFINITY, max: f32::NEG_INFINITY };
         for &value in values {
@@ -29,7 +29,7 @@ impl ValueRange {
         Self { min: -bound, max: bound }
     }
 
-    /// What one step of a byte stands for.
+    /// Difference in value between neighbouring bytes.
     pub(crate) fn step(self) -> f32 {
         (self.max - self.min) / 255.0
     }
@@ -39,15 +39,15 @@ impl ValueRange {
     }
 }
 
-/// Bytes of values, the nearest of 256 steps over the range; what lies outside becomes its end.
+/// Quantises values to the nearest of 256 steps over the range; a value outside becomes the nearer end.
 pub(crate) fn quantise(values: &[f32], range: ValueRange) -> Vec<u8> {
     let width = range.max - range.min;
     let scale = if width > 0.0 { 255.0 / width } else { 0.0 };
-    // A float becomes the nearest byte there is: below 0 is 0, above 255 is 255.
+    // The conversion saturates: below 0 becomes 0, above 255 becomes 255.
     values.iter().map(|&value| ((value - range.min) * scale + 0.5) as u8).collect()
 }
 
-/// The values back from their bytes, of which 0 stands for `min`.
+/// Restores values from their bytes; byte 0 stands for `min`.
 pub(crate) fn restore(bytes: &[u8], min: f32, step: f32) -> Vec<f32> {
     let mut values = vec![0.0; bytes.len()];
     pulp::Arch::new().dispatch(

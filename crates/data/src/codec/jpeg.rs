@@ -1,11 +1,11 @@
-//! JPEG pictures of which a window can be decoded without the rest.
+//! JPEG pictures in which a window can be decoded without the rest.
 //!
-//! A JPEG stream can be entered only at a restart marker. So the encoder writes one every few blocks, such that
-//! every row of blocks is cut into the same *segments* of about 80 pixels; rows are padded on the right,
-//! by repeating their last pixel, to whole segments. To decode a window, the segments that touch it are put together
-//! to a smaller JPEG, byte for byte, and only that one is decoded: the pixels are those of the whole picture.
+//! A JPEG stream can be entered only at a restart marker. The encoder therefore writes one every few blocks, so that
+//! every row of blocks is cut into the same *segments* of about 80 pixels; rows are padded on the right to whole
+//! segments by repeating their last pixel. To decode a window, the segments that touch it are joined byte for byte
+//! into a smaller JPEG, and only that is decoded: its pixels are those of the whole picture.
 //!
-//! A JPEG that was written elsewhere, without restart markers, is read as well, whole.
+//! A JPEG from elsewhere, without restart markers, can be read too, but only as a whole.
 
 use image::ImageDecoder;
 use image::codecs::jpeg::JpegDecoder;
@@ -14,7 +14,7 @@ use std::io::Cursor;
 
 use crate::source::Window;
 
-/// Colour at half resolution is interpolated from its neighbours, this many pixels away at most.
+/// Colour at half resolution is interpolated from neighbours at most this many pixels away.
 const COLOUR_REACH: usize = 2;
 
 /// Width and height in pixels of the blocks that a picture of 1 or 3 channels is coded in.
@@ -22,8 +22,8 @@ fn block_side(channels: usize) -> usize {
     if channels == 3 { 16 } else { 8 }
 }
 
-/// Blocks in a segment: 64 to 96 pixels, with the least padding. Shorter ones cost more bytes than they save time: with 40
-/// pixels, a tenth more, at the same samples a second for crops of 224.
+/// Number of blocks in a segment of 64 to 96 pixels, chosen for the least padding. Shorter segments are not worth their
+/// bytes: 40 pixels take a tenth more, at the same number of samples per second for crops of 224.
 fn segment_blocks(width: usize, channels: usize) -> usize {
     let blocks = width.div_ceil(block_side(channels));
     let candidates = if channels == 3 { 4..=6 } else { 8..=12 };
@@ -31,7 +31,7 @@ fn segment_blocks(width: usize, channels: usize) -> usize {
     fitting.min_by_key(|&segment| blocks.next_multiple_of(segment)).unwrap_or(blocks)
 }
 
-/// Bytes of a picture, rows of `width * channels` values; `Err` says what the encoder said.
+/// Encodes a picture given as rows of `width * channels` values; `Err` holds the encoder's message.
 pub(super) fn encode(
     width: usize,
     height: usize,
@@ -51,7 +51,7 @@ pub(super) fn encode(
     let side = |n: usize| u16::try_from(n).map_err(|e| e.to_string());
     let mut out = Vec::new();
     let mut encoder = Encoder::new(&mut out, quality);
-    // Its optimised Huffman tables are not for restart markers: pictures come back wrong.
+    // Its optimised Huffman tables do not work with restart markers: pictures come back wrong.
     encoder.set_restart_interval(side(segment)?);
     encoder.set_sampling_factor(SamplingFactor::F_2_2);
     let colour = if channels == 3 { ColorType::Rgb } else { ColorType::Luma };
@@ -59,7 +59,8 @@ pub(super) fn encode(
     Ok(out)
 }
 
-/// Writes a window of a picture of `size` over what `out` holds; `Err` says how the bytes differ from such a picture.
+/// Decodes a window of a picture of `(width, height)` and overwrites `out` with it; `Err` says how the bytes differ from
+/// such a picture.
 pub(super) fn decode(
     (width, height): (usize, usize),
     channels: usize,
@@ -80,7 +81,8 @@ pub(super) fn decode(
     Ok(())
 }
 
-/// All pixels and the width of a JPEG, if its size is `expected`; checked before anything is allocated.
+/// Decodes a JPEG and returns its pixels and its width. The size must be `expected`, which is checked before anything is
+/// allocated.
 fn pixels(
     bytes: &[u8],
     channels: usize,
@@ -102,7 +104,7 @@ fn pixels(
 struct Stream<'a> {
     /// Everything before the coded blocks.
     head: &'a [u8],
-    /// Where the head states height and width.
+    /// Offset of height and width in the head.
     size_at: usize,
     width: usize,
     height: usize,
@@ -126,22 +128,22 @@ struct Part {
 }
 
 impl<'a> Stream<'a> {
-    /// `None` for any other JPEG, and for what is none: the decoder is to judge.
+    /// Takes a stream apart; `None` for any other JPEG and for other bytes, which are left to the decoder.
     fn parse(bytes: &'a [u8], channels: usize) -> Option<Self> {
         let short = |at: usize| bytes.get(at..at + 2).map(|b| usize::from(u16::from_be_bytes([b[0], b[1]])));
         let (mut size, mut interval) = (None, None);
         let mut at = 2;
-        // Marker segments: 0xff, what it is, length of the rest with the length itself.
+        // Marker segments: 0xff, kind, length of the rest including the length itself.
         let scan = loop {
             let (marker, length) = (short(at)?, short(at + 2)?);
             let content = at + 4;
             match marker {
-                // Baseline, whose components must have the one sampling that `encode` writes.
+                // Baseline; the components must have the sampling that `encode` writes.
                 0xffc0 => {
                     let expected: &[u8] = if channels == 3 { &[0x22, 0x11, 0x11] } else { &[0x11] };
                     let factors = bytes.get(content + 6..)?.iter().skip(1).step_by(3).take(channels);
                     let fits = usize::from(*bytes.get(content + 5)?) == channels;
-                    // A single component may state any factors: they mean nothing.
+                    // A single component may state any factors: they have no effect.
                     (fits && (channels == 1 || factors.eq(expected))).then_some(())?;
                     size = Some((content + 1, short(content + 1)?, short(content + 3)?));
                 }
@@ -173,10 +175,10 @@ impl<'a> Stream<'a> {
         })
     }
 
-    /// The part that a window needs; `None` if it does not lie in the picture.
+    /// Builds the part that a window needs; `None` if the window does not lie within the picture.
     fn part(&self, window: Window) -> Option<Part> {
         let reach = if self.block == block_side(3) { COLOUR_REACH } else { 0 };
-        // Along one axis: units that the range and its reach touch.
+        // Units along one axis that the range and its reach touch.
         let touched = |from: usize, length: usize, limit: usize, unit: usize| {
             let end = from.checked_add(length).filter(|&end| length > 0 && end <= limit)?;
             Some((from.saturating_sub(reach) / unit, (end + reach).min(limit).div_ceil(unit)))

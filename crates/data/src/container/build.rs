@@ -1,4 +1,4 @@
-//! Writing a cache file.
+//! Writing of cache files.
 
 use super::payload::{LONGEST, Payload};
 use super::{CHECKSUM, Facts, Header, Kind, MAGIC, MAX_SIDE, PREAMBLE, RECORD, Record, VERSION};
@@ -9,7 +9,7 @@ use flow::FlowField;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// What the index keeps of a field.
+/// The part of a field's record that describes its values.
 struct Flow {
     ranges: [ValueRange; 2],
     mean: [f32; 2],
@@ -17,11 +17,11 @@ struct Flow {
 }
 
 impl Flow {
-    /// Of a frame.
+    /// The values stored for a frame.
     const NONE: Self = Self { ranges: [ValueRange::NONE; 2], mean: [0.0; 2], clipped: 0 };
 }
 
-/// Gathers the entries of one file and writes it at once, so that its exact size is known first.
+/// Gathers the entries of one file and writes the file in one go, once its exact size is known.
 #[derive(Debug)]
 pub struct Builder {
     kind: Kind,
@@ -30,23 +30,23 @@ pub struct Builder {
     size: Option<(usize, usize)>,
     records: Vec<Record>,
     payload: Payload,
-    /// Where entries wait that have no room in memory.
+    /// Folder for entries that do not fit in memory.
     folder: PathBuf,
     key: String,
     facts: Facts,
 }
 
-/// A picture that exists in both forms already.
+/// A picture at hand both as pixels and as a JPEG file.
 #[derive(Debug, Clone, Copy)]
 pub struct Stored<'a> {
     /// H x W bytes, or H x W x 3 for a frame.
     pub pixels: &'a [u8],
-    /// The JPEG file that they come from.
+    /// The JPEG file that the pixels come from.
     pub jpeg: &'a [u8],
 }
 
 impl Builder {
-    /// A file of the given kind, codec and key. Entries that have no room in memory wait in `folder`.
+    /// Starts a file of the given kind, codec and key. Entries that do not fit in memory are held in `folder`.
     #[must_use]
     pub fn new(kind: Kind, codec: Codec, key: String, folder: &Path) -> Self {
         let (payload, folder) = (Payload::new(folder), folder.to_owned());
@@ -54,8 +54,8 @@ impl Builder {
         Self { kind, codec, bound, size, records, payload, folder, key, facts }
     }
 
-    /// Quantises flow over `[-bound, bound]` pixels instead of every component's own range, and counts the vectors that
-    /// exceed it.
+    /// Quantises flow over `[-bound, bound]` pixels instead of each component's own range, and counts the vectors that
+    /// exceed the bound.
     #[must_use]
     pub fn with_bound(self, bound: Option<f32>) -> Self {
         Self { bound, ..self }
@@ -69,21 +69,21 @@ impl Builder {
     /// Appends an RGB frame, H x W x 3 bytes.
     ///
     /// # Errors
-    /// [`DataError::Invalid`] for a frame of another size than the ones before or one that cannot be encoded.
+    /// [`DataError::Invalid`] for a frame whose size differs from the ones before, or that cannot be encoded.
     pub fn push_frame(&mut self, width: usize, height: usize, rgb: &[u8]) -> Result<(), DataError> {
         let bytes = self.encode(width, height, 3, rgb)?;
         self.push(width, height, &bytes, Flow::NONE)
     }
 
-    /// Appends a flow field; the mean that is kept is that of the exact values.
+    /// Appends a flow field; the stored mean is that of the exact values.
     ///
     /// # Errors
-    /// As [`Builder::push_frame`], and for values that are not finite.
+    /// The errors of [`Builder::push_frame`], and [`DataError::Invalid`] for values that are not finite.
     pub fn push_field(&mut self, field: &FlowField) -> Result<(), DataError> {
         let (width, height) = (field.width, field.height);
         let own = |values| ValueRange::of(values);
         let (Some(u), Some(v)) = (own(&field.u), own(&field.v)) else {
-            return Err(self.invalid("finite flow", "a value that is not, or none"));
+            return Err(self.invalid("finite flow", "a value that is not finite, or no values"));
         };
         let mut flow = Flow { ranges: [u, v], mean: [mean(&field.u), mean(&field.v)], clipped: 0 };
         if self.codec == Codec::Float32 {
@@ -103,29 +103,29 @@ impl Builder {
         self.push(width, height, &bytes, flow)
     }
 
-    /// Both components in one entry.
+    /// Joins both components into one entry.
     fn joined(&self, u: &[u8], v: &[u8]) -> Result<Vec<u8>, DataError> {
         if self.codec == Codec::Raw8 {
             return Ok([u, v].concat());
         }
-        let length = u32::try_from(u.len()).map_err(|e| self.invalid("a small JPEG", &e.to_string()))?;
+        let length = u32::try_from(u.len()).map_err(|e| self.invalid("a JPEG below 4 GiB", &e.to_string()))?;
         Ok([&length.to_le_bytes(), u, v].concat())
     }
 
-    /// Appends a frame of `size` (W, H) that is a JPEG already, as it is if the codec is JPEG.
+    /// Appends a frame of `size` (W, H) that is already a JPEG file. If the codec is JPEG, the file is stored unchanged.
     ///
     /// # Errors
-    /// As [`Builder::push_frame`].
+    /// The errors of [`Builder::push_frame`].
     pub fn push_stored_frame(&mut self, size: (usize, usize), frame: Stored<'_>) -> Result<(), DataError> {
         let bytes = self.take_over(size, 3, frame)?;
         self.push(size.0, size.1, &bytes, Flow::NONE)
     }
 
-    /// Appends a field of `size` (W, H) whose components are bytes already: 0 stands for `-bound` and 255 for
-    /// `bound` pixels. JPEG files go in as they are if the codec is JPEG.
+    /// Appends a field of `size` (W, H) whose components are already bytes: 0 stands for `-bound` and 255 for
+    /// `bound` pixels. If the codec is JPEG, the JPEG files are stored unchanged.
     ///
     /// # Errors
-    /// As [`Builder::push_frame`].
+    /// The errors of [`Builder::push_frame`].
     pub fn push_stored_field(
         &mut self,
         size: (usize, usize),
@@ -134,7 +134,7 @@ impl Builder {
     ) -> Result<(), DataError> {
         let range = ValueRange::symmetric(bound);
         let [u, v] = components.map(|component| restore(component.pixels, range.min, range.step()));
-        // Where the extractor clipped, its bytes are at an end.
+        // Values that the extractor clipped have the first or the last byte.
         let at_an_end = |byte: u8| byte == 0 || byte == 255;
         let vectors = components[0].pixels.iter().zip(components[1].pixels);
         let clipped = vectors.filter(|&(&u, &v)| at_an_end(u) || at_an_end(v)).count() as u32;
@@ -147,8 +147,8 @@ impl Builder {
         self.push(size.0, size.1, &bytes, flow)
     }
 
-    /// The bytes of a picture in this file's codec: the JPEG itself if the reader gets these very pixels from it, else
-    /// encoded anew.
+    /// Returns the bytes of a picture in this file's codec: the JPEG file itself if it decodes to exactly these pixels,
+    /// otherwise a new encoding.
     fn take_over(
         &self,
         (width, height): (usize, usize),
@@ -165,7 +165,7 @@ impl Builder {
         self.encode(width, height, channels, picture.pixels)
     }
 
-    /// Keeps what was found out.
+    /// Sets the facts that the header records.
     pub fn set_facts(&mut self, facts: Facts) {
         self.facts = facts;
     }
@@ -192,10 +192,11 @@ impl Builder {
         }
         if self.payload.len() + bytes.len() as u64 > LONGEST {
             let expected =
-                format!("up to {LONGEST} bytes a video in the cache (shorten it or scale it down)");
+                format!("at most {LONGEST} bytes per video in the cache (shorten or downscale the video)");
             return Err(self.invalid(&expected, "more"));
         }
-        let length = u32::try_from(bytes.len()).map_err(|e| self.invalid("a small entry", &e.to_string()))?;
+        let length =
+            u32::try_from(bytes.len()).map_err(|e| self.invalid("an entry below 4 GiB", &e.to_string()))?;
         let offset = self.payload.len();
         let Flow { ranges, mean, clipped } = flow;
         let mut record = Record { offset, length, clipped, ranges, mean, checksum: [0; 16] };
@@ -208,10 +209,10 @@ impl Builder {
         DataError::invalid(format!("entry {} of {}", self.records.len(), self.kind.folder()), expected, found)
     }
 
-    /// Writes the file atomically. An empty file takes the size `empty`.
+    /// Writes the file atomically. A file without entries gets the size `empty`.
     ///
     /// # Errors
-    /// [`DataError::File`]; nothing partial remains.
+    /// [`DataError::File`]; no partial file remains.
     pub fn write(
         self,
         path: &Path,

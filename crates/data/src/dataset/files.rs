@@ -1,9 +1,9 @@
 //! Finding the videos of a data set below the user's folder.
 //!
-//! The whole folder is listed once, so that every missing and every surplus video can be named. A
-//! file matches its listed name exactly or, if no file does, up to case, or with another ending of the set: copies of UCF-101 exist
+//! The whole folder is listed once, so that every missing and every surplus video can be named. A file matches its listed
+//! name exactly or, if no file does, up to case or with another ending of the set: copies of UCF-101 exist
 //! with `v_HandStandPushups` and with `v_HandstandPushups`. A root may instead hold extracted frames and flow
-//! ([`crate::extracted`]): then `[CLASS/]VIDEO` folders are matched by the listed names without their endings.
+//! ([`crate::extracted`]); then `[CLASS/]VIDEO` folders are matched with the listed names without their endings.
 
 use super::{DatasetSpec, VideoSource};
 use crate::error::DataError;
@@ -13,11 +13,11 @@ use base::files::list;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What is below the user's folder.
+/// The videos found below the user's folder.
 pub(super) struct Found {
     /// The folder's real path.
     pub(super) root: PathBuf,
-    /// Where each listed clip is, in order; [`VideoSource::Missing`] for one that is not.
+    /// Source of each listed clip, in order; [`VideoSource::Missing`] for a clip that was not found.
     pub(super) sources: Vec<VideoSource>,
     /// Videos that no list names, relative to the root.
     pub(super) surplus: Vec<String>,
@@ -26,7 +26,7 @@ pub(super) struct Found {
 /// Videos or folders by their path below the root.
 type Present = BTreeMap<String, PathBuf>;
 
-/// Looks up every clip below `root`. With an `extraction` it looks for folders of frames, else for videos.
+/// Looks up every clip below `root`: a folder of frames if `extraction` is given, otherwise a video.
 pub(super) fn find(
     spec: &DatasetSpec,
     root: &Path,
@@ -57,7 +57,7 @@ pub(super) fn find(
     };
     let sources = match (extraction, folders.first_key_value()) {
         (Some(_), None) => {
-            let found = format!("a bound of flow was stated, and {} has no extracted flow", root.display());
+            let found = format!("a flow bound was given, but {} has no extracted flow", root.display());
             return Err(unfit(found));
         }
         (None, Some((first, _))) if videos.is_empty() => {
@@ -83,7 +83,7 @@ pub(super) fn find(
             let mut each = |clip: &ListedClip| {
                 let name = clip.file.to_string_lossy().into_owned();
                 let stem = name.rsplit_once('.').map_or(&*name, |(stem, _)| stem);
-                // Names that we made have the first ending; the file may have any.
+                // Names composed from a pattern have the first ending; the file may have any.
                 let others = extensions.iter().map(|ending| format!("{stem}.{ending}"));
                 let mut names = std::iter::once(name.clone()).chain(others);
                 let found = names.find_map(|name| take(&mut videos, &folded, &name));
@@ -96,8 +96,8 @@ pub(super) fn find(
     Ok(Found { root, sources, surplus: left.into_keys().collect() })
 }
 
-/// What a listed clip is. Links are followed wherever they lead: whoever can lay them in the data root may name the files, and
-/// collections of links are how many people keep these sets. Only the *names* in lists are not to be trusted.
+/// Source of a listed clip. Links are followed wherever they lead: anyone who can create them in the data root may also
+/// name files, and many people keep these sets as collections of links. Only the *names* in lists are untrusted.
 fn source(expected: String, found: Option<PathBuf>, kind: impl Fn(PathBuf) -> VideoSource) -> VideoSource {
     match found.map(|path| (path.canonicalize(), path)) {
         Some((Ok(path), _)) => kind(path),
@@ -108,7 +108,7 @@ fn source(expected: String, found: Option<PathBuf>, kind: impl Fn(PathBuf) -> Vi
     }
 }
 
-/// The names by their lower case.
+/// Maps each name in lower case to the name itself.
 fn folded(present: &Present) -> BTreeMap<String, String> {
     present.keys().map(|name| (name.to_lowercase(), name.clone())).collect()
 }
@@ -119,8 +119,8 @@ fn take(present: &mut Present, folded: &BTreeMap<String, String>, name: &str) ->
     present.remove(name).or_else(|| up_to_case(present))
 }
 
-/// Every video in a sub-folder of `root` and every folder of frames at either depth, by its name below `root` after
-/// `prefix`.
+/// Collects every video in a sub-folder of `root` and every folder of frames at either depth, by `prefix` and its name
+/// below `root`.
 fn scan(
     root: &Path,
     prefix: &str,

@@ -1,4 +1,4 @@
-//! Generated sets: what renders a video, and which videos a split tests.
+//! Generated sets: the generators that render videos, and the rules that choose the test videos of a split.
 
 use super::{Video, VideoSource, View};
 use crate::split::{Split, hold_out_views};
@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use synth::{Generated, StillSet, SynthError, SynthSet, ViewSet};
 
-/// What renders the videos of a generated set.
+/// The generator that renders the videos of a set.
 #[derive(Debug, Clone)]
 pub enum Generator {
     /// Videos of actors.
@@ -18,7 +18,7 @@ pub enum Generator {
 }
 
 impl Generator {
-    /// The set, whichever it is.
+    /// The set behind the generator.
     pub fn set(&self) -> &dyn Generated {
         match self {
             Self::Videos(set) => &**set,
@@ -27,7 +27,7 @@ impl Generator {
         }
     }
 
-    /// Names of the views; none where every video is an event of its own.
+    /// Names of the camera views; empty if every video is an event of its own.
     pub(super) fn views(&self) -> &[String] {
         match self {
             Self::Videos(_) | Self::Stills(_) => &[],
@@ -45,7 +45,8 @@ impl Generator {
         }
     }
 
-    /// All videos. An actor of a set of views is a group; any other video is one of its own: they are drawn independently.
+    /// All videos. In a set of views each actor is a group. Videos of other sets are drawn independently, so each is its
+    /// own group.
     pub(super) fn videos(&self) -> Vec<Video> {
         let set = self.set();
         let video = |index| {
@@ -57,19 +58,19 @@ impl Generator {
     }
 }
 
-/// `[splits]` of a generated set: which numbers of each class a split tests; it trains on all others.
+/// `[splits]` of a generated set: the numbers of each class that a split tests; it trains on all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SplitRule {
     /// Number of splits, named "1" and so on.
     pub count: usize,
-    /// Test videos of each class in a split.
+    /// Number of test videos of each class in a split.
     pub test: usize,
-    /// Which they are.
+    /// Choice of the test videos.
     pub numbers: Numbers,
 }
 
-/// How test videos lie among the numbers of a class.
+/// Choice of the test videos among the numbers of a class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Numbers {
@@ -81,7 +82,7 @@ pub enum Numbers {
 }
 
 impl SplitRule {
-    /// Checks that the rule suits classes of `each` videos.
+    /// Checks that the rule fits classes of `each` videos.
     fn check(&self, each: usize) -> Result<(), String> {
         let Self { count, test, numbers } = *self;
         let tested = count.checked_mul(test).filter(|&tested| tested > 0 && test < each);
@@ -93,15 +94,15 @@ impl SplitRule {
             return Ok(());
         }
         Err(format!(
-            "splits: expected {} {each} videos of a class, some left to train on, found count = {count} and test = {test}",
+            "splits: expected {} {each} videos of a class, with some left to train on; found count = {count} and test = {test}",
             match numbers {
-                Numbers::Interleaved => "count times test to be the",
-                Numbers::Blocks => "count times test of at most the",
+                Numbers::Interleaved => "count times test to equal the",
+                Numbers::Blocks => "count times test to be at most the",
             }
         ))
     }
 
-    /// Whether split `k`, from 0, tests the videos with this number.
+    /// Returns `true` if split `k`, from 0, tests the videos with this number.
     fn tests(&self, k: usize, number: usize) -> bool {
         match self.numbers {
             Numbers::Interleaved => number % self.count == k,
@@ -119,7 +120,7 @@ impl SplitRule {
     }
 }
 
-/// The generator and the splits of a set, or what is wrong with them.
+/// Checks the rule and returns the generator and the splits of a set; `Err` says what is wrong.
 pub(super) fn generate(
     generator: Result<Generator, SynthError>,
     rule: &SplitRule,
@@ -130,15 +131,15 @@ pub(super) fn generate(
     Ok((generator, splits))
 }
 
-/// `[splits]` of a generated set of views: how many actors are tested, the last ones. Split k holds out view k.
+/// `[splits]` of a generated set of views: the last actors are tested. Split k holds out view k.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ViewSplitRule {
-    /// Actors whose events are tested.
+    /// Number of actors whose events are tested.
     pub test: usize,
 }
 
-/// The generator and the splits of a set of views, or what is wrong with them.
+/// Checks the rule and returns the generator and the splits of a set of views; `Err` says what is wrong.
 pub(super) fn generate_views(
     set: Result<ViewSet, SynthError>,
     rule: &ViewSplitRule,
@@ -147,7 +148,7 @@ pub(super) fn generate_views(
     let actors = set.actors();
     if rule.test == 0 || rule.test >= actors {
         return Err(format!(
-            "splits: expected some of the {actors} actors to test and others to train on, found test = {}",
+            "splits: expected some of the {actors} actors to test and others to train on; found test = {}",
             rule.test
         ));
     }

@@ -1,8 +1,8 @@
 //! Content hashes of video files, remembered between runs.
 //!
 //! Hashing a whole data set takes as long as reading it, so a small index beside the cache keeps path, size,
-//! time of change and hash. A file whose size or time differs is hashed again. The index is a
-//! convenience: if it is damaged or missing it is made anew.
+//! modification time and hash. A file whose size or time differs is hashed again. The index is only a
+//! convenience: if it is damaged or missing, it is rebuilt.
 
 use crate::error::DataError;
 use crate::extracted::ExtractedFolder;
@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
-/// The index of a data set of millions of files, in bytes.
+/// Largest index in bytes, enough for millions of files.
 const LARGEST_INDEX: u64 = 256 << 20;
 
-/// The longest video, in bytes. It is read twice before the first frame is decoded.
+/// Largest video file, in bytes. A file is read twice before its first frame is decoded.
 const LARGEST_VIDEO: u64 = 16 << 30;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ impl SourceHashes {
         Self { index, known }
     }
 
-    /// BLAKE3 of a file's content and its size, in hex.
+    /// Returns the BLAKE3 hash of a file's content, in hex, and its size in bytes.
     ///
     /// # Errors
     /// [`DataError::File`].
@@ -65,15 +65,15 @@ impl SourceHashes {
         Ok((hash, size))
     }
 
-    /// Takes the hash of a file anew when it is asked for the next time.
+    /// Forgets the hash of a file, so that the next request computes it again.
     pub(crate) fn forget(&self, path: &Path) {
         if let Some(name) = path.to_str() {
             self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         }
     }
 
-    /// BLAKE3 of the names and contents of a folder's pictures, in hex, and the number of files. The index keeps one
-    /// entry for the folder, not one for each of its files.
+    /// Returns the BLAKE3 hash of the names and contents of a folder's pictures, in hex, and the number of files. The index
+    /// keeps one entry for the folder, not one for each of its files.
     ///
     /// # Errors
     /// [`DataError::File`].
@@ -108,8 +108,8 @@ impl SourceHashes {
         Ok((hash, count))
     }
 
-    /// The remembered hash of a path in this state, or a new one. A path that is not Unicode, or that has no time of
-    /// change, is hashed each time.
+    /// Returns the remembered hash of a path in this state, or a new one. A path that is not Unicode or has no modification
+    /// time is hashed each time.
     fn known_or(
         &self,
         path: &Path,
@@ -132,10 +132,10 @@ impl SourceHashes {
         Ok(hash)
     }
 
-    /// Writes the index if it changed, together with what other processes wrote meanwhile.
+    /// Writes the index if it changed, merged with entries that other processes wrote in the meantime.
     ///
     /// # Errors
-    /// As [`base::files::write`].
+    /// The errors of [`base::files::write`].
     pub fn save(&self) -> Result<(), DataError> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let on_disk = read(&self.index).unwrap_or_default();
@@ -155,12 +155,12 @@ fn changed(meta: &Metadata) -> Option<u64> {
     u64::try_from(since.as_nanos()).ok()
 }
 
-/// First line: checksum of the rest, which is JSON.
+/// Reads an index: a line with the checksum of the rest, then JSON. `None` if it is missing or damaged.
 fn read(index: &Path) -> Option<BTreeMap<String, Known>> {
     let bytes = base::files::read(index, LARGEST_INDEX).ok()?;
     let (checksum, json) = bytes.split_at_checked(65)?;
     if checksum[..64] != *blake3::hash(json).to_hex().as_bytes() {
-        tracing::warn!(index = %index.display(), "the index of video hashes is damaged and is made anew");
+        tracing::warn!(index = %index.display(), "the index of video hashes is damaged; rebuilding it");
         return None;
     }
     serde_json::from_slice(json).ok()

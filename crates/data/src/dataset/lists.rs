@@ -1,4 +1,4 @@
-//! What the lists of a set of real videos say, before and after the folder has been searched.
+//! The lists of a set of real videos, and their comparison with the folder that was searched.
 
 use super::{DatasetSpec, ListLayout, SpecBody, SplitSize, VideoFoldersSpec, VideoSource, files, parts};
 use crate::cuts::CutConfig;
@@ -7,7 +7,7 @@ use crate::split::{ListFile, ListedClip, Split, SplitLists, parse_views, read_hm
 use base::text::one_line;
 use std::path::{Path, PathBuf};
 
-/// Lists, video endings and cut search of a set of real videos; counts and names are checked.
+/// Reads the lists, video endings and cut settings of a set of real videos and checks counts and names.
 pub(super) fn listed(spec: &DatasetSpec) -> Result<(SplitLists, &[String], Option<CutConfig>), DataError> {
     let listed = read(spec)?;
     let names = listed.0.classes.iter().chain(listed.0.clips.iter().map(|clip| &clip.id));

@@ -1,12 +1,12 @@
-//! Where videos count in the splits, in words and numbers.
+//! The roles of videos in the splits, in words and numbers.
 
 use crate::split::Split;
 use std::fmt;
 
-/// How many names a message shows.
+/// Number of names that a message shows.
 const SHOWN: usize = 5;
 
-/// What a split uses a video for.
+/// The use of a video in a split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Training.
@@ -15,12 +15,12 @@ pub enum Role {
     Test,
 }
 
-/// A video's place in a split.
+/// A video's role in a split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     /// Name of the split.
     pub split: String,
-    /// What it is used for there.
+    /// Use of the video in that split.
     pub role: Role,
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for Part {
     }
 }
 
-/// The places of a video; none in a split that does not use it.
+/// Roles of a video in the splits that use it.
 pub(super) fn of(splits: &[Split], video: usize) -> Vec<Part> {
     let role = |split: &Split| {
         let within = |part: &[usize]| part.binary_search(&video).is_ok();
@@ -48,7 +48,8 @@ pub(super) fn of(splits: &[Split], video: usize) -> Vec<Part> {
     splits.iter().filter_map(role).collect()
 }
 
-/// "split 1 lacks 3 of 9537 training and 1 of 3783 test videos; split 2 ..." for videos in ascending order.
+/// Counts what each split lacks, given the missing videos in ascending order:
+/// "split 1 lacks 3 of 9537 training and 1 of 3783 test videos; split 2 ...".
 pub(crate) fn count(splits: &[Split], lacking: &[usize]) -> String {
     let of = |part: &[usize]| part.iter().filter(|video| lacking.binary_search(video).is_ok()).count();
     let one = |split: &Split| {
@@ -64,7 +65,7 @@ pub(crate) fn count(splits: &[Split], lacking: &[usize]) -> String {
     splits.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-/// The first few names.
+/// Lists the first few names and the number of the others.
 pub(crate) fn shorten(names: &[String]) -> String {
     let mut text = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {

@@ -18,11 +18,11 @@ use synth::{ClassList, StillSet, SynthConfig, SynthSet, ViewSet};
 /// A data-set file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DatasetSpec {
-    /// Name: that of the file without `.toml`.
+    /// Name: the file's name without `.toml`.
     pub name: String,
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
-    /// What it says.
+    /// Content of the file.
     pub body: SpecBody,
 }
 
@@ -49,15 +49,15 @@ pub enum SpecBody {
 pub struct SynthSpec {
     #[schemars(skip)]
     kind: Kind,
-    /// One line for people.
+    /// Title, one line.
     pub title: String,
     /// Seed of the whole set unless the command line gives another.
     pub data_seed: u64,
-    /// Which list of classes.
+    /// List of classes.
     pub classes: ClassList,
-    /// Which videos a split tests.
+    /// Rule that chooses the test videos of each split.
     pub splits: SplitRule,
-    /// The generator's knobs.
+    /// Settings of the generator.
     pub synth: SynthConfig,
 }
 
@@ -67,13 +67,13 @@ pub struct SynthSpec {
 pub struct StillsSpec {
     #[schemars(skip)]
     kind: Kind,
-    /// One line for people.
+    /// Title, one line.
     pub title: String,
     /// Seed of the whole set unless the command line gives another.
     pub data_seed: u64,
-    /// Which pictures a split tests.
+    /// Rule that chooses the test pictures of each split.
     pub splits: SplitRule,
-    /// The generator's knobs.
+    /// Settings of the generator.
     pub stills: StillsConfig,
 }
 
@@ -83,13 +83,13 @@ pub struct StillsSpec {
 pub struct ViewsSpec {
     #[schemars(skip)]
     kind: Kind,
-    /// One line for people.
+    /// Title, one line.
     pub title: String,
     /// Seed of the whole set unless the command line gives another.
     pub data_seed: u64,
-    /// Which events are tested.
+    /// Rule that chooses the test events.
     pub splits: ViewSplitRule,
-    /// The generator's knobs.
+    /// Settings of the generator.
     pub views: ViewsConfig,
 }
 
@@ -100,17 +100,17 @@ pub struct ViewsSpec {
 pub struct ViewFoldersSpec {
     #[schemars(skip)]
     kind: Kind,
-    /// One line for people.
+    /// Title, one line.
     pub title: String,
     /// Folder names of the views, in the order of the splits.
     pub views: Vec<String>,
     /// Folder names of the classes, in order of class index.
     pub classes: Vec<String>,
-    /// The list of events, beside this file: a line `CLASS/EVENT GROUP` each, the name without its ending.
+    /// Name of the list of events, beside this file: a line `CLASS/EVENT GROUP` for each, the name without its ending.
     pub events: String,
     /// Groups (actors) whose events are tested; the others are trained on.
     pub test: Vec<String>,
-    /// Endings that make a file a video, without the dot.
+    /// File name endings of videos, without the dot.
     pub extensions: Vec<String>,
 }
 
@@ -120,9 +120,9 @@ pub struct ViewFoldersSpec {
 pub struct VideoFoldersSpec {
     #[schemars(skip)]
     kind: Kind,
-    /// One line for people.
+    /// Title, one line.
     pub title: String,
-    /// Number of clips, which has to be classes times groups.
+    /// Number of clips; must be classes times groups.
     pub clips: usize,
     /// Folder names, in order of class index.
     pub classes: Vec<String>,
@@ -130,9 +130,9 @@ pub struct VideoFoldersSpec {
     pub groups: Vec<String>,
     /// File name without ending, with `{group}` and `{class}`.
     pub clip_name: String,
-    /// Endings that make a file a video, without the dot.
+    /// File name endings of videos, without the dot.
     pub extensions: Vec<String>,
-    /// Search for hard cuts; absent: none is searched for.
+    /// Search for hard cuts; clips are not searched if absent.
     pub cuts: Option<CutConfig>,
     /// The splits.
     pub split: Vec<GroupSplit>,
@@ -154,9 +154,9 @@ pub struct GroupSplit {
 pub struct SplitFilesSpec {
     #[schemars(skip)]
     kind: Kind,
-    /// One line for people.
+    /// Title, one line.
     pub title: String,
-    /// How the lists are laid out.
+    /// Layout of the lists.
     pub layout: ListLayout,
     /// Folder of the lists, beside this file.
     pub lists: String,
@@ -164,7 +164,7 @@ pub struct SplitFilesSpec {
     pub classes: usize,
     /// Number of clips that the lists must have.
     pub clips: usize,
-    /// Endings that make a file a video, without the dot.
+    /// File name endings of videos, without the dot.
     pub extensions: Vec<String>,
     /// The splits with the sizes that the lists must give.
     pub split: Vec<SplitSize>,
@@ -182,7 +182,7 @@ pub struct SplitSize {
     pub test: usize,
 }
 
-/// Whose lists.
+/// Layout of the official lists of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ListLayout {
@@ -203,8 +203,8 @@ enum Kind {
     ViewFolders,
 }
 
-/// Reads the kind alone, so that the strict type can then be chosen; errors in a tagged enum would
-/// lose their place.
+/// The kind alone, read first to choose the strict type; errors in a tagged enum would lose their
+/// position.
 #[derive(Deserialize)]
 struct Tag {
     kind: Kind,
@@ -232,7 +232,7 @@ impl DatasetSpec {
     /// Reads a data-set file.
     ///
     /// # Errors
-    /// [`DataError::File`], [`DataError::Toml`] with the place, [`DataError::Spec`] for contradictions.
+    /// [`DataError::File`], [`DataError::Toml`] with the position, [`DataError::Spec`] for contradictions.
     pub fn load(path: &Path) -> Result<Self, DataError> {
         let text = base::files::read_text(path)?;
         Self::parse(path, &text)
@@ -241,7 +241,7 @@ impl DatasetSpec {
     /// Reads the text of a data-set file; `path` gives the name and appears in errors.
     ///
     /// # Errors
-    /// As [`DatasetSpec::load`].
+    /// The errors of [`DatasetSpec::load`].
     pub fn parse(path: &Path, text: &str) -> Result<Self, DataError> {
         let Tag { kind } = base::parse_toml(path, text)?;
         let body = match kind {
@@ -258,7 +258,7 @@ impl DatasetSpec {
         Ok(spec)
     }
 
-    /// One line for people.
+    /// Title, one line.
     pub fn title(&self) -> &str {
         match &self.body {
             SpecBody::Synth(spec) => &spec.title,
@@ -270,17 +270,17 @@ impl DatasetSpec {
         }
     }
 
-    /// Whether the videos come from a folder of the user's.
+    /// Returns `true` if the videos come from a folder of the user.
     pub fn needs_root(&self) -> bool {
         self.data_seed().is_none()
     }
 
-    /// How its videos are searched for hard cuts, if they are.
+    /// Settings of the search for hard cuts; `None` if the videos are not searched.
     pub fn cuts(&self) -> Option<CutConfig> {
         if let SpecBody::VideoFolders(folders) = &self.body { folders.cuts } else { None }
     }
 
-    /// Seed of a generated set unless the command line gives another; none for real videos.
+    /// Default seed of a generated set; `None` for real videos.
     pub fn data_seed(&self) -> Option<u64> {
         match &self.body {
             SpecBody::Synth(spec) => Some(spec.data_seed),
@@ -290,7 +290,7 @@ impl DatasetSpec {
         }
     }
 
-    /// Folder names of a user's views; none in other sets.
+    /// Folder names of a user's views; empty for other sets.
     pub(super) fn views(&self) -> &[String] {
         match &self.body {
             SpecBody::ViewFolders(spec) => &spec.views,
@@ -298,12 +298,12 @@ impl DatasetSpec {
         }
     }
 
-    /// How videos lie below the root, in words.
+    /// Layout of the videos below the root, in words.
     pub(super) fn layout(&self) -> &'static str {
         if self.views().is_empty() { "CLASS/FILE" } else { "VIEW/CLASS/FILE" }
     }
 
-    /// The generator and splits of a generated set; none for real videos.
+    /// The generator and splits of a generated set; `None` for real videos.
     pub(super) fn generated(&self, data_seed: u64) -> Result<Option<(Generator, Vec<Split>)>, DataError> {
         let set = match &self.body {
             SpecBody::Synth(spec) => {
@@ -405,12 +405,12 @@ impl DatasetSpec {
     }
 }
 
-/// Names that can be folders or files: not empty, no separators, not hidden, no two equal.
+/// Checks that there are names and that all can be folders or files: not empty, no separators, not hidden, no duplicates.
 fn plain_names(names: &[&String], what: &str) -> Result<(), String> {
     let mut sorted = names.to_vec();
     sorted.sort();
     if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(format!("{what}: `{}` stands there twice", pair[0]));
+        return Err(format!("{what}: `{}` is listed twice", pair[0]));
     }
     let bad = |name: &&&String| name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']);
     if names.is_empty() {

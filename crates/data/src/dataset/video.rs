@@ -5,17 +5,17 @@ use std::path::PathBuf;
 /// A video of a data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Video {
-    /// Unique within the data set: `CLASS/NAME`.
+    /// Id, unique within the data set: `CLASS/NAME`.
     pub id: String,
     /// Class index.
     pub label: usize,
-    /// Videos of one class and one group must stay together when the training part is divided ([`crate::split::folds`]):
-    /// what UCF-101 calls a group (`g07`), the film that a clip of HMDB-51 is cut from, the actor in Weizmann; a generated video
-    /// is a group of its own.
+    /// Group. Videos of one class and one group must stay together when the training part is divided
+    /// ([`crate::split::folds`]). It is the group of UCF-101 (`g07`), the film that a clip of HMDB-51 is cut from, or the actor
+    /// in Weizmann; a generated video is a group of its own.
     pub group: String,
-    /// Which view of which event it is; none where every video is an event of its own.
+    /// Event and camera view; `None` if every video is an event of its own.
     pub view: Option<View>,
-    /// Where it comes from.
+    /// Source of the video.
     pub source: VideoSource,
 }
 
@@ -26,24 +26,24 @@ pub struct View {
     pub event: String,
     /// The view's number, an index into [`super::Dataset::views`].
     pub number: usize,
-    /// The event's [`Video::group`], the actor: what is resampled together.
+    /// The event's [`Video::group`], the actor; events of a group are resampled together.
     pub group: String,
 }
 
-/// Where a video comes from.
+/// The source of a video.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VideoSource {
-    /// Rendered: its index in the generated set.
+    /// A rendered video, by its index in the generated set.
     Generated(usize),
     /// A file, by its real path.
     File(PathBuf),
     /// A folder of extracted frames and flow, by its real path.
     Extracted(PathBuf),
-    /// Listed but not there; only in a data set opened with [`super::OpenOptions::partial`].
+    /// Listed but missing; only in a data set opened with [`super::OpenOptions::partial`].
     Missing {
-        /// Where it is expected, relative to the root.
+        /// Expected path, relative to the root.
         expected: String,
-        /// Why what is there is not used; absent if nothing is there.
+        /// Reason why the entry found there cannot be used; `None` if there is no entry.
         why: Option<String>,
     },
 }

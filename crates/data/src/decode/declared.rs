@@ -1,8 +1,8 @@
-//! How long a video file says it is.
+//! The length that a video file declares.
 //!
-//! ffmpeg decodes a file cut between two packets without a word, so a truncated download would pass as a
+//! ffmpeg decodes a file cut between two packets without a warning, so a truncated download would pass as a
 //! shorter video. RIFF (AVI) and ISO (MP4, MOV) files state their length; a file shorter than
-//! that is truncated. A file that is longer is not: AVI files of HMDB-51 have bytes after the end.
+//! that is truncated. A longer file is accepted: AVI files of HMDB-51 have bytes after the end.
 
 use crate::error::DataError;
 use std::io::{Read, Seek, SeekFrom};
@@ -11,7 +11,7 @@ use std::path::Path;
 /// More top-level boxes than any real file has; bounds the walk through a hostile one.
 const MAX_BOXES: usize = 4096;
 
-/// `(declared, found)` length of a file in bytes. `declared` is 0 if the format does not say.
+/// Returns the `(declared, found)` lengths of a file in bytes. `declared` is 0 if the format does not state it.
 pub(super) fn lengths(path: &Path) -> Result<(u64, u64), DataError> {
     let io = |source| DataError::io("read", path, source);
     let mut file = base::files::open(path)?;
@@ -48,7 +48,7 @@ fn declared(file: &mut (impl Read + Seek), found: u64) -> std::io::Result<u64> {
             size => u64::from(size),
         };
         if size < 8 {
-            return Ok(0); // Not a chain of boxes: ffmpeg is to judge.
+            return Ok(0); // Not a chain of boxes: left to ffmpeg.
         }
         end = end.saturating_add(size);
     }

@@ -1,8 +1,8 @@
-//! What can be wrong with a video.
+//! Problems of videos.
 
 use std::fmt;
 
-/// Why a video was refused, or what is wrong with the frames that it gave.
+/// The reason for refusing a video, or the fault of the frames that it gave.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeProblem {
@@ -18,22 +18,22 @@ pub enum DecodeProblem {
         /// Last lines of ffmpeg's standard error.
         log: Log,
     },
-    /// The file ends before its own container says.
+    /// The file is shorter than its own container declares.
     #[error(
-        "the file is truncated: its container says {declared} bytes or more, found {found} bytes, {frames} frames \
+        "the file is truncated: its container declares at least {declared} bytes, found {found} bytes; {frames} frames \
          decode; fetch it again"
     )]
     Truncated {
         /// Bytes that the container's own headers announce.
         declared: u64,
-        /// Bytes that there are.
+        /// Bytes found.
         found: u64,
-        /// Frames that decode all the same.
+        /// Frames that decode nevertheless.
         frames: usize,
     },
-    /// All frames there are were decoded, but ffmpeg complained.
+    /// All existing frames were decoded, but ffmpeg reported errors.
     #[error(
-        "expected to decode without a message, found {errors} (the first: {first}), {frames} frames decode; \
+        "expected no error messages from ffmpeg, found {errors} (the first: {first}); {frames} frames decode; \
          fetch the file again. {log}"
     )]
     Damaged {
@@ -47,13 +47,13 @@ pub enum DecodeProblem {
         log: Log,
     },
     /// A frame size or a number of frames beyond the limits.
-    #[error("{what} is {found}, beyond the limit of {limit}; shorten or scale the video down")]
+    #[error("{what} is {found}, above the limit of {limit}; shorten or downscale the video")]
     TooLarge {
-        /// "the width", "the number of frames".
+        /// Quantity: "the width", "the number of frames".
         what: &'static str,
-        /// What the video has.
+        /// Value of the video.
         found: usize,
-        /// What is allowed.
+        /// Largest value allowed.
         limit: usize,
     },
     /// The frame size changes within the video.
@@ -71,7 +71,7 @@ pub enum DecodeProblem {
     TimedOut {
         /// The time-out.
         seconds: u64,
-        /// Frames until then.
+        /// Frames before that.
         frames: usize,
         /// Last lines of ffmpeg's standard error.
         log: Log,
@@ -79,7 +79,7 @@ pub enum DecodeProblem {
     /// ffmpeg itself failed or wrote something that is not a frame.
     #[error("ffmpeg failed after {frames} frames: {what}. {log}")]
     Failed {
-        /// Frames until then.
+        /// Frames before that.
         frames: usize,
         /// Exit status or the malformed output.
         what: String,

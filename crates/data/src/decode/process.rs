@@ -1,4 +1,4 @@
-//! One run of ffmpeg: start it, read its frames, watch the time, keep its last words.
+//! One run of ffmpeg: starts it, reads its frames, enforces the time-out and keeps its last messages.
 
 use super::problem::{DecodeProblem, Log};
 use crate::error::DataError;
@@ -12,21 +12,21 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Lines of standard error kept for the message.
+/// Number of lines of standard error kept for the message.
 const LOG_LINES: usize = 6;
-/// Longest part of such a line that is kept.
+/// Number of characters kept of such a line.
 const LOG_LINE_CHARS: usize = 200;
-/// How often a waiting run looks whether it is to stop.
+/// Interval at which a waiting run checks whether it must stop.
 const POLL: Duration = Duration::from_millis(50);
 
-/// How much a video may ask for. Memory is bounded by one frame: frames are streamed.
+/// Limits on a video. Memory is bounded by one frame, since frames are streamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Largest width and height in pixels.
     pub side: usize,
     /// Largest number of frames.
     pub frames: usize,
-    /// How long ffmpeg may take for a single frame.
+    /// Longest time that ffmpeg may take for a single frame.
     pub stall: Duration,
 }
 
@@ -47,7 +47,7 @@ pub struct RgbFrame<'a> {
     pub data: &'a [u8],
 }
 
-/// What a run left behind.
+/// The result of a run.
 pub(super) struct Outcome {
     pub(super) frames: usize,
     /// `(width, height)`, if there was a frame.
@@ -60,7 +60,7 @@ pub(super) struct Outcome {
     pub(super) status: Option<String>,
 }
 
-/// Why the watch stopped ffmpeg.
+/// The reason for which the watch stopped ffmpeg.
 enum Stopped {
     Stalled,
     Asked,
@@ -138,11 +138,11 @@ fn failure(status: ExitStatus) -> Option<String> {
     (!status.success()).then(|| status.to_string())
 }
 
-/// What went wrong while reading frames.
+/// An error while reading frames.
 enum Broken {
     /// The consumer of the frames refused one.
     Consumer(DataError),
-    /// The video is beyond a limit.
+    /// The video exceeds a limit or changes its size.
     Stream(DecodeProblem),
     /// The output is not a chain of pictures.
     Output(String),
@@ -200,7 +200,7 @@ fn header(input: &mut impl BufRead) -> Result<Option<(usize, usize)>, Broken> {
     let bad = |what: &str| Broken::Output(format!("its output is not a picture: {what}"));
     let mut text = Vec::with_capacity(24);
     for _ in 0..3 {
-        // 24 bytes hold any line of such a header; a longer one is no header.
+        // 24 bytes hold any line of such a header; a longer line is not one.
         input.take(24).read_until(b'\n', &mut text).map_err(|e| bad(&e.to_string()))?;
         if text.is_empty() {
             return Ok(None);
@@ -217,7 +217,7 @@ fn header(input: &mut impl BufRead) -> Result<Option<(usize, usize)>, Broken> {
     }
 }
 
-/// What ffmpeg said.
+/// The messages of ffmpeg.
 #[derive(Default)]
 struct Words {
     log: Log,
@@ -252,7 +252,7 @@ fn listen(stderr: ChildStderr) -> Words {
     words
 }
 
-/// Kills ffmpeg when it stalls or when the caller wants to stop; ends when the other side hangs up.
+/// Kills ffmpeg when it stalls or the caller wants to stop; ends when the other side hangs up.
 fn watch(child: &Mutex<Child>, stop: &AtomicBool, stall: Duration, alive: &Receiver<()>) -> Option<Stopped> {
     let mut last = Instant::now();
     loop {
@@ -274,6 +274,6 @@ fn watch(child: &Mutex<Child>, stop: &AtomicBool, stall: Duration, alive: &Recei
 }
 
 fn kill(child: &Mutex<Child>) {
-    // An error means that it has ended already.
+    // An error means that it has already ended.
     let _ended = child.lock().unwrap_or_else(PoisonError::into_inner).kill();
 }

@@ -1,14 +1,14 @@
-//! What can go wrong between a prepared video and a batch.
+//! Errors between a prepared video and a batch.
 
 use thiserror::Error;
 
-/// A refused configuration, a video that cannot serve as input, or a loader that cannot go on.
+/// A refused configuration, a video that cannot serve as input, or a loader that cannot continue.
 #[derive(Debug, Error)]
 pub enum InputError {
-    /// L = 0.
+    /// The stack length L is 0.
     #[error("the stack length L is 0; expected at least 1 displacement field")]
     EmptyStack,
-    /// A bi-directional stack cannot be halved.
+    /// The length of a bi-directional stack is odd.
     #[error(
         "a bi-directional stack takes L/2 forward and L/2 backward fields, so L must be even; \
          found L = {length}; use L = {} or another even number", length.saturating_add(1)
@@ -23,8 +23,8 @@ pub enum InputError {
         /// The factor found.
         scale: f32,
     },
-    /// A share of a batch that is not within it.
-    #[error("places {places:?} of a batch of {batch} are asked for")]
+    /// A share of a batch that reaches outside it.
+    #[error("places {places:?} are outside a batch of {batch}")]
     Places {
         /// The places.
         places: std::ops::Range<usize>,
@@ -34,18 +34,18 @@ pub enum InputError {
     /// A size or count that must not be 0.
     #[error("{name} is 0; expected at least 1")]
     Zero {
-        /// What was 0.
+        /// The size or count that is 0.
         name: &'static str,
     },
-    /// Videos of which no pairs can be made.
-    #[error("pairs need two views of some events, and two classes or more: {what}")]
+    /// Videos from which no pairs can be formed.
+    #[error("pairs need some events with two views, and at least two classes: {what}")]
     Pairs {
-        /// What is lacking.
+        /// The requirement that is not met.
         what: &'static str,
     },
     /// A stack reaches past the last field.
     #[error(
-        "a stack of fields {start}..{end} was asked of a video that has {fields}; take its start \
+        "fields {start}..{end} are outside the video ({fields} fields); take the start of a stack \
          from the video's valid starts"
     )]
     OutOfFields {
@@ -58,7 +58,7 @@ pub enum InputError {
     },
     /// A stack reaches past the last frame.
     #[error(
-        "frames {start}..{end} were asked of a video that has {frames}; take the start of a stack \
+        "frames {start}..{end} are outside the video ({frames} frames); take the start of a stack \
          from the video's valid starts"
     )]
     OutOfFrames {
@@ -70,30 +70,30 @@ pub enum InputError {
         frames: usize,
     },
     /// A frame's constants are not finite, or a factor is not above 0.
-    #[error("the {name} of an RGB input must be finite, a scale above 0; found {found:?}")]
+    #[error("the {name} of an RGB input must be finite, and a scale above 0; found {found:?}")]
     Colour {
-        /// "mean", "scale", "colour jitter".
+        /// Name of the constant: "mean", "scale", "colour jitter".
         name: &'static str,
-        /// What it is.
+        /// Values found.
         found: [f32; 3],
     },
-    /// A description that contradicts itself.
+    /// A setting that is out of range or contradicts another.
     #[error("{name}: expected {expected}; found {found}")]
     Spec {
-        /// What is described.
+        /// Name of the setting.
         name: &'static str,
-        /// What would be right.
+        /// Expected value.
         expected: &'static str,
-        /// What it is.
+        /// Value found.
         found: String,
     },
     /// A sampler drew a video that does not exist, or time steps that a video does not have.
     #[error(
-        "the sampler drew {what} of {count} videos; a group that shares its time steps must be drawn \
-         from videos of one length and the same cuts"
+        "invalid draw of the sampler from {count} videos: {what}; a group that shares its time steps must be drawn \
+         from videos with the same length and the same cuts"
     )]
     Drawn {
-        /// What was drawn.
+        /// The invalid part of the draw.
         what: String,
         /// Videos of the loader.
         count: usize,
@@ -117,7 +117,7 @@ pub enum InputError {
         /// Height of the frame.
         frame_height: usize,
     },
-    /// The buffer to fill has another size than the crops ask for.
+    /// The size of the output buffer does not match the crops.
     #[error(
         "the output holds {found} values; expected {expected} (crops x time steps x channels x height x width)"
     )]
@@ -127,7 +127,7 @@ pub enum InputError {
         /// Values found.
         found: usize,
     },
-    /// A source returned a field of another size than it declares.
+    /// A source returned a field whose size differs from the declared one.
     #[error(
         "field {index} is {width}x{height} with {values} values a component; expected \
          {frame_width}x{frame_height}; the cache is damaged, prepare the video again"
@@ -146,7 +146,7 @@ pub enum InputError {
         /// Height the source declares.
         frame_height: usize,
     },
-    /// A source returned a frame of another size than it declares.
+    /// A source returned a frame whose size differs from the declared one.
     #[error(
         "frame {index} is {width}x{height} with {bytes} bytes; expected {frame_width}x{frame_height} \
          in RGB; the cache is damaged, prepare the video again"
@@ -173,7 +173,7 @@ pub enum InputError {
     Spawn {
         /// Index of the thread.
         worker: usize,
-        /// What the system says.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },

@@ -1,43 +1,43 @@
-//! Whether extracted flow is that of the extracted frames.
+//! Comparison of extracted flow with the extracted frames.
 //!
-//! Two extractions that differ by a frame or by a bound look alike, and cost accuracy unnoticed. So on a few pairs of
-//! each video the flow is compared with the project's own fast TV-L1 on the frames of the folder, at the pair itself
-//! and one frame earlier and later. Per pair, over the pixels that move in either field and are
-//! not clipped by the bound, f being the folder's field and g ours:
+//! Two extractions that differ by a frame or by a bound look alike, but one of them costs accuracy unnoticed. On a few
+//! pairs of each video the flow is therefore compared with the project's own fast TV-L1 on the frames of the folder, at the
+//! pair itself and one frame earlier and later. Two values are computed per pair, over the pixels that move in either field
+//! and are not clipped by the bound, f being the folder's field and g ours:
 //!
 //! - correlation: sum of f.g over the root of sum of f.f times sum of g.g (1: same directions and proportions);
-//! - scale: f.g over g.g, the slope of f on g by least squares, for each pixel that moves in g; of these the median, so that
+//! - scale: f.g over g.g, the slope of f on g by least squares, for each pixel that moves in g; the median of these, so that
 //!   places where one of the two fields is wrong do not count.
 //!
-//! Of both the median over the pairs counts, so that a cut or a flash among them does not. Another flow
-//! method than ours correlates less but at the same place; the thresholds leave room for that. Where the motion is so
-//! steady that neighbouring fields are all but equal, a shift by a frame is told by the share that is left unexplained (1 less
-//! the squared correlation).
+//! The median over the pairs counts for both, so that a cut or a flash in one of them does not matter. A flow method
+//! other than ours correlates less, but at the same place; the thresholds leave room for that. Where the motion is so steady
+//! that neighbouring fields are almost equal, a shift by a frame is recognised by the unexplained share (1 minus the squared
+//! correlation).
 
 use super::{ExtractedFolder, ExtractedProblem, Extraction, Mismatch, Picture};
 use crate::error::DataError;
 use flow::{Estimator, FlowField, GrayImage, Method, TvL1Params, Workspace};
 
-/// Pairs looked at first, evenly spaced over the video.
+/// Number of pairs considered first, evenly spaced over the video.
 const CANDIDATES: usize = 16;
-/// Of these, as many with the most motion in the flow, and as many with the most change in the frames, are compared.
+/// Number of these compared for the most motion in the flow, and again for the most change in the frames.
 const CHOSEN: usize = 3;
-/// Fewer pairs with motion than this give no verdict (unless the video has no more).
+/// Least number of pairs with motion for a verdict (unless the video has fewer pairs).
 const NEEDED: usize = 2;
-/// Slower than this, in pixels a frame, is no motion. Where a byte is coarser, it is two steps of it.
+/// Least speed that counts as motion, in pixels a frame; two steps of a byte if those are larger.
 const LEAST_SPEED: f32 = 0.5;
-/// Share of the pixels that has to move in a pair.
+/// Least share of the pixels that must move in a pair.
 const LEAST_AREA: f64 = 0.01;
-/// Below this the flow is not that of the frames.
+/// Least correlation of flow that is accepted as that of the frames.
 pub const LEAST_CORRELATION: f64 = 0.5;
-/// How much better another place has to fit to be believed: by this much more correlation ...
+/// Least gain in correlation for which another place is taken to fit better ...
 pub const LEAST_GAIN: f64 = 0.05;
-/// ... or by so many times less that is left unexplained.
+/// ... or least factor by which the unexplained share is smaller there.
 pub const LEAST_RATIO: f64 = 1.5;
-/// Outside of this the bound is another.
+/// Scales at which the stated bound is accepted.
 pub const SCALES: std::ops::RangeInclusive<f64> = 0.8..=1.25;
 
-/// What came of the comparison.
+/// The result of the comparison.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Verdict {
     /// The flow is that of the frames.
@@ -53,13 +53,14 @@ pub enum Verdict {
     NotJudged,
 }
 
-/// One pair: how the folder's field goes with ours at the pair before, the pair itself and the pair behind.
+/// The comparison of one pair.
 #[derive(Debug, Clone, Copy)]
 struct Compared {
+    /// Correlation of the folder's field with ours at the pair before, the pair itself and the pair after.
     correlation: [Option<f64>; 3],
-    /// At the pair itself, with the folder's components swapped.
+    /// Correlation at the pair itself, with the folder's components swapped.
     swapped: f64,
-    /// `None` if nothing moves in ours.
+    /// Scale; `None` if nothing moves in our field.
     scale: Option<f64>,
 }
 
@@ -84,15 +85,15 @@ pub fn check(folder: &ExtractedFolder, extraction: Extraction) -> Result<Verdict
     judge(&compared, extraction.bound).map_err(|what| folder.problem(ExtractedProblem::Mismatch(what)))
 }
 
-/// The pairs to compare: of some evenly spaced ones those with the most motion in the flow, and those with the most change
-/// in the frames, so that neither flow without motion nor motion without flow escapes.
+/// Chooses the pairs to compare: among evenly spaced ones, those with the most motion in the flow and those with the most
+/// change in the frames, so that neither flow without motion nor motion without flow goes unnoticed.
 fn chosen(
     folder: &ExtractedFolder,
     extraction: Extraction,
     size: (usize, usize),
 ) -> Result<Vec<usize>, DataError> {
     let pairs = folder.layout.flow.len();
-    // The first and the last pair lack a neighbour to compare with; short videos cannot do without them.
+    // The first and the last pair lack a neighbour to compare with, but short videos need them.
     let inner = if pairs > CANDIDATES { 1..pairs - 1 } else { 0..pairs };
     let count = inner.len().min(CANDIDATES);
     let mut candidates = Vec::with_capacity(count);
@@ -163,7 +164,7 @@ fn compare(
             slopes.push(f64::from((u * gu + v * gv) / (gu * gu + gv * gv)));
         }
     }
-    // Nothing at all in one of the two: no correlation, however it is counted.
+    // If one of the two fields is zero everywhere, the correlation is taken as 0.
     let correlation = |field: &FlowField| {
         let [fg, ff, gg] = sums(field);
         if ff > 0.0 && gg > 0.0 { fg / (ff * gg).sqrt() } else { 0.0 }
@@ -175,11 +176,11 @@ fn compare(
     Ok(Some(Compared { correlation, swapped, scale: median(slopes) }))
 }
 
-/// Index and displacement of the pixels that move in either field and that the bound clips in neither.
+/// Index and extracted displacement of the pixels that move in either field and that the bound does not clip.
 fn moving(theirs: &[Picture; 2], ours: &FlowField, extraction: Extraction) -> Vec<(usize, f32, f32)> {
     let least = least_speed(extraction);
     let inside = 0.95 * extraction.bound;
-    // Zero lies between two bytes. Taken for half a step, flow that is zero everywhere would point down and to the right.
+    // Zero lies between two bytes. Read as half a step, flow that is zero everywhere would point down and to the right.
     let displacement = |byte: u8| if matches!(byte, 127 | 128) { 0.0 } else { extraction.pixels(byte) };
     let [x, y] = theirs;
     let mut moving = Vec::new();
@@ -194,7 +195,7 @@ fn moving(theirs: &[Picture; 2], ours: &FlowField, extraction: Extraction) -> Ve
     moving
 }
 
-/// What counts as motion, in pixels a frame.
+/// Least speed that counts as motion, in pixels a frame.
 fn least_speed(extraction: Extraction) -> f32 {
     LEAST_SPEED.max(4.0 * extraction.bound / 255.0)
 }
@@ -203,7 +204,7 @@ fn judge(compared: &[Compared], bound: f32) -> Result<Verdict, Mismatch> {
     let at = |place: usize| median(compared.iter().filter_map(|pair| pair.correlation[place]).collect());
     let [before, here, behind] = [0, 1, 2].map(at);
     let here = here.unwrap_or(0.0);
-    // Whether another reading fits so much better, and in most of the pairs, that it is the right one.
+    // True if another reading fits much better, and in most of the pairs, so that it is taken as the right one.
     let clear = |there: f64, wins: usize| {
         let unexplained = |correlation: f64| 1.0 - correlation.max(0.0).powi(2);
         let better = there - here >= LEAST_GAIN || unexplained(here) >= LEAST_RATIO * unexplained(there);

@@ -1,19 +1,19 @@
-//! From the names in a folder to frames and the fields between them.
+//! The layout of an extracted folder: from file names to frames and the fields between them.
 
 use super::ExtractedProblem;
 use std::collections::BTreeMap;
 
-/// Digits of a number in a name.
+/// Allowed number of digits in a name.
 const DIGITS: std::ops::RangeInclusive<usize> = 4..=6;
 const ENDING: &str = ".jpg";
 /// The prefixes of horizontal and vertical flow.
 const FLOW: [[&str; 2]; 2] = [["flow_x_", "flow_y_"], ["x_", "y_"]];
 const IMAGE: &str = "img_";
 
-/// Which frames flow pair K leads between.
+/// The frames that flow pair K leads between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Convention {
-    /// As many pairs as frames: the extractor of dense_flow and TSN. Image K is decoded frame K, the very first
+    /// Equal numbers of pairs and frames: the extractor of dense_flow and TSN. Image K is decoded frame K, the very first
     /// frame has no file, and pair K leads from frame K - 1 to frame K. The first pair leads from
     /// the frame without a file and is dropped.
     IntoFrame,
@@ -28,7 +28,7 @@ pub struct Layout {
     pub images: Vec<String>,
     /// Horizontal and vertical component of the field from frame t to t + 1; T - 1 pairs of names.
     pub flow: Vec<[String; 2]>,
-    /// How pairs and frames go together.
+    /// Numbering of the pairs relative to the frames.
     pub convention: Convention,
 }
 
@@ -36,10 +36,10 @@ pub struct Layout {
 type Numbered = BTreeMap<u32, String>;
 
 impl Layout {
-    /// Understands the names in a folder, in any order. Files of other names are left alone.
+    /// Parses the names in a folder, in any order. Files with other names are ignored.
     ///
     /// # Errors
-    /// [`ExtractedProblem`] with the file.
+    /// An [`ExtractedProblem`] that names the file.
     pub fn of(names: &[String]) -> Result<Self, ExtractedProblem> {
         let images = numbered(names, IMAGE)?;
         if images.is_empty() {
@@ -75,24 +75,24 @@ impl Layout {
     }
 }
 
-/// Whether a name begins as one of a frame or of a flow picture does.
+/// Returns `true` if a name begins like that of a frame or a flow picture.
 pub(super) fn looks_extracted(name: &str) -> bool {
     std::iter::once(IMAGE).chain(FLOW.into_iter().flatten()).any(|prefix| digits(name, prefix).is_some())
 }
 
-/// Whether a name is that of a frame.
+/// Returns `true` if a name is that of a frame.
 pub(super) fn is_frame(name: &str) -> bool {
     digits(name, IMAGE).is_some_and(|(digits, rest)| DIGITS.contains(&digits.len()) && rest == ENDING)
 }
 
-/// The digits behind a prefix and what follows them; `None` if there are none.
+/// Splits a name after `prefix` into its digits and the rest; `None` if there are no digits.
 fn digits<'a>(name: &'a str, prefix: &str) -> Option<(&'a str, &'a str)> {
     let rest = name.strip_prefix(prefix)?;
     let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     (end > 0).then(|| rest.split_at(end))
 }
 
-/// The names with a prefix, which must have one number of digits.
+/// Collects the names with a prefix, which must all have the same number of digits.
 fn numbered(names: &[String], prefix: &str) -> Result<Numbered, ExtractedProblem> {
     let mut found = Numbered::new();
     let mut width = None;
@@ -106,7 +106,7 @@ fn numbered(names: &[String], prefix: &str) -> Result<Numbered, ExtractedProblem
         if width != digits.len() {
             return bad(format!("as many digits ({width}) as the other {prefix} files have"));
         }
-        // Six digits fit.
+        // Six digits always fit.
         found.insert(digits.parse().unwrap_or(u32::MAX), name.clone());
     }
     Ok(found)
@@ -123,7 +123,7 @@ fn unpaired(these: &Numbered, those: &Numbered, prefix: &str, other: &str) -> Re
     }
 }
 
-/// First number and the names, if no number is left out.
+/// Returns the first number and the names in order; refuses a gap in the numbers.
 fn in_order(names: Numbered) -> Result<(u32, Vec<String>), ExtractedProblem> {
     let Some((&start, first)) = names.first_key_value() else { return Ok((0, Vec::new())) };
     let gap = names.keys().zip(start..).find(|(number, expected)| *number != expected);

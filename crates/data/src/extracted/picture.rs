@@ -7,7 +7,8 @@ use image::{ColorType, ImageDecoder};
 use std::io::Cursor;
 use std::path::Path;
 
-/// Larger than any picture within [`MAX_SIDE`] that an extractor writes; bounds what a hostile file takes.
+/// Largest file in bytes: larger than any picture within [`MAX_SIDE`] that an extractor writes. Bounds the memory that a
+/// hostile file takes.
 const MAX_BYTES: u64 = 64 << 20;
 /// Largest width and height.
 const MAX_SIDE: u32 = 8192;
@@ -25,7 +26,7 @@ pub struct Picture {
     pub jpeg: Vec<u8>,
 }
 
-/// Decodes a frame: a JPEG with three components. `file` is for the message.
+/// Decodes a frame: a JPEG with three components. `file` names it in errors.
 ///
 /// # Errors
 /// [`ExtractedProblem::Unreadable`], [`ExtractedProblem::Colour`].
@@ -37,7 +38,7 @@ pub fn decode_colour(file: &str, jpeg: Vec<u8>) -> Result<Picture, ExtractedProb
 /// change values unnoticed.
 ///
 /// # Errors
-/// As [`decode_colour`].
+/// The errors of [`decode_colour`].
 pub fn decode_grey(file: &str, jpeg: Vec<u8>) -> Result<Picture, ExtractedProblem> {
     decode(file, jpeg, ColorType::L8, "grey")
 }
@@ -49,9 +50,9 @@ fn decode(
     expected: &'static str,
 ) -> Result<Picture, ExtractedProblem> {
     let unreadable = |found: String| ExtractedProblem::Unreadable { file: file.to_owned(), found };
-    // The decoder fills what is missing with grey, so the end is looked for first.
+    // The decoder fills missing data with grey, so the end is checked first.
     if !jpeg.starts_with(&[0xff, 0xd8]) {
-        return Err(unreadable("other bytes at its beginning".to_owned()));
+        return Err(unreadable("a file that begins with other bytes".to_owned()));
     }
     let end = jpeg.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
     if !jpeg[..end].ends_with(&[0xff, 0xd9]) {
@@ -60,7 +61,7 @@ fn decode(
     let decoder = JpegDecoder::new(Cursor::new(&jpeg)).map_err(|e| unreadable(e.to_string()))?;
     let (w, h) = decoder.dimensions();
     if !(1..=MAX_SIDE).contains(&w) || !(1..=MAX_SIDE).contains(&h) {
-        return Err(unreadable(format!("{w}x{h} pixels, with {MAX_SIDE} a side at most")));
+        return Err(unreadable(format!("{w}x{h} pixels instead of 1 to {MAX_SIDE} on each side")));
     }
     let found = decoder.color_type();
     if found != colour {
@@ -77,7 +78,7 @@ fn decode(
     Ok(Picture { width, height, pixels, jpeg })
 }
 
-/// The bytes of a file, of which a bounded number is read.
+/// Reads a file of at most [`MAX_BYTES`].
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
     Ok(base::files::read(path, MAX_BYTES)?)
 }

@@ -1,6 +1,6 @@
-//! What can be wrong with extracted frames and flow.
+//! Problems of extracted frames and flow.
 
-/// What is wrong with a folder of extracted frames and flow.
+/// A problem of a folder of extracted frames and flow.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExtractedProblem {
@@ -16,12 +16,12 @@ pub enum ExtractedProblem {
         /// Number of frames.
         images: usize,
     },
-    /// A file that is named nearly as a frame or a flow picture.
+    /// A file that is named almost like a frame or a flow picture.
     #[error("{file}: expected {expected}; rename or remove it")]
     Name {
         /// The file.
         file: String,
-        /// What would be right.
+        /// The expected name or kind of file.
         expected: String,
     },
     /// Flow under both kinds of names.
@@ -32,18 +32,18 @@ pub enum ExtractedProblem {
         /// A file of the other kind.
         other: String,
     },
-    /// A number is left out.
+    /// A number is missing.
     #[error("{missing} is missing: the numbers go on to {last}; extract the video again")]
     Gap {
-        /// The first file that is not there.
+        /// The first missing file.
         missing: String,
         /// The last file of the kind.
         last: String,
     },
-    /// A horizontal component without its vertical one, or the other way round.
+    /// A horizontal component without its vertical one, or vice versa.
     #[error("{missing} is missing: {partner} has no other component; extract the flow again")]
     Unpaired {
-        /// The file that is not there.
+        /// The missing file.
         missing: String,
         /// Its partner.
         partner: String,
@@ -68,24 +68,24 @@ pub enum ExtractedProblem {
         /// The first flow picture.
         flow: String,
     },
-    /// A picture of another size than the first frame.
+    /// A picture whose size differs from that of the first frame.
     #[error("{file} has {found} pixels, expected {expected} as in the first frame")]
     Size {
         /// The file.
         file: String,
-        /// As `WxH`.
+        /// Expected size, as `WxH`.
         expected: String,
-        /// As `WxH`.
+        /// Size found, as `WxH`.
         found: String,
     },
-    /// Colour where grey is expected, or the other way round.
+    /// Colour where grey is expected, or vice versa.
     #[error("{file}: expected a {expected} JPEG, found {found}")]
     Colour {
         /// The file.
         file: String,
-        /// "grey", "colour".
+        /// Expected kind: "grey", "colour".
         expected: &'static str,
-        /// What it is.
+        /// Kind found.
         found: String,
     },
     /// A file that is not a readable JPEG.
@@ -93,7 +93,7 @@ pub enum ExtractedProblem {
     Unreadable {
         /// The file.
         file: String,
-        /// What the decoder says.
+        /// The fault found, such as the decoder's message.
         found: String,
     },
     /// The flow is not that of the frames.
@@ -101,30 +101,30 @@ pub enum ExtractedProblem {
     Mismatch(Mismatch),
 }
 
-/// How extracted flow differs from what the frames show.
+/// A difference between extracted flow and the motion that the frames show.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Mismatch {
-    /// It is that of another pair.
+    /// The flow is that of another pair.
     #[error(
-        "flow fits one frame {} (correlation {there:.2} against {here:.2}): the folder was written with another \
+        "flow fits one frame {} (correlation {there:.2} against {here:.2}): the folder was written with a different \
          numbering; extract it again", if *later { "later" } else { "earlier" }
     )]
     Shifted {
-        /// It fits the next pair; otherwise the one before.
+        /// True if the flow fits the next pair, false if it fits the one before.
         later: bool,
-        /// Correlation there.
+        /// Correlation at that pair.
         there: f64,
-        /// Correlation at its own place.
+        /// Correlation at its own pair.
         here: f64,
     },
-    /// It is too large or too small throughout.
+    /// The flow is too large or too small throughout.
     #[error(
-        "flow is {scale:.2} of what the frames show (correlation {correlation:.2}): the bound is probably \
+        "flow is {scale:.2} times what the frames show (correlation {correlation:.2}): the bound is probably \
          {probable:.0}, not {bound}"
     )]
     Scaled {
-        /// The folder's flow over ours.
+        /// Ratio of the folder's flow to ours.
         scale: f64,
         /// Correlation.
         correlation: f64,
@@ -133,16 +133,16 @@ pub enum Mismatch {
         /// The bound with which the flow would fit, in pixels.
         probable: f64,
     },
-    /// It points the other way.
+    /// The flow points the other way.
     #[error(
-        "flow points against the motion of the frames (correlation {correlation:.2}): it is backward flow or of another \
-         video; extract forward flow"
+        "flow points against the motion of the frames (correlation {correlation:.2}): it is backward flow or belongs to \
+         another video; extract forward flow"
     )]
     Opposite {
         /// Correlation.
         correlation: f64,
     },
-    /// Its horizontal and vertical components have changed places.
+    /// The horizontal and vertical components are swapped.
     #[error(
         "flow fits with its components swapped (correlation {swapped:.2} against {here:.2}): the x files hold vertical \
          flow; rename them"
@@ -150,13 +150,13 @@ pub enum Mismatch {
     Swapped {
         /// Correlation with x and y swapped.
         swapped: f64,
-        /// Correlation as it is.
+        /// Correlation without swapping.
         here: f64,
     },
-    /// It has nothing to do with the frames.
+    /// The flow has nothing to do with the frames.
     #[error(
         "flow does not fit the frames, neither in its place nor one frame earlier or later (correlation {} at best): \
-         it is of another video or was damaged; extract it again",
+         it belongs to another video or is damaged; extract it again",
         format_args!("{best:.2}")
     )]
     Unrelated {

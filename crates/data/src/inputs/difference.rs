@@ -1,11 +1,11 @@
 //! Differences of consecutive frames, stacked as channels (Temporal Segment Networks, Sect. 3.1): a cheap stand-in for optical
-//! flow, which shows where something changes and not where to.
+//! flow that shows where something changes, but not in which direction it moves.
 //!
 //! An input of n differences reads the n + 1 frames s..=s+n. Channels 3k, 3k + 1, 3k + 2 (k = 0..n) are R, G, B of frame
-//! s + k + 1 less frame s + k, times a factor for each colour. No mean is subtracted: the one that frames share is gone already.
-//! For the same reason a colour that is added to all frames of a sample does not show.
+//! s + k + 1 minus frame s + k, times a factor for each colour. No mean is subtracted, because it cancels in the difference.
+//! For the same reason a colour that is added to all frames of a sample has no effect.
 //!
-//! A flipped crop is mirrored, and nothing changes its sign: unlike a displacement, a difference of brightness has no direction.
+//! A flipped crop is mirrored but keeps its sign: unlike a displacement, a difference of brightness has no direction.
 
 use base::Modality;
 use schemars::JsonSchema;
@@ -18,7 +18,7 @@ use super::view::{View, check_frames, check_views, read_frame};
 use crate::error::{DataError, InputError};
 use crate::source::VideoReader;
 
-/// More than any video's worth of changes; sizes that follow from n stay far from the bounds of numbers.
+/// Largest number of differences: more than any video needs, and small enough that no size computed from n overflows.
 const MOST: usize = 1000;
 
 /// One input of differences: n of them as 3n channels.
@@ -31,7 +31,7 @@ pub struct FrameDifferences {
     pub scale: [f32; 3],
 }
 
-/// Differences as a spec spells them.
+/// Differences of consecutive frames, 3 channels each, as a spec spells them.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DifferenceKeys {
@@ -42,7 +42,7 @@ pub struct DifferenceKeys {
 impl Spelled for FrameDifferences {
     type Keys = DifferenceKeys;
 
-    /// By the deviation that frames are divided by, so that both are seen in one unit.
+    /// Scales by the deviation that frames are divided by, so that both have the same unit.
     fn scaled(keys: &DifferenceKeys, _size: f64) -> Self {
         Self { length: keys.length, scale: DEVIATION.map(|d| 1.0 / d) }
     }
@@ -68,11 +68,11 @@ impl Kind for FrameDifferences {
         "RGB difference"
     }
 
-    /// Refuses a length of 0 or above 1000, a scale that is not above 0.
+    /// Refuses a length of 0 or above 1000 and a scale that is not above 0.
     fn validate(&self) -> Result<(), InputError> {
         if !(1..=MOST).contains(&self.length) {
             return Err(InputError::Spec {
-                name: "the number of differences of frames",
+                name: "the number of frame differences",
                 expected: "1 to 1000",
                 found: self.length.to_string(),
             });

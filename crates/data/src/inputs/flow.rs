@@ -2,7 +2,7 @@
 //!
 //! Write d_t for the field from frame t to frame t + 1 and let an input start at
 //! frame s. All three kinds read the L + 1 frames s..=s+L, so that rows that
-//! differ in the kind alone see the same frames:
+//! differ only in the kind see the same frames:
 //!
 //! | kind | channels 2k-1, 2k (k = 1..L) |
 //! |---|---|
@@ -10,18 +10,18 @@
 //! | `trajectory` (eq. 2) | x, y of d_{s+k-1} at p_k; p_1 = (u, v), p_k = p_{k-1} + d_{s+k-2}(p_{k-1}) |
 //! | `bi-directional` | k <= L/2: forward field from frame c+k-1 to c+k; k > L/2: backward field from c-j to c-j-1, j = k-1-L/2; c = s + L/2 |
 //!
-//! A bi-directional input thus leads away from its central frame c both ways,
-//! the forward half first.
+//! A bi-directional input thus leads away from its central frame c in both
+//! directions, the forward half first.
 //!
 //! Three rules that the paper leaves open:
 //! - p_k is real-valued: the field is read there bilinearly.
 //! - A point that would leave the frame is moved to the nearest point of the
 //!   border, stays in the stack, and may come back. The path may leave the crop.
-//! - The path follows the field as it was estimated. Only the values that enter
-//!   the input have the mean subtracted.
+//! - The path follows the field as it was estimated. The mean is subtracted only
+//!   from the values that enter the input.
 //!
-//! Mean subtraction takes from each component its mean over the whole field,
-//! not over the crop: it stands for the camera's motion.
+//! Mean subtraction removes from each component its mean over the whole field,
+//! not over the crop, because the mean stands for the camera's motion.
 
 use base::Modality;
 use schemars::JsonSchema;
@@ -33,7 +33,7 @@ use super::view::{View, check_views};
 use crate::error::{DataError, InputError};
 use crate::source::{Direction, VideoReader, Window};
 
-/// Where the L fields of an input are read.
+/// Points at which the L fields of an input are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sampling {
@@ -45,18 +45,18 @@ pub enum Sampling {
     BiDirectional,
 }
 
-/// More than any video's worth of motion; sizes that follow from L stay far from the bounds of numbers.
+/// Largest L: more than any video needs, and small enough that no size computed from L overflows.
 const MOST_FIELDS: usize = 1000;
 
 /// One temporal input: L displacement fields as 2L channels.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FlowStack {
-    /// Where the fields are read.
+    /// Points at which the fields are read.
     pub sampling: Sampling,
     /// L, the number of fields.
     pub length: usize,
-    /// Whether each field's mean vector is subtracted from it.
+    /// Subtracts each field's mean vector from it.
     pub mean_subtraction: bool,
     /// Factor on the values, after the mean is subtracted: with s, a motion of
     /// 1/s pixels a frame enters the network as 1. The paper states none.
@@ -67,11 +67,11 @@ pub struct FlowStack {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FlowKeys {
-    /// Where the fields are read.
+    /// Points at which the fields are read.
     sampling: Sampling,
     /// L, the number of displacement fields.
     length: usize,
-    /// Whether each field's mean vector is subtracted from it.
+    /// Subtracts each field's mean vector from it.
     mean_subtraction: bool,
 }
 
@@ -85,14 +85,14 @@ impl Spelled for FlowStack {
 }
 
 impl FlowStack {
-    /// The stack where the sides of pictures are `size` times the paper's. A motion covers as many pixels fewer as the
-    /// picture is smaller; the network sees the displacement of the paper's picture.
+    /// The stack for pictures whose sides are `size` times the paper's. Displacements shrink with the picture; the scale
+    /// restores those of the paper's picture for the network.
     #[must_use]
     pub fn of_paper(sampling: Sampling, length: usize, mean_subtraction: bool, size: f64) -> Self {
         Self { sampling, length, mean_subtraction, scale: (1.0 / size) as f32 }
     }
 
-    /// Direction and index of the k-th field (k from 0) of an input that starts at frame `start`.
+    /// Returns direction and index of the k-th field (k from 0) of an input that starts at frame `start`.
     ///
     /// The index is that of the earlier frame of the pair, in both directions.
     #[must_use]
@@ -129,7 +129,7 @@ impl Kind for FlowStack {
         "optical flow"
     }
 
-    /// Refuses L = 0 or above 1000, an odd L for a bi-directional stack, a scale that is not above 0.
+    /// Refuses L = 0 or above 1000, an odd L for a bi-directional stack and a scale that is not above 0.
     fn validate(&self) -> Result<(), InputError> {
         if self.length == 0 {
             return Err(InputError::EmptyStack);
@@ -154,7 +154,7 @@ impl Kind for FlowStack {
         2 * self.length
     }
 
-    /// L + 1 whatever the sampling.
+    /// L + 1 for every sampling.
     fn span(&self) -> usize {
         self.length + 1
     }
@@ -183,7 +183,7 @@ impl Kind for FlowStack {
         }
 
         let follow = self.sampling == Sampling::Trajectory;
-        // A path may leave the crop, so it needs all of the field.
+        // A path may leave the crop, so it needs the whole field.
         let window = if follow { Window::whole(size) } else { cut };
         let mut painters: Vec<Painter> =
             views.iter().map(|view| Painter::new(view, window, size, self.scale, follow)).collect();

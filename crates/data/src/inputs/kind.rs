@@ -1,4 +1,4 @@
-//! What every input says of itself.
+//! The interface of all inputs.
 
 use std::fmt::Debug;
 
@@ -11,24 +11,24 @@ use super::view::View;
 use crate::error::{DataError, InputError};
 use crate::source::{Direction, VideoReader};
 
-/// A kind of input: everything that others need to know of what a network sees of a video.
+/// A kind of input, with everything that other code needs to know about it.
 pub trait Kind: Debug {
-    /// Under which name a batch holds it, and a network reads it.
+    /// Name under which a batch holds the input and a network reads it.
     fn modality(&self) -> Modality;
 
-    /// What a network that sees nothing else is called beside others: `spatial`, `temporal`.
+    /// Name of a stream that sees only this input, such as `spatial` or `temporal`.
     fn stream(&self) -> &'static str;
 
-    /// What it is, with its settings, in words: "stack, L = 10, mean subtraction on".
+    /// Description with the settings, in words: "stack, L = 10, mean subtraction on".
     fn label(&self) -> String;
 
-    /// What its channels hold, in words: "optical flow".
+    /// Content of the channels, in words: "optical flow".
     fn content(&self) -> &'static str;
 
     /// Checks that the configuration describes an input.
     ///
     /// # Errors
-    /// Settings outside their range; each kind says which.
+    /// [`InputError`] for a setting outside its range; each kind documents its own.
     fn validate(&self) -> Result<(), InputError>;
 
     /// Channels of the input, C.
@@ -37,29 +37,29 @@ pub trait Kind: Debug {
     /// Consecutive frames that the input is made from, the first and the last included.
     fn span(&self) -> usize;
 
-    /// Which of these frames stands for the input's time, counted from 0. Inputs of one time step are centred on it.
+    /// Index, from 0, of the frame that stands for the input's time. Inputs of one time step are centred on it.
     fn middle(&self) -> usize {
         self.span().saturating_sub(1) / 2
     }
 
-    /// What it reads of the optical flow; nothing if it is made from frames alone.
+    /// Optical flow that the input reads; `None` if it is made from frames alone.
     fn flow(&self) -> Option<FlowUse> {
         None
     }
 
-    /// Whether it shows a colour that is added to all pixels of a sample, see [`View::colour`].
+    /// Returns `true` if a colour that is added to all pixels of a sample affects the input, see [`View::colour`].
     fn takes_colour(&self) -> bool {
         false
     }
 
-    /// The colours of the first frame that `values` (C, H, W) hold, three bytes a pixel, row by row; nothing if they hold no
-    /// frame.
+    /// Restores the colours of the first frame in `values` (C, H, W), three bytes per pixel, row by row; `None` if they hold
+    /// no frame.
     fn colours(&self, _values: &[f32]) -> Option<Vec<u8>> {
         None
     }
 
-    /// Paints the input that starts at frame `start` into all `views`, reading each frame or field once. Of a crop that is
-    /// flipped the values are those of the mirrored video. That no cut lies inside the input is the caller's care, see
+    /// Paints the input that starts at frame `start` into all `views`, reading each frame or field once. A flipped crop gets
+    /// the values of the mirrored video. The caller must make sure that no cut lies inside the input, see
     /// [`crate::sample::Clips`].
     ///
     /// # Errors
@@ -75,25 +75,25 @@ pub trait Kind: Debug {
     ) -> Result<(), DataError>;
 }
 
-/// How a spec spells a kind of input: `{ kind = "flow", ... }`.
+/// A kind of input as a spec spells it: `{ kind = "flow", ... }`.
 pub trait Spelled: Kind + Sized {
     /// The keys beside `kind`.
     type Keys: DeserializeOwned + JsonSchema + Debug + Clone;
 
-    /// The input where the sides of pictures are `size` times the paper's.
+    /// The input for pictures whose sides are `size` times the paper's.
     fn scaled(keys: &Self::Keys, size: f64) -> Self;
 
-    /// Only time steps whose frame number is a multiple of this are read, in training and in testing, which then takes all of
-    /// them; any time step if absent.
+    /// Divisor of the frame numbers of time steps: in training and in testing only its multiples are read, and a test takes
+    /// all of them. `None` allows any time step.
     fn every(_keys: &Self::Keys) -> Option<usize> {
         None
     }
 }
 
-/// What an input reads of the optical flow.
+/// The optical flow that an input reads.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FlowUse {
-    /// In which directions.
+    /// Directions of the fields.
     pub directions: &'static [Direction],
     /// Factor on displacements in pixels of the prepared frame.
     pub scale: f32,

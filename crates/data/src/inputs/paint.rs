@@ -1,7 +1,7 @@
 //! Cuts one field or frame after another into the channels of an input.
 //!
-//! The loops are plain Rust under [`pulp::Arch`], which compiles them for
-//! AVX2 and AVX-512 too and picks at run time. No fused operation is used, so
+//! The loops are plain Rust under [`pulp::Arch`], which also compiles them for
+//! AVX2 and AVX-512 and chooses at run time. No fused operation is used, so
 //! every machine computes the same bits.
 
 use super::resample::{Taps, position};
@@ -9,7 +9,7 @@ use super::view::View;
 use crate::augment::Crop;
 use crate::source::{FieldWindow, Frame, FrameWindow, Plane, Window};
 
-/// Memory that painting uses again and again; each thread has its own.
+/// Memory that painting reuses; each thread has its own.
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(super) field: FieldWindow,
@@ -19,7 +19,7 @@ pub struct Scratch {
     pub(super) planes: Vec<f32>,
 }
 
-/// Points of a path that are handled together.
+/// Number of points of a path that are handled together.
 const BLOCK: usize = 64;
 
 /// Draws the fields or frames of one input, in order, for one view.
@@ -30,15 +30,15 @@ pub(super) struct Painter {
     path: Option<Path>,
 }
 
-/// Where a view is found in the window that was read.
+/// The position of a view in the window that was read.
 struct Place {
-    /// The crop, from the window's corner.
+    /// The crop, relative to the window's corner.
     crop: Crop,
     /// Width and height of the view.
     size: (usize, usize),
     /// Columns of the window.
     stride: usize,
-    /// Between which pixels the view's lie, across and down; none where they lie on pixels.
+    /// Pixels between which the view's pixels lie, across and down; `None` if they lie on pixels.
     taps: Option<[Taps; 2]>,
 }
 
@@ -49,8 +49,8 @@ struct Path {
 }
 
 impl Painter {
-    /// A painter at the first field; the view's crop lies within `window`, which lies within `frame`.
-    /// One that follows paths is given the whole frame.
+    /// Creates a painter at the first field; the view's crop lies within `window`, which lies within `frame`.
+    /// A painter that follows paths needs the whole frame as its window.
     pub(super) fn new(
         view: &View<'_>,
         window: Window,
@@ -102,8 +102,8 @@ impl Painter {
     }
 }
 
-/// The work of [`Painter::paint`]. A type rather than a closure: the call of a
-/// closure is not certain to be inlined, and what is not runs as plain SSE2.
+/// The work of [`Painter::paint`]. A type rather than a closure: a closure is not
+/// certain to be inlined, and one that is not runs as plain SSE2.
 struct PaintField<'a> {
     painter: &'a mut Painter,
     field: &'a FieldWindow,
@@ -164,7 +164,7 @@ impl pulp::WithSimd for PaintFrame<'_> {
     }
 }
 
-/// What a stored value stands for.
+/// The meaning of stored values.
 trait Value<T: Copy> {
     fn of(&self, stored: T) -> f32;
 }
@@ -197,7 +197,7 @@ impl Value<u8> for Restore {
     }
 }
 
-/// One component at the pixels of the view, whatever it is stored as.
+/// Paints one component at the pixels of the view, for either storage.
 #[inline(always)]
 fn plane(source: &Plane, place: &Place, mean: f32, scale: f32, row: &mut Vec<f32>, out: &mut [f32]) {
     match (source, &place.taps) {
@@ -229,7 +229,7 @@ fn cut<T: Copy, const STEP: usize>(
     for (row, out) in out.chunks_exact_mut(crop.width).enumerate() {
         let from = ((crop.y + row) * stride + crop.x) * STEP;
         let source = &source[from..][..(crop.width - 1) * STEP + 1];
-        // The same loop twice over: with a step known to be 1 it runs in vectors.
+        // The same loop twice: with a step known to be 1 it is vectorised.
         match (crop.flip, STEP) {
             (false, 1) => {
                 for (out, &stored) in out.iter_mut().zip(source) {
@@ -255,7 +255,7 @@ fn cut<T: Copy, const STEP: usize>(
     }
 }
 
-/// As [`cut`], bilinearly between the pixels: down first, into `row`, then across.
+/// Like [`cut`], but bilinear between the pixels: down first, into `row`, then across.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "a loop of the painter, cut out for two kinds of values")]
 fn resize<T: Copy, const STEP: usize>(
@@ -308,7 +308,7 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// Takes over a whole field, whose size has been checked.
+    /// Loads a whole field, whose size has been checked.
     pub(super) fn load(&mut self, field: &FieldWindow) {
         let (width, height) = (field.width, field.height);
         self.vectors.resize((width + 1) * (height + 1), [0.0; 2]);
@@ -341,7 +341,7 @@ fn follow(grid: &Grid, frame: (usize, usize), path: &mut Path, x: &mut [f32], y:
     let (right, bottom) = ((frame.0 - 1) as f32, (frame.1 - 1) as f32);
     let points = path.x.chunks_mut(BLOCK).zip(path.y.chunks_mut(BLOCK));
     for ((px, py), (x, y)) in points.zip(x.chunks_mut(BLOCK).zip(y.chunks_mut(BLOCK))) {
-        // Three loops, of which the first and the last run in vectors.
+        // Three loops; the first and the last are vectorised.
         let (mut at, mut fx, mut fy) = ([0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
         let into = at.iter_mut().zip(fx.iter_mut().zip(fy.iter_mut()));
         for ((at, (fx, fy)), (px, py)) in into.zip(px.iter().zip(py.iter())) {
@@ -371,7 +371,7 @@ fn follow(grid: &Grid, frame: (usize, usize), path: &mut Path, x: &mut [f32], y:
     }
 }
 
-/// Mean, scale and mirror, in place, for values read along paths.
+/// Applies mean, scale and mirroring in place, to values read along paths.
 #[inline(always)]
 fn finish(plane: &mut [f32], place: &Place, mean: f32, scale: f32) {
     for value in plane.iter_mut() {

@@ -1,16 +1,16 @@
-//! Where the pixels of a resized crop lie between the pixels of the frame.
+//! Positions of the pixels of a resized crop between the pixels of the frame.
 
 /// Output pixels along one axis, each between two source pixels.
 #[derive(Debug)]
 pub(super) struct Taps {
     /// The left (or upper) of the two source pixels.
     pub(super) index: Vec<u32>,
-    /// How far from it towards the next, 0 to 1.
+    /// Distance from it towards the next, 0 to 1.
     pub(super) fraction: Vec<f32>,
 }
 
 impl Taps {
-    /// `to` output pixels over `from` source pixels, in reverse where `flip`.
+    /// Places `to` output pixels over `from` source pixels, in reverse if `flip` is set.
     pub(super) fn new(from: usize, to: usize, flip: bool) -> Self {
         let place = |i: usize| position(if flip { to - 1 - i } else { i }, from, to);
         Self {
@@ -20,8 +20,8 @@ impl Taps {
     }
 }
 
-/// Where output pixel `i` of `to` lies among `from` source pixels: centre on centre, and not beyond
-/// the centres of the outermost.
+/// Position of output pixel `i` of `to` among `from` source pixels. Centres map to centres, and no position
+/// lies beyond the centres of the outermost pixels.
 pub(super) fn position(i: usize, from: usize, to: usize) -> f32 {
     if from == to {
         return i as f32;

@@ -2,7 +2,7 @@
 //! row for slow fusion, which the paper compares with: 11 frames, 33 channels.
 //!
 //! Channels 3k, 3k + 1, 3k + 2 are R, G, B of frame s + k stride, k = 0..length: all of one frame, then
-//! all of the next, so that a layer that looks at neighbouring frames looks at neighbouring channels.
+//! all of the next, so that neighbouring frames are neighbouring channels.
 //! A value is `(byte + jitter - mean) * scale`, byte in 0..=255, mean and scale by channel.
 
 use base::Modality;
@@ -19,7 +19,7 @@ use crate::source::VideoReader;
 const MEAN: [f32; 3] = [123.675, 116.28, 103.53];
 pub(super) const DEVIATION: [f32; 3] = [58.395, 57.12, 57.375];
 
-/// Frames of an input; more is a slip of the pen.
+/// Largest number of frames of an input; more is a typing error.
 const MOST: usize = 1000;
 
 /// One RGB input: `length` frames as `3 length` channels.
@@ -28,22 +28,22 @@ const MOST: usize = 1000;
 pub struct FrameStack {
     /// Number of frames.
     pub length: usize,
-    /// Frames from one to the next; 1 for consecutive ones.
+    /// Distance between frames; 1 for consecutive ones.
     pub stride: usize,
-    /// What is subtracted from R, G and B, in 0..=255; nothing if absent.
+    /// Mean that is subtracted from R, G and B, on the scale 0..=255; none if `None`.
     pub mean: Option<[f32; 3]>,
     /// Factors on R, G and B, after the mean is subtracted.
     pub scale: [f32; 3],
 }
 
-/// Frames in a row, 3 channels each, as a spec spells them.
+/// Consecutive frames, 3 channels each, as a spec spells them.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FrameKeys {
-    /// How many.
+    /// Number of frames.
     frames: usize,
-    /// Only time steps whose frame number is a multiple of this are read, in training and in testing, which then takes all
-    /// of them; any time step if absent.
+    /// Reads only time steps whose frame number is a multiple of this, in training and in testing; a test then takes all of
+    /// them. Any time step if absent.
     every: Option<usize>,
 }
 
@@ -60,7 +60,7 @@ impl Spelled for FrameStack {
 }
 
 impl FrameStack {
-    /// Frames in a row, as natural pictures are brought about zero.
+    /// Consecutive frames, normalised with the mean and deviation of natural pictures.
     #[must_use]
     pub fn consecutive(length: usize) -> Self {
         Self { length, stride: 1, mean: Some(MEAN), scale: DEVIATION.map(|d| 1.0 / d) }
@@ -84,7 +84,7 @@ impl Kind for FrameStack {
         "RGB"
     }
 
-    /// Refuses a length or stride of 0, a length above 1000, constants that are not finite, a scale that is not above 0.
+    /// Refuses a length or stride of 0, a length above 1000, constants that are not finite and a scale that is not above 0.
     fn validate(&self) -> Result<(), InputError> {
         for (name, value, most, expected) in [
             ("the number of frames", self.length, MOST, "at most 1000"),

@@ -1,4 +1,4 @@
-//! The smallest input, for tests: this file, and its line of the list in `inputs.rs`, are all that it takes to add one.
+//! The smallest input, for tests. This file and its line of the list in `inputs.rs` are all it takes to add an input.
 
 use base::Modality;
 use schemars::JsonSchema;
@@ -14,7 +14,7 @@ use crate::source::VideoReader;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Toy {
-    /// That factor.
+    /// The factor.
     pub factor: f32,
 }
 

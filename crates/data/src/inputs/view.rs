@@ -1,23 +1,23 @@
-//! Where an input goes, and the part of a video that it needs for that.
+//! The destination of an input, and the part of a video that it needs.
 
 use crate::augment::Crop;
 use crate::error::{DataError, InputError};
 use crate::source::{FrameWindow, VideoReader, Window};
 
-/// One crop of an input and where it goes.
+/// One crop of an input and the buffer that it is written to.
 #[derive(Debug)]
 pub struct View<'a> {
     /// The part of the frame.
     pub crop: Crop,
-    /// Width and height that it is brought to, pixels.
+    /// Width and height that the crop is resized to, pixels.
     pub size: (usize, usize),
-    /// What is added to R, G and B before mean and scale; inputs that show no colour do not look at it.
+    /// Offsets added to R, G and B before mean and scale; inputs that show no colour ignore them.
     pub colour: [f32; 3],
     /// (C, H, W) values, all of which are written.
     pub out: &'a mut [f32],
 }
 
-/// The window that holds all crops, after checking the views.
+/// Checks the views and returns the window that holds all crops.
 pub(super) fn check_views(
     views: &[View<'_>],
     channels: usize,

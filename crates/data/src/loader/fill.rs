@@ -9,7 +9,7 @@ use crate::inputs::{InputError, Scratch, View};
 use crate::sample::{SampleInput, SampleSpec};
 use crate::{DataError, VideoReader};
 
-/// The inputs of some samples, by what they hold.
+/// The inputs of some samples, by modality.
 pub type Inputs = BTreeMap<Modality, InputBatch>;
 
 /// One input of a batch.
@@ -21,20 +21,20 @@ pub struct InputBatch {
     pub shape: [usize; 5],
 }
 
-/// Some crops of one sample, and how they become inputs.
+/// One sample, whose crops become inputs.
 pub(super) struct Sample<'a> {
     pub(super) spec: &'a SampleSpec,
     pub(super) video: &'a dyn VideoReader,
     /// First frame of each time step.
     pub(super) time_steps: &'a [usize],
-    /// What the crops are brought to, width and height.
+    /// Width and height that the crops are resized to.
     pub(super) size: (usize, usize),
-    /// Added to R, G and B.
+    /// Offsets added to R, G and B.
     pub(super) colour: [f32; 3],
 }
 
 impl Sample<'_> {
-    /// Writes one of the inputs: for each of the `crops` a part (T, C, H, W) of `out`, one after the other.
+    /// Writes one of the inputs: one part (T, C, H, W) of `out` after another, one for each of the `crops`.
     pub(super) fn fill(
         &self,
         placed: &SampleInput,
@@ -49,7 +49,7 @@ impl Sample<'_> {
         if out.len() != expected {
             return Err(InputError::Output { expected, found: out.len() }.into());
         }
-        // Moment by time step over all crops, so that each field is read once for all of them.
+        // Time step by time step over all crops, so that each field is read once for all of them.
         let mut parts: Vec<_> = out
             .chunks_exact_mut(read_at.len() * time_step)
             .map(|all| all.chunks_exact_mut(time_step))

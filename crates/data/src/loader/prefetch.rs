@@ -11,13 +11,13 @@ use std::thread::{Builder, JoinHandle};
 use crate::DataError;
 use crate::inputs::InputError;
 
-/// Set when the items are no longer wanted.
+/// A flag that is set once the items are no longer wanted.
 pub(super) struct Stop(AtomicBool);
 
 impl Stop {
     /// # Errors
     /// [`DataError::Interrupted`] once nobody waits for the item; checked
-    /// between two samples, so that a dropped loader is gone soon.
+    /// between two samples, so that a dropped loader ends soon.
     pub(super) fn check(&self) -> Result<(), DataError> {
         if self.0.load(Ordering::Relaxed) { Err(DataError::Interrupted) } else { Ok(()) }
     }
@@ -34,7 +34,7 @@ pub(super) struct Prefetch<T> {
 
 struct Shared<T> {
     state: Mutex<State<T>>,
-    /// Signalled when an item was taken, or all is to stop.
+    /// Signalled when an item was taken, or everything must stop.
     room: Condvar,
     /// Signalled when an item was made.
     ready: Condvar,
@@ -42,18 +42,18 @@ struct Shared<T> {
 }
 
 struct State<T> {
-    /// Items that no thread has begun; those below `limit` may be.
+    /// Items that no thread has begun; those below `limit` may be begun.
     open: Range<u64>,
     limit: u64,
     made: BTreeMap<u64, Result<T, DataError>>,
 }
 
 impl<T: Send + 'static> Prefetch<T> {
-    /// Starts `workers` threads that make the `items` by `make`, at most `depth`
-    /// of them at any time begun or finished and not yet taken.
+    /// Starts `workers` threads that make the `items` with `make`. At any time at most
+    /// `depth` items are begun or finished, but not yet taken.
     ///
     /// # Errors
-    /// When the system refuses a thread.
+    /// [`InputError::Spawn`] if the system refuses a thread.
     pub(super) fn new<F>(items: Range<u64>, depth: usize, workers: usize, make: F) -> Result<Self, InputError>
     where
         F: Fn(u64, &Stop) -> Result<T, DataError> + Send + Sync + 'static,
@@ -121,15 +121,15 @@ impl<T> Shared<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the threads to stop, those that wait and those that work.
+    /// Tells all threads to stop, waiting or working.
     fn halt(&self) {
         self.stop.0.store(true, Ordering::Relaxed);
-        // Under the lock, so that no thread misses it between its look and its wait.
+        // Under the lock, so that no thread misses it between its check and its wait.
         let _state = self.lock();
         self.room.notify_all();
     }
 
-    /// A thread's life: take the next open item, make it, put it down.
+    /// Runs a thread: takes the next open item, makes it and stores it, until none is left.
     fn work(&self, make: &dyn Fn(u64, &Stop) -> Result<T, DataError>) {
         while let Some(item) = self.take() {
             let made = catch_unwind(AssertUnwindSafe(|| make(item, &self.stop)))
@@ -139,7 +139,7 @@ impl<T> Shared<T> {
         }
     }
 
-    /// The next item to make; waits for room, and is `None` at the end.
+    /// Takes the next item to make, after waiting for room; `None` at the end.
     fn take(&self) -> Option<u64> {
         let mut state = self.lock();
         loop {

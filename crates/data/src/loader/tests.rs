@@ -1,4 +1,4 @@
-//! An input that the loader has never heard of.
+//! Test of an input that the loader does not know.
 
 use std::ops::Range;
 use std::sync::Arc;

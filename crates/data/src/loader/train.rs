@@ -23,31 +23,31 @@ pub struct LabelledVideo {
     pub id: String,
     /// Its class.
     pub label: u32,
-    /// Which view of which event it is, in a set of several views.
+    /// Event and camera view, in a set of several views.
     pub view: Option<View>,
     /// Its frames and displacement fields.
     pub source: Arc<dyn VideoReader + Send + Sync>,
 }
 
-/// What a training batch is.
+/// Configuration of training batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainConfig {
-    /// What is made of each video.
+    /// Description of the sample that is made of each video.
     pub sample: SampleSpec,
     /// Width and height of the inputs, pixels.
     pub size: (usize, usize),
-    /// Places of a batch; the paper's 256. With a [`ClassBalanced`] sampler a place is a sample.
+    /// Number of places of a batch, 256 in the paper. With a [`ClassBalanced`] sampler a place is a sample.
     pub batch: usize,
-    /// The places that are made, for a rank that learns from a share of each batch; all if absent. A place is the same
+    /// Places that are made, for a rank that learns from a share of each batch; all if `None`. A place is the same
     /// whichever others are made.
     pub places: Option<Range<usize>>,
-    /// How samples are varied.
+    /// Augmentation of the samples.
     pub augmentation: Augmentation,
     /// The run's seed: fixes every draw of every batch.
     pub seed: u64,
-    /// Batches that may be begun or wait ahead of the one in use; bounds the memory.
+    /// Number of batches that may be begun or waiting ahead of the one in use; bounds the memory.
     pub depth: usize,
-    /// Threads that make samples. They share the work of each batch.
+    /// Number of threads that make samples. They share the work of each batch.
     pub workers: usize,
 }
 
@@ -70,7 +70,7 @@ pub struct Batch {
     pub videos: Vec<usize>,
     /// First frame of each sample's time steps, (B, T).
     pub time_steps: Vec<usize>,
-    /// How the samples of each place lie in time; of pairs, which are similar.
+    /// Relation in time of the samples of each place; for pairs, it tells which are similar.
     pub together: Vec<Together>,
 }
 
@@ -82,7 +82,7 @@ pub struct Batch {
 /// before the error are handed out first. Dropping it stops its threads within
 /// the time of one sample.
 ///
-/// A batch can be large: 256 stacks of 224x224x20 are 1 GiB. Its memory can be used again, see
+/// A batch can be large: 256 stacks of 224x224x20 are 1 GiB. Its memory can be reused, see
 /// [`TrainLoader::recycle`].
 pub struct TrainLoader {
     batches: Prefetch<Batch>,
@@ -95,7 +95,7 @@ impl TrainLoader {
     /// classes.
     ///
     /// # Errors
-    /// As [`TrainLoader::with_sampler`].
+    /// The errors of [`TrainLoader::with_sampler`].
     pub fn new(
         videos: Vec<LabelledVideo>,
         config: &TrainConfig,
@@ -106,7 +106,7 @@ impl TrainLoader {
         Self::with_sampler(videos, Box::new(sampler), config, iterations)
     }
 
-    /// As [`TrainLoader::new`], with a choice of videos of one's own.
+    /// Like [`TrainLoader::new`], but draws videos with the given sampler.
     ///
     /// # Errors
     /// An invalid sample or augmentation, a batch, group, depth or number of workers of 0, no videos, a
@@ -151,8 +151,8 @@ impl TrainLoader {
             .thread_name(|worker| format!("loader-{worker}"))
             .build()
             .map_err(|e| InputError::Spawn { worker: 0, source: std::io::Error::other(e) })?;
-        // Batches under way at once: a second one for the threads that find nothing left to do in the
-        // first, more where there are more threads than places.
+        // Batches in progress at once: a second one for the threads that find nothing left to do in the
+        // first, more if there are more threads than places.
         let under_way = config.depth.min(1 + config.workers.div_ceil(config.places().len()));
         let spare = Arc::new(Spare::default());
         let maker = Maker {
@@ -177,8 +177,8 @@ impl TrainLoader {
         &self.shapes
     }
 
-    /// Takes a batch back whose values are no longer needed, so that a later one is written into the same
-    /// memory. Fresh memory of this size is given page by page, which takes about as long as filling it.
+    /// Takes back a batch whose values are no longer needed, so that a later one is written into the same
+    /// memory. The system provides fresh memory page by page, which takes about as long as filling it.
     pub fn recycle(&self, batch: Batch) {
         let fits = batch.inputs.len() == self.shapes.len()
             && batch.inputs.iter().all(|(modality, input)| {
@@ -212,7 +212,7 @@ impl Spare {
     }
 }
 
-/// All that is needed to make any batch.
+/// Everything needed to make any batch.
 struct Maker {
     videos: Vec<LabelledVideo>,
     clips: Vec<Clips>,
@@ -227,7 +227,7 @@ struct Maker {
 
 /// A group's part of a batch.
 struct Place<'a> {
-    /// For each sample of the group, for each input, its (T, C, H, W).
+    /// Buffers (T, C, H, W) of each input, for each sample of the group.
     outs: Vec<Vec<(&'a SampleInput, &'a mut [f32])>>,
     labels: &'a mut [u32],
     videos: &'a mut [usize],
@@ -275,7 +275,7 @@ impl Maker {
             let places = made.into_par_iter().zip(places).with_max_len(1);
             places.map(|(index, place)| self.place(iteration, index, place, stop)).collect()
         });
-        // The first in the batch's order, whichever happened first.
+        // The first error in the batch's order, whichever happened first.
         made.into_iter().collect::<Result<(), _>>()?;
         Ok(Batch { iteration, inputs, labels, videos, time_steps, together })
     }
@@ -287,7 +287,7 @@ impl Maker {
         let number = iteration.wrapping_mul(self.config.batch as u64).wrapping_add(index as u64);
         *together = self.sampler.draw(&mut rng, number, videos);
         if let Some(&outside) = videos.iter().find(|&&video| video >= self.videos.len()) {
-            return Err(drawn(format!("video {outside}")).into());
+            return Err(drawn(format!("video {outside} does not exist")).into());
         }
         let mut scratch =
             self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
@@ -300,12 +300,12 @@ impl Maker {
             if *together == Together::Apart {
                 self.clips[video].draw(&mut rng, &mut at);
             } else if member == 0 {
-                // Of the shortest: one view of an event may end a few frames before another.
+                // Drawn from the shortest video: one view of an event may end a few frames before another.
                 let shortest = videos.iter().min_by_key(|&&video| self.videos[video].source.frames());
                 self.clips[*shortest.unwrap_or(&video)].draw(&mut rng, &mut at);
             }
             if !self.clips[video].hold(&at) {
-                return Err(drawn(format!("the time steps {at:?}, which `{}` has not,", labelled.id)).into());
+                return Err(drawn(format!("time steps {at:?} are not valid in `{}`", labelled.id)).into());
             }
             let config = &self.config;
             let variation = config.augmentation.draw(labelled.source.size(), config.size, &mut rng)?;

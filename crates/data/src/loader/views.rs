@@ -1,4 +1,4 @@
-//! The views of a test video: frames at equal spacing, crops of each (Sect. 5).
+//! The views of a test video: frames at equal spacing, and crops of each (Two-Stream ConvNets, Sect. 5).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use crate::inputs::{InputError, Scratch};
 use crate::sample::{Clips, SampleSpec};
 use crate::{DataError, VideoReader};
 
-/// Which crops of a frame are tested.
+/// Crops of a frame that are tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Crops {
@@ -19,15 +19,15 @@ pub enum Crops {
     Center,
 }
 
-/// How a video is tested.
+/// Configuration of a video's test.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TestConfig {
-    /// What is made of each view.
+    /// Description of the sample that is made of each view.
     pub sample: SampleSpec,
     /// Width and height of a crop and of the inputs, pixels.
     pub size: (usize, usize),
-    /// Clips at equal temporal spacing, the paper's 25; fewer where the video
-    /// has not as many, see [`Clips::spaced`].
+    /// Number of clips at equal temporal spacing, 25 in the paper; fewer if the video
+    /// does not have as many, see [`Clips::spaced`].
     pub frames: usize,
     /// Crops of each clip.
     pub crops: Crops,
@@ -40,7 +40,7 @@ pub struct ViewBatch {
     pub inputs: Inputs,
 }
 
-/// All views of one video, in batches: clip by clip, of each the crops in their order.
+/// All views of one video, in batches: clip by clip, and the crops of each clip in order.
 pub struct TestViews<'a> {
     video: &'a dyn VideoReader,
     sample: SampleSpec,

@@ -1,4 +1,4 @@
-//! What is asked of [`super::prepare`], and who hears how far it is.
+//! Configuration of [`super::prepare`], and the interface for its progress.
 
 use crate::codec::Codec;
 use crate::dataset::Dataset;
@@ -7,37 +7,38 @@ use flow::{Batched, Method, TvL1Params};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What to prepare. Everything but `backward`, `verify` and `ffmpeg` changes the cached content.
+/// Configuration of a preparation. All settings but `backward`, `verify` and `ffmpeg` change the cached content.
 #[derive(Debug, Clone)]
 pub struct PrepareConfig {
     /// Short side S of the cached frames and fields, in pixels.
     pub short_side: usize,
-    /// How frames are stored.
+    /// Storage of frames.
     pub frame_codec: Codec,
-    /// How flow is stored.
+    /// Storage of flow.
     pub flow_codec: Codec,
-    /// Pixels per frame that the bytes 0 and 255 stand for, negative and positive; what exceeds it is clipped and
-    /// counted. `None`: every component of every field is mapped over its own range, as in Two-Stream ConvNets.
+    /// Bound of stored flow, in pixels per frame: byte 0 stands for its negative, byte 255 for the bound itself. Vectors
+    /// beyond it are clipped and counted. `None`: each component of each field is mapped over its own range, as in
+    /// Two-Stream ConvNets.
     pub flow_bound: Option<f32>,
-    /// How flow is estimated; `None`: no flow is made or taken over, for networks that see frames alone. Frames are cached apart
-    /// from flow, so frames without flow serve a later request with flow, and the other way round.
+    /// Method that estimates flow; `None`: no flow is computed or imported, for networks that see only frames. Frames are
+    /// cached separately from flow, so frames without flow serve a later request with flow, and vice versa.
     pub flow: Option<Method>,
-    /// Backward flow as well, for bi-directional stacking.
+    /// Also computes backward flow, for bi-directional stacking.
     pub backward: bool,
-    /// What estimates TV-L1 in place of the CPU, many pairs of a video at once. Its fields may differ from the CPU's in
-    /// the last bit of a stored byte, so they have files of their own, named after it too; without it, and for other
-    /// methods, files are named as ever.
+    /// Estimator of TV-L1 in place of the CPU, for many pairs of a video at once. Its fields may differ from the CPU's in
+    /// the last bit of a stored byte, so they have their own files, whose names depend on its name. It does not affect other
+    /// methods.
     pub batched: Option<Arc<dyn Batched>>,
-    /// Whether every byte of a file that is there is checked first, and a damaged file made again. Otherwise its header and index
-    /// are, for processes that work on what another one has just prepared: entries are checked when they are read in any case, and
-    /// a damaged one is an error then.
+    /// Checks every byte of an existing file before use and rebuilds a damaged file. Otherwise only header and index are
+    /// checked, for processes that work on files that another one has just prepared. Entries are checked whenever they are
+    /// read; a damaged one is then an error.
     pub verify: bool,
     /// The `ffmpeg` binary, usually just `ffmpeg`. Looked for only if a real video has to be decoded.
     pub ffmpeg: PathBuf,
 }
 
 impl PrepareConfig {
-    /// What estimates many pairs at once, where there is such a thing for the method.
+    /// The estimator of many pairs at once and its parameters, if there is one for the method.
     pub(super) fn batched(&self) -> Option<(&dyn Batched, &TvL1Params)> {
         match (&self.batched, &self.flow) {
             (Some(batched), Some(Method::TvL1(params))) => Some((&**batched, params)),
@@ -45,7 +46,7 @@ impl PrepareConfig {
         }
     }
 
-    /// Refuses settings that cannot be used, or not for this data set.
+    /// Refuses settings that cannot be used, in general or for this data set.
     pub(super) fn check(&self, dataset: &Dataset) -> Result<(), DataError> {
         let refuse =
             |what: &str, expected: &str, found: String| Err(DataError::invalid(what, expected, found));
@@ -61,31 +62,31 @@ impl PrepareConfig {
             return refuse("bound of the flow", "a number of pixels above 0", bound());
         }
         if self.flow_bound.is_some() && self.flow_codec == Codec::Float32 {
-            return refuse("bound of the flow", "none, since float32 stores every vector as it is", bound());
+            return refuse("bound of the flow", "none, since float32 stores every vector exactly", bound());
         }
         if self.backward && self.flow.is_none() {
-            return refuse("flow", "a method, since backward flow was asked for", "none".to_owned());
+            return refuse("flow", "a method, since backward flow is requested", "none".to_owned());
         }
         if self.backward && dataset.extraction.is_some() {
-            let expected = "forward flow alone, which is what extracted folders hold";
-            let found = "backward flow was asked for; give the videos themselves as data root".to_owned();
+            let expected = "only forward flow, since extracted folders hold no other";
+            let found = "a request for backward flow; give the videos themselves as data root".to_owned();
             return refuse(&format!("flow of `{}`", dataset.name), expected, found);
         }
         Ok(())
     }
 }
 
-/// Hears how far [`super::prepare`] is. Called from several threads.
+/// Receives the progress of [`super::prepare`]. Called from several threads.
 pub trait Progress: Sync {
-    /// `total` videos are to be prepared.
+    /// Starts the preparation of `total` videos.
     fn begin(&self, total: usize);
-    /// `n` more videos are done, well or badly.
+    /// Reports that `n` more videos are finished, successfully or not.
     fn advance(&self, n: usize);
-    /// Something that a person should know: a failed video, a rebuilt cache file.
+    /// Reports something that the user should know: a failed video, a rebuilt cache file.
     fn note(&self, text: &str);
 }
 
-/// Says nothing.
+/// Ignores all progress.
 #[derive(Debug, Clone, Copy)]
 pub struct Silent;
 

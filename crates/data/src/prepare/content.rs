@@ -1,4 +1,4 @@
-//! One video: which of its cache files are there, and making the others.
+//! The cache files of one video: finding those that exist and making the others.
 
 use super::video::{Content, Files};
 use super::work::Work;
@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 impl Work<'_> {
-    /// What a video with the given source hash is read from.
+    /// Returns the content of a video with the given source hash.
     pub(super) fn content(&self, video: &Video, source: &str) -> Result<Content, DataError> {
         if let (VideoSource::Generated(index), Some(stills @ Generator::Stills(_))) =
             (&video.source, self.dataset.generator())
@@ -33,7 +33,7 @@ impl Work<'_> {
         self.files(video, source).map(|files| Content::Cached(Box::new(files)))
     }
 
-    /// All files of a video with the given source hash, made where they are missing or damaged.
+    /// Returns all files of a video with the given source hash, and makes those that are missing or damaged.
     fn files(&self, video: &Video, source: &str) -> Result<Files, DataError> {
         let frames_key = key::frames(source, self.config, self.dataset.cuts)?;
         let frames = self.file(video, Kind::Frames, &frames_key, None, |path| {
@@ -81,7 +81,7 @@ impl Work<'_> {
                     return Ok(file);
                 }
                 Err(error) => {
-                    tracing::debug!(video = video.id, file = %path.display(), %error, "damaged, so it is made anew");
+                    tracing::debug!(video = video.id, file = %path.display(), %error, "damaged, rebuilding it");
                     self.progress.note(&format!("{}: rebuilding its {}: {error}", video.id, kind.folder()));
                 }
             }
@@ -131,7 +131,7 @@ impl Work<'_> {
                     builder.push_frame(width, height, rgb)
                 })?;
             }
-            // Neither has a content, so neither comes this far.
+            // Neither has content, so neither gets this far.
             (VideoSource::Generated(_), None) | (VideoSource::Missing { .. }, _) => {}
         }
         self.unchanged(video, source)?;
@@ -142,7 +142,7 @@ impl Work<'_> {
     }
 }
 
-/// Whether an intact file is the one that its name promises.
+/// Checks that an intact file is the one that its name promises.
 fn fits(file: Container, kind: Kind, key: &str, frames: Option<&Header>) -> Result<Container, DataError> {
     let header = file.header();
     if (header.kind, header.key.as_str()) != (kind, key) {

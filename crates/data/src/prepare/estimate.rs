@@ -1,4 +1,4 @@
-//! Flow over the frames of a video as the cache gives them back.
+//! Estimation of flow from the frames of a video as they are read back from the cache.
 
 use super::work::Work;
 use crate::batched::{fields, frames_at_once};
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 impl Work<'_> {
-    /// The flow of a video in one direction. Across a cut there is no motion; a zero field only keeps the numbering.
+    /// Computes the flow of a video in one direction. Across a cut there is no motion; a zero field keeps the numbering.
     pub(super) fn build_flow(
         &self,
         estimator: &Estimator,
@@ -62,7 +62,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The same by an estimator of many pairs. The stretches of a video that are handed to it share a frame.
+    /// Does the same with an estimator of many pairs. Neighbouring stretches of the video that it is given share a frame.
     fn at_once(
         &self,
         batched: &dyn Batched,
@@ -79,7 +79,7 @@ impl Work<'_> {
             if waiting.len() < room && t + 1 < *count {
                 continue;
             }
-            // The number in the video of the first that waits.
+            // Number in the video of the first waiting frame.
             let first = t + 1 - waiting.len();
             let later: Vec<usize> = (1..waiting.len()).filter(|at| !after_cut(frames, first + at)).collect();
             let pair = |&at: &usize| match direction {
@@ -99,7 +99,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// A frame of the cache, unless someone asked to stop.
+    /// Reads a frame of the cache in grey, unless the caller asked to stop.
     fn grey(&self, frames: &Container, t: usize) -> Result<GrayImage, DataError> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(DataError::Interrupted);
@@ -109,7 +109,7 @@ impl Work<'_> {
     }
 }
 
-/// Whether a cut lies between a frame and the one before it.
+/// Returns `true` if a cut lies between a frame and the one before it.
 fn after_cut(frames: &Container, t: usize) -> bool {
     t > 0 && frames.header().segments.iter().any(|segment| segment.start == t)
 }

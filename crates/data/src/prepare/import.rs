@@ -1,8 +1,8 @@
-//! Extracted frames and flow into the cache.
+//! Import of extracted frames and flow into the cache.
 //!
-//! JPEG files go in as they are where size and codec allow: no second loss. With the lossless codec the flow's bytes
-//! go in as they are, over the range of the stated bound. Where the short side has to change, frames *and* flow
-//! are resized and the vectors scaled with the picture, which is noted.
+//! JPEG files are stored unchanged where size and codec allow, so that no second loss occurs. With the lossless codec the
+//! flow's bytes are stored unchanged, over the range of the stated bound. Where the short side has to change, frames *and*
+//! flow are resized and the vectors scaled with the picture; a note says so.
 
 use super::work::Work;
 use crate::container::{Builder, Container, Facts, Header, Kind, Stored};
@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 impl Work<'_> {
-    /// The flow of an extracted video, compared with its frames first if that is wanted.
+    /// Imports the flow of an extracted video, after comparing it with the frames if the check is on.
     pub(super) fn import_flow(
         &self,
         (video, hash): (&Video, &str),
@@ -39,7 +39,7 @@ impl Work<'_> {
         {
             return Err(DataError::invalid(
                 format!("frames in {}", folder.path.display()),
-                format!("{count} of {width}x{height} as when they were read"),
+                format!("{count} of {width}x{height}, as when they were read"),
                 format!("{} of {}x{}; run again", folder.layout.images.len(), size.0, size.1),
             ));
         }
@@ -98,7 +98,7 @@ impl Work<'_> {
     }
 }
 
-/// A picture as the cache may take it over.
+/// A picture in the form that the cache can store unchanged.
 pub(super) fn stored(picture: &Picture) -> Stored<'_> {
     Stored { pixels: &picture.pixels, jpeg: &picture.jpeg }
 }

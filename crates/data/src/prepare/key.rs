@@ -1,4 +1,4 @@
-//! Names of cache files: a hash of all that the content depends on.
+//! Names of cache files: hashes of everything that the content depends on.
 
 use super::config::PrepareConfig;
 use crate::container::{Kind, VERSION};
@@ -8,7 +8,8 @@ use crate::extracted::Extraction;
 use flow::Method;
 use std::path::{Path, PathBuf};
 
-/// Raised when decoding, resizing, cut search or flow change their results without a change of any setting.
+/// Version of the methods. Raised when decoding, resizing, cut search or flow change their results without a change of
+/// settings.
 const METHOD: u32 = 2;
 
 /// Key of the frames of a video with the given source hash.
@@ -21,8 +22,8 @@ pub(super) fn frames(
     hash(&[Kind::Frames.folder(), source, &json(&settings)?])
 }
 
-/// Key of the flow computed from the frames with the key `frames`. An estimator of many pairs adds its name: the last bit of a
-/// stored byte may be another than the CPU's.
+/// Key of the flow computed from the frames with the key `frames`. An estimator of many pairs adds its name, because the
+/// last bit of a stored byte may differ from the CPU's.
 pub(super) fn flow(
     kind: Kind,
     frames: &str,
@@ -36,8 +37,8 @@ pub(super) fn flow(
     }
 }
 
-/// Key of the flow that was extracted together with the frames with the key `frames`. Flow that was not compared with its frames
-/// has another one, so that it never passes for flow that was.
+/// Key of the flow that was extracted together with the frames with the key `frames`. Flow that was not compared with its
+/// frames has a different key, so that it is never taken for flow that was.
 pub(super) fn imported(
     frames: &str,
     config: &PrepareConfig,
@@ -47,7 +48,7 @@ pub(super) fn imported(
     hash(&["imported-flow", frames, &json(&settings)?])
 }
 
-/// Where a file lies.
+/// Path of a cache file.
 pub(super) fn path(cache_dir: &Path, kind: Kind, key: &str) -> PathBuf {
     cache_dir.join(kind.folder()).join(&key[..2]).join(format!("{key}.var"))
 }

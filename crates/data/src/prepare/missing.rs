@@ -1,4 +1,4 @@
-//! Which videos have no cache files yet.
+//! Search for videos that lack cache files.
 
 use super::config::PrepareConfig;
 use super::key;
@@ -10,14 +10,14 @@ use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Of `videos` (indices into the data set) those of which a cache file is not there, in the order asked for; of several with
-/// the same content the first. Files are looked for and not read: [`super::prepare`] verifies them.
+/// Returns those of `videos` (indices into the data set) that lack a cache file, in the same order; only the first of
+/// several with the same content. Files are looked up but not read: [`super::prepare`] verifies them.
 ///
-/// Left out is what [`super::prepare`] would not write a file for: pictures that are rendered into memory, and videos that
-/// cannot be read at all, which it reports.
+/// Videos for which [`super::prepare`] would not write a file are left out: pictures that are rendered into memory, and
+/// videos that cannot be read at all, which it reports.
 ///
 /// # Errors
-/// [`DataError::File`] if the hashes of the videos cannot be kept, [`DataError::Invalid`] for settings that cannot be named.
+/// [`DataError::File`] if the hashes of the videos cannot be saved, [`DataError::Invalid`] for settings that give no key.
 pub fn missing(
     dataset: &Dataset,
     config: &PrepareConfig,
@@ -42,7 +42,7 @@ pub fn missing(
     Ok(found)
 }
 
-/// The files that a video with the given source hash has when it is ready.
+/// Paths of the files that a video with the given source hash has when it is ready.
 fn files(
     dataset: &Dataset,
     config: &PrepareConfig,

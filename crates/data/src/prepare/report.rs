@@ -1,4 +1,4 @@
-//! What came of it: the videos that are ready, and those that could not be prepared. Nothing disappears silently from a split.
+//! The result of a preparation: videos that are ready, and videos that failed. Nothing disappears silently from a split.
 
 use base::text::{gigabytes, points};
 
@@ -10,14 +10,14 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// What [`super::prepare`] made or found.
+/// The result of [`super::prepare`].
 #[derive(Debug, Clone, Default)]
 pub struct Prepared {
-    /// The videos that are ready, in the order asked for.
+    /// The videos that are ready, in the requested order.
     pub videos: Vec<PreparedVideo>,
-    /// Cache files found intact.
+    /// Number of cache files found intact.
     pub reused: usize,
-    /// Cache files written.
+    /// Number of cache files written.
     pub built: usize,
     /// Bytes of all cache files used.
     pub bytes: u64,
@@ -25,11 +25,11 @@ pub struct Prepared {
     pub vectors: u64,
     /// Flow vectors that exceeded the bound and were clipped.
     pub clipped: u64,
-    /// Frame pairs of all videos.
+    /// Number of frame pairs of all videos.
     pub pairs: usize,
-    /// Of these, pairs that are the same picture up to coding noise. They are kept: their flow is about zero.
+    /// Number of these pairs that show the same picture up to coding noise. They are kept: their flow is about zero.
     pub repeated: usize,
-    /// Extracted videos in which too little moves to compare the flow with the frames.
+    /// Number of extracted videos in which too little moves to compare the flow with the frames.
     pub not_judged: usize,
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for Prepared {
             )?;
         }
         if self.not_judged > 0 {
-            write!(out, "; in {} too little moves to compare flow and frames", self.not_judged)?;
+            write!(out, "; in {} of the videos too little moves to check the flow", self.not_judged)?;
         }
         Ok(())
     }
@@ -71,7 +71,7 @@ pub struct VideoFailure {
     pub class: String,
     /// The part of each split that lacks it; empty for a video that no split uses.
     pub parts: Vec<Part>,
-    /// Why.
+    /// Cause of the failure.
     pub cause: DataError,
 }
 
@@ -106,14 +106,14 @@ impl fmt::Display for VideoFailure {
     }
 }
 
-/// What came of a run in which some videos failed.
+/// The result of a run in which some videos failed.
 #[derive(Debug)]
 pub struct PrepareReport {
-    /// Number of videos asked for.
+    /// Number of videos requested.
     pub expected: usize,
-    /// The failures, in the order asked for; among them the videos that are missing.
+    /// The failures in the requested order, including missing videos.
     pub failures: Vec<VideoFailure>,
-    /// What each split lacks, in words.
+    /// Videos that each split lacks, in words.
     pub splits: String,
     /// The file with every failure and every surplus video, a line each.
     pub list: PathBuf,
@@ -157,7 +157,7 @@ impl fmt::Display for PrepareReport {
     }
 }
 
-/// Where the failures of the last run are listed.
+/// Path of the list of the last run's failures.
 fn list_path(dataset: &Dataset, cache_dir: &Path) -> PathBuf {
     cache_dir.join(format!("failed-{}.tsv", dataset.name))
 }

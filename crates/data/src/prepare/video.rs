@@ -1,4 +1,4 @@
-//! A prepared video: single frames and fields out of the cache.
+//! A prepared video: single frames and fields from the cache.
 
 use crate::container::Container;
 use crate::cuts::segments;
@@ -20,13 +20,13 @@ impl Files {
         self.frames.file_bytes() + self.flow().map(Container::file_bytes).sum::<u64>()
     }
 
-    /// Forward and backward flow, as far as they were asked for.
+    /// The files of forward and backward flow, as far as they were requested.
     pub(super) fn flow(&self) -> impl Iterator<Item = &Container> {
         [self.forward.as_ref(), self.backward.as_ref()].into_iter().flatten()
     }
 }
 
-/// What a video is read from.
+/// The content that a video is read from.
 #[derive(Debug, Clone)]
 pub(super) enum Content {
     /// Cache files.
@@ -67,9 +67,9 @@ pub struct PreparedVideo {
     pub height: usize,
     /// Ranges of frames between hard cuts, covering `0..frames`.
     pub segments: Vec<Range<usize>>,
-    /// Frame pairs that are the same picture up to coding noise.
+    /// Number of frame pairs that show the same picture up to coding noise.
     pub repeated: usize,
-    /// Of extracted flow: whether it was compared with the frames (it fits then) or too little moves for that.
+    /// For extracted flow: `true` if it was compared with the frames and fits, `false` if too little moves for that.
     /// `None` if it was computed here or the comparison was switched off.
     pub judged: Option<bool>,
     content: Content,
@@ -93,12 +93,12 @@ impl PreparedVideo {
         Self { id, label, frames, width, height, segments, repeated, judged, content }
     }
 
-    /// The cache files that this video reads: frames, and flow as far as it was asked for. None for a rendered picture.
+    /// The cache files that this video reads: frames, and flow as far as it was requested. Empty for a rendered picture.
     pub fn cache_files(&self) -> impl Iterator<Item = &Container> {
         self.content.files().into_iter().flat_map(|files| [&files.frames].into_iter().chain(files.flow()))
     }
 
-    /// Whether there is a file of flow, which for a video of one frame holds no field.
+    /// Returns `true` if there is a file of flow. For a video of one frame that file holds no field.
     pub fn has_flow(&self) -> bool {
         self.content.flow().next().is_some()
     }

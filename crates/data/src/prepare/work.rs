@@ -1,4 +1,4 @@
-//! What all videos of a preparation share.
+//! State that all videos of a preparation share.
 
 use super::config::{PrepareConfig, Progress};
 use crate::dataset::{Dataset, SourceHashes, Video, VideoSource};
@@ -10,12 +10,12 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// What all videos share.
+/// The state that all videos share.
 pub(super) struct Work<'a> {
     pub(super) dataset: &'a Dataset,
     pub(super) config: &'a PrepareConfig,
     pub(super) cache_dir: &'a Path,
-    /// Those that name the files of the cache.
+    /// Hashes that name the files of the cache.
     hashes: &'a SourceHashes,
     pub(super) progress: &'a dyn Progress,
     pub(super) stop: &'a AtomicBool,
@@ -59,11 +59,11 @@ impl<'a> Work<'a> {
         self.built.load(Ordering::Relaxed)
     }
 
-    /// Refuses a video that is no longer what its hash was taken of: what was decoded may be of another one, and would go by
-    /// the name of the first for ever.
+    /// Refuses a video that has changed since its hash was taken. The decoded frames may be those of a different video, and
+    /// would keep the name of the first one for ever.
     pub(super) fn unchanged(&self, video: &Video, source: &str) -> Result<(), DataError> {
         let now = match &video.source {
-            // A size and a time can be those of another file.
+            // A different file can have the same size and time.
             VideoSource::File(path) => {
                 self.hashes.forget(path);
                 self.dataset.source_hash(video, self.hashes)?
@@ -74,11 +74,11 @@ impl<'a> Work<'a> {
         if now == source {
             return Ok(());
         }
-        let found = format!("{now}; leave it alone and run the command again");
-        Err(DataError::invalid(format!("what was read of video {}", video.id), source, found))
+        let found = format!("{now}; do not change it and run the command again");
+        Err(DataError::invalid(format!("video {} changed while it was read", video.id), source, found))
     }
 
-    /// What is known of extracted flow.
+    /// The settings of the extraction.
     pub(super) fn extraction(&self) -> Result<Extraction, DataError> {
         self.dataset.extraction.ok_or_else(|| {
             DataError::invalid(
@@ -89,7 +89,7 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// Looked for only once a video has to be decoded.
+    /// The decoder. It is looked for only once a video has to be decoded.
     pub(super) fn decoder(&self) -> Result<&Decoder, DataError> {
         if let Some(decoder) = self.decoder.get() {
             return Ok(decoder);

@@ -7,20 +7,20 @@ use rand::Rng;
 use super::{SampleSpec, Starts, TimeSteps};
 use crate::DataError;
 
-/// All that a video offers for a [`SampleSpec`]. A time step is given by its first frame.
+/// All time steps that a video offers for a [`SampleSpec`]. A time step is given by its first frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clips {
     time_steps: TimeSteps,
-    /// Where one time step may begin.
+    /// Starts of a single time step.
     single: Starts,
-    /// By distance, where the first of strided time steps may begin; ascending, at least one.
+    /// Starts of the first of several strided time steps, by distance; ascending, at least one.
     strides: Vec<(usize, Starts)>,
     /// The time steps on a grid; at least one.
     grid: Vec<usize>,
 }
 
 impl Clips {
-    /// What `segments`, the video's frame ranges between hard cuts, offer. `video` names it in the error.
+    /// Finds the time steps in `segments`, the video's frame ranges between hard cuts. `video` names it in the error.
     ///
     /// # Errors
     /// An invalid description; [`DataError::ShortVideo`] when no segment is long enough.
@@ -69,11 +69,10 @@ impl Clips {
         }
     }
 
-    /// Up to `n` clips at equal temporal spacing for a test, each with its T time steps, as
-    /// [`Starts::spaced`] spaces the first of them. Of time steps by segments, the j-th of n clips
+    /// Up to `n` clips at equal temporal spacing for a test, each with its T time steps; their first
+    /// time steps are spaced as by [`Starts::spaced`]. With time steps by segments, the j-th of n clips
     /// takes from each part the start at (2j + 1) / 2n of it; there are no more clips than a part
-    /// has starts. Spread time steps are one clip, and those of a grid are
-    /// all of it, whatever n.
+    /// has starts. Spread time steps make one clip, and a grid gives all of its time steps, whatever n.
     pub fn spaced(&self, n: usize) -> Vec<Vec<usize>> {
         match self.time_steps {
             TimeSteps::Single => self.single.spaced(n).into_iter().map(|start| vec![start]).collect(),
@@ -98,12 +97,12 @@ impl Clips {
         }
     }
 
-    /// Whether all of these time steps may be read here.
+    /// Returns `true` if all of these time steps are valid in the video.
     pub fn hold(&self, time_steps: &[usize]) -> bool {
         time_steps.iter().all(|&time_step| self.single.contains(time_step))
     }
 
-    /// Part k of `count` equal parts of the starts, by their number; never empty.
+    /// Numbers of the starts in part k of `count` equal parts; never empty.
     fn part(&self, k: usize, count: usize) -> Range<usize> {
         let starts = self.single.count();
         let (from, to) = (k * starts / count, (k + 1) * starts / count);

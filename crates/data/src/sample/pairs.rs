@@ -1,4 +1,4 @@
-//! Pairs of videos that show one event, or two of different classes (Siamese cross-view network).
+//! Pairs of videos that show one event, or events of different classes (Siamese cross-view network).
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use super::{ClassBalanced, Sampler, Together};
 use crate::dataset::View;
 use crate::inputs::InputError;
 
-/// Draws pairs. Of `dissimilar + 1` places in a row one holds a similar pair: two views of one event, at one time. The others
-/// hold dissimilar pairs: two videos of different classes, each at a time of its own. Two videos of one class that show
-/// different events are never a pair.
+/// Draws pairs. One of `dissimilar + 1` consecutive places holds a similar pair: two views of one event at the same time.
+/// The others hold dissimilar pairs: two videos of different classes, each at its own time. Two videos of one class that
+/// show different events are never a pair.
 ///
 /// Classes are drawn uniformly, then events or videos within them.
 #[derive(Clone, Debug)]
@@ -19,19 +19,20 @@ pub struct Pairs {
     dissimilar: u64,
     /// All videos, for the first of a dissimilar pair.
     all: ClassBalanced,
-    /// By class: its videos.
+    /// Videos of each class.
     classes: BTreeMap<u32, Vec<usize>>,
     labels: Vec<u32>,
-    /// By class: the events that two views or more show, each with its videos.
+    /// Events of each class that two or more views show, each with its videos.
     events: Vec<Vec<Vec<usize>>>,
 }
 
 impl Pairs {
-    /// A sampler over videos 0..n, given the label and the view of each in order, with so many dissimilar pairs for
-    /// each similar one.
+    /// Creates a sampler over videos 0..n, given the label and the view of each in order. `dissimilar` is the number of
+    /// dissimilar pairs for each similar one.
     ///
     /// # Errors
-    /// When there is no video, no event that two videos show, or only one class.
+    /// [`InputError::NoVideos`] if there is no video, [`InputError::Pairs`] if no two videos show the same event or there
+    /// is only one class.
     pub fn new<'a>(
         videos: impl IntoIterator<Item = (u32, Option<&'a View>)>,
         dissimilar: usize,
@@ -65,7 +66,7 @@ impl Pairs {
     }
 }
 
-/// One of a list that has some.
+/// Draws an element of a list that is not empty.
 fn pick<'a, T>(list: &'a [T], rng: &mut impl Rng) -> &'a T {
     &list[rng.random_range(0..list.len() as u64) as usize]
 }
@@ -86,7 +87,7 @@ impl Sampler for Pairs {
             return Together::SameTimeSteps;
         }
         *first = ClassBalanced::draw(&self.all, rng);
-        // Of the other classes, by their place among them.
+        // Number of the second video's class among the other classes.
         let other = rng.random_range(0..self.classes.len() as u64 - 1) as usize;
         let mut others = self.classes.iter().filter(|(label, _)| **label != self.labels[*first]);
         let (_, members) = others.nth(other).expect("there is one class fewer than classes");

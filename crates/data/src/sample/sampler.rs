@@ -1,4 +1,4 @@
-//! Which videos a batch is made of.
+//! Choice of the videos of a batch.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ use crate::inputs::InputError;
 /// A place holds a group of one or more samples: one for classification, two for the pairs of a
 /// Siamese network. The samples of a group stand side by side in the batch.
 pub trait Sampler: Send + Sync {
-    /// Samples in a group.
+    /// Number of samples in a group.
     fn group(&self) -> usize;
 
     /// Draws the videos of one place into `videos`, which has room for a group: indices into the list
-    /// that the loader was given. `place` counts the places of all batches, from 0. Must depend on `rng` and `place` alone.
+    /// that the loader was given. `place` counts the places of all batches, from 0. Must depend only on `rng` and `place`.
     fn draw(&self, rng: &mut ChaCha8Rng, place: u64, videos: &mut [usize]) -> Together;
 }
 
-/// How the samples of a group lie in time.
+/// Relation in time of the samples of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Together {
     /// Each has time steps of its own.
@@ -38,10 +38,10 @@ pub struct ClassBalanced {
 }
 
 impl ClassBalanced {
-    /// A sampler over videos 0..n, given their labels in order.
+    /// Creates a sampler over videos 0..n, given their labels in order.
     ///
     /// # Errors
-    /// When there is no video.
+    /// [`InputError::NoVideos`] if there is no video.
     pub fn new(labels: impl IntoIterator<Item = u32>) -> Result<Self, InputError> {
         let mut classes = BTreeMap::<u32, Vec<usize>>::new();
         for (video, label) in labels.into_iter().enumerate() {
@@ -53,7 +53,7 @@ impl ClassBalanced {
         Ok(Self { classes: classes.into_values().collect() })
     }
 
-    /// The index of a video.
+    /// Draws the index of a video.
     pub fn draw(&self, rng: &mut impl Rng) -> usize {
         let class = &self.classes[rng.random_range(0..self.classes.len() as u64) as usize];
         class[rng.random_range(0..class.len() as u64) as usize]

@@ -1,4 +1,4 @@
-//! What one sample of a video is: inputs, and the time steps at which they are read.
+//! Description of one sample of a video: inputs, and the time steps at which they are read.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::inputs::{Input, InputError};
 
-/// The most time steps of a sample.
+/// Largest number of time steps of a sample.
 const MOST: usize = 1 << 16;
 
 /// A sample: one or more inputs of a network, read at one or more time steps of one video.
@@ -26,11 +26,11 @@ const MOST: usize = 1 << 16;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SampleSpec {
-    /// What is read; at least one, and each of a modality of its own.
+    /// Inputs that are read; at least one, each of a different modality.
     pub inputs: Vec<SampleInput>,
-    /// How the inputs of one time step lie in time.
+    /// Alignment in time of the inputs of one time step.
     pub align: Align,
-    /// How many time steps, and how far apart.
+    /// Number of time steps, and their distances.
     #[serde(rename = "moments")]
     pub time_steps: TimeSteps,
 }
@@ -39,23 +39,23 @@ pub struct SampleSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SampleInput {
-    /// What is read.
+    /// The input that is read.
     pub input: Input,
-    /// At which time steps.
+    /// Time steps at which it is read.
     pub at: At,
 }
 
-/// At which of its sample's time steps an input is read.
+/// Time steps of a sample at which an input is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum At {
-    /// At all T of them.
+    /// All T of them.
     Every,
-    /// At number (T - 1) / 2 alone, counted from 0 and rounded down.
+    /// Only number (T - 1) / 2, counted from 0 and rounded down.
     Middle,
 }
 
-/// How the inputs of one time step lie in time when they take different numbers of frames.
+/// Alignment in time of the inputs of one time step, which may take different numbers of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Align {
@@ -65,7 +65,7 @@ pub enum Align {
     Center,
 }
 
-/// When a sample's inputs are read.
+/// Time steps at which a sample's inputs are read.
 ///
 /// The frames of one time step always lie between two hard cuts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,13 +73,13 @@ pub enum Align {
 pub enum TimeSteps {
     /// One, anywhere in the video.
     Single,
-    /// `count` of them at equal distances, all between the same two cuts. The distance is drawn once a
-    /// sample, uniformly over those of `from..=to` frames for which the video is long enough; where it
-    /// is too short for `from`, it is the largest that fits, and where it is too short for a frame from
-    /// each to the next, all are one time step. A test takes the one nearest to (from + to) / 2, the smaller
-    /// of two.
+    /// `count` of them at equal distances, all between the same two cuts. The distance is drawn once per
+    /// sample, uniformly over those of `from..=to` frames for which the video is long enough. If the video is
+    /// too short for `from`, the distance is the largest that fits; if not even a distance of one frame
+    /// fits, all time steps coincide. A test takes the distance nearest to (from + to) / 2, the smaller
+    /// of two equally near.
     Strided {
-        /// T.
+        /// T, the number of time steps.
         count: usize,
         /// Least distance, frames; at least 1.
         from: usize,
@@ -88,28 +88,28 @@ pub enum TimeSteps {
     },
     /// `count` of them, one in each of as many equal parts of the video's valid starts (Temporal
     /// Segment Networks); cuts may lie between two time steps. With fewer starts than parts, starts are
-    /// used again.
+    /// repeated.
     Segments {
-        /// T.
+        /// T, the number of time steps.
         count: usize,
     },
     /// `count` of them at equal distances from the video's first valid start to its last, as a test
-    /// chooses its frames; cuts may lie between two. The only clip of a video, for a network that is
-    /// tested on all of it at once. With fewer starts than time steps, starts are used again.
+    /// chooses its frames; cuts may lie between two. They are the only clip of a video, for a network that is
+    /// tested on the whole video at once. With fewer starts than time steps, starts are repeated.
     Spread {
-        /// T.
+        /// T, the number of time steps.
         count: usize,
     },
-    /// One, at a frame whose number is a multiple of `every`, counted from 0. A test takes all of them. Where no frame of
-    /// such a number is a valid start, the first valid start is taken.
+    /// One, at a frame whose number is a multiple of `every`, counted from 0. A test takes all of them. If no such frame is
+    /// a valid start, the first valid start is taken.
     Grid {
-        /// Frames from one to the next; at least 1.
+        /// Distance between frames of the grid; at least 1.
         every: usize,
     },
 }
 
 impl TimeSteps {
-    /// T.
+    /// T, the number of time steps.
     #[must_use]
     pub fn count(&self) -> usize {
         match *self {
@@ -127,7 +127,7 @@ impl SampleSpec {
         Self { inputs, align: Align::Start, time_steps: TimeSteps::Single }
     }
 
-    /// Checks that the description can be met.
+    /// Checks that the description is valid.
     ///
     /// # Errors
     /// No input, an invalid one, two of one modality, no time step, distances of 0 or in the wrong order.
@@ -160,7 +160,7 @@ impl SampleSpec {
         {
             return Err(InputError::Spec {
                 name: "the distance of time steps",
-                expected: "from at least 1, to no less than from",
+                expected: "`from` of at least 1 and `to` of at least `from`",
                 found: format!("from {from} to {to}"),
             });
         }
@@ -177,7 +177,7 @@ impl SampleSpec {
         self.inputs.iter().map(|input| (input.input.modality(), shape(input))).collect()
     }
 
-    /// Frames that all inputs of one time step take together.
+    /// Number of frames that all inputs of one time step take together.
     #[must_use]
     pub fn span(&self) -> usize {
         let lead = self.lead();
@@ -194,12 +194,12 @@ impl SampleSpec {
         }
     }
 
-    /// Where an input begins, in frames from the first frame of its time step.
+    /// Offset of an input from the first frame of its time step, in frames.
     pub(crate) fn offset(&self, input: &SampleInput) -> usize {
         self.lead() - self.lead_of(input)
     }
 
-    /// Frames of an input before the frame that all have in common.
+    /// Number of frames of an input before the frame on which all inputs are aligned.
     fn lead_of(&self, input: &SampleInput) -> usize {
         match self.align {
             Align::Start => 0,

@@ -1,4 +1,4 @@
-//! How a spec spells a sample: `{ kind = "...", ... }`.
+//! Samples as a spec spells them: `{ kind = "...", ... }`.
 
 use std::borrow::Cow;
 
@@ -10,10 +10,10 @@ use super::spec::{Align, At, SampleInput, SampleSpec, TimeSteps};
 use crate::inputs::{FlowStack, FrameStack, InputError, Sampling, SpelledInput};
 use crate::schema::{of_kind, one_of};
 
-/// Frames of a clip; more is a slip of the pen, and the sizes that follow from it have no bounds.
+/// Largest number of frames of a clip; more is a typing error, and sizes computed from it could overflow.
 const MOST: usize = 1000;
 
-/// What a network sees of a video, before the scale of a profile is known.
+/// The input of a network as a spec spells it, before the scale of a profile is known.
 #[derive(Clone, Debug)]
 pub enum SpelledSample {
     /// One input, at one time step.
@@ -30,33 +30,33 @@ pub enum SpelledSample {
 pub struct SpelledClip {
     /// T, the number of frames in training.
     pub frames: usize,
-    /// Least and largest distance of two frames in training, frames.
+    /// Least and largest distance between two frames of the clip in training, in frames.
     #[serde(deserialize_with = "two")]
     pub stride: [usize; 2],
     /// L, the number of displacement fields around each frame.
     pub length: usize,
-    /// Whether each field's mean vector is subtracted from it.
+    /// Subtracts each field's mean vector from it.
     pub mean_subtraction: bool,
 }
 
-/// Snippets of flow, and a frame in the middle of them if wanted (the pyramid network).
+/// Snippets of flow, with an optional frame in the middle (the pyramid network).
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SpelledSnippets {
     /// T, the number of snippets.
     pub count: usize,
-    /// Least and largest distance of two snippets in training, frames; of one snippet it says nothing.
+    /// Least and largest distance between two snippets in training, in frames; ignored for a single snippet.
     #[serde(deserialize_with = "two")]
     pub interval: [usize; 2],
     /// L, the number of displacement fields of a snippet.
     pub length: usize,
-    /// Whether each field's mean vector is subtracted from it.
+    /// Subtracts each field's mean vector from it.
     pub mean_subtraction: bool,
-    /// Whether there is a frame.
+    /// Adds a frame in the middle of the snippets.
     pub frame: bool,
 }
 
-/// Reads two numbers; an array would be read from the first two of any number.
+/// Reads exactly two numbers; deserialising an array would take the first two of a longer list.
 fn two<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[usize; 2], D::Error> {
     let numbers = Vec::<usize>::deserialize(deserializer)?;
     <[usize; 2]>::try_from(numbers)
@@ -76,7 +76,7 @@ impl<'de> Deserialize<'de> for SpelledSample {
             let known: Vec<&str> = SpelledInput::KINDS.iter().copied().chain(["clip", "snippets"]).collect();
             let hint = base::did_you_mean(kind.as_str().unwrap_or_default(), known.iter().copied());
             let known = known.join(", ");
-            Err(D::Error::custom(format!("there is no kind of input {kind}{hint}; expected one of {known}")))
+            Err(D::Error::custom(format!("unknown kind of input {kind}{hint}; expected one of {known}")))
         })
     }
 }
@@ -90,12 +90,12 @@ impl JsonSchema for SpelledSample {
         let mut kinds = SpelledInput::schemas(generator);
         kinds.push(of_kind("clip", SpelledClip::json_schema(generator)));
         kinds.push(of_kind("snippets", SpelledSnippets::json_schema(generator)));
-        one_of("What a network sees of a video.", kinds)
+        one_of("The input of a network: frames of a video, its optical flow, or both.", kinds)
     }
 }
 
 impl SpelledSample {
-    /// Checks what does not depend on a profile.
+    /// Checks the settings that do not depend on a profile.
     ///
     /// # Errors
     /// Numbers of frames outside their range.
@@ -116,13 +116,13 @@ impl SpelledSample {
         }
     }
 
-    /// Whether it says at which time steps a video is read.
+    /// Returns `true` if the spec restricts the time steps to a grid.
     #[must_use]
     pub fn has_grid(&self) -> bool {
         matches!(self, Self::One(one) if one.every().is_some())
     }
 
-    /// The sample where the sides of pictures are `size` times the paper's.
+    /// The sample for pictures whose sides are `size` times the paper's.
     #[must_use]
     pub fn scaled(&self, size: f64) -> SampleSpec {
         let flow = |length, mean_subtraction, at| {

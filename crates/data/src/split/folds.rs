@@ -1,19 +1,19 @@
-//! Dividing a training part into folds for cross-validation.
+//! Division of a training part into folds for cross-validation.
 
 use crate::dataset::Video;
 use crate::error::DataError;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// The fold, from 0 up to `n`, of each of `indices` (into `videos`), in their order.
+/// Assigns a fold, 0 to `n - 1`, to each of `indices` (into `videos`) and returns the folds in their order.
 ///
-/// Videos of one class and one [`Video::group`] come into one fold: clips of one film or one scene look so alike that a fold
+/// Videos of one class and one [`Video::group`] share a fold: clips of one film or one scene look so alike that a fold
 /// would otherwise be tested on what the others were trained on. Within a class the folds differ by at most the size
-/// of its largest group; a class of fewer groups than folds is missing from some. The result depends on classes, groups and
-/// their sizes alone, not on the order of `indices` or on anything random.
+/// of its largest group; a class with fewer groups than folds is missing from some. The result depends only on classes,
+/// groups and their sizes, not on the order of `indices` or on anything random.
 ///
 /// # Errors
-/// [`DataError::Invalid`] for no folds and for an index that is not below the number of videos.
+/// [`DataError::Invalid`] if `n` is 0 or an index is not below the number of videos.
 pub fn folds(videos: &[Video], indices: &[usize], n: usize) -> Result<Vec<usize>, DataError> {
     let invalid = |what: &str, expected: String, found: usize| DataError::invalid(what, expected, found);
     if n == 0 {
@@ -27,7 +27,7 @@ pub fn folds(videos: &[Video], indices: &[usize], n: usize) -> Result<Vec<usize>
         *classes.entry(video.label).or_default().entry(&video.group).or_default() += 1;
     }
     let mut fold_of: BTreeMap<(usize, &str), usize> = BTreeMap::new();
-    // Videos of all classes in each fold, so that what classes leave uneven does not add up.
+    // Videos of all classes in each fold, so that the imbalances of the classes do not add up.
     let mut sizes = vec![0; n];
     for (label, groups) in classes {
         // The largest first, each into the fold that has the fewest of its class.

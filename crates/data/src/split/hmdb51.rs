@@ -31,7 +31,7 @@ pub fn read(folder: &Path, splits: usize) -> Result<SplitLists, DataError> {
 /// Reads lists that are in memory: for each split the list of each class, in the order of `classes`.
 ///
 /// # Errors
-/// As [`read`], but for reading files.
+/// The errors of [`read`], except those of reading files.
 pub fn parse(folder: &Path, classes: Vec<String>, lists: &[Vec<ListFile>]) -> Result<SplitLists, DataError> {
     let mut gather = Gather::new(film);
     for (index, lists) in lists.iter().enumerate() {
@@ -63,8 +63,8 @@ pub fn parse(folder: &Path, classes: Vec<String>, lists: &[Vec<ListFile>]) -> Re
     gather.finish(classes, folder)
 }
 
-/// The film that a clip is cut from: what stands before `_CLASS_` in its name. Film names are free text and may hold the class
-/// themselves, so the last place counts; what follows it are marks such as `f_cm_np1_ba_med_0`.
+/// Finds the film that a clip is cut from: the part of its name before `_CLASS_`. Film names are free text and may contain
+/// the class, so the last occurrence counts; marks such as `f_cm_np1_ba_med_0` follow it.
 fn film<'a>(class: &str, name: &'a str) -> Option<&'a str> {
     name.rsplit_once(&format!("_{class}_")).map(|(film, _)| film).filter(|film| !film.is_empty())
 }

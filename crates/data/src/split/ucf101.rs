@@ -23,7 +23,7 @@ pub fn read(folder: &Path, splits: usize) -> Result<SplitLists, DataError> {
 /// Reads lists that are in memory: the classes, then training and test list of each split.
 ///
 /// # Errors
-/// As [`read`], but for reading files.
+/// The errors of [`read`], except those of reading files.
 pub fn parse(folder: &Path, classes: &ListFile, parts: &[[ListFile; 2]]) -> Result<SplitLists, DataError> {
     let classes = self::classes(classes)?;
     let labels: BTreeMap<&str, usize> =
@@ -52,7 +52,7 @@ pub fn parse(folder: &Path, classes: &ListFile, parts: &[[ListFile; 2]]) -> Resu
     gather.finish(classes, folder)
 }
 
-/// `INDEX NAME` per line, indices from 1 without gaps.
+/// Reads the class names: `INDEX NAME` per line, indices from 1 without gaps.
 fn classes(file: &ListFile) -> Result<Vec<String>, DataError> {
     let mut classes: Vec<String> = Vec::new();
     let mut seen = BTreeSet::new();
@@ -74,7 +74,7 @@ fn classes(file: &ListFile) -> Result<Vec<String>, DataError> {
     Ok(classes)
 }
 
-/// Class folder, file and label of `CLASS/FILE.avi`.
+/// Splits `CLASS/FILE.avi` into class folder and file, and finds the label.
 fn clip<'a>(
     path: &'a str,
     labels: &BTreeMap<&str, usize>,
@@ -91,7 +91,7 @@ fn clip<'a>(
     Ok((class, file, label))
 }
 
-/// `g07` of `v_CLASS_g07_c02`.
+/// Finds the group of a clip: `g07` of `v_CLASS_g07_c02`.
 fn group<'a>(_class: &str, name: &'a str) -> Option<&'a str> {
     let numbered = |text: &str, mark| {
         text.strip_prefix(mark).is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))

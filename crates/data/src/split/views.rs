@@ -1,15 +1,15 @@
-//! Events that several cameras saw: the list of a user's set.
+//! The list of events that several cameras saw, in a user's set.
 
 use super::{ListFile, ListedClip, SplitLists, hold_out_views, safe_relative};
 use crate::dataset::{View, ViewFoldersSpec};
 use crate::error::DataError;
 use std::collections::BTreeSet;
 
-/// Reads a list of events, a line `CLASS/EVENT GROUP` each: every event is a video in the folder of every view.
+/// Reads a list of events, one line `CLASS/EVENT GROUP` for each. Every event is a video in the folder of every view.
 ///
 /// # Errors
-/// [`DataError::Split`] with file and line for a line that is wrong; [`DataError::Spec`] for a tested group without an
-/// event, and where nothing is left to train on.
+/// [`DataError::Split`] with file and line for a line that is wrong; [`DataError::Spec`] for a tested group without
+/// events, or if nothing is left to train on.
 pub fn parse(spec: &ViewFoldersSpec, list: &ListFile) -> Result<SplitLists, DataError> {
     let ending = spec.extensions.first().map_or("avi", String::as_str);
     let mut clips: Vec<ListedClip> = Vec::new();
@@ -25,7 +25,7 @@ pub fn parse(spec: &ViewFoldersSpec, list: &ListFile) -> Result<SplitLists, Data
         let class = event.split_once('/').map_or(event, |(class, _)| class);
         let label = spec.classes.iter().position(|known| known == class).ok_or_else(|| {
             line.error(format!(
-                "expected CLASS/EVENT with a class of {}, found `{event}`",
+                "expected CLASS/EVENT with one of the classes {}; found `{event}`",
                 spec.classes.join(", ")
             ))
         })?;
@@ -34,7 +34,7 @@ pub fn parse(spec: &ViewFoldersSpec, list: &ListFile) -> Result<SplitLists, Data
         }
         if !known.insert(event.to_owned()) {
             return Err(
-                line.error(format!("`{event}` stands there twice; an event is listed once for all views"))
+                line.error(format!("`{event}` is listed twice; list an event only once for all views"))
             );
         }
         for (number, view) in spec.views.iter().enumerate() {
@@ -56,7 +56,7 @@ pub fn parse(spec: &ViewFoldersSpec, list: &ListFile) -> Result<SplitLists, Data
     let error = |message: String| DataError::Spec { path: list.path.clone(), message };
     let groups: BTreeSet<&String> = clips.iter().map(|clip| &clip.group).collect();
     if let Some(group) = spec.test.iter().find(|group| !groups.contains(group)) {
-        return Err(error(format!("test names the group `{group}`, of which no event is listed")));
+        return Err(error(format!("test names the group `{group}`, but no event of it is listed")));
     }
     let tested = |clip: &ListedClip| spec.test.contains(&clip.group);
     if clips.iter().all(tested) {

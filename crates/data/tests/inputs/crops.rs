@@ -1,4 +1,4 @@
-//! Where crops lie.
+//! Positions of crops.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Differences of frames, by hand and against a plain twin.
+//! Differences of frames, by hand and against a plain reference implementation.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ fn a_difference_is_a_frame_less_the_one_before_times_a_factor() {
 
 #[test]
 fn a_flip_mirrors_differences_and_keeps_their_sign() {
-    // The frames' green does not change, and their blue at a pixel does by its row: a video that is not its own mirror.
+    // The frames' green is constant, and their blue at a pixel changes with its row: the video is not its own mirror image.
     let crop = Crop { x: 1, y: 2, width: 5, height: 3, flip: false };
     let plain = painted(&differences(3), &Folded(video()), 2, crop, (5, 3));
     let flipped = painted(&differences(3), &Folded(video()), 2, Crop { flip: true, ..crop }, (5, 3));
@@ -46,7 +46,7 @@ fn a_flip_mirrors_differences_and_keeps_their_sign() {
     );
 }
 
-/// The frames of a video with red that grows by x in each frame, from 250 on back to 0.
+/// The frames of a video whose red grows by x in each frame and returns to 0 from 250 on.
 struct Folded(Planted);
 
 impl VideoReader for Folded {
@@ -97,7 +97,7 @@ fn views_of_several_sizes_are_painted_at_once() {
         .zip(crops.into_iter().zip(sizes))
         .map(|(out, (crop, size))| View { crop, size, colour: [0.0; 3], out })
         .collect();
-    // Memory that a larger input has left behind.
+    // Memory that a larger input left behind.
     let mut scratch = Scratch::default();
     let mut large = vec![0.0; 3 * 400];
     let view = View { crop: WHOLE, size: (20, 20), colour: [0.0; 3], out: &mut large };
@@ -156,11 +156,11 @@ fn a_batch_holds_differences_under_their_own_name() {
 fn settings_outside_their_range_are_refused() {
     let message = |stack: FrameDifferences| stack.validate().unwrap_err().to_string();
     insta::assert_snapshot!(message(differences(0)),
-        @"the number of differences of frames: expected 1 to 1000; found 0");
+        @"the number of frame differences: expected 1 to 1000; found 0");
     insta::assert_snapshot!(message(differences(1001)),
-        @"the number of differences of frames: expected 1 to 1000; found 1001");
+        @"the number of frame differences: expected 1 to 1000; found 1001");
     insta::assert_snapshot!(message(FrameDifferences { scale: [1.0, f32::NAN, 1.0], ..differences(1) }),
-        @"the scale of an RGB input must be finite, a scale above 0; found [1.0, NaN, 1.0]");
+        @"the scale of an RGB input must be finite, and a scale above 0; found [1.0, NaN, 1.0]");
     let json = r#"{"difference":{"length":5,"scale":[1.0,2.0,3.0]}}"#;
     let input = Input::from(FrameDifferences { length: 5, scale: [1.0, 2.0, 3.0] });
     assert_eq!(serde_json::to_string(&input).unwrap(), json);
@@ -170,7 +170,7 @@ fn settings_outside_their_range_are_refused() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
 
-    /// Each difference is that of two frames as a frame's own input shows them, in the view's size.
+    /// Each difference is that of two frames as the input of single frames shows them, in the view's size.
     #[test]
     fn differences_agree_with_frames_painted_one_by_one(
         x in 0usize..5, y in 0usize..5, width in 1usize..9, height in 1usize..7, flip: bool,
@@ -190,7 +190,7 @@ proptest! {
                 prop_assert!((got - (after - before)).abs() < 1e-3, "{got} {after} {before}");
             }
         }
-        // Where nothing is resized, by the pixels themselves, to the bit.
+        // If nothing is resized, exact differences of the pixels themselves.
         let got = painted(&stack, &video(), start, crop, (width, height));
         for (i, &got) in got.iter().enumerate() {
             let (k, channel) = (i / (3 * width * height), i / (width * height) % 3);

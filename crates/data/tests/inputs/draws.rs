@@ -1,4 +1,4 @@
-//! Every draw of a training follows from these: another version of the generator must give them too.
+//! Every draw of a training follows from these numbers: a new version of the generator must give the same ones.
 
 use data::augment::{Augmentation, CropRule, MultiScale, PcaJitter, Places};
 use data::dataset::View;
@@ -7,7 +7,7 @@ use data::sample::{ClassBalanced, Clips, Pairs, SampleSpec, Sampler, TimeSteps, 
 
 use crate::support::{one, plain};
 
-/// The first digits of the hash of what is drawn for many samples.
+/// The first digits of the hash of the draws for many samples.
 fn kept(draw: impl Fn(usize) -> Vec<usize>) -> String {
     let mut hasher = blake3::Hasher::new();
     for value in (0..400).flat_map(draw) {
@@ -67,7 +67,7 @@ fn crops_are_kept() {
     assert_eq!(of(CropRule::MultiScale(MultiScale::published(Places::Thirteen))), "7eba4816c2ee0e3c");
 }
 
-/// The logarithm and the cosine are the platform's, whose last bit may be another.
+/// The logarithm and the cosine are the platform's, and their last bit may differ.
 #[test]
 fn colours_are_kept() {
     let found = PcaJitter::imagenet().draw(&mut draw_rng(1, 1, 1));

@@ -9,7 +9,7 @@ fn multi_scale(places: Places) -> Augmentation {
     Augmentation { crop: CropRule::MultiScale(MultiScale::published(places)), flip: true, colour: None }
 }
 
-/// How often each crop is drawn.
+/// Number of times that each crop is drawn.
 fn drawn(
     rule: &Augmentation,
     frame: (usize, usize),
@@ -55,8 +55,8 @@ fn every_size_and_place_is_drawn_equally_often() {
     for (rule, places) in [(Places::Five, 5), (Places::Thirteen, 13)] {
         let count = 10 * places * 2;
         let seen = drawn(&multi_scale(rule), (340, 256), (224, 224), count * 400);
-        // A crop as high as the frame has the same place twice and thrice over, so places are counted by
-        // the smallest size, which has all.
+        // A crop as high as the frame has the same place two or three times, so places are counted for
+        // the smallest size, which has all of them.
         let smallest: Vec<usize> =
             seen.iter().filter(|(key, _)| key[..2] == [168, 168]).map(|(_, &count)| count).collect();
         assert_eq!(smallest.len(), places * 2);
@@ -91,7 +91,7 @@ fn random_crops_are_drawn_as_before_there_were_other_rules() {
         let rule = Augmentation::random_crops(true);
         let crop = Crop::random((20, 15), (8, 9), true, &mut draw_rng(5, 2, index)).unwrap();
         assert_eq!(rule.draw((20, 15), (8, 9), &mut draw_rng(5, 2, index)).unwrap().crop, crop);
-        // The colour is drawn last and moves no crop.
+        // The colour is drawn last and does not change the crops.
         let rule = Augmentation { colour: Some(PcaJitter::imagenet()), ..rule };
         assert_eq!(rule.draw((20, 15), (8, 9), &mut draw_rng(5, 2, index)).unwrap().crop, crop);
     }
@@ -160,7 +160,7 @@ fn impossible_rules_are_refused() {
     insta::assert_snapshot!(rule(vec![2.0]).validate().unwrap_err(),
         @"the scales of crops: expected one or more, above 0 and at most 1; found [2.0]");
     assert!(rule(vec![0.01]).check((64, 64), (56, 56)).is_err());
-    // Two pixels more than the frame has are not made the input's.
+    // An input two pixels larger than the frame is refused.
     assert!(rule(vec![1.0]).check((64, 64), (66, 66)).is_err());
     let colour = Some(PcaJitter { sigma: f32::NAN, ..PcaJitter::imagenet() });
     assert!(Augmentation { colour, ..rule(vec![1.0]) }.validate().is_err());

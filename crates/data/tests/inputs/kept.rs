@@ -1,4 +1,4 @@
-//! What must not change: records that exist were made from these very bits.
+//! Values that must not change: existing records were made from exactly these bits.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -139,7 +139,7 @@ fn labelled(i: usize, source: impl VideoReader + Send + Sync + 'static) -> Label
     LabelledVideo { view: None, id: format!("v{i}"), label: (i % 3) as u32, source: Arc::new(source) }
 }
 
-/// As hashes of training batches and of test views in turn: stacks with and without mean
+/// Hashes of training batches and of test views in turn: stacks with and without mean
 /// subtraction, trajectories, bi-directional stacks.
 const FLOATS: [&str; 8] = [
     "62292e5e2fd56cf5",
@@ -182,7 +182,7 @@ fn batches_of_raw_bytes_are_what_they_were() {
     assert_eq!(hashes(|i| labelled(i, Cached::new(&planted(i), Codec::Raw8))), RAW);
 }
 
-/// Of the JPEG decoder too: another one may round otherwise.
+/// These hashes also depend on the JPEG decoder: a different one may round differently.
 #[test]
 fn batches_of_jpeg_are_what_they_were() {
     let jpeg = Codec::Jpeg { quality: 90 };

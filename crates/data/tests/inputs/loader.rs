@@ -52,7 +52,7 @@ fn batches_are_the_same_for_any_number_of_threads() {
     assert!(batches(&TrainConfig { seed: 6, ..config() }, 0..12) != one);
 }
 
-/// Ranks that learn from one batch together make a part of it each.
+/// Ranks that share a batch each make a part of it.
 #[test]
 fn shares_are_slices_of_the_whole_batch() {
     let whole = batches(&config(), 3..6);
@@ -79,7 +79,7 @@ fn shares_are_slices_of_the_whole_batch() {
             .expect("refused")
             .to_string()
     };
-    assert!(refused(2..5).contains("places 2..5 of a batch of 4"));
+    assert!(refused(2..5).contains("places 2..5 are outside a batch of 4"));
     assert!(refused(2..2).contains("number of places"));
 }
 
@@ -105,7 +105,7 @@ fn a_batch_says_what_it_holds() {
     assert!(batches(&config(), 4..4).is_empty());
 }
 
-/// A video that fails, panics or takes its time, and tells of every field read.
+/// A video that fails, panics or is slow, and reports every field that is read.
 struct Odd {
     video: Planted,
     behaviour: Behaviour,
@@ -121,16 +121,16 @@ enum Behaviour {
     InCompany,
 }
 
-/// Lets nobody through before a second one has come.
+/// A gate that lets no thread through before a second one has arrived.
 #[derive(Default)]
 struct Company {
-    /// How many are inside, and whether two have met.
+    /// Number of threads inside, and whether two have met.
     state: Mutex<(usize, bool)>,
     changed: Condvar,
 }
 
 impl Company {
-    /// Whether a second one came before long.
+    /// Returns `true` if a second thread arrives before long.
     fn meets(&self) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.0 += 1;
@@ -228,7 +228,7 @@ fn dropping_the_loader_stops_its_threads_within_a_sample() {
     let begun = Instant::now();
     drop(loader);
     assert!(begun.elapsed() < Duration::from_secs(1));
-    // The threads are gone and with them the video.
+    // The threads are gone, and the video with them.
     while let Ok(()) = reads.try_recv() {}
     assert!(reads.recv().is_err());
 }
@@ -276,7 +276,7 @@ fn bad_configurations_and_videos_are_refused_before_any_thread_starts() {
 
 #[test]
 fn threads_share_one_batch() {
-    // A single batch, whose samples are read only when two threads read at once.
+    // A single batch, whose samples can be read only if two threads read at once.
     let (video, _reads) = odd(Behaviour::InCompany);
     let config = TrainConfig { batch: 8, workers: 8, depth: 1, ..config() };
     TrainLoader::new(vec![video], &config, 0..1).unwrap().next().unwrap().unwrap();
@@ -295,7 +295,7 @@ fn memory_that_was_given_back_is_used_again_and_leaves_no_trace() {
         data.fill(f32::NAN);
         loader.recycle(batch);
     }
-    // One is under way while one is in use, so two go round.
+    // One batch is being made while another is in use, so two take turns.
     places.sort_unstable();
     places.dedup();
     assert!(places.len() <= 3, "{} buffers", places.len());

@@ -1,4 +1,4 @@
-//! Pairs of views: which videos, and at which times.
+//! Pairs of views: the videos that are drawn, and their times.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use data::sample::{Pairs, SampleSpec, Sampler, TimeSteps, Together, draw_rng};
 
 use crate::support::{Planted, noise, one, only, plain};
 
-/// Events of three classes, each seen by three cameras but for the last, which one camera saw.
+/// Events of three classes, each seen by three cameras, except the last, which only one camera saw.
 fn labelled() -> Vec<(u32, View)> {
     let views = |event: usize| 0..if event == 11 { 1 } else { 3 };
     let video = |event: usize, number| {
@@ -53,7 +53,7 @@ fn one_pair_of_twenty_one_is_similar_and_no_dissimilar_one_is_false() {
     assert!(partners.values().all(|count| (1180..1490).contains(count)), "{partners:?}");
 }
 
-/// In any stretch of places, whatever the size of a batch.
+/// The ratio holds in any stretch of places, whatever the size of a batch.
 #[test]
 fn similar_pairs_are_spread_evenly() {
     let sampler = sampler(4);
@@ -142,13 +142,13 @@ fn views_of_one_event_come_at_one_time_on_the_grid() {
         let kind = usize::from(*together == Together::SameTimeSteps);
         time_steps.iter().for_each(|&time_step| times[kind][time_step] += 1);
     }
-    // Starts of two fields, which take three frames: 21 is one in the first views of events alone, never of a similar pair.
+    // Starts of two fields, which take three frames: 21 is valid only in the first views of events, never in a similar pair.
     let starts = |kind: usize| (0..24).filter(|&t| times[kind][t] > 0).collect::<Vec<_>>();
     assert_eq!((starts(0), starts(1)), (vec![0, 7, 14, 21], vec![0, 7, 14]));
     let one = TrainConfig { workers: 1, depth: 1, ..config };
     let mut again = TrainLoader::with_sampler(videos.clone(), pairs(), &one, 0..1).unwrap();
     assert!(again.next().unwrap().unwrap() == batch);
-    // A rank's share: which pairs are similar is a matter of their places in the whole batch.
+    // A rank's share: the place in the whole batch decides whether a pair is similar.
     let share = TrainConfig { places: Some(11..30), ..one };
     let mut loader = TrainLoader::with_sampler(videos.clone(), pairs(), &share, 0..1).unwrap();
     let share = loader.next().unwrap().unwrap();

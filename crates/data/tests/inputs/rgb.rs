@@ -118,7 +118,7 @@ proptest! {
     fn a_trajectory_of_one_field_resizes_like_a_stack(
         x in 0usize..5, y in 0usize..5, width in 1usize..9, height in 1usize..9, flip: bool, to in 1usize..14,
     ) {
-        // With one field no path has moved yet, and both read between the same pixels.
+        // With one field no path has moved yet, so both read between the same pixels.
         let video = video((13, 13));
         let crop = Crop { x, y, width, height, flip };
         let of = |sampling| painted(&plain(sampling, 1), &video, 2, crop, (to, to));
@@ -156,7 +156,7 @@ fn refused_frames_say_what_to_do() {
     insta::assert_snapshot!(message(frames(0, 1)), @"the number of frames is 0; expected at least 1");
     insta::assert_snapshot!(message(frames(1, 0)), @"the stride of frames is 0; expected at least 1");
     insta::assert_snapshot!(message(FrameStack { scale: [1.0, 0.0, 1.0], ..frames(1, 1) }),
-        @"the scale of an RGB input must be finite, a scale above 0; found [1.0, 0.0, 1.0]");
+        @"the scale of an RGB input must be finite, and a scale above 0; found [1.0, 0.0, 1.0]");
     assert!(FrameStack { mean: Some([f32::NAN; 3]), ..frames(1, 1) }.validate().is_err());
 }
 

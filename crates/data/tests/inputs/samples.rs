@@ -69,7 +69,7 @@ fn a_short_video_takes_the_distances_that_fit() {
     // The shortest video of UCF-101 has 29 frames.
     assert_eq!((least(29), most(29)), (Some(4), Some(4)));
     assert_eq!((least(15), most(15)), (Some(1), Some(1)));
-    // No two time steps: all five are one, and one there must be.
+    // Too short for two time steps: all five coincide, and at least one must fit.
     assert_eq!((least(14), most(14)), (Some(0), Some(0)));
     assert_eq!(clips(11, &spec).spaced(25), [[0; 5]]);
     let error = Clips::new("short", std::slice::from_ref(&(0..10)), &spec).unwrap_err();
@@ -126,7 +126,7 @@ fn test_clips_are_spaced_and_have_the_middle_distance() {
     let inputs = [(picture(), At::Every)];
     let strided_spec = spec(&inputs, Align::Start, strided(3, 2, 5));
     assert_eq!(clips(17, &strided_spec).spaced(3), [[0, 3, 6], [5, 8, 11], [10, 13, 16]]);
-    // Too short for 3: the nearest that fits.
+    // Too short for a distance of 3: the nearest one that fits.
     assert_eq!(clips(5, &strided_spec).spaced(3), [[0, 2, 4]]);
     let segments = spec(&inputs, Align::Start, TimeSteps::Segments { count: 3 });
     assert_eq!(clips(30, &segments).spaced(1), [[5, 15, 25]]);
@@ -162,7 +162,7 @@ fn first(config: &TrainConfig) -> Batch {
     TrainLoader::new(videos(6), config, 0..1).expect("valid").next().expect("valid").expect("valid")
 }
 
-/// What an input holds when it starts at a frame of a video, whole.
+/// The values of an input that starts at a frame of a video and shows the whole frame.
 fn expected(input: &Input, video: &dyn VideoReader, start: usize) -> Vec<f32> {
     painted(&**input, video, start, Crop { x: 0, y: 0, width: 12, height: 10, flip: false }, (12, 10))
 }
@@ -200,7 +200,7 @@ fn inputs_that_start_together_share_their_first_frame() {
 
 #[test]
 fn all_inputs_and_time_steps_of_a_sample_have_one_crop_and_flip() {
-    // Constant in time, so that all time steps of a sample must be equal; the picture's red is x at t = 0.
+    // Constant in time, so all time steps of a sample must be equal; the picture's red is x at t = 0.
     let video = LabelledVideo {
         id: "still".into(),
         view: None,
@@ -249,7 +249,7 @@ fn tests_have_all_inputs_and_time_steps_of_every_view() {
     }
 }
 
-/// Asks for a video that nobody gave.
+/// A sampler that draws a video that does not exist.
 struct Beyond;
 
 impl Sampler for Beyond {
@@ -299,7 +299,7 @@ fn descriptions_are_strict_and_contradictions_refused() {
     insta::assert_snapshot!(refused(&[], TimeSteps::Single), @"the number of a sample's inputs is 0; expected at least 1");
     insta::assert_snapshot!(refused(&inputs, strided(0, 1, 1)), @"the number of time steps is 0; expected at least 1");
     insta::assert_snapshot!(refused(&inputs, strided(2, 5, 4)),
-        @"the distance of time steps: expected from at least 1, to no less than from; found from 5 to 4");
+        @"the distance of time steps: expected `from` of at least 1 and `to` of at least `from`; found from 5 to 4");
     insta::assert_snapshot!(refused(&[(flow(1), At::Every), (flow(2), At::Every)], TimeSteps::Single),
         @"the inputs of a sample: expected one of each modality; found two of flow");
     assert!(spec(&inputs, Align::Start, strided(2, 0, 4)).validate().is_err());

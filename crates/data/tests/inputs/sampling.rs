@@ -1,4 +1,4 @@
-//! Which starts and which videos are drawn.
+//! Draws of starts and of videos.
 
 use data::DataError;
 use data::sample::{ClassBalanced, Starts, draw_rng};
@@ -48,7 +48,7 @@ fn twenty_five_test_starts_are_equally_spaced() {
     // 97 starts: exactly every fourth. 73: every third.
     assert_eq!(spaced(107), (0..25).map(|i| 4 * i).collect::<Vec<_>>());
     assert_eq!(spaced(83), (0..25).map(|i| 3 * i).collect::<Vec<_>>());
-    // As many as there are, then fewer: each once.
+    // As many starts as requested, then fewer: each is taken once.
     assert_eq!(spaced(35), (0..25).collect::<Vec<_>>());
     assert_eq!(spaced(20), (0..10).collect::<Vec<_>>());
 }
@@ -122,6 +122,6 @@ fn draws_depend_on_each_of_seed_iteration_and_index() {
         assert!(!draws[..i].contains(draw));
     }
     assert_eq!(first(1, 2, 3), draws[0]);
-    // Kept: a change here changes every trained number.
+    // Fixed values: a change here changes every trained number.
     assert_eq!(draws[0], 16_947_849_739_498_108_723);
 }

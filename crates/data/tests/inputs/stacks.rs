@@ -1,4 +1,4 @@
-//! The equations of Sect. 3.1, by hand and against a plain twin.
+//! The equations of Sect. 3.1, by hand and against a plain reference implementation.
 
 use data::augment::Crop;
 use data::inputs::{FlowStack, InputError, Kind, Sampling};

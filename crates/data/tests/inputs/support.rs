@@ -10,8 +10,8 @@ use data::sample::SampleSpec;
 use data::source::Frame;
 use data::{DataError, Direction, Field, VideoReader};
 
-/// A video in memory that keeps a list of the fields that were read. The pixels of its frames say
-/// where they are, see [`rgb`].
+/// A video in memory that keeps a list of the fields that were read. The pixels of its frames encode
+/// their position, see [`rgb`].
 pub(crate) struct Planted {
     pub(crate) size: (usize, usize),
     pub(crate) segments: Vec<Range<usize>>,
@@ -107,7 +107,7 @@ pub(crate) fn plain(sampling: Sampling, length: usize) -> FlowStack {
     FlowStack { sampling, length, mean_subtraction: false, scale: 1.0 }
 }
 
-/// A vector that looks random, within -3..3, the same on every call.
+/// A pseudo-random vector within -3..3, the same on every call.
 pub(crate) fn noise(seed: u64, direction: Direction, t: usize, x: usize, y: usize) -> (f32, f32) {
     let mut key = seed;
     for part in [direction as u64, t as u64, x as u64, y as u64] {
@@ -117,7 +117,7 @@ pub(crate) fn noise(seed: u64, direction: Direction, t: usize, x: usize, y: usiz
     (unit(key >> 8), unit(key >> 32))
 }
 
-/// Some crops of an input, each brought to `size`, one after the other.
+/// Some crops of an input, each resized to `size`, one after another.
 pub(crate) fn try_painted(
     input: &dyn Kind,
     video: &dyn VideoReader,
@@ -151,7 +151,7 @@ pub(crate) fn painted(
     try_painted(input, video, start, &[crop], size).expect("a valid input")
 }
 
-/// The input of a batch that has one.
+/// The input of a batch that has only one.
 pub(crate) fn only(inputs: &Inputs) -> &InputBatch {
     assert_eq!(inputs.len(), 1);
     inputs.values().next().expect("there is one")

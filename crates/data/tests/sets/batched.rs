@@ -1,4 +1,4 @@
-//! Flow by an estimator of many pairs: the fields of the CPU's, in files of their own.
+//! Flow by an estimator of many pairs: the same fields as the CPU's, in files of their own.
 
 use crate::common::dataset_file;
 use crate::prepare::{config, run};
@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Frames that the estimator below is given at a time: fewer than a video has.
+/// Number of frames that the estimator below is given at a time: fewer than a video has.
 const AT_ONCE: usize = 7;
 
-/// The CPU's estimator in the place of one of many pairs; it counts its calls.
+/// The CPU's estimator in place of an estimator of many pairs; it counts its calls.
 #[derive(Debug, Default)]
 struct OneByOne {
     calls: AtomicUsize,
@@ -46,7 +46,7 @@ impl Batched for OneByOne {
     }
 }
 
-/// A device that is not there any more.
+/// A device that no longer exists.
 #[derive(Debug)]
 struct Broken;
 
@@ -66,7 +66,7 @@ impl Batched for Broken {
     }
 }
 
-/// A generated set that is searched for cuts so keenly that it has some.
+/// A generated set with settings for the cut search that find some cuts.
 fn with_cuts() -> Dataset {
     let mut set = Dataset::open(&dataset_file("synth.toml"), None, None).unwrap();
     set.cuts = Some(CutConfig { threshold: 1.001, least_change: 0.0 });
@@ -101,7 +101,7 @@ fn many_pairs_at_once_give_the_same_fields_in_files_of_their_own() {
     assert!(one_by_one.calls.load(Ordering::Relaxed) > 2, "all pairs of a video came in one call");
     let (alone_paths, together_paths) = (paths(&expected), paths(&found));
     assert_eq!(alone_paths.intersection(&together_paths).count(), 1, "frames alone are shared");
-    // What is there is used again, by either.
+    // Existing files are reused, by either estimator.
     let calls = one_by_one.calls.load(Ordering::Relaxed);
     for (config, paths_then) in [(&alone, &alone_paths), (&together, &together_paths)] {
         let again = run(&set, config, &[0], cache.path()).unwrap();

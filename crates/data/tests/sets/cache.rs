@@ -1,4 +1,4 @@
-//! The cache file: what goes in comes out, and what was touched is noticed.
+//! The cache file: entries come out as they went in, and changes to the file are noticed.
 
 use data::DataError;
 use data::codec::Codec;

@@ -1,4 +1,4 @@
-//! What several tests need: the workspace's files, drawn clips, small data sets.
+//! Helpers of several tests: the workspace's files, drawn clips, small data sets.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,15 +26,15 @@ pub(crate) fn decoder() -> Decoder {
 /// Size of the drawn clips, width and height.
 pub(crate) const SIZE: (usize, usize) = (180, 144);
 
-/// How most data sets store their clips: MPEG-4 part 2 in AVI.
+/// The format in which most data sets store their clips: MPEG-4 part 2 in AVI.
 pub(crate) const MPEG4: [&str; 4] = ["-c:v", "mpeg4", "-q:v", "4"];
 
-/// An AVI file of MPEG-4 that shows each source for so many frames, a hard cut between two.
+/// An AVI file of MPEG-4 that shows each source for the given number of frames, with hard cuts between them.
 pub(crate) fn avi(sources: &[(&str, usize)]) -> Vec<u8> {
     drawn("avi", sources, SIZE, &MPEG4)
 }
 
-/// Where `mark` stands in a file.
+/// Position of `mark` in a file.
 pub(crate) fn find(bytes: &[u8], mark: &[u8; 4]) -> usize {
     bytes.windows(4).position(|window| window == mark).unwrap()
 }
@@ -69,7 +69,7 @@ name = "1"
 test = ["bob"]
 "#;
 
-/// A real data set of which videos may be missing.
+/// A real data set in which videos may be missing.
 pub(crate) fn open_partial(file: &Path, root: &Path) -> Result<Dataset, DataError> {
     let options = OpenOptions { root: Some(root.to_owned()), partial: true, ..OpenOptions::default() };
     Dataset::open_with(&DatasetSpec::load(file)?, &options)

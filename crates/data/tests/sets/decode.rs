@@ -1,5 +1,5 @@
-//! Decoding whole, odd and damaged files, each with its stated outcome. The files are drawn by ffmpeg, so what is in them is
-//! known from how they were made; `outcomes.rs` has real ones.
+//! Decoding of whole, odd and damaged files, each with its stated outcome. The files are drawn by ffmpeg, so their content
+//! is known; `outcomes.rs` has real ones.
 
 use crate::common::{MPEG4, SIZE, announcing, avi, decoder, find, put};
 use data::DataError;
@@ -131,7 +131,7 @@ fn a_truncated_file_is_told_from_a_short_one() {
 
 #[test]
 fn a_file_cut_between_two_packets_is_still_truncated() {
-    // ffmpeg decodes such a file without a word: only the length that the file states gives it away.
+    // ffmpeg decodes such a file without a warning: only the length that the file states gives it away.
     let bytes = avi(&[("testsrc2", 40)]);
     let from = bytes.len() / 2;
     let at = from + find(&bytes[from..], b"00dc");
@@ -153,7 +153,7 @@ fn what_is_no_video_is_said_to_be_none() {
 
 #[test]
 fn a_video_without_frames_is_told_from_no_video() {
-    // An AVI file whose list of packets is empty, lengths put right.
+    // An AVI file with an empty list of packets and corrected lengths.
     let bytes = avi(&[("testsrc2", 5)]);
     let movi = find(&bytes, b"movi");
     let mut empty = bytes[..movi + 4].to_vec();
@@ -210,7 +210,7 @@ fn a_consumer_and_a_caller_can_stop_it() {
 
 #[cfg(unix)]
 fn decode_stopped(decoder: &Decoder, path: &Path) -> Result<Decoded, DataError> {
-    // The watch looks every few milliseconds, so the video has to outlast it.
+    // The watch checks every few milliseconds, so the video has to last longer.
     let stop = AtomicBool::new(true);
     let (_sender, never) = std::sync::mpsc::channel::<()>();
     decoder.decode(path, &stop, |_| {

@@ -1,4 +1,4 @@
-//! Extracted frames and flow: what is taken over exactly, and what is refused.
+//! Extracted frames and flow: exact import, and refusals.
 
 mod made;
 mod refused;
@@ -65,7 +65,7 @@ impl Place {
     }
 }
 
-/// At the size of the extracted pictures.
+/// A configuration that keeps the size of the extracted pictures.
 fn as_is(codec: Codec) -> PrepareConfig {
     PrepareConfig { short_side: made::HEIGHT, frame_codec: codec, flow_codec: codec, ..config() }
 }
@@ -94,7 +94,7 @@ fn both_conventions_and_all_numberings_give_the_same_video() {
         assert_eq!((video.frames, video.size()), (made.frames.len() - 1, (made::WIDTH, made::HEIGHT)));
         assert_eq!((video.judged, jpeg.judged), (Some(true), Some(true)));
         for t in [0, 7, video.fields() - 1] {
-            // Exactly the bytes of the folder, whatever the codec: JPEG files are taken over as they are.
+            // Exactly the bytes of the folder, whatever the codec: JPEG files are stored unchanged.
             let field = video.field(Direction::Forward, t).unwrap();
             let again = jpeg.field(Direction::Forward, t).unwrap();
             assert_eq!((&field.u, &field.v, field.mean), (&again.u, &again.v, again.mean));
@@ -143,9 +143,9 @@ fn the_bound_has_to_be_stated_and_means_nothing_for_videos() {
     }
     let backward = PrepareConfig { backward: true, ..as_is(Codec::Raw8) };
     let error = place.prepare(bound(BOUND), &backward).unwrap_err().to_string();
-    assert!(error.contains("backward flow was asked for"), "{error}");
+    assert!(error.contains("a request for backward flow"), "{error}");
 
-    // Numbers depend on the bound, and the index of hashes has one entry a folder.
+    // Numbers depend on the bound, and the index of hashes has one entry per folder.
     let print = |pixels| {
         let hashes = SourceHashes::open(&place.cache());
         let print = place.open(Some(bound(pixels)), false).unwrap().fingerprint(0, &hashes).unwrap();

@@ -29,7 +29,7 @@ fn frames_alone_share_their_file_with_frames_that_have_flow() {
         assert!(matches!(error, DataError::NotPrepared { .. }), "{error}");
     }
 
-    // Never taken for a video with flow, and made into one without touching the frames.
+    // It is never taken for a video with flow, and gets flow without a change to the frames.
     let both = run(&set, &config(), &[0], cache.path()).unwrap();
     assert_eq!((both.built, both.reused), (1, 1));
     assert!(both.to_string().contains("with their flow"), "{both}");
@@ -52,7 +52,7 @@ fn backward_flow_without_a_method_is_refused() {
 #[test]
 fn pictures_are_rendered_into_memory_and_have_no_field() {
     let (set, cache) = (stills(), tempfile::tempdir().unwrap());
-    // With a method or without one: there is no pair of frames.
+    // With or without a method: there is no pair of frames.
     for flow in [None, config().flow] {
         let config = PrepareConfig { short_side: 64, flow, ..config() };
         let wanted = [5, 10_799, 450 * 9 + 1];

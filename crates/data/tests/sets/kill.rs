@@ -1,4 +1,4 @@
-//! `prepare` killed at any time step goes on to the very same files.
+//! `prepare` that is killed at any moment continues to exactly the same files.
 //!
 //! The test program starts itself again as the process to be killed: [`prepares_what_the_environment_names`].
 
@@ -12,7 +12,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 use testkit::clip::drawn;
 
-/// Names the folder with `mine.toml` and `root`, and the cache, for the process that is to be killed.
+/// Environment variables that name the folder with `mine.toml` and `root`, and the cache, for the process to be killed.
 const PLACE: &str = "VAR_TEST_KILL_PLACE";
 const CACHE: &str = "VAR_TEST_KILL_CACHE";
 
@@ -41,7 +41,7 @@ fn start(place: &Path, cache: &Path) -> Child {
         .unwrap()
 }
 
-/// Waits without an end of its own.
+/// Waits for the given time.
 fn wait(time: Duration) {
     let (_sender, never) = channel::<()>();
     let _timeout = never.recv_timeout(time);
@@ -54,8 +54,8 @@ fn files(cache: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
-/// Kills `kills` runs at time steps spread at random over an undisturbed run, each followed by the next run on the same
-/// cache until one is through; the cache is emptied when that is before the last kill.
+/// Kills `kills` runs at moments spread at random over an undisturbed run, each followed by the next run on the same
+/// cache until one finishes; the cache is emptied if that happens before the last kill.
 fn killed(kills: usize) {
     let folder = tempfile::tempdir().unwrap();
     put(&folder.path().join("mine.toml"), GRID);

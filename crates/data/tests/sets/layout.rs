@@ -1,4 +1,4 @@
-//! Finding videos below the data root: names, counts, and what must not be followed.
+//! Finding videos below the data root: names, counts, and links that must not be followed.
 
 use crate::common::{GRID, dataset_file, put};
 use data::DataError;

@@ -1,4 +1,4 @@
-//! Data sets from file to cache: one program, because each more would be linked with the whole crate.
+//! Data sets from file to cache: one program, because every further one would have to be linked with the whole crate.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, which is what its helpers want too")]
 

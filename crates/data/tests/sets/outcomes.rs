@@ -1,4 +1,4 @@
-//! What `prepare` makes of every real clip here: the table in `docs/data.md` is the one place that says so.
+//! Outcomes of `prepare` for every real clip here; the table in `docs/data.md` states the expected ones.
 
 use crate::common::{put, workspace};
 use crate::prepare::{config, run};

@@ -1,4 +1,4 @@
-//! Data sets of which only some videos are there: what is prepared, and what is said of the rest.
+//! Data sets with missing videos: the videos that are prepared, and the report about the others.
 
 use crate::common::{announcing, avi, dataset_file, open_partial, put};
 use crate::prepare::{config, run};
@@ -8,7 +8,7 @@ use data::prepare::{PrepareConfig, PrepareError, PrepareReport};
 use std::fs;
 use std::path::Path;
 
-/// Prepares everything that is below `root`, of a set of which much is missing.
+/// Prepares all videos of a set, many of which are missing, and returns the report.
 fn report(set: &Dataset, cache: &Path) -> Box<PrepareReport> {
     let all: Vec<usize> = (0..set.videos.len()).collect();
     match run(set, &PrepareConfig { short_side: 16, ..config() }, &all, cache) {
@@ -84,7 +84,7 @@ fn ucf101_with_a_few_clips_is_prepared_and_the_rest_accounted_for() {
     ] {
         assert!(list.contains(says), "{says}");
     }
-    // A run without failures leaves no list of an earlier one behind.
+    // A run without failures removes the list of an earlier one.
     let ready = set.videos.iter().position(|video| video.id == ready[0]).unwrap();
     run(&set, &PrepareConfig { short_side: 16, ..config() }, &[ready], &cache).unwrap();
     assert!(!report.list.exists());
@@ -103,9 +103,9 @@ fn hmdb51_clips_that_no_split_uses_and_names_with_odd_characters_are_told_apart(
         let mut ids = all.videos.iter().map(|video| video.id.as_str());
         ids.find(of_class).unwrap().to_owned()
     };
-    // Classes of which one begins with the other's name, and a clip of a name that patterns would break on.
+    // Classes where one name begins with the other's, and a clip whose name would break patterns.
     let (climb, stairs) = (odd("climb"), odd("climb_stairs"));
-    // The header of each says one frame more, as those of clips with packed B-frames do.
+    // The header of each states one frame more, like those of clips with packed B-frames.
     let (race, wheel) =
         (announcing(avi(&[("testsrc2", 22)]), 23), announcing(avi(&[("mandelbrot", 24)]), 25));
     for (name, bytes) in [
@@ -126,7 +126,7 @@ fn hmdb51_clips_that_no_split_uses_and_names_with_odd_characters_are_told_apart(
     let index = |id: &str| set.videos.iter().position(|video| video.id == id).unwrap();
     let school = index("wave/SchoolRulesHowTheyHelpUs_wave_f_nm_np1_ba_med_0");
     assert_eq!(set.parts(school), [part("3", Role::Train)], "flag 0 in splits 1 and 2");
-    // Flag 0 in all three splits of a clip: nothing lacks it, and it says so.
+    // Flag 0 in all three splits of a clip: no split lacks it, and the failure says so.
     let unused = report.failures.iter().find(|failure| failure.parts.is_empty());
     if let Some(unused) = unused {
         assert!(unused.to_string().contains("in no split"), "{unused}");

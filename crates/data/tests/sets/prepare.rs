@@ -1,4 +1,4 @@
-//! From videos to caches: what is built, reused, rebuilt and refused.
+//! Preparation of caches from videos: files built, reused, rebuilt and refused.
 
 use crate::common::{GRID, avi, dataset_file, put};
 use data::codec::Codec;
@@ -122,7 +122,7 @@ fn backward_flow_comes_on_demand_and_leaves_the_rest_alone() {
     assert_eq!((both.built, both.reused), (1, 2));
     let after = tree(cache.path());
     assert!(before.iter().all(|(path, bytes)| &after[path] == bytes) && after.len() == before.len() + 1);
-    // The actor moves back the way it came: the fields are about each other's negative.
+    // The actor moves back the way it came: the fields are roughly each other's negative.
     let video = &both.videos[0];
     let (mut same, mut opposite) = (0.0, 0.0);
     for t in 0..video.fields() {
@@ -264,7 +264,7 @@ fn bad_clips_are_all_named_and_the_good_ones_are_ready() {
     assert!(matches!(problem(1), DecodeProblem::NotAVideo { .. }));
     assert!(text.starts_with("expected 4 videos, 2 are ready and 2 failed:"), "{text}");
 
-    // Two names for one content share their files; the cut is kept, and nothing flows across it.
+    // Two names for one content share their files; the cut is kept, and there is no flow across it.
     assert_eq!((report.prepared.videos.len(), report.prepared.built), (2, 2));
     let video = &report.prepared.videos[1];
     assert_eq!((video.id.as_str(), video.label, video.size()), ("walk/bob_walk", 1, (40, 32)));

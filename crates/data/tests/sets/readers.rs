@@ -16,7 +16,7 @@ impl Draw {
     }
 }
 
-/// A few changes as a fuzzer makes them: other bytes, bytes that mean something, cuts, copies, another seed's middle.
+/// A few changes like those of a fuzzer: other bytes, special bytes, cuts, copies, the middle of another seed.
 fn mutate(draw: &mut Draw, seeds: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = seeds[draw.below(seeds.len())].clone();
     for _ in 0..=draw.below(4) {

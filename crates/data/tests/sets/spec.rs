@@ -58,7 +58,7 @@ fn generated_splits_are_those_of_the_file() {
     assert!(set.videos.iter().all(|video| video.group == video.id));
 }
 
-/// The committed records of `synth` hold this. If it fails, they are of another set.
+/// The committed records of `synth` hold this value. If this fails, they belong to a different set.
 #[test]
 fn the_default_set_is_that_of_the_records() {
     let cache = tempfile::tempdir().unwrap();
@@ -132,7 +132,7 @@ fn contradictions_are_refused() {
         ("clips = 4", "clips = 5", "2 classes and 2 groups make 4"),
         ("test = [\"bob\"]", "test = [\"eve\"]", "`eve`, which is not in groups"),
         ("test = [\"bob\"]", "test = [\"ann\", \"bob\"]", "must test some groups and train on others"),
-        ("\"walk\"]", "\"run\"]", "`run` stands there twice"),
+        ("\"walk\"]", "\"run\"]", "`run` is listed twice"),
         ("\"walk\"]", "\"../walk\"]", "expected plain names, found `../walk`"),
         ("{group}_{class}", "{group}", "one {group} and one {class}"),
     ] {

@@ -1,4 +1,4 @@
-//! The official split files, with every quirk that they have.
+//! The official split files, with all their quirks.
 
 use crate::common::{dataset_file, put};
 use data::dataset::{Video, VideoSource};
@@ -16,7 +16,7 @@ fn ucf101_has_its_published_counts() {
         let train: BTreeSet<_> = split.train.iter().collect();
         assert!(split.test.iter().all(|index| !train.contains(index)));
     }
-    // The published copies end their lines in CR LF; nothing of that may stay.
+    // The published copies end their lines in CR LF; nothing of that may remain.
     assert!(lists.clips.iter().all(|clip| clip.file.to_str().unwrap().ends_with(".avi")));
     assert_eq!(lists.classes[0], "ApplyEyeMakeup");
     assert_eq!(lists.classes[100], "YoYo");
@@ -203,7 +203,7 @@ fn a_name_without_a_group_is_a_group_of_its_own() {
         ucf101(folder.path(), "Run/v_Run_g01_c01.avi 1\nRun/v_Run_gx_c01.avi 1\n", "Run/odd.avi\n").unwrap();
     let groups: Vec<&str> = lists.clips.iter().map(|clip| clip.group.as_str()).collect();
     assert_eq!(groups, ["odd", "g01", "v_Run_gx_c01"]);
-    // The class may be in the film's name; what stands last counts.
+    // The class may be in the film's name; the last occurrence counts.
     let names = "a_wave_b_wave_f_nm.avi 1\n_wave_f.avi 1\nx_waves_f.avi 1\n#1_(a)_wave_f.avi 1\n";
     let folder = tempfile::tempdir().unwrap();
     put(&folder.path().join("wave_test_split1.txt"), names);

@@ -55,7 +55,7 @@ fn a_split_holds_out_a_view_and_has_the_others_of_its_test_events() {
         assert_eq!(tested, same);
         assert!(learnt.is_disjoint(&tested));
     }
-    // Actors are either learnt from or tested on, and folds never divide one.
+    // Each actor is either trained or tested on, and folds never divide one.
     let groups = |part: &[usize]| part.iter().map(|&i| &set.videos[i].group).collect::<BTreeSet<_>>();
     let split = &set.splits[0];
     assert_eq!((groups(&split.train).len(), groups(&split.test).len()), (18, 12));
@@ -121,8 +121,8 @@ fn missing_views_are_named() {
 fn wrong_lists_and_files_are_refused_with_their_place() {
     for (from, to, says) in [
         ("wave/ann-1\tann", "wave/ann-1", "events.txt:4: expected `CLASS/EVENT GROUP`"),
-        ("wave/ann-1", "jump/ann-1", "events.txt:4: expected CLASS/EVENT with a class of kick, wave"),
-        ("wave/ann-1", "kick/ann-1", "events.txt:4: `kick/ann-1` stands there twice"),
+        ("wave/ann-1", "jump/ann-1", "events.txt:4: expected CLASS/EVENT with one of the classes kick, wave"),
+        ("wave/ann-1", "kick/ann-1", "events.txt:4: `kick/ann-1` is listed twice"),
         ("wave/ann-1", "wave/a/1", "events.txt:4: expected one folder and a name"),
         ("bob\r\n", "eve\n", ""),
     ] {
@@ -135,7 +135,7 @@ fn wrong_lists_and_files_are_refused_with_their_place() {
         }
     }
     for (from, to, says) in [
-        ("[\"bob\"]", "[\"eve\"]", "group `eve`, of which no event is listed"),
+        ("[\"bob\"]", "[\"eve\"]", "group `eve`, but no event of it is listed"),
         ("[\"bob\"]", "[\"ann\", \"bob\"]", "every event is tested"),
         ("[\"bob\"]", "[]", "test is empty"),
         ("\"cam0\", \"cam1\", \"cam2\"", "\"cam0\"", "two or more, since one is held out"),

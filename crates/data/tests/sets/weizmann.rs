@@ -1,4 +1,4 @@
-//! The whole Weizmann set, as it is: counts, cuts and splits.
+//! The whole Weizmann set: counts, cuts and splits.
 
 use crate::common::{dataset_file, decoder, put};
 use data::cuts::{ChangeMeter, find_cuts};
@@ -70,7 +70,7 @@ fn all_clips_have_their_frames_and_exactly_the_known_cuts() {
 
 #[test]
 fn no_actor_is_trained_and_tested_in_one_split() {
-    // Which clips there are is enough for that.
+    // The list of clips is enough for that.
     let root = tempfile::tempdir().unwrap();
     for (class, _) in FRAMES {
         for actor in ACTORS {

@@ -1,4 +1,4 @@
-//! An extracted folder made of a clip, without OpenCV: our flow, the image crate's JPEG.
+//! An extracted folder made from a clip without OpenCV: our flow, the image crate's JPEG.
 
 use super::*;
 use crate::common::{dataset_file, decoder};
@@ -26,7 +26,7 @@ pub(super) struct Made {
     pub(super) flow: Vec<[Vec<u8>; 2]>,
 }
 
-/// How the files are named and numbered, and what is wrong with them.
+/// Names and numbering of the files, and their faults.
 #[derive(Clone, Copy)]
 pub(super) struct Style {
     pub(super) short_names: bool,
@@ -34,7 +34,7 @@ pub(super) struct Style {
     pub(super) start: usize,
     /// One pair fewer than frames: pair K leads out of frame K.
     pub(super) first_pair: bool,
-    /// Every pair is that of so many frames later.
+    /// Number of frames by which every pair is taken later.
     pub(super) shift: isize,
 }
 
@@ -59,7 +59,7 @@ pub(super) fn encode(u: &[f32], v: &[f32], bound: f32) -> [Vec<u8>; 2] {
 }
 
 impl Made {
-    /// Frames with the flow between them.
+    /// Makes a clip of these frames, with the flow between them.
     fn of(frames: Vec<Vec<u8>>) -> Self {
         let tvl1 = Estimator::new(Method::TvL1(TvL1Params::fast())).unwrap();
         let grey = |frame: &Vec<u8>| GrayImage::from_rgb8(WIDTH, HEIGHT, frame).unwrap();
@@ -84,7 +84,7 @@ impl Made {
         Self::of(frames)
     }
 
-    /// A generated clip without noise, large things in it; the camera pans so fast, in a period of so many frames.
+    /// A generated clip without noise and with large objects; the camera pans at the given speed and period in frames.
     fn rendered(pan: [f32; 2], period: [f32; 2]) -> Self {
         let text = fs::read_to_string(dataset_file("synth.toml")).unwrap();
         let mut file: toml::Table = toml::from_str(&text).unwrap();
@@ -116,7 +116,7 @@ impl Made {
         })
     }
 
-    /// Writes frames 1 and on with their flow as an extractor would.
+    /// Writes frames 1 and later with their flow, as an extractor would.
     pub(super) fn write(&self, folder: &Path, style: &Style) {
         let Style { short_names, digits, start, first_pair, shift } = *style;
         let [x, y] = if short_names { ["x_", "y_"] } else { ["flow_x_", "flow_y_"] };
@@ -134,13 +134,13 @@ impl Made {
     }
 }
 
-/// A clip whose camera moves to and fro; made once.
+/// A clip whose camera moves back and forth; made once.
 pub(super) fn made() -> &'static Made {
     static MADE: LazyLock<Made> = LazyLock::new(|| Made::rendered([1.5, 2.0], [9.0, 13.0]));
     &MADE
 }
 
-/// Another clip, of a camera that pans.
+/// Another clip, whose camera pans.
 pub(super) fn panned() -> &'static Made {
     static MADE: LazyLock<Made> = LazyLock::new(|| Made::rendered([1.5, 2.0], [90.0, 100.0]));
     &MADE

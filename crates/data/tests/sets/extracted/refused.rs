@@ -5,10 +5,10 @@ use image::ExtendedColorType;
 use made::{HEIGHT, WIDTH, encode, jpeg, panned};
 use testkit::real_data;
 
-/// Name of a folder, what is done to it, a fragment of what is said of it.
+/// Name of a folder, a change that spoils it, and a fragment of the expected error.
 type Case<'a> = (&'a str, &'a dyn Fn(&Path), &'a str);
 
-/// Folders, each spoilt in one way, with a fragment of what is said of it.
+/// Checks folders that are each spoilt in one way.
 fn refused(made: &Made, cases: &[Case<'_>], stated: f32) {
     let names: Vec<&str> = cases.iter().map(|case| case.0).chain(["good"]).collect();
     let place = Place::new(&names);
@@ -75,7 +75,7 @@ fn flow_that_is_not_of_the_frames_is_refused_with_what_is_wrong() {
     wrong_flow(made(), panned());
 }
 
-/// The same of people who move, and of a camera that follows a horse.
+/// The same with people who move, and with a camera that follows a horse.
 #[test]
 fn flow_that_is_not_of_real_frames_is_refused_alike() {
     let Some(clips) = real_data("clips", "extracted flow of real clips against their frames") else { return };
@@ -84,7 +84,7 @@ fn flow_that_is_not_of_real_frames_is_refused_alike() {
     wrong_flow(&made, &other);
 }
 
-/// Refuses flow of `made` that is wrong in any way, and of `other`, whose camera pans.
+/// Checks that wrong flow of `made` is refused, and flow of `other`, whose camera pans.
 fn wrong_flow(made: &Made, other: &Made) {
     let with_flow = |folder: &Path, of: &dyn Fn(usize) -> [Vec<u8>; 2]| {
         for t in 0..made.flow.len() {
@@ -121,7 +121,7 @@ fn wrong_flow(made: &Made, other: &Made) {
         ("double", &at(2.0), "of what the frames show"),
         ("backward", &at(-1.0), "points against the motion"),
         ("nothing", &at(0.0), "does not fit the frames"),
-        ("another", &|f| with_flow(f, &|t| other.flow[t].clone()), "of another video"),
+        ("another", &|f| with_flow(f, &|t| other.flow[t].clone()), "belongs to another video"),
         ("swapped", &swapped, "fits with its components swapped"),
     ];
     refused(made, &cases, BOUND);
@@ -132,7 +132,7 @@ fn wrong_flow(made: &Made, other: &Made) {
         ("earlier", &|f| again(f, made, Style { shift: -1, ..pairs }), "flow fits one frame earlier"),
     ];
     refused(made, &cases, BOUND);
-    // A steady pan, whose neighbouring fields are all but equal.
+    // A steady pan, whose neighbouring fields are almost equal.
     let cases: [Case<'_>; 3] = [
         ("later", &|f| again(f, other, Style { shift: 1, ..pairs }), "flow fits one frame later"),
         ("earlier", &|f| again(f, other, Style { shift: -1, ..pairs }), "flow fits one frame earlier"),
@@ -187,7 +187,7 @@ fn too_little_motion_is_accepted_and_counted() {
         assert_eq!((prepared.repeated, prepared.pairs), (10, 10 + 22));
         let text = prepared.to_string();
         assert!(
-            text.contains("10 of 32 frame pairs (31.2 %) repeat") && text.contains("in 1 too little"),
+            text.contains("10 of 32 frame pairs (31.2 %) repeat") && text.contains("in 1 of the videos"),
             "{text}"
         );
     }
@@ -211,7 +211,7 @@ fn flow_files_of_another_clip_are_refused_unless_the_check_is_off() {
             }
         }
     };
-    // As it is the folder has ten frames and five pairs; as many pairs as frames, or one fewer, can be judged.
+    // The folder itself has ten frames and five pairs; as many pairs as frames, or one fewer, can be judged.
     copy("all", 10);
     copy("into", 5);
     copy("out", 6);
