@@ -178,7 +178,8 @@ impl Ran {
         let beside = beside.collect();
         for file in files.iter().filter(|file| format!("{file}.json") != VERDICTS) {
             if !spec.row.iter().any(|row| row.id == *file) {
-                problems.push(format!("{file}.json does not belong to any row of the table; it is not shown"));
+                problems
+                    .push(format!("{file}.json does not belong to any row of the table; it is not shown"));
             }
         }
         if plan.is_none() {

@@ -108,7 +108,8 @@ impl Builder {
         if self.codec == Codec::Raw8 {
             return Ok([u, v].concat());
         }
-        let length = u32::try_from(u.len()).map_err(|e| self.invalid("a JPEG below 4 GiB", &e.to_string()))?;
+        let length =
+            u32::try_from(u.len()).map_err(|e| self.invalid("a JPEG below 4 GiB", &e.to_string()))?;
         Ok([&length.to_le_bytes(), u, v].concat())
     }
 
