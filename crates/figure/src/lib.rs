@@ -55,9 +55,7 @@ pub use timeline::{Track, timeline};
 #[derive(Debug, thiserror::Error)]
 pub enum FigureError {
     /// Nothing to draw.
-    #[error(
-        "a picture of {what}: expected at least one, found none; first run the rows that it shows"
-    )]
+    #[error("a picture of {what}: expected at least one, found none; first run the rows that it shows")]
     Empty {
         /// The missing data.
         what: &'static str,

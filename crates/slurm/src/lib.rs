@@ -113,7 +113,7 @@ impl Slurm<'_> {
         drop(lock);
         if self.detach {
             let text =
-                "jobs submitted; run the same command without --detach to watch their progress".into();
+                "the jobs are submitted; run the same command without --detach to watch their progress".into();
             return Ok(Finished { text, error: None });
         }
         let failed = watch::watch(&watched, &last, console, interrupt)?;

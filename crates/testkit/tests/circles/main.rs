@@ -86,8 +86,7 @@ fn no_files_use_each_other_in_a_ring() {
                 writeln!(complaints, "{}: {ring}", target.name).expect("a string takes all");
             }
             for path in &uses.unknown {
-                writeln!(complaints, "{}: unresolved name {path}", target.name)
-                    .expect("a string takes all");
+                writeln!(complaints, "{}: unresolved name {path}", target.name).expect("a string takes all");
             }
             uses.counts.iter().for_each(|(kind, count)| *counts.entry(*kind).or_default() += count);
         }
