@@ -73,7 +73,7 @@ struct Folder {
     place: Place,
     /// Anchor of that run or paper on the page.
     anchor: String,
-    /// What to do if the index is missing or cannot be read.
+    /// Advice if the index is missing or cannot be read.
     advice: String,
 }
 

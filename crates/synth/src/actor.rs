@@ -6,7 +6,7 @@ use super::draw::{Draw, cos_turns, sin_turns};
 use super::motion::Pose;
 use super::object::{Canvas, Object, colour, contrasting, coverage};
 
-/// An actor with everything drawn.
+/// An actor with all random values drawn.
 pub(crate) struct Actor {
     body: Object,
     limb_length: f32,
@@ -38,7 +38,7 @@ impl Actor {
         }
     }
 
-    /// Farthest that the actor reaches from its centre at scale 1, in pixels.
+    /// Returns the distance in pixels that the actor reaches from its centre at scale 1.
     pub(crate) fn reach(&self) -> f32 {
         ROOT * self.body.radius + self.limb_length + 0.5 * self.limb_width + 1.0
     }
@@ -48,7 +48,7 @@ impl Actor {
         let scale = pose.scale;
         let reach = (self.reach() * scale).max(1.5 * self.body.radius * scale) + 1.0;
         let root = ROOT * self.body.radius * scale;
-        // Root and direction of each limb. The root stays on the body; equal swings are those of wings.
+        // Root and direction of each limb. The root stays on the body; equal swings move like wings.
         let limbs = [(SHOULDER, pose.swings[0]), (0.5 - SHOULDER, -pose.swings[1])].map(|(rest, swing)| {
             let (x, y) = (root * cos_turns(rest), root * sin_turns(rest));
             [x, y, cos_turns(rest + swing), sin_turns(rest + swing)]
@@ -67,7 +67,7 @@ impl Actor {
                 nearest = nearest.min(px * px + py * py);
             }
             let limb = coverage(nearest.sqrt() - half);
-            // The body lies over the limbs.
+            // The body covers the limbs.
             let all = cover + limb * (1.0 - cover);
             if all == 0.0 {
                 return (0.0, body);
@@ -78,7 +78,7 @@ impl Actor {
     }
 }
 
-/// Where limbs leave the body, as a share of its radius.
+/// Distance of the limbs' roots from the centre of the body, as a share of its radius.
 const ROOT: f32 = 0.6;
 
 /// Direction of the right limb at rest, in turns clockwise from the right: a little downwards.

@@ -1,12 +1,12 @@
-//! The camera's path: two slow sinusoids an axis, a shake, and a share of the actor's own path.
+//! The camera's path: two slow sinusoids per axis, a shake, and a share of the actor's own path.
 
 use super::config::SynthConfig;
 use super::draw::{Draw, sin_turns};
 use super::motion::Pose;
 
-/// Where the view's upper left corner lies on the background in each frame, and where the actor is seen.
+/// The positions of the view on the background and of the actor in the view, for each frame.
 pub(crate) struct Shot {
-    /// Corner of the view on the background, pixels.
+    /// Upper left corner of the view on the background, pixels.
     pub(crate) corners: Vec<[f32; 2]>,
     /// Centre of the actor in the frame, pixels.
     pub(crate) actor: Vec<[f32; 2]>,
@@ -15,8 +15,8 @@ pub(crate) struct Shot {
 impl Shot {
     /// Draws the camera's path for an actor with these poses that needs `reach` pixels around it.
     ///
-    /// The share that the camera follows is the drawn one, or the least above it (in steps of 0.05) that
-    /// keeps the actor's centre `reach` pixels within the frame.
+    /// The share of the actor's path that the camera follows is the drawn one, or the least above it (in steps
+    /// of 0.05) that keeps the actor's centre `reach` pixels inside the frame.
     pub(crate) fn draw(config: &SynthConfig, poses: &[Pose], reach: f32, draw: &mut Draw) -> Self {
         let c = &config.camera;
         let mut axes = Vec::with_capacity(2);
@@ -59,7 +59,7 @@ impl Shot {
             }
             let seen = seen(share);
             let (low, span) = extent(&seen);
-            // A place anywhere in the room that is left; the middle where there is none.
+            // A random position in the remaining room, or the middle if there is none.
             let slack = (room - span).max(0.0);
             let place = 0.5 * (side - span) + slack * (places[axis] - 0.5) - low;
             for t in 0..poses.len() {
@@ -71,7 +71,7 @@ impl Shot {
     }
 }
 
-/// Lowest value and the distance to the highest.
+/// Returns the lowest value and the distance to the highest.
 fn extent(values: &[f32]) -> (f32, f32) {
     let low = values.iter().copied().fold(f32::MAX, f32::min);
     let high = values.iter().copied().fold(f32::MIN, f32::max);

@@ -1,9 +1,9 @@
-//! The classes of the two sets of videos: pairs, each with one actor and one scene of its own.
+//! The classes of the two sets of videos: pairs, each with its own actor and scene.
 //!
-//! Which actor or scene is seen tells the pair, never the class; what tells the class within a pair is
-//! the motion or the actor's hue. Left against right is no class, because training flips.
+//! The actor and the scene identify the pair, never the class; the motion or the actor's hue identifies
+//! the class within a pair. Left and right are not separate classes, because training flips pictures.
 //!
-//! A class that stands in both sets is the same action there, by another actor in another scene.
+//! A class that is in both sets is the same action there, by a different actor in a different scene.
 
 use super::motion::MotionKind;
 use super::object::Shape;
@@ -11,10 +11,10 @@ use super::texture::Family;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where the actor's hue lies.
+/// The range of the actor's hue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hue {
-    /// Anywhere.
+    /// Any hue.
     Free,
     /// Around orange.
     Warm,
@@ -23,7 +23,7 @@ pub(crate) enum Hue {
 }
 
 impl Hue {
-    /// The hue in turns: `any` where it is free, else `spread` away from orange or azure.
+    /// Returns the hue in turns: `any` if it is free, else `spread` away from orange or azure.
     pub(crate) fn turns(self, any: f32, spread: f32) -> f32 {
         match self {
             Hue::Free => any,
@@ -39,12 +39,12 @@ impl Hue {
 pub enum ClassList {
     /// The fourteen actions of `synth`.
     Synth,
-    /// The twelve actions of `synth-hmdb`, half of which `synth` has too.
+    /// The twelve actions of `synth-hmdb`, half of which are also in `synth`.
     SynthHmdb,
 }
 
 impl ClassList {
-    /// The name that videos are keyed by.
+    /// Returns the name used in the keys of videos.
     pub(crate) fn name(self) -> &'static str {
         match self {
             ClassList::Synth => "synth",
@@ -52,7 +52,7 @@ impl ClassList {
         }
     }
 
-    /// The classes in the order of their labels; labels 2k and 2k + 1 are a pair.
+    /// Returns the classes in the order of their labels; labels 2k and 2k + 1 are a pair.
     pub(crate) fn classes(self) -> &'static [Class] {
         match self {
             ClassList::Synth => &SYNTH,
@@ -64,13 +64,13 @@ impl ClassList {
 /// One class.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Class {
-    /// Name, as tables print it.
+    /// Name, as printed in tables.
     pub(crate) name: &'static str,
     /// The actor's body.
     pub(crate) actor: Shape,
-    /// The scene that the actor is mostly seen in.
+    /// The most frequent scene of the actor.
     pub(crate) scene: Family,
-    /// What the actor does.
+    /// The motion of the actor.
     pub(crate) motion: MotionKind,
     /// The actor's hue.
     pub(crate) hue: Hue,
@@ -99,7 +99,7 @@ pub(crate) const SYNTH: [Class; 14] = [
     class("spin-then-hop", Shape::Hexagon, Family::Grain, MotionKind::SpinThenHop, Hue::Free),
 ];
 
-/// `synth-hmdb`. Six names are those of `synth`.
+/// `synth-hmdb`. Six names are also in `synth`.
 #[rustfmt::skip]
 pub(crate) const SYNTH_HMDB: [Class; 12] = [
     class("sway-slow", Shape::Drop, Family::Waves, MotionKind::SwaySlow, Hue::Free),

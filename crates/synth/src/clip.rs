@@ -1,6 +1,6 @@
 //! A rendered video in memory.
 
-/// T frames of H x W pixels in RGB, 8 bits a channel.
+/// T frames of H x W pixels in RGB, 8 bits per channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clip {
     /// Width W in pixels.

@@ -1,8 +1,8 @@
-//! Every knob of a generated set of videos, as `datasets/synth.toml` writes it under `[synth]`.
+//! Every knob of a generated set of videos: the table `[synth]` in `datasets/synth.toml`.
 //!
-//! Nothing here has a default: the file states each value beside the claim it serves, and no knob that none of its
-//! classes uses. Lengths are pixels, times are frames (the field between two frames counts as one), angles are degrees,
-//! grey levels run from 0 to 255. A pair `[lo, hi]` is a range from which every video draws uniformly.
+//! No knob has a default: the file states each value beside the claim that it serves, and only knobs that its classes use.
+//! Lengths are in pixels, times in frames (the field between two frames counts as one), angles in degrees, grey levels from
+//! 0 to 255. A pair `[lo, hi]` is a range from which every video draws uniformly.
 
 mod motion;
 
@@ -18,30 +18,30 @@ pub use motion::{MotionConfig, OrderConfig};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SynthConfig {
-    /// Videos of each class; the `[splits]` of the file deal them out. Serves the width of every interval.
+    /// Number of videos of each class; the `[splits]` of the file divide them. Serves the width of every interval.
     pub videos_per_class: usize,
-    /// Width of a frame. Serves the time a row takes.
+    /// Width of a frame. Affects the time of a row.
     pub width: usize,
     /// Height of a frame.
     pub height: usize,
-    /// Frames T of a video; must leave room for the order classes (see [`OrderConfig`]) where there are any.
+    /// Number of frames T in a video; must leave room for the order classes (see [`OrderConfig`]), if there are any.
     pub frames: usize,
     /// The moving camera. Serves "mean subtraction helps" (Table 1b).
     pub camera: CameraConfig,
-    /// The background. Serves the spatial rows (Table 1a) and keeps them from 100 %.
+    /// The background. Serves the spatial rows (Table 1a) and keeps them below 100 %.
     pub scene: SceneConfig,
-    /// The actor's looks. Serves the spatial rows; limbs serve flow's spatial accuracy.
+    /// The actor's appearance. Serves the spatial rows; limbs serve flow's spatial accuracy.
     pub actor: ActorConfig,
-    /// Other objects. Keep both streams from 100 %.
+    /// Other objects. Keep both streams below 100 %.
     pub distractors: DistractorConfig,
-    /// Light and sensor. Keep flow from being the true motion.
+    /// Light and sensor. Make flow differ from the true motion.
     pub light: LightConfig,
     /// Motions of the pairs that need several fields. Serves "L = 10 > L = 5 > L = 1" (Table 1b).
     pub motion: MotionConfig,
     /// The two-phase classes. Serves the networks that see several snippets (ST-ResNet, pyramid).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderConfig>,
-    /// The classes that only colour tells apart. Serves "two streams beat one" (Table 3).
+    /// The classes that only colour distinguishes. Serves "two streams beat one" (Table 3).
     pub hue: HueConfig,
 }
 
@@ -50,7 +50,7 @@ pub struct SynthConfig {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CameraConfig {
     /// Peak speed of each of the two sinusoids of the horizontal pan. Serves the gap between mean
-    /// subtraction on and off: the most sensitive knob, the gap grows with it.
+    /// subtraction on and off, which grows with it: the most sensitive knob.
     pub pan: Span,
     /// Vertical pan as a fraction of the horizontal one.
     pub pan_vertical: f32,
@@ -60,7 +60,7 @@ pub struct CameraConfig {
     /// neighbouring fields. Serves the same gap.
     pub shake: Span,
     /// Share of the actor's path that the camera follows. Keeps the actor in the frame, so that its
-    /// position tells little; raised for a video whose actor would leave the frame otherwise.
+    /// position reveals little; raised for a video whose actor would otherwise leave the frame.
     pub follow: Span,
 }
 
@@ -68,12 +68,12 @@ pub struct CameraConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SceneConfig {
-    /// Probability that the scene is the class pair's own family; otherwise any family. Serves the
+    /// Probability that the scene is the class pair's own family; otherwise it is any family. Serves the
     /// spatial rows: above chance, below 100 %.
     pub follows_class: f32,
     /// Mean grey level.
     pub luma: Span,
-    /// Swing of the texture about its mean, grey levels. What flow can hold on to.
+    /// Amplitude of the texture about its mean, grey levels. Gives flow structure to match.
     pub contrast: Span,
     /// Size of the texture's features.
     pub feature: Span,
@@ -96,16 +96,16 @@ pub struct ActorConfig {
     pub radius: Span,
     /// Length of a limb.
     pub limb_length: Span,
-    /// Width of a limb; flow only just sees it.
+    /// Width of a limb; flow can just resolve it.
     pub limb_width: Span,
-    /// Difference in grey level between the body and the background's mean. Graded: at the lower
-    /// end flow is weak. Forces shape and texture rather than colour.
+    /// Difference in grey level between the body and the background's mean. Graded: flow is weak at
+    /// the lower end. Forces the use of shape and texture rather than colour.
     pub contrast: Span,
-    /// Swing of the body's own pattern, grey levels; makes rotation visible.
+    /// Amplitude of the body's own pattern, grey levels; makes rotation visible.
     pub pattern: Span,
-    /// Strength of the colour (all classes but those of [`HueConfig`], whose hue is free).
+    /// Strength of the colour (for all classes except those of [`HueConfig`]; their hue is free).
     pub chroma: Span,
-    /// Largest tilt to either side, for actors that do not turn.
+    /// Largest tilt to either side, for actors that do not rotate.
     pub tilt: f32,
 }
 
@@ -113,7 +113,7 @@ pub struct ActorConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DistractorConfig {
-    /// Largest number; each video draws 0 to this many. Clutter for both streams.
+    /// Maximum number; each video draws from 0 to this. Clutter for both streams.
     pub count: usize,
     /// Radius.
     pub radius: Span,
@@ -123,7 +123,7 @@ pub struct DistractorConfig {
     pub drift: f32,
     /// Probability of turning steadily.
     pub turns: f32,
-    /// Turning rate, degrees a frame.
+    /// Turning rate, degrees per frame.
     pub turn: Span,
 }
 
@@ -131,26 +131,26 @@ pub struct DistractorConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LightConfig {
-    /// Standard deviation of the grey noise added to each frame anew; each video draws its own.
+    /// Standard deviation of the grey noise, which is new in each frame; drawn for each video.
     /// Serves graded difficulty: flow is estimated from these frames.
     pub noise: Span,
-    /// Largest change of brightness over a video, as a fraction. Breaks flow's constancy a little.
+    /// Largest change of brightness over a video, as a fraction. Slightly violates flow's brightness constancy.
     pub fade: f32,
 }
 
-/// The pairs named `-warm` and `-cool`: same actor, scene and motion; only hue differs, which the
-/// flow of grey-level frames cannot see. Luma has the same distribution in both.
+/// The pairs named `-warm` and `-cool`: same actor, scene and motion; only hue differs, which flow
+/// of grey-level frames cannot see. Luma has the same distribution in both.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct HueConfig {
-    /// Hue lies within this angle of warm (orange) or cool (azure); above 90 the classes overlap.
+    /// Largest angle between the hue and warm (orange) or cool (azure); above 90 the classes overlap.
     pub spread: f32,
     /// Strength of the colour; graded difficulty.
     pub chroma: Span,
 }
 
 impl SynthConfig {
-    /// Checks what serde cannot: signs, probabilities and what must fit into the frame or the video.
+    /// Checks constraints that serde cannot check: signs, probabilities, and sizes that must fit into the frame or the video.
     pub fn validate(&self) -> Result<(), SynthError> {
         let whole = |key, value: usize, ok, expected: &str| check(key, value, ok, expected);
         let count = self.videos_per_class;
@@ -176,7 +176,7 @@ impl SynthConfig {
     pub(super) fn fits(&self, classes: &[Class]) -> Result<(), SynthError> {
         self.motion.fits(classes)?;
         let (found, expected) = match (classes.iter().find(|class| class.motion.ordered()), &self.order) {
-            (Some(class), None) => ("nothing", format!("a table, by which class `{}` moves", class.name)),
+            (Some(class), None) => ("nothing", format!("a table, since class `{}` uses it", class.name)),
             (None, Some(_)) => ("a table", "nothing, since no class of this set uses it".to_owned()),
             _ => return Ok(()),
         };
@@ -225,7 +225,7 @@ impl DistractorConfig {
         check("distractors.count", self.count, self.count <= 16, "at most 16")?;
         within("distractors.radius", self.radius, 1.0, 64.0)?;
         fraction("distractors.drifts", self.drifts)?;
-        check("distractors.drift", self.drift, (0.0..=8.0).contains(&self.drift), "0 to 8 pixels a frame")?;
+        check("distractors.drift", self.drift, (0.0..=8.0).contains(&self.drift), "0 to 8 pixels per frame")?;
         fraction("distractors.turns", self.turns)?;
         within("distractors.turn", self.turn, 0.0, 45.0)
     }

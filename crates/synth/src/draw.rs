@@ -1,16 +1,16 @@
 //! Random draws: one ChaCha8 stream for every part of every video.
 //!
-//! A stream's key is a BLAKE3 hash of (generator version, set, data seed, class, index, part), so a
-//! video can be rendered alone, in any order and on any number of threads, and a knob that changes
-//! how often one part draws leaves the other parts as they were.
+//! A stream's key is a BLAKE3 hash of (generator version, set, data seed, class, index, part). So a
+//! video can be rendered alone, in any order and on any number of threads, and a knob that changes the
+//! number of draws for one part does not affect the other parts.
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 
 use super::knob::Span;
 
-/// Raised whenever the same key and knobs would give other pixels, so that caches and records of the
-/// former videos are not taken for the new ones.
+/// Version of the generator; raised whenever the same key and knobs would give different pixels, so that
+/// caches and records of the old videos are not taken for the new ones.
 pub const GENERATOR_VERSION: u32 = 1;
 
 /// The name of one generated video.
@@ -27,12 +27,12 @@ pub(crate) struct VideoKey<'a> {
 }
 
 impl VideoKey<'_> {
-    /// The generator of one part (camera, actor, noise, ...) of this video.
+    /// Returns the stream of one part (camera, actor, noise, ...) of this video.
     pub(crate) fn stream(&self, part: &str) -> Draw {
         Draw(ChaCha8Rng::from_seed(*self.hash(part.as_bytes()).as_bytes()))
     }
 
-    /// Hash of the key together with `more`; every field is preceded by its length.
+    /// Hashes the key together with `more`; every field is preceded by its length.
     pub(crate) fn hash(&self, more: &[u8]) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
         for field in [
@@ -54,43 +54,44 @@ impl VideoKey<'_> {
 pub(crate) struct Draw(ChaCha8Rng);
 
 impl Draw {
-    /// Uniform in `0..1`, 24 bits.
+    /// Draws uniformly from `0..1`, with 24 bits.
     pub(crate) fn unit(&mut self) -> f32 {
         (self.0.next_u32() >> 8) as f32 / (1u32 << 24) as f32
     }
 
-    /// Uniform between the ends of `span`.
+    /// Draws uniformly between the ends of `span`.
     pub(crate) fn span(&mut self, span: Span) -> f32 {
         span.lo + (span.hi - span.lo) * self.unit()
     }
 
-    /// One of the whole numbers `lo..=hi`, all equally likely.
+    /// Draws uniformly from the whole numbers `lo..=hi`.
     pub(crate) fn integer(&mut self, lo: usize, hi: usize) -> usize {
         let count = (hi - lo + 1) as u64;
         lo + ((u64::from(self.0.next_u32()) * count) >> 32) as usize
     }
 
-    /// One element of a non-empty list.
+    /// Draws one element of a non-empty list.
     pub(crate) fn pick<T: Copy>(&mut self, list: &[T]) -> T {
         list[self.integer(0, list.len() - 1)]
     }
 
-    /// True with probability `p`.
+    /// Returns `true` with probability `p`.
     pub(crate) fn chance(&mut self, p: f32) -> bool {
         self.unit() < p
     }
 
-    /// -1 or +1.
+    /// Draws -1 or +1.
     pub(crate) fn sign(&mut self) -> f32 {
         if self.chance(0.5) { 1.0 } else { -1.0 }
     }
 
-    /// Close to normal, mean 0, sd 1: the sum of twelve uniform draws less six (no platform `ln`).
+    /// Draws from nearly a normal distribution with mean 0 and sd 1: the sum of twelve uniform draws less six (no
+    /// platform `ln`).
     pub(crate) fn normal(&mut self) -> f32 {
         (0..12).map(|_| self.unit()).sum::<f32>() - 6.0
     }
 
-    /// A 32-bit seed for a hash-based lattice.
+    /// Draws a 32-bit seed for a hash-based lattice.
     pub(crate) fn seed(&mut self) -> u32 {
         self.0.next_u32()
     }
@@ -101,8 +102,8 @@ impl Draw {
     }
 }
 
-/// sin(2 pi `turns`) from additions and multiplications only, so that every machine gives the same
-/// bits (a platform's own sine may differ in the last place).
+/// Computes sin(2 pi `turns`) with only additions and multiplications, so that every machine gives the
+/// same bits (a platform's own sine may differ in the last place).
 pub(crate) fn sin_turns(turns: f32) -> f32 {
     let x = f64::from(turns);
     let mut r = x - x.round();
@@ -121,7 +122,7 @@ pub(crate) fn sin_turns(turns: f32) -> f32 {
     (a + a * s * p) as f32
 }
 
-/// cos(2 pi `turns`), as [`sin_turns`].
+/// Computes cos(2 pi `turns`) in the same way as [`sin_turns`].
 pub(crate) fn cos_turns(turns: f32) -> f32 {
     sin_turns(turns + 0.25)
 }
@@ -154,7 +155,7 @@ mod tests {
         assert!(counts.iter().all(|&count| (1_800..2_200).contains(&count)), "{counts:?}");
     }
 
-    /// A change here changes every generated pixel, and needs another [`GENERATOR_VERSION`].
+    /// A change here changes every generated pixel, and needs a new [`GENERATOR_VERSION`].
     #[test]
     fn draws_are_kept() {
         let key = VideoKey { set: "synth", data_seed: 1, class: "rise", index: 0 };
@@ -165,7 +166,7 @@ mod tests {
             hasher.update(&draw.normal().to_le_bytes());
             hasher.update(&(draw.integer(round, 3 * round + 5) as u64).to_le_bytes());
             hasher.update(&draw.seed().to_le_bytes());
-            // Of the last word of bytes a part is left over.
+            // The last word of bytes is only partly used.
             let mut bytes = [0; 7];
             draw.bytes(&mut bytes);
             hasher.update(&bytes);

@@ -1,12 +1,12 @@
-//! What all tables of knobs are made of: ranges, checks, and the text that videos are hashed by.
+//! Common parts of all tables of knobs: ranges, checks, and the text from which videos are hashed.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// What is wrong with the knobs of a generated set.
+/// An error in the knobs of a generated set.
 #[derive(Clone, Debug, Error, PartialEq)]
-#[error("{table}: `{key}` = {found}: expected {expected}; change it under [{table}] in the data set's file")]
+#[error("{table}: `{key}` = {found}: expected {expected}; change it in [{table}] of the data set's file")]
 pub struct SynthError {
     /// The table of knobs, `synth` or `stills`.
     pub table: &'static str,
@@ -14,7 +14,7 @@ pub struct SynthError {
     pub key: &'static str,
     /// The value found.
     pub found: String,
-    /// What would have been accepted, and why.
+    /// The accepted values, and the reason.
     pub expected: String,
 }
 
@@ -29,7 +29,7 @@ pub struct Span {
     pub hi: f32,
 }
 
-/// From a list, since an array would be read from the first two of any number.
+/// Converts from a list, since an array would silently take the first two of more numbers.
 impl TryFrom<Vec<f32>> for Span {
     type Error = String;
 
@@ -68,7 +68,7 @@ pub(crate) fn fraction(key: &'static str, value: f32) -> Result<(), SynthError> 
     check(key, value, (0.0..=1.0).contains(&value), "a fraction from 0 to 1")
 }
 
-/// Knobs as the text that videos are hashed by.
+/// Writes knobs as the text from which videos are hashed.
 pub(crate) fn text(table: &'static str, knobs: &impl Serialize) -> Result<String, SynthError> {
     serde_json::to_string(knobs).map_err(|error| SynthError {
         table,

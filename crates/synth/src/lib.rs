@@ -1,15 +1,14 @@
 //! Generated sets: videos of small actors before moving backgrounds (`synth`, `synth-hmdb`), still pictures
 //! (`synth-stills`) and events seen by several cameras (`synth-views`), rendered from a seed. Nothing is downloaded and
-//! nothing need be stored: a video is its key.
+//! nothing needs to be stored: a video follows from its key.
 //!
-//! Any one video can be rendered alone and comes out bit for bit the same whatever else is rendered,
-//! on however many threads. All randomness is keyed by (generator version, set, data seed, class, index,
-//! part of the video). [`config::SynthConfig`], [`stills::StillsConfig`] and
-//! [`views::ViewsConfig`] name each knob and what it serves;
-//! `docs/synth.md` says which property of the videos each claim rests on.
+//! Any video can be rendered alone, and is bit for bit the same whatever else is rendered and on any number
+//! of threads. All randomness is keyed by (generator version, set, data seed, class, index, part of the
+//! video). [`config::SynthConfig`], [`stills::StillsConfig`] and [`views::ViewsConfig`] describe each knob
+//! and its purpose; `docs/synth.md` states the property of the videos on which each claim rests.
 //!
-//! `texture`, `object`, `actor`, `motion` and `camera` each draw one part; `scene` puts a video
-//! together; `class` lists the actions of both sets of videos.
+//! `texture`, `object`, `actor`, `motion` and `camera` each draw one part; `scene` assembles a video;
+//! `class` lists the actions of both sets of videos.
 
 mod actor;
 mod camera;
@@ -47,13 +46,13 @@ pub struct SynthSet {
     config: SynthConfig,
     data_seed: u64,
     classes: Vec<String>,
-    /// The knobs that reach a single video's pixels, as text.
+    /// The knobs that affect the pixels of a single video, as text.
     pixels: String,
 }
 
 impl SynthSet {
-    /// The set with these classes, these knobs and this seed; an error names the knob that cannot be, that is missing
-    /// or that no class uses.
+    /// Creates the set with these classes, knobs and seed. An error names a knob that is invalid, missing or not used by any
+    /// class.
     pub fn new(list: ClassList, config: SynthConfig, data_seed: u64) -> Result<Self, SynthError> {
         config.validate()?;
         config.fits(list.classes())?;
@@ -62,7 +61,7 @@ impl SynthSet {
         Ok(SynthSet { list, config, data_seed, classes, pixels })
     }
 
-    /// The knobs.
+    /// Returns the knobs.
     pub fn config(&self) -> &SynthConfig {
         &self.config
     }
@@ -90,7 +89,7 @@ impl Generated for SynthSet {
         self.config.videos_per_class
     }
 
-    /// The class and the number within it, such as `rise-007`.
+    /// Returns the class and the number within it, such as `rise-007`.
     fn id(&self, i: usize) -> String {
         format!("{}-{:03}", self.class(i).name, self.number(i))
     }

@@ -1,4 +1,4 @@
-//! What an actor does over time: a pose for every frame.
+//! The motion of an actor: a pose for every frame.
 
 mod kind;
 
@@ -8,12 +8,12 @@ use super::knob::Span;
 
 pub(crate) use kind::MotionKind;
 
-/// A knob that the motion being drawn uses.
+/// Returns a knob that the motion being drawn uses.
 fn given<T>(knob: Option<T>) -> T {
     knob.expect("SynthSet::new has checked that every class has its knobs")
 }
 
-/// Where the actor is in one frame, relative to its place.
+/// The actor's pose in one frame, relative to its position.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Pose {
     /// Pixels to the right.
@@ -22,13 +22,13 @@ pub(crate) struct Pose {
     pub(crate) y: f32,
     /// Orientation in turns (1 = full circle), clockwise on the screen.
     pub(crate) turns: f32,
-    /// Size, 1 at the drawn radius.
+    /// Size relative to the drawn radius.
     pub(crate) scale: f32,
-    /// Swing of the right and of the left limb in turns; equal ones mirror each other, as wings do.
+    /// Swing of the right and of the left limb in turns; equal swings mirror each other, like wings.
     pub(crate) swings: [f32; 2],
 }
 
-/// A motion with everything drawn.
+/// A motion with all random values drawn.
 #[derive(Clone, Debug)]
 pub(crate) struct Motion {
     path: Path,
@@ -38,7 +38,7 @@ pub(crate) struct Motion {
 
 #[derive(Clone, Debug)]
 enum Path {
-    /// Velocity in pixels a frame, y down, about the middle of the video.
+    /// Velocity in pixels per frame, y down, about the middle of the video.
     Climb {
         velocity: f32,
         middle: f32,
@@ -56,26 +56,26 @@ enum Path {
         rebound: f32,
         up: f32,
     },
-    /// Rates in turns a frame.
+    /// Rates in turns per frame.
     Turn {
         rate: f32,
         steady: f32,
         period: f32,
         phase: f32,
     },
-    /// `octaves` is the growth of log2(size) a frame, about the middle.
+    /// `octaves` is the growth of log2(size) per frame, about the middle.
     Approach {
         octaves: f32,
         middle: f32,
     },
-    /// `lag` is how far the left limb is behind the right one, in periods.
+    /// `lag` is the lag of the left limb behind the right one, in periods.
     Wave {
         swing: f32,
         period: f32,
         phase: f32,
         lag: f32,
     },
-    /// A closed path of peak speed `speed`; `way` is its sense of rotation, `heading` turns it in the frame.
+    /// A closed path of peak speed `speed`; `way` is its sense of rotation, `heading` its orientation in the frame.
     Loop {
         eight: bool,
         speed: f32,
@@ -85,7 +85,7 @@ enum Path {
         way: f32,
         heading: [f32; 2],
     },
-    /// `octaves` is the peak growth of log2(size) a frame.
+    /// `octaves` is the peak growth of log2(size) per frame.
     Pulse {
         octaves: f32,
         period: f32,
@@ -110,8 +110,8 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// Draws a schedule of `fields` fields in all. The time that lead, gap, tail and bursts leave over
-    /// is shared among lead, gap and tail at random.
+    /// Draws a schedule of `fields` fields in all. The remaining time is divided randomly among lead, gap
+    /// and tail.
     fn draw(config: &OrderConfig, fields: usize, draw: &mut Draw) -> Self {
         let still = config.stack + config.margin;
         let first = draw.integer(config.burst_min, config.burst_max);
@@ -204,7 +204,7 @@ impl Motion {
         Motion { path, start_turns: if any { any_way_up } else { tilt } }
     }
 
-    /// The pose in frame `frame`.
+    /// Returns the pose in frame `frame`.
     pub(crate) fn pose(&self, frame: usize) -> Pose {
         let t = frame as f32;
         let mut pose = Pose { x: 0.0, y: 0.0, turns: self.start_turns, scale: 1.0, swings: [0.0; 2] };
@@ -229,7 +229,7 @@ impl Motion {
                 let round = t / period + phase;
                 let size = speed * period * TURN;
                 let (along, across) = if eight {
-                    // Fastest where the eight crosses itself, there 1 along and `roundness` across.
+                    // Fastest at the crossing of the eight: there 1 along and `roundness` across.
                     let size = size / (1.0 + roundness * roundness).sqrt();
                     (size * sin_turns(round), 0.5 * way * roundness * size * sin_turns(2.0 * round))
                 } else {
@@ -253,11 +253,11 @@ impl Motion {
     }
 }
 
-/// 1 / (2 pi): turns of a circle in its radius.
+/// 1 / (2 pi): converts radians to turns.
 const TURN: f32 = 1.0 / std::f32::consts::TAU;
 
-/// Height of a bouncing point at phase `s` in 0..1, for unit peak speed and unit period. Speed falls
-/// evenly from +1 to -1 during `1 - rebound` and climbs back during `rebound`.
+/// Returns the height of a bouncing point at phase `s` in 0..1, for unit peak speed and unit period. Speed
+/// falls linearly from +1 to -1 during `1 - rebound` and rises again during `rebound`.
 fn bounce(s: f32, rebound: f32) -> f32 {
     let flight = 1.0 - rebound;
     if s < flight {
@@ -269,13 +269,13 @@ fn bounce(s: f32, rebound: f32) -> f32 {
     }
 }
 
-/// Growth in octaves of `growth` per cent; log2 to second order is exact enough for a few per cent, and portable.
+/// Converts a growth in percent to octaves; log2 to second order is accurate enough for a few percent, and portable.
 fn octaves(growth: f32) -> f32 {
     let growth = growth / 100.0;
     (growth - growth * growth / 2.0) * std::f32::consts::LOG2_E
 }
 
-/// 2 to the power of `x`: repeated doubling of a short Taylor series, the same bits everywhere.
+/// Computes 2 to the power of `x` by repeated doubling of a short Taylor series, with the same bits everywhere.
 fn exp2(x: f32) -> f32 {
     let y = f64::from(x) * std::f64::consts::LN_2 / 64.0;
     let mut value = 1.0 + y * (1.0 + y / 2.0 * (1.0 + y / 3.0 * (1.0 + y / 4.0)));

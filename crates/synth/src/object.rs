@@ -1,5 +1,5 @@
-//! Objects: twelve silhouettes, each with a pattern of its own, drawn with soft edges at sub-pixel
-//! places so that flow sees motions of less than a pixel.
+//! Objects: twelve silhouettes, each with its own pattern, drawn with soft edges at sub-pixel
+//! positions so that flow sees motions of less than a pixel.
 
 use super::draw::{Draw, cos_turns, sin_turns};
 use super::knob::Span;
@@ -50,7 +50,7 @@ impl Shape {
         Shape::Flower,
     ];
 
-    /// Signed distance from the outline at (`x`, `y`), negative inside, in units of the radius.
+    /// Computes the signed distance from the outline at (`x`, `y`), negative inside, in units of the radius.
     fn distance(self, x: f32, y: f32) -> f32 {
         match self {
             Shape::Disc => length(x, y) - 0.95,
@@ -84,7 +84,7 @@ impl Shape {
         }
     }
 
-    /// The body's own pattern at (`x`, `y`), within -1..1.
+    /// Computes the body's own pattern at (`x`, `y`), within -1..1.
     fn pattern(self, x: f32, y: f32) -> f32 {
         let spot = |r: f32, cx: f32, cy: f32| ((r - length(x - cx, y - cy)) * 6.0).clamp(-1.0, 1.0);
         match self {
@@ -105,13 +105,13 @@ fn length(x: f32, y: f32) -> f32 {
     (x * x + y * y).sqrt()
 }
 
-/// A five-pointed star: the plane is folded onto half a point, whose edge is a straight line.
+/// Computes the distance from a five-pointed star: folds the plane onto half a point, whose edge is a straight line.
 fn star(x: f32, y: f32) -> f32 {
     // Cosine and sine of 36 degrees.
     const C: f32 = 0.809_017;
     const S: f32 = 0.587_785_25;
     let (mut px, mut py) = (x.abs(), -y);
-    // Mirror lines at 54 and -18 degrees from the horizontal bring every point beside the upper one.
+    // Mirror lines at 54 and -18 degrees from the horizontal map every point to the upper one.
     for (nx, ny) in [(C, -S), (-C, -S)] {
         let over = 2.0 * (nx * px + ny * py).max(0.0);
         px -= over * nx;
@@ -135,13 +135,13 @@ pub(crate) struct Object {
 }
 
 impl Object {
-    /// An object in two shades of one hue: `luma` +- `pattern`.
+    /// Creates an object in two shades of one hue: `luma` +- `pattern`.
     pub(crate) fn new(shape: Shape, radius: f32, luma: f32, pattern: f32, hue: f32, chroma: f32) -> Self {
         let colours = [colour(luma - pattern, hue, chroma), colour(luma + pattern, hue, chroma)];
         Object { shape, radius, colours }
     }
 
-    /// An object of any shape and colour that stands out a little from a background of mean grey level `background`.
+    /// Draws an object of random shape and colour that differs a little from a background of mean grey level `background`.
     pub(crate) fn any(radius: Span, background: f32, draw: &mut Draw) -> Self {
         let shape = draw.pick(&Shape::ALL);
         let radius = draw.span(radius);
@@ -151,13 +151,13 @@ impl Object {
         Object::new(shape, radius, tone, pattern, hue, chroma)
     }
 
-    /// How far a turned object reaches from its centre, pixels.
+    /// Returns the distance in pixels that a rotated object reaches from its centre.
     pub(crate) fn reach(&self) -> f32 {
         1.5 * self.radius + 1.0
     }
 
-    /// Coverage (0..1) and colour at (`x`, `y`) pixels from the centre in the object's own axes, the
-    /// object scaled by `scale`.
+    /// Returns coverage (0..1) and colour at (`x`, `y`) pixels from the centre in the object's own axes, with
+    /// the object scaled by `scale`.
     pub(crate) fn sample(&self, x: f32, y: f32, scale: f32) -> (f32, [f32; 3]) {
         let size = self.radius * scale;
         let (u, v) = (x / size, y / size);
@@ -171,7 +171,7 @@ impl Object {
     }
 }
 
-/// Share of a pixel that lies inside an edge at signed distance `d` pixels.
+/// Returns the share of a pixel inside an edge at signed distance `d` pixels.
 pub(crate) fn coverage(d: f32) -> f32 {
     (0.5 - d).clamp(0.0, 1.0)
 }
@@ -184,7 +184,7 @@ pub(crate) struct Canvas<'a> {
 }
 
 impl Canvas<'_> {
-    /// Paints something that reaches `reach` pixels from (`x`, `y`) and is turned by `turns`. `sample`
+    /// Paints an object that reaches `reach` pixels from (`x`, `y`) and is rotated by `turns`. `sample`
     /// gives coverage and colour in the object's own axes; colours are multiplied by `gain`.
     pub(crate) fn paint(
         &mut self,
@@ -216,10 +216,10 @@ impl Canvas<'_> {
     }
 }
 
-/// RGB of the given luma (Rec. 601), hue in turns (0.375 orange, 0.875 azure) and chroma.
+/// Returns the RGB colour of the given luma (Rec. 601), hue in turns (0.375 orange, 0.875 azure) and chroma.
 ///
-/// The chroma is cut to what both this hue and its opposite can show at this luma, so that opposite
-/// hues keep exactly equal distributions of luma and of chroma.
+/// The chroma is limited to the range of both this hue and its opposite at this luma, so that opposite
+/// hues have exactly equal distributions of luma and of chroma.
 pub(crate) fn colour(luma: f32, hue: f32, chroma: f32) -> [f32; 3] {
     const DARKEST: f32 = 20.0;
     const LIGHTEST: f32 = 235.0;
@@ -231,7 +231,7 @@ pub(crate) fn colour(luma: f32, hue: f32, chroma: f32) -> [f32; 3] {
     offset.map(|o| luma + chroma * o)
 }
 
-/// A grey level at least `contrast` away from `other`, on a random side where both sides have room.
+/// Draws a grey level at least `contrast` away from `other`, on a random side if both sides have room.
 pub(crate) fn contrasting(other: f32, contrast: f32, draw: &mut Draw) -> f32 {
     let (lowest, highest) = (40.0, 215.0);
     let side = draw.sign();

@@ -1,4 +1,4 @@
-//! A whole video: background, distractors, actor, light and noise, put together frame by frame.
+//! Renders a whole video frame by frame: background, distractors, actor, light and noise.
 
 use super::actor::Actor;
 use super::camera::Shot;
@@ -13,17 +13,17 @@ use crate::Clip;
 /// An object that is not the actor, lying on the background.
 struct Distractor {
     object: Object,
-    /// Place on the background in the middle of the video.
+    /// Position on the background in the middle of the video.
     place: [f32; 2],
-    /// Pixels a frame.
+    /// Pixels per frame.
     drift: [f32; 2],
     start_turns: f32,
-    /// Turns a frame.
+    /// Turns per frame.
     turn: f32,
 }
 
 impl Distractor {
-    /// Draws a distractor that lies at `corner` + somewhere in the frame in the middle of the video.
+    /// Draws a distractor that is at a random position in the frame with corner `corner` in the middle of the video.
     fn draw(
         config: &DistractorConfig,
         size: [usize; 2],
@@ -97,7 +97,7 @@ pub(super) fn render(key: VideoKey<'_>, class: &Class, config: &SynthConfig) -> 
     Clip { width, height, frames }
 }
 
-/// The whole pixels of the background that the camera sees.
+/// Returns the rectangle of whole pixels of the background that the camera sees.
 fn patch(shot: &Shot, width: usize, height: usize) -> Patch {
     let bounds = |axis: usize| {
         let places = shot.corners.iter().map(|corner| corner[axis]);
@@ -109,8 +109,8 @@ fn patch(shot: &Shot, width: usize, height: usize) -> Patch {
     Patch { left, top, width: width + across + 1, height: height + down + 1 }
 }
 
-/// Adds grey noise of standard deviation `sd` and rounds to bytes. Four random bytes a pixel: their
-/// sum is close to normal, needs no logarithm and is the same on every machine.
+/// Adds grey noise of standard deviation `sd` and rounds to bytes. The sum of four random bytes per
+/// pixel is close to normal, needs no logarithm and is the same on every machine.
 pub(super) fn expose(rgb: &[f32], noise: &[u8], sd: f32) -> Vec<u8> {
     // Variance of a sum of four draws from 0..=255 is 4 (256^2 - 1) / 12 = 147.8^2; its mean is 510.
     let scale = sd / 147.800_77;

@@ -1,4 +1,4 @@
-//! What every generated set can do.
+//! The interface of all generated sets.
 
 use crate::clip::Clip;
 
@@ -6,34 +6,34 @@ use crate::clip::Clip;
 /// one frame.
 ///
 /// # Panics
-/// `id`, `render` and `fingerprint` do so if `i` is not below [`Generated::len`], as indexing does.
+/// `id`, `render` and `fingerprint` panic if `i` is not below [`Generated::len`].
 pub trait Generated {
-    /// Names of the classes in the order of their labels.
+    /// Returns the names of the classes in the order of their labels.
     fn classes(&self) -> &[String];
 
-    /// Number of videos of each class.
+    /// Returns the number of videos of each class.
     fn each(&self) -> usize;
 
-    /// Name of video `i`, such as `rise-007`.
+    /// Returns the name of video `i`, such as `rise-007`.
     fn id(&self, i: usize) -> String;
 
     /// Renders video `i`.
     fn render(&self, i: usize) -> Clip;
 
-    /// A hash of all that decides the pixels of video `i`: generator version, knobs, seed, and what the video is keyed by.
+    /// Returns a hash of everything that determines the pixels of video `i`: generator version, knobs, seed and key.
     fn fingerprint(&self, i: usize) -> String;
 
-    /// Number of videos of all classes.
+    /// Returns the number of videos of all classes.
     fn len(&self) -> usize {
         self.classes().len() * self.each()
     }
 
-    /// Whether the set has no videos (it always has some).
+    /// Returns `true` if the set has no videos (it always has some).
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Label of video `i`, an index into [`Generated::classes`].
+    /// Returns the label of video `i`, an index into [`Generated::classes`].
     fn label(&self, i: usize) -> usize {
         i / self.each()
     }

@@ -1,9 +1,9 @@
-//! Generated still pictures, on which a spatial network is trained before it sees the frames of a video; they stand
-//! where ImageNet stands in the papers.
+//! Generates still pictures, on which a spatial network is trained before it sees the frames of a video; they replace the
+//! papers' ImageNet.
 //!
-//! Eight classes are scenes: the families of texture that the videos have as backgrounds, with clutter at most. Sixteen
-//! are objects before any scene: the twelve silhouettes, four of them in two hues, which are classes of their own, as
-//! with fruits. A picture is a [`Clip`] of one frame.
+//! Eight classes are scenes: the texture families of the videos' backgrounds, with only clutter before them. Sixteen are
+//! objects before any scene: the twelve silhouettes, four of them in two hues, which are separate classes as with fruits.
+//! A picture is a [`Clip`] of one frame.
 
 mod config;
 
@@ -17,7 +17,7 @@ use super::scene::expose;
 use super::texture::{Family, Patch, Texture};
 use crate::{Clip, Generated};
 
-/// What a picture shows.
+/// The subject of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Subject {
     Scene(Family),
@@ -60,15 +60,15 @@ pub struct StillSet {
     config: StillsConfig,
     data_seed: u64,
     classes: Vec<String>,
-    /// The knobs that reach a single picture's pixels, as text.
+    /// The knobs that affect the pixels of a single picture, as text.
     pixels: String,
 }
 
 impl StillSet {
-    /// The set with these knobs and this seed.
+    /// Creates the set with these knobs and this seed.
     ///
     /// # Errors
-    /// [`SynthError`] names the knob that cannot be.
+    /// [`SynthError`] names the invalid knob.
     pub fn new(config: StillsConfig, data_seed: u64) -> Result<Self, SynthError> {
         config.validate()?;
         let pixels = text("stills", &StillsConfig { pictures_per_class: 0, ..config.clone() })?;
@@ -91,7 +91,7 @@ impl Generated for StillSet {
         self.config.pictures_per_class
     }
 
-    /// The class and the number within it, such as `star-warm-007`.
+    /// Returns the class and the number within it, such as `star-warm-007`.
     fn id(&self, i: usize) -> String {
         let key = self.key(i);
         format!("{}-{:03}", key.class, key.index)
@@ -134,7 +134,7 @@ fn render(key: VideoKey<'_>, subject: Subject, config: &StillsConfig) -> Clip {
         let (any, spread) = (draw.unit(), config.hue.spread / 360.0 * (2.0 * draw.unit() - 1.0));
         let chroma = draw.span(if hue == Hue::Free { o.chroma } else { config.hue.chroma });
         let object = Object::new(shape, radius, luma, pattern, hue.turns(any, spread), chroma);
-        // The whole object is in the picture, up to the tips of the longest shapes.
+        // The whole object is inside the picture, except for the tips of the longest shapes.
         let place = [width, height].map(|side| radius + (side as f32 - 2.0 * radius) * draw.unit());
         canvas.paint(place, draw.unit(), object.reach(), gain, |x, y| object.sample(x, y, 1.0));
     }

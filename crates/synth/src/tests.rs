@@ -78,7 +78,7 @@ fn every_class_renders_to_the_stated_size_under_a_name_of_its_own() {
     }
 }
 
-/// A class that stands in both sets is drawn anew there: same name and number, other video.
+/// A class that is in both sets has different videos there, even with the same name and number.
 #[test]
 fn the_sets_have_no_video_in_common() {
     let (a, b) = (set(1), hmdb(1));
@@ -109,8 +109,8 @@ fn a_set_states_the_knobs_of_its_classes_and_no_others() {
     assert_eq!(refused(ClassList::SynthHmdb, surplus).key, "order");
 }
 
-/// Under one key the warm and the cool class draw the same video but for the actor's hue. In grey
-/// they differ by rounding only, so luma has one distribution in both and flow cannot tell them apart.
+/// With one key the warm and the cool class draw the same video except for the actor's hue. In grey
+/// they differ only by rounding, so luma has the same distribution in both and flow cannot distinguish them.
 #[test]
 fn warm_and_cool_are_one_video_in_grey() {
     let pairs =
@@ -142,8 +142,8 @@ fn warm_and_cool_are_one_video_in_grey() {
     }
 }
 
-/// If this fails, either the shipped knobs have changed, then store the new hash; or the same knobs give
-/// other pixels than before, then raise `GENERATOR_VERSION` too.
+/// If this fails, either the shipped knobs have changed: then store the new hash. Or the same knobs give
+/// different pixels than before: then also raise `GENERATOR_VERSION`.
 #[test]
 fn the_generator_has_not_changed() {
     assert_eq!(GENERATOR_VERSION, 1);
@@ -157,8 +157,8 @@ fn the_generator_has_not_changed() {
     );
 }
 
-/// Caches and records hold these: the knobs of a set are hashed as they are written down, so a knob that another
-/// set brings must not show in this one.
+/// Caches and records store these fingerprints. They are hashes of the written knobs of a set, so a knob added for
+/// another set must not appear in this one.
 #[test]
 fn fingerprints_have_not_changed() {
     for (seed, index, expected) in [

@@ -2,7 +2,7 @@
 
 use super::config::SynthConfig;
 
-/// A table of a data set's file, its sub-tables included, as a document of its own.
+/// Returns a table of a data set's file, including its sub-tables, as a separate document.
 pub(super) fn knobs(file: &str, table: &str) -> String {
     let file = format!("{}/../../datasets/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(file).unwrap();
@@ -10,17 +10,17 @@ pub(super) fn knobs(file: &str, table: &str) -> String {
     toml::to_string(&tables[table]).unwrap()
 }
 
-/// The `[synth]` table of `datasets/synth.toml`.
+/// Returns the `[synth]` table of `datasets/synth.toml`.
 pub(super) fn config_text() -> String {
     knobs("synth.toml", "synth")
 }
 
-/// The shipped knobs of `synth`.
+/// Returns the shipped knobs of `synth`.
 pub(super) fn config() -> SynthConfig {
     toml::from_str(&config_text()).unwrap()
 }
 
-/// The shipped knobs of `synth-hmdb`.
+/// Returns the shipped knobs of `synth-hmdb`.
 pub(super) fn hmdb_config() -> SynthConfig {
     toml::from_str(&knobs("synth-hmdb.toml", "synth")).unwrap()
 }

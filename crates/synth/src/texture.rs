@@ -1,7 +1,7 @@
 //! Background textures: eight families of pattern, in two colours, with fine grain on top.
 //!
-//! A texture is a patch of a plane that has no end: it is worked out for the rectangle that the camera
-//! will see, and a pixel's value depends on its place alone, not on the rectangle.
+//! A texture is a patch of an infinite plane: it is computed for the rectangle that the camera will
+//! see, and a pixel's value depends only on its position, not on the rectangle.
 
 use super::draw::{Draw, cos_turns, sin_turns};
 use super::knob::{Span, SynthError, within};
@@ -9,13 +9,13 @@ use super::object::colour;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a texture is drawn from.
+/// The knobs of a texture.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TextureLook {
     /// Mean grey level.
     pub luma: Span,
-    /// Swing about the mean, grey levels.
+    /// Amplitude about the mean, grey levels.
     pub contrast: Span,
     /// Size of the features.
     pub feature: Span,
@@ -45,7 +45,7 @@ pub(crate) enum Family {
     Spots,
     /// Bricks with mortar.
     Bricks,
-    /// Lines of waves, one above the other.
+    /// Wavy lines, one above the other.
     Waves,
     /// Small blobs.
     Grain,
@@ -69,7 +69,7 @@ impl Family {
 
 /// A patch of a background in linear RGB, grey levels.
 pub(crate) struct Texture {
-    /// Place of the first pixel on the plane.
+    /// Position of the first pixel on the plane.
     left: i32,
     top: i32,
     width: usize,
@@ -90,7 +90,7 @@ pub(crate) struct Patch {
 }
 
 impl Texture {
-    /// Draws a texture of `family` and works it out on `patch`.
+    /// Draws a texture of `family` and computes it on `patch`.
     pub(crate) fn draw(family: Family, look: TextureLook, patch: Patch, draw: &mut Draw) -> Self {
         let luma = draw.span(look.luma);
         let contrast = draw.span(look.contrast);
@@ -110,7 +110,7 @@ impl Texture {
     }
 
     /// Copies the view whose upper left corner is at (`x`, `y`) on the plane into `frame`
-    /// (`height * width * 3`), times `gain`. Bilinear between pixels; past the patch its border repeats.
+    /// (`height * width * 3`), times `gain`. Interpolates bilinearly; repeats the border outside the patch.
     pub(crate) fn view(&self, x: f32, y: f32, gain: f32, width: usize, height: usize, frame: &mut [f32]) {
         let (fx, fy) = (x.floor(), y.floor());
         let (ax, ay) = (x - fx, y - fy);
@@ -136,14 +136,14 @@ impl Texture {
     }
 }
 
-/// A family with its numbers drawn.
+/// A family with its random values drawn.
 struct Pattern {
     family: Family,
     /// Size of a feature in pixels.
     size: f32,
     /// Orientation as cosine and sine.
     along: [f32; 2],
-    /// Place on the plane.
+    /// Position on the plane.
     offset: [f32; 2],
     seed: u32,
 }
@@ -160,7 +160,7 @@ impl Pattern {
         }
     }
 
-    /// Values within -1..1, row by row.
+    /// Computes values within -1..1, row by row.
     fn fill(&self, patch: Patch) -> Vec<f32> {
         let wide = self.noise(patch, 2.0 * self.size, 1);
         let grain = self.noise(patch, 3.0, 2);
@@ -243,7 +243,7 @@ impl Pattern {
         soft(sin_turns(((dx * dx + dy * dy).sqrt() + 0.15 * self.size * bend) / self.size), 2.0)
     }
 
-    /// Value noise: random values on a square lattice of side `cell`, smoothly blended; about -1..1.
+    /// Computes value noise: random values on a square lattice of side `cell`, smoothly interpolated; about -1..1.
     fn noise(&self, patch: Patch, cell: f32, octave: u32) -> Vec<f32> {
         let seed = self.seed.wrapping_add(octave.wrapping_mul(0x9e37_79b9));
         let axis = |start: i32, count: usize, offset: f32| -> Vec<(i32, f32)> {
@@ -278,13 +278,13 @@ impl Pattern {
     }
 }
 
-/// Steepens a value within -1..1 without letting it leave.
+/// Steepens a value within -1..1 and keeps it in that range.
 fn soft(value: f32, gain: f32) -> f32 {
     let v = (value * gain).clamp(-1.0, 1.0);
     v * (1.5 - 0.5 * v * v)
 }
 
-/// A hash of a lattice point, spread evenly over -1..1.
+/// Hashes a lattice point to a value uniform in -1..1.
 fn lattice(x: i32, y: i32, seed: u32) -> f32 {
     let mut h = seed ^ (x as u32).wrapping_mul(0x85eb_ca6b) ^ (y as u32).wrapping_mul(0xc2b2_ae35);
     h ^= h >> 16;

@@ -1,11 +1,10 @@
-//! Generated events, each seen by several cameras at once: `synth-views`, for the cross-view network.
+//! Generates events, each seen by several cameras at once: `synth-views`, for the cross-view network.
 //!
-//! An actor of rounded limbs stands in a room and does one of ten things. The same actors do all of them, in the same
-//! clothes. Every camera sees the same limbs in space from
-//! its own place, in perspective and with its own occlusions, before its own wall and in its own light. Frame t of every
-//! view is the same time step.
+//! An actor of rounded limbs stands in a room and does one of ten actions. The same actors do all of them, in the same
+//! clothes. Every camera sees the same limbs in space from its own position, in perspective and with its own occlusions,
+//! before its own wall and in its own light. Frame t of every view is the same time step.
 //!
-//! `action` has the poses, `body` the limbs in space, `camera` what is seen of them.
+//! `action` has the poses, `body` the limbs in space, and `camera` renders them.
 
 mod action;
 mod body;
@@ -25,7 +24,7 @@ use super::scene::expose;
 use super::texture::{Family, Patch, Texture};
 use crate::{Clip, Generated};
 
-/// Name that videos are keyed by.
+/// Name used in the keys of videos.
 const SET: &str = "synth-views";
 
 /// One draw of the set: the knobs and a seed. Videos are numbered class by class, actor by actor, take by
@@ -36,15 +35,15 @@ pub struct ViewSet {
     data_seed: u64,
     classes: Vec<String>,
     views: Vec<String>,
-    /// The knobs that reach a single video's pixels, as text.
+    /// The knobs that affect the pixels of a single video, as text.
     pixels: String,
 }
 
 impl ViewSet {
-    /// The set with these knobs and this seed.
+    /// Creates the set with these knobs and this seed.
     ///
     /// # Errors
-    /// [`SynthError`] names the knob that cannot be.
+    /// [`SynthError`] names the invalid knob.
     pub fn new(config: ViewsConfig, data_seed: u64) -> Result<Self, SynthError> {
         config.validate()?;
         let pixels = text("views", &ViewsConfig { actors: 0, takes: 0, ..config.clone() })?;
@@ -53,36 +52,36 @@ impl ViewSet {
         Ok(Self { config, data_seed, classes, views, pixels })
     }
 
-    /// Names of the views in the order of their numbers.
+    /// Returns the names of the views in the order of their numbers.
     pub fn views(&self) -> &[String] {
         &self.views
     }
 
-    /// Number of actors.
+    /// Returns the number of actors.
     pub fn actors(&self) -> usize {
         self.config.actors
     }
 
-    /// The view of video `i`, an index into [`ViewSet::views`].
+    /// Returns the view of video `i`, an index into [`ViewSet::views`].
     pub fn view(&self, i: usize) -> usize {
         i % self.views.len()
     }
 
-    /// The actor of video `i`, counted from 0.
+    /// Returns the actor of video `i`, counted from 0.
     pub fn actor(&self, i: usize) -> usize {
         i / self.views.len() / self.config.takes % self.config.actors
     }
 
-    /// The name of video `i`'s event: its class, actor and take, such as `kick-07-2`.
+    /// Returns the name of video `i`'s event: its class, actor and take, such as `kick-07-2`.
     ///
     /// # Panics
-    /// If `i` is not below [`Generated::len`], as indexing does.
+    /// If `i` is not below [`Generated::len`].
     pub fn event(&self, i: usize) -> String {
         let take = i / self.views.len() % self.config.takes;
         format!("{}-{:02}-{take}", self.classes[self.label(i)], self.actor(i))
     }
 
-    /// Who does what in video `i`, which is the same for all views of its event.
+    /// Draws the actor and the performance of video `i`, which are the same for all views of its event.
     fn event_in_space(&self, i: usize) -> (Body, Performance) {
         let (config, key) = (&self.config, self.key(i));
         let wall = 0.5 * (config.scene.luma.lo + config.scene.luma.hi);
@@ -92,7 +91,7 @@ impl ViewSet {
         (body, Performance::draw(action, &config.action, &mut key.stream("action")))
     }
 
-    /// The texture behind the actor in a view: no two of up to eight views share one.
+    /// Returns the texture family behind the actor in a view; up to eight views have different families.
     fn family(&self, view: usize) -> Family {
         let key = VideoKey { set: SET, data_seed: self.data_seed, class: "camera", index: 0 };
         let mut draw = key.stream("walls");
@@ -117,7 +116,7 @@ impl Generated for ViewSet {
         self.config.actors * self.config.takes * self.views.len()
     }
 
-    /// The event and the view, such as `kick-07-2-front`.
+    /// Returns the event and the view, such as `kick-07-2-front`.
     fn id(&self, i: usize) -> String {
         format!("{}-{}", self.event(i), self.views[self.view(i)])
     }
@@ -131,7 +130,7 @@ impl Generated for ViewSet {
 
         let (body, performance) = self.event_in_space(i);
         let (width, height) = (config.width, config.height);
-        // The wall is the camera's own; where exactly it is seen, and in which colours, changes from event to event.
+        // Each camera has its own wall; the visible part and the colours differ from event to event.
         let mut scene = key.stream(&format!("scene {}", place.name));
         let patch = Patch { left: 0, top: 0, width: width + 1, height: height + 1 };
         let texture = Texture::draw(self.family(view), config.scene, patch, &mut scene);

@@ -1,19 +1,19 @@
-//! Benchmark programs with two faces: criterion measures them, and with `--serve` they do
-//! what they are told line by line, so that `cargo xtask bench --against-torch` can let
-//! them take turns with PyTorch.
+//! Benchmark programs with two modes: criterion measures them, and with `--serve` they
+//! execute requests line by line, so that `cargo xtask bench --against-torch` can let them
+//! take turns with PyTorch.
 //!
-//! The talk is one JSON object a line. The program greets with its threads and versions, and
-//! with the name of the GPU if it computes on one; then each line on standard input gets one
-//! line on standard output:
+//! The protocol has one JSON object per line. The program starts with a greeting that has its
+//! threads and versions, and the name of the GPU if it computes on one; then each line on
+//! standard input gets one line on standard output:
 //!
 //! | request | answer |
 //! |---|---|
 //! | `{"do": "list"}` | `{"cases": [...]}` |
 //! | `{"do": "prepare", "case": {"name": ...}}` | `{"sizes": [...]}`, see [`Work::sizes`] |
 //! | `{"do": "run", "times": 3}` | `{"seconds": [...]}`: the mean of each phase |
-//! | `{"do": "memory"}` | `{"peak_kib": ...}`: the most so far, see [`Host::peak_kib`]; null if not known |
+//! | `{"do": "memory"}` | `{"peak_kib": ...}`: the peak so far, see [`Host::peak_kib`]; null if unknown |
 //!
-//! or `{"error": "..."}`, which also stands in place of the greeting of a program that cannot start.
+//! or `{"error": "..."}`, which also replaces the greeting of a program that cannot start.
 
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
@@ -23,29 +23,29 @@ use criterion::{Criterion, SamplingMode, Throughput};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Something to be measured.
+/// A case to measure.
 #[derive(Serialize)]
 pub struct Case {
-    /// Letters, digits, dots and hyphens; unique.
+    /// Name of letters, digits, dots and hyphens; unique.
     pub name: String,
-    /// Cases that are averaged together.
+    /// Name of the group of cases that are averaged.
     pub group: &'static str,
-    /// The sizes, for people.
+    /// Description of the sizes.
     pub size: String,
-    /// What work is counted in.
+    /// Unit of work.
     pub unit: Unit,
-    /// Work of all phases together.
+    /// Total work of all phases.
     pub work: u64,
-    /// The parts of a run, in their order.
+    /// The parts of a run, in order.
     pub phases: Vec<Phase>,
-    /// Whether a phase can be repeated without the others.
+    /// True if a phase can be repeated without the others.
     pub apart: bool,
-    /// Whether the last phase is all the others once more, without stops between them; its time is
-    /// then that of a run.
+    /// True if the last phase repeats all the others without stops between them; its time is then
+    /// that of a run.
     pub whole: bool,
-    /// All that a peer must know to do the same.
+    /// Everything that a peer needs to do the same.
     pub facts: Value,
-    /// Makes the inputs.
+    /// Creates the inputs.
     #[serde(skip)]
     pub start: Box<dyn Fn() -> Box<dyn Work>>,
 }
@@ -53,60 +53,60 @@ pub struct Case {
 /// A part of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Phase {
-    /// `forward`, `backward`, ...
+    /// Name, such as `forward` or `backward`.
     pub name: &'static str,
     /// Its work, in the unit of the case.
     pub work: u64,
 }
 
-/// What work is counted in.
+/// Unit of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
     /// Floating-point operations.
     Flop,
-    /// Values that go in.
+    /// Input values.
     Values,
-    /// Samples that are trained on.
+    /// Training samples.
     Samples,
 }
 
 /// A case with its inputs, ready to run any number of times.
 pub trait Work {
-    /// Numbers that a peer must find too if it does the same work: values read and
-    /// written, or parameters and multiply-adds.
+    /// Returns numbers that a peer must also get if it does the same work: values read
+    /// and written, or parameters and multiply-adds.
     fn sizes(&mut self) -> Vec<u64>;
 
     /// Runs one phase.
     fn run(&mut self, phase: usize);
 }
 
-/// What a benchmark program computes on.
+/// The machine and the libraries of a benchmark program.
 pub struct Host<'a> {
-    /// What the numbers depend on besides the code.
+    /// Versions of everything that the numbers depend on besides the code.
     pub versions: &'a [(&'a str, String)],
-    /// Threads that the kernels use.
+    /// Number of threads of the kernels.
     pub threads: usize,
-    /// The name of the GPU, if it is one that computes.
+    /// Name of the GPU, if the program computes on one.
     pub gpu: Option<String>,
-    /// The most memory in use at once so far, in KiB: what the process had resident, or what the
-    /// arrays on the GPU took.
+    /// Returns the peak of memory in use so far, in KiB: the resident memory of the process, or
+    /// the arrays on the GPU.
     pub peak_kib: &'a dyn Fn() -> Option<u64>,
 }
 
-/// The `main` of a benchmark program on the CPU. `versions` tells what the numbers depend on
-/// besides the code; `threads` how many the kernels use.
+/// Runs a benchmark program on the CPU, as its `main`. `versions` are those of everything that
+/// the numbers depend on besides the code; `threads` is the number of threads of the kernels.
 ///
 /// # Panics
-/// If a case cannot be made or run, or nobody listens any more.
+/// If a case cannot be created or run, or the output is closed.
 pub fn main(versions: &[(&str, String)], threads: usize, cases: &[Case]) {
     main_on(&Host { versions, threads, gpu: None, peak_kib: &resident_kib }, cases);
 }
 
-/// The `main` of a benchmark program.
+/// Runs a benchmark program, as its `main`.
 ///
 /// # Panics
-/// If a case cannot be made or run, or nobody listens any more.
+/// If a case cannot be created or run, or the output is closed.
 pub fn main_on(host: &Host<'_>, cases: &[Case]) {
     if serves() {
         serve(host, cases, std::io::stdin().lock(), std::io::stdout().lock());
@@ -115,10 +115,10 @@ pub fn main_on(host: &Host<'_>, cases: &[Case]) {
     }
 }
 
-/// Instead of [`main_on`], of a program that cannot start: says why, to whoever asks.
+/// Replaces [`main_on`] in a program that cannot start: reports the problem to the peer or the user.
 ///
 /// # Panics
-/// If nobody listens any more.
+/// If the output is closed.
 pub fn refuse(problem: &str) -> ExitCode {
     if serves() {
         say(&mut std::io::stdout().lock(), &json!({"error": problem}));
@@ -132,7 +132,7 @@ fn serves() -> bool {
     std::env::args().any(|argument| argument == "--serve")
 }
 
-/// Measures with criterion: each case together, and its phases apart where it can be done.
+/// Measures with criterion: each case as a whole, and its phases separately if possible.
 /// Benchmarks are named `case/phase` and `case/together`.
 fn measure(cases: &[Case]) {
     let mut criterion = Criterion::default()
@@ -148,7 +148,7 @@ fn measure(cases: &[Case]) {
                 group.throughput(Throughput::Elements(phase.work));
                 group.bench_function(phase.name, |bencher| {
                     let mut work = (case.start)();
-                    // A later phase goes on from what the earlier ones leave.
+                    // A later phase needs the results of the earlier ones.
                     (0..index).for_each(|earlier| work.run(earlier));
                     bencher.iter(|| work.run(index));
                 });
@@ -175,7 +175,7 @@ enum Request {
     Memory,
 }
 
-/// A case as it comes back; what else it says is for peers.
+/// A case in a request; its other fields are for peers.
 #[derive(Deserialize)]
 struct Named {
     name: String,
@@ -190,7 +190,7 @@ fn serve(host: &Host<'_>, cases: &[Case], requests: impl BufRead, mut answers: i
         let line = line.expect("a line of text");
         say(&match serde_json::from_str(&line) {
             Ok(request) => answer(request, host, cases, &mut prepared),
-            Err(problem) => json!({"error": format!("`{line}` is no request: {problem}")}),
+            Err(problem) => json!({"error": format!("`{line}` is not a request: {problem}")}),
         });
     }
 }
@@ -207,9 +207,9 @@ fn answer<'a>(request: Request, host: &Host<'_>, cases: &'a [Case], prepared: &m
         Request::List => json!({"cases": cases}),
         Request::Prepare { case: Named { name } } => {
             let Some(case) = cases.iter().find(|case| case.name == name) else {
-                return json!({"error": format!("there is no case `{name}`")});
+                return json!({"error": format!("unknown case `{name}`")});
             };
-            // What was prepared before goes first, so that two cases never share the memory.
+            // The previous case is dropped first, so that two cases never share the memory.
             *prepared = None;
             let mut work = (case.start)();
             let sizes = work.sizes();
@@ -218,14 +218,14 @@ fn answer<'a>(request: Request, host: &Host<'_>, cases: &'a [Case], prepared: &m
         }
         Request::Run { times } => match prepared {
             Some((case, work)) => json!({"seconds": time(case, work.as_mut(), times)}),
-            None => json!({"error": "nothing is prepared"}),
+            None => json!({"error": "no case is prepared"}),
         },
         Request::Memory => json!({"peak_kib": (host.peak_kib)()}),
     }
 }
 
-/// Mean seconds of each phase. Several runs follow one that does not count: the caches and
-/// the threads have been somebody else's in between.
+/// Measures the mean seconds of each phase. Several runs follow one that is not counted, since
+/// the peer has used the caches and the processor in between.
 fn time(case: &Case, work: &mut dyn Work, times: u32) -> Vec<f64> {
     let mut seconds = vec![0.0; case.phases.len()];
     let idle = u32::from(times > 1);
@@ -241,7 +241,7 @@ fn time(case: &Case, work: &mut dyn Work, times: u32) -> Vec<f64> {
     seconds
 }
 
-/// The most memory that this process had resident, in KiB, where the system tells.
+/// Returns the peak resident memory of this process in KiB, if the system reports it.
 pub fn resident_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -299,11 +299,11 @@ mod tests {
         assert_eq!(answers.len(), 8);
         assert_eq!(answers[0], json!({"versions": {"SIMD": "none"}, "threads": 1, "gpu": null}));
         assert_eq!(answers[1]["cases"][0]["phases"][1], json!({"name": "backward", "work": 2}));
-        assert_eq!(answers[2]["error"], "nothing is prepared");
-        assert_eq!(answers[3]["error"], "there is no case `two`");
+        assert_eq!(answers[2]["error"], "no case is prepared");
+        assert_eq!(answers[3]["error"], "unknown case `two`");
         assert_eq!(answers[4]["sizes"], json!([7]));
         assert_eq!(answers[5]["seconds"].as_array().unwrap().len(), 2);
         assert_eq!(answers[6]["peak_kib"], 12);
-        assert!(answers[7]["error"].as_str().unwrap().contains("`            go` is no request"));
+        assert!(answers[7]["error"].as_str().unwrap().contains("`            go` is not a request"));
     }
 }

@@ -1,4 +1,4 @@
-//! Clips that any machine with ffmpeg can make: ffmpeg's own sources, encoded as a test asks for.
+//! Makes clips with ffmpeg on any machine: ffmpeg's own sources, encoded as a test requires.
 
 use std::ffi::OsStr;
 use std::io::ErrorKind;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 /// Runs ffmpeg.
 ///
 /// # Panics
-/// Without ffmpeg, which the tests need, and if it fails.
+/// If ffmpeg is missing or fails.
 pub fn ffmpeg<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-y"])
@@ -19,19 +19,20 @@ pub fn ffmpeg<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) {
         Ok(output) if output.status.success() => {}
         Ok(output) => panic!("ffmpeg failed: {}", String::from_utf8_lossy(&output.stderr)),
         Err(error) if error.kind() == ErrorKind::NotFound => panic!(
-            "this test makes its clips with ffmpeg, which is not there; install it with `apt-get install ffmpeg` \
+            "ffmpeg is missing; this test makes its clips with it. Install it with `apt-get install ffmpeg` \
              (Debian, Ubuntu) or `brew install ffmpeg` (macOS)"
         ),
         Err(error) => panic!("cannot start ffmpeg: {error}"),
     }
 }
 
-/// Draws a clip of `size` (width, height): of each source so many frames, one behind the other, so that a hard cut lies
-/// between two sources. A source is one of ffmpeg's that move, with its options: `testsrc2`, `mandelbrot=start_scale=1`.
-/// `encode` names the codec and its options, such as `-c:v mpeg4`; the file's ending names the container.
+/// Draws a clip of `size` (width, height) from sources with a number of frames each, one after the other, so that there is a
+/// hard cut between two sources. A source is one of ffmpeg's moving ones, with its options: `testsrc2`,
+/// `mandelbrot=start_scale=1`. `encode` names the codec and its options, such as `-c:v mpeg4`; the extension of the file
+/// names the container.
 ///
 /// # Panics
-/// As [`ffmpeg`].
+/// As for [`ffmpeg`].
 pub fn draw(path: &Path, sources: &[(&str, usize)], size: (usize, usize), encode: &[&str]) {
     let mut arguments = Vec::new();
     let (mut cut, mut joined) = (String::new(), String::new());
@@ -49,7 +50,7 @@ pub fn draw(path: &Path, sources: &[(&str, usize)], size: (usize, usize), encode
     ffmpeg(arguments.iter().map(OsStr::new).chain(exact).chain([path.as_os_str()]));
 }
 
-/// The bytes of a clip that [`draw`] makes; `ending` is that of its name.
+/// Returns the bytes of a clip made by [`draw`]; `ending` is the extension of its file.
 ///
 /// # Panics
 /// As [`ffmpeg`].

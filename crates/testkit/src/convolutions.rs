@@ -1,36 +1,36 @@
-//! The convolutions that benchmarks measure: those of the papers' networks.
+//! The convolutions of the papers' networks, for benchmarks.
 
 use serde::Serialize;
 
 /// A convolution with a name.
 #[derive(Debug, Clone)]
 pub struct Convolution {
-    /// Unique.
+    /// Name, unique.
     pub name: String,
-    /// Cases that are averaged together.
+    /// Name of the group of cases that are averaged.
     pub group: &'static str,
-    /// What is convolved.
+    /// All sizes.
     pub sizes: Conv,
 }
 
 /// All sizes of a convolution.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Conv {
-    /// (B, C, H, W).
+    /// Shape of the input, (B, C, H, W).
     pub input: [usize; 4],
-    /// Output channels.
+    /// Number of output channels.
     pub outputs: usize,
-    /// Height and width.
+    /// Height and width of the kernel.
     pub kernel: [usize; 2],
-    /// Vertical and horizontal.
+    /// Vertical and horizontal stride.
     pub stride: [usize; 2],
-    /// Vertical and horizontal.
+    /// Vertical and horizontal padding.
     pub padding: [usize; 2],
-    /// Parts that the channels are cut into.
+    /// Number of groups of channels.
     pub groups: usize,
 }
 
-/// (batch, inputs, size, outputs, kernel, stride, padding)
+/// Convolutions with square sizes: (batch, inputs, size, outputs, kernel, stride, padding).
 const SQUARE: [[usize; 7]; 7] = [
     [8, 20, 224, 96, 7, 2, 0],
     [8, 96, 54, 256, 5, 2, 1],
@@ -41,7 +41,7 @@ const SQUARE: [[usize; 7]; 7] = [
     [8, 256, 56, 64, 1, 1, 0],
 ];
 
-/// AlexNet's conv2 and conv4; and a convolution over time, 8 frames of 14x14 in a row.
+/// Further convolutions: AlexNet's conv2 and conv4, and a convolution over time with 8 consecutive frames of 14x14.
 const FURTHER: [(&str, Conv); 3] = [
     ("grouped-5x5-96-256-at-27", grouped([32, 96, 27, 27], 256, 5)),
     ("grouped-3x3-384-384-at-13", grouped([32, 384, 13, 13], 384, 3)),
@@ -62,7 +62,7 @@ const fn grouped(input: [usize; 4], outputs: usize, kernel: usize) -> Conv {
     Conv { input, outputs, kernel: [kernel; 2], stride: [1; 2], padding: [kernel / 2; 2], groups: 2 }
 }
 
-/// Every convolution.
+/// Returns every convolution.
 pub fn convolutions() -> Vec<Convolution> {
     let square = SQUARE.map(|[batch, inputs, size, outputs, kernel, stride, padding]| Convolution {
         name: format!("conv-{kernel}x{kernel}-{inputs}-{outputs}-at-{size}"),
@@ -82,7 +82,7 @@ pub fn convolutions() -> Vec<Convolution> {
 }
 
 impl Conv {
-    /// Floating-point operations of the forward pass, two a multiply-add.
+    /// Returns the floating-point operations of the forward pass, two per multiply-add.
     pub fn flop(&self) -> u64 {
         let [batch, inputs, height, width] = self.input;
         let out = |axis: usize, size: usize| {
@@ -93,18 +93,18 @@ impl Conv {
         (2 * batch * plane * self.outputs * taps) as u64
     }
 
-    /// For people.
+    /// Describes the sizes for the reader.
     pub fn size(&self) -> String {
         format!("{}, stride {}, pad {}", shape(&self.input), axis(self.stride), axis(self.padding))
     }
 }
 
-/// `8x256x13x13`.
+/// Formats a shape, such as `8x256x13x13`.
 pub fn shape(dims: &[usize]) -> String {
     dims.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
 }
 
-/// `2`, or `2x1` where the axes differ.
+/// Formats a value per axis: `2`, or `2x1` if the axes differ.
 pub fn axis([a, b]: [usize; 2]) -> String {
     if a == b { a.to_string() } else { format!("{a}x{b}") }
 }

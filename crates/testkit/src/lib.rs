@@ -1,9 +1,9 @@
-//! What the tests and benchmarks of the workspace share: stored reference values,
-//! closeness checks that point at the worst value, numeric gradients, clips that ffmpeg draws, the folder of
-//! real clips, and benchmark programs that can take turns with a peer.
+//! Common parts of the workspace's tests and benchmarks: stored reference values, comparisons that name the worst
+//! value, numeric gradients, clips drawn by ffmpeg, the folder of real clips, and benchmark programs that can take turns
+//! with a peer.
 //!
-//! The fixtures under `fixtures/` were made by the scripts under `reference/`,
-//! which say how to make them again. Everything here panics on failure, as tests do.
+//! The fixtures under `fixtures/` were made by the scripts under `reference/`, which explain how to make them again.
+//! Everything here panics on failure, like tests.
 
 pub mod bench;
 pub mod clip;
@@ -34,7 +34,7 @@ pub fn fixture(name: &str) -> BTreeMap<String, Tensor> {
     }
 }
 
-/// All values of a tensor, in order.
+/// Returns all values of a tensor, in order.
 ///
 /// # Panics
 /// If the tensor is not a float tensor.
@@ -43,7 +43,7 @@ pub fn values(tensor: &Tensor) -> Vec<f32> {
     flat.expect("a tensor of f32 values")
 }
 
-/// All values of an integer tensor as sizes, in order.
+/// Returns all values of an integer tensor as sizes, in order.
 ///
 /// # Panics
 /// If the tensor is not numeric or holds a negative value.
@@ -54,8 +54,8 @@ pub fn sizes(tensor: &Tensor) -> Vec<usize> {
     sizes.map(|size| usize::try_from(size).expect("a size is not negative")).collect()
 }
 
-/// The largest difference between two lists, relative to the largest expected magnitude,
-/// and where it is. A NaN or an infinity on one side only is an infinite difference.
+/// Returns the largest difference between two lists, relative to the largest expected magnitude,
+/// and its index. NaN or infinity on only one side is an infinite difference.
 pub fn worst_difference(actual: &[f32], expected: &[f32]) -> (f64, usize) {
     let magnitudes = expected.iter().filter(|value| value.is_finite());
     let largest = magnitudes.fold(0f64, |largest, &v| largest.max(f64::from(v).abs()));
@@ -79,7 +79,7 @@ pub fn worst_difference(actual: &[f32], expected: &[f32]) -> (f64, usize) {
 /// returns the worst difference.
 ///
 /// # Panics
-/// If they do not, naming the worst value.
+/// If they do not; the message names the worst value.
 #[track_caller]
 pub fn assert_close_values(what: &str, actual: &[f32], expected: &[f32], tolerance: f64) -> f64 {
     assert_eq!(actual.len(), expected.len(), "{what}: number of values");
@@ -93,7 +93,7 @@ pub fn assert_close_values(what: &str, actual: &[f32], expected: &[f32], toleran
     worst
 }
 
-/// [`assert_close_values`] for tensors, which must also agree in shape.
+/// Checks tensors as [`assert_close_values`] checks lists; they must also agree in shape.
 ///
 /// # Panics
 /// If they do not agree.
@@ -103,10 +103,10 @@ pub fn assert_close(what: &str, actual: &Tensor, expected: &Tensor, tolerance: f
     assert_close_values(what, &values(actual), &values(expected), tolerance)
 }
 
-/// The gradient of `function` at `x` by central differences.
+/// Computes the gradient of `function` at `x` by central differences.
 ///
 /// # Panics
-/// If a tensor cannot be made.
+/// If a tensor cannot be created.
 pub fn numeric_gradient(x: &Tensor, step: f32, function: impl Fn(&Tensor) -> f64) -> Vec<f32> {
     let at = values(x);
     let moved = |index: usize, by: f32| {
@@ -124,7 +124,7 @@ pub fn numeric_gradient(x: &Tensor, step: f32, function: impl Fn(&Tensor) -> f64
         .collect()
 }
 
-/// Values that look random and are the same everywhere: about uniform in -1..1.
+/// Generates pseudorandom values, about uniform in -1..1 and the same on every machine.
 pub fn noise(seed: u64, count: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0xd1b5_4a32_d192_ed03;
     (0..count)

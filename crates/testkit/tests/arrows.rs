@@ -1,4 +1,4 @@
-//! The shape of the workspace, as ARCHITECTURE.md draws it.
+//! Checks that the structure of the workspace follows ARCHITECTURE.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
-/// Who may depend on whom. Data knows no model, models know no file, flow
-/// knows no data set.
+/// Allowed dependencies between crates. Data are independent of models, models
+/// of files, and flow of data sets.
 const ARROWS: &[(&str, &[&str])] = &[
     ("xtask", &["base", "data", "experiment", "nn", "plan", "report", "slurm"]),
     ("report", &["base", "data", "experiment", "figure", "plan"]),
@@ -39,7 +39,7 @@ fn crates_depend_on_each_other_only_along_the_arrows() {
     let allowed: BTreeMap<_, _> = ARROWS.iter().copied().collect();
     let members: BTreeSet<String> = metadata.packages.iter().map(|p| p.name.to_string()).collect();
     let known: BTreeSet<String> = allowed.keys().map(|name| (*name).to_owned()).collect();
-    assert_eq!(members, known, "a crate came or went: change ARROWS and ARCHITECTURE.md with it");
+    assert_eq!(members, known, "a crate was added or removed; update ARROWS and ARCHITECTURE.md");
     for package in &metadata.packages {
         for dependency in package.dependencies.iter().filter(|d| members.contains(&d.name)) {
             let arrow = format!("{} -> {}", package.name, dependency.name);
@@ -47,11 +47,11 @@ fn crates_depend_on_each_other_only_along_the_arrows() {
                 DependencyKind::Development => {
                     let fine = dependency.name == "testkit"
                         || allowed[package.name.as_str()].contains(&dependency.name.as_str());
-                    assert!(fine, "{arrow} (in tests) is not an arrow of the design");
+                    assert!(fine, "{arrow} (in tests) is not an allowed dependency");
                 }
                 _ => assert!(
                     allowed[package.name.as_str()].contains(&dependency.name.as_str()),
-                    "{arrow} is not an arrow of the design"
+                    "{arrow} is not an allowed dependency"
                 ),
             }
         }
@@ -68,7 +68,7 @@ fn the_architecture_page_names_every_crate() {
     }
 }
 
-/// All Rust code of a package, tests and benchmarks too, but not the fuzzing, which is a workspace of its own.
+/// Lists all Rust code of a package, including tests and benchmarks, but without fuzzing, which is a separate workspace.
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a source folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -83,7 +83,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn unsafe_code_lives_in_kernels_only() {
-    // Written in two halves, so that this file is not a hit.
+    // Written in two parts, so that this file does not match.
     let words = [concat!("uns", "afe {"), concat!("uns", "afe fn"), concat!("uns", "afe impl")];
     let metadata = metadata();
     let others = metadata.packages.iter().filter(|package| package.name.as_str() != "kernels");
@@ -115,14 +115,15 @@ fn no_crate_holds_more_than_a_quarter_of_the_code() {
     eprintln!("{page}");
     assert!(
         crates.iter().all(|(_, lines)| 4 * lines <= all),
-        "a crate is over a quarter of the code\n{page}"
+        "a crate has over a quarter of the code\n{page}"
     );
 }
 
-/// Reads of the system's own files, which neither wait nor grow.
+/// Patterns of reads of the system's own files, which neither block nor grow.
 const OF_THE_SYSTEM: [&str; 3] = ["\"/proc/", "LIMITS.iter()", "card.rs"];
 
-/// `base::files` opens what is a file, of a length that is expected; the standard library waits at a pipe.
+/// Files must be opened by `base::files`, which accepts only regular files of limited length; the standard library would
+/// block on a pipe.
 #[test]
 fn files_are_opened_for_reading_in_one_place() {
     let mut found = Vec::new();
@@ -143,10 +144,10 @@ fn files_are_opened_for_reading_in_one_place() {
             found.extend(others.filter(|_| !is_test).map(|line| format!("{shown}: {}", line.trim())));
         }
     }
-    assert!(found.is_empty(), "these do not go by base::files:\n{}", found.join("\n"));
+    assert!(found.is_empty(), "these lines do not use base::files:\n{}", found.join("\n"));
 }
 
-/// The paths of a text that stand in backticks, in links and in fenced blocks, one list a line with its heading.
+/// Lists the paths of a text in backticks, in links and in fenced blocks: one list per line, with its heading.
 fn paths_of(page: &str) -> Vec<(String, Vec<String>)> {
     let (mut found, mut heading, mut fenced) = (Vec::new(), String::new(), false);
     for line in page.lines() {
@@ -167,14 +168,14 @@ fn paths_of(page: &str) -> Vec<(String, Vec<String>)> {
             let file = [".rs", ".toml", ".md", ".cu", ".py"].iter().any(|end| word.ends_with(end));
             plain && (file || word.contains('/'))
         };
-        // What a run leaves behind is not there until it has run.
+        // Files under `.cache/` exist only after a run.
         let kept = words.into_iter().filter(is_path).filter(|word| !word.starts_with(".cache/"));
         found.push((heading.clone(), kept.map(str::to_owned).collect()));
     }
     found
 }
 
-/// `a/{b,c}` as `a/b` and `a/c`, and `<name>` as a name of any kind.
+/// Expands `a/{b,c}` to `a/b` and `a/c`, and `<name>` to a pattern for any name.
 fn spelled_out(path: &str) -> Vec<String> {
     if let Some((start, (inner, end))) = path.split_once('{').and_then(|(s, r)| Some((s, r.split_once('}')?)))
     {
@@ -186,8 +187,8 @@ fn spelled_out(path: &str) -> Vec<String> {
     }
 }
 
-/// A path is relative to the root, to the crate of its section (outside of such a section, any crate) or its sources,
-/// or to where the path before it in the line is.
+/// A path is relative to the root, to the crate of its section (outside of such a section, to any crate) or its sources,
+/// or to the folder of the previous path in the line.
 #[test]
 fn every_path_that_the_architecture_page_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the root");
@@ -213,7 +214,7 @@ fn every_path_that_the_architecture_page_names_exists() {
             if found.is_empty() {
                 missing.push(format!("{path} (in {heading})"));
             }
-            // What follows may be its neighbour, or in its folder.
+            // The next path may be its neighbour, or in its folder.
             for hit in found {
                 bases.push(hit.parent().expect("a folder").to_owned());
                 bases.push(if hit.is_dir() { hit } else { hit.with_extension("") });
@@ -221,5 +222,5 @@ fn every_path_that_the_architecture_page_names_exists() {
         }
     }
     assert!(checked > 100, "only {checked} paths were found on the page");
-    assert!(missing.is_empty(), "ARCHITECTURE.md names what is not there:\n{}", missing.join("\n"));
+    assert!(missing.is_empty(), "ARCHITECTURE.md names missing paths:\n{}", missing.join("\n"));
 }

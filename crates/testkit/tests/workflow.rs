@@ -1,4 +1,4 @@
-//! What is checked every night is all that is recorded.
+//! Checks that the nightly workflow covers all recorded tables.
 
 use std::collections::BTreeSet;
 use std::path::Path;

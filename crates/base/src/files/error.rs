@@ -9,7 +9,7 @@ pub enum FileError {
     /// The operating system returned an error.
     #[error("cannot {action} {}: {source}{}", path.display(), self.hint())]
     Io {
-        /// What was being done, as a verb: "read", "create", "list".
+        /// The failed action as a verb: "read", "create", "list".
         action: &'static str,
         /// The file or folder.
         path: PathBuf,

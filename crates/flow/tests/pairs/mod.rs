@@ -25,11 +25,11 @@ pub(crate) enum Kind {
     Zoom,
     /// Objects that move before a moving background.
     Occlusion,
-    /// As occlusion, with independent Gaussian noise of 6 intensities in both pictures.
+    /// Occlusion with independent Gaussian noise of 6 intensities in both pictures.
     Noise,
-    /// As occlusion, with motions up to 20 pixels.
+    /// Occlusion with motions up to 20 pixels.
     LargeMotion,
-    /// As occlusion, and the second picture is lighter: 1.06 times and 4 intensities.
+    /// Occlusion with a lighter second picture: 1.06 times plus 4 intensities.
     Brightness,
 }
 

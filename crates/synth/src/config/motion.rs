@@ -1,11 +1,11 @@
-//! The knobs of what actors do. A set states those that its classes use, and no others.
+//! The knobs of actors' motions. A set states exactly those that its classes use.
 
 use crate::class::Class;
 use crate::knob::{Span, SynthError, check, within};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Makes the struct of optional knobs, and the list of them with their names and limits.
+/// Generates the struct of optional knobs, and the list of them with names and limits.
 macro_rules! knobs {
     ($(#[$about:meta])* pub struct $config:ident: $($(#[$doc:meta])+ $knob:ident, $name:literal: $lo:literal to $hi:literal;)+) => {
         $(#[$about])*
@@ -16,7 +16,7 @@ macro_rules! knobs {
         }
 
         impl $config {
-            /// Name, value and limits of every knob.
+            /// Returns name, value and limits of every knob.
             fn knobs(&self) -> Vec<(&'static str, Option<Span>, f32, f32)> {
                 vec![$(($name, self.$knob, $lo, $hi)),+]
             }
@@ -25,14 +25,14 @@ macro_rules! knobs {
 }
 
 knobs! {
-    /// Motions. Both classes of a pair draw their peak speed from the same range, which leaves a single
-    /// field blind to the pair.
+    /// Motions. Both classes of a pair draw their peak speed from the same range, so a single field cannot
+    /// distinguish them.
     ///
-    /// A knob that is absent is not written into the text that videos are hashed by, so a knob of one set leaves the
-    /// fingerprints of another alone.
+    /// An absent knob is not part of the text from which videos are hashed, so a knob of one set does not change the
+    /// fingerprints of another.
     pub struct MotionConfig:
-    /// `rise`, `fall`: constant vertical speed. The pair that one field can see: serves L = 1
-    /// well above chance.
+    /// `rise`, `fall`: constant vertical speed. A single field can distinguish this pair: serves
+    /// L = 1 well above chance.
     climb_speed, "motion.climb-speed": 0.0 to 8.0;
     /// `sway-slow`, `sway-fast`: peak horizontal speed.
     sway_speed, "motion.sway-speed": 0.0 to 8.0;
@@ -44,39 +44,39 @@ knobs! {
     bounce_speed, "motion.bounce-speed": 0.0 to 8.0;
     /// Period of a bounce.
     bounce_period, "motion.bounce-period": 4.0 to 1000.0;
-    /// Share of the period that the turn at the floor takes: 0 a hard bounce, 0.5 the same motion
+    /// Share of the period taken by the turn at the floor: 0 is a hard bounce, 0.5 the same motion
     /// in both classes. Graded difficulty; serves L = 10 > L = 5.
     bounce_rebound, "motion.bounce-rebound": 0.01 to 0.5;
-    /// `spin`, `wag`: peak turning rate, degrees a frame.
+    /// `spin`, `wag`: peak turning rate, degrees per frame.
     turn_rate, "motion.turn-rate": 0.0 to 45.0;
     /// Period of the change in turning rate.
     turn_period, "motion.turn-period": 4.0 to 1000.0;
-    /// Steady part of the turning rate in `spin`: 1 turns evenly, 0 would be a wag.
+    /// Constant part of the turning rate in `spin`: 1 is uniform rotation, 0 would be a wag.
     spin_steady, "motion.spin-steady": 0.0 to 1.0;
-    /// Steady part of the turning rate in `wag`.
+    /// Constant part of the turning rate in `wag`.
     wag_steady, "motion.wag-steady": 0.0 to 1.0;
-    /// `approach-*`: growth of the actor, per cent a frame.
+    /// `approach-*`: growth of the actor, percent per frame.
     approach_growth, "motion.approach-growth": 0.0 to 5.0;
-    /// `wave-*`: half the swing of the limbs, degrees.
+    /// `wave-*`: amplitude of the limbs' swing, degrees.
     wave_swing, "motion.wave-swing": 0.0 to 90.0;
     /// Period of the limbs.
     wave_period, "motion.wave-period": 4.0 to 1000.0;
     /// `circle`, `figure-eight`: peak speed along the path.
     loop_speed, "motion.loop-speed": 0.0 to 8.0;
-    /// Period of a round.
+    /// Period of one round.
     loop_period, "motion.loop-period": 4.0 to 1000.0;
-    /// Width of the path as a share of its natural one: 1 a circle or a full eight; at 0 both are one straight
-    /// line. Graded difficulty.
+    /// Width of the path relative to the full one: 1 is a circle or a full eight, 0 a straight line for both.
+    /// Graded difficulty.
     loop_roundness, "motion.loop-roundness": 0.0 to 1.0;
-    /// `flap`, `paddle`: half the swing of the limbs, degrees.
+    /// `flap`, `paddle`: amplitude of the limbs' swing, degrees.
     paddle_swing, "motion.paddle-swing": 0.0 to 90.0;
     /// Period of the limbs.
     paddle_period, "motion.paddle-period": 4.0 to 1000.0;
-    /// How far one limb is behind the other in `flap`, as a share of the period: 0 as wings do.
+    /// Lag of one limb behind the other in `flap`, as a share of the period; 0 is the motion of wings.
     flap_lag, "motion.flap-lag": 0.0 to 0.5;
-    /// The same in `paddle`: 0.5 one goes up while the other goes down.
+    /// Lag of one limb behind the other in `paddle`; at 0.5 one goes up while the other goes down.
     paddle_lag, "motion.paddle-lag": 0.0 to 0.5;
-    /// `pulse-*`: peak growth and shrinking of the actor, per cent a frame.
+    /// `pulse-*`: peak growth and shrinking of the actor, percent per frame.
     pulse_growth, "motion.pulse-growth": 0.0 to 10.0;
     /// Period of the pulse.
     pulse_period, "motion.pulse-period": 4.0 to 1000.0;
@@ -95,7 +95,7 @@ impl MotionConfig {
         for (key, span, ..) in self.knobs() {
             let user = classes.iter().find(|class| class.motion.knobs().contains(&key));
             let (found, expected) = match (user, span) {
-                (Some(class), None) => ("nothing", format!("a range, by which class `{}` moves", class.name)),
+                (Some(class), None) => ("nothing", format!("a range, since class `{}` uses it", class.name)),
                 (None, Some(_)) => ("a range", "nothing, since no class of this set uses it".to_owned()),
                 _ => continue,
             };
@@ -106,21 +106,21 @@ impl MotionConfig {
 }
 
 /// `hop-then-spin`, `spin-then-hop`: a lead, a burst, a gap, a burst, a tail. Lead, gap and tail are
-/// all longer than the longest stack, so that no single stack can tell which burst came first.
+/// all longer than the longest stack, so that no single stack shows which burst came first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct OrderConfig {
-    /// The longest stack L, in fields, that must not be able to tell the two classes apart.
+    /// The longest stack L, in fields, that must not distinguish the two classes.
     pub stack: usize,
-    /// Still fields on top of `stack` in lead, gap and tail.
+    /// Number of still fields in lead, gap and tail in addition to `stack`.
     pub margin: usize,
-    /// Fewest fields of a burst.
+    /// Minimum number of fields in a burst.
     pub burst_min: usize,
-    /// Most fields of a burst.
+    /// Maximum number of fields in a burst.
     pub burst_max: usize,
     /// Peak speed of the hop, which ends where it began.
     pub hop_speed: Span,
-    /// Turning rate of the spin, degrees a frame; the actor's first orientation is uniform, so the
+    /// Turning rate of the spin, degrees per frame. The actor's first orientation is random, so the
     /// turn leaves no trace.
     pub spin_rate: Span,
 }

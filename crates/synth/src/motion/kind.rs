@@ -15,32 +15,32 @@ pub(crate) enum MotionKind {
     BounceFloor,
     /// The same upside down.
     BounceCeiling,
-    /// Turns one way.
+    /// Rotates in one direction.
     Spin,
-    /// Turns to and fro.
+    /// Rotates back and forth.
     Wag,
     /// Grows exponentially.
     Approach,
     /// Limbs swing in phase.
     Wave,
-    /// Still, a hop, still, a turn, still.
+    /// A hop and then a turn, with pauses before, between and after.
     HopThenSpin,
-    /// Still, a turn, still, a hop, still.
+    /// A turn and then a hop, with pauses before, between and after.
     SpinThenHop,
-    /// Round and round.
+    /// Moves along a circle.
     Circle,
-    /// Along an eight, same peak speed.
+    /// Moves along an eight, with the same peak speed.
     FigureEight,
     /// Limbs swing together.
     Flap,
-    /// Limbs swing against each other.
+    /// Limbs swing in opposition.
     Paddle,
     /// Grows and shrinks.
     Pulse,
 }
 
 impl MotionKind {
-    /// The knobs that this motion is drawn from; [`MotionKind::ordered`] ones use the `order` table.
+    /// Returns the knobs of this motion; [`MotionKind::ordered`] ones use the `order` table.
     pub(crate) fn knobs(self) -> &'static [&'static str] {
         match self {
             MotionKind::Rise | MotionKind::Fall => &["motion.climb-speed"],
@@ -63,7 +63,7 @@ impl MotionKind {
         }
     }
 
-    /// Whether the motion is two bursts in an order.
+    /// Returns `true` if the motion is two bursts in an order.
     pub(crate) fn ordered(self) -> bool {
         matches!(self, MotionKind::HopThenSpin | MotionKind::SpinThenHop)
     }

@@ -1,4 +1,4 @@
-//! Tests of motions: speeds, paths and what a stack can see.
+//! Tests of motions: speeds, paths and the content of stacks.
 
 use super::super::draw::VideoKey;
 use super::super::tests_support::{config, hmdb_config};
@@ -80,14 +80,14 @@ fn no_stack_can_see_which_burst_came_first() {
             let longest = order.stack + order.margin;
             assert!(longest > 10 && s.lead >= longest && s.gap >= longest && s.tail >= longest);
             assert_eq!(s.lead + s.first + s.gap + s.second + s.tail, fields);
-            // The poses keep to the schedule: nothing moves in lead, gap and tail.
+            // The poses follow the schedule: nothing moves in lead, gap and tail.
             let moves: Vec<bool> = (0..fields).map(|t| motion.pose(t) != motion.pose(t + 1)).collect();
             let still = |from: usize, count: usize| moves[from..from + count].iter().all(|moving| !moving);
             assert!(still(0, s.lead) && still(s.lead + s.first, s.gap) && still(fields - s.tail, s.tail));
             let first = s.lead..s.lead + s.first;
             let second = fields - s.tail - s.second..fields - s.tail;
             assert!(moves[first.clone()].iter().filter(|&&moving| moving).count() + 1 >= first.len());
-            // Either burst can lie at every place in a stack, the stack staying within the video.
+            // Either burst can be at every position in a stack inside the video.
             let stack = order.stack;
             assert!(
                 first.start >= stack && first.end + stack <= second.start && second.end + stack <= fields
@@ -137,7 +137,7 @@ fn loops_close_and_point_anywhere() {
     }
 }
 
-/// An eight passes its middle twice a round, a circle never; flattened to a line both are one motion.
+/// An eight passes its middle twice per round, a circle never; flattened to a line both are the same motion.
 #[test]
 fn an_eight_crosses_itself_and_a_flat_one_is_a_flat_circle() {
     for (kind, crosses) in [(MotionKind::Circle, false), (MotionKind::FigureEight, true)] {

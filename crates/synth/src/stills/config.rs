@@ -1,6 +1,6 @@
-//! Every knob of the generated pictures, as `datasets/synth-stills.toml` writes it under `[stills]`.
+//! Every knob of the generated pictures: the table `[stills]` in `datasets/synth-stills.toml`.
 //!
-//! Units as in [`crate::config`]; nothing here has a default.
+//! Units are those of [`crate::config`]; no knob has a default.
 
 use crate::config::HueConfig;
 use crate::knob::{Span, SynthError, check, within};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StillsConfig {
-    /// Pictures of each class; the `[splits]` of the file deal them out.
+    /// Number of pictures of each class; the `[splits]` of the file divide them.
     pub pictures_per_class: usize,
     /// Width of a picture.
     pub width: usize,
@@ -20,17 +20,17 @@ pub struct StillsConfig {
     pub height: usize,
     /// The scene, alone or behind an object.
     pub scene: TextureLook,
-    /// The object that a picture is of.
+    /// The object shown in a picture.
     pub object: ObjectConfig,
-    /// The classes that only hue tells apart.
+    /// The classes that only hue distinguishes.
     pub hue: HueConfig,
-    /// Small objects that the class does not depend on, in scenes as before them.
+    /// Small objects that do not depend on the class, in pictures of scenes and of objects.
     pub clutter: ClutterConfig,
     /// Light and noise.
     pub light: ExposureConfig,
 }
 
-/// The object that a picture is of; it lies anywhere within the picture, turned at random.
+/// The object shown in a picture, at a random position and with a random rotation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ObjectConfig {
@@ -38,9 +38,9 @@ pub struct ObjectConfig {
     pub radius: Span,
     /// Difference in grey level between the object and the background's mean.
     pub contrast: Span,
-    /// Swing of the object's own pattern, grey levels.
+    /// Amplitude of the object's own pattern, grey levels.
     pub pattern: Span,
-    /// Strength of the colour where hue is free.
+    /// Strength of the colour if hue is free.
     pub chroma: Span,
 }
 
@@ -48,9 +48,9 @@ pub struct ObjectConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ClutterConfig {
-    /// Largest number; each picture draws 0 to this many.
+    /// Maximum number; each picture draws from 0 to this.
     pub count: usize,
-    /// Radius; below that of the objects, or a picture could be of its clutter.
+    /// Radius; smaller than that of the objects, so that clutter cannot be taken for the subject.
     pub radius: Span,
 }
 
@@ -58,17 +58,17 @@ pub struct ClutterConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ExposureConfig {
-    /// Factor on the whole picture.
+    /// Factor of the whole picture.
     pub gain: Span,
-    /// Standard deviation of the grey noise, grey levels; each picture its own.
+    /// Standard deviation of the grey noise, grey levels; drawn for each picture.
     pub noise: Span,
 }
 
 impl StillsConfig {
-    /// Checks what serde cannot: signs, limits, and that clutter is smaller than objects.
+    /// Checks constraints that serde cannot check: signs, limits, and that clutter is smaller than objects.
     ///
     /// # Errors
-    /// [`SynthError`] names the first knob that is out of its limits.
+    /// [`SynthError`] names the first knob outside its limits.
     pub fn validate(&self) -> Result<(), SynthError> {
         self.checked().map_err(|error| SynthError { table: "stills", ..error })
     }

@@ -60,7 +60,7 @@ proptest! {
         let clip = set.render(i);
         prop_assert_eq!((clip.width, clip.height, clip.frames.len()), (64, 64, 1));
         prop_assert_eq!(clip.frames[0].len(), 64 * 64 * 3);
-        // Another size of the set: the picture keeps its key.
+        // A different size of the set does not change the picture's key.
         fewer.pictures_per_class = 500;
         let other = StillSet::new(fewer, seed).unwrap();
         let j = i / 450 * 500 + i % 450;
@@ -70,7 +70,7 @@ proptest! {
     }
 }
 
-/// The two hues of a shape are one picture in grey, so nothing else tells them apart.
+/// The two hues of a shape are the same picture in grey, so only hue distinguishes them.
 #[test]
 fn warm_and_cool_are_one_picture_in_grey() {
     for pair in CLASSES[16..].chunks(2) {
@@ -89,8 +89,8 @@ fn warm_and_cool_are_one_picture_in_grey() {
     }
 }
 
-/// If this fails, either the shipped knobs have changed, then store the new hash; or the same knobs give other pixels than
-/// before, then raise `GENERATOR_VERSION` too.
+/// If this fails, either the shipped knobs have changed: then store the new hash. Or the same knobs give different pixels
+/// than before: then also raise `GENERATOR_VERSION`.
 #[test]
 fn the_generator_has_not_changed() {
     let hash = |i| blake3::hash(&set(1).render(i).frames[0]).to_hex().to_string();

@@ -1,13 +1,13 @@
-//! What the actors of the set of views do: for each class two key poses, and a rhythm between them.
+//! Actions of the set of views: for each class two key poses, and a rhythm between them.
 //!
-//! A pose is the directions of ten limbs. Which hand or foot is the active one is drawn for each event, so that a
-//! mirrored picture shows the same class.
+//! A pose is the directions of ten limbs. The active hand or foot is drawn for each event, so that a mirrored picture shows
+//! the same class.
 
 use super::ActionConfig;
 use crate::draw::{Draw, sin_turns};
 
-/// A direction from a joint, degrees: `pitch` 0 hangs down, 90 points ahead, 180 up; `out` turns that away from the
-/// body's middle, 90 straight to the side.
+/// A direction from a joint, in degrees: `pitch` 0 hangs down, 90 points ahead, 180 up; `out` turns it away from the
+/// body's middle, with 90 straight to the side.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Aim {
     pub(super) pitch: f32,
@@ -28,7 +28,7 @@ pub(super) struct Pose {
     pub(super) legs: [Limb; 2],
     /// The trunk's pitch forwards, degrees.
     pub(super) lean: f32,
-    /// Metres that the whole body is off the floor, for a person of 1.75 m; the legs' bend lowers it besides.
+    /// Height of the whole body above the floor in metres, for a person of 1.75 m; bent legs lower it further.
     pub(super) lift: f32,
 }
 
@@ -41,16 +41,16 @@ const fn arms(first: Limb, second: Limb) -> Pose {
     Pose { arms: [first, second], ..STANDING }
 }
 
-/// What a class does.
+/// The action of a class.
 #[derive(Debug)]
 pub(super) struct Action {
     pub(super) name: &'static str,
-    /// The two poses that it goes between, to and fro.
+    /// The two poses between which it alternates.
     keys: [Pose; 2],
 }
 
-/// The classes in the order of their labels. From one side an arm held ahead looks like an arm held out from another, and a
-/// crouch like a bow: which it is shows in how the body stands to the camera.
+/// The classes in the order of their labels. An arm held ahead looks from one side like an arm held out from another, and a
+/// crouch like a bow: only the orientation of the body towards the camera distinguishes them.
 #[rustfmt::skip]
 pub(super) const ACTIONS: [Action; 10] = [
     Action { name: "check-watch", keys: [
@@ -95,13 +95,13 @@ pub(super) const ACTIONS: [Action; 10] = [
     ] },
 ];
 
-/// An action with everything drawn.
+/// An action with all random values drawn.
 pub(super) struct Performance {
-    /// The key poses as this actor does them.
+    /// The key poses as performed by this actor.
     keys: [Pose; 2],
     period: f32,
     phase: f32,
-    /// -1 where the left side is the active one.
+    /// -1 if the left side is the active one, else 1.
     pub(super) hand: f32,
 }
 
@@ -109,7 +109,7 @@ impl Performance {
     pub(super) fn draw(action: &Action, config: &ActionConfig, draw: &mut Draw) -> Self {
         let (depth, hand) = (draw.span(config.depth), draw.sign());
         let (period, phase) = (draw.span(config.period), draw.unit());
-        // One mistake for both keys: a habit, not a tremor.
+        // The same error in both key poses: a habit, not a tremor.
         let mistakes: [Limb; 4] = std::array::from_fn(|_| {
             std::array::from_fn(|_| {
                 aim(config.sloppiness * draw.normal(), 0.5 * config.sloppiness * draw.normal())
@@ -119,14 +119,14 @@ impl Performance {
         Self { keys, period, phase, hand }
     }
 
-    /// The pose in frame `t`.
+    /// Returns the pose in frame `t`.
     pub(super) fn pose(&self, t: usize) -> Pose {
         let swing = sin_turns(t as f32 / self.period + self.phase);
         towards(&self.keys[0], &self.keys[1], 0.5 + 0.5 * swing)
     }
 }
 
-/// The pose a share of the way from one to another.
+/// Interpolates between two poses.
 fn towards(from: &Pose, to: &Pose, share: f32) -> Pose {
     let mix = |a: f32, b: f32| a + (b - a) * share;
     let limbs = |a: &[Limb; 2], b: &[Limb; 2]| {
@@ -153,7 +153,7 @@ fn off(pose: &Pose, mistakes: &[Limb; 4]) -> Pose {
     };
     Pose {
         arms: [add(pose.arms[0], &mistakes[0]), add(pose.arms[1], &mistakes[1])],
-        // Legs carry: they err by half.
+        // Legs carry the body, so their errors are halved.
         legs: [2, 3].map(|leg| {
             let half = mistakes[leg].map(|mistake| aim(0.5 * mistake.pitch, 0.5 * mistake.out));
             add(pose.legs[leg - 2], &half)

@@ -1,6 +1,6 @@
 //! The actor of the set of views in space: a skeleton of limbs, each a rounded rod.
 //!
-//! Metres; x to the actor's left, y ahead, z up, before the actor is turned and placed.
+//! In metres; x to the actor's left, y ahead, z up, before the actor is turned and placed.
 
 use super::ActorPlaceConfig;
 use super::action::{Aim, Limb, Pose};
@@ -26,7 +26,7 @@ pub(super) fn dot(a: Vec3, b: Vec3) -> f32 {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rod {
     pub(super) ends: [Vec3; 2],
-    /// At each end.
+    /// Radius at each end.
     pub(super) radii: [f32; 2],
     /// RGB, grey levels.
     pub(super) colour: [f32; 3],
@@ -43,7 +43,7 @@ const SHOULDERS: f32 = 0.20;
 const HIPS: f32 = 0.10;
 const HEAD: f32 = 0.13;
 
-/// An actor with everything drawn.
+/// An actor with all random values drawn.
 pub(super) struct Body {
     size: f32,
     girth: f32,
@@ -57,8 +57,8 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// Draws an actor before walls of mean grey level `wall`: `draw` decides the looks, which are those of all the actor's
-    /// events, and `event` where the actor stands.
+    /// Draws an actor before walls of mean grey level `wall`: `draw` decides the appearance, which is the same in all events
+    /// of the actor, and `event` the position.
     pub(super) fn draw(config: &ActorPlaceConfig, wall: f32, draw: &mut Draw, event: &mut Draw) -> Self {
         let turns = config.heading / 360.0 * (2.0 * event.unit() - 1.0);
         let place = [0, 1].map(|_| config.step * (2.0 * event.unit() - 1.0));
@@ -68,7 +68,7 @@ impl Body {
             colour(luma.clamp(25.0, 230.0), draw.unit(), draw.span(config.chroma))
         };
         let (shirt, trousers) = (cloth(draw), cloth(draw));
-        // Skin of any tone, of one hue.
+        // Skin of random tone, always with the same hue.
         let skin = colour(70.0 + 120.0 * draw.unit(), 0.36, 25.0);
         let hair = colour(35.0 + 60.0 * draw.unit(), 0.36, 15.0);
         Body {
@@ -83,7 +83,7 @@ impl Body {
         }
     }
 
-    /// The rods of a pose, in the room.
+    /// Returns the rods of a pose in the room.
     pub(super) fn rods(&self, pose: &Pose, hand: f32) -> Vec<Rod> {
         let lean = direction(Aim { pitch: 180.0 - pose.lean, out: 0.0 }, 1.0);
         // The lower foot stands on the floor.
@@ -115,7 +115,7 @@ impl Body {
         rods
     }
 
-    /// A rod in the actor's own axes, brought to size and into the room.
+    /// Scales a rod in the actor's own axes, and moves it into the room.
     fn rod(&self, ends: [Vec3; 2], radii: [f32; 2], colour: [f32; 3]) -> Rod {
         let [s, c] = self.heading;
         let ends = ends.map(|[x, y, z]| {
@@ -126,7 +126,7 @@ impl Body {
     }
 }
 
-/// The unit vector of an aim; `side` is 1 for the actor's left.
+/// Returns the unit vector of an aim; `side` is 1 for the actor's left.
 fn direction(aim: Aim, side: f32) -> Vec3 {
     let (pitch, out) = (aim.pitch / 360.0, aim.out / 360.0);
     let (sin_out, cos_out) = (sin_turns(out), cos_turns(out));

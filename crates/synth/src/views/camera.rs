@@ -1,31 +1,31 @@
-//! What a camera sees of a body: every rod projected, shaded by the camera's own lamp, and painted from the farthest to
-//! the nearest.
+//! Renders a body for a camera: projects every rod, shades it by the camera's own lamp, and paints from the farthest to the
+//! nearest.
 
 use super::body::{Rod, Vec3, add, dot, scale};
 use super::{CameraPlace, LensConfig, RoomLightConfig};
 use crate::draw::{Draw, cos_turns, sin_turns};
 use crate::object::{Canvas, coverage};
 
-/// The height that all cameras look at, metres.
+/// The point that all cameras look at, in metres.
 const MIDDLE: Vec3 = [0.0, 0.0, 0.9];
 
-/// A camera in its place, with its own light.
+/// A camera with its position and light.
 pub(super) struct Camera {
     /// Unit vectors: to the right and down in the picture, and away from the camera.
     right: Vec3,
     down: Vec3,
     ahead: Vec3,
     distance: f32,
-    /// Pixels of a metre at that distance.
+    /// Pixels per metre at that distance.
     scale: f32,
     /// Unit vector to the lamp, in the axes of the picture.
     lamp: Vec3,
     ambient: f32,
-    /// Factor on each colour.
+    /// Factor of each colour.
     pub(super) gain: [f32; 3],
 }
 
-/// A rod as it is seen.
+/// A projected rod.
 struct Seen {
     ends: [[f32; 2]; 2],
     radii: [f32; 2],
@@ -34,7 +34,7 @@ struct Seen {
 }
 
 impl Camera {
-    /// The camera at `place`; `draw` decides its lamp and colours.
+    /// Creates the camera at `place`; `draw` decides its lamp and colours.
     pub(super) fn draw(
         place: &CameraPlace,
         lens: &LensConfig,
@@ -44,7 +44,7 @@ impl Camera {
         let (azimuth, elevation) = (place.azimuth / 360.0, place.elevation / 360.0);
         let [sa, ca] = [sin_turns(azimuth), cos_turns(azimuth)];
         let [se, ce] = [sin_turns(elevation), cos_turns(elevation)];
-        // The actor looks along y. A camera before the face looks along -y, and has the actor's left on its right.
+        // The actor looks along y. A camera in front of the face looks along -y, and sees the actor's left on its right.
         let ahead = [-sa * ce, -ca * ce, -se];
         let right = [ca, -sa, 0.0];
         let down = [-sa * se, -ca * se, ce].map(|value| -value);
@@ -65,7 +65,7 @@ impl Camera {
         }
     }
 
-    /// Paints the rods into a picture whose middle is the middle of the scene.
+    /// Paints the rods into a picture whose centre is the middle of the scene.
     pub(super) fn paint(&self, canvas: &mut Canvas<'_>, rods: &[Rod]) {
         let centre = [0.5 * canvas.width as f32, 0.5 * canvas.height as f32];
         let mut seen: Vec<Seen> = rods.iter().map(|rod| self.see(rod, centre)).collect();
@@ -78,7 +78,7 @@ impl Camera {
     fn see(&self, rod: &Rod, centre: [f32; 2]) -> Seen {
         let project = |point: Vec3| {
             let from_middle = add(point, scale(MIDDLE, -1.0));
-            // Nothing is behind the camera: bodies are metres from it.
+            // Nothing is behind the camera, since bodies are metres away from it.
             let depth = (self.distance + dot(from_middle, self.ahead)).max(0.5);
             let scale = self.scale * self.distance / depth;
             let place = [dot(from_middle, self.right), dot(from_middle, self.down)];
@@ -110,7 +110,7 @@ impl Camera {
             if cover == 0.0 {
                 return (0.0, rod.colour);
             }
-            // The normal of a round rod: across the picture at its edge, towards the camera in its middle.
+            // The normal of a round rod lies in the picture plane at its edge, and points to the camera in its middle.
             let (nx, ny) = (px / radius, py / radius);
             let towards = (1.0 - nx * nx - ny * ny).max(0.0).sqrt();
             let lit = dot([nx, ny, -towards], self.lamp).max(0.0);

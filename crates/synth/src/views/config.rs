@@ -1,50 +1,50 @@
-//! The knobs of the set of events seen by several cameras, as `datasets/synth-views.toml` writes them under `[views]`.
+//! The knobs of the set of events seen by several cameras: the table `[views]` in `datasets/synth-views.toml`.
 
 use crate::knob::{Span, SynthError, check, within};
 use crate::texture::TextureLook;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Takes of an actor and action.
+/// Maximum number of takes of an actor and action.
 pub(super) const MOST_TAKES: usize = 1000;
 
 /// The `[views]` table. Lengths are pixels or metres as stated, angles degrees, times frames.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ViewsConfig {
-    /// Actors, each of whom does everything. Clothes therefore tell the actor and never the action: a network that pairs
-    /// events by their clothes is punished by the same actor's other actions.
+    /// Number of actors, each of whom does every action. Clothes therefore identify the actor and never the action: a network
+    /// that pairs events by clothes fails on the same actor's other actions.
     pub actors: usize,
-    /// How often an actor does each action; every time is an event, and a video a camera.
+    /// Number of times that an actor does each action; each time is an event, with one video per camera.
     pub takes: usize,
     /// Width of a frame, pixels.
     pub width: usize,
     /// Height of a frame, pixels.
     pub height: usize,
-    /// Frames of a video.
+    /// Number of frames in a video.
     pub frames: usize,
-    /// The cameras, two or more. Serves the cross-view protocol: one is held out.
+    /// The cameras, at least two. Serves the cross-view protocol: one is held out.
     pub camera: Vec<CameraPlace>,
-    /// What the cameras have in common.
+    /// Settings common to all cameras.
     pub lens: LensConfig,
-    /// Where and how the actor stands.
+    /// Position and appearance of the actor.
     pub actor: ActorPlaceConfig,
-    /// What the actor does. Grades the difficulty.
+    /// Execution of the actions. Grades the difficulty.
     pub action: ActionConfig,
-    /// The wall behind the actor, of a family of textures that is the camera's own. View-dependent, and
-    /// independent of the class.
+    /// The wall behind the actor, with a separate texture family for each camera. Depends on the view, but
+    /// not on the class.
     pub scene: TextureLook,
     /// Lamps and sensor.
     pub light: RoomLightConfig,
 }
 
-/// Where a camera stands.
+/// Name and position of a camera.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CameraPlace {
     /// The view's name.
     pub name: String,
-    /// Angle about the vertical, degrees: 0 looks the actor in the face, 90 from the actor's left.
+    /// Angle about the vertical, degrees: 0 is in front of the actor's face, 90 at the actor's left.
     pub azimuth: f32,
     /// Angle above the horizontal, degrees; below 90.
     pub elevation: f32,
@@ -56,7 +56,7 @@ pub struct CameraPlace {
 pub struct LensConfig {
     /// Metres from the camera to the middle of the scene. Nearer cameras distort more.
     pub distance: f32,
-    /// Pixels of a metre in the middle of the scene.
+    /// Pixels per metre in the middle of the scene.
     pub scale: f32,
 }
 
@@ -64,30 +64,30 @@ pub struct LensConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ActorPlaceConfig {
-    /// Largest turn away from azimuth 0, degrees to either side. At 180 all cameras would see the same, and
-    /// none would be a view of its own.
+    /// Largest rotation from azimuth 0, degrees to either side. At 180 all cameras would see the same, and
+    /// the views would not differ.
     pub heading: f32,
     /// Largest step away from the middle on each axis of the floor, metres.
     pub step: f32,
     /// Height in metres.
     pub height: Span,
-    /// Thickness of the limbs, as a factor on a slim person's.
+    /// Thickness of the limbs relative to a slim person's.
     pub girth: Span,
-    /// Grey levels between clothes and the middle of the scene's `luma`, darker or lighter.
+    /// Difference in grey levels between clothes and the middle of the scene's `luma`, darker or lighter.
     pub contrast: Span,
     /// Strength of the clothes' colours.
     pub chroma: Span,
 }
 
-/// How an action is carried out.
+/// Execution of an action.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ActionConfig {
     /// Frames from one key pose to the other and back.
     pub period: Span,
-    /// How far the actor goes from standing towards the key poses: 1 all the way.
+    /// Extent of the motion from standing to the key poses; 1 reaches them.
     pub depth: Span,
-    /// Standard deviation of each joint's angle about the key pose, degrees; each event its own.
+    /// Standard deviation of each joint's angle about the key pose, degrees; drawn for each event.
     pub sloppiness: f32,
 }
 
@@ -95,21 +95,21 @@ pub struct ActionConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RoomLightConfig {
-    /// Factor on the whole picture, which each camera has of its own.
+    /// Factor of the whole picture, drawn for each camera.
     pub gain: Span,
-    /// Strength of the tint of each camera's own colour, grey levels.
+    /// Strength of each camera's own tint, grey levels.
     pub tint: f32,
-    /// Share of the light that falls on the side away from the lamp.
+    /// Share of the light that reaches the side away from the lamp.
     pub ambient: f32,
-    /// Standard deviation of the grey noise, grey levels; each video its own.
+    /// Standard deviation of the grey noise, grey levels; drawn for each video.
     pub noise: Span,
 }
 
 impl ViewsConfig {
-    /// Checks what serde cannot.
+    /// Checks limits that serde cannot check.
     ///
     /// # Errors
-    /// [`SynthError`] names the first knob that is out of its limits.
+    /// [`SynthError`] names the first knob outside its limits.
     pub fn validate(&self) -> Result<(), SynthError> {
         self.checked().map_err(|error| SynthError { table: "views", ..error })
     }
@@ -125,7 +125,7 @@ impl ViewsConfig {
         self.cameras()?;
         let LensConfig { distance, scale } = self.lens;
         check("lens.distance", distance, (2.0..=100.0).contains(&distance), "2 to 100 metres")?;
-        check("lens.scale", scale, (4.0..=1024.0).contains(&scale), "4 to 1024 pixels a metre")?;
+        check("lens.scale", scale, (4.0..=1024.0).contains(&scale), "4 to 1024 pixels per metre")?;
         let ActorPlaceConfig { heading, step, height, girth, contrast, chroma } = self.actor;
         check("actor.heading", heading, (0.0..=180.0).contains(&heading), "0 to 180 degrees")?;
         check("actor.step", step, (0.0..=1.0).contains(&step), "0 to 1 metre")?;
@@ -152,7 +152,7 @@ impl ViewsConfig {
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             let good = !camera.name.is_empty() && camera.name.chars().all(plain);
             let known = names[..index].contains(&names[index]);
-            let expected = "names of their own, of small letters, digits and `-`";
+            let expected = "unique names of lower-case letters, digits and `-`";
             check("camera.name", format!("\"{}\"", camera.name), good && !known, expected)?;
             let (azimuth, elevation) = (camera.azimuth, camera.elevation);
             check("camera.azimuth", azimuth, (-360.0..=360.0).contains(&azimuth), "-360 to 360 degrees")?;

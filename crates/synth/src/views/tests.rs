@@ -1,4 +1,4 @@
-//! Tests of the events, their views and what the cameras see.
+//! Tests of the events, their views and the cameras' pictures.
 
 use super::action::{Performance, Pose};
 use super::body::{Body, Rod};
@@ -39,7 +39,7 @@ fn a_video_is_the_same_alone_and_another_seed_another() {
     assert_ne!(super::ViewSet::new(config(), 2).unwrap().render(328), clip);
 }
 
-/// The rods of an event's actor in the middle of its video, which are those of every view.
+/// Returns the rods of an event's actor in the middle of its video, which are the same for every view.
 fn rods(set: &ViewSet, i: usize) -> Vec<Rod> {
     let (body, performance) = set.event_in_space(i);
     body.rods(&performance.pose(20), performance.hand)
@@ -52,19 +52,19 @@ fn all_views_show_one_body_in_space() {
     assert_eq!(of(400), of(404));
     assert_ne!(of(400), of(405));
     let colours = |i| rods(&set, i).iter().map(|rod| rod.colour).collect::<Vec<_>>();
-    // The same actor in another take and doing something else, and another actor.
+    // The same actor in another take and in another action, and a different actor.
     assert_eq!((set.actor(400), set.actor(405), set.actor(700), set.actor(410)), (10, 10, 10, 11));
     assert_eq!((colours(400), colours(400)), (colours(405), colours(700)));
     assert_ne!(colours(400), colours(410));
 }
 
-/// Pixels of a picture that the actor covers, by rows.
+/// Marks the pixels of a picture that the actor covers, by rows.
 fn silhouette(set: &ViewSet, i: usize, mirrored: bool) -> Vec<bool> {
     let (width, height) = (set.config.width, set.config.height);
     let place = &set.config.camera[set.view(i)];
     let key = VideoKey { set: "test", data_seed: 0, class: "camera", index: 0 };
     let camera = Camera::draw(place, &set.config.lens, &set.config.light, &mut key.stream("lamp"));
-    // No colour is painted onto a background that no grey level can have.
+    // The background has an impossible grey level, so that every painted pixel differs from it.
     let mut rgb = vec![-1000.0; width * height * 3];
     camera.paint(&mut Canvas { width, height, rgb: &mut rgb }, &rods(set, i));
     let covered = |x: usize, y: usize| rgb[(y * width + x) * 3] > -500.0;
@@ -72,7 +72,7 @@ fn silhouette(set: &ViewSet, i: usize, mirrored: bool) -> Vec<bool> {
     (0..width * height).map(|p| covered(at(p), p / width)).collect()
 }
 
-/// Share of two silhouettes that they have in common, wherever the second one is moved to within six pixels.
+/// Computes the largest overlap of two silhouettes over all shifts of the second one by up to six pixels.
 fn overlap(a: &[bool], b: &[bool]) -> f64 {
     let side = 64i32;
     let mut best = 0.0_f64;
@@ -92,8 +92,8 @@ fn overlap(a: &[bool], b: &[bool]) -> f64 {
     best
 }
 
-/// No two cameras see the same, shifted or mirrored: of each two, over events of the four classes whose shapes depend most
-/// on the side (kick, point, punch, sit).
+/// No two cameras see the same picture, shifted or mirrored. Compares each pair of cameras over events of the four classes
+/// whose shapes depend most on the side (kick, point, punch, sit).
 #[test]
 fn no_view_is_another_one_moved_or_mirrored() {
     let set = set(5);
@@ -126,10 +126,10 @@ fn actors_stay_in_the_picture() {
     assert!(cut * 10 < all, "{cut} of {all} actors touch the border");
 }
 
-/// What an arm does ahead from one side looks like what it does to the side from another.
+/// An arm held ahead looks from one side like an arm held out to the side from another.
 #[test]
 fn pointing_and_punching_change_places_between_views() {
-    // Degrees that the arm stands out to the side of the picture.
+    // Angle in degrees between the arm and the vertical of the picture.
     let reach = |name: &str, azimuth: f32| {
         let action = ACTIONS.iter().find(|action| action.name == name).unwrap();
         let quiet = ActionConfig {
@@ -165,14 +165,14 @@ fn walls_and_lamps_are_the_views_own_and_say_nothing_of_the_class() {
         let corner = (0..8 * 8).map(|p| (p / 8 * 64 + p % 8) * 3);
         corner.map(|p| f64::from(clip.frames[0][p])).sum::<f64>() / 64.0
     };
-    // Over all classes, an event of every tenth actor.
+    // One event of every tenth actor, over all classes.
     let of = |classes: std::ops::Range<usize>, view: usize| {
         let videos: Vec<usize> =
             classes.flat_map(|c| (0..30).map(move |n| c * 300 + n * 10 + view)).collect();
         videos.iter().map(|&i| corner(i)).sum::<f64>() / videos.len() as f64
     };
     let of_view = |view: usize| of(0..3, view);
-    // The same camera over other actions: no other light.
+    // The light of a camera does not depend on the action.
     for view in 0..5 {
         let (first, others) = (of(0..3, view), of(5..8, view));
         assert!((first - others).abs() < 10.0, "view {view}: {first} and {others}");
@@ -199,7 +199,7 @@ fn knobs_out_of_their_limits_are_named() {
     named(refused(|knobs| knobs.camera.truncate(1)), "`camera` = 1: expected 2 to 8 cameras");
     named(
         refused(|knobs| knobs.camera[1].name = "right".into()),
-        "`camera.name` = \"right\": expected names of their own",
+        "`camera.name` = \"right\": expected unique names",
     );
     named(refused(|knobs| knobs.camera[0].elevation = 95.0), "`camera.elevation` = 95: expected -10 to 85");
     named(refused(|knobs| knobs.lens.distance = 0.5), "`lens.distance` = 0.5: expected 2 to 100 metres");

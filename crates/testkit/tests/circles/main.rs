@@ -1,7 +1,7 @@
-//! No files of a crate use each other in a ring.
+//! Checks that no files of a crate use each other in a cycle.
 //!
-//! A file uses another if a path in it leads to an item that the other defines, through whatever re-exports. `mod x;`
-//! and `pub use` are no use, and tests do not count. Calls of methods cannot be seen: their names belong to types.
+//! A file uses another if a path in it leads to an item that the other defines, through any re-exports. `mod x;` and
+//! `pub use` are not uses, and tests are ignored. Calls of methods cannot be seen, since their names belong to types.
 
 mod names;
 mod tree;
@@ -25,7 +25,7 @@ fn packages() -> Vec<Package> {
     MetadataCommand::new().manifest_path(manifest).no_deps().exec().expect("cargo metadata").packages
 }
 
-/// The crates that a package's code may name.
+/// Returns the crates that a package's code may name.
 fn names(package: &Package, is_program: bool) -> Names {
     let dependencies = package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal);
     let written = dependencies.map(|d| d.rename.as_ref().unwrap_or(&d.name).replace('-', "_"));
@@ -35,14 +35,14 @@ fn names(package: &Package, is_program: bool) -> Names {
     }
 }
 
-/// Files that use each other in a ring, each with what it uses of the others; empty if there are none.
+/// Lists files that use each other in a cycle, each with the items that it uses; empty if there are none.
 fn rings(tree: &Tree, uses: &Uses, folder: &Path) -> Vec<String> {
     let short = |file: usize| tree.files[file].strip_prefix(folder).unwrap_or(&tree.files[file]).display();
     let graph = DiGraph::<(), (), usize>::from_edges(uses.edges.keys().copied());
     let mut rings = Vec::new();
     for ring in tarjan_scc(&graph).into_iter().filter(|ring| ring.len() > 1) {
         let members: BTreeSet<usize> = ring.into_iter().map(|node| node.index()).collect();
-        let mut text = format!("{} files in a ring:", members.len());
+        let mut text = format!("{} files in a cycle:", members.len());
         for ((from, to), items) in &uses.edges {
             if members.contains(from) && members.contains(to) {
                 let items: Vec<&str> = items.iter().map(String::as_str).collect();
@@ -86,8 +86,7 @@ fn no_files_use_each_other_in_a_ring() {
                 writeln!(complaints, "{}: {ring}", target.name).expect("a string takes all");
             }
             for path in &uses.unknown {
-                writeln!(complaints, "{}: a name that leads nowhere, {path}", target.name)
-                    .expect("a string takes all");
+                writeln!(complaints, "{}: unresolved name {path}", target.name).expect("a string takes all");
             }
             uses.counts.iter().for_each(|(kind, count)| *counts.entry(*kind).or_default() += count);
         }
@@ -100,7 +99,7 @@ fn no_files_use_each_other_in_a_ring() {
     assert!(complaints.is_empty(), "\n{complaints}");
 }
 
-/// The ways in which a file can name what another defines.
+/// Checks the ways in which a file can name an item of another.
 #[test]
 fn a_use_is_found_however_it_is_written() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("circles");

@@ -1,22 +1,22 @@
-//! From a path as it is written to the item that it means.
+//! Resolves a path in code to its item.
 
 use std::collections::BTreeSet;
 
 use crate::tree::{Definition, Space, Tree};
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Target {
     Module(usize),
-    /// Number so many of the definitions of a scope.
+    /// An item, by its scope and its index among the definitions of the scope.
     Item(usize, usize),
     /// Another crate, the standard library or the language.
     Outside,
-    /// Nothing here; but a glob of another crate may bring it.
+    /// No item of this crate, but a glob of another crate may import it.
     PerhapsOutside,
 }
 
-/// Names that every module has.
+/// Names known in every module.
 const EVERYWHERE: &[&str] = &[
     "bool",
     "char",
@@ -79,14 +79,14 @@ const EVERYWHERE: &[&str] = &[
     "size_of_val",
 ];
 
-/// Looks names up in a crate that may name these other crates.
+/// Resolves names in a crate that may name these other crates.
 #[derive(Debug)]
 pub(crate) struct Names {
     pub(crate) crates: BTreeSet<String>,
 }
 
 impl Names {
-    /// All that a path, written in a scope, means in a space; nothing where it means nothing.
+    /// Returns all targets of a path written in a scope, in a name space; empty if it is unresolved.
     pub(crate) fn resolve(
         &self,
         tree: &Tree,
@@ -101,7 +101,7 @@ impl Names {
 struct Search<'a> {
     names: &'a Names,
     tree: &'a Tree,
-    /// What is being looked for; a `use` may lead back to itself.
+    /// Names that are being resolved, since a `use` may lead back to itself.
     under_way: Vec<(usize, String, Space)>,
 }
 
@@ -130,12 +130,12 @@ impl Search<'_> {
         match target {
             Target::Module(module) if name == "super" => self.above(module),
             Target::Module(module) => self.within(module, name, space, !self.is_inside(from, module)),
-            // A variant, an associated function or constant.
+            // A variant, or an associated function or constant.
             item => BTreeSet::from([item]),
         }
     }
 
-    /// A scope lies in a module, which may then use what is private there.
+    /// Returns `true` if a scope is inside a module, so that it may use private items of that module.
     fn is_inside(&self, scope: usize, module: usize) -> bool {
         let mut at = Some(self.tree.module_of(scope));
         while let Some(here) = at {
@@ -147,7 +147,7 @@ impl Search<'_> {
         false
     }
 
-    /// A name as it is written in a scope: of a block, of its module, or known everywhere.
+    /// Resolves a name as written in a scope: from a block, from its module, or known everywhere.
     fn written_in(&mut self, scope: usize, name: &str, space: Space) -> BTreeSet<Target> {
         let mut at = Some(scope);
         let mut perhaps = BTreeSet::new();
@@ -163,7 +163,7 @@ impl Search<'_> {
         if other_crate || EVERYWHERE.contains(&name) { BTreeSet::from([Target::Outside]) } else { perhaps }
     }
 
-    /// A name that a scope defines or imports.
+    /// Resolves a name that a scope defines or imports.
     fn within(&mut self, scope: usize, name: &str, space: Space, public_only: bool) -> BTreeSet<Target> {
         let request = (scope, name.to_owned(), space);
         if self.under_way.contains(&request) {

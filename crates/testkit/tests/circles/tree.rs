@@ -1,11 +1,11 @@
-//! The modules of a crate with the names that each of them defines or imports, as they stand in its files.
+//! Reads the modules of a crate from its files, with the names that each of them defines or imports.
 
 use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, Punct, Spacing, TokenStream, TokenTree};
 use syn::{Attribute, Expr, ExprLit, Fields, Item, ItemMod, Lit, Meta, UseTree, Visibility};
 
-/// What a name is looked up as; a name may mean another thing in each.
+/// A name space; a name may have a different meaning in each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Space {
     Type,
@@ -19,7 +19,7 @@ pub(crate) struct Definition {
     pub(crate) name: String,
     pub(crate) spaces: Vec<Space>,
     pub(crate) public: bool,
-    /// Of an enum.
+    /// Variants of an enum.
     pub(crate) variants: Vec<String>,
 }
 
@@ -28,21 +28,21 @@ pub(crate) struct Definition {
 pub(crate) struct Import {
     pub(crate) name: Option<String>,
     pub(crate) path: Vec<String>,
-    /// It hands the name on (`pub`, `pub(crate)` and the like).
+    /// True for a re-export (`pub`, `pub(crate)` and the like).
     pub(crate) public: bool,
 }
 
-/// Where names are looked up: a module, or a block of a function with items of its own.
+/// A scope of names: a module, or a block of a function that has items.
 pub(crate) struct Scope {
     pub(crate) file: usize,
-    /// The module above; `None` for the root of a crate.
+    /// The parent module; `None` for the root of a crate.
     pub(crate) parent: Option<usize>,
-    /// For a block: the scope around it.
+    /// The enclosing scope of a block.
     pub(crate) around: Option<usize>,
     pub(crate) modules: Vec<(String, usize, bool)>,
     pub(crate) definitions: Vec<Definition>,
     pub(crate) imports: Vec<Import>,
-    /// A module's items, all but the modules among them.
+    /// A module's items, except for its modules.
     pub(crate) content: Vec<Item>,
 }
 
@@ -51,12 +51,12 @@ pub(crate) struct Scope {
 pub(crate) struct Tree {
     pub(crate) files: Vec<PathBuf>,
     pub(crate) scopes: Vec<Scope>,
-    /// Files of modules that are compiled for tests alone; they are not read.
+    /// Files of modules that are compiled only for tests; they are not read.
     pub(crate) left_out: Vec<PathBuf>,
 }
 
 impl Tree {
-    /// Reads all files from the root on. Tests among them are left out.
+    /// Reads all files from the root on, except tests.
     pub(crate) fn read(root: &Path) -> Self {
         let mut tree = Self::default();
         let folder = root.parent().expect("a source file lies in a folder");
@@ -72,7 +72,7 @@ impl Tree {
         self.add_module(parsed.items, file, folder, parent)
     }
 
-    /// `folder` holds the files of the modules within.
+    /// Adds a module. `folder` holds the files of its modules.
     fn add_module(&mut self, items: Vec<Item>, file: usize, folder: &Path, parent: Option<usize>) -> usize {
         let at = self.add_scope(file, parent, None, &items);
         let mut modules = Vec::new();
@@ -100,7 +100,7 @@ impl Tree {
                     let path = match path_attribute(&module.attrs) {
                         Some(path) => beside.join(path),
                         None => usual.into_iter().find(|path| path.exists()).unwrap_or_else(|| {
-                            panic!("{}: no file of mod {name}", self.files[file].display())
+                            panic!("{}: no file for mod {name}", self.files[file].display())
                         }),
                     };
                     self.read_file(&path, &inner, Some(at))
@@ -111,7 +111,7 @@ impl Tree {
         at
     }
 
-    /// The names of some items, which become a module of `parent` or a block in `around`.
+    /// Adds the names of some items as a module of `parent` or a block in `around`.
     pub(crate) fn add_scope<'i>(
         &mut self,
         file: usize,
@@ -137,7 +137,7 @@ impl Tree {
         self.scopes.len() - 1
     }
 
-    /// The module that a scope belongs to.
+    /// Returns the module of a scope.
     pub(crate) fn module_of(&self, mut scope: usize) -> usize {
         while let Some(around) = self.scopes[scope].around {
             scope = around;
@@ -165,11 +165,11 @@ fn definition(item: &Item) -> Option<Definition> {
         Item::Enum(i) => i.variants.iter().map(|variant| variant.ident.to_string()).collect(),
         _ => Vec::new(),
     };
-    // A macro has no visibility of its own: `use` hands it on.
+    // A macro has no visibility; `use` re-exports it.
     Some(Definition { name: name.to_string(), spaces, public: vis.is_none_or(is_public), variants })
 }
 
-/// The tokens that a macro is called with in the place of an item.
+/// Returns the tokens of a macro call that takes the place of an item.
 fn tokens_of_call(item: &Item) -> Vec<TokenTree> {
     match item {
         Item::Macro(call) if call.ident.is_none() => call.mac.tokens.clone().into_iter().collect(),
@@ -177,13 +177,13 @@ fn tokens_of_call(item: &Item) -> Vec<TokenTree> {
     }
 }
 
-/// The modules with files of their own that a macro is called with: `mod x` among its tokens is taken for one.
+/// Returns the modules with separate files in a macro call: `mod x` among its tokens is taken for one.
 fn modules_of_macro(item: &Item) -> Vec<ItemMod> {
     let tokens = tokens_of_call(item);
     let is_word = |at: usize, word: &str| matches!(tokens.get(at), Some(TokenTree::Ident(i)) if i == word);
     let declared = |at: usize| {
         let name = tokens.get(at + 1).filter(|_| is_word(at, "mod"))?;
-        // Before it may stand `pub`, and before that one attribute.
+        // It may be preceded by `pub`, and that by one attribute.
         let first = if at > 0 && is_word(at - 1, "pub") { at - 1 } else { at };
         let attribute: TokenStream = tokens[first.saturating_sub(2)..first].iter().cloned().collect();
         let visibility = (first < at).then(|| tokens[first].clone());
@@ -197,7 +197,7 @@ fn modules_of_macro(item: &Item) -> Vec<ItemMod> {
     (0..tokens.len()).filter_map(declared).collect()
 }
 
-/// The types that a macro is called with: `enum X` or `struct X` among its tokens, with the variants of a body that follows.
+/// Returns the types in a macro call: `enum X` or `struct X` among its tokens, with the variants of the body that follows.
 fn types_of_macro(item: &Item) -> Vec<Definition> {
     let tokens = tokens_of_call(item);
     let named = |(at, token): (usize, &TokenTree)| {
@@ -235,7 +235,7 @@ fn types_of_macro(item: &Item) -> Vec<Definition> {
     tokens.iter().enumerate().filter_map(named).collect()
 }
 
-/// A tree of `use` as single imports. A path that begins with `::` begins with an empty name.
+/// Splits a tree of `use` into single imports. A path that begins with `::` begins with an empty name.
 fn flatten(tree: &UseTree, mut path: Vec<String>, public: bool, imports: &mut Vec<Import>) {
     let (segment, name) = match tree {
         UseTree::Path(tree) => {
@@ -264,7 +264,7 @@ fn is_public(vis: &Visibility) -> bool {
     !matches!(vis, Visibility::Inherited)
 }
 
-/// It is compiled for tests alone.
+/// Returns `true` if an item is compiled only for tests.
 pub(crate) fn for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         Meta::Path(path) => path.is_ident("test"),

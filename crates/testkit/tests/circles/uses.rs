@@ -1,4 +1,4 @@
-//! Which file of a crate uses an item of which other.
+//! Finds the uses of items between the files of a crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,14 +12,14 @@ use syn::{
 use crate::names::{Names, Target};
 use crate::tree::{Import, Space, Tree, attributes, for_tests};
 
-/// What a crate's files use of each other.
+/// The uses of items between a crate's files.
 #[derive(Debug, Default)]
 pub(crate) struct Uses {
-    /// From the file that uses to the file that defines: the items.
+    /// Used items, by the using file and the defining file.
     pub(crate) edges: BTreeMap<(usize, usize), BTreeSet<String>>,
-    /// How many paths led where.
+    /// Number of paths by kind of target.
     pub(crate) counts: BTreeMap<&'static str, usize>,
-    /// Paths that led nowhere.
+    /// Paths without a target.
     pub(crate) unknown: BTreeSet<String>,
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn uses(tree: &mut Tree, names: &Names) -> Uses {
     reader.uses
 }
 
-/// Attributes that name no items of ours.
+/// Attributes that do not name our items.
 const NO_NAMES: &[&str] = &[
     "allow",
     "cfg",
@@ -57,7 +57,7 @@ const NO_NAMES: &[&str] = &[
     "test",
     "warn",
 ];
-/// Keys of attributes whose text is a path.
+/// Keys of attributes whose value is a path.
 const PATH_KEYS: &[&str] = &[
     "default",
     "deserialize_with",
@@ -73,9 +73,9 @@ struct Reader<'a> {
     tree: &'a mut Tree,
     names: &'a Names,
     scope: usize,
-    /// Generic parameters of the items around.
+    /// Generic parameters of the enclosing items.
     parameters: Vec<BTreeSet<String>>,
-    /// Variables of the functions around, as far as they have been read.
+    /// Variables of the enclosing functions, as far as they have been read.
     locals: Vec<BTreeSet<String>>,
     uses: Uses,
 }
@@ -93,7 +93,7 @@ impl Reader<'_> {
                 .flat_map(|space| self.names.resolve(self.tree, self.scope, &path, space))
                 .collect();
             if public || name.is_none() {
-                // Handed on: whoever uses it counts.
+                // A re-export does not count; its users do.
                 let kind = if found.is_empty() { None } else { Some("handed on, or a glob") };
                 self.count(kind, &path);
             } else {
@@ -134,7 +134,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A path in code. One that need not exist is a guess: within a macro a word may be anything.
+    /// Handles a path in code. A path that need not exist is a guess, since a word in a macro can be anything.
     fn path(&mut self, path: &[String], space: Space, must_exist: bool) {
         let first = path[0].as_str();
         let named = |sets: &[BTreeSet<String>]| sets.iter().any(|set| set.contains(first));
@@ -153,7 +153,7 @@ impl Reader<'_> {
     }
 
     fn syn_path(&mut self, self_type: Option<&QSelf>, path: &Path, space: Space) {
-        // `<T as Trait>::Name` names the trait, `<T>::Name` nothing.
+        // `<T as Trait>::Name` names the trait, `<T>::Name` does not name an item.
         let end = self_type.map_or(path.segments.len(), |self_type| self_type.position);
         let start = path.leading_colon.as_ref().map(|_| String::new());
         let segments = path.segments.iter().take(end).map(|segment| segment.ident.to_string());
@@ -167,7 +167,7 @@ impl Reader<'_> {
         visit::visit_path(self, path);
     }
 
-    /// The paths among tokens that are no syntax tree: the arguments of a macro or an attribute.
+    /// Handles the paths among raw tokens: the arguments of a macro or an attribute.
     fn tokens(&mut self, tokens: TokenStream, must_exist: bool) {
         let trees: Vec<TokenTree> = tokens.into_iter().collect();
         let is = |at: usize, c: char| matches!(trees.get(at), Some(TokenTree::Punct(p)) if p.as_char() == c);
@@ -204,7 +204,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A text among tokens: constants between braces, or a path as some attributes take it.
+    /// Handles a string among tokens: it may have constants between braces, or be a path for some attributes.
     fn text(&mut self, text: &str, is_path: bool) {
         let constants = text.split('{').skip(1).filter_map(|rest| rest.split(['}', ':']).next());
         let constant =
@@ -254,7 +254,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 
     fn visit_item_mod(&mut self, item: &'ast ItemMod) {
-        self.count(None, &[format!("mod {} within a function, which this test cannot read", item.ident)]);
+        self.count(None, &[format!("mod {} in a function, which this test cannot read", item.ident)]);
     }
 
     fn visit_item_use(&mut self, _: &'ast ItemUse) {}
@@ -287,7 +287,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         self.scope = around;
     }
 
-    /// The value first: there the new name does not mean the variable yet.
+    /// Visits the value first, since the new name does not mean the variable there yet.
     fn visit_local(&mut self, local: &'ast Local) {
         if let Some(init) = &local.init {
             self.visit_local_init(init);
@@ -318,7 +318,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         self.syn_path(ty.qself.as_ref(), &ty.path, Space::Type);
     }
 
-    /// A trait, or the name of a struct before its fields.
+    /// Visits a trait, or the name of a struct before its fields.
     fn visit_path(&mut self, path: &'ast Path) {
         self.syn_path(None, path, Space::Type);
     }

@@ -1,11 +1,11 @@
-//! A program of somebody else's: outside the workspace, depending on its crates by their paths.
+//! Builds a third-party program outside the workspace that depends on its crates by path.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Trains CNN-M-2048 with `candle_nn`'s AdamW, and with our SGD as an optimiser of Candle's, and has an allocator of its own.
+/// Trains CNN-M-2048 with `candle_nn`'s AdamW, and with our SGD as a Candle optimiser; sets its own allocator.
 #[test]
 fn a_candle_program_trains_our_network() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
@@ -15,7 +15,7 @@ fn a_candle_program_trains_our_network() {
     std::fs::write(program.join("src/main.rs"), include_str!("program.rs")).unwrap();
     let manifest = include_str!("program.toml").replace("WORKSPACE", workspace.to_str().unwrap());
     std::fs::write(program.join("Cargo.toml"), manifest).unwrap();
-    // The versions that the workspace is tested with; what the program does not use is left out.
+    // The versions with which the workspace is tested; cargo drops those that the program does not use.
     std::fs::copy(workspace.join("Cargo.lock"), program.join("Cargo.lock")).unwrap();
     std::fs::copy(workspace.join("rust-toolchain.toml"), program.join("rust-toolchain.toml")).unwrap();
 
@@ -31,7 +31,7 @@ fn a_candle_program_trains_our_network() {
     assert!(said.contains("the loss fell") && said.contains("the bits are the same"), "{said}\n{problems}");
 }
 
-/// A folder beside what this test was built in: the program's builds are kept, and share nothing with the workspace's.
+/// Returns a folder beside the build of this test: builds of the program are kept, separate from the workspace's.
 fn target() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     // TARGET/PROFILE/deps/TEST

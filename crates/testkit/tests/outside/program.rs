@@ -1,4 +1,4 @@
-//! What somebody who comes from Candle writes.
+//! A program as a user of Candle would write it.
 
 use std::alloc::System;
 
@@ -7,7 +7,7 @@ use candle_nn::{AdamW, ModuleT, Optimizer, ParamsAdamW, VarBuilder, VarMap, loss
 use models::{Architecture, Channels, Classifier, CnnM2048Config, Inputs, Network};
 use nn::{Params, Pass, Sgd, SgdConfig, softmax_cross_entropy};
 
-/// The program's own choice: with another one set by a library it would not link.
+/// The program's own allocator; it would not link if a library set another one.
 #[global_allocator]
 static ALLOCATOR: System = System;
 
@@ -23,7 +23,7 @@ fn main() -> Result<()> {
         full7: 24,
         ..CnnM2048Config::paper(Channels::FRAME, 3, 0.5)
     };
-    // Numbers without a generator: the same in every run.
+    // Numbers without a generator, the same in every run.
     let values = (0..6 * 3 * 75 * 75u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 16) as f32 / 32768.0 - 1.0);
     let x = Tensor::from_iter(values, &device)?.reshape((6, 3, 75, 75))?;
     adamw(&CnnM2048Config { dropout: 0.0, ..config.clone() }, &x)?;
@@ -47,7 +47,7 @@ fn adamw(config: &CnnM2048Config, x: &Tensor) -> Result<()> {
     Ok(())
 }
 
-/// The same ten steps by Candle's graph and trait, and by our own record.
+/// Does the same ten steps with Candle's graph and trait, and with our own record.
 fn sgd(config: &CnnM2048Config, x: &Tensor) -> Result<()> {
     let network = Classifier::seeded(config, x.device(), SEED)?;
     let vars = network.params().all().iter().map(|param| param.var().clone()).collect();
@@ -75,7 +75,7 @@ fn sgd(config: &CnnM2048Config, x: &Tensor) -> Result<()> {
         }
         Ok(bits)
     };
-    assert!(bits(network.params())? == bits(&params)?, "other bits than our own loop's");
+    assert!(bits(network.params())? == bits(&params)?, "the bits differ from those of our own loop");
     println!("SGD: the bits are the same");
     Ok(())
 }
