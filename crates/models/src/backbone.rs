@@ -102,7 +102,7 @@ impl Backbone {
                     let others = *first.get_or_insert(own);
                     if others != own {
                         let found = format!(
-                            "{batch} clips of {time_steps} time steps, but {} of {} in another input",
+                            "{batch} clips of {time_steps} time steps and {} clips of {} time steps",
                             others.0,
                             others.1.unwrap_or(time_steps)
                         );

@@ -1,8 +1,8 @@
-//! Our layers as modules of `candle_nn` beside its own: `cargo xtask bench modules --against-candle`.
+//! Layers as modules of `candle_nn`, compared with its own: `cargo xtask bench modules --against-candle`.
 //!
-//! Both sides are walked back by Candle, on feature maps (B, C, H, W), with the gradients of input, weights and biases.
-//! With `--candle` the program plays the other side. Only what `candle_nn` has with a gradient is here: its pooling has
-//! none where windows overlap.
+//! Candle computes the gradients of input, weights and biases for both sides, on feature maps (B, C, H, W). With `--candle`
+//! the program runs `candle_nn`'s layers. Only layers that have a gradient in `candle_nn` are compared: its pooling has none
+//! for overlapping windows.
 
 use std::collections::HashMap;
 
@@ -16,16 +16,16 @@ use serde::Serialize;
 use testkit::bench::{Case, Phase, Unit, Work};
 use testkit::convolutions::{Conv, Convolution, convolutions, shape};
 
-/// As the program has it.
+/// The allocator of the program.
 #[global_allocator]
 static ALLOCATOR: nn::ReusingAllocator = nn::ReusingAllocator;
 
-/// What is measured.
+/// A layer to measure.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(tag = "op", rename_all = "kebab-case")]
 enum Layer {
     Conv(Conv),
-    /// Over windows of 2x2 side by side.
+    /// Maximum over adjacent windows of 2x2.
     MaxPool {
         input: [usize; 4],
     },
@@ -35,13 +35,13 @@ enum Layer {
     GlobalAvgPool {
         input: [usize; 4],
     },
-    /// Statistics of the batch, then ReLU.
+    /// Batch normalisation with the statistics of the batch, then ReLU.
     BatchNormRelu {
         input: [usize; 4],
     },
 }
 
-/// Whose layers.
+/// The side whose layers are measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
     Ours,
@@ -146,7 +146,7 @@ fn convolution(conv: Conv, side: Side) -> Result<Run> {
         let conv = conv2d(&config, store([("weight", &weight), ("bias", &bias)]), 0)?;
         return Ok(Box::new(move |x| conv.forward(x)));
     }
-    // One stride and one padding for both axes are what it has; the convolution over time pads its frames itself.
+    // Candle has one stride and one padding for both axes; the convolution over time pads its frames separately.
     let own = if padding[0] == padding[1] { padding[0] } else { 0 };
     let config = candle_nn::Conv2dConfig { stride: stride[0], padding: own, groups, ..Default::default() };
     let conv = candle_nn::Conv2d::new(weight.as_tensor().clone(), Some(bias.as_tensor().clone()), config);
@@ -187,7 +187,7 @@ fn variable(seed: u64, dims: &[usize]) -> Result<Var> {
     Var::from_tensor(&noise(seed, dims))
 }
 
-/// The variables under names.
+/// Makes a store of named variables.
 fn store<const N: usize>(vars: [(&str, &Var); N]) -> VarBuilder<'static> {
     let tensors: HashMap<String, Tensor> =
         vars.into_iter().map(|(name, var)| (name.to_owned(), var.as_tensor().clone())).collect();
@@ -198,7 +198,7 @@ struct Applied {
     run: Run,
     x: Var,
     output: Option<Tensor>,
-    /// Of the output; made when its shape is known.
+    /// Gradient of the output; made when its shape is known.
     gradient: Option<Tensor>,
 }
 
@@ -211,7 +211,7 @@ impl Applied {
 }
 
 impl Work for Applied {
-    /// Values of the input, of its gradient, and of the output.
+    /// Returns the numbers of values in the input, in its gradient, and in the output.
     fn sizes(&mut self) -> Vec<u64> {
         self.run(0);
         let gradients = self.walk_back().expect("gradients");
@@ -222,7 +222,7 @@ impl Work for Applied {
 
     fn run(&mut self, phase: usize) {
         if phase == 0 {
-            // The old output goes first, as it would in training.
+            // Drops the old output first, as in training.
             self.output = None;
             self.output = Some((self.run)(self.x.as_tensor()).expect("the shapes fit"));
         } else {
@@ -231,7 +231,7 @@ impl Work for Applied {
     }
 }
 
-/// A loss of which a gradient arrives, and that costs nothing itself.
+/// A loss with a given gradient, which costs nothing itself.
 struct Arriving(Tensor);
 
 impl CustomOp1 for Arriving {
@@ -248,7 +248,7 @@ impl CustomOp1 for Arriving {
     }
 }
 
-/// The version that the workspace is built with.
+/// Returns the version of `candle-nn` in the lock file.
 fn candle_version() -> &'static str {
     let lock = include_str!("../../../Cargo.lock");
     let entry = lock.split("name = \"candle-nn\"\nversion = \"").nth(1);

@@ -6,34 +6,34 @@ use candle_core::Tensor;
 
 use crate::{Activation, Buffer, Builder, Init, Param, Pass, Result};
 
-/// Where the mean and the variance come from while training; in evaluation they are
-/// always the running ones.
+/// Mean and variance used in training; evaluation always uses the running ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Statistics {
-    /// From the batch; the running ones follow it.
+    /// Statistics of the batch, which also update the running ones.
     Batch,
-    /// The running ones, which stay as they are ("frozen"). Scale and shift still train.
+    /// Running statistics, which do not change ("frozen"). Scale and shift still train.
     Running,
 }
 
-/// The settings of a layer.
+/// Settings of a layer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNormConfig {
     /// Added to the variance.
     pub epsilon: f64,
     /// Share of a new batch in the running statistics (PyTorch's `momentum`).
     pub momentum: f64,
-    /// Where the statistics come from in training.
+    /// Statistics used in training.
     pub statistics: Statistics,
-    /// What follows.
+    /// Activation after the normalisation.
     pub activation: Activation,
 }
 
 /// Normalises each channel to mean 0 and variance 1, then scales and shifts it.
 ///
 /// Parameters: `weight` and `bias` (C). Buffers: `running_mean` and `running_var` (C).
-/// As in PyTorch, a batch is normalised by its biased variance, and the running one
-/// follows the unbiased. Where a batch is spread over ranks, its statistics are those of the whole batch.
+/// As in PyTorch, a batch is normalised by its biased variance, and the running variance
+/// is updated with the unbiased one. If a batch is spread over ranks, its statistics are
+/// those of the whole batch.
 #[derive(Debug)]
 pub struct BatchNorm {
     weight: Arc<Param>,
@@ -44,7 +44,7 @@ pub struct BatchNorm {
 }
 
 impl BatchNorm {
-    /// A layer that changes nothing yet: scale 1, shift 0, running mean 0 and variance 1.
+    /// Makes a layer with scale 1, shift 0, running mean 0 and running variance 1.
     ///
     /// # Errors
     /// If a parameter cannot be made.
@@ -58,7 +58,7 @@ impl BatchNorm {
         })
     }
 
-    /// (..., C) to the same shape; `residual`, of the same shape too, is added before the
+    /// Maps (..., C) to the same shape; `residual`, also of this shape, is added before the
     /// activation.
     ///
     /// # Errors

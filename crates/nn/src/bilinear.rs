@@ -1,4 +1,4 @@
-//! Spatiotemporal compact bilinear fusion: what several feature maps have at a place, multiplied out and sketched.
+//! Spatiotemporal compact bilinear fusion: sketches of the outer product of several feature maps at each spatial position.
 
 use std::sync::Arc;
 
@@ -7,29 +7,29 @@ use kernels::{Fourier, Sketch};
 
 use crate::{Buffer, Builder, Init, Pass, Result};
 
-/// What one input of a [`CompactBilinear`] has.
+/// Sizes of an input of [`CompactBilinear`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BilinearInput {
-    /// C.
+    /// Number of channels, C.
     pub channels: usize,
-    /// T, each a factor of its own; 1 of a vector and of a map of one time step.
+    /// Number of time steps, T; each is a separate factor. 1 for a vector and for a map without time steps.
     pub time_steps: usize,
 }
 
-/// The count sketch of the outer product of all inputs at a place, without a parameter.
+/// The count sketch of the outer product of all inputs at a spatial position, without parameters.
 ///
-/// Buffers: of factor i, counted over all time steps of all inputs, `bucket_i` and `sign_i` (C). They are drawn once, by
-/// the builder's seed, and are stored with the weights, since a layer that reads a sketch is of use with no other.
+/// Buffers: `bucket_i` and `sign_i` (C) for factor i, counted over all time steps of all inputs. They are drawn once, with
+/// the builder's seed, and stored with the weights, because the following layers work only with this sketch.
 #[derive(Debug)]
 pub struct CompactBilinear {
     fourier: Fourier,
-    /// Of every input, for every time step.
+    /// Sketch of each time step of each input.
     factors: Vec<Vec<[Arc<Buffer>; 2]>>,
     pooled: bool,
 }
 
 impl CompactBilinear {
-    /// A layer with sketches of `size` values; `pooled` over the places of the maps, or one for each.
+    /// Makes a layer with sketches of `size` values: one for all spatial positions if `pooled`, otherwise one for each.
     ///
     /// # Errors
     /// If the size is 0, or a buffer cannot be made.
@@ -51,10 +51,10 @@ impl CompactBilinear {
         Ok(Self { fourier: Fourier::new(size)?, factors, pooled })
     }
 
-    /// Maps (B T, H, W, C) and vectors (B, C) to (B, d) if pooled, else to (B, H, W, d).
+    /// Fuses maps (B T, H, W, C) and vectors (B, C) to (B, d) if pooled, otherwise to (B, H, W, d).
     ///
     /// # Errors
-    /// If an input does not fit, or the buffers that were loaded hold no sketch.
+    /// If an input does not fit, or the loaded buffers are not a valid sketch.
     pub fn forward(&self, inputs: &[&Tensor], pass: &Pass) -> Result<Tensor> {
         let size = self.fourier.len();
         let sketch = |[bucket, sign]: &[Arc<Buffer>; 2]| -> Result<Sketch> {

@@ -1,11 +1,11 @@
-//! Where networks run, and how batches get there.
+//! Devices for networks, and the transfer of batches to them.
 
 use candle_core::{Device, Tensor};
 
 use crate::{Error, Result};
 
-/// The GPU number `ordinal` of those that the driver shows. A device that `Device::new_cuda` opened is taken as well; it is to
-/// be used by one thread, since its stream is another one in every thread.
+/// Opens GPU number `ordinal`, as the driver counts them. All functions also accept a device from `Device::new_cuda`, but
+/// only one thread may use such a device, because its stream differs between threads.
 ///
 /// # Errors
 /// If this program was built without the feature `cuda`, or the GPU cannot be used.
@@ -14,35 +14,35 @@ pub fn cuda(ordinal: usize) -> Result<Device> {
     Ok(kernels::cuda::device(ordinal)?)
 }
 
-/// The GPU number `ordinal` of those that the driver shows.
+/// Opens GPU number `ordinal`, as the driver counts them.
 ///
 /// # Errors
-/// Always: this program was built without the feature `cuda`.
+/// Always, because this program was built without the feature `cuda`.
 #[cfg(not(feature = "cuda"))]
 pub fn cuda(ordinal: usize) -> Result<Device> {
     Err(Error::setting(
         "the device",
-        format!("cuda:{ordinal}, in a program that was built without CUDA"),
+        format!("cuda:{ordinal}, in a program built without CUDA"),
         "cpu, or a build with `--features cudnn` (docs/cuda.md)",
     ))
 }
 
-/// What a GPU is.
+/// Facts about a GPU.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GpuFacts {
-    /// Its name.
+    /// Name of the GPU.
     pub name: String,
-    /// Its compute capability.
+    /// Compute capability, major and minor.
     pub capability: (i32, i32),
-    /// Its memory in bytes, and what of it is free now.
+    /// Total memory, in bytes.
     pub memory: usize,
-    /// Free memory in bytes.
+    /// Free memory, in bytes.
     pub free: usize,
-    /// The most memory that was in use at once so far, in bytes.
+    /// Peak memory in use so far, in bytes.
     pub peak: u64,
 }
 
-/// What the GPU behind a device is; `None` for the CPU.
+/// Returns facts about the GPU of a device; `None` for the CPU.
 ///
 /// # Errors
 /// If the driver does not answer.
@@ -58,10 +58,10 @@ pub fn gpu_facts(device: &Device) -> Result<Option<GpuFacts>> {
     }
 }
 
-/// Waits until everything that was asked of a device is done. The CPU computes at once.
+/// Waits until a device has finished all its work. Returns at once for the CPU.
 ///
 /// # Errors
-/// If something failed.
+/// If an operation failed.
 pub fn synchronize(device: &Device) -> Result<()> {
     match device {
         #[cfg(feature = "cuda")]
@@ -70,7 +70,7 @@ pub fn synchronize(device: &Device) -> Result<()> {
     }
 }
 
-/// The versions of the libraries that compute on GPUs, by their names; none in a program without them.
+/// Returns names and versions of the GPU libraries; empty in a program without them.
 #[must_use]
 pub fn libraries() -> Vec<(&'static str, String)> {
     #[cfg(feature = "cuda")]
@@ -79,7 +79,7 @@ pub fn libraries() -> Vec<(&'static str, String)> {
     Vec::new()
 }
 
-/// Starts the account of the most memory in use anew; of the CPU there is none.
+/// Resets the peak memory of a GPU; does nothing for the CPU.
 ///
 /// # Errors
 /// If the GPU's driver or libraries are too old.
@@ -94,8 +94,8 @@ pub fn reset_peak_memory(device: &Device) -> Result<()> {
     }
 }
 
-/// Copies batches to a device while it computes: a batch is sent as soon as it is made, and received when it is needed.
-/// On the CPU nothing is copied.
+/// Copies batches to a device while it computes: a batch is sent as soon as it is ready, and received when it is needed.
+/// Nothing is copied for the CPU.
 #[derive(Debug)]
 pub struct Upload {
     way: Way,
@@ -122,10 +122,10 @@ enum OnTheWay {
 }
 
 impl Upload {
-    /// To this device.
+    /// Makes an upload to a device.
     ///
     /// # Errors
-    /// If the device is of a kind that nothing here runs on, or the GPU's driver or libraries are too old.
+    /// If this kind of device is not supported, or the GPU's driver or libraries are too old.
     pub fn new(device: &Device) -> Result<Self> {
         let way = match device {
             Device::Cpu => Way::Here,
@@ -138,17 +138,17 @@ impl Upload {
         Ok(Self { way })
     }
 
-    /// Whether sending a batch before it is needed saves time.
+    /// Returns `true` if it saves time to send a batch before it is needed.
     #[must_use]
     pub fn overlaps(&self) -> bool {
         !matches!(self.way, Way::Here)
     }
 
-    /// Sends values of a shape. The values are taken where they stay in place, and left where they were copied, so that
-    /// their memory can be used again.
+    /// Sends values with a shape. On the CPU the values are moved out of the vector; for a GPU they are copied and stay there,
+    /// so that the memory can be reused.
     ///
     /// # Errors
-    /// If their number is not that of the shape, or memory does not suffice.
+    /// If the number of values does not match the shape, or there is not enough memory.
     pub fn send(&mut self, values: &mut Vec<f32>, shape: &[usize]) -> Result<Sent> {
         let batch = match &mut self.way {
             Way::Here => OnTheWay::Here(Tensor::from_vec(std::mem::take(values), shape, &Device::Cpu)?),
@@ -158,10 +158,10 @@ impl Upload {
         Ok(Sent { batch })
     }
 
-    /// The tensor of a batch that was sent.
+    /// Returns the tensor of a batch that was sent.
     ///
     /// # Errors
-    /// If memory does not suffice.
+    /// If there is not enough memory.
     pub fn receive(&mut self, sent: Sent) -> Result<Tensor> {
         match (sent.batch, &mut self.way) {
             (OnTheWay::Here(tensor), _) => Ok(tensor),
@@ -169,9 +169,9 @@ impl Upload {
             (OnTheWay::Cuda(batch), Way::Cuda(upload)) => Ok(upload.receive(batch)?),
             #[cfg(feature = "cuda")]
             (OnTheWay::Cuda(_), Way::Here) => Err(Error::setting(
-                "a batch that was sent",
-                "one on its way to a GPU",
-                "one that this upload sent",
+                "the received batch",
+                "a batch sent to a GPU",
+                "a batch sent by this upload",
             )),
         }
     }

@@ -5,8 +5,8 @@ use candle_core::Tensor;
 use crate::{Error, Pass, Result, random};
 
 /// Inverted dropout: in training, values are zeroed with the given probability and the
-/// others divided by the share that is kept; in evaluation nothing happens. A rank that computes some rows of a batch
-/// draws those of the whole batch's mask.
+/// others divided by the share that is kept; in evaluation nothing changes. A rank that
+/// computes some rows of a batch draws those rows of the whole batch's mask.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dropout {
     name: String,
@@ -14,10 +14,10 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// A layer whose masks are drawn for (pass seed, `name`).
+    /// Makes a layer whose masks depend on the seed of the pass and on `name`.
     ///
     /// # Errors
-    /// If the probability is not at least 0 and below 1.
+    /// If the probability is not from 0 to below 1.
     pub fn new(name: &str, probability: f64) -> Result<Self> {
         if !(0.0..1.0).contains(&probability) {
             return Err(Error::setting(
@@ -29,7 +29,7 @@ impl Dropout {
         Ok(Self { name: name.to_owned(), probability })
     }
 
-    /// Any shape to the same shape.
+    /// Maps any shape to the same shape.
     ///
     /// # Errors
     /// If the input is not `f32`.

@@ -2,14 +2,14 @@
 
 use base::text::one_line;
 
-/// What went wrong, what was expected, and what to do.
+/// An error of a layer, of weights or of a device: the problem, the expected value, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A tensor operation refused its arguments.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
-    /// Two parameters or buffers were given the same name.
+    /// Two parameters or buffers have the same name.
     #[error("two parameters or buffers are named `{name}`; give the layers different prefixes")]
     DuplicateParameter {
         /// The name.
@@ -18,16 +18,16 @@ pub enum Error {
     /// Stored weights lack parameters or buffers of the network.
     #[error("the stored weights lack {}; they belong to another network", list(.names))]
     MissingTensors {
-        /// Their names.
+        /// Names of the missing tensors.
         names: Vec<String>,
     },
     /// Stored weights hold tensors that the network does not have.
     #[error("the stored weights hold {}, which this network does not have; they belong to another network", list(.names))]
     SurplusTensors {
-        /// Names of the tensors.
+        /// Names of the surplus tensors.
         names: Vec<String>,
     },
-    /// A stored tensor has another shape or type than the parameter.
+    /// Shape or type of a stored tensor differ from those of the parameter.
     #[error("stored tensor `{name}` has {found}, expected {expected}")]
     TensorMismatch {
         /// Name of the parameter.
@@ -40,32 +40,32 @@ pub enum Error {
     /// A file of tensors could not be read.
     #[error(transparent)]
     File(#[from] base::FileError),
-    /// Stored weights hold a number that no training can have left.
+    /// Stored weights contain an infinity or NaN.
     #[error(
-        "stored tensor `{name}` holds {found}; expected finite numbers: train the net again, or fetch the file again"
+        "stored tensor `{name}` holds {found}; expected finite numbers: train the net again, or download the file again"
     )]
     NotFinite {
         /// Name of the tensor.
         name: String,
-        /// The first such number, and how many there are.
+        /// The first such number, and their count.
         found: String,
     },
     /// Bytes are not a whole safetensors file.
-    #[error("not a valid safetensors file ({reason}); it may be truncated, so write or fetch it again")]
+    #[error("not a valid safetensors file ({reason}); it may be truncated, so write or download it again")]
     Format {
         /// The parser's reason.
         reason: String,
     },
-    /// No gradients can be had.
+    /// Gradients cannot be computed.
     #[error("no gradients: {problem}")]
     Backward {
-        /// Why, and what to do.
+        /// The reason, and what to do.
         problem: String,
     },
-    /// Ranks that train together cannot go on.
+    /// Ranks that train together cannot continue.
     #[error("{problem}")]
     Ranks {
-        /// Why, and what to do.
+        /// The reason, and what to do.
         problem: String,
     },
     /// A setting is out of range.
@@ -75,20 +75,20 @@ pub enum Error {
         what: String,
         /// Its value.
         found: String,
-        /// What is allowed.
+        /// Allowed values.
         expected: &'static str,
     },
 }
 
 impl Error {
-    /// A setting that is out of range.
+    /// Makes the error for a setting out of range.
     pub(crate) fn setting(what: impl Into<String>, found: impl ToString, expected: &'static str) -> Self {
         Self::Setting { what: what.into(), found: found.to_string(), expected }
     }
 }
 
 impl From<Error> for candle_core::Error {
-    /// For a caller that speaks Candle's language.
+    /// Converts to Candle's error, for callers that use Candle.
     fn from(error: Error) -> Self {
         match error {
             Error::Tensor(error) => error,
@@ -100,7 +100,7 @@ impl From<Error> for candle_core::Error {
 /// A result with this crate's [`enum@Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// The first few names, quoted, and how many follow.
+/// Lists the first few names, quoted, and the number of further ones.
 fn list(names: &[String]) -> String {
     const SHOWN: usize = 5;
     let shown: Vec<_> = names.iter().take(SHOWN).map(|name| format!("`{}`", one_line(name))).collect();

@@ -1,20 +1,20 @@
-//! The most memory that a piece of work holds, of the machine's own.
+//! Peak host memory of a piece of work.
 
-/// The account of one piece of work in this process, such as a training.
+/// A measurement of the peak host memory of one piece of work in this process, such as a training.
 #[derive(Debug)]
 pub struct HostMemory {
     counted: bool,
 }
 
 impl HostMemory {
-    /// Begins to count. Buffers that work before has left are given back first.
+    /// Starts the measurement. Buffers kept from earlier work are released first.
     pub fn begin() -> Self {
         kernels::release_kept_buffers();
-        // Sets the high-water mark to what is held now (Linux, proc(5)).
+        // Resets the high-water mark to the present size (Linux, proc(5)).
         Self { counted: std::fs::write("/proc/self/clear_refs", "5").is_ok() }
     }
 
-    /// The most that the process held since then, in MiB; nothing where the system does not tell.
+    /// Returns the peak memory of the process since then, in MiB; `None` if the system does not report it.
     pub fn peak_mib(&self) -> Option<u64> {
         let status = std::fs::read_to_string("/proc/self/status").ok().filter(|_| self.counted)?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

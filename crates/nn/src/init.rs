@@ -1,33 +1,33 @@
 //! Initial values of parameters.
 //!
-//! The papers train with rectifiers and mostly do not say how weights start. Our
-//! choice: He et al. 2015, normal with variance 2 / fan-in, and biases at zero.
+//! The papers train with rectifiers and mostly do not specify the initial weights. This
+//! crate uses He et al. 2015: normal with variance 2 / fan-in, and zero biases.
 
 use candle_core::{Device, Shape, Tensor};
 
 use crate::{Result, random};
 
-/// How a parameter starts.
+/// Initial values of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Init {
-    /// One value everywhere.
+    /// The same value everywhere.
     Constant(f32),
     /// Normal with mean 0 and variance `2 / fan_in` (He et al. 2015, for rectifiers).
     HeNormal {
-        /// Values that one output sums over.
+        /// Number of values that one output sums over.
         fan_in: usize,
     },
-    /// Whole numbers from 0 to below `count`, all alike: the buckets of a count sketch.
+    /// Integers from 0 to below `count`, uniformly distributed: the buckets of a count sketch.
     Bucket {
-        /// Buckets.
+        /// Number of buckets.
         count: usize,
     },
-    /// 1 and -1, both alike: the signs of a count sketch.
+    /// 1 and -1 with equal probability: the signs of a count sketch.
     Sign,
 }
 
 impl Init {
-    /// Draws the values of the parameter `name`; they depend on nothing but the arguments.
+    /// Draws the values of the parameter `name`; they depend only on the arguments.
     ///
     /// # Errors
     /// If the tensor cannot be made on the device.

@@ -6,10 +6,10 @@ use candle_core::Tensor;
 
 use crate::{Builder, Error, Init, Param, Pass, Result};
 
-/// What follows a layer's linear part, in the same pass over memory.
+/// Activation after a layer's linear part, computed in the same pass over memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
-    /// Nothing.
+    /// No activation.
     None,
     /// `max(y, 0)`.
     Relu,
@@ -18,25 +18,25 @@ pub enum Activation {
 /// Sizes of a convolution; pairs are (vertical, horizontal).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conv2dConfig {
-    /// Input channels.
+    /// Number of input channels.
     pub inputs: usize,
-    /// Output channels.
+    /// Number of output channels.
     pub outputs: usize,
     /// Height and width of the kernel.
     pub kernel: [usize; 2],
-    /// Steps between windows.
+    /// Distance between windows.
     pub stride: [usize; 2],
-    /// Zeros added on each side.
+    /// Number of zeros added on each side.
     pub padding: [usize; 2],
-    /// Parts that the channels are cut into; each sees its own input channels only.
+    /// Number of groups of channels; each group reads only its own input channels.
     pub groups: usize,
-    /// Whether a bias is added; batch normalisation makes one superfluous.
+    /// Adds a bias to each output channel; not needed before batch normalisation.
     pub bias: bool,
-    /// What follows.
+    /// Activation after the convolution.
     pub activation: Activation,
 }
 
-/// Convolution. Parameters: `weight` (O, C / groups, KH, KW) and, if wanted, `bias` (O).
+/// Convolution. Parameters: `weight` (O, C / groups, KH, KW) and optionally `bias` (O).
 #[derive(Debug)]
 pub struct Conv2d {
     weight: Arc<Param>,
@@ -45,7 +45,7 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// A layer with He-normal weights and zero bias.
+    /// Makes a layer with He-normal weights and zero bias.
     ///
     /// # Errors
     /// If the groups do not divide the channels, or a parameter cannot be made.
@@ -73,7 +73,7 @@ impl Conv2d {
         })
     }
 
-    /// (B, H, W, C) to (B, H', W', O).
+    /// Maps (B, H, W, C) to (B, H', W', O).
     ///
     /// # Errors
     /// If the input does not fit.
@@ -95,7 +95,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// A layer with He-normal weights and zero bias.
+    /// Makes a layer with He-normal weights and zero bias.
     ///
     /// # Errors
     /// If a parameter cannot be made.
@@ -108,7 +108,7 @@ impl Linear {
         })
     }
 
-    /// (B, I) to (B, O).
+    /// Maps (B, I) to (B, O).
     ///
     /// # Errors
     /// If the input does not fit.

@@ -1,12 +1,12 @@
-//! What training a convolutional network needs around the kernels: named and
-//! seeded parameters, layers, the record of a pass and its gradients, losses, the
+//! Training of convolutional networks on top of the kernels: named and seeded
+//! parameters, layers, the record of a pass and its gradients, losses, the
 //! optimiser and its rate schedule.
 //!
-//! Nothing here knows a paper or a data set. Randomness is always drawn from a
-//! generator keyed by a seed and a name ([`random`]), so values do not depend on
-//! the order of construction or on threads.
+//! This crate does not depend on a paper or a data set. Random numbers always come
+//! from a generator keyed by a seed and a name ([`random`]), so values do not depend
+//! on the order of construction or on threads.
 //!
-//! Feature maps are channels last, (B, H, W, C); weights are as in PyTorch.
+//! Feature maps are channels last, (B, H, W, C); weights have PyTorch's layout.
 //!
 //! Letters: B batch, C channels, H height, W width, O outputs, I inputs, K classes.
 

@@ -1,8 +1,8 @@
-//! The parameters and buffers of a network: named, seeded, in name order.
+//! Parameters and buffers of a network: named, seeded, in name order.
 //!
-//! A parameter trains. A buffer (the running statistics of batch normalisation) is
-//! stored and loaded with the parameters, but has no gradient, is not the optimiser's,
-//! and does not count as a parameter.
+//! Parameters are trained. Buffers (such as the running statistics of batch normalisation)
+//! are stored and loaded with the parameters, but have no gradient, are not updated by the
+//! optimiser, and do not count as parameters.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,31 +15,31 @@ use candle_nn::VarBuilder;
 use crate::tensors::{self, Tensors};
 use crate::{Error, Init, Result};
 
-/// What the names and shapes in a file of weights may take, in bytes.
+/// Largest size of the names and shapes in a file of weights, in bytes.
 const NAMES: u64 = 64 << 20;
 
-/// The most values of a parameter: 256 GiB.
+/// Largest number of values of a parameter: 256 GiB.
 const MOST_VALUES: usize = 1 << 36;
 
-/// How the optimiser treats one parameter.
+/// Settings of the optimiser for one parameter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Training {
-    /// Multiple of the learning rate.
+    /// Factor on the learning rate.
     pub rate: f64,
-    /// Multiple of the weight decay.
+    /// Factor on the weight decay.
     pub weight_decay: f64,
-    /// A frozen parameter records no gradient and never changes.
+    /// Freezes the parameter: it has no gradient and never changes.
     pub frozen: bool,
 }
 
 impl Default for Training {
-    /// Everything trains alike.
+    /// All factors are 1, and nothing is frozen.
     fn default() -> Self {
         Self { rate: 1.0, weight_decay: 1.0, frozen: false }
     }
 }
 
-/// One named parameter. Layers hold it and ask for its tensor on every pass.
+/// A named parameter. Layers hold it and request its tensor in every pass.
 #[derive(Debug)]
 pub struct Param {
     name: String,
@@ -48,23 +48,23 @@ pub struct Param {
 }
 
 impl Param {
-    /// The full name, such as `conv1.weight`.
+    /// Returns the full name, such as `conv1.weight`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The variable, as the key of its gradient.
+    /// Returns the variable, which is the key of its gradient.
     pub fn var(&self) -> &Var {
         &self.var
     }
 
-    /// How the optimiser treats it.
+    /// Returns the settings of the optimiser.
     pub fn training(&self) -> Training {
         *lock(&self.training)
     }
 }
 
-/// One named buffer.
+/// A named buffer.
 #[derive(Debug)]
 pub struct Buffer {
     name: String,
@@ -72,23 +72,23 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// The full name, such as `bn1.running_mean`.
+    /// Returns the full name, such as `bn1.running_mean`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The present values; they share memory with the buffer.
+    /// Returns the present values, which share memory with the buffer.
     pub fn tensor(&self) -> Tensor {
         self.var.as_detached_tensor()
     }
 
-    /// `values = (1 - share) * values + share * observed`.
+    /// Sets `values = (1 - share) * values + share * observed`.
     pub(crate) fn average_in(&self, observed: &Tensor, share: f64) -> Result<()> {
         Ok(kernels::running_average(self.var.as_tensor(), observed, share)?)
     }
 }
 
-/// What a name stands for.
+/// A named parameter or buffer.
 #[derive(Debug, Clone)]
 enum Entry {
     Param(Arc<Param>),
@@ -112,41 +112,41 @@ pub struct Params {
 }
 
 impl Params {
-    /// No parameters yet; those made later live on `device`.
+    /// Makes an empty set; parameters that are added later live on `device`.
     pub fn new(device: &Device) -> Self {
         Self { device: device.clone(), by_name: Arc::default() }
     }
 
-    /// Where the parameters live.
+    /// Returns the device of the parameters.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// What layers make their parameters with. Initial values depend on the seed and
-    /// the parameter's name only.
+    /// Returns a builder for the parameters of layers. Initial values depend only on the
+    /// seed and the parameter's name.
     pub fn builder(&self, seed: u64) -> Builder<'static> {
         Builder { params: self.clone(), prefix: String::new(), seed, store: None }
     }
 
-    /// What layers make their parameters with where those are a `candle_nn` program's: every parameter is what `store` has
-    /// under its name. Variables, as those of a `VarMap`, are shared; tensors of a file become variables. What a
-    /// `VarMap` lacks it is given, drawn as by [`Params::builder`], under its name there.
+    /// Returns a builder that takes the parameters of layers from the store of a `candle_nn` program, by name. Variables, such
+    /// as those of a `VarMap`, are shared; tensors of a file become variables. Parameters that a `VarMap` lacks are drawn as by
+    /// [`Params::builder`], with their names in the map, and added to it.
     pub fn builder_from<'a>(&self, store: VarBuilder<'a>, seed: u64) -> Builder<'a> {
         Builder { params: self.clone(), prefix: String::new(), seed, store: Some(store) }
     }
 
-    /// The parameters that `vars` are, without names of their own.
+    /// Makes parameters from variables without names.
     pub(crate) fn of_vars(vars: Vec<Var>) -> Self {
         let device = vars.first().map_or(Device::Cpu, |var| var.device().clone());
         let params = Self::new(&device);
         for (at, var) in vars.into_iter().enumerate() {
-            // Names in the order of the list.
+            // These names keep the order of the list.
             params.insert_param(format!("{at:08}"), var);
         }
         params
     }
 
-    /// The variable of that name, a parameter's or a buffer's.
+    /// Returns the variable of the parameter or buffer with this name.
     pub(crate) fn var(&self, name: &str) -> Option<Var> {
         lock(&self.by_name).get(name).map(|entry| entry.var().clone())
     }
@@ -163,7 +163,7 @@ impl Params {
         buffer
     }
 
-    /// All parameters in name order.
+    /// Returns all parameters, in name order.
     pub fn all(&self) -> Vec<Arc<Param>> {
         let param = |entry: &Entry| match entry {
             Entry::Param(param) => Some(Arc::clone(param)),
@@ -172,7 +172,7 @@ impl Params {
         lock(&self.by_name).values().filter_map(param).collect()
     }
 
-    /// The parameter of that name.
+    /// Returns the parameter with this name.
     pub fn get(&self, name: &str) -> Option<Arc<Param>> {
         match lock(&self.by_name).get(name) {
             Some(Entry::Param(param)) => Some(Arc::clone(param)),
@@ -180,28 +180,28 @@ impl Params {
         }
     }
 
-    /// Number of values in all parameters.
+    /// Returns the number of values in all parameters.
     pub fn count(&self) -> usize {
         let params = self.all();
         params.iter().map(|param| param.var.elem_count()).sum()
     }
 
-    /// Bytes of all parameters and buffers.
+    /// Returns the bytes of all parameters and buffers.
     pub fn bytes(&self) -> u64 {
         let entries = lock(&self.by_name);
         let bytes = |entry: &Entry| entry.var().elem_count() as u64 * size_of::<f32>() as u64;
         entries.values().map(bytes).sum()
     }
 
-    /// Sets how parameters are trained; `set` sees each name and its present treatment.
+    /// Changes the optimiser's settings of parameters; `set` is called with each name and its present settings.
     pub fn configure(&self, mut set: impl FnMut(&str, &mut Training)) {
         for param in self.all() {
             set(&param.name, &mut lock(&param.training));
         }
     }
 
-    /// The present values of parameters and buffers by name. They share memory with the
-    /// network: later training steps change them too.
+    /// Returns the present values of parameters and buffers, by name. They share memory with
+    /// the network, so later training steps change them.
     pub fn tensors(&self) -> Tensors {
         let entries = lock(&self.by_name);
         entries.iter().map(|(name, entry)| (name.clone(), entry.var().as_detached_tensor())).collect()
@@ -210,17 +210,17 @@ impl Params {
     /// Copies in values for every parameter and buffer.
     ///
     /// # Errors
-    /// If a tensor is missing, surplus, or of another shape or type; then nothing changes.
+    /// If a tensor is missing, surplus, or of another shape or type. In that case nothing changes.
     pub fn set_tensors(&self, stored: &Tensors) -> Result<()> {
         tensors::check_same_layout(&self.tensors(), stored)?;
         self.copy_in(stored)
     }
 
-    /// Copies in what is stored for the parameters and buffers of the same names; their
-    /// layout has been checked.
+    /// Copies in stored values for the parameters and buffers of the same names. Their
+    /// layout must have been checked.
     pub(crate) fn copy_in(&self, stored: &Tensors) -> Result<()> {
-        // Copies, because `stored` may share memory with the parameters themselves; all of
-        // them first, so that a device that is full changes nothing.
+        // Copies, because `stored` may share memory with the parameters. All copies are made
+        // first, so that nothing changes if the device runs out of memory.
         let mut copies = Vec::new();
         let entries = lock(&self.by_name);
         for (name, entry) in entries.iter() {
@@ -237,20 +237,20 @@ impl Params {
     /// Reads all parameters and buffers from a safetensors file.
     ///
     /// # Errors
-    /// If the file cannot be read, or as [`Params::set_tensors`].
+    /// If the file cannot be read; see also [`Params::set_tensors`].
     pub fn load(&self, path: &Path) -> Result<()> {
         let most = self.bytes().saturating_add(NAMES);
         self.set_tensors(&tensors::read_at_most(path, most, &self.device)?)
     }
 }
 
-/// Makes parameters and buffers under a prefix.
+/// Makes parameters and buffers whose names have a prefix.
 #[derive(Clone)]
 pub struct Builder<'a> {
     params: Params,
     prefix: String,
     seed: u64,
-    /// Where the variables are, unless they are drawn.
+    /// Store of the variables; `None` if they are drawn.
     store: Option<VarBuilder<'a>>,
 }
 
@@ -268,13 +268,13 @@ impl fmt::Debug for Builder<'_> {
 }
 
 impl Builder<'_> {
-    /// The builder one level down: `builder.pp("conv1")` makes `conv1.weight`.
+    /// Returns a builder with a longer prefix: `builder.pp("conv1")` makes `conv1.weight`.
     #[must_use]
     pub fn pp(&self, name: &str) -> Self {
         Self { prefix: self.full_name(name), ..self.clone() }
     }
 
-    /// The prefix so far, which also names layers without parameters.
+    /// Returns the prefix, which also names layers without parameters.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
@@ -282,7 +282,7 @@ impl Builder<'_> {
     /// Makes a parameter.
     ///
     /// # Errors
-    /// If the name is taken, the device refuses the tensor, or the store has none of that name and shape.
+    /// If the name is taken, the device cannot allocate the tensor, or the store has no tensor of this name and shape.
     pub fn param(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Arc<Param>> {
         let (name, var) = self.var(name, shape.into(), init)?;
         Ok(self.params.insert_param(name, var))
@@ -291,13 +291,13 @@ impl Builder<'_> {
     /// Makes a buffer.
     ///
     /// # Errors
-    /// If the name is taken, the device refuses the tensor, or the store has none of that name and shape.
+    /// If the name is taken, the device cannot allocate the tensor, or the store has no tensor of this name and shape.
     pub fn buffer(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Arc<Buffer>> {
         let (name, var) = self.var(name, shape.into(), init)?;
         Ok(self.params.insert_buffer(name, var))
     }
 
-    /// The full name, if it is free, and the variable with its first values.
+    /// Returns the full name, if it is free, and the variable with its initial values.
     fn var(&self, name: &str, shape: Shape, init: Init) -> Result<(String, Var)> {
         let name = self.full_name(name);
         if self.params.var(&name).is_some() {
@@ -313,7 +313,7 @@ impl Builder<'_> {
                 let stored = store.get_with_hints_dtype(shape.clone(), &name, hint, DType::F32)?;
                 let var = Var::from_tensor(&stored)?;
                 if is_new {
-                    // Two layers of one seed differ by the place that the program gives them.
+                    // The prefix of the store distinguishes layers with the same seed.
                     var.set(&draw(&joined(&store.prefix(), &name))?)?;
                 }
                 var
@@ -327,10 +327,10 @@ impl Builder<'_> {
     }
 }
 
-/// The number of values of a parameter of that name and shape.
+/// Returns the number of values of a parameter with this shape; `name` is for the error.
 ///
 /// # Errors
-/// [`Error::Setting`] for more than any machine holds.
+/// [`Error::Setting`] for more than [`MOST_VALUES`].
 pub(crate) fn count(name: &str, shape: &Shape) -> Result<usize> {
     let values = shape.dims().iter().try_fold(1usize, |values, &dim| values.checked_mul(dim));
     values.filter(|values| *values <= MOST_VALUES).ok_or_else(|| {
@@ -343,7 +343,7 @@ fn joined(prefix: &str, name: &str) -> String {
     if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
 }
 
-/// Locks; the values behind these locks are whole even if a holder panicked.
+/// Locks a mutex, even if a holder panicked: the values behind these locks are always consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

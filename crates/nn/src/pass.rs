@@ -1,4 +1,4 @@
-//! One run through a network: its mode, and the record of what depends on what.
+//! One run through a network: its mode and the record of its operations.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -11,23 +11,23 @@ use crate::{Buffer, Error, Param, Ranks, Result, Share};
 
 /// One run of one batch through a network, in training or evaluation.
 ///
-/// It reaches every layer, so no layer holds a mode of its own. In training it
-/// records the operations on everything that depends on a parameter, and
-/// [`Pass::backward`] walks that record back once. In evaluation nothing is kept.
+/// Every layer receives the pass, so layers have no mode of their own. In training it
+/// records all operations on values that depend on a parameter, and [`Pass::backward`]
+/// goes back through this record once. In evaluation nothing is recorded.
 ///
-/// Only operations done through the pass are recorded. A Candle operation on a
-/// recorded value gives an unrecorded one: a loss computed from it has no gradient,
-/// which `backward` reports.
+/// Only operations through the pass are recorded. The result of a Candle operation on a
+/// recorded value is not recorded: a loss computed from it has no gradient, which
+/// `backward` reports.
 ///
-/// A pass changes no parameter and no buffer. What the batch statistics do to the
-/// running ones travels with the [`Gradients`] and happens in [`crate::Sgd::descend`].
+/// A pass does not change parameters or buffers. Updates of running statistics are part
+/// of the [`Gradients`] and are applied in [`crate::Sgd::descend`].
 ///
-/// [`Pass::in_graph`] is for programs that are written for Candle: its operations are nodes of Candle's graph.
+/// [`Pass::in_graph`] is for programs that use Candle: its operations are nodes of Candle's graph.
 #[derive(Debug)]
 pub struct Pass {
     seed: u64,
     mode: Mode,
-    /// Of a batch that is spread over ranks: they, and this one's share.
+    /// The ranks and this rank's share, if the batch is spread over ranks.
     shared: Option<(Ranks, Share)>,
 }
 
@@ -35,40 +35,40 @@ pub struct Pass {
 enum Mode {
     Evaluation,
     Training(RefCell<Record>),
-    /// Candle keeps the record.
+    /// Operations are recorded in Candle's graph.
     Graph {
         training: bool,
     },
 }
 
 impl Pass {
-    /// A pass without dropout that records nothing.
+    /// Makes a pass without dropout and without a record.
     pub fn eval() -> Self {
         Self { seed: 0, mode: Mode::Evaluation, shared: None }
     }
 
-    /// A training pass. The seed decides the dropout masks: take a new one for every
+    /// Makes a training pass. The seed decides the dropout masks: use a new seed for every
     /// iteration.
     pub fn train(seed: u64) -> Self {
         Self { seed, mode: Mode::Training(RefCell::default()), shared: None }
     }
 
-    /// A pass whose operations are nodes of Candle's graph, so that [`Tensor::backward`] goes through them to the
-    /// parameters and to the inputs, and Candle's own operations may stand in between. In training the seed decides the
-    /// dropout masks, and running averages take in the batch at once.
+    /// Makes a pass whose operations are nodes of Candle's graph. [`Tensor::backward`] then computes the gradients of
+    /// parameters and inputs, and the graph may contain Candle's own operations. In training the seed decides the dropout
+    /// masks, and running averages are updated at once.
     pub fn in_graph(training: bool, seed: u64) -> Self {
         Self { seed, mode: Mode::Graph { training }, shared: None }
     }
 
-    /// The same pass for one of several ranks, on its share of the batch. The losses are means over this rank's samples;
-    /// [`Pass::backward`] weighs them by the share, so that the gradients of all ranks are to be summed
+    /// Returns this pass for one of several ranks, on its share of the batch. Losses are means over this rank's samples;
+    /// [`Pass::backward`] weights them by the share, so the gradients of all ranks have to be summed
     /// ([`Gradients::sum_over`]).
     #[must_use]
     pub fn of_share(self, ranks: &Ranks, share: Share) -> Self {
         Self { shared: Some((ranks.clone(), share)), ..self }
     }
 
-    /// Whether dropout drops and batches are normalised by their own statistics.
+    /// Returns `true` in training: dropout is active, and batches are normalised by their own statistics.
     pub fn is_training(&self) -> bool {
         match self.mode {
             Mode::Evaluation => false,
@@ -77,17 +77,17 @@ impl Pass {
         }
     }
 
-    /// Seed of what is random in training.
+    /// Returns the seed of random numbers in training.
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// The ranks that the batch is spread over.
+    /// Returns the ranks, if the batch is spread over several.
     pub(crate) fn ranks(&self) -> Option<&Ranks> {
         self.shared.as_ref().map(|(ranks, _)| ranks)
     }
 
-    /// This rank's share of the batch, if it is spread over several.
+    /// Returns this rank's share of the batch, if it is spread over several ranks.
     pub(crate) fn share(&self) -> Option<&Share> {
         self.shared.as_ref().map(|(_, share)| share)
     }
@@ -100,7 +100,7 @@ impl Pass {
         self.apply_shared(Arc::new(op), inputs)
     }
 
-    /// [`Pass::apply`] for a caller that asks the operation something afterwards.
+    /// Does the same as [`Pass::apply`], for a caller that needs the operation afterwards.
     pub(crate) fn apply_shared(&self, op: Arc<dyn Op>, inputs: &[&Tensor]) -> Result<Tensor> {
         if let Mode::Graph { .. } = self.mode {
             return Ok(kernels::apply_shared(op, inputs)?);
@@ -112,7 +112,7 @@ impl Pass {
         Ok(output)
     }
 
-    /// The same values in another shape, without a copy.
+    /// Reshapes a tensor without copying its values.
     ///
     /// # Errors
     /// If the number of values differs.
@@ -124,15 +124,15 @@ impl Pass {
         Ok(output)
     }
 
-    /// The gradients of a loss, a single value, with respect to every parameter that
-    /// trains and that the loss depends on.
+    /// Computes the gradients of a loss, a single value, with respect to every trainable
+    /// parameter that it depends on.
     ///
-    /// Each operation is dropped from the record, with the tensors kept for it, as soon
-    /// as its gradients are computed, so memory falls along the way.
+    /// Each operation is removed from the record, with its tensors, as soon as its
+    /// gradients are computed, so memory is freed along the way.
     ///
     /// # Errors
-    /// If the pass does not record or was walked back before, or if the loss is not a
-    /// single value or does not depend on a parameter that trains.
+    /// If the pass has no record or `backward` was already called, or if the loss is not a
+    /// single value or does not depend on a trainable parameter.
     pub fn backward(&self, loss: &Tensor) -> Result<Gradients> {
         let refuse = |problem: &str| Err(Error::Backward { problem: problem.into() });
         match &self.mode {
@@ -141,13 +141,13 @@ impl Pass {
             }
             Mode::Evaluation => refuse("this pass is an evaluation and records nothing; use Pass::train"),
             Mode::Graph { .. } => refuse(
-                "the record of this pass is Candle's graph; call `backward` of the loss, or use Pass::train",
+                "the record of this pass is Candle's graph; call `backward` on the loss, or use Pass::train",
             ),
         }
     }
 
-    /// Takes the statistics of a batch into a running average: with the step that the gradients lead to, or, where Candle
-    /// keeps the record, at once.
+    /// Updates a running average with the statistics of a batch: together with the optimiser's step, or at once in Candle's
+    /// graph.
     pub(crate) fn observe(&self, buffer: &Arc<Buffer>, observed: Tensor, share: f64) -> Result<()> {
         match &self.mode {
             Mode::Evaluation => Ok(()),
@@ -161,7 +161,7 @@ impl Pass {
 }
 
 impl Param {
-    /// The tensor to compute with: it has a gradient in a pass that is recorded, unless frozen.
+    /// Returns the tensor to compute with. It has a gradient in a recorded pass, unless the parameter is frozen.
     pub fn tensor(&self, pass: &Pass) -> Tensor {
         match &pass.mode {
             Mode::Training(record) if !self.training().frozen => {

@@ -1,11 +1,11 @@
-//! Processes that train one network together, each on its share of every batch.
+//! Ranks: processes that train one network together, each on its share of every batch.
 //!
-//! [`Ranks`] is what a training holds: alone by default, the processes that `mpirun` or `srun` started
-//! ([`Ranks::world`]), or threads of one process ([`thread_ranks`]). What they do together is a [`Collective`].
+//! A training runs on [`Ranks`]: one process by default, the processes started by `mpirun` or `srun` ([`Ranks::world`]), or
+//! threads of one process ([`thread_ranks`]). A [`Collective`] implements their communication.
 //!
-//! **The same training, whatever the number of ranks.** A batch is split by places ([`Share`]); gradients are summed,
-//! weighted by the share; batch statistics are those of the whole batch; dropout draws the rows of the whole batch's
-//! masks. What differs is the order of sums.
+//! **The training does not depend on the number of ranks.** A batch is split by its places ([`Share`]); gradients are
+//! weighted by the share and summed; batch statistics are those of the whole batch; dropout draws the rows of the whole
+//! batch's masks. Only the order of sums differs.
 
 mod collective;
 mod launcher;
@@ -26,7 +26,7 @@ pub(crate) use self::tensors::sum_tensors;
 pub use self::threads::thread_ranks;
 use crate::{Error, Result};
 
-/// The ranks that a training runs on. Clones are the same ranks.
+/// The ranks of a training. Clones refer to the same ranks.
 #[derive(Debug, Clone)]
 pub struct Ranks {
     collective: Option<Arc<dyn Collective>>,
@@ -42,13 +42,13 @@ impl Default for Ranks {
 }
 
 impl Ranks {
-    /// One process that computes whole batches; nothing is summed and nobody waits.
+    /// Makes a single rank that computes whole batches, without communication.
     #[must_use]
     pub fn alone() -> Self {
         Self::with(None)
     }
 
-    /// These.
+    /// Makes ranks that communicate by a collective.
     #[must_use]
     pub fn of(collective: Arc<dyn Collective>) -> Self {
         Self::with(Some(collective))
@@ -63,13 +63,13 @@ impl Ranks {
         }
     }
 
-    /// The processes that a launcher (`mpirun`, `srun`) started together with this one; [`Ranks::alone`] if there was
-    /// none, or it started one. MPI is initialised only where there are several, once a process, and is finalised when
+    /// Returns the processes that a launcher (`mpirun`, `srun`) started together with this one, or [`Ranks::alone`] without a
+    /// launcher or with a single process. MPI is initialised only for several processes, once in each, and finalised when
     /// the last clone is dropped.
     ///
     /// # Errors
-    /// [`Error::Ranks`] if there are several and the program was built without the feature `mpi`, or if MPI was
-    /// initialised before or sees another number of processes than the launcher started.
+    /// [`Error::Ranks`] if there are several processes and the program was built without the feature `mpi`, or if MPI is
+    /// already initialised or sees a different number of processes than the launcher started.
     pub fn world() -> Result<Self> {
         match launched(&|name| std::env::var(name).ok()) {
             Launched::Alone => Ok(Self::alone()),
@@ -78,37 +78,37 @@ impl Ranks {
             #[cfg(not(feature = "mpi"))]
             Launched::Several { ranks, by } => Err(Error::Ranks {
                 problem: format!(
-                    "{by} started {ranks} ranks of a program that was built without MPI; build it with --features mpi"
+                    "{by} started {ranks} ranks of a program built without MPI; build it with --features mpi"
                 ),
             }),
         }
     }
 
-    /// The number of this rank, from 0.
+    /// Returns the index of this rank, from 0.
     #[must_use]
     pub fn rank(&self) -> usize {
         self.collective.as_ref().map_or(0, |all| all.rank())
     }
 
-    /// The number of ranks.
+    /// Returns the number of ranks.
     #[must_use]
     pub fn size(&self) -> usize {
         self.collective.as_ref().map_or(1, |all| all.size())
     }
 
-    /// Whether there is no other rank.
+    /// Returns `true` if there is no other rank.
     #[must_use]
     pub fn is_alone(&self) -> bool {
         self.collective.is_none()
     }
 
-    /// Whether this is the rank that writes files and shows progress.
+    /// Returns `true` for the rank that writes files and shows progress.
     #[must_use]
     pub fn is_first(&self) -> bool {
         self.rank() == 0
     }
 
-    /// What this rank computes of batches of so many places for each of `tasks` tasks.
+    /// Returns this rank's share of batches with `places` places for each of `tasks` tasks.
     ///
     /// # Errors
     /// [`Error::Ranks`] if there are more ranks than places.
@@ -119,7 +119,7 @@ impl Ranks {
     /// Replaces values by their sums over all ranks.
     ///
     /// # Errors
-    /// As [`Collective::sum_f32`].
+    /// See [`Collective::sum_f32`].
     pub fn sum(&self, values: &mut [f64]) -> Result<()> {
         let Some(all) = &self.collective else { return Ok(()) };
         let mine = values.to_vec();
@@ -127,10 +127,10 @@ impl Ranks {
         all.sum_f64(&mine, values)
     }
 
-    /// The sums of values over all ranks.
+    /// Returns the sums of values over all ranks.
     ///
     /// # Errors
-    /// As [`Collective::sum_f32`].
+    /// See [`Collective::sum_f32`].
     pub(crate) fn summed(&self, values: Vec<f32>) -> Result<Vec<f32>> {
         let Some(all) = &self.collective else { return Ok(values) };
         let mut sums = vec![0.0; values.len()];
@@ -139,29 +139,29 @@ impl Ranks {
         Ok(sums)
     }
 
-    /// The bytes that rank 0 passes.
+    /// Returns the bytes of rank 0 on every rank.
     ///
     /// # Errors
-    /// As [`Collective::broadcast`].
+    /// See [`Collective::broadcast`].
     pub fn broadcast(&self, bytes: Vec<u8>) -> Result<Vec<u8>> {
         let Some(all) = &self.collective else { return Ok(bytes) };
         let _waits = self.waiting.begin();
         all.broadcast(bytes)
     }
 
-    /// On rank 0: sends a message to all others, which [`Ranks::listen`] for it.
+    /// Sends a message from rank 0 to all others, which receive it with [`Ranks::listen`].
     ///
     /// # Errors
-    /// As [`Collective::tell`].
+    /// See [`Collective::tell`].
     pub fn tell(&self, message: &[u8]) -> Result<()> {
         let Some(all) = &self.collective else { return Ok(()) };
         (1..all.size()).try_for_each(|rank| all.tell(rank, message))
     }
 
-    /// On another rank: the next message of rank 0. Waits for it without taking a core.
+    /// Waits for the next message of rank 0 on another rank, without using a core.
     ///
     /// # Errors
-    /// As [`Collective::listen`]; and if there is no other rank.
+    /// See [`Collective::listen`]; also if there is no other rank.
     pub fn listen(&self) -> Result<Vec<u8>> {
         match &self.collective {
             Some(all) => all.listen(),
@@ -169,15 +169,15 @@ impl Ranks {
         }
     }
 
-    /// Checks that all ranks hold the same, by its hash.
+    /// Checks that all ranks have the same hash; `what` names the hashed values in the error.
     ///
     /// # Errors
-    /// [`Error::Ranks`], on every rank, if one holds something else.
+    /// [`Error::Ranks`] on every rank if the hashes differ.
     pub fn agree(&self, what: &str, hash: [u8; 32]) -> Result<()> {
         if self.is_alone() {
             return Ok(());
         }
-        // Sums of bytes and of their squares: equal to those of equal hashes only if all are equal, by Cauchy-Schwarz.
+        // Compares sums of bytes with sums of their squares: by Cauchy-Schwarz, equality means that all hashes are equal.
         let bytes = || hash.iter().map(|&byte| f64::from(byte));
         let mut sums: Vec<f64> = bytes().chain(bytes().map(|byte| byte * byte)).collect();
         self.sum(&mut sums)?;
@@ -188,26 +188,26 @@ impl Ranks {
         }
         Err(Error::Ranks {
             problem: format!(
-                "{what} are no longer the same on all {ranks} ranks; run them on processors, libraries and a program of \
-                 one kind, and the same command again from the last checkpoint"
+                "{what} are no longer the same on all {ranks} ranks; use the same kind of processor, \
+                 libraries and program for all of them, and run the command again from the last checkpoint"
             ),
         })
     }
 
-    /// How long this rank has been waiting for the others; `None` while it does something itself.
+    /// Returns the time that this rank has been waiting for the others; `None` if it is not waiting.
     #[must_use]
     pub fn waiting(&self) -> Option<Duration> {
         self.waiting.time()
     }
 
-    /// Ends all ranks with an exit code; of processes, this one too.
+    /// Ends all ranks with an exit code; if ranks are processes, also this one.
     pub fn abort(&self, code: u8) {
         if let Some(all) = &self.collective {
             all.abort(code);
         }
     }
 
-    /// Sums of tensors on the GPUs of all ranks.
+    /// Returns the sums of tensors on the GPUs of all ranks.
     #[cfg(feature = "nccl")]
     pub(crate) fn summed_on_gpus(&self, tensors: &[candle_core::Tensor]) -> Result<Vec<candle_core::Tensor>> {
         use kernels::cuda::nccl::{Gpus, unique_id};
@@ -231,11 +231,11 @@ impl kernels::SumOverRanks for Ranks {
     }
 }
 
-/// Since when a rank has been waiting.
+/// Start of a rank's present wait.
 #[derive(Debug)]
 struct Waiting {
     began: Instant,
-    /// Milliseconds since then, plus one; 0 while nothing is waited for.
+    /// Start of the wait in milliseconds after `began`, plus one; 0 without a wait.
     since: AtomicU64,
 }
 

@@ -1,4 +1,4 @@
-//! The record of a training pass, and the walk back through it.
+//! The record of a training pass, and backpropagation through it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use kernels::Op;
 
 use crate::{Buffer, Error, Param, Params, Ranks, Result};
 
-/// The gradients of one loss, and what its batch did to running averages.
+/// Gradients of one loss, and the updates of running averages from its batch.
 #[derive(Debug)]
 pub struct Gradients {
     by_parameter: HashMap<TensorId, Tensor>,
@@ -17,14 +17,13 @@ pub struct Gradients {
 }
 
 impl Gradients {
-    /// The gradient of a parameter, of the same shape; `None` if the parameter is frozen
-    /// or the loss does not depend on it.
+    /// Returns the gradient of a parameter, of the same shape; `None` if the parameter is
+    /// frozen or the loss does not depend on it.
     pub fn get(&self, param: &Param) -> Option<&Tensor> {
         self.by_parameter.get(&param.var().as_tensor().id())
     }
 
-    /// Adds up the gradients of all ranks, each of which walked back the loss of its share. All ranks then hold the same
-    /// bits.
+    /// Sums the gradients of all ranks, each for the loss of its share. All ranks then have the same bits.
     ///
     /// # Errors
     /// If another rank has ended, or has gradients of other parameters.
@@ -41,24 +40,24 @@ impl Gradients {
         Ok(())
     }
 
-    /// The same gradients for an optimiser of Candle's. What the batch does to running averages is not among them: see
+    /// Returns the gradients as a store for an optimiser of Candle. They do not include updates of running averages: see
     /// [`Gradients::average`].
     ///
     /// # Errors
     /// If Candle cannot make an empty store.
     pub fn to_store(&self) -> Result<GradStore> {
-        // A store can only be had by a walk back, and that of a constant is the shortest.
+        // Only `backward` makes a store; that of a constant is the cheapest.
         let seed = Tensor::zeros((), DType::F32, &Device::Cpu)?;
         let mut store = seed.backward()?;
         store.remove(&seed);
-        // From one unordered store into another.
+        // The order does not matter: neither store is ordered.
         self.by_parameter.iter().for_each(|(&id, gradient)| {
             store.insert_id(id, gradient.clone());
         });
         Ok(store)
     }
 
-    /// Those of these parameters that Candle's walk back found.
+    /// Takes the gradients of `params` from a store of Candle.
     pub(crate) fn from_store(store: &GradStore, params: &Params) -> Self {
         let var = |param: Arc<Param>| {
             let id = param.var().as_tensor().id();
@@ -67,17 +66,17 @@ impl Gradients {
         Self { by_parameter: params.all().into_iter().filter_map(var).collect(), observations: Vec::new() }
     }
 
-    /// Takes what the pass saw of its batch into the running averages, as [`crate::Sgd::descend`] does. For a caller that
-    /// hands the gradients to another optimiser.
+    /// Updates the running averages with the statistics of the batch, as [`crate::Sgd::descend`] does. For callers with
+    /// another optimiser.
     ///
     /// # Errors
-    /// If the device refuses.
+    /// If the device fails.
     pub fn average(&self) -> Result<()> {
         self.observations.iter().try_for_each(Observation::apply)
     }
 }
 
-/// Statistics of one batch on their way into a running average.
+/// A pending update of a running average with the statistics of one batch.
 #[derive(Debug)]
 struct Observation {
     buffer: Arc<Buffer>,
@@ -86,16 +85,16 @@ struct Observation {
 }
 
 impl Observation {
-    /// `running = (1 - share) * running + share * observed`.
+    /// Sets `running = (1 - share) * running + share * observed`.
     fn apply(&self) -> Result<()> {
         self.buffer.average_in(&self.observed, self.share)
     }
 }
 
-/// What was done to values that depend on parameters, in order.
+/// Operations on values that depend on parameters, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
-    /// Parameters that train, and everything computed from them.
+    /// Trainable parameters, and everything computed from them.
     tracked: HashSet<TensorId>,
     nodes: Vec<Node>,
     observations: Vec<Observation>,
@@ -124,7 +123,7 @@ impl Record {
     }
 
     pub(crate) fn push_reshape(&mut self, input: &Tensor, output: &Tensor) {
-        // Candle gives back the very same tensor where the shape stays as it is.
+        // Candle returns the same tensor if the shape does not change.
         if self.tracked.contains(&input.id()) && self.tracked.insert(output.id()) {
             let node = Node::Reshape { input: input.id(), dims: input.dims().to_vec(), output: output.id() };
             self.nodes.push(node);
@@ -135,12 +134,12 @@ impl Record {
         self.observations.push(Observation { buffer: Arc::clone(buffer), observed, share });
     }
 
-    /// `weight` is the factor of the loss whose gradients are found.
+    /// Computes the gradients of `weight` times the loss.
     pub(crate) fn backward(&mut self, loss: &Tensor, weight: f64) -> Result<Gradients> {
         let refuse = |problem: &str| Err(Error::Backward { problem: problem.into() });
         if self.walked_back {
             return refuse(
-                "this pass was walked back before, and its record is gone; add the losses up first, or run the batch through a new pass",
+                "`backward` was already called on this pass; add the losses first, or start a new pass",
             );
         }
         if loss.elem_count() != 1 {
@@ -167,17 +166,17 @@ impl Record {
 }
 
 impl Node {
-    /// Replaces the gradient of the output by those of the inputs. The node ends here, and
-    /// with it the tensors that it kept.
+    /// Replaces the gradient of the output by those of the inputs. Drops the node and the
+    /// tensors that it keeps.
     fn backward(self, pending: &mut Pending) -> Result<()> {
         match self {
             Self::Op { op, inputs, wanted, output } => {
-                // Without a gradient the loss does not depend on this output.
+                // Without a gradient, the loss does not depend on this output.
                 let Some(gradient) = pending.0.remove(&output.id()) else { return Ok(()) };
                 let arguments: Vec<&Tensor> = inputs.iter().collect();
                 let found = kernels::backward(&*op, &arguments, &output, &gradient, &wanted)?;
                 let ids: Vec<TensorId> = inputs.iter().map(Tensor::id).collect();
-                // Before sums take memory of their own.
+                // Frees memory before the sums allocate theirs.
                 drop((op, inputs, output, gradient));
                 for (id, found) in ids.into_iter().zip(found) {
                     if let Some(found) = found {
@@ -195,13 +194,13 @@ impl Node {
     }
 }
 
-/// Gradients of values whose own operation has not been reached yet. In the end those
-/// of the parameters are left, which no operation made.
+/// Gradients of values whose operation has not been reached yet. In the end only those
+/// of parameters remain, because no operation computes parameters.
 #[derive(Debug, Default)]
 struct Pending(HashMap<TensorId, Tensor>);
 
 impl Pending {
-    /// A value that is used more than once has the sum of the gradients.
+    /// Adds a gradient; a value that is used more than once gets the sum.
     fn add(&mut self, id: TensorId, gradient: Tensor) -> Result<()> {
         let sum = match self.0.remove(&id) {
             None => gradient,

@@ -1,4 +1,4 @@
-//! Learning rates written as the papers write them: a start, and steps.
+//! Learning rates as in the papers: an initial rate, and steps.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,23 +11,23 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StepSchedule {
-    /// Rate before the first step.
+    /// Learning rate before the first step.
     pub base_lr: f64,
-    /// From this iteration on (counted from 0), this multiple of `base_lr`.
+    /// Steps: the first iteration of each (counted from 0), and the factor on `base_lr` from there on.
     pub steps: Vec<(usize, f64)>,
 }
 
 impl StepSchedule {
-    /// The rate of an iteration, counted from 0.
+    /// Returns the rate of an iteration, counted from 0.
     pub fn rate(&self, iteration: usize) -> f64 {
         let reached = self.steps.iter().rev().find(|(from, _)| iteration >= *from);
         self.base_lr * reached.map_or(1.0, |(_, multiplier)| *multiplier)
     }
 
-    /// Checks that rates are positive and steps come in order.
+    /// Checks that rates are positive and steps are in order.
     ///
     /// # Errors
-    /// Naming the value that is wrong.
+    /// [`Error::Setting`] with the wrong value.
     pub fn validate(&self) -> Result<()> {
         let rates = self.steps.iter().map(|(_, multiplier)| *multiplier);
         for value in std::iter::once(self.base_lr).chain(rates) {

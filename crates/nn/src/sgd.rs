@@ -14,44 +14,44 @@ use crate::{Error, Gradients, Param, Params, Result};
 /// The optimiser of the papers, in PyTorch's form:
 /// `v = momentum * v + (gradient + weight_decay * w)`, `w -= rate * v`.
 ///
-/// (Caffe, which the two-stream papers used, folds the rate into `v`. The two agree
-/// while the rate is constant; after a step, this form applies the new rate to the
-/// accumulated velocity at once.)
+/// (Caffe, which the two-stream papers used, includes the rate in `v`. Both forms agree
+/// while the rate is constant; after a step of the rate, this form applies the new rate
+/// to the accumulated velocity at once.)
 ///
-/// For a program that is written for Candle it is an [`Optimizer`] of any variables, with the rate of its [`SgdConfig`].
+/// For programs that use Candle it is an [`Optimizer`] of any variables, with the rate of its [`SgdConfig`].
 #[derive(Debug)]
 pub struct Sgd {
     params: Params,
     velocities: Tensors,
-    /// Of a step as Candle asks for it; a schedule of ours hands its own to [`Sgd::descend`].
+    /// Learning rate of [`Optimizer::step`]; [`Sgd::descend`] receives its rate as an argument.
     rate: f64,
     momentum: f64,
     weight_decay: f64,
     clip: Option<f64>,
 }
 
-/// The settings of [`Sgd`] as an [`Optimizer`].
+/// Settings of [`Sgd`] as an [`Optimizer`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SgdConfig {
-    /// The learning rate.
+    /// Learning rate.
     pub rate: f64,
-    /// Share of the velocity that is kept.
+    /// Share of the velocity that is kept, from 0 to below 1.
     pub momentum: f64,
-    /// Share of a weight that is added to its gradient.
+    /// Share of a weight that is added to its gradient, 0 or more.
     pub weight_decay: f64,
-    /// The L2 norm down to which the gradient is scaled, see [`Sgd::clip`].
+    /// Largest L2 norm of the gradient, see [`Sgd::clip`]; `None` for no limit.
     pub clip: Option<f64>,
 }
 
 impl Default for SgdConfig {
-    /// The papers' momentum and weight decay, at PyTorch's rate.
+    /// The papers' momentum and weight decay, and PyTorch's default rate.
     fn default() -> Self {
         Self { rate: 1e-3, momentum: 0.9, weight_decay: 5e-4, clip: None }
     }
 }
 
 impl Sgd {
-    /// An optimiser of all parameters made so far, at rest.
+    /// Makes an optimiser of all present parameters, with zero velocities.
     ///
     /// # Errors
     /// If momentum is outside 0..1, or weight decay is negative.
@@ -70,19 +70,20 @@ impl Sgd {
         Ok(Self { params: params.clone(), velocities, rate, momentum, weight_decay, clip: None })
     }
 
-    /// Scales the gradient of all parameters together down to this L2 norm where it is larger, before weight decay.
+    /// Sets the largest L2 norm of the gradient over all parameters; a larger gradient is scaled down to it, before weight
+    /// decay.
     ///
     /// # Errors
     /// If the norm is not above 0.
     pub fn clip(&mut self, norm: f64) -> Result<()> {
         if !(norm > 0.0 && norm.is_finite()) {
-            return Err(Error::setting("the norm that gradients are clipped at", norm, "a number above 0"));
+            return Err(Error::setting("the largest norm of the gradient", norm, "a number above 0"));
         }
         self.clip = Some(norm);
         Ok(())
     }
 
-    /// What the gradients of a step are multiplied by.
+    /// Returns the factor on the gradients of a step.
     fn gradient_scale(&self, gradients: &Gradients) -> Result<f64> {
         let Some(most) = self.clip else { return Ok(1.0) };
         let trained = |param: &Arc<Param>| gradients.get(param).filter(|_| !param.training().frozen).cloned();
@@ -91,9 +92,9 @@ impl Sgd {
         Ok(if norm > most { most / norm } else { 1.0 })
     }
 
-    /// One step with the gradients of a loss. Parameters that are frozen, or that the
-    /// loss does not depend on, stay as they are. Running averages take in what the pass
-    /// saw of its batch.
+    /// Runs one step with the gradients of a loss. Parameters that are frozen, or that the
+    /// loss does not depend on, do not change. Running averages are updated with the
+    /// statistics of the batch.
     ///
     /// # Errors
     /// If a gradient does not fit its parameter.
@@ -115,31 +116,31 @@ impl Sgd {
             Ok(kernels::sgd_step(param.var(), velocity, gradient, step)?)
         };
         if self.params.device().is_cpu() {
-            // Side by side: a network has hundreds of small parameters, and a few that are cut up again.
+            // In parallel: a network has hundreds of small parameters, and a few large ones that are split further.
             self.params.all().par_iter().try_for_each(one)?;
         } else {
-            // A GPU takes one thing after the other.
+            // A GPU runs one operation after the other.
             self.params.all().iter().try_for_each(one)?;
         }
         gradients.average()
     }
 
-    /// The velocities by parameter name, for a checkpoint. They share memory with the
-    /// optimiser: write them out before the next step.
+    /// Returns the velocities by parameter name, for a checkpoint. They share memory with
+    /// the optimiser: write them to disk before the next step.
     pub fn velocities(&self) -> &Tensors {
         &self.velocities
     }
 
-    /// Takes up velocities from a checkpoint.
+    /// Sets the velocities from a checkpoint.
     ///
     /// # Errors
-    /// If one is missing, surplus, or of another shape; then nothing changes.
+    /// If one is missing, surplus, or of another shape. In that case nothing changes.
     pub fn set_velocities(&mut self, stored: &Tensors) -> Result<()> {
         tensors::check_same_layout(&self.velocities, stored)?;
         let device = self.params.device();
         let mut velocities = Tensors::new();
         for (name, stored) in stored {
-            // A copy: the step changes velocities in place, and `stored` is the caller's.
+            // A copy, because a step changes velocities in place and `stored` belongs to the caller.
             let velocity = stored.to_device(device)?.copy()?.detach();
             velocities.insert(name.clone(), velocity);
         }
@@ -151,13 +152,13 @@ impl Sgd {
 impl Optimizer for Sgd {
     type Config = SgdConfig;
 
-    /// An optimiser of these variables, at rest. Variables of whole numbers are left out.
+    /// Makes an optimiser of these variables, with zero velocities. Integer variables are ignored.
     fn new(vars: Vec<Var>, config: SgdConfig) -> candle_core::Result<Self> {
         let SgdConfig { rate, momentum, weight_decay, clip } = config;
         let vars: Vec<Var> = vars.into_iter().filter(|var| var.dtype().is_float()).collect();
         if let Some(other) = vars.iter().find(|var| var.dtype() != DType::F32) {
             let found = format!("a variable of type {:?}", other.dtype());
-            return Err(Error::setting("what Sgd trains", found, "variables of type F32").into());
+            return Err(Error::setting("the input of Sgd", found, "variables of type F32").into());
         }
         let mut sgd = Self::of(&Params::of_vars(vars), momentum, weight_decay)?;
         if let Some(norm) = clip {

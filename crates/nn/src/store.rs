@@ -1,5 +1,5 @@
-//! [`Params`] as the store behind a [`VarBuilder`], so that the networks of any `candle_nn` program are made with names in
-//! order, and with first values that a seed decides. (Candle's own generator on the CPU takes no seed.)
+//! [`Params`] as the store behind a [`VarBuilder`]: networks of any `candle_nn` program get ordered parameters and seeded
+//! initial values. (Candle's own generator on the CPU does not accept a seed.)
 
 use base::random;
 use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
@@ -10,12 +10,12 @@ use candle_nn::var_builder::SimpleBackend;
 use crate::Params;
 use crate::params::count;
 
-/// What `candle_nn` calls the running averages of its batch normalisation, which no gradient reaches.
+/// Names of the running averages in `candle_nn`'s batch normalisation, which have no gradient.
 const BUFFERS: [&str; 2] = ["running_mean", "running_var"];
 
 impl Params {
-    /// A builder of variables that are among these parameters: those that are there are handed out, those that are not are
-    /// made, by the seed and their name. `running_mean` and `running_var` become buffers.
+    /// Returns a builder of variables that belong to these parameters. Existing variables are returned; missing ones are
+    /// drawn with the seed and their name. `running_mean` and `running_var` become buffers.
     pub fn var_builder(&self, seed: u64) -> VarBuilder<'static> {
         let store = Store { params: self.clone(), seed };
         VarBuilder::from_backend(Box::new(store), DType::F32, self.device().clone())
@@ -31,11 +31,11 @@ impl Store {
     fn check(&self, name: &str, dtype: DType, device: &Device) -> Result<()> {
         if dtype != DType::F32 {
             bail!(
-                "`{name}` is wanted as {dtype:?}, and these parameters are F32; make the builder with DType::F32"
+                "`{name}` requested as {dtype:?}, but parameters are F32; make the builder with DType::F32"
             );
         }
         if !device.same_device(self.params.device()) {
-            bail!("`{name}` is wanted on {device:?}, and these parameters are on {:?}", self.params.device());
+            bail!("`{name}` requested on {device:?}, but all parameters are on {:?}", self.params.device());
         }
         Ok(())
     }
@@ -73,7 +73,7 @@ impl SimpleBackend for Store {
     }
 }
 
-/// The first values that `candle_nn` asks for, from a generator with a seed.
+/// Draws the initial values that `candle_nn` requests, with a seeded generator.
 fn draw(init: Init, seed: u64, name: &str, shape: &Shape, device: &Device) -> Result<Tensor> {
     let count = count(name, shape)?;
     let mut generator = random::generator("init", seed, name);

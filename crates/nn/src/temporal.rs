@@ -1,7 +1,7 @@
-//! Layers that look along time.
+//! Layers over time.
 //!
-//! A clip is a batch of its time steps, (B T, H, W, C) with the T time steps of a sample side by side, so that all layers
-//! that look at one time step take clips as they are. Along time such a batch is a picture, (B, T, H W, C), of T rows.
+//! A clip is a batch of its time steps, (B T, H, W, C), in which the T time steps of a sample are neighbours. So layers that
+//! read one time step accept clips unchanged. Layers over time treat such a batch as images (B, T, H W, C) with T rows.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use kernels::Pool2d;
 
 use crate::{Builder, Error, Init, Param, Pass, Result};
 
-/// Convolution over time, `1x1xT'` in the papers' notation, without bias and padded with zeros so that every time step
-/// has an output. Parameter: `weight` (O, I, T', 1, 1), PyTorch's order of a 3-D convolution.
+/// Convolution over time, `1x1xT'` in the papers' notation, without bias, and padded with zeros so that every time step
+/// has an output. Parameter: `weight` (O, I, T', 1, 1), in PyTorch's order of a 3-D convolution.
 #[derive(Debug)]
 pub struct TemporalConv {
     weight: Arc<Param>,
@@ -19,10 +19,10 @@ pub struct TemporalConv {
 }
 
 impl TemporalConv {
-    /// A layer with He-normal weights.
+    /// Makes a layer with He-normal weights.
     ///
     /// # Errors
-    /// If the kernel is even, since the output would lie between two time steps, or the parameter cannot be made.
+    /// If the kernel is even, because outputs would lie between time steps, or if the parameter cannot be made.
     pub fn new(builder: &Builder, inputs: usize, outputs: usize, kernel: usize) -> Result<Self> {
         if kernel.is_multiple_of(2) {
             return Err(Error::setting(
@@ -35,7 +35,7 @@ impl TemporalConv {
         Ok(Self { weight: builder.param("weight", (outputs, inputs, kernel, 1, 1), init)?, kernel })
     }
 
-    /// (B T, H, W, I) to (B T, H, W, O), for T `time_steps` a sample.
+    /// Maps (B T, H, W, I) to (B T, H, W, O), for T `time_steps` per sample.
     ///
     /// # Errors
     /// If the input does not fit.
@@ -51,7 +51,7 @@ impl TemporalConv {
     }
 }
 
-/// The maximum over windows of `kernel` time steps, `stride` apart: (B T, H, W, C) to (B T', H, W, C).
+/// Computes the maximum over windows of `kernel` time steps, `stride` apart: (B T, H, W, C) to (B T', H, W, C).
 ///
 /// # Errors
 /// If the clip has fewer time steps than a window.
@@ -68,7 +68,7 @@ pub fn max_over_time(
     pass.reshape(&y, (batch * time_steps, height, width, channels))
 }
 
-/// The mean over a clip's time steps: (B T, F) to (B, F).
+/// Computes the mean over a clip's time steps: (B T, F) to (B, F).
 ///
 /// # Errors
 /// If the input does not fit.
@@ -79,7 +79,7 @@ pub fn mean_over_time(x: &Tensor, time_steps: usize, pass: &Pass) -> Result<Tens
     pass.apply(kernels::GlobalAvgPool, &[&x])
 }
 
-/// (B T, H, W, C) as (B, T, H W, C); nothing moves.
+/// Reshapes (B T, H, W, C) to (B, T, H W, C), without copying.
 fn along_time(x: &Tensor, time_steps: usize, pass: &Pass) -> Result<Tensor> {
     let (frames, height, width, channels) = x.dims4()?;
     let batch = samples(frames, time_steps)?;
@@ -89,9 +89,9 @@ fn along_time(x: &Tensor, time_steps: usize, pass: &Pass) -> Result<Tensor> {
 fn samples(frames: usize, time_steps: usize) -> Result<usize> {
     if time_steps == 0 || !frames.is_multiple_of(time_steps) {
         return Err(Error::setting(
-            "the number of frames of a batch of clips",
+            "the size of a batch of clips",
             format!("{frames} frames of clips of {time_steps}"),
-            "a multiple of a clip's",
+            "a multiple of the clip length",
         ));
     }
     Ok(frames / time_steps)

@@ -1,4 +1,4 @@
-//! Named tensors as safetensors bytes, through the safe buffered path.
+//! Named tensors as safetensors bytes, read and written through buffers.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,13 +7,13 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::{Error, Result};
 
-/// The longest file that is read, in bytes.
+/// Largest file that is read, in bytes.
 const LARGEST: u64 = 64 << 30;
 
 /// Tensors by name, in name order.
 pub type Tensors = BTreeMap<String, Tensor>;
 
-/// The safetensors bytes of the tensors.
+/// Converts tensors to safetensors bytes.
 ///
 /// # Errors
 /// If a tensor cannot be read back from its device.
@@ -21,16 +21,16 @@ pub fn to_bytes(tensors: &Tensors) -> Result<Vec<u8>> {
     safetensors::serialize(tensors.iter(), None).map_err(|error| Error::Format { reason: error.to_string() })
 }
 
-/// The tensors in safetensors bytes.
+/// Parses tensors from safetensors bytes.
 ///
 /// # Errors
-/// If the bytes are not a whole safetensors file.
+/// If the bytes are not a complete safetensors file.
 pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<Tensors> {
     let format = |reason| Error::Format { reason };
     let header = safetensors::SafeTensors::read_metadata(bytes).map_err(|e| format(e.to_string()))?;
     let infos: BTreeMap<_, _> = header.1.tensors().into_iter().collect();
     for (name, info) in infos {
-        // A side of zero hides from the parser that the others are beyond all numbers.
+        // A side of zero hides an overflow of the other sides from the parser.
         let mut sides = info.shape.iter().filter(|side| **side > 0);
         if sides.try_fold(1usize, |size, &side| size.checked_mul(side)).is_none() {
             return Err(format(format!("`{name}` has the impossible shape {:?}", info.shape)));
@@ -44,22 +44,22 @@ pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<Tensors> {
 /// Reads the tensors of a file.
 ///
 /// # Errors
-/// If the file cannot be read, is not a whole safetensors file, or holds a number that is not finite.
+/// If the file cannot be read, is not a complete safetensors file, or holds a number that is not finite.
 pub fn read(path: &Path, device: &Device) -> Result<Tensors> {
     read_at_most(path, LARGEST, device)
 }
 
-/// The same, of a file of at most so many bytes.
+/// Reads the tensors of a file of at most `most` bytes.
 ///
 /// # Errors
-/// As [`read`].
+/// See [`read`].
 pub fn read_at_most(path: &Path, most: u64, device: &Device) -> Result<Tensors> {
     let tensors = from_bytes(&base::files::read(path, most)?, device)?;
     check_finite(&tensors)?;
     Ok(tensors)
 }
 
-/// Refuses tensors that hold infinities or NaN: a network with one says nothing of any input.
+/// Checks that tensors hold no infinity or NaN, with which the outputs of a network are meaningless.
 ///
 /// # Errors
 /// [`Error::NotFinite`] with the first such tensor.
@@ -81,7 +81,7 @@ pub fn check_finite(tensors: &Tensors) -> Result<()> {
 /// Checks that `stored` holds exactly the tensors of `expected`, by name, type and shape.
 ///
 /// # Errors
-/// Naming the tensors that are missing, surplus or different.
+/// An error that names the tensors that are missing, surplus or different.
 pub fn check_same_layout(expected: &Tensors, stored: &Tensors) -> Result<()> {
     let lacking = |of: &Tensors, from: &Tensors| -> Vec<String> {
         let names = of.keys().filter(|name| !from.contains_key(*name));

@@ -1,5 +1,5 @@
-//! Weights of one network as the start of another: fine-tuning, a first layer that reads another kind of input, and
-//! layers that look along time where those before looked at one time step.
+//! Initial weights from another network: fine-tuning, a first layer for another modality, and layers over time that start
+//! from layers of a single time step.
 
 use candle_core::Tensor;
 
@@ -7,15 +7,15 @@ use crate::tensors::{self, Tensors};
 use crate::{Error, Params, Result};
 
 impl Params {
-    /// Copies in stored values for every parameter and buffer that is not `fresh`; those
-    /// keep the values they have, whatever is stored under their names.
+    /// Copies in stored values for every parameter and buffer that is not `fresh`. Fresh ones
+    /// keep their values, even if the store has tensors of their names.
     ///
-    /// `fresh` sees full names, of the network and of the store: those of the classifier
-    /// for fine-tuning, never for the same network again.
+    /// `fresh` is called with the full names of the network and of the store. It returns
+    /// `true` for the classifier in fine-tuning, and always `false` to restore the same network.
     ///
     /// # Errors
-    /// If a tensor that is not fresh is missing, surplus, or of another shape or type; then
-    /// nothing changes.
+    /// If a tensor that is not fresh is missing, surplus, or of another shape or type. In that
+    /// case nothing changes.
     pub fn transfer(&self, stored: &Tensors, fresh: &dyn Fn(&str) -> bool) -> Result<()> {
         let kept = |all: &Tensors| -> Tensors {
             let kept = all.iter().filter(|(name, _)| !fresh(name));
@@ -27,12 +27,12 @@ impl Params {
     }
 }
 
-/// Cross-modality initialisation: the weights (O, I, H, W) of a first convolution that reads
-/// pictures, for one that reads `channels` of something else. They are averaged over the I
-/// input channels and repeated, (O, `channels`, H, W). No gradient flows back.
+/// Converts the weights (O, I, H, W) of a first convolution for frames to one that reads
+/// `channels` channels of another modality (cross-modality initialisation). They are averaged
+/// over the I input channels and repeated: (O, `channels`, H, W). No gradient flows back.
 ///
 /// # Errors
-/// If the weights do not have that form, or `channels` is 0.
+/// If the weights have another shape, or `channels` is 0.
 pub fn cross_modality(weight: &Tensor, channels: usize) -> Result<Tensor> {
     let &[outputs, inputs, height, width] = weight.dims() else {
         let found = format!("of shape {:?}", weight.dims());
@@ -58,16 +58,16 @@ pub fn cross_modality(weight: &Tensor, channels: usize) -> Result<Tensor> {
     Ok(Tensor::from_vec(repeated, (outputs, channels, height, width), weight.device())?)
 }
 
-/// Initialisation of a convolution over time, (O, I, `time_steps`, 1, 1), with the weights (O, I, 1, 1) of one that looks
-/// at one time step (ST-ResNet, eq. 5): each time step gets a `time_steps`-th of them, so that a clip that stands still gives
-/// what one of its frames gave, but at its ends. No gradient flows back.
+/// Converts the weights (O, I, 1, 1) of a convolution of one time step to a convolution over time (O, I, `time_steps`, 1, 1)
+/// (ST-ResNet, eq. 5). Each time step gets 1 / `time_steps` of the weights. So a still clip has the same output as one of its
+/// frames, except at its ends. No gradient flows back.
 ///
 /// # Errors
-/// If the weights do not have that form, or `time_steps` is 0.
+/// If the weights have another shape, or `time_steps` is 0.
 pub fn inflate(weight: &Tensor, time_steps: usize) -> Result<Tensor> {
     let (&[outputs, inputs, 1, 1], 1..) = (weight.dims(), time_steps) else {
         return Err(Error::setting(
-            "the weight of a convolution that is to look along time",
+            "the weight of a convolution over time",
             format!("shape {:?} and {time_steps} time steps", weight.dims()),
             "shape (O, I, 1, 1) and at least one time step",
         ));

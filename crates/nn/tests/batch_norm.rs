@@ -1,4 +1,4 @@
-//! Running statistics: when they move, and where they are kept.
+//! Running statistics: their updates and their storage.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -105,7 +105,7 @@ fn buffers_are_stored_but_are_no_parameters() {
     let sgd = Sgd::of(&params, 0.9, 5e-4).unwrap();
     assert_eq!(sgd.velocities().len(), 2);
 
-    // A run that goes on from stored values gives the same bits as one that was not stopped.
+    // A run that continues from stored values has the same bits as an uninterrupted one.
     train(&params, &norm, 0..2);
     let bytes = nn::tensors::to_bytes(&params.tensors()).unwrap();
     let (resumed, other) = layer(Statistics::Batch);

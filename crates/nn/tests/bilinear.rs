@@ -16,7 +16,7 @@ fn sketches_are_uniform_and_a_name_has_its_own() {
     let buckets = draw(Init::Bucket { count: 8 }, "a");
     for bucket in 0..8 {
         let count = buckets.iter().filter(|&&b| b == bucket as f32).count();
-        // 500 with a deviation of 21.
+        // Expected: 500 with a standard deviation of 21.
         assert!((400..600).contains(&count), "bucket {bucket}: {count}");
     }
     assert!(buckets.iter().all(|b| (0.0..8.0).contains(b) && b.fract() == 0.0));
@@ -26,7 +26,7 @@ fn sketches_are_uniform_and_a_name_has_its_own() {
     assert_eq!(buckets, draw(Init::Bucket { count: 8 }, "a"));
 }
 
-/// Two time steps of one map, and a vector: three factors with sketches of their own, stored as buffers.
+/// Two time steps of a map and a vector are three factors with separate sketches, stored as buffers.
 #[test]
 fn every_time_step_has_a_sketch_of_its_own() {
     let params = Params::new(&Device::Cpu);
@@ -40,7 +40,7 @@ fn every_time_step_has_a_sketch_of_its_own() {
     let (maps, vector) = (tensor(1, &[4, 2, 3, 5]), tensor(2, &[2, 3]));
     let fused = layer.forward(&[&maps, &vector], &pass).unwrap();
     assert_eq!(fused.dims(), [2, 16]);
-    // The other order of the time steps is another vector.
+    // The opposite order of the time steps gives a different vector.
     let turned = Tensor::cat(&[1, 0, 3, 2].map(|at| maps.narrow(0, at, 1).unwrap()), 0).unwrap();
     assert_ne!(values(&fused), values(&layer.forward(&[&turned, &vector], &pass).unwrap()));
     assert!(layer.forward(&[&maps], &pass).is_err());

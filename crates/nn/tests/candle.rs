@@ -1,4 +1,4 @@
-//! Doors for programs that are written for Candle: [`Sgd`] as an optimiser, gradients as a store, [`Params`] behind a
+//! Interfaces for programs that use Candle: [`Sgd`] as an optimiser, gradients as a store, [`Params`] behind a
 //! `VarBuilder`.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
@@ -97,7 +97,7 @@ fn sgd_as_candles_optimiser_gives_the_bits_of_our_own_loop() {
 
 #[test]
 fn candles_adamw_takes_the_gradients_of_a_pass() {
-    // By our record and its store, and by Candle's own walk back.
+    // Gradients from the record of a pass, and from Candle's own `backward`.
     let (ours, theirs) = (Net::new(), Net::new());
     let adamw =
         |net: &Net| AdamW::new(net.vars(), ParamsAdamW { lr: 0.01, ..ParamsAdamW::default() }).unwrap();
@@ -173,7 +173,7 @@ fn params_are_the_store_of_a_candle_network() {
     assert!(names.iter().map(String::as_str).eq(expected), "{names:?}");
     assert!(params.get("norm.running_mean").is_none(), "a buffer");
 
-    // The same seed, the same network; and it trains.
+    // The same seed makes the same network, and it trains.
     let bits =
         |params: &Params| params.tensors().values().flat_map(values).map(f32::to_bits).collect::<Vec<_>>();
     assert_eq!(bits(&params), bits(&make(1).0));
@@ -187,7 +187,7 @@ fn params_are_the_store_of_a_candle_network() {
     let last = loss().to_scalar::<f32>().unwrap();
     assert!(last < 0.5 * first, "{first}, then {last}");
 
-    // What is there is handed out, and nothing of another shape or type.
+    // Existing variables are returned; another shape or type is refused.
     let vb = params.var_builder(7);
     let weight = vb.get((3, 4), "full.weight").unwrap();
     assert_eq!(weight.id(), params.get("full.weight").unwrap().var().as_tensor().id());
@@ -219,7 +219,7 @@ fn first_values_that_candle_asks_for_have_its_distributions() {
     assert!((mean - 3.0).abs() < 0.02 && (deviation - 0.5).abs() < 0.02, "{mean}, {deviation}");
     let (mean, _, largest) = facts(&drawn(Init::Uniform { lo: -2.0, up: 1.0 }));
     assert!((mean + 0.5).abs() < 0.03 && (1.9..=2.0).contains(&largest), "{mean}, {largest}");
-    // Rectifiers, 200 inputs: a deviation of 0.1.
+    // A deviation of 0.1, for rectifiers and 200 inputs.
     let (_, deviation, _) = facts(&drawn(DEFAULT_KAIMING_NORMAL));
     assert!((deviation - 0.1).abs() < 0.003, "{deviation}");
     let (_, deviation, largest) = facts(&drawn(DEFAULT_KAIMING_UNIFORM));

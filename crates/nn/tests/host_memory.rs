@@ -1,16 +1,16 @@
-//! The memory of one piece of work. Alone in its process: others would be counted with it.
+//! Peak memory of a piece of work. The only test of its process, because others would be counted too.
 
 #![cfg(target_os = "linux")]
 
 use nn::HostMemory;
 
-/// As the program has it.
+/// The allocator of the program.
 #[global_allocator]
 static ALLOCATOR: nn::ReusingAllocator = nn::ReusingAllocator;
 
 const MIB: usize = 1 << 20;
 
-/// Small work after large work is not charged with the large one's memory, kept for further use or not.
+/// The peak of small work after large work does not include the memory of the large work, even if that is kept for reuse.
 #[test]
 fn each_piece_of_work_has_a_peak_of_its_own() {
     let large = HostMemory::begin();

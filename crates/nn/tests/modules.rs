@@ -1,4 +1,4 @@
-//! The modules beside `candle_nn`'s, values and gradients; both walked back by Candle.
+//! Values and gradients of the modules, compared with `candle_nn`'s; Candle computes the gradients of both.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -13,7 +13,7 @@ use nn::ops::{Lrn, Pool2d};
 use nn::{Activation, BatchNormConfig, BilinearInput, Conv2dConfig, Statistics};
 use testkit::values;
 
-/// Of the largest value.
+/// Tolerance, relative to the largest value.
 const TOLERANCE: f32 = 1e-4;
 
 fn noise(seed: u64, dims: &[usize]) -> Tensor {
@@ -100,7 +100,7 @@ fn a_rectangular_convolution() {
         activation: Activation::Relu,
     };
     let ours = conv2d(&config, store(&[("weight", &weight)]), 0).unwrap();
-    // Candle has one stride and one padding: columns that are not wanted are left out afterwards.
+    // Candle has one stride and one padding for both axes: surplus columns are removed afterwards.
     let theirs = || {
         let y = x.pad_with_zeros(2, 1, 1)?.conv2d(&weight, 0, 1, 1, 1)?;
         let columns = Tensor::new(&[0u32, 2, 4, 6, 8, 10], &Device::Cpu)?;
@@ -115,8 +115,8 @@ fn pooling() {
     let pool = Pool2d { kernel: [2, 2], stride: [2, 2], padding: [0, 0], ceil_mode: false };
     let (ours, theirs) = (MaxPool2d(pool).forward(&x).unwrap(), x.max_pool2d(2).unwrap());
     assert_near("maximum", &ours, &theirs);
-    // The gradient of the maximum arrives whole where the maximum is. Candle multiplies it by the share of the window that
-    // the maximum takes, where it means to divide.
+    // The whole gradient belongs to the position of the maximum. Candle wrongly multiplies it by the share of the window
+    // that the maximum takes, instead of dividing.
     let gradient = |y: &Tensor| {
         let g = noise(99, y.dims());
         (y * g).unwrap().sum_all().unwrap().backward().unwrap().get(&x).unwrap().clone()
@@ -125,7 +125,7 @@ fn pooling() {
     let mean = AvgPool2d { pool, count_padding: true };
     same("mean", &[&x], || mean.forward(&x), || x.avg_pool2d(2));
     same("global mean", &[&x], || GlobalAvgPool.forward(&x), || x.mean((2, 3)));
-    // Windows that overlap have no gradient in Candle; the values are there.
+    // Candle has no gradient for overlapping windows, so only values are compared.
     let pool = Pool2d { kernel: [3, 3], stride: [2, 2], padding: [0, 0], ceil_mode: false };
     let expected = x.max_pool2d_with_stride(3, 2).unwrap();
     assert_near("overlapping", &MaxPool2d(pool).forward(&x).unwrap(), &expected);
@@ -159,7 +159,7 @@ fn norm(statistics: Statistics, activation: Activation) -> Norm {
     let all = [("weight", weight), ("bias", bias), ("running_mean", mean), ("running_var", var)];
     let ours = batch_norm(6, &config, store(&all)).unwrap();
     let [w, b, m, v] = [weight, bias, mean, var].map(|var| var.as_tensor().copy().unwrap());
-    // Its own copy of the statistics, which follow the batch; the same scale and shift.
+    // A separate copy of the statistics, which the batch updates; the same scale and shift.
     drop((w, b));
     let [w, b] = [weight, bias].map(|var| var.as_tensor().clone());
     let theirs = candle_nn::BatchNorm::new_with_momentum(6, m, v, w, b, 1e-5, 0.1).unwrap();
@@ -173,7 +173,7 @@ fn batch_normalisation() {
     let Norm { vars, ours, theirs } = norm(Statistics::Batch, Activation::None);
     let [weight, bias, mean, var] = &vars;
     same("training", &[&x, weight, bias], || ours.forward_t(&x, true), || theirs.forward_t(&x, true));
-    // Each has taken in one batch.
+    // Both were updated with one batch.
     assert_near("running mean", mean, theirs.running_mean());
     assert_near("running variance", var, theirs.running_var());
     same("evaluation", &[&x, weight, bias], || ours.forward_t(&x, false), || theirs.forward_t(&x, false));
@@ -194,7 +194,7 @@ fn batch_normalisation() {
 
 #[test]
 fn compact_bilinear_pooling_estimates_the_product_of_inner_products() {
-    // The inner product of two sketches is, in the mean over sketches, that of the outer products.
+    // Averaged over sketches, the inner product of two sketches is that of the outer products.
     let channels = [5, 4];
     let inputs = channels.map(|channels| BilinearInput { channels, time_steps: 1 });
     let variables = VarMap::new();
@@ -216,7 +216,7 @@ fn compact_bilinear_pooling_estimates_the_product_of_inner_products() {
     }
     let (found, expected) = (sum / draws as f32, expected.to_scalar::<f32>().unwrap());
     assert!((found - expected).abs() < 0.15, "{found}, expected about {expected}");
-    // Sketches are stored beside the weights, and differ from place to place.
+    // Sketches are stored with the weights, and differ between prefixes.
     let stored = variables.data().lock().unwrap();
     assert_eq!(stored.len(), 4 * draws);
     assert_ne!(values(&stored["0.bucket_0"]), values(&stored["1.bucket_0"]));
@@ -249,7 +249,7 @@ fn a_store_gets_what_it_lacks_by_the_seed_and_is_shared() {
     assert_eq!(values(&first), values(&drawn(1).1));
     assert_ne!(values(&first), values(&drawn(2).1));
     assert_ne!(values(&first), values(&second));
-    // What an optimiser does to the variable is done to the layer.
+    // The layer shares the variable, so an optimiser's change of the variable changes the layer.
     let x = noise(1, &[1, 2, 4, 4]);
     assert!(values(&conv.forward(&x).unwrap()).iter().any(|value| *value != 0.0));
     first.set(&first.zeros_like().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Batches spread over ranks, which are threads here, against the whole batch.
+//! Batches spread over ranks (threads in these tests), compared with the whole batch.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -49,7 +49,7 @@ fn net() -> Net {
     }
 }
 
-/// (B, 4, 3, 2), far from zero, so that the variance is small beside the square of the mean.
+/// Makes values (B, 4, 3, 2) far from zero, so that the variance is small compared with the squared mean.
 fn batch() -> Tensor {
     let value = |i: usize| 5.0 + ((i * 7919 + 13) % 101) as f32 / 50.0;
     Tensor::from_vec((0..BATCH * 24).map(value).collect(), (BATCH, 4, 3, 2), &Device::Cpu).unwrap()
@@ -57,7 +57,7 @@ fn batch() -> Tensor {
 
 type Named = Vec<(String, Tensor)>;
 
-/// What one step leaves: outputs of the rank's rows, gradients, and all parameters and buffers.
+/// Results of one step: outputs of the rank's rows, gradients, and all parameters and buffers.
 fn step(ranks: &Ranks) -> (Vec<f32>, Named, Named) {
     let net = net();
     let (mut x, labels) = (batch(), [0, 3, 1, 4, 2, 2, 0]);
@@ -112,7 +112,7 @@ fn a_batch_spread_over_ranks_is_one_batch() {
             for ((name, own), (_, expected)) in own_after.iter().zip(&after) {
                 assert_close(&format!("{name}, {size} ranks"), own, expected, 1e-4);
             }
-            // All ranks hold the same bits.
+            // All ranks have the same bits.
             for ((name, own), (_, first)) in own_after.iter().zip(&found[0].2) {
                 assert_eq!(values(own), values(first), "{name}");
             }

@@ -1,4 +1,4 @@
-//! The record of a pass: what has a gradient, what is kept, and for how long.
+//! The record of a pass: values with a gradient, and the lifetime of recorded tensors.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -34,7 +34,7 @@ impl Op for Sum {
     }
 }
 
-/// The square of each value; calls a function when its gradient is wanted.
+/// The square of each value; calls a function when its gradient is computed.
 struct Square<F>(F);
 
 impl<F> std::fmt::Debug for Square<F> {
@@ -106,7 +106,7 @@ fn the_gradients_of_two_layers_are_those_of_finite_differences() {
     let gradients = pass.backward(&loss(&pass)).unwrap();
     for param in params.all() {
         let at = param.var().copy().unwrap().detach();
-        // A short way: a longer one steps over the kink of a rectified unit.
+        // A small step: a larger one would cross the kink of a rectified unit.
         let numeric = numeric_gradient(&at, 4e-4, |moved| {
             param.var().set(moved).unwrap();
             f64::from(values(&loss(&Pass::eval()))[0])
@@ -176,7 +176,7 @@ fn an_evaluation_keeps_nothing() {
     assert!(token.upgrade().is_none());
 }
 
-/// The message of the error that `backward` must give.
+/// Returns the message of the error that `backward` must report.
 fn refusal(loss: &Tensor, pass: &Pass) -> String {
     pass.backward(loss).unwrap_err().to_string()
 }
@@ -201,7 +201,7 @@ fn a_loss_that_no_gradient_leaves_is_an_error_that_says_why() {
 
     let loss = pass.apply(Sum, &[&y]).unwrap();
     pass.backward(&loss).unwrap();
-    assert!(refusal(&loss, &pass).contains("was walked back before"));
+    assert!(refusal(&loss, &pass).contains("was already called"));
 
     let eval = Pass::eval();
     let loss = eval.apply(Sum, &[&w.tensor(&eval)]).unwrap();

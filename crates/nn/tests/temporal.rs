@@ -1,4 +1,4 @@
-//! Layers that look along time, against plain loops.
+//! Layers over time, compared with plain loops.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
 
@@ -10,8 +10,8 @@ fn clip(shape: &[usize]) -> Tensor {
     Tensor::from_vec(noise(3, shape.iter().product()), shape, &Device::Cpu).unwrap()
 }
 
-/// Two clips of four time steps, 2x3 places, 5 channels in and 2 out: each place sees its own neighbours in time, zeros
-/// beyond the ends, and nothing of the other clip.
+/// Two clips of four time steps, 2x3 spatial positions, 5 channels in and 2 out: each position reads its own neighbours in
+/// time and zeros beyond the ends, and nothing of the other clip.
 #[test]
 fn a_convolution_over_time_sees_its_clip_alone() {
     let (batch, time_steps, places, inputs, outputs) = (2, 4, 6, 5, 2);
@@ -26,7 +26,7 @@ fn a_convolution_over_time_sees_its_clip_alone() {
         for (place, output) in (0..places).flat_map(|p| (0..outputs).map(move |o| (p, o))) {
             let mut sum = 0f32;
             for tap in 0..3 {
-                // The time step before is tap 0.
+                // Tap 0 reads the previous time step.
                 let Some(other) = (time_step + tap).checked_sub(1).filter(|&other| other < time_steps) else {
                     continue;
                 };

@@ -1,4 +1,4 @@
-//! Parameters, dropout and the optimiser as a training loop uses them.
+//! Parameters, dropout and the optimiser in a training loop.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor};
 use nn::{Activation, ContrastiveLoss, Dropout, Error, Init, Linear, PairDistance, Params, Pass, Sgd};
 use testkit::{noise, values};
 
-/// Two layers made in either order.
+/// Makes two layers in either order.
 fn network(reversed: bool) -> (Params, Linear, Linear) {
     let params = Params::new(&Device::Cpu);
     let builder = params.builder(3);
@@ -30,7 +30,7 @@ fn batch() -> (Tensor, [u32; 4]) {
     (x, [0, 1, 2, 1])
 }
 
-/// One step; returns the loss before it.
+/// Runs one step; returns the loss before it.
 fn step(first: &Linear, second: &Linear, optimiser: &mut Sgd) -> f32 {
     let (x, labels) = batch();
     let pass = Pass::train(0);
@@ -176,7 +176,7 @@ fn settings_out_of_range_are_refused() {
     assert!(Sgd::of(&params, 0.9, f64::NAN).is_err());
 }
 
-/// The gradient of all parameters together is scaled to the norm, in front of weight decay; one that is shorter stays.
+/// The gradient over all parameters is scaled down to the norm, before weight decay; a smaller one does not change.
 #[test]
 fn gradients_are_clipped_at_their_common_norm() {
     let gradients = |pass: &Pass, first: &Linear, second: &Linear| {
@@ -204,7 +204,7 @@ fn gradients_are_clipped_at_their_common_norm() {
         }
     }
     assert_eq!(moved(Some(norm * 2.0)), moved(None), "the same bits as without");
-    // What does not train does not count.
+    // Frozen parameters do not count.
     let (params, first, second) = network(false);
     params.configure(|name, training| training.frozen = name.starts_with("full2"));
     let mut sgd = Sgd::of(&params, 0.0, 0.0).unwrap();
@@ -215,7 +215,7 @@ fn gradients_are_clipped_at_their_common_norm() {
     assert!(sgd.clip(0.0).is_err() && sgd.clip(f64::NAN).is_err());
 }
 
-/// Both branches of a pair are one set of weights, whose gradient is the sum of what the two ask for.
+/// Both branches of a pair share their weights, whose gradient is the sum over both branches.
 #[test]
 fn branches_of_a_pair_share_one_gradient() {
     let contrastive = || ContrastiveLoss::new(vec![true, false, false, true], 3.0, PairDistance::L2);
@@ -229,7 +229,7 @@ fn branches_of_a_pair_share_one_gradient() {
         let pass = Pass::train(0);
         let features = [(first_learns, &x), (second_learns, &other)]
             .map(|(learns, x)| branch(learns).forward(x, &pass).unwrap());
-        // (P, 2F), which is (2P, F) with the vectors of a pair one below the other.
+        // (P, 2F), which equals (2P, F) with the vectors of a pair in neighbouring rows.
         let (pairs, each) = features[0].dims2().unwrap();
         let side_by_side = pass.apply(nn::ops::Concat, &[&features[0], &features[1]]).unwrap();
         let features = pass.reshape(&side_by_side, (2 * pairs, each)).unwrap();
@@ -241,7 +241,7 @@ fn branches_of_a_pair_share_one_gradient() {
     for ((both, first), second) in both.iter().zip(&first).zip(&second) {
         assert!((both - first - second).abs() < 1e-6, "{both}, expected {first} + {second}");
     }
-    // One batch of both branches asks for the same.
+    // One batch of both branches has the same gradient.
     let (params, one, _) = network(false);
     let pass = Pass::train(0);
     let rows = |of: &Tensor, row: usize| of.get(row).unwrap();

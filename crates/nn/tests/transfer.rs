@@ -1,4 +1,4 @@
-//! Weights of one network as the start of another.
+//! Initial weights from another network.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -61,7 +61,7 @@ fn values_that_were_transferred_are_copies() {
     assert_eq!(all_values(&new), before);
 }
 
-/// What is refused, in which words; and that nothing has changed.
+/// Checks that a transfer is refused with these words, and changes nothing.
 fn refused(stored: &Tensors, words: &[&str]) {
     let params = network(2, 5);
     let before = all_values(&params);
@@ -92,7 +92,7 @@ fn what_does_not_fit_is_named_and_changes_nothing() {
 
 #[test]
 fn another_kind_of_input_gets_the_mean_of_the_channels() {
-    // One filter of 1x2: the channels' means are 3 and 30.
+    // A filter of 1x2: the means over the channels are 3 and 30.
     let weight = Tensor::new(&[1f32, 10., 2., 20., 6., 60.], &Device::Cpu).unwrap();
     let weight = weight.reshape((1, 3, 1, 2)).unwrap();
     let made = cross_modality(&weight, 4).unwrap();
@@ -113,7 +113,7 @@ fn weights_of_no_convolution_and_no_channels_are_refused() {
     assert!(cross_modality(&weight, 0).is_err());
 }
 
-/// A safetensors file with this header, and `bytes` bytes of data.
+/// Makes a safetensors file with this header and `bytes` bytes of data.
 fn file(header: &str, bytes: usize) -> Vec<u8> {
     let mut file = (header.len() as u64).to_le_bytes().to_vec();
     file.extend(header.as_bytes());

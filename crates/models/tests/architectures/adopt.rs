@@ -75,7 +75,7 @@ fn other_networks_are_refused_with_what_is_different() {
     let model = ModelConfig::StResNet(small());
     let refused = |first: ResNet50Config, stream| model.can_adopt(&first, stream).unwrap_err().to_string();
     let wide = ResNet50Config { width: 4, ..stream(Channels::FRAME, 3) };
-    assert!(refused(wide, Some(Modality::RGB)).contains("other sizes"));
+    assert!(refused(wide, Some(Modality::RGB)).contains("different sizes"));
     assert!(refused(stream(Channels::FRAME, 3), None).contains("is a resnet-50"));
     let plain = ModelConfig::ResNet50(stream(Channels::FRAME, 3));
     let error = plain.can_adopt(&*plain, Some(Modality::FLOW)).unwrap_err().to_string();

@@ -263,7 +263,7 @@ fn impossible_settings_are_refused() {
     assert!(refused(StResNetConfig { blocks: [2, 1, 2, 2], ..small() }).contains("at least 2"));
     assert!(refused(StResNetConfig { temporal_kernel: 2, ..small() }).contains("odd"));
     let pool = Some(TemporalPool { kernel: 4, stride: 1 });
-    assert!(refused(StResNetConfig { temporal_pool: pool, ..small() }).contains("over 3"));
+    assert!(refused(StResNetConfig { temporal_pool: pool, ..small() }).contains("fit 3 time steps"));
     let conv1 = Window { kernel: 70, stride: 1, padding: 0 };
     assert!(refused(StResNetConfig { conv1, ..small() }).contains("conv1"));
 }

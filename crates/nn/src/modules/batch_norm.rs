@@ -6,23 +6,23 @@ use candle_nn::{ModuleT, VarBuilder};
 use super::{to_channels_first, to_channels_last};
 use crate::{BatchNormConfig, Params, Pass};
 
-/// Batch normalisation, in training by the statistics of the batch, or frozen by the running ones; with a residual
-/// and a rectification in the same pass if wanted. In training the running statistics follow at once, as in `candle_nn`.
+/// Batch normalisation, with the statistics of the batch in training or with frozen running statistics; optionally with a
+/// residual and a rectification in the same pass. In training the running statistics are updated at once, as in `candle_nn`.
 #[derive(Debug)]
 pub struct BatchNorm(crate::BatchNorm);
 
-/// A normalisation with the weights of a store: `weight`, `bias`, `running_mean` and `running_var` (C).
+/// Makes a normalisation with the weights of a store: `weight`, `bias`, `running_mean` and `running_var` (C).
 ///
 /// # Errors
-/// If the store has no such weights.
+/// If the store does not have these weights.
 pub fn batch_norm(channels: usize, config: &BatchNormConfig, store: VarBuilder<'_>) -> Result<BatchNorm> {
-    // Nothing here is drawn.
+    // No value is random, so the seed does not matter.
     let builder = Params::new(store.device()).builder_from(store, 0);
     Ok(BatchNorm(crate::BatchNorm::new(&builder, channels, config)?))
 }
 
 impl BatchNorm {
-    /// (..., C) to the same shape; `residual`, of the same shape too, is added before the rectification.
+    /// Maps (..., C) to the same shape; `residual`, also of this shape, is added before the rectification.
     ///
     /// # Errors
     /// If an input does not fit.
@@ -30,7 +30,7 @@ impl BatchNorm {
         Ok(self.0.forward(x, residual, &Pass::in_graph(train, 0))?)
     }
 
-    /// (B, C, H, W) to the same shape; `residual`, of the same shape too, is added before the rectification.
+    /// Maps (B, C, H, W) to the same shape; `residual`, also of this shape, is added before the rectification.
     ///
     /// # Errors
     /// If an input does not fit.
@@ -41,7 +41,7 @@ impl BatchNorm {
 }
 
 impl ModuleT for BatchNorm {
-    /// (B, C, H, W) to the same shape.
+    /// Maps (B, C, H, W) to the same shape.
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         to_channels_first(&self.channels_last(&to_channels_last(x)?, None, train)?)
     }

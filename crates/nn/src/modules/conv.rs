@@ -6,22 +6,22 @@ use candle_nn::VarBuilder;
 use super::module;
 use crate::{Conv2dConfig, Params, Pass};
 
-/// Convolution with groups, and a stride and a padding per axis; with a rectification in the same pass if wanted.
+/// Convolution with groups, and with stride and padding per axis; optionally with a rectification in the same pass.
 #[derive(Debug)]
 pub struct Conv2d(crate::Conv2d);
 
-/// A convolution with the weights of a store: `weight` (O, C / groups, KH, KW) and, if wanted, `bias` (O). In a `VarMap` that
-/// lacks them the seed draws He-normal weights and the bias is zero.
+/// Makes a convolution with the weights of a store: `weight` (O, C / groups, KH, KW) and optionally `bias` (O). In a `VarMap`
+/// that lacks them, He-normal weights are drawn with the seed and the bias is zero.
 ///
 /// # Errors
-/// If the groups do not divide the channels, or the store has no such weights.
+/// If the groups do not divide the channels, or the store does not have these weights.
 pub fn conv2d(config: &Conv2dConfig, store: VarBuilder<'_>, seed: u64) -> Result<Conv2d> {
     let builder = Params::new(store.device()).builder_from(store, seed);
     Ok(Conv2d(crate::Conv2d::new(&builder, config)?))
 }
 
 impl Conv2d {
-    /// (B, H, W, C) to (B, H', W', O).
+    /// Maps (B, H, W, C) to (B, H', W', O).
     ///
     /// # Errors
     /// If the input does not fit.

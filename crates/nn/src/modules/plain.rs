@@ -5,20 +5,20 @@ use kernels::{Lrn, Pool2d};
 
 use super::{module, to_channels_last};
 
-/// The maximum over windows, which may overlap, stand out on all sides, and be rounded up in number, as in Caffe.
+/// Maximum over windows, which may overlap and extend beyond all sides; their number may be rounded up, as in Caffe.
 #[derive(Debug, Clone, Copy)]
 pub struct MaxPool2d(pub Pool2d);
 
-/// The mean over such windows.
+/// Mean over such windows.
 #[derive(Debug, Clone, Copy)]
 pub struct AvgPool2d {
     /// The windows.
     pub pool: Pool2d,
-    /// Whether zeros of the padding count.
+    /// Includes the zeros of the padding in the mean.
     pub count_padding: bool,
 }
 
-/// The mean of each channel, (B, C).
+/// Mean of each channel, (B, C).
 #[derive(Debug, Clone, Copy)]
 pub struct GlobalAvgPool;
 
@@ -27,7 +27,7 @@ pub struct GlobalAvgPool;
 pub struct LocalResponseNorm(pub Lrn);
 
 impl MaxPool2d {
-    /// (B, H, W, C) to (B, H', W', C).
+    /// Maps (B, H, W, C) to (B, H', W', C).
     ///
     /// # Errors
     /// If the windows do not fit.
@@ -37,7 +37,7 @@ impl MaxPool2d {
 }
 
 impl AvgPool2d {
-    /// (B, H, W, C) to (B, H', W', C).
+    /// Maps (B, H, W, C) to (B, H', W', C).
     ///
     /// # Errors
     /// If the windows do not fit.
@@ -48,17 +48,17 @@ impl AvgPool2d {
 }
 
 impl GlobalAvgPool {
-    /// (B, H, W, C) to (B, C).
+    /// Maps (B, H, W, C) to (B, C).
     ///
     /// # Errors
-    /// If it is no feature map.
+    /// If `x` is not a feature map.
     pub fn channels_last(&self, x: &Tensor) -> Result<Tensor> {
         kernels::apply(kernels::GlobalAvgPool, &[x])
     }
 }
 
 impl LocalResponseNorm {
-    /// (B, H, W, C) to the same shape.
+    /// Maps (B, H, W, C) to the same shape.
     ///
     /// # Errors
     /// If the constants are out of range.
@@ -72,7 +72,7 @@ module!(AvgPool2d);
 module!(LocalResponseNorm);
 
 impl candle_nn::Module for GlobalAvgPool {
-    /// (B, C, H, W) to (B, C).
+    /// Maps (B, C, H, W) to (B, C).
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         self.channels_last(&to_channels_last(x)?)
     }

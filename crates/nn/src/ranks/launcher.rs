@@ -1,34 +1,34 @@
-//! Whether a launcher started several ranks, as its environment says.
+//! Detection of a launcher that started several ranks, from the environment.
 
-/// What started this process.
+/// The way this process was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Launched {
     /// A shell, or a launcher that started one rank.
     Alone,
-    /// A launcher that started several.
+    /// A launcher that started several ranks.
     Several {
-        /// How many.
+        /// Number of ranks.
         ranks: usize,
-        /// The launcher.
+        /// Name of the launcher.
         by: &'static str,
     },
 }
 
-/// Who sets which variables: the number of ranks, and one that only ranks have.
+/// Launchers, each with its variable for the number of ranks and a variable that only ranks have.
 const LAUNCHERS: [(&str, &str, &str); 4] = [
     ("mpirun", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
     ("mpiexec", "PMI_SIZE", "PMI_RANK"),
     ("mpiexec", "MPI_LOCALNRANKS", "MPI_LOCALRANKID"),
-    // A batch script has the number of the job's tasks but is one process; a step's tasks have that of the step.
+    // A batch script sees the number of the job's tasks but is a single process; tasks of a step see that of the step.
     ("srun", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
 ];
 
-/// What an environment says of how this process was started. The first launcher that left its variables counts: `srun`
-/// may have started an `mpirun`.
+/// Returns the way this process was started, according to its environment. The first launcher in the list whose variables
+/// are set counts, because `srun` may have started an `mpirun`.
 #[must_use]
 pub fn launched(environment: &dyn Fn(&str) -> Option<String>) -> Launched {
     for (by, size, rank) in LAUNCHERS {
-        // The script of a batch job is a step of its own, which is not started by `srun`.
+        // The script of a batch job is a separate step, which `srun` did not start.
         let script =
             by == "srun" && environment("SLURM_STEP_ID").is_some_and(|id| id.parse::<u32>().is_err());
         let number = |name: &str| environment(name).and_then(|text| text.trim().parse::<usize>().ok());
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_batch_script_and_an_mpirun_of_one_within_a_job_are_alone() {
-        // `sbatch` gives a script the number of its job's tasks.
+        // `sbatch` sets the number of the job's tasks for the script.
         assert_eq!(of(&[("SLURM_NTASKS", "8"), ("SLURM_PROCID", "0")]), Launched::Alone);
         let within = [
             ("OMPI_COMM_WORLD_SIZE", "1"),

@@ -1,4 +1,4 @@
-//! Ranks that are processes, by MPI.
+//! Ranks as processes, with MPI.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,26 +13,27 @@ use mpi::traits::{CommunicatorCollectives, Equivalence, Root};
 use super::Collective;
 use crate::{Error, Result};
 
-/// How long a rank waits for the others to come to the same point before it gives the job up. Nobody needs so long for a
-/// step or a checkpoint; a launcher that lets the others live when a rank ends would let them wait for ever.
+/// Time after which a rank that waits for the others gives up. No step or checkpoint takes this long. Without this limit,
+/// ranks would wait forever under a launcher that keeps them running after one has ended.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
-/// How long a waiting rank only offers its core to other threads, before it sleeps between two looks.
+/// Time for which a waiting rank only yields its core to other threads, before it sleeps between two checks.
 const ALERT: Duration = Duration::from_micros(500);
 
-/// Between two looks of one that sleeps.
+/// Sleep between two checks of a waiting rank.
 const NAP: Duration = Duration::from_micros(50);
 
-/// Between two looks for a message, which comes once a training.
+/// Sleep between two checks for a message, which arrives once per training.
 const LONG_NAP: Duration = Duration::from_millis(5);
 
-/// Values that are passed on at once; MPI counts with 32 bits.
+/// Number of values in one MPI call; MPI counts with 32 bits.
 const AT_ONCE: usize = 1 << 28;
 
 /// The processes of this job.
 pub(super) struct Mpi {
-    /// Finalises MPI when it is dropped. MPI takes one call at a time.
+    /// Finalises MPI when dropped.
     universe: Mutex<Universe>,
+    /// Serialises all calls of MPI.
     world: Mutex<()>,
     rank: usize,
     size: usize,
@@ -45,29 +46,29 @@ impl std::fmt::Debug for Mpi {
 }
 
 impl Mpi {
-    /// Initialises MPI in a process of which `by` started `ranks`.
+    /// Initialises MPI in one of `ranks` processes that the launcher `by` started.
     pub(super) fn new(ranks: usize, by: &str) -> Result<Self> {
         let refuse = |problem: String| Err(Error::Ranks { problem });
         let Some((universe, threading)) = initialize_with_threading(Threading::Serialized) else {
-            return refuse("MPI was initialised before in this process".into());
+            return refuse("MPI is already initialised in this process".into());
         };
         let world = universe.world();
         let (rank, size) = (world.rank() as usize, world.size() as usize);
         if threading < Threading::Serialized {
             return refuse(format!(
-                "this MPI serves one thread alone ({threading:?}); install one that serves several"
+                "this MPI supports a single thread only ({threading:?}); install one that supports threads"
             ));
         }
         if size != ranks {
             return refuse(format!(
-                "{by} started {ranks} ranks, but MPI sees {size}; start them by the mpirun of the MPI that the program \
-                 was built with, or by srun --mpi=pmix"
+                "{by} started {ranks} ranks, but MPI sees {size}; start them with the mpirun of the MPI \
+                 that the program was built with, or with srun --mpi=pmix"
             ));
         }
         Ok(Self { universe: Mutex::new(universe), world: Mutex::default(), rank, size })
     }
 
-    /// The communicator, for one thread at a time.
+    /// Returns the communicator and its lock, for one thread at a time.
     fn world(&self) -> (SimpleCommunicator, MutexGuard<'_, ()>) {
         (SimpleCommunicator::world(), self.world.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -77,7 +78,7 @@ impl Mpi {
         std::thread::sleep(time);
     }
 
-    /// Waits until all ranks are here. MPI itself waits on a core of its own, which the loader's threads would miss.
+    /// Waits until all ranks have called this. MPI's own wait would occupy a core that the loader's threads need.
     fn meet(&self, world: &SimpleCommunicator) -> Result<()> {
         let began = Instant::now();
         let mut request = world.immediate_barrier();
@@ -92,11 +93,11 @@ impl Mpi {
             } else if waited < PATIENCE {
                 Self::nap(NAP);
             } else {
-                // It ends with the job.
+                // The request ends with the job.
                 std::mem::forget(request);
                 return Err(Error::Ranks {
                     problem: format!(
-                        "rank {} has waited for the others for {} minutes; one of them has ended or stands still",
+                        "rank {} has waited for the others for {} minutes; one of them has ended or hangs",
                         self.rank,
                         PATIENCE.as_secs() / 60
                     ),
@@ -117,7 +118,7 @@ impl Mpi {
 
 impl Drop for Mpi {
     fn drop(&mut self) {
-        // Finalising waits for all ranks; those of a panic are not coming.
+        // Finalising waits for all ranks, which do not arrive after a panic.
         if std::thread::panicking() {
             SimpleCommunicator::world().abort(101);
         }
@@ -173,7 +174,7 @@ impl Collective for Mpi {
     }
 
     fn abort(&self, code: u8) {
-        // Whoever holds the lock may be waiting for a rank that never comes.
+        // Without the lock: its holder may be waiting for a rank that never arrives.
         SimpleCommunicator::world().abort(i32::from(code));
     }
 }

@@ -1,22 +1,22 @@
-//! The part of a batch that one rank computes.
+//! The share of a batch that one rank computes.
 
 use std::ops::Range;
 
 use crate::{Error, Result};
 
-/// The places of a batch that one rank learns from: a range of those of each task. Its own batch holds that range of the
-/// first task, then of the second, and so on.
+/// The places of a batch that one rank computes: the same range of places for each task. The rank's own batch holds this
+/// range of the first task, then of the second, and so on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
-    /// Of the places of each task.
+    /// Range of places for each task.
     places: Range<usize>,
-    /// The places of each task in the whole batch.
+    /// Number of places for each task in the whole batch.
     of: usize,
     tasks: usize,
 }
 
 impl Share {
-    /// What rank `rank` of `size` computes. Shares differ by one place at most.
+    /// Returns the share of rank `rank` of `size`. Shares differ by at most one place.
     ///
     /// # Errors
     /// [`Error::Ranks`] if there are more ranks than places.
@@ -31,27 +31,28 @@ impl Share {
         Ok(Self { places: rank * places / size..(rank + 1) * places / size, of: places, tasks })
     }
 
-    /// The range of the places of each task.
+    /// Returns the range of places for each task.
     #[must_use]
     pub fn places(&self) -> Range<usize> {
         self.places.clone()
     }
 
-    /// The part of the whole batch: what the mean over this rank's samples counts in that over all.
+    /// Returns this share as a fraction of the batch: the weight of the mean over this rank's samples in the mean over all.
     #[must_use]
     pub fn weight(&self) -> f64 {
         self.places.len() as f64 / self.of as f64
     }
 
-    /// Where `count` values, row by row of this rank's batch, are among those of the whole batch: a range for each task.
+    /// Returns the positions of this rank's `count` values, row by row, among those of the whole batch: one range for each
+    /// task.
     ///
     /// # Errors
-    /// [`Error::Ranks`] if the values are not as many for every place.
+    /// [`Error::Ranks`] if `count` is not a multiple of the number of places.
     pub fn ranges(&self, count: usize) -> Result<Vec<Range<usize>>> {
         let places = self.places.len() * self.tasks;
         if places == 0 || !count.is_multiple_of(places) {
             return Err(Error::Ranks {
-                problem: format!("{count} values do not belong to {places} places of a batch"),
+                problem: format!("{count} values cannot be divided among {places} places of a batch"),
             });
         }
         let each = count / places;

@@ -6,20 +6,20 @@ use rayon::prelude::*;
 use super::Ranks;
 use crate::{Error, Result};
 
-/// Values copied by one task.
+/// Number of values that one task copies.
 const CHUNK: usize = 1 << 16;
 
-/// The sum of each tensor over all ranks, where the tensors are. All ranks pass tensors of the same shapes in the same
-/// order.
+/// Returns the sum of each tensor over all ranks, on the device of the tensors. All ranks pass tensors of the same shapes in
+/// the same order.
 ///
 /// # Errors
-/// If another rank has ended or sums something else, or a tensor is not `f32`.
+/// If another rank has ended or sums other values, or a tensor is not `f32`.
 pub(crate) fn sum_tensors(ranks: &Ranks, tensors: &[Tensor]) -> Result<Vec<Tensor>> {
     #[cfg(feature = "nccl")]
     if tensors.first().is_some_and(|tensor| tensor.device().is_cuda()) {
         return ranks.summed_on_gpus(tensors);
     }
-    // One message: of hundreds of small ones each would take the time of its way.
+    // A single message avoids the latency of hundreds of small ones.
     let values = ranks.summed(flattened(tensors)?)?;
     let mut sums = Vec::with_capacity(tensors.len());
     let mut rest = &values[..];
@@ -31,7 +31,7 @@ pub(crate) fn sum_tensors(ranks: &Ranks, tensors: &[Tensor]) -> Result<Vec<Tenso
     Ok(sums)
 }
 
-/// The values of all tensors, one after the other.
+/// Concatenates the values of all tensors.
 fn flattened(tensors: &[Tensor]) -> Result<Vec<f32>> {
     let tensors = tensors.iter().map(|tensor| Ok(tensor.to_device(&Device::Cpu)?.contiguous()?));
     let tensors = tensors.collect::<Result<Vec<_>>>()?;
@@ -42,7 +42,7 @@ fn flattened(tensors: &[Tensor]) -> Result<Vec<f32>> {
         rest = others;
         let (storage, layout) = tensor.storage_and_layout();
         let candle_core::Storage::Cpu(storage) = &*storage else {
-            return Err(Error::Ranks { problem: "a tensor that was brought to the CPU is not there".into() });
+            return Err(Error::Ranks { problem: "a tensor copied to the CPU is not in its memory".into() });
         };
         let values = &storage.as_slice::<f32>()?[layout.start_offset()..][..own.len()];
         own.par_chunks_mut(CHUNK)

@@ -1,4 +1,4 @@
-//! Ranks that are threads of one process, for tests of what ranks do together.
+//! Ranks as threads of one process, for tests of their communication.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use super::{Collective, Ranks};
 use crate::{Error, Result};
 
-/// So many ranks, one for each of as many threads. A rank whose handle is dropped has ended: who waits for it gets an
-/// error.
+/// Makes `size` ranks, one for each of `size` threads. A rank ends when its handle is dropped; ranks that wait for it then
+/// get an error.
 #[must_use]
 pub fn thread_ranks(size: usize) -> Vec<Ranks> {
     let room = Arc::new(Room { state: Mutex::new(State::new(size)), changed: Condvar::new() });
@@ -15,7 +15,7 @@ pub fn thread_ranks(size: usize) -> Vec<Ranks> {
     (0..size).map(of).collect()
 }
 
-/// What a rank brings to a meeting.
+/// Contribution of a rank to a meeting.
 #[derive(Debug, Clone)]
 enum Brought {
     Single(Vec<f32>),
@@ -23,7 +23,7 @@ enum Brought {
     Bytes(Vec<u8>),
 }
 
-/// Where ranks meet.
+/// Shared state of all ranks.
 #[derive(Debug)]
 struct Room {
     state: Mutex<State>,
@@ -32,9 +32,9 @@ struct Room {
 
 #[derive(Debug)]
 struct State {
-    /// Of the meeting that is being waited for.
+    /// Contributions to the present meeting.
     brought: Vec<Option<Brought>>,
-    /// Of the last that was complete. A rank takes it before it can bring something to the meeting after the next.
+    /// Contributions to the last complete meeting. A rank reads them before it can contribute to the meeting after the next.
     last: Arc<Vec<Brought>>,
     meetings: u64,
     mail: Vec<VecDeque<Vec<u8>>>,
@@ -80,7 +80,7 @@ impl ThreadRank {
         Error::Ranks { problem: format!("rank {rank} has ended") }
     }
 
-    /// What all ranks bring, once they all have.
+    /// Waits for the contributions of all ranks and returns them.
     fn meet(&self, mine: Brought) -> Result<Arc<Vec<Brought>>> {
         let mut state = self.room.lock();
         let meeting = state.meetings;
@@ -99,7 +99,7 @@ impl ThreadRank {
         Ok(Arc::clone(&state.last))
     }
 
-    /// The sums of what `of` finds in all that was brought, rank by rank.
+    /// Sums the values that `of` extracts from all contributions, rank by rank.
     fn sum<T: Copy + std::ops::AddAssign + Default>(
         &self,
         mine: Brought,
@@ -188,7 +188,7 @@ impl Collective for ThreadRank {
 mod tests {
     use super::*;
 
-    /// What every rank finds.
+    /// Runs `work` on every rank and returns the results.
     fn each<T: Send>(size: usize, work: impl Fn(&Ranks) -> T + Sync) -> Vec<T> {
         let work = &work;
         std::thread::scope(|scope| {
