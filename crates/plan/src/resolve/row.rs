@@ -356,6 +356,13 @@ impl Resolver<'_> {
         if let Some(Player::Weights(source)) = player {
             return Ok(Start::Weights { source: source.clone() });
         }
+        if player.is_none() {
+            return Err(Refusal::Unavailable(format!(
+                "needs {0} weights; name a data set to train on or pin a file for {0} in [data] of {1} (docs/weights.md)",
+                stage.on,
+                table.spec.name()
+            )));
+        }
         Ok(Start::Net { net: Box::new(self.net(table, stage, depth + 1)?), classifiers: false })
     }
 
@@ -363,9 +370,9 @@ impl Resolver<'_> {
         let facts = |role: &str| {
             table.cast.get(role).ok_or_else(|| {
                 Refusal::Unavailable(format!(
-                    "[data] of {} names nothing for {role} where the data set is {}",
-                    table.spec.name(),
-                    self.dataset
+                    "--dataset {} has no substitute for {role} ([data] of {})",
+                    self.dataset,
+                    table.spec.name()
                 ))
             })
         };
