@@ -1,6 +1,5 @@
 //! What a run asks for, and how it is run and printed, here or in a cluster's job.
 
-use std::io::Write;
 use std::time::Duration;
 
 use experiment::device::Device;
@@ -10,15 +9,7 @@ use experiment::{Console, Error, Interrupt, Ranks, Request, Result, Runner, Work
 use plan::TablePlan;
 
 use crate::flags::Run;
-
-/// Prints to standard output. That nobody reads it any more, as behind `| head`, is no error.
-pub(crate) fn say(text: impl std::fmt::Display) -> Result<()> {
-    let text = base::text::terminal(&text.to_string());
-    match writeln!(std::io::stdout(), "{text}") {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        printed => printed.map_err(Error::io("write to", "standard output")),
-    }
-}
+use crate::screen::{say, screen};
 
 /// The processes that a launcher started together with this one.
 pub(crate) fn ranks() -> Result<Ranks> {
@@ -105,7 +96,11 @@ pub(crate) fn print_tables(flags: &Run, names: &[String], runner: &Runner<'_>) -
     let mut printed = Ok(());
     for name in names {
         let table = runner.run(name)?;
-        printed = printed.and(say(if flags.json { json(&table) } else { table.terminal() }));
+        printed = printed.and(say(match &runner.request.rows {
+            _ if flags.json => json(&table),
+            rows if rows.is_empty() => table.terminal(screen()),
+            rows => table.of_rows(rows).terminal(screen()),
+        }));
         if !flags.json
             && let Some(differences) =
                 experiment::beside::differences(runner.workspace, runner.request, &table)?

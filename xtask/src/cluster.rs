@@ -11,8 +11,9 @@ use slurm::config::SlurmConfig;
 use slurm::folder::note_of;
 use slurm::{Finished, Goal, Manifest, Slurm, why_absent};
 
-use crate::asked::{Asked, print_tables, ranks, say, together};
+use crate::asked::{Asked, print_tables, ranks, together};
 use crate::flags::{Cli, Command, Prepare, Run};
+use crate::screen::say;
 
 /// `run --engine slurm`.
 pub(crate) fn run(

@@ -10,12 +10,13 @@ use experiment::store::write_atomic;
 use experiment::trained::Trained;
 use experiment::{Console, Error, FlowRequest, Interrupt, Result, Runner, json, list};
 
-use crate::asked::{Asked, print_tables, ranks, say, together};
+use crate::asked::{Asked, print_tables, ranks, together};
 use crate::doctor::doctor;
 use crate::failure::Failure;
 use crate::flags::{
     Bench, Check, Cli, Command, Compare, Export, Figures, Folders, New, Predict, Prepare, Printed, Run,
 };
+use crate::screen::{say, screen};
 use crate::{bench, cluster, schema, torture};
 
 pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
@@ -24,7 +25,7 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             let workspace = folders.workspace();
             Ok(say(match (claims, as_json) {
                 (true, false) => list::claims(&workspace, run)?,
-                (false, false) => list::tables(&workspace)?,
+                (false, false) => list::tables(&workspace, screen())?,
                 (true, true) => json(&list::listed_claims(&workspace, run)?),
                 (false, true) => json(&list::listed(&workspace)?),
             })?)
@@ -33,7 +34,7 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             Ok(say(experiment::show::show_json(&folders.workspace(), table, &question.request())?)?)
         }
         Command::Show { table, question, json: false, folders } => {
-            let shown = experiment::show::show(&folders.workspace(), table, &question.request())?;
+            let shown = experiment::show::show(&folders.workspace(), table, &question.request(), screen())?;
             Ok(say(format!("{}\n{}", shown.plan, shown.estimate))?)
         }
         Command::Run(flags) => Ok(run(flags, console, interrupt)?),
@@ -54,7 +55,7 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
         }
         Command::Doctor { json: as_json, folders } => {
             let report = doctor(&folders.workspace())?;
-            say(if *as_json { json(&report) } else { report.terminal() })?;
+            say(if *as_json { json(&report) } else { report.terminal(screen()) })?;
             if report.is_well() { Ok(()) } else { Err(Failure::Unwell) }
         }
         Command::Schema { check: true } => schema::check(),
@@ -71,13 +72,13 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             let seed = seed.unwrap_or_else(torture::any_seed);
             let request = torture::Request { time, seed, parts: only.clone() };
             let report = torture::run(&request, console, interrupt)?;
-            say(if *as_json { json(&report) } else { report.terminal() })?;
+            say(if *as_json { json(&report) } else { report.terminal(screen()) })?;
             if report.held() { Ok(()) } else { Err(Failure::Broken) }
         }
         Command::Verify { device, precision, json: as_json } => {
             let verified =
                 experiment::verify::verify(&device.device.open()?, *precision, console, interrupt)?;
-            say(if *as_json { json(&verified) } else { verified.terminal() })?;
+            say(if *as_json { json(&verified) } else { verified.terminal(screen()) })?;
             if verified.passed() { Ok(()) } else { Err(Failure::Differs) }
         }
     }
@@ -99,7 +100,7 @@ fn compare(flags: &Compare) -> Result<()> {
     }
     let text = match flags.format {
         _ if flags.json => compared.json(),
-        Printed::Terminal => compared.terminal(),
+        Printed::Terminal => compared.terminal(screen()),
         Printed::Markdown => compared.markdown(),
         Printed::Csv => compared.csv()?.trim_end().to_owned(),
     };
@@ -113,7 +114,7 @@ fn check(flags: &Check, console: &Console, interrupt: &Interrupt) -> Result<(), 
     let checker =
         Checker { workspace: &workspace, device, data_roots: flags.roots.data_roots(), console, interrupt };
     let checked = checker.check(&flags.request())?;
-    say(if flags.json { json(&checked) } else { checked.terminal() })?;
+    say(if flags.json { json(&checked) } else { checked.terminal(screen()) })?;
     if flags.update {
         for file in checker.update(&checked)? {
             console.line(&format!("wrote {}", file.display()));
@@ -125,7 +126,7 @@ fn check(flags: &Check, console: &Console, interrupt: &Interrupt) -> Result<(), 
 
 fn bench(flags: &Bench, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
     let report = bench::run(&flags.request(), console, interrupt)?;
-    say(if flags.json { json(&report) } else { report.text(flags.form()) })?;
+    say(if flags.json { json(&report) } else { report.text(flags.form(screen())) })?;
     Ok(())
 }
 
@@ -139,7 +140,7 @@ fn predict(flags: &Predict, console: &Console, interrupt: &Interrupt) -> Result<
     let predictor = Predictor::new(&trained, &workspace, &device, console, interrupt)?;
     for video in &flags.videos {
         let prediction = predictor.predict(video)?;
-        say(if flags.json { json(&prediction) } else { prediction.terminal() })?;
+        say(if flags.json { json(&prediction) } else { prediction.terminal(screen()) })?;
         if let Some(file) = &flags.chart {
             write_atomic(file, prediction.chart()?.as_bytes())?;
         }
@@ -162,7 +163,7 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
     }
     if flags.dry_run {
         for table in &asked.tables {
-            let shown = experiment::show::show(&asked.workspace, table, &asked.request)?;
+            let shown = experiment::show::show(&asked.workspace, table, &asked.request, screen())?;
             // Videos need not be there to show a plan.
             let steps = asked.runner(flags, &Device::Cpu, console, interrupt).outline(table);
             let steps = steps.unwrap_or_else(|error| format!("not known: {error}"));

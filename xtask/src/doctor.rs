@@ -8,10 +8,11 @@ use data::dataset::{Dataset, DatasetSpec};
 use data::decode::Decoder;
 use serde::Serialize;
 
+use experiment::grid::{Grid, Screen};
 use experiment::memory;
 use experiment::record::Environment;
 use experiment::store::write_atomic;
-use experiment::{DeviceChoice, Error, Result, table, weights};
+use experiment::{DeviceChoice, Error, Result, weights};
 use plan::Workspace;
 use plan::spec::Player;
 
@@ -261,7 +262,7 @@ fn published(workspace: &Workspace) -> Result<Vec<Check>> {
 
 impl Report {
     /// For a terminal.
-    pub(crate) fn terminal(&self) -> String {
+    pub(crate) fn terminal(&self, screen: Screen) -> String {
         let mut lines = vec![["", "what", "found", "what to do"].map(str::to_owned).to_vec()];
         for Check { what, standing, found, advice } in &self.checks {
             let mark = match standing {
@@ -276,7 +277,7 @@ impl Report {
             0 => "`cargo xtask run table1b` will run here.".to_owned(),
             bad => format!("{bad} of these must be mended before `cargo xtask run table1b` runs here."),
         };
-        format!("{}\n{verdict}", table::plain_wrapped(lines))
+        format!("{}\n{verdict}", Grid::new(lines, 9).terminal(screen))
     }
 
     /// Whether the default commands will run.

@@ -8,6 +8,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::flags::Loudness;
+use crate::screen::in_colour;
 
 /// The workspace's own crates: what is said of `-v` says nothing of others.
 const OWN: [&str; 13] = [
@@ -107,14 +108,6 @@ fn is_module(text: &str) -> bool {
 
 fn is_own(text: &str) -> bool {
     is_module(text) && OWN.contains(&text.split("::").next().unwrap_or_default())
-}
-
-/// Whether a stream is written to in colours: on a terminal, unless `NO_COLOR` is set, and where `CLICOLOR_FORCE` is.
-fn in_colour(terminal: bool, variable: impl Fn(&str) -> Option<String>) -> bool {
-    let set = |name| variable(name).is_some_and(|value| !value.is_empty());
-    let forced = set("CLICOLOR_FORCE") && variable("CLICOLOR_FORCE").is_none_or(|value| value != "0");
-    let dumb = variable("TERM").is_some_and(|value| value == "dumb");
-    !set("NO_COLOR") && (forced || terminal && !dumb)
 }
 
 #[cfg(test)]

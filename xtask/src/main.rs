@@ -9,6 +9,7 @@ mod failure;
 mod flags;
 mod log;
 mod schema;
+mod screen;
 mod torture;
 
 use std::process::ExitCode;

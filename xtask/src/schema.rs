@@ -4,9 +4,9 @@ use experiment::store::write_atomic;
 use experiment::{Console, Result};
 use plan::schema::{SchemaFile, files};
 
-use crate::asked::say;
 use crate::failure::Failure;
 use crate::flags::Folders;
+use crate::screen::say;
 
 /// Writes what is stale.
 pub(crate) fn write(console: &Console) -> Result<()> {

@@ -16,9 +16,10 @@ use serde::Serialize;
 
 use self::gather::Entry;
 use self::significance::Difference;
+use crate::grid::{Grid, Screen, wrapped};
 use crate::scores::predictions::Predictions;
 use crate::store::write_atomic;
-use crate::{Error, Result, table};
+use crate::{Error, Result};
 use base::text::{NONE, brief, duration, json, points, reported, whole, within};
 use base::there_are;
 use plan::Workspace;
@@ -202,14 +203,16 @@ fn frame(entries: &[Entry]) -> PolarsResult<DataFrame> {
 }
 
 impl Comparison {
-    /// Formats the comparison for a terminal.
-    pub fn terminal(&self) -> String {
-        format!("{}\n{}\n{}", self.head(), table::plain(self.lines(), 4), self.foot())
+    /// Formats the comparison for a screen.
+    pub fn terminal(&self, screen: Screen) -> String {
+        let width = screen.width.unwrap_or(usize::MAX);
+        let [head, foot] = [self.head(), self.foot()].map(|text| wrapped(&text, width));
+        format!("{head}\n{}\n{foot}", self.grid().terminal(screen))
     }
 
     /// Formats the comparison as Markdown.
     pub fn markdown(&self) -> String {
-        format!("{}\n\n{}\n\n{}", self.head(), table::markdown(self.lines(), 4), self.foot())
+        format!("{}\n\n{}\n\n{}", self.head(), self.grid().markdown(), self.foot())
     }
 
     /// Formats the rows as CSV, every number at full precision.
@@ -267,6 +270,21 @@ impl Comparison {
         let mut bytes = Vec::new();
         ParquetWriter::new(&mut bytes).finish(&mut frame(&self.entries).map_err(failed)?).map_err(failed)?;
         write_atomic(path, &bytes)
+    }
+
+    fn grid(&self) -> Grid {
+        Grid::new(self.lines(), 4).dispensable(&[
+            "MiB",
+            "videos/s",
+            "samples/s",
+            "run",
+            "multiply-adds a video",
+            "parameters",
+            "tables",
+            "architecture",
+            "training",
+            "next",
+        ])
     }
 
     fn head(&self) -> String {

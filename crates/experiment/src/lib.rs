@@ -20,6 +20,7 @@ pub mod evaluate;
 pub mod export;
 mod files;
 pub mod fusion;
+pub mod grid;
 mod inputs;
 pub mod interrupt;
 pub mod list;

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use crate::claim::Verdict;
 use crate::error::{Error, Result};
+use crate::grid::{Grid, Screen};
 use crate::record::Record;
 use crate::run_folder::{RunFolder, recorded};
-use crate::table::{self, Claim};
+use crate::table::Claim;
 use base::text::signed_within;
 use plan::Workspace;
 use plan::spec::Spec;
@@ -68,7 +69,7 @@ pub fn listed(workspace: &Workspace) -> Result<Vec<Listed>> {
 ///
 /// # Errors
 /// Those of [`listed`].
-pub fn tables(workspace: &Workspace) -> Result<String> {
+pub fn tables(workspace: &Workspace, screen: Screen) -> Result<String> {
     let mut lines = vec![["table", "title", "rows", "claims", "recorded"].map(str::to_owned).to_vec()];
     for Listed { table, title, rows, claims, runs } in listed(workspace)? {
         let words = |run: &ListedRun| {
@@ -79,7 +80,7 @@ pub fn tables(workspace: &Workspace) -> Result<String> {
         let recorded = if recorded.is_empty() { "nothing yet".into() } else { recorded.join("\n") };
         lines.push(vec![table, title, rows.to_string(), claims.to_string(), recorded]);
     }
-    Ok(table::plain(lines, 9))
+    Ok(Grid::new(lines, 9).dispensable(&["rows", "claims"]).terminal(screen))
 }
 
 /// A claim with its verdicts by run.
@@ -149,7 +150,7 @@ pub fn claims(workspace: &Workspace, runs: &[String]) -> Result<String> {
             lines.push(line);
         }
     }
-    let mut text = table::markdown(lines, 9);
+    let mut text = Grid::new(lines, 9).markdown();
     for run in columns {
         let of_run = counts.iter().filter(|((name, _), _)| *name == run.as_str());
         let parts: Vec<String> = of_run.map(|((_, verdict), count)| format!("{count} {verdict}")).collect();

@@ -6,8 +6,8 @@ use data::sample::{At, TimeSteps};
 use flow::Method;
 
 use crate::error::{Error, Result};
+use crate::grid::{Grid, Screen, wrapped};
 use crate::speed;
-use crate::table::plain;
 use base::text::{NONE, duration, gibibytes, reported, thousands};
 use plan::Workspace;
 use plan::cost::{self, Nets};
@@ -29,10 +29,10 @@ pub struct Shown {
 ///
 /// # Errors
 /// If the spec cannot be read or resolved.
-pub fn show(workspace: &Workspace, table: &str, request: &Request) -> Result<Shown> {
+pub fn show(workspace: &Workspace, table: &str, request: &Request, screen: Screen) -> Result<Shown> {
     let (spec, file) = workspace.spec(table)?;
     let plan = TablePlan::resolve(spec, file, request, workspace)?;
-    Ok(Shown { plan: describe(&plan)?, estimate: estimate(&plan)? })
+    Ok(Shown { plan: describe(&plan, screen)?, estimate: estimate(&plan, screen)? })
 }
 
 /// Resolves a table and returns the plan as JSON: training and test of each row, every value explicit.
@@ -87,7 +87,7 @@ pub fn show_json(workspace: &Workspace, table: &str, request: &Request) -> Resul
     Ok(serde_json::to_string_pretty(&shown).expect("a plan holds strings, numbers and lists only"))
 }
 
-fn describe(plan: &TablePlan) -> Result<String> {
+fn describe(plan: &TablePlan, screen: Screen) -> Result<String> {
     let spec = &plan.spec;
     let mut text = format!(
         "{}: {}\n{}\n\nprofile    {}\ndata       {}\n",
@@ -117,7 +117,8 @@ fn describe(plan: &TablePlan) -> Result<String> {
         }
     }
     text.push_str(&protocols(plan));
-    text.push_str(&format!("records    results/{}\n\n", plan.results.display()));
+    text.push_str(&format!("records    {}\n\n", plan.results.display()));
+    text = hanging(&text, 11, screen);
 
     let mut lines = vec![
         ["row", "paper", "input", "learns", "channels x side", "parameters", "multiply-adds"]
@@ -160,20 +161,65 @@ fn describe(plan: &TablePlan) -> Result<String> {
             }
         });
     }
-    text.push_str(&plain(lines, 4));
+    let grid = Grid::new(lines, 4).dispensable(&["multiply-adds", "parameters", "channels x side", "paper"]);
+    text.push_str(&grid.terminal(screen));
     if let Some(protocol) = plan.wanted().flat_map(|row| row.work.protocols()).last() {
         let summary = protocol.net.model.summary().map_err(Error::network("describing the network"))?;
-        text.push_str(&format!("\n\nThe network of the last row:\n{summary}\n"));
+        text.push_str(&format!("\n\nThe network of the last row:\n{}\n", network(&summary, screen)));
     }
     text.push_str("\nClaims to be judged:\n");
     for claim in &spec.claim {
-        text.push_str(&format!("  {} ({}): {}\n", claim.says, claim.place, claim.holds));
+        let line = format!("  {} ({}): {}\n", claim.says, claim.place, claim.holds);
+        text.push_str(&hanging(&line, 4, screen));
     }
-    text.push_str(&format!(
+    let departures = format!(
         "\nDepartures from the paper (docs/deviations.md): {}.\n",
         if plan.departures.is_empty() { "none".to_owned() } else { plan.departures.join("; ") }
-    ));
+    );
+    text.push_str(&hanging(&departures, 0, screen));
     Ok(text)
+}
+
+/// Breaks lines that are too long for the screen. What is left of a line is indented.
+fn hanging(text: &str, indent: usize, screen: Screen) -> String {
+    let Some(width) = screen.width else { return text.to_owned() };
+    let line = |line: &str| {
+        // The beginning is laid out in columns, whose blanks stay.
+        let begin = line.char_indices().nth(indent).map_or(line.len(), |(at, _)| at);
+        let (begin, rest) = line.split_at(begin);
+        let rest = wrapped(rest, width.saturating_sub(indent));
+        format!("{begin}{}\n", rest.replace('\n', &format!("\n{}", " ".repeat(indent))))
+    };
+    text.lines().map(line).collect()
+}
+
+/// The layers of a network, in columns that fit the screen.
+fn network(summary: &models::Summary, screen: Screen) -> String {
+    let text = summary.to_string();
+    if screen.width.is_none_or(|width| text.lines().all(|line| line.chars().count() <= width)) {
+        return text;
+    }
+    let head = ["layer", "operation", "output", "parameters", "multiply-adds"];
+    let count = |count: u64| if count == 0 { String::new() } else { thousands(count) };
+    let rows = summary.rows.iter().map(|row| {
+        let output: Vec<String> = row.output.iter().map(usize::to_string).collect();
+        vec![
+            row.name.clone(),
+            row.operation.clone(),
+            output.join("x"),
+            count(row.parameters as u64),
+            count(row.multiply_adds),
+        ]
+    });
+    let lines = std::iter::once(head.map(str::to_owned).to_vec()).chain(rows);
+    let grid = Grid::new(lines.collect(), 2).dispensable(&["multiply-adds", "parameters"]).terminal(screen);
+    let last = text.lines().last().unwrap_or_default();
+    [
+        wrapped(&summary.title, screen.width.unwrap_or(usize::MAX)),
+        grid,
+        hanging(last, 0, screen).trim_end().to_owned(),
+    ]
+    .join("\n")
 }
 
 /// Facts about a row's net that are known before training.
@@ -421,7 +467,7 @@ fn kebab(value: &impl serde::Serialize) -> String {
 }
 
 /// Estimates time and memory of the plan on this machine, from the measured speed of training a convolution.
-fn estimate(plan: &TablePlan) -> Result<String> {
+fn estimate(plan: &TablePlan, screen: Screen) -> Result<String> {
     let speed = speed::of_this_machine()?;
     let mut lines = vec![["row", "memory", "nets", "training", "testing"].map(str::to_owned).to_vec()];
     let line = |name: &str, nets: &Nets| {
@@ -442,6 +488,6 @@ fn estimate(plan: &TablePlan) -> Result<String> {
         "Estimate for this machine ({} threads, {:.0} GFLOP/s in a convolution), excluding the preparation of videos:\n{}\n",
         rayon::current_num_threads(),
         speed.operations / 1e9,
-        plain(lines, 1),
+        Grid::new(lines, 1).dispensable(&["nets", "memory"]).terminal(screen),
     ))
 }

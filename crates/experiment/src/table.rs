@@ -5,16 +5,14 @@
 
 mod recorded;
 
-use serde::{Deserialize, Serialize};
-use tabled::builder::Builder;
-use tabled::settings::formatting::AlignmentStrategy;
-use tabled::settings::{Alignment, Style, Width, object::Columns as ColumnsOf};
-
 use crate::claim::{Estimate, Verdict};
+use crate::grid::{Form, Grid, Screen, wrapped};
 use crate::record::{Measure, Record};
-use base::text::{NONE, duration, one_line, points, range, reported, signed, signed_range, terminal};
+use base::text::{NONE, duration, points, range, reported, signed, signed_range};
 use plan::TablePlan;
+use plan::rule::Comparison;
 use plan::spec::{self, Columns, ProfileName, Quoted, Spec};
+use serde::{Deserialize, Serialize};
 
 /// A table, ready to be printed.
 #[derive(Debug, Clone, Serialize)]
@@ -149,19 +147,24 @@ pub struct Claim {
     pub margin: Option<Estimate>,
 }
 
-/// The output format of a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// Box-drawing characters.
-    Terminal,
-    /// Markdown.
-    Markdown,
-}
-
 impl Table {
-    /// Formats the table for a terminal.
-    pub fn terminal(&self) -> String {
-        self.render(Form::Terminal)
+    /// Formats the table for a screen.
+    pub fn terminal(&self, screen: Screen) -> String {
+        self.render(Form::Terminal(screen))
+    }
+
+    /// Returns the table with these rows alone, and the claims about them that could be judged.
+    #[must_use]
+    pub fn of_rows(&self, ids: &[String]) -> Self {
+        let mut table = self.clone();
+        table.rows.retain(|row| ids.contains(&row.id));
+        table.claims.retain(|claim| {
+            let rule = Comparison::parse(&claim.rule);
+            let names = rule.as_ref().map_or_else(|_| Vec::new(), Comparison::rows);
+            claim.verdict != Verdict::NotRun && names.iter().any(|name| ids.iter().any(|id| id == name))
+        });
+        table.quoted.clear();
+        table
     }
 
     /// Formats the table as a Markdown file.
@@ -194,12 +197,18 @@ impl Table {
             text.push_str(&part);
             text.push('\n');
         };
+        let mut paragraph = |part: String| match form {
+            Form::Terminal(Screen { width: Some(width), .. }) if !part.starts_with(['╭', '│']) => {
+                paragraph(wrapped(&part, width));
+            }
+            _ => paragraph(part),
+        };
         let heading = |level: &str, words: &str| match form {
-            Form::Terminal => words.to_owned(),
+            Form::Terminal(_) => words.to_owned(),
             Form::Markdown => format!("{level} {words}"),
         };
         let said = |words: &str| match form {
-            Form::Terminal => words.to_owned(),
+            Form::Terminal(_) => words.to_owned(),
             Form::Markdown => base::text::markdown(words),
         };
         if form == Form::Markdown {
@@ -283,7 +292,7 @@ impl Table {
             }
             lines.push(line);
         }
-        layout(lines, form, 1)
+        Grid::new(lines, 1).render(form)
     }
 
     fn details(&self, form: Form) -> String {
@@ -330,7 +339,9 @@ impl Table {
             }
             lines.push(line);
         }
-        layout(lines, form, numbers)
+        Grid::new(lines, numbers)
+            .dispensable(&["train", "videos scored", "what", "95 % interval"])
+            .render(form)
     }
 
     fn quotes(&self, form: Form) -> String {
@@ -343,7 +354,7 @@ impl Table {
                 quote.place.clone(),
             ]);
         }
-        layout(lines, form, 4)
+        Grid::new(lines, 4).render(form)
     }
 
     fn claims_table(&self, form: Form) -> String {
@@ -358,7 +369,7 @@ impl Table {
                 claim.margin.map_or(NONE.into(), |m| signed_range(m.low, m.high)),
             ]);
         }
-        layout(lines, form, 3)
+        Grid::new(lines, 3).dispensable(&["rule"]).render(form)
     }
 }
 
@@ -406,46 +417,4 @@ impl State {
             Self::Unavailable { .. } => "n/a".into(),
         }
     }
-}
-
-/// Lays out lines of cells. Columns from `numbers` on are numbers, aligned right.
-pub fn layout(lines: Vec<Vec<String>>, form: Form, numbers: usize) -> String {
-    let cell = |text: String| match form {
-        // The only line breaks are in our own cells.
-        Form::Terminal => terminal(&text),
-        // A rule in a code span has no characters that end the span or the cell.
-        Form::Markdown if text.starts_with('`') => one_line(&text),
-        Form::Markdown => base::text::markdown(&text),
-    };
-    let lines = lines.into_iter().map(|line| line.into_iter().map(cell).collect::<Vec<_>>());
-    let mut table = Builder::from_iter(lines).build();
-    match form {
-        Form::Terminal => table.with(Style::rounded()),
-        Form::Markdown => table.with(Style::markdown()),
-    };
-    table
-        .modify(ColumnsOf::new(numbers..), Alignment::right())
-        .modify(ColumnsOf::new(numbers..), AlignmentStrategy::PerLine);
-    table.to_string()
-}
-
-/// Formats a Markdown table for `list`.
-pub fn markdown(lines: Vec<Vec<String>>, numbers: usize) -> String {
-    layout(lines, Form::Markdown, numbers)
-}
-
-/// Formats a terminal table of texts and wraps those from the third column on.
-pub fn plain_wrapped(lines: Vec<Vec<String>>) -> String {
-    let mut table = Builder::from_iter(lines).build();
-    table.with(Style::rounded());
-    table.modify(ColumnsOf::new(2..), Width::wrap(LONG).keep_words(true));
-    table.to_string()
-}
-
-/// Width of a line of wrapped text, in characters.
-const LONG: usize = 52;
-
-/// Formats a terminal table for `show` and `list`.
-pub fn plain(lines: Vec<Vec<String>>, numbers: usize) -> String {
-    layout(lines, Form::Terminal, numbers)
 }

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use experiment::grid::Screen;
 use plan::spec::{ProfileName, Spec};
 use plan::{Error, Request, Workspace};
 use plan::{TablePlan, Work};
@@ -46,7 +47,7 @@ fn every_committed_spec_resolves_at_every_profile() {
 fn the_plan_of_table_1b() {
     for profile in [ProfileName::Paper, ProfileName::Mini] {
         let request = Request { profile: Some(profile), ..Request::default() };
-        let shown = experiment::show::show(&workspace(), "table1b", &request).unwrap();
+        let shown = experiment::show::show(&workspace(), "table1b", &request, Screen::default()).unwrap();
         insta::assert_snapshot!(format!("table1b-{profile}"), shown.plan);
     }
 }
@@ -84,7 +85,8 @@ fn the_plans_of_the_other_tables() {
         "pyramid/stacking",
         "pyramid/comparison",
     ] {
-        let shown = experiment::show::show(&workspace(), table, &Request::default()).unwrap();
+        let shown =
+            experiment::show::show(&workspace(), table, &Request::default(), Screen::default()).unwrap();
         let rows = shown.plan.split("\n\nThe network").next().unwrap();
         // Snapshots of the first paper's tables are named without the paper.
         let name = table.strip_prefix("two-stream/").unwrap_or(table).replace('/', "-");

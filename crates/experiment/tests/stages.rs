@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
+use experiment::grid::Screen;
 use experiment::pair_scores::PairScores;
 use experiment::record::{Measure, Record};
 use experiment::scores::Scores;
@@ -223,7 +224,7 @@ fn one_net_of_pairs_is_tested_on_held_out_and_seen_views_and_by_pairs() {
     // Intervals resample actors, so the scores must have them.
     let scores = place.scores();
     assert!(scores.iter().all(|scores| scores.groups.len() == scores.videos.len()));
-    let text = table.terminal();
+    let text = table.terminal(Screen::default());
     assert!(text.contains("area under the ROC curve"), "{text}");
     // Running the same command again trains and tests nothing.
     let (again, nets) = place.run(&["siamese/cross-view"], &rows);

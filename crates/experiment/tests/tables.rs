@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use experiment::claim::{Estimate, Verdict};
+use experiment::grid::Screen;
 use experiment::record::{
     DatasetRecord, Environment, RECORD_VERSION, Record, RunRecord, StageRecord, TestOutcome, TrainOutcome,
 };
@@ -127,7 +128,7 @@ fn of_spec(name: &str, seeds: u64) -> Table {
 
 #[test]
 fn a_table_in_a_terminal() {
-    insta::assert_snapshot!(table(1).terminal());
+    insta::assert_snapshot!(table(1).terminal(Screen::default()));
 }
 
 #[test]
@@ -143,7 +144,7 @@ fn a_table_of_one_column() {
 
 #[test]
 fn several_seeds_show_their_spread() {
-    let text = table(3).terminal();
+    let text = table(3).terminal(Screen::default());
     assert!(text.contains("sd over seeds") && text.contains("1.0"), "{text}");
 }
 

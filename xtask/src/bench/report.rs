@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use base::text::counted;
-use experiment::table::{Form, layout};
+use experiment::grid::{Form, Grid};
 use serde::Serialize;
 
 use super::case::{Case, Unit};
@@ -109,7 +109,7 @@ impl Report {
         let text = self.table_and_foot(form);
         match (self.title(), form) {
             (None, _) => text,
-            (Some(title), Form::Terminal) => format!("{title}\n{text}"),
+            (Some(title), Form::Terminal(_)) => format!("{title}\n{text}"),
             (Some(title), Form::Markdown) => format!("{title}\n\n{text}"),
         }
     }
@@ -125,7 +125,7 @@ impl Report {
         let (head, lines) = if self.is_apart() { self.phases_apart() } else { self.together() };
         let foot = self.foot();
         match form {
-            Form::Terminal => format!("{}\n{}", table(&head, lines, form), foot.join("\n")),
+            Form::Terminal(_) => format!("{}\n{}", table(&head, lines, form), foot.join("\n")),
             Form::Markdown => {
                 let head: Vec<String> = head.iter().map(|label| label.replace('\n', " ")).collect();
                 format!("{}\n\n* {}", table(&head, lines, form), foot.join("\n* "))
@@ -297,11 +297,13 @@ fn with_phases(case: &Case, side: &Timing) -> String {
 
 /// A table whose first three columns are words.
 fn table(head: &[String], lines: Vec<Vec<String>>, form: Form) -> String {
-    layout([vec![head.to_vec()], lines].concat(), form, 3)
+    Grid::new([vec![head.to_vec()], lines].concat(), 3).render(form)
 }
 
 #[cfg(test)]
 mod tests {
+    use experiment::grid::Screen;
+
     use super::super::case::Phase;
     use super::super::timing::{Memory, convolution};
     use super::*;
@@ -360,20 +362,22 @@ mod tests {
             both(convolution("conv-7x7"), [[0.005, 0.005], [0.010, 0.020]]),
             both(Case { group: "others".into(), ..convolution("lrn") }, [[0.01, 0.01], [0.01, 0.01]]),
         ];
-        insta::assert_snapshot!(report(cases, SEVEN).text(Form::Terminal));
+        insta::assert_snapshot!(report(cases, SEVEN).text(Form::Terminal(Screen::default())));
     }
 
     #[test]
     fn kernels_alone() {
         let case = convolution("conv-7x7");
         let ours = Timing::of_medians(&case, 0.0121, &[0.005, 0.007]);
-        insta::assert_snapshot!(report(vec![Measured::new(case, ours, None)], None).text(Form::Terminal));
+        insta::assert_snapshot!(
+            report(vec![Measured::new(case, ours, None)], None).text(Form::Terminal(Screen::default()))
+        );
     }
 
     #[test]
     fn steps_beside_pytorch() {
         let cases = vec![both(step(), [[0.5, 1.0], [1.0, 1.7]])];
-        insta::assert_snapshot!(report(cases, SEVEN).text(Form::Terminal));
+        insta::assert_snapshot!(report(cases, SEVEN).text(Form::Terminal(Screen::default())));
     }
 
     #[test]
@@ -385,12 +389,14 @@ mod tests {
     #[test]
     fn steps_alone() {
         let ours = Timing::of_medians(&step(), 1.5, &[]);
-        insta::assert_snapshot!(report(vec![Measured::new(step(), ours, None)], None).text(Form::Terminal));
+        insta::assert_snapshot!(
+            report(vec![Measured::new(step(), ours, None)], None).text(Form::Terminal(Screen::default()))
+        );
     }
 
     #[test]
     fn steps_on_a_gpu() {
-        insta::assert_snapshot!(gpu_step().text(Form::Terminal));
+        insta::assert_snapshot!(gpu_step().text(Form::Terminal(Screen::default())));
     }
 
     #[test]

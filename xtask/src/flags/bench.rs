@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use experiment::Precision;
-use experiment::table::Form;
+use experiment::grid::{Form, Screen};
 
 use super::groups::{Where, precision};
 use crate::bench::{self, Layout, Rival, Suite, Torch};
@@ -50,8 +50,8 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    pub(crate) fn form(&self) -> Form {
-        if self.markdown { Form::Markdown } else { Form::Terminal }
+    pub(crate) fn form(&self, screen: Screen) -> Form {
+        if self.markdown { Form::Markdown } else { Form::Terminal(screen) }
     }
 
     pub(crate) fn request(&self) -> bench::Request {

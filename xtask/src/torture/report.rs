@@ -1,7 +1,7 @@
 //! What a campaign found, as a table.
 
 use base::text::{duration, thousands};
-use experiment::table::plain;
+use experiment::grid::{Grid, Screen};
 use serde::Serialize;
 
 /// What became of one attempt.
@@ -85,7 +85,7 @@ impl Report {
     }
 
     /// For a person.
-    pub(crate) fn terminal(&self) -> String {
+    pub(crate) fn terminal(&self, screen: Screen) -> String {
         let head = ["what was done", "tried", "as undisturbed", "refused", "wrong", "broke", "left behind"];
         let mut lines = vec![head.map(str::to_owned).to_vec()];
         for line in &self.lines {
@@ -99,7 +99,7 @@ impl Report {
         let untried = self.untried.iter().map(|why| format!("\nnot tried: {why}"));
         format!(
             "{}\nseed {}, {}{}",
-            plain(lines, 1),
+            Grid::new(lines, 1).terminal(screen),
             self.seed,
             duration(self.seconds),
             faults.chain(untried).collect::<String>()

@@ -2,7 +2,7 @@
 
 use super::{Checked, RowCheck, TableCheck, Verdict};
 use crate::claim::Estimate;
-use crate::table;
+use crate::grid::{Grid, Screen};
 use base::text::{NONE, counted, points, signed_within};
 
 /// Maximum number of listed changes of a plan.
@@ -10,10 +10,10 @@ const MOST_CHANGES: usize = 12;
 
 impl Checked {
     /// Formats the result for a terminal.
-    pub fn terminal(&self) -> String {
+    pub fn terminal(&self, screen: Screen) -> String {
         let mut text = String::new();
         for table in &self.tables {
-            text.push_str(&format!("{}\n\n", table.terminal()));
+            text.push_str(&format!("{}\n\n", table.terminal(screen)));
         }
         let count = |verdict: Verdict| self.rows().filter(|row| row.verdict == verdict).count();
         let all = self.rows().count();
@@ -42,7 +42,7 @@ impl Checked {
 }
 
 impl TableCheck {
-    fn terminal(&self) -> String {
+    fn terminal(&self, screen: Screen) -> String {
         let head = ["row", "baseline", "now", "difference", "changed answers", "plan", "verdict"];
         let mut lines = vec![head.map(str::to_owned).to_vec()];
         lines.extend(self.rows.iter().map(line));
@@ -51,7 +51,7 @@ impl TableCheck {
             self.table,
             self.run,
             self.baseline_of.join("; "),
-            table::plain(lines, 1)
+            Grid::new(lines, 1).dispensable(&["answers turned", "plan", "difference"]).terminal(screen)
         );
         for row in &self.rows {
             for reason in &row.reasons {

@@ -3,8 +3,8 @@
 use data::loader::Crops;
 use models::ModelConfig;
 
+use crate::grid::Grid;
 use crate::record::Record;
-use crate::table;
 use crate::trained::{Trained, TrainedNet};
 use base::text::{NONE, markdown, points, range, reported};
 use plan::Work;
@@ -107,7 +107,7 @@ fn front_matter(trained: &Trained, dataset: &str) -> String {
 /// Formats the row as in its table.
 fn result(record: &Record) -> String {
     let (expected, scored) = record.videos();
-    table::markdown(
+    Grid::new(
         vec![
             [
                 "row",
@@ -131,7 +131,9 @@ fn result(record: &Record) -> String {
             ],
         ],
         1,
-    ) + "\n"
+    )
+    .markdown()
+        + "\n"
 }
 
 fn described(net: &TrainedNet, alone: bool) -> String {

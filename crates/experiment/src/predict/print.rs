@@ -1,7 +1,8 @@
 //! Formats a prediction as text and as a chart.
 
 use super::{Position, Prediction};
-use crate::{Result, table};
+use crate::Result;
+use crate::grid::{Grid, Screen, wrapped};
 use base::text::points;
 use figure::{Track, timeline};
 
@@ -13,7 +14,7 @@ const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 
 impl Prediction {
     /// Formats the most probable classes for a terminal: by all nets together, by each net, and along the video.
-    pub fn terminal(&self) -> String {
+    pub fn terminal(&self, screen: Screen) -> String {
         let top: Vec<usize> = self.ranked().into_iter().take(TOP).collect();
         let several = self.streams.len() > 1;
         let mut head = vec!["class".to_owned()];
@@ -39,18 +40,24 @@ impl Prediction {
             1 => ", one hard cut".into(),
             cuts => format!(", {cuts} hard cuts"),
         };
-        format!(
+        let grid = Grid::new(lines, 1).dispensable(&["over time"]).terminal(screen);
+        let text = format!(
             "{}: {} frames{cuts}; {} knows the {} classes of {}\n{}\n{:.1} frames/s: {:.2} s for decoding and flow, {:.2} s for the networks",
             self.video,
             self.frames,
             self.run,
             self.classes.len(),
             self.trained_on,
-            table::plain(lines, 1),
+            grid,
             self.frames_per_second(),
             self.seconds.preparing,
             self.seconds.networks
-        )
+        );
+        let flowed = |line: &str| match screen.width {
+            Some(width) if !line.starts_with(['╭', '│', '├', '╰']) => wrapped(line, width),
+            _ => line.to_owned(),
+        };
+        text.lines().map(flowed).collect::<Vec<_>>().join("\n")
     }
 
     /// Draws the probabilities along the video, with a panel for each net and one for all together.
@@ -129,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_person_reads_the_most_probable_first() {
-        insta::assert_snapshot!(prediction().terminal(), @r"
+        insta::assert_snapshot!(prediction().terminal(Screen::default()), @r"
         walk.avi: 30 frames, one hard cut; two-stream/table3/synth-mini/average knows the 3 classes of synth
         ╭───────┬────────┬─────────┬──────────┬───────────╮
         │ class │  fused │ spatial │ temporal │ over time │

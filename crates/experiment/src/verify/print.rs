@@ -1,11 +1,11 @@
 //! Formats the table of a verification.
 
 use super::{Line, Verified};
-use crate::table;
+use crate::grid::{Grid, Screen};
 
 impl Verified {
     /// Formats the result for a terminal: one line per comparison, and the number that passed.
-    pub fn terminal(&self) -> String {
+    pub fn terminal(&self, screen: Screen) -> String {
         let mut lines = vec![["", "what", "difference", "allowed", ""].map(str::to_owned).to_vec()];
         for line in &self.lines {
             let difference = line.difference.map_or_else(|| "failed".into(), written);
@@ -13,7 +13,7 @@ impl Verified {
             let (kind, name) = (line.kind.to_owned(), line.name.clone());
             lines.push(vec![kind, name, difference, written(line.allowed), verdict.to_owned()]);
         }
-        let mut text = table::plain(lines, 5);
+        let mut text = Grid::new(lines, 5).terminal(screen);
         for Line { name, problem, .. } in &self.lines {
             if let Some(problem) = problem {
                 text.push_str(&format!("\n{name}: {problem}"));
@@ -49,7 +49,7 @@ mod tests {
             ],
         };
         assert!(!verified.passed());
-        insta::assert_snapshot!(verified.terminal(), @r"
+        insta::assert_snapshot!(verified.terminal(Screen::default()), @r"
         ╭───────────┬────────────────────┬────────────┬─────────┬─────────╮
         │           │ what               │ difference │ allowed │         │
         ├───────────┼────────────────────┼────────────┼─────────┼─────────┤
