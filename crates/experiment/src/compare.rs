@@ -277,13 +277,13 @@ impl Comparison {
             "MiB",
             "videos/s",
             "samples/s",
-            "run",
             "multiply-adds a video",
             "parameters",
-            "tables",
+            "next",
             "architecture",
             "training",
-            "next",
+            "paper",
+            "run",
         ])
     }
 
