@@ -108,7 +108,7 @@ fn compare(flags: &Compare) -> Result<()> {
 }
 
 fn check(flags: &Check, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
-    let workspace = flags.folders.workspace();
+    let workspace = flags.workspace();
     let device = flags.device.device.open()?;
     let device = &device;
     let checker =

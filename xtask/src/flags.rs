@@ -117,9 +117,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  cargo xtask export --run table1b/stack-10-on exported/")]
     Export(Box<Export>),
     /// Run tables again and compare them with their committed records; fail when a number has moved
-    #[command(
-        after_help = "Examples:\n  cargo xtask check table1b\n  cargo xtask check --profile smoke --results .ci/smoke"
-    )]
+    #[command(after_help = "Examples:\n  cargo xtask check table1b\n  cargo xtask check --profile smoke")]
     Check(Box<Check>),
     /// Write all recorded results to one HTML page
     #[command(after_help = "Examples:\n  cargo xtask report\n  cargo xtask report --output results.html")]
@@ -451,6 +449,16 @@ pub(crate) struct Check {
 }
 
 impl Check {
+    /// The checkout with the baselines: at the profile `smoke` those of `.ci/smoke`, else the committed results, unless a flag
+    /// names a folder.
+    pub(crate) fn workspace(&self) -> Workspace {
+        let mut workspace = self.folders.workspace();
+        if self.profile == ProfileName::Smoke && self.run.is_empty() && workspace.committed.is_some() {
+            workspace.committed = Some(workspace.root.join(".ci/smoke"));
+        }
+        workspace
+    }
+
     pub(crate) fn request(&self) -> CheckRequest {
         CheckRequest {
             tables: self.tables.clone(),
@@ -526,5 +534,36 @@ impl Prepare {
             extraction: self.extracted.extraction(),
             ..Request::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Whatever it needs to run.
+    #[test]
+    fn every_documented_command_can_be_parsed() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut parsed = 0;
+        for page in testkit::documented::pages(&root) {
+            for command in testkit::documented::commands(&page) {
+                let Some(words) = command.arguments() else { continue };
+                let words = std::iter::once("xtask".to_owned()).chain(words);
+                match Cli::try_parse_from(words) {
+                    Err(error) if error.use_stderr() => panic!("{}\n{error}", command.place()),
+                    _ => parsed += 1,
+                }
+                assert_eq!(
+                    notes(command.words.iter().skip(1).map(Into::into)),
+                    Vec::<String>::new(),
+                    "{}",
+                    command.place()
+                );
+            }
+        }
+        assert!(parsed > 40, "only {parsed} commands are documented");
     }
 }

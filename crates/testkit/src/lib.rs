@@ -8,6 +8,7 @@
 pub mod bench;
 pub mod clip;
 pub mod convolutions;
+pub mod documented;
 mod real;
 
 use std::collections::BTreeMap;
