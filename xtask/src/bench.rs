@@ -113,7 +113,7 @@ mod tests {
         let error = names(&["pool", "relu"]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no case matches `pool` or `relu`; there are: conv-1x1, conv-3x3, lrn"
+            "no case name contains `pool` or `relu`; there are: conv-1x1, conv-3x3, lrn"
         );
         assert_eq!(error.exit_code(), 2);
     }

@@ -31,7 +31,7 @@ pub(crate) enum Error {
     #[error("cargo did not build a benchmark program `{0}`; check the [[bench]] sections of its crate")]
     NoProgram(&'static str),
 
-    #[error("no case matches {}; there are: {known}", quoted(patterns))]
+    #[error("no case name contains {}; there are: {known}", quoted(patterns))]
     NoCase { patterns: Vec<String>, known: String },
 
     #[error("{who} exited unexpectedly ({status}) when asked to {doing}; its own message, if any, is above")]
