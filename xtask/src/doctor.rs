@@ -200,7 +200,7 @@ fn disk(cache: &Path) -> Check {
         Err(error) => limited(
             what,
             error.to_string(),
-            format!("all tables in `mini` take {}", gibibytes(ROOM as f64)),
+            format!("all tables in `mini` take up to {}", gibibytes(ROOM as f64)),
         ),
     }
 }
