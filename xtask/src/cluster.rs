@@ -14,7 +14,7 @@ use slurm::{Finished, Goal, Manifest, Slurm, why_absent};
 use crate::asked::{Asked, print_tables, ranks, say, together};
 use crate::flags::{Cli, Command, Prepare, Run};
 
-/// Does `run --engine slurm`.
+/// Handles `run --engine slurm`.
 pub(crate) fn run(
     flags: &Run,
     asked: &Asked,
@@ -28,7 +28,7 @@ pub(crate) fn run(
     submit(&slurm, flags.dry_run)
 }
 
-/// Does `prepare --engine slurm`.
+/// Handles `prepare --engine slurm`.
 pub(crate) fn prepare(
     flags: &Prepare,
     config: SlurmConfig,

@@ -262,7 +262,7 @@ fn published(workspace: &Workspace) -> Result<Vec<Check>> {
 impl Report {
     /// Formats the report for a terminal.
     pub(crate) fn terminal(&self) -> String {
-        let mut lines = vec![["", "what", "found", "what to do"].map(str::to_owned).to_vec()];
+        let mut lines = vec![["", "check", "found", "what to do"].map(str::to_owned).to_vec()];
         for Check { what, standing, found, advice } in &self.checks {
             let mark = match standing {
                 Standing::Good => "ok",

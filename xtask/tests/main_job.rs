@@ -12,8 +12,8 @@ use std::time::Duration;
 use support::{Place, assert_ok, text};
 
 /// A finished table has all its rows, the verdicts, and a `table.md`; the
-/// same command again answers from the records; another place gives exactly
-/// the same numbers.
+/// same command again answers from the records; another place gives exactly the
+/// same numbers.
 #[test]
 fn the_same_command_gives_the_same_table() {
     let (one, two) = (Place::new(), Place::new());
@@ -39,7 +39,7 @@ fn the_same_command_gives_the_same_table() {
     assert_eq!(one.numbers(), two.numbers());
 }
 
-/// ST-ResNet: its claims are listed by the table's name, and its pictures set it beside its streams.
+/// ST-ResNet: its claims are listed by the table's name, and its pictures show it beside its streams.
 #[test]
 fn a_table_with_a_name_runs() {
     let place = Place::new();
