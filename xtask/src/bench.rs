@@ -1,7 +1,7 @@
-//! `bench`: how fast the kernels are and whole training steps, alone or against PyTorch or `candle_nn`.
+//! `bench`: measures kernels and whole training steps, alone or against PyTorch or `candle_nn`.
 //!
-//! The benchmark programs under `crates/*/benches` know the cases. Alone, criterion
-//! measures them; against another, the program and the process of the other side take turns.
+//! The benchmark programs under `crates/*/benches` define the cases. Criterion measures a program alone.
+//! In a comparison, the program and the process of the other side take turns.
 
 mod alone;
 mod case;
@@ -26,11 +26,11 @@ use place::Place;
 use report::{Against, Measured, Report};
 use versus::Setting;
 
-/// Builds the benchmark program of a suite and measures.
+/// Builds the benchmark program of a suite and measures its cases.
 ///
 /// # Errors
-/// If the flags do not go together, the program or the peer cannot be run, or no case has the name
-/// asked for.
+/// If the flags conflict, the program or the peer cannot be run, or no case matches the requested
+/// names.
 pub(crate) fn run(request: &Request, console: &Console, interrupt: &Interrupt) -> Result<Report> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = request.threads.unwrap_or_else(cores);
@@ -44,7 +44,7 @@ pub(crate) fn run(request: &Request, console: &Console, interrupt: &Interrupt) -
     let mut measured = Vec::new();
     if let Some(rival) = &request.rival {
         let setting = Setting { program: &program, rival, threads, rounds: request.rounds };
-        // Before anything is measured: is there a PyTorch at all, and on the same GPU?
+        // Before any measurement, check that the other side starts and uses the same GPU.
         let greeting = setting.theirs()?.greeting.clone();
         if gpu != greeting.gpu {
             return Err(Error::TwoDevices { ours: gpu, theirs: greeting.gpu });
@@ -79,7 +79,7 @@ pub(crate) fn run(request: &Request, console: &Console, interrupt: &Interrupt) -
     })
 }
 
-/// The cases with one of these in their names.
+/// Returns the cases whose names contain one of the patterns; all cases if there are no patterns.
 fn wanted(cases: Vec<Case>, patterns: &[String]) -> Result<Vec<Case>> {
     let known = cases.iter().map(|case| case.name.as_str()).collect::<Vec<_>>().join(", ");
     let is_wanted =
@@ -91,7 +91,7 @@ fn wanted(cases: Vec<Case>, patterns: &[String]) -> Result<Vec<Case>> {
     Ok(wanted)
 }
 
-/// The processor's name, where the system tells it.
+/// Returns the processor's name, or its architecture if the system does not report a name.
 fn processor() -> String {
     experiment::record::processor().unwrap_or_else(|| format!("{} processor", std::env::consts::ARCH))
 }
@@ -113,7 +113,7 @@ mod tests {
         let error = names(&["pool", "relu"]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no case is named like `pool` or `relu`; there are: conv-1x1, conv-3x3, lrn"
+            "no case name contains `pool` or `relu`; there are: conv-1x1, conv-3x3, lrn"
         );
         assert_eq!(error.exit_code(), 2);
     }

@@ -1,4 +1,4 @@
-//! `--engine slurm`, and what its jobs do.
+//! `--engine slurm`, and the work of its jobs.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::asked::{Asked, print_tables, ranks, together};
 use crate::flags::{Cli, Command, Prepare, Run};
 use crate::screen::say;
 
-/// `run --engine slurm`.
+/// Handles `run --engine slurm`.
 pub(crate) fn run(
     flags: &Run,
     asked: &Asked,
@@ -29,7 +29,7 @@ pub(crate) fn run(
     submit(&slurm, flags.dry_run)
 }
 
-/// `prepare --engine slurm`.
+/// Handles `prepare --engine slurm`.
 pub(crate) fn prepare(
     flags: &Prepare,
     config: SlurmConfig,
@@ -45,7 +45,7 @@ pub(crate) fn prepare(
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "jobs start where the command was given, so that its paths mean the same"
+    reason = "jobs start in the folder of the command, so that its paths stay valid"
 )]
 fn slurm<'a>(
     runner: &'a Runner<'a>,
@@ -86,14 +86,14 @@ pub(crate) fn work(manifest: &Path, task: u32, interrupt: &Interrupt) -> Result<
     done
 }
 
-/// Those that prepared the videos have just checked them, and each job would read all of them again: they are taken as they
-/// are, unless one turns out to be damaged.
+/// Does a task without checking cached videos: the jobs that prepared them have just done so, and every job would read all of
+/// them again. If a video turns out to be damaged, all are checked after all.
 fn work_on(runner: &Runner<'_>, task: &Task) -> Result<()> {
     let data_roots = runner.data_roots.clone();
     let ranks = runner.ranks.clone();
     match (Runner { trust_cache: true, data_roots, ranks, census: Census::default(), ..*runner }).work(task) {
         Err(error) if error.is_of_damaged_cache() => {
-            runner.console.line(&format!("{error}; checking all of them"));
+            runner.console.line(&format!("{error}; checking all cached videos"));
             runner.work(task)
         }
         done => done,
@@ -114,7 +114,7 @@ fn do_task(path: &Path, task: u32, ranks: &Ranks, console: &Console, interrupt: 
         Command::Run(flags) => {
             let asked = Asked::of(flags, console, interrupt)?;
             let device = flags.device.device.open()?;
-            // What was to be forgotten was forgotten before the job was submitted.
+            // `--fresh` took effect before the job was submitted.
             let runner = Runner {
                 fresh: false,
                 ranks: ranks.clone(),
@@ -139,7 +139,7 @@ fn do_task(path: &Path, task: u32, ranks: &Ranks, console: &Console, interrupt: 
             }
         }
         _ => {
-            Err(damaged(format!("no job does `{}`", std::env::args().skip(1).collect::<Vec<_>>().join(" "))))
+            Err(damaged(format!("no job runs `{}`", std::env::args().skip(1).collect::<Vec<_>>().join(" "))))
         }
     }
 }

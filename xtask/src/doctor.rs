@@ -1,4 +1,4 @@
-//! `doctor`: what this machine can do, and what to do about what it cannot.
+//! `doctor`: checks what this machine can do, and advises on what it cannot.
 
 use std::path::{Path, PathBuf};
 
@@ -16,51 +16,51 @@ use experiment::{DeviceChoice, Error, Result, weights};
 use plan::Workspace;
 use plan::spec::Player;
 
-/// How something stands.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Standing {
-    /// As it should be.
+    /// Nothing to do.
     Good,
-    /// Something is slower or cannot be done; the default commands run.
+    /// Something is slower or unavailable; the default commands will run.
     Limited,
     /// The default commands will not run.
     Bad,
 }
 
-/// One thing that was looked at.
+/// A check of one part of the machine, the folders or the data sets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Check {
-    /// What.
+    /// The part that was checked.
     pub what: String,
-    /// How it stands.
+    /// The result.
     pub standing: Standing,
-    /// What was found.
+    /// The value or problem found.
     pub found: String,
-    /// What to do about it; nothing where it is as it should be.
+    /// The advice; `None` if there is nothing to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
 }
 
-/// Everything that was looked at.
+/// The report of all checks.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Report {
-    /// In the order of printing.
+    /// The checks in printing order.
     pub checks: Vec<Check>,
 }
 
-/// Space for the videos and units of all tables in `mini`.
+/// Disk space in bytes for the videos and units of all tables at profile `mini`.
 const ROOM: u64 = 16 << 30;
 
-/// Memory that the largest table in `mini` takes, with room to spare.
+/// Memory in bytes for the largest table at profile `mini`, with a margin.
 const MEMORY: u64 = 3 << 30;
 
-/// Looks at the machine, the folders and the data sets. Nothing is changed but for a probe in the folders, and nothing is
-/// fetched.
+/// Checks the machine, the folders and the data sets. Writes only a probe to the folders, which is deleted, and fetches
+/// nothing.
 ///
 /// # Errors
-/// Specs and data-set files that cannot be read.
+/// If a spec or a data-set file cannot be read.
 pub(crate) fn doctor(workspace: &Workspace) -> Result<Report> {
     let mut checks = machine();
     checks.push(ffmpeg());
@@ -94,7 +94,7 @@ fn machine() -> Vec<Check> {
         threads if threads < cores => limited(
             "threads",
             format!("{threads} of {cores} cores"),
-            "RAYON_NUM_THREADS holds them down; unset it to use all cores",
+            "RAYON_NUM_THREADS limits them; unset it to use all cores",
         ),
         threads => good("threads", format!("{threads} on {cores} cores")),
     };
@@ -106,7 +106,7 @@ fn machine() -> Vec<Check> {
 
 fn gpu() -> Check {
     let facts = DeviceChoice::Cuda(0).open().and_then(|device| {
-        nn::device::gpu_facts(&device).map_err(Error::network("asking the GPU what it is"))
+        nn::device::gpu_facts(&device).map_err(Error::network("reading the properties of the GPU"))
     });
     match facts {
         Ok(Some(facts)) => good(
@@ -122,11 +122,11 @@ fn gpu() -> Check {
         ),
         _ if !cfg!(feature = "cuda") => limited(
             "GPU",
-            "not used: this build computes on the processor",
-            "`mini` and `smoke` need none; for the papers' scale build with CUDA (docs/cuda.md)",
+            "not used: this build computes on the CPU",
+            "`mini` and `smoke` do not need one; for the papers' scale build with CUDA (docs/cuda.md)",
         ),
-        Ok(None) => limited("GPU", "none", "docs/cuda.md says what is needed"),
-        Err(error) => limited("GPU", error.to_string(), "docs/cuda.md says what is needed"),
+        Ok(None) => limited("GPU", "none", "see docs/cuda.md for the requirements"),
+        Err(error) => limited("GPU", error.to_string(), "see docs/cuda.md for the requirements"),
     }
 }
 
@@ -135,11 +135,11 @@ fn vectors() -> Check {
     match nn::simd::Level::current() {
         Ok(nn::simd::Level::Portable) => limited(
             what,
-            "none that the kernels know",
+            "none that the kernels support",
             "training takes several times as long; use a processor with AVX2 or NEON",
         ),
         Ok(level) => good(what, level.name()),
-        Err(error) => bad(what, error.to_string(), "unset the setting that asks for it"),
+        Err(error) => bad(what, error.to_string(), "correct or unset this variable"),
     }
 }
 
@@ -158,7 +158,7 @@ fn memory() -> Check {
                 good(what, found)
             }
         }
-        _ => limited(what, "not said by this system", "have 3 GiB for `mini`"),
+        _ => limited(what, "not reported by this system", "`mini` takes up to 3 GiB"),
     }
 }
 
@@ -173,26 +173,26 @@ fn cluster() -> Check {
     let what = "cluster";
     let settings = slurm::config::Config::load(None);
     match (slurm::jobs(), settings) {
-        (_, Err(error)) => limited(what, error.to_string(), "mend the file: --engine slurm reads it"),
+        (_, Err(error)) => limited(what, error.to_string(), "correct the file; --engine slurm reads it"),
         (Ok(jobs), Ok(_)) => {
-            good(what, format!("Slurm answers, {jobs} jobs of yours are queued; use it with --engine slurm"))
+            good(what, format!("Slurm responds, {jobs} of your jobs are queued; use it with --engine slurm"))
         }
         (Err(error), Ok(_)) => {
-            limited(what, error.to_string(), "only --engine slurm needs one (docs/cluster.md)")
+            limited(what, error.to_string(), "only --engine slurm needs a cluster (docs/cluster.md)")
         }
     }
 }
 
 fn disk(cache: &Path) -> Check {
     let what = "free disk";
-    // The folder itself may not be there yet.
+    // The folder itself may not exist yet.
     let there = cache.ancestors().find(|folder| folder.exists()).unwrap_or(cache);
     match fs4::available_space(there) {
         Ok(free) if free < ROOM => limited(
             what,
             format!("{} at {}", gibibytes(free as f64), cache.display()),
             format!(
-                "all tables in `mini` take {}; --cache puts the cache elsewhere, and what an older version left in {} may go",
+                "all tables in `mini` take {}; move the cache with --cache, or delete the units of older versions in {}",
                 gibibytes(ROOM as f64),
                 cache.join("units").display()
             ),
@@ -201,7 +201,7 @@ fn disk(cache: &Path) -> Check {
         Err(error) => limited(
             what,
             error.to_string(),
-            format!("have {} for all tables in `mini`", gibibytes(ROOM as f64)),
+            format!("all tables in `mini` take up to {}", gibibytes(ROOM as f64)),
         ),
     }
 }
@@ -212,7 +212,7 @@ fn writable(what: &str, folder: &Path) -> Check {
         .and_then(|()| std::fs::remove_file(&probe).map_err(Error::io("delete", &probe)))
     {
         Ok(()) => good(what, folder.display().to_string()),
-        Err(error) => bad(what, error.to_string(), "name another with --results or --cache"),
+        Err(error) => bad(what, error.to_string(), "choose another with --results or --cache"),
     }
 }
 
@@ -226,7 +226,7 @@ fn data_sets(workspace: &Workspace) -> Result<Vec<Check>> {
         checks.push(if spec.needs_root() {
             limited(
                 &what,
-                format!("{sizes}, yours: {}", about.title),
+                format!("{sizes}, needs your own copy: {}", about.title),
                 format!("`cargo xtask prepare {name} --data-root DIR` checks the folder and prepares it; docs/data.md has the layout"),
             )
         } else {
@@ -236,7 +236,7 @@ fn data_sets(workspace: &Workspace) -> Result<Vec<Check>> {
     Ok(checks)
 }
 
-/// The published weights that specs name.
+/// Checks the published weights that specs name.
 fn published(workspace: &Workspace) -> Result<Vec<Check>> {
     let mut checks: Vec<Check> = Vec::new();
     for table in workspace.tables()? {
@@ -251,8 +251,8 @@ fn published(workspace: &Workspace) -> Result<Vec<Check>> {
                 Some(path) => good(&what, path.display().to_string()),
                 None => limited(
                     &what,
-                    format!("not in the cache; {} asks for it", spec.name()),
-                    "the first run that needs the file fetches it from the hub; docs/weights.md says how to put it there by hand",
+                    format!("not in the cache; {} needs it", spec.name()),
+                    "the first run that needs the file fetches it from the hub; docs/weights.md explains how to add it by hand",
                 ),
             });
         }
@@ -261,9 +261,9 @@ fn published(workspace: &Workspace) -> Result<Vec<Check>> {
 }
 
 impl Report {
-    /// For a terminal.
+    /// Formats the report for a terminal.
     pub(crate) fn terminal(&self, screen: Screen) -> String {
-        let mut lines = vec![["", "what", "found", "what to do"].map(str::to_owned).to_vec()];
+        let mut lines = vec![["", "check", "found", "what to do"].map(str::to_owned).to_vec()];
         for Check { what, standing, found, advice } in &self.checks {
             let mark = match standing {
                 Standing::Good => "ok",
@@ -275,12 +275,12 @@ impl Report {
         let bad = self.checks.iter().filter(|check| check.standing == Standing::Bad).count();
         let verdict = match bad {
             0 => "`cargo xtask run table1b` will run here.".to_owned(),
-            bad => format!("{bad} of these must be mended before `cargo xtask run table1b` runs here."),
+            bad => format!("{bad} of these must be fixed before `cargo xtask run table1b` runs here."),
         };
         format!("{}\n{verdict}", Grid::new(lines, 9).terminal(screen))
     }
 
-    /// Whether the default commands will run.
+    /// Returns `true` if the default commands will run.
     pub(crate) fn is_well(&self) -> bool {
         self.checks.iter().all(|check| check.standing != Standing::Bad)
     }

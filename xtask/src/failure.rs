@@ -1,4 +1,4 @@
-//! What a command can fail with.
+//! The errors of the commands.
 
 use crate::bench;
 
@@ -9,22 +9,22 @@ pub(crate) enum Failure {
     Experiment(#[from] experiment::Error),
     #[error(transparent)]
     Bench(#[from] bench::Error),
-    #[error("stale: {}; write it anew with `cargo xtask schema`", .0.join(", "))]
+    #[error("stale: {}; update with `cargo xtask schema`", .0.join(", "))]
     Stale(Vec<String>),
-    #[error("this machine cannot run the default commands yet; the table above says what to do")]
+    #[error("this machine cannot run the default commands yet; see the table above for advice")]
     Unwell,
-    #[error("something came out wrong, broke or was left behind; the table above says what")]
+    #[error("an attempt gave a wrong result, crashed, hung or left files behind; see the table above")]
     Broken,
-    #[error("a number has moved beyond its noise, or a row has failed; the table above says which")]
+    #[error("a number moved beyond its noise, or a row failed; see the table above")]
     Moved,
     #[error(
-        "the device differs from the CPU by more than rounding, or something failed on it; the table above says what"
+        "the device differs from the CPU by more than rounding, or a check failed on it; see the table above"
     )]
     Differs,
 }
 
 impl Failure {
-    /// The process's exit code.
+    /// Returns the process's exit code.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Experiment(e) => e.exit_code(),

@@ -1,4 +1,4 @@
-//! Which events are written to standard error, by `-v`, `-q` and `RUST_LOG`.
+//! Selects the events that are written to standard error, by `-v`, `-q` and `RUST_LOG`.
 
 use std::io::IsTerminal;
 
@@ -10,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::flags::Loudness;
 use crate::screen::in_colour;
 
-/// The workspace's own crates: what is said of `-v` says nothing of others.
+/// The workspace's own crates; `-v` has no effect on others.
 const OWN: [&str; 13] = [
     "base",
     "data",
@@ -29,7 +29,7 @@ const OWN: [&str; 13] = [
 
 const LEVELS: &str = "off, error, warn, info, debug or trace";
 
-/// Starts to write events. A `RUST_LOG` that cannot be read is said, and left alone.
+/// Starts writing events. An invalid `RUST_LOG` is reported and ignored.
 pub(crate) fn start(loudness: &Loudness, console: &Console) {
     let asked = std::env::var_os("RUST_LOG").map(|text| text.to_string_lossy().into_owned());
     let read = asked.filter(|text| !text.trim().is_empty()).map(|text| directives(&text));
@@ -38,7 +38,7 @@ pub(crate) fn start(loudness: &Loudness, console: &Console) {
         Some(Err(problem)) => (of_flags(loudness), Some(problem)),
         None => (of_flags(loudness), None),
     };
-    // Whoever asks for more wants to know whom to ask for less.
+    // With more events, their targets are shown, so that the reader can silence single ones.
     let named = targets.iter().any(|(_, level)| level > LevelFilter::WARN)
         || targets.default_level().is_some_and(|level| level > LevelFilter::WARN);
     let lines = console.lines();
@@ -64,8 +64,8 @@ fn of_flags(loudness: &Loudness) -> Targets {
     Targets::new().with_default(LevelFilter::WARN).with_targets(OWN.map(|name| (name, own)))
 }
 
-/// Reads `LEVEL`, `CRATE=LEVEL` (or a module in place of a crate) and `CRATE`, which means all of an own crate, separated by
-/// commas. What none of them speaks of stays at `warn`.
+/// Parses directives separated by commas: `LEVEL`, `CRATE=LEVEL` (or a module in place of a crate) and `CRATE`, which means all
+/// events of one of the own crates. Everything else stays at `warn`.
 fn directives(text: &str) -> Result<Targets, String> {
     let mut targets = Targets::new().with_default(LevelFilter::WARN);
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
@@ -100,7 +100,7 @@ fn read_level(text: &str) -> Option<LevelFilter> {
     named.parse().ok()
 }
 
-/// Whether a text is the path of a module, `a::b`.
+/// Returns `true` if a text is the path of a module, `a::b`.
 fn is_module(text: &str) -> bool {
     let plain = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     text.split("::").all(plain)

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use experiment::{Console, Interrupt};
 
-/// Large buffers are used again, as in a training step they come up every time.
+/// Reuses large buffers, because every training step needs the same ones.
 #[global_allocator]
 static ALLOCATOR: nn::ReusingAllocator = nn::ReusingAllocator;
 

@@ -1,4 +1,4 @@
-//! The schemas that editors read: writing them, and finding the stale ones.
+//! Writes the schemas that editors read, and finds stale ones.
 
 use experiment::store::write_atomic;
 use experiment::{Console, Result};
@@ -8,11 +8,11 @@ use crate::failure::Failure;
 use crate::flags::Folders;
 use crate::screen::say;
 
-/// Writes what is stale.
+/// Writes the stale schemas.
 pub(crate) fn write(console: &Console) -> Result<()> {
     let stale = stale()?;
     if stale.is_empty() {
-        console.line("the schemas are as the types have it");
+        console.line("all schemas are up to date");
     }
     for file in stale {
         write_atomic(&file.path, file.text().as_bytes())?;
@@ -21,7 +21,7 @@ pub(crate) fn write(console: &Console) -> Result<()> {
     Ok(())
 }
 
-/// Fails when one is stale.
+/// Fails if a schema is stale.
 pub(crate) fn check() -> std::result::Result<(), Failure> {
     let stale = stale()?;
     if stale.is_empty() {

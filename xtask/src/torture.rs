@@ -1,8 +1,8 @@
-//! A campaign to break the program: it is killed, its files are damaged, its disk fills up, its inputs change while they are
-//! read, and what it is given is not what it should be. After each everything is done again undisturbed and compared with
-//! what nothing disturbed, to the last byte of every cache file, weight and score and to the last digit of every record.
+//! A campaign to break the program: kills, damaged files, full disks, inputs that change while they are read, and invalid
+//! inputs. After each attempt the work is done again undisturbed. The result must equal undisturbed work in every byte of
+//! cache files, weights and scores, and in every digit of records.
 //!
-//! What is tried follows from a seed; when a kill strikes does not.
+//! A seed determines the attempts, but not the exact moment of a kill.
 
 mod bed;
 mod changes;
@@ -27,20 +27,20 @@ use self::report::{Line, Report};
 /// A part of a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// Inputs that are not what they should be.
+    /// Invalid inputs.
     Inputs,
     /// A full disk.
     Disk,
     /// Videos that change while they are read.
     Changes,
-    /// Flipped bits and cut files.
+    /// Flipped bits and truncated files.
     Damage,
     /// SIGKILL.
     Kills,
 }
 
 impl Part {
-    /// Tries until the time is up, and once at least.
+    /// Makes attempts until the time is up, and at least one.
     fn run(self, bed: &mut Bed<'_>, until: Instant, report: &mut Report) -> Result<()> {
         match self {
             Self::Inputs => inputs::try_all(bed, until, report),
@@ -51,7 +51,7 @@ impl Part {
         }
     }
 
-    /// How much of the time it gets beside the others.
+    /// Returns its share of the time, relative to the other parts.
     fn weight(self) -> u32 {
         match self {
             Self::Inputs | Self::Changes => 2,
@@ -61,18 +61,18 @@ impl Part {
     }
 }
 
-/// What is asked for.
+/// A request for a campaign.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    /// About how long it takes.
+    /// Approximate duration.
     pub(crate) time: Duration,
-    /// Decides what is tried.
+    /// Seed of the attempts.
     pub(crate) seed: u64,
-    /// The parts that are run; all if none is named.
+    /// Parts to run; all if empty.
     pub(crate) parts: Vec<Part>,
 }
 
-/// A seed that nobody chose.
+/// Returns a random seed.
 pub(crate) fn any_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
@@ -80,22 +80,23 @@ pub(crate) fn any_seed() -> u64 {
 /// Runs a campaign.
 ///
 /// # Errors
-/// What makes a campaign impossible: no folder to work in, or a program that fails undisturbed.
+/// If there is no folder to work in, or the program fails undisturbed.
 pub(crate) fn run(request: &Request, console: &Console, interrupt: &Interrupt) -> Result<Report> {
     let begun = Instant::now();
     let mut bed = Bed::new(request.seed, console, interrupt)?;
     let mut report = Report { seed: request.seed, seconds: 0.0, lines: Vec::new(), untried: Vec::new() };
     let parts = if request.parts.is_empty() { Part::value_variants() } else { &request.parts };
     for (at, part) in parts.iter().enumerate() {
-        // Time that a part did not need is the others'.
+        // Time that a part did not use goes to the others.
         let left = request.time.saturating_sub(begun.elapsed());
         let rest: u32 = parts[at..].iter().map(|part| part.weight()).sum();
         let known = report.lines.len();
         part.run(&mut bed, Instant::now() + left * part.weight() / rest, &mut report)?;
         interrupt.check()?;
         for Line { what, tried, wrong, broke, leaked, .. } in &report.lines[known..] {
-            console
-                .line(&format!("{what}: {tried} tried, {wrong} wrong, {broke} broke, {leaked} left behind"));
+            console.line(&format!(
+                "{what}: {tried} tried, {wrong} wrong, {broke} crashed or hung, {leaked} files left behind"
+            ));
         }
     }
     bed.is_undisturbed()?;

@@ -1,5 +1,5 @@
-//! `--engine slurm` against stand-ins of Slurm's commands: `sbatch` does the tasks of a job at once, one after the other.
-//! The real thing, with nodes that fail, is in `.ci/cluster-check`.
+//! Tests `--engine slurm` with stand-ins for Slurm's commands: `sbatch` does the tasks of a job immediately, one by one.
+//! `.ci/cluster-check` tests a real Slurm with failing nodes.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
 
@@ -11,7 +11,7 @@ use std::process::Output;
 
 use support::{Place, assert_ok, text};
 
-/// Says which tasks it is asked for, and does them. The line `fail: N` of the file `faults` kills the task that mentions N.
+/// The stand-in for `sbatch`: logs the submitted tasks and does them. A task whose title is in the file `faults` is killed.
 const SBATCH: &str = r#"#!/bin/bash
 set -u
 here=$(dirname "$0")
@@ -32,7 +32,7 @@ if [ ! -e "$here/hold" ]; then
       title=$(grep -E "^# +$task  " "$script")
       log=${output//%a/$task}
       if grep -qF "$(echo "$title" | sed 's/^# *[0-9]* *//; s/ (.*//')" "$here/faults" 2>/dev/null; then
-        # A node that fails: nothing of the end is written.
+        # A failing node: nothing is written at its end.
         sed "s/^.* work .* &\$/sleep 60 \&/; s/^child=.*/kill -9 \$\$/" "$script" >"$here/faulty"
         SLURM_ARRAY_TASK_ID=$task SLURM_ARRAY_JOB_ID=$id SLURMD_NODENAME=n1 bash "$here/faulty" >>"$log" 2>&1
       else
@@ -57,7 +57,7 @@ impl Cluster {
         std::fs::create_dir(&programs).unwrap();
         let cluster = Self { place, programs };
         cluster.program("sbatch", SBATCH);
-        // What it prints is the queue.
+        // The file `queue` is the queue.
         cluster.program("squeue", "#!/bin/bash\ncat \"$(dirname \"$0\")/queue\" 2>/dev/null\nexit 0\n");
         cluster.program("scancel", "#!/bin/bash\necho \"$*\" >>\"$(dirname \"$0\")/cancelled\"\n");
         cluster.program("scontrol", "#!/bin/bash\necho 'JobId=7 JobState=NODE_FAIL ExitCode=0:9'\n");
@@ -81,7 +81,7 @@ impl Cluster {
     fn command(&self, arguments: &[&str]) -> Output {
         let path = format!("{}:{}", self.programs.display(), std::env::var("PATH").unwrap());
         let mut command = self.place.command(arguments);
-        // Not by the settings of whoever tests.
+        // Ignores the settings of the user who runs the tests.
         command.env("PATH", path).env("XDG_CONFIG_HOME", self.place.path("nothing"));
         command.args(["--engine", "slurm"]).output().unwrap()
     }
@@ -91,7 +91,7 @@ impl Cluster {
         self.command(&[&arguments[..], more].concat())
     }
 
-    /// What was submitted, without ids: the dependency, the indices, what it is.
+    /// Returns the submitted jobs: number, dependency, indices and title.
     fn submitted(&self) -> Vec<String> {
         let submitted = self.file("submitted");
         submitted.lines().map(|line| line.split(" of ").next().unwrap().to_owned()).collect()
@@ -117,7 +117,7 @@ fn jobs_leave_the_records_that_one_process_leaves() {
     assert_ok(&alone.smoke(&["--row", "single-on", "stack-5-on"]));
     assert_eq!(cluster.place.numbers(), alone.numbers());
 
-    // All is done: the end alone is submitted again.
+    // Everything is done: only the last job is submitted again.
     assert_ok(&cluster.run(&["--json"]));
     assert_eq!(cluster.submitted()[4..], ["105  0 finishing, 1 task"]);
 }
@@ -153,7 +153,7 @@ fn a_failed_unit_is_explained_and_alone_submitted_again() {
 #[test]
 fn what_is_queued_is_not_submitted_again_and_what_is_held_is_cancelled() {
     let cluster = Cluster::new();
-    // Jobs that wait: nothing is done by the stand-in.
+    // Jobs that wait: the stand-in does nothing.
     cluster.write("hold", "");
     let output = cluster.run(&["--detach"]);
     assert_ok(&output);
@@ -170,7 +170,7 @@ fn what_is_queued_is_not_submitted_again_and_what_is_held_is_cancelled() {
     };
     cluster.write("queue", &queue("Dependency"));
     assert_ok(&cluster.run(&["--detach"]));
-    assert_eq!(cluster.submitted().len(), 4, "all of it is in the queue");
+    assert_eq!(cluster.submitted().len(), 4, "everything is in the queue");
     let output = cluster.run(&["--fresh"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("scancel 101 102 103 104"), "{}", text(&output.stderr));
@@ -227,7 +227,7 @@ fn preparing_videos_by_jobs_leaves_the_files_that_one_process_leaves() {
     assert!(files(&cluster.place) == files(&alone), "the cache files differ");
 }
 
-/// All cache files of videos, in order.
+/// Returns all cache files of videos in order.
 fn cache_files(place: &Place) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![place.path("cache/videos")];
@@ -261,7 +261,7 @@ fn a_job_that_meets_a_damaged_cache_file_makes_it_again() {
     let run = std::fs::read_dir(cluster.place.path("cache/slurm")).unwrap();
     let logs = run.map(|run| std::fs::read_to_string(run.unwrap().path().join("logs/1-0.log")).unwrap());
     let logs: String = logs.collect();
-    assert!(logs.contains("checking all of them"), "{logs}");
+    assert!(logs.contains("checking all cached videos"), "{logs}");
     let alone = Place::new();
     assert_ok(&alone.smoke(&["--row", "single-on", "stack-5-on"]));
     assert_eq!(cluster.place.numbers(), alone.numbers());

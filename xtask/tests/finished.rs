@@ -1,4 +1,4 @@
-//! What is done with finished tables: compared, checked, exported, tested again, asked about a video.
+//! Tests of the commands on finished tables: compare, check, export, test again, predict.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
 
@@ -15,7 +15,7 @@ use testkit::clip::draw;
 
 const ROWS: [&str; 3] = ["--row", "single-on", "stack-5-on"];
 
-/// A place where two rows are finished.
+/// Creates a place where two rows are finished.
 fn finished() -> Place {
     let place = Place::new();
     assert_ok(&place.smoke(&ROWS));
@@ -26,7 +26,7 @@ fn record(place: &Place, row: &str) -> PathBuf {
     place.path(&format!("results/two-stream/table1b/synth-smoke/{row}.json"))
 }
 
-/// Changes a record as a baseline that another program has left.
+/// Changes a record, so that it is the baseline of another version of the program.
 fn rewrite(path: &Path, change: impl FnOnce(&mut Value)) {
     let mut record: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     change(&mut record);
@@ -47,7 +47,7 @@ fn an_unchanged_program_passes_its_check() {
         assert_ok(&output);
         let said = text(&output.stdout);
         assert!(said.contains("2 rows: 2 identical"), "{said}");
-        // It has trained again, and nothing of that is left.
+        // It trained again and left nothing behind.
         assert!(text(&output.stderr).contains("single-on: "), "{}", text(&output.stderr));
     }
     assert_eq!(place.numbers(), before, "a check writes nothing");
@@ -72,7 +72,7 @@ fn a_training_that_began_otherwise_has_moved() {
 fn answers_that_turned_have_moved_unless_they_are_few() {
     let place = finished();
     let turned = |digits: &str| {
-        // A record whose numbers follow from its answers.
+        // The numbers of a record follow from its answers.
         let right: u32 = digits.chars().map(|digit| digit.to_digit(16).unwrap().count_ones()).sum();
         let top1 = 100.0 * f64::from(right) / 28.0;
         rewrite(&record(&place, "single-on"), |record| {
@@ -135,7 +135,7 @@ fn a_changed_plan_is_told_from_a_moved_number_and_can_become_the_baseline() {
     }
     let updated = check(&place, &["--update"]);
     assert_ok(&updated);
-    // These results are not the project's, so neither is their news.
+    // These are not the project's own results, so their news is only printed.
     let news = text(&updated.stderr);
     assert!(
         news.contains("single-on.json") && news.contains("- two-stream/table1b (synth-smoke): single-on"),
@@ -163,7 +163,7 @@ fn a_check_without_a_baseline_says_what_to_do() {
     );
 }
 
-/// Exported and tested again: the same answers, without a training.
+/// An exported row that is tested again gives the same answers without training.
 #[test]
 fn an_exported_row_is_tested_to_the_same_answers() {
     let place = finished();
@@ -205,7 +205,7 @@ fn an_exported_row_is_tested_to_the_same_answers() {
     assert!(text(&damaged.stderr).contains("expected the SHA-256"), "{}", text(&damaged.stderr));
 }
 
-/// Serves the files of a folder as the hub does those of a repository `someone/row`; gives its address back.
+/// Serves the files of a folder as the hub serves a repository `someone/row`, and returns the address.
 fn hub(folder: PathBuf) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -255,7 +255,7 @@ fn a_row_comes_from_the_hub() {
     assert!(text(&nothing.stderr).contains("`no-folder` is not a folder"), "{}", text(&nothing.stderr));
 }
 
-/// Where an exported folder comes from is not known.
+/// Exported folders may come from anyone.
 #[test]
 fn a_hostile_export_is_refused() {
     let place = finished();
@@ -280,7 +280,7 @@ fn a_hostile_export_is_refused() {
     );
     refused(&|c| c["id2label"]["3"] = "walk\u{1b}[2J".into(), "without control characters");
     refused(&|c| _ = c["id2label"].as_object_mut().unwrap().remove("3"), "expected names of classes 0 to");
-    // Said twice alike.
+    // The same change in protocol and record.
     let twice = |change: &'static dyn Fn(&mut Value)| {
         move |config: &mut Value| {
             change(&mut config["streams"][0]["protocol"]["net"]);
@@ -304,7 +304,7 @@ fn a_hostile_export_is_refused() {
     refused(&twice(&|net| net["model"]["full6"] = 10_000_000.into()), "parameters, found");
 }
 
-/// A video that ffmpeg draws.
+/// Draws a video with ffmpeg and returns its path.
 fn video(place: &Place) -> String {
     let file = place.path("drawn.avi");
     draw(&file, &[("testsrc", 40)], (160, 120), &["-c:v", "mpeg4"]);

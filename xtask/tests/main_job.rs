@@ -1,5 +1,5 @@
-//! The main job at smoke scale, as a user runs it: the binary, its exit codes
-//! and the files that it leaves.
+//! Tests of the main job at smoke scale, as a user runs it: the binary, its exit codes
+//! and its files.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 use support::{Place, assert_ok, text};
 
 /// A finished table has all its rows, the verdicts, and a `table.md`; the
-/// same command again answers from the records; another place gives the very
+/// same command again answers from the records; another place gives exactly the
 /// same numbers.
 #[test]
 fn the_same_command_gives_the_same_table() {
@@ -39,7 +39,7 @@ fn the_same_command_gives_the_same_table() {
     assert_eq!(one.numbers(), two.numbers());
 }
 
-/// ST-ResNet: its claims are listed by the table's name, and its pictures set it beside its streams.
+/// ST-ResNet: its claims are listed by the table's name, and its pictures show it beside its streams.
 #[test]
 fn a_table_with_a_name_runs() {
     let place = Place::new();
@@ -136,8 +136,8 @@ fn pictures_need_finished_rows() {
     );
 }
 
-/// Killed with SIGKILL in the middle of training, and started again: the same
-/// numbers as undisturbed.
+/// A run that is killed with SIGKILL in the middle of training and started again
+/// gives the numbers of an undisturbed run.
 #[test]
 fn a_killed_run_goes_on_to_the_same_numbers() {
     let (calm, killed) = (Place::new(), Place::new());
@@ -165,12 +165,12 @@ fn has_checkpoint(units: &Path) -> bool {
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "another process's file is being waited for")]
+#[expect(clippy::disallowed_methods, reason = "the file comes from another process, so it must be polled")]
 fn pause() {
     std::thread::sleep(Duration::from_millis(1));
 }
 
-/// Two processes at once share the work and neither does it twice.
+/// Two processes at the same time share the work; nothing is done twice.
 #[test]
 fn two_processes_share_the_units() {
     let place = Place::new();
@@ -192,7 +192,7 @@ fn two_processes_share_the_units() {
     assert_eq!(units, 4, "two rows have two training and two test units");
 }
 
-/// A request that cannot be met: its exit code and message.
+/// Checks the exit code and message of a request that cannot be met.
 #[track_caller]
 fn refused(arguments: &[&str], code: i32, expected: &[&str]) {
     let place = Place::new();
@@ -254,7 +254,7 @@ fn a_data_seed_makes_no_sense_for_real_videos() {
 #[test]
 fn a_results_folder_that_cannot_be_written_stops_before_any_work() {
     let place = Place::new();
-    // A file where the folder should be: this stops the superuser, too.
+    // A file in place of the folder also stops the superuser.
     std::fs::write(place.path("results"), "in the way").unwrap();
     let output = place.smoke(&[]);
     assert_eq!(output.status.code(), Some(1));
@@ -263,7 +263,7 @@ fn a_results_folder_that_cannot_be_written_stops_before_any_work() {
     assert!(!place.path("cache/units").exists(), "no unit was begun");
 }
 
-/// The paper's scale, from the plan alone: no video is needed for a dry run.
+/// A dry run at the paper's scale prints the plan; no video is needed.
 #[test]
 fn the_paper_profile_is_the_papers() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! What a file or a pipe gets: plain text, and as much of it as was asked for.
+//! Tests of output to a file or a pipe: plain text, with the requested level of detail.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
 
@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-/// A command whose records and cache are in this folder.
+/// Returns a command whose records and cache are in a folder.
 fn command(place: &TempDir, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.args(arguments).arg("--results").arg(place.path().join("results"));
@@ -23,7 +23,7 @@ fn assert_ok(output: &Output) {
     assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
 }
 
-/// As from a shell on a terminal that knows colours, with standard output and standard error led elsewhere.
+/// Runs a command as from a terminal with colours, but with standard output and standard error redirected.
 fn piped(mut command: Command) -> Output {
     for variable in ["NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "RUST_LOG"] {
         command.env_remove(variable);
@@ -40,13 +40,13 @@ fn bare(arguments: &[&str]) -> Output {
 #[track_caller]
 fn assert_plain(output: &Output, what: &str) {
     for stream in [&output.stdout, &output.stderr] {
-        assert!(!stream.contains(&0x1b), "{what} writes codes of a terminal: {}", text(stream));
+        assert!(!stream.contains(&0x1b), "{what} writes terminal escape codes: {}", text(stream));
     }
 }
 
 const ROW: [&str; 2] = ["--row", "single-on"];
 
-/// All of it in one test: the row is trained once.
+/// Everything is in one test, so that the row is trained once.
 #[test]
 fn a_run_is_as_loud_as_it_is_asked_to_be() {
     let place = tempfile::tempdir().unwrap();
@@ -72,7 +72,7 @@ fn a_run_is_as_loud_as_it_is_asked_to_be() {
     let (again, said) = run(&["-q"]);
     assert_eq!((again, said.as_str()), (table, ""));
 
-    // Progress, and what is done a second time.
+    // Progress, and work that is done again.
     let (_, said) = run(&["--fresh", "-vvv"]);
     assert!(said.contains("from the cache"), "{said}");
 }

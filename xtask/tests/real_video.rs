@@ -1,4 +1,4 @@
-//! Video files through the binary: what works, and what a bad clip is answered with.
+//! Tests of the binary with video files: runs on good clips and errors for bad ones.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
 
@@ -13,7 +13,7 @@ use support::{Place, assert_ok, text};
 use tempfile::TempDir;
 use testkit::clip::{draw, ffmpeg};
 
-/// A folder laid out as the Weizmann set is: clips of nine actors, drawn by ffmpeg, a picture and a length for each class.
+/// Returns a folder laid out like the Weizmann set: clips of nine actors, drawn by ffmpeg, with one picture and length per class.
 fn weizmann() -> &'static Path {
     static DRAWN: LazyLock<TempDir> = LazyLock::new(|| {
         let folder = tempfile::tempdir().unwrap();
@@ -33,7 +33,7 @@ fn weizmann() -> &'static Path {
     DRAWN.path()
 }
 
-/// A copy of the clips in which one may be spoilt.
+/// Copies the clips, so that one can be damaged.
 fn copy(from: &Path, to: &Path) {
     for class in std::fs::read_dir(from).unwrap() {
         let class = class.unwrap();
@@ -54,7 +54,7 @@ fn run(place: &Place, root: &Path, more: &[&str]) -> Output {
 /// The first training clip of the smoke subset: every row needs it.
 const CLIP: &str = "bend/ira_bend.avi";
 
-/// Spoils [`CLIP`] and runs a row.
+/// Damages [`CLIP`] and runs a row. Returns the exit code and the error output.
 fn spoilt(spoil: impl FnOnce(&Path)) -> (i32, String) {
     let place = Place::new();
     let root = place.path("clips");
@@ -105,7 +105,7 @@ fn a_clip_shorter_than_the_stack_is_named() {
         std::fs::rename(short, clip).unwrap();
     };
     let (code, message) = spoilt(shorten);
-    assert_eq!(code, 4, "the rows that it is long enough for can run: {message}");
+    assert_eq!(code, 4, "rows that need fewer frames can run: {message}");
     assert!(
         message.contains("ira_bend") && message.contains("6 frames") && message.contains("11"),
         "{message}"
@@ -129,8 +129,8 @@ fn without_ffmpeg_the_answer_says_how_to_install_it() {
     assert!(message.contains("apt-get install ffmpeg"), "{message}");
 }
 
-/// A flipped byte in the flow cache is noticed, told and mended; the numbers
-/// are those of a run without it.
+/// A flipped byte in the flow cache is detected, reported and repaired; the numbers
+/// are those of a run without damage.
 #[test]
 fn a_corrupted_cache_file_is_noticed_and_rebuilt() {
     let place = Place::new();

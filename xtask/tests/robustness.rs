@@ -1,5 +1,5 @@
-//! Nobody listens, the terminal goes, a file may not grow, a folder may not be written to: what the program does then. What
-//! kills, damage and full disks do is tried by `cargo xtask torture`.
+//! Tests with closed output, a closed terminal, a limit on file sizes and a folder that cannot be written to. Kills, damage and
+//! full disks are tested by `cargo xtask torture`.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
@@ -13,7 +13,7 @@ use support::{Place, assert_ok, text};
 
 const ROW: [&str; 5] = ["run", "table1b", "--profile", "smoke", "--row"];
 
-/// A command behind a script that ends with `exec "$@"`.
+/// Returns a shell that runs a script and then the command, by `exec "$@"`.
 fn behind(script: &str, command: &Command) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("{script}; exec \"$@\""), "sh"]);
@@ -33,7 +33,7 @@ fn finished(place: &Place) -> bool {
 fn a_training_goes_on_when_nobody_listens_any_more() {
     for script in ["exec 2>&-", "exec 2>/dev/full", "exec 2>&- 1>&-", "exec 2> >(true)"] {
         let place = Place::new();
-        // Only bash has the last.
+        // The last one needs bash.
         let mut command = behind(script, &row(&place));
         if script.contains(">(") {
             let mut bash = Command::new("bash");
@@ -46,13 +46,13 @@ fn a_training_goes_on_when_nobody_listens_any_more() {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a moment is waited for, and nothing tells of it")]
-/// Sends a signal a moment after the process has begun to work, and gives it time to end.
+#[expect(clippy::disallowed_methods, reason = "the delay is fixed, so there is no event to wait for")]
+/// Sends a signal shortly after the process has started, and waits for its end.
 fn signalled(mut command: Command, signal: &str) -> Output {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(300));
     let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
-    assert!(sent.success(), "the process was over too soon");
+    assert!(sent.success(), "the process ended too soon");
     child.wait_with_output().unwrap()
 }
 
@@ -69,7 +69,7 @@ fn the_end_of_the_terminal_interrupts_unless_the_program_was_started_to_outlive_
     let output = signalled(behind(":", &many), "-HUP");
     assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
     assert!(begun.elapsed() < Duration::from_secs(20));
-    // It goes on from there, to the same numbers.
+    // It continues from there to the same numbers.
     assert_ok(&place.smoke(&[]));
     assert_eq!(place.numbers(), outlived);
 }
@@ -99,7 +99,7 @@ fn a_file_that_may_not_grow_is_an_error_that_says_so() {
     assert_ok(&row(&place).output().unwrap());
 }
 
-/// Nobody may write there, the superuser neither.
+/// Not even the superuser may write there.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_cache_that_may_not_be_written_to_is_answered_with_the_flag_for_another() {

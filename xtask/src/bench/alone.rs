@@ -1,4 +1,4 @@
-//! Our side alone: criterion measures, and its figures are read from the files that it leaves.
+//! Measures our side alone: criterion runs the benchmarks, and its estimates are read from its files.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -12,10 +12,10 @@ use super::error::{Error, Result};
 use super::program::Program;
 use super::timing::Timing;
 
-/// Measures cases on so many threads. Criterion's own lines go to standard error.
+/// Measures cases on `threads` threads. Criterion's own output goes to standard error.
 ///
 /// # Errors
-/// If the program fails, or a figure is missing.
+/// If the program fails, or an estimate is missing.
 pub(crate) fn measure(
     program: &Program,
     cases: &[Case],
@@ -26,7 +26,7 @@ pub(crate) fn measure(
     let home = program.criterion_home();
     let begun = SystemTime::now();
     let mut command = program.command(threads);
-    // Criterion reads a regular expression; names hold nothing that has a meaning in one but dots.
+    // Criterion expects a regular expression; dots are the only special characters in names of cases.
     command.arg("--bench").arg(format!("^({})/", names.join("|").replace('.', r"\.")));
     command.env("CRITERION_HOME", &home).stdin(Stdio::null()).stdout(std::io::stderr());
     let start = |source| Error::Start { program: "the benchmark program".into(), source };
@@ -50,18 +50,18 @@ fn timing(home: &Path, case: &Case, begun: SystemTime) -> Result<Timing> {
     Ok(Timing::of_medians(case, median("together")?, &phases))
 }
 
-/// The median in seconds, from a folder written since `begun`.
+/// Reads the median in seconds from a folder that must have been written since `begun`.
 fn median(folder: &Path, begun: SystemTime) -> Result<f64> {
     let path = folder.join("estimates.json");
     let problem = |problem: String| Error::Estimates { path: path.clone(), problem };
     let text = base::files::read_text(&path).map_err(|e| problem(e.to_string()))?;
     let written = path.metadata().and_then(|file| file.modified()).map_err(|e| problem(e.to_string()))?;
     if written < begun {
-        return Err(problem("it is of an earlier run, this one did not write it".into()));
+        return Err(problem("the file is from an earlier run, this one did not write it".into()));
     }
     let estimates: Value = serde_json::from_str(&text).map_err(|e| problem(e.to_string()))?;
     let median = estimates.pointer("/median/point_estimate").and_then(Value::as_f64);
-    let seconds = median.ok_or_else(|| problem("it names no median".into()))? * 1e-9;
+    let seconds = median.ok_or_else(|| problem("it contains no median".into()))? * 1e-9;
     if seconds.is_finite() && seconds > 0.0 {
         return Ok(seconds);
     }
@@ -75,7 +75,7 @@ mod tests {
     use super::super::timing::convolution;
     use super::*;
 
-    /// Criterion's files of one case, shortened.
+    /// Writes criterion's files of one case, shortened.
     fn home(medians: &[(&str, &str)]) -> tempfile::TempDir {
         let home = tempfile::tempdir().unwrap();
         for (benchmark, median) in medians {
@@ -109,7 +109,7 @@ mod tests {
         assert!(missing.starts_with("HOME/conv/backward/new/estimates.json: "), "{missing}");
         let later = SystemTime::now() + Duration::from_secs(60);
         let old = refused(&[("forward", "1.0"), ("backward", "1.0")], later);
-        assert!(old.contains("of an earlier run"), "{old}");
+        assert!(old.contains("from an earlier run"), "{old}");
         let zero = refused(&[("forward", "0.0"), ("backward", "1.0")], SystemTime::UNIX_EPOCH);
         assert!(zero.contains("its median is 0 s"), "{zero}");
     }

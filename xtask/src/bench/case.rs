@@ -1,4 +1,4 @@
-//! What is measured, as the benchmark program describes it.
+//! The cases to measure, as the benchmark program describes them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,19 +7,19 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Case {
     pub(crate) name: String,
-    /// Cases that are averaged together.
+    /// Name of the group of cases that are averaged.
     pub(crate) group: String,
-    /// For people.
+    /// Description of the sizes.
     pub(crate) size: String,
     pub(crate) unit: Unit,
-    /// Work of all phases together.
+    /// Total work of all phases.
     pub(crate) work: f64,
     pub(crate) phases: Vec<Phase>,
-    /// Whether criterion measures the phases one by one too.
+    /// True if criterion also measures the phases one by one.
     pub(crate) apart: bool,
-    /// Whether the last phase is all the others without stops between them.
+    /// True if the last phase repeats all the others without stops between them.
     pub(crate) whole: bool,
-    /// For the peer.
+    /// Everything that a peer needs to do the same.
     pub(crate) facts: Value,
 }
 

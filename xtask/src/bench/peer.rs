@@ -1,7 +1,7 @@
-//! A process that runs cases when told to: our benchmark program, or the other side.
+//! A process that runs cases on request: our benchmark program, or the other side.
 //!
-//! One JSON object a line, described in `crates/testkit/src/bench.rs`. A process works only
-//! between a request and its answer.
+//! The protocol has one JSON object per line and is described in `crates/testkit/src/bench.rs`.
+//! A process works only between a request and its answer.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -18,12 +18,12 @@ use super::place::Place;
 use super::program::Program;
 use super::request::Torch;
 
-/// What a process says of itself.
+/// The first answer of a process: its versions, threads and GPU.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Greeting {
     pub(crate) versions: BTreeMap<String, String>,
     pub(crate) threads: usize,
-    /// The name of the GPU that it computes on.
+    /// Name of the GPU that it computes on.
     #[serde(default)]
     pub(crate) gpu: Option<String>,
 }
@@ -66,10 +66,10 @@ pub(crate) struct Peer {
 const TORCH_PEER: &str = include_str!("torch_peer.py");
 
 impl Peer {
-    /// Our side.
+    /// Starts our side.
     ///
     /// # Errors
-    /// If it does not start as it should.
+    /// If it does not start, or does not use the given number of threads.
     pub(crate) fn ours(program: &Program, threads: usize) -> Result<Self> {
         let mut command = program.command(threads);
         command.arg("--serve");
@@ -77,21 +77,21 @@ impl Peer {
         Self::start("the benchmark program", command, threads, start)
     }
 
-    /// `candle_nn`'s side, which our program plays. Candle has all its threads there.
+    /// Starts the side of `candle_nn`, which our own program runs. Candle has all its threads there.
     ///
     /// # Errors
-    /// If it does not start as it should.
+    /// If it does not start, or does not use the given number of threads.
     pub(crate) fn candle(program: &Program, threads: usize) -> Result<Self> {
         let mut command = program.command(threads);
         command.args(["--serve", "--candle"]).env("CANDLE_NUM_THREADS", threads.to_string());
         let start = |source| Error::Start { program: "the benchmark program".into(), source };
-        Self::start("candle-nn's side", command, threads, start)
+        Self::start("the candle-nn side", command, threads, start)
     }
 
-    /// PyTorch.
+    /// Starts the side of PyTorch.
     ///
     /// # Errors
-    /// If there is no such interpreter, or it has no torch that computes there.
+    /// If the interpreter does not exist, or its torch is missing or cannot compute on the device.
     pub(crate) fn torch(torch: &Torch, threads: usize, place: Place) -> Result<Self> {
         let python = torch.python.as_path();
         let mut command = Command::new(python);
@@ -110,7 +110,7 @@ impl Peer {
         let mut child = child.map_err(refused)?;
         let (requests, answers) = (child.stdin.take(), child.stdout.take());
         let (Some(requests), Some(answers)) = (requests, answers) else {
-            unreachable!("both were asked for");
+            unreachable!("both pipes were requested");
         };
         let mut talk = Talk { who: who.to_owned(), answers: BufReader::new(answers), requests };
         let greeting: Greeting = talk.answer("start").map_err(|error| ended(error, &mut child))?;
@@ -120,7 +120,7 @@ impl Peer {
         Ok(Self { child, talk, greeting })
     }
 
-    /// All cases; only our side knows them.
+    /// Returns all cases. Only our side can list them.
     pub(crate) fn cases(&mut self) -> Result<Vec<Case>> {
         self.ask("list its cases", &json!({"do": "list"})).map(|Cases { cases }| cases)
     }
@@ -130,15 +130,15 @@ impl Peer {
     }
 }
 
-/// What takes turns; a [`Peer`], or a stand-in in the tests.
+/// One of the sides that take turns: a [`Peer`], or a stand-in in tests.
 pub(crate) trait Side {
-    /// Makes the inputs of a case. The sizes are the same on both sides if the work is.
+    /// Creates the inputs of a case and returns its sizes, which are the same on both sides if the work is.
     fn prepare(&mut self, case: &Case) -> Result<Vec<u64>>;
 
-    /// Mean seconds of each phase in so many runs of what is prepared.
+    /// Runs the prepared case `times` times and returns the mean seconds of each phase.
     fn run(&mut self, case: &Case, times: u32) -> Result<Vec<f64>>;
 
-    /// The most memory that was resident so far, if the system tells.
+    /// Returns the peak memory so far in KiB (resident, or on the GPU), or `None` if it is unknown.
     fn peak_kib(&mut self) -> Result<Option<u64>>;
 }
 
@@ -154,16 +154,16 @@ impl Side for Peer {
         if seconds.len() == case.phases.len() && seconds.iter().all(|s| s.is_finite() && *s > 0.0) {
             return Ok(seconds);
         }
-        let problem = format!("expected the times of {} phases", case.phases.len());
+        let problem = format!("expected a positive time for each of {} phases", case.phases.len());
         Err(Error::Talk { who: self.talk.who.clone(), doing, line: format!("{seconds:?}"), problem })
     }
 
     fn peak_kib(&mut self) -> Result<Option<u64>> {
-        self.ask("tell its memory", &json!({"do": "memory"})).map(|Memory { peak_kib }| peak_kib)
+        self.ask("report its memory", &json!({"do": "memory"})).map(|Memory { peak_kib }| peak_kib)
     }
 }
 
-/// What PyTorch's side is told when it starts.
+/// Returns the settings that PyTorch's side gets when it starts.
 fn settings(torch: &Torch, threads: usize, place: Place) -> Value {
     json!({
         "threads": threads,
@@ -174,8 +174,8 @@ fn settings(torch: &Torch, threads: usize, place: Place) -> Value {
     })
 }
 
-/// The one thing that PyTorch's side refuses to start for is that there is no PyTorch, or none that
-/// computes on the device.
+/// Converts the error of a refused start. PyTorch's side refuses only if torch is missing or cannot
+/// compute on the device.
 fn no_torch(python: &Path, error: Error) -> Error {
     match error {
         Error::Refused { message, .. } => Error::NoTorch { python: python.to_owned(), message },
@@ -183,7 +183,7 @@ fn no_torch(python: &Path, error: Error) -> Error {
     }
 }
 
-/// Adds to an error how the process ended.
+/// Adds the exit status of the process to an error.
 fn ended(error: Error, child: &mut Child) -> Error {
     match error {
         Error::Ended { who, doing, .. } => {
@@ -196,13 +196,13 @@ fn ended(error: Error, child: &mut Child) -> Error {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // It may have ended by itself; there is nothing to do about a failure either way.
+        // The process may have exited by itself; a failure needs no handling either way.
         self.child.kill().ok();
         self.child.wait().ok();
     }
 }
 
-/// The two ends of the talk with a process.
+/// The pipes to and from a process.
 #[derive(Debug)]
 struct Talk<R, W> {
     who: String,
@@ -212,7 +212,7 @@ struct Talk<R, W> {
 
 impl<R: BufRead, W: Write> Talk<R, W> {
     fn ask<T: DeserializeOwned>(&mut self, doing: &str, request: &Value) -> Result<T> {
-        // If the pipe is broken the process has ended; what it said last may still be there to read.
+        // A broken pipe means that the process has exited; its last answer may still be readable.
         writeln!(self.requests, "{request}").and_then(|()| self.requests.flush()).ok();
         self.answer(doing)
     }
@@ -298,12 +298,15 @@ mod tests {
     #[test]
     fn a_line_that_is_no_answer_is_shown() {
         let message = refusal("Segmentation fault\n");
-        assert!(message.contains("was to run lrn and answered `Segmentation fault`"), "{message}");
+        assert!(
+            message.contains("was asked to run lrn and gave the invalid answer `Segmentation fault`"),
+            "{message}"
+        );
     }
 
     #[test]
     fn a_process_that_ended_is_an_error() {
-        assert!(refusal("").contains("PyTorch ended unexpectedly"), "{}", refusal(""));
+        assert!(refusal("").contains("PyTorch exited unexpectedly"), "{}", refusal(""));
     }
 
     #[test]
@@ -319,7 +322,7 @@ mod tests {
     #[test]
     fn a_process_that_dies_is_reported_with_its_status() {
         let message = Peer::torch(&torch("false"), 1, CPU).unwrap_err().to_string();
-        let expected = "PyTorch ended unexpectedly (exit status: 1) while it had to start";
+        let expected = "PyTorch exited unexpectedly (exit status: 1) when asked to start";
         assert!(message.starts_with(expected), "{message}");
     }
 

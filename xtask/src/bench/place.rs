@@ -1,11 +1,11 @@
-//! Where both sides compute: on the CPU, or on one GPU in one precision.
+//! The device and precision of both sides: the CPU, or one GPU in one precision.
 
 use experiment::{DeviceChoice, Precision};
 
 use super::error::{Error, Result};
 use super::request::{Request, Rival, Suite};
 
-/// A device, and how products are computed there.
+/// A device and the precision of its products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) device: DeviceChoice,
@@ -13,10 +13,10 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// What was asked for, if that can be measured.
+    /// Returns the requested place if the suite can be measured there.
     ///
     /// # Errors
-    /// If the flags do not go together.
+    /// If the flags conflict.
     pub(crate) fn of(request: &Request) -> Result<Self> {
         let Request { suite, device, precision, .. } = *request;
         let compiles = request.rival.as_ref().is_some_and(Rival::compiles);
@@ -24,20 +24,20 @@ impl Place {
         let place = Self { device, precision: precision.unwrap_or_default() };
         let problem = match (suite, place.is_gpu()) {
             (Suite::Kernels | Suite::Modules, true) => {
-                format!("`bench {}` runs on the CPU; `bench steps` takes --device {device}", suite.name())
+                format!("`bench {}` runs on the CPU; use --device {device} with `bench steps`", suite.name())
             }
             (Suite::Kernels | Suite::Steps, _) if beside_candle => format!(
-                "candle-nn has no side in `bench {}`; `bench modules` takes --against-candle",
+                "`bench {}` has no candle-nn side; use --against-candle with `bench modules`",
                 suite.name()
             ),
             (Suite::Modules, _) if matches!(request.rival, Some(Rival::Torch(_))) => {
-                "PyTorch has no side in `bench modules`; `bench kernels` takes --against-torch".to_owned()
+                "`bench modules` has no PyTorch side; use --against-torch with `bench kernels`".to_owned()
             }
             (_, false) if precision.is_some() => {
-                "--precision says how a GPU computes; add --device cuda".to_owned()
+                "--precision applies to products on a GPU; add --device cuda".to_owned()
             }
             (Suite::Kernels, _) if compiles => {
-                "--compile is for networks, and `bench kernels` has none; `bench steps` takes it".to_owned()
+                "--compile applies to networks, not to single kernels; use it with `bench steps`".to_owned()
             }
             _ => return Ok(place),
         };
@@ -48,7 +48,7 @@ impl Place {
         self.device != DeviceChoice::Cpu
     }
 
-    /// `fp32` or `tf32`.
+    /// Returns the name of the precision: `fp32` or `tf32`.
     pub(crate) fn precision(self) -> &'static str {
         match self.precision {
             Precision::Fp32 => "fp32",
@@ -103,13 +103,13 @@ mod tests {
             error.to_string()
         };
         let message = refused(Suite::Kernels, GPU, None, false);
-        assert_eq!(message, "`bench kernels` runs on the CPU; `bench steps` takes --device cuda:1");
+        assert_eq!(message, "`bench kernels` runs on the CPU; use --device cuda:1 with `bench steps`");
         let message = refused(Suite::Steps, DeviceChoice::Cpu, Some(Precision::Fp32), false);
-        assert_eq!(message, "--precision says how a GPU computes; add --device cuda");
+        assert_eq!(message, "--precision applies to products on a GPU; add --device cuda");
         let message = refused(Suite::Kernels, DeviceChoice::Cpu, None, true);
-        assert!(message.starts_with("--compile is for networks"), "{message}");
+        assert!(message.starts_with("--compile applies to networks"), "{message}");
         let message = refused(Suite::Modules, GPU, None, false);
-        assert_eq!(message, "`bench modules` runs on the CPU; `bench steps` takes --device cuda:1");
+        assert_eq!(message, "`bench modules` runs on the CPU; use --device cuda:1 with `bench steps`");
     }
 
     #[test]
@@ -120,8 +120,8 @@ mod tests {
         with(Suite::Modules, DeviceChoice::Cpu, None, Some(Rival::Candle)).unwrap();
         with(Suite::Kernels, DeviceChoice::Cpu, None, Some(torch())).unwrap();
         let message = refused(Suite::Steps, Rival::Candle);
-        assert_eq!(message, "candle-nn has no side in `bench steps`; `bench modules` takes --against-candle");
+        assert_eq!(message, "`bench steps` has no candle-nn side; use --against-candle with `bench modules`");
         let message = refused(Suite::Modules, torch());
-        assert_eq!(message, "PyTorch has no side in `bench modules`; `bench kernels` takes --against-torch");
+        assert_eq!(message, "`bench modules` has no PyTorch side; use --against-torch with `bench kernels`");
     }
 }

@@ -1,4 +1,4 @@
-//! The benchmark programs of the workspace: which there are, and how cargo builds them.
+//! The benchmark programs of the workspace, and how to build them with cargo.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ impl Suite {
     /// Builds the program for a place; cargo's progress goes to standard error.
     ///
     /// # Errors
-    /// If cargo cannot be started or does not build it.
+    /// If cargo cannot be started or fails to build it.
     pub(crate) fn build(self, place: Place) -> Result<Program> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let start = |source| Error::Start { program: cargo.to_string_lossy().into_owned(), source };
@@ -21,7 +21,7 @@ impl Suite {
         let output = Command::new(&cargo)
             .args(["bench", "--no-run", "--message-format", "json-render-diagnostics", "--manifest-path"])
             .arg(manifest)
-            // Of the whole workspace: of one package the dependencies would have other features, and be built again.
+            // The whole workspace: for one package alone, dependencies would get other features and be built again.
             .args(["--workspace", "--bench", self.name()])
             .args(features(place))
             .stderr(Stdio::inherit())
@@ -36,12 +36,12 @@ impl Suite {
     }
 }
 
-/// What cargo is told to build in.
+/// Returns cargo's feature flags for a place.
 fn features(place: Place) -> &'static [&'static str] {
     if place.is_gpu() { &["--features", "cudnn"] } else { &[] }
 }
 
-/// A benchmark program that is built.
+/// A built benchmark program.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     file: PathBuf,
@@ -49,8 +49,8 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// The program in its place, on so many threads. Candle's own threads, which wait by spinning, are kept to
-    /// one, as `.cargo/config.toml` does for programs that cargo starts.
+    /// Returns a command that runs the program in its place on `threads` threads. Candle's own threads wait by
+    /// spinning and are limited to one, as `.cargo/config.toml` does for programs that cargo starts.
     pub(crate) fn command(&self, threads: usize) -> Command {
         let mut command = Command::new(&self.file);
         command.env("RAYON_NUM_THREADS", threads.to_string()).env("CANDLE_NUM_THREADS", "1");
@@ -59,25 +59,25 @@ impl Program {
         command
     }
 
-    /// One that is not there, for the tests of how it is used.
+    /// Creates a program without a file, for tests.
     #[cfg(test)]
     pub(crate) fn at(place: Place) -> Self {
         Self { file: PathBuf::new(), place }
     }
 
-    /// Where it computes.
+    /// Returns the place where it computes.
     pub(crate) fn place(&self) -> Place {
         self.place
     }
 
-    /// Where criterion keeps its figures: beside the build.
+    /// Returns the folder of criterion's estimates, beside the build.
     pub(crate) fn criterion_home(&self) -> PathBuf {
         let target = self.file.ancestors().nth(3).unwrap_or(Path::new("target"));
         target.join("criterion")
     }
 }
 
-/// The lines of cargo's build messages that are read here.
+/// A line of cargo's build messages that names an artifact.
 #[derive(Deserialize)]
 struct Artifact {
     target: Target,
@@ -90,7 +90,7 @@ struct Target {
     kind: Vec<String>,
 }
 
-/// The benchmark of that name in cargo's messages.
+/// Finds the executable of a benchmark in cargo's messages.
 fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
     let mut ours = artifacts.filter(|a| a.target.name == name && a.target.kind.iter().any(|k| k == "bench"));

@@ -1,4 +1,4 @@
-//! What was measured: a table for a terminal or in Markdown, and JSON.
+//! The report of the measurements: a table for a terminal or in Markdown, and JSON.
 
 use std::collections::BTreeMap;
 
@@ -15,29 +15,29 @@ use super::timing::Timing;
 pub(crate) struct Report {
     pub(crate) suite: &'static str,
     pub(crate) processor: String,
-    /// The GPU's number and name, if one computes.
+    /// Number and name of the GPU, if one is used.
     pub(crate) gpu: Option<String>,
-    /// How products are computed.
+    /// Precision of the products: `fp32` or `tf32`.
     pub(crate) precision: &'static str,
-    /// Threads of each side.
+    /// Number of threads of each side.
     pub(crate) threads: usize,
-    /// SIMD level, PyTorch, ...
+    /// Versions by name: the SIMD level, PyTorch and so on.
     pub(crate) versions: BTreeMap<String, String>,
-    /// Set where another side was measured too.
+    /// The other side, if one was measured.
     pub(crate) against: Option<Against>,
     pub(crate) cases: Vec<Measured>,
-    /// Means over the groups of cases, and over all.
+    /// Mean ratios of each group of cases, and of all.
     pub(crate) means: Vec<Mean>,
 }
 
-/// How the other side was measured.
+/// The settings of the other side.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Against {
     /// Its name.
     pub(crate) rival: &'static str,
     pub(crate) layout: &'static str,
-    /// Whether its networks were compiled.
+    /// True if its networks were compiled.
     pub(crate) compiled: bool,
     pub(crate) rounds: usize,
 }
@@ -49,7 +49,7 @@ pub(crate) struct Measured {
     pub(crate) case: Case,
     pub(crate) ours: Timing,
     pub(crate) theirs: Option<Timing>,
-    /// Their time / ours, all phases together.
+    /// Their time / ours, over all phases.
     pub(crate) ratio: Option<f64>,
 }
 
@@ -70,7 +70,7 @@ pub(crate) struct Mean {
     pub(crate) geometric: f64,
 }
 
-/// The means of each group in the order of the cases, and of all if there is more than one.
+/// Computes the mean ratios of each group in the order of the cases, and of all if there are several groups.
 pub(crate) fn means(cases: &[Measured]) -> Vec<Mean> {
     let mut groups: Vec<(&str, Vec<f64>)> = Vec::new();
     for (case, ratio) in cases.iter().filter_map(|measured| Some((&measured.case, measured.ratio?))) {
@@ -96,7 +96,7 @@ pub(crate) fn means(cases: &[Measured]) -> Vec<Mean> {
 }
 
 impl Against {
-    /// `PyTorch (eager, feature maps nchw)`.
+    /// Formats the settings: `PyTorch (eager, feature maps nchw)`.
     fn describe(&self) -> String {
         let mode = if self.compiled { "compiled" } else { "eager" };
         format!("{} ({mode}, feature maps {})", self.rival, self.layout)
@@ -104,7 +104,7 @@ impl Against {
 }
 
 impl Report {
-    /// For people: a table, and lines on how it came about.
+    /// Formats a table with notes on the measurement.
     pub(crate) fn text(&self, form: Form) -> String {
         let text = self.table_and_foot(form);
         match (self.title(), form) {
@@ -114,7 +114,7 @@ impl Report {
         }
     }
 
-    /// The GPU, and what was measured on it.
+    /// Formats the GPU, its precision and the other side; `None` on the CPU.
     fn title(&self) -> Option<String> {
         let gpu = self.gpu.as_ref()?;
         let against = self.against.as_ref().map(|against| format!(", beside {}", against.describe()));
@@ -133,17 +133,17 @@ impl Report {
         }
     }
 
-    /// Whether runs without stops were measured.
+    /// Returns `true` if runs without stops between phases were measured.
     fn is_whole(&self) -> bool {
         self.cases.iter().any(|measured| measured.case.whole)
     }
 
-    /// Whether phases are compared, not only whole runs.
+    /// Returns `true` if phases were measured one by one, not only whole runs.
     fn is_apart(&self) -> bool {
         self.cases.iter().any(|measured| measured.case.apart)
     }
 
-    /// Speeds of the phases; for operations.
+    /// Returns the head and lines of a table with the speed of each phase, for operations.
     fn phases_apart(&self) -> (Vec<String>, Vec<Vec<String>>) {
         let mut head = vec!["case", "size", "speed in"];
         let phases = ["forward", "backward"];
@@ -173,13 +173,13 @@ impl Report {
         (self.named(&head), lines.collect())
     }
 
-    /// The heads of columns, with the other side's name.
+    /// Inserts the other side's name in the heads of columns.
     fn named(&self, head: &[&str]) -> Vec<String> {
         let rival = self.against.as_ref().map_or("", |against| against.rival);
         head.iter().map(|label| label.replace("RIVAL", rival)).collect()
     }
 
-    /// Times and memory of all phases together; for whole steps.
+    /// Returns the head and lines of a table with total times and peak memory, for whole steps.
     fn together(&self) -> (Vec<String>, Vec<Vec<String>>) {
         let mut head = vec!["case", "size", "speed in"];
         if self.against.is_some() {
@@ -222,12 +222,12 @@ impl Report {
             ));
         }
         lines.push(format!(
-            "ratio: {}'s time / ours, so above 1 ours is faster; medians over the rounds ({}), in turns",
+            "ratio: {}'s time / ours, above 1 if ours is faster; medians of {} rounds, taken in turns",
             against.rival, against.rounds
         ));
         if self.is_whole() {
             lines.push(
-                "ms: a step with one wait for the GPU at its end (forward + backward + update, each with its own wait)"
+                "ms: a step that waits for the GPU once, at its end (forward + backward + update, each with its own wait)"
                     .to_owned(),
             );
         }
@@ -235,13 +235,12 @@ impl Report {
         let idle = idle.max_by_key(|[_, theirs]| theirs.idle_kib);
         if self.gpu.is_some() && idle.is_some() {
             lines.push(
-                "peak: the most of the GPU's memory that arrays and working space took at once, without what driver and \
-                 libraries keep for themselves"
+                "peak: largest GPU memory of arrays and workspaces at one time, without the memory of driver and libraries"
                     .to_owned(),
             );
         } else if let (Some([ours, theirs]), false) = (idle, self.is_apart()) {
             lines.push(format!(
-                "peak: the most resident memory of the process; before the network is made it is {} MiB here, \
+                "peak: largest resident memory of the process; before the network is created it is {} MiB here, \
                  {} MiB in {}",
                 ours.idle_kib / 1024,
                 theirs.idle_kib / 1024,
@@ -257,7 +256,7 @@ impl Report {
     }
 }
 
-/// The name of a speed, and what it is divided by.
+/// Returns the unit of speeds and its divisor.
 fn unit(unit: Unit) -> (&'static str, f64) {
     match unit {
         Unit::Flop => ("GFLOP/s", 1e9),
@@ -266,7 +265,7 @@ fn unit(unit: Unit) -> (&'static str, f64) {
     }
 }
 
-/// Three digits, or all before the point.
+/// Formats a number with three digits, or with all digits before the decimal point.
 fn digits(value: f64) -> String {
     let after = if value >= 100.0 {
         0
@@ -286,16 +285,16 @@ fn milliseconds(seconds: f64) -> String {
     digits(seconds * 1e3)
 }
 
-/// `2105 (630 + 1400 + 75)`.
+/// Formats total milliseconds and those of the phases: `2105 (630 + 1400 + 75)`.
 fn with_phases(case: &Case, side: &Timing) -> String {
-    // The phase that is all the others stands before them.
+    // A last phase that repeats all the others is the total, not a part.
     let parts = side.phases.len().saturating_sub(usize::from(case.whole));
     let phases: Vec<String> = side.phases[..parts].iter().map(|phase| milliseconds(phase.seconds)).collect();
     let together = milliseconds(side.seconds);
     if phases.len() > 1 { format!("{together} ({})", phases.join(" + ")) } else { together }
 }
 
-/// A table whose first three columns are words.
+/// Lays out a table whose first three columns are text.
 fn table(head: &[String], lines: Vec<Vec<String>>, form: Form) -> String {
     Grid::new([vec![head.to_vec()], lines].concat(), 3).render(form)
 }
@@ -340,7 +339,7 @@ mod tests {
     const SEVEN: Option<Against> =
         Some(Against { rival: "PyTorch", layout: "nchw", compiled: false, rounds: 7 });
 
-    /// A step on a GPU.
+    /// Returns a report of a step on a GPU.
     fn gpu_step() -> Report {
         let mut case = Case { whole: true, ..step() };
         case.phases = ["forward", "backward", "update", "step"]

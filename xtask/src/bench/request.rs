@@ -1,47 +1,47 @@
-//! What is asked.
+//! The request for a measurement.
 
 use std::path::PathBuf;
 
 use experiment::{DeviceChoice, Precision};
 
-/// A wish to measure a suite.
+/// A request to measure a suite.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) suite: Suite,
-    /// Only cases with one of these in their names; all when empty.
+    /// Parts of the names of the cases to measure; all cases if empty.
     pub(crate) only: Vec<String>,
-    /// Threads of each side; all cores unless said.
+    /// Number of threads of each side; `None` means all cores.
     pub(crate) threads: Option<usize>,
-    /// Where both sides compute.
+    /// Device of both sides.
     pub(crate) device: DeviceChoice,
-    /// How a GPU computes products.
+    /// Precision of products on a GPU.
     pub(crate) precision: Option<Precision>,
     /// The other side, if there is one.
     pub(crate) rival: Option<Rival>,
-    /// Rounds of each side that count.
+    /// Number of counted rounds of each side.
     pub(crate) rounds: usize,
 }
 
-/// Who does the same.
+/// A library that runs the same cases for comparison.
 #[derive(Debug, Clone)]
 pub(crate) enum Rival {
     /// PyTorch, in a process of its own.
     Torch(Torch),
-    /// `candle_nn`, played by the benchmark program itself.
+    /// `candle_nn`, run by the benchmark program itself.
     Candle,
 }
 
-/// How PyTorch is run.
+/// The settings of PyTorch.
 #[derive(Debug, Clone)]
 pub(crate) struct Torch {
     pub(crate) python: PathBuf,
     pub(crate) layout: Layout,
-    /// Whether its networks are compiled.
+    /// True if its networks are compiled.
     pub(crate) compile: bool,
 }
 
 impl Rival {
-    /// For people.
+    /// Returns the name for output.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Torch(_) => "PyTorch",
@@ -49,12 +49,12 @@ impl Rival {
         }
     }
 
-    /// Whether its networks are compiled.
+    /// Returns `true` if its networks are compiled.
     pub(crate) fn compiles(&self) -> bool {
         matches!(self, Self::Torch(torch) if torch.compile)
     }
 
-    /// The layout of its feature maps.
+    /// Returns the layout of its feature maps.
     pub(crate) fn layout(&self) -> Layout {
         match self {
             Self::Torch(torch) => torch.layout,

@@ -1,4 +1,4 @@
-//! Seconds of a case, one way or another measured.
+//! The times of a case, from criterion's medians or from rounds.
 
 use serde::Serialize;
 
@@ -8,17 +8,16 @@ use super::case::Case;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Timing {
-    /// Median seconds of all phases together, or of the one that is all the others.
+    /// Median seconds of all phases together, or of the last one if it repeats all the others.
     pub(crate) seconds: f64,
-    /// Work of all phases a second.
+    /// Work of all phases per second.
     pub(crate) speed: f64,
-    /// Phases one by one, where they were measured.
+    /// Times of single phases, if they were measured.
     pub(crate) phases: Vec<PhaseTiming>,
-    /// Seconds of each phase in each round, where there were rounds.
+    /// Seconds of each phase in each round; empty without rounds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) rounds: Vec<Vec<f64>>,
-    /// The most memory that the process had resident, and how much of it before it made
-    /// the case's inputs.
+    /// Peak memory of the process, before it created the case's inputs and at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) memory: Option<Memory>,
 }
@@ -28,13 +27,13 @@ pub(crate) struct Timing {
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct PhaseTiming {
     pub(crate) name: String,
-    /// The median.
+    /// Median seconds.
     pub(crate) seconds: f64,
-    /// Work a second.
+    /// Work per second.
     pub(crate) speed: f64,
 }
 
-/// The most memory of a process, in KiB.
+/// Peak memory of a process in KiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Memory {
@@ -43,7 +42,7 @@ pub(crate) struct Memory {
 }
 
 impl Timing {
-    /// From medians; `phases` are as many as the case has, or none.
+    /// Creates times from medians. `phases` has one median for each phase of the case, or is empty.
     pub(crate) fn of_medians(case: &Case, seconds: f64, phases: &[f64]) -> Self {
         let phases = case.phases.iter().zip(phases).map(|(phase, &seconds)| PhaseTiming {
             name: phase.name.clone(),
@@ -54,7 +53,7 @@ impl Timing {
         Self { seconds, speed: case.work / seconds, phases, rounds: Vec::new(), memory: None }
     }
 
-    /// From the times of each phase in each round.
+    /// Creates times from the seconds of each phase in each round.
     pub(crate) fn of_rounds(case: &Case, rounds: Vec<Vec<f64>>) -> Self {
         let phase = |index: usize| median(rounds.iter().map(|round| round[index]));
         let phases: Vec<f64> = (0..case.phases.len()).map(phase).collect();
@@ -65,13 +64,13 @@ impl Timing {
         Self { rounds, ..Self::of_medians(case, together, &phases) }
     }
 
-    /// The phase of that name.
+    /// Returns the times of a phase by its name.
     pub(crate) fn phase(&self, name: &str) -> Option<&PhaseTiming> {
         self.phases.iter().find(|phase| phase.name == name)
     }
 }
 
-/// The middle value, or the mean of the two in the middle. NaN of nothing.
+/// Computes the middle value, or the mean of the two in the middle. NaN if there are no values.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
@@ -82,7 +81,7 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     }
 }
 
-/// A case for the tests of this and the modules beside it.
+/// Creates a case for the tests of this module and its siblings.
 #[cfg(test)]
 pub(crate) fn convolution(name: &str) -> Case {
     use super::case::{Phase, Unit};

@@ -1,5 +1,5 @@
-//! Both sides in turns: ours, theirs, ours, theirs. What disturbs the machine for a
-//! while then disturbs both.
+//! Measures both sides in turns: ours, theirs, ours, theirs. A temporary disturbance of the
+//! machine then affects both.
 
 use std::time::Duration;
 
@@ -12,34 +12,34 @@ use super::program::Program;
 use super::request::Rival;
 use super::timing::{Memory, Timing};
 
-/// Rounds of each side that do not count.
+/// Number of rounds of each side that do not count.
 const WARM_UPS: usize = 2;
 
-/// The same where something is compiled or chosen when it is first needed: kernels for the GPU,
-/// PyTorch's networks.
+/// The same number if anything is compiled or selected at first use: kernels for the GPU, PyTorch's
+/// networks.
 const LONG_WARM_UPS: usize = 4;
 
-/// Before a turn: threads of the other side may wait for more work by spinning, up to 200 ms
-/// with some OpenMP libraries, and would share the cores.
+/// Pause before a turn. Threads of the other side may wait for work by spinning, up to 200 ms with
+/// some OpenMP libraries, and would share the cores.
 const SETTLE: Duration = Duration::from_millis(250);
 
-/// A turn takes about so many seconds at least, so that a short case is run several times.
+/// Approximate minimum seconds of a turn; a short case is run several times.
 const TURN: f64 = 0.1;
 
-/// Runs of a case in a turn, at most.
+/// Maximum number of runs of a case in a turn.
 const MOST_TIMES: f64 = 50.0;
 
-/// How the sides are set against each other.
+/// The settings of a comparison.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting<'a> {
     pub(crate) program: &'a Program,
     pub(crate) rival: &'a Rival,
     pub(crate) threads: usize,
-    /// Rounds of each side that count.
+    /// Number of counted rounds of each side.
     pub(crate) rounds: usize,
 }
 
-/// Rounds of each side.
+/// The numbers of rounds of each side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Rounds {
     warm_ups: usize,
@@ -47,7 +47,7 @@ struct Rounds {
 }
 
 impl Setting<'_> {
-    /// The other side, with nothing prepared.
+    /// Starts the other side, with nothing prepared.
     ///
     /// # Errors
     /// If it cannot be started.
@@ -67,7 +67,7 @@ impl Setting<'_> {
     /// Measures cases, each in two fresh processes.
     ///
     /// # Errors
-    /// If a side fails, or the sides do not do the same.
+    /// If a side fails, or the sides do different work.
     pub(crate) fn measure(
         &self,
         cases: &[Case],
@@ -85,7 +85,7 @@ impl Setting<'_> {
                 step.set((index * turns + done) as u64, &case.name);
                 interrupt.wait(SETTLE);
             };
-            // Ctrl-C reaches the sides too, and they end before it is noticed here.
+            // Ctrl-C also reaches the sides, and they exit before it is noticed here.
             let timing = take_turns(sides, case, rounds, self.rival.name(), turn, || interrupt.raised());
             timings.push(if interrupt.raised() { Err(Error::Interrupted) } else { timing }?);
         }
@@ -93,7 +93,7 @@ impl Setting<'_> {
     }
 }
 
-/// Measures one case. `turn` is told before each turn how many rounds are done.
+/// Measures one case. `turn` is called before each turn with the number of finished rounds.
 fn take_turns<S: Side>(
     mut sides: [S; 2],
     case: &Case,
@@ -153,7 +153,7 @@ mod tests {
     use super::super::timing::convolution;
     use super::*;
 
-    /// Says what it is told to do, and takes as long as it says.
+    /// A side that logs its runs and reports a fixed time.
     struct Script<'a> {
         name: char,
         seconds: f64,
@@ -206,7 +206,7 @@ mod tests {
         let error = take_turns(sides(&log, [7, 8]), &convolution("conv"), THREE, "PyTorch", |_| (), || false)
             .unwrap_err();
         let message = error.to_string();
-        assert!(message.contains("case conv: the two sides do not do the same work"), "{message}");
+        assert!(message.contains("case conv: the two sides do different work"), "{message}");
         assert!(message.contains("[7] here, [8] in PyTorch"), "{message}");
         assert_eq!(log.into_inner(), "");
     }

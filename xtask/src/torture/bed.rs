@@ -1,4 +1,4 @@
-//! The place of a campaign: the program, what it does undisturbed, and running it within limits.
+//! The test bed of a campaign: runs the program within limits and compares its results with undisturbed work.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -15,66 +15,66 @@ use super::place::{Place, copy_folder};
 use super::report::Outcome;
 use super::snapshot::Snapshot;
 
-/// What is done, again and again: trainings, tests, a fusion, and videos with flow.
+/// The commands that are run repeatedly: they prepare videos with flow, train, test and fuse.
 const WORK: [&[&str]; 2] = [
     &["run", "two-stream/table1b", "--profile", "smoke", "--row", "single-on", "stack-5-on"],
     &["run", "two-stream/table3", "--profile", "smoke", "--row", "spatial", "temporal", "average"],
 ];
 
-/// How long any of it may take; undisturbed it takes seconds.
+/// Time limit of a command, which takes seconds when undisturbed.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// How often a process is looked at.
+/// Interval between checks of a process.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// How a process ended.
+/// The outcome of a process.
 #[derive(Debug)]
 pub(super) struct Ended {
-    /// Its exit code; none after a signal.
+    /// Exit code; `None` after a signal.
     pub(super) code: Option<i32>,
-    /// Whether it was ended since it took too long.
+    /// True if it was killed because it exceeded the time limit.
     pub(super) stuck: bool,
-    /// What it wrote to standard output.
+    /// Its standard output.
     pub(super) output: String,
-    /// The last that it wrote to standard error.
+    /// Its standard error.
     pub(super) said: String,
 }
 
 impl Ended {
-    /// Whether it did what it was asked to.
+    /// Returns `true` if it succeeded.
     pub(super) fn well(&self) -> bool {
         self.code == Some(0)
     }
 
-    /// Whether it neither did it nor refused to, and how it ended.
+    /// Describes a panic, a signal or a timeout; `None` if it succeeded or failed with an error.
     pub(super) fn broke(&self) -> Option<String> {
         let said = self.said.lines().last().unwrap_or_default();
         match self.code {
-            _ if self.stuck => Some(format!("no end within {LIMIT:?}; {said}")),
-            // 101 is a panic's.
-            Some(101) => Some(format!("a panic; {}", self.said.replace('\n', " / "))),
-            None => Some(format!("a signal; {said}")),
+            _ if self.stuck => Some(format!("did not end within {LIMIT:?}; {said}")),
+            // The exit code of a panic.
+            Some(101) => Some(format!("panicked; {}", self.said.replace('\n', " / "))),
+            None => Some(format!("killed by a signal; {said}")),
             Some(_) => None,
         }
     }
 }
 
-/// The program and where it is tried.
+/// The program under test and its folders.
 pub(super) struct Bed<'a> {
     program: PathBuf,
     scratch: Scratch,
     random: ChaCha8Rng,
     pub(super) console: &'a Console,
     pub(super) interrupt: &'a Interrupt,
-    /// What nothing disturbed.
+    /// The place of the undisturbed work.
     pub(super) reference: Place,
     pub(super) whole: Snapshot,
-    /// How long that took.
+    /// Duration of the undisturbed work.
     pub(super) takes: Duration,
 }
 
 impl<'a> Bed<'a> {
-    /// Does the work undisturbed.
+    /// Creates a test bed and does the work undisturbed.
     pub(super) fn new(seed: u64, console: &'a Console, interrupt: &'a Interrupt) -> Result<Self> {
         let scratch = Scratch::new(&std::env::temp_dir().join("torture"))?;
         let reference = Place::at(&scratch.path().join("reference"));
@@ -84,25 +84,25 @@ impl<'a> Bed<'a> {
         let mut bed = Self { program, scratch, random, console, interrupt, reference, whole, takes };
         let begun = Instant::now();
         if let Some(fault) = bed.finish(&bed.reference.clone())? {
-            return Err(Error::Usage(format!("the program fails undisturbed, so nothing is tried: {fault}")));
+            return Err(Error::Usage(format!("the program fails undisturbed; nothing was tried: {fault}")));
         }
         bed.takes = begun.elapsed();
         bed.whole = Snapshot::of(&bed.reference)?;
         Ok(bed)
     }
 
-    /// A number below another.
+    /// Draws a random number below `below`.
     pub(super) fn draw(&mut self, below: u64) -> u64 {
         self.random.next_u64() % below.max(1)
     }
 
-    /// A new folder.
+    /// Returns the path of a new folder, which is not created.
     pub(super) fn folder(&mut self) -> PathBuf {
         let name = format!("{:016x}", self.random.next_u64());
         self.scratch.path().join(name)
     }
 
-    /// A copy of what nothing disturbed.
+    /// Copies the undisturbed work to a new place.
     pub(super) fn copy(&mut self) -> Result<Place> {
         let place = Place::at(&self.folder());
         copy_folder(&self.reference.cache, &place.cache)?;
@@ -110,7 +110,7 @@ impl<'a> Bed<'a> {
         Ok(place)
     }
 
-    /// One of the commands of the work.
+    /// Returns a random command of the work.
     pub(super) fn some_work(&mut self, place: &Place) -> Command {
         let which = self.draw(WORK.len() as u64) as usize;
         self.work(which, place)
@@ -122,7 +122,7 @@ impl<'a> Bed<'a> {
         command
     }
 
-    /// The program with these words and a cache.
+    /// Returns a command that runs the program with these arguments and the cache of a place.
     pub(super) fn command<S: AsRef<OsStr>>(
         &self,
         words: impl IntoIterator<Item = S>,
@@ -133,7 +133,7 @@ impl<'a> Bed<'a> {
         command
     }
 
-    /// Starts a process whose words nobody reads.
+    /// Starts a process and discards its output.
     pub(super) fn start(&self, command: &mut Command) -> Result<Child> {
         let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
         quiet.spawn().map_err(Error::io("start", &self.program))
@@ -141,11 +141,11 @@ impl<'a> Bed<'a> {
 
     #[expect(
         clippy::disallowed_methods,
-        reason = "the standard library waits for a process with a limit in no other way"
+        reason = "the standard library has no other way to wait for a process with a time limit"
     )]
-    /// Runs a process to its end, or to that of the time it may take.
+    /// Runs a process until it ends or exceeds the time limit.
     pub(super) fn run(&self, command: &mut Command) -> Result<Ended> {
-        // Pipes would have to be read meanwhile.
+        // Files, because pipes would have to be read during the wait.
         let names = ["out", "err"].map(|name| self.scratch.path().join(name));
         let file = |path: &PathBuf| std::fs::File::create(path).map_err(Error::io("create", path));
         let child = command.stdout(file(&names[0])?).stderr(file(&names[1])?);
@@ -166,7 +166,7 @@ impl<'a> Bed<'a> {
         Ok(Ended { code, stuck, output, said })
     }
 
-    /// Does all the work in a place, until it is done; what went wrong, if anything did.
+    /// Does all the work in a place. Returns a description of the first failure, if any.
     pub(super) fn finish(&self, place: &Place) -> Result<Option<String>> {
         for which in 0..WORK.len() {
             let ended = self.run(&mut self.work(which, place))?;
@@ -177,7 +177,7 @@ impl<'a> Bed<'a> {
         Ok(None)
     }
 
-    /// What a place has come to after the work was done in it once more.
+    /// Does the work in a place once more and compares the result with undisturbed work.
     pub(super) fn judge(&self, place: &Place, disturbed: &str) -> Result<Outcome> {
         for which in 0..WORK.len() {
             let ended = self.run(&mut self.work(which, place))?;
@@ -195,18 +195,18 @@ impl<'a> Bed<'a> {
         })
     }
 
-    /// What nothing disturbed has to stay as it was, or nothing that was compared with it says anything.
+    /// Checks that the undisturbed work itself has not changed; otherwise no comparison is valid.
     pub(super) fn is_undisturbed(&self) -> Result<()> {
         match self.whole.differences(&Snapshot::of(&self.reference)?).first() {
             None => Ok(()),
-            Some(first) => Err(Error::Usage(format!("what all was compared with has changed: {first}"))),
+            Some(first) => Err(Error::Usage(format!("the undisturbed work itself has changed: {first}"))),
         }
     }
 }
 
-/// Ends a process that cannot refuse.
+/// Kills a process and waits for its end.
 pub(super) fn end(child: &mut Child) {
-    // An error means that it has ended already.
+    // An error means that it has already ended.
     let _ended = child.kill();
     let _status = child.wait();
 }

@@ -1,5 +1,4 @@
-//! A video that is replaced by another while it is prepared: what comes out is one or the other's, under its own name, or an
-//! error.
+//! Replaces a video by another while it is prepared: the outcome must be the answer for one of the two, or an error.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,18 +11,18 @@ use super::bed::{Bed, Ended};
 use super::place::Place;
 use super::report::{Line, Outcome, Report};
 
-/// Two videos that ffmpeg draws; the frames of a second take it a while to decode.
+/// Sources of two videos that ffmpeg draws; they take a while to decode.
 const DRAWN: [&str; 2] = ["testsrc=size=320x240:rate=25:duration=3", "mandelbrot=size=320x240:rate=25"];
 
-/// Replaces videos until the time is up, where ffmpeg is at hand.
-#[expect(clippy::disallowed_methods, reason = "a moment is waited for, and nothing tells of it")]
+/// Replaces videos until the time is up; nothing is tried without ffmpeg.
+#[expect(clippy::disallowed_methods, reason = "the delay is random, so there is no event to wait for")]
 pub(super) fn replace(bed: &mut Bed<'_>, until: Instant, report: &mut Report) -> Result<()> {
     let folder = bed.folder();
     std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
     let Some(videos) = draw(&folder) else {
         report
             .untried
-            .push("a video that changes while it is read: there is no ffmpeg that can draw one".into());
+            .push("a video that changes while it is read: needs an ffmpeg that can draw videos".into());
         return Ok(());
     };
     let file = folder.join("video.avi");
@@ -32,11 +31,11 @@ pub(super) fn replace(bed: &mut Bed<'_>, until: Instant, report: &mut Report) ->
         copy(video, &file)?;
         let ended = bed.run(&mut predict(bed, &file))?;
         let answer = answer(&ended).ok_or_else(|| {
-            Error::Usage(format!("a video cannot be classified undisturbed: {}", ended.said))
+            Error::Usage(format!("an undisturbed video cannot be classified: {}", ended.said))
         })?;
         answers.push(answer);
     }
-    let mut line = Line::new("a video is replaced while it is read");
+    let mut line = Line::new("video replaced while it is read");
     while Instant::now() < until || line.tried == 0 {
         let first = bed.draw(2) as usize;
         copy(&videos[first], &file)?;
@@ -56,7 +55,7 @@ pub(super) fn replace(bed: &mut Bed<'_>, until: Instant, report: &mut Report) ->
             (Some(how), _) => Outcome::Broke(format!("replaced after {delay:?}: {how}")),
             (None, Some(answer)) if answers.contains(&answer) => Outcome::Whole,
             (None, Some(_)) => {
-                Outcome::Wrong(format!("replaced after {delay:?}: an answer of neither video"))
+                Outcome::Wrong(format!("replaced after {delay:?}: the answer matches neither video"))
             }
             (None, None) => Outcome::Refused,
         });
@@ -76,7 +75,7 @@ fn draw(folder: &Path) -> Option<[PathBuf; 2]> {
     Some([drawn(0)?, drawn(1)?])
 }
 
-/// In one step, as programs write files, and as they write them badly: over the old one.
+/// Copies a file over an existing one without a temporary name, as careless programs do.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     std::fs::copy(from, to).map(drop).map_err(Error::io("copy", from))
 }
@@ -88,7 +87,7 @@ fn predict(bed: &Bed<'_>, video: &Path) -> Command {
     command
 }
 
-/// The probabilities and the frames of a prediction.
+/// Returns the frames and probabilities of a prediction, if there is one.
 fn answer(ended: &Ended) -> Option<String> {
     let prediction: Value = serde_json::from_str(&ended.output).ok().filter(|_| ended.well())?;
     Some(format!("{} {}", prediction["frames"], prediction["fused"]))

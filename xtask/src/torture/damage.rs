@@ -1,4 +1,4 @@
-//! A bit of a file is another, or its end is missing; every kind of file that the program writes.
+//! Flips a bit of a file or truncates it, for every kind of file that the program writes.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -9,11 +9,11 @@ use super::bed::{Bed, end};
 use super::place::{Place, forget};
 use super::report::{Line, Outcome, Report};
 
-/// A kind of files, and what has to go for them to be read again.
+/// A kind of file, and the files to delete so that it is read again.
 struct Kind {
     what: &'static str,
     is: fn(&Path) -> bool,
-    /// Whether a file of the place goes, so that this kind is read.
+    /// Returns `true` for a file to delete so that this kind is read.
     goes: fn(&Path) -> bool,
 }
 
@@ -41,7 +41,7 @@ const KINDS: [Kind; 6] = [
     Kind {
         what: "weights",
         is: |path| named(path, "weights.safetensors"),
-        // Nets that start from others are trained again, and read them.
+        // Nets that start from others are trained again and read these weights.
         goes: |path| path.starts_with("cache/units") || is_record(path),
     },
     Kind {
@@ -58,7 +58,7 @@ const KINDS: [Kind; 6] = [
     Kind {
         what: "records",
         is: |path| is_record(path) && !named(path, "verdicts.json"),
-        // They are compared with scores and outcomes.
+        // Records are compared with scores and outcomes.
         goes: |_| false,
     },
 ];
@@ -67,11 +67,9 @@ const KINDS: [Kind; 6] = [
 pub(super) fn damage(bed: &mut Bed<'_>, until: Instant, report: &mut Report) -> Result<()> {
     let mut lines: Vec<[Line; 2]> = KINDS
         .iter()
-        .map(|kind| {
-            ["a bit of", "the end of"].map(|how| Line::new(format!("{how} {} is another", kind.what)))
-        })
+        .map(|kind| ["flipped bit", "truncated"].map(|how| Line::new(format!("{how}: {}", kind.what))))
         .collect();
-    let mut checkpoints = Line::new("a bit or the end of a checkpoint is another");
+    let mut checkpoints = Line::new("flipped bit or truncated: checkpoints");
     let mut round = 0;
     while Instant::now() < until || round <= KINDS.len() {
         let at = round % (KINDS.len() + 1);
@@ -88,7 +86,7 @@ pub(super) fn damage(bed: &mut Bed<'_>, until: Instant, report: &mut Report) -> 
     Ok(())
 }
 
-/// Damages the checkpoint of a training that was killed, if it was killed late enough to have one.
+/// Damages the checkpoint of a killed training. Returns `None` if it was killed before its first checkpoint.
 fn checkpoint(bed: &mut Bed<'_>, cut: bool) -> Result<Option<Outcome>> {
     let place = bed.copy()?;
     for unit in base::files::list(&place.cache.join("units"))? {
@@ -120,23 +118,23 @@ fn checkpoint(bed: &mut Bed<'_>, cut: bool) -> Result<Option<Outcome>> {
     Ok(outcome)
 }
 
-/// Damages a file; says how.
+/// Damages a file and describes the damage.
 fn damage_one(bed: &mut Bed<'_>, path: &Path, cut: bool) -> Result<String> {
     let mut bytes = base::files::read(path, u64::MAX)?;
     let how = if cut {
         let length = bed.draw(bytes.len() as u64) as usize;
         bytes.truncate(length);
-        format!("{} cut to {length} bytes", path.display())
+        format!("{} truncated to {length} bytes", path.display())
     } else {
         let bit = bed.draw(8 * bytes.len() as u64) as usize;
         bytes[bit / 8] ^= 1 << (bit % 8);
-        format!("bit {bit} of {}", path.display())
+        format!("bit {bit} of {} flipped", path.display())
     };
     base::files::write(path, &[&bytes])?;
     Ok(how)
 }
 
-/// Damages one file of a place.
+/// Damages one file in a copy of the undisturbed work and judges the result.
 fn one(bed: &mut Bed<'_>, kind: &Kind, cut: bool) -> Result<Outcome> {
     let place = bed.copy()?;
     let files = bed.whole.files(kind.is);
@@ -153,7 +151,7 @@ fn one(bed: &mut Bed<'_>, kind: &Kind, cut: bool) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// A file of a snapshot in a place.
+/// Returns the path of a snapshot's file in a place.
 fn within(place: &Place, file: &Path) -> PathBuf {
     match file.strip_prefix("cache") {
         Ok(rest) => place.cache.join(rest),

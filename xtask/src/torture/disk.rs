@@ -1,4 +1,4 @@
-//! A disk that is full at a random moment: a file system in memory, of a random size.
+//! Fills the disk at a random moment: the work is done on a file system in memory of random size.
 
 use std::process::Command;
 use std::time::Instant;
@@ -10,12 +10,12 @@ use super::place::{Place, forget};
 use super::report::{Line, Outcome, Report};
 use super::snapshot::leftovers;
 
-/// Fills disks until the time is up, where a file system may be made.
+/// Fills disks until the time is up; nothing is tried if file systems cannot be mounted.
 pub(super) fn fill(bed: &mut Bed<'_>, until: Instant, report: &mut Report) -> Result<()> {
     let Some(wrapper) = wrapper() else {
         report
             .untried
-            .push("a full disk: nobody may mount a file system here (unshare -m, mount -t tmpfs)".into());
+            .push("a full disk: file systems cannot be mounted here (unshare -m, mount -t tmpfs)".into());
         return Ok(());
     };
     let needed = size(&bed.reference)?;
@@ -28,7 +28,7 @@ pub(super) fn fill(bed: &mut Bed<'_>, until: Instant, report: &mut Report) -> Re
     Ok(())
 }
 
-/// What runs a command with mounts of its own; nothing where there is none.
+/// Returns a prefix that runs a command with its own mounts, or `None` if mounting is not permitted.
 fn wrapper() -> Option<Vec<&'static str>> {
     [&["unshare", "-m"][..], &["unshare", "-r", "-m"]].into_iter().map(<[_]>::to_vec).find(|words| {
         let mut command = Command::new(words[0]);
@@ -37,7 +37,7 @@ fn wrapper() -> Option<Vec<&'static str>> {
     })
 }
 
-/// Bytes of all files of a place.
+/// Returns the total bytes of all files of a place.
 fn size(place: &Place) -> Result<u64> {
     fn of(folder: &std::path::Path) -> Result<u64> {
         let mut sum = 0;
@@ -49,13 +49,13 @@ fn size(place: &Place) -> Result<u64> {
     Ok(of(&place.cache)? + of(&place.results)?)
 }
 
-/// Work on a disk that is too small, and the same work once it is large enough.
+/// Does work on a disk of random size, and the same work again once the disk is large enough.
 fn one(bed: &mut Bed<'_>, wrapper: &[&str], needed: u64) -> Result<Outcome> {
     let folder = bed.folder();
     let (disk, kept) = (folder.join("disk"), folder.join("kept"));
     std::fs::create_dir_all(&disk).map_err(Error::io("create", &disk))?;
     let bytes = (64 << 10) + bed.draw(needed);
-    // Everything in one set of mounts: first what fails, then, with room, what is compared outside.
+    // One set of mounts for both runs: the first may fail; the second has space, and its result is compared outside.
     let script = "mount -t tmpfs -o size=$1 none \"$2\" || exit 99
         shift; disk=$1; kept=$2; shift 2
         \"$@\"; code=$?
@@ -77,7 +77,7 @@ fn one(bed: &mut Bed<'_>, wrapper: &[&str], needed: u64) -> Result<Outcome> {
     } else {
         let left = leftovers(&kept)?;
         match left.first() {
-            Some(path) => Outcome::Wrong(format!("{how}: left behind {}", path.display())),
+            Some(path) => Outcome::Wrong(format!("{how}: left {} behind", path.display())),
             None => bed.judge(&Place::at(&kept), &how)?,
         }
     };

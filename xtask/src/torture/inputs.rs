@@ -1,5 +1,5 @@
-//! What is not what it should be: pipes, devices, folders, sockets and rubbish in the place of videos, records, units and
-//! exported rows; numbers that no row has.
+//! Invalid inputs: pipes, devices, folders, dangling links and garbage in place of videos, records and units, and numbers out
+//! of range in exported rows.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -13,19 +13,19 @@ use super::bed::Bed;
 use super::place::Place;
 use super::report::{Line, Outcome, Report};
 
-/// Memory that a command may take for any of these, in KiB.
+/// Memory limit of a command in KiB.
 const MEMORY: u64 = 4 << 20;
 
-/// Numbers that a configuration should not have.
+/// Unusual numbers for a configuration, most of them out of range.
 const ODD: [u64; 8] = [0, 1, 1 << 20, (1 << 31) - 1, 1 << 32, 1 << 40, 4_611_686_018_427_387_904, u64::MAX];
 
-/// Tries each kind once, and odd numbers until the time is up.
+/// Tries each kind of input once, and unusual numbers until the time is up.
 pub(super) fn try_all(bed: &mut Bed<'_>, until: Instant, report: &mut Report) -> Result<()> {
     let folder = bed.folder();
     std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
     let row = "two-stream/table1b/stack-5-on";
 
-    let mut line = Line::new("no video in the place of a video");
+    let mut line = Line::new("input that is not a video");
     for path in impostors(&folder)? {
         let place = bed.reference.clone();
         let mut command = bed.command(["predict", "--run", row], &place);
@@ -34,7 +34,7 @@ pub(super) fn try_all(bed: &mut Bed<'_>, until: Instant, report: &mut Report) ->
     }
     report.lines.push(line);
 
-    let mut line = Line::new("no file in the place of a file of ours");
+    let mut line = Line::new("cache file or record replaced by something else");
     let kinds = ["done.json", "weights.safetensors", "scores.parquet", "stack-5-on.json", ".var"];
     for (at, kind) in kinds.into_iter().enumerate() {
         for impostor in impostors(&folder.join(at.to_string()))? {
@@ -49,9 +49,9 @@ pub(super) fn try_all(bed: &mut Bed<'_>, until: Instant, report: &mut Report) ->
     let mut export = bed.command(["export", "--run", row], &place);
     let ended = bed.run(export.arg("--results").arg(&place.results).arg(&exported))?;
     if !ended.well() {
-        return Err(Error::Usage(format!("a row cannot be exported undisturbed: {}", ended.said)));
+        return Err(Error::Usage(format!("an undisturbed row cannot be exported: {}", ended.said)));
     }
-    let mut line = Line::new("another number in an exported row, said twice alike");
+    let mut line = Line::new("number changed in an exported row, alike in protocol and record");
     while Instant::now() < until || line.tried == 0 {
         line.add(numbered(bed, &exported)?);
         bed.interrupt.check()?;
@@ -60,7 +60,7 @@ pub(super) fn try_all(bed: &mut Bed<'_>, until: Instant, report: &mut Report) ->
     Ok(())
 }
 
-/// What is no file of any use, one of each kind.
+/// Creates one unusable file of each kind and returns the paths.
 fn impostors(folder: &Path) -> Result<Vec<PathBuf>> {
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     let mut made = Vec::new();
@@ -74,7 +74,7 @@ fn impostors(folder: &Path) -> Result<Vec<PathBuf>> {
     add("empty.avi", &|path| std::fs::write(path, ""))?;
     add("text.avi", &|path| std::fs::write(path, "no video, no record, no weights"))?;
     add("brackets.avi", &|path| std::fs::write(path, "[".repeat(1 << 20)))?;
-    // Holes, which take no room on the disk.
+    // A sparse file, which takes no space on the disk.
     add("large.avi", &|path| File::create(path)?.set_len(1 << 40))?;
     #[cfg(unix)]
     {
@@ -89,13 +89,13 @@ fn impostors(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(made)
 }
 
-/// A command that has to end with an error of its own.
+/// Runs a command that must fail with an error of the program.
 fn refused(bed: &Bed<'_>, command: &Command, how: &str) -> Result<Outcome> {
     let ended = bed.run(&mut limited(command))?;
     Ok(match ended.broke() {
         Some(broke) => Outcome::Broke(format!("{how}: {broke}")),
-        None if ended.well() => Outcome::Wrong(format!("{how} is taken for what it is not")),
-        // An abort of the allocator is the shell's 134.
+        None if ended.well() => Outcome::Wrong(format!("{how} was accepted")),
+        // The shell reports an abort of the allocator as 134.
         None if ended.code.is_some_and(|code| code > 4) => {
             Outcome::Broke(format!("{how}: exit code {:?}, {}", ended.code, ended.said))
         }
@@ -103,7 +103,7 @@ fn refused(bed: &Bed<'_>, command: &Command, how: &str) -> Result<Outcome> {
     })
 }
 
-/// The same command with a limit on its memory.
+/// Returns the same command with a memory limit.
 fn limited(command: &Command) -> Command {
     let mut limited = Command::new("sh");
     limited.args(["-c", &format!("ulimit -v {MEMORY}; exec \"$@\""), "sh"]);
@@ -111,7 +111,7 @@ fn limited(command: &Command) -> Command {
     limited
 }
 
-/// Something else where a file of ours should be; then everything is done once more.
+/// Replaces a file of the program by something else, then does all the work once more.
 fn in_place_of(bed: &mut Bed<'_>, kind: &str, impostor: &Path) -> Result<Outcome> {
     let place = bed.copy()?;
     let files = find(&place, kind)?;
@@ -122,25 +122,25 @@ fn in_place_of(bed: &mut Bed<'_>, kind: &str, impostor: &Path) -> Result<Outcome
     } else {
         std::fs::rename(impostor, file).map_err(Error::io("rename", impostor))?;
     }
-    // Records and fusions go, so that it is read.
+    // Records and fusions are deleted so that the file is read.
     for path in find(&place, ".json")?.into_iter().chain(find(&place, "scores.parquet")?) {
         let read_again = path.starts_with(&place.results) || path.display().to_string().contains("/fuse-");
         if read_again && path != *file {
             std::fs::remove_file(&path).map_err(Error::io("delete", &path))?;
         }
     }
-    let outcome = bed.judge(&place, &format!("{} in the place of a {kind}", impostor.display()))?;
+    let outcome = bed.judge(&place, &format!("{} in place of a {kind}", impostor.display()))?;
     if let Some(folder) = place.cache.parent() {
         super::place::forget(folder)?;
     }
     Ok(match outcome {
-        // What stands in the way of nothing may stay.
+        // The replaced file itself may remain as the only difference.
         Outcome::Wrong(how) if how.ends_with(", 1 in all") && how.contains(kind) => Outcome::Whole,
         outcome => outcome,
     })
 }
 
-/// The files of a place whose names end so.
+/// Returns the files of a place whose paths end with `ending`.
 fn find(place: &Place, ending: &str) -> Result<Vec<PathBuf>> {
     fn within(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) -> Result<()> {
         for path in base::files::list(folder)? {
@@ -158,7 +158,7 @@ fn find(place: &Place, ending: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// One number of the plan of an exported row, changed wherever it stands.
+/// Changes one number of the plan of an exported row, in both its protocol and its record.
 fn numbered(bed: &mut Bed<'_>, exported: &Path) -> Result<Outcome> {
     let path = exported.join("config.json");
     let whole = base::files::read(&path, base::files::TEXT)?;

@@ -1,4 +1,4 @@
-//! Storms of kills: one or two processes at a time on one cache, each killed at a random moment.
+//! Storms of kills: one or two processes at a time on one cache, killed at a random moment.
 
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -10,12 +10,12 @@ use super::place::{Place, forget};
 use super::report::{Line, Outcome, Report};
 use super::snapshot::leftovers;
 
-/// Kills before everything is done undisturbed and compared.
+/// Number of kills before the work is done undisturbed and compared.
 const A_STORM: usize = 25;
 
-/// Kills until the time is up.
+/// Kills processes until the time is up.
 pub(super) fn storm(bed: &mut Bed<'_>, until: Instant, report: &mut Report) -> Result<()> {
-    let mut line = Line::new("SIGKILL at a random moment, one or two processes on a cache");
+    let mut line = Line::new("SIGKILL at a random moment, one or two processes on one cache");
     while Instant::now() < until || line.tried == 0 {
         let folder = bed.folder();
         let place = Place::at(&folder);
@@ -27,7 +27,7 @@ pub(super) fn storm(bed: &mut Bed<'_>, until: Instant, report: &mut Report) -> R
             }
             line.add(Outcome::Whole);
         }
-        // The storm is judged by its last kill.
+        // The last kill counts with the outcome of the whole storm.
         line.add(bed.judge(&place, "a storm of kills")?);
         let left = leftovers(&folder)?;
         line.leaked += left.len();
@@ -39,8 +39,8 @@ pub(super) fn storm(bed: &mut Bed<'_>, until: Instant, report: &mut Report) -> R
     Ok(())
 }
 
-/// Starts some work, and kills it before it can be done.
-#[expect(clippy::disallowed_methods, reason = "a moment is waited for, and nothing tells of it")]
+/// Starts some work and kills it at a random moment.
+#[expect(clippy::disallowed_methods, reason = "the delay is random, so there is no event to wait for")]
 fn one(bed: &mut Bed<'_>, place: &Place) -> Result<()> {
     let count = 1 + bed.draw(2);
     let mut children: Vec<Child> = Vec::new();

@@ -17,12 +17,12 @@ impl Place {
     }
 }
 
-/// Deletes a folder that is no longer looked at.
+/// Deletes a folder that is no longer needed.
 pub(super) fn forget(folder: &Path) -> Result<()> {
     std::fs::remove_dir_all(folder).map_err(Error::io("delete", folder))
 }
 
-/// Copies a folder, by links where that can be.
+/// Copies a folder, with hard links where possible.
 pub(super) fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     std::fs::create_dir_all(to).map_err(Error::io("create", to))?;
     for path in base::files::list(from)? {
@@ -30,7 +30,7 @@ pub(super) fn copy_folder(from: &Path, to: &Path) -> Result<()> {
         if path.is_dir() {
             copy_folder(&path, &target)?;
         } else if std::fs::hard_link(&path, &target).is_err() {
-            // Whoever writes a file makes a new one, so that links do.
+            // Links are otherwise safe, because files are replaced and never changed in place.
             std::fs::copy(&path, &target).map_err(Error::io("copy", &path))?;
         }
     }

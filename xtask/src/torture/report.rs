@@ -1,40 +1,40 @@
-//! What a campaign found, as a table.
+//! The report of a campaign, as a table.
 
 use base::text::{duration, thousands};
 use experiment::grid::{Grid, Screen};
 use serde::Serialize;
 
-/// What became of one attempt.
+/// The outcome of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// As if nothing had been; what was damaged is made anew, or was of no consequence.
+    /// The same result as undisturbed work: the damage was repaired or had no effect.
     Whole,
-    /// Refused with an error.
+    /// The program refused with an error.
     Refused,
-    /// What came out is other than undisturbed; how.
+    /// A result that differs from undisturbed work, with a description.
     Wrong(String),
-    /// It died of a panic or a signal, or did not end; how.
+    /// A panic, a signal or a timeout, with a description.
     Broke(String),
 }
 
-/// A kind of attempts.
+/// The counts of one kind of attempt.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Line {
-    /// What was done to the program.
+    /// Description of the attempts.
     pub(super) what: String,
     pub(super) tried: usize,
     pub(super) whole: usize,
     pub(super) refused: usize,
     pub(super) wrong: usize,
     pub(super) broke: usize,
-    /// Files of killed processes that nobody has cleared.
+    /// Number of files of killed processes that were not cleared.
     pub(super) leaked: usize,
-    /// The first faults, in words.
+    /// Descriptions of the first faults.
     pub(super) faults: Vec<String>,
 }
 
-/// Faults of a kind that are told in full.
+/// Maximum number of faults of a kind that are described.
 const TOLD: usize = 5;
 
 impl Line {
@@ -67,26 +67,26 @@ impl Line {
     }
 }
 
-/// What a campaign found.
+/// The report of a campaign.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Report {
     pub(super) seed: u64,
     pub(super) seconds: f64,
     pub(super) lines: Vec<Line>,
-    /// What could not be tried on this machine, and why.
+    /// Attempts that are not possible on this machine, with the reasons.
     pub(super) untried: Vec<String>,
 }
 
 impl Report {
-    /// Whether nothing came out wrong, nothing broke and nothing was left behind.
+    /// Returns `true` if there was no wrong result, no crash, no timeout and no leftover file.
     pub(crate) fn held(&self) -> bool {
         !self.lines.iter().any(Line::is_fault)
     }
 
-    /// For a person.
+    /// Formats the report for a terminal.
     pub(crate) fn terminal(&self, screen: Screen) -> String {
-        let head = ["what was done", "tried", "as undisturbed", "refused", "wrong", "broke", "left behind"];
+        let head = ["attempt", "tried", "unaffected", "refused", "wrong", "crashed or hung", "left behind"];
         let mut lines = vec![head.map(str::to_owned).to_vec()];
         for line in &self.lines {
             let counts = [line.tried, line.whole, line.refused, line.wrong, line.broke, line.leaked];

@@ -1,4 +1,4 @@
-//! What a place holds, but for what differs from run to run: times, memory, and the locks.
+//! The contents of a place, without anything that differs between runs: times, memory and locks.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,30 +8,30 @@ use serde_json::Value;
 
 use super::place::Place;
 
-/// What is measured, in records and outcomes.
+/// Keys of measured values in records and outcomes.
 const MEASURED: [&str; 5] = ["seconds", "samples-per-second", "peak-memory-mib", "environment", "sum"];
 
-/// Files that name times of files, hold measured times in a form for people, or nothing but their owner's name.
+/// Names of ignored files: they hold times of files, a table with measured times, or only their owner's name.
 const LEFT_OUT: [&str; 3] = ["sources.json", "table.md", "lock"];
 
-/// What others must not find.
+/// Prefixes of temporary files, which must not remain.
 const LEFTOVERS: [&str; 2] = [".tmp-", ".scratch-"];
 
-/// The sum of every file, by its path.
+/// The hash of every file by its path.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Snapshot {
     files: BTreeMap<PathBuf, String>,
-    /// The same by what a link leads to, where the system tells: a link to a file has the file's sum.
+    /// The same hashes by device and inode, on Unix: a hard link has the hash of its file.
     linked: BTreeMap<[u64; 2], String>,
 }
 
 impl Snapshot {
-    /// Of a cache and results.
+    /// Takes a snapshot of a cache and results.
     pub(super) fn of(place: &Place) -> Result<Self> {
         Self::default().of_links(place)
     }
 
-    /// Of a cache and results in which files may be links to files of this one.
+    /// Takes a snapshot of a cache and results, and reuses the hashes of files that are hard links to files of this one.
     pub(super) fn of_links(&self, place: &Place) -> Result<Self> {
         let mut snapshot = Self::default();
         snapshot.add(&place.cache, Path::new("cache"), &self.linked)?;
@@ -58,25 +58,25 @@ impl Snapshot {
         Ok(())
     }
 
-    /// The files of both that are not the same, in words.
+    /// Describes the files that differ between two snapshots.
     pub(super) fn differences(&self, other: &Self) -> Vec<String> {
         let of = |(path, sum): (&PathBuf, &String)| match other.files.get(path) {
             None => Some(format!("{} is missing", path.display())),
-            Some(other) if other != sum => Some(format!("{} is another", path.display())),
+            Some(other) if other != sum => Some(format!("{} differs", path.display())),
             Some(_) => None,
         };
         let surplus = other.files.keys().filter(|path| !self.files.contains_key(*path));
-        let surplus = surplus.map(|path| format!("{} is too many", path.display()));
+        let surplus = surplus.map(|path| format!("{} is unexpected", path.display()));
         self.files.iter().filter_map(of).chain(surplus).collect()
     }
 
-    /// The files of a kind.
+    /// Returns the files of a kind.
     pub(super) fn files(&self, of_kind: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
         self.files.keys().filter(|path| of_kind(path)).cloned().collect()
     }
 }
 
-/// Files in a place that killed processes have left behind.
+/// Returns the files in a folder that killed processes have left behind.
 pub(super) fn leftovers(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in base::files::list(folder)? {
@@ -93,7 +93,7 @@ fn is_leftover(name: &str) -> bool {
     LEFTOVERS.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// What a path leads to.
+/// Returns the device and inode of a file.
 #[cfg(unix)]
 fn link(path: &Path) -> Option<[u64; 2]> {
     use std::os::unix::fs::MetadataExt;
@@ -106,7 +106,7 @@ fn link(_: &Path) -> Option<[u64; 2]> {
     None
 }
 
-/// Files that are longer are none of ours.
+/// Maximum bytes of a file that is hashed; the program writes no larger ones.
 const LARGEST: u64 = 1 << 30;
 
 fn sum(path: &Path) -> Result<String> {
@@ -122,7 +122,7 @@ fn sum(path: &Path) -> Result<String> {
     Ok(blake3::hash(&bytes).to_hex().to_string())
 }
 
-/// Takes out what is measured.
+/// Removes measured values.
 fn unmeasured(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -156,9 +156,9 @@ mod tests {
         assert_eq!(
             before.differences(&Snapshot::of(&place).unwrap()),
             [
-                "cache/units/a/weights is another",
-                "results/row.json is another",
-                "cache/units/b/weights is too many"
+                "cache/units/a/weights differs",
+                "results/row.json differs",
+                "cache/units/b/weights is unexpected"
             ]
         );
     }

@@ -1,4 +1,4 @@
-//! Runs the binary with folders of its own and reads what it leaves.
+//! Runs the binary with its own folders and reads its records.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ impl Place {
         self.command(&arguments).output().unwrap()
     }
 
-    /// Every record, less what differs between equal runs: clocks and memory.
+    /// Returns every record without the values that differ between equal runs: times and memory.
     pub(crate) fn numbers(&self) -> BTreeMap<String, Value> {
         let folder = self.path("results/two-stream/table1b/synth-smoke");
         let mut records = BTreeMap::new();
@@ -63,12 +63,12 @@ fn strip(value: &mut Value) {
     }
 }
 
-/// Bytes as text.
+/// Converts bytes to text.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The command succeeded.
+/// Asserts that the command succeeded.
 #[track_caller]
 pub(crate) fn assert_ok(output: &Output) {
     assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
