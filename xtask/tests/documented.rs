@@ -5,13 +5,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{Place, text};
+use tempfile::TempDir;
 use testkit::documented::{Documented, commands, pages};
 
 fn root() -> PathBuf {
@@ -20,11 +18,19 @@ fn root() -> PathBuf {
 
 /// A page's commands, run one after the other in one place.
 struct Reader {
-    place: Place,
+    place: TempDir,
     clips: Option<PathBuf>,
 }
 
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
 impl Reader {
+    fn path(&self, name: &str) -> PathBuf {
+        self.place.path().join(name)
+    }
+
     /// Runs a command as it is documented, but smaller.
     fn run(&self, documented: &Documented) {
         let Some(mut words) = documented.arguments() else {
@@ -32,18 +38,18 @@ impl Reader {
         };
         let has = |words: &[String], flag: &str| words.iter().any(|word| word == flag);
         let command = words[0].clone();
-        let picture = self.place.path("picture.png");
-        let video = self.place.path("video.avi");
+        let picture = self.path("picture.png");
+        let video = self.path("video.avi");
         let real = words.iter().any(|word| word.starts_with("weizmann"));
         for word in &mut words {
             let path = match word.as_str() {
                 "DIR" if real => self.clips.clone().unwrap(),
-                "DIR" | "OUT" => self.place.path("folder"),
+                "DIR" | "OUT" => self.path("folder"),
                 "VIDEO" => video.clone(),
-                "FILE" => self.place.path("file"),
+                "FILE" => self.path("file"),
                 word if word.ends_with(".png") && command == "flow" => picture.clone(),
                 word if [".svg", ".html", ".parquet", ".csv"].iter().any(|ending| word.ends_with(ending)) => {
-                    self.place.path(word)
+                    self.path(word)
                 }
                 _ => continue,
             };
@@ -69,14 +75,14 @@ impl Reader {
             "prepare" => vec!["--cache", "cache"],
             _ => vec!["--results", "results", "--cache", "cache"],
         };
-        if command == "check" && !self.place.path("baseline").exists() {
-            copy(&root().join(".ci/smoke"), &self.place.path("baseline"));
+        if command == "check" && !self.path("baseline").exists() {
+            copy(&root().join(".ci/smoke"), &self.path("baseline"));
         }
         let mut program = Command::new(env!("CARGO_BIN_EXE_xtask"));
         program.args(&words);
         if !has(&words, "--update") || command == "check" {
             for pair in folders.chunks(2) {
-                program.arg(pair[0]).arg(self.place.path(pair[1]));
+                program.arg(pair[0]).arg(self.path(pair[1]));
             }
         }
         let output = program.output().unwrap();
@@ -101,7 +107,7 @@ impl Reader {
         }
         let mut program = Command::new(env!("CARGO_BIN_EXE_xtask"));
         program.args(&run).args(["--profile", "smoke", "-q"]);
-        program.arg("--results").arg(self.place.path("results")).arg("--cache").arg(self.place.path("cache"));
+        program.arg("--results").arg(self.path("results")).arg("--cache").arg(self.path("cache"));
         let output = program.output().unwrap();
         assert!(output.status.success(), "{run:?}\n{}", text(&output.stderr));
     }
@@ -120,15 +126,15 @@ fn every_documented_command_runs() {
     let clips = testkit::real_data("weizmann", "documented commands on real clips");
     let (mut ran, mut left) = (0, BTreeSet::new());
     for page in pages(&root()) {
-        let reader = Reader { place: Place::new(), clips: clips.clone() };
+        let reader = Reader { place: tempfile::tempdir().unwrap(), clips: clips.clone() };
         testkit::clip::draw(
-            &reader.place.path("video.avi"),
+            &reader.path("video.avi"),
             &[("testsrc2", 40)],
             (96, 72),
             &["-c:v", "mpeg4"],
         );
         testkit::clip::draw(
-            &reader.place.path("picture.png"),
+            &reader.path("picture.png"),
             &[("testsrc2", 1)],
             (96, 72),
             &["-frames:v", "1"],
