@@ -127,18 +127,8 @@ fn every_documented_command_runs() {
     let (mut ran, mut left) = (0, BTreeSet::new());
     for page in pages(&root()) {
         let reader = Reader { place: tempfile::tempdir().unwrap(), clips: clips.clone() };
-        testkit::clip::draw(
-            &reader.path("video.avi"),
-            &[("testsrc2", 40)],
-            (96, 72),
-            &["-c:v", "mpeg4"],
-        );
-        testkit::clip::draw(
-            &reader.path("picture.png"),
-            &[("testsrc2", 1)],
-            (96, 72),
-            &["-frames:v", "1"],
-        );
+        testkit::clip::draw(&reader.path("video.avi"), &[("testsrc2", 40)], (96, 72), &["-c:v", "mpeg4"]);
+        testkit::clip::draw(&reader.path("picture.png"), &[("testsrc2", 1)], (96, 72), &["-frames:v", "1"]);
         // What a page says twice is run once.
         let mut known = BTreeSet::new();
         for documented in commands(&page) {
