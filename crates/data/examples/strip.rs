@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for path in args {
         let mut frames = Vec::new();
         Decoder::find()?.decode(&path, &AtomicBool::new(false), |frame| {
-            frames.extend(RgbImage::from_raw(frame.width as u32, frame.height as u32, frame.data.to_vec()));
+            frames.extend(RgbImage::from_raw(frame.width as u32, frame.height as u32, frame.data.into()));
             Ok(())
         })?;
         videos.push(frames);
