@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+mkdir -p docs/figures/readme docs/figures/synth
 
 cargo run --release -q -p data --example strip -- docs/figures/readme/strip.png "$@"
 
