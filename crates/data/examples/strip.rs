@@ -1,7 +1,7 @@
 //! Draws frames with their optical flow, a strip for each video:
 //! `cargo run --release -p data --example strip -- OUT.png [VIDEO...]`.
 //!
-//! Three generated actions come first, then the given video files. Each strip has the frames above and the flow to the frame
+//! Two generated actions come first, then the given video files. Each strip has the frames above and the flow to the frame
 //! after below, in the usual colours.
 
 use std::path::{Path, PathBuf};
@@ -13,15 +13,15 @@ use flow::{Estimator, GrayImage, Method, TvL1Params, flow_to_rgb8};
 use image::RgbImage;
 use image::imageops::{FilterType, replace, resize};
 
-/// Frames of a strip, and the height of one, in pixels.
-const FRAMES: usize = 9;
-const HEIGHT: u32 = 96;
+/// Frames of a strip, and the width of one, in pixels.
+const FRAMES: usize = 8;
+const WIDTH: u32 = 116;
 
 /// Blank between pictures, in pixels.
 const GAP: u32 = 4;
 
 /// Generated actions that are drawn.
-const ACTIONS: [&str; 3] = ["bounce-floor", "spin", "sway-fast"];
+const ACTIONS: [&str; 2] = ["spin", "sway-fast"];
 
 /// Flow of this many pixels has the strongest colour.
 const FULL_SCALE: f32 = 4.0;
@@ -80,18 +80,18 @@ fn strip(frames: &[RgbImage]) -> Result<RgbImage, Box<dyn std::error::Error>> {
             flow_to_rgb8(&field, Some(FULL_SCALE))?,
         );
         let small = |picture: &RgbImage| {
-            let width = picture.width() * HEIGHT / picture.height();
-            resize(picture, width, HEIGHT, FilterType::Triangle)
+            let height = picture.height() * WIDTH / picture.width();
+            resize(picture, WIDTH, height, FilterType::Triangle)
         };
         pictures.push([small(&frames[t]), small(&colours.ok_or("flow of another size")?)]);
     }
-    let width = pictures.iter().map(|[frame, _]| frame.width() + GAP).sum::<u32>() - GAP;
-    let mut strip = RgbImage::from_pixel(width, 2 * HEIGHT + GAP, image::Rgb([255, 255, 255]));
-    let mut x = 0;
-    for [frame, colours] in &pictures {
+    let width = pictures.len() as u32 * (WIDTH + GAP) - GAP;
+    let height = pictures.iter().map(|[frame, _]| frame.height()).max().unwrap_or(1);
+    let mut strip = RgbImage::from_pixel(width, 2 * height + GAP, image::Rgb([255, 255, 255]));
+    for (at, [frame, colours]) in pictures.iter().enumerate() {
+        let x = at as i64 * i64::from(WIDTH + GAP);
         replace(&mut strip, frame, x, 0);
-        replace(&mut strip, colours, x, i64::from(HEIGHT + GAP));
-        x += i64::from(frame.width() + GAP);
+        replace(&mut strip, colours, x, i64::from(height + GAP));
     }
     Ok(strip)
 }

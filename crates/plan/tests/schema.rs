@@ -198,3 +198,40 @@ fn schemas_are_plain_and_name_what_there_is() {
         assert!(tables.contains(&format!("\"{name}\"")), "no {name}");
     }
 }
+
+/// The complete file of `docs/specs.md` is a spec, and shows every key that a spec may have.
+#[test]
+fn the_reference_shows_every_key() {
+    let root = workspace().root;
+    let page = read(&root.join("docs/specs.md"));
+    let begin = page.find("#:schema ../table.schema.json\n# ").unwrap_or_else(|| panic!("no complete file"));
+    let text = &page[begin..begin + page[begin..].find("\n```").unwrap()];
+    let file = root.join("experiments/mypaper/everything.toml");
+    if let Err(error) = Spec::parse(text, &file, &root.join("experiments")) {
+        panic!("the complete file of docs/specs.md: {error}");
+    }
+    let [tables, _] = schema::files(&workspace()).map(|file| file.schema);
+    let mut names = std::collections::BTreeSet::new();
+    keys(&tables, &mut names);
+    // A file that extends another is not complete.
+    names.remove("extends");
+    let words: std::collections::BTreeSet<&str> =
+        text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).collect();
+    let lacking: Vec<&String> = names.iter().filter(|name| !words.contains(name.as_str())).collect();
+    assert!(lacking.is_empty(), "docs/specs.md does not show {lacking:?}");
+    assert!(names.len() > 60, "{names:?}");
+}
+
+/// The names of all keys of a schema.
+fn keys(schema: &Value, names: &mut std::collections::BTreeSet<String>) {
+    match schema {
+        Value::Object(map) => {
+            if let Some(Value::Object(properties)) = map.get("properties") {
+                names.extend(properties.keys().cloned());
+            }
+            map.values().for_each(|value| keys(value, names));
+        }
+        Value::Array(list) => list.iter().for_each(|value| keys(value, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
