@@ -1,15 +1,18 @@
 //! Progress of running work on standard error: a bar on a terminal, plain
 //! lines from time to time elsewhere.
 
+mod whole;
+
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base::text::{one_line, terminal};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
+use self::whole::Whole;
 use crate::files::write_json;
 
 /// The destination of progress and messages.
@@ -20,6 +23,10 @@ pub struct Console {
     bars: MultiProgress,
     /// File into which steps write their progress, for another process to read.
     report: Option<PathBuf>,
+    /// The whole work, if it was announced.
+    whole: Arc<Mutex<Whole>>,
+    /// The line above the steps that shows it.
+    header: Mutex<Option<ProgressBar>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +84,49 @@ impl Console {
             Mode::Terminal => ProgressDrawTarget::stderr_with_hz(8),
             Mode::Plain | Mode::Quiet | Mode::Silent => ProgressDrawTarget::hidden(),
         };
-        Self { mode, bars: MultiProgress::with_draw_target(target), report: None }
+        let bars = MultiProgress::with_draw_target(target);
+        Self { mode, bars, report: None, whole: Arc::default(), header: Mutex::default() }
+    }
+
+    /// Expects this many seconds of work. Steps then also show the time left of the whole command.
+    pub fn expect(&self, seconds: f64) {
+        lock(&self.whole).expect(seconds);
+    }
+
+    /// Begins a part of the expected work, which ends when the result is dropped. `title` is shown above the steps.
+    pub fn part(&self, title: &str, seconds: f64) -> PartInProgress<'_> {
+        lock(&self.whole).begin(title, seconds);
+        self.show_header();
+        PartInProgress { console: self }
+    }
+
+    /// Begins a part that was not expected, inside another one.
+    pub fn unexpected_part(&self, seconds: f64) -> PartInProgress<'_> {
+        lock(&self.whole).insert(seconds);
+        PartInProgress { console: self }
+    }
+
+    /// Shows the line above the steps.
+    fn show_header(&self) {
+        if self.mode != Mode::Terminal {
+            return;
+        }
+        let Some(line) = lock(&self.whole).line() else { return };
+        let mut header = lock(&self.header);
+        let bar = header.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("{wide_msg}").expect("the template is a constant");
+            self.bars.insert(0, ProgressBar::new_spinner().with_style(style))
+        });
+        bar.set_message(one_line(&line));
+        bar.tick();
+    }
+
+    /// Removes the line above the steps.
+    fn clear_header(&self) {
+        if let Some(bar) = lock(&self.header).take() {
+            bar.finish_and_clear();
+            self.bars.remove(&bar);
+        }
     }
 
     /// Creates a board: lines that the next ones replace on a terminal, and that are repeated from time to time elsewhere.
@@ -115,12 +164,12 @@ impl Console {
 
     /// Starts a step of `total` pieces; the step ends when it is dropped.
     pub fn step(&self, name: &str, total: u64, done: u64) -> Step {
-        self.bar(name, Some(total), done, "{prefix:22} {wide_bar} {pos}/{len} {msg} {eta} left")
+        self.bar(name, Some(total), done, "{prefix:26!} {wide_bar} {pos}/{len} {msg} {eta} left")
     }
 
     /// Starts a step whose number of pieces is not known in advance; otherwise like [`Console::step`].
     pub fn open_step(&self, name: &str) -> Step {
-        self.bar(name, None, 0, "{prefix:22} {spinner} {pos} {msg} {per_sec}")
+        self.bar(name, None, 0, "{prefix:26!} {spinner} {pos} {msg} {per_sec}")
     }
 
     fn bar(&self, name: &str, total: Option<u64>, done: u64, template: &str) -> Step {
@@ -139,6 +188,33 @@ impl Console {
             start: (now, done),
             said: Mutex::new(now),
             report,
+            whole: Arc::clone(&self.whole),
+            header: lock(&self.header).clone(),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A part of the expected work; it ends when this is dropped.
+#[derive(Debug)]
+pub struct PartInProgress<'a> {
+    console: &'a Console,
+}
+
+impl Drop for PartInProgress<'_> {
+    fn drop(&mut self) {
+        let over = {
+            let mut whole = lock(&self.console.whole);
+            whole.end();
+            whole.is_idle()
+        };
+        if over {
+            self.console.clear_header();
+        } else {
+            self.console.show_header();
         }
     }
 }
@@ -188,7 +264,7 @@ struct Shown {
 impl Board {
     /// Shows these lines in place of the previous ones.
     pub fn set(&self, lines: &[String]) {
-        let mut shown = self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut shown = lock(&self.shown);
         match self.mode {
             Mode::Quiet | Mode::Silent => {}
             Mode::Plain => {
@@ -233,7 +309,7 @@ impl Board {
 
 impl Drop for Board {
     fn drop(&mut self) {
-        let shown = self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let shown = lock(&self.shown);
         for bar in &shown.bars {
             bar.finish_and_clear();
             self.bars.remove(bar);
@@ -252,6 +328,9 @@ pub struct Step {
     said: Mutex<Instant>,
     /// File for its progress, and the time of the last write.
     report: Option<(PathBuf, Mutex<Option<Instant>>)>,
+    whole: Arc<Mutex<Whole>>,
+    /// The line above the steps, if it is shown.
+    header: Option<ProgressBar>,
 }
 
 impl Step {
@@ -270,10 +349,18 @@ impl Step {
 
     fn speak(&self, message: &str) {
         self.report(message);
+        let whole = self.bar.length().filter(|&total| total > 0).and_then(|total| {
+            let mut whole = lock(&self.whole);
+            whole.reach(self.bar.position() as f64 / total as f64);
+            whole.line()
+        });
+        if let (Some(header), Some(line)) = (&self.header, &whole) {
+            header.set_message(one_line(line));
+        }
         if self.mode != Mode::Plain {
             return;
         }
-        let mut said = self.said.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut said = lock(&self.said);
         if said.elapsed() < PLAIN_EVERY {
             return;
         }
@@ -288,7 +375,8 @@ impl Step {
         let left = total.saturating_sub(done) as f64 / rate;
         let left = if left.is_finite() { format!(", {left:.0} s left") } else { String::new() };
         let gap = if message.is_empty() { "" } else { ", " };
-        plain(&format!("{}: {done}/{total}{gap}{message}{left}", self.name));
+        let whole = whole.map_or(String::new(), |line| format!(" ({line})"));
+        plain(&format!("{}: {done}/{total}{gap}{message}{left}{whole}", self.name));
     }
 }
 
@@ -296,7 +384,7 @@ impl Step {
     /// Writes the progress to the step's file, if it has one. It is only for display: a failed write is ignored.
     fn report(&self, message: &str) {
         let Some((path, last)) = &self.report else { return };
-        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut last = lock(last);
         if last.is_some_and(|last| last.elapsed() < REPORT_EVERY) {
             return;
         }

@@ -1,6 +1,7 @@
 //! The main job: trains, tests and records a table's rows, and prints the table.
 
 mod census;
+mod forecast;
 mod given;
 mod graph;
 mod job;

@@ -233,15 +233,23 @@ fn nets<'a>(plan: &TablePlan, rows: impl Iterator<Item = &'a RowPlan>) -> Result
                 let of = (Some(split.as_str()), seed, fold);
                 if !tested.contains(&(protocol, of)) {
                     tested.push((protocol, of));
-                    let (train, test) = videos(plan, protocol, split);
-                    let (asked, others) = if fold.is_some() { (train / folds, 0) } else { (test, train) };
-                    let videos = looked_at(protocol.test.by, asked, others);
-                    sum.testing = sum.testing.then(testing(protocol, videos)?);
+                    let cost = testing_on(plan, protocol, split, fold.map(|_| folds))?;
+                    sum.testing = sum.testing.then(cost);
                 }
             }
         }
     }
     Ok(sum)
+}
+
+/// Returns the cost of testing a net on a split, or on one of so many folds of its training videos.
+///
+/// # Errors
+/// If the network cannot be described.
+pub fn testing_on(plan: &TablePlan, protocol: &Protocol, split: &str, folds: Option<usize>) -> Result<Cost> {
+    let (train, test) = videos(plan, protocol, split);
+    let (asked, others) = folds.map_or((test, train), |folds| (train / folds.max(1), 0));
+    testing(protocol, looked_at(protocol.test.by, asked, others))
 }
 
 /// Returns the numbers of training and test videos of a split that a net uses.

@@ -6,6 +6,7 @@ use std::path::Path;
 use base::text;
 use plan::RowPlan;
 
+use super::forecast::Forecast;
 use super::graph::{Does, StepId};
 use super::job::Job;
 use super::library::lacks;
@@ -87,6 +88,8 @@ impl Job<'_> {
         self.runner.census.ask(self.graph.nets(self.plan));
 
         let needed = self.graph.needed(missing.keys().copied());
+        let forecast = Forecast::new(self, &missing)?;
+        self.runner.console.expect(forecast.total());
         let mut nets = Nets::among(self, &needed);
         let mut failed: BTreeMap<StepId, String> = BTreeMap::new();
         for &id in &needed {
@@ -94,7 +97,7 @@ impl Job<'_> {
             let before = step.after().iter().find_map(|first| failed.get(first)).cloned();
             let done = match before {
                 Some(message) => Err(message),
-                None => match self.do_step(id, &nets.name(id, &step.title)) {
+                None => match self.shown_step(id, &nets.name(id, &step.title), &forecast) {
                     Ok(()) => Ok(()),
                     Err(Error::Interrupted) => return Err(Error::Interrupted),
                     // Every other row would fail too.
@@ -122,6 +125,15 @@ impl Job<'_> {
             }
         }
         Ok(states)
+    }
+}
+
+impl Job<'_> {
+    /// Does a step as a part of the whole command's work.
+    fn shown_step(&self, id: StepId, name: &str, forecast: &Forecast<'_>) -> Result<()> {
+        let title = forecast.title(id);
+        let _part = forecast.of(id).map(|seconds| self.runner.console.part(&title, seconds));
+        self.do_step(id, name)
     }
 }
 

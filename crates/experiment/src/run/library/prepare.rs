@@ -9,10 +9,12 @@ use data::prepare::{PrepareConfig, PrepareError, Prepared};
 use flow::Batched;
 
 use super::{Library, Part, Ready, wants_backward};
-use crate::console::{Console, Step};
+use crate::console::{Console, PartInProgress, Step};
 use crate::device_flow::batched;
 use crate::error::{Error, Result};
 use crate::run::repeat::Repeat;
+use crate::speed;
+use plan::cost;
 use plan::spec::{Storage, TestBy};
 use plan::{NetPlan, VideoPlan};
 
@@ -164,7 +166,13 @@ impl Library<'_> {
 
     fn prepare(&self, set: &str, video: &VideoPlan, indices: &[usize]) -> Result<Prepared> {
         let backward = self.wants_backward(set, video);
-        let progress = PrepareStep { console: self.runner.console, set, step: Default::default() };
+        let expected = cost::preparing(video, indices.len(), backward).seconds(&speed::of_cores());
+        let progress = PrepareStep {
+            console: self.runner.console,
+            set,
+            seconds: expected / indices.len().max(1) as f64,
+            step: Default::default(),
+        };
         let verify = !self.runner.trust_cache;
         let folder = self.runner.workspace.cache.join("videos");
         let prepared = data::prepare::prepare(
@@ -211,17 +219,20 @@ pub(crate) fn config(video: &VideoPlan, backward: bool, batched: Option<Arc<dyn 
 struct PrepareStep<'a> {
     console: &'a Console,
     set: &'a str,
-    step: std::sync::Mutex<Option<Step>>,
+    /// Expected for a video.
+    seconds: f64,
+    step: std::sync::Mutex<Option<(PartInProgress<'a>, Step)>>,
 }
 
 impl data::prepare::Progress for PrepareStep<'_> {
     fn begin(&self, total: usize) {
-        let step = self.console.step(&format!("preparing {}", self.set), total as u64, 0);
+        let part = self.console.unexpected_part(self.seconds * total as f64);
+        let step = (part, self.console.step(&format!("preparing {}", self.set), total as u64, 0));
         *self.step.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(step);
     }
 
     fn advance(&self, n: usize) {
-        if let Some(step) = &*self.step.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
+        if let Some((_, step)) = &*self.step.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
             step.advance(n as u64);
         }
     }
