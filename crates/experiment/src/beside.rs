@@ -81,7 +81,7 @@ mod tests {
             "same as the committed records to the last answer: 2 rows"
         );
         assert_eq!(
-            words(&[line("a", 50.0, 50.0), line("b", 60.0, 61.25)], "p/t"),
+            words(&[line("a", 50.0, 50.0), line("b", 60.0, 61.3)], "p/t"),
             "beside the committed records: 1 of 2 rows the same to the last answer; b 60.0 (committed 61.3); `cargo xtask \
              check p/t` tells noise from change"
         );

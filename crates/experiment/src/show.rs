@@ -32,7 +32,9 @@ pub struct Shown {
 pub fn show(workspace: &Workspace, table: &str, request: &Request, screen: Screen) -> Result<Shown> {
     let (spec, file) = workspace.spec(table)?;
     let plan = TablePlan::resolve(spec, file, request, workspace)?;
-    Ok(Shown { plan: describe(&plan, screen)?, estimate: estimate(&plan, screen)? })
+    let records = workspace.results.join(&plan.results);
+    let records = records.strip_prefix(&workspace.root).unwrap_or(&records).display().to_string();
+    Ok(Shown { plan: describe(&plan, &records, screen)?, estimate: estimate(&plan, screen)? })
 }
 
 /// Resolves a table and returns the plan as JSON: training and test of each row, every value explicit.
@@ -87,7 +89,7 @@ pub fn show_json(workspace: &Workspace, table: &str, request: &Request) -> Resul
     Ok(serde_json::to_string_pretty(&shown).expect("a plan holds strings, numbers and lists only"))
 }
 
-fn describe(plan: &TablePlan, screen: Screen) -> Result<String> {
+fn describe(plan: &TablePlan, records: &str, screen: Screen) -> Result<String> {
     let spec = &plan.spec;
     let mut text = format!(
         "{}: {}\n{}\n\nprofile    {}\ndata       {}\n",
@@ -117,7 +119,7 @@ fn describe(plan: &TablePlan, screen: Screen) -> Result<String> {
         }
     }
     text.push_str(&protocols(plan));
-    text.push_str(&format!("records    {}\n\n", plan.results.display()));
+    text.push_str(&format!("records    {records}\n\n"));
     text = hanging(&text, 11, screen);
 
     let mut lines = vec![

@@ -239,7 +239,7 @@ mistakes! {
     pyramid_that_is_given_no_frame: "pyramid/attention", "frame = true" => "frame = false";
     fusion_of_one_snippet: "pyramid/attention",
         "{ classifies = \"attended\" }" => "{ snippets = \"sum\", classifies = \"attended\" }";
-    pyramid_without_sizes: "pyramid/stacking", "pyramid = { sketch = 8192, attention = 512 }" => "";
+    pyramid_without_sizes: "pyramid/snippets", "pyramid = { sketch = 8192, attention = 512 }" => "";
     pyramid_on_another_network: "pyramid/stacking",
         "net.start = { appearance" => "net.model = \"slow-fusion\"\nnet.start = { appearance";
     pyramid_with_a_sketch_without_end: "pyramid/snippets", "sketch = 8192" => "sketch = 80_000_000_000";

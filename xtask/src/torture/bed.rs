@@ -197,6 +197,12 @@ impl<'a> Bed<'a> {
 
     /// Checks that the undisturbed work itself has not changed; otherwise no comparison is valid.
     pub(super) fn is_undisturbed(&self) -> Result<()> {
+        // A program that fails by now has refused everything.
+        if let Some(fault) = self.finish(&self.reference)? {
+            return Err(Error::Usage(format!(
+                "the program fails undisturbed at the end, so the campaign says nothing: {fault}"
+            )));
+        }
         match self.whole.differences(&Snapshot::of(&self.reference)?).first() {
             None => Ok(()),
             Some(first) => Err(Error::Usage(format!("the undisturbed work itself has changed: {first}"))),

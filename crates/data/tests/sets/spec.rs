@@ -86,7 +86,7 @@ fn splits_that_do_not_suit_the_set_are_refused() {
     let stills = fs::read_to_string(dataset_file("synth-stills.toml")).unwrap();
     for (text, from, to, says) in [
         (&synth, "videos-per-class = 99", "videos-per-class = 100", "the 100 videos of a class"),
-        (&synth, "count = 3\n# Videos", "count = 0\n# Videos", "found count = 0"),
+        (&synth, "count = 3\n# Test videos", "count = 0\n# Test videos", "found count = 0"),
         (&synth, "test = 33", "test = 99", "some left to train on"),
         (&stills, "test = 50", "test = 450", "some left to train on"),
         (&stills, "pictures-per-class = 450", "pictures-per-class = 40", "at most the 40 videos"),

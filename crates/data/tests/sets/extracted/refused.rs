@@ -117,8 +117,8 @@ fn wrong_flow(made: &Made, other: &Made) {
             &|f| again(f, made, Style { shift: -1, ..Style::default() }),
             "flow fits one frame earlier",
         ),
-        ("half", &at(0.5), "of what the frames show"),
-        ("double", &at(2.0), "of what the frames show"),
+        ("half", &at(0.5), "times what the frames show"),
+        ("double", &at(2.0), "times what the frames show"),
         ("backward", &at(-1.0), "points against the motion"),
         ("nothing", &at(0.0), "does not fit the frames"),
         ("another", &|f| with_flow(f, &|t| other.flow[t].clone()), "belongs to another video"),
@@ -136,7 +136,7 @@ fn wrong_flow(made: &Made, other: &Made) {
     let cases: [Case<'_>; 3] = [
         ("later", &|f| again(f, other, Style { shift: 1, ..pairs }), "flow fits one frame later"),
         ("earlier", &|f| again(f, other, Style { shift: -1, ..pairs }), "flow fits one frame earlier"),
-        ("double", &|f| double(f, other), "of what the frames show"),
+        ("double", &|f| double(f, other), "times what the frames show"),
     ];
     refused(other, &cases, BOUND);
 }
