@@ -104,7 +104,7 @@ mod tests {
         let svg = draw(&[200; 48], (2, 2), &[0.0, 0.8, 0.1, 0.1]).unwrap();
         roxmltree::Document::parse(&svg).unwrap();
         assert!(
-            svg.contains("80 %") && svg.contains("&lt;jump&gt;") && svg.contains("everywhere: 25.0"),
+            svg.contains("80 %") && svg.contains("&lt;jump&gt;") && svg.contains("uniform: 25.0"),
             "{svg}"
         );
         let pictures = embedded(&svg);
