@@ -270,7 +270,7 @@ fn what_is_missing_or_damaged_is_named_and_stops_nothing() {
     }
     let all = text(run);
     for part in [
-        "claims.json cannot be read",
+        "cannot read claims.json",
         "of-no-row.json does not belong to any row",
         "cargo xtask figures two-stream/table1b",
     ] {

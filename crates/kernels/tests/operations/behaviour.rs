@@ -343,7 +343,7 @@ fn bad_arguments_are_refused_with_a_reason() {
     refused(&Add { relu: true }, &[&x, &w], "the second input has shape");
     refused(&Mask::new(vec![1.0; 5]), &[&x], "operands of 486 and 5 values");
     refused(&Concat, &[&x, &noise(1, &[2, 9, 8, 3])], "differ before the last axis");
-    refused(&Concat, &[], "no input");
+    refused(&Concat, &[], "expected at least one input");
     refused(&ToChannelsLast, &[&three], "expected (B, C, H, W)");
     let (matrix, bias) = (noise(4, &[3, 5]), noise(5, &[4]));
     refused(&Linear { relu: false }, &[&matrix, &noise(6, &[4, 6]), &bias], "5 features");

@@ -7,10 +7,11 @@
 use std::path::{Path, PathBuf};
 
 use base::{Source, TomlError};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Spec;
 use crate::error::Result;
 
 /// Tables that one may extend another along a chain.
@@ -31,8 +32,12 @@ impl File {
     }
 }
 
-/// Reads a spec with all that it takes from the tables that it extends, which lie in `experiments`.
-pub(super) fn read(text: &str, shown: &Path, experiments: &Path) -> Result<Spec> {
+/// Reads a spec, a `T`, with all that it takes from the tables that it extends, which lie in `experiments`.
+pub(super) fn read<T: DeserializeOwned + JsonSchema>(
+    text: &str,
+    shown: &Path,
+    experiments: &Path,
+) -> Result<T> {
     let mut files = vec![File { shown: shown.to_path_buf(), text: text.to_owned(), begin: 0 }];
     while let Some(next) = next(&files, experiments)? {
         files.push(next);
@@ -133,7 +138,7 @@ mod tests {
         }
         let text = tables.iter().find(|(name, _)| *name == which).unwrap().1;
         let shown = Path::new("experiments").join(format!("{which}.toml"));
-        match read(text, &shown, folder.path()) {
+        match read::<crate::spec::Spec>(text, &shown, folder.path()) {
             Ok(_) => Ok(DeTable::new()),
             Err(error) => Err(error.to_string()),
         }
