@@ -264,7 +264,7 @@ impl Spec {
     /// [`Error::Toml`]: crate::Error::Toml
     /// [`Error::Spec`]: crate::Error::Spec
     pub fn parse(text: &str, path: &Path, experiments: &Path) -> Result<Self> {
-        let spec = extend::read(text, path, experiments)?;
+        let spec: Self = extend::read(text, path, experiments)?;
         spec.check(path, text)?;
         Ok(spec)
     }
