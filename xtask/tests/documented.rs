@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use tempfile::TempDir;
 use testkit::documented::{Documented, commands, pages};
@@ -16,9 +16,9 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// A page's commands, run one after the other in one place.
+/// A page's commands, run one after the other in a checkout of its own.
 struct Reader {
-    place: TempDir,
+    checkout: TempDir,
     clips: Option<PathBuf>,
 }
 
@@ -27,8 +27,26 @@ fn text(bytes: &[u8]) -> String {
 }
 
 impl Reader {
+    fn new(clips: Option<PathBuf>) -> Self {
+        let reader = Self { checkout: tempfile::tempdir().unwrap(), clips };
+        for folder in ["experiments", "datasets", "results", ".ci/smoke"] {
+            copy(&root().join(folder), &reader.path(folder));
+        }
+        std::fs::copy(root().join("CHANGELOG.md"), reader.path("CHANGELOG.md")).unwrap();
+        std::fs::create_dir(reader.path("docs")).unwrap();
+        testkit::clip::draw(&reader.path("video.avi"), &[("testsrc2", 40)], (96, 72), &["-c:v", "mpeg4"]);
+        testkit::clip::draw(&reader.path("picture.png"), &[("testsrc2", 1)], (96, 72), &["-frames:v", "1"]);
+        reader
+    }
+
     fn path(&self, name: &str) -> PathBuf {
-        self.place.path().join(name)
+        self.checkout.path().join(name)
+    }
+
+    fn program(&self, words: &[String]) -> Output {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        program.args(words).env("XTASK_CHECKOUT", self.checkout.path()).current_dir(self.checkout.path());
+        program.output().unwrap()
     }
 
     /// Runs a command as it is documented, but smaller.
@@ -36,56 +54,30 @@ impl Reader {
         let Some(mut words) = documented.arguments() else {
             panic!("{}: not a command of the program; say what the block needs", documented.place())
         };
-        let has = |words: &[String], flag: &str| words.iter().any(|word| word == flag);
-        let command = words[0].clone();
-        let picture = self.path("picture.png");
-        let video = self.path("video.avi");
         let real = words.iter().any(|word| word.starts_with("weizmann"));
         for word in &mut words {
             let path = match word.as_str() {
                 "DIR" if real => self.clips.clone().unwrap(),
                 "DIR" | "OUT" => self.path("folder"),
-                "VIDEO" => video.clone(),
+                "VIDEO" => self.path("video.avi"),
                 "FILE" => self.path("file"),
-                word if word.ends_with(".png") && command == "flow" => picture.clone(),
-                word if [".svg", ".html", ".parquet", ".csv"].iter().any(|ending| word.ends_with(ending)) => {
-                    self.path(word)
-                }
                 _ => continue,
             };
             *word = path.to_string_lossy().into_owned();
         }
-        let scaled = ["run", "figures", "prepare", "show", "check"];
-        if scaled.contains(&&*command) && !has(&words, "--profile") && !has(&words, "--from") {
-            words.extend(["--profile".to_owned(), "smoke".to_owned()]);
+        let has = |words: &[String], flag: &str| words.iter().any(|word| word == flag);
+        let command = words[0].clone();
+        if ["run", "figures", "prepare", "show", "check"].contains(&&*command)
+            && !["--profile", "--from", "--run"].iter().any(|flag| has(&words, flag))
+        {
+            words.extend(["--profile", "smoke"].map(str::to_owned));
         }
-        if command == "check" {
+        if command == "check" && !words.iter().any(|word| word.starts_with("table")) {
             // All tables: .ci/run checks them.
-            if !words.iter().any(|word| word.starts_with("table")) {
-                words.insert(1, "table1b".to_owned());
-            }
+            words.insert(1, "table1b".to_owned());
         }
-        if ["predict", "export", "figures"].contains(&&*command) {
-            self.row(&words);
-        }
-        let folders: Vec<&str> = match &*command {
-            "flow" | "bench" | "schema" | "completions" | "verify" | "torture" | "new" => Vec::new(),
-            // A copy that `--update` may change.
-            "check" => vec!["--results", "baseline", "--cache", "cache"],
-            "prepare" => vec!["--cache", "cache"],
-            _ => vec!["--results", "results", "--cache", "cache"],
-        };
-        if command == "check" && !self.path("baseline").exists() {
-            copy(&root().join(".ci/smoke"), &self.path("baseline"));
-        }
-        let mut program = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        program.args(&words);
-        if !has(&words, "--update") || command == "check" {
-            for pair in folders.chunks(2) {
-                program.arg(pair[0]).arg(self.path(pair[1]));
-            }
-        }
-        let output = program.output().unwrap();
+        self.row(&words);
+        let output = self.program(&words);
         assert!(
             output.status.success(),
             "{}\nran as: {}\n{}\n{}",
@@ -96,19 +88,19 @@ impl Reader {
         );
     }
 
-    /// Runs the row of `--run TABLE/ROW` first, or the table whose figures are drawn: on the page a reader has run it.
+    /// Runs the row of `--run TABLE/ROW` first, or the table whose figures are drawn: the reader of a page has run it.
     fn row(&self, words: &[String]) {
-        let named = words.iter().skip_while(|word| *word != "--run").nth(1);
         let mut run = vec!["run".to_owned()];
-        match named.and_then(|name| name.rsplit_once('/')) {
-            Some((table, row)) => run.extend([table.into(), "--row".into(), row.into()]),
-            None if words[0] == "figures" => run.push(words[1].clone()),
-            None => return,
+        match &*words[0] {
+            "predict" | "export" => {
+                let name = words.iter().skip_while(|word| *word != "--run").nth(1);
+                let (table, row) = name.and_then(|name| name.rsplit_once('/')).unwrap();
+                run.extend([table, "--row", row, "--profile", "smoke"].map(str::to_owned));
+            }
+            "figures" => run.extend(words[1..].iter().cloned()),
+            _ => return,
         }
-        let mut program = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        program.args(&run).args(["--profile", "smoke", "-q"]);
-        program.arg("--results").arg(self.path("results")).arg("--cache").arg(self.path("cache"));
-        let output = program.output().unwrap();
+        let output = self.program(&run);
         assert!(output.status.success(), "{run:?}\n{}", text(&output.stderr));
     }
 }
@@ -126,9 +118,7 @@ fn every_documented_command_runs() {
     let clips = testkit::real_data("weizmann", "documented commands on real clips");
     let (mut ran, mut left) = (0, BTreeSet::new());
     for page in pages(&root()) {
-        let reader = Reader { place: tempfile::tempdir().unwrap(), clips: clips.clone() };
-        testkit::clip::draw(&reader.path("video.avi"), &[("testsrc2", 40)], (96, 72), &["-c:v", "mpeg4"]);
-        testkit::clip::draw(&reader.path("picture.png"), &[("testsrc2", 1)], (96, 72), &["-frames:v", "1"]);
+        let mut reader = None;
         // What a page says twice is run once.
         let mut known = BTreeSet::new();
         for documented in commands(&page) {
@@ -136,7 +126,7 @@ fn every_documented_command_runs() {
             if !(needs.is_empty() || needs == "weizmann" && clips.is_some()) {
                 left.insert(needs.to_owned());
             } else if known.insert(documented.words.clone()) {
-                reader.run(&documented);
+                reader.get_or_insert_with(|| Reader::new(clips.clone())).run(&documented);
                 ran += 1;
             }
         }

@@ -161,9 +161,11 @@ impl Folders {
         workspace
     }
 
-    /// The checkout, with its committed records as the results, unless a flag names a folder.
+    /// The checkout, with its committed records as the results, unless a flag names a folder. The checkout is that from which
+    /// the program was built, unless `XTASK_CHECKOUT` names another one.
     pub(crate) fn committed(&self) -> Workspace {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+        let built_from = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+        let root = std::env::var_os("XTASK_CHECKOUT").map_or_else(built_from, PathBuf::from);
         let mut workspace = Workspace::new(root.canonicalize().unwrap_or(root));
         if let Some(results) = &self.results {
             workspace.results = results.clone();
