@@ -385,5 +385,10 @@ fn what_is_printed_for_people_is_there_for_programs() {
     assert!(compared[0]["next"]["p"].is_number(), "scores are in the cache: {}", compared[0]["next"]);
     assert!(json(&["doctor", "--json"])["checks"].as_array().is_some_and(|checks| checks.len() > 4));
     let csv = place.command(&["compare", "--run", "synth-smoke", "--format", "csv"]).output().unwrap();
-    assert!(text(&csv.stdout).starts_with("tables,row,label"), "{}", text(&csv.stdout));
+    let csv = text(&csv.stdout);
+    assert!(csv.starts_with("tables,row,label"), "{csv}");
+    let accuracy = |row: &Value| format!(",{:.1},", row["record"]["top1"]["value"].as_f64().unwrap());
+    for row in compared.as_array().unwrap() {
+        assert!(csv.contains(&accuracy(row)), "{csv}");
+    }
 }

@@ -166,6 +166,8 @@ fn failed(error: PolarsError) -> Error {
 }
 
 const ACCURACY: &str = "accuracy";
+const LOW: &str = "low";
+const HIGH: &str = "high";
 const PAPER: &str = "paper";
 const PARAMETERS: &str = "parameters";
 const MULTIPLY_ADDS: &str = "multiply-adds a video";
@@ -189,8 +191,8 @@ fn frame(entries: &[Entry]) -> PolarsResult<DataFrame> {
         texts("architecture", |entry| &entry.architecture),
         texts("run", |entry| &entry.run),
         numbers(ACCURACY, |entry| Some(entry.record.top1.value)),
-        numbers("low", |entry| Some(entry.record.top1.low)),
-        numbers("high", |entry| Some(entry.record.top1.high)),
+        numbers(LOW, |entry| Some(entry.record.top1.low)),
+        numbers(HIGH, |entry| Some(entry.record.top1.high)),
         numbers(PAPER, |entry| entry.record.reported),
         numbers(PARAMETERS, |entry| Some(entry.record.parameters as f64)),
         numbers(MULTIPLY_ADDS, Entry::multiply_adds),
@@ -200,6 +202,29 @@ fn frame(entries: &[Entry]) -> PolarsResult<DataFrame> {
         numbers(TRAINING_TIME, |entry| entry.record.seconds()),
     ];
     DataFrame::new(entries.len(), columns)
+}
+
+/// Turns the numbers of a frame into texts with the digits of the printed table.
+fn printed(mut frame: DataFrame) -> PolarsResult<DataFrame> {
+    let tenths: fn(f64) -> String = points;
+    let formats = [
+        (ACCURACY, tenths),
+        (LOW, tenths),
+        (HIGH, tenths),
+        (PAPER, reported),
+        (PARAMETERS, whole),
+        (MULTIPLY_ADDS, whole),
+        (TRAINING_SPEED, whole),
+        (TEST_SPEED, tenths),
+        (MEMORY, whole),
+        (TRAINING_TIME, whole),
+    ];
+    for (name, format) in formats {
+        let column = frame.column(name)?.f64()?;
+        let texts: Vec<Option<String>> = column.iter().map(|number| number.map(format)).collect();
+        frame.replace(name, Column::from(Series::new(name.into(), texts)))?;
+    }
+    Ok(frame)
 }
 
 impl Comparison {
@@ -215,13 +240,14 @@ impl Comparison {
         format!("{}\n\n{}\n\n{}", self.head(), self.grid().markdown(), self.foot())
     }
 
-    /// Formats the rows as CSV, every number at full precision.
+    /// Formats the rows as CSV, every number as it is printed; [`Comparison::write_parquet`] keeps all digits.
     ///
     /// # Errors
     /// [`Error::Usage`] if the frame cannot be written.
     pub fn csv(&self) -> Result<String> {
         let mut bytes = Vec::new();
-        CsvWriter::new(&mut bytes).finish(&mut frame(&self.entries).map_err(failed)?).map_err(failed)?;
+        let mut printed = frame(&self.entries).and_then(printed).map_err(failed)?;
+        CsvWriter::new(&mut bytes).finish(&mut printed).map_err(failed)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
