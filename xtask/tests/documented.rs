@@ -88,14 +88,14 @@ impl Reader {
         );
     }
 
-    /// Runs the row of `--run TABLE/ROW` first, or the table whose figures are drawn: the reader of a page has run it.
+    /// Runs the table of `--run TABLE/ROW` first, or that whose figures are drawn: the reader of a page has run it.
     fn row(&self, words: &[String]) {
         let mut run = vec!["run".to_owned()];
         match &*words[0] {
             "predict" | "export" => {
                 let name = words.iter().skip_while(|word| *word != "--run").nth(1);
-                let (table, row) = name.and_then(|name| name.rsplit_once('/')).unwrap();
-                run.extend([table, "--row", row, "--profile", "smoke"].map(str::to_owned));
+                let (table, _) = name.and_then(|name| name.rsplit_once('/')).unwrap();
+                run.extend([table, "--profile", "smoke"].map(str::to_owned));
             }
             "figures" => run.extend(words[1..].iter().cloned()),
             _ => return,
