@@ -285,3 +285,28 @@ impl Report {
         self.checks.iter().all(|check| check.standing != Standing::Bad)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_fits_the_screen() {
+        let report = Report {
+            checks: vec![
+                good("processor", "a processor with a name"),
+                limited(
+                    "GPU",
+                    "not used: this build computes on the processor",
+                    "build with CUDA (docs/cuda.md)",
+                ),
+                bad("ffmpeg", "not found", "install it, for example with `apt-get install ffmpeg`"),
+            ],
+        };
+        for width in [80, 120, 200] {
+            let text = report.terminal(Screen { width: Some(width), colours: false });
+            assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
+            insta::assert_snapshot!(format!("doctor-at-{width}"), text);
+        }
+    }
+}

@@ -6,6 +6,7 @@
 pub mod gather;
 mod significance;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use polars::prelude::{
@@ -21,7 +22,7 @@ use crate::scores::predictions::Predictions;
 use crate::store::write_atomic;
 use crate::{Error, Result};
 use base::text::{NONE, brief, duration, json, points, reported, whole, within};
-use base::there_are;
+use base::{did_you_mean, there_are};
 use plan::Workspace;
 
 /// Selection and order of the rows to compare.
@@ -141,10 +142,13 @@ pub fn compare(workspace: &Workspace, request: &CompareRequest) -> Result<Compar
         let of_run = request.runs.is_empty() || request.runs.contains(&entry.run);
         of_run && (request.only.is_empty() || request.only.iter().any(|text| entry.says(text)))
     };
+    let names: BTreeSet<String> = here.iter().flat_map(|entry| entry.names()).collect();
     let entries: Vec<Entry> = here.into_iter().filter(wanted).collect();
     if entries.is_empty() {
+        let hint = request.only.iter().map(|text| did_you_mean(text, names.iter().map(String::as_str)));
         return Err(Error::Usage(format!(
-            "no finished row on {dataset} matches; `cargo xtask list` shows what has been run"
+            "no finished row on {dataset} matches{}; `cargo xtask list` shows what has been run",
+            hint.collect::<String>()
         )));
     }
     let order = request.sort.order(request.reverse, &entries).map_err(failed)?;

@@ -45,10 +45,14 @@ impl DeviceChoice {
     /// Opens the device. A GPU is set up only once per process.
     ///
     /// # Errors
-    /// [`Error::Network`] for an unusable GPU, or in a program built without CUDA.
+    /// [`Error::Network`] for an unusable GPU; [`Error::Usage`] in a program built without CUDA.
     pub fn open(self) -> Result<Device> {
         match self {
             Self::Cpu => Ok(Device::Cpu),
+            Self::Cuda(_) if !cfg!(feature = "cuda") => Err(Error::Usage(format!(
+                "--device {self}: this program was built without CUDA; run the same command with `cargo xtask-cuda` in place of \
+                 `cargo xtask`, which builds it with CUDA and cuDNN (docs/cuda.md)"
+            ))),
             Self::Cuda(number) => nn::device::cuda(number)
                 .map_err(|e| Error::Network { doing: format!("opening {self}"), message: e.to_string() }),
         }

@@ -38,6 +38,9 @@ pub struct Table {
     pub claims: Vec<Claim>,
     /// Our departures from the paper.
     pub departures: Vec<String>,
+    /// True for a data set that the spec does not name: the paper's numbers are of other videos and are not shown.
+    #[serde(skip)]
+    pub own_data: bool,
 }
 
 /// A row of a table.
@@ -70,13 +73,26 @@ impl Table {
     ) -> Self {
         let Spec { title, source, columns, quoted, .. } = spec.clone();
         let (name, departures) = (spec.name(), Vec::new());
-        Self { name, title, source, data, profile, columns, rows, quoted, claims, departures }
+        Self {
+            name,
+            title,
+            source,
+            data,
+            profile,
+            columns,
+            rows,
+            quoted,
+            claims,
+            departures,
+            own_data: false,
+        }
     }
 
     /// Takes data, profile and departures from the plan.
     pub(crate) fn is_of(&mut self, plan: &TablePlan) {
         (self.data, self.profile) = (plan.data_words(), plan.profile);
         self.departures.clone_from(&plan.departures);
+        self.own_data = plan.has_own_data();
     }
 }
 
@@ -272,8 +288,12 @@ impl Table {
         let title = self.columns.as_ref().map_or("", |c| c.title.as_str());
         let mut head = vec![String::new()];
         for name in columns {
-            head.push(format!("{title} {name}: paper"));
-            head.push(format!("{name}: ours"));
+            if self.own_data {
+                head.push(format!("{title} {name}"));
+            } else {
+                head.push(format!("{title} {name}: paper"));
+                head.push(format!("{name}: ours"));
+            }
         }
         let mut lines = vec![head];
         let mut labels: Vec<&str> = Vec::new();
@@ -287,7 +307,9 @@ impl Table {
             for name in columns {
                 let cell =
                     self.rows.iter().find(|row| row.label == label && row.column.as_deref() == Some(name));
-                line.push(cell.and_then(|row| row.reported).map_or(NONE.into(), reported));
+                if !self.own_data {
+                    line.push(cell.and_then(|row| row.reported).map_or(NONE.into(), reported));
+                }
                 line.push(cell.map_or(NONE.into(), |row| row.state.number()));
             }
             lines.push(line);
@@ -338,6 +360,13 @@ impl Table {
                 line.push(sd.map_or(NONE.into(), points));
             }
             lines.push(line);
+        }
+        if self.own_data {
+            for line in &mut lines {
+                // The difference first: it stands behind.
+                line.remove(numbers + 3);
+                line.remove(numbers);
+            }
         }
         Grid::new(lines, numbers)
             .dispensable(&["train", "videos scored", "what", "95 % interval"])

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use experiment::claim::{Estimate, Verdict};
+use experiment::compare::CompareRequest;
 use experiment::grid::Screen;
 use experiment::record::{
     DatasetRecord, Environment, RECORD_VERSION, Record, RunRecord, StageRecord, TestOutcome, TrainOutcome,
@@ -123,7 +124,52 @@ fn of_spec(name: &str, seeds: u64) -> Table {
         }],
         claims: claims.collect(),
         departures: plan.departures.clone(),
+        own_data: false,
     }
+}
+
+/// Every line of a text fits the screen.
+#[track_caller]
+fn assert_fits(text: &str, width: usize) {
+    for line in text.lines() {
+        assert!(line.chars().count() <= width, "wider than {width}: {line}\n{text}");
+    }
+}
+
+#[test]
+fn screens_of_80_120_and_200_columns() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // Scores that a machine has in its cache would add differences between rows.
+    let workspace = Workspace { cache: "none".into(), ..Workspace::new(root) };
+    for width in [80, 120, 200] {
+        let screen = Screen { width: Some(width), colours: false };
+        let run = table(1).terminal(screen);
+        let list = experiment::list::tables(&workspace, screen).unwrap();
+        let show = experiment::show::show(&workspace, "table1b", &Request::default(), screen).unwrap().plan;
+        let rows = CompareRequest { only: vec!["stack-10".into(), "pyramid".into()], ..Default::default() };
+        let compare = experiment::compare::compare(&workspace, &rows).unwrap().terminal(screen);
+        for (name, text) in [("run", run), ("list", list), ("show", show), ("compare", compare)] {
+            assert_fits(&text, width);
+            insta::assert_snapshot!(format!("{name}-at-{width}"), text);
+        }
+    }
+}
+
+/// On a data set that the spec does not name, there is no number of the paper beside ours.
+#[test]
+fn a_table_on_own_data_has_no_numbers_of_the_paper() {
+    let text = Table { own_data: true, ..table(1) }.terminal(Screen::default());
+    assert!(text.contains("55.4") && !text.contains("73.9") && !text.contains("ours - paper"), "{text}");
+}
+
+#[test]
+fn a_row_alone_is_printed_alone() {
+    let whole = table(1);
+    let alone = whole.of_rows(&[whole.rows[0].id.clone(), whole.rows[1].id.clone()]);
+    let text = alone.terminal(Screen::default());
+    assert!(!text.contains("not run") && !text.contains("failed") && !text.contains("other work"), "{text}");
+    assert_eq!(alone.rows.len(), 2);
+    assert!(alone.claims.iter().all(|claim| claim.verdict != Verdict::NotRun) && !alone.claims.is_empty());
 }
 
 #[test]

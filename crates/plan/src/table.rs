@@ -175,6 +175,11 @@ impl Work {
 }
 
 impl TablePlan {
+    /// Returns `true` if the data set is not one that the spec names, so that the paper's numbers do not apply.
+    pub fn has_own_data(&self) -> bool {
+        !self.spec.data.contains_key(&self.dataset)
+    }
+
     /// Iterates over the requested rows.
     pub fn wanted(&self) -> impl Iterator<Item = &RowPlan> {
         self.rows.iter().filter(|row| row.wanted)

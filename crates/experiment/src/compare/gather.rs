@@ -83,6 +83,12 @@ impl Entry {
         places.iter().any(|place| place.to_lowercase().contains(&text))
     }
 
+    /// Returns the names by which the entry is found: its tables, its row and its architecture.
+    pub(super) fn names(&self) -> Vec<String> {
+        let tables = self.tables.split(", ").flat_map(|table| table.split('/'));
+        tables.map(str::to_owned).chain([self.record.row.clone(), self.architecture.clone()]).collect()
+    }
+
     /// Returns the multiply-adds of testing one video, if the number of its views is known in advance.
     pub fn multiply_adds(&self) -> Option<f64> {
         multiply_adds_of_a_video(&self.record.work)

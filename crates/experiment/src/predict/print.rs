@@ -135,6 +135,15 @@ mod tests {
     }
 
     #[test]
+    fn a_prediction_fits_the_screen() {
+        for width in [80, 120, 200] {
+            let text = prediction().terminal(Screen { width: Some(width), colours: false });
+            assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
+            insta::assert_snapshot!(format!("at-{width}"), text);
+        }
+    }
+
+    #[test]
     fn a_person_reads_the_most_probable_first() {
         insta::assert_snapshot!(prediction().terminal(Screen::default()), @r"
         walk.avi: 30 frames, one hard cut; two-stream/table3/synth-mini/average knows the 3 classes of synth

@@ -57,6 +57,7 @@ impl Job<'_> {
     /// Does the missing steps of the wanted rows and returns the state of each row. A failed step fails all rows that need it;
     /// the others continue. Only an interrupt, a full disk or data that every row needs end the table.
     fn walk(&self) -> Result<BTreeMap<String, State>> {
+        let own = self.plan.has_own_data();
         let mut states = BTreeMap::new();
         let mut missing: BTreeMap<StepId, &RowPlan> = BTreeMap::new();
         for row in &self.plan.rows {
@@ -81,7 +82,7 @@ impl Job<'_> {
                 }
             };
             if let State::Failed { .. } = state {
-                self.runner.console.error(&line(row, &state));
+                self.runner.console.error(&line(row, &state, own));
             }
             states.insert(row.row.id.clone(), state);
         }
@@ -115,8 +116,8 @@ impl Job<'_> {
                     Err(message) => State::Failed { message: message.clone() },
                 };
                 match state {
-                    State::Failed { .. } => self.runner.console.error(&line(row, &state)),
-                    _ => self.runner.console.line(&line(row, &state)),
+                    State::Failed { .. } => self.runner.console.error(&line(row, &state, own)),
+                    _ => self.runner.console.line(&line(row, &state, own)),
                 }
                 states.insert(row.row.id.clone(), state);
             }
@@ -165,7 +166,7 @@ impl Nets {
 }
 
 /// Formats the result of a row as one line.
-fn line(row: &RowPlan, state: &State) -> String {
+fn line(row: &RowPlan, state: &State, own_data: bool) -> String {
     let id = &row.row.id;
     match state {
         State::Done { record } => format!(
@@ -173,7 +174,10 @@ fn line(row: &RowPlan, state: &State) -> String {
             text::points(record.top1.value),
             text::points(record.top1.low),
             text::points(record.top1.high),
-            row.row.reported.map_or(String::new(), |r| format!(", paper {}", text::reported(r))),
+            row.row
+                .reported
+                .filter(|_| !own_data)
+                .map_or(String::new(), |r| format!(", paper {}", text::reported(r))),
             record.seconds().map_or(String::new(), |s| format!(", trained in {}", text::duration(s)))
         ),
         State::Unavailable { reason } => format!("{id}: not available: {reason}"),

@@ -166,18 +166,20 @@ impl Library<'_> {
 
     fn prepare(&self, set: &str, video: &VideoPlan, indices: &[usize]) -> Result<Prepared> {
         let backward = self.wants_backward(set, video);
-        let expected = cost::preparing(video, indices.len(), backward).seconds(&speed::of_cores());
+        let folder = self.runner.workspace.cache.join("videos");
+        let dataset = &self.set(set)?.dataset;
+        let config = config(video, backward, batched(self.runner.device)?);
+        let missing = data::prepare::missing(dataset, &config, indices, &folder)?.len();
         let progress = PrepareStep {
             console: self.runner.console,
-            set,
-            seconds: expected / indices.len().max(1) as f64,
+            title: format!("{} {set}", if missing == 0 { "verifying" } else { "preparing" }),
+            seconds: cost::preparing(video, missing, backward).seconds(&speed::of_cores()),
             step: Default::default(),
         };
         let verify = !self.runner.trust_cache;
-        let folder = self.runner.workspace.cache.join("videos");
         let prepared = data::prepare::prepare(
-            &self.set(set)?.dataset,
-            &PrepareConfig { verify, ..config(video, backward, batched(self.runner.device)?) },
+            dataset,
+            &PrepareConfig { verify, ..config },
             indices,
             &folder,
             &progress,
@@ -218,16 +220,16 @@ pub(crate) fn config(video: &VideoPlan, backward: bool, batched: Option<Arc<dyn 
 /// Shows the progress of `prepare` on the console.
 struct PrepareStep<'a> {
     console: &'a Console,
-    set: &'a str,
-    /// Expected for a video.
+    title: String,
+    /// Expected time of all videos.
     seconds: f64,
     step: std::sync::Mutex<Option<(PartInProgress<'a>, Step)>>,
 }
 
 impl data::prepare::Progress for PrepareStep<'_> {
     fn begin(&self, total: usize) {
-        let part = self.console.unexpected_part(self.seconds * total as f64);
-        let step = (part, self.console.step(&format!("preparing {}", self.set), total as u64, 0));
+        let part = self.console.unexpected_part(self.seconds);
+        let step = (part, self.console.step(&self.title, total as u64, 0));
         *self.step.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(step);
     }
 
