@@ -43,6 +43,17 @@ fn every_committed_spec_resolves_at_every_profile() {
     }
 }
 
+/// Their records say where the weights of a fused row are.
+#[test]
+fn a_fusion_brings_the_rows_that_it_fuses() {
+    let rows = |row: &str| -> Vec<String> {
+        let plan = plan("table3", &Request { rows: vec![row.into()], ..Request::default() });
+        plan.wanted().map(|row| row.row.id.clone()).collect()
+    };
+    assert_eq!(rows("average"), ["spatial", "temporal", "average"]);
+    assert_eq!(rows("temporal"), ["temporal"]);
+}
+
 #[test]
 fn the_plan_of_table_1b() {
     for profile in [ProfileName::Paper, ProfileName::Mini] {

@@ -12,7 +12,7 @@ use crate::departures;
 use crate::error::{Error, Result};
 use crate::run_name::RunName;
 use crate::spec::range::{MOST, counted};
-use crate::spec::{ProfileName, Spec};
+use crate::spec::{ProfileName, Row, Spec};
 use crate::table::{DatasetFacts, Request, RowPlan, Sources, TablePlan};
 
 impl TablePlan {
@@ -65,7 +65,13 @@ impl TablePlan {
                 let all = || facts.splits.iter().map(|split| split.name.clone()).collect();
                 profile.splits.get(&facts.name).cloned().unwrap_or_else(all)
             });
-            let wanted = request.rows.is_empty() || request.rows.contains(&row.id);
+            // A fusion needs the records of its streams, which say where their weights are.
+            let fused = |other: &Row| {
+                let streams = other.fuse.iter().flat_map(|fuse| &fuse.streams);
+                request.rows.contains(&other.id) && streams.into_iter().any(|stream| *stream == row.id)
+            };
+            let wanted =
+                request.rows.is_empty() || request.rows.contains(&row.id) || spec.row.iter().any(fused);
             let splits = match facts.filter(|_| wanted && !request.splits.is_empty()) {
                 Some(facts) => asked_splits(facts, &request.splits)?,
                 None => usual.clone(),
