@@ -1,4 +1,4 @@
-//! What a run asks for, and how it is run and printed, here or in a cluster's job.
+//! Resolves the request of `run`, runs its tables and prints them, here or in a cluster's job.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub(crate) fn together(
     })
 }
 
-/// What a `run` asks for, found.
+/// The request of `run`, with its tables and nets found.
 pub(crate) struct Asked {
     pub(crate) workspace: Workspace,
     pub(crate) request: Request,

@@ -159,9 +159,9 @@ pub(crate) enum Command {
     /// Do one task of a job that `--engine slurm` has submitted
     #[command(hide = true)]
     Work {
-        /// What the tasks of the job do
+        /// Manifest of the job
         manifest: PathBuf,
-        /// Which of them
+        /// Number of the task
         task: u32,
     },
     /// Print a completion script for a shell with the alias xtask="cargo xtask"
@@ -370,7 +370,7 @@ pub(crate) struct Compare {
     pub(crate) folders: Folders,
 }
 
-/// How a comparison is printed.
+/// The output format of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Printed {
     Terminal,
@@ -449,7 +449,7 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    /// The checkout with the baselines: at the profile `smoke` those of `.ci/smoke`, else the committed results, unless a flag
+    /// Returns the checkout with the baselines: `.ci/smoke` at the profile `smoke`, else the committed results, unless a flag
     /// names a folder.
     pub(crate) fn workspace(&self) -> Workspace {
         let mut workspace = self.folders.workspace();
@@ -470,7 +470,7 @@ impl Check {
 }
 
 impl Run {
-    /// The checkout; `--update` writes into its committed results.
+    /// Returns the checkout; with `--update` its committed results are written.
     pub(crate) fn workspace(&self) -> Workspace {
         if self.update { self.folders.committed() } else { self.folders.workspace() }
     }
@@ -483,7 +483,7 @@ impl Run {
         }
     }
 
-    /// The question of an exported row, but for what the flags say.
+    /// Returns the request of an exported row, with the flags' values where given.
     pub(crate) fn request_of(&self, own: Request) -> Request {
         let Request { profile, dataset, splits, seeds, data_seed, extraction, rows, .. } = self.request();
         let or = |given: Vec<String>, own: Vec<String>| if given.is_empty() { own } else { given };
@@ -513,7 +513,7 @@ impl Figures {
 }
 
 impl Prepare {
-    /// What prepares, on the processor. Only the videos asked for have a folder of their own.
+    /// Returns the runner that prepares, on the CPU. Only the requested data set has a folder.
     pub(crate) fn runner<'a>(
         &self,
         workspace: &'a Workspace,

@@ -1,4 +1,4 @@
-//! The rows of a user's run beside the committed records of the same run.
+//! Compares the rows of a user's run with the committed records of the same run.
 
 use crate::error::Result;
 use crate::record::Record;
@@ -7,7 +7,7 @@ use crate::table::{State, Table};
 use base::text::{counted, points};
 use plan::{Request, TablePlan, Workspace};
 
-/// A row that is committed, and whether it came out the same.
+/// A row with a committed record.
 struct Line {
     row: String,
     now: f64,
@@ -39,7 +39,7 @@ pub fn differences(workspace: &Workspace, request: &Request, table: &Table) -> R
     Ok((!lines.is_empty()).then(|| words(&lines, &table.name)))
 }
 
-/// Whether two records hold the same answers; of old ones, which list no answers, whether they hold the same numbers.
+/// Returns `true` if two records hold the same answers or, if an old record lists none, the same numbers.
 fn is_same(before: &Record, now: &Record) -> bool {
     let of_run = |(was, is): (&crate::record::RunRecord, &crate::record::RunRecord)| {
         let answers = was.right.is_none() || was.right == is.right;

@@ -9,9 +9,9 @@ use crate::{Request, TablePlan, Workspace};
 /// A file that does not exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
-    /// Where it belongs.
+    /// The path to write it to.
     pub path: PathBuf,
-    /// What it says.
+    /// Its text.
     pub text: String,
 }
 

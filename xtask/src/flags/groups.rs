@@ -7,7 +7,7 @@ use experiment::{DataRoots, DeviceChoice, Extraction, Precision, Request, Worksp
 use plan::spec::ProfileName;
 use slurm::config::{Config, SlurmConfig};
 
-/// Where real videos lie.
+/// Folders of real videos.
 #[derive(Debug, Args)]
 pub(crate) struct Roots {
     /// Folder of the real videos: DIR for the table's data set, NAME=DIR for the data set NAME
@@ -69,7 +69,7 @@ impl std::str::FromStr for DataRoot {
     }
 }
 
-/// Which scale, and which draw of a generated data set.
+/// The scale, and the data seed of a generated data set.
 #[derive(Debug, Args)]
 pub(crate) struct Scale {
     /// Scale: paper, mini or smoke [default: mini]
@@ -103,7 +103,7 @@ fn bound(text: &str) -> Result<Extraction, String> {
     Extraction::new(pixels).map_err(|e| e.to_string())
 }
 
-/// What is asked of a table.
+/// The part of a table to run, and the data set.
 #[derive(Debug, Args)]
 pub(crate) struct Question {
     /// Data set to use in place of the profile's own
@@ -150,8 +150,7 @@ pub(crate) struct Folders {
 }
 
 impl Folders {
-    /// The checkout that this program was built from. New records go to `runs/`, which git ignores, unless a flag names a
-    /// folder.
+    /// Returns the checkout. New records go to `runs/`, which git ignores, unless a flag names a folder.
     pub(crate) fn workspace(&self) -> Workspace {
         let mut workspace = self.committed();
         if self.results.is_none() {
@@ -161,8 +160,8 @@ impl Folders {
         workspace
     }
 
-    /// The checkout, with its committed records as the results, unless a flag names a folder. The checkout is that from which
-    /// the program was built, unless `XTASK_CHECKOUT` names another one.
+    /// Returns the checkout with its committed records as the results, unless a flag names a folder. It is the checkout that
+    /// the program was built from, unless `XTASK_CHECKOUT` names another one.
     pub(crate) fn committed(&self) -> Workspace {
         let built_from = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
         let root = std::env::var_os("XTASK_CHECKOUT").map_or_else(built_from, PathBuf::from);
@@ -177,7 +176,7 @@ impl Folders {
     }
 }
 
-/// Who does the units of work.
+/// The engine that runs units of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EngineName {
     /// This process.
@@ -186,7 +185,7 @@ pub(crate) enum EngineName {
     Slurm,
 }
 
-/// Where units of work are done.
+/// Flags of the engine.
 #[derive(Debug, Args)]
 pub(crate) struct Engine {
     /// Run the work in this process (local) or as jobs of a Slurm cluster (slurm) [default: local]
@@ -201,7 +200,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Whether jobs do the work, with their settings.
+    /// Returns the settings of the cluster if jobs do the work.
     pub(crate) fn slurm(&self) -> experiment::Result<Option<SlurmConfig>> {
         match self.engine.unwrap_or(EngineName::Local) {
             EngineName::Slurm => Ok(Some(Config::load(self.config.as_deref())?.engine.slurm)),

@@ -13,9 +13,9 @@ const ENOUGH: f64 = 0.03;
 #[derive(Debug, Default)]
 pub(super) struct Whole {
     begun: Option<Instant>,
-    /// What is being done, for display: "two-stream/table1b, row 3 of 9".
+    /// The current work for display, such as "two-stream/table1b, row 3 of 9".
     title: String,
-    /// Expected seconds of what is done, of what waits, and of the parts in progress, the innermost last.
+    /// Expected seconds of finished work and of waiting work, and the parts in progress, the innermost last.
     done: f64,
     waiting: f64,
     parts: Vec<Part>,

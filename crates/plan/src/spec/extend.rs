@@ -1,6 +1,6 @@
-//! A table that says only how it differs from another: `extends = "two-stream/table1b"`.
+//! Reads a table that extends another one: `extends = "two-stream/table1b"`.
 //!
-//! What a paper's tables share (data sets, protocols, scales, stages) is written once. `[shared]`, each protocol of
+//! Data sets, protocols, scales and stages that a paper's tables share are written once. `[shared]`, each protocol of
 //! `[shared.train]`, `[net]` and each `[profile.*]` are joined key by key. Any other value, such as `[data]` or
 //! `splits = {...}`, replaces the other table's whole.
 
@@ -97,7 +97,7 @@ fn next(files: &[File], experiments: &Path) -> Result<Option<File>> {
 /// The sections that a table takes from the one it extends.
 const TAKEN: [&str; 4] = ["data", "shared", "net", "profile"];
 
-/// Whether a table is joined with that of the other file, key by key.
+/// Returns `true` if a section is joined with that of the other file key by key.
 fn is_joined(path: &[String]) -> bool {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     matches!(
@@ -106,7 +106,7 @@ fn is_joined(path: &[String]) -> bool {
     )
 }
 
-/// Adds what `own` does not say. Rows, claims and words about the table itself are its own.
+/// Adds keys that `own` lacks. Rows, claims and words about the table itself are never taken.
 fn join<'i>(own: &mut DeTable<'i>, other: DeTable<'i>, path: &mut Vec<String>) {
     for (key, value) in other {
         path.push(key.get_ref().to_string());
