@@ -1,6 +1,6 @@
 //! Flags that several commands have.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use experiment::{DataRoots, DeviceChoice, Extraction, Precision, Request, Workspace};
@@ -160,11 +160,9 @@ impl Folders {
         workspace
     }
 
-    /// Returns the checkout with its committed records as the results, unless a flag names a folder. It is the checkout that
-    /// the program was built from, unless `XTASK_CHECKOUT` names another one.
+    /// Returns the checkout with its committed records as the results, unless a flag names a folder.
     pub(crate) fn committed(&self) -> Workspace {
-        let built_from = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-        let root = std::env::var_os("XTASK_CHECKOUT").map_or_else(built_from, PathBuf::from);
+        let root = checkout();
         let mut workspace = Workspace::new(root.canonicalize().unwrap_or(root));
         if let Some(results) = &self.results {
             workspace.results = results.clone();
@@ -174,6 +172,19 @@ impl Folders {
         }
         workspace
     }
+}
+
+/// Returns the checkout: the one that `XTASK_CHECKOUT` names, or else the one around the current folder, or else the one that
+/// the program was built from. A program that was copied, or whose checkout was moved, so works on what is there.
+#[expect(clippy::disallowed_methods, reason = "a user who stands in a checkout means that one")]
+fn checkout() -> PathBuf {
+    let is_checkout = |folder: &Path| folder.join("experiments").is_dir() && folder.join("datasets").is_dir();
+    let around = || {
+        let here = std::env::current_dir().ok()?;
+        here.ancestors().find(|folder| is_checkout(folder)).map(Path::to_path_buf)
+    };
+    let named = std::env::var_os("XTASK_CHECKOUT").map(PathBuf::from);
+    named.or_else(around).unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".."))
 }
 
 /// The engine that runs units of work.
