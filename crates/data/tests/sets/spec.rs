@@ -90,7 +90,7 @@ fn splits_that_do_not_suit_the_set_are_refused() {
         (&synth, "test = 33", "test = 99", "some left to train on"),
         (&stills, "test = 50", "test = 450", "some left to train on"),
         (&stills, "pictures-per-class = 450", "pictures-per-class = 40", "at most the 40 videos"),
-        (&stills, "radius = [2.5, 5.5]", "radius = [2.5, 7.5]", "under [stills]"),
+        (&stills, "radius = [2.5, 5.5]", "radius = [2.5, 7.5]", "in [stills]"),
         (&synth, "climb-speed", "# climb-speed", "`motion.climb-speed` = nothing"),
         (&synth, "classes = \"synth\"", "classes = \"synth-hmdb\"", "motion."),
         (&synth, "numbers = \"interleaved\"", "numbers = \"odd\"", "unknown variant `odd`"),
