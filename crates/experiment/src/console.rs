@@ -349,14 +349,15 @@ impl Step {
 
     fn speak(&self, message: &str) {
         self.report(message);
-        let whole = self.bar.length().filter(|&total| total > 0).and_then(|total| {
-            let mut whole = lock(&self.whole);
+        let mut whole = lock(&self.whole);
+        if let Some(total) = self.bar.length().filter(|&total| total > 0) {
             whole.reach(self.bar.position() as f64 / total as f64);
-            whole.line()
-        });
-        if let (Some(header), Some(line)) = (&self.header, &whole) {
-            header.set_message(one_line(line));
         }
+        if let (Some(header), Some(line)) = (&self.header, whole.line()) {
+            header.set_message(one_line(&line));
+        }
+        let in_all = whole.time_left();
+        drop(whole);
         if self.mode != Mode::Plain {
             return;
         }
@@ -375,8 +376,8 @@ impl Step {
         let left = total.saturating_sub(done) as f64 / rate;
         let left = if left.is_finite() { format!(", {left:.0} s left") } else { String::new() };
         let gap = if message.is_empty() { "" } else { ", " };
-        let whole = whole.map_or(String::new(), |line| format!(" ({line})"));
-        plain(&format!("{}: {done}/{total}{gap}{message}{left}{whole}", self.name));
+        let in_all = in_all.map_or(String::new(), |left| format!(" ({left})"));
+        plain(&format!("{}: {done}/{total}{gap}{message}{left}{in_all}", self.name));
     }
 }
 

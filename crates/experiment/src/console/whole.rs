@@ -66,13 +66,17 @@ impl Whole {
         }
     }
 
-    /// Returns the title and the time left; `None` before the pace is known, or if nothing was expected.
+    /// Returns the title and, once the pace is known, the time left; `None` if nothing was expected.
     pub(super) fn line(&self) -> Option<String> {
-        let left = self.left(self.begun?.elapsed().as_secs_f64());
-        Some(match left {
-            Some(left) => format!("{}, about {} left in all", self.title, duration(left)),
-            None => self.title.clone(),
-        })
+        self.begun?;
+        let left = self.time_left().map_or(String::new(), |left| format!(", {left}"));
+        Some(format!("{}{left}", self.title))
+    }
+
+    /// Returns the time left in words; `None` before the pace is known, or if nothing was expected.
+    pub(super) fn time_left(&self) -> Option<String> {
+        let left = self.left(self.begun?.elapsed().as_secs_f64())?;
+        Some(format!("about {} left in all", duration(left)))
     }
 
     /// Returns the seconds left after so many seconds of work.
