@@ -43,10 +43,10 @@ fn main() -> ExitCode {
     match run(&ranks) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if ranks.is_first() || !error.is_of_all_ranks() {
+            if ranks.is_first() || !error.is_collective() {
                 eprintln!("rank {}: {error}", ranks.rank());
             }
-            if !error.is_of_all_ranks() {
+            if !error.is_collective() {
                 ranks.abort(error.exit_code());
             }
             ExitCode::from(error.exit_code())

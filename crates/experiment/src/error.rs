@@ -145,7 +145,7 @@ impl Error {
             Self::Toml(_) | Self::Usage(_) => 2,
             Self::Plan(e) => e.exit_code(),
             Self::Data(e) => plan::exit_code_of_data(e),
-            Self::Weights(e) if e.is_of_the_request() => 2,
+            Self::Weights(e) if e.is_usage_error() => 2,
             Self::Videos(_) | Self::Prepare(_) | Self::Weights(_) => 3,
             Self::Diverged { .. } | Self::RowsFailed { .. } | Self::Unfinished { .. } => 4,
             Self::Elsewhere { code, .. } => *code,
@@ -188,7 +188,7 @@ impl Error {
     /// Returns `true` if all ranks of a training have this error at the same iteration, since it follows from values that
     /// they exchanged. After any other error, the rank that has it must end the rest ([`nn::Ranks::abort`]): they would wait
     /// for it.
-    pub fn is_of_all_ranks(&self) -> bool {
+    pub fn is_collective(&self) -> bool {
         matches!(self, Self::Diverged { .. } | Self::Interrupted | Self::Drifted(_))
     }
 

@@ -36,7 +36,7 @@ impl Runner<'_> {
             let plan = self.plan(&table, self.request)?;
             match Job::open(self, &plan)?.join(&unit) {
                 // The first rank has the same error, and may have more to do.
-                Err(error) if error.is_of_all_ranks() => {}
+                Err(error) if error.is_collective() => {}
                 joined => joined?,
             }
         }

@@ -65,7 +65,7 @@ pub(super) fn side_by_side<T>(
         found
     });
     if let Err(error) = &found
-        && !error.is_of_all_ranks()
+        && !error.is_collective()
     {
         console.error(&format!(
             "rank {} of {}: {error}\n{}",

@@ -99,7 +99,7 @@ fn what_to_do(path: Option<&std::path::Path>) -> String {
 
 impl WeightsError {
     /// Returns `true` if the request is wrong, not the network or a file.
-    pub(crate) fn is_of_the_request(&self) -> bool {
+    pub(crate) fn is_usage_error(&self) -> bool {
         matches!(self, Self::Source(_))
     }
 }
