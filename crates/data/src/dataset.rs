@@ -3,22 +3,32 @@
 //! A data set is described by `datasets/<name>.toml` ([`DatasetSpec`]). [`Dataset::describe`] needs only that
 //! file (and the official lists beside it); [`Dataset::open`] also finds the videos.
 
+mod cautions;
 mod files;
 mod generated;
 mod hashes;
+mod hint;
 mod lists;
+mod names;
+mod own;
 mod parts;
+mod scan;
 mod spec;
 mod video;
 
 use crate::cuts::CutConfig;
 use crate::error::DataError;
 use crate::extracted::{ExtractedFolder, Extraction};
-use crate::split::{ListedClip, Split};
+use crate::split::{ListedClip, Split, SplitLists};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use cautions::Caution;
 pub use generated::{Generator, Numbers, SplitRule, ViewSplitRule};
 pub use hashes::SourceHashes;
+pub(crate) use names::split_ending;
+pub use names::{VIDEO_ENDINGS, plain_name};
+pub use own::{Column, DivideSpec, FolderFacts, FolderSpec, KineticsSpec, ListPair, ListSpec, Missing};
 pub use parts::{Part, Role};
 pub(crate) use parts::{count as lacking, shorten};
 pub use spec::{
@@ -55,6 +65,8 @@ pub struct Description {
     pub splits: Vec<SplitSize>,
     /// Default seed of a generated set.
     pub data_seed: Option<u64>,
+    /// Properties that make its numbers say less than they seem to, as far as they can be seen without the videos.
+    pub cautions: Vec<Caution>,
 }
 
 /// A data set in which every listed video was found or is marked as missing.
@@ -74,6 +86,10 @@ pub struct Dataset {
     pub cuts: Option<CutConfig>,
     /// Videos found that no list names; they are ignored.
     pub surplus: Vec<String>,
+    /// The likely reason for missing videos, in words; empty if there is none missing.
+    pub hint: String,
+    /// Properties that make its numbers say less than they seem to, as far as they can be seen without the videos.
+    pub cautions: Vec<Caution>,
     /// Seed of a generated set.
     pub data_seed: Option<u64>,
     /// Settings of the extraction, if frames and flow are extracted ones.
@@ -133,7 +149,14 @@ impl Dataset {
                 spec.name
             )));
         }
-        let (lists, extensions, cuts) = lists::listed(spec)?;
+        if let (SpecBody::Folder(_), Some(root)) = (&spec.body, root) {
+            return Err(spec.error(format!(
+                "`{}` names its own folder and takes no data root, found {}; correct `root` in the file",
+                spec.name,
+                root.display()
+            )));
+        }
+        let lists = lists::listed(spec, extraction.is_some())?;
         let missing_root = |found: String| DataError::MissingRoot {
             dataset: spec.name.clone(),
             expected: format!(
@@ -144,11 +167,12 @@ impl Dataset {
             ),
             found,
         };
-        let root = root.as_deref().ok_or_else(|| missing_root("no folder was given".to_owned()))?;
+        let root = root.clone().or_else(|| spec.root());
+        let root = root.ok_or_else(|| missing_root("no folder was given".to_owned()))?;
         if !root.is_dir() {
             return Err(missing_root(format!("{} is not a folder", root.display())));
         }
-        let found = files::find(spec, root, &lists.clips, extensions, *extraction)?;
+        let mut found = files::find(spec, &root, &lists.clips, *extraction)?;
         if !found.surplus.is_empty() {
             tracing::warn!(
                 dataset = spec.name,
@@ -157,9 +181,13 @@ impl Dataset {
                 "ignoring videos that the data set does not list"
             );
         }
+        let (lists, sources, left_out) = lists::reduce(spec, lists, std::mem::take(&mut found.sources));
+        found.sources = sources;
+        let hint = hint(spec, &lists, &found);
         if !partial {
-            lists::complete(spec, &lists, extensions, &found)?;
+            lists::complete(spec, &lists, &found, &hint)?;
         }
+        let cautions = cautions(spec, &lists, left_out);
         let videos = lists.clips.into_iter().zip(found.sources);
         Ok(Self {
             name: spec.name.clone(),
@@ -172,8 +200,10 @@ impl Dataset {
                 .collect(),
             views: spec.views().to_vec(),
             splits: lists.splits,
-            cuts,
+            cuts: spec.cuts(),
             surplus: found.surplus,
+            hint,
+            cautions,
             extraction: *extraction,
             root: Some(found.root),
             ..Self::default()
@@ -200,14 +230,21 @@ impl Dataset {
     /// # Errors
     /// The errors of reading the data-set file and its lists.
     pub fn describe(spec: &DatasetSpec) -> Result<Description, DataError> {
-        let (classes, videos, splits) = match spec.data_seed() {
+        let (classes, videos, splits, cautions) = match spec.data_seed() {
             Some(seed) => {
                 let set = Self::generated(spec, seed)?;
-                (set.classes, set.videos.len(), set.splits)
+                (set.classes, set.videos.len(), set.splits, Vec::new())
             }
             None => {
-                let (lists, ..) = lists::listed(spec)?;
-                (lists.classes, lists.clips.len(), lists.splits)
+                let mut lists = lists::listed(spec, false)?;
+                let mut left_out = 0;
+                if let Some(root) = spec.root().filter(|root| spec.leaves_out() && root.is_dir()) {
+                    let scan = files::search(spec, &root)?;
+                    let found = files::pick(spec, root, &lists.clips, scan, false);
+                    (lists, _, left_out) = lists::reduce(spec, lists, found.sources);
+                }
+                let cautions = cautions(spec, &lists, left_out);
+                (lists.classes, lists.clips.len(), lists.splits, cautions)
             }
         };
         let sizes = splits.into_iter().map(|split| SplitSize {
@@ -216,7 +253,7 @@ impl Dataset {
             test: split.test.len(),
         });
         let (name, title, data_seed) = (spec.name.clone(), spec.title().to_owned(), spec.data_seed());
-        Ok(Description { name, title, classes, videos, splits: sizes.collect(), data_seed })
+        Ok(Description { name, title, classes, videos, splits: sizes.collect(), data_seed, cautions })
     }
 
     /// The generator of a generated set; `None` for real videos.
@@ -266,6 +303,26 @@ impl Dataset {
         Ok(hasher.finalize().to_hex().to_string())
     }
 
+    /// Finds test videos with the content of a training video. Generated videos are all different.
+    ///
+    /// # Errors
+    /// [`DataError::File`] for a video that cannot be read.
+    pub fn copies(&self, hashes: &SourceHashes) -> Result<Vec<Caution>, DataError> {
+        if self.generator.is_some() {
+            return Ok(Vec::new());
+        }
+        let mut hash_of = BTreeMap::new();
+        for (index, video) in self.videos.iter().enumerate() {
+            hash_of.insert(index, self.source_hash(video, hashes)?);
+        }
+        Ok(self.copies_among(&hash_of))
+    }
+
+    /// The same, given the hashes of some videos.
+    pub(crate) fn copies_among(&self, hash_of: &BTreeMap<usize, String>) -> Vec<Caution> {
+        cautions::of_copies(&self.splits, &|video| self.videos[video].id.clone(), hash_of)
+    }
+
     /// Hash of a video's content: of the file, or of everything that its rendering depends on.
     pub(crate) fn source_hash(&self, video: &Video, hashes: &SourceHashes) -> Result<String, DataError> {
         match (&video.source, &self.generator) {
@@ -293,4 +350,35 @@ impl Dataset {
             )),
         }
     }
+}
+
+/// Looks for the reason for missing videos.
+fn hint(spec: &DatasetSpec, lists: &SplitLists, found: &files::Found) -> String {
+    let missing: Vec<&ListedClip> = lists
+        .clips
+        .iter()
+        .zip(&found.sources)
+        .filter(|(_, source)| matches!(source, VideoSource::Missing { why: None, .. }))
+        .map(|(clip, _)| clip)
+        .collect();
+    if missing.is_empty() {
+        return String::new();
+    }
+    let mut hint = hint::of(spec, &found.root, &missing);
+    if let Some(first) = found.unreadable.first() {
+        let others = found.unreadable.len();
+        hint.push_str(&format!("; {} could not be read, the first: {first}", base::text::counted(others, "folder")));
+    }
+    hint
+}
+
+fn cautions(spec: &DatasetSpec, lists: &SplitLists, left_out: usize) -> Vec<Caution> {
+    let places: Vec<cautions::Place<'_>> =
+        lists.clips.iter().map(|clip| cautions::Place { label: clip.label, group: &clip.group }).collect();
+    let mut all = cautions::of(&lists.classes, &places, &lists.splits, spec.groups_by_class());
+    if left_out > 0 {
+        let text = format!("{} are missing and left out", base::text::counted(left_out, "listed video"));
+        all.insert(0, Caution { splits: lists.splits.iter().map(|split| split.name.clone()).collect(), text });
+    }
+    all
 }

@@ -94,6 +94,11 @@ pub fn prepare(
         })
         .collect();
     hashes.save()?;
+    let mut cautions = dataset.cautions.clone();
+    if dataset.generator().is_none() {
+        let hash = |(&video, source): (&usize, &Result<String, DataError>)| Some((video, source.as_ref().ok()?.clone()));
+        cautions.extend(dataset.copies_among(&videos.iter().zip(&sources).filter_map(hash).collect()));
+    }
     let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut results: Vec<Option<Result<PreparedVideo, DataError>>> = videos.iter().map(|_| None).collect();
     let mut order: Vec<&str> = Vec::new();
@@ -133,7 +138,7 @@ pub fn prepare(
 
     // Hashes of videos that changed have been forgotten.
     hashes.save()?;
-    let mut prepared = Prepared { reused: work.reused(), built: work.built(), ..Prepared::default() };
+    let mut prepared = Prepared { reused: work.reused(), built: work.built(), cautions, ..Prepared::default() };
     let mut failures = Vec::new();
     for (source, content) in done {
         let mut content = Some(content);

@@ -8,6 +8,8 @@
 //! | names with ``! ( ) # [ ] & + ; ~ @`` | names are never taken for patterns, comments or shell words |
 //! | `climb` and `climb_stairs`, `kick` and `kick_ball` | the class is the whole file name without `_test_splitN.txt` |
 //! | flag 0 | the clip belongs to the data set, but to no part of that split |
+//! | a byte order mark at the beginning of a list | is dropped |
+//! | labels in a test list of UCF-101, as other tools write them | are compared with the class |
 //!
 //! HMDB-51 class indices are those of the sorted plain names (`kick` before `kick_ball`).
 
@@ -18,7 +20,7 @@ mod views;
 
 use base::text::one_line;
 
-use crate::dataset::View;
+use crate::dataset::{View, split_ending};
 use crate::error::DataError;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -72,10 +74,10 @@ pub struct SplitLists {
 }
 
 /// One non-empty line of a split file, blanks and line ends removed.
-struct Line<'a> {
+pub(crate) struct Line<'a> {
     file: &'a Path,
-    number: usize,
-    text: &'a str,
+    pub(crate) number: usize,
+    pub(crate) text: &'a str,
 }
 
 impl Line<'_> {
@@ -108,8 +110,13 @@ impl ListFile {
     }
 
     /// Hands each non-empty line to `each`.
-    fn each_line(&self, mut each: impl FnMut(Line<'_>) -> Result<(), DataError>) -> Result<(), DataError> {
-        for (index, bytes) in self.bytes.split(|&byte| byte == b'\n').enumerate() {
+    pub(crate) fn each_line(
+        &self,
+        mut each: impl FnMut(Line<'_>) -> Result<(), DataError>,
+    ) -> Result<(), DataError> {
+        // Editors of some systems put a byte order mark first.
+        let bytes = self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.bytes);
+        for (index, bytes) in bytes.split(|&byte| byte == b'\n').enumerate() {
             let line = |text| Line { file: &self.path, number: index + 1, text };
             let text = str::from_utf8(bytes)
                 .map_err(|_| line("").error("expected text in UTF-8, found other bytes; restore the list"))?
@@ -138,7 +145,8 @@ type GroupOf = for<'a> fn(&str, &'a str) -> Option<&'a str>;
 struct Gather {
     group: GroupOf,
     clips: BTreeMap<String, ListedClip>,
-    parts: BTreeMap<String, Vec<(String, Part)>>,
+    /// Ids and parts of each split, by its number.
+    parts: BTreeMap<usize, Vec<(String, Part)>>,
 }
 
 impl Gather {
@@ -148,7 +156,7 @@ impl Gather {
 
     fn add(
         &mut self,
-        split: &str,
+        split: usize,
         part: Part,
         class: &str,
         label: usize,
@@ -156,7 +164,7 @@ impl Gather {
         line: &Line<'_>,
     ) -> Result<(), DataError> {
         let path = safe_relative(&format!("{class}/{file}")).map_err(|message| line.error(message))?;
-        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        let stem = split_ending(file, &[]).0;
         let id = format!("{class}/{stem}");
         let known = self.clips.entry(id.clone()).or_insert_with(|| ListedClip {
             id: id.clone(),
@@ -175,7 +183,7 @@ impl Gather {
                 known.line
             )));
         }
-        self.parts.entry(split.to_owned()).or_default().push((id, part));
+        self.parts.entry(split).or_default().push((id, part));
         Ok(())
     }
 
@@ -183,8 +191,8 @@ impl Gather {
         let index: BTreeMap<&String, usize> =
             self.clips.keys().enumerate().map(|(index, id)| (id, index)).collect();
         let mut splits = Vec::new();
-        for (name, parts) in self.parts {
-            let mut split = Split { name, ..Split::default() };
+        for (number, parts) in self.parts {
+            let mut split = Split { name: number.to_string(), ..Split::default() };
             let mut seen = BTreeMap::new();
             for (id, part) in &parts {
                 if let Some(before) = seen.insert(id, *part) {
@@ -231,7 +239,7 @@ pub(crate) fn hold_out_views(
 }
 
 /// Reads a path from a list and refuses it if its text alone could lead out of the data root.
-fn safe_relative(text: &str) -> Result<PathBuf, String> {
+pub(crate) fn safe_relative(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
     if !plain || text.is_empty() || text.ends_with('/') || text.contains('\0') || text.contains("//") {

@@ -92,6 +92,9 @@ pub struct DatasetRecord {
     pub data_seed: Option<u64>,
     /// For each split, the hash of its lists and of the videos' contents.
     pub fingerprints: BTreeMap<String, String>,
+    /// Properties that make its numbers say less than they seem to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cautions: Vec<String>,
 }
 
 /// The training and test of one split and seed.

@@ -51,6 +51,8 @@ pub fn show_json(workspace: &Workspace, table: &str, request: &Request) -> Resul
         data: String,
         results: String,
         departures: &'a [String],
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        cautions: Vec<String>,
         rows: Vec<ShownRow<'a>>,
         claims: &'a [plan::spec::Claim],
     }
@@ -83,6 +85,7 @@ pub fn show_json(workspace: &Workspace, table: &str, request: &Request) -> Resul
         data: plan.data_words(),
         results: plan.results.display().to_string(),
         departures: &plan.departures,
+        cautions: plan.cautions(),
         rows: rows.collect(),
         claims: &plan.spec.claim,
     };
@@ -117,6 +120,9 @@ fn describe(plan: &TablePlan, records: &str, screen: Screen) -> Result<String> {
                 split.test
             ));
         }
+    }
+    for caution in plan.cautions() {
+        text.push_str(&format!("caution    {caution}\n"));
     }
     text.push_str(&protocols(plan));
     text.push_str(&format!("records    {records}\n\n"));

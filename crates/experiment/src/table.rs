@@ -38,6 +38,9 @@ pub struct Table {
     pub claims: Vec<Claim>,
     /// Our departures from the paper.
     pub departures: Vec<String>,
+    /// Properties of the data that make the numbers say less than they seem to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cautions: Vec<String>,
     /// True for a data set that the spec does not name: the paper's numbers are of other videos and are not shown.
     #[serde(skip)]
     pub own_data: bool,
@@ -73,6 +76,14 @@ impl Table {
     ) -> Self {
         let Spec { title, source, columns, quoted, .. } = spec.clone();
         let (name, departures) = (spec.name(), Vec::new());
+        let mut cautions: Vec<String> = Vec::new();
+        for row in &rows {
+            let State::Done { record } = &row.state else { continue };
+            for data in &record.data {
+                let said = data.cautions.iter().map(|caution| format!("{}, {caution}", data.name));
+                cautions.extend(said.filter(|said| !cautions.contains(said)).collect::<Vec<_>>());
+            }
+        }
         Self {
             name,
             title,
@@ -84,6 +95,7 @@ impl Table {
             quoted,
             claims,
             departures,
+            cautions,
             own_data: false,
         }
     }
@@ -92,6 +104,8 @@ impl Table {
     pub(crate) fn is_of(&mut self, plan: &TablePlan) {
         (self.data, self.profile) = (plan.data_words(), plan.profile);
         self.departures.clone_from(&plan.departures);
+        let known = plan.cautions();
+        self.cautions.extend(known.into_iter().filter(|said| !self.cautions.contains(said)).collect::<Vec<_>>());
         self.own_data = plan.has_own_data();
     }
 }
@@ -245,6 +259,9 @@ impl Table {
             self.profile,
             self.of_pairs()
         ));
+        for caution in &self.cautions {
+            paragraph(format!("Caution: {}.", said(caution)));
+        }
         if self.columns.is_some() {
             paragraph(self.grid(form));
         }

@@ -190,6 +190,23 @@ impl TablePlan {
         self.wanted().flat_map(|row| row.work.stages())
     }
 
+    /// Lists the properties of the tested data sets that make numbers say less than they seem to, as far as they can be seen
+    /// without the videos; only of the splits that are run.
+    pub fn cautions(&self) -> Vec<String> {
+        let mut list = Vec::new();
+        for facts in self.cast.values() {
+            let tested = self.rows.iter().filter(|row| row.work.target() == Some(&facts.name));
+            let used: BTreeSet<&str> = tested.flat_map(|row| &row.splits).map(String::as_str).collect();
+            for said in facts.cautions.iter().filter_map(|caution| caution.of(&used)) {
+                let said = format!("{}, {said}", facts.name);
+                if !list.contains(&said) {
+                    list.push(said);
+                }
+            }
+        }
+        list
+    }
+
     /// Describes the data, for example "synth (data seed 0) as ucf101; splits 1, 2, 3; 1 training seed".
     pub fn data_words(&self) -> String {
         let used: BTreeSet<&str> = self

@@ -54,6 +54,9 @@ fn foot(of: &Tabled, run: &Ran) -> Markup {
     }
     let departures = &run.table.departures;
     html! {
+        @for caution in &run.table.cautions {
+            p { strong { "Caution: " } (caution) "." }
+        }
         @for (environment, records) in &environments {
             p.quiet {
                 @if environments.len() > 1 { (counted(*records, "record")) } @else { "Records" }

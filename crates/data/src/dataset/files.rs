@@ -1,15 +1,16 @@
 //! Finding the videos of a data set below the user's folder.
 //!
 //! The whole folder is listed once, so that every missing and every surplus video can be named. A file matches its listed
-//! name exactly or, if no file does, up to case or with another ending of the set: copies of UCF-101 exist
-//! with `v_HandStandPushups` and with `v_HandstandPushups`. A root may instead hold extracted frames and flow
+//! name exactly or, if no file does, up to case and the form of accents or with another ending of the set: copies of UCF-101
+//! exist with `v_HandStandPushups` and with `v_HandstandPushups`. A root may instead hold extracted frames and flow
 //! ([`crate::extracted`]); then `[CLASS/]VIDEO` folders are matched with the listed names without their endings.
 
-use super::{DatasetSpec, VideoSource};
+use super::names::{folded, split_ending};
+use super::scan::{DEEPEST, Present, Scan};
+use super::{DatasetSpec, SpecBody, VideoSource};
 use crate::error::DataError;
 use crate::extracted::{self, Extraction};
 use crate::split::ListedClip;
-use base::files::list;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -21,79 +22,140 @@ pub(super) struct Found {
     pub(super) sources: Vec<VideoSource>,
     /// Videos that no list names, relative to the root.
     pub(super) surplus: Vec<String>,
+    /// Folders that could not be read, with the reasons.
+    pub(super) unreadable: Vec<String>,
 }
 
-/// Videos or folders by their path below the root.
-type Present = BTreeMap<String, PathBuf>;
-
-/// Looks up every clip below `root`: a folder of frames if `extraction` is given, otherwise a video.
+/// Looks up every clip below `root`: folders of frames if `extraction` is given or if there are no videos, otherwise videos.
 pub(super) fn find(
     spec: &DatasetSpec,
     root: &Path,
     clips: &[ListedClip],
-    extensions: &[String],
     extraction: Option<Extraction>,
 ) -> Result<Found, DataError> {
     let root = root.canonicalize().map_err(|e| DataError::io("open data root", root, e))?;
-    let (mut videos, mut folders) = (Present::new(), Present::new());
-    let views = spec.views();
-    for view in views {
-        let folder = root.join(view);
-        if folder.is_dir() {
-            scan(&folder, &format!("{view}/"), extensions, &mut videos, &mut folders)?;
-        }
-    }
-    if views.is_empty() {
-        scan(&root, "", extensions, &mut videos, &mut folders)?;
-    }
-    let unfit = |found: String| DataError::MissingRoot {
-        dataset: spec.name.clone(),
-        expected: format!(
-            "videos as {}, or frames and flow as {}[CLASS/]VIDEO/img_00001.jpg",
-            spec.layout(),
-            if views.is_empty() { "" } else { "VIEW/" }
-        ),
-        found,
-    };
-    let sources = match (extraction, folders.first_key_value()) {
+    let scan = search(spec, &root)?;
+    match (extraction, scan.frames.first_key_value()) {
         (Some(_), None) => {
-            let found = format!("a flow bound was given, but {} has no extracted flow", root.display());
-            return Err(unfit(found));
+            let views = if spec.views().is_empty() { "" } else { "VIEW/" };
+            return Err(DataError::MissingRoot {
+                dataset: spec.name.clone(),
+                expected: format!(
+                    "videos as {}, or frames and flow as {views}[CLASS/]VIDEO/img_00001.jpg",
+                    spec.layout()
+                ),
+                found: format!("a flow bound was given, but {} has no extracted flow", root.display()),
+            });
         }
-        (None, Some((first, _))) if videos.is_empty() => {
-            return Err(DataError::BoundNeeded { dataset: spec.name.clone(), folder: root.join(first) });
+        (None, Some((_, folder))) if scan.videos.is_empty() && extracted::has_flow(folder)? => {
+            return Err(DataError::BoundNeeded { dataset: spec.name.clone(), folder: folder.clone() });
         }
-        (Some(_), Some(_)) => {
-            let folded = folded(&folders);
-            let mut each = |clip: &ListedClip| {
-                // `CLASS/VIDEO`, or `VIDEO` alone; the listed names end in `.avi`.
-                let file = clip.file.to_string_lossy();
-                let name = file.rsplit_once('.').map_or(&*file, |(name, _)| name);
-                let flat = match name.split('/').collect::<Vec<_>>()[..] {
-                    [view, _, video] => format!("{view}/{video}"),
-                    _ => name.rsplit_once('/').map_or(name, |(_, flat)| flat).to_owned(),
-                };
-                let found = take(&mut folders, &folded, name).or_else(|| take(&mut folders, &folded, &flat));
-                source(name.to_owned(), found, VideoSource::Extracted)
-            };
-            clips.iter().map(&mut each).collect()
+        _ => {}
+    }
+    Ok(pick(spec, root, clips, scan, extraction.is_some()))
+}
+
+/// Searches the folder as deep as the layout of the set goes.
+pub(super) fn search(spec: &DatasetSpec, root: &Path) -> Result<Scan, DataError> {
+    let is_video = |name: &str| spec.is_video(name);
+    let depth = match spec.body {
+        SpecBody::Folder(_) | SpecBody::List(_) | SpecBody::Kinetics(_) => {
+            return Scan::of(root, DEEPEST, is_video);
         }
-        (None, _) => {
-            let folded = folded(&videos);
-            let mut each = |clip: &ListedClip| {
-                let name = clip.file.to_string_lossy().into_owned();
-                let stem = name.rsplit_once('.').map_or(&*name, |(stem, _)| stem);
-                // Names composed from a pattern have the first ending; the file may have any.
-                let others = extensions.iter().map(|ending| format!("{stem}.{ending}"));
-                let mut names = std::iter::once(name.clone()).chain(others);
-                let found = names.find_map(|name| take(&mut videos, &folded, &name));
-                source(name, found, VideoSource::File)
-            };
-            clips.iter().map(&mut each).collect()
-        }
+        SpecBody::ViewFolders(_) => 3,
+        _ => 2,
     };
-    let left = if extraction.is_some() { folders } else { videos };
-    Ok(Found { root, sources, surplus: left.into_keys().collect() })
+    let mut scan = Scan::of(root, depth, is_video)?;
+    let level = |name: &str| name.matches('/').count() + 1;
+    let views = spec.views();
+    let in_view = |name: &str| {
+        views.is_empty() || name.split_once('/').is_some_and(|(view, _)| views.iter().any(|known| known == view))
+    };
+    scan.videos.retain(|name, _| level(name) == depth && in_view(name));
+    scan.frames.retain(|name, _| level(name) + 1 >= depth && in_view(name));
+    Ok(scan)
+}
+
+/// Finds each clip among the videos, or among the folders of frames.
+pub(super) fn pick(
+    spec: &DatasetSpec,
+    root: PathBuf,
+    clips: &[ListedClip],
+    scan: Scan,
+    frames: bool,
+) -> Found {
+    let Scan { videos, frames: folders, unreadable, .. } = scan;
+    let frames = frames || (videos.is_empty() && !folders.is_empty());
+    let mut index = Index::new(if frames { folders } else { videos }, spec);
+    let sources = clips.iter().map(|clip| {
+        let name = clip.file.to_string_lossy().into_owned();
+        let stem = split_ending(&name, spec.endings()).0.to_owned();
+        if !frames {
+            return source(name.clone(), index.take_video(&name, &stem, clip), VideoSource::File);
+        }
+        // The flow of a folder is looked for beside the entry that the user sees, not beside what a link leads to.
+        let found = index.take_folder(&stem);
+        source(stem, found.clone(), |real| VideoSource::Extracted(found.clone().unwrap_or(real)))
+    });
+    let sources = sources.collect();
+    Found { root, sources, surplus: index.present.into_keys().collect(), unreadable }
+}
+
+/// Videos or folders of frames, by their names in several forms.
+struct Index<'a> {
+    present: Present,
+    folded: BTreeMap<String, String>,
+    /// Keys by the name of the file alone, where the lists do not say in which folder it is.
+    by_name: BTreeMap<String, String>,
+    spec: &'a DatasetSpec,
+}
+
+impl<'a> Index<'a> {
+    fn new(present: Present, spec: &'a DatasetSpec) -> Self {
+        let folded = present.keys().map(|name| (folded(name), name.clone())).collect();
+        let by_name = match spec.body {
+            SpecBody::Kinetics(_) => {
+                let stem = |key: &String| {
+                    let stem = split_ending(key, spec.endings()).0;
+                    stem.rsplit_once('/').map_or(stem, |(_, name)| name).to_owned()
+                };
+                present.keys().map(|key| (stem(key), key.clone())).collect()
+            }
+            _ => BTreeMap::new(),
+        };
+        Self { present, folded, by_name, spec }
+    }
+
+    fn take(&mut self, name: &str) -> Option<PathBuf> {
+        if let Some(path) = self.present.remove(name) {
+            return Some(path);
+        }
+        self.folded.get(&folded(name)).and_then(|actual| self.present.remove(actual))
+    }
+
+    fn take_video(&mut self, name: &str, stem: &str, clip: &ListedClip) -> Option<PathBuf> {
+        if let Some(found) = self.take(name) {
+            return Some(found);
+        }
+        // Names composed from a pattern have the first ending; the file may have any.
+        let endings = self.spec.endings();
+        if let Some(found) = endings.iter().find_map(|ending| self.take(&format!("{stem}.{ending}"))) {
+            return Some(found);
+        }
+        // Of Kinetics, a video may hold the listed seconds or the whole film.
+        let name = stem.rsplit_once('/').map_or(stem, |(_, name)| name);
+        let keys = [name, &*clip.group].map(|name| self.by_name.get(name).cloned());
+        keys.into_iter().flatten().find_map(|key| self.present.remove(&key))
+    }
+
+    /// `VIDEO` alone stands for `CLASS/VIDEO`.
+    fn take_folder(&mut self, stem: &str) -> Option<PathBuf> {
+        let flat = match stem.split('/').collect::<Vec<_>>()[..] {
+            [view, _, video] if !self.spec.views().is_empty() => format!("{view}/{video}"),
+            _ => stem.rsplit_once('/').map_or(stem, |(_, flat)| flat).to_owned(),
+        };
+        self.take(stem).or_else(|| self.take(&flat))
+    }
 }
 
 /// Source of a listed clip. Links are followed wherever they lead: anyone who can create them in the data root may also
@@ -106,44 +168,4 @@ fn source(expected: String, found: Option<PathBuf>, kind: impl Fn(PathBuf) -> Vi
         }
         None => VideoSource::Missing { expected, why: None },
     }
-}
-
-/// Maps each name in lower case to the name itself.
-fn folded(present: &Present) -> BTreeMap<String, String> {
-    present.keys().map(|name| (name.to_lowercase(), name.clone())).collect()
-}
-
-fn take(present: &mut Present, folded: &BTreeMap<String, String>, name: &str) -> Option<PathBuf> {
-    let up_to_case =
-        |present: &mut Present| folded.get(&name.to_lowercase()).and_then(|actual| present.remove(actual));
-    present.remove(name).or_else(|| up_to_case(present))
-}
-
-/// Collects every video in a sub-folder of `root` and every folder of frames at either depth, by `prefix` and its name
-/// below `root`.
-fn scan(
-    root: &Path,
-    prefix: &str,
-    extensions: &[String],
-    videos: &mut Present,
-    folders: &mut Present,
-) -> Result<(), DataError> {
-    for folder in list(root)? {
-        let Some(class) = folder.file_name().filter(|_| folder.is_dir()) else { continue };
-        let class = class.to_string_lossy().into_owned();
-        if extracted::has_frames(&folder)? {
-            folders.insert(format!("{prefix}{class}"), folder);
-            continue;
-        }
-        for path in list(&folder)? {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-            if extensions.iter().any(|known| known.eq_ignore_ascii_case(ending)) {
-                videos.insert(format!("{prefix}{class}/{name}"), path);
-            } else if path.is_dir() && extracted::has_frames(&path)? {
-                folders.insert(format!("{prefix}{class}/{name}"), path);
-            }
-        }
-    }
-    Ok(())
 }

@@ -1,16 +1,20 @@
 //! The lists of a set of real videos, and their comparison with the folder that was searched.
 
-use super::{DatasetSpec, ListLayout, SpecBody, SplitSize, VideoFoldersSpec, VideoSource, files, parts};
-use crate::cuts::CutConfig;
+use super::files::Found;
+use super::own::beside;
+use super::{
+    DatasetSpec, ListLayout, SpecBody, SplitFilesSpec, SplitSize, VideoFoldersSpec, VideoSource, parts,
+};
 use crate::error::DataError;
 use crate::split::{ListFile, ListedClip, Split, SplitLists, parse_views, read_hmdb51, read_ucf101};
 use base::text::one_line;
 use std::path::{Path, PathBuf};
 
-/// Reads the lists, video endings and cut settings of a set of real videos and checks counts and names.
-pub(super) fn listed(spec: &DatasetSpec) -> Result<(SplitLists, &[String], Option<CutConfig>), DataError> {
-    let listed = read(spec)?;
-    let names = listed.0.classes.iter().chain(listed.0.clips.iter().map(|clip| &clip.id));
+/// Reads the lists of a set of real videos and checks counts and names. `frames` asks for extracted frames in place of
+/// videos, where the folder itself is the list.
+pub(super) fn listed(spec: &DatasetSpec, frames: bool) -> Result<SplitLists, DataError> {
+    let listed = read(spec, frames)?;
+    let names = listed.classes.iter().chain(listed.clips.iter().map(|clip| &clip.id));
     match names.into_iter().find(|name| name.is_empty() || name.chars().any(char::is_control)) {
         None => Ok(listed),
         Some(name) => Err(spec.error(format!(
@@ -20,48 +24,50 @@ pub(super) fn listed(spec: &DatasetSpec) -> Result<(SplitLists, &[String], Optio
     }
 }
 
-fn read(spec: &DatasetSpec) -> Result<(SplitLists, &[String], Option<CutConfig>), DataError> {
+fn read(spec: &DatasetSpec, frames: bool) -> Result<SplitLists, DataError> {
+    let folder = |name: &str| beside(&spec.path, Path::new(name));
     match &spec.body {
         SpecBody::Synth(_) | SpecBody::Stills(_) | SpecBody::Views(_) => {
             Err(spec.error("a generated set has no lists"))
         }
-        SpecBody::VideoFolders(folders) => Ok((grid(spec, folders), &folders.extensions, folders.cuts)),
-        SpecBody::ViewFolders(views) => {
-            let list = spec.path.parent().unwrap_or(Path::new("")).join(&views.events);
-            Ok((parse_views(views, &ListFile::read(list)?)?, &views.extensions, None))
-        }
-        SpecBody::SplitFiles(files) => {
-            let folder = spec.path.parent().unwrap_or(Path::new("")).join(&files.lists);
-            let lists = match files.layout {
-                ListLayout::Ucf101 => read_ucf101(&folder, files.split.len())?,
-                ListLayout::Hmdb51 => read_hmdb51(&folder, files.split.len())?,
-            };
-            let sizes: Vec<SplitSize> = lists
-                .splits
-                .iter()
-                .map(|split| SplitSize {
-                    name: split.name.clone(),
-                    train: split.train.len(),
-                    test: split.test.len(),
-                })
-                .collect();
-            let found = (lists.classes.len(), lists.clips.len(), &sizes);
-            if found != (files.classes, files.clips, &files.split) {
-                return Err(spec.error(format!(
-                    "expected {} classes, {} clips, {}; the lists in {} have {} classes, {} clips, {}; restore the \
-                     official lists",
-                    files.classes,
-                    files.clips,
-                    describe_sizes(&files.split),
-                    folder.display(),
-                    found.0,
-                    found.1,
-                    describe_sizes(&sizes),
-                )));
-            }
-            Ok((lists, &files.extensions, None))
-        }
+        SpecBody::VideoFolders(folders) => Ok(grid(spec, folders)),
+        SpecBody::ViewFolders(views) => parse_views(views, &ListFile::read(folder(&views.events))?),
+        SpecBody::Folder(own) => own.read(&spec.path, frames),
+        SpecBody::List(own) => own.read(&spec.path),
+        SpecBody::Kinetics(own) => own.read(&spec.path),
+        SpecBody::SplitFiles(files) => official(spec, files, &folder(&files.lists)),
     }
+}
+
+/// Reads official lists and compares their sizes with those that the file states.
+fn official(spec: &DatasetSpec, files: &SplitFilesSpec, folder: &Path) -> Result<SplitLists, DataError> {
+    let lists = match files.layout {
+        ListLayout::Ucf101 => read_ucf101(folder, files.split.len())?,
+        ListLayout::Hmdb51 => read_hmdb51(folder, files.split.len())?,
+    };
+    let sizes: Vec<SplitSize> = lists
+        .splits
+        .iter()
+        .map(|split| SplitSize {
+            name: split.name.clone(),
+            train: split.train.len(),
+            test: split.test.len(),
+        })
+        .collect();
+    let found = (lists.classes.len(), lists.clips.len(), &sizes);
+    if found == (files.classes, files.clips, &files.split) {
+        return Ok(lists);
+    }
+    Err(spec.error(format!(
+        "expected {} classes, {} clips, {}; the lists in {} have {} classes, {} clips, {}; restore the official lists, or          correct the numbers if the lists are your own",
+        files.classes,
+        files.clips,
+        describe_sizes(&files.split),
+        folder.display(),
+        found.0,
+        found.1,
+        describe_sizes(&sizes),
+    )))
 }
 
 fn describe_sizes(splits: &[SplitSize]) -> String {
@@ -106,8 +112,8 @@ pub(super) fn example(lists: &SplitLists) -> String {
 pub(super) fn complete(
     spec: &DatasetSpec,
     lists: &SplitLists,
-    extensions: &[String],
-    found: &files::Found,
+    found: &Found,
+    hint: &str,
 ) -> Result<(), DataError> {
     let mut missing = Vec::new();
     let mut indices = Vec::new();
@@ -123,8 +129,12 @@ pub(super) fn complete(
     if missing.is_empty() {
         return Ok(());
     }
+    let endings = match spec.endings() {
+        [] => String::new(),
+        endings => format!(" with the endings {}", endings.join(", ")),
+    };
     let message = format!(
-        "expected {} videos, found {}; missing: {}; {}{}; the layout is {} with the endings {}",
+        "expected {} videos, found {}; missing: {}; {}{}; the layout is {}{endings}{hint}",
         lists.clips.len(),
         lists.clips.len() - missing.len(),
         parts::shorten(&missing),
@@ -135,8 +145,40 @@ pub(super) fn complete(
             format!("; not of this data set: {}", parts::shorten(&found.surplus))
         },
         spec.layout(),
-        extensions.join(", "),
     );
     let (dataset, root, surplus) = (spec.name.clone(), found.root.clone(), found.surplus.clone());
     Err(DataError::Layout { dataset, root, message, missing, surplus })
+}
+
+/// Leaves missing clips out of the lists, if the file says so; returns the sources of the others and the number left out.
+pub(super) fn reduce(
+    spec: &DatasetSpec,
+    lists: SplitLists,
+    sources: Vec<VideoSource>,
+) -> (SplitLists, Vec<VideoSource>, usize) {
+    let absent = |source: &VideoSource| matches!(source, VideoSource::Missing { why: None, .. });
+    if !spec.leaves_out() || !sources.iter().any(absent) {
+        return (lists, sources, 0);
+    }
+    let before = lists.clips.len();
+    let mut number = Vec::with_capacity(before);
+    let mut clips = Vec::new();
+    let mut kept = Vec::new();
+    for (clip, source) in lists.clips.into_iter().zip(sources) {
+        number.push((!absent(&source)).then_some(clips.len()));
+        if !absent(&source) {
+            clips.push(clip);
+            kept.push(source);
+        }
+    }
+    let part = |part: Vec<usize>| part.into_iter().filter_map(|index| number[index]).collect();
+    let splits = lists.splits.into_iter().map(|split| Split {
+        name: split.name,
+        train: part(split.train),
+        test: part(split.test),
+        seen: part(split.seen),
+    });
+    let splits = splits.collect();
+    let left_out = before - clips.len();
+    (SplitLists { classes: lists.classes, clips, splits }, kept, left_out)
 }

@@ -3,6 +3,8 @@
 //! A misspelt key is an error with file, line, column and a suggestion.
 
 use super::generated::{Generator, SplitRule, ViewSplitRule, generate, generate_views};
+use super::names::{plain_name, split_ending};
+use super::own::{FolderSpec, KineticsSpec, ListSpec, Missing, beside};
 use crate::cuts::CutConfig;
 use crate::error::DataError;
 use crate::schema::{of_kind, one_of};
@@ -41,6 +43,12 @@ pub enum SpecBody {
     SplitFiles(SplitFilesSpec),
     /// Events seen by several cameras, as `VIEW/CLASS/FILE` videos.
     ViewFolders(ViewFoldersSpec),
+    /// A folder of a user's videos, with classes as folders.
+    Folder(Box<FolderSpec>),
+    /// Videos with lists of paths and labels.
+    List(Box<ListSpec>),
+    /// Videos with the lists of Kinetics.
+    Kinetics(Box<KineticsSpec>),
 }
 
 /// `kind = "synth"`.
@@ -201,6 +209,9 @@ enum Kind {
     VideoFolders,
     SplitFiles,
     ViewFolders,
+    Folder,
+    List,
+    Kinetics,
 }
 
 /// The kind alone, read first to choose the strict type; errors in a tagged enum would lose their
@@ -223,6 +234,9 @@ impl JsonSchema for DatasetSpec {
             of_kind("video-folders", VideoFoldersSpec::json_schema(generator)),
             of_kind("split-files", SplitFilesSpec::json_schema(generator)),
             of_kind("view-folders", ViewFoldersSpec::json_schema(generator)),
+            of_kind("folder", FolderSpec::json_schema(generator)),
+            of_kind("list", ListSpec::json_schema(generator)),
+            of_kind("kinetics", KineticsSpec::json_schema(generator)),
         ];
         one_of("A data set.", kinds)
     }
@@ -251,6 +265,9 @@ impl DatasetSpec {
             Kind::VideoFolders => SpecBody::VideoFolders(base::parse_described(path, text)?),
             Kind::SplitFiles => SpecBody::SplitFiles(base::parse_described(path, text)?),
             Kind::ViewFolders => SpecBody::ViewFolders(base::parse_described(path, text)?),
+            Kind::Folder => SpecBody::Folder(Box::new(base::parse_described(path, text)?)),
+            Kind::List => SpecBody::List(Box::new(base::parse_described(path, text)?)),
+            Kind::Kinetics => SpecBody::Kinetics(Box::new(base::parse_described(path, text)?)),
         };
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let spec = Self { name, path: path.to_path_buf(), body };
@@ -267,7 +284,33 @@ impl DatasetSpec {
             SpecBody::ViewFolders(spec) => &spec.title,
             SpecBody::VideoFolders(spec) => &spec.title,
             SpecBody::SplitFiles(spec) => &spec.title,
+            SpecBody::Folder(spec) => &spec.title,
+            SpecBody::List(spec) => &spec.title,
+            SpecBody::Kinetics(spec) => &spec.title,
         }
+    }
+
+    /// Describes a folder of videos that has no file: classes are folders; the folders `train` and `test` (or `val`,
+    /// `validation`) make the split, and without them three tenths of each class are tested. The set's name is made from that
+    /// of the folder.
+    ///
+    /// # Errors
+    /// [`DataError::File`] if the folder cannot be found.
+    pub fn of_folder(folder: &Path) -> Result<Self, DataError> {
+        let root = folder.canonicalize().map_err(|error| DataError::io("open", folder, error))?;
+        let name = plain_name(&root.file_name().unwrap_or_default().to_string_lossy());
+        Ok(Self { name, path: root.clone(), body: SpecBody::Folder(Box::new(FolderSpec::of(root))) })
+    }
+
+    /// The folder of the videos that the file names; `None` if the user names one with every command.
+    pub fn root(&self) -> Option<PathBuf> {
+        let root = match &self.body {
+            SpecBody::Folder(spec) => Some(&spec.root),
+            SpecBody::List(spec) => spec.root.as_ref(),
+            SpecBody::Kinetics(spec) => spec.root.as_ref(),
+            _ => None,
+        };
+        root.map(|root| beside(&self.path, root))
     }
 
     /// Returns `true` if the videos come from a folder of the user.
@@ -280,13 +323,52 @@ impl DatasetSpec {
         if let SpecBody::VideoFolders(folders) = &self.body { folders.cuts } else { None }
     }
 
+    /// File name endings of videos that the file names; empty if all common ones count.
+    pub(super) fn endings(&self) -> &[String] {
+        match &self.body {
+            SpecBody::VideoFolders(spec) => &spec.extensions,
+            SpecBody::SplitFiles(spec) => &spec.extensions,
+            SpecBody::ViewFolders(spec) => &spec.extensions,
+            SpecBody::Folder(spec) => spec.extensions.as_deref().unwrap_or_default(),
+            SpecBody::List(spec) => &spec.extensions,
+            SpecBody::Kinetics(_) | SpecBody::Synth(_) | SpecBody::Stills(_) | SpecBody::Views(_) => &[],
+        }
+    }
+
+    /// Returns `true` for the name of a video file.
+    pub(super) fn is_video(&self, name: &str) -> bool {
+        match &self.body {
+            SpecBody::Folder(spec) => spec.is_video(name),
+            SpecBody::VideoFolders(_) | SpecBody::SplitFiles(_) | SpecBody::ViewFolders(_) => {
+                let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+                self.endings().iter().any(|known| known.eq_ignore_ascii_case(ending))
+            }
+            _ => split_ending(name, self.endings()).1.is_some(),
+        }
+    }
+
+    /// Returns `true` if missing videos are left out of their splits.
+    pub(super) fn leaves_out(&self) -> bool {
+        let missing = match &self.body {
+            SpecBody::List(spec) => spec.missing,
+            SpecBody::Kinetics(spec) => spec.missing,
+            _ => Missing::Error,
+        };
+        missing == Missing::LeaveOut
+    }
+
+    /// Returns `true` if a group's name means another group in each class, as `g01` does in UCF-101.
+    pub(super) fn groups_by_class(&self) -> bool {
+        matches!(self.body, SpecBody::SplitFiles(_))
+    }
+
     /// Default seed of a generated set; `None` for real videos.
     pub fn data_seed(&self) -> Option<u64> {
         match &self.body {
             SpecBody::Synth(spec) => Some(spec.data_seed),
             SpecBody::Stills(spec) => Some(spec.data_seed),
             SpecBody::Views(spec) => Some(spec.data_seed),
-            SpecBody::VideoFolders(_) | SpecBody::SplitFiles(_) | SpecBody::ViewFolders(_) => None,
+            _ => None,
         }
     }
 
@@ -300,7 +382,13 @@ impl DatasetSpec {
 
     /// Layout of the videos below the root, in words.
     pub(super) fn layout(&self) -> &'static str {
-        if self.views().is_empty() { "CLASS/FILE" } else { "VIEW/CLASS/FILE" }
+        match &self.body {
+            SpecBody::ViewFolders(_) => "VIEW/CLASS/FILE",
+            SpecBody::Folder(spec) => spec.layout(),
+            SpecBody::List(_) => "listed",
+            SpecBody::Kinetics(_) => "ID_START_END.mp4 in any folder",
+            _ => "CLASS/FILE",
+        }
     }
 
     /// The generator and splits of a generated set; `None` for real videos.
@@ -317,9 +405,7 @@ impl DatasetSpec {
             SpecBody::Views(spec) => {
                 generate_views(ViewSet::new(spec.views.clone(), data_seed), &spec.splits)
             }
-            SpecBody::VideoFolders(_) | SpecBody::SplitFiles(_) | SpecBody::ViewFolders(_) => {
-                return Ok(None);
-            }
+            _ => return Ok(None),
         };
         set.map(Some).map_err(|message| self.error(message))
     }
@@ -330,6 +416,9 @@ impl DatasetSpec {
 
     fn check(&self) -> Result<(), DataError> {
         match &self.body {
+            SpecBody::Folder(spec) => spec.check().map_err(|message| self.error(message)),
+            SpecBody::List(spec) => spec.check().map_err(|message| self.error(message)),
+            SpecBody::Kinetics(spec) => spec.check().map_err(|message| self.error(message)),
             SpecBody::Synth(_) | SpecBody::Stills(_) | SpecBody::Views(_) => self.generated(0).map(drop),
             SpecBody::ViewFolders(spec) => self.check_views(spec),
             SpecBody::VideoFolders(spec) => self.check_folders(spec),

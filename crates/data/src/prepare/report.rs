@@ -3,7 +3,7 @@
 use base::text::{gigabytes, points};
 
 use super::video::PreparedVideo;
-use crate::dataset::{Dataset, Part, lacking, shorten};
+use crate::dataset::{Caution, Dataset, Part, lacking, shorten};
 use crate::error::DataError;
 use std::fmt::{self, Write as _};
 use std::fs;
@@ -31,6 +31,8 @@ pub struct Prepared {
     pub repeated: usize,
     /// Number of extracted videos in which too little moves to compare the flow with the frames.
     pub not_judged: usize,
+    /// Properties of the data set that make its numbers say less than they seem to.
+    pub cautions: Vec<Caution>,
 }
 
 impl fmt::Display for Prepared {
@@ -56,6 +58,7 @@ impl fmt::Display for Prepared {
         if self.not_judged > 0 {
             write!(out, "; in {} of the videos too little moves to check the flow", self.not_judged)?;
         }
+        self.cautions.iter().try_for_each(|caution| write!(out, "; caution: {caution}"))?;
         Ok(())
     }
 }
@@ -115,6 +118,8 @@ pub struct PrepareReport {
     pub failures: Vec<VideoFailure>,
     /// Videos that each split lacks, in words.
     pub splits: String,
+    /// The likely reason for missing videos, in words.
+    pub hint: String,
     /// The file with every failure and every surplus video, a line each.
     pub list: PathBuf,
     /// All other videos.
@@ -134,7 +139,8 @@ impl PrepareReport {
         let splits = lacking(&dataset.splits, &indices);
         let list = list_path(dataset, cache_dir);
         base::files::write(&list, &[listing(&failures, &dataset.surplus).as_bytes()])?;
-        Ok(Self { expected, failures, splits, list, prepared })
+        let hint = dataset.hint.clone();
+        Ok(Self { expected, failures, splits, hint, list, prepared })
     }
 }
 
@@ -153,7 +159,7 @@ impl fmt::Display for PrepareReport {
             let ids: Vec<String> = missing.iter().map(|failure| failure.id.clone()).collect();
             write!(out, "\n  {} missing: {}", ids.len(), shorten(&ids))?;
         }
-        write!(out, "\n{}\nall of them are listed in {}", self.splits, self.list.display())
+        write!(out, "\n{}{}\nall of them are listed in {}", self.splits, self.hint, self.list.display())
     }
 }
 

@@ -35,7 +35,7 @@ pub fn read(folder: &Path, splits: usize) -> Result<SplitLists, DataError> {
 pub fn parse(folder: &Path, classes: Vec<String>, lists: &[Vec<ListFile>]) -> Result<SplitLists, DataError> {
     let mut gather = Gather::new(film);
     for (index, lists) in lists.iter().enumerate() {
-        let split = (index + 1).to_string();
+        let split = index + 1;
         for (label, (class, list)) in classes.iter().zip(lists).enumerate() {
             list.each_line(|line| {
                 let (file, flag) = line
@@ -56,7 +56,7 @@ pub fn parse(folder: &Path, classes: Vec<String>, lists: &[Vec<ListFile>]) -> Re
                 if file.contains('/') {
                     return Err(line.error(format!("expected a plain file name, found `{file}`")));
                 }
-                gather.add(&split, part, class, label, file, &line)
+                gather.add(split, part, class, label, file, &line)
             })?;
         }
     }

@@ -1,6 +1,7 @@
 //! UCF-101: `classInd.txt`, `trainlist01.txt`, `testlist01.txt` and so on.
 
 use super::{Gather, Line, ListFile, Part, SplitLists};
+use crate::dataset::split_ending;
 use crate::error::DataError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -30,7 +31,7 @@ pub fn parse(folder: &Path, classes: &ListFile, parts: &[[ListFile; 2]]) -> Resu
         classes.iter().enumerate().map(|(label, name)| (name.as_str(), label)).collect();
     let mut gather = Gather::new(group);
     for (index, [train, test]) in parts.iter().enumerate() {
-        let name = (index + 1).to_string();
+        let number = index + 1;
         train.each_line(|line| {
             let (path, index) = line
                 .text
@@ -42,11 +43,15 @@ pub fn parse(folder: &Path, classes: &ListFile, parts: &[[ListFile; 2]]) -> Resu
                     line.error(format!("expected index {} of class {class}, found `{index}`", label + 1))
                 );
             }
-            gather.add(&name, Part::Train, class, label, file, &line)
+            gather.add(number, Part::Train, class, label, file, &line)
         })?;
         test.each_line(|line| {
-            let (class, file, label) = clip(line.text, &labels, &line)?;
-            gather.add(&name, Part::Test, class, label, file, &line)
+            let (path, index) = labelled(line.text);
+            let (class, file, label) = clip(path, &labels, &line)?;
+            if let Some(index) = index.filter(|&index| index != label + 1) {
+                return Err(line.error(format!("expected index {} of class {class}, or none; found `{index}`", label + 1)));
+            }
+            gather.add(number, Part::Test, class, label, file, &line)
         })?;
     }
     gather.finish(classes, folder)
@@ -72,6 +77,16 @@ fn classes(file: &ListFile) -> Result<Vec<String>, DataError> {
         Ok(())
     })?;
     Ok(classes)
+}
+
+/// Splits a line of a test list into the path and the class index, which the official lists leave out and other tools write.
+fn labelled(text: &str) -> (&str, Option<usize>) {
+    let (path, index) = text.rsplit_once([' ', '\t']).map_or((text, ""), |(path, index)| (path.trim_end(), index));
+    match index.parse() {
+        // A name may end in a number: what is before an index has the ending of a video.
+        Ok(index) if split_ending(path, &[]).1.is_some() => (path, Some(index)),
+        _ => (text, None),
+    }
 }
 
 /// Splits `CLASS/FILE.avi` into class folder and file, and finds the label.

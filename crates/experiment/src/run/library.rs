@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use data::Direction;
-use data::dataset::{Dataset, DatasetSpec, OpenOptions, SourceHashes};
+use data::dataset::{Caution, Dataset, OpenOptions, SourceHashes};
 use data::loader::LabelledVideo;
 use data::prepare::PreparedVideo;
 
@@ -59,6 +59,8 @@ struct Set {
     dataset: Dataset,
     /// Fingerprint of each split, by name.
     fingerprints: BTreeMap<String, String>,
+    /// Properties that make its numbers say less than they seem to.
+    cautions: Vec<Caution>,
     /// Prepared videos, by the hash of their recipe.
     prepared: RefCell<BTreeMap<String, Ready>>,
 }
@@ -89,7 +91,7 @@ impl<'a> Library<'a> {
         let hashes = SourceHashes::open(&workspace.cache.join("videos"));
         let mut sets = BTreeMap::new();
         for name in names {
-            let spec = DatasetSpec::load(&workspace.dataset_file(name)?)?;
+            let spec = workspace.dataset_spec(name)?;
             let generated = spec.data_seed().is_some();
             let options = OpenOptions {
                 root: runner.data_roots.of(name, &plan.dataset),
@@ -117,7 +119,12 @@ impl<'a> Library<'a> {
             for (index, split) in dataset.splits.iter().enumerate().filter(|_| !partial) {
                 fingerprints.insert(split.name.clone(), dataset.fingerprint(index, &hashes)?);
             }
-            sets.insert(name.to_owned(), Set { dataset, fingerprints, prepared: RefCell::default() });
+            let mut cautions = dataset.cautions.clone();
+            if !partial {
+                cautions.extend(dataset.copies(&hashes)?);
+            }
+            let prepared = RefCell::default();
+            sets.insert(name.to_owned(), Set { dataset, fingerprints, cautions, prepared });
         }
         hashes.save()?;
         Ok(Self { runner, plan, sets, broken: RefCell::default() })
@@ -181,10 +188,16 @@ impl<'a> Library<'a> {
                 continue;
             }
             let set = self.set(&data.set)?;
+            // The splits are those of the tested set; others serve training, in which nothing is measured.
+            let used: BTreeSet<&str> = match row.work.target() {
+                Some(target) if target == data.set => row.splits.iter().map(String::as_str).collect(),
+                _ => BTreeSet::new(),
+            };
             records.push(DatasetRecord {
                 name: data.set.clone(),
                 data_seed: set.dataset.data_seed,
                 fingerprints: set.fingerprints.clone(),
+                cautions: set.cautions.iter().filter_map(|caution| caution.of(&used)).collect(),
             });
         }
         Ok(records)

@@ -1,0 +1,106 @@
+//! The facts of a folder from which a new data-set file is drafted.
+
+use super::super::names::{composed, split_ending};
+use super::super::scan::{DEEPEST, Scan};
+use super::folder::FolderSpec;
+use crate::error::DataError;
+use regex::Regex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// The content of a folder of videos.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderFacts {
+    /// Number of videos of each class.
+    pub classes: BTreeMap<String, usize>,
+    /// Number of videos by their ending in lower case.
+    pub endings: BTreeMap<String, usize>,
+    /// Videos that lie in no folder of a class.
+    pub strays: Vec<String>,
+    /// Folders that could not be read, with the reason.
+    pub unreadable: Vec<String>,
+    /// The folders of training and of test videos, if there are such.
+    pub parts: Option<(String, String)>,
+    /// A pattern that finds a group in the name of each video, if one of the known patterns does.
+    pub group: Option<&'static str>,
+    /// Number of groups that it finds.
+    pub groups: usize,
+    /// True if the folder holds extracted frames and no videos.
+    pub frames: bool,
+}
+
+/// Patterns of groups in published data sets: `_g07_` in UCF-101; the word before the first underscore in Weizmann and KTH,
+/// which is the actor.
+const GROUPS: [&str; 2] = ["_(g[0-9]+)_", "^([A-Za-z]+[0-9]*)_"];
+
+impl FolderFacts {
+    /// Looks at a folder.
+    ///
+    /// # Errors
+    /// [`DataError::File`] if it cannot be read.
+    pub fn of(root: &Path) -> Result<Self, DataError> {
+        let spec = FolderSpec::of(root.to_path_buf());
+        let scan = Scan::of(root, DEEPEST, |name| spec.is_video(name))?;
+        let frames = scan.videos.is_empty() && !scan.frames.is_empty();
+        let files = if frames { &scan.frames } else { &scan.videos };
+        let (mut classes, mut endings) = (BTreeMap::new(), BTreeMap::new());
+        let (mut strays, mut names) = (Vec::new(), Vec::new());
+        for file in files.keys() {
+            let (stem, ending) = split_ending(file, &[]);
+            if let Some(ending) = ending.filter(|_| !frames) {
+                *endings.entry(ending.to_lowercase()).or_default() += 1;
+            }
+            match spec.placed(file) {
+                Some((class, _)) => {
+                    *classes.entry(composed(class)).or_default() += 1;
+                    names.push((class, stem.rsplit_once('/').map_or(stem, |(_, name)| name)));
+                }
+                None => strays.push(file.clone()),
+            }
+        }
+        let (group, groups) = group(&names, classes.len());
+        let parts = match (&spec.split.train_folders, &spec.split.test_folders) {
+            (Some(train), Some(test)) => train.first().cloned().zip(test.first().cloned()),
+            _ => None,
+        };
+        Ok(Self { classes, endings, strays, unreadable: scan.unreadable, parts, group, groups, frames })
+    }
+
+    /// Number of videos in the folders of classes.
+    pub fn videos(&self) -> usize {
+        self.classes.values().sum()
+    }
+}
+
+/// The first known pattern that finds a group in every name, with the number of groups. A word that is the same throughout a
+/// class names the class, and one that differs in every video the video.
+fn group(names: &[(&str, &str)], classes: usize) -> (Option<&'static str>, usize) {
+    for text in GROUPS {
+        let Ok(pattern) = Regex::new(text) else { continue };
+        let find = |name| pattern.captures(name).and_then(|found| found.get(1)).map(|group| group.as_str());
+        let found: Option<BTreeSet<(&str, &str)>> =
+            names.iter().map(|&(class, name)| Some((class, find(name)?))).collect();
+        let Some(in_classes) = found else { continue };
+        let groups: BTreeSet<&str> = in_classes.iter().map(|&(_, group)| group).collect();
+        if in_classes.len() > classes && groups.len() >= 2 && groups.len() < names.len() {
+            return (Some(text), groups.len());
+        }
+    }
+    (None, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::group;
+
+    #[test]
+    fn groups_are_told_from_classes_and_from_videos() {
+        let ucf = [("Walk", "v_Walk_g01_c01"), ("Walk", "v_Walk_g02_c01"), ("Walk", "v_Walk_g02_c02")];
+        assert_eq!(group(&ucf, 1), (Some("_(g[0-9]+)_"), 2));
+        let weizmann = [("run", "daria_run"), ("run", "eli_run"), ("walk", "daria_walk")];
+        assert_eq!(group(&weizmann, 2), (Some("^([A-Za-z]+[0-9]*)_"), 2));
+        assert_eq!(group(&[("run", "run_1"), ("run", "run_2"), ("walk", "walk_1")], 2), (None, 0));
+        assert_eq!(group(&[("run", "a_1"), ("run", "b_2"), ("walk", "c_1")], 2), (None, 0));
+        assert_eq!(group(&[("run", "plain")], 1), (None, 0));
+    }
+}

@@ -1,0 +1,104 @@
+//! A search through the user's folder: videos and folders of frames at any depth.
+
+use crate::error::DataError;
+use crate::extracted;
+use base::files::list;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Videos or folders by their path below the root, with `/` between its parts.
+pub(super) type Present = BTreeMap<String, PathBuf>;
+
+/// Largest number of files and folders that a search looks at.
+const MOST: usize = 5_000_000;
+
+/// Deepest level at which a user's own set may hold videos; `CLASS/FILE` is at level 2.
+pub(super) const DEEPEST: usize = 6;
+
+/// The content of a folder.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    /// Files with one of the requested endings.
+    pub(super) videos: Present,
+    /// Folders that hold numbered frames.
+    pub(super) frames: Present,
+    /// Folders that could not be listed, each with the reason.
+    pub(super) unreadable: Vec<String>,
+    /// Real paths of the folders searched, so that a link to one of them is not followed in a circle.
+    seen: BTreeSet<PathBuf>,
+    looked_at: usize,
+}
+
+impl Scan {
+    /// Searches a folder and its sub-folders down to `depth` levels, of which the files directly in `root` are the first.
+    /// Hidden files and folders are left out. A folder that cannot be read is noted and left out: a disk's `lost+found` or somebody's
+    /// private folder does not matter unless a listed video is missing.
+    ///
+    /// # Errors
+    /// [`DataError::File`] if `root` itself cannot be listed, [`DataError::Invalid`] for a folder with millions of files.
+    pub(super) fn of(
+        root: &Path,
+        depth: usize,
+        is_video: impl Fn(&str) -> bool + Copy,
+    ) -> Result<Self, DataError> {
+        let mut scan = Self::default();
+        let entries = list(root)?;
+        scan.folder(root, "", entries, depth, is_video)?;
+        if !scan.unreadable.is_empty() {
+            tracing::warn!(
+                root = %root.display(),
+                count = scan.unreadable.len(),
+                first = scan.unreadable[0],
+                "leaving out folders that cannot be read"
+            );
+        }
+        Ok(scan)
+    }
+
+    fn folder(
+        &mut self,
+        folder: &Path,
+        prefix: &str,
+        entries: Vec<PathBuf>,
+        depth: usize,
+        is_video: impl Fn(&str) -> bool + Copy,
+    ) -> Result<(), DataError> {
+        if let Ok(real) = folder.canonicalize()
+            && !self.seen.insert(real)
+        {
+            return Ok(());
+        }
+        for path in entries {
+            self.looked_at += 1;
+            if self.looked_at > MOST {
+                let found = "more; name a folder that holds the videos alone";
+                return Err(DataError::invalid(
+                    folder.display().to_string(),
+                    format!("at most {MOST} files"),
+                    found,
+                ));
+            }
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name.starts_with('.') {
+                continue;
+            }
+            let below = format!("{prefix}{name}");
+            if is_video(&name) && !path.is_dir() {
+                self.videos.insert(below, path);
+                continue;
+            }
+            if depth < 2 || !path.is_dir() {
+                continue;
+            }
+            match extracted::has_frames(&path) {
+                Ok(true) => _ = self.frames.insert(below, path),
+                Ok(false) => {
+                    let entries = list(&path)?;
+                    self.folder(&path, &format!("{below}/"), entries, depth - 1, is_video)?;
+                }
+                Err(error) => self.unreadable.push(error.to_string()),
+            }
+        }
+        Ok(())
+    }
+}
