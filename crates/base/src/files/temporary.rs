@@ -3,11 +3,13 @@
 //! Names are random, since process numbers are the same in every container. A process holds a lock on its name while it
 //! uses it, so that abandoned files can be told from those in use.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::error::FileError;
 use super::list::list;
@@ -24,17 +26,26 @@ fn random() -> String {
     format!("{:016x}", RandomState::new().build_hasher().finish())
 }
 
-/// Creates a new, locked file in a folder.
+/// Creates a new, locked file in a folder. The first time that this process does so in a folder, it removes what killed
+/// processes left there.
 pub(super) fn create(folder: &Path) -> io::Result<(PathBuf, File)> {
+    if CLEARED.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_path_buf()) {
+        // A folder that cannot be listed can still be written to.
+        let _cleared = remove_abandoned(folder);
+    }
     let path = folder.join(format!("{FILE}{}", random()));
     lock_new(&path).map(|file| (path, file))
 }
 
+/// Folders that this process has cleared.
+static CLEARED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
 fn lock_new(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    // On a file system without locks (some network ones), the file is only not protected from removal.
-    let _locked = file.try_lock();
-    Ok(file)
+    // Another process may have taken the file for abandoned before it was locked: it holds the lock until it has deleted the
+    // file. On a file system without locks (some network ones), the file is only not protected from removal.
+    let _locked = file.lock();
+    if path.exists() { Ok(file) } else { Err(ErrorKind::NotFound.into()) }
 }
 
 /// Removes temporary files, and scratch folders with their content, that no living process holds; only directly in `folder`.
@@ -78,13 +89,15 @@ impl Scratch {
         for _ in 0..ATTEMPTS {
             let path = folder.join(format!("{FOLDER}{}", random()));
             let lock = path.with_extension(LOCK);
-            let _held = lock_new(&lock).map_err(io)?;
-            fs::create_dir(&path).map_err(io)?;
-            if lock.exists() {
-                return Ok(Self { path, lock, _held });
+            match lock_new(&lock) {
+                Ok(_held) => {
+                    fs::create_dir(&path).map_err(io)?;
+                    return Ok(Self { path, lock, _held });
+                }
+                // Another process took it for abandoned before it was locked.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(io(error)),
             }
-            // Another process took it for abandoned before it was locked.
-            let _removed = fs::remove_dir(&path);
         }
         Err(io(ErrorKind::NotFound.into()))
     }
@@ -107,6 +120,15 @@ impl Drop for Scratch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_write_to_a_folder_removes_what_killed_processes_left_there() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(".tmp-1"), b"left by a killed process").unwrap();
+        let path = folder.path().join("table.md");
+        super::super::write(&path, &[b"whole"]).unwrap();
+        assert_eq!(list(folder.path()).unwrap(), [path]);
+    }
 
     #[test]
     fn abandoned_files_go_and_living_ones_stay() {
