@@ -55,15 +55,17 @@ pub(super) fn find(
         ),
         found,
     };
+    let from_folders = extraction.is_some() || videos.is_empty();
     let sources = match (extraction, folders.first_key_value()) {
         (Some(_), None) => {
             let found = format!("a flow bound was given, but {} has no extracted flow", root.display());
             return Err(unfit(found));
         }
-        (None, Some((first, _))) if videos.is_empty() => {
-            return Err(DataError::BoundNeeded { dataset: spec.name.clone(), folder: root.join(first) });
+        (None, Some((_, path))) if videos.is_empty() && extracted::has_flow(path)? => {
+            return Err(DataError::BoundNeeded { dataset: spec.name.clone(), folder: path.clone() });
         }
-        (Some(_), Some(_)) => {
+        // Frames alone need no bound.
+        (_, Some(_)) if from_folders => {
             let folded = folded(&folders);
             let mut each = |clip: &ListedClip| {
                 // `CLASS/VIDEO`, or `VIDEO` alone; the listed names end in `.avi`.
@@ -74,11 +76,14 @@ pub(super) fn find(
                     _ => name.rsplit_once('/').map_or(name, |(_, flat)| flat).to_owned(),
                 };
                 let found = take(&mut folders, &folded, name).or_else(|| take(&mut folders, &folded, &flat));
-                source(name.to_owned(), found, VideoSource::Extracted)
+                // The flow of a folder is looked for beside the entry that the user sees, not beside what a link leads to.
+                source(name.to_owned(), found.clone(), |real| {
+                    VideoSource::Extracted(found.clone().unwrap_or(real))
+                })
             };
             clips.iter().map(&mut each).collect()
         }
-        (None, _) => {
+        _ => {
             let folded = folded(&videos);
             let mut each = |clip: &ListedClip| {
                 let name = clip.file.to_string_lossy().into_owned();
@@ -92,7 +97,7 @@ pub(super) fn find(
             clips.iter().map(&mut each).collect()
         }
     };
-    let left = if extraction.is_some() { folders } else { videos };
+    let left = if from_folders { folders } else { videos };
     Ok(Found { root, sources, surplus: left.into_keys().collect() })
 }
 
@@ -131,7 +136,7 @@ fn scan(
     for folder in list(root)? {
         let Some(class) = folder.file_name().filter(|_| folder.is_dir()) else { continue };
         let class = class.to_string_lossy().into_owned();
-        if extracted::has_frames(&folder)? {
+        if extracted::has_frames(&folder, extensions)? {
             folders.insert(format!("{prefix}{class}"), folder);
             continue;
         }
@@ -140,8 +145,10 @@ fn scan(
             let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
             if extensions.iter().any(|known| known.eq_ignore_ascii_case(ending)) {
                 videos.insert(format!("{prefix}{class}/{name}"), path);
-            } else if path.is_dir() && extracted::has_frames(&path)? {
-                folders.insert(format!("{prefix}{class}/{name}"), path);
+            } else if path.is_dir() && extracted::has_frames(&path, extensions)? {
+                // A tree of frames has no classes.
+                let class = if extracted::is_tree_of_frames(&class) { "" } else { &*format!("{class}/") };
+                folders.insert(format!("{prefix}{class}{name}"), path);
             }
         }
     }
