@@ -219,7 +219,7 @@ fn writable(what: &str, folder: &Path) -> Check {
 fn data_sets(workspace: &Workspace) -> Result<Vec<Check>> {
     let mut checks = Vec::new();
     for name in workspace.datasets()? {
-        let spec = DatasetSpec::load(&workspace.dataset_file(&name)?)?;
+        let spec = workspace.dataset_spec(&name)?;
         let about = Dataset::describe(&spec)?;
         let what = format!("data set {name}");
         let sizes = format!("{} videos of {} classes", about.videos, about.classes.len());

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use base::{FileError, TomlError};
+use flow::FlowError;
 
 pub use self::input::InputError;
 
@@ -200,7 +201,25 @@ pub enum DataError {
 
     /// Flow could not be computed.
     #[error(transparent)]
-    Flow(#[from] flow::FlowError),
+    Flow(#[from] FlowError),
+
+    /// An error of one video, or of other files, whose own words do not name them.
+    #[error("{what}: {cause}")]
+    Of {
+        /// The video or the files.
+        what: String,
+        /// The error.
+        cause: Box<DataError>,
+    },
+
+    /// A video whose bytes are those of one that failed.
+    #[error("it has the same bytes as `{first}`, which failed: {cause}")]
+    SameBytes {
+        /// Id of the video that failed.
+        first: String,
+        /// Its error, in words.
+        cause: String,
+    },
 
     /// The caller asked to stop.
     #[error("interrupted; run the same command again to go on from here")]
@@ -220,6 +239,24 @@ impl DataError {
         found: impl std::fmt::Display,
     ) -> Self {
         Self::Invalid { what: what.into(), expected: expected.into(), found: found.to_string() }
+    }
+
+    /// Names the video of an error that does not name it itself. Errors of the machine stay as they are.
+    #[must_use]
+    pub fn of_video(self, id: impl std::fmt::Display) -> Self {
+        self.of(format!("video `{id}`"))
+    }
+
+    /// Does the same for other things, such as a pair of pictures.
+    #[must_use]
+    pub fn of(self, what: impl Into<String>) -> Self {
+        let unnamed = match &self {
+            Self::Flow(error) => !matches!(error, FlowError::Device { .. } | FlowError::File(_)),
+            Self::Input(error) => !matches!(error, InputError::Spawn { .. } | InputError::Panicked { .. }),
+            Self::Invalid { .. } => true,
+            _ => false,
+        };
+        if unnamed { Self::Of { what: what.into(), cause: Box::new(self) } } else { self }
     }
 
     /// Creates a [`DataError::CorruptCache`].

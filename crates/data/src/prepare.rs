@@ -141,22 +141,18 @@ pub fn prepare(
     let mut prepared = Prepared { reused: work.reused(), built: work.built(), cautions, ..Prepared::default() };
     let mut failures = Vec::new();
     for (source, content) in done {
-        let mut content = Some(content);
+        let first = groups[source][0];
         for &position in &groups[source] {
             let video = &dataset.videos[videos[position]];
-            let result = match &content {
-                Some(Ok(content)) => Ok(PreparedVideo::new(video.id.clone(), video.label, content.clone())),
-                // The first video of a group carries the error; the others repeat its words.
-                _ => match content.take() {
-                    Some(Err(error)) => Err(error),
-                    _ => Err(DataError::invalid(
-                        format!("content of {}", video.id),
-                        "a usable video",
-                        "the same bytes as a video that failed",
-                    )),
-                },
+            results[position] = match &content {
+                Ok(content) => Some(Ok(PreparedVideo::new(video.id.clone(), video.label, content.clone()))),
+                // The first video of a group gets the error itself, below; the others repeat its words.
+                Err(_) if position == first => None,
+                Err(error) => Some(Err(copy_of(&dataset.videos[videos[first]].id, error))),
             };
-            if let (Some(Ok(content)), true) = (&content, position == groups[source][0]) {
+        }
+        match content {
+            Ok(content) => {
                 prepared.bytes += content.bytes();
                 for file in content.flow() {
                     let Header { width, height, count, clipped, .. } = file.header();
@@ -164,7 +160,7 @@ pub fn prepare(
                     prepared.clipped += clipped;
                 }
             }
-            results[position] = Some(result);
+            Err(error) => results[first] = Some(Err(error)),
         }
     }
     for ((position, result), source) in results.into_iter().enumerate().zip(sources) {
@@ -190,6 +186,14 @@ pub fn prepare(
     }
     let report = PrepareReport::new(dataset, videos.len(), failures, prepared, cache_dir)?;
     Err(PrepareError::Videos(Box::new(report)))
+}
+
+/// The error of a video with the same bytes as the one that failed.
+fn copy_of(first: &str, error: &DataError) -> DataError {
+    match error {
+        DataError::Interrupted => DataError::Interrupted,
+        error => DataError::SameBytes { first: first.to_owned(), cause: error.to_string() },
+    }
 }
 
 /// Returns `true` for an error that concerns the machine rather than one video.

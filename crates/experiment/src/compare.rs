@@ -128,7 +128,7 @@ pub struct Comparison {
 /// Specs that cannot be read; [`Error::Usage`] for an unknown data set or run, and if no row is left.
 pub fn compare(workspace: &Workspace, request: &CompareRequest) -> Result<Comparison> {
     let dataset = request.dataset.clone().unwrap_or_else(|| "synth".to_owned());
-    workspace.dataset_file(&dataset)?;
+    workspace.dataset_spec(&dataset)?;
     let all = gather::entries(workspace)?;
     let here: Vec<Entry> = all.into_iter().filter(|entry| entry.record.data[0].name == dataset).collect();
     let mut runs: Vec<&str> = here.iter().map(|entry| entry.run.as_str()).collect();

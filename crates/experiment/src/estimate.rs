@@ -10,7 +10,8 @@ use data::decode::Decoder;
 use data::picture::{read_grey, write_png};
 use data::video_flow::flow_along_video;
 use flow::{
-    Batched, Estimator, FlowField, Method, angular_error, encode_flo, endpoint_error, flow_to_rgb8, read_flo,
+    Batched, Estimator, FlowError, FlowField, Method, angular_error, encode_flo, endpoint_error,
+    flow_to_rgb8, read_flo,
 };
 
 use crate::{Console, Error, Interrupt, Result};
@@ -51,20 +52,24 @@ pub fn estimate_flow(request: &FlowRequest, console: &Console, interrupt: &Inter
     }
 }
 
-fn of_pictures(request: &FlowRequest, to: &Path) -> Result<String> {
+fn of_pictures(request: &FlowRequest, second: &Path) -> Result<String> {
     let save = request.out.as_deref().map(|out| Ok::<_, Error>((out, Form::of(out)?))).transpose()?;
-    let (from, to) = (read_grey(&request.from)?, read_grey(to)?);
+    let (from, to) = (read_grey(&request.from)?, read_grey(second)?);
     let estimator = Estimator::new(request.method.method()).map_err(DataError::from)?;
     let estimator = estimator.with_threads(request.threads);
+    let of_both = |error: FlowError| {
+        let names = format!("{} and {}", request.from.display(), second.display());
+        DataError::from(error).of(names)
+    };
     let begun = Instant::now();
     let (field, by) = match (&request.batched, estimator.method()) {
         (Some(batched), Method::TvL1(params)) => {
-            let fields = batched.compute(&params, &[from, to], &[(0, 1)]).map_err(DataError::from)?;
+            let fields = batched.compute(&params, &[from, to], &[(0, 1)]).map_err(of_both)?;
             let field = fields.into_iter().next();
             (field.ok_or_else(|| Error::Usage("a pair without a field".into()))?, batched.name().to_owned())
         }
         _ => {
-            let field = estimator.compute(&from, &to).map_err(DataError::from)?;
+            let field = estimator.compute(&from, &to).map_err(of_both)?;
             (field, format!("{} threads", request.threads))
         }
     };
@@ -77,10 +82,11 @@ fn of_pictures(request: &FlowRequest, to: &Path) -> Result<String> {
         request.method,
         1e3 * seconds
     );
-    if let Some(truth) = &request.truth {
-        let truth = read_flo(truth).map_err(DataError::from)?;
-        let endpoint = endpoint_error(&field, &truth).map_err(DataError::from)?;
-        let angle = angular_error(&field, &truth).map_err(DataError::from)?;
+    if let Some(path) = &request.truth {
+        let truth = read_flo(path).map_err(DataError::from)?;
+        let of_truth = |error: FlowError| DataError::from(error).of(path.display().to_string());
+        let endpoint = endpoint_error(&field, &truth).map_err(of_truth)?;
+        let angle = angular_error(&field, &truth).map_err(of_truth)?;
         text.push_str(&format!("; endpoint error {endpoint:.3} pixels, angular error {angle:.2} degrees"));
     }
     if let Some((out, form)) = save {
@@ -123,9 +129,18 @@ fn of_video(request: &FlowRequest, console: &Console, interrupt: &Interrupt) -> 
     drop(step);
     let decoded = match decoded {
         Err(DataError::Interrupted) => return Err(Error::Interrupted),
-        decoded => decoded?,
+        decoded => decoded.map_err(|error| error.of_video(request.from.display()))?,
     };
     let seconds = begun.elapsed().as_secs_f64();
+    if pairs == 0 {
+        // Damage explains a lack of frames.
+        let frames = decoded.strict(&request.from)?.frames;
+        let expected =
+            "two or more, since flow leads from one frame to the next; give a longer video, or two pictures";
+        return Err(
+            DataError::invalid(format!("frames of {}", request.from.display()), expected, frames).into()
+        );
+    }
     let rate = pairs as f64 / seconds;
     let by = match (&request.batched, estimator.method()) {
         (Some(batched), Method::TvL1(_)) => batched.name().to_owned(),

@@ -153,10 +153,11 @@ impl<'a> Predictor<'a> {
         }
         let scratch = workspace.cache.join("predict");
         let set = trained.nets.first().map(|net| net.protocol.net.target().set.as_str());
-        let cuts = match set.map(|set| workspace.dataset_file(set)) {
-            Some(Ok(file)) => DatasetSpec::load(&file)?.cuts(),
+        let cuts = match set.map(|set| workspace.dataset_spec(set)) {
+            Some(Ok(spec)) => spec.cuts(),
             // An exported net may be of a data set that this checkout does not have.
-            _ => None,
+            None | Some(Err(plan::Error::Usage(_))) => None,
+            Some(Err(error)) => return Err(error.into()),
         };
         Ok(Self { trained, networks, fusion, cuts, scratch, device, console, interrupt })
     }

@@ -34,6 +34,15 @@ impl Trained {
         let set =
             set.ok_or_else(|| Error::Usage(format!("the record of {name} does not have a usable network")))?;
         let classes = workspace.facts(set)?.classes;
+        // A folder of one's own can have changed since.
+        let trained_on = protocols.first().map_or(0, |protocol| protocol.net.target().classes);
+        if trained_on != classes.len() || record.recall.keys().any(|class| !classes.contains(class)) {
+            return Err(Error::Usage(format!(
+                "the data set {set} has other classes now ({}) than when {name} was trained on its {trained_on}; restore them, \
+                 or run the row again",
+                classes.join(", "),
+            )));
+        }
         let seed = record.runs[0].seed;
         let mut nets: Vec<TrainedNet> = Vec::with_capacity(protocols.len());
         for (protocol, stage) in protocols.iter().zip(units) {

@@ -102,6 +102,7 @@ pub fn exit_code_of_data(error: &data::DataError) -> u8 {
         // A data-set file or a spec that cannot be read counts as a wrong request.
         data::DataError::Toml(_) | data::DataError::Spec { .. } => 2,
         data::DataError::File(file) if file.is_of_writing() => 1,
+        data::DataError::Of { cause, .. } => exit_code_of_data(cause),
         _ => 3,
     }
 }

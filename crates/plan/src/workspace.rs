@@ -1,9 +1,9 @@
 //! Locations of specs, data sets, results and the cache.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use data::dataset::{Dataset, DatasetSpec};
+use data::dataset::{Dataset, DatasetSpec, plain_name};
 
 use base::{did_you_mean, there_are};
 
@@ -24,13 +24,15 @@ pub struct Workspace {
     pub cache: PathBuf,
     /// Folder of checkpoints, weights and scores, if it is not `units/` in the cache; used by regression checks.
     pub units: Option<PathBuf>,
+    /// Data sets outside the checkout, by name. [`Workspace::take_in`] adds them.
+    pub own: BTreeMap<String, DatasetSpec>,
 }
 
 impl Workspace {
     /// Makes a workspace with the default folders below a checkout.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
-        Self { results: root.join("results"), committed: None, cache: root.join(".cache"), units: None, root }
+        Self { results: root.join("results"), committed: None, cache: root.join(".cache"), units: None, own: BTreeMap::new(), root }
     }
 
     /// The folders in which records are looked for, those that count first.
@@ -151,20 +153,97 @@ impl Workspace {
         Ok(files.filter_map(|f| f.file_stem().map(|stem| stem.to_string_lossy().into_owned())).collect())
     }
 
-    /// Returns the file that describes a data set.
+    /// Takes in what a user names as a data set: a name, which is returned as it is, or a path. A TOML file or a folder of
+    /// videos gets a name made from its own, by which the data set is known from then on.
     ///
     /// # Errors
-    /// [`Error::Usage`] with a suggestion if the data set does not exist.
-    pub fn dataset_file(&self, name: &str) -> Result<PathBuf> {
+    /// [`Error::Usage`] if there is no such file or folder, or if a data set of the checkout has that name; the errors of
+    /// [`DatasetSpec::load`].
+    pub fn take_in(&mut self, asked: &str) -> Result<String> {
+        let path = Path::new(asked);
+        let known = self.datasets()?.iter().any(|known| known == asked);
+        let is_path = asked.contains('/') || asked.ends_with(".toml") || path.is_dir();
+        if known || !is_path {
+            return Ok(asked.to_owned());
+        }
+        let real = path.canonicalize().map_err(|error| {
+            Error::Usage(format!(
+                "expected the name of a data set, a TOML file or a folder of videos; found `{asked}`: {error}"
+            ))
+        })?;
+        if real.parent().is_some_and(|folder| folder == self.root.join("datasets")) {
+            return Ok(path.file_stem().unwrap_or_default().to_string_lossy().into_owned());
+        }
+        let spec = own(&real)?;
+        let name = spec.name.clone();
+        if self.datasets()?.contains(&name) {
+            return Err(Error::Usage(format!(
+                "`{asked}` would be called `{name}`, which is a data set of the checkout; rename it"
+            )));
+        }
+        self.own.insert(name.clone(), spec);
+        Ok(name)
+    }
+
+    /// Notes the data sets that were taken in beside the records, by a link, so that later commands know them by their names.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the folder of results cannot be written.
+    pub fn remember(&self) -> Result<()> {
+        for (name, spec) in &self.own {
+            let link = own_link(&self.results, name);
+            if std::fs::read_link(&link).is_ok_and(|known| known == spec.path) {
+                continue;
+            }
+            let folder = link.parent().unwrap_or(&self.results);
+            std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+            // A link cannot be replaced in one step, so it is made beside the old one.
+            let scratch = base::files::Scratch::new(folder)?;
+            let new = scratch.path().join("link");
+            std::os::unix::fs::symlink(&spec.path, &new).map_err(Error::io("create", &new))?;
+            std::fs::rename(&new, &link).map_err(Error::io("write", &link))?;
+        }
+        Ok(())
+    }
+
+    /// Reads the description of a data set: of the checkout, of this command, or of an earlier one.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with a suggestion if there is no such data set; the errors of [`DatasetSpec::load`].
+    pub fn dataset_spec(&self, name: &str) -> Result<DatasetSpec> {
         let names = self.datasets()?;
         if names.iter().any(|known| known == name) {
-            return Ok(self.root.join("datasets").join(format!("{name}.toml")));
+            return Ok(DatasetSpec::load(&self.root.join("datasets").join(format!("{name}.toml")))?);
+        }
+        if let Some(spec) = self.own.get(name) {
+            return Ok(spec.clone());
+        }
+        let is_name = name == plain_name(name);
+        if let Some(target) =
+            self.all_results().filter(|_| is_name).find_map(|results| std::fs::read_link(own_link(results, name)).ok())
+        {
+            return own(&target);
         }
         Err(Error::Usage(format!(
-            "unknown data set `{name}`{}",
+            "unknown data set `{name}`{}; `--dataset` also takes a folder of videos or a TOML file, and `cargo xtask new \
+             dataset NAME --root DIR` writes one",
             there_are(name, names.iter().map(String::as_str))
         )))
     }
+}
+
+/// The link to a data set outside the checkout.
+fn own_link(results: &Path, name: &str) -> PathBuf {
+    results.join("datasets").join(name)
+}
+
+/// Reads a data set outside the checkout, given the real path of its file or folder.
+fn own(path: &Path) -> Result<DatasetSpec> {
+    if path.is_dir() {
+        return Ok(DatasetSpec::of_folder(path)?);
+    }
+    let spec = DatasetSpec::load(path)?;
+    Ok(DatasetSpec { name: plain_name(&spec.name), ..spec })
 }
 
 impl Sources for Workspace {
@@ -174,7 +253,7 @@ impl Sources for Workspace {
 
     /// Does not need the videos.
     fn facts(&self, dataset: &str) -> Result<DatasetFacts> {
-        Ok(Dataset::describe(&DatasetSpec::load(&self.dataset_file(dataset)?)?)?)
+        Ok(Dataset::describe(&self.dataset_spec(dataset)?)?)
     }
 }
 

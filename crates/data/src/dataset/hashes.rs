@@ -81,8 +81,8 @@ impl SourceHashes {
         let mut state = blake3::Hasher::new();
         let (mut total, mut dated, mut count) = (0, true, 0);
         for name in folder.files() {
-            let path = folder.path.join(name);
-            let meta = fs::symlink_metadata(&path).map_err(|e| DataError::io("read", &path, e))?;
+            let path = folder.path_of(name);
+            let meta = fs::metadata(&path).map_err(|e| DataError::io("read", &path, e))?;
             let time = changed(&meta);
             dated &= time.is_some();
             state.update(name.as_bytes()).update(&[0]).update(&meta.len().to_le_bytes());
@@ -96,7 +96,7 @@ impl SourceHashes {
         let hash = self.known_or(&folder.path, total, state, || {
             let mut hasher = blake3::Hasher::new();
             for name in folder.files() {
-                let path = folder.path.join(name);
+                let path = folder.path_of(name);
                 hasher.update(name.as_bytes()).update(&[0]);
                 let mut one = blake3::Hasher::new();
                 let read = one.update_reader(base::files::open(&path)?);

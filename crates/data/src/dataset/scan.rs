@@ -90,11 +90,18 @@ impl Scan {
             if depth < 2 || !path.is_dir() {
                 continue;
             }
-            match extracted::has_frames(&path) {
+            // The flow of a tree is found by its frames.
+            if extracted::is_tree_of_flow(&name) {
+                continue;
+            }
+            match extracted::has_frames(&path, is_video) {
                 Ok(true) => _ = self.frames.insert(below, path),
                 Ok(false) => {
                     let entries = list(&path)?;
-                    self.folder(&path, &format!("{below}/"), entries, depth - 1, is_video)?;
+                    // A tree of frames has no classes.
+                    let tree = extracted::is_tree_of_frames(&name);
+                    let prefix = if tree { prefix.to_owned() } else { format!("{below}/") };
+                    self.folder(&path, &prefix, entries, depth - 1, is_video)?;
                 }
                 Err(error) => self.unreadable.push(error.to_string()),
             }

@@ -37,7 +37,7 @@ pub enum VideoSource {
     Generated(usize),
     /// A file, by its real path.
     File(PathBuf),
-    /// A folder of extracted frames and flow, by its real path.
+    /// A folder of extracted frames and flow, by its path below the real path of the root.
     Extracted(PathBuf),
     /// Listed but missing; only in a data set opened with [`super::OpenOptions::partial`].
     Missing {

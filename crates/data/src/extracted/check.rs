@@ -34,6 +34,8 @@ pub const LEAST_CORRELATION: f64 = 0.5;
 pub const LEAST_GAIN: f64 = 0.05;
 /// ... or least factor by which the unexplained share is smaller there.
 pub const LEAST_RATIO: f64 = 1.5;
+/// Range of the bytes of a field in which nothing moves; a JPEG of it may differ a little from place to place.
+const FLAT: u8 = 2;
 /// Scales at which the stated bound is accepted.
 pub const SCALES: std::ops::RangeInclusive<f64> = 0.8..=1.25;
 
@@ -72,6 +74,9 @@ pub fn check(folder: &ExtractedFolder, extraction: Extraction) -> Result<Verdict
     let pairs = folder.layout.flow.len();
     let first = folder.frame(0, None)?;
     let size = (first.width, first.height);
+    if same_components(folder, size)? {
+        return Err(folder.problem(ExtractedProblem::Mismatch(Mismatch::SameComponents)));
+    }
     let tvl1 = Estimator::new(Method::TvL1(TvL1Params::fast()))?;
     let mut workspace = tvl1.workspace();
     let mut compared = Vec::new();
@@ -83,6 +88,21 @@ pub fn check(folder: &ExtractedFolder, extraction: Extraction) -> Result<Verdict
     }
     tracing::debug!(folder = %folder.path.display(), ?compared, "extracted flow beside our own");
     judge(&compared, extraction.bound).map_err(|what| folder.problem(ExtractedProblem::Mismatch(what)))
+}
+
+/// Returns `true` if both components of all fields are the same files and show anything at all; where nothing moves, equal
+/// files are right. Usually two files are read.
+fn same_components(folder: &ExtractedFolder, size: (usize, usize)) -> Result<bool, DataError> {
+    let mut moves = false;
+    for t in 0..folder.layout.flow.len() {
+        let [x, y] = folder.flow(t, size)?;
+        if x.jpeg != y.jpeg {
+            return Ok(false);
+        }
+        let (least, most) = x.pixels.iter().fold((u8::MAX, 0), |(a, b), &byte| (byte.min(a), byte.max(b)));
+        moves |= most.saturating_sub(least) > FLAT;
+    }
+    Ok(moves)
 }
 
 /// Chooses the pairs to compare: among evenly spaced ones, those with the most motion in the flow and those with the most

@@ -5,10 +5,15 @@ use std::collections::BTreeMap;
 
 /// Allowed number of digits in a name.
 const DIGITS: std::ops::RangeInclusive<usize> = 4..=6;
-const ENDING: &str = ".jpg";
-/// The prefixes of horizontal and vertical flow.
-const FLOW: [[&str; 2]; 2] = [["flow_x_", "flow_y_"], ["x_", "y_"]];
+/// Allowed endings, in any case.
+const ENDINGS: [&str; 2] = [".jpg", ".jpeg"];
+/// The prefixes of horizontal and vertical flow; the last pair is that of flow in folders of its own
+/// ([`super::trees`]), whose names are read with `u/` or `v/` before them.
+const FLOW: [[&str; 2]; 3] = [["flow_x_", "flow_y_"], ["x_", "y_"], ["u/frame", "v/frame"]];
+/// The prefix of frames in the layout of TSN and dense_flow. Where such frames are, files of the other kinds are ignored.
 const IMAGE: &str = "img_";
+/// The prefixes of frames that other extractors write.
+const OTHER_IMAGES: [&str; 2] = ["image_", "frame"];
 
 /// The frames that flow pair K leads between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +24,8 @@ pub enum Convention {
     IntoFrame,
     /// One pair fewer than frames: pair K leads from image K to the next.
     OutOfFrame,
+    /// There are frames alone, which serve networks that see no flow.
+    FramesAlone,
 }
 
 /// The files of a video in order.
@@ -26,7 +33,7 @@ pub enum Convention {
 pub struct Layout {
     /// Frames, T names.
     pub images: Vec<String>,
-    /// Horizontal and vertical component of the field from frame t to t + 1; T - 1 pairs of names.
+    /// Horizontal and vertical component of the field from frame t to t + 1; T - 1 pairs of names, or none at all.
     pub flow: Vec<[String; 2]>,
     /// Numbering of the pairs relative to the frames.
     pub convention: Convention,
@@ -41,21 +48,21 @@ impl Layout {
     /// # Errors
     /// An [`ExtractedProblem`] that names the file.
     pub fn of(names: &[String]) -> Result<Self, ExtractedProblem> {
-        let images = numbered(names, IMAGE)?;
-        if images.is_empty() {
-            return Err(ExtractedProblem::NoFrames);
-        }
+        let images = images(names)?;
         let mut sets = Vec::new();
         for [x, y] in FLOW {
             sets.push([numbered(names, x)?, numbered(names, y)?]);
         }
         let firsts = sets.iter().filter_map(|[x, y]| x.values().chain(y.values()).next());
-        if let [one, other] = firsts.collect::<Vec<_>>().as_slice() {
+        if let [one, other, ..] = firsts.collect::<Vec<_>>().as_slice() {
             return Err(ExtractedProblem::TwoFlows { one: (*one).clone(), other: (*other).clone() });
         }
         let used = sets.into_iter().zip(FLOW).find(|([x, y], _)| !x.is_empty() || !y.is_empty());
         let Some(([x, y], [x_prefix, y_prefix])) = used else {
-            return Err(ExtractedProblem::NoFlow { images: images.len() });
+            return match in_order(images)? {
+                (0 | 1, images) => Ok(Self { images, flow: Vec::new(), convention: Convention::FramesAlone }),
+                (_, images) => Err(ExtractedProblem::First { image: images[0].clone() }),
+            };
         };
         unpaired(&x, &y, x_prefix, y_prefix)?;
         unpaired(&y, &x, y_prefix, x_prefix)?;
@@ -75,14 +82,27 @@ impl Layout {
     }
 }
 
-/// Returns `true` if a name begins like that of a frame or a flow picture.
-pub(super) fn looks_extracted(name: &str) -> bool {
-    std::iter::once(IMAGE).chain(FLOW.into_iter().flatten()).any(|prefix| digits(name, prefix).is_some())
+/// Returns `true` if a name is that of a frame in the layout of TSN and dense_flow.
+pub(super) fn is_frame(name: &str) -> bool {
+    is_picture(name, IMAGE)
 }
 
-/// Returns `true` if a name is that of a frame.
-pub(super) fn is_frame(name: &str) -> bool {
-    digits(name, IMAGE).is_some_and(|(digits, rest)| DIGITS.contains(&digits.len()) && rest == ENDING)
+/// Returns `true` if a name is that of a frame of another extractor.
+pub(super) fn is_other_frame(name: &str) -> bool {
+    OTHER_IMAGES.iter().any(|prefix| is_picture(name, prefix))
+}
+
+/// Returns `true` if a name is that of a flow picture beside the frames.
+pub(super) fn is_flow(name: &str) -> bool {
+    FLOW.iter().flatten().any(|prefix| is_picture(name, prefix))
+}
+
+fn is_picture(name: &str, prefix: &str) -> bool {
+    digits(name, prefix).is_some_and(|(digits, rest)| DIGITS.contains(&digits.len()) && is_ending(rest))
+}
+
+fn is_ending(rest: &str) -> bool {
+    ENDINGS.iter().any(|ending| rest.eq_ignore_ascii_case(ending))
 }
 
 /// Splits a name after `prefix` into its digits and the rest; `None` if there are no digits.
@@ -92,6 +112,23 @@ fn digits<'a>(name: &'a str, prefix: &str) -> Option<(&'a str, &'a str)> {
     (end > 0).then(|| rest.split_at(end))
 }
 
+/// Collects the frames, which are all of one kind.
+fn images(names: &[String]) -> Result<Numbered, ExtractedProblem> {
+    let found = numbered(names, IMAGE)?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let mut sets = Vec::new();
+    for prefix in OTHER_IMAGES {
+        sets.push(numbered(names, prefix)?);
+    }
+    sets.retain(|set| !set.is_empty());
+    if let [one, other] = sets.iter().filter_map(|set| set.values().next()).collect::<Vec<_>>().as_slice() {
+        return Err(ExtractedProblem::TwoFrames { one: (*one).clone(), other: (*other).clone() });
+    }
+    sets.pop().ok_or(ExtractedProblem::NoFrames)
+}
+
 /// Collects the names with a prefix, which must all have the same number of digits.
 fn numbered(names: &[String], prefix: &str) -> Result<Numbered, ExtractedProblem> {
     let mut found = Numbered::new();
@@ -99,15 +136,17 @@ fn numbered(names: &[String], prefix: &str) -> Result<Numbered, ExtractedProblem
     for name in names {
         let Some((digits, rest)) = digits(name, prefix) else { continue };
         let bad = |expected: String| Err(ExtractedProblem::Name { file: name.clone(), expected });
-        if rest != ENDING || !DIGITS.contains(&digits.len()) {
-            return bad(format!("{prefix}, 4 to 6 digits, {ENDING}"));
+        if !is_ending(rest) || !DIGITS.contains(&digits.len()) {
+            return bad(format!("{prefix}, 4 to 6 digits, .jpg or .jpeg"));
         }
         let width = *width.get_or_insert(digits.len());
         if width != digits.len() {
             return bad(format!("as many digits ({width}) as the other {prefix} files have"));
         }
         // Six digits always fit.
-        found.insert(digits.parse().unwrap_or(u32::MAX), name.clone());
+        if let Some(other) = found.insert(digits.parse().unwrap_or(u32::MAX), name.clone()) {
+            return Err(ExtractedProblem::Twice { one: other, other: name.clone() });
+        }
     }
     Ok(found)
 }
@@ -129,13 +168,11 @@ fn in_order(names: Numbered) -> Result<(u32, Vec<String>), ExtractedProblem> {
     let gap = names.keys().zip(start..).find(|(number, expected)| *number != expected);
     if let Some((_, missing)) = gap {
         let last = names.values().next_back().unwrap_or(first).clone();
-        let end = last.len() - ENDING.len();
-        let begin = last[..end].rfind('_').map_or(0, |at| at + 1);
-        let width = end - begin;
-        return Err(ExtractedProblem::Gap {
-            missing: format!("{}{missing:0width$}{ENDING}", &last[..begin]),
-            last,
-        });
+        let (stem, ending) = last.rfind('.').map_or((&*last, ""), |at| last.split_at(at));
+        let prefix = stem.trim_end_matches(|c: char| c.is_ascii_digit());
+        let width = stem.len() - prefix.len();
+        let missing = format!("{prefix}{missing:0width$}{ending}");
+        return Err(ExtractedProblem::Gap { missing, last });
     }
     Ok((start, names.into_values().collect()))
 }
@@ -223,7 +260,58 @@ mod tests {
             refused(&folder(0..6, 1..6)).contains("begin with img_00000.jpg, the flow with flow_x_00001")
         );
         assert!(refused(&folder(2..6, 2..6)).contains("0 or 1"));
-        assert!(refused(&folder(1..6, 1..1)).contains("beside 5 frames"));
-        assert!(refused(&[]).contains("found none"));
+        assert!(refused(&[]).contains("expected frames as img_00001.jpg"));
+    }
+
+    #[test]
+    fn frames_have_several_names_and_the_endings_any_case() {
+        for prefix in ["img_", "image_", "frame"] {
+            for ending in [".jpg", ".JPG", ".jpeg", ".Jpeg"] {
+                let renamed = |(index, name): (usize, String)| {
+                    let name = name.replace("img_", prefix);
+                    // One file keeps its ending: a folder may mix them.
+                    if index == 1 { name } else { name.replace(".jpg", ending) }
+                };
+                let names: Vec<String> = folder(1..8, 1..7).into_iter().enumerate().map(renamed).collect();
+                let layout = Layout::of(&names).unwrap();
+                assert_eq!((layout.images.len(), layout.flow.len()), (7, 6), "{prefix} {ending}");
+                assert_eq!(layout.images[0], format!("{prefix}00001{ending}"));
+                assert_eq!(layout.flow[5][1], format!("flow_y_00006{ending}"));
+            }
+        }
+        let frames = series("frame", 1..5, 6);
+        let refused = |names: &[Vec<String>]| Layout::of(&names.concat()).unwrap_err().to_string();
+        assert!(refused(&[series("image_", 1..3, 5), frames.clone()]).contains("two sets of frames"));
+        let twice = refused(&[frames.clone(), vec!["frame000002.JPG".to_owned()]]);
+        assert!(twice.contains("found both frame000002.jpg and frame000002.JPG"), "{twice}");
+        let gap = refused(&[frames[..2].to_vec(), frames[3..].to_vec()]);
+        assert!(gap.contains("frame000003.jpg is missing: the numbers go on to frame000004.jpg"), "{gap}");
+        // Where TSN's frames are, files that only look like frames of another kind stay ignored.
+        let names = [folder(1..8, 1..8), vec!["frame1.png".to_owned(), "image_00001.jpg".to_owned()]];
+        assert_eq!(Layout::of(&names.concat()).unwrap(), Layout::of(&folder(1..8, 1..8)).unwrap());
+    }
+
+    #[test]
+    fn frames_may_be_alone_and_flow_in_folders_of_its_own() {
+        let alone = Layout::of(&series("img_", 0..7, 5)).unwrap();
+        assert_eq!((alone.images.len(), alone.flow.len()), (7, 0));
+        assert_eq!(alone.convention, Convention::FramesAlone);
+        let late = Layout::of(&series("img_", 2..7, 5)).unwrap_err().to_string();
+        assert!(late.contains("begin with img_00002.jpg"), "{late}");
+
+        let tree = |pairs| {
+            let names = [series("frame", 1..8, 6), series("u/frame", pairs, 6)].concat();
+            [names.clone(), names.iter().skip(7).map(|name| name.replace("u/", "v/")).collect()].concat()
+        };
+        let layout = Layout::of(&tree(1..7)).unwrap();
+        assert_eq!(layout.convention, Convention::OutOfFrame);
+        assert_eq!((layout.images[0].as_str(), layout.flow.len()), ("frame000001.jpg", 6));
+        assert_eq!(layout.flow[5], ["u/frame000006.jpg", "v/frame000006.jpg"]);
+        let mut names = tree(1..7);
+        names.retain(|name| name != "v/frame000003.jpg");
+        let unpaired = Layout::of(&names).unwrap_err().to_string();
+        assert!(unpaired.contains("v/frame000003.jpg is missing: u/frame000003.jpg has no"), "{unpaired}");
+        names = [tree(1..7), series("x_", 1..7, 5)].concat();
+        assert!(Layout::of(&names).unwrap_err().to_string().contains("two sets of flow"));
     }
 }

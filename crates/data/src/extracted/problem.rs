@@ -4,17 +4,43 @@
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExtractedProblem {
-    /// There is no `img_` file.
-    #[error("expected frames as img_00001.jpg, found none; extract the video again")]
-    NoFrames,
-    /// There is no flow file.
+    /// There is no frame.
     #[error(
-        "expected flow as flow_x_00001.jpg and flow_y_00001.jpg (or x_00001.jpg and y_00001.jpg) beside \
-         {images} frames, found none; extract the flow, or give the videos as data root"
+        "expected frames as img_00001.jpg, image_00001.jpg or frame000001.jpg, found none; extract the video again"
+    )]
+    NoFrames,
+    /// There is no flow file, but flow is needed.
+    #[error(
+        "expected flow as {expected} for {images} frames, found none; extract the flow, give the videos as data root, \
+         or run only rows that see frames alone"
     )]
     NoFlow {
         /// Number of frames.
         images: usize,
+        /// The names expected, or the folders.
+        expected: String,
+    },
+    /// Frames under two kinds of names.
+    #[error("found both {one} and {other}, which are two sets of frames; remove one of them")]
+    TwoFrames {
+        /// A file of the one kind.
+        one: String,
+        /// A file of the other kind.
+        other: String,
+    },
+    /// Two files with one number.
+    #[error("found both {one} and {other}, which have the same number; remove one of them")]
+    Twice {
+        /// The one file.
+        one: String,
+        /// The other file.
+        other: String,
+    },
+    /// The frames do not begin with number 0 or 1.
+    #[error("the frames begin with {image}; expected number 0 or 1; extract the video again")]
+    First {
+        /// The first frame.
+        image: String,
     },
     /// A file that is named almost like a frame or a flow picture.
     #[error("{file}: expected {expected}; rename or remove it")]
@@ -142,6 +168,12 @@ pub enum Mismatch {
         /// Correlation.
         correlation: f64,
     },
+    /// Both components are one and the same, although something moves.
+    #[error(
+        "x and y flow are the same files: every x file has the bytes of its y file, so one component was copied over the \
+         other; extract the flow again"
+    )]
+    SameComponents,
     /// The horizontal and vertical components are swapped.
     #[error(
         "flow fits with its components swapped (correlation {swapped:.2} against {here:.2}): the x files hold vertical \

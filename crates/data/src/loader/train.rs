@@ -139,7 +139,8 @@ impl TrainLoader {
         }
         let mut clips = Vec::with_capacity(videos.len());
         for video in &videos {
-            config.augmentation.check(video.source.size(), config.size)?;
+            let fits = config.augmentation.check(video.source.size(), config.size);
+            fits.map_err(|error| DataError::from(error).of_video(&video.id))?;
             clips.push(Clips::new(&video.id, video.source.segments(), &config.sample)?);
         }
         let samples = config.places().len() * sampler.group();
@@ -308,7 +309,8 @@ impl Maker {
                 return Err(drawn(format!("time steps {at:?} are not valid in `{}`", labelled.id)).into());
             }
             let config = &self.config;
-            let variation = config.augmentation.draw(labelled.source.size(), config.size, &mut rng)?;
+            let variation = config.augmentation.draw(labelled.source.size(), config.size, &mut rng);
+            let variation = variation.map_err(|error| DataError::from(error).of_video(&labelled.id))?;
             let sample = Sample {
                 spec: &config.sample,
                 video: &*labelled.source,
@@ -317,7 +319,8 @@ impl Maker {
                 colour: variation.colour,
             };
             for (input, out) in outs {
-                sample.fill(input, &[variation.crop], out, &mut scratch)?;
+                let filled = sample.fill(input, &[variation.crop], out, &mut scratch);
+                filled.map_err(|error| error.of_video(&labelled.id))?;
             }
             *label = labelled.label;
             time_steps.copy_from_slice(&at);

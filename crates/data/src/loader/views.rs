@@ -42,6 +42,8 @@ pub struct ViewBatch {
 
 /// All views of one video, in batches: clip by clip, and the crops of each clip in order.
 pub struct TestViews<'a> {
+    /// Names the video in errors.
+    id: String,
     video: &'a dyn VideoReader,
     sample: SampleSpec,
     size: (usize, usize),
@@ -74,11 +76,13 @@ impl<'a> TestViews<'a> {
         }
         let clips = Clips::new(id, video.segments(), &config.sample)?.spaced(config.frames);
         let crops = match config.crops {
-            Crops::Ten => Crop::ten(video.size(), config.size)?.to_vec(),
-            Crops::Center => vec![Crop::center(video.size(), config.size)?],
+            Crops::Ten => Crop::ten(video.size(), config.size).map(|crops| crops.to_vec()),
+            Crops::Center => Crop::center(video.size(), config.size).map(|crop| vec![crop]),
         };
+        let crops = crops.map_err(|error| DataError::from(error).of_video(id))?;
         let (sample, size) = (config.sample.clone(), config.size);
-        Ok(Self { video, sample, size, clips, crops, limit, next: 0, scratch: Scratch::default() })
+        let id = id.to_owned();
+        Ok(Self { id, video, sample, size, clips, crops, limit, next: 0, scratch: Scratch::default() })
     }
 
     /// Number of views of the video.
@@ -127,7 +131,7 @@ impl Iterator for TestViews<'_> {
             return None;
         }
         let to = self.views().min(self.next + self.limit);
-        let batch = self.make(self.next, to);
+        let batch = self.make(self.next, to).map_err(|error| error.of_video(&self.id));
         self.next = if batch.is_ok() { to } else { self.views() };
         Some(batch)
     }

@@ -8,6 +8,7 @@ use crate::cuts::{ChangeMeter, find_cuts, segments};
 use crate::dataset::{Generator, Video, VideoSource};
 use crate::decode::RgbFrame;
 use crate::error::DataError;
+use crate::extracted::ExtractedFolder;
 use crate::resize::{FrameResizer, target_size};
 use crate::source::{Direction, Frame};
 use std::path::Path;
@@ -35,6 +36,11 @@ impl Work<'_> {
 
     /// Returns all files of a video with the given source hash, and makes those that are missing or damaged.
     fn files(&self, video: &Video, source: &str) -> Result<Files, DataError> {
+        if let (VideoSource::Extracted(folder), Some(_)) = (&video.source, &self.config.flow) {
+            // Before the frames are imported, so that a data set without flow fails at once.
+            ExtractedFolder::open(folder)?.with_flow()?;
+            self.extraction()?;
+        }
         let frames_key = key::frames(source, self.config, self.dataset.cuts)?;
         let frames = self.file(video, Kind::Frames, &frames_key, None, |path| {
             self.build_frames(video, source, &frames_key, path)

@@ -26,7 +26,7 @@ impl Work<'_> {
         path: &Path,
     ) -> Result<(), DataError> {
         let extraction = self.extraction()?;
-        let folder = ExtractedFolder::open(folder)?;
+        let folder = ExtractedFolder::open(folder)?.with_flow()?;
         let judged = match extraction.check {
             true => Some(matches!(check(&folder, extraction)?, Verdict::Fits { .. })),
             false => None,

@@ -82,8 +82,8 @@ impl<'a> Work<'a> {
     pub(super) fn extraction(&self) -> Result<Extraction, DataError> {
         self.dataset.extraction.ok_or_else(|| {
             DataError::invalid(
-                format!("extracted video of `{}`", self.dataset.name),
-                "a stated bound",
+                format!("bound of the extracted flow of `{}`", self.dataset.name),
+                "a number of pixels, since the files do not record it; state it with --extracted-bound",
                 "none",
             )
         })

@@ -263,7 +263,10 @@ fn bad_configurations_and_videos_are_refused_before_any_thread_starts() {
     }
     assert!(matches!(refused(vec![], config()), DataError::Input(InputError::NoVideos)));
     let large = TrainConfig { size: (9, 5), ..config() };
-    assert!(matches!(refused(videos(), large), DataError::Input(InputError::Crop { .. })));
+    let error = refused(videos(), large);
+    let DataError::Of { what, cause } = &error else { panic!("{error}") };
+    assert_eq!(what, "video `v0`");
+    assert!(matches!(**cause, DataError::Input(InputError::Crop { .. })), "{error}");
     let long = TrainConfig { sample: one(plain(Sampling::Stack, 6)), ..config() };
     let error = refused(videos(), long);
     assert!(matches!(&error, DataError::ShortVideo { id, longest: 6, needed: 7 } if id == "v0"), "{error}");

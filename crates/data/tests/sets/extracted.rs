@@ -1,13 +1,14 @@
 //! Extracted frames and flow: exact import, and refusals.
 
 mod made;
+mod others;
 mod refused;
 
 use crate::common::put;
 use crate::prepare::{config, run};
 use data::codec::Codec;
 use data::dataset::{Dataset, DatasetSpec, OpenOptions, SourceHashes, VideoSource};
-use data::extracted::{Extraction, decode_colour};
+use data::extracted::{ExtractedFolder, Extraction, decode_colour};
 use data::prepare::{PrepareConfig, PrepareError, PrepareReport, PreparedVideo};
 use data::{DataError, Direction, VideoReader};
 use made::{BOUND, Made, Style, made};

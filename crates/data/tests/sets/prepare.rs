@@ -300,3 +300,27 @@ fn without_ffmpeg_real_videos_stop_with_one_clear_error() {
     let error = run(&set, &config, &[0, 1, 2, 3], &folder.path().join("cache")).unwrap_err();
     assert!(matches!(error, PrepareError::Setup(DataError::FfmpegMissing { .. })), "{error}");
 }
+
+#[test]
+fn copies_of_a_bad_video_repeat_its_cause_and_name_it() {
+    let good = avi(&[("testsrc2", 4)]);
+    let (folder, set) = grid(&[
+        ("run/ann_run.avi", good),
+        ("run/bob_run.avi", b"no video".to_vec()),
+        ("walk/ann_walk.avi", b"no video".to_vec()),
+        ("walk/bob_walk.avi", b"no video".to_vec()),
+    ]);
+    let Err(PrepareError::Videos(report)) = run(&set, &config(), &[0, 1, 2, 3], &folder.path().join("cache"))
+    else {
+        panic!("three are bad")
+    };
+    assert_eq!((report.failures.len(), report.prepared.videos.len()), (3, 1));
+    let first = report.failures[0].cause.to_string();
+    assert!(first.contains("bob_run.avi: expected"), "{first}");
+    for copy in &report.failures[1..] {
+        let expected = format!("it has the same bytes as `run/bob_run`, which failed: {first}");
+        assert_eq!(copy.cause.to_string(), expected);
+    }
+    let listed = fs::read_to_string(&report.list).unwrap();
+    assert_eq!(listed.matches(&first).count(), 3, "{listed}");
+}

@@ -28,7 +28,7 @@ impl Runner<'_> {
     /// directions before flow in one before frames only; the first of several.
     pub(super) fn plan_with(&self, table: Option<&str>, dataset: &str) -> Result<TablePlan> {
         // An unknown name is an error that lists the known ones.
-        self.workspace.dataset_file(dataset)?;
+        self.workspace.dataset_spec(dataset)?;
         let tables = match table {
             Some(table) => vec![table.to_owned()],
             None => self.workspace.tables()?,

@@ -28,7 +28,7 @@ impl Runner<'_> {
     pub fn run(&self, name: &str) -> Result<Table> {
         // The folder of a misspelt data set would never be read.
         for set in self.data_roots.named.keys() {
-            self.workspace.dataset_file(set)?;
+            self.workspace.dataset_spec(set)?;
         }
         let plan = self.plan(name, self.request)?;
         let job = Job::open(self, &plan)?;
