@@ -46,7 +46,7 @@ pub(crate) struct Asked {
 
 impl Asked {
     pub(crate) fn of(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<Self> {
-        let workspace = flags.workspace();
+        let mut workspace = flags.workspace();
         let given = match &flags.from {
             Some(name) => Some(experiment::export::from(name, &workspace, console, interrupt)?),
             None => None,
@@ -63,6 +63,7 @@ impl Asked {
                 (flags.request_of(own), tables)
             }
         };
+        let request = workspace.understand(request)?;
         // A mistake in the last table shows before the first is trained.
         for name in &tables {
             let (spec, file) = workspace.spec(name)?;

@@ -36,9 +36,9 @@ pub(crate) fn prepare(
     console: &Console,
     interrupt: &Interrupt,
 ) -> Result<()> {
-    let (workspace, request) = (flags.folders.workspace(), flags.request());
+    let (workspace, dataset, request) = flags.asked()?;
     let runner = flags.runner(&workspace, &request, console, interrupt);
-    let goal = Goal::Videos { table: flags.table.as_deref(), dataset: &flags.dataset };
+    let goal = Goal::Videos { table: flags.table.as_deref(), dataset: &dataset };
     let slurm = slurm(&runner, goal, config, flags.device.device, flags.engine.detach())?;
     submit(&slurm, flags.dry_run)
 }
@@ -129,13 +129,13 @@ fn do_task(path: &Path, task: u32, ranks: &Ranks, console: &Console, interrupt: 
             }
         }
         Command::Prepare(flags) => {
-            let (workspace, request) = (flags.folders.workspace(), flags.request());
+            let (workspace, dataset, request) = flags.asked()?;
             let device = flags.device.device.open()?;
             let runner = Runner { device: &device, ..flags.runner(&workspace, &request, console, interrupt) };
             let table = flags.table.as_deref();
             match &entry.task {
-                Task::Finish => say(runner.prepare(table, &flags.dataset)?),
-                task => runner.work_on_videos(table, &flags.dataset, task),
+                Task::Finish => say(runner.prepare(table, &dataset)?),
+                task => runner.work_on_videos(table, &dataset, task),
             }
         }
         _ => {

@@ -1,5 +1,6 @@
 //! One function a command.
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::CommandFactory;
@@ -31,14 +32,19 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             })?)
         }
         Command::Show { table, question, json: true, folders } => {
-            Ok(say(experiment::show::show_json(&folders.workspace(), table, &question.request())?)?)
+            let mut workspace = folders.workspace();
+            let request = workspace.understand(question.request()).map_err(Error::from)?;
+            Ok(say(experiment::show::show_json(&workspace, table, &request)?)?)
         }
         Command::Show { table, question, json: false, folders } => {
-            let shown = experiment::show::show(&folders.workspace(), table, &question.request(), screen())?;
+            let mut workspace = folders.workspace();
+            let request = workspace.understand(question.request()).map_err(Error::from)?;
+            let shown = experiment::show::show(&workspace, table, &request, screen())?;
             Ok(say(format!("{}\n{}", shown.plan, shown.estimate))?)
         }
         Command::Run(flags) => Ok(run(flags, console, interrupt)?),
         Command::New(New::Table { name, extends }) => Ok(new_table(name, extends)?),
+        Command::New(New::Dataset { name, root, output }) => Ok(new_dataset(name, root, output.as_deref())?),
         Command::Figures(flags) => Ok(figures(flags, console, interrupt)?),
         Command::Prepare(flags) => Ok(prepare(flags, console, interrupt)?),
         Command::Flow(flags) => {
@@ -93,8 +99,22 @@ fn new_table(name: &str, extends: &str) -> Result<()> {
     ))
 }
 
+fn new_dataset(name: &str, root: &Path, output: Option<&Path>) -> Result<()> {
+    let draft = plan::draft::dataset(&Folders::default().workspace(), name, root, output)?;
+    write_atomic(&draft.path, draft.text.as_bytes())?;
+    let asked = if output.is_some() { draft.path.display().to_string() } else { name.to_owned() };
+    say(format!(
+        "{}\nwrote {}\nnext: look at the file, then `cargo xtask prepare {asked}` and `cargo xtask run table1b --dataset {asked}`",
+        draft.found,
+        draft.path.display()
+    ))
+}
+
 fn compare(flags: &Compare) -> Result<()> {
-    let compared = experiment::compare::compare(&flags.folders.workspace(), &flags.request())?;
+    let mut workspace = flags.folders.workspace();
+    let mut request = flags.request();
+    request.dataset = request.dataset.as_deref().map(|asked| workspace.take_in(asked)).transpose()?;
+    let compared = experiment::compare::compare(&workspace, &request)?;
     if let Some(file) = &flags.parquet {
         compared.write_parquet(file)?;
     }
@@ -180,8 +200,8 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
 }
 
 fn figures(flags: &Figures, console: &Console, interrupt: &Interrupt) -> Result<()> {
-    let workspace = flags.folders.workspace();
-    let request = flags.request();
+    let mut workspace = flags.folders.workspace();
+    let request = workspace.understand(flags.request())?;
     let runner =
         Runner { data_roots: flags.data_roots(), ..Runner::new(&workspace, &request, console, interrupt) };
     for table in &workspace.full_names(&flags.tables)? {
@@ -196,9 +216,8 @@ fn prepare(flags: &Prepare, console: &Console, interrupt: &Interrupt) -> Result<
     if let Some(config) = flags.engine.slurm()? {
         return cluster::prepare(flags, config, console, interrupt);
     }
-    let workspace = flags.folders.workspace();
-    let request = flags.request();
-    let (table, dataset) = (flags.table.as_deref(), &*flags.dataset);
+    let (workspace, dataset, request) = flags.asked()?;
+    let (table, dataset) = (flags.table.as_deref(), &*dataset);
     let runner = flags.runner(&workspace, &request, console, interrupt);
     if flags.dry_run {
         let batched = experiment::device_flow::planned(flags.device.device);

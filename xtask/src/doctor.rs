@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base::text::gibibytes;
 use candle_core::Device;
-use data::dataset::{Dataset, DatasetSpec};
+use data::dataset::Dataset;
 use data::decode::Decoder;
 use serde::Serialize;
 

@@ -84,9 +84,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  cargo xtask run table1b\n  cargo xtask run table1b --row stack-10-on single-on\n  cargo xtask run table1b --dataset weizmann --data-root /data/weizmann\n  cargo xtask run table1a table1b table2 table3 table4\n  cargo xtask run table1b --profile paper --dry-run"
     )]
     Run(Box<Run>),
-    /// Write a commented file for a new table
+    /// Write a commented file for a new table or data set
     #[command(
-        after_help = "Examples:\n  cargo xtask new table two-stream/deeper-stacks\n  cargo xtask new table mypaper/results --extends st-resnet/results"
+        after_help = "Examples:\n  cargo xtask new dataset mine --root /data/clips\n  cargo xtask new table two-stream/deeper-stacks\n  cargo xtask new table mypaper/results --extends st-resnet/results"
     )]
     #[command(subcommand)]
     New(New),
@@ -209,6 +209,20 @@ pub(crate) enum New {
         #[arg(long, value_name = "TABLE", default_value = "two-stream/table1b")]
         extends: String,
     },
+    /// A data set of your own videos, described from a look at their folder
+    #[command(
+        after_help = "Examples:\n  cargo xtask new dataset mine --root /data/clips\n  cargo xtask new dataset mine --root /data/clips -o mine.toml"
+    )]
+    Dataset {
+        /// Name of the data set: small letters, digits and dashes
+        name: String,
+        /// Folder of the videos, as CLASS/FILE, or as train/CLASS/FILE and test/CLASS/FILE
+        #[arg(long, value_name = "DIR")]
+        root: PathBuf,
+        /// File to write [default: datasets/NAME.toml in the checkout]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }
 
 /// A number of minutes, up to a day.
@@ -275,7 +289,7 @@ pub(crate) struct Figures {
 
 #[derive(Debug, Args)]
 pub(crate) struct Prepare {
-    /// Data set, such as synth or weizmann
+    /// Data set, such as synth or weizmann, or one of your own: its TOML file or its folder of videos
     pub(crate) dataset: String,
     /// Folder of the real videos
     #[arg(long, alias = "root", value_name = "DIR")]
@@ -521,12 +535,21 @@ impl Prepare {
         console: &'a Console,
         interrupt: &'a Interrupt,
     ) -> Runner<'a> {
-        let folder = self.data_root.iter().map(|root| (self.dataset.clone(), root.clone()));
+        let dataset = request.dataset.clone().unwrap_or_default();
+        let folder = self.data_root.iter().map(|root| (dataset.clone(), root.clone()));
         let data_roots = DataRoots { main: None, named: folder.collect() };
         Runner { data_roots, ..Runner::new(workspace, request, console, interrupt) }
     }
 
-    pub(crate) fn request(&self) -> Request {
+    /// Returns the workspace, the name of the data set in it, and the request.
+    pub(crate) fn asked(&self) -> experiment::Result<(Workspace, String, Request)> {
+        let mut workspace = self.folders.workspace();
+        let dataset = workspace.take_in(&self.dataset)?;
+        let request = Request { dataset: Some(dataset.clone()), ..self.request() };
+        Ok((workspace, dataset, request))
+    }
+
+    fn request(&self) -> Request {
         Request {
             profile: self.scale.profile,
             dataset: Some(self.dataset.clone()),

@@ -367,7 +367,10 @@ fn hint(spec: &DatasetSpec, lists: &SplitLists, found: &files::Found) -> String 
     let mut hint = hint::of(spec, &found.root, &missing);
     if let Some(first) = found.unreadable.first() {
         let others = found.unreadable.len();
-        hint.push_str(&format!("; {} could not be read, the first: {first}", base::text::counted(others, "folder")));
+        hint.push_str(&format!(
+            "; {} could not be read, the first: {first}",
+            base::text::counted(others, "folder")
+        ));
     }
     hint
 }
@@ -378,7 +381,10 @@ fn cautions(spec: &DatasetSpec, lists: &SplitLists, left_out: usize) -> Vec<Caut
     let mut all = cautions::of(&lists.classes, &places, &lists.splits, spec.groups_by_class());
     if left_out > 0 {
         let text = format!("{} are missing and left out", base::text::counted(left_out, "listed video"));
-        all.insert(0, Caution { splits: lists.splits.iter().map(|split| split.name.clone()).collect(), text });
+        all.insert(
+            0,
+            Caution { splits: lists.splits.iter().map(|split| split.name.clone()).collect(), text },
+        );
     }
     all
 }

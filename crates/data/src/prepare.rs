@@ -96,7 +96,9 @@ pub fn prepare(
     hashes.save()?;
     let mut cautions = dataset.cautions.clone();
     if dataset.generator().is_none() {
-        let hash = |(&video, source): (&usize, &Result<String, DataError>)| Some((video, source.as_ref().ok()?.clone()));
+        let hash = |(&video, source): (&usize, &Result<String, DataError>)| {
+            Some((video, source.as_ref().ok()?.clone()))
+        };
         cautions.extend(dataset.copies_among(&videos.iter().zip(&sources).filter_map(hash).collect()));
     }
     let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -138,7 +140,8 @@ pub fn prepare(
 
     // Hashes of videos that changed have been forgotten.
     hashes.save()?;
-    let mut prepared = Prepared { reused: work.reused(), built: work.built(), cautions, ..Prepared::default() };
+    let mut prepared =
+        Prepared { reused: work.reused(), built: work.built(), cautions, ..Prepared::default() };
     let mut failures = Vec::new();
     for (source, content) in done {
         let first = groups[source][0];

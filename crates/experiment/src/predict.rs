@@ -13,7 +13,7 @@ use std::time::Instant;
 use base::files::Scratch;
 use candle_core::Device;
 use data::cuts::CutConfig;
-use data::dataset::{Dataset, DatasetSpec};
+use data::dataset::Dataset;
 use data::loader::{Crops, LabelledVideo, TestConfig, TestViews};
 use data::prepare::{PrepareError, PreparedVideo, Silent};
 use data::sample::Clips;

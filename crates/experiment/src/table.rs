@@ -105,7 +105,8 @@ impl Table {
         (self.data, self.profile) = (plan.data_words(), plan.profile);
         self.departures.clone_from(&plan.departures);
         let known = plan.cautions();
-        self.cautions.extend(known.into_iter().filter(|said| !self.cautions.contains(said)).collect::<Vec<_>>());
+        self.cautions
+            .extend(known.into_iter().filter(|said| !self.cautions.contains(said)).collect::<Vec<_>>());
         self.own_data = plan.has_own_data();
     }
 }

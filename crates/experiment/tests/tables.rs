@@ -53,7 +53,12 @@ fn record(plan: &TablePlan, row: usize, top1: f64, scored: usize, seeds: u64) ->
         label: row.row.label.clone(),
         column: row.row.column.clone(),
         reported: row.row.reported,
-        data: vec![DatasetRecord { name: "synth".into(), data_seed: Some(0), fingerprints: BTreeMap::new(), cautions: Vec::new() }],
+        data: vec![DatasetRecord {
+            name: "synth".into(),
+            data_seed: Some(0),
+            fingerprints: BTreeMap::new(),
+            cautions: Vec::new(),
+        }],
         profile: ProfileName::Mini,
         measure: Default::default(),
         top1: Estimate { value: top1, low: top1 - 4.0, high: top1 + 4.0 },

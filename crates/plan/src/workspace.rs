@@ -9,7 +9,7 @@ use base::{did_you_mean, there_are};
 
 use crate::error::{Error, Result};
 use crate::spec::Spec;
-use crate::table::{DatasetFacts, Sources};
+use crate::table::{DatasetFacts, Request, Sources};
 
 /// The folders of the workspace.
 #[derive(Debug, Clone)]
@@ -32,7 +32,14 @@ impl Workspace {
     /// Makes a workspace with the default folders below a checkout.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
-        Self { results: root.join("results"), committed: None, cache: root.join(".cache"), units: None, own: BTreeMap::new(), root }
+        Self {
+            results: root.join("results"),
+            committed: None,
+            cache: root.join(".cache"),
+            units: None,
+            own: BTreeMap::new(),
+            root,
+        }
     }
 
     /// The folders in which records are looked for, those that count first.
@@ -185,6 +192,15 @@ impl Workspace {
         Ok(name)
     }
 
+    /// Takes in the data set of a request, if it names one.
+    ///
+    /// # Errors
+    /// Those of [`Workspace::take_in`].
+    pub fn understand(&mut self, request: Request) -> Result<Request> {
+        let dataset = request.dataset.as_deref().map(|asked| self.take_in(asked)).transpose()?;
+        Ok(Request { dataset, ..request })
+    }
+
     /// Notes the data sets that were taken in beside the records, by a link, so that later commands know them by their names.
     ///
     /// # Errors
@@ -219,8 +235,10 @@ impl Workspace {
             return Ok(spec.clone());
         }
         let is_name = name == plain_name(name);
-        if let Some(target) =
-            self.all_results().filter(|_| is_name).find_map(|results| std::fs::read_link(own_link(results, name)).ok())
+        if let Some(target) = self
+            .all_results()
+            .filter(|_| is_name)
+            .find_map(|results| std::fs::read_link(own_link(results, name)).ok())
         {
             return own(&target);
         }

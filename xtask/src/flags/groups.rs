@@ -106,7 +106,7 @@ fn bound(text: &str) -> Result<Extraction, String> {
 /// The part of a table to run, and the data set.
 #[derive(Debug, Args)]
 pub(crate) struct Question {
-    /// Data set to use in place of the profile's own
+    /// Data set to use in place of the profile's own: its name, or the TOML file or folder of your own videos
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset: Option<String>,
     #[command(flatten)]

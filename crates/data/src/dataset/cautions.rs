@@ -17,7 +17,8 @@ pub struct Caution {
 impl Caution {
     /// The caution as far as it concerns some of the splits, in words.
     pub fn of(&self, used: &BTreeSet<&str>) -> Option<String> {
-        let splits: Vec<String> = self.splits.iter().filter(|split| used.contains(&***split)).cloned().collect();
+        let splits: Vec<String> =
+            self.splits.iter().filter(|split| used.contains(&***split)).cloned().collect();
         (!splits.is_empty()).then(|| Self { splits, text: self.text.clone() }.to_string())
     }
 }
@@ -49,7 +50,10 @@ pub(super) fn of(
         let labels = |part: &[usize]| part.iter().map(|&video| videos[video].label).collect::<BTreeSet<_>>();
         let (train, test) = (labels(&split.train), labels(&split.test));
         let without = |part: &BTreeSet<usize>| -> Vec<String> {
-            (0..classes.len()).filter(|label| !part.contains(label)).map(|label| classes[label].clone()).collect()
+            (0..classes.len())
+                .filter(|label| !part.contains(label))
+                .map(|label| classes[label].clone())
+                .collect()
         };
         if classes.len() == 1 {
             add("there is only one class, so every answer is right and 100 % means nothing".to_owned());
@@ -98,7 +102,11 @@ pub(super) fn of(
 }
 
 /// Finds test videos with the same content as a training video, given the hash of each video of the splits.
-pub(super) fn of_copies(splits: &[Split], ids: &dyn Fn(usize) -> String, hash_of: &BTreeMap<usize, String>) -> Vec<Caution> {
+pub(super) fn of_copies(
+    splits: &[Split],
+    ids: &dyn Fn(usize) -> String,
+    hash_of: &BTreeMap<usize, String>,
+) -> Vec<Caution> {
     let mut found = Found::default();
     for split in splits {
         let trained: BTreeMap<&String, usize> =
@@ -111,7 +119,10 @@ pub(super) fn of_copies(splits: &[Split], ids: &dyn Fn(usize) -> String, hash_of
             .collect();
         if !copies.is_empty() {
             let what = base::text::counted(copies.len(), "test video");
-            found.add(&split.name, format!("{what} with the content of a training video: {}", shorten(&copies)));
+            found.add(
+                &split.name,
+                format!("{what} with the content of a training video: {}", shorten(&copies)),
+            );
         }
     }
     found.list()
@@ -185,7 +196,8 @@ mod tests {
                 "split 2: 1 test video with the content of a training video: v0 = v2"
             ]
         );
-        let places = [Place { label: 0, group: "a" }, Place { label: 0, group: "b" }, Place { label: 0, group: "c" }];
+        let places =
+            [Place { label: 0, group: "a" }, Place { label: 0, group: "b" }, Place { label: 0, group: "c" }];
         let found = of(&["c".to_owned()], &places, &splits, false);
         assert_eq!(found[0].splits, ["1", "2"]);
     }

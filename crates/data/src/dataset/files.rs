@@ -69,7 +69,8 @@ pub(super) fn search(spec: &DatasetSpec, root: &Path) -> Result<Scan, DataError>
     let level = |name: &str| name.matches('/').count() + 1;
     let views = spec.views();
     let in_view = |name: &str| {
-        views.is_empty() || name.split_once('/').is_some_and(|(view, _)| views.iter().any(|known| known == view))
+        views.is_empty()
+            || name.split_once('/').is_some_and(|(view, _)| views.iter().any(|known| known == view))
     };
     scan.videos.retain(|name, _| level(name) == depth && in_view(name));
     scan.frames.retain(|name, _| level(name) + 1 >= depth && in_view(name));

@@ -42,12 +42,15 @@ pub(super) fn of(spec: &DatasetSpec, root: &Path, missing: &[&ListedClip]) -> St
             seen.push(Seen { path: path.clone(), ending, root: above(file, parts) });
         }
     }
-    let of_missing = |count: usize| format!("{count} of the {} are there", counted(missing.len(), "missing video"));
+    let of_missing =
+        |count: usize| format!("{count} of the {} are there", counted(missing.len(), "missing video"));
     let mut roots: BTreeMap<&Path, usize> = BTreeMap::new();
     for found in seen.iter().filter_map(|seen| seen.root.as_deref()) {
         *roots.entry(found).or_default() += 1;
     }
-    if let Some((best, &count)) = roots.iter().max_by_key(|&(path, count)| (count, std::cmp::Reverse(path.as_os_str().len()))) {
+    if let Some((best, &count)) =
+        roots.iter().max_by_key(|&(path, count)| (count, std::cmp::Reverse(path.as_os_str().len())))
+    {
         if *best != root {
             return format!("; {} below {}: name that folder", of_missing(count), best.display());
         }
@@ -96,7 +99,8 @@ fn above(file: &Path, listed: &[String]) -> Option<PathBuf> {
     let parts: Vec<Component<'_>> = file.components().collect();
     let (root, below) = parts.split_at_checked(parts.len().checked_sub(listed.len())?)?;
     let folders = listed.len().saturating_sub(1);
-    let same = |(part, listed): (&Component<'_>, &String)| folded(&part.as_os_str().to_string_lossy()) == *listed;
+    let same =
+        |(part, listed): (&Component<'_>, &String)| folded(&part.as_os_str().to_string_lossy()) == *listed;
     below[..folders].iter().zip(listed).all(same).then(|| root.iter().collect())
 }
 

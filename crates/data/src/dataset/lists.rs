@@ -48,11 +48,7 @@ fn official(spec: &DatasetSpec, files: &SplitFilesSpec, folder: &Path) -> Result
     let sizes: Vec<SplitSize> = lists
         .splits
         .iter()
-        .map(|split| SplitSize {
-            name: split.name.clone(),
-            train: split.train.len(),
-            test: split.test.len(),
-        })
+        .map(|split| SplitSize { name: split.name.clone(), train: split.train.len(), test: split.test.len() })
         .collect();
     let found = (lists.classes.len(), lists.clips.len(), &sizes);
     if found == (files.classes, files.clips, &files.split) {

@@ -4,8 +4,8 @@ use unicode_normalization::UnicodeNormalization as _;
 
 /// File name endings that are taken for videos where a data set names none, without the dot.
 pub const VIDEO_ENDINGS: [&str; 24] = [
-    "3g2", "3gp", "asf", "avi", "divx", "dv", "flv", "gif", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4", "mpeg",
-    "mpg", "mts", "mxf", "ogm", "ogv", "ts", "vob", "webm", "wmv",
+    "3g2", "3gp", "asf", "avi", "divx", "dv", "flv", "gif", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4",
+    "mpeg", "mpg", "mts", "mxf", "ogm", "ogv", "ts", "vob", "webm", "wmv",
 ];
 
 /// Splits a file name into the name of the video and its ending. A dot alone makes no ending: `take_0.2` has none.
@@ -68,7 +68,9 @@ mod tests {
 
     #[test]
     fn the_name_of_a_set_can_be_that_of_a_folder_of_records() {
-        for (text, name) in [("My Clips (2)", "my-clips-2"), ("../..", "own"), ("\u{e9}t\u{e9}", "t"), ("a.b", "a-b")] {
+        for (text, name) in
+            [("My Clips (2)", "my-clips-2"), ("../..", "own"), ("\u{e9}t\u{e9}", "t"), ("a.b", "a-b")]
+        {
             assert_eq!(plain_name(text), name);
         }
     }

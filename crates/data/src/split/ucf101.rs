@@ -49,7 +49,10 @@ pub fn parse(folder: &Path, classes: &ListFile, parts: &[[ListFile; 2]]) -> Resu
             let (path, index) = labelled(line.text);
             let (class, file, label) = clip(path, &labels, &line)?;
             if let Some(index) = index.filter(|&index| index != label + 1) {
-                return Err(line.error(format!("expected index {} of class {class}, or none; found `{index}`", label + 1)));
+                return Err(line.error(format!(
+                    "expected index {} of class {class}, or none; found `{index}`",
+                    label + 1
+                )));
             }
             gather.add(number, Part::Test, class, label, file, &line)
         })?;
@@ -81,7 +84,8 @@ fn classes(file: &ListFile) -> Result<Vec<String>, DataError> {
 
 /// Splits a line of a test list into the path and the class index, which the official lists leave out and other tools write.
 fn labelled(text: &str) -> (&str, Option<usize>) {
-    let (path, index) = text.rsplit_once([' ', '\t']).map_or((text, ""), |(path, index)| (path.trim_end(), index));
+    let (path, index) =
+        text.rsplit_once([' ', '\t']).map_or((text, ""), |(path, index)| (path.trim_end(), index));
     match index.parse() {
         // A name may end in a number: what is before an index has the ending of a video.
         Ok(index) if split_ending(path, &[]).1.is_some() => (path, Some(index)),

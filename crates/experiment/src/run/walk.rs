@@ -34,6 +34,7 @@ impl Runner<'_> {
         let job = Job::open(self, &plan)?;
         job.set_precision()?;
         probe_writable(&job.results)?;
+        self.workspace.remember()?;
         let states = job.walk()?;
         let table = job.table(&states)?;
         write_atomic(&job.results.join("table.md"), table.markdown().as_bytes())?;

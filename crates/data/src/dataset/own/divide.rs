@@ -64,12 +64,16 @@ impl DivideSpec {
             (Some(share), None, None, None, None) => {
                 Err(format!("split: test-share must be above 0 and below 1, found {share}"))
             }
-            (None, Some(folds), None, None, None) if (2..=MOST_FOLDS).contains(folds) => Ok(Rule::Folds(*folds)),
+            (None, Some(folds), None, None, None) if (2..=MOST_FOLDS).contains(folds) => {
+                Ok(Rule::Folds(*folds))
+            }
             (None, Some(folds), None, None, None) => {
                 Err(format!("split: folds must be 2 to {MOST_FOLDS}, found {folds}"))
             }
             (None, None, Some(groups), None, None) if !groups.is_empty() => Ok(Rule::Groups(groups)),
-            (None, None, Some(_), None, None) => Err("split: test-groups is empty; name some groups".to_owned()),
+            (None, None, Some(_), None, None) => {
+                Err("split: test-groups is empty; name some groups".to_owned())
+            }
             (None, None, None, Some(train), Some(test)) => {
                 match train.iter().find(|folder| test.contains(folder)) {
                     _ if train.is_empty() || test.is_empty() => {
@@ -79,7 +83,10 @@ impl DivideSpec {
                     None => Ok(Rule::Folders { train, test }),
                 }
             }
-            _ => Err("split: expected one of test-share, folds, test-groups, or train-folders with test-folders".to_owned()),
+            _ => Err(
+                "split: expected one of test-share, folds, test-groups, or train-folders with test-folders"
+                    .to_owned(),
+            ),
         }
     }
 
@@ -98,8 +105,10 @@ impl DivideSpec {
             Rule::Groups(groups) => {
                 let known: BTreeSet<&str> = clips.iter().map(|clip| &*clip.group).collect();
                 if let Some(group) = groups.iter().find(|group| !known.contains(&***group)) {
-                    let suggested = base::there_are(group, known.into_iter());
-                    return Err(format!("split: test-groups names `{group}`, of which there is no video{suggested}"));
+                    let suggested = base::there_are(group, known);
+                    return Err(format!(
+                        "split: test-groups names `{group}`, of which there is no video{suggested}"
+                    ));
                 }
                 Ok(vec![split(1, clips, |clip| groups.contains(&clip.group))])
             }
@@ -289,7 +298,8 @@ mod tests {
         for wrong in [none, two, DivideSpec::share(1.0), DivideSpec::share(f64::NAN), rule(1), rule(3)] {
             assert!(wrong.divide(&clips).is_err(), "{wrong:?}");
         }
-        let unknown = DivideSpec { test_share: None, test_groups: Some(vec!["g7".into()]), ..DivideSpec::share(0.5) };
+        let unknown =
+            DivideSpec { test_share: None, test_groups: Some(vec!["g7".into()]), ..DivideSpec::share(0.5) };
         assert!(unknown.divide(&clips).unwrap_err().contains("`g7`"));
     }
 }

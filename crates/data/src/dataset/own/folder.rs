@@ -96,11 +96,7 @@ impl FolderSpec {
     ///
     /// # Errors
     /// [`DataError::Spec`] for a folder that does not fit, [`DataError::File`] for one that cannot be read.
-    pub(in super::super) fn read(
-        &self,
-        at: &Path,
-        frames: bool,
-    ) -> Result<SplitLists, DataError> {
+    pub(in super::super) fn read(&self, at: &Path, frames: bool) -> Result<SplitLists, DataError> {
         let root = beside(at, &self.root);
         if !root.is_dir() {
             return Err(no_folder(at, &root));
@@ -145,7 +141,8 @@ impl FolderSpec {
             clips.push(ListedClip { id, label, view: None, group, file, list, line: 1 });
         }
         if clips.is_empty() {
-            let endings = self.extensions.as_ref().map_or_else(|| VIDEO_ENDINGS.join(", "), |some| some.join(", "));
+            let endings =
+                self.extensions.as_ref().map_or_else(|| VIDEO_ENDINGS.join(", "), |some| some.join(", "));
             let seen = match files.first_key_value() {
                 None => "none".to_owned(),
                 Some((first, _)) => format!("{} at other places, such as {}", files.len(), one_line(first)),

@@ -54,7 +54,8 @@ impl KineticsSpec {
         for list in lists {
             listed.push((list, rows(list)?));
         }
-        let labels: BTreeSet<&str> = listed.iter().flat_map(|(_, rows)| rows).map(|row| &*row.label).collect();
+        let labels: BTreeSet<&str> =
+            listed.iter().flat_map(|(_, rows)| rows).map(|row| &*row.label).collect();
         let classes: Vec<String> = labels.into_iter().map(str::to_owned).collect();
         let index: BTreeMap<&str, usize> =
             classes.iter().enumerate().map(|(label, name)| (name.as_str(), label)).collect();
@@ -67,7 +68,8 @@ impl KineticsSpec {
                     None => video.clone(),
                 };
                 let id = format!("{label}/{name}");
-                let file = safe_relative(&format!("{id}.mp4")).map_err(|what| refuse(&list.path, *line, what))?;
+                let file =
+                    safe_relative(&format!("{id}.mp4")).map_err(|what| refuse(&list.path, *line, what))?;
                 if let Some(known) = clips.get(&id) {
                     return Err(refuse(
                         &list.path,
@@ -111,7 +113,11 @@ struct Row {
 fn rows(list: &ListFile) -> Result<Vec<Row>, DataError> {
     let entries = table(list)?;
     let Some((header, entries)) = entries.split_first() else {
-        return Err(refuse(&list.path, 1, "expected a header and a line for each video, found an empty list"));
+        return Err(refuse(
+            &list.path,
+            1,
+            "expected a header and a line for each video, found an empty list",
+        ));
     };
     let column = |name: &str| header.fields.iter().position(|field| field.eq_ignore_ascii_case(name));
     let (Some(label_at), Some(video_at)) = (column("label"), column("youtube_id")) else {
@@ -129,7 +135,11 @@ fn rows(list: &ListFile) -> Result<Vec<Row>, DataError> {
     let row = |Entry { line, fields }: &Entry| {
         let field = |at: usize| {
             fields.get(at).filter(|field| !field.is_empty()).ok_or_else(|| {
-                refuse(&list.path, *line, format!("expected {} columns, found {}", header.fields.len(), fields.len()))
+                refuse(
+                    &list.path,
+                    *line,
+                    format!("expected {} columns, found {}", header.fields.len(), fields.len()),
+                )
             })
         };
         let seconds = |at: usize| {
@@ -139,7 +149,8 @@ fn rows(list: &ListFile) -> Result<Vec<Row>, DataError> {
                 refuse(&list.path, *line, format!("expected a time in seconds, found `{text}`"))
             })
         };
-        let span = span_at.map(|(start, end)| Ok::<_, DataError>((seconds(start)?, seconds(end)?))).transpose()?;
+        let span =
+            span_at.map(|(start, end)| Ok::<_, DataError>((seconds(start)?, seconds(end)?))).transpose()?;
         Ok(Row { line: *line, label: field(label_at)?.clone(), video: field(video_at)?.clone(), span })
     };
     entries.iter().map(row).collect()

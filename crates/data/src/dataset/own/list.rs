@@ -96,7 +96,10 @@ impl ListSpec {
             (Some(lists), None, None) if !lists.is_empty() => {}
             (None, Some(_), Some(split)) => {
                 if let Rule::Folders { .. } = split.rule()? {
-                    return Err("split: train-folders and test-folders belong to kind = \"folder\"; use lists".to_owned());
+                    return Err(
+                        "split: train-folders and test-folders belong to kind = \"folder\"; use lists"
+                            .to_owned(),
+                    );
                 }
             }
             _ => return Err("expected lists (with train and test), or videos with [split]".to_owned()),
@@ -178,7 +181,11 @@ impl ListSpec {
                 }
                 let (split, test) = *part;
                 if let Some((other, before)) = parts.insert((split, id.clone()), (test, *line)) {
-                    let place = if other == test { format!("in line {before} already") } else { "for training too".to_owned() };
+                    let place = if other == test {
+                        format!("in line {before} already")
+                    } else {
+                        "for training too".to_owned()
+                    };
                     return Err(refuse(format!("`{id}` is listed {place}; list each video once in a split")));
                 }
             }
@@ -220,7 +227,11 @@ impl ListSpec {
             let mut names: Vec<String> = Vec::new();
             list.each_line(|line| {
                 if names.iter().any(|known| known == line.text) {
-                    return Err(refuse(&list.path, line.number, format!("class `{}` is listed twice", line.text)));
+                    return Err(refuse(
+                        &list.path,
+                        line.number,
+                        format!("class `{}` is listed twice", line.text),
+                    ));
                 }
                 names.push(line.text.to_owned());
                 Ok(())
@@ -235,13 +246,16 @@ impl ListSpec {
                 numbers.into_iter().map(|number| number.to_string()).collect()
             }
             Some(numbers) => {
-                return Err(wrong(at, format!(
-                    "expected labels from 0 without gaps, found {} labels from {} to {}; name the classes with `classes` or \
+                return Err(wrong(
+                    at,
+                    format!(
+                        "expected labels from 0 without gaps, found {} labels from {} to {}; name the classes with `classes` or \
                      `class-list`",
-                    numbers.len(),
-                    numbers.first().copied().unwrap_or(0),
-                    numbers.last().copied().unwrap_or(0)
-                )));
+                        numbers.len(),
+                        numbers.first().copied().unwrap_or(0),
+                        numbers.last().copied().unwrap_or(0)
+                    ),
+                ));
             }
             None => labels.into_iter().map(str::to_owned).collect(),
         })
@@ -251,7 +265,10 @@ impl ListSpec {
 /// Missing videos can only be left out by a file that says where the videos are.
 pub(super) fn needs_root(missing: Missing, has_root: bool) -> Result<(), String> {
     if missing == Missing::LeaveOut && !has_root {
-        return Err("missing = \"leave-out\" needs `root`, since the sizes of the splits depend on the folder".to_owned());
+        return Err(
+            "missing = \"leave-out\" needs `root`, since the sizes of the splits depend on the folder"
+                .to_owned(),
+        );
     }
     Ok(())
 }

@@ -15,5 +15,8 @@ pub(in super::super) fn wrong(at: &Path, message: impl Into<String>) -> DataErro
 
 /// The error of a root that is no folder.
 pub(in super::super) fn no_folder(at: &Path, root: &Path) -> DataError {
-    wrong(at, format!("root: expected a folder of videos, found none at {}; correct the path", root.display()))
+    wrong(
+        at,
+        format!("root: expected a folder of videos, found none at {}; correct the path", root.display()),
+    )
 }
