@@ -83,7 +83,7 @@ pub(super) fn of(spec: &DatasetSpec, root: &Path, missing: &[&ListedClip]) -> St
             return "; the folder is empty".to_owned();
         }
         names.truncate(50);
-        return format!("; the folder holds no video files but {}", shorten(&names));
+        return format!("; the folder holds no video files, only {}", shorten(&names));
     };
     let endings = scan.videos.keys().map(|name| split_ending(name, spec.endings()).1.unwrap_or_default());
     format!(

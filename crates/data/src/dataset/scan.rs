@@ -30,7 +30,8 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    /// Searches a folder and its sub-folders down to `depth` levels, of which the files directly in `root` are the first.
+    /// Searches a folder and its sub-folders for videos and folders of frames down to `depth` levels, of which the entries of
+    /// `root` are the first.
     /// Hidden files and folders are left out. A folder that cannot be read is noted and left out: a disk's `lost+found` or somebody's
     /// private folder does not matter unless a listed video is missing.
     ///
@@ -87,7 +88,7 @@ impl Scan {
                 self.videos.insert(below, path);
                 continue;
             }
-            if depth < 2 || !path.is_dir() {
+            if !path.is_dir() {
                 continue;
             }
             // The flow of a tree is found by its frames.
@@ -96,6 +97,7 @@ impl Scan {
             }
             match extracted::has_frames(&path, is_video) {
                 Ok(true) => _ = self.frames.insert(below, path),
+                Ok(false) if depth < 2 => {}
                 Ok(false) => {
                     let entries = list(&path)?;
                     // A tree of frames has no classes.

@@ -11,6 +11,7 @@ mod frames_only;
 mod kill;
 mod layout;
 mod outcomes;
+mod own;
 mod partial;
 mod prepare;
 mod readers;
