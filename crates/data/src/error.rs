@@ -123,6 +123,21 @@ pub enum DataError {
         source: io::Error,
     },
 
+    /// `ffmpeg` starts, but refuses the options that decoding needs, whatever the video.
+    #[error(
+        "`{}` (version {version}) refuses the options that decoding needs; install ffmpeg 4.0 or later, with its usual \
+         encoders and filters. {log}",
+        program.display()
+    )]
+    FfmpegUnusable {
+        /// The program.
+        program: PathBuf,
+        /// The version that it reports.
+        version: String,
+        /// Last lines of its standard error.
+        log: crate::decode::Log,
+    },
+
     /// A video cannot be decoded, or only with damage.
     #[error("{}: {problem}", path.display())]
     Decode {
@@ -220,6 +235,26 @@ impl DataError {
         found: impl std::fmt::Display,
     ) -> Self {
         Self::Invalid { what: what.into(), expected: expected.into(), found: found.to_string() }
+    }
+
+    /// Names the video in an error about its content that does not name it.
+    pub(crate) fn of_video(self, path: &Path) -> Self {
+        let video = path.display();
+        match self {
+            Self::Invalid { what, expected, found } => {
+                Self::Invalid { what: format!("{video}: {what}"), expected, found }
+            }
+            Self::Flow(
+                error @ (flow::FlowError::Size { .. }
+                | flow::FlowError::Length { .. }
+                | flow::FlowError::SizeMismatch { .. }),
+            ) => Self::invalid(
+                format!("flow of {video}"),
+                "frames of a size that it can be estimated for",
+                error,
+            ),
+            other => other,
+        }
     }
 
     /// Creates a [`DataError::CorruptCache`].

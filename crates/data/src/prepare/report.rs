@@ -31,6 +31,8 @@ pub struct Prepared {
     pub repeated: usize,
     /// Number of extracted videos in which too little moves to compare the flow with the frames.
     pub not_judged: usize,
+    /// Number of videos that were accepted although ffmpeg reports errors in them.
+    pub accepted: usize,
 }
 
 impl fmt::Display for Prepared {
@@ -55,6 +57,13 @@ impl fmt::Display for Prepared {
         }
         if self.not_judged > 0 {
             write!(out, "; in {} of the videos too little moves to check the flow", self.not_judged)?;
+        }
+        if self.accepted > 0 {
+            write!(
+                out,
+                "; ffmpeg reports errors in {} of the videos, which are accepted as they are",
+                self.accepted
+            )?;
         }
         Ok(())
     }

@@ -6,12 +6,17 @@ mod batched;
 mod cache;
 mod common;
 mod decode;
+mod endings;
 mod extracted;
 mod frames_only;
+#[cfg(unix)]
+mod impostors;
 mod kill;
 mod layout;
+mod messages;
 mod outcomes;
 mod partial;
+mod pictures;
 mod prepare;
 mod readers;
 mod spec;
