@@ -166,12 +166,13 @@ fn stamps_that_overlap_change_no_frame() {
 
 #[test]
 fn a_change_of_size_is_named_with_its_frame() {
-    let part = |size| drawn("m2v", &[("testsrc2", 12)], size, &["-c:v", "mpeg2video"]);
-    let wide = part((160, 120));
-    assert_eq!(decode_bytes(&[&wide[..], &wide].concat()).unwrap(), whole(24, (160, 120)));
-    for (size, found) in [((120, 160), "120x160"), ((160, 128), "160x128")] {
-        let problem = problem(decode_bytes(&[&wide[..], &part(size)].concat()));
-        let (expected, found) = ("160x120".to_owned(), found.to_owned());
+    // ffmpeg makes all frames as large as the first, and says so only in passing.
+    let part = |size| drawn("h263", &[("testsrc2", 12)], size, &["-c:v", "h263"]);
+    let first = part((176, 144));
+    assert_eq!(decode_bytes(&[&first[..], &first].concat()).unwrap(), whole(24, (176, 144)));
+    for (size, found) in [((352, 288), "352x288"), ((128, 96), "128x96")] {
+        let problem = problem(decode_bytes(&[&first[..], &part(size)].concat()));
+        let (expected, found) = ("176x144".to_owned(), found.to_owned());
         assert_eq!(problem, DecodeProblem::SizeChanges { frame: 12, expected, found });
     }
 }

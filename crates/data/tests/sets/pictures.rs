@@ -3,8 +3,8 @@
 use crate::common::{MPEG4, SIZE, decoder, find};
 use crate::decode::{decode, decode_bytes, problem, whole};
 use data::decode::DecodeProblem;
-use std::ffi::OsStr;
 use std::fs;
+use std::path::Path;
 use testkit::clip::{drawn, ffmpeg};
 use testkit::real_data;
 
@@ -32,42 +32,36 @@ fn a_still_picture_is_no_video() {
 #[test]
 fn a_cover_is_no_video_and_a_thumbnail_is_not_the_video() {
     let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    fs::write(at("cover.png"), drawn("png", &[("mandelbrot", 1)], (300, 300), &["-update", "1"])).unwrap();
-    fs::write(at("clip.mp4"), drawn("mp4", &[("testsrc2", 12)], SIZE, &MPEG4)).unwrap();
-    let cover = at("cover.png");
-    let join = |first: &[&str], second: &str, maps: &[&str], name: &str| {
-        let inputs = first.iter().map(OsStr::new).chain([OsStr::new("-i"), cover.as_os_str()]);
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (cover, clip) = (at("cover.png"), at("clip.mp4"));
+    fs::write(&cover, drawn("png", &[("mandelbrot", 1)], (300, 300), &["-update", "1"])).unwrap();
+    fs::write(&clip, drawn("mp4", &[("testsrc2", 12)], SIZE, &MPEG4)).unwrap();
+    let made = |arguments: &[&str], name: &str| {
         let out = at(name);
-        let words = ["-i", second].map(OsStr::new);
-        let words = if second.is_empty() { &[][..] } else { &words[..] };
-        let maps = maps.iter().map(OsStr::new);
-        ffmpeg(inputs.chain(words.iter().copied()).chain(maps).chain([out.as_os_str()]));
-        decode(&decoder(), &out)
+        ffmpeg(arguments.iter().copied().chain([&*out]));
+        decode(&decoder(), Path::new(&out))
     };
-    // Sound with a cover.
     let tone = ["-f", "lavfi", "-i", "sine=duration=1"];
-    let sound = ["-map", "0", "-map", "1", "-c:a", "aac", "-c:v", "copy", "-disposition:v:0", "attached_pic"];
-    assert_eq!(problem(join(&tone, "", &sound, "sound.mp4")), DecodeProblem::OnlyCover);
-    let song = ["-map", "0", "-map", "1", "-c:a", "mp2", "-c:v", "copy", "-disposition:v:0", "attached_pic"];
-    let song = problem(join(&tone, "", &song, "sound.mka"));
-    assert!(matches!(song, DecodeProblem::OnlyCover | DecodeProblem::NotAVideo { .. }), "{song}");
-    // A video with a thumbnail, which stands first.
-    let clip = at("clip.mp4");
-    let maps = [
-        "-map",
-        "0",
-        "-map",
-        "1",
-        "-c",
-        "copy",
-        "-disposition:v:0",
-        "attached_pic",
-        "-disposition:v:1",
-        "default",
-    ];
-    for name in ["both.mp4", "both.mov"] {
-        assert_eq!(join(&[], clip.to_str().unwrap(), &maps, name).unwrap(), whole(12, SIZE), "{name}");
+    let beside = ["-i", &*cover, "-map", "0", "-map", "1", "-c:a", "aac", "-c:v", "copy"];
+    let sound = [&tone[..], &beside, &["-disposition:v:0", "attached_pic"]].concat();
+    assert_eq!(problem(made(&sound, "sound.mp4")), DecodeProblem::OnlyCover);
+    let attach = ["-c:a", "mp2", "-attach", &*cover, "-metadata:s:t", "mimetype=image/png"];
+    assert_eq!(problem(made(&[&tone[..], &attach].concat(), "sound.mka")), DecodeProblem::OnlyCover);
+    // Sound alone, in a format of videos and in another one.
+    let alone = problem(made(&[&tone[..], &["-c:a", "mp2"]].concat(), "alone.mka"));
+    assert!(matches!(alone, DecodeProblem::NotAVideo { .. }), "{alone}");
+    let song = problem(made(&[&tone[..], &["-c:a", "mp2"]].concat(), "song.mp2"));
+    assert!(matches!(song, DecodeProblem::OtherFormat { .. }), "{song}");
+
+    // A thumbnail that stands before the video, and one behind it.
+    let pictures = |first| {
+        let inputs = if first { [&*cover, &*clip] } else { [&*clip, &*cover] };
+        let thumbnail = if first { "-disposition:v:0" } else { "-disposition:v:1" };
+        let maps = ["-map", "0", "-map", "1", "-c", "copy", thumbnail, "attached_pic"];
+        [&["-i", inputs[0], "-i", inputs[1]][..], &maps].concat()
+    };
+    for (first, name) in [(true, "first.mp4"), (false, "last.mp4"), (false, "last.mov")] {
+        assert_eq!(made(&pictures(first), name).unwrap(), whole(12, SIZE), "{name}");
     }
 }
 
