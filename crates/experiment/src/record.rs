@@ -92,6 +92,13 @@ pub struct DatasetRecord {
     pub data_seed: Option<u64>,
     /// For each split, the hash of its lists and of the videos' contents.
     pub fingerprints: BTreeMap<String, String>,
+    /// Number of its videos that were accepted although ffmpeg reports errors in them; left out if zero.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub accepted: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The training and test of one split and seed.

@@ -185,6 +185,7 @@ impl<'a> Library<'a> {
                 name: data.set.clone(),
                 data_seed: set.dataset.data_seed,
                 fingerprints: set.fingerprints.clone(),
+                accepted: self.accepted(row, &data.set)?,
             });
         }
         Ok(records)
