@@ -26,26 +26,19 @@ mod matroska;
 mod mxf;
 mod ogg;
 mod riff;
+mod said;
 
 use self::bytes::Bytes;
+use self::said::longer;
 use super::formats::still;
 use crate::error::DataError;
 use std::io::{self, Read, Seek};
 use std::path::Path;
 
+pub(super) use self::said::Ending;
+
 /// Number of bytes by which a format is told.
 const HEAD: usize = 16;
-
-/// What a file says about its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// Nothing that contradicts its length.
-    Fits,
-    /// It has at least this many bytes when it is whole, more than were found.
-    Longer(u64),
-    /// This part, which stands at the end, is missing.
-    Lacks(&'static str),
-}
 
 /// The length of a file, and what it says itself.
 #[derive(Debug, Clone, Copy)]
@@ -85,11 +78,6 @@ fn of<R: Read + Seek>(file: &mut Bytes<R>, head: &[u8]) -> io::Result<Ending> {
         () => 0,
     };
     Ok(longer(declared, file.found()))
-}
-
-/// Compares a declared length with the one found.
-fn longer(declared: u64, found: u64) -> Ending {
-    if declared > found { Ending::Longer(declared) } else { Ending::Fits }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! MP4 and MOV: a chain of boxes with their lengths.
 
 use super::bytes::Bytes;
-use super::{Ending, longer};
+use super::said::{Ending, longer};
 use std::io::{self, Read, Seek};
 
 /// More boxes than any real file has at one level; bounds the walk through a hostile one.

@@ -1,7 +1,7 @@
 //! Formats that are a plain chain of blocks: GIF, PNG (and APNG), IVF.
 
-use super::Ending;
 use super::bytes::Bytes;
+use super::said::Ending;
 use std::io::{self, Read, Seek};
 
 /// Looks for the trailer of a GIF.

@@ -1,7 +1,7 @@
 //! Ogg: pages, the last of each stream with a mark (RFC 3533, section 6).
 
-use super::Ending;
 use super::bytes::Bytes;
+use super::said::Ending;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek};
 
