@@ -141,8 +141,8 @@ impl Decoder {
         if found == 0 {
             return refuse(DecodeProblem::NotAVideo { log: Log(vec!["the file is empty".to_owned()]) });
         }
-        let Outcome { frames, size, words, status } = self.run(path, stop, each)?;
-        let Words { log, errors, first, scaled, cover, .. } = words;
+        let Outcome { frames, size, words, status, crashed } = self.run(path, stop, each)?;
+        let Words { log, errors, first, scaled, opened, cover, .. } = words;
         if let Some([(width, height), (first_width, first_height)]) = scaled {
             let expected = format!("{first_width}x{first_height}");
             let found = format!("{width}x{height}");
@@ -170,18 +170,15 @@ impl Decoder {
             };
         }
         let Some((width, height)) = size else {
-            return refuse(if let Some(format) = still {
-                DecodeProblem::StillPicture { format }
-            } else if cover && says(&log, "matches no streams") {
-                DecodeProblem::OnlyCover
-            } else if says(&log, "Format not on whitelist") {
-                DecodeProblem::OtherFormat { log }
-            } else if says(&log, "Invalid data found when processing input")
-                || says(&log, "matches no streams")
-            {
-                DecodeProblem::NotAVideo { log }
-            } else {
-                DecodeProblem::NoFrames { log }
+            let unknown = !opened && says(&log, "Invalid data found when processing input");
+            let without_stream = says(&log, "matches no streams");
+            return refuse(match (still, status) {
+                (Some(format), _) => DecodeProblem::StillPicture { format },
+                (None, Some(what)) if crashed => DecodeProblem::Failed { frames, what, log },
+                _ if cover && without_stream => DecodeProblem::OnlyCover,
+                _ if says(&log, "Format not on whitelist") => DecodeProblem::OtherFormat,
+                _ if unknown || without_stream => DecodeProblem::NotAVideo { log },
+                _ => DecodeProblem::NoFrames { log },
             });
         };
         // A picture in a format that can hold moving ones.

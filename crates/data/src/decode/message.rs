@@ -69,6 +69,11 @@ impl<'a> Message<'a> {
         Some((width.parse().ok()?, height.parse().ok()?))
     }
 
+    /// Returns `true` if it describes the opened file.
+    pub(super) fn is_of_input(&self) -> bool {
+        self.level == Some(Level::Lower) && self.text.starts_with("Input #0, ")
+    }
+
     /// Returns `true` if it lists a picture that belongs to a file, such as the cover of a record.
     pub(super) fn is_of_cover(&self) -> bool {
         self.level == Some(Level::Lower) && self.text.ends_with("(attached pic)")

@@ -15,13 +15,9 @@ pub enum DecodeProblem {
     },
     /// The format is none of those that are read.
     #[error(
-        "expected a video in one of the formats {FORMATS}, found another one; convert it with ffmpeg, for example to MP4. \
-         {log}"
+        "expected a video in one of the formats {FORMATS}, found another one; convert it with ffmpeg, for example to MP4"
     )]
-    OtherFormat {
-        /// Last lines of ffmpeg's standard error.
-        log: Log,
-    },
+    OtherFormat,
     /// A still picture.
     #[error("expected a video, found a still picture ({format}); give a file with moving pictures")]
     StillPicture {

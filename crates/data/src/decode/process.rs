@@ -51,6 +51,8 @@ pub(super) struct Outcome {
     pub(super) words: Words,
     /// A failed exit, in words.
     pub(super) status: Option<String>,
+    /// True if a signal ended it, as when it crashed.
+    pub(super) crashed: bool,
 }
 
 /// The reason for which the watch stopped ffmpeg.
@@ -119,11 +121,12 @@ pub(super) fn run(
             return Err(refuse(DecodeProblem::Failed { frames, what, log: words.log }));
         }
     };
+    let crashed = status.as_ref().is_ok_and(|status| status.code().is_none());
     let status = match status {
         Ok(status) => failure(status),
         Err(error) => Some(error.to_string()),
     };
-    Ok(Outcome { frames, size, words, status })
+    Ok(Outcome { frames, size, words, status, crashed })
 }
 
 fn failure(status: ExitStatus) -> Option<String> {

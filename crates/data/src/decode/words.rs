@@ -27,6 +27,8 @@ pub(super) struct Words {
     pub(super) first: Option<String>,
     /// Sizes that a picture was scaled from and to, since ffmpeg makes all pictures as large as the first.
     pub(super) scaled: Option<[Size; 2]>,
+    /// True if the file was opened as one of a known format.
+    pub(super) opened: bool,
     /// True if the file has a picture that belongs to it, such as the cover of a record.
     pub(super) cover: bool,
     /// Number of pictures that `showinfo` described before the first one of another size.
@@ -68,6 +70,7 @@ impl Words {
         match message.level {
             None => return before,
             Some(Level::Lower) if !corrupt => {
+                self.opened |= message.is_of_input();
                 self.cover |= message.is_of_cover();
                 if let Some([from, to]) = message.scaling().filter(|[from, to]| from != to) {
                     self.scaled.get_or_insert([from, to]);

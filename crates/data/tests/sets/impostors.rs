@@ -40,6 +40,15 @@ fn one_that_hangs_is_stopped() {
 }
 
 #[test]
+fn one_that_crashes_is_at_fault_itself() {
+    let crashed = outcome("kill -s SEGV $$");
+    assert!(
+        matches!(&crashed, DecodeProblem::Failed { frames: 0, what, .. } if what.contains("11")),
+        "{crashed}"
+    );
+}
+
+#[test]
 fn half_a_frame_is_no_frame() {
     let half = outcome("printf 'P6\\n2 2\\n255\\nabc'; echo 'it broke' >&2");
     assert!(
