@@ -157,7 +157,8 @@ fn predict(flags: &Predict, console: &Console, interrupt: &Interrupt) -> Result<
     }
     let trained = Trained::find(&workspace, &flags.run, interrupt)?;
     let device = flags.device.device.open()?;
-    let predictor = Predictor::new(&trained, &workspace, &device, console, interrupt)?;
+    let predictor = Predictor::new(&trained, &workspace, &device, console, interrupt)?
+        .accepting_messages(flags.decoding.accept_messages);
     for video in &flags.videos {
         let prediction = predictor.predict(video)?;
         say(if flags.json { json(&prediction) } else { prediction.terminal(screen()) })?;

@@ -16,8 +16,8 @@ use plan::spec::{FlowPreset, ProfileName};
 use crate::torture::Part;
 
 pub(crate) use self::bench::Bench;
+use self::groups::{Decoding, Extracted, Question, Roots, Scale, Where, precision};
 pub(crate) use self::groups::{Engine, Folders};
-use self::groups::{Extracted, Question, Roots, Scale, Where, precision};
 pub(crate) use self::old::notes;
 
 /// Reproduce tables of action-recognition papers: one TOML file a table, one command to train, compare and test the
@@ -252,6 +252,8 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) extracted: Extracted,
     #[command(flatten)]
+    decoding: Decoding,
+    #[command(flatten)]
     pub(crate) folders: Folders,
     /// Write the records into the committed results/
     #[arg(long, conflicts_with = "results")]
@@ -284,6 +286,8 @@ pub(crate) struct Figures {
     #[command(flatten)]
     extracted: Extracted,
     #[command(flatten)]
+    decoding: Decoding,
+    #[command(flatten)]
     pub(crate) folders: Folders,
 }
 
@@ -298,6 +302,8 @@ pub(crate) struct Prepare {
     pub(crate) device: Where,
     #[command(flatten)]
     pub(crate) extracted: Extracted,
+    #[command(flatten)]
+    decoding: Decoding,
     /// Table whose profile sets the sizes and the flow method [default: the first one that reads this set's flow]
     #[arg(long)]
     pub(crate) table: Option<String>,
@@ -404,16 +410,23 @@ impl Compare {
     }
 }
 
+/// What `predict` classifies.
+fn videos() -> String {
+    let formats = data::decode::FORMATS.replace(',', ", ");
+    format!("Video files, or - for standard input. Formats, by ffmpeg's names: {formats}")
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Predict {
-    /// Video files of any format that ffmpeg reads; - for standard input
-    #[arg(required = true)]
+    #[arg(required = true, help = videos())]
     pub(crate) videos: Vec<PathBuf>,
     /// Row: TABLE/ROW or TABLE/RUN/ROW, such as table3/average, or an exported folder
     #[arg(long, value_name = "RUN")]
     pub(crate) run: String,
     #[command(flatten)]
     pub(crate) device: Where,
+    #[command(flatten)]
+    pub(crate) decoding: Decoding,
     /// Draw the class probabilities over time to an SVG file
     #[arg(long, value_name = "FILE")]
     pub(crate) chart: Option<PathBuf>,
@@ -492,6 +505,7 @@ impl Run {
     pub(crate) fn request(&self) -> Request {
         Request {
             extraction: self.extracted.extraction(),
+            accept_messages: self.decoding.accept_messages,
             precision: self.precision.unwrap_or_default(),
             ..self.question.request()
         }
@@ -499,7 +513,8 @@ impl Run {
 
     /// Returns the request of an exported row, with the flags' values where given.
     pub(crate) fn request_of(&self, own: Request) -> Request {
-        let Request { profile, dataset, splits, seeds, data_seed, extraction, rows, .. } = self.request();
+        let Request { profile, dataset, splits, seeds, data_seed, extraction, accept_messages, rows, .. } =
+            self.request();
         let or = |given: Vec<String>, own: Vec<String>| if given.is_empty() { own } else { given };
         Request {
             profile: profile.or(own.profile),
@@ -508,6 +523,7 @@ impl Run {
             seeds: seeds.or(own.seeds),
             data_seed: data_seed.or(own.data_seed),
             extraction: extraction.or(own.extraction),
+            accept_messages: accept_messages || own.accept_messages,
             // Another table has other rows.
             rows: if self.tables.is_empty() { or(rows, own.rows) } else { rows },
             from: own.from,
@@ -518,7 +534,11 @@ impl Run {
 
 impl Figures {
     pub(crate) fn request(&self) -> Request {
-        Request { extraction: self.extracted.extraction(), ..self.question.request() }
+        Request {
+            extraction: self.extracted.extraction(),
+            accept_messages: self.decoding.accept_messages,
+            ..self.question.request()
+        }
     }
 
     pub(crate) fn data_roots(&self) -> DataRoots {
@@ -555,6 +575,7 @@ impl Prepare {
             dataset: Some(self.dataset.clone()),
             data_seed: self.scale.data_seed,
             extraction: self.extracted.extraction(),
+            accept_messages: self.decoding.accept_messages,
             ..Request::default()
         }
     }
@@ -565,6 +586,17 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+
+    #[test]
+    fn predict_says_which_formats_it_reads() {
+        use clap::CommandFactory as _;
+        let mut command = Cli::command();
+        let help = command.find_subcommand_mut("predict").unwrap().render_help().to_string();
+        let words: Vec<&str> = help.split([' ', ',', '\n']).collect();
+        for format in data::decode::FORMATS.split(',') {
+            assert!(words.contains(&format), "{format} in {help}");
+        }
+    }
 
     /// Whatever it needs to run.
     #[test]

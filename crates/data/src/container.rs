@@ -110,7 +110,7 @@ pub struct Header {
 }
 
 /// Facts about a video, recorded while a cache file was made.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Facts {
     /// For frames: number of pairs that show the same picture up to coding noise.
@@ -119,6 +119,19 @@ pub struct Facts {
     /// For extracted flow: `true` if it was compared with its frames, `false` if too little moves for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judged: Option<bool>,
+    /// For frames: the messages of ffmpeg that were accepted with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Messages>,
+}
+
+/// Messages by which a decoded picture may be wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Messages {
+    /// Their number.
+    pub count: usize,
+    /// The first of them.
+    pub first: String,
 }
 
 /// One record of the index.

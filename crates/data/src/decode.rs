@@ -7,29 +7,38 @@
 //! whose frame count is wrong for packed B-frames, and one process does the work of two.
 //!
 //! Options of ffmpeg and their reasons:
-//! - `-fps_mode passthrough`: each decoded frame once, whatever the time stamps say;
+//! - each decoded frame once, whatever the time stamps say (`dialect.rs`);
+//! - `-map 0:V:0`: the first video stream that is not a cover picture or a thumbnail;
 //! - display rotation is applied (its default), so a portrait video comes out upright;
 //! - `-flags bitexact` and exact scaler flags: the same bytes on every processor;
-//! - only `file` and `pipe` as protocols and only true video containers as formats, so a playlist
+//! - only `file` and `pipe` as protocols and only formats that hold all of their content ([`FORMATS`]), so a playlist
 //!   disguised as a video cannot make it open other files or the network;
 //! - the name is one argument behind `file:`: no shell, no glob, no option parsing;
-//! - audio, subtitles and data are not decoded: damage to them does not matter.
+//! - audio, subtitles and data are not decoded: damage to them does not matter;
+//! - `-loglevel verbose`: only at this level does it say that it scales a frame to the size of the first.
 
-mod declared;
+mod dialect;
+mod ending;
+mod formats;
+mod harmless;
+mod message;
 mod problem;
 mod process;
+mod words;
 
+use self::ending::{Ending, Extent};
+use self::process::Outcome;
+use self::words::Words;
 use crate::error::DataError;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+pub use self::formats::FORMATS;
 pub use self::problem::{DecodeProblem, Log};
 pub use self::process::{Limits, RgbFrame};
-
-/// Video containers by ffmpeg's names, except those that refer to other files.
-const FORMATS: &str = "avi,mov,matroska,webm,mpeg,mpegts,mpegvideo,m4v,flv,ogg,asf,nut";
 
 /// The result of decoding a video.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +64,14 @@ impl Decoded {
             None => Ok(self),
         }
     }
+
+    /// Refuses a video with damage other than messages of ffmpeg.
+    ///
+    /// # Errors
+    /// [`DataError::Decode`] with the damage.
+    pub fn despite_messages(self, path: &Path) -> Result<Self, DataError> {
+        if matches!(self.damage, Some(DecodeProblem::Damaged { .. })) { Ok(self) } else { self.strict(path) }
+    }
 }
 
 /// A working `ffmpeg`.
@@ -63,6 +80,8 @@ pub struct Decoder {
     program: PathBuf,
     version: String,
     limits: Limits,
+    /// The dialect that it understands, as far as is known.
+    dialect: Arc<AtomicUsize>,
 }
 
 impl Decoder {
@@ -86,7 +105,9 @@ impl Decoder {
             .strip_prefix("ffmpeg version ")
             .and_then(|rest| rest.split_whitespace().next())
             .ok_or_else(|| missing(std::io::Error::other("it does not answer `-version` as ffmpeg does")))?;
-        Ok(Self { program: program.to_path_buf(), version: version.to_owned(), limits: Limits::default() })
+        let dialect = Arc::new(AtomicUsize::new(dialect::of_version(version)));
+        let (program, version) = (program.to_path_buf(), version.to_owned());
+        Ok(Self { program, version, limits: Limits::default(), dialect })
     }
 
     /// The same decoder with other limits.
@@ -107,37 +128,63 @@ impl Decoder {
     ///
     /// # Errors
     /// [`DataError::File`] if the file cannot be opened, [`DataError::Decode`] if it gives no frame or
-    /// exceeds the limits, [`DataError::Interrupted`] once `stop` is set, and whatever `each` returns.
+    /// exceeds the limits, [`DataError::FfmpegUnusable`] if ffmpeg does not know its options,
+    /// [`DataError::Interrupted`] once `stop` is set, and whatever `each` returns.
     pub fn decode(
         &self,
         path: &Path,
         stop: &AtomicBool,
         each: impl FnMut(RgbFrame<'_>) -> Result<(), DataError>,
     ) -> Result<Decoded, DataError> {
-        let (declared, found) = declared::lengths(path)?;
+        let Extent { found, ending, still } = ending::extent(path)?;
         let refuse = |problem| Err(DataError::Decode { path: path.to_path_buf(), problem });
         if found == 0 {
             return refuse(DecodeProblem::NotAVideo { log: Log(vec!["the file is empty".to_owned()]) });
         }
-        let outcome = process::run(self.command(path), self.limits, path, stop, each)?;
-        let process::Outcome { frames, size, log, errors, first, status } = outcome;
-        let ended_early = log.0.iter().any(|line| line.contains("File ended prematurely"));
-        if declared > found || ended_early {
-            let truncated = DecodeProblem::Truncated { declared: declared.max(found + 1), found, frames };
+        let Outcome { frames, size, words, status, crashed } = self.run(path, stop, each)?;
+        let Words { log, errors, first, scaled, opened, cover, .. } = words;
+        if let Some([(width, height), (first_width, first_height)]) = scaled {
+            let expected = format!("{first_width}x{first_height}");
+            let found = format!("{width}x{height}");
+            return refuse(match self.change(path, stop)? {
+                Some(frame) => DecodeProblem::SizeChanges { frame, expected, found },
+                None => {
+                    let what = format!("some of its frames are {found}, the first is {expected}");
+                    DecodeProblem::Failed { frames, what, log }
+                }
+            });
+        }
+        let cut = match ending {
+            Ending::Longer(declared) => Some(DecodeProblem::Truncated { declared, found, frames }),
+            Ending::Lacks(lacks) => Some(DecodeProblem::Unfinished { lacks, frames }),
+            // Clusters of Matroska whose lengths are known, in a segment whose length is not.
+            Ending::Fits if says(&log, "File ended prematurely") => {
+                Some(DecodeProblem::Truncated { declared: found + 1, found, frames })
+            }
+            Ending::Fits => None,
+        };
+        if let Some(cut) = cut {
             return match size {
-                None => refuse(truncated),
-                Some((width, height)) => Ok(Decoded { frames, width, height, damage: Some(truncated) }),
+                None => refuse(cut),
+                Some((width, height)) => Ok(Decoded { frames, width, height, damage: Some(cut) }),
             };
         }
         let Some((width, height)) = size else {
-            let no_stream =
-                ["Invalid data found when processing input", "matches no streams", "Format not on whitelist"];
-            return refuse(if log.0.iter().any(|line| no_stream.iter().any(|mark| line.contains(mark))) {
-                DecodeProblem::NotAVideo { log }
-            } else {
-                DecodeProblem::NoFrames { log }
+            let unknown = !opened && says(&log, "Invalid data found when processing input");
+            let without_stream = says(&log, "matches no streams");
+            return refuse(match (still, status) {
+                (Some(format), _) => DecodeProblem::StillPicture { format },
+                (None, Some(what)) if crashed => DecodeProblem::Failed { frames, what, log },
+                _ if cover && without_stream => DecodeProblem::OnlyCover,
+                _ if says(&log, "Format not on whitelist") => DecodeProblem::OtherFormat,
+                _ if unknown || without_stream => DecodeProblem::NotAVideo { log },
+                _ => DecodeProblem::NoFrames { log },
             });
         };
+        // A picture in a format that can hold moving ones.
+        if let Some(format) = still.filter(|_| frames == 1) {
+            return refuse(DecodeProblem::StillPicture { format });
+        }
         if let Some(what) = status {
             return refuse(DecodeProblem::Failed { frames, what, log });
         }
@@ -145,20 +192,53 @@ impl Decoder {
         Ok(Decoded { frames, width, height, damage })
     }
 
+    /// Runs ffmpeg in the dialect that it understands.
+    fn run(
+        &self,
+        path: &Path,
+        stop: &AtomicBool,
+        mut each: impl FnMut(RgbFrame<'_>) -> Result<(), DataError>,
+    ) -> Result<Outcome, DataError> {
+        let mut log = Log::default();
+        let best = self.dialect.load(Ordering::Relaxed);
+        for dialect in best..best + dialect::COUNT {
+            let command = self.command(path, dialect::options(dialect));
+            let outcome = process::run(command, self.limits, path, stop, &mut each)?;
+            if outcome.size.is_some() || !dialect::refuses_options(&outcome.words.log) {
+                self.dialect.store(dialect, Ordering::Relaxed);
+                return Ok(outcome);
+            }
+            log = outcome.words.log;
+        }
+        let (program, version) = (self.program.clone(), self.version.clone());
+        Err(DataError::FfmpegUnusable { program, version, log })
+    }
+
+    /// Returns the number of the first frame that has another size than those before.
+    fn change(&self, path: &Path, stop: &AtomicBool) -> Result<Option<usize>, DataError> {
+        let describe: Vec<&str> = dialect::options(self.dialect.load(Ordering::Relaxed))
+            .iter()
+            .copied()
+            .chain(["-vf", "showinfo"])
+            .collect();
+        let outcome = process::run(self.command(path, &describe), self.limits, path, stop, |_| Ok(()))?;
+        Ok(outcome.words.change())
+    }
+
     /// The ffmpeg command with all its options.
-    fn command(&self, path: &Path) -> Command {
+    fn command(&self, path: &Path, options: &[&str]) -> Command {
         let pixels = self.limits.side.saturating_mul(self.limits.side).to_string();
         let mut name = OsString::from("file:");
         name.push(path);
         let mut command = Command::new(&self.program);
         command
-            .args(["-hide_banner", "-nostdin", "-loglevel", "level+error"])
+            .args(["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+verbose"])
             .args(["-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS])
             .args(["-threads", "1", "-flags", "bitexact", "-max_pixels", &pixels])
             .arg("-i")
             .arg(name)
-            .args(["-map", "0:v:0", "-an", "-sn", "-dn"])
-            .args([self.frame_rate_option(), "passthrough"])
+            .args(["-map", "0:V:0", "-an", "-sn", "-dn"])
+            .args(options)
             .args(["-sws_flags", "bicubic+accurate_rnd+full_chroma_int+bitexact"])
             .args(["-pix_fmt", "rgb24", "-threads", "1", "-f", "image2pipe", "-c:v", "ppm", "pipe:1"])
             .env_remove("FFREPORT")
@@ -169,14 +249,9 @@ impl Decoder {
         tracing::debug!(?command, "starting ffmpeg");
         command
     }
+}
 
-    /// Name of the frame rate option: `-fps_mode` since ffmpeg 5.1, `-vsync` before, which newer versions drop.
-    fn frame_rate_option(&self) -> &'static str {
-        let mut numbers = self.version.split(|c: char| !c.is_ascii_digit());
-        let mut next = || numbers.next().and_then(|n| n.parse::<u32>().ok());
-        match (next(), next()) {
-            (Some(major), minor) if (major, minor.unwrap_or(0)) < (5, 1) => "-vsync",
-            _ => "-fps_mode",
-        }
-    }
+/// Returns `true` if one of the last messages contains a text.
+fn says(log: &Log, text: &str) -> bool {
+    log.0.iter().any(|line| line.contains(text))
 }

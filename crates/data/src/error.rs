@@ -124,6 +124,21 @@ pub enum DataError {
         source: io::Error,
     },
 
+    /// `ffmpeg` starts, but refuses the options that decoding needs, whatever the video.
+    #[error(
+        "`{}` (version {version}) refuses the options that decoding needs; install ffmpeg 4.0 or later, with its usual \
+         encoders and filters. {log}",
+        program.display()
+    )]
+    FfmpegUnusable {
+        /// The program.
+        program: PathBuf,
+        /// The version that it reports.
+        version: String,
+        /// Last lines of its standard error.
+        log: crate::decode::Log,
+    },
+
     /// A video cannot be decoded, or only with damage.
     #[error("{}: {problem}", path.display())]
     Decode {

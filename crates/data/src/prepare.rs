@@ -17,6 +17,7 @@
 //! A data set of extracted frames and flow ([`crate::extracted`]) is handled the same way, but its flow is imported
 //! instead of computed.
 
+mod accepted;
 mod config;
 mod content;
 mod estimate;
@@ -40,6 +41,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use video::Content;
 
+pub use accepted::accepted;
 pub use config::{PrepareConfig, Progress, Silent};
 pub use missing::missing;
 pub use report::{PrepareReport, Prepared, VideoFailure};
@@ -172,6 +174,7 @@ pub fn prepare(
                 prepared.pairs += video.fields();
                 prepared.repeated += video.repeated;
                 prepared.not_judged += usize::from(video.judged == Some(false));
+                prepared.accepted += usize::from(video.messages.is_some());
                 prepared.videos.push(video);
             }
             Err(cause) => failures.push(VideoFailure::new(dataset, videos[position], cause)),
@@ -202,7 +205,9 @@ fn copy_of(first: &str, error: &DataError) -> DataError {
 /// Returns `true` for an error that concerns the machine rather than one video.
 fn is_fatal(error: &DataError) -> bool {
     match error {
-        DataError::File(FileError::DiskFull { .. }) | DataError::FfmpegMissing { .. } => true,
+        DataError::File(FileError::DiskFull { .. })
+        | DataError::FfmpegMissing { .. }
+        | DataError::FfmpegUnusable { .. } => true,
         DataError::Flow(FlowError::Device { .. }) => true,
         DataError::File(FileError::Io { action, .. }) => *action == "write",
         _ => false,

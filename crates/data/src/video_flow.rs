@@ -52,7 +52,7 @@ pub fn flow_along_video(
             _ => estimate(&pool, &mut vec![estimator.stream(); threads.get()], receiver, each),
         };
         let decoded = decoding.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        estimated.and(decoded)
+        estimated.and(decoded).map_err(|error| error.of_video(path.display()))
     })
 }
 

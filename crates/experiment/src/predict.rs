@@ -15,7 +15,7 @@ use candle_core::Device;
 use data::cuts::CutConfig;
 use data::dataset::Dataset;
 use data::loader::{Crops, LabelledVideo, TestConfig, TestViews};
-use data::prepare::{PrepareError, PreparedVideo, Silent};
+use data::prepare::{PrepareConfig, PrepareError, PreparedVideo, Silent};
 use data::sample::Clips;
 use models::Network;
 use serde::Serialize;
@@ -52,6 +52,9 @@ pub struct Prediction {
     pub trained_on: String,
     /// Frames, T.
     pub frames: usize,
+    /// Number of ffmpeg's messages with which its frames were accepted; left out if there were none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<usize>,
     /// The hard cuts found, each as the first frame after it.
     pub cuts: Vec<usize>,
     /// Class names, in label order.
@@ -118,6 +121,8 @@ pub struct Predictor<'a> {
     fusion: Option<&'a Fusion>,
     /// The cut detection of the data set that the nets were trained on.
     cuts: Option<CutConfig>,
+    /// Takes videos although ffmpeg reports errors in them.
+    accept_messages: bool,
     /// Folder for temporary files of the videos being classified.
     scratch: PathBuf,
     device: &'a Device,
@@ -159,7 +164,14 @@ impl<'a> Predictor<'a> {
             None | Some(Err(plan::Error::Usage(_))) => None,
             Some(Err(error)) => return Err(error.into()),
         };
-        Ok(Self { trained, networks, fusion, cuts, scratch, device, console, interrupt })
+        let accept_messages = false;
+        Ok(Self { trained, networks, fusion, cuts, accept_messages, scratch, device, console, interrupt })
+    }
+
+    /// Takes videos although ffmpeg reports errors in them, or refuses them, as is the default.
+    #[must_use]
+    pub fn accepting_messages(self, accept_messages: bool) -> Self {
+        Self { accept_messages, ..self }
     }
 
     /// Classifies a video file; `-` is a video from standard input.
@@ -173,6 +185,7 @@ impl<'a> Predictor<'a> {
         let (file, name) = if video == Path::new("-") {
             (spool(&folder.join("standard-input"), std::io::stdin().lock())?, "standard input".to_owned())
         } else {
+            only_a_file(video)?;
             (video.to_owned(), video.display().to_string())
         };
         let dataset = Dataset::of_video(&file, self.cuts)?;
@@ -209,6 +222,7 @@ impl<'a> Predictor<'a> {
             run: self.trained.name.clone(),
             trained_on: self.trained.record.data.first().map_or(String::new(), |data| data.name.clone()),
             frames: videos[0].frames,
+            messages: videos[0].messages.as_ref().map(|messages| messages.count),
             cuts: videos[0].segments.iter().skip(1).map(|segment| segment.start).collect(),
             classes: self.trained.classes.clone(),
             fused,
@@ -223,7 +237,10 @@ impl<'a> Predictor<'a> {
         let backward = net.video.flow.is_some() && wants_backward(net);
         let made = data::prepare::prepare(
             dataset,
-            &config(&net.video, backward, batched(self.device)?),
+            &PrepareConfig {
+                accept_messages: self.accept_messages,
+                ..config(&net.video, backward, batched(self.device)?)
+            },
             &[0],
             folder,
             &Silent,
@@ -299,6 +316,22 @@ impl<'a> Predictor<'a> {
     }
 }
 
+/// Refuses what cannot be read twice and from any place, as containers and caches need it. A missing file has an error of
+/// its own.
+fn only_a_file(video: &Path) -> Result<()> {
+    match std::fs::metadata(video) {
+        Ok(found) if !found.is_file() => {
+            let found = if found.is_dir() { "a folder" } else { "a pipe or a device" };
+            Err(Error::Usage(format!(
+                "{}: expected a file, found {found}; write the video to a file first, or pass it on standard input, as in \
+                 `cat VIDEO | … predict -`",
+                video.display()
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Writes a video from a pipe to a file, since most containers cannot be read without seeking.
 fn spool(file: &Path, mut from: impl Read) -> Result<PathBuf> {
     let mut out = std::fs::File::create(file).map_err(Error::io("create", file))?;
@@ -312,5 +345,29 @@ fn spool(file: &Path, mut from: impl Read) -> Result<PathBuf> {
             Err(Error::Usage("standard input has more than 16 GiB; use a shorter video".into()))
         }
         _ => Ok(file.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+        for (path, found) in
+            [(at("pipe"), "a pipe or a device"), (at("."), "a folder"), ("/dev/zero".into(), "a pipe")]
+        {
+            let message = only_a_file(&path).unwrap_err().to_string();
+            assert!(message.contains(&format!("expected a file, found {found}")), "{message}");
+            assert!(message.contains("write the video to a file first"), "{message}");
+        }
+        std::fs::write(at("file"), "x").unwrap();
+        std::os::unix::fs::symlink(at("file"), at("link")).unwrap();
+        only_a_file(&at("link")).unwrap();
+        only_a_file(&at("missing")).unwrap();
     }
 }

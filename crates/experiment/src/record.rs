@@ -95,6 +95,13 @@ pub struct DatasetRecord {
     /// Properties that make its numbers say less than they seem to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cautions: Vec<String>,
+    /// Number of its videos that were accepted although ffmpeg reports errors in them; left out if zero.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub accepted: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The training and test of one split and seed.

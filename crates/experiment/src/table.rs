@@ -8,11 +8,12 @@ mod recorded;
 use crate::claim::{Estimate, Verdict};
 use crate::grid::{Form, Grid, Screen, wrapped};
 use crate::record::{Measure, Record};
-use base::text::{NONE, duration, points, range, reported, signed, signed_range};
+use base::text::{NONE, counted, duration, points, range, reported, signed, signed_range};
 use plan::TablePlan;
 use plan::rule::Comparison;
 use plan::spec::{self, Columns, ProfileName, Quoted, Spec};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A table, ready to be printed.
 #[derive(Debug, Clone, Serialize)]
@@ -287,6 +288,13 @@ impl Table {
                 State::Done { .. } | State::NotRun => {}
             }
         }
+        for (set, accepted) in self.accepted() {
+            paragraph(format!(
+                "ffmpeg reports errors in {} of {}, which were accepted as they are (--accept-messages).",
+                counted(accepted, "video"),
+                said(&set)
+            ));
+        }
         if !self.departures.is_empty() {
             let mark = if form == Form::Markdown { "[docs/deviations.md]" } else { "docs/deviations.md" };
             paragraph(format!(
@@ -298,6 +306,17 @@ impl Table {
             }
         }
         text
+    }
+
+    /// Returns the data sets with videos that were accepted although ffmpeg reports errors in them, and their number.
+    fn accepted(&self) -> BTreeMap<String, usize> {
+        let mut accepted = BTreeMap::new();
+        let records = self.rows.iter().filter_map(|row| row.state.record());
+        for data in records.flat_map(|record| &record.data).filter(|data| data.accepted > 0) {
+            let most = accepted.entry(data.name.clone()).or_insert(0);
+            *most = data.accepted.max(*most);
+        }
+        accepted
     }
 
     /// Lays out the table as in the paper: one line per label, two numbers per column.

@@ -202,6 +202,7 @@ fn a_prepared_video_has_the_flow_of_the_cpu() {
         flow_codec: Codec::Float32,
         flow_bound: None,
         flow: Some(Method::TvL1(TvL1Params::fast())),
+        accept_messages: false,
         backward: true,
         batched,
         verify: true,

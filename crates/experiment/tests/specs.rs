@@ -164,6 +164,20 @@ fn a_question_of_its_own_has_a_folder_of_its_own() {
     assert_eq!(results(Request { seeds: Some(3), ..Request::default() }), "synth-mini.seeds-3");
     let split = Request { splits: vec!["2".into(), "3".into()], ..Request::default() };
     assert_eq!(results(split), "synth-mini.splits-2+3");
+    let real = Request { dataset: Some("weizmann".into()), accept_messages: true, ..Request::default() };
+    assert_eq!(results(real.clone()), "weizmann-mini.accept-messages");
+    let accepts = |request: &Request| plan("table1b", request).stages().any(|net| net.video.accept_messages);
+    assert!(accepts(&real) && !accepts(&Request { accept_messages: false, ..real.clone() }));
+    let said = "videos in which ffmpeg reports errors are taken as they are".to_owned();
+    assert!(plan("table1b", &real).departures.contains(&said));
+}
+
+#[test]
+fn generated_videos_have_no_messages_to_accept() {
+    let request = Request { accept_messages: true, ..Request::default() };
+    let (spec, file) = workspace().spec("table1b").unwrap();
+    let error = TablePlan::resolve(spec, file, &request, &workspace()).unwrap_err().to_string();
+    assert!(error.contains("--accept-messages applies to real videos only"), "{error}");
 }
 
 /// Tests mistakes, each with its error message.

@@ -58,6 +58,7 @@ fn record(plan: &TablePlan, row: usize, top1: f64, scored: usize, seeds: u64) ->
             data_seed: Some(0),
             fingerprints: BTreeMap::new(),
             cautions: Vec::new(),
+            accepted: 0,
         }],
         profile: ProfileName::Mini,
         measure: Default::default(),
@@ -140,6 +141,22 @@ fn assert_fits(text: &str, width: usize) {
     for line in text.lines() {
         assert!(line.chars().count() <= width, "wider than {width}: {line}\n{text}");
     }
+}
+
+#[test]
+fn accepted_videos_are_counted_below_the_table() {
+    let mut table = table(1);
+    let note = "ffmpeg reports errors in";
+    assert!(!table.markdown().contains(note));
+    for (row, accepted) in table.rows.iter_mut().zip([2, 3]) {
+        let State::Done { record } = &mut row.state else { panic!("{:?}", row.state) };
+        let json = serde_json::to_string(&record).unwrap();
+        assert!(!json.contains("accepted"), "records without such videos are as they were");
+        record.data[0].accepted = accepted;
+    }
+    let said =
+        "ffmpeg reports errors in 3 videos of synth, which were accepted as they are (--accept-messages).";
+    assert!(table.markdown().contains(said), "{}", table.markdown());
 }
 
 #[test]

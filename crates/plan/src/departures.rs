@@ -65,6 +65,9 @@ pub(crate) fn of(
             list.push("TV-L1 flow instead of that of Brox et al. 2004".into());
         }
     }
+    if nets.iter().any(|net| net.video.accept_messages) {
+        list.push("videos in which ffmpeg reports errors are taken as they are".into());
+    }
     if profile.storage != paper.storage && !extracted {
         list.push("frames and flow stored without JPEG".into());
     }

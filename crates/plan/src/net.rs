@@ -78,6 +78,9 @@ pub struct VideoPlan {
     /// Facts about frames and flow that another program extracted; absent if they are computed here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extraction: Option<Extraction>,
+    /// Takes videos although ffmpeg reports errors in them; left out of files if false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accept_messages: bool,
     /// Largest number of videos per class in training, and the same in testing.
     pub videos_per_class: Option<usize>,
 }

@@ -28,11 +28,17 @@ impl TablePlan {
         let own = cast(&spec, &dataset, sources)?;
         let cast = reseeded(&spec, own.clone(), request)?;
         let generated = |facts: &&DatasetFacts| facts.data_seed.is_some();
-        if let (Some(_), Some(main)) = (request.extraction, cast.get(spec.main_role()).filter(generated)) {
-            return Err(Error::Usage(format!(
-                "--extracted-bound applies to real videos only, and `{}` is generated; leave the flag out",
-                main.name
-            )));
+        if let Some(main) = cast.get(spec.main_role()).filter(generated) {
+            let flags = [
+                ("--extracted-bound", request.extraction.is_some()),
+                ("--accept-messages", request.accept_messages),
+            ];
+            if let Some((flag, _)) = flags.into_iter().find(|(_, given)| *given) {
+                return Err(Error::Usage(format!(
+                    "{flag} applies to real videos only, and `{}` is generated; leave the flag out",
+                    main.name
+                )));
+            }
         }
         if let Some(seeds) = request.seeds {
             counted("--seeds", seeds, MOST).map_err(Error::Usage)?;
@@ -87,6 +93,7 @@ impl TablePlan {
             splits: if usual_splits { Vec::new() } else { request.splits.clone() },
             seeds: (seeds != profile.seeds).then_some(seeds),
             extraction: request.extraction,
+            accept_messages: request.accept_messages,
             from: request.from.clone(),
             precision: request.precision,
         };

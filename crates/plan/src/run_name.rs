@@ -26,6 +26,8 @@ pub struct RunName {
     pub seeds: Option<usize>,
     /// Facts about extracted frames and flow.
     pub extraction: Option<Extraction>,
+    /// Takes videos although ffmpeg reports errors in them.
+    pub accept_messages: bool,
     /// First digits of the checksum of the exported row whose nets are used.
     pub from: Option<String>,
     /// Precision of matrix products; f32 adds nothing to the name.
@@ -46,6 +48,9 @@ impl fmt::Display for RunName {
         }
         if let Some(Extraction { bound, check }) = self.extraction {
             write!(f, ".extracted-{bound}{}", if check { "" } else { "-unchecked" })?;
+        }
+        if self.accept_messages {
+            write!(f, ".{}", PARTS[6])?;
         }
         if let Some(from) = &self.from {
             write!(f, ".from-{from}")?;
@@ -80,6 +85,7 @@ fn parse(name: &str) -> Option<RunName> {
         splits: Vec::new(),
         seeds: None,
         extraction: None,
+        accept_messages: false,
         from: None,
         precision: Precision::Fp32,
     };
@@ -106,6 +112,8 @@ fn parse(name: &str) -> Option<RunName> {
             run.from = Some(from.to_owned());
         } else if part == PARTS[5] {
             run.precision = Precision::Tf32;
+        } else if part == PARTS[6] {
+            run.accept_messages = true;
         } else {
             let bound = value(PARTS[3])?;
             let (bound, check) =
@@ -117,8 +125,9 @@ fn parse(name: &str) -> Option<RunName> {
     (run.to_string() == name).then_some(run)
 }
 
-/// Beginnings of the parts that may follow the profile, in this order.
-const PARTS: [&str; 6] = ["data-seed-", "splits-", "seeds-", "extracted-", "from-", "tf32"];
+/// Beginnings of the parts that may follow the profile.
+const PARTS: [&str; 7] =
+    ["data-seed-", "splits-", "seeds-", "extracted-", "from-", "tf32", "accept-messages"];
 
 impl RunName {
     /// Returns the request that leads to this name.
@@ -130,6 +139,7 @@ impl RunName {
             seeds: self.seeds,
             data_seed: self.data_seed,
             extraction: self.extraction,
+            accept_messages: self.accept_messages,
             from: self.from.clone(),
             precision: self.precision,
             rows: Vec::new(),
@@ -151,6 +161,8 @@ mod tests {
             "synth-views-mini.data-seed-1.splits-a.seeds-2.extracted-20.from-0a1b2c3d",
             "synth-mini.tf32",
             "ucf101-paper.splits-1.extracted-20.5.tf32",
+            "ucf101-paper.accept-messages",
+            "ucf101-paper.splits-1.accept-messages.from-0a1b2c3d.tf32",
         ] {
             let run: RunName = name.parse().unwrap();
             assert_eq!(run.to_string(), name);

@@ -32,6 +32,8 @@ pub struct Request {
     pub data_seed: Option<u64>,
     /// Facts about the frames and flow in the data root, if it holds these instead of videos.
     pub extraction: Option<Extraction>,
+    /// Takes videos although ffmpeg reports errors in them.
+    pub accept_messages: bool,
     /// Rows to run. If empty: all.
     pub rows: Vec<String>,
     /// First digits of the checksum of the exported row whose nets are used.

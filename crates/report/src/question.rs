@@ -31,6 +31,9 @@ pub(super) fn flags(plan: &TablePlan, request: &Request) -> String {
         flags
             .push_str(&format!(" --extracted-bound {bound}{}", if check { "" } else { " --unchecked-flow" }));
     }
+    if request.accept_messages {
+        flags.push_str(" --accept-messages");
+    }
     if request.from.is_some() {
         flags.push_str(" --from FOLDER");
     }

@@ -179,7 +179,12 @@ fn record(plan: &TablePlan, row: usize) -> Record {
         label: HOSTILE.into(),
         column: row.row.column.clone(),
         reported: row.row.reported,
-        data: vec![DatasetRecord { name: HOSTILE.into(), data_seed: Some(0), fingerprints: BTreeMap::new() }],
+        data: vec![DatasetRecord {
+            name: HOSTILE.into(),
+            data_seed: Some(0),
+            fingerprints: BTreeMap::new(),
+            accepted: 0,
+        }],
         profile: ProfileName::Mini,
         measure: Default::default(),
         top1: Estimate { value: 61.7, low: 57.1, high: 66.0 },

@@ -103,6 +103,14 @@ fn bound(text: &str) -> Result<Extraction, String> {
     Extraction::new(pixels).map_err(|e| e.to_string())
 }
 
+/// Videos that decode with messages.
+#[derive(Debug, Args)]
+pub(crate) struct Decoding {
+    /// Take videos in which ffmpeg reports errors, with their frames as they are; the output and the records count them
+    #[arg(long)]
+    pub(crate) accept_messages: bool,
+}
+
 /// The part of a table to run, and the data set.
 #[derive(Debug, Args)]
 pub(crate) struct Question {
@@ -132,6 +140,7 @@ impl Question {
             data_seed: self.scale.data_seed,
             rows: self.row.clone(),
             extraction: None,
+            accept_messages: false,
             from: None,
             precision: Precision::Fp32,
         }

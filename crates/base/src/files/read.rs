@@ -27,7 +27,8 @@ pub fn open(path: &Path) -> Result<File, FileError> {
     let file = options.open(path).map_err(io)?;
     let found = file.metadata().map_err(io)?.file_type();
     if !found.is_file() {
-        let message = format!("expected a file, found {}", kind(found));
+        let instead = if found.is_dir() { "" } else { "; write its content to a file first" };
+        let message = format!("expected a file, found {}{instead}", kind(found));
         return Err(io(io::Error::new(ErrorKind::InvalidInput, message)));
     }
     Ok(file)

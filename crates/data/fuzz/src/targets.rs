@@ -214,7 +214,7 @@ fn container_seeds() -> Vec<Vec<u8>> {
             }
             .expect("a whole entry");
         }
-        builder.set_facts(Facts { repeated: Some(1), judged: None });
+        builder.set_facts(Facts { repeated: Some(1), ..Facts::default() });
         let cut = [0..2, 2..3];
         builder.write(&path, "a seed".to_owned(), cut.to_vec(), (1, 1)).expect("a written file");
         let seed = std::fs::read(&path).expect("a written file");

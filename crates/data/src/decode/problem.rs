@@ -1,5 +1,6 @@
 //! Problems of videos.
 
+use super::formats::FORMATS;
 use std::fmt;
 
 /// The reason for refusing a video, or the fault of the frames that it gave.
@@ -12,6 +13,22 @@ pub enum DecodeProblem {
         /// Last lines of ffmpeg's standard error.
         log: Log,
     },
+    /// The format is none of those that are read.
+    #[error(
+        "expected a video in one of the formats {FORMATS}, found another one; convert it with ffmpeg, for example to MP4"
+    )]
+    OtherFormat,
+    /// A still picture.
+    #[error("expected a video, found a still picture ({format}); give a file with moving pictures")]
+    StillPicture {
+        /// Format of the picture.
+        format: &'static str,
+    },
+    /// Sound, with a cover picture.
+    #[error(
+        "expected a video, found sound with a cover picture and no video; give a file with moving pictures"
+    )]
+    OnlyCover,
     /// The file announces a video stream that has no frame.
     #[error("expected a video with frames, found zero frames; replace the file. {log}")]
     NoFrames {
@@ -31,17 +48,25 @@ pub enum DecodeProblem {
         /// Frames that decode nevertheless.
         frames: usize,
     },
-    /// All existing frames were decoded, but ffmpeg reported errors.
+    /// The file ends before its format's mark of the end.
+    #[error("the file is truncated: {lacks} is missing; {frames} frames decode; fetch it again")]
+    Unfinished {
+        /// What a complete file has.
+        lacks: &'static str,
+        /// Frames that decode nevertheless.
+        frames: usize,
+    },
+    /// All existing frames were decoded, but ffmpeg reported errors that are not known to be harmless, or corrupt frames.
     #[error(
         "expected no error messages from ffmpeg, found {errors} (the first: {first}); {frames} frames decode; \
-         fetch the file again. {log}"
+         fetch the file again, or accept the frames as they are with --accept-messages. {log}"
     )]
     Damaged {
         /// Frames that decode, some of them with wrong content.
         frames: usize,
-        /// Number of error lines.
+        /// Number of messages that report an error or a corrupt frame.
         errors: usize,
-        /// The first error line.
+        /// The first of them.
         first: String,
         /// Last lines of ffmpeg's standard error.
         log: Log,

@@ -1,21 +1,17 @@
-//! One run of ffmpeg: starts it, reads its frames, enforces the time-out and keeps its last messages.
+//! One run of ffmpeg: starts it, reads its frames and enforces the time-out.
 
-use super::problem::{DecodeProblem, Log};
+use super::problem::DecodeProblem;
+use super::words::{Size, Words};
 use crate::error::DataError;
-use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Number of lines of standard error kept for the message.
-const LOG_LINES: usize = 6;
-/// Number of characters kept of such a line.
-const LOG_LINE_CHARS: usize = 200;
 /// Interval at which a waiting run checks whether it must stop.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -50,14 +46,13 @@ pub struct RgbFrame<'a> {
 /// The result of a run.
 pub(super) struct Outcome {
     pub(super) frames: usize,
-    /// `(width, height)`, if there was a frame.
-    pub(super) size: Option<(usize, usize)>,
-    pub(super) log: Log,
-    /// Number of lines on standard error that report an error.
-    pub(super) errors: usize,
-    pub(super) first: Option<String>,
+    /// Size of the frames, if there was one.
+    pub(super) size: Option<Size>,
+    pub(super) words: Words,
     /// A failed exit, in words.
     pub(super) status: Option<String>,
+    /// True if a signal ended it, as when it crashed.
+    pub(super) crashed: bool,
 }
 
 /// The reason for which the watch stopped ffmpeg.
@@ -84,7 +79,7 @@ pub(super) fn run(
     let (alive, watched) = channel();
 
     let (read, words, stopped, status) = thread::scope(|scope| {
-        let log = scope.spawn(move || stderr.map(listen).unwrap_or_default());
+        let log = scope.spawn(move || stderr.map(Words::of).unwrap_or_default());
         let watch = scope.spawn({
             let child = &child;
             move || watch(child, stop, limits.stall, &watched)
@@ -107,7 +102,6 @@ pub(super) fn run(
     });
 
     let refuse = |problem| DataError::Decode { path: path.to_path_buf(), problem };
-    let Words { log, errors, first } = words;
     let frames = match &read {
         Ok((frames, _)) | Err((_, frames)) => *frames,
     };
@@ -115,7 +109,7 @@ pub(super) fn run(
         Some(Stopped::Asked) => return Err(DataError::Interrupted),
         Some(Stopped::Stalled) => {
             let seconds = limits.stall.as_secs();
-            return Err(refuse(DecodeProblem::TimedOut { seconds, frames, log }));
+            return Err(refuse(DecodeProblem::TimedOut { seconds, frames, log: words.log }));
         }
         None => {}
     }
@@ -124,14 +118,15 @@ pub(super) fn run(
         Err((Broken::Consumer(error), _)) => return Err(error),
         Err((Broken::Stream(problem), _)) => return Err(refuse(problem)),
         Err((Broken::Output(what), frames)) => {
-            return Err(refuse(DecodeProblem::Failed { frames, what, log }));
+            return Err(refuse(DecodeProblem::Failed { frames, what, log: words.log }));
         }
     };
+    let crashed = status.as_ref().is_ok_and(|status| status.code().is_none());
     let status = match status {
         Ok(status) => failure(status),
         Err(error) => Some(error.to_string()),
     };
-    Ok(Outcome { frames, size, log, errors, first, status })
+    Ok(Outcome { frames, size, words, status, crashed })
 }
 
 fn failure(status: ExitStatus) -> Option<String> {
@@ -152,7 +147,7 @@ enum Broken {
 struct Frames<R> {
     input: Option<BufReader<R>>,
     limits: Limits,
-    size: Option<(usize, usize)>,
+    size: Option<Size>,
     count: usize,
 }
 
@@ -215,41 +210,6 @@ fn header(input: &mut impl BufRead) -> Result<Option<(usize, usize)>, Broken> {
         (Ok(width), Ok(height)) if width > 0 && height > 0 => Ok(Some((width, height))),
         _ => Err(bad(&text)),
     }
-}
-
-/// The messages of ffmpeg.
-#[derive(Default)]
-struct Words {
-    log: Log,
-    errors: usize,
-    first: Option<String>,
-}
-
-/// Reads standard error to its end in bounded memory.
-fn listen(stderr: ChildStderr) -> Words {
-    let mut words = Words::default();
-    let mut last = VecDeque::new();
-    let mut input = BufReader::new(stderr);
-    let mut line = Vec::new();
-    while input.by_ref().take(1 << 16).read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-        let text = String::from_utf8_lossy(&line);
-        let text: String = text.trim_end().chars().take(LOG_LINE_CHARS).collect();
-        line.clear();
-        if text.is_empty() {
-            continue;
-        }
-        // Lines without a level continue the line before.
-        if ["[error]", "[fatal]", "[panic]"].iter().any(|level| text.contains(level)) {
-            words.errors += 1;
-            words.first.get_or_insert_with(|| text.clone());
-        }
-        if last.len() == LOG_LINES {
-            last.pop_front();
-        }
-        last.push_back(text);
-    }
-    words.log = Log(last.into());
-    words
 }
 
 /// Kills ffmpeg when it stalls or the caller wants to stop; ends when the other side hangs up.

@@ -7,7 +7,8 @@ use flow::{Batched, Method, TvL1Params};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Configuration of a preparation. All settings but `backward`, `verify` and `ffmpeg` change the cached content.
+/// Configuration of a preparation. All settings but `accept_messages`, `backward`, `verify` and `ffmpeg` change the cached
+/// content.
 #[derive(Debug, Clone)]
 pub struct PrepareConfig {
     /// Short side S of the cached frames and fields, in pixels.
@@ -25,6 +26,9 @@ pub struct PrepareConfig {
     pub flow: Option<Method>,
     /// Also computes backward flow, for bi-directional stacking.
     pub backward: bool,
+    /// Also takes videos for which ffmpeg reports errors, with their frames as they are. Their cache files say so, and are
+    /// refused without this setting.
+    pub accept_messages: bool,
     /// Estimator of TV-L1 in place of the CPU, for many pairs of a video at once. Its fields may differ from the CPU's in
     /// the last bit of a stored byte, so they have their own files, whose names depend on its name. It does not affect other
     /// methods.

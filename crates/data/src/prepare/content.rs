@@ -3,10 +3,10 @@
 use super::video::{Content, Files};
 use super::work::Work;
 use super::{import, key};
-use crate::container::{Builder, Container, Facts, Header, Kind};
+use crate::container::{Builder, Container, Facts, Header, Kind, Messages};
 use crate::cuts::{ChangeMeter, find_cuts, segments};
 use crate::dataset::{Generator, Video, VideoSource};
-use crate::decode::RgbFrame;
+use crate::decode::{DecodeProblem, Decoded, Log, RgbFrame};
 use crate::error::DataError;
 use crate::extracted::ExtractedFolder;
 use crate::resize::{FrameResizer, target_size};
@@ -31,7 +31,11 @@ impl Work<'_> {
             };
             return Ok(Content::Stills(clip.frames.iter().map(resized).collect::<Result<_, _>>()?));
         }
-        self.files(video, source).map(|files| Content::Cached(Box::new(files)))
+        let files = self.files(video, source).map_err(|error| match &video.source {
+            VideoSource::File(path) => error.of_video(path.display()),
+            _ => error,
+        })?;
+        Ok(Content::Cached(Box::new(files)))
     }
 
     /// Returns all files of a video with the given source hash, and makes those that are missing or damaged.
@@ -45,6 +49,7 @@ impl Work<'_> {
         let frames = self.file(video, Kind::Frames, &frames_key, None, |path| {
             self.build_frames(video, source, &frames_key, path)
         })?;
+        self.accepted(video, frames.header())?;
         let (Some(method), Some(estimator)) = (&self.config.flow, &self.estimator) else {
             return Ok(Files { frames, forward: None, backward: None });
         };
@@ -65,6 +70,18 @@ impl Work<'_> {
         let forward = flow(Direction::Forward)?;
         let backward = if self.config.backward { Some(flow(Direction::Backward)?) } else { None };
         Ok(Files { frames, forward: Some(forward), backward })
+    }
+
+    /// Refuses frames that were cached with messages of ffmpeg, unless these are accepted.
+    fn accepted(&self, video: &Video, frames: &Header) -> Result<(), DataError> {
+        match (&video.source, &frames.facts.messages) {
+            (VideoSource::File(path), Some(Messages { count, first })) if !self.config.accept_messages => {
+                let (frames, errors, first) = (frames.count, *count, first.clone());
+                let problem = DecodeProblem::Damaged { frames, errors, first, log: Log::default() };
+                Err(DataError::Decode { path: path.clone(), problem })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Opens and checks a file; builds it if it is missing, damaged or not what its name says. The flow of
@@ -110,11 +127,18 @@ impl Work<'_> {
             let (width, height, rgb) = resizer.resize(frame.width, frame.height, frame.data)?;
             builder.push_frame(width, height, rgb)
         };
-        let mut decoded_by = String::new();
+        let (mut decoded_by, mut messages) = (String::new(), None);
         match (&video.source, self.dataset.generator()) {
             (VideoSource::File(file), _) => {
                 let decoder = self.decoder()?;
-                decoder.decode(file, self.stop, &mut take)?.strict(file)?;
+                messages = self.judged(decoder.decode(file, self.stop, &mut take)?, file)?;
+                if let Some(Messages { count, first }) = &messages {
+                    let said = format!(
+                        "{}: accepted despite {count} messages of ffmpeg, the first: {first}",
+                        video.id
+                    );
+                    self.progress.note(&said);
+                }
                 decoded_by = format!(", decoded by ffmpeg {}", decoder.version());
             }
             (VideoSource::Generated(index), Some(generator)) => {
@@ -141,10 +165,23 @@ impl Work<'_> {
             (VideoSource::Generated(_), None) | (VideoSource::Missing { .. }, _) => {}
         }
         self.unchanged(video, source)?;
-        builder.set_facts(Facts { repeated: Some(meter.repeated()), judged: None });
+        builder.set_facts(Facts { repeated: Some(meter.repeated()), messages, ..Facts::default() });
         let cuts = self.dataset.cuts.map(|config| find_cuts(meter.changes(), &config)).unwrap_or_default();
         let segments = segments(builder.count(), &cuts);
         builder.write(path, format!("{source}{decoded_by}"), segments, (1, 1))
+    }
+}
+
+impl Work<'_> {
+    /// Refuses a damaged video; returns the messages of one that is accepted with them.
+    fn judged(&self, decoded: Decoded, file: &Path) -> Result<Option<Messages>, DataError> {
+        if !self.config.accept_messages {
+            return decoded.strict(file).map(|_| None);
+        }
+        Ok(match decoded.despite_messages(file)?.damage {
+            Some(DecodeProblem::Damaged { errors, first, .. }) => Some(Messages { count: errors, first }),
+            _ => None,
+        })
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Prepared {
     pub not_judged: usize,
     /// Properties of the data set that make its numbers say less than they seem to.
     pub cautions: Vec<Caution>,
+    /// Number of videos that were accepted although ffmpeg reports errors in them.
+    pub accepted: usize,
 }
 
 impl fmt::Display for Prepared {
@@ -57,6 +59,13 @@ impl fmt::Display for Prepared {
         }
         if self.not_judged > 0 {
             write!(out, "; in {} of the videos too little moves to check the flow", self.not_judged)?;
+        }
+        if self.accepted > 0 {
+            write!(
+                out,
+                "; ffmpeg reports errors in {} of the videos, which are accepted as they are",
+                self.accepted
+            )?;
         }
         self.cautions.iter().try_for_each(|caution| write!(out, "; caution: {caution}"))?;
         Ok(())

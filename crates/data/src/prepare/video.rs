@@ -1,6 +1,6 @@
 //! A prepared video: single frames and fields from the cache.
 
-use crate::container::Container;
+use crate::container::{Container, Messages};
 use crate::cuts::segments;
 use crate::error::DataError;
 use crate::source::{Direction, Field, FieldWindow, Frame, FrameWindow, VideoReader, Window};
@@ -72,25 +72,28 @@ pub struct PreparedVideo {
     /// For extracted flow: `true` if it was compared with the frames and fits, `false` if too little moves for that.
     /// `None` if it was computed here or the comparison was switched off.
     pub judged: Option<bool>,
+    /// The messages of ffmpeg with which its frames were accepted.
+    pub messages: Option<Messages>,
     content: Content,
 }
 
 impl PreparedVideo {
     pub(super) fn new(id: String, label: usize, content: Content) -> Self {
-        let (size, segments, repeated, judged) = match &content {
+        let (size, segments, repeated, judged, messages) = match &content {
             Content::Cached(files) => {
                 let header = files.frames.header();
                 let judged = files.forward.as_ref().and_then(|flow| flow.header().facts.judged);
                 let size = (header.count, header.width, header.height);
-                (size, header.segments.clone(), header.facts.repeated.unwrap_or(0), judged)
+                let messages = header.facts.messages.clone();
+                (size, header.segments.clone(), header.facts.repeated.unwrap_or(0), judged, messages)
             }
             Content::Stills(frames) => {
                 let (width, height) = frames.first().map_or((1, 1), |frame| (frame.width, frame.height));
-                ((frames.len(), width, height), segments(frames.len(), &[]), 0, None)
+                ((frames.len(), width, height), segments(frames.len(), &[]), 0, None, None)
             }
         };
         let (frames, width, height) = size;
-        Self { id, label, frames, width, height, segments, repeated, judged, content }
+        Self { id, label, frames, width, height, segments, repeated, judged, messages, content }
     }
 
     /// The cache files that this video reads: frames, and flow as far as it was requested. Empty for a rendered picture.

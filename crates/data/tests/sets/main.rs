@@ -6,13 +6,18 @@ mod batched;
 mod cache;
 mod common;
 mod decode;
+mod endings;
 mod extracted;
 mod frames_only;
+#[cfg(unix)]
+mod impostors;
 mod kill;
 mod layout;
+mod messages;
 mod outcomes;
 mod own;
 mod partial;
+mod pictures;
 mod prepare;
 mod readers;
 mod spec;

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 use testkit::real_data;
 
-const FOLDERS: [&str; 6] = ["corrupt", "other", "hmdb51", "ucf101", "ucf50", "kinetics"];
+const FOLDERS: [&str; 7] = ["corrupt", "faults", "other", "hmdb51", "ucf101", "ucf50", "kinetics"];
 
 /// A row: file, outcome, frames, size, size at short side 256, repeated pairs.
 fn rows() -> Vec<Vec<String>> {

@@ -22,6 +22,7 @@ pub(crate) fn config() -> PrepareConfig {
         flow_bound: None,
         flow: Some(Method::TvL1(TvL1Params::fast())),
         backward: false,
+        accept_messages: false,
         batched: None,
         verify: true,
         ffmpeg: PathBuf::from("ffmpeg"),
@@ -230,7 +231,7 @@ fn settings_that_make_no_sense_are_refused() {
 }
 
 /// A data set of four clips.
-fn grid(files: &[(&str, Vec<u8>)]) -> (tempfile::TempDir, Dataset) {
+pub(crate) fn grid(files: &[(&str, Vec<u8>)]) -> (tempfile::TempDir, Dataset) {
     let folder = tempfile::tempdir().unwrap();
     let spec = folder.path().join("mine.toml");
     put(&spec, format!("{GRID}\n[cuts]\nthreshold = 1.6\nleast-change = 0.1\n"));

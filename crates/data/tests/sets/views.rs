@@ -169,6 +169,7 @@ fn videos_are_prepared_from_view_folders() {
         flow_bound: None,
         flow: None,
         backward: false,
+        accept_messages: false,
         batched: None,
         verify: true,
         ffmpeg: Path::new("ffmpeg").into(),

@@ -3,7 +3,7 @@
 use super::{Position, Prediction};
 use crate::Result;
 use crate::grid::{Grid, Screen, wrapped};
-use base::text::points;
+use base::text::{counted, points};
 use figure::{Track, timeline};
 
 /// Number of classes shown.
@@ -40,9 +40,13 @@ impl Prediction {
             1 => ", one hard cut".into(),
             cuts => format!(", {cuts} hard cuts"),
         };
+        let messages = match self.messages {
+            None => String::new(),
+            Some(count) => format!(", accepted with {} of ffmpeg", counted(count, "message")),
+        };
         let grid = Grid::new(lines, 1).dispensable(&["over time"]).terminal(screen);
         let text = format!(
-            "{}: {} frames{cuts}; {} knows the {} classes of {}\n{}\n{:.1} frames/s: {:.2} s for decoding and flow, {:.2} s for the networks",
+            "{}: {} frames{cuts}{messages}; {} knows the {} classes of {}\n{}\n{:.1} frames/s: {:.2} s for decoding and flow, {:.2} s for the networks",
             self.video,
             self.frames,
             self.run,
@@ -126,6 +130,7 @@ mod tests {
             run: "two-stream/table3/synth-mini/average".into(),
             trained_on: "synth".into(),
             frames: 30,
+            messages: None,
             cuts: vec![12],
             classes: ["run", "walk", "jump"].map(str::to_owned).to_vec(),
             fused: vec![0.2, 0.7, 0.1],

@@ -198,6 +198,7 @@ impl<'a> Library<'a> {
                 data_seed: set.dataset.data_seed,
                 fingerprints: set.fingerprints.clone(),
                 cautions: set.cautions.iter().filter_map(|caution| caution.of(&used)).collect(),
+                accepted: self.accepted(row, &data.set)?,
             });
         }
         Ok(records)

@@ -237,6 +237,8 @@ impl Resolver<'_> {
                 flow: flow.then(|| profile.flow.method()),
                 flow_bound: profile.flow_bound.filter(|_| flow),
                 extraction: self.request.extraction.filter(|_| real),
+                // Extracted frames are decoded already.
+                accept_messages: self.request.accept_messages && real && self.request.extraction.is_none(),
                 videos_per_class: profile.videos_per_class,
             },
             sample,

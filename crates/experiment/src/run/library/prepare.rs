@@ -16,7 +16,7 @@ use crate::run::repeat::Repeat;
 use crate::speed;
 use plan::cost;
 use plan::spec::{Storage, TestBy};
-use plan::{NetPlan, VideoPlan};
+use plan::{NetPlan, RowPlan, VideoPlan};
 
 /// Frames have a quality without visible blocks. Flow of UCF-101 takes 22 GB at its
 /// quality; Two-Stream ConvNets (Sect. 5) has 27 GB. docs/data.md has the errors.
@@ -68,8 +68,25 @@ impl Library<'_> {
 
     /// Returns the indices of the videos of a data set that the wanted rows need.
     fn needed(&self, set: &str) -> Result<Vec<usize>> {
+        self.needed_by(self.plan.wanted(), set)
+    }
+
+    /// Counts the videos of a data set that a row needs and that were accepted although ffmpeg reports errors in them.
+    pub(super) fn accepted(&self, row: &RowPlan, set: &str) -> Result<usize> {
+        let of_set = |net: &&NetPlan| net.data.iter().any(|data| data.set == set);
+        let Some(net) = row.work.stages().filter(of_set).find(|net| net.video.accept_messages) else {
+            return Ok(0);
+        };
+        let config = config(&self.as_wanted(set, &net.video), false, None);
+        let folder = self.runner.workspace.cache.join("videos");
+        let needed = self.needed_by(std::iter::once(row), set)?;
+        Ok(data::prepare::accepted(&self.set(set)?.dataset, &config, &needed, &folder)?)
+    }
+
+    /// Returns the indices of the videos of a data set that rows need.
+    fn needed_by<'r>(&self, rows: impl Iterator<Item = &'r RowPlan>, set: &str) -> Result<Vec<usize>> {
         let mut needed = BTreeSet::new();
-        for row in self.plan.wanted() {
+        for row in rows {
             for split in &row.splits {
                 let repeat = Repeat { split, seed: 0, fold: None };
                 for protocol in row.work.protocols() {
@@ -210,6 +227,7 @@ pub(crate) fn config(video: &VideoPlan, backward: bool, batched: Option<Arc<dyn 
         flow_codec,
         flow_bound: video.flow_bound,
         flow: video.flow.clone(),
+        accept_messages: video.accept_messages,
         backward,
         batched,
         verify: true,
