@@ -380,7 +380,7 @@ fn cautions(spec: &DatasetSpec, lists: &SplitLists, left_out: usize) -> Vec<Caut
         lists.clips.iter().map(|clip| cautions::Place { label: clip.label, group: &clip.group }).collect();
     let mut all = cautions::of(&lists.classes, &places, &lists.splits, spec.groups_by_class());
     if left_out > 0 {
-        let text = format!("{} are missing and left out", base::text::counted(left_out, "listed video"));
+        let text = format!("left out, since missing: {}", base::text::counted(left_out, "listed video"));
         all.insert(
             0,
             Caution { splits: lists.splits.iter().map(|split| split.name.clone()).collect(), text },

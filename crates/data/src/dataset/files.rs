@@ -106,25 +106,23 @@ pub(super) fn pick(
 struct Index<'a> {
     present: Present,
     folded: BTreeMap<String, String>,
-    /// Keys by the name of the file alone, where the lists do not say in which folder it is.
+    /// Keys by what a list may call a video: its path without ending, or, where the lists do not say in which folder it is, its
+    /// name alone.
     by_name: BTreeMap<String, String>,
     spec: &'a DatasetSpec,
 }
 
 impl<'a> Index<'a> {
     fn new(present: Present, spec: &'a DatasetSpec) -> Self {
-        let folded = present.keys().map(|name| (folded(name), name.clone())).collect();
+        let by_folded = present.keys().map(|name| (folded(name), name.clone())).collect();
+        let stem = |key: &String| split_ending(key, spec.endings()).0.to_owned();
+        let name = |key: &String| stem(key).rsplit('/').next().unwrap_or_default().to_owned();
         let by_name = match spec.body {
-            SpecBody::Kinetics(_) => {
-                let stem = |key: &String| {
-                    let stem = split_ending(key, spec.endings()).0;
-                    stem.rsplit_once('/').map_or(stem, |(_, name)| name).to_owned()
-                };
-                present.keys().map(|key| (stem(key), key.clone())).collect()
-            }
+            SpecBody::Kinetics(_) => present.keys().map(|key| (name(key), key.clone())).collect(),
+            SpecBody::List(_) => present.keys().map(|key| (folded(&stem(key)), key.clone())).collect(),
             _ => BTreeMap::new(),
         };
-        Self { present, folded, by_name, spec }
+        Self { present, folded: by_folded, by_name, spec }
     }
 
     fn take(&mut self, name: &str) -> Option<PathBuf> {
@@ -143,10 +141,13 @@ impl<'a> Index<'a> {
         if let Some(found) = endings.iter().find_map(|ending| self.take(&format!("{stem}.{ending}"))) {
             return Some(found);
         }
-        // Of Kinetics, a video may hold the listed seconds or the whole film.
-        let name = stem.rsplit_once('/').map_or(stem, |(_, name)| name);
-        let keys = [name, &*clip.group].map(|name| self.by_name.get(name).cloned());
-        keys.into_iter().flatten().find_map(|key| self.present.remove(&key))
+        let names = match self.spec.body {
+            // A list may leave the ending out.
+            SpecBody::List(_) => vec![folded(name)],
+            // Of Kinetics, a video may hold the listed seconds or the whole film.
+            _ => vec![stem.rsplit('/').next().unwrap_or_default().to_owned(), clip.group.clone()],
+        };
+        names.iter().find_map(|name| self.present.remove(self.by_name.get(name)?))
     }
 
     /// `VIDEO` alone stands for `CLASS/VIDEO`.

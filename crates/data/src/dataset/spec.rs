@@ -385,7 +385,7 @@ impl DatasetSpec {
         match &self.body {
             SpecBody::ViewFolders(_) => "VIEW/CLASS/FILE",
             SpecBody::Folder(spec) => spec.layout(),
-            SpecBody::List(_) => "listed",
+            SpecBody::List(_) => "the listed paths",
             SpecBody::Kinetics(_) => "ID_START_END.mp4 in any folder",
             _ => "CLASS/FILE",
         }

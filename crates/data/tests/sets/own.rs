@@ -61,7 +61,7 @@ fn words(set: &Dataset) -> String {
         set.splits.iter().map(|split| format!("{} + {}", split.train.len(), split.test.len())).collect();
     let cautions: String = set.cautions.iter().map(|caution| format!("; caution: {caution}")).collect();
     format!(
-        "accepted: {} videos, {} classes, {}; {}{cautions}",
+        "accepted: {} videos, classes {}, {}; {}{cautions}",
         set.videos.len(),
         set.classes.join(" "),
         splits.join(", "),
@@ -279,16 +279,25 @@ fn layouts_lists_and_names_come_out_as_the_documentation_says() {
         .map(|line| (cells(line)[0].clone(), cells(line)[1].clone()))
         .collect();
     let found = cases();
+    // A row quotes the outcome in parts, with `...` between them.
+    let quotes = |stated: &str, outcome: &str| {
+        let mut rest = outcome;
+        stated.split(" ... ").all(|part| match rest.find(part) {
+            Some(at) => {
+                rest = &rest[at + part.len()..];
+                true
+            }
+            None => false,
+        })
+    };
+    let mut wrong = Vec::new();
     for (name, outcome) in &found {
-        let stated = stated.get(*name).unwrap_or_else(|| panic!("no row `{name}`: {outcome}"));
-        // A row quotes the outcome in parts, with `...` between them.
-        let mut rest = outcome.as_str();
-        for part in stated.split(" ... ") {
-            let at =
-                rest.find(part).unwrap_or_else(|| panic!("{name}: expected `{stated}`, found `{outcome}`"));
-            rest = &rest[at + part.len()..];
+        let stated = stated.get(*name).map_or("no row", String::as_str);
+        if !quotes(stated, outcome) {
+            wrong.push(format!("{name}\n  expected: {stated}\n  found:    {outcome}"));
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(stated.len(), found.len(), "every row has its case");
 }
 
@@ -365,7 +374,7 @@ fn a_folder_without_a_file_is_described_by_what_it_holds() {
     let spec = DatasetSpec::of_folder(&place.path().join("root")).unwrap();
     assert_eq!(spec.name, "root");
     let set = Dataset::open_with(&spec, &OpenOptions::default()).unwrap();
-    assert_eq!(words(&set), "accepted: 4 videos, run walk, 2 + 2; test/run/b");
+    assert_eq!(words(&set), "accepted: 4 videos, classes run walk, 2 + 2; test/run/b");
     assert_eq!(set.parts(0)[0].role, Role::Test);
     let error =
         Dataset::open_with(&spec, &OpenOptions { root: Some("/tmp".into()), ..OpenOptions::default() });
@@ -373,7 +382,7 @@ fn a_folder_without_a_file_is_described_by_what_it_holds() {
     let plain = Place::new("", &FOUR);
     let spec = DatasetSpec::of_folder(&plain.path().join("root")).unwrap();
     let set = Dataset::open_with(&spec, &OpenOptions::default()).unwrap();
-    assert_eq!(words(&set), "accepted: 4 videos, run walk, 2 + 2; run/a");
+    assert_eq!(words(&set), "accepted: 4 videos, classes run walk, 2 + 2; run/a");
 }
 
 #[test]
@@ -382,7 +391,7 @@ fn a_link_to_a_folder_above_ends_the_search() {
     for name in ["up", "run/up", "walk/up"] {
         std::os::unix::fs::symlink(place.path().join("root"), place.path().join("root").join(name)).unwrap();
     }
-    assert_eq!(place.outcome(), "accepted: 4 videos, run walk, 2 + 2; run/a");
+    assert_eq!(place.outcome(), "accepted: 4 videos, classes run walk, 2 + 2; run/a");
 }
 
 /// Environment variable that names the folder of [`opens_what_the_environment_names`].
@@ -429,7 +438,7 @@ fn a_folder_that_cannot_be_read_matters_only_where_a_listed_video_is_missing() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         fs::read_to_string(place.path().join("out/outcome.txt")).unwrap()
     };
-    assert_eq!(outcome("root/lost+found"), "accepted: 4 videos, 0 1, 2 + 2; run/a");
+    assert_eq!(outcome("root/lost+found"), "accepted: 4 videos, classes 0 1, 2 + 2; run/a");
     let refused = outcome("root/walk");
     assert!(
         refused.contains("missing: walk/a.MKV") && refused.contains("1 folder could not be read"),
