@@ -53,14 +53,14 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             Ok(say(experiment::estimate_flow(&request, console, interrupt)?)?)
         }
         Command::Compare(flags) => Ok(compare(flags)?),
-        Command::Predict(flags) => Ok(predict(flags, console, interrupt)?),
+        Command::Predict(flags) => predict(flags, console, interrupt),
         Command::Export(flags) => Ok(export(flags, interrupt)?),
         Command::Check(flags) => check(flags, console, interrupt),
         Command::Report { output, folders } => {
             Ok(say(report::report(&folders.workspace(), output.as_deref())?)?)
         }
         Command::Doctor { json: as_json, folders } => {
-            let report = doctor(&folders.workspace())?;
+            let report = doctor(&folders.workspace());
             say(if *as_json { json(&report) } else { report.terminal(screen()) })?;
             if report.is_well() { Ok(()) } else { Err(Failure::Unwell) }
         }
@@ -150,23 +150,35 @@ fn bench(flags: &Bench, console: &Console, interrupt: &Interrupt) -> Result<(), 
     Ok(())
 }
 
-fn predict(flags: &Predict, console: &Console, interrupt: &Interrupt) -> Result<()> {
+fn predict(flags: &Predict, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {
     let workspace = flags.folders.workspace();
-    if flags.chart.is_some() && flags.videos.len() > 1 {
-        return Err(Error::Usage("--chart draws one video; give the others one by one".into()));
+    let videos = flags.videos.len();
+    if flags.chart.is_some() && videos > 1 {
+        return Err(Error::Usage("--chart draws one video; give the others one by one".into()).into());
     }
     let trained = Trained::find(&workspace, &flags.run, interrupt)?;
     let device = flags.device.device.open()?;
     let predictor = Predictor::new(&trained, &workspace, &device, console, interrupt)?
         .accepting_messages(flags.decoding.accept_messages);
+    let mut failed = 0;
     for video in &flags.videos {
-        let prediction = predictor.predict(video)?;
-        say(if flags.json { json(&prediction) } else { prediction.terminal(screen()) })?;
+        let prediction = match predictor.predict(video) {
+            Ok(prediction) => prediction,
+            Err(error) if videos > 1 && error.is_of_one_video() => {
+                failed += 1;
+                let (name, said) = (video.display().to_string(), error.to_string());
+                let named = if said.contains(&name) { said } else { format!("{name}: {said}") };
+                console.error(&format!("error: {named}"));
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        say(if flags.json { prediction.json() } else { prediction.terminal(screen()) })?;
         if let Some(file) = &flags.chart {
             write_atomic(file, prediction.chart()?.as_bytes())?;
         }
     }
-    Ok(())
+    if failed > 0 { Err(Failure::Unclassified { failed, videos }) } else { Ok(()) }
 }
 
 fn export(flags: &Export, interrupt: &Interrupt) -> Result<()> {

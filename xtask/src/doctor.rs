@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use base::text::gibibytes;
+use base::text::{gibibytes, one_line};
 use candle_core::Device;
 use data::dataset::Dataset;
 use data::decode::Decoder;
@@ -24,7 +24,7 @@ pub(crate) enum Standing {
     Good,
     /// Something is slower or unavailable; the default commands will run.
     Limited,
-    /// The default commands will not run.
+    /// Something must be fixed: the default commands, or those on one table or data set, will not run.
     Bad,
 }
 
@@ -56,12 +56,9 @@ const ROOM: u64 = 16 << 30;
 /// Memory in bytes for the largest table at profile `mini`, with a margin.
 const MEMORY: u64 = 3 << 30;
 
-/// Checks the machine, the folders and the data sets. Writes only a probe to the folders, which is deleted, and fetches
-/// nothing.
-///
-/// # Errors
-/// If a spec or a data-set file cannot be read.
-pub(crate) fn doctor(workspace: &Workspace) -> Result<Report> {
+/// Checks the machine, the folders, the data sets and the tables. Writes only a probe to the folders, which is deleted, and
+/// fetches nothing. Whatever cannot be read is a line of the report, so that one bad file hides no other.
+pub(crate) fn doctor(workspace: &Workspace) -> Report {
     let mut checks = machine();
     checks.push(ffmpeg());
     checks.push(cluster());
@@ -69,9 +66,9 @@ pub(crate) fn doctor(workspace: &Workspace) -> Result<Report> {
     for (what, folder) in [("results folder", &workspace.results), ("cache folder", &workspace.cache)] {
         checks.push(writable(what, folder));
     }
-    checks.extend(data_sets(workspace)?);
-    checks.extend(published(workspace)?);
-    Ok(Report { checks })
+    checks.extend(data_sets(workspace));
+    checks.extend(tables(workspace));
+    Report { checks }
 }
 
 fn good(what: &str, found: impl Into<String>) -> Check {
@@ -216,31 +213,55 @@ fn writable(what: &str, folder: &Path) -> Check {
     }
 }
 
-fn data_sets(workspace: &Workspace) -> Result<Vec<Check>> {
-    let mut checks = Vec::new();
-    for name in workspace.datasets()? {
-        let spec = workspace.dataset_spec(&name)?;
-        let about = Dataset::describe(&spec)?;
+fn data_sets(workspace: &Workspace) -> Vec<Check> {
+    let names = match workspace.datasets() {
+        Ok(names) => names,
+        Err(error) => return vec![bad("data sets", said(&error), "restore the folder datasets/")],
+    };
+    let check = |name: &String| {
         let what = format!("data set {name}");
-        let sizes = format!("{} videos of {} classes", about.videos, about.classes.len());
-        checks.push(if spec.needs_root() {
-            limited(
-                &what,
-                format!("{sizes}, needs your own copy: {}", about.title),
-                format!("`cargo xtask prepare {name} --data-root DIR` checks the folder and prepares it; docs/data.md has the layout"),
-            )
-        } else {
-            good(&what, format!("{sizes}, rendered when needed: {}", about.title))
-        });
-    }
-    Ok(checks)
+        data_set(workspace, name, &what).unwrap_or_else(|error| {
+            bad(&what, said(&error), "correct the file; no command on this data set runs until then")
+        })
+    };
+    names.iter().map(check).collect()
 }
 
-/// Checks the published weights that specs name.
-fn published(workspace: &Workspace) -> Result<Vec<Check>> {
+fn data_set(workspace: &Workspace, name: &str, what: &str) -> Result<Check> {
+    let spec = workspace.dataset_spec(name)?;
+    let about = Dataset::describe(&spec)?;
+    let sizes = format!("{} videos of {} classes", about.videos, about.classes.len());
+    Ok(if spec.root().is_some() {
+        good(what, format!("{sizes}: {}", about.title))
+    } else if spec.needs_root() {
+        limited(
+            what,
+            format!("{sizes}, needs your own copy: {}", about.title),
+            format!(
+                "`cargo xtask prepare {name} --data-root DIR` checks the folder and prepares it; docs/data.md has the layout"
+            ),
+        )
+    } else {
+        good(what, format!("{sizes}, rendered when needed: {}", about.title))
+    })
+}
+
+/// Checks that the tables can be read, and the published weights that they name.
+fn tables(workspace: &Workspace) -> Vec<Check> {
+    let tables = match workspace.tables() {
+        Ok(tables) => tables,
+        Err(error) => return vec![bad("tables", said(&error), "restore the folder experiments/")],
+    };
     let mut checks: Vec<Check> = Vec::new();
-    for table in workspace.tables()? {
-        let (spec, _) = workspace.spec(&table)?;
+    for table in tables {
+        let spec = match workspace.spec(&table) {
+            Ok((spec, _)) => spec,
+            Err(error) => {
+                let advice = "correct the file; no command on this table runs until then";
+                checks.push(bad(&format!("table {table}"), said(&error), advice));
+                continue;
+            }
+        };
         for player in spec.data.values().flat_map(|cast| cast.values()) {
             let Player::Weights(source) = player else { continue };
             let what = format!("weights {}", source.repository);
@@ -257,7 +278,12 @@ fn published(workspace: &Workspace) -> Result<Vec<Check>> {
             });
         }
     }
-    Ok(checks)
+    checks
+}
+
+/// An error as the content of a cell.
+fn said(error: &impl std::fmt::Display) -> String {
+    one_line(&error.to_string())
 }
 
 impl Report {
@@ -275,12 +301,12 @@ impl Report {
         let bad = self.checks.iter().filter(|check| check.standing == Standing::Bad).count();
         let verdict = match bad {
             0 => "`cargo xtask run table1b` will run here.".to_owned(),
-            bad => format!("{bad} of these must be fixed before `cargo xtask run table1b` runs here."),
+            bad => format!("{bad} of these must be fixed before every table runs here."),
         };
         format!("{}\n{verdict}", Grid::new(lines, 9).terminal(screen))
     }
 
-    /// Returns `true` if the default commands will run.
+    /// Returns `true` if nothing must be fixed.
     pub(crate) fn is_well(&self) -> bool {
         self.checks.iter().all(|check| check.standing != Standing::Bad)
     }
@@ -308,5 +334,59 @@ mod tests {
             assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
             insta::assert_snapshot!(format!("doctor-at-{width}"), text);
         }
+    }
+    /// One bad file is one bad line, and hides neither the others nor what is good.
+    #[test]
+    fn files_that_cannot_be_read_are_lines_of_the_report() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let own = |list: &str| {
+            format!(
+                "kind = \"split-files\"\ntitle = \"mine\"\nlayout = \"ucf101\"\nlists = \"{list}\"\nclasses = 1\n\
+                 clips = 2\nextensions = [\"avi\"]\n[[split]]\nname = \"1\"\ntrain = 1\ntest = 1\n"
+            )
+        };
+        put("datasets/broken.toml", "kind = \"split-files\"\ntitle = 7\n");
+        put("datasets/bad-list.toml", &own("bad-list"));
+        put("datasets/bad-list/classInd.txt", "one Run\n");
+        put("datasets/bad-list/trainlist01.txt", "Run/v_Run_g08_c01.avi 1\n");
+        put("datasets/bad-list/testlist01.txt", "Run/v_Run_g01_c01.avi\n");
+        put("datasets/good.toml", &own("good"));
+        put("datasets/good/classInd.txt", "1 Run\n");
+        put("datasets/good/trainlist01.txt", "Run/v_Run_g08_c01.avi 1\n");
+        put("datasets/good/testlist01.txt", "Run/v_Run_g01_c01.avi\n");
+        put("experiments/mine/one.toml", "[nonsense\n");
+        put("experiments/mine/two.toml", "title = 1\n");
+        let workspace = Workspace::new(folder.path());
+        let found: Vec<(String, Standing)> =
+            data_sets(&workspace).into_iter().map(|check| (check.what, check.standing)).collect();
+        let named = |what: &str, standing| (what.to_owned(), standing);
+        assert_eq!(
+            found,
+            [
+                named("data set bad-list", Standing::Bad),
+                named("data set broken", Standing::Bad),
+                named("data set good", Standing::Limited),
+            ]
+        );
+        let checks: Vec<Check> = data_sets(&workspace).into_iter().chain(tables(&workspace)).collect();
+        for (what, says) in [
+            ("data set bad-list", "classInd.txt:1"),
+            ("data set broken", "broken.toml:2"),
+            ("table mine/one", "one.toml:1"),
+            ("table mine/two", "two.toml"),
+        ] {
+            let check = checks.iter().find(|check| check.what == what).unwrap();
+            assert!(check.found.contains(says) && check.advice.is_some(), "{check:?}");
+            assert!(!check.found.contains('\n'), "{check:?}");
+        }
+        let report = Report { checks };
+        assert!(!report.is_well());
+        let text = report.terminal(Screen { width: Some(120), colours: false });
+        assert!(text.ends_with("4 of these must be fixed before every table runs here."), "{text}");
     }
 }

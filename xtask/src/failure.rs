@@ -11,8 +11,10 @@ pub(crate) enum Failure {
     Bench(#[from] bench::Error),
     #[error("stale: {}; update with `cargo xtask schema`", .0.join(", "))]
     Stale(Vec<String>),
-    #[error("this machine cannot run the default commands yet; see the table above for advice")]
+    #[error("something must be fixed before every table runs here; see the table above for advice")]
     Unwell,
+    #[error("{failed} of {videos} videos could not be classified; their errors are above")]
+    Unclassified { failed: usize, videos: usize },
     #[error("an attempt gave a wrong result, crashed, hung or left files behind; see the table above")]
     Broken,
     #[error("a number moved beyond its noise, or a row failed; see the table above")]
@@ -29,6 +31,7 @@ impl Failure {
         match self {
             Self::Experiment(e) => e.exit_code(),
             Self::Bench(e) => e.exit_code(),
+            Self::Unclassified { .. } => 3,
             Self::Stale(_) | Self::Unwell | Self::Broken | Self::Moved | Self::Differs => 1,
         }
     }

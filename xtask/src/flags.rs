@@ -110,7 +110,7 @@ pub(crate) enum Command {
     Compare(Box<Compare>),
     /// Classify video files with a finished row
     #[command(
-        after_help = "Examples:\n  cargo xtask predict --run table3/average clip.avi\n  cargo xtask predict --run table3/average --chart clip.svg clip.avi"
+        after_help = "A video that cannot be classified does not stop the others: its error is printed, and the exit code is 3.\n\nExamples:\n  cargo xtask predict --run table3/average clip.avi\n  cargo xtask predict --run table3/average --chart clip.svg clip.avi\n  cargo xtask predict --run table3/average --json *.avi > answers.jsonl"
     )]
     Predict(Box<Predict>),
     /// Export a finished row to a folder: weights, configuration, labels, model card
@@ -430,7 +430,7 @@ pub(crate) struct Predict {
     /// Draw the class probabilities over time to an SVG file
     #[arg(long, value_name = "FILE")]
     pub(crate) chart: Option<PathBuf>,
-    /// Print JSON with every class and time step; one object a video
+    /// Print JSON with every class and time step: one line for each video that could be classified, in their order
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

@@ -30,6 +30,22 @@ pub enum Error {
     #[error("{0}\nNo row is run while videos are missing: repair or replace them and run the command again")]
     Videos(Box<data::prepare::PrepareReport>),
 
+    /// A video that is too short to be classified.
+    #[error(
+        "video `{video}` is too short: net {net} needs {needed} frames without a cut between them, and the longest stretch \
+         of this video has {longest}; give a longer video, or choose with --run a row whose nets see fewer frames at a time"
+    )]
+    TooShort {
+        /// The video.
+        video: String,
+        /// Name of the net.
+        net: String,
+        /// Frames of the longest stretch without a cut.
+        longest: usize,
+        /// Frames needed.
+        needed: usize,
+    },
+
     /// Videos that could not be prepared; all others are ready.
     #[error(
         "{0}\nThe others are ready. Repair or fetch these and run the command again; it continues from there"
@@ -146,7 +162,7 @@ impl Error {
             Self::Plan(e) => e.exit_code(),
             Self::Data(e) => plan::exit_code_of_data(e),
             Self::Weights(e) if e.is_usage_error() => 2,
-            Self::Videos(_) | Self::Prepare(_) | Self::Weights(_) => 3,
+            Self::Videos(_) | Self::Prepare(_) | Self::Weights(_) | Self::TooShort { .. } => 3,
             Self::Diverged { .. } | Self::RowsFailed { .. } | Self::Unfinished { .. } => 4,
             Self::Elsewhere { code, .. } => *code,
             Self::Interrupted => 130,
@@ -178,6 +194,20 @@ impl Error {
             _ => return false,
         };
         matches!(file, FileError::DiskFull { .. }) || file.is_unwritable()
+    }
+
+    /// Returns `true` if one video is at fault, so that others may do: not the request, the machine or an interrupt.
+    pub fn is_of_one_video(&self) -> bool {
+        let of_the_machine = |data: &data::DataError| match data {
+            data::DataError::FfmpegMissing { .. } => true,
+            data::DataError::Flow(flow) => matches!(flow, flow::FlowError::Device { .. }),
+            _ => false,
+        };
+        match self {
+            Self::TooShort { .. } => true,
+            Self::Data(data) => self.exit_code() == 3 && !of_the_machine(data),
+            _ => false,
+        }
     }
 
     /// Returns `true` if a video's cache file is corrupt; it can be made again.

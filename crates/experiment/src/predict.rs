@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use base::files::Scratch;
 use candle_core::Device;
+use data::DataError;
 use data::cuts::CutConfig;
 use data::dataset::Dataset;
 use data::loader::{Crops, LabelledVideo, TestConfig, TestViews};
@@ -198,7 +199,7 @@ impl<'a> Predictor<'a> {
         let begun = Instant::now();
         let (mut streams, mut scores) = (Vec::with_capacity(videos.len()), Vec::with_capacity(videos.len()));
         for ((net, network), video) in self.trained.nets.iter().zip(&self.networks).zip(&videos) {
-            let found = self.scores(net, &**network, video)?;
+            let found = self.scores(net, &**network, video).map_err(|error| short(error, &net.name))?;
             streams.push(Stream {
                 name: net.name.clone(),
                 scores: found.scores.clone(),
@@ -250,7 +251,7 @@ impl<'a> Predictor<'a> {
             PrepareError::Setup(e) => e.into(),
             PrepareError::Interrupted { .. } => Error::Interrupted,
             PrepareError::Videos(report) => match report.failures.into_iter().next() {
-                Some(failure) => failure.cause.into(),
+                Some(failure) => failure.cause.of_video(&failure.id).into(),
                 None => Error::Usage("the video could not be prepared".into()),
             },
         })?;
@@ -329,6 +330,20 @@ fn only_a_file(video: &Path) -> Result<()> {
             )))
         }
         _ => Ok(()),
+    }
+}
+
+/// Says what a net needs of a video that is too short for it. Elsewhere the advice is about splits, which a single file has
+/// not.
+fn short(error: Error, net: &str) -> Error {
+    match error {
+        Error::Data(data) => match *data {
+            DataError::ShortVideo { id, longest, needed } => {
+                Error::TooShort { video: id, net: net.to_owned(), longest, needed }
+            }
+            data => data.into(),
+        },
+        error => error,
     }
 }
 

@@ -13,6 +13,7 @@
 //! Here the pinned checksum names the file (as the hub names large files). A file in the cache
 //! needs no request to the server, and no text from the server becomes part of a path.
 
+mod advice;
 mod error;
 mod hub;
 mod place;
@@ -122,7 +123,8 @@ pub fn read_stream(
     Ok(adopted.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)).collect())
 }
 
-/// Reads the tensors of a file under our names, with the name of each in the file.
+/// Reads the tensors of a file under our names, with the name of each in the file. Names that a wrapper has prefixed and
+/// types other than 32-bit floats are refused with what to do: nothing is converted unasked.
 fn read_named(
     path: &Path,
     names: NameMap,
@@ -130,5 +132,12 @@ fn read_named(
 ) -> Result<(Tensors, BTreeMap<String, String>)> {
     let refused = |reason: String| WeightsError::Content { path: path.into(), names, reason };
     let stored = tensors::read(path, &Device::Cpu).map_err(|e| refused(e.to_string()))?;
+    let used = model
+        .our_names(names, stored.keys().map(String::as_str))
+        .map_err(|e| refused(advice::of_names(&stored).unwrap_or_else(|| e.to_string())))?;
+    let advice = advice::of_names(&stored).or_else(|| advice::of_types(&stored, used.values()));
+    if let Some(advice) = advice {
+        return Err(refused(advice).into());
+    }
     Ok(model.published(names, &stored).map_err(|e| refused(e.to_string()))?)
 }

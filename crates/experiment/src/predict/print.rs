@@ -13,6 +13,14 @@ const TOP: usize = 5;
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 impl Prediction {
+    /// Formats everything as JSON in one line, so that the predictions of several videos are lines of a file.
+    ///
+    /// # Panics
+    /// Never: all numbers and names have a form in JSON.
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).expect("a prediction holds only strings, numbers and lists")
+    }
+
     /// Formats the most probable classes for a terminal: by all nets together, by each net, and along the video.
     pub fn terminal(&self, screen: Screen) -> String {
         let top: Vec<usize> = self.ranked().into_iter().take(TOP).collect();
@@ -161,6 +169,15 @@ mod tests {
         ╰───────┴────────┴─────────┴──────────┴───────────╯
         40.0 frames/s: 0.50 s for decoding and flow, 0.25 s for the networks
         ");
+    }
+
+    #[test]
+    fn a_program_reads_one_line() {
+        let line = prediction().json();
+        assert!(!line.contains('\n'));
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&value["video"], &value["frames"]), (&"walk.avi".into(), &30.into()));
+        assert_eq!(value["streams"][1]["over-time"][2]["frame"], 20);
     }
 
     #[test]

@@ -134,7 +134,8 @@ fn links_to_files_are_read_and_other_links_refused() {
     made.write(&place.root().join("Run/a_Run"), &Style::default());
     let pipe = place.folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    for (name, to) in [("c", place.folder.path()), ("d", &pipe), ("e", Path::new("/nonexistent"))] {
+    let nowhere = place.folder.path().join("nowhere");
+    for (name, to) in [("c", place.folder.path()), ("d", &pipe), ("e", &nowhere)] {
         let link = place.root().join(format!("Run/{name}_Run/img_00004.jpg"));
         fs::remove_file(&link).unwrap();
         symlink(to, &link).unwrap();

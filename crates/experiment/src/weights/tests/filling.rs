@@ -164,3 +164,60 @@ fn a_file_that_holds_no_tensors_is_an_error_that_names_it() {
     let error = load(&missing, NameMap::Caffe, &cnn_m(5), &made(&cnn_m(5), 2), Head::Keep).unwrap_err();
     assert!(error.to_string().contains("missing.safetensors"), "{error}");
 }
+
+/// What PyTorch's wrappers and half precision leave behind is named with what to do, for a whole network and for a stream.
+#[test]
+fn prefixes_half_precision_and_nan_are_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let prefixed = |prefix: &'static str| {
+        move |all: &mut Tensors| {
+            let named = std::mem::take(all).into_iter();
+            all.extend(named.map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
+        }
+    };
+    let (parallel, compiled) = (prefixed("module."), prefixed("_orig_mod."));
+    let cast = |dtype| {
+        move |all: &mut Tensors| all.values_mut().for_each(|tensor| *tensor = tensor.to_dtype(dtype).unwrap())
+    };
+    let (half, brain, double) = (cast(DType::F16), cast(DType::BF16), cast(DType::F64));
+    let nan = |all: &mut Tensors| {
+        let values = Tensor::new(&[1.0, f32::NAN, 2.0, 3.0, 4.0], &Device::Cpu).unwrap();
+        drop(all.insert("fc7.bias".into(), values));
+    };
+    type Change<'a> = &'a dyn Fn(&mut Tensors);
+    let cases: [(Change<'_>, &[&str]); 6] = [
+        (&parallel, &["`module.conv1.bias`", "DataParallel", "k.removeprefix('module.')", "SHA-256"]),
+        (&compiled, &["torch.compile", "k.removeprefix('_orig_mod.')"]),
+        (&half, &["found F16 in `conv1.bias` and", "k: v.float()", "SHA-256"]),
+        (&brain, &["found BF16 in `conv1.bias` and", "k: v.float()"]),
+        (&double, &["found F64", "k: v.float()"]),
+        (&nan, &["`fc7.bias` holds NaN (1 of 5 values)", "expected finite numbers"]),
+    ];
+    for (change, words) in cases {
+        let path = caffe(folder.path(), change);
+        let model = cnn_m(10);
+        let flow = CnnM2048Config::paper(Channels::flow(20), 10, 0.5);
+        let params = made(&model, 2);
+        let errors = [
+            load(&path, NameMap::Caffe, &model, &params, Head::Replace).unwrap_err(),
+            // Flow: the first filters are averaged, which needs 32-bit floats as well.
+            load(&path, NameMap::Caffe, &flow, &params, Head::Replace).unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.exit_code(), 3);
+            let error = error.to_string();
+            for word in words.iter().chain(&["caffe.safetensors"]) {
+                assert!(error.contains(word), "`{word}` is not in: {error}");
+            }
+        }
+    }
+    // A single odd tensor is enough.
+    let one = |all: &mut Tensors| {
+        let bias = all["fc6.bias"].to_dtype(DType::BF16).unwrap();
+        drop(all.insert("fc6.bias".into(), bias));
+    };
+    let path = caffe(folder.path(), one);
+    let error =
+        load(&path, NameMap::Caffe, &cnn_m(10), &made(&cnn_m(10), 2), Head::Keep).unwrap_err().to_string();
+    assert!(error.contains("found BF16 in `fc6.bias`;"), "{error}");
+}
