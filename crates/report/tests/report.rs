@@ -183,6 +183,7 @@ fn record(plan: &TablePlan, row: usize) -> Record {
             name: HOSTILE.into(),
             data_seed: Some(0),
             fingerprints: BTreeMap::new(),
+            cautions: Vec::new(),
             accepted: 0,
         }],
         profile: ProfileName::Mini,
