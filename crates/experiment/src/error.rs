@@ -199,7 +199,7 @@ impl Error {
     /// Returns `true` if one video is at fault, so that others may do: not the request, the machine or an interrupt.
     pub fn is_of_one_video(&self) -> bool {
         let of_the_machine = |data: &data::DataError| match data {
-            data::DataError::FfmpegMissing { .. } => true,
+            data::DataError::FfmpegMissing { .. } | data::DataError::FfmpegUnusable { .. } => true,
             data::DataError::Flow(flow) => matches!(flow, flow::FlowError::Device { .. }),
             _ => false,
         };
