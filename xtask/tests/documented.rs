@@ -34,6 +34,14 @@ impl Reader {
         }
         std::fs::copy(root().join("CHANGELOG.md"), reader.path("CHANGELOG.md")).unwrap();
         std::fs::create_dir(reader.path("docs")).unwrap();
+        // A reader's own clips: what moves differs by class.
+        for (class, source) in [("still", "smptebars"), ("moving", "testsrc2")] {
+            for number in 0..6 {
+                let clip = reader.path(&format!("clips/{class}/p{number}_take.avi"));
+                std::fs::create_dir_all(clip.parent().unwrap()).unwrap();
+                testkit::clip::draw(&clip, &[(source, 20 + number)], (96, 72), &["-c:v", "mpeg4"]);
+            }
+        }
         testkit::clip::draw(&reader.path("video.avi"), &[("testsrc2", 40)], (96, 72), &["-c:v", "mpeg4"]);
         testkit::clip::draw(&reader.path("picture.png"), &[("testsrc2", 1)], (96, 72), &["-frames:v", "1"]);
         reader
@@ -56,9 +64,12 @@ impl Reader {
             panic!("{}: not a command of the program; say what the block needs", documented.place())
         };
         let real = words.iter().any(|word| word.starts_with("weizmann"));
+        let own = words.iter().any(|word| word == "mine" || word == "--dataset");
         for word in &mut words {
+            *word = word.replace("/mine-mini/", "/mine-smoke/");
             let path = match word.as_str() {
                 "DIR" if real => self.clips.clone().unwrap(),
+                "DIR" if own => self.path("clips"),
                 "DIR" | "OUT" => self.path("folder"),
                 "VIDEO" => self.path("video.avi"),
                 "FILE" => self.path("file"),
@@ -96,6 +107,10 @@ impl Reader {
             "predict" | "export" => {
                 let name = words.iter().skip_while(|word| *word != "--run").nth(1);
                 let (table, _) = name.and_then(|name| name.rsplit_once('/')).unwrap();
+                if table.contains("/mine-") {
+                    // The commands before it have run that one.
+                    return;
+                }
                 run.extend([table, "--profile", "smoke"].map(str::to_owned));
             }
             "figures" => run.extend(words[1..].iter().cloned()),

@@ -5,6 +5,7 @@
 
 use data::codec::Codec;
 use data::container::{Builder, Container, Facts, Kind};
+use data::dataset::{Dataset, DatasetSpec, FolderFacts, KineticsSpec, SpecBody};
 use data::extracted::{Convention, Layout, decode_colour, decode_grey};
 use data::source::{FieldWindow, FrameWindow, Window};
 use data::split::{ListFile, SplitLists, parse_hmdb51, parse_ucf101};
@@ -17,9 +18,11 @@ use std::path::{Path, PathBuf};
 pub(crate) type Target = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
 /// Every target.
-pub(crate) fn all() -> [Target; 4] {
+pub(crate) fn all() -> [Target; 6] {
     [
         ("split_lists", split_lists, split_lists_seeds),
+        ("own_lists", own_lists, own_lists_seeds),
+        ("own_folder", own_folder, own_folder_seeds),
         ("flo", flo, flo_seeds),
         ("container", container, container_seeds),
         ("extracted", extracted, extracted_seeds),
@@ -87,6 +90,72 @@ fn split_lists_seeds() -> Vec<Vec<u8>> {
         hmdb.join("\0").into_bytes(),
         [hmdb, hmdb].concat().join("\0").into_bytes(),
     ]
+}
+
+/// A user's own lists: of paths and labels, in each of their forms, and those of Kinetics.
+pub(crate) fn own_lists(bytes: &[u8]) {
+    let files = |name: &str| -> Vec<ListFile> {
+        parts(bytes)
+            .take(2)
+            .map(|bytes| ListFile { path: PathBuf::from(name), bytes: bytes.to_vec() })
+            .collect()
+    };
+    let at = Path::new("mine.toml");
+    for keys in [
+        "videos = \"all\"\n[split]\ntest-share = 0.4",
+        "columns = [\"path\", \"label\", \"group\"]\nvideos = \"all\"\n[split]\nfolds = 2",
+        "lists = [{ train = \"a\", test = \"b\" }]",
+    ] {
+        let spec = DatasetSpec::parse(at, &format!("kind = \"list\"\ntitle = \"t\"\n{keys}\n"));
+        let SpecBody::List(spec) = spec.expect("a whole file").body else { panic!("a list is a list") };
+        for name in ["all.txt", "all.csv"] {
+            let mut files = files(name);
+            files.truncate(if spec.videos.is_some() { 1 } else { 2 });
+            consistent(spec.parse(at, &files, None));
+        }
+    }
+    if let [train, test] = &files("kinetics.csv")[..] {
+        consistent(KineticsSpec::parse(at, [train, test]));
+    }
+}
+
+fn own_lists_seeds() -> Vec<Vec<u8>> {
+    let plain = ["run/a b.avi 0\nwalk/b 1\nwalk/c.mp4 1\n", "run/c.avi 0\n"];
+    let tabs = ["run/a.avi\trun fast\tg1\nwalk/b.avi\twalk\tg2\n", "\"x, y\".avi,run\npath,label\n"];
+    let header = "label,youtube_id,time_start,time_end,split\n";
+    let kinetics =
+        [format!("{header}run,-abc_,1,11,train\n"), format!("{header}run,\"x\"\"y\",2.5,12,val\n")];
+    vec![plain.join("\0").into_bytes(), tabs.join("\0").into_bytes(), kinetics.join("\0").into_bytes()]
+}
+
+/// A folder whose entries have any names: each part of the input names a file, `/` begins a folder.
+pub(crate) fn own_folder(bytes: &[u8]) {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    for name in parts(bytes).take(8) {
+        let name = String::from_utf8_lossy(name);
+        let inside = name.split('/').take(8).filter(|part| !part.is_empty() && *part != "." && *part != "..");
+        let file = place.path().join(inside.collect::<PathBuf>());
+        if let Some(folder) = file.parent().filter(|folder| folder.starts_with(place.path())) {
+            // Some names are too long, and some are both a file and a folder.
+            let _made = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&file, b"video"));
+        }
+    }
+    let facts = FolderFacts::of(place.path()).expect("a folder that can be read");
+    let spec = DatasetSpec::of_folder(place.path()).expect("a folder");
+    match Dataset::describe(&spec) {
+        Ok(about) => assert!(about.videos > 0 && about.classes.len() == facts.classes.len()),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+fn own_folder_seeds() -> Vec<Vec<u8>> {
+    [
+        "run/a.avi\0run/b.mp4\0walk/a.avi\0walk/deep/b.webm",
+        "train/run/a.avi\0test/run/b.avi",
+        "v/img_00001.jpg\0x.avi",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec()
 }
 
 /// Accepted input is encoded again to the same bytes.
