@@ -21,6 +21,7 @@ use crate::error::DataError;
 use crate::extracted::{ExtractedFolder, Extraction};
 use crate::split::{ListedClip, Split, SplitLists};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 pub use cautions::Caution;
@@ -312,8 +313,10 @@ impl Dataset {
             return Ok(Vec::new());
         }
         let mut hash_of = BTreeMap::new();
-        for (index, video) in self.videos.iter().enumerate() {
-            hash_of.insert(index, self.source_hash(video, hashes)?);
+        for &index in self.splits.iter().flat_map(|split| split.train.iter().chain(&split.test)) {
+            if let Entry::Vacant(entry) = hash_of.entry(index) {
+                entry.insert(self.source_hash(&self.videos[index], hashes)?);
+            }
         }
         Ok(self.copies_among(&hash_of))
     }
