@@ -1,8 +1,7 @@
 //! Files cut off in the middle, and complete files that look as if they were. The table in `decode/ending.rs` says which
 //! formats can tell.
 
-use crate::common::decoder;
-use crate::common::{MPEG4, SIZE, avi, find};
+use crate::common::{MPEG4, SIZE, avi, decoder, find};
 use crate::decode::{decode, decode_bytes, whole};
 use data::DataError;
 use data::decode::DecodeProblem;
