@@ -231,8 +231,12 @@ fn data_set(workspace: &Workspace, name: &str, what: &str) -> Result<Check> {
     let spec = workspace.dataset_spec(name)?;
     let about = Dataset::describe(&spec)?;
     let sizes = format!("{} videos of {} classes", about.videos, about.classes.len());
-    Ok(if spec.root().is_some() {
-        good(what, format!("{sizes}: {}", about.title))
+    Ok(if let Some(root) = spec.root() {
+        if root.is_dir() {
+            good(what, format!("{sizes}: {}", about.title))
+        } else {
+            bad(what, format!("no folder at {}", root.display()), "correct `root` in its file")
+        }
     } else if spec.needs_root() {
         limited(
             what,

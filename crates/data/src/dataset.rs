@@ -150,7 +150,9 @@ impl Dataset {
                 spec.name
             )));
         }
-        if let (SpecBody::Folder(_), Some(root)) = (&spec.body, root) {
+        // Plans are made without a data root, and the sizes of the splits of such a set depend on it.
+        let own_root = matches!(spec.body, SpecBody::Folder(_)) || spec.leaves_out();
+        if let Some(root) = root.as_ref().filter(|_| own_root) {
             return Err(spec.error(format!(
                 "`{}` names its own folder and takes no data root, found {}; correct `root` in the file",
                 spec.name,
@@ -182,7 +184,7 @@ impl Dataset {
                 "ignoring videos that the data set does not list"
             );
         }
-        let (lists, sources, left_out) = lists::reduce(spec, lists, std::mem::take(&mut found.sources));
+        let (lists, sources, left_out) = lists::reduce(spec, lists, std::mem::take(&mut found.sources))?;
         found.sources = sources;
         let hint = hint(spec, &lists, &found);
         if !partial {
@@ -242,7 +244,7 @@ impl Dataset {
                 if let Some(root) = spec.root().filter(|root| spec.leaves_out() && root.is_dir()) {
                     let scan = files::search(spec, &root)?;
                     let found = files::pick(spec, root, &lists.clips, scan, false);
-                    (lists, _, left_out) = lists::reduce(spec, lists, found.sources);
+                    (lists, _, left_out) = lists::reduce(spec, lists, found.sources)?;
                 }
                 let cautions = cautions(spec, &lists, left_out);
                 (lists.classes, lists.clips.len(), lists.splits, cautions)
@@ -368,7 +370,7 @@ fn hint(spec: &DatasetSpec, lists: &SplitLists, found: &files::Found) -> String 
         return String::new();
     }
     let mut hint = hint::of(spec, &found.root, &missing);
-    if let Some(first) = found.unreadable.first() {
+    if let Some((_, first)) = found.unreadable.first() {
         let others = found.unreadable.len();
         hint.push_str(&format!(
             "; {} could not be read, the first: {first}",

@@ -159,7 +159,7 @@ impl Decoder {
             Ending::Lacks(lacks) => Some(DecodeProblem::Unfinished { lacks, frames }),
             // Clusters of Matroska whose lengths are known, in a segment whose length is not.
             Ending::Fits if says(&log, "File ended prematurely") => {
-                Some(DecodeProblem::Truncated { declared: found + 1, found, frames })
+                Some(DecodeProblem::Unfinished { lacks: "the end of its last cluster", frames })
             }
             Ending::Fits => None,
         };

@@ -33,7 +33,11 @@ impl Trained {
         let set = record.work.target();
         let set =
             set.ok_or_else(|| Error::Usage(format!("the record of {name} does not have a usable network")))?;
-        let classes = workspace.facts(set)?.classes;
+        // Only the names are needed, so the videos need not be there if the file states them.
+        let classes = match workspace.dataset_spec(set)?.classes() {
+            Some(classes) => classes.to_vec(),
+            None => workspace.facts(set)?.classes,
+        };
         // A folder of one's own can have changed since.
         let trained_on = protocols.first().map_or(0, |protocol| protocol.net.target().classes);
         if trained_on != classes.len() || record.recall.keys().any(|class| !classes.contains(class)) {

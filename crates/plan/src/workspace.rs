@@ -188,6 +188,18 @@ impl Workspace {
                 "`{asked}` would be called `{name}`, which is a data set of the checkout; rename it"
             )));
         }
+        // Records of the two would lie in one folder.
+        let of_results =
+            std::fs::read_link(own_link(&self.results, &name)).ok().filter(|known| known.exists());
+        let known = self.own.get(&name).map(|spec| spec.path.clone()).or(of_results);
+        if let Some(other) = known.filter(|other| *other != spec.path) {
+            return Err(Error::Usage(format!(
+                "`{asked}` would be called `{name}`, as {} is; describe it by a file of another name (`cargo xtask new dataset \
+                 NAME --root DIR`), or delete {}",
+                other.display(),
+                own_link(&self.results, &name).display()
+            )));
+        }
         self.own.insert(name.clone(), spec);
         Ok(name)
     }

@@ -143,7 +143,7 @@ pub(crate) fn own_folder(bytes: &[u8]) {
     let facts = FolderFacts::of(place.path()).expect("a folder that can be read");
     let spec = DatasetSpec::of_folder(place.path()).expect("a folder");
     match Dataset::describe(&spec) {
-        Ok(about) => assert!(about.videos > 0 && about.classes.len() == facts.classes.len()),
+        Ok(about) => assert!(about.videos == facts.videos() && about.classes.len() == facts.classes.len()),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 }

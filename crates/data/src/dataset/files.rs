@@ -1,8 +1,8 @@
 //! Finding the videos of a data set below the user's folder.
 //!
 //! The whole folder is listed once, so that every missing and every surplus video can be named. A file matches its listed
-//! name exactly or, if no file does, up to case and the form of accents or with another ending of the set: copies of UCF-101
-//! exist with `v_HandStandPushups` and with `v_HandstandPushups`. A root may instead hold extracted frames and flow
+//! name exactly or, if no file does, up to case and the form of accents, with another ending of the set, or as the kind of the
+//! set allows: copies of UCF-101 exist with `v_HandStandPushups` and with `v_HandstandPushups`. A root may instead hold extracted frames and flow
 //! ([`crate::extracted`]); then `[CLASS/]VIDEO` folders are matched with the listed names without their endings.
 
 use super::names::{folded, split_ending};
@@ -23,7 +23,7 @@ pub(super) struct Found {
     /// Videos that no list names, relative to the root.
     pub(super) surplus: Vec<String>,
     /// Folders that could not be read, with the reasons.
-    pub(super) unreadable: Vec<String>,
+    pub(super) unreadable: Vec<(String, String)>,
 }
 
 /// Looks up every clip below `root`: folders of frames if `extraction` is given or if there are no videos, otherwise videos.
@@ -87,16 +87,17 @@ pub(super) fn pick(
 ) -> Found {
     let Scan { videos, frames: folders, unreadable, .. } = scan;
     let frames = frames || (videos.is_empty() && !folders.is_empty());
-    let mut index = Index::new(if frames { folders } else { videos }, spec);
+    let mut index = Index::new(if frames { folders } else { videos }, spec, clips);
     let sources = clips.iter().map(|clip| {
         let name = clip.file.to_string_lossy().into_owned();
         let stem = split_ending(&name, spec.endings()).0.to_owned();
-        if !frames {
-            return source(name.clone(), index.take_video(&name, &stem, clip), VideoSource::File);
-        }
         // The flow of a folder is looked for beside the entry that the user sees, not beside what a link leads to.
-        let found = index.take_folder(&stem);
-        source(stem, found.clone(), |real| VideoSource::Extracted(found.clone().unwrap_or(real)))
+        if frames {
+            let found = index.take_folder(&stem);
+            return source(stem, Ok(found), |path, _| VideoSource::Extracted(path));
+        }
+        let found = index.take_video(&name, &stem, clip);
+        source(name, found, |_, real| VideoSource::File(real))
     });
     let sources = sources.collect();
     Found { root, sources, surplus: index.present.into_keys().collect(), unreadable }
@@ -108,21 +109,30 @@ struct Index<'a> {
     folded: BTreeMap<String, String>,
     /// Keys by what a list may call a video: its path without ending, or, where the lists do not say in which folder it is, its
     /// name alone.
-    by_name: BTreeMap<String, String>,
+    by_name: BTreeMap<String, Vec<String>>,
+    /// Number of listed clips of each group.
+    groups: BTreeMap<&'a str, usize>,
     spec: &'a DatasetSpec,
 }
 
 impl<'a> Index<'a> {
-    fn new(present: Present, spec: &'a DatasetSpec) -> Self {
+    fn new(present: Present, spec: &'a DatasetSpec, clips: &'a [ListedClip]) -> Self {
         let by_folded = present.keys().map(|name| (folded(name), name.clone())).collect();
-        let stem = |key: &String| split_ending(key, spec.endings()).0.to_owned();
-        let name = |key: &String| stem(key).rsplit('/').next().unwrap_or_default().to_owned();
-        let by_name = match spec.body {
-            SpecBody::Kinetics(_) => present.keys().map(|key| (name(key), key.clone())).collect(),
-            SpecBody::List(_) => present.keys().map(|key| (folded(&stem(key)), key.clone())).collect(),
-            _ => BTreeMap::new(),
-        };
-        Self { present, folded: by_folded, by_name, spec }
+        let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut groups: BTreeMap<&str, usize> = BTreeMap::new();
+        for key in present.keys() {
+            let stem = split_ending(key, spec.endings()).0;
+            let name = match spec.body {
+                SpecBody::Kinetics(_) => stem.rsplit('/').next().unwrap_or_default().to_owned(),
+                SpecBody::List(_) => folded(stem),
+                _ => continue,
+            };
+            by_name.entry(name).or_default().push(key.clone());
+        }
+        for clip in clips.iter().filter(|_| matches!(spec.body, SpecBody::Kinetics(_))) {
+            *groups.entry(&clip.group).or_default() += 1;
+        }
+        Self { present, folded: by_folded, by_name, groups, spec }
     }
 
     fn take(&mut self, name: &str) -> Option<PathBuf> {
@@ -132,22 +142,43 @@ impl<'a> Index<'a> {
         self.folded.get(&folded(name)).and_then(|actual| self.present.remove(actual))
     }
 
-    fn take_video(&mut self, name: &str, stem: &str, clip: &ListedClip) -> Option<PathBuf> {
+    /// Finds a video; `Err` says why what was found cannot be taken.
+    fn take_video(&mut self, name: &str, stem: &str, clip: &ListedClip) -> Result<Option<PathBuf>, String> {
         if let Some(found) = self.take(name) {
-            return Some(found);
+            return Ok(Some(found));
         }
         // Names composed from a pattern have the first ending; the file may have any.
         let endings = self.spec.endings();
         if let Some(found) = endings.iter().find_map(|ending| self.take(&format!("{stem}.{ending}"))) {
-            return Some(found);
+            return Ok(Some(found));
         }
-        let names = match self.spec.body {
+        match self.spec.body {
             // A list may leave the ending out.
-            SpecBody::List(_) => vec![folded(name)],
-            // Of Kinetics, a video may hold the listed seconds or the whole film.
-            _ => vec![stem.rsplit('/').next().unwrap_or_default().to_owned(), clip.group.clone()],
-        };
-        names.iter().find_map(|name| self.present.remove(self.by_name.get(name)?))
+            SpecBody::List(_) => self.take_named(&folded(name)),
+            SpecBody::Kinetics(_) => {
+                let found = self.take_named(stem.rsplit('/').next().unwrap_or_default())?;
+                match (found, self.groups.get(&*clip.group)) {
+                    // A file named by the film alone is the clip, if only one clip of that film is listed.
+                    (None, Some(1)) => self.take_named(&clip.group),
+                    (None, Some(several)) if self.by_name.contains_key(&clip.group) => Err(format!(
+                        "`{}` could be any of {several} listed clips; name the files ID_START_END",
+                        clip.group
+                    )),
+                    (found, _) => Ok(found),
+                }
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn take_named(&mut self, name: &str) -> Result<Option<PathBuf>, String> {
+        match self.by_name.get(name).map(Vec::as_slice) {
+            None | Some([]) => Ok(None),
+            Some([key]) => Ok(self.present.remove(key)),
+            Some(keys) => {
+                Err(format!("it names several files, {}; leave one, or list its ending", keys.join(" and ")))
+            }
+        }
     }
 
     /// `VIDEO` alone stands for `CLASS/VIDEO`.
@@ -160,14 +191,21 @@ impl<'a> Index<'a> {
     }
 }
 
-/// Source of a listed clip. Links are followed wherever they lead: anyone who can create them in the data root may also
-/// name files, and many people keep these sets as collections of links. Only the *names* in lists are untrusted.
-fn source(expected: String, found: Option<PathBuf>, kind: impl Fn(PathBuf) -> VideoSource) -> VideoSource {
-    match found.map(|path| (path.canonicalize(), path)) {
-        Some((Ok(path), _)) => kind(path),
-        Some((Err(error), path)) => {
-            VideoSource::Missing { expected, why: Some(format!("cannot follow {}: {error}", path.display())) }
-        }
-        None => VideoSource::Missing { expected, why: None },
-    }
+/// Source of a listed clip, given the path that was found; `kind` gets that path and the real one. Links are followed wherever
+/// they lead: anyone who can create them in the data root may also name files, and many people keep these sets as collections
+/// of links. Only the *names* in lists are untrusted.
+fn source(
+    expected: String,
+    found: Result<Option<PathBuf>, String>,
+    kind: impl Fn(PathBuf, PathBuf) -> VideoSource,
+) -> VideoSource {
+    let why = match found {
+        Ok(None) => None,
+        Err(why) => Some(why),
+        Ok(Some(path)) => match path.canonicalize() {
+            Ok(real) => return kind(path, real),
+            Err(error) => Some(format!("cannot follow {}: {error}", path.display())),
+        },
+    };
+    VideoSource::Missing { expected, why }
 }

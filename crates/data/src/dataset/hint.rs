@@ -1,16 +1,19 @@
 //! The likely reason for which listed videos were not found.
 
-use super::DatasetSpec;
 use super::names::{folded, split_ending};
 use super::parts::shorten;
 use super::scan::{DEEPEST, Scan};
+use super::{DatasetSpec, SpecBody};
 use crate::split::ListedClip;
 use base::text::{counted, one_line};
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 /// A video that was found, compared with the lists.
 struct Seen {
+    /// Its name without ending, as names are compared.
+    name: String,
     /// Path below the root.
     path: String,
     ending: String,
@@ -39,20 +42,26 @@ pub(super) fn of(spec: &DatasetSpec, root: &Path, missing: &[&ListedClip]) -> St
         let name = folded(stem.rsplit_once('/').map_or(stem, |(_, name)| name));
         if let Some(parts) = listed.get(&name) {
             let ending = ending.unwrap_or_default().to_lowercase();
-            seen.push(Seen { path: path.clone(), ending, root: above(file, parts) });
+            let root = above(file, parts);
+            seen.push(Seen { name, path: path.clone(), ending, root });
         }
     }
-    let of_missing =
-        |count: usize| format!("{count} of the {} are there", counted(missing.len(), "missing video"));
-    let mut roots: BTreeMap<&Path, usize> = BTreeMap::new();
-    for found in seen.iter().filter_map(|seen| seen.root.as_deref()) {
-        *roots.entry(found).or_default() += 1;
+    let of_missing = |count: usize| format!("found {count} of {}", counted(missing.len(), "missing video"));
+    // Distinct names: a video can be there twice.
+    let mut roots: BTreeMap<&Path, BTreeSet<&str>> = BTreeMap::new();
+    for (name, found) in seen.iter().filter_map(|seen| Some((&*seen.name, seen.root.as_deref()?))) {
+        roots.entry(found).or_default().insert(name);
     }
-    if let Some((best, &count)) =
-        roots.iter().max_by_key(|&(path, count)| (count, std::cmp::Reverse(path.as_os_str().len())))
-    {
+    let most = |(path, names): &(&&Path, &BTreeSet<&str>)| (names.len(), Reverse(path.as_os_str().len()));
+    if let Some((best, names)) = roots.iter().max_by_key(most) {
+        let count = names.len();
         if *best != root {
             return format!("; {} below {}: name that folder", of_missing(count), best.display());
+        }
+        if matches!(spec.body, SpecBody::List(_)) {
+            let endings = tally(seen.iter().map(|seen| &*seen.ending));
+            let advice = "correct the list, or leave the endings out of it";
+            return format!("; {} with other endings ({endings}): {advice}", of_missing(count));
         }
         let endings: Vec<&str> = seen.iter().map(|seen| &*seen.ending).collect();
         let known = |ending: &str| spec.endings().iter().any(|known| known.eq_ignore_ascii_case(ending));
@@ -68,7 +77,7 @@ pub(super) fn of(spec: &DatasetSpec, root: &Path, missing: &[&ListedClip]) -> St
     if let Some(first) = seen.first() {
         return format!(
             "; {} in another layout, such as {}: expected {}",
-            of_missing(seen.len()),
+            of_missing(seen.iter().map(|seen| &*seen.name).collect::<BTreeSet<_>>().len()),
             one_line(&first.path),
             spec.layout()
         );

@@ -15,11 +15,31 @@ use std::path::{Path, PathBuf};
 pub(super) fn listed(spec: &DatasetSpec, frames: bool) -> Result<SplitLists, DataError> {
     let listed = read(spec, frames)?;
     let names = listed.classes.iter().chain(listed.clips.iter().map(|clip| &clip.id));
-    match names.into_iter().find(|name| name.is_empty() || name.chars().any(char::is_control)) {
-        None => Ok(listed),
-        Some(name) => Err(spec.error(format!(
+    if let Some(name) = names.into_iter().find(|name| name.is_empty() || name.chars().any(char::is_control)) {
+        return Err(spec.error(format!(
             "expected names of classes and videos without control characters, found `{}`; rename it",
             one_line(name)
+        )));
+    }
+    if let Some([one, other]) = listed.clips.array_windows().find(|[one, other]| one.id == other.id) {
+        return Err(spec.error(format!(
+            "`{}` names two files, {} and {}; rename one",
+            one.id,
+            one_line(&one.file.to_string_lossy()),
+            one_line(&other.file.to_string_lossy())
+        )));
+    }
+    divided(spec, listed)
+}
+
+/// Refuses a split without training or test videos.
+fn divided(spec: &DatasetSpec, lists: SplitLists) -> Result<SplitLists, DataError> {
+    match lists.splits.iter().find(|split| split.train.is_empty() || split.test.is_empty()) {
+        None => Ok(lists),
+        Some(Split { name, train, test, .. }) => Err(spec.error(format!(
+            "split {name}: expected training and test videos, found {} and {}; change the lists or the split",
+            train.len(),
+            test.len()
         ))),
     }
 }
@@ -55,7 +75,8 @@ fn official(spec: &DatasetSpec, files: &SplitFilesSpec, folder: &Path) -> Result
         return Ok(lists);
     }
     Err(spec.error(format!(
-        "expected {} classes, {} clips, {}; the lists in {} have {} classes, {} clips, {}; restore the official lists, or          correct the numbers if the lists are your own",
+        "expected {} classes, {} clips, {}; the lists in {} have {} classes, {} clips, {}; restore the official lists, \
+         or correct the numbers if the lists are your own",
         files.classes,
         files.clips,
         describe_sizes(&files.split),
@@ -147,14 +168,17 @@ pub(super) fn complete(
 }
 
 /// Leaves missing clips out of the lists, if the file says so; returns the sources of the others and the number left out.
+///
+/// # Errors
+/// [`DataError::Spec`] if a split is left without training or test videos.
 pub(super) fn reduce(
     spec: &DatasetSpec,
     lists: SplitLists,
     sources: Vec<VideoSource>,
-) -> (SplitLists, Vec<VideoSource>, usize) {
+) -> Result<(SplitLists, Vec<VideoSource>, usize), DataError> {
     let absent = |source: &VideoSource| matches!(source, VideoSource::Missing { why: None, .. });
     if !spec.leaves_out() || !sources.iter().any(absent) {
-        return (lists, sources, 0);
+        return Ok((lists, sources, 0));
     }
     let before = lists.clips.len();
     let mut number = Vec::with_capacity(before);
@@ -176,5 +200,6 @@ pub(super) fn reduce(
     });
     let splits = splits.collect();
     let left_out = before - clips.len();
-    (SplitLists { classes: lists.classes, clips, splits }, kept, left_out)
+    let lists = divided(spec, SplitLists { classes: lists.classes, clips, splits })?;
+    Ok((lists, kept, left_out))
 }

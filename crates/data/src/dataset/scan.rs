@@ -15,6 +15,9 @@ const MOST: usize = 5_000_000;
 /// Deepest level at which a user's own set may hold videos; `CLASS/FILE` is at level 2.
 pub(super) const DEEPEST: usize = 6;
 
+/// Folders that file systems make for themselves.
+const SYSTEM: [&str; 3] = ["lost+found", "$RECYCLE.BIN", "System Volume Information"];
+
 /// The content of a folder.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
@@ -22,17 +25,17 @@ pub(super) struct Scan {
     pub(super) videos: Present,
     /// Folders that hold numbered frames.
     pub(super) frames: Present,
-    /// Folders that could not be listed, each with the reason.
-    pub(super) unreadable: Vec<String>,
-    /// Real paths of the folders searched, so that a link to one of them is not followed in a circle.
-    seen: BTreeSet<PathBuf>,
+    /// Folders and files that could not be read, by their names below the root, each with the reason.
+    pub(super) unreadable: Vec<(String, String)>,
+    /// Real paths of the folders above, so that a link to one of them is not followed in a circle.
+    above: BTreeSet<PathBuf>,
     looked_at: usize,
 }
 
 impl Scan {
     /// Searches a folder and its sub-folders for videos and folders of frames down to `depth` levels, of which the entries of
     /// `root` are the first.
-    /// Hidden files and folders are left out. A folder that cannot be read is noted and left out: a disk's `lost+found` or somebody's
+    /// Hidden files and folders are left out, and those that file systems make for themselves. A folder that cannot be read is noted and left out: a disk's `lost+found` or somebody's
     /// private folder does not matter unless a listed video is missing.
     ///
     /// # Errors
@@ -49,8 +52,8 @@ impl Scan {
             tracing::warn!(
                 root = %root.display(),
                 count = scan.unreadable.len(),
-                first = scan.unreadable[0],
-                "leaving out folders that cannot be read"
+                first = scan.unreadable[0].1,
+                "leaving out what cannot be read"
             );
         }
         Ok(scan)
@@ -64,9 +67,8 @@ impl Scan {
         depth: usize,
         is_video: impl Fn(&str) -> bool + Copy,
     ) -> Result<(), DataError> {
-        if let Ok(real) = folder.canonicalize()
-            && !self.seen.insert(real)
-        {
+        let Ok(real) = folder.canonicalize() else { return Ok(()) };
+        if !self.above.insert(real.clone()) {
             return Ok(());
         }
         for path in entries {
@@ -79,11 +81,19 @@ impl Scan {
                     found,
                 ));
             }
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if name.starts_with('.') {
+            let name = path.file_name().unwrap_or_default();
+            let unicode = name.to_str().is_some();
+            let name = name.to_string_lossy().into_owned();
+            if name.starts_with('.') || SYSTEM.contains(&&*name) {
                 continue;
             }
             let below = format!("{prefix}{name}");
+            // Two such names can look the same.
+            if !unicode && (is_video(&name) || path.is_dir()) {
+                let reason = format!("{}: expected a name in UTF-8; rename it", path.display());
+                self.unreadable.push((below, reason));
+                continue;
+            }
             if is_video(&name) && !path.is_dir() {
                 self.videos.insert(below, path);
                 continue;
@@ -105,9 +115,10 @@ impl Scan {
                     let prefix = if tree { prefix.to_owned() } else { format!("{below}/") };
                     self.folder(&path, &prefix, entries, depth - 1, is_video)?;
                 }
-                Err(error) => self.unreadable.push(error.to_string()),
+                Err(error) => self.unreadable.push((below, error.to_string())),
             }
         }
+        self.above.remove(&real);
         Ok(())
     }
 }

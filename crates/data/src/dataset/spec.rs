@@ -323,6 +323,17 @@ impl DatasetSpec {
         if let SpecBody::VideoFolders(folders) = &self.body { folders.cuts } else { None }
     }
 
+    /// The names of the classes, if the file states them.
+    pub fn classes(&self) -> Option<&[String]> {
+        match &self.body {
+            SpecBody::VideoFolders(spec) => Some(&spec.classes),
+            SpecBody::ViewFolders(spec) => Some(&spec.classes),
+            SpecBody::Folder(spec) => spec.classes.as_deref(),
+            SpecBody::List(spec) => spec.classes.as_deref(),
+            _ => None,
+        }
+    }
+
     /// File name endings of videos that the file names; empty if all common ones count.
     pub(super) fn endings(&self) -> &[String] {
         match &self.body {

@@ -58,8 +58,13 @@ pub(super) fn extent(path: &Path) -> Result<Extent, DataError> {
     let mut bytes = Bytes::new(file, found);
     let mut head = [0; HEAD];
     let read = bytes.up_to(&mut head).map_err(io)?;
-    let ending = of(&mut bytes, &head[..read]).map_err(io)?;
-    Ok(Extent { found, ending, still: still(&head[..read]) })
+    let still = still(&head[..read]);
+    let ending = match of(&mut bytes, &head[..read]).map_err(io)? {
+        // Pictures in boxes have no `moov`.
+        Ending::Lacks(_) if still.is_some() => Ending::Fits,
+        ending => ending,
+    };
+    Ok(Extent { found, ending, still })
 }
 
 fn of<R: Read + Seek>(file: &mut Bytes<R>, head: &[u8]) -> io::Result<Ending> {

@@ -120,7 +120,10 @@ fn cases() -> BTreeMap<&'static str, String> {
     let mut case =
         |name: &'static str, outcome: String| assert!(cases.insert(name, outcome).is_none(), "{name}");
 
-    case("classes as folders, any ending, any depth", Place::new(&folder(HALF), &FOUR).outcome());
+    case(
+        "classes as folders, any ending, up to six folders deep",
+        Place::new(&folder(HALF), &FOUR).outcome(),
+    );
     case("`train/CLASS` and `test/CLASS`", {
         let split = "[split]\ntrain-folders = [\"train\"]\ntest-folders = [\"val\"]\n";
         let videos =
@@ -445,4 +448,73 @@ fn a_folder_that_cannot_be_read_matters_only_where_a_listed_video_is_missing() {
         "{refused}"
     );
     assert!(refused.contains("Permission denied"), "{refused}");
+}
+
+/// The outcome of a folder with these keys.
+fn folder_with(keys: &str, videos: &[&str]) -> String {
+    Place::new(&folder(&format!("{keys}{HALF}")), videos).outcome()
+}
+
+#[test]
+fn nothing_is_lost_or_taken_for_another_video() {
+    let says = |outcome: String, text: &str| assert!(outcome.contains(text), "{outcome}\nexpected: {text}");
+    // A folder reached by two paths holds its videos at both.
+    let place = Place::new(&folder(HALF), &["all/a.avi", "all/b.avi"]);
+    std::os::unix::fs::symlink(place.path().join("root/all"), place.path().join("root/same")).unwrap();
+    says(place.outcome(), "accepted: 4 videos, classes all same");
+    // One id for two files.
+    let same = ["run/a.avi", "run/a.mkv", "run/a.avi.mp4", "walk/b.avi", "walk/c.avi"];
+    says(folder_with("", &same), "`run/a.avi` names two files");
+    // Classes that are listed wrongly.
+    says(folder_with("classes = [\"run\", \"wlak\"]\n", &FOUR), "(did you mean `walk`?)");
+    says(folder_with("classes = [\"run\", \"run\"]\n", &FOUR), "`run` is empty or listed twice");
+    // A split without a part.
+    let groups = "group = '^(.)'\n[split]\ntest-groups = [\"a\", \"b\"]\n";
+    says(
+        Place::new(&folder(groups), &FOUR).outcome(),
+        "split 1: expected training and test videos, found 0 and 4",
+    );
+    // A list that leaves the ending out, where two files have that name.
+    let two = ["run/a.avi", "run/a.mp4", "walk/b.avi", "walk/c.avi"];
+    says(
+        listed("", "run/a 0\nwalk/b 1\nwalk/c 1\n", &two).outcome(),
+        "it names several files, run/a.avi and run/a.mp4",
+    );
+    // Another ending than listed.
+    let list = "run/a.avi 0\nrun/b.avi 0\nwalk/a.mkv 1\nwalk/b.mkv 1\n";
+    let other = ["run/a.avi", "run/b.avi", "walk/a.avi", "walk/b.mkv"];
+    says(listed("", list, &other).outcome(), "accepted: 4 videos");
+    // Two clips of one film, and the film.
+    let train = format!("{HEADER}run,aaa,1,11,train,0\nwalk,aaa,21,31,train,0\n");
+    let test = format!("{HEADER}run,ccc,3,13,val,0\nwalk,ddd,3,13,val,0\n");
+    says(
+        kinetics("", &train, &test, &["aaa.mp4", "ccc.mp4", "ddd.mp4"]),
+        "`aaa` could be any of 2 listed clips",
+    );
+    // Headers, in whatever order, and blanks between columns.
+    let keys = "columns = [\"label\", \"path\"]\n";
+    let spec = format!("kind = \"list\"\ntitle = \"t\"\n{keys}videos = \"all.csv\"\n{HALF}");
+    let place = Place::new(&spec, &FOUR);
+    place.file("all.csv", "label,path\n0,run/a.avi\n0,run/b.mp4\n1,walk/a.MKV\n1,walk/deep/er/b.webm\n");
+    says(place.outcome(), "accepted: 4 videos, classes 0 1");
+    let keys = "columns = [\"path\", \"label\", \"group\"]\n";
+    let list = "run/a.avi  0  ann\nrun/b.mp4 0   bob\nwalk/a.MKV 1 ann\nwalk/deep/er/b.webm 1 bob\n";
+    says(listed(keys, list, &FOUR).outcome(), "accepted: 4 videos, classes 0 1, 2 + 2");
+    // The sizes of the splits follow from the file's own folder alone.
+    let keys = "root = \"root\"\nmissing = \"leave-out\"\n";
+    let place = listed(keys, "run/a.avi 0\nrun/b.mp4 0\nwalk/a.MKV 1\nwalk/deep/er/b.webm 1\n", &FOUR);
+    let spec = DatasetSpec::load(&place.path().join("mine.toml")).unwrap();
+    let error =
+        Dataset::open_with(&spec, &OpenOptions { root: Some("/tmp".into()), ..OpenOptions::default() });
+    assert!(error.unwrap_err().to_string().contains("names its own folder"));
+}
+
+#[test]
+fn names_that_are_no_text_are_named() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let place = Place::new(&folder(HALF), &FOUR);
+    for name in [b"run/a\xe9.avi", b"run/a\xe8.avi"] {
+        fs::write(place.path().join("root").join(std::ffi::OsStr::from_bytes(name)), "x").unwrap();
+    }
+    assert!(place.outcome().contains("expected a name in UTF-8"), "{}", place.outcome());
 }

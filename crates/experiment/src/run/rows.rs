@@ -59,8 +59,17 @@ impl Job<'_> {
         };
         let tests = scores.iter().map(test).collect::<Result<Vec<_>>>()?;
         let answers = self.answers(row)?;
+        let values = answers.values()?;
+        if values.len() != scores.len() {
+            return Err(Error::Usage(format!(
+                "row {}: expected answers of {} tests, found {}; a split has no test video",
+                row.row.id,
+                scores.len(),
+                values.len()
+            )));
+        }
         let mut runs = Vec::with_capacity(scores.len());
-        for (((repeat, step), test), (top1, right)) in scores.iter().zip(tests).zip(answers.values()?) {
+        for (((repeat, step), test), (top1, right)) in scores.iter().zip(tests).zip(values) {
             runs.push(RunRecord {
                 split: repeat.split.to_owned(),
                 seed: repeat.seed,

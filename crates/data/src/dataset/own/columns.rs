@@ -18,40 +18,58 @@ pub(super) fn refuse(list: &Path, line: usize, message: impl AsRef<str>) -> Data
     DataError::Split { path: list.to_path_buf(), line, message: one_line(message.as_ref()) }
 }
 
-/// Reads a list of `columns` columns. Commas separate them in a `.csv` file, tabs in a list that has any, and blanks
-/// otherwise; with blanks, the first column takes what the others leave, so a path may hold blanks.
+/// Reads a list of `columns` columns, of which one is the path and one the label. Commas separate them in a `.csv` file, tabs
+/// in a line that has any, and blanks otherwise; with blanks, the first column takes what the others leave, so a path may hold
+/// blanks. A header is left out.
 ///
 /// # Errors
-/// [`DataError::Split`] with file and line for a line of another number of columns.
-pub(super) fn entries(list: &ListFile, columns: usize) -> Result<Vec<Entry>, DataError> {
-    if list.path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) {
-        let mut entries = table(list)?;
-        if let Some(odd) = entries.iter().find(|entry| entry.fields.len() != columns) {
-            return Err(uneven(list, odd.line, columns, odd.fields.len()));
-        }
-        // A header is told by its first column.
-        if entries.first().is_some_and(|first| first.fields[0].eq_ignore_ascii_case("path")) {
-            entries.remove(0);
-        }
-        return Ok(entries);
-    }
+/// [`DataError::Split`] with file and line for a line of another number of columns, or with an empty one.
+pub(super) fn entries(
+    list: &ListFile,
+    columns: usize,
+    path: usize,
+    label: usize,
+) -> Result<Vec<Entry>, DataError> {
     let mut entries = Vec::new();
-    list.each_line(|line| {
-        let fields: Vec<String> = if line.text.contains('\t') {
-            line.text.split('\t').map(|field| field.trim().to_owned()).collect()
-        } else {
-            let mut fields: Vec<String> =
-                line.text.rsplitn(columns, [' ']).map(|field| field.trim().to_owned()).collect();
-            fields.reverse();
-            fields
-        };
-        if fields.len() != columns || fields.iter().any(String::is_empty) {
-            return Err(uneven(list, line.number, columns, fields.iter().filter(|f| !f.is_empty()).count()));
-        }
-        entries.push(Entry { line: line.number, fields });
-        Ok(())
-    })?;
+    if list.path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) {
+        entries = table(list)?;
+    } else {
+        list.each_line(|line| {
+            entries.push(Entry { line: line.number, fields: separated(line.text, columns) });
+            Ok(())
+        })?;
+    }
+    let whole = |entry: &Entry| entry.fields.len() == columns && !entry.fields.iter().any(String::is_empty);
+    if let Some(odd) = entries.iter().find(|entry| !whole(entry)) {
+        let found = odd.fields.iter().filter(|field| !field.is_empty()).count();
+        return Err(uneven(list, odd.line, columns, found));
+    }
+    let is_header = |first: &Entry| {
+        let named =
+            |at: usize, names: &[&str]| names.iter().any(|name| first.fields[at].eq_ignore_ascii_case(name));
+        named(label, &["label", "class"]) || named(path, &["path", "video", "file", "filename", "video_path"])
+    };
+    if entries.first().is_some_and(is_header) {
+        entries.remove(0);
+    }
     Ok(entries)
+}
+
+/// The columns of a line, by tabs or by blanks.
+fn separated(line: &str, columns: usize) -> Vec<String> {
+    if line.contains('\t') {
+        return line.split('\t').map(|field| field.trim().to_owned()).collect();
+    }
+    let (mut rest, mut fields) = (line, Vec::new());
+    while fields.len() + 1 < columns
+        && let Some((before, last)) = rest.rsplit_once(' ')
+    {
+        fields.push(last.to_owned());
+        rest = before.trim_end();
+    }
+    fields.push(rest.to_owned());
+    fields.reverse();
+    fields
 }
 
 fn uneven(list: &ListFile, line: usize, expected: usize, found: usize) -> DataError {

@@ -141,8 +141,7 @@ impl Unit<'_> {
     }
 }
 
-/// The groups in the order that the seed chooses. It depends on the names of the groups alone, so a further video moves no
-/// other.
+/// The groups in the order that the seed chooses, which depends on their names alone.
 fn units(clips: &[ListedClip], seed: u64) -> Vec<Unit<'_>> {
     let mut by_group: BTreeMap<&str, BTreeMap<usize, f64>> = BTreeMap::new();
     for clip in clips {
@@ -159,8 +158,8 @@ fn units(clips: &[ListedClip], seed: u64) -> Vec<Unit<'_>> {
     units
 }
 
-/// Groups to test, so that of each class about this share is tested. Of a class of two groups or more, at least one video is
-/// tested and one trained on, where the groups allow it.
+/// Groups to test, so that of each class about this share is tested. Of a class of two groups or more, one group at least is
+/// tested and one trained on, unless that would leave another class without.
 fn tested_share<'a>(units: &[Unit<'a>], share: f64) -> BTreeSet<&'a str> {
     let mut sizes: BTreeMap<usize, f64> = BTreeMap::new();
     for (&label, &count) in units.iter().flat_map(|unit| &unit.classes) {
@@ -170,24 +169,54 @@ fn tested_share<'a>(units: &[Unit<'a>], share: f64) -> BTreeSet<&'a str> {
         .into_iter()
         .map(|(label, size)| (label, if size < 2.0 { 0.0 } else { (share * size).clamp(1.0, size - 1.0) }))
         .collect();
-    let mut taken: BTreeMap<usize, f64> = BTreeMap::new();
-    let mut tested = BTreeSet::new();
+    let mut chosen = Chosen { wanted, taken: BTreeMap::new(), tested: BTreeSet::new() };
     for unit in units {
         // A group is tested if that brings its classes nearer to their shares.
-        let gain: f64 = unit
-            .classes
-            .iter()
-            .map(|(label, count)| {
-                let (have, want) = (taken.get(label).copied().unwrap_or(0.0), wanted[label]);
-                (have - want).abs() - (have + count - want).abs()
-            })
-            .sum();
-        if gain > 0.0 {
-            tested.insert(unit.group);
-            unit.classes.iter().for_each(|(&label, count)| *taken.entry(label).or_default() += count);
+        if chosen.cost(unit, 1.0) < 0.0 {
+            chosen.change(unit, 1.0);
         }
     }
-    tested
+    // Large groups can leave a class without a test video, or without a training video.
+    let labels: Vec<usize> = chosen.wanted.keys().copied().collect();
+    for (by, full) in [(-1.0, true), (1.0, false)] {
+        for label in &labels {
+            let of_class: Vec<&Unit<'_>> =
+                units.iter().filter(|unit| unit.classes.contains_key(label)).collect();
+            let one_sided = of_class.iter().all(|unit| chosen.tested.contains(unit.group) == full);
+            let cheapest = |a: &&&Unit<'_>, b: &&&Unit<'_>| chosen.cost(a, by).total_cmp(&chosen.cost(b, by));
+            if let Some(unit) = of_class.iter().min_by(cheapest).filter(|_| one_sided && of_class.len() > 1) {
+                chosen.change(unit, by);
+            }
+        }
+    }
+    chosen.tested
+}
+
+/// The groups chosen for the test, and the videos of each class among them.
+struct Chosen<'a> {
+    wanted: BTreeMap<usize, f64>,
+    taken: BTreeMap<usize, f64>,
+    tested: BTreeSet<&'a str>,
+}
+
+impl<'a> Chosen<'a> {
+    /// By how much the classes move away from their shares if a group is added (`by` 1) or taken out (`by` -1).
+    fn cost(&self, unit: &Unit<'_>, by: f64) -> f64 {
+        let of_class = |(label, count): (&usize, &f64)| {
+            let (have, want) = (self.taken.get(label).copied().unwrap_or(0.0), self.wanted[label]);
+            (have + by * count - want).abs() - (have - want).abs()
+        };
+        unit.classes.iter().map(of_class).sum()
+    }
+
+    fn change(&mut self, unit: &Unit<'a>, by: f64) {
+        if by > 0.0 {
+            self.tested.insert(unit.group);
+        } else {
+            self.tested.remove(unit.group);
+        }
+        unit.classes.iter().for_each(|(&label, count)| *self.taken.entry(label).or_default() += by * count);
+    }
 }
 
 /// The fold of each group: the largest groups first, each into the fold that has the fewest videos of its classes.
@@ -277,6 +306,23 @@ mod tests {
                 let tested = split.test.iter().filter(|&&i| members[i].0 == label).count();
                 let wanted = (0.25 * size as f64).clamp(1.0, size as f64 - 1.0);
                 prop_assert!((tested as f64 - wanted).abs() <= 0.5, "{} of {}", tested, size);
+            }
+        }
+    }
+
+    #[test]
+    fn large_groups_leave_no_class_without_training_or_test() {
+        for (groups, share) in [(3u8, 0.1), (2, 0.2), (2, 0.8), (4, 0.9), (2, 0.5)] {
+            let members: Vec<(usize, u8)> = (0..groups)
+                .flat_map(|group| (0..20).map(move |i| (usize::from(i % 2 == 0), group)))
+                .collect();
+            for seed in 0..20 {
+                let clips = clips(&members);
+                let split = DivideSpec { seed, ..DivideSpec::share(share) }.divide(&clips).unwrap().remove(0);
+                assert!(
+                    !split.train.is_empty() && !split.test.is_empty(),
+                    "{groups} groups, {share}, {seed}"
+                );
             }
         }
     }

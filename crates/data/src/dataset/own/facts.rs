@@ -63,7 +63,16 @@ impl FolderFacts {
             (Some(train), Some(test)) => train.first().cloned().zip(test.first().cloned()),
             _ => None,
         };
-        Ok(Self { classes, endings, strays, unreadable: scan.unreadable, parts, group, groups, frames })
+        Ok(Self {
+            classes,
+            endings,
+            strays,
+            unreadable: scan.unreadable.into_iter().map(|(_, reason)| reason).collect(),
+            parts,
+            group,
+            groups,
+            frames,
+        })
     }
 
     /// Number of videos in the folders of classes.

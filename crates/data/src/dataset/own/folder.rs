@@ -57,6 +57,9 @@ impl FolderSpec {
 
     pub(in super::super) fn check(&self) -> Result<(), String> {
         self.split.rule()?;
+        if let Some(classes) = &self.classes {
+            distinct(classes)?;
+        }
         self.pattern().map(drop)
     }
 
@@ -102,6 +105,22 @@ impl FolderSpec {
             return Err(no_folder(at, &root));
         }
         let scan = Scan::of(&root, DEEPEST, |name| self.is_video(name))?;
+        // The folder is the list, so nothing may be missing from it.
+        let matters = |name: &str| match (&self.classes, name.split('/').next()) {
+            (Some(classes), Some(first)) if self.split.train_folders.is_none() => {
+                classes.iter().any(|class| composed(class) == composed(first))
+            }
+            _ => true,
+        };
+        if let Some((_, reason)) = scan.unreadable.iter().find(|(name, _)| matters(name)) {
+            return Err(wrong(
+                at,
+                format!(
+                    "expected to read all of {}, found: {reason}; allow it, or name the classes with `classes`",
+                    root.display()
+                ),
+            ));
+        }
         let files = if frames || scan.videos.is_empty() { &scan.frames } else { &scan.videos };
         self.lists(at, files, &root).map_err(|message| wrong(at, message))
     }
@@ -112,12 +131,20 @@ impl FolderSpec {
             return Err(format!("split: expected the folder {missing} in {}, found none", root.display()));
         }
         let class_of = |file: &str| self.placed(file).map(|(class, _)| composed(class));
+        let folders: BTreeSet<String> = files.keys().filter_map(|file| class_of(file)).collect();
         let classes: Vec<String> = match &self.classes {
             Some(classes) => classes.clone(),
-            None => {
-                files.keys().filter_map(|file| class_of(file)).collect::<BTreeSet<_>>().into_iter().collect()
-            }
+            None => folders.iter().cloned().collect(),
         };
+        if let Some(class) = classes.iter().find(|class| !folders.contains(&composed(class)))
+            && !folders.is_empty()
+        {
+            return Err(format!(
+                "classes: expected a folder with videos for `{class}` in {}, found none{}",
+                root.display(),
+                base::there_are(class, folders.iter().map(String::as_str))
+            ));
+        }
         let label_of: BTreeMap<String, usize> =
             classes.iter().enumerate().map(|(label, class)| (composed(class), label)).collect();
         let pattern = self.pattern()?;
@@ -156,6 +183,16 @@ impl FolderSpec {
         clips.sort_by(|a, b| a.id.cmp(&b.id));
         let splits = self.split.divide(&clips)?;
         Ok(SplitLists { classes, clips, splits })
+    }
+}
+
+/// Refuses names of classes that are empty or listed twice.
+pub(super) fn distinct(classes: &[String]) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    match classes.iter().find(|class| class.is_empty() || !seen.insert(composed(class))) {
+        None if classes.is_empty() => Err("classes is empty; leave it out to take all folders".to_owned()),
+        None => Ok(()),
+        Some(class) => Err(format!("classes: `{class}` is empty or listed twice")),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::super::names::split_ending;
 use super::columns::{Entry, entries, refuse};
 use super::divide::{DivideSpec, Rule};
+use super::folder::distinct;
 use super::place::{beside, wrong};
 use crate::error::DataError;
 use crate::split::{ListFile, ListedClip, Split, SplitLists, safe_relative};
@@ -92,6 +93,9 @@ impl ListSpec {
         if self.classes.is_some() && self.class_list.is_some() {
             return Err("expected one of classes and class-list, found both".to_owned());
         }
+        if let Some(classes) = &self.classes {
+            distinct(classes)?;
+        }
         match (&self.lists, &self.videos, &self.split) {
             (Some(lists), None, None) if !lists.is_empty() => {}
             (None, Some(_), Some(split)) => {
@@ -132,14 +136,14 @@ impl ListSpec {
     ) -> Result<SplitLists, DataError> {
         // Each list with its split and part; a single list is divided afterwards.
         let part_of = |number: usize| (number / 2, number % 2 == 1);
-        let mut read: Vec<(&ListFile, (usize, bool), Vec<Entry>)> = Vec::new();
-        for (number, list) in files.iter().enumerate() {
-            read.push((list, part_of(number), entries(list, self.columns.len())?));
-        }
         let place = |column| self.columns.iter().position(|&known| known == column);
         let (Some(path_at), Some(label_at)) = (place(Column::Path), place(Column::Label)) else {
             return Err(wrong(at, "columns: expected `path` and `label`"));
         };
+        let mut read: Vec<(&ListFile, (usize, bool), Vec<Entry>)> = Vec::new();
+        for (number, list) in files.iter().enumerate() {
+            read.push((list, part_of(number), entries(list, self.columns.len(), path_at, label_at)?));
+        }
         let group_at = place(Column::Group);
         let labels = read.iter().flat_map(|(_, _, entries)| entries).map(|entry| &*entry.fields[label_at]);
         let classes = self.class_names(at, classes, labels)?;

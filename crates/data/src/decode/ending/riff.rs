@@ -31,7 +31,7 @@ pub(super) fn length<R: Read + Seek>(file: &mut Bytes<R>) -> io::Result<u64> {
         }
         end += end & 1;
     }
-    Ok((end - (end & 1)).min(file.found()).max(indexed(file)?))
+    Ok(end.min(file.found()).max(indexed(file)?))
 }
 
 /// The end of the furthest index that the headers name: `indx` in `LIST strl` in `LIST hdrl`.

@@ -77,6 +77,8 @@ impl Library<'_> {
         let Some(net) = row.work.stages().filter(of_set).find(|net| net.video.accept_messages) else {
             return Ok(0);
         };
+        // A row can be finished and its cache deleted.
+        self.prepared(set, &net.video)?;
         let config = config(&self.as_wanted(set, &net.video), false, None);
         let folder = self.runner.workspace.cache.join("videos");
         let needed = self.needed_by(std::iter::once(row), set)?;
