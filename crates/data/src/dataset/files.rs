@@ -153,8 +153,8 @@ impl<'a> Index<'a> {
             return Ok(Some(found));
         }
         match self.spec.body {
-            // A list may leave the ending out.
-            SpecBody::List(_) => self.take_named(&folded(name)),
+            // A list may leave the ending out, and the file may have another.
+            SpecBody::List(_) => self.take_named(&folded(stem)),
             SpecBody::Kinetics(_) => {
                 let found = self.take_named(stem.rsplit('/').next().unwrap_or_default())?;
                 match (found, self.groups.get(&*clip.group)) {

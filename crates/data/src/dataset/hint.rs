@@ -1,9 +1,9 @@
 //! The likely reason for which listed videos were not found.
 
+use super::DatasetSpec;
 use super::names::{folded, split_ending};
 use super::parts::shorten;
 use super::scan::{DEEPEST, Scan};
-use super::{DatasetSpec, SpecBody};
 use crate::split::ListedClip;
 use base::text::{counted, one_line};
 use std::cmp::Reverse;
@@ -57,11 +57,6 @@ pub(super) fn of(spec: &DatasetSpec, root: &Path, missing: &[&ListedClip]) -> St
         let count = names.len();
         if *best != root {
             return format!("; {} below {}: name that folder", of_missing(count), best.display());
-        }
-        if matches!(spec.body, SpecBody::List(_)) {
-            let endings = tally(seen.iter().map(|seen| &*seen.ending));
-            let advice = "correct the list, or leave the endings out of it";
-            return format!("; {} with other endings ({endings}): {advice}", of_missing(count));
         }
         let endings: Vec<&str> = seen.iter().map(|seen| &*seen.ending).collect();
         let known = |ending: &str| spec.endings().iter().any(|known| known.eq_ignore_ascii_case(ending));
