@@ -112,6 +112,54 @@ fn a_clip_shorter_than_the_stack_is_named() {
     );
 }
 
+/// Accepting is a choice of its own: it is counted in the table and the record, and without it the clip is refused again,
+/// although its frames are in the cache.
+#[test]
+fn a_clip_with_messages_is_refused_or_accepted_and_counted() {
+    let place = Place::new();
+    let root = place.path("clips");
+    copy(weizmann(), &root);
+    let clip = root.join(CLIP);
+    let mut bytes = std::fs::read(&clip).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 200].fill(0xff);
+    std::fs::write(&clip, bytes).unwrap();
+    let row = ["--row", "stack-10-on"];
+    let refused = || {
+        let output = run(&place, &root, &row);
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{message}");
+        assert!(message.contains("ira_bend") && message.contains("--accept-messages"), "{message}");
+    };
+    refused();
+    let output = run(&place, &root, &[&row[..], &["--accept-messages"]].concat());
+    assert_ok(&output);
+    let table = text(&output.stdout);
+    assert!(table.contains("(--accept-messages): 1 video of weizmann."), "{table}");
+    let record = place.path("results/two-stream/table1b/weizmann-smoke.accept-messages/stack-10-on.json");
+    let record =
+        std::fs::read_to_string(&record).unwrap_or_else(|error| panic!("{}: {error}", record.display()));
+    assert!(record.contains("\"accepted\": 1") && record.contains("\"accept-messages\": true"), "{record}");
+    refused();
+
+    let mut command = place.command(&[
+        "prepare",
+        "weizmann",
+        "--profile",
+        "smoke",
+        "--table",
+        "table1b",
+        "--accept-messages",
+    ]);
+    let prepared = command.arg("--data-root").arg(&root).output().unwrap();
+    assert_ok(&prepared);
+    let said = text(&prepared.stdout) + &text(&prepared.stderr);
+    assert!(
+        said.contains("ffmpeg reports errors in 1 of the videos, which are accepted as they are"),
+        "{said}"
+    );
+}
+
 #[test]
 fn a_missing_clip_is_named() {
     let (code, message) = spoilt(|clip| std::fs::remove_file(clip).unwrap());

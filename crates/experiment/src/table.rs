@@ -290,7 +290,7 @@ impl Table {
         }
         for (set, accepted) in self.accepted() {
             paragraph(format!(
-                "ffmpeg reports errors in {} of {}, which were accepted as they are (--accept-messages).",
+                "Accepted although ffmpeg reports errors in them (--accept-messages): {} of {}.",
                 counted(accepted, "video"),
                 said(&set)
             ));

@@ -146,7 +146,7 @@ fn assert_fits(text: &str, width: usize) {
 #[test]
 fn accepted_videos_are_counted_below_the_table() {
     let mut table = table(1);
-    let note = "ffmpeg reports errors in";
+    let note = "Accepted although ffmpeg reports errors";
     assert!(!table.markdown().contains(note));
     for (row, accepted) in table.rows.iter_mut().zip([2, 3]) {
         let State::Done { record } = &mut row.state else { panic!("{:?}", row.state) };
@@ -154,8 +154,7 @@ fn accepted_videos_are_counted_below_the_table() {
         assert!(!json.contains("accepted"), "records without such videos are as they were");
         record.data[0].accepted = accepted;
     }
-    let said =
-        "ffmpeg reports errors in 3 videos of synth, which were accepted as they are (--accept-messages).";
+    let said = "Accepted although ffmpeg reports errors in them (--accept-messages): 3 videos of synth.";
     assert!(table.markdown().contains(said), "{}", table.markdown());
 }
 

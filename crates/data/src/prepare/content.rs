@@ -77,7 +77,8 @@ impl Work<'_> {
         match (&video.source, &frames.facts.messages) {
             (VideoSource::File(path), Some(Messages { count, first })) if !self.config.accept_messages => {
                 let (frames, errors, first) = (frames.count, *count, first.clone());
-                let problem = DecodeProblem::Damaged { frames, errors, first, log: Log::default() };
+                let log = Log(vec![first.clone()]);
+                let problem = DecodeProblem::Damaged { frames, errors, first, log };
                 Err(DataError::Decode { path: path.clone(), problem })
             }
             _ => Ok(()),
