@@ -168,6 +168,6 @@ fn a_video_of_a_few_pixels_is_ready_and_an_impossible_one_is_named() {
     let error = run(&set, &config(), &[2], &cache).unwrap_err();
     let PrepareError::Videos(report) = error else { panic!("{error}") };
     let cause = &report.failures[0].cause;
-    assert!(matches!(cause, DataError::Invalid { .. }), "{cause}");
+    assert!(matches!(cause, DataError::Of { .. }), "{cause}");
     assert!(cause.to_string().contains("ann_walk.avi") && cause.to_string().contains("64000"), "{cause}");
 }
