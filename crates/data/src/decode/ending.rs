@@ -61,7 +61,7 @@ pub(super) fn extent(path: &Path) -> Result<Extent, DataError> {
     let still = still(&head[..read]);
     let ending = match of(&mut bytes, &head[..read]).map_err(io)? {
         // Pictures in boxes have no `moov`.
-        Ending::Lacks(_) if still.is_some() => Ending::Fits,
+        Ending::Lacks(_) if boxes::begins(&head[..read]) && still.is_some() => Ending::Fits,
         ending => ending,
     };
     Ok(Extent { found, ending, still })

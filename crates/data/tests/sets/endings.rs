@@ -103,10 +103,18 @@ fn a_cut_says_what_was_declared_and_what_decodes() {
     ] {
         let bytes = drawn(ending, &[("testsrc2", FRAMES)], SIZE, &encode);
         let keep = mark.map_or(bytes.len() / 2, |mark| find(&bytes, mark));
-        let Some(DecodeProblem::Truncated { declared, found, frames }) = damage(&bytes[..keep]) else {
-            panic!("{ending}, {keep} bytes: {:?}", damage(&bytes[..keep]))
+        let frames = match damage(&bytes[..keep]) {
+            Some(DecodeProblem::Truncated { declared, found, frames }) => {
+                assert!(
+                    declared > found && found == keep as u64,
+                    "{ending}: {declared} and {found} of {keep}"
+                );
+                frames
+            }
+            // Its clusters state their lengths, but not where the last one ends.
+            Some(DecodeProblem::Unfinished { frames, .. }) if ending == "mkv" => frames,
+            damage => panic!("{ending}, {keep} bytes: {damage:?}"),
         };
-        assert!(declared > found && found == keep as u64, "{ending}: {declared} and {found} of {keep}");
         assert!((frames > 0) == some_frames && frames < FRAMES, "{ending}: {frames}");
     }
 }
