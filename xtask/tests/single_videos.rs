@@ -144,6 +144,6 @@ fn a_tiny_video_is_classified_and_a_strip_is_refused_by_name() {
     let output = predict(&video(&place, "strip.avi", 7, (4000, 2)));
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("video `strip.avi`: ") && said.contains("found 128000x64"), "{said}");
+    assert!(said.contains("strip.avi`: ") && said.contains("found 128000x64"), "{said}");
     assert_eq!(place.numbers(), before, "a prediction changes no record");
 }
