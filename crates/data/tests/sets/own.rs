@@ -425,7 +425,9 @@ fn a_folder_that_cannot_be_read_matters_only_where_a_listed_video_is_missing() {
     let allow = |name: &str, mode| {
         fs::set_permissions(place.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
     };
-    (allow("", 0o755), allow("out", 0o777), allow("tests", 0o755));
+    allow("", 0o755);
+    allow("out", 0o777);
+    allow("tests", 0o755);
     let is_root = fs::metadata("/proc/self").is_ok_and(|of| std::os::unix::fs::MetadataExt::uid(&of) == 0);
     let outcome = |closed: &str| {
         allow(closed, 0o000);
