@@ -16,6 +16,12 @@ pub(crate) fn split_ending<'a>(name: &'a str, further: &[String]) -> (&'a str, O
     }
 }
 
+/// Returns `true` for a name with one of these endings.
+pub(super) fn has_ending(name: &str, endings: &[String]) -> bool {
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    endings.iter().any(|known| known.eq_ignore_ascii_case(ending))
+}
+
 /// Returns `true` for the ending of a video: a known one, or one of `further`.
 fn is_video_ending(ending: &str, further: &[String]) -> bool {
     let known = VIDEO_ENDINGS.iter().copied().chain(further.iter().map(String::as_str));

@@ -3,7 +3,7 @@
 //! A misspelt key is an error with file, line, column and a suggestion.
 
 use super::generated::{Generator, SplitRule, ViewSplitRule, generate, generate_views};
-use super::names::{plain_name, split_ending};
+use super::names::{has_ending, plain_name, split_ending};
 use super::own::{FolderSpec, KineticsSpec, ListSpec, Missing, beside};
 use crate::cuts::CutConfig;
 use crate::error::DataError;
@@ -351,8 +351,7 @@ impl DatasetSpec {
         match &self.body {
             SpecBody::Folder(spec) => spec.is_video(name),
             SpecBody::VideoFolders(_) | SpecBody::SplitFiles(_) | SpecBody::ViewFolders(_) => {
-                let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-                self.endings().iter().any(|known| known.eq_ignore_ascii_case(ending))
+                has_ending(name, self.endings())
             }
             _ => split_ending(name, self.endings()).1.is_some(),
         }

@@ -1,6 +1,6 @@
 //! `kind = "folder"`: a folder of one's own videos, with the classes as folders.
 
-use super::super::names::{VIDEO_ENDINGS, composed, split_ending};
+use super::super::names::{VIDEO_ENDINGS, composed, has_ending, split_ending};
 use super::super::scan::{DEEPEST, Present, Scan};
 use super::divide::DivideSpec;
 use super::place::{beside, no_folder, wrong};
@@ -67,10 +67,7 @@ impl FolderSpec {
     pub(in super::super) fn is_video(&self, name: &str) -> bool {
         match &self.extensions {
             None => split_ending(name, &[]).1.is_some(),
-            Some(endings) => {
-                let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-                endings.iter().any(|known| known.eq_ignore_ascii_case(ending))
-            }
+            Some(endings) => has_ending(name, endings),
         }
     }
 

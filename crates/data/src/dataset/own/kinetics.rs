@@ -59,8 +59,8 @@ impl KineticsSpec {
         let classes: Vec<String> = labels.into_iter().map(str::to_owned).collect();
         let index: BTreeMap<&str, usize> =
             classes.iter().enumerate().map(|(label, name)| (name.as_str(), label)).collect();
-        let mut clips: BTreeMap<String, ListedClip> = BTreeMap::new();
-        let mut is_tested: BTreeMap<String, bool> = BTreeMap::new();
+        // Each clip, and whether it is tested.
+        let mut clips: BTreeMap<String, (ListedClip, bool)> = BTreeMap::new();
         for ((list, rows), tested) in listed.iter().zip([false, true]) {
             for Row { line, label, video, span } in rows {
                 let name = match span {
@@ -70,7 +70,7 @@ impl KineticsSpec {
                 let id = format!("{label}/{name}");
                 let file =
                     safe_relative(&format!("{id}.mp4")).map_err(|what| refuse(&list.path, *line, what))?;
-                if let Some(known) = clips.get(&id) {
+                if let Some((known, _)) = clips.get(&id) {
                     return Err(refuse(
                         &list.path,
                         *line,
@@ -87,17 +87,16 @@ impl KineticsSpec {
                     list: list.path.clone(),
                     line: *line,
                 };
-                is_tested.insert(id.clone(), tested);
-                clips.insert(id, clip);
+                clips.insert(id, (clip, tested));
             }
         }
         if clips.is_empty() {
             return Err(wrong(at, "expected lists with videos, found empty ones"));
         }
-        let tests: Vec<bool> = is_tested.into_values().collect();
+        let (clips, tests): (Vec<ListedClip>, Vec<bool>) = clips.into_values().unzip();
         let (test, train) = (0..tests.len()).partition(|&index| tests[index]);
         let split = Split { name: "1".to_owned(), train, test, ..Split::default() };
-        Ok(SplitLists { classes, clips: clips.into_values().collect(), splits: vec![split] })
+        Ok(SplitLists { classes, clips, splits: vec![split] })
     }
 }
 
