@@ -170,6 +170,9 @@ impl Dataset {
             ),
             found,
         };
+        if let (None, Some(own)) = (root, spec.root().filter(|own| !own.is_dir())) {
+            return Err(own::no_folder(&spec.path, &own));
+        }
         let root = root.clone().or_else(|| spec.root());
         let root = root.ok_or_else(|| missing_root("no folder was given".to_owned()))?;
         if !root.is_dir() {

@@ -14,4 +14,4 @@ pub use folder::FolderSpec;
 pub use kinetics::KineticsSpec;
 pub use list::{Column, ListPair, ListSpec, Missing};
 
-pub(super) use place::beside;
+pub(super) use place::{beside, no_folder};

@@ -6,6 +6,7 @@ use crate::store::recorded_unit;
 use crate::train::WEIGHTS;
 use crate::{Error, Result};
 use base::did_you_mean;
+use plan::spec::ProfileName;
 use plan::{RunName, Work, Workspace};
 
 /// Finds the record of `TABLE/ROW` or `TABLE/RUN/ROW`, and its full name.
@@ -53,21 +54,37 @@ pub(super) fn record(workspace: &Workspace, name: &str) -> Result<(String, RunNa
             found.push((format!("{table}/{question}/{row}"), question, record));
         }
     }
-    // Without a run's name, prefer a run whose weights are in the cache.
+    // Without a run's name, a run whose weights are in the cache.
     let here = |(_, _, record): &(String, RunName, Record)| {
         units(workspace, record, row).is_ok_and(|stages| {
             let unit = |stage: &StageRecord| recorded_unit(&workspace.units(), &stage.unit);
             stages.iter().all(|stage| unit(stage).is_some_and(|unit| unit.path(WEIGHTS).exists()))
         })
     };
-    let best = found.iter().position(here).unwrap_or(0);
     if found.is_empty() {
+        let flags = run
+            .as_ref()
+            .map_or(String::new(), |run| format!(" --dataset {} --profile {}", run.dataset, run.profile));
         return Err(Error::Usage(format!(
-            "row {row} of {table} has not been run{}; use `cargo xtask run {table} --row {row}`",
+            "row {row} of {table} has not been run{}; use `cargo xtask run {table} --row {row}{flags}`",
             run.map_or(String::new(), |run| format!(" as {run}"))
         )));
     }
-    Ok(found.swap_remove(best))
+    let with_weights: Vec<usize> = (0..found.len()).filter(|&at| here(&found[at])).collect();
+    // The run that `run TABLE` without flags makes comes first.
+    let rank = |at: usize| {
+        let run = &found[at].1;
+        let profile = [ProfileName::Mini, ProfileName::Paper, ProfileName::Smoke];
+        let usual = spec.profile.get(ProfileName::Mini).dataset == run.dataset;
+        (!usual, profile.iter().position(|known| *known == run.profile))
+    };
+    let best = with_weights.iter().copied().map(rank).min();
+    let best: Vec<usize> = with_weights.into_iter().filter(|&at| Some(rank(at)) == best).collect();
+    if best.len() > 1 {
+        let names: Vec<&str> = best.iter().map(|&at| found[at].0.as_str()).collect();
+        return Err(Error::Usage(format!("several runs have this row; name one: {}", names.join(", "))));
+    }
+    Ok(found.swap_remove(best.first().copied().unwrap_or(0)))
 }
 
 /// Returns the training of each net of a record, in its first run.
