@@ -104,7 +104,7 @@ fn new_dataset(name: &str, root: &Path, output: Option<&Path>) -> Result<()> {
     write_atomic(&draft.path, draft.text.as_bytes())?;
     let asked = if output.is_some() { draft.path.display().to_string() } else { name.to_owned() };
     say(format!(
-        "{}\nwrote {}\nnext: look at the file, then `cargo xtask prepare {asked}` and `cargo xtask run table1b --dataset {asked}`",
+        "{}\nwrote {}\nnext: look at the file, then `cargo xtask run table1b --dataset {asked} --row stack-10-on`",
         draft.found,
         draft.path.display()
     ))

@@ -66,7 +66,8 @@ impl Reader {
         let real = words.iter().any(|word| word.starts_with("weizmann"));
         let own = words.iter().any(|word| word == "mine" || word == "--dataset");
         for word in &mut words {
-            *word = word.replace("/mine-mini/", "/mine-smoke/");
+            *word =
+                word.replace("/mine-mini/", "/mine-smoke/").replace("/weizmann-mini/", "/weizmann-smoke/");
             let path = match word.as_str() {
                 "DIR" if real => self.clips.clone().unwrap(),
                 "DIR" if own => self.path("clips"),
@@ -107,7 +108,7 @@ impl Reader {
             "predict" | "export" => {
                 let name = words.iter().skip_while(|word| *word != "--run").nth(1);
                 let (table, _) = name.and_then(|name| name.rsplit_once('/')).unwrap();
-                if table.contains("/mine-") {
+                if table.contains("/mine-") || table.contains("/weizmann-") {
                     // The commands before it have run that one.
                     return;
                 }

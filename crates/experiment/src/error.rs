@@ -27,7 +27,9 @@ pub enum Error {
     Data(Box<data::DataError>),
 
     /// Unusable videos; a table is not run without them.
-    #[error("{0}\nNo row is run while videos are missing: repair or replace them and run the command again")]
+    #[error(
+        "{0}\nNo row is run while videos are missing: repair or replace them, or take them out of the data set, and run the command again"
+    )]
     Videos(Box<data::prepare::PrepareReport>),
 
     /// A video that is too short to be classified.
@@ -48,7 +50,7 @@ pub enum Error {
 
     /// Videos that could not be prepared; all others are ready.
     #[error(
-        "{0}\nThe others are ready. Repair or fetch these and run the command again; it continues from there"
+        "{0}\nThe others are ready. Repair or fetch these, or take them out of the data set, and run the command again; it continues from there"
     )]
     Prepare(Box<data::prepare::PrepareReport>),
 

@@ -36,7 +36,13 @@ pub fn draft(workspace: &Workspace, name: &str, root: &Path, output: Option<&Pat
             "there is a data set `{name}` in the checkout; choose another name"
         )));
     }
-    let root = root.canonicalize().map_err(Error::io("open", root))?;
+    let found = root.canonicalize().ok().filter(|root| root.is_dir());
+    let root = found.ok_or_else(|| {
+        Error::Usage(format!(
+            "--root: expected a folder of videos, found none at {}; correct the path",
+            root.display()
+        ))
+    })?;
     let facts = FolderFacts::of(&root)?;
     if facts.classes.is_empty() {
         let seen = match facts.strays.first() {
@@ -83,11 +89,22 @@ fn words(facts: &FolderFacts) -> String {
             counted(facts.strays.len(), "video")
         );
     }
+    if !facts.empty.is_empty() {
+        let _ = write!(text, "\nleft out, since without videos: {}", facts.empty.join(", "));
+    }
     if let Some(first) = facts.unreadable.first() {
         let _ = write!(
             text,
             "\nleft out, since not readable: {}, the first: {first}",
             counted(facts.unreadable.len(), "folder")
+        );
+    }
+    if let (None, Some((count, [one, other]))) = (facts.group, &facts.numbered) {
+        let _ = write!(
+            text,
+            "\ncaution: {count} of {} names differ from another in the last number alone, such as {one} and {other}. If these are clips \
+             of one film or person, set `group` in the file; otherwise the accuracy is too high",
+            facts.videos()
         );
     }
     if let Some(pattern) = facts.group {

@@ -4,9 +4,10 @@ use super::super::names::{composed, split_ending};
 use super::super::scan::{DEEPEST, Scan};
 use super::folder::FolderSpec;
 use crate::error::DataError;
+use base::files::list;
 use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The content of a folder of videos.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,10 @@ pub struct FolderFacts {
     pub endings: BTreeMap<String, usize>,
     /// Videos that lie in no folder of a class.
     pub strays: Vec<String>,
+    /// Folders at the place of a class that hold no videos.
+    pub empty: Vec<String>,
+    /// Number of videos whose names differ from that of another in the last number alone, with two such names.
+    pub numbered: Option<(usize, [String; 2])>,
     /// Folders that could not be read, with the reason.
     pub unreadable: Vec<String>,
     /// The folders of training and of test videos, if there are such.
@@ -59,6 +64,8 @@ impl FolderFacts {
             }
         }
         let (group, groups) = group(&names, classes.len());
+        let numbered = numbered(&names);
+        let empty = empty(&spec, root, &classes);
         let parts = match (&spec.split.train_folders, &spec.split.test_folders) {
             (Some(train), Some(test)) => train.first().cloned().zip(test.first().cloned()),
             _ => None,
@@ -67,6 +74,8 @@ impl FolderFacts {
             classes,
             endings,
             strays,
+            empty,
+            numbered,
             unreadable: scan.unreadable.into_iter().map(|(_, reason)| reason).collect(),
             parts,
             group,
@@ -79,6 +88,36 @@ impl FolderFacts {
     pub fn videos(&self) -> usize {
         self.classes.values().sum()
     }
+}
+
+/// Finds the folders at the place of a class that hold no videos.
+fn empty(spec: &FolderSpec, root: &Path, classes: &BTreeMap<String, usize>) -> Vec<String> {
+    let parts = spec.split.train_folders.iter().chain(&spec.split.test_folders).flatten();
+    let mut tops: Vec<PathBuf> = parts.map(|part| root.join(part)).collect();
+    if tops.is_empty() {
+        tops.push(root.to_path_buf());
+    }
+    let folders = tops.iter().flat_map(|top| list(top).unwrap_or_default()).filter(|path| path.is_dir());
+    let names = folders.map(|folder| composed(&folder.file_name().unwrap_or_default().to_string_lossy()));
+    let empty: BTreeSet<String> =
+        names.filter(|name| !name.starts_with('.') && !classes.contains_key(name)).collect();
+    empty.into_iter().collect()
+}
+
+/// Counts the videos whose names differ from that of another of their class in the last number alone, as clips of one film
+/// often do.
+fn numbered(names: &[(&str, &str)]) -> Option<(usize, [String; 2])> {
+    let mut by_beginning: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for &(class, name) in names {
+        let beginning = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        // A name that is a word and a number says nothing of a film.
+        if beginning.len() < name.len() && beginning.matches(['_', '-', ' ', '.']).count() >= 3 {
+            by_beginning.entry((class, beginning)).or_default().push(name);
+        }
+    }
+    let several: Vec<&Vec<&str>> = by_beginning.values().filter(|names| names.len() > 1).collect();
+    let [one, other, ..] = several.first()?[..] else { return None };
+    Some((several.iter().map(|names| names.len()).sum(), [one.to_owned(), other.to_owned()]))
 }
 
 /// The first known pattern that finds a group in every name, with the number of groups. A word that is the same throughout a
@@ -100,7 +139,19 @@ fn group(names: &[(&str, &str)], classes: usize) -> (Option<&'static str>, usize
 
 #[cfg(test)]
 mod tests {
-    use super::group;
+    use super::{group, numbered};
+
+    #[test]
+    fn clips_of_one_film_are_suspected_by_their_names() {
+        let film = [
+            ("pullup", "20_good_form_pullups_f_0"),
+            ("pullup", "20_good_form_pullups_f_1"),
+            ("run", "run_2"),
+        ];
+        let (count, [one, _]) = numbered(&film).unwrap();
+        assert_eq!((count, &*one), (2, "20_good_form_pullups_f_0"));
+        assert_eq!(numbered(&[("run", "clip_001"), ("run", "clip_002")]), None);
+    }
 
     #[test]
     fn groups_are_told_from_classes_and_from_videos() {
