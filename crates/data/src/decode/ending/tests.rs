@@ -134,3 +134,17 @@ fn hostile_lengths_neither_overflow_nor_go_on_for_ever() {
     let chunks = [&b"\x89PNG\r\n\x1a\n"[..], &[0xff; 60]].concat();
     assert!(matches!(ending(&chunks), Ending::Lacks(_)));
 }
+
+#[test]
+fn a_picture_in_boxes_is_whole_without_a_description_of_frames() {
+    let of_brand = |brand: &[u8; 4]| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let bytes = [boxed(b"ftyp", brand), boxed(b"meta", &[0; 4]), boxed(b"mdat", b"pixels")].concat();
+        std::fs::write(&path, bytes).unwrap();
+        let Extent { ending, still, .. } = extent(&path).unwrap();
+        (ending, still.is_some())
+    };
+    assert_eq!(of_brand(b"avif"), (Ending::Fits, true));
+    assert!(matches!(of_brand(b"isom"), (Ending::Lacks(_), false)));
+}
