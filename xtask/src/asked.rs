@@ -116,7 +116,9 @@ pub(crate) fn print_tables(flags: &Run, names: &[String], runner: &Runner<'_>) -
     runner.console.line(&runner.census.to_string());
     let total = tables.iter().map(|table| table.rows.len()).sum();
     let failed: Vec<&str> = tables.iter().flat_map(Table::failed).collect();
-    if failed.is_empty() {
+    if tables.iter().all(|table| table.is_unavailable(&runner.request.rows)) {
+        Err(Error::NothingToRun)
+    } else if failed.is_empty() {
         printed
     } else {
         Err(Error::RowsFailed { failed: failed.len(), total, names: failed.join(", ") })

@@ -8,8 +8,8 @@ use data::dataset::Dataset;
 use data::decode::Decoder;
 use serde::Serialize;
 
+use base::memory;
 use experiment::grid::{Grid, Screen};
-use experiment::memory;
 use experiment::record::Environment;
 use experiment::store::write_atomic;
 use experiment::{DeviceChoice, Error, Result, weights};

@@ -1,6 +1,7 @@
 //! Common code for every crate of the workspace: files, texts, random numbers and modalities. Depends on none of them.
 
 pub mod files;
+pub mod memory;
 mod modality;
 pub mod random;
 mod suggest;

@@ -20,6 +20,8 @@
 
 mod build;
 mod payload;
+mod record;
+mod resident;
 
 use crate::codec::{Codec, ValueRange, floats, restore};
 use crate::error::DataError;
@@ -29,6 +31,10 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use record::{RECORD, Record};
+use resident::{Resident, Room};
 
 pub use build::{Builder, Stored};
 
@@ -38,9 +44,6 @@ pub const VERSION: u32 = 2;
 const MAGIC: &[u8; 8] = b"VARVIDEO";
 /// Magic, version, header length.
 const PREAMBLE: usize = 16;
-const RECORD: usize = 56;
-/// The part of a record that its checksum covers.
-const RECORD_FACTS: usize = RECORD - 16;
 const CHECKSUM: usize = 32;
 const MAX_HEADER: usize = 1 << 20;
 /// Largest width and height.
@@ -134,64 +137,6 @@ pub struct Messages {
     pub first: String,
 }
 
-/// One record of the index.
-#[derive(Debug, Clone, Copy)]
-struct Record {
-    offset: u64,
-    length: u32,
-    clipped: u32,
-    ranges: [ValueRange; 2],
-    mean: [f32; 2],
-    checksum: [u8; 16],
-}
-
-impl Record {
-    fn to_bytes(self) -> [u8; RECORD] {
-        let mut out = [0; RECORD];
-        out[..8].copy_from_slice(&self.offset.to_le_bytes());
-        out[8..12].copy_from_slice(&self.length.to_le_bytes());
-        out[12..16].copy_from_slice(&self.clipped.to_le_bytes());
-        let [u, v] = self.ranges;
-        let numbers = [u.min, u.max, v.min, v.max, self.mean[0], self.mean[1]];
-        for (slot, number) in out[16..RECORD_FACTS].chunks_exact_mut(4).zip(numbers) {
-            slot.copy_from_slice(&number.to_le_bytes());
-        }
-        out[RECORD_FACTS..].copy_from_slice(&self.checksum);
-        out
-    }
-
-    fn from_bytes(bytes: &[u8; RECORD]) -> Self {
-        let mut offset = [0; 8];
-        offset.copy_from_slice(&bytes[..8]);
-        let mut numbers = [0.0; 6];
-        for (number, b) in numbers.iter_mut().zip(bytes[16..RECORD_FACTS].chunks_exact(4)) {
-            *number = f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-        }
-        let [a, b, c, d, mean_u, mean_v] = numbers;
-        let mut checksum = [0; 16];
-        checksum.copy_from_slice(&bytes[RECORD_FACTS..]);
-        Self {
-            offset: u64::from_le_bytes(offset),
-            length: u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]),
-            clipped: u32::from_le_bytes([bytes[12], bytes[13], bytes[14], bytes[15]]),
-            ranges: [ValueRange { min: a, max: b }, ValueRange { min: c, max: d }],
-            mean: [mean_u, mean_v],
-            checksum,
-        }
-    }
-
-    fn checksum_of(&self, key: &str, index: usize, payload: &[u8]) -> [u8; 16] {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(key.as_bytes());
-        hasher.update(&(index as u64).to_le_bytes());
-        hasher.update(&self.to_bytes()[..RECORD_FACTS]);
-        hasher.update(payload);
-        let mut checksum = [0; 16];
-        checksum.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-        checksum
-    }
-}
-
 /// A cache file whose header and index were found intact.
 #[derive(Debug, Clone)]
 pub struct Container {
@@ -201,6 +146,8 @@ pub struct Container {
     index: u64,
     /// Offset of the payload.
     payload: u64,
+    /// The content, once an entry was read and there was room for it; `None` inside if there was not, or it is damaged.
+    resident: Arc<OnceLock<Option<Resident>>>,
 }
 
 impl Container {
@@ -290,7 +237,8 @@ impl Container {
             return Err(corrupt("header and index to match their checksum", "a mismatch".to_owned()));
         }
         let index = head.split_off(index_at);
-        Ok((Self { path: path.to_path_buf(), header, index: index_at as u64, payload }, index))
+        let (path, resident) = (path.to_path_buf(), Arc::default());
+        Ok((Self { path, header, index: index_at as u64, payload, resident }, index))
     }
 
     /// The file's header.
@@ -335,9 +283,10 @@ impl Container {
     /// The errors of [`Container::frame`], and [`DataError::Input`] for a window that does not fit.
     pub fn frame_window(&self, index: usize, window: Window, out: &mut FrameWindow) -> Result<(), DataError> {
         window.check(self.size())?;
-        self.read_entry(index, &[Kind::Frames], &mut out.file)?;
-        (out.frame.width, out.frame.height) = (window.width, window.height);
-        self.decode(index, 3, &out.file, window, &mut out.frame.rgb)
+        let FrameWindow { frame, file } = out;
+        let (_, bytes) = self.entry(index, &[Kind::Frames], file)?;
+        (frame.width, frame.height) = (window.width, window.height);
+        self.decode(index, 3, bytes, window, &mut frame.rgb)
     }
 
     /// Reads the part of flow field `index` within `window` as it is stored, with the mean of the whole field; only the part
@@ -348,8 +297,8 @@ impl Container {
     pub fn field_window(&self, index: usize, window: Window, out: &mut FieldWindow) -> Result<(), DataError> {
         window.check(self.size())?;
         let FieldWindow { u, v, file, .. } = out;
-        let record = self.read_entry(index, &[Kind::ForwardFlow, Kind::BackwardFlow], file)?;
-        let parts = self.components(index, file)?;
+        let (record, bytes) = self.entry(index, &[Kind::ForwardFlow, Kind::BackwardFlow], file)?;
+        let parts = self.components(index, bytes)?;
         for ((range, bytes), plane) in record.ranges.into_iter().zip(parts).zip([u, v]) {
             self.component(index, bytes, range, window, plane)?;
         }
@@ -412,14 +361,23 @@ impl Container {
             .map_err(|found| self.corrupt(format!("{width}x{height} pixels in entry {index}"), found))
     }
 
-    /// Reads and verifies one entry by itself, its bytes into `payload`.
-    fn read_entry(&self, index: usize, kinds: &[Kind], payload: &mut Vec<u8>) -> Result<Record, DataError> {
+    /// Returns one verified entry: from memory, or read by itself into `payload`.
+    fn entry<'a>(
+        &'a self,
+        index: usize,
+        kinds: &[Kind],
+        payload: &'a mut Vec<u8>,
+    ) -> Result<(Record, &'a [u8]), DataError> {
         if !kinds.contains(&self.header.kind) || index >= self.header.count {
             let Header { kind, count, .. } = self.header;
             return Err(self.corrupt(
                 format!("entry {index} of {}", kinds[0].folder()),
                 format!("{count} entries of {kind:?}"),
             ));
+        }
+        if let Some(Resident { records, payload, .. }) = self.resident.get_or_init(|| self.load()) {
+            let record = records[index];
+            return Ok((record, &payload[record.offset as usize..][..record.length as usize]));
         }
         let io = |error| DataError::io("read", &self.path, error);
         let mut file = base::files::open(&self.path)?;
@@ -428,7 +386,27 @@ impl Container {
         self.read(&mut file, &mut record)?;
         let record = Record::from_bytes(&record);
         self.read_payload(&mut file, index, record, payload)?;
-        Ok(record)
+        Ok((record, payload))
+    }
+
+    /// Reads and verifies the whole file. `None` if there is no room, or if anything is wrong with it: reading entry by entry
+    /// then finds the intact ones and has the error of the others.
+    fn load(&self) -> Option<Resident> {
+        let room = Room::take(self.file_bytes())?;
+        let mut file = base::files::open(&self.path).ok()?;
+        let (found, index) = Self::parse(&self.path, &mut file).ok()?;
+        if found.header != self.header {
+            return None;
+        }
+        let records: Vec<Record> = index.as_chunks().0.iter().map(Record::from_bytes).collect();
+        let mut payload = vec![0; self.header.bytes as usize];
+        file.read_exact(&mut payload).ok()?;
+        let intact = records.iter().enumerate().all(|(index, record)| {
+            let (from, length) = (record.offset as usize, record.length as usize);
+            let bytes = payload.get(from..).and_then(|rest| rest.get(..length));
+            bytes.is_some_and(|bytes| record.checksum_of(&self.header.key, index, bytes) == record.checksum)
+        });
+        intact.then_some(Resident { records, payload, _room: room })
     }
 
     fn payload_of(&self, file: &mut File, index: usize, record: Record) -> Result<Vec<u8>, DataError> {

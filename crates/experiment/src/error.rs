@@ -123,6 +123,10 @@ pub enum Error {
         names: String,
     },
 
+    /// No row could run: each lacks a data set or weights.
+    #[error("no row can run on these data; the lines of the rows say what each lacks")]
+    NothingToRun,
+
     /// A unit that another process should have done and did not.
     #[error("{unit} is not done: {why}")]
     Unfinished {
@@ -164,7 +168,11 @@ impl Error {
             Self::Plan(e) => e.exit_code(),
             Self::Data(e) => plan::exit_code_of_data(e),
             Self::Weights(e) if e.is_usage_error() => 2,
-            Self::Videos(_) | Self::Prepare(_) | Self::Weights(_) | Self::TooShort { .. } => 3,
+            Self::Videos(_)
+            | Self::Prepare(_)
+            | Self::Weights(_)
+            | Self::TooShort { .. }
+            | Self::NothingToRun => 3,
             Self::Diverged { .. } | Self::RowsFailed { .. } | Self::Unfinished { .. } => 4,
             Self::Elsewhere { code, .. } => *code,
             Self::Interrupted => 130,

@@ -24,7 +24,7 @@ pub mod grid;
 mod inputs;
 pub mod interrupt;
 pub mod list;
-pub mod memory;
+mod memory;
 pub mod outcomes;
 pub mod pair_scores;
 pub mod pictures;

@@ -204,6 +204,12 @@ impl Table {
         self.render(Form::Markdown)
     }
 
+    /// Returns `true` if every one of these rows (all, if none is named) lacks data or weights.
+    pub fn is_unavailable(&self, ids: &[String]) -> bool {
+        let mut asked = self.rows.iter().filter(|row| ids.is_empty() || ids.contains(&row.id));
+        asked.all(|row| matches!(row.state, State::Unavailable { .. }))
+    }
+
     /// Returns the ids of the failed rows.
     pub fn failed(&self) -> impl Iterator<Item = &str> {
         self.rows.iter().filter(|row| matches!(row.state, State::Failed { .. })).map(|row| row.id.as_str())

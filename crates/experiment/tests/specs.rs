@@ -153,6 +153,25 @@ fn rows_that_need_a_second_data_set_say_so_where_there_is_none() {
     insta::assert_debug_snapshot!(reasons("table3"));
 }
 
+/// `run` names them, so that equal numbers surprise nobody.
+#[test]
+fn rows_that_a_profile_makes_equal() {
+    let alike = |profile| {
+        let of_table = |file| {
+            let request = Request { profile: Some(profile), ..Request::default() };
+            let spec = Spec::read(&file).unwrap();
+            let plan = TablePlan::resolve(spec, file, &request, &workspace()).unwrap();
+            let groups = plan.rows_alike().into_iter().map(|ids| ids.join(", ")).collect::<Vec<_>>();
+            (plan.spec.name().to_owned(), groups)
+        };
+        let tables = workspace().spec_files().unwrap().into_iter().map(of_table);
+        tables.filter(|(_, groups)| !groups.is_empty()).collect::<Vec<_>>()
+    };
+    let at =
+        [ProfileName::Paper, ProfileName::Mini, ProfileName::Smoke].map(|profile| (profile, alike(profile)));
+    insta::assert_debug_snapshot!(at);
+}
+
 #[test]
 fn a_question_of_its_own_has_a_folder_of_its_own() {
     let results = |request: Request| {

@@ -80,6 +80,21 @@ pub struct TablePlan {
     pub departures: Vec<String>,
 }
 
+impl TablePlan {
+    /// Returns the requested rows that have the same work, in groups of two or more: a profile can scale away what tells them apart.
+    pub fn rows_alike(&self) -> Vec<Vec<&str>> {
+        let mut groups: Vec<(&Work, Vec<&str>)> = Vec::new();
+        let wanted = self.rows.iter().filter(|row| row.wanted);
+        for row in wanted.filter(|row| !matches!(row.work, Work::Unavailable { .. })) {
+            match groups.iter_mut().find(|(work, _)| **work == row.work) {
+                Some((_, ids)) => ids.push(&row.row.id),
+                None => groups.push((&row.work, vec![&row.row.id])),
+            }
+        }
+        groups.into_iter().map(|(_, ids)| ids).filter(|ids| ids.len() > 1).collect()
+    }
+}
+
 /// A resolved row.
 #[derive(Debug, Clone)]
 pub struct RowPlan {

@@ -1,7 +1,8 @@
 //! Writing of cache files.
 
 use super::payload::{LONGEST, Payload};
-use super::{CHECKSUM, Facts, Header, Kind, MAGIC, MAX_SIDE, PREAMBLE, RECORD, Record, VERSION};
+use super::record::{RECORD, Record};
+use super::{CHECKSUM, Facts, Header, Kind, MAGIC, MAX_SIDE, PREAMBLE, VERSION};
 use crate::codec::{Codec, ValueRange, float_bytes, mean, quantise, restore};
 use crate::error::DataError;
 use crate::source::Window;

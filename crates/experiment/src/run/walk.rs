@@ -33,6 +33,12 @@ impl Runner<'_> {
         let plan = self.plan(name, self.request)?;
         let job = Job::open(self, &plan)?;
         job.set_precision()?;
+        for alike in plan.rows_alike() {
+            let (names, profile) = (alike.join(", "), plan.profile);
+            self.console.line(&format!(
+                "at {profile} these rows are one and the same, and get the same numbers: {names}"
+            ));
+        }
         probe_writable(&job.results)?;
         self.workspace.remember()?;
         let states = job.walk()?;

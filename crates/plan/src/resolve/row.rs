@@ -360,21 +360,28 @@ impl Resolver<'_> {
         }
         if player.is_none() {
             return Err(Refusal::Unavailable(format!(
-                "needs {0} weights; name a data set to train on or pin a file for {0} in [data] of {1} (docs/weights.md)",
+                "needs {0} weights; {1}, or pin a file for {0} there (docs/weights.md)",
                 stage.on,
-                table.spec.name()
+                self.add_to_data(table, &stage.on),
             )));
         }
         Ok(Start::Net { net: Box::new(self.net(table, stage, depth + 1)?), classifiers: false })
+    }
+
+    /// Says which line of the spec's `[data]` gives a role a data set.
+    fn add_to_data(&self, table: &Table<'_>, role: &str) -> String {
+        let given = table.cast.iter().map(|(role, facts)| format!("{role} = \"{}\", ", facts.name));
+        let line = format!("{} = {{ {}{role} = \"DATA-SET\" }}", self.dataset, given.collect::<String>());
+        format!("write `{line}` in [data] of {}", table.spec.name())
     }
 
     fn data(&self, table: &Table<'_>, net: &spec::Net) -> Result<Vec<DataPlan>, Refusal> {
         let facts = |role: &str| {
             table.cast.get(role).ok_or_else(|| {
                 Refusal::Unavailable(format!(
-                    "--dataset {} has no substitute for {role} ([data] of {})",
+                    "--dataset {} has no substitute for {role}; {}",
                     self.dataset,
-                    table.spec.name()
+                    self.add_to_data(table, role)
                 ))
             })
         };
