@@ -14,6 +14,7 @@ use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::scores::Scores;
+use crate::train::in_pool;
 use plan::spec::TestBy;
 
 pub use views::Test;
@@ -24,6 +25,10 @@ use views::for_each;
 /// # Errors
 /// Those of data and tensors, [`Error::Interrupted`].
 pub fn evaluate(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Result<Answers> {
+    in_pool(|| answers(test, console, interrupt))
+}
+
+fn answers(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Result<Answers> {
     let classes = test.classes.len();
     let mut logits = Vec::new();
     let scores = match test.protocol.test.by {

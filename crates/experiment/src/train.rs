@@ -98,7 +98,17 @@ pub struct Training<'a> {
 /// [`Error::Diverged`], [`Error::Interrupted`] after a last checkpoint, and
 /// errors of data, tensors and the disk. [`Error::Drifted`] if ranks no longer hold the same weights.
 pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Result<TrainOutcome> {
-    together::side_by_side(job.ranks, console, interrupt, |together| steps(job, together, console, interrupt))
+    together::side_by_side(job.ranks, console, interrupt, |together| {
+        let steps = || steps(job, together, console, interrupt);
+        // MPI is called on the thread that opened it.
+        if job.ranks.is_alone() { in_pool(steps) } else { steps() }
+    })
+}
+
+/// Runs work on a thread of rayon's pool. Each of its parallel parts then begins on that thread; begun elsewhere, every part
+/// of every step would put one thread to sleep and wake another.
+pub(crate) fn in_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    rayon::scope(|_| work())
 }
 
 /// Runs the training of one rank.
