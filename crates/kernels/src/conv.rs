@@ -139,12 +139,12 @@ impl Op for Conv2d {
             found[0] = Gradient::Values(input_gradient(level, &g, inputs[1].data, grad));
         }
         if given.wants(1) {
-            let (panels, list) = cut(level, g.group_outputs(), g.groups);
+            let registers = run(level, Ask);
             let weight = if g.wants_padded_copy() {
                 let x = padded(&g, inputs[0].data);
-                weight_gradient(level, &g.with_padded_input(), &panels, &list, &x, grad)
+                weight_gradient(level, &g.with_padded_input(), registers, &x, grad)
             } else {
-                weight_gradient(level, &g, &panels, &list, inputs[0].data, grad)
+                weight_gradient(level, &g, registers, inputs[0].data, grad)
             };
             found[1] = Gradient::Values(weight);
         }

@@ -1,8 +1,7 @@
 //! The innermost loops: a block of sums in registers.
 //!
-//! Both loops multiply a broadcast value of the image by vectors of channels and add
-//! to `P x V` sums. Nothing is copied first: the image is read in place, one value at
-//! a time, through one pointer per position.
+//! Both loops multiply broadcast values by vectors and add to `P x V` sums. Nothing is copied first: images are read in
+//! place, through one pointer or index per position.
 
 #![expect(
     clippy::needless_range_loop,
@@ -144,39 +143,37 @@ pub(super) struct Stretch {
     pub(super) count: usize,
 }
 
-/// Inputs of the weight gradient.
+/// One side of the products of the weight gradient.
 #[derive(Clone, Copy)]
-pub(super) struct Operands<'a> {
-    pub(super) x: &'a [f32],
-    pub(super) grad: &'a [f32],
-    /// Distance in values between adjacent positions of a stretch in the input.
-    pub(super) x_step: usize,
-    /// The same distance in the output gradient.
-    pub(super) grad_step: usize,
+pub(super) struct Operand<'a, F> {
+    pub(super) data: &'a [f32],
+    /// The index of the first position of a stretch in the data.
+    pub(super) of: F,
+    /// Distance of the first value from there.
+    pub(super) at: usize,
+    /// Distance between adjacent positions of a stretch.
+    pub(super) step: usize,
 }
 
-/// Adds to `P` rows of weight gradients (consecutive values of a tap's run) of `V` vectors of output
-/// channels, or overwrites them if `first` is set: sums over positions of
-/// `x[stretch.input + at + p] * grad[stretch.output + channel + ..]`.
+/// Adds to `P` rows of `V` vectors of weight gradients, or overwrites them if `first` is set: sums over positions of
+/// `rows[p] * vectors[starts[v] + ..]`.
 ///
 /// # Safety
-/// For every position of every stretch, `P` values from `at` on are inside `x`, and `width`
-/// channels from `channel` on are inside `grad`; V vectors hold at least `width` values and V - 1 fewer. `sums` has P
-/// rows of V vectors, written before unless `first`.
+/// At every position the data of `rows` hold `P` values; those of `vectors` hold a vector at each of the `starts`, or `part`
+/// values in place of the only vector. `sums` has P rows of V vectors, written before unless `first`.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "an inner loop")]
 pub(super) unsafe fn weight_gradients<S: Simd, const P: usize, const V: usize>(
     simd: S,
     stretches: &[Stretch],
-    operands: Operands<'_>,
-    at: usize,
-    channel: usize,
-    width: usize,
+    rows: Operand<'_, impl Fn(&Stretch) -> usize>,
+    vectors: Operand<'_, impl Fn(&Stretch) -> usize>,
+    starts: &[usize; V],
+    part: Option<usize>,
     first: bool,
     sums: *mut f32,
 ) {
     let lanes = S::F32_LANES;
-    let whole = width == V * lanes;
     let mut block = [[simd.splat_f32s(0.0); V]; P];
     // SAFETY: the addresses stay inside what the caller promised.
     unsafe {
@@ -188,26 +185,26 @@ pub(super) unsafe fn weight_gradients<S: Simd, const P: usize, const V: usize>(
             }
         }
         for stretch in stretches {
-            let mut x = operands.x.as_ptr().add(stretch.input + at);
-            let mut grad = operands.grad.as_ptr().add(stretch.output + channel);
+            let mut one = rows.data.as_ptr().add((rows.of)(stretch) + rows.at);
+            let mut many = vectors.data.as_ptr().add((vectors.of)(stretch) + vectors.at);
             for _ in 0..stretch.count {
                 let mut row = [simd.splat_f32s(0.0); V];
-                for v in 0..V {
-                    let from = grad.add(v * lanes);
-                    row[v] = if whole || v + 1 < V {
-                        load::<S>(from)
-                    } else {
-                        simd.partial_load_f32s(std::slice::from_raw_parts(from, width - v * lanes))
-                    };
+                match part {
+                    None => {
+                        for v in 0..V {
+                            row[v] = load::<S>(many.add(starts[v]));
+                        }
+                    }
+                    Some(length) => row[0] = simd.partial_load_f32s(std::slice::from_raw_parts(many, length)),
                 }
                 for p in 0..P {
-                    let x = simd.splat_f32s(*x.add(p));
+                    let value = simd.splat_f32s(*one.add(p));
                     for v in 0..V {
-                        block[p][v] = simd.mul_add_e_f32s(x, row[v], block[p][v]);
+                        block[p][v] = simd.mul_add_e_f32s(value, row[v], block[p][v]);
                     }
                 }
-                x = x.wrapping_add(operands.x_step);
-                grad = grad.wrapping_add(operands.grad_step);
+                one = one.wrapping_add(rows.step);
+                many = many.wrapping_add(vectors.step);
             }
         }
         for p in 0..P {

@@ -175,29 +175,3 @@ pub(super) fn pack_input_gradient(
     let base = |panel: &Panel, channel: usize| panel.group * outputs * window + channel * kernel;
     pack(panels, list, &places, base, weight)
 }
-
-/// Unpacks the gradient of the weights from panels (rows as in [`pack_forward`]), and adds partial sums in order.
-pub(super) fn unpack(g: &Geometry, panels: &Panels, list: &[Panel], partials: &[Vec<f32>]) -> Vec<f32> {
-    let (outputs, window) = (g.group_outputs(), g.window());
-    let places = forward_places(g);
-    let (starts, _) = panels.starts(list, places.len());
-    // SAFETY: every weight of every channel of every panel is written below.
-    let mut out = unsafe { unwritten(g.weights()) };
-    let shared = Disjoint::new(&mut out);
-    list.par_iter().zip(&starts).for_each(|(panel, &start)| {
-        let width = panels.stored_width(panel);
-        let first = (panel.group * outputs + panel.first) * window;
-        // SAFETY: the channels of panels do not overlap.
-        let out = unsafe { shared.range(first..first + panel.width * window) };
-        let Some((head, tail)) = partials.split_first() else { return };
-        for piece in places.chunks(PIECE) {
-            for channel in 0..panel.width {
-                for &(row, at) in piece {
-                    let from = start + row * width + channel;
-                    out[channel * window + at] = tail.iter().fold(head[from], |sum, part| sum + part[from]);
-                }
-            }
-        }
-    });
-    out
-}

@@ -1,18 +1,21 @@
 //! The gradient of the weights: for every tap, sums over positions of image times output gradient.
 //!
-//! The gradient is stored like the packed weights (see `panels`), and divided into blocks: a few
-//! consecutive values of a tap's run by a panel of output channels. A block passes over the positions that
-//! its tap sees; nothing is copied and padding is never read. The positions of the batch are
-//! divided into parts, as far as memory for partial sums allows; the partial sums are added in order.
+//! A tap's gradient is a matrix, the values of its run by output channels, and each position adds the product of two short
+//! vectors to it. The matrix is divided into blocks of sums that stay in registers while a task passes over the positions that
+//! the tap sees; nothing is copied and padding is never read. One side of a block runs along vectors, the other is broadcast
+//! value by value: see [`Layout`].
+//!
+//! The positions of the batch are divided into parts, as far as memory for partial sums allows; the partial sums are added in
+//! order. A sum adds its positions in their order, whatever its block, so the bits do not depend on the layout.
 
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::block::{Operands, Stretch, weight_gradients};
+use super::block::{Operand, Stretch, weight_gradients};
 use super::geometry::Geometry;
-use super::panels::{Panel, Panels, unpack};
+use super::panels::{Panels, Registers};
 use crate::disjoint::Disjoint;
 use crate::memory::unwritten;
 use crate::simd::{Level, run};
@@ -26,35 +29,27 @@ const PART: usize = 1536;
 /// Number of positions that all blocks of a task process before the next ones, so that their data stay in the
 /// second-level cache.
 const CHUNK: usize = 768;
-
-/// Values of a tap's run that belong to one block.
-#[derive(Debug, Clone)]
-struct Item {
-    panel: usize,
-    tap: usize,
-    values: Range<usize>,
-}
+/// Number of weights of a channel that are unpacked together: few enough that their data stay in the first-level cache.
+const PIECE: usize = 128;
 
 /// Computes the gradient of the weights (O, C / groups, KH, KW).
 pub(super) fn weight_gradient(
     level: Level,
     g: &Geometry,
-    panels: &Panels,
-    list: &[Panel],
+    registers: Registers,
     x: &[f32],
     grad: &[f32],
 ) -> Vec<f32> {
     assert!(x.len() == g.input_len() && grad.len() == g.output_len());
-    let (taps, run_length) = (g.taps(), g.run());
-    let rows = taps.len() * run_length;
-    let (starts, total) = panels.starts(list, rows);
-    let items = items(list.len(), taps.len(), run_length, panels.block);
-
+    let taps = g.taps();
     let image_rows = g.batch * g.output[0];
     if image_rows == 0 {
         return vec![0f32; g.weights()];
     }
-    let affordable = PARTIAL_BYTES / (4 * total).max(1);
+    let layout = Layout::new(g, taps.len(), registers);
+    let items = layout.items();
+
+    let affordable = PARTIAL_BYTES / (4 * layout.nominal).max(1);
     let partials = affordable.min(g.positions() / PART).min(image_rows).clamp(1, TASKS / 3);
     let rows_each = image_rows.div_ceil(partials).max(1);
     let partials = image_rows.div_ceil(rows_each).max(1);
@@ -63,7 +58,7 @@ pub(super) fn weight_gradient(
 
     let mut sums: Vec<Vec<f32>> = (0..partials)
         // SAFETY: every block of every part is written by the first chunk of its task; unpacking reads no other value.
-        .map(|_| unsafe { unwritten(total) })
+        .map(|_| unsafe { unwritten(layout.len()) })
         .collect();
     let shared: Vec<Disjoint<'_>> = sums.iter_mut().map(|sums| Disjoint::new(sums)).collect();
     let tasks: Vec<(usize, &[Item])> =
@@ -71,11 +66,8 @@ pub(super) fn weight_gradient(
     tasks.into_par_iter().for_each(|(part, items)| {
         let task = Task {
             g,
-            panels,
-            list,
-            starts: &starts,
+            layout: &layout,
             taps: &taps,
-            run: run_length,
             items,
             rows: part * rows_each..((part + 1) * rows_each).min(image_rows),
             x,
@@ -85,26 +77,169 @@ pub(super) fn weight_gradient(
         run(level, task);
     });
     drop(shared);
-    unpack(g, panels, list, &sums)
+    layout.unpack(g, &taps, &sums)
 }
 
-/// Lists all blocks, panel by panel and tap by tap. Runs are divided evenly, so that no block is nearly empty.
-fn items(panels: usize, taps: usize, run: usize, block: usize) -> Vec<Item> {
-    let cuts = run.div_ceil(block);
-    let values = |cut: usize| run * cut / cuts..run * (cut + 1) / cuts;
-    let of_tap = move |panel, tap| (0..cuts).map(move |cut| Item { panel, tap, values: values(cut) });
-    let of_panel = |panel| (0..taps).flat_map(move |tap| of_tap(panel, tap));
-    (0..panels).flat_map(of_panel).collect()
+/// The side of a tap's matrix that runs along vectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Along {
+    /// Output channels.
+    Outputs,
+    /// The values of the run.
+    Run,
+}
+
+/// The division of every tap's matrix into blocks, and their places in memory.
+///
+/// If the side along vectors is not a whole number of vectors long, the last vector begins earlier and overlaps the one
+/// before it: both then hold the same sums, computed twice, and no load is partial. Only a side shorter than one vector is
+/// loaded in part.
+#[derive(Debug)]
+struct Layout {
+    along: Along,
+    groups: usize,
+    taps: usize,
+    /// Number of values of the side along vectors.
+    length: usize,
+    /// Number of values of the side that is broadcast.
+    rows: usize,
+    lanes: usize,
+    /// Number of vectors that cover the side along them.
+    vectors: usize,
+    /// Number of vectors of a full block, and of its rows.
+    block: [usize; 2],
+    /// Number of values in a layout along output channels, which determines the number of parts.
+    nominal: usize,
+}
+
+/// One block of sums of a tap.
+#[derive(Debug, Clone)]
+struct Item {
+    group: usize,
+    tap: usize,
+    vectors: Range<usize>,
+    rows: Range<usize>,
+}
+
+impl Layout {
+    fn new(g: &Geometry, taps: usize, registers: Registers) -> Self {
+        let (outputs, run) = (g.group_outputs(), g.run());
+        let lanes = registers.lanes;
+        let padded = |length: usize| length.next_multiple_of(lanes);
+        // Along the run if it fills vectors better, by a tenth at least.
+        let along = match run >= lanes && 10 * padded(run) * outputs < 9 * padded(outputs) * run {
+            true => Along::Run,
+            false => Along::Outputs,
+        };
+        let (length, rows) = if along == Along::Run { (run, outputs) } else { (outputs, run) };
+        let panels = Panels::new(length, registers);
+        Self {
+            along,
+            groups: g.groups,
+            taps,
+            length,
+            rows,
+            lanes,
+            vectors: length.div_ceil(lanes),
+            block: [panels.vectors, panels.block],
+            nominal: g.groups * taps * run * padded(outputs),
+        }
+    }
+
+    /// Lists all blocks, tap by tap. Rows are divided evenly, so that no block is nearly empty.
+    fn items(&self) -> Vec<Item> {
+        let [vectors_each, rows_each] = self.block;
+        let cuts = self.rows.div_ceil(rows_each);
+        let mut items = Vec::new();
+        for tap in 0..self.taps {
+            for group in 0..self.groups {
+                for first in (0..self.vectors).step_by(vectors_each) {
+                    let vectors = first..(first + vectors_each).min(self.vectors);
+                    let rows = |cut: usize| self.rows * cut / cuts..self.rows * (cut + 1) / cuts;
+                    let of_cut = |cut| Item { group, tap, vectors: vectors.clone(), rows: rows(cut) };
+                    items.extend((0..cuts).map(of_cut));
+                }
+            }
+        }
+        items
+    }
+
+    /// Returns the number of stored values.
+    fn len(&self) -> usize {
+        self.groups * self.taps * self.rows * self.vectors * self.lanes
+    }
+
+    /// Returns the first value of a vector of the side along them.
+    fn start(&self, vector: usize) -> usize {
+        (vector * self.lanes).min(self.length.saturating_sub(self.lanes))
+    }
+
+    /// Returns the place of a row of a block of which `vectors` are the vectors.
+    fn place(&self, group: usize, tap: usize, vectors: &Range<usize>, row: usize) -> usize {
+        let matrix = self.rows * self.vectors * self.lanes;
+        let panel = self.rows * self.lanes * vectors.start;
+        (group * self.taps + tap) * matrix + panel + row * vectors.len() * self.lanes
+    }
+
+    /// Copies the gradient out of the blocks to (O, C / groups, KH, KW), and adds partial sums in order.
+    fn unpack(&self, g: &Geometry, taps: &[[usize; 2]], partials: &[Vec<f32>]) -> Vec<f32> {
+        let (outputs, window, run) = (g.group_outputs(), g.window(), g.run());
+        // SAFETY: every weight of every channel of every group is written below.
+        let mut out = unsafe { unwritten(g.weights()) };
+        let Some((head, tail)) = partials.split_first() else { return out };
+        let sum = |at: usize| tail.iter().fold(head[at], |sum, part| sum + part[at]);
+        // In the order of the weights of a channel.
+        let mut places: Vec<_> =
+            taps.iter().enumerate().flat_map(|(t, &tap)| (0..run).map(move |k| (t, k, tap))).collect();
+        places.sort_unstable_by_key(|&(_, k, tap)| g.weight_index(tap, k));
+        // Channels that lie side by side in memory are unpacked together.
+        let together = if self.along == Along::Outputs { self.lanes * self.block[0] } else { 1 };
+        let within = |value: usize| {
+            let vector = (value / self.lanes).min(self.vectors - 1);
+            let first = vector - vector % self.block[0];
+            let vectors = first..(first + self.block[0]).min(self.vectors);
+            let at = (vector - first) * self.lanes + value - self.start(vector);
+            (vectors, at)
+        };
+        let channels: Vec<Range<usize>> = (0..self.groups)
+            .flat_map(|group| {
+                let all = group * outputs..(group + 1) * outputs;
+                let end = all.end;
+                all.step_by(together).map(move |first| first..(first + together).min(end))
+            })
+            .collect();
+        let shared = Disjoint::new(&mut out);
+        channels.into_par_iter().for_each(|channels| {
+            // SAFETY: every channel is unpacked once.
+            let out = unsafe { shared.range(channels.start * window..channels.end * window) };
+            let group = channels.start / outputs;
+            for (piece, places) in places.chunks(PIECE).enumerate() {
+                for (channel, out) in channels.clone().zip(out.chunks_exact_mut(window)) {
+                    let channel = channel % outputs;
+                    let out = out[piece * PIECE..].iter_mut();
+                    if self.along == Along::Outputs {
+                        let (vectors, at) = within(channel);
+                        for (out, &(t, k, _)) in out.zip(places) {
+                            *out = sum(self.place(group, t, &vectors, k) + at);
+                        }
+                    } else {
+                        for (out, &(t, k, _)) in out.zip(places) {
+                            let (vectors, at) = within(k);
+                            *out = sum(self.place(group, t, &vectors, channel) + at);
+                        }
+                    }
+                }
+            }
+        });
+        out
+    }
 }
 
 /// Some blocks over some rows of the batch.
 struct Task<'a> {
     g: &'a Geometry,
-    panels: &'a Panels,
-    list: &'a [Panel],
-    starts: &'a [usize],
+    layout: &'a Layout,
     taps: &'a [[usize; 2]],
-    run: usize,
     items: &'a [Item],
     rows: Range<usize>,
     x: &'a [f32],
@@ -136,7 +271,9 @@ impl WithSimd for Task<'_> {
 impl Task<'_> {
     /// Lists the positions of some rows of the batch that a tap sees inside the image.
     fn stretches(&self, rows: Range<usize>, [ky, kx]: [usize; 2], out: &mut Vec<Stretch>) {
-        let Geometry { input: [h, w], channels, stride: [sh, sw], padding: [ph, pw], output, .. } = *self.g;
+        let Geometry {
+            input: [h, w], channels, outputs, stride: [sh, sw], padding: [ph, pw], output, ..
+        } = *self.g;
         out.clear();
         // Columns with `0 <= column * sw + kx - pw < w`.
         let first = pw.saturating_sub(kx).div_ceil(sw);
@@ -151,13 +288,13 @@ impl Task<'_> {
             }
             let stretch = Stretch {
                 input: ((sample * h + y - ph) * w + first * sw + kx - pw) * channels,
-                output: (row * output[1] + first) * self.g.outputs,
+                output: (row * output[1] + first) * outputs,
                 count: end - first,
             };
             let last = stretch.count - 1;
             assert!(
-                stretch.input + last * sw * channels + channels.max(self.run) <= self.x.len()
-                    && stretch.output + (last + 1) * self.g.outputs <= self.grad.len(),
+                stretch.input + last * sw * channels + channels.max(self.g.run()) <= self.x.len()
+                    && stretch.output + (last + 1) * outputs <= self.grad.len(),
                 "the stretch lies inside both arrays"
             );
             out.push(stretch);
@@ -166,26 +303,26 @@ impl Task<'_> {
 
     #[inline(always)]
     fn add<S: Simd>(&self, simd: S, item: &Item, stretches: &[Stretch], first: bool) {
-        let panel = &self.list[item.panel];
-        let width = self.panels.stored_width(panel);
-        let start = self.starts[item.panel] + (item.tap * self.run + item.values.start) * width;
-        // SAFETY: every item has its own rows of its own panel.
-        let sums = unsafe { self.sums.range(start..start + item.values.len() * width) };
+        let layout = self.layout;
+        let start = layout.place(item.group, item.tap, &item.vectors, item.rows.start);
+        let length = item.rows.len() * item.vectors.len() * layout.lanes;
+        // SAFETY: every item has its own rows of its own vectors of its own matrix.
+        let sums = unsafe { self.sums.range(start..start + length) };
         // Constants rule out combinations that `Panels` never makes, so they are not compiled.
         macro_rules! dispatch {
             ($($p:literal)*) => {
-                match (item.values.len(), panel.vectors) {
+                match (item.rows.len(), item.vectors.len()) {
                     $(
-                        ($p, 1) => self.block::<S, $p, 1>(simd, panel, item, stretches, first, sums),
-                        ($p, 2) if $p <= 12 => self.block::<S, $p, 2>(simd, panel, item, stretches, first, sums),
+                        ($p, 1) => self.block::<S, $p, 1>(simd, item, stretches, first, sums),
+                        ($p, 2) if $p <= 12 => self.block::<S, $p, 2>(simd, item, stretches, first, sums),
                         ($p, 3) if $p <= 8 && S::REGISTER_COUNT >= 32 => {
-                            self.block::<S, $p, 3>(simd, panel, item, stretches, first, sums)
+                            self.block::<S, $p, 3>(simd, item, stretches, first, sums)
                         }
                         ($p, 4) if $p <= 6 && S::REGISTER_COUNT >= 32 => {
-                            self.block::<S, $p, 4>(simd, panel, item, stretches, first, sums)
+                            self.block::<S, $p, 4>(simd, item, stretches, first, sums)
                         }
                     )*
-                    (values, vectors) => unreachable!("no block of {values} values and {vectors} vectors"),
+                    (rows, vectors) => unreachable!("no block of {rows} rows and {vectors} vectors"),
                 }
             };
         }
@@ -196,30 +333,53 @@ impl Task<'_> {
     fn block<S: Simd, const P: usize, const V: usize>(
         &self,
         simd: S,
-        panel: &Panel,
         item: &Item,
         stretches: &[Stretch],
         first: bool,
         sums: &mut [f32],
     ) {
-        let g = self.g;
-        let operands =
-            Operands { x: self.x, grad: self.grad, x_step: g.stride[1] * g.channels, grad_step: g.outputs };
-        let at = panel.group * g.group_inputs() + item.values.start;
-        let channel = panel.group * g.group_outputs() + panel.first;
-        // SAFETY: stretches lie inside the image (see `stretches`), the item's values inside a tap's run and the panel's
-        // channels inside the group; the slices have the geometry's lengths; `sums` has P rows of V vectors.
+        let (g, layout) = (self.g, self.layout);
+        let starts = std::array::from_fn(|v| layout.start(item.vectors.start + v));
+        let part = (layout.length < layout.lanes).then_some(layout.length);
+        let image = |at: usize| Operand {
+            data: self.x,
+            of: |stretch: &Stretch| stretch.input,
+            at: item.group * g.group_inputs() + at,
+            step: g.stride[1] * g.channels,
+        };
+        let gradient = |at: usize| Operand {
+            data: self.grad,
+            of: |stretch: &Stretch| stretch.output,
+            at: item.group * g.group_outputs() + at,
+            step: g.outputs,
+        };
+        let (row, sums) = (item.rows.start, sums.as_mut_ptr());
+        // SAFETY: stretches lie inside the image (see `stretches`), a run's values and a group's channels inside what
+        // follows their positions. The rows and the vectors' starts are inside the run and the channels, as `layout` divides
+        // them; `sums` has P rows of V vectors.
         unsafe {
-            weight_gradients::<S, P, V>(
-                simd,
-                stretches,
-                operands,
-                at,
-                channel,
-                panel.width,
-                first,
-                sums.as_mut_ptr(),
-            );
+            match layout.along {
+                Along::Outputs => weight_gradients::<S, P, V>(
+                    simd,
+                    stretches,
+                    image(row),
+                    gradient(0),
+                    &starts,
+                    part,
+                    first,
+                    sums,
+                ),
+                Along::Run => weight_gradients::<S, P, V>(
+                    simd,
+                    stretches,
+                    gradient(row),
+                    image(0),
+                    &starts,
+                    part,
+                    first,
+                    sums,
+                ),
+            }
         }
     }
 }

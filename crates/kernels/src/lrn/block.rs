@@ -1,8 +1,8 @@
 //! The constants of the normalisation, and its loops over a few positions at a time.
 //!
-//! Values to be summed over windows are stored with zeros before and after the channels of a
-//! position, so that every window is complete. A whole block of positions is stored before the
-//! first is summed, because reading a vector right after writing it in two halves stalls.
+//! Values to be summed over windows are stored with zeros before and after the channels of a position, so that every window is
+//! complete. The sums and powers of a block of positions are computed in one loop over its buffer, zeros included: with few
+//! channels, a loop over the channels of each position would be mostly remainders.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ pub struct Lrn {
     pub k: f64,
 }
 
-/// Approximate number of values in a block, which has two buffers of this size in the first-level cache.
+/// Approximate number of values in a block, which has four buffers of this size in the first-level cache.
 const BLOCK: usize = 1 << 10;
 
 /// Constants and buffers of the loops.
@@ -37,19 +37,24 @@ pub(super) struct Block {
     /// Factors of the sum of squares, and of the sum in the gradient.
     scale: f32,
     slope: f32,
-    /// Squares: for every position `before` zeros, the channels, `after` zeros.
+    /// Squares: for every position `before` zeros, the channels, `after` zeros; then the zeros of one more window.
     squares: Vec<f32>,
     /// Terms of the gradient: for every position `after` zeros, the channels, `before` zeros, since the windows
-    /// that contain a channel mirror the window of the channel.
+    /// that contain a channel mirror the window of the channel; then the zeros of one more window.
     terms: Vec<f32>,
+    /// Powers of the bases, or sums of terms: the window that begins at value i of a buffer has value i.
+    factors: Vec<f32>,
+    inverses: Vec<f32>,
 }
 
 impl Block {
     pub(super) fn new(lrn: &Lrn, channels: usize) -> Self {
         // A window need not reach further than all channels.
         let (before, after) = ((lrn.size / 2).min(channels), ((lrn.size - 1) / 2).min(channels));
-        let positions = (BLOCK / (before + channels + after)).max(1);
-        let zeros = vec![0.0; positions * (before + channels + after)];
+        let pitch = before + channels + after;
+        let positions = (BLOCK / pitch).max(1);
+        let padded = vec![0.0; positions * pitch + before + after];
+        let windows = vec![0.0; positions * pitch];
         Self {
             channels,
             positions,
@@ -59,8 +64,10 @@ impl Block {
             beta: lrn.beta,
             scale: (lrn.alpha / lrn.size as f64) as f32,
             slope: (2.0 * lrn.alpha * lrn.beta / lrn.size as f64) as f32,
-            squares: zeros.clone(),
-            terms: zeros,
+            squares: padded.clone(),
+            terms: padded,
+            factors: windows.clone(),
+            inverses: windows,
         }
     }
 
@@ -89,12 +96,14 @@ impl Block {
 
     #[inline(always)]
     fn forward_with(&mut self, power: impl Power, x: &[f32], out: &mut [f32]) {
-        let (channels, values) = (self.channels, self.positions * self.channels);
+        let (channels, values, pitch) = (self.channels, self.positions * self.channels, self.pitch());
         for (x, out) in x.chunks(values).zip(out.chunks_mut(values)) {
-            self.square(x);
+            self.powers(power, x);
             let positions = x.chunks_exact(channels).zip(out.chunks_exact_mut(channels));
-            for ((x, out), squares) in positions.zip(self.squares.chunks_exact(self.pitch())) {
-                by_blocks(channels, Normalise { block: self, power, x, squares, out });
+            for ((x, out), factors) in positions.zip(self.factors.chunks_exact(pitch)) {
+                for ((out, x), factor) in out.iter_mut().zip(x).zip(factors) {
+                    *out = x * factor;
+                }
             }
         }
     }
@@ -105,57 +114,67 @@ impl Block {
     #[inline(always)]
     fn backward_with(&mut self, power: impl Power, x: &[f32], grad: &[f32], out: &mut [f32]) {
         let (channels, values, pitch) = (self.channels, self.positions * self.channels, self.pitch());
-        let mut all_terms = std::mem::take(&mut self.terms);
         for ((x, grad), out) in x.chunks(values).zip(grad.chunks(values)).zip(out.chunks_mut(values)) {
-            self.square(x);
-            let buffers = self.squares.chunks_exact(pitch).zip(all_terms.chunks_exact_mut(pitch));
+            self.powers(power, x);
+            let powers = self.factors.chunks_exact(pitch).zip(self.inverses.chunks_exact(pitch));
+            let buffers = powers.zip(self.terms.chunks_exact_mut(pitch));
             let positions = x.chunks_exact(channels).zip(grad.chunks_exact(channels));
             let positions = positions.zip(out.chunks_exact_mut(channels));
-            for (((x, grad), out), (squares, terms)) in positions.zip(buffers) {
-                let terms = &mut terms[self.after..];
-                by_blocks(channels, Differentiate { block: self, power, x, grad, squares, terms, out });
+            for (((x, grad), out), ((factors, inverses), terms)) in positions.zip(buffers) {
+                let given = x.iter().zip(grad).zip(factors.iter().zip(inverses));
+                let found = out.iter_mut().zip(&mut terms[self.after..]);
+                for (((x, grad), (factor, inverse)), (out, term)) in given.zip(found) {
+                    let direct = grad * factor;
+                    *out = direct;
+                    *term = direct * x * inverse;
+                }
             }
+            let length = x.len() / channels * pitch;
+            by_blocks(
+                length,
+                Sum { window: (self.before, self.after), terms: &self.terms, out: &mut self.factors },
+            );
             let positions = x.chunks_exact(channels).zip(out.chunks_exact_mut(channels));
-            for ((x, out), terms) in positions.zip(all_terms.chunks_exact(pitch)) {
-                by_blocks(channels, Subtract { block: self, x, terms, out });
+            for ((x, out), sums) in positions.zip(self.factors.chunks_exact(pitch)) {
+                for ((out, x), sum) in out.iter_mut().zip(x).zip(sums) {
+                    *out -= self.slope * x * sum;
+                }
             }
         }
-        self.terms = all_terms;
     }
 
-    /// Stores the squares with their zeros.
+    /// Computes the powers for some positions.
     #[inline(always)]
-    fn square(&mut self, x: &[f32]) {
+    fn powers(&mut self, power: impl Power, x: &[f32]) {
         let (before, channels, pitch) = (self.before, self.channels, self.pitch());
         for (squares, x) in self.squares.chunks_exact_mut(pitch).zip(x.chunks_exact(channels)) {
             for (square, &x) in squares[before..].iter_mut().zip(x) {
                 *square = x * x;
             }
         }
+        let powers = Powers {
+            window: (self.before, self.after),
+            power,
+            line: [self.k, self.scale],
+            squares: &self.squares,
+            factors: &mut self.factors,
+            inverses: &mut self.inverses,
+        };
+        by_blocks(x.len() / channels * pitch, powers);
     }
+}
 
-    /// Computes the sums over the windows of `N` channels.
-    #[inline(always)]
-    fn window_sums<const N: usize>(&self, terms: &[f32], at: usize) -> [f32; N] {
-        let mut sums = [0f32; N];
-        for first in at..at + self.before + self.after + 1 {
-            let terms = &terms[first..][..N];
-            for i in 0..N {
-                sums[i] += terms[i];
-            }
+/// Computes the sums of `N` neighbouring windows.
+#[inline(always)]
+fn window_sums<const N: usize>(terms: &[f32], at: usize, (before, after): (usize, usize)) -> [f32; N] {
+    let mut sums = [0f32; N];
+    for first in at..at + before + after + 1 {
+        let terms = &terms[first..][..N];
+        for i in 0..N {
+            sums[i] += terms[i];
         }
-        sums
     }
-
-    /// Computes the bases of the powers of `N` channels.
-    #[inline(always)]
-    fn bases<const N: usize>(&self, squares: &[f32], at: usize) -> [f32; N] {
-        let mut sums = self.window_sums(squares, at);
-        for sum in &mut sums {
-            *sum = self.k + self.scale * *sum;
-        }
-        sums
-    }
+    sums
 }
 
 /// Computes `base^-beta` and `1 / base`.
@@ -186,67 +205,42 @@ impl Power for Beta {
     }
 }
 
-struct Normalise<'a, P> {
-    block: &'a Block,
+/// Computes the powers of the bases of neighbouring windows.
+struct Powers<'a, P> {
+    /// Number of values of a window before its own and after it.
+    window: (usize, usize),
     power: P,
-    x: &'a [f32],
+    /// The base is the first plus the second times the sum of squares.
+    line: [f32; 2],
     squares: &'a [f32],
-    out: &'a mut [f32],
+    factors: &'a mut [f32],
+    inverses: &'a mut [f32],
 }
 
-impl<P: Power> ChannelBlock for Normalise<'_, P> {
+impl<P: Power> ChannelBlock for Powers<'_, P> {
     #[inline(always)]
     fn run<const N: usize>(&mut self, at: usize) {
-        let bases: [f32; N] = self.block.bases(self.squares, at);
-        let (x, out) = (&self.x[at..][..N], &mut self.out[at..][..N]);
+        let sums: [f32; N] = window_sums(self.squares, at, self.window);
+        let [k, scale] = self.line;
+        let (factors, inverses) = (&mut self.factors[at..][..N], &mut self.inverses[at..][..N]);
         for i in 0..N {
-            let [factor, _] = self.power.of(bases[i]);
-            out[i] = x[i] * factor;
+            [factors[i], inverses[i]] = self.power.of(k + scale * sums[i]);
         }
     }
 }
 
-/// Writes the direct part of the gradient, and the terms of the rest.
-struct Differentiate<'a, P> {
-    block: &'a Block,
-    power: P,
-    x: &'a [f32],
-    grad: &'a [f32],
-    squares: &'a [f32],
-    terms: &'a mut [f32],
-    out: &'a mut [f32],
-}
-
-impl<P: Power> ChannelBlock for Differentiate<'_, P> {
-    #[inline(always)]
-    fn run<const N: usize>(&mut self, at: usize) {
-        let bases: [f32; N] = self.block.bases(self.squares, at);
-        let (x, grad) = (&self.x[at..][..N], &self.grad[at..][..N]);
-        let (out, terms) = (&mut self.out[at..][..N], &mut self.terms[at..][..N]);
-        for i in 0..N {
-            let [factor, inverse] = self.power.of(bases[i]);
-            let direct = grad[i] * factor;
-            out[i] = direct;
-            terms[i] = direct * x[i] * inverse;
-        }
-    }
-}
-
-/// Subtracts the rest from the direct part.
-struct Subtract<'a> {
-    block: &'a Block,
-    x: &'a [f32],
+/// Computes the sums of neighbouring windows.
+struct Sum<'a> {
+    /// Number of values of a window before its own and after it.
+    window: (usize, usize),
     terms: &'a [f32],
     out: &'a mut [f32],
 }
 
-impl ChannelBlock for Subtract<'_> {
+impl ChannelBlock for Sum<'_> {
     #[inline(always)]
     fn run<const N: usize>(&mut self, at: usize) {
-        let sums: [f32; N] = self.block.window_sums(self.terms, at);
-        let (x, out) = (&self.x[at..][..N], &mut self.out[at..][..N]);
-        for ((out, &x), sum) in out.iter_mut().zip(x).zip(sums) {
-            *out -= self.block.slope * x * sum;
-        }
+        let sums: [f32; N] = window_sums(self.terms, at, self.window);
+        self.out[at..][..N].copy_from_slice(&sums);
     }
 }

@@ -87,18 +87,23 @@ impl Op for MaxPool2d {
         // SAFETY: the tasks write every value.
         let mut out = unsafe { unwritten(g.inputs()) };
         let sample = g.output[0] * g.output_row();
-        out.par_chunks_mut(g.input_row().max(1)).enumerate().for_each(|(at, out)| {
-            let (n, y) = (at / g.input[0], at % g.input[0]);
+        let [_, columns] = g.pool.kernel;
+        let place = |place: usize| (place / columns * g.input[1] + place % columns) * g.channels;
+        let places: Vec<usize> = (0..g.pool.kernel[0] * columns).map(place).collect();
+        let band = (BAND / g.input_row().max(1)).clamp(1, g.input[0].max(1));
+        let image = (g.input[0] * g.input_row()).max(1);
+        out.par_chunks_mut(image).enumerate().for_each(|(n, out)| {
             let (grad, winners) =
                 (&given.gradient.data[n * sample..][..sample], &winners[n * sample..][..sample]);
-            vectorised(
-                #[inline(always)]
-                || gather(&g, grad, winners, y, out),
-            );
+            let bands = out.par_chunks_mut((band * g.input_row()).max(1)).enumerate();
+            bands.for_each(|(at, out)| scatter(&g, &places, grad, winners, at * band, out));
         });
         Ok(vec![Gradient::Values(out)])
     }
 }
+
+/// Number of values of the input's gradient that a task writes; they stay in the second-level cache.
+const BAND: usize = 1 << 15;
 
 /// Computes one row of the output.
 #[inline(always)]
@@ -155,43 +160,27 @@ impl ChannelBlock for Maximum<'_> {
     }
 }
 
-/// Computes one row of the input's gradient.
-#[inline(always)]
-fn gather(g: &Geometry, grad: &[f32], winners: &[u8], y: usize, out: &mut [f32]) {
-    let rows = g.pool.covering(0, y, g.output[0]);
-    for (x, out) in out.chunks_exact_mut(g.channels).enumerate() {
-        let columns = g.pool.covering(1, x, g.output[1]);
-        by_blocks(g.channels, Won { g, grad, winners, position: [y, x], rows: rows.clone(), columns, out });
-    }
-}
-
-/// The gradients that a position has won.
-struct Won<'a> {
-    g: &'a Geometry,
-    grad: &'a [f32],
-    winners: &'a [u8],
-    position: [usize; 2],
-    rows: Range<usize>,
-    columns: Range<usize>,
-    out: &'a mut [f32],
-}
-
-impl ChannelBlock for Won<'_> {
-    #[inline(always)]
-    fn run<const N: usize>(&mut self, at: usize) {
-        let (pool, [y, x]) = (&self.g.pool, self.position);
-        let mut sum = [0f32; N];
-        for row in self.rows.clone() {
-            let start = row * self.g.output_row() + at;
-            for column in self.columns.clone() {
-                let place = (pool.place(0, row, y) * pool.kernel[1] + pool.place(1, column, x)) as u8;
-                let from = start + column * self.g.channels;
-                let (grad, winners) = (&self.grad[from..][..N], &self.winners[from..][..N]);
-                for c in 0..N {
-                    sum[c] += if winners[c] == place { grad[c] } else { 0.0 };
+/// Computes some rows of one image of the input's gradient, from row `first` on: every window adds to the position that won
+/// it, window by window. `places` are the distances of a window's positions from its first one.
+fn scatter(g: &Geometry, places: &[usize], grad: &[f32], winners: &[u8], first: usize, out: &mut [f32]) {
+    out.fill(0.0);
+    let (pool, row) = (&g.pool, g.input_row());
+    let last = first + (out.len() / row.max(1)).max(1) - 1;
+    let windows = pool.covering(0, first, g.output[0]).start..pool.covering(0, last, g.output[0]).end;
+    // Wraps around for positions in the padding or above the band; only those inside the band are then found.
+    let start = |axis: usize, window: usize| (window * pool.stride[axis]).wrapping_sub(pool.padding[axis]);
+    for y in windows {
+        let line = start(0, y).wrapping_sub(first).wrapping_mul(row);
+        let here = y * g.output_row()..(y + 1) * g.output_row();
+        let won = grad[here.clone()].chunks_exact(g.channels).zip(winners[here].chunks_exact(g.channels));
+        for (x, (grad, winners)) in won.enumerate() {
+            let corner = line.wrapping_add(start(1, x).wrapping_mul(g.channels));
+            for (channel, (grad, &winner)) in grad.iter().zip(winners).enumerate() {
+                let at = corner.wrapping_add(places[usize::from(winner)] + channel);
+                if let Some(sum) = out.get_mut(at) {
+                    *sum += grad;
                 }
             }
         }
-        self.out[at..at + N].copy_from_slice(&sum);
     }
 }
