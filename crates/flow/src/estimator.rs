@@ -198,6 +198,17 @@ impl Stream {
         Ok(Some([estimator.solve(workspace, [0, 1])?, estimator.solve(workspace, [1, 0])?]))
     }
 
+    /// Takes the next frame and returns the flow from it to the previous frame; `None` for the first frame.
+    ///
+    /// # Errors
+    /// As for [`Stream::push`].
+    pub fn push_back(&mut self, frame: &GrayImage) -> Result<Option<FlowField>, FlowError> {
+        if !self.take(frame)? {
+            return Ok(None);
+        }
+        self.estimator.solve(&mut self.workspace, [1, 0]).map(Some)
+    }
+
     /// Forgets the frames so far, as at a cut, but keeps the memory.
     pub fn restart(&mut self) {
         self.size = None;

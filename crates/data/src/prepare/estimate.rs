@@ -5,9 +5,16 @@ use crate::batched::{fields, frames_at_once};
 use crate::container::{Builder, Container, Header};
 use crate::error::DataError;
 use crate::source::Direction;
-use flow::{Batched, Estimator, FlowField, GrayImage, TvL1Params};
+use flow::{Batched, Estimator, FlowField, GrayImage, Stream, TvL1Params};
+use rayon::prelude::*;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+
+/// Number of pairs of a stretch. Its first frame is also the last of another stretch, so the work for that frame alone is done
+/// twice.
+const STRETCH: usize = 16;
 
 impl Work<'_> {
     /// Computes the flow of a video in one direction. Across a cut there is no motion; a zero field keeps the numbering.
@@ -30,6 +37,8 @@ impl Work<'_> {
         builder.write(path, source.clone(), segments.clone(), (*width, *height))
     }
 
+    /// Divides the pairs into stretches, which threads take that have nothing else to do: all of them for a single video, few
+    /// while there are more videos than threads. The division does not change a field.
     fn pair_by_pair(
         &self,
         estimator: &Estimator,
@@ -37,29 +46,52 @@ impl Work<'_> {
         frames: &Container,
         builder: &mut Builder,
     ) -> Result<(), DataError> {
-        let mut stream = estimator.stream();
-        let mut workspace = estimator.workspace();
-        let mut earlier = None;
-        for t in 0..frames.header().count {
-            if after_cut(frames, t) {
-                stream.restart();
-                earlier = None;
-                builder.push_field(&zero(frames)?)?;
+        let pairs = frames.header().count.saturating_sub(1);
+        let spare = Mutex::new(Vec::new());
+        let at_once = rayon::current_num_threads() * STRETCH;
+        for first in (0..pairs).step_by(at_once) {
+            let end = pairs.min(first + at_once);
+            let stretches = (first..end).into_par_iter().step_by(STRETCH).with_max_len(1);
+            let fields: Result<Vec<Vec<FlowField>>, DataError> = stretches
+                .map(|first| {
+                    let spare = || spare.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut stream = spare().pop().unwrap_or_else(|| estimator.stream());
+                    let fields = self.along(&mut stream, direction, frames, first..end.min(first + STRETCH));
+                    spare().push(stream);
+                    fields
+                })
+                .collect();
+            for field in fields?.iter().flatten() {
+                builder.push_field(field)?;
             }
-            let frame = self.grey(frames, t)?;
-            let field = match (direction, &earlier) {
-                (Direction::Forward, _) => stream.push(&frame)?,
-                (Direction::Backward, None) => None,
-                (Direction::Backward, Some(earlier)) => {
-                    Some(estimator.compute_with(&mut workspace, &frame, earlier)?)
-                }
-            };
-            if let Some(field) = field {
-                builder.push_field(&field)?;
-            }
-            earlier = Some(frame);
         }
         Ok(())
+    }
+
+    /// Computes the flow of consecutive pairs. A pair has the number of its earlier frame.
+    fn along(
+        &self,
+        stream: &mut Stream,
+        direction: Direction,
+        frames: &Container,
+        pairs: Range<usize>,
+    ) -> Result<Vec<FlowField>, DataError> {
+        stream.restart();
+        stream.push(&self.grey(frames, pairs.start)?)?;
+        let mut fields = Vec::with_capacity(pairs.len());
+        for t in pairs.start + 1..pairs.end + 1 {
+            if after_cut(frames, t) {
+                stream.restart();
+                fields.push(zero(frames)?);
+            }
+            let frame = self.grey(frames, t)?;
+            let field = match direction {
+                Direction::Forward => stream.push(&frame)?,
+                Direction::Backward => stream.push_back(&frame)?,
+            };
+            fields.extend(field);
+        }
+        Ok(fields)
     }
 
     /// Does the same with an estimator of many pairs. Neighbouring stretches of the video that it is given share a frame.

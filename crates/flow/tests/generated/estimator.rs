@@ -100,10 +100,13 @@ fn a_stream_gives_the_flow_of_each_pair() {
         let (mut stream, mut twofold) = (estimator.stream(), estimator.stream());
         assert_eq!(stream.push(&frames[0]).unwrap(), None);
         assert_eq!(twofold.push_both(&frames[0]).unwrap(), None);
+        let mut backward = estimator.stream();
+        assert_eq!(backward.push_back(&frames[0]).unwrap(), None);
         for pair in frames.windows(2) {
             let there = estimator.compute(&pair[0], &pair[1]).unwrap();
             let back = estimator.compute(&pair[1], &pair[0]).unwrap();
             assert_eq!(stream.push(&pair[1]).unwrap(), Some(there.clone()));
+            assert_eq!(backward.push_back(&pair[1]).unwrap().as_ref(), Some(&back));
             assert_eq!(twofold.push_both(&pair[1]).unwrap(), Some([there, back]));
         }
     }
