@@ -13,8 +13,8 @@ use crate::answers::Answers;
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::pool::in_pool;
 use crate::scores::Scores;
-use crate::train::in_pool;
 use plan::spec::TestBy;
 
 pub use views::Test;

@@ -28,6 +28,7 @@ mod memory;
 pub mod outcomes;
 pub mod pair_scores;
 pub mod pictures;
+mod pool;
 pub mod predict;
 pub mod record;
 pub mod right;

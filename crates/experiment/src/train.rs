@@ -32,6 +32,7 @@ use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::memory;
+use crate::pool::in_pool;
 use crate::record::{GpuOutcome, TrainOutcome, thin};
 use crate::store::{Unit, write_atomic};
 use crate::weights::{self, Head};
@@ -103,12 +104,6 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
         // MPI is called on the thread that opened it.
         if job.ranks.is_alone() { in_pool(steps) } else { steps() }
     })
-}
-
-/// Runs work on a thread of rayon's pool. Each of its parallel parts then begins on that thread; begun elsewhere, every part
-/// of every step would put one thread to sleep and wake another.
-pub(crate) fn in_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    rayon::scope(|_| work())
 }
 
 /// Runs the training of one rank.

@@ -168,6 +168,25 @@ fn an_entry_is_read_without_the_others() {
     );
 }
 
+/// A small file stays in memory, a large one is read entry by entry.
+#[test]
+fn a_small_file_is_read_once_and_a_large_one_each_time() {
+    for (side, stays) in [(16, true), (1_200, false)] {
+        let fields: Vec<_> = (0..3).map(|seed| field(side, side, seed)).collect();
+        let (_folder, path) = flow_file(Codec::Raw8, &fields);
+        let file = Container::open(&path).unwrap();
+        let read = [0, 1, 2].map(|index| file.field(index).unwrap());
+        assert_ne!(read[0], read[1]);
+        fs::remove_file(&path).unwrap();
+        let clone = file.clone();
+        drop(file);
+        match clone.field(1) {
+            Ok(again) => assert!(stays && again == read[1]),
+            Err(error) => assert!(!stays && matches!(error, DataError::File(_)), "{error}"),
+        }
+    }
+}
+
 #[test]
 fn frames_and_flow_are_not_confused_and_ends_are_kept() {
     let (_folder, path) = flow_file(Codec::Raw8, &[field(8, 8, 0)]);
