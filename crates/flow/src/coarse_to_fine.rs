@@ -62,6 +62,8 @@ impl Shape {
 /// A level to solve.
 pub(crate) struct Task<'a, M: CoarseToFine + ?Sized> {
     pub(crate) level: &'a mut Level<M::Own>,
+    /// Number of the level, 0 for the finest.
+    pub(crate) number: usize,
     pub(crate) coarser: Option<&'a Level<M::Own>>,
     /// Both pictures.
     pub(crate) from: &'a Plane,
@@ -184,7 +186,7 @@ impl<M: CoarseToFine> Space<M> {
                 continue;
             }
             let (from, to) = (&self.frames[from][at], &self.frames[to][at]);
-            method.solve(Task { level, coarser, from, to, threads }, &mut self.work);
+            method.solve(Task { level, number: at, coarser, from, to, threads }, &mut self.work);
         }
         let [u, v] = &self.levels[0].flow;
         FlowField::new(u.width, u.height, unpad(u), unpad(v))

@@ -43,9 +43,10 @@ impl CoarseToFine for DisParams {
     }
 
     fn solve(&self, task: Task<'_, Self>, work: &mut Work) {
-        let Task { level, from, to, threads, .. } = task;
+        let Task { level, from, to, threads, number, .. } = task;
+        let task_scale = 1 << number;
         let Level { bands, flow, scratch, .. } = &mut *level;
-        let effort = Effort { stride: self.patch_stride, steps: self.descent_steps };
+        let effort = Effort { stride: self.patch_stride, steps: self.descent_steps, reach: if task_scale >= 1 << self.reach_level { self.reach } else { 0 } };
         work.searcher.improve(flow, &mut scratch[0], [from, to], effort, bands);
         if self.warps == 0 {
             return;

@@ -40,6 +40,7 @@ mod brox;
 mod coarse_to_fine;
 mod colour;
 mod dis;
+mod eight;
 mod error;
 mod estimator;
 mod field;

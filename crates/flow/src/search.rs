@@ -20,10 +20,11 @@
 use std::ops::Range;
 
 use crate::bands::{self, Bands};
+use crate::eight::{self, EIGHT, Eight, WithEight};
 use crate::plane::{Plane, Rows};
 
 /// Side of a patch in pixels, and floats in its vectors.
-pub(crate) const PATCH: usize = 8;
+pub(crate) const PATCH: usize = EIGHT;
 
 /// Pixels of a patch.
 const AREA: f32 = (PATCH * PATCH) as f32;
@@ -41,6 +42,24 @@ const SHORTEST_STEP: f32 = 1e-3;
 /// A neighbour's displacement is taken over if its cost is below this share of the own cost.
 const CLEARLY_BETTER: f32 = 0.95;
 
+/// Pixels from the own displacement below which a neighbour's is not tried.
+const DIFFERENT: f32 = 0.1;
+
+/// A displacement further away is taken over if its cost is below this share of the own cost.
+const MUCH_BETTER: f32 = 0.5;
+
+/// A match counts if its cost is below this share of that of any other match of what it found.
+const ONLY: f32 = 0.5;
+
+/// A match is poor if its cost is more than this share of the variance of the patch.
+const POOR: f32 = 0.25;
+
+/// Pixels from a patch within which other matches are the same match.
+const NEARBY: i32 = 2;
+
+/// Variance of a patch, in squared intensities, below which it does not look around.
+const LEAST_TEXTURE: f32 = 25.0;
+
 /// How thoroughly patches search.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Effort {
@@ -48,6 +67,8 @@ pub(crate) struct Effort {
     pub(crate) stride: usize,
     /// Most steps of a descent.
     pub(crate) steps: usize,
+    /// Whole pixels to every side that a patch without a good match looks at; 0 for none.
+    pub(crate) reach: usize,
 }
 
 /// A patch: the start of its displacement is that of the coarser level.
@@ -126,23 +147,30 @@ impl Searcher {
         self.found.clear();
         self.found.resize(layout.rows * layout.columns, Patch::default());
         self.settled.clone_from(&self.found);
+        let passes = if effort.reach > 0 { 3 } else { 1 };
         let Self { second, found, settled } = self;
         let (second, cut) = (&*second, layout.bands(bands.count()));
         bands::each(cut.iter().cloned().zip(split(found, &cut, layout.columns)), |(rows, out)| {
-            let level = Level { layout, from, second, steps: effort.steps };
-            pulp::Arch::new().dispatch(Find { level, flow, rows, out });
+            let level = Level { layout, from, to, second, steps: effort.steps };
+            eight::run(Find { level, flow, rows, out });
         });
-        let found = &*found;
-        bands::each(cut.iter().cloned().zip(split(settled, &cut, layout.columns)), |(rows, out)| {
-            let level = Level { layout, from, second, steps: effort.steps };
-            pulp::Arch::new().dispatch(Settle { level, found, rows, out });
-        });
+        for pass in 0..passes {
+            if pass > 0 {
+                std::mem::swap(found, settled);
+            }
+            let found = &*found;
+            let reach = if pass == 1 { effort.reach } else { 0 };
+            bands::each(cut.iter().cloned().zip(split(settled, &cut, layout.columns)), |(rows, out)| {
+                let level = Level { layout, from, to, second, steps: effort.steps };
+                eight::run(Settle { level, found, rows, out, reach });
+            });
+        }
         let settled = &*settled;
         let [u, v] = flow;
         let parts = bands.ranges().zip(u.bands_mut(bands)).zip(v.bands_mut(bands)).zip(scratch.bands_mut(bands));
         bands::each(parts, |(((rows, u), v), weight)| {
-            let level = Level { layout, from, second, steps: 0 };
-            pulp::Arch::new().dispatch(Densify { level, patches: settled, rows, u, v, weight });
+            let level = Level { layout, from, to, second, steps: 0 };
+            eight::run(Densify { level, patches: settled, rows, u, v, weight });
         });
     }
 }
@@ -196,16 +224,18 @@ impl Bordered {
 struct Level<'a> {
     layout: Layout,
     from: &'a Plane,
+    to: &'a Plane,
     second: &'a Bordered,
     steps: usize,
 }
 
 /// A patch of the first picture with its gradient, and the matrix of a step.
-struct Template {
+struct Template<E: Eight> {
+    e: E,
     x: f32,
     y: f32,
-    pixels: [[f32; PATCH]; PATCH],
-    gradient: [[[f32; PATCH]; PATCH]; 2],
+    pixels: [E::V; PATCH],
+    gradient: [[E::V; PATCH]; 2],
     /// Sums of the gradient over the patch.
     sums: [f32; 2],
     /// The inverse of the matrix: upper left, off the diagonal, lower right.
@@ -216,104 +246,93 @@ struct Template {
 #[derive(Clone, Copy)]
 struct Match {
     cost: f32,
-    /// The mean of d.
-    mean: f32,
     /// The step that lowers the cost.
     step: [f32; 2],
 }
 
-/// Adds the values of a vector in a fixed order.
-#[inline(always)]
-fn sum(v: [f32; PATCH]) -> f32 {
-    ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
-}
-
-/// Returns `PATCH` values of a row.
-#[inline(always)]
-fn vector(row: &[f32]) -> [f32; PATCH] {
-    let mut values = [0.0; PATCH];
-    values.copy_from_slice(&row[..PATCH]);
-    values
-}
-
-impl Template {
+impl<E: Eight> Template<E> {
     #[inline(always)]
-    fn new(level: &Level<'_>, row: usize, column: usize) -> Self {
+    fn new(e: E, level: &Level<'_>, row: usize, column: usize) -> Self {
         let (left, top) = (level.layout.left(column), level.layout.top(row));
-        let mut pixels = [[0.0; PATCH]; PATCH];
-        let mut gradient = [[[0.0; PATCH]; PATCH]; 2];
-        let (mut x, mut y) = ([0.0; PATCH], [0.0; PATCH]);
-        let (mut xx, mut xy, mut yy) = ([0.0; PATCH], [0.0; PATCH], [0.0; PATCH]);
-        let picture = level.from;
+        let zero = e.splat(0.0);
+        let mut pixels = [zero; PATCH];
+        let mut gradient = [[zero; PATCH]; 2];
+        let (mut x, mut y, mut xx, mut xy, mut yy) = (zero, zero, zero, zero, zero);
+        let (picture, half) = (level.from, e.splat(0.5));
         for r in 0..PATCH {
             let at = top + r;
-            let here = vector(&picture.padded_row(at)[left..]);
-            let before = vector(&picture.left_of_row(at)[left..]);
-            let after = vector(&picture.right_of_row(at)[left..]);
-            let above = vector(&picture.padded_row(at.saturating_sub(1))[left..]);
-            let below = vector(&picture.padded_row((at + 1).min(picture.height - 1))[left..]);
-            let (mut gx, mut gy) = ([0.0; PATCH], [0.0; PATCH]);
-            for i in 0..PATCH {
-                gx[i] = 0.5 * (after[i] - before[i]);
-                gy[i] = 0.5 * (below[i] - above[i]);
-                x[i] += gx[i];
-                y[i] += gy[i];
-                xx[i] = gx[i].mul_add(gx[i], xx[i]);
-                xy[i] = gx[i].mul_add(gy[i], xy[i]);
-                yy[i] = gy[i].mul_add(gy[i], yy[i]);
-            }
-            pixels[r] = here;
+            let before = e.load(&picture.left_of_row(at)[left..]);
+            let after = e.load(&picture.right_of_row(at)[left..]);
+            let above = e.load(&picture.padded_row(at.saturating_sub(1))[left..]);
+            let below = e.load(&picture.padded_row((at + 1).min(picture.height - 1))[left..]);
+            let gx = e.mul(half, e.sub(after, before));
+            let gy = e.mul(half, e.sub(below, above));
+            x = e.add(x, gx);
+            y = e.add(y, gy);
+            xx = e.mul_add(gx, gx, xx);
+            xy = e.mul_add(gx, gy, xy);
+            yy = e.mul_add(gy, gy, yy);
+            pixels[r] = e.load(&picture.padded_row(at)[left..]);
             gradient[0][r] = gx;
             gradient[1][r] = gy;
         }
-        let (x, y) = (sum(x), sum(y));
-        let a = sum(xx) - x * x / AREA + DAMPING;
-        let b = sum(xy) - x * y / AREA;
-        let c = sum(yy) - y * y / AREA + DAMPING;
+        let (x, y) = (e.sum(x), e.sum(y));
+        let a = e.sum(xx) - x * x / AREA + DAMPING;
+        let b = e.sum(xy) - x * y / AREA;
+        let c = e.sum(yy) - y * y / AREA + DAMPING;
         let share = 1.0 / (a * c - b * b).max(DAMPING);
         let inverse = [share * c, -share * b, share * a];
-        Self { x: left as f32, y: top as f32, pixels, gradient, sums: [x, y], inverse }
+        Self { e, x: left as f32, y: top as f32, pixels, gradient, sums: [x, y], inverse }
     }
 
-    /// Returns the index in the second picture of the upper left sample of the displaced patch, and the distances of
-    /// the patch from there.
+    /// Returns `true` if a patch has texture and its cost is a large part of it.
     #[inline(always)]
-    fn place(&self, second: &Bordered, u: f32, v: f32) -> (usize, f32, f32) {
-        let x = clamp(self.x + u, -(PATCH as f32), second.width as f32);
-        let y = clamp(self.y + v, -(PATCH as f32), second.height as f32);
-        let (x, y) = (x + BORDER as f32, y + BORDER as f32);
-        // Both are positive.
-        let (left, top) = (x as i32, y as i32);
-        let corner = top as usize * second.stride() + left as usize;
-        (corner, x - left as f32, y - top as f32)
+    fn is_poor(&self, cost: f32) -> bool {
+        let texture = variance(self.e, self.pixels);
+        texture > LEAST_TEXTURE * AREA && cost > POOR * texture
+    }
+
+    /// Looks for a match by whole pixels, up to `reach` from the displacement of the patch to every side. A match counts
+    /// only if the patch is, the other way round, clearly the best match of what was found.
+    #[inline(always)]
+    fn look_around(&self, level: &Level<'_>, patch: Patch, reach: usize) -> Option<Patch> {
+        let home = [self.x as i32, self.y as i32];
+        let start = [(self.x + patch.u) as i32, (self.y + patch.v) as i32];
+        let (there, cost) = best_place(self.e, &self.pixels, level.to, start, reach, None);
+        if !(cost < MUCH_BETTER * patch.cost) {
+            return None;
+        }
+        let mut found = self.pixels;
+        for (r, found) in found.iter_mut().enumerate() {
+            *found = self.e.load(&level.to.padded_row(there[1] as usize + r)[there[0] as usize..]);
+        }
+        let (_, back) = best_place(self.e, &found, level.from, home, reach, Some(home));
+        (cost < ONLY * back).then(|| Patch { u: (there[0] - home[0]) as f32, v: (there[1] - home[1]) as f32, cost })
     }
 
     /// Compares the patch with the second picture.
     #[inline(always)]
     fn compare(&self, second: &Bordered, u: f32, v: f32) -> Match {
-        let (corner, along, down) = self.place(second, u, v);
-        let stride = second.stride();
-        let window = &second.data[corner..corner + PATCH * stride + PATCH + 1];
-        let (mut d1, mut d2) = ([0.0; PATCH], [0.0; PATCH]);
-        let (mut dx, mut dy) = ([0.0; PATCH], [0.0; PATCH]);
-        let mut above = across(window, along);
+        let e = self.e;
+        let samples = Samples::new(e, second, self.x + u, self.y + v);
+        let zero = e.splat(0.0);
+        let (mut d1, mut d2, mut dx, mut dy) = (zero, zero, zero, zero);
+        let mut above = samples.line(0);
         for r in 0..PATCH {
-            let below = across(&window[(r + 1) * stride..], along);
-            let (pixels, gx, gy) = (&self.pixels[r], &self.gradient[0][r], &self.gradient[1][r]);
-            for i in 0..PATCH {
-                let d = down.mul_add(below[i] - above[i], above[i]) - pixels[i];
-                d1[i] += d;
-                d2[i] = d.mul_add(d, d2[i]);
-                dx[i] = d.mul_add(gx[i], dx[i]);
-                dy[i] = d.mul_add(gy[i], dy[i]);
-            }
+            let below = samples.line(r + 1);
+            let d = e.sub(samples.between(above, below), self.pixels[r]);
+            d1 = e.add(d1, d);
+            d2 = e.mul_add(d, d, d2);
+            dx = e.mul_add(d, self.gradient[0][r], dx);
+            dy = e.mul_add(d, self.gradient[1][r], dy);
             above = below;
         }
-        let mean = sum(d1) / AREA;
-        let cost = sum(d2) - mean * mean * AREA;
-        let (x, y) = (sum(dx) - mean * self.sums[0], sum(dy) - mean * self.sums[1]);
+        let total = e.sum(d1);
+        let mean = total / AREA;
+        let cost = e.sum(d2) - mean * total;
+        let (x, y) = (e.sum(dx) - mean * self.sums[0], e.sum(dy) - mean * self.sums[1]);
         let [a, b, c] = self.inverse;
-        Match { cost, mean, step: [-(a * x + b * y), -(b * x + c * y)] }
+        Match { cost, step: [-(a * x + b * y), -(b * x + c * y)] }
     }
 
     /// Goes downhill from a displacement and its match as long as the cost falls.
@@ -337,15 +356,89 @@ impl Template {
     }
 }
 
-/// Interpolates `PATCH` samples of a row.
-#[inline(always)]
-fn across(row: &[f32], along: f32) -> [f32; PATCH] {
-    let (left, right) = (vector(row), vector(&row[1..]));
-    let mut out = [0.0; PATCH];
-    for i in 0..PATCH {
-        out[i] = along.mul_add(right[i] - left[i], left[i]);
+/// The second picture where a patch is displaced to, sampled between its pixels.
+struct Samples<'a, E: Eight> {
+    e: E,
+    window: &'a [f32],
+    stride: usize,
+    along: E::V,
+    down: E::V,
+}
+
+impl<'a, E: Eight> Samples<'a, E> {
+    /// The patch with its upper left pixel at a point. A patch fully outside the picture is moved to its border.
+    #[inline(always)]
+    fn new(e: E, second: &'a Bordered, x: f32, y: f32) -> Self {
+        let x = clamp(x, -(PATCH as f32), second.width as f32) + BORDER as f32;
+        let y = clamp(y, -(PATCH as f32), second.height as f32) + BORDER as f32;
+        // Both are positive.
+        let (left, top) = (x as i32, y as i32);
+        let (stride, corner) = (second.stride(), top as usize * second.stride() + left as usize);
+        let window = &second.data[corner..corner + PATCH * stride + PATCH + 1];
+        Self { e, window, stride, along: e.splat(x - left as f32), down: e.splat(y - top as f32) }
     }
-    out
+
+    /// Interpolates along a row of pixels.
+    #[inline(always)]
+    fn line(&self, row: usize) -> E::V {
+        let taps = &self.window[row * self.stride..][..PATCH + 1];
+        let (left, right) = (self.e.load(taps), self.e.load(&taps[1..]));
+        self.e.mul_add(self.along, self.e.sub(right, left), left)
+    }
+
+    /// Interpolates between two lines.
+    #[inline(always)]
+    fn between(&self, above: E::V, below: E::V) -> E::V {
+        self.e.mul_add(self.down, self.e.sub(below, above), above)
+    }
+}
+
+/// Returns the sum of squared differences of a patch from its mean.
+#[inline(always)]
+fn variance<E: Eight>(e: E, pixels: [E::V; PATCH]) -> f32 {
+    let (mut d1, mut d2) = (e.splat(0.0), e.splat(0.0));
+    for row in pixels {
+        d1 = e.add(d1, row);
+        d2 = e.mul_add(row, row, d2);
+    }
+    let total = e.sum(d1);
+    e.sum(d2) - total * total / AREA
+}
+
+/// Returns the upper left corner of the best match of some pixels in a picture, by whole pixels up to `reach` from
+/// `start` to every side, and its cost. Places within a pixel or two of `except` do not count.
+#[inline(always)]
+fn best_place<E: Eight>(
+    e: E,
+    pixels: &[E::V; PATCH],
+    picture: &Plane,
+    start: [i32; 2],
+    reach: usize,
+    except: Option<[i32; 2]>,
+) -> ([i32; 2], f32) {
+    let reach = reach as i32;
+    // A start far outside gives an empty range.
+    let span = |start: i32, side: usize| {
+        start.saturating_sub(reach).max(0)..start.saturating_add(reach).min((side - PATCH) as i32) + 1
+    };
+    let (mut best, mut least) = ([0; 2], f32::INFINITY);
+    for top in span(start[1], picture.height) {
+        for left in span(start[0], picture.width) {
+            let (mut d1, mut d2) = (e.splat(0.0), e.splat(0.0));
+            for (r, &pixels) in pixels.iter().enumerate() {
+                let d = e.sub(e.load(&picture.padded_row(top as usize + r)[left as usize..]), pixels);
+                d1 = e.add(d1, d);
+                d2 = e.mul_add(d, d, d2);
+            }
+            let total = e.sum(d1);
+            let cost = e.sum(d2) - total * total / AREA;
+            let counts = except.is_none_or(|[x, y]| (left - x).abs().max((top - y).abs()) > NEARBY);
+            if cost < least && counts {
+                (best, least) = ([left, top], cost);
+            }
+        }
+    }
+    (best, least)
 }
 
 /// Clamps a value; unlike `f32::clamp`, without the instructions that handle NaN.
@@ -363,11 +456,9 @@ struct Find<'a> {
     out: &'a mut [Patch],
 }
 
-impl pulp::NullaryFnOnce for Find<'_> {
-    type Output = ();
-
+impl WithEight for Find<'_> {
     #[inline(always)]
-    fn call(self) {
+    fn call<E: Eight>(self, e: E) {
         let Self { level, flow, rows, out } = self;
         let layout = level.layout;
         for (row, out) in rows.zip(out.chunks_exact_mut(layout.columns)) {
@@ -375,7 +466,7 @@ impl pulp::NullaryFnOnce for Find<'_> {
             let (u, v) = (flow[0].row(middle), flow[1].row(middle));
             let mut left: Option<Patch> = None;
             for (column, out) in out.iter_mut().enumerate() {
-                let template = Template::new(&level, row, column);
+                let template = Template::new(e, &level, row, column);
                 let at = layout.left(column) + PATCH / 2;
                 let first = template.compare(level.second, u[at], v[at]);
                 let mut best = Patch { u: u[at], v: v[at], cost: first.cost };
@@ -400,14 +491,13 @@ struct Settle<'a> {
     found: &'a [Patch],
     rows: Range<usize>,
     out: &'a mut [Patch],
+    reach: usize,
 }
 
-impl pulp::NullaryFnOnce for Settle<'_> {
-    type Output = ();
-
+impl WithEight for Settle<'_> {
     #[inline(always)]
-    fn call(self) {
-        let Self { level, found, rows, out } = self;
+    fn call<E: Eight>(self, e: E) {
+        let Self { level, found, rows, out, reach } = self;
         let layout = level.layout;
         for (row, out) in rows.zip(out.chunks_exact_mut(layout.columns)) {
             for (column, out) in out.iter_mut().enumerate() {
@@ -416,18 +506,28 @@ impl pulp::NullaryFnOnce for Settle<'_> {
                 let right = if column + 1 < layout.columns { at + 1 } else { at };
                 let above = if row > 0 { at - layout.columns } else { at };
                 let below = if row + 1 < layout.rows { at + layout.columns } else { at };
-                let template = Template::new(&level, row, column);
+                let template = Template::new(e, &level, row, column);
                 let (mut best, mut step) = (own, [0.0; 2]);
                 best.cost *= CLEARLY_BETTER;
                 for near in [right, above, below] {
                     let Patch { u, v, .. } = found[near];
+                    if (u - own.u).abs().max((v - own.v).abs()) < DIFFERENT {
+                        continue;
+                    }
                     let other = template.compare(level.second, u, v);
                     if other.cost < best.cost {
                         best = Patch { u, v, cost: other.cost };
                         step = other.step;
                     }
                 }
-                *out = if step == [0.0; 2] { own } else { template.descend(&level, best, step) };
+                let mut settled = if step == [0.0; 2] { own } else { template.descend(&level, best, step) };
+                if reach > 0 && template.is_poor(settled.cost) {
+                    if let Some(far) = template.look_around(&level, settled, reach) {
+                        let near = template.compare(level.second, far.u, far.v);
+                        settled = template.descend(&level, Patch { cost: near.cost, ..far }, near.step);
+                    }
+                }
+                *out = settled;
             }
         }
     }
@@ -443,11 +543,9 @@ struct Densify<'a> {
     weight: Rows<'a>,
 }
 
-impl pulp::NullaryFnOnce for Densify<'_> {
-    type Output = ();
-
+impl WithEight for Densify<'_> {
     #[inline(always)]
-    fn call(self) {
+    fn call<E: Eight>(self, e: E) {
         let Self { level, patches, rows, mut u, mut v, mut weight } = self;
         let layout = level.layout;
         for y in rows.clone() {
@@ -458,7 +556,8 @@ impl pulp::NullaryFnOnce for Densify<'_> {
         for row in layout.touching(&rows) {
             for column in 0..layout.columns {
                 let patch = patches[row * layout.columns + column];
-                spread(&level, patch, row, column, &rows, [&mut u, &mut v, &mut weight]);
+                let place = [layout.left(column), layout.top(row)];
+                spread(e, &level, patch, place, &rows, [&mut u, &mut v, &mut weight]);
             }
         }
         for y in rows {
@@ -475,40 +574,39 @@ impl pulp::NullaryFnOnce for Densify<'_> {
 
 /// Adds a patch to the sums of its pixels.
 #[inline(always)]
-fn spread(
+fn spread<E: Eight>(
+    e: E,
     level: &Level<'_>,
     patch: Patch,
-    row: usize,
-    column: usize,
+    [left, top]: [usize; 2],
     pixels: &Range<usize>,
     [u, v, weight]: [&mut Rows<'_>; 3],
 ) {
-    let template = Template::new(level, row, column);
-    let mean = template.compare(level.second, patch.u, patch.v).mean;
-    let (corner, along, down) = template.place(level.second, patch.u, patch.v);
-    let stride = level.second.stride();
-    let window = &level.second.data[corner..corner + PATCH * stride + PATCH + 1];
-    let (left, top) = (level.layout.left(column), level.layout.top(row));
-    let mut above = across(window, along);
-    for r in 0..PATCH {
-        let below = across(&window[(r + 1) * stride..], along);
+    let samples = Samples::new(e, level.second, left as f32 + patch.u, top as f32 + patch.v);
+    let mut differences = [e.splat(0.0); PATCH];
+    let mut total = e.splat(0.0);
+    let mut above = samples.line(0);
+    for (r, d) in differences.iter_mut().enumerate() {
+        let below = samples.line(r + 1);
+        *d = e.sub(samples.between(above, below), e.load(&level.from.padded_row(top + r)[left..]));
+        total = e.add(total, *d);
+        above = below;
+    }
+    let mean = e.splat(e.sum(total) / AREA);
+    let (to_u, to_v, one) = (e.splat(patch.u), e.splat(patch.v), e.splat(1.0));
+    for (r, &d) in differences.iter().enumerate() {
         let y = top + r;
         if pixels.contains(&y) {
-            let mut share = [0.0; PATCH];
-            for i in 0..PATCH {
-                let d = down.mul_add(below[i] - above[i], above[i]) - template.pixels[r][i] - mean;
-                let most = if d.abs() > 1.0 { d.abs() } else { 1.0 };
-                share[i] = 1.0 / most;
-            }
+            let share = e.div(one, e.magnitude_or(e.sub(d, mean), one));
             let u = &mut u.padded_row_mut(y)[left..][..PATCH];
+            let sum = e.mul_add(share, to_u, e.load(u));
+            e.store(u, sum);
             let v = &mut v.padded_row_mut(y)[left..][..PATCH];
+            let sum = e.mul_add(share, to_v, e.load(v));
+            e.store(v, sum);
             let weight = &mut weight.padded_row_mut(y)[left..][..PATCH];
-            for i in 0..PATCH {
-                u[i] = share[i].mul_add(patch.u, u[i]);
-                v[i] = share[i].mul_add(patch.v, v[i]);
-                weight[i] += share[i];
-            }
+            let sum = e.add(share, e.load(weight));
+            e.store(weight, sum);
         }
-        above = below;
     }
 }

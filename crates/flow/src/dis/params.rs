@@ -26,6 +26,8 @@ pub struct DisParams {
     pub patch_stride: usize,
     /// Most descent steps of a patch per level and pass, theta_it in the paper; it stops earlier where the cost no longer falls.
     pub descent_steps: usize,
+    pub reach: usize,
+    pub reach_level: usize,
     /// Warps of the second picture per level in the refinement; 0 for no refinement. The paper has one.
     pub warps: usize,
     /// Weight of the smoothness in the refinement, for intensities of 0 to 255: larger is smoother.
@@ -51,6 +53,8 @@ impl DisParams {
             smoothing: 0.6,
             patch_stride: 4,
             descent_steps: 6,
+            reach: 0,
+            reach_level: 2,
             warps: 1,
             alpha: 40.0,
             gamma: 4.0,
