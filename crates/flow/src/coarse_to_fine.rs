@@ -62,8 +62,8 @@ impl Shape {
 /// A level to solve.
 pub(crate) struct Task<'a, M: CoarseToFine + ?Sized> {
     pub(crate) level: &'a mut Level<M::Own>,
-    /// Number of the level, 0 for the finest.
-    pub(crate) number: usize,
+    /// How many times as small as the pictures the level is.
+    pub(crate) scale: f32,
     pub(crate) coarser: Option<&'a Level<M::Own>>,
     /// Both pictures.
     pub(crate) from: &'a Plane,
@@ -186,7 +186,8 @@ impl<M: CoarseToFine> Space<M> {
                 continue;
             }
             let (from, to) = (&self.frames[from][at], &self.frames[to][at]);
-            method.solve(Task { level, number: at, coarser, from, to, threads }, &mut self.work);
+            let scale = self.frames[0][0].width as f32 / from.width as f32;
+            method.solve(Task { level, scale, coarser, from, to, threads }, &mut self.work);
         }
         let [u, v] = &self.levels[0].flow;
         FlowField::new(u.width, u.height, unpad(u), unpad(v))

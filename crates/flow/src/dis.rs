@@ -16,7 +16,7 @@ use std::num::NonZeroUsize;
 use crate::brox::{self, Energy};
 use crate::coarse_to_fine::{CoarseToFine, Level, Shape, Task};
 use crate::plane::Plane;
-use crate::search::{Effort, Searcher};
+use crate::search::Searcher;
 
 pub use params::DisParams;
 
@@ -43,11 +43,9 @@ impl CoarseToFine for DisParams {
     }
 
     fn solve(&self, task: Task<'_, Self>, work: &mut Work) {
-        let Task { level, from, to, threads, number, .. } = task;
-        let task_scale = 1 << number;
+        let Task { level, from, to, threads, scale, .. } = task;
         let Level { bands, flow, scratch, .. } = &mut *level;
-        let effort = Effort { stride: self.patch_stride, steps: self.descent_steps, reach: if task_scale >= 1 << self.reach_level { self.reach } else { 0 } };
-        work.searcher.improve(flow, &mut scratch[0], [from, to], effort, bands);
+        work.searcher.improve(flow, &mut scratch[0], [from, to], &self.search(), scale, bands);
         if self.warps == 0 {
             return;
         }

@@ -17,11 +17,15 @@
 //! A row of patches depends on no other row of the same pass, and the mean of a pixel adds its patches in the order of
 //! the grid, so the bits do not depend on the number of threads.
 
+mod params;
+
 use std::ops::Range;
 
 use crate::bands::{self, Bands};
 use crate::eight::{self, EIGHT, Eight, WithEight};
 use crate::plane::{Plane, Rows};
+
+pub use params::PatchSearch;
 
 /// Side of a patch in pixels, and floats in its vectors.
 pub(crate) const PATCH: usize = EIGHT;
@@ -60,16 +64,9 @@ const NEARBY: i32 = 2;
 /// Variance of a patch, in squared intensities, below which it does not look around.
 const LEAST_TEXTURE: f32 = 25.0;
 
-/// How thoroughly patches search.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Effort {
-    /// Distance in pixels from a patch to the next.
-    pub(crate) stride: usize,
-    /// Most steps of a descent.
-    pub(crate) steps: usize,
-    /// Whole pixels to every side that a patch without a good match looks at; 0 for none.
-    pub(crate) reach: usize,
-}
+/// How many times as small as the pictures a level must be for patches to look around: a larger one has too many
+/// places that look alike.
+const SMALL: f32 = 3.9;
 
 /// A patch: the start of its displacement is that of the coarser level.
 #[derive(Debug, Clone, Copy, Default)]
@@ -129,29 +126,33 @@ impl Layout {
 
 impl Searcher {
     /// Replaces the flow of a level, which is that of the next coarser one, by the field of the patches. A level
-    /// smaller than a patch keeps its flow.
+    /// smaller than a patch, or too fine to search, keeps its flow. `scale` is how many times as small as the pictures
+    /// the level is.
     pub(crate) fn improve(
         &mut self,
         flow: &mut [Plane; 2],
         scratch: &mut Plane,
         [from, to]: [&Plane; 2],
-        effort: Effort,
+        search: &PatchSearch,
+        scale: f32,
         bands: &Bands,
     ) {
         let (width, height) = (from.width, from.height);
-        if width.min(height) < PATCH {
+        if width.min(height) < PATCH || scale < 0.97 * (1 << search.finest) as f32 {
             return;
         }
-        let layout = Layout::new(width, height, effort.stride);
+        let layout = Layout::new(width, height, search.patch_stride);
         self.second.fill(to, bands);
         self.found.clear();
         self.found.resize(layout.rows * layout.columns, Patch::default());
         self.settled.clone_from(&self.found);
-        let passes = if effort.reach > 0 { 3 } else { 1 };
+        let steps = search.descent_steps;
+        let reach = if scale > SMALL { search.reach } else { 0 };
+        let passes = if reach > 0 { 3 } else { 1 };
         let Self { second, found, settled } = self;
         let (second, cut) = (&*second, layout.bands(bands.count()));
         bands::each(cut.iter().cloned().zip(split(found, &cut, layout.columns)), |(rows, out)| {
-            let level = Level { layout, from, to, second, steps: effort.steps };
+            let level = Level { layout, from, to, second, steps };
             eight::run(Find { level, flow, rows, out });
         });
         for pass in 0..passes {
@@ -159,9 +160,9 @@ impl Searcher {
                 std::mem::swap(found, settled);
             }
             let found = &*found;
-            let reach = if pass == 1 { effort.reach } else { 0 };
+            let reach = if pass == 1 { reach } else { 0 };
             bands::each(cut.iter().cloned().zip(split(settled, &cut, layout.columns)), |(rows, out)| {
-                let level = Level { layout, from, to, second, steps: effort.steps };
+                let level = Level { layout, from, to, second, steps };
                 eight::run(Settle { level, found, rows, out, reach });
             });
         }

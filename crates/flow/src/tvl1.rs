@@ -38,6 +38,7 @@ use crate::coarse_to_fine::{CoarseToFine, Level, Shape, Task};
 use crate::light::{self, Light};
 use crate::median;
 use crate::pyramid::Gaussian;
+use crate::search::Searcher;
 use crate::solver::{self, DataTerm, State, Weights};
 use crate::warp::{self, Bordered, Pair};
 
@@ -88,7 +89,7 @@ fn filter(level: &mut Level<Own>, window: crate::MedianFilter) {
 
 impl CoarseToFine for TvL1Params {
     type Own = Own;
-    type Work = ();
+    type Work = Searcher;
 
     /// No intensity is too large.
     const MOST_INTENSITY: f32 = f32::INFINITY;
@@ -107,8 +108,12 @@ impl CoarseToFine for TvL1Params {
         }
     }
 
-    fn solve(&self, task: Task<'_, Self>, (): &mut ()) {
-        let Task { level, coarser, from, to, .. } = task;
+    fn solve(&self, task: Task<'_, Self>, searcher: &mut Searcher) {
+        let Task { level, coarser, from, to, scale, .. } = task;
+        if let Some(search) = &self.search {
+            let Level { bands, flow, scratch, .. } = &mut *level;
+            searcher.improve(flow, &mut scratch[0], [from, to], search, scale, bands);
+        }
         start(level, coarser);
         level.own.second.fill(to);
         let kernel = Gaussian::new(self.illumination_scale / light::CELL as f32);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::FlowError;
 use crate::error::within;
-use crate::search::PATCH;
+use crate::search::PatchSearch;
 
 /// The parameters of [`crate::Method::Dis`]. They have no `Default`: a spec states all of them or starts from a preset.
 ///
@@ -20,14 +20,16 @@ pub struct DisParams {
     /// Number of the finest level that is computed, theta_sf in the paper: 0 for the pictures as they are, 1 for half
     /// their size. The field is enlarged from there.
     pub finest: usize,
+    pub search_finest: usize,
     /// Standard deviation in pixels of the Gaussian that first smooths both pictures; 0 for none. The paper has none.
     pub smoothing: f32,
     /// Distance in pixels from a patch to the next, 1 to 8; the paper states an overlap theta_ov instead.
     pub patch_stride: usize,
     /// Most descent steps of a patch per level and pass, theta_it in the paper; it stops earlier where the cost no longer falls.
     pub descent_steps: usize,
+    /// Whole pixels to every side that a patch without a good match looks at, on levels of a quarter of the pictures'
+    /// size or less; 0 for none. The paper has none.
     pub reach: usize,
-    pub reach_level: usize,
     /// Warps of the second picture per level in the refinement; 0 for no refinement. The paper has one.
     pub warps: usize,
     /// Weight of the smoothness in the refinement, for intensities of 0 to 255: larger is smoother.
@@ -50,11 +52,11 @@ impl DisParams {
         Self {
             levels: 12,
             finest: 0,
+            search_finest: 0,
             smoothing: 0.6,
             patch_stride: 4,
             descent_steps: 6,
             reach: 0,
-            reach_level: 2,
             warps: 1,
             alpha: 40.0,
             gamma: 4.0,
@@ -70,14 +72,19 @@ impl DisParams {
         Self { finest: 2, smoothing: 0.0, ..Self::balanced() }
     }
 
+    /// Returns the search of each level.
+    pub(crate) fn search(&self) -> PatchSearch {
+        let &Self { patch_stride, descent_steps, reach, .. } = self;
+        PatchSearch { finest: self.search_finest, patch_stride, descent_steps, reach }
+    }
+
     /// Checks every parameter against its range.
     pub(crate) fn check(&self) -> Result<(), FlowError> {
         // NaN is outside every range.
         within("DIS", "levels", self.levels, 1..=64, "1 to 64")?;
         within("DIS", "finest", self.finest, 0..=8, "0 to 8")?;
         within("DIS", "smoothing", self.smoothing, 0.0..=10.0, "0 to 10 pixels")?;
-        within("DIS", "patch-stride", self.patch_stride, 1..=PATCH, "1 to 8 pixels")?;
-        within("DIS", "descent-steps", self.descent_steps, 1..=1000, "1 to 1000")?;
+        self.search().check("DIS")?;
         within("DIS", "warps", self.warps, 0..=1000, "0 to 1000")?;
         within("DIS", "alpha", self.alpha, 1e-3..=1e4, "0.001 to 10000")?;
         within("DIS", "gamma", self.gamma, 0.0..=1e3, "0 to 1000")?;
