@@ -167,7 +167,8 @@ impl CoarseToFine for BroxParams {
 
     fn solve(&self, task: Task<'_, Self>, work: &mut Work) {
         let Task { level, from, to, threads, .. } = task;
-        let &Self { alpha, gamma, epsilon, warps, inner_iterations, sor_iterations, omega, median, .. } = self;
+        let &Self { alpha, gamma, epsilon, warps, inner_iterations, sor_iterations, omega, median, .. } =
+            self;
         let energy = Energy { alpha, gamma, epsilon, warps, inner_iterations, sor_iterations, omega };
         work.take(level, [from, to]);
         for _ in 0..warps {

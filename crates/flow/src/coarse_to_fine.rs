@@ -62,8 +62,8 @@ impl Shape {
 /// A level to solve.
 pub(crate) struct Task<'a, M: CoarseToFine + ?Sized> {
     pub(crate) level: &'a mut Level<M::Own>,
-    /// How many times as small as the pictures the level is.
-    pub(crate) scale: f32,
+    /// Number of the level, 0 for the finest.
+    pub(crate) number: usize,
     pub(crate) coarser: Option<&'a Level<M::Own>>,
     /// Both pictures.
     pub(crate) from: &'a Plane,
@@ -158,15 +158,19 @@ impl<M: CoarseToFine> Space<M> {
                 shrink.smooth(picture, smooth, &finer.bands);
                 pyramid::resize(smooth, plane, 1.0, bands);
             } else {
-                bands::each(bands.ranges().zip(scratch.bands_mut(bands)), |(rows, mut to)| {
+                let clipped = if shape.smoothing > 0.0 { &mut *scratch } else { &mut *plane };
+                bands::each(bands.ranges().zip(clipped.bands_mut(bands)), |(rows, mut to)| {
                     for y in rows {
                         let source = &image.data[y * image.width..][..image.width];
                         for (to, from) in to.row_mut(y).iter_mut().zip(source) {
                             *to = from.clamp(-most, most);
                         }
+                        to.repeat_ends(y);
                     }
                 });
-                Gaussian::new(shape.smoothing).smooth(scratch, plane, bands);
+                if shape.smoothing > 0.0 {
+                    Gaussian::new(shape.smoothing).smooth(scratch, plane, bands);
+                }
             }
         }
     }
@@ -186,8 +190,7 @@ impl<M: CoarseToFine> Space<M> {
                 continue;
             }
             let (from, to) = (&self.frames[from][at], &self.frames[to][at]);
-            let scale = self.frames[0][0].width as f32 / from.width as f32;
-            method.solve(Task { level, scale, coarser, from, to, threads }, &mut self.work);
+            method.solve(Task { level, number: at, coarser, from, to, threads }, &mut self.work);
         }
         let [u, v] = &self.levels[0].flow;
         FlowField::new(u.width, u.height, unpad(u), unpad(v))

@@ -16,9 +16,13 @@ use std::num::NonZeroUsize;
 use crate::brox::{self, Energy};
 use crate::coarse_to_fine::{CoarseToFine, Level, Shape, Task};
 use crate::plane::Plane;
-use crate::search::Searcher;
+use crate::search::{Effort, Searcher};
 
 pub use params::DisParams;
+
+/// The finest level on which patches look around, of a quarter of the size: a finer one has too many places that look
+/// alike.
+const FIRST_TO_LOOK_AROUND: usize = 2;
 
 /// Memory for the current level, as large as the largest level so far.
 #[derive(Debug, Clone, Default)]
@@ -35,7 +39,13 @@ impl CoarseToFine for DisParams {
     const MOST_INTENSITY: f32 = 1e5;
 
     fn shape(&self) -> Shape {
-        Shape { levels: self.levels, scale_factor: 0.5, smoothing: self.smoothing, finest: self.finest, halves: true }
+        Shape {
+            levels: self.levels,
+            scale_factor: 0.5,
+            smoothing: self.smoothing,
+            finest: self.finest,
+            halves: true,
+        }
     }
 
     fn own(width: usize, height: usize, _threads: NonZeroUsize) -> [Plane; 2] {
@@ -43,9 +53,13 @@ impl CoarseToFine for DisParams {
     }
 
     fn solve(&self, task: Task<'_, Self>, work: &mut Work) {
-        let Task { level, from, to, threads, scale, .. } = task;
+        let Task { level, number, from, to, threads, .. } = task;
         let Level { bands, flow, scratch, .. } = &mut *level;
-        work.searcher.improve(flow, &mut scratch[0], [from, to], &self.search(), scale, bands);
+        if number >= self.search_finest {
+            let reach = if number >= FIRST_TO_LOOK_AROUND { self.reach } else { 0 };
+            let effort = Effort { stride: self.patch_stride, steps: self.descent_steps, reach };
+            work.searcher.improve(flow, &mut scratch[0], [from, to], effort, bands);
+        }
         if self.warps == 0 {
             return;
         }

@@ -66,4 +66,3 @@ pub use field::{FlowField, GrayImage, UNKNOWN_FLOW};
 pub use flo::{encode_flo, parse_flo, read_flo, write_flo};
 pub use metrics::{angular_error, endpoint_error};
 pub use params::{MedianFilter, TvL1Params};
-pub use search::PatchSearch;

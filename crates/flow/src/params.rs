@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FlowError, PatchSearch};
+use crate::FlowError;
 use crate::error::within;
 
 /// The parameters of [`crate::Method::TvL1`], with the names of Zach, Pock and Bischof
@@ -50,10 +50,6 @@ pub struct TvL1Params {
     /// Standard deviation of the Gaussian that smooths the change of illumination,
     /// 4 to 64, in pixels of each level.
     pub illumination_scale: f32,
-    /// A search of patches before the iterations of the coarser levels, for motions larger than the objects that move;
-    /// none if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub search: Option<PatchSearch>,
 }
 
 /// The window of the median filter.
@@ -71,24 +67,22 @@ pub enum MedianFilter {
 }
 
 impl TvL1Params {
-    /// Returns the preset for many small pairs, 64x64 to 80x64 with motions of up to
-    /// about six pixels, and for video in real time. Smooths enough for noisy video.
+    /// Returns the preset for many small pairs and for video in real time. Smooths enough for noisy video.
     pub fn fast() -> Self {
         Self {
             tau: 0.25,
-            lambda: 0.17,
-            theta: 0.2,
-            levels: 4,
-            scale_factor: 0.5,
+            lambda: 0.19,
+            theta: 0.22,
+            levels: 16,
+            scale_factor: 0.6,
             warps: 3,
             rounds: 1,
-            iterations: 12,
+            iterations: 10,
             median: MedianFilter::Five,
             smoothing: 0.7,
             gradient_blend: 0.5,
             illumination_limit: 3.0,
             illumination_scale: 12.0,
-            search: None,
         }
     }
 
@@ -110,7 +104,6 @@ impl TvL1Params {
             gradient_blend: 0.5,
             illumination_limit: 2.0,
             illumination_scale: 12.0,
-            search: None,
         }
     }
 
@@ -126,9 +119,6 @@ impl TvL1Params {
         within("TV-L1", "gradient-blend", self.gradient_blend, 0.0..=1.0, "0 to 1")?;
         within("TV-L1", "illumination-limit", self.illumination_limit, 0.0..=255.0, "0 to 255 intensities")?;
         within("TV-L1", "illumination-scale", self.illumination_scale, 4.0..=64.0, "4 to 64 pixels")?;
-        if let Some(search) = &self.search {
-            search.check("TV-L1")?;
-        }
         within("TV-L1", "levels", self.levels, 1..=64, "1 to 64")?;
         within("TV-L1", "warps", self.warps, 1..=1000, "1 to 1000")?;
         within("TV-L1", "rounds", self.rounds, 1..=1000, "1 to 1000")?;

@@ -38,7 +38,6 @@ use crate::coarse_to_fine::{CoarseToFine, Level, Shape, Task};
 use crate::light::{self, Light};
 use crate::median;
 use crate::pyramid::Gaussian;
-use crate::search::Searcher;
 use crate::solver::{self, DataTerm, State, Weights};
 use crate::warp::{self, Bordered, Pair};
 
@@ -89,7 +88,7 @@ fn filter(level: &mut Level<Own>, window: crate::MedianFilter) {
 
 impl CoarseToFine for TvL1Params {
     type Own = Own;
-    type Work = Searcher;
+    type Work = ();
 
     /// No intensity is too large.
     const MOST_INTENSITY: f32 = f32::INFINITY;
@@ -108,12 +107,8 @@ impl CoarseToFine for TvL1Params {
         }
     }
 
-    fn solve(&self, task: Task<'_, Self>, searcher: &mut Searcher) {
-        let Task { level, coarser, from, to, scale, .. } = task;
-        if let Some(search) = &self.search {
-            let Level { bands, flow, scratch, .. } = &mut *level;
-            searcher.improve(flow, &mut scratch[0], [from, to], search, scale, bands);
-        }
+    fn solve(&self, task: Task<'_, Self>, (): &mut ()) {
+        let Task { level, coarser, from, to, .. } = task;
         start(level, coarser);
         level.own.second.fill(to);
         let kernel = Gaussian::new(self.illumination_scale / light::CELL as f32);

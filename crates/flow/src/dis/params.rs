@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::FlowError;
 use crate::error::within;
-use crate::search::PatchSearch;
+use crate::search::PATCH;
 
 /// The parameters of [`crate::Method::Dis`]. They have no `Default`: a spec states all of them or starts from a preset.
 ///
@@ -20,6 +20,8 @@ pub struct DisParams {
     /// Number of the finest level that is computed, theta_sf in the paper: 0 for the pictures as they are, 1 for half
     /// their size. The field is enlarged from there.
     pub finest: usize,
+    /// Number of the finest level on which patches search; finer ones only refine the flow. The paper has one number for
+    /// both.
     pub search_finest: usize,
     /// Standard deviation in pixels of the Gaussian that first smooths both pictures; 0 for none. The paper has none.
     pub smoothing: f32,
@@ -47,35 +49,43 @@ pub struct DisParams {
 }
 
 impl DisParams {
-    /// Returns the preset for quality at the speed of OpenCV's preset `medium`.
+    /// Returns the preset for the largest number of pairs: patches alone, down to half the size.
+    pub fn fast() -> Self {
+        Self { finest: 1, search_finest: 1, patch_stride: 6, descent_steps: 4, warps: 0, ..Self::balanced() }
+    }
+
+    /// Returns the preset between the other two: patches down to half the size, and a short refinement of every level.
     pub fn balanced() -> Self {
         Self {
-            levels: 12,
+            levels: 16,
             finest: 0,
-            search_finest: 0,
+            search_finest: 1,
             smoothing: 0.6,
-            patch_stride: 4,
+            patch_stride: 3,
             descent_steps: 6,
-            reach: 0,
+            reach: 16,
             warps: 1,
             alpha: 40.0,
             gamma: 4.0,
             epsilon: 1e-3,
             inner_iterations: 2,
-            sor_iterations: 4,
+            sor_iterations: 5,
             omega: 1.8,
         }
     }
 
-    /// Returns the preset for speed.
-    pub fn fast() -> Self {
-        Self { finest: 2, smoothing: 0.0, ..Self::balanced() }
-    }
-
-    /// Returns the search of each level.
-    pub(crate) fn search(&self) -> PatchSearch {
-        let &Self { patch_stride, descent_steps, reach, .. } = self;
-        PatchSearch { finest: self.search_finest, patch_stride, descent_steps, reach }
+    /// Returns the preset for quality: patches on every level, and three warps in the refinement.
+    pub fn accurate() -> Self {
+        Self {
+            search_finest: 0,
+            patch_stride: 4,
+            warps: 3,
+            alpha: 60.0,
+            gamma: 5.0,
+            epsilon: 5e-4,
+            inner_iterations: 3,
+            ..Self::balanced()
+        }
     }
 
     /// Checks every parameter against its range.
@@ -84,7 +94,11 @@ impl DisParams {
         within("DIS", "levels", self.levels, 1..=64, "1 to 64")?;
         within("DIS", "finest", self.finest, 0..=8, "0 to 8")?;
         within("DIS", "smoothing", self.smoothing, 0.0..=10.0, "0 to 10 pixels")?;
-        self.search().check("DIS")?;
+        within("DIS", "patch-stride", self.patch_stride, 1..=PATCH, "1 to 8 pixels")?;
+        within("DIS", "descent-steps", self.descent_steps, 1..=1000, "1 to 1000")?;
+        within("DIS", "reach", self.reach, 0..=64, "0 to 64 pixels")?;
+        within("DIS", "finest", self.finest, 0..=8, "0 to 8")?;
+        within("DIS", "search-finest", self.search_finest, 0..=8, "0 to 8")?;
         within("DIS", "warps", self.warps, 0..=1000, "0 to 1000")?;
         within("DIS", "alpha", self.alpha, 1e-3..=1e4, "0.001 to 10000")?;
         within("DIS", "gamma", self.gamma, 0.0..=1e3, "0 to 1000")?;
