@@ -9,6 +9,9 @@
 //! - [`Method::Brox`] is that of Brox et al. 2004: constancy of brightness and of its
 //!   gradient under a robust function, with warping. Its two presets are
 //!   [`BroxParams::fast`] and [`BroxParams::accurate`].
+//! - [`Method::Dis`] is that of Kroeger et al. 2016: patches that search for their displacement, for large motions and
+//!   short times, and a refinement. Its presets are [`DisParams::fast`], [`DisParams::balanced`] and
+//!   [`DisParams::accurate`].
 //! - [`Batched`] is the interface of an estimator of many pairs at once, implemented by other crates.
 //! - [`read_flo`] and [`write_flo`] read and write the Middlebury `.flo` format.
 //! - [`endpoint_error`] and [`angular_error`] compare a field with the true one.

@@ -11,6 +11,10 @@
 //! patch tries the results of its neighbours to the right, above and below, and goes on from the best if that
 //! is better than its own. The paper starts from the coarser level only; OpenCV has a similar propagation.
 //!
+//! Where the effort has a reach, a patch that is still without a good match compares itself with every place around by
+//! whole pixels, which finds objects that have moved by more than their size. Such a match counts if the patch is also
+//! clearly the best match of what it found, which what is covered in the second picture is not.
+//!
 //! The field at a pixel is the mean of the displacements of the patches that cover it, each weighted by
 //! 1 / max(1, |d - mean of d|) at that pixel (2.2).
 //!

@@ -128,10 +128,14 @@ impl Scene {
             Kind::Rotation => motion(draws.vector(0.0, 0.5), draws.sign() * draws.between(1.5, 3.0), 1.0),
             Kind::Zoom => motion(draws.vector(0.0, 0.5), 0.0, draws.between(1.025, 1.05)),
             Kind::LargeMotion => motion(draws.vector(6.0, 12.0), draws.between(-1.0, 1.0), 1.0),
-            Kind::FastMotion => {
-                motion(draws.vector(0.06 * short, 0.1 * short), draws.between(-2.0, 2.0), draws.between(0.98, 1.02))
+            Kind::FastMotion => motion(
+                draws.vector(0.06 * short, 0.1 * short),
+                draws.between(-2.0, 2.0),
+                draws.between(0.98, 1.02),
+            ),
+            Kind::Driving => {
+                motion(draws.vector(0.0, 2.0), draws.between(-0.5, 0.5), draws.between(1.13, 1.2))
             }
-            Kind::Driving => motion(draws.vector(0.0, 2.0), draws.between(-0.5, 0.5), draws.between(1.13, 1.2)),
             Kind::Occlusion | Kind::Noise | Kind::Brightness => {
                 motion(draws.vector(0.5, 2.0), draws.between(-0.6, 0.6), draws.between(0.99, 1.01))
             }
