@@ -13,8 +13,8 @@ pub(crate) trait Eight: Copy {
     type V: Copy;
 
     fn splat(self, value: f32) -> Self::V;
-    fn from_array(self, values: [f32; EIGHT]) -> Self::V;
-    fn to_array(self, v: Self::V) -> [f32; EIGHT];
+    fn of(self, values: [f32; EIGHT]) -> Self::V;
+    fn values(self, v: Self::V) -> [f32; EIGHT];
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
@@ -29,19 +29,19 @@ pub(crate) trait Eight: Copy {
     fn load(self, row: &[f32]) -> Self::V {
         let mut values = [0.0; EIGHT];
         values.copy_from_slice(&row[..EIGHT]);
-        self.from_array(values)
+        self.of(values)
     }
 
     /// Writes the first eight values of a row.
     #[inline(always)]
     fn store(self, row: &mut [f32], v: Self::V) {
-        row[..EIGHT].copy_from_slice(&self.to_array(v));
+        row[..EIGHT].copy_from_slice(&self.values(v));
     }
 
     /// Adds the values of a vector, in a fixed order.
     #[inline(always)]
     fn sum(self, v: Self::V) -> f32 {
-        let v = self.to_array(v);
+        let v = self.values(v);
         ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
     }
 }
@@ -84,12 +84,12 @@ impl Eight for pulp::x86::V3 {
     }
 
     #[inline(always)]
-    fn from_array(self, values: [f32; EIGHT]) -> Self::V {
+    fn of(self, values: [f32; EIGHT]) -> Self::V {
         pulp::cast(values)
     }
 
     #[inline(always)]
-    fn to_array(self, v: Self::V) -> [f32; EIGHT] {
+    fn values(self, v: Self::V) -> [f32; EIGHT] {
         pulp::cast(v)
     }
 
@@ -148,12 +148,12 @@ impl Eight for Arrays {
     }
 
     #[inline(always)]
-    fn from_array(self, values: [f32; EIGHT]) -> Self::V {
+    fn of(self, values: [f32; EIGHT]) -> Self::V {
         values
     }
 
     #[inline(always)]
-    fn to_array(self, v: Self::V) -> [f32; EIGHT] {
+    fn values(self, v: Self::V) -> [f32; EIGHT] {
         v
     }
 

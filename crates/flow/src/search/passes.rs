@@ -87,11 +87,12 @@ impl WithEight for Settle<'_> {
                     }
                 }
                 let mut settled = if step == [0.0; 2] { own } else { template.descend(&level, best, step) };
-                if reach > 0 && template.is_poor(settled.cost) {
-                    if let Some(far) = template.look_around(&level, settled, reach) {
-                        let near = template.compare(level.second, far.u, far.v);
-                        settled = template.descend(&level, Patch { cost: near.cost, ..far }, near.step);
-                    }
+                if reach > 0
+                    && template.is_poor(settled.cost)
+                    && let Some(far) = template.look_around(&level, settled, reach)
+                {
+                    let near = template.compare(level.second, far.u, far.v);
+                    settled = template.descend(&level, Patch { cost: near.cost, ..far }, near.step);
                 }
                 *out = settled;
             }

@@ -100,7 +100,8 @@ impl<E: Eight> Template<E> {
         let home = [self.x as i32, self.y as i32];
         let start = [(self.x + patch.u) as i32, (self.y + patch.v) as i32];
         let (there, cost) = best_place(self.e, &self.pixels, level.to, start, reach, None);
-        if !(cost < MUCH_BETTER * patch.cost) {
+        let better = cost < MUCH_BETTER * patch.cost;
+        if !better {
             return None;
         }
         let mut found = self.pixels;
@@ -148,7 +149,8 @@ impl<E: Eight> Template<E> {
             let length = step[0] * step[0] + step[1] * step[1];
             let next = self.compare(level.second, u, v);
             // A cost that is not a number ends the descent as well.
-            if !(next.cost < patch.cost) {
+            let better = next.cost < patch.cost;
+            if !better {
                 break;
             }
             patch = Patch { u, v, cost: next.cost };
