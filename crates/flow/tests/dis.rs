@@ -95,7 +95,7 @@ fn known_motions_are_recovered() {
 /// Objects move by up to twice their size against the background.
 #[test]
 fn a_reach_finds_objects_that_move_far() {
-    let pairs = [1, 2].map(|seed| pair(Kind::FastMotion, 320, 240, seed));
+    let pairs = [11, 12].map(|seed| pair(Kind::FastMotion, 320, 240, seed));
     let error = |reach| {
         let dis = estimator(DisParams { reach, ..DisParams::balanced() });
         let error = |pair: &pairs::Pair| {
