@@ -330,7 +330,7 @@ pub(crate) struct Flow {
     /// Write the flow of a video as .flo files, not as images
     #[arg(long, conflicts_with = "to", requires = "output")]
     flo: bool,
-    /// Method: fast or accurate (both TV-L1), or brox
+    /// Method: fast (TV-L1), brox, or accurate, dis or dis-fast (dense inverse search)
     #[arg(long, value_name = "NAME", default_value = "accurate")]
     method: FlowPreset,
     /// Threads [default: all cores]

@@ -461,6 +461,7 @@ fn flow_words(video: &VideoPlan) -> String {
     let method = match &video.flow {
         Some(Method::TvL1(_)) => "TV-L1 flow",
         Some(Method::Brox(_)) => "flow of Brox et al.",
+        Some(Method::Dis(_)) => "flow of dense inverse search",
         _ => "flow",
     };
     match video.flow_bound {

@@ -26,19 +26,30 @@ except Exception as problem:
 cv2.setNumThreads(int(sys.argv[1]))
 
 
+def dis(preset):
+    return lambda: cv2.DISOpticalFlow_create(preset).calc
+
+
 def dual_tv_l1():
     return cv2.optflow.DualTVL1OpticalFlow_create().calc
 
 
-def dis_medium():
-    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc
+def deepflow():
+    return cv2.optflow.createOptFlow_DeepFlow().calc
 
 
 def farneback():
     return lambda a, b, field: cv2.calcOpticalFlowFarneback(a, b, field, 0.5, 3, 15, 3, 5, 1.2, 0)
 
 
-METHODS = {"dual-tv-l1": dual_tv_l1, "dis-medium": dis_medium, "farneback": farneback}
+METHODS = {
+    "dis-ultrafast": dis(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST),
+    "dis-fast": dis(cv2.DISOPTICAL_FLOW_PRESET_FAST),
+    "dis-medium": dis(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
+    "farneback": farneback,
+    "deepflow": deepflow,
+    "dual-tv-l1": dual_tv_l1,
+}
 
 
 class Work:

@@ -98,7 +98,7 @@ pub(crate) struct Work {
 
 impl Work {
     /// Takes over a level: its pictures with their derivatives, and its flow.
-    fn take(&mut self, level: &mut Level<[Plane; 2]>, from: &Plane, to: &Plane) {
+    fn take(&mut self, level: &mut Level<[Plane; 2]>, [from, to]: [&Plane; 2]) {
         let (width, height) = (from.width, from.height);
         self.state.reshape(width, height);
         self.data.reshape(width, height);
@@ -113,6 +113,23 @@ impl Work {
             1 => [first, second].into_iter().for_each(Side::lay_out),
             _ => each([first, second], Side::lay_out),
         }
+    }
+
+    /// Linearises the data term about the flow, and improves the flow.
+    fn warp(&mut self, energy: &Energy, threads: NonZeroUsize) {
+        let &Energy { alpha, gamma, epsilon, inner_iterations, sor_iterations, omega, .. } = energy;
+        let weights = Weights { alpha, gamma, epsilon };
+        let Self { first, second, state, data, system, .. } = self;
+        data::linearise(data, first, second, state, threads);
+        for _ in 0..inner_iterations {
+            system.build(state, data, weights, threads);
+            sor::relax(state, system, omega, sor_iterations, threads);
+        }
+    }
+
+    /// Hands the flow to the level.
+    fn give(&self, level: &mut Level<[Plane; 2]>) {
+        level.flow.iter_mut().enumerate().for_each(|(at, plane)| self.state.give(at, plane));
     }
 }
 
@@ -141,7 +158,7 @@ impl CoarseToFine for BroxParams {
     const MOST_INTENSITY: f32 = 1e5;
 
     fn shape(&self) -> Shape {
-        Shape { levels: self.levels, scale_factor: self.scale_factor, smoothing: self.smoothing }
+        Shape::gaussian(self.levels, self.scale_factor, self.smoothing)
     }
 
     fn own(width: usize, height: usize, _threads: NonZeroUsize) -> [Plane; 2] {
@@ -150,22 +167,43 @@ impl CoarseToFine for BroxParams {
 
     fn solve(&self, task: Task<'_, Self>, work: &mut Work) {
         let Task { level, from, to, threads, .. } = task;
-        work.take(level, from, to);
-        let &Self { alpha, gamma, epsilon, omega, sor_iterations, median, .. } = self;
-        let weights = Weights { alpha, gamma, epsilon };
-        let Work { first, second, state, data, system, .. } = work;
-        for _ in 0..self.warps {
-            data::linearise(data, first, second, state, threads);
-            for _ in 0..self.inner_iterations {
-                system.build(state, data, weights, threads);
-                sor::relax(state, system, omega, sor_iterations, threads);
-            }
+        let &Self { alpha, gamma, epsilon, warps, inner_iterations, sor_iterations, omega, median, .. } =
+            self;
+        let energy = Energy { alpha, gamma, epsilon, warps, inner_iterations, sor_iterations, omega };
+        work.take(level, [from, to]);
+        for _ in 0..warps {
+            work.warp(&energy, threads);
             if median != MedianFilter::None {
-                level.flow.iter_mut().enumerate().for_each(|(at, plane)| state.give(at, plane));
+                work.give(level);
                 filter(level, median);
-                level.flow.iter().enumerate().for_each(|(at, plane)| state.take(at, plane));
+                level.flow.iter().enumerate().for_each(|(at, plane)| work.state.take(at, plane));
             }
         }
-        level.flow.iter_mut().enumerate().for_each(|(at, plane)| state.give(at, plane));
+        work.give(level);
     }
+}
+
+/// The weights of the energy, and the work to spend on a level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Energy {
+    pub(crate) alpha: f32,
+    pub(crate) gamma: f32,
+    pub(crate) epsilon: f32,
+    pub(crate) warps: usize,
+    pub(crate) inner_iterations: usize,
+    pub(crate) sor_iterations: usize,
+    pub(crate) omega: f32,
+}
+
+/// Improves the flow of a level from one picture to another: steps 2 to 4.
+pub(crate) fn minimise(
+    energy: &Energy,
+    level: &mut Level<[Plane; 2]>,
+    pictures: [&Plane; 2],
+    threads: NonZeroUsize,
+    work: &mut Work,
+) {
+    work.take(level, pictures);
+    (0..energy.warps).for_each(|_| work.warp(energy, threads));
+    work.give(level);
 }

@@ -38,11 +38,32 @@ pub(crate) struct Shape {
     pub(crate) scale_factor: f32,
     /// Standard deviation of the Gaussian that smooths the frame first.
     pub(crate) smoothing: f32,
+    /// The finest level that is solved; the flow is enlarged from there.
+    pub(crate) finest: usize,
+    /// Levels are exact halves, of which each pixel is the mean of four; their `scale_factor` is 0.5.
+    pub(crate) halves: bool,
+}
+
+impl Shape {
+    /// A pyramid smoothed by Gaussians, solved down to the pictures themselves.
+    pub(crate) fn gaussian(levels: usize, scale_factor: f32, smoothing: f32) -> Self {
+        Self { levels, scale_factor, smoothing, finest: 0, halves: false }
+    }
+
+    /// Returns the width and height of each level, finest first.
+    fn sizes(&self, width: usize, height: usize) -> Vec<(usize, usize)> {
+        match self.halves {
+            true => pyramid::half_sizes(width, height, self.levels),
+            false => pyramid::level_sizes(width, height, self.levels, self.scale_factor),
+        }
+    }
 }
 
 /// A level to solve.
 pub(crate) struct Task<'a, M: CoarseToFine + ?Sized> {
     pub(crate) level: &'a mut Level<M::Own>,
+    /// Number of the level, 0 for the finest.
+    pub(crate) number: usize,
     pub(crate) coarser: Option<&'a Level<M::Own>>,
     /// Both pictures.
     pub(crate) from: &'a Plane,
@@ -62,10 +83,16 @@ pub(crate) struct Level<O> {
 
 impl<O> Level<O> {
     /// Initialises a level with the enlarged flow of the next coarser one, or with zero.
-    fn start(&mut self, coarser: Option<&Self>) {
+    fn start(&mut self, shape: Shape, coarser: Option<&Self>) {
         let Some(coarser) = coarser else {
             return self.flow.iter_mut().for_each(Plane::clear);
         };
+        if shape.halves {
+            for (from, to) in coarser.flow.iter().zip(&mut self.flow) {
+                pyramid::double(from, to, 2.0, &self.bands);
+            }
+            return;
+        }
         let (from, to) = (&coarser.flow[0], &self.flow[0]);
         let factors = [to.width as f32 / from.width as f32, to.height as f32 / from.height as f32];
         for ((from, to), factor) in coarser.flow.iter().zip(&mut self.flow).zip(factors) {
@@ -101,7 +128,7 @@ impl<M: CoarseToFine> Space<M> {
         if self.layout != layout {
             // Frees the old memory before allocating the new.
             *self = Self::default();
-            let sizes = pyramid::level_sizes(width, height, shape.levels, shape.scale_factor);
+            let sizes = shape.sizes(width, height);
             let plane = |&(width, height): &(usize, usize)| Plane::new(width, height);
             self.frames = [(); 2].map(|()| sizes.iter().map(plane).collect());
             let level = |&(width, height): &(usize, usize)| {
@@ -124,20 +151,26 @@ impl<M: CoarseToFine> Space<M> {
             let (done, rest) = self.frames[1].split_at_mut(at);
             let (finer, level) = self.levels.split_at_mut(at);
             let (Level { bands, scratch: [scratch, _], .. }, plane) = (&mut level[0], &mut rest[0]);
-            if let Some((finer, picture)) = finer.last_mut().zip(done.last()) {
+            if let Some(picture) = done.last().filter(|_| shape.halves) {
+                pyramid::halve(picture, plane, bands);
+            } else if let Some((finer, picture)) = finer.last_mut().zip(done.last()) {
                 let smooth = &mut finer.scratch[0];
                 shrink.smooth(picture, smooth, &finer.bands);
                 pyramid::resize(smooth, plane, 1.0, bands);
             } else {
-                bands::each(bands.ranges().zip(scratch.bands_mut(bands)), |(rows, mut to)| {
+                let clipped = if shape.smoothing > 0.0 { &mut *scratch } else { &mut *plane };
+                bands::each(bands.ranges().zip(clipped.bands_mut(bands)), |(rows, mut to)| {
                     for y in rows {
                         let source = &image.data[y * image.width..][..image.width];
                         for (to, from) in to.row_mut(y).iter_mut().zip(source) {
                             *to = from.clamp(-most, most);
                         }
+                        to.repeat_ends(y);
                     }
                 });
-                Gaussian::new(shape.smoothing).smooth(scratch, plane, bands);
+                if shape.smoothing > 0.0 {
+                    Gaussian::new(shape.smoothing).smooth(scratch, plane, bands);
+                }
             }
         }
     }
@@ -152,9 +185,12 @@ impl<M: CoarseToFine> Space<M> {
         for at in (0..self.levels.len()).rev() {
             let (fine, coarser) = self.levels.split_at_mut(at + 1);
             let (level, coarser) = (&mut fine[at], coarser.first());
-            level.start(coarser);
+            level.start(method.shape(), coarser);
+            if at < method.shape().finest && coarser.is_some() {
+                continue;
+            }
             let (from, to) = (&self.frames[from][at], &self.frames[to][at]);
-            method.solve(Task { level, coarser, from, to, threads }, &mut self.work);
+            method.solve(Task { level, number: at, coarser, from, to, threads }, &mut self.work);
         }
         let [u, v] = &self.levels[0].flow;
         FlowField::new(u.width, u.height, unpad(u), unpad(v))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::coarse_to_fine::Space;
 use crate::error::same_size;
-use crate::{BroxParams, FlowError, FlowField, GrayImage, TvL1Params};
+use crate::{BroxParams, DisParams, FlowError, FlowField, GrayImage, TvL1Params};
 
 /// A method with its parameters. In a spec file the key `method` names it, next
 /// to the parameters.
@@ -19,6 +19,8 @@ pub enum Method {
     TvL1(TvL1Params),
     /// Brox et al. 2004: `method = "brox"`.
     Brox(BroxParams),
+    /// Dense inverse search, Kroeger et al. 2016: `method = "dis"`.
+    Dis(DisParams),
 }
 
 /// An estimator of any method: checked parameters, ready for any number of
@@ -36,19 +38,26 @@ pub struct Workspace {
     // Only one method at a time has memory.
     tvl1: Option<Box<Space<TvL1Params>>>,
     brox: Option<Box<Space<BroxParams>>>,
+    dis: Option<Box<Space<DisParams>>>,
 }
 
 impl Workspace {
     /// Returns the memory of TV-L1, newly created if another method used the workspace.
     fn tvl1(&mut self) -> &mut Space<TvL1Params> {
-        self.brox = None;
+        (self.brox, self.dis) = (None, None);
         self.tvl1.get_or_insert_default()
     }
 
     /// Returns the memory of Brox et al., newly created if another method used the workspace.
     fn brox(&mut self) -> &mut Space<BroxParams> {
-        self.tvl1 = None;
+        (self.tvl1, self.dis) = (None, None);
         self.brox.get_or_insert_default()
+    }
+
+    /// Returns the memory of DIS, newly created if another method used the workspace.
+    fn dis(&mut self) -> &mut Space<DisParams> {
+        (self.tvl1, self.brox) = (None, None);
+        self.dis.get_or_insert_default()
     }
 }
 
@@ -61,6 +70,7 @@ impl Estimator {
         match &method {
             Method::TvL1(params) => params.check()?,
             Method::Brox(params) => params.check()?,
+            Method::Dis(params) => params.check()?,
         }
         Ok(Self { method, threads: NonZeroUsize::MIN })
     }
@@ -143,6 +153,7 @@ impl Estimator {
         match &self.method {
             Method::TvL1(params) => workspace.tvl1().next_frame(params, self.threads, frame),
             Method::Brox(params) => workspace.brox().next_frame(params, self.threads, frame),
+            Method::Dis(params) => workspace.dis().next_frame(params, self.threads, frame),
         }
     }
 
@@ -151,6 +162,7 @@ impl Estimator {
         match &self.method {
             Method::TvL1(params) => workspace.tvl1().solve(params, self.threads, pair),
             Method::Brox(params) => workspace.brox().solve(params, self.threads, pair),
+            Method::Dis(params) => workspace.dis().solve(params, self.threads, pair),
         }
     }
 

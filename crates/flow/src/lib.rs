@@ -9,6 +9,9 @@
 //! - [`Method::Brox`] is that of Brox et al. 2004: constancy of brightness and of its
 //!   gradient under a robust function, with warping. Its two presets are
 //!   [`BroxParams::fast`] and [`BroxParams::accurate`].
+//! - [`Method::Dis`] is that of Kroeger et al. 2016: patches that search for their displacement, for large motions and
+//!   short times, and a refinement. Its presets are [`DisParams::fast`], [`DisParams::balanced`] and
+//!   [`DisParams::accurate`].
 //! - [`Batched`] is the interface of an estimator of many pairs at once, implemented by other crates.
 //! - [`read_flo`] and [`write_flo`] read and write the Middlebury `.flo` format.
 //! - [`endpoint_error`] and [`angular_error`] compare a field with the true one.
@@ -39,6 +42,8 @@ mod batched;
 mod brox;
 mod coarse_to_fine;
 mod colour;
+mod dis;
+mod eight;
 mod error;
 mod estimator;
 mod field;
@@ -49,6 +54,7 @@ mod metrics;
 mod params;
 mod plane;
 mod pyramid;
+mod search;
 mod solver;
 mod tvl1;
 mod warp;
@@ -56,6 +62,7 @@ mod warp;
 pub use batched::{Batched, check_pairs};
 pub use brox::BroxParams;
 pub use colour::flow_to_rgb8;
+pub use dis::DisParams;
 pub use error::{FloProblem, FlowError};
 pub use estimator::{Estimator, Method, Stream, Workspace};
 pub use field::{FlowField, GrayImage, UNKNOWN_FLOW};

@@ -67,18 +67,17 @@ pub enum MedianFilter {
 }
 
 impl TvL1Params {
-    /// Returns the preset for many small pairs, 64x64 to 80x64 with motions of up to
-    /// about six pixels, and for video in real time. Smooths enough for noisy video.
+    /// Returns the preset for many small pairs and for video in real time. Smooths enough for noisy video.
     pub fn fast() -> Self {
         Self {
             tau: 0.25,
-            lambda: 0.17,
-            theta: 0.2,
-            levels: 4,
-            scale_factor: 0.5,
+            lambda: 0.19,
+            theta: 0.22,
+            levels: 16,
+            scale_factor: 0.6,
             warps: 3,
             rounds: 1,
-            iterations: 12,
+            iterations: 10,
             median: MedianFilter::Five,
             smoothing: 0.7,
             gradient_blend: 0.5,

@@ -28,6 +28,106 @@ pub(crate) fn level_sizes(
     sizes
 }
 
+/// Smallest side of a level of halves in pixels.
+const SMALLEST_HALF: usize = 12;
+
+/// Returns the width and height of each level of a pyramid of halves, finest first. Odd sides are rounded up. A level
+/// whose shorter side is below 12 pixels is left out.
+pub(crate) fn half_sizes(width: usize, height: usize, levels: usize) -> Vec<(usize, usize)> {
+    let mut sizes = vec![(width, height)];
+    let (mut width, mut height) = (width, height);
+    for _ in 1..levels {
+        (width, height) = (width.div_ceil(2), height.div_ceil(2));
+        if width.min(height) < SMALLEST_HALF {
+            break;
+        }
+        sizes.push((width, height));
+    }
+    sizes
+}
+
+/// Halves `from` into `to`: each pixel is the mean of four. Border pixels of odd sides are repeated outwards.
+pub(crate) fn halve(from: &Plane, to: &mut Plane, bands: &Bands) {
+    bands::each(bands.ranges().zip(to.bands_mut(bands)), |(rows, to)| {
+        pulp::Arch::new().dispatch(Halve { from, rows, to });
+    });
+}
+
+struct Halve<'a> {
+    from: &'a Plane,
+    rows: Range<usize>,
+    to: Rows<'a>,
+}
+
+impl pulp::NullaryFnOnce for Halve<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { from, rows, mut to } = self;
+        let mut line = vec![0.0; from.width + 1];
+        for y in rows {
+            let (above, below) = (from.row(2 * y), from.row((2 * y + 1).min(from.height - 1)));
+            for ((out, &above), &below) in line.iter_mut().zip(above).zip(below) {
+                *out = above + below;
+            }
+            line[from.width] = line[from.width - 1];
+            for (out, pair) in to.row_mut(y).iter_mut().zip(line.as_chunks::<2>().0) {
+                *out = 0.25 * (pair[0] + pair[1]);
+            }
+            to.repeat_ends(y);
+        }
+    }
+}
+
+/// Doubles `from` into `to` by bilinear interpolation, multiplying by `factor`. Undoes [`halve`], so `to` has twice the
+/// sides of `from`, or one less.
+pub(crate) fn double(from: &Plane, to: &mut Plane, factor: f32, bands: &Bands) {
+    bands::each(bands.ranges().zip(to.bands_mut(bands)), |(rows, to)| {
+        pulp::Arch::new().dispatch(Double { from, factor, rows, to });
+    });
+}
+
+struct Double<'a> {
+    from: &'a Plane,
+    factor: f32,
+    rows: Range<usize>,
+    to: Rows<'a>,
+}
+
+impl pulp::NullaryFnOnce for Double<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { from, factor, rows, mut to } = self;
+        let width = from.width;
+        // With the first and the last value repeated once.
+        let mut line = vec![0.0; width + 2];
+        for y in rows {
+            let near = y / 2;
+            // The nearer row has three quarters of the weight.
+            let far = if y % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(from.height - 1) };
+            for ((out, &near), &far) in line[1..].iter_mut().zip(from.row(near)).zip(from.row(far)) {
+                *out = factor * (0.75 * near + 0.25 * far);
+            }
+            line[0] = line[1];
+            line[width + 1] = line[width];
+            let out = to.row_mut(y);
+            let (pairs, odd) = out.as_chunks_mut::<2>();
+            let whole = pairs.len();
+            for (pair, near) in pairs.iter_mut().zip(line.windows(3)) {
+                pair[0] = 0.75 * near[1] + 0.25 * near[0];
+                pair[1] = 0.75 * near[1] + 0.25 * near[2];
+            }
+            if let Some(last) = odd.first_mut() {
+                *last = 0.75 * line[whole + 1] + 0.25 * line[whole];
+            }
+            to.repeat_ends(y);
+        }
+    }
+}
+
 /// Returns the standard deviation for shrinking by `scale_factor`, as in
 /// Sanchez, Meinhardt-Llopis and Facciolo, "TV-L1 Optical Flow Estimation"
 /// (IPOL 2013).

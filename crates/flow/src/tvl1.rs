@@ -94,7 +94,7 @@ impl CoarseToFine for TvL1Params {
     const MOST_INTENSITY: f32 = f32::INFINITY;
 
     fn shape(&self) -> Shape {
-        Shape { levels: self.levels, scale_factor: self.scale_factor, smoothing: self.smoothing }
+        Shape::gaussian(self.levels, self.scale_factor, self.smoothing)
     }
 
     fn own(width: usize, height: usize, threads: NonZeroUsize) -> Own {

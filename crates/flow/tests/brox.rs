@@ -45,13 +45,20 @@ fn error_on(brox: &Estimator, kind: Kind) -> f64 {
 #[test]
 fn known_motions_are_recovered() {
     // Pixels, in the order of `Kind::ALL`, with a margin of a quarter or more.
-    let bounds = [[0.02, 0.05, 0.05, 0.28, 0.46, 2.1, 0.38], [0.02, 0.05, 0.05, 0.25, 0.45, 2.0, 0.34]];
+    let bounds = [
+        [0.02, 0.05, 0.05, 0.28, 0.46, 2.1, 0.38, 1.8, 0.38],
+        [0.02, 0.05, 0.05, 0.25, 0.45, 2.0, 0.34, 1.45, 0.37],
+    ];
+    let mut worse = Vec::new();
     for ((name, brox), bounds) in presets().into_iter().zip(bounds) {
         for (kind, most) in Kind::ALL.into_iter().zip(bounds) {
             let error = error_on(&brox, kind);
-            assert!(error < most, "{name} on {}: {error}", kind.name());
+            if error > most {
+                worse.push(format!("{name} on {}: {error:.4}, allowed {most}", kind.name()));
+            }
         }
     }
+    assert!(worse.is_empty(), "{worse:#?}");
 }
 
 #[test]

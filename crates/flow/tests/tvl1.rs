@@ -221,7 +221,7 @@ fn parameters_out_of_range_are_named() {
 fn parameters_are_read_strictly() {
     let written = toml::to_string(&TvL1Params::fast()).unwrap();
     assert_eq!(toml::from_str::<TvL1Params>(&written).unwrap(), TvL1Params::fast());
-    assert!(written.contains("scale-factor = 0.5") && written.contains("median = \"5x5\""));
+    assert!(written.contains("iterations = 10") && written.contains("median = \"5x5\""));
     let misspelt = written.replace("warps", "wraps");
     assert!(toml::from_str::<TvL1Params>(&misspelt).is_err());
 }

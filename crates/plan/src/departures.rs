@@ -61,8 +61,14 @@ pub(crate) fn of(
     if nets.iter().any(|net| net.video.flow.is_some()) {
         if extracted {
             list.push("frames and flow that another program has extracted".into());
-        } else if profile.flow != FlowPreset::Brox {
-            list.push("TV-L1 flow instead of that of Brox et al. 2004".into());
+        } else {
+            match profile.flow {
+                FlowPreset::Brox => (),
+                FlowPreset::Fast => list.push("TV-L1 flow instead of that of Brox et al. 2004".into()),
+                FlowPreset::Accurate | FlowPreset::Dis | FlowPreset::DisFast => {
+                    list.push("flow of dense inverse search instead of that of Brox et al. 2004".into());
+                }
+            }
         }
     }
     if nets.iter().any(|net| net.video.accept_messages) {

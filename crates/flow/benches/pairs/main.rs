@@ -5,19 +5,19 @@
 //!
 //! Alone, criterion measures (or `--serve` lets a peer take turns, see
 //! [`testkit::bench`]). Against OpenCV, both sides get the same pictures and take turns,
-//! and a Markdown table is printed. The generated pairs always run; RubberWhale runs
-//! if the folder of real clips exists.
+//! and Markdown tables are printed. The generated pairs always run; the six real pairs run if
+//! the folder of real clips exists.
 
 #[path = "../../tests/pairs/mod.rs"]
 mod generated;
 mod opencv;
+mod real;
 mod versus;
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::rc::Rc;
 
-use flow::{BroxParams, Estimator, FlowField, GrayImage, Method, TvL1Params, Workspace, read_flo};
+use flow::{BroxParams, DisParams, Estimator, FlowField, GrayImage, Method, TvL1Params, Workspace};
 use generated::{Kind, pair};
 use serde_json::json;
 use testkit::bench::{Case, Phase, Unit, Work};
@@ -45,10 +45,13 @@ impl Named {
 }
 
 /// Our methods.
-fn methods() -> [(&'static str, Method); 4] {
+fn methods() -> [(&'static str, Method); 7] {
     [
-        ("fast", Method::TvL1(TvL1Params::fast())),
-        ("accurate", Method::TvL1(TvL1Params::accurate())),
+        ("dis-fast", Method::Dis(DisParams::fast())),
+        ("dis", Method::Dis(DisParams::balanced())),
+        ("dis-accurate", Method::Dis(DisParams::accurate())),
+        ("tv-l1-fast", Method::TvL1(TvL1Params::fast())),
+        ("tv-l1-accurate", Method::TvL1(TvL1Params::accurate())),
         ("brox-fast", Method::Brox(BroxParams::fast())),
         ("brox-accurate", Method::Brox(BroxParams::accurate())),
     ]
@@ -57,30 +60,6 @@ fn methods() -> [(&'static str, Method); 4] {
 fn estimator(method: Method, threads: usize) -> Estimator {
     let threads = NonZeroUsize::new(threads).expect("at least one thread");
     Estimator::new(method).expect("presets are valid").with_threads(threads)
-}
-
-/// Loads RubberWhale of Baker et al. 2011, in whole intensities as OpenCV needs them; `None`
-/// if it is missing.
-fn rubber_whale() -> Option<Named> {
-    let root = std::env::var_os("VAR_REAL_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/real")),
-        PathBuf::from,
-    );
-    let folder = root.join("flow_gt/RubberWhale");
-    if !folder.is_dir() {
-        eprintln!("skipping RubberWhale: {} is missing; set VAR_REAL_DATA", folder.display());
-        return None;
-    }
-    let load = |name: &str| {
-        let rgb = image::open(folder.join(name)).expect("a picture of the pair").to_rgb8();
-        let (width, height) = (rgb.width() as usize, rgb.height() as usize);
-        let mut grey = GrayImage::from_rgb8(width, height, rgb.as_raw()).expect("sizes agree");
-        grey.data.iter_mut().for_each(|value| *value = value.round());
-        grey
-    };
-    let truth = read_flo(folder.join("flow_gt.flo")).expect("the true field");
-    let (from, to) = (load("rubberwhale1.png"), load("rubberwhale2.png"));
-    Some(Named { name: "RubberWhale".to_owned(), from, to, truth })
 }
 
 struct Run {
@@ -103,7 +82,7 @@ impl Work for Run {
 fn cases(threads: usize) -> Vec<Case> {
     let mut pairs: Vec<_> =
         [[64, 64], SMALL, LARGE].map(|size| Rc::new(Named::generated(Kind::Occlusion, size))).into();
-    pairs.extend(rubber_whale().map(Rc::new));
+    pairs.extend(real::pairs().into_iter().map(Rc::new));
     let mut cases = Vec::new();
     for pair in pairs {
         for (name, method) in methods() {

@@ -8,7 +8,8 @@ use flow::{FlowField, GrayImage, read_flo};
 use serde_json::{Value, json};
 
 /// OpenCV's methods, by the names of `opencv_peer.py`.
-pub(crate) const METHODS: [&str; 3] = ["dual-tv-l1", "dis-medium", "farneback"];
+pub(crate) const METHODS: [&str; 6] =
+    ["dis-ultrafast", "dis-fast", "dis-medium", "farneback", "deepflow", "dual-tv-l1"];
 
 /// A running `opencv_peer.py`.
 pub(crate) struct OpenCv {

@@ -1,4 +1,4 @@
-//! Measures our methods and OpenCV's in turns, and prints the table.
+//! Measures our methods and OpenCV's in turns, and prints the tables.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::generated::Kind;
 use crate::opencv::{METHODS, OpenCv, write_pgm};
-use crate::{LARGE, Named, SMALL, estimator, methods, rubber_whale};
+use crate::{LARGE, Named, SMALL, estimator, methods, real};
 
 /// Number of warm-up rounds, which are not counted.
 const WARM: usize = 2;
@@ -21,79 +21,113 @@ struct Row {
     milliseconds: Vec<f64>,
 }
 
+impl Row {
+    fn new(name: String) -> Self {
+        Self { name, errors: Vec::new(), milliseconds: Vec::new() }
+    }
+}
+
 /// A pair and the files of its pictures for OpenCV.
 struct OnDisk {
     pair: Named,
     files: [PathBuf; 2],
 }
 
-/// Prints the table.
+/// Prints the tables.
 ///
 /// # Panics
 /// If Python or OpenCV fails.
-#[expect(clippy::print_stdout, reason = "the table is what this program is for")]
 pub(crate) fn against_opencv(python: &str, rounds: usize) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut pairs: Vec<OnDisk> = Kind::ALL.map(|kind| on_disk(&folder, Named::generated(kind, SMALL))).into();
-    let timed = match rubber_whale() {
-        Some(real) => {
-            pairs.insert(0, on_disk(&folder, real));
-            [0, 1 + Kind::Occlusion as usize]
-        }
-        None => {
-            pairs.push(on_disk(&folder, Named::generated(Kind::Occlusion, LARGE)));
-            [pairs.len() - 1, Kind::Occlusion as usize]
-        }
-    };
+    let generated: Vec<OnDisk> = Kind::ALL.map(|kind| on_disk(&folder, Named::generated(kind, SMALL))).into();
+    let real: Vec<OnDisk> = real::pairs().into_iter().map(|pair| on_disk(&folder, pair)).collect();
+    let [large, small] = [LARGE, SMALL].map(|[width, height]| format!("{width}x{height}"));
+    let mut rows: Vec<Row> = names().into_iter().map(Row::new).collect();
     let mut opencv = OpenCv::start(python, 2);
-    let mut rows: Vec<Row> = Vec::new();
-    for (name, method) in methods() {
-        let errors = pairs.iter().map(|OnDisk { pair, .. }| {
-            let field = estimator(method.clone(), 2).compute(&pair.from, &pair.to).expect("good pictures");
-            endpoint_error(&field, &pair.truth).expect("something is known")
-        });
-        rows.push(Row { name: name.to_owned(), errors: errors.collect(), milliseconds: Vec::new() });
-    }
-    for name in METHODS {
-        let errors = pairs.iter().map(|OnDisk { pair, files: [from, to] }| {
-            opencv.prepare(name, from, to);
-            opencv.run(1);
-            let field = opencv.field(&folder.path().join("field.flo"));
-            endpoint_error(&field, &pair.truth).expect("something is known")
-        });
-        let errors = errors.collect();
-        rows.push(Row { name: format!("OpenCV {name}"), errors, milliseconds: Vec::new() });
+    for (title, pairs) in [("real pairs", &real), (&*format!("generated pairs, {small}"), &generated)] {
+        rows.iter_mut().for_each(|row| row.errors.clear());
+        for pair in pairs {
+            rows.iter_mut()
+                .zip(errors(&mut opencv, pair, &folder))
+                .for_each(|(row, error)| row.errors.push(error));
+        }
+        print_errors(title, pairs, &rows);
     }
     let version = opencv.version.clone();
     drop(opencv);
-    for index in timed {
+    let middle = &generated[Kind::Occlusion as usize];
+    let first;
+    let timed = match real.first() {
+        Some(whale) => [whale, middle],
+        None => {
+            first = on_disk(&folder, Named::generated(Kind::Occlusion, LARGE));
+            [&first, middle]
+        }
+    };
+    for pair in timed {
         for threads in [1, 2] {
-            let medians = in_turns(python, &pairs[index], threads, rounds);
+            let medians = in_turns(python, pair, threads, rounds);
             rows.iter_mut().zip(medians).for_each(|(row, median)| row.milliseconds.push(median));
         }
     }
+    print_times(&rows, [&large, &small], &version, rounds);
+}
 
+/// Returns the names of all methods, ours first.
+fn names() -> Vec<String> {
+    let ours = methods().into_iter().map(|(name, _)| name.to_owned());
+    ours.chain(METHODS.map(|name| format!("OpenCV {name}"))).collect()
+}
+
+/// Computes the errors of all methods on a pair.
+fn errors(opencv: &mut OpenCv, OnDisk { pair, files: [from, to] }: &OnDisk, folder: &TempDir) -> Vec<f64> {
+    let mut errors = Vec::new();
+    for (_, method) in methods() {
+        let field = estimator(method, 2).compute(&pair.from, &pair.to).expect("good pictures");
+        errors.push(endpoint_error(&field, &pair.truth).expect("something is known"));
+    }
+    for name in METHODS {
+        opencv.prepare(name, from, to);
+        opencv.run(1);
+        let field = opencv.field(&folder.path().join("field.flo"));
+        errors.push(endpoint_error(&field, &pair.truth).expect("something is known"));
+    }
+    errors
+}
+
+#[expect(clippy::print_stdout, reason = "the tables are what this program is for")]
+fn print_errors(title: &str, pairs: &[OnDisk], rows: &[Row]) {
+    if pairs.is_empty() {
+        return;
+    }
     let names: Vec<&str> = pairs.iter().map(|on_disk| on_disk.pair.name.as_str()).collect();
-    let [large, small] = [LARGE, SMALL].map(|[width, height]| format!("{width}x{height}"));
-    println!("Mean endpoint error in pixels (RubberWhale {large}, generated pairs {small}):\n");
+    println!("Mean endpoint error in pixels, {title}:\n");
     println!("| method | {} |\n|---|{}", names.join(" | "), "---|".repeat(names.len()));
-    for Row { name, errors, .. } in &rows {
+    for Row { name, errors, .. } in rows {
         let errors: Vec<String> = errors.iter().map(|error| format!("{error:.3}")).collect();
         println!("| {name} | {} |", errors.join(" | "));
     }
+    println!();
+}
+
+#[expect(clippy::print_stdout, reason = "the tables are what this program is for")]
+fn print_times(rows: &[Row], [large, small]: [&str; 2], version: &str, rounds: usize) {
     println!(
-        "\nMedian milliseconds a pair by size and threads, and how many times as long OpenCV's Dual TV-L1"
+        "Median milliseconds a pair by size and threads, and how many times as long OpenCV's DIS medium and"
     );
-    println!("and Farneback take ({large}, two threads); OpenCV {version}, {rounds} rounds in turns:\n");
+    println!("Dual TV-L1 take ({large}, two threads); OpenCV {version}, {rounds} rounds in turns:\n");
     println!(
-        "| method | {large}, 1 | {large}, 2 | {small}, 1 | {small}, 2 | Dual TV-L1 / it | Farneback / it |"
+        "| method | {large}, 1 | {large}, 2 | {small}, 1 | {small}, 2 | DIS medium / it | Dual TV-L1 / it |"
     );
     println!("|---|---|---|---|---|---|---|");
-    let of = |method: usize| rows[methods().len() + method].milliseconds[1];
-    for Row { name, milliseconds, .. } in &rows {
-        let times: Vec<String> = milliseconds.iter().map(|ms| format!("{ms:.1}")).collect();
+    let of = |name: &str| {
+        rows.iter().find(|row| row.name.ends_with(name)).map_or(f64::NAN, |row| row.milliseconds[1])
+    };
+    for Row { name, milliseconds, .. } in rows {
+        let times: Vec<String> = milliseconds.iter().map(|time| format!("{time:.1}")).collect();
         let here = milliseconds[1];
-        println!("| {name} | {} | {:.2} | {:.2} |", times.join(" | "), of(0) / here, of(2) / here);
+        let [medium, dual] = ["dis-medium", "dual-tv-l1"].map(|peer| of(peer) / here);
+        println!("| {name} | {} | {medium:.2} | {dual:.1} |", times.join(" | "));
     }
 }
 
@@ -136,7 +170,7 @@ fn in_turns(python: &str, on_disk: &OnDisk, threads: usize, rounds: usize) -> Ve
         }
         for (peer, method) in theirs.iter_mut().zip(METHODS) {
             // A method that takes a second needs no warm-up.
-            seconds.push(peer.run(if method == "dual-tv-l1" { 1 } else { 2 }));
+            seconds.push(peer.run(if ["dual-tv-l1", "deepflow"].contains(&method) { 1 } else { 2 }));
         }
         if round >= WARM {
             times.iter_mut().zip(seconds).for_each(|(times, seconds)| times.push(seconds * 1e3));

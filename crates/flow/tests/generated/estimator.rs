@@ -3,16 +3,18 @@
 use std::num::NonZeroUsize;
 
 use crate::pairs::{Kind, pair};
-use flow::{BroxParams, Estimator, FlowError, GrayImage, MedianFilter, Method, TvL1Params};
+use flow::{BroxParams, DisParams, Estimator, FlowError, GrayImage, MedianFilter, Method, TvL1Params};
 use proptest::prelude::*;
 
-fn methods() -> [Method; 4] {
+fn methods() -> [Method; 7] {
     let [fast, accurate] = [TvL1Params::fast(), TvL1Params::accurate()].map(Method::TvL1);
     let [brox_fast, brox] = [BroxParams::fast(), BroxParams::accurate()].map(Method::Brox);
-    [fast, accurate, brox_fast, brox]
+    let [dis_fast, dis, dis_accurate] =
+        [DisParams::fast(), DisParams::balanced(), DisParams::accurate()].map(Method::Dis);
+    [fast, accurate, brox_fast, brox, dis_fast, dis, dis_accurate]
 }
 
-fn estimators() -> [Estimator; 4] {
+fn estimators() -> [Estimator; 7] {
     methods().map(|method| Estimator::new(method).expect("presets are valid"))
 }
 
@@ -26,15 +28,16 @@ fn a_method_is_written_beside_its_parameters_and_read_strictly() {
         let written = toml::to_string(&method).unwrap();
         let name = match method {
             Method::Brox(_) => "brox",
+            Method::Dis(_) => "dis",
             _ => "tv-l1",
         };
         assert!(
-            written.contains(&format!("method = \"{name}\"")) && written.contains("scale-factor = "),
+            written.contains(&format!("method = \"{name}\"")) && written.contains("smoothing = "),
             "{written}"
         );
         assert_eq!(toml::from_str::<Method>(&written).unwrap(), method);
         assert!(toml::from_str::<Method>(&written.replace("warps", "wraps")).is_err());
-        assert!(toml::from_str::<Method>(&written.replace(name, "tv-l2")).is_err());
+        assert!(toml::from_str::<Method>(&written.replace(&format!("\"{name}\""), "\"tv-l2\"")).is_err());
         assert_eq!(Estimator::new(method.clone()).unwrap().method(), method);
     }
     let broken = Method::TvL1(TvL1Params { lambda: f32::NAN, ..TvL1Params::fast() });

@@ -31,11 +31,16 @@ pub(crate) enum Kind {
     LargeMotion,
     /// Occlusion with a lighter second picture: 1.06 times plus 4 intensities.
     Brightness,
+    /// Occlusion with motions up to a sixth of the shorter side: 40 pixels of 240.
+    FastMotion,
+    /// What a car's camera sees: an enlargement by up to a fifth about a point near the middle, with
+    /// objects that come closer even faster. About 30 pixels in the corners of 320x240.
+    Driving,
 }
 
 impl Kind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Translation,
         Self::Rotation,
         Self::Zoom,
@@ -43,6 +48,8 @@ impl Kind {
         Self::Noise,
         Self::LargeMotion,
         Self::Brightness,
+        Self::FastMotion,
+        Self::Driving,
     ];
 
     /// Returns the name of the kind, in letters and hyphens.
@@ -55,6 +62,8 @@ impl Kind {
             Self::Noise => "noise",
             Self::LargeMotion => "large-motion",
             Self::Brightness => "brightness",
+            Self::FastMotion => "fast-motion",
+            Self::Driving => "driving",
         }
     }
 }
@@ -113,11 +122,20 @@ impl Scene {
         let mut draws = Draws::new(seed, kind as u64);
         let middle = [0.5 * size[0] + draws.between(-9.0, 9.0), 0.5 * size[1] + draws.between(-9.0, 9.0)];
         let motion = |shift, turn: f64, zoom| Motion { centre: middle, shift, turn: turn.to_radians(), zoom };
+        let short = size[0].min(size[1]);
         let background = match kind {
             Kind::Translation => motion(draws.vector(1.0, 4.0), 0.0, 1.0),
             Kind::Rotation => motion(draws.vector(0.0, 0.5), draws.sign() * draws.between(1.5, 3.0), 1.0),
             Kind::Zoom => motion(draws.vector(0.0, 0.5), 0.0, draws.between(1.025, 1.05)),
             Kind::LargeMotion => motion(draws.vector(6.0, 12.0), draws.between(-1.0, 1.0), 1.0),
+            Kind::FastMotion => motion(
+                draws.vector(0.06 * short, 0.1 * short),
+                draws.between(-2.0, 2.0),
+                draws.between(0.98, 1.02),
+            ),
+            Kind::Driving => {
+                motion(draws.vector(0.0, 2.0), draws.between(-0.5, 0.5), draws.between(1.13, 1.2))
+            }
             Kind::Occlusion | Kind::Noise | Kind::Brightness => {
                 motion(draws.vector(0.5, 2.0), draws.between(-0.6, 0.6), draws.between(0.99, 1.01))
             }
@@ -126,10 +144,11 @@ impl Scene {
         let (things, slowest, fastest) = match kind {
             Kind::Translation | Kind::Rotation | Kind::Zoom => (0, 0.0, 0.0),
             Kind::LargeMotion => (4, 10.0, 20.0),
+            Kind::FastMotion => (4, short / 12.0, short / 6.0),
+            Kind::Driving => (4, 0.0, 0.0),
             Kind::Occlusion | Kind::Noise | Kind::Brightness => (6, 1.0, 6.0),
         };
         for thing in 0..things {
-            let short = size[0].min(size[1]);
             let centre = [draws.between(0.1, 0.9) * size[0], draws.between(0.1, 0.9) * size[1]];
             let shape = Shape {
                 centre,
@@ -140,7 +159,11 @@ impl Scene {
             };
             let turn = draws.between(-3.0_f64, 3.0).to_radians();
             let shift = draws.vector(slowest, fastest);
-            let motion = Motion { centre, shift, turn, zoom: draws.between(0.97, 1.03) };
+            let motion = match kind {
+                // Nearer than the background, on the way to the camera.
+                Kind::Driving => Motion { centre: middle, shift, turn: 0.0, zoom: draws.between(1.2, 1.3) },
+                _ => Motion { centre, shift, turn, zoom: draws.between(0.97, 1.03) },
+            };
             layers.push(Layer { texture: seed ^ (0x1000 + thing), motion, shape: Some(shape) });
         }
         Self { size, layers }

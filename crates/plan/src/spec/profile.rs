@@ -149,10 +149,14 @@ pub enum DropoutRule {
 pub enum FlowPreset {
     /// TV-L1 with parameters for speed.
     Fast,
-    /// TV-L1 with parameters for quality.
+    /// Dense inverse search (Kroeger et al. 2016) with parameters for quality.
     Accurate,
     /// Brox et al. 2004, the method of the papers.
     Brox,
+    /// Dense inverse search with a short refinement: half the time of `fast`, about its error.
+    Dis,
+    /// Dense inverse search without refinement, for the largest number of pairs.
+    DisFast,
 }
 
 impl FlowPreset {
@@ -161,6 +165,8 @@ impl FlowPreset {
             Self::Fast => "fast",
             Self::Accurate => "accurate",
             Self::Brox => "brox",
+            Self::Dis => "dis",
+            Self::DisFast => "dis-fast",
         }
     }
 
@@ -168,8 +174,10 @@ impl FlowPreset {
     pub fn method(self) -> flow::Method {
         match self {
             Self::Fast => flow::Method::TvL1(flow::TvL1Params::fast()),
-            Self::Accurate => flow::Method::TvL1(flow::TvL1Params::accurate()),
+            Self::Accurate => flow::Method::Dis(flow::DisParams::accurate()),
             Self::Brox => flow::Method::Brox(flow::BroxParams::accurate()),
+            Self::Dis => flow::Method::Dis(flow::DisParams::balanced()),
+            Self::DisFast => flow::Method::Dis(flow::DisParams::fast()),
         }
     }
 }
@@ -187,7 +195,7 @@ impl std::str::FromStr for FlowPreset {
         base::named(
             "flow method",
             name,
-            [Self::Fast, Self::Accurate, Self::Brox].map(|one| (one.name(), one)),
+            [Self::Fast, Self::Accurate, Self::Brox, Self::Dis, Self::DisFast].map(|one| (one.name(), one)),
         )
     }
 }
