@@ -97,7 +97,6 @@ impl DisParams {
         within("DIS", "patch-stride", self.patch_stride, 1..=PATCH, "1 to 8 pixels")?;
         within("DIS", "descent-steps", self.descent_steps, 1..=1000, "1 to 1000")?;
         within("DIS", "reach", self.reach, 0..=64, "0 to 64 pixels")?;
-        within("DIS", "finest", self.finest, 0..=8, "0 to 8")?;
         within("DIS", "search-finest", self.search_finest, 0..=8, "0 to 8")?;
         within("DIS", "warps", self.warps, 0..=1000, "0 to 1000")?;
         within("DIS", "alpha", self.alpha, 1e-3..=1e4, "0.001 to 10000")?;
