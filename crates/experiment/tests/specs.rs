@@ -157,7 +157,7 @@ fn rows_that_need_a_second_data_set_say_so_where_there_is_none() {
 #[test]
 fn rows_that_a_profile_makes_equal() {
     let alike = |profile| {
-        let of_table = |file| {
+        let of_table = |file: std::path::PathBuf| {
             let request = Request { profile: Some(profile), ..Request::default() };
             let spec = Spec::read(&file).unwrap();
             let plan = TablePlan::resolve(spec, file, &request, &workspace()).unwrap();
