@@ -54,7 +54,7 @@ impl Reader {
     fn program(&self, words: &[String]) -> Output {
         let mut program = Command::new(env!("CARGO_BIN_EXE_xtask"));
         // The program finds the checkout around it.
-        program.args(words).current_dir(self.checkout.path());
+        program.args(words).current_dir(self.checkout.path()).env_remove("XTASK_CHECKOUT");
         program.output().unwrap()
     }
 
