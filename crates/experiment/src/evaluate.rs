@@ -25,7 +25,7 @@ use views::for_each;
 /// # Errors
 /// Those of data and tensors, [`Error::Interrupted`].
 pub fn evaluate(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Result<Answers> {
-    in_pool(|| answers(test, console, interrupt))
+    in_pool(test.device, || answers(test, console, interrupt))
 }
 
 fn answers(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Result<Answers> {

@@ -102,7 +102,7 @@ pub fn train(job: &Training<'_>, console: &Console, interrupt: &Interrupt) -> Re
     together::side_by_side(job.ranks, console, interrupt, |together| {
         let steps = || steps(job, together, console, interrupt);
         // MPI is called on the thread that opened it.
-        if job.ranks.is_alone() { in_pool(steps) } else { steps() }
+        if job.ranks.is_alone() { in_pool(job.device, steps) } else { steps() }
     })
 }
 
