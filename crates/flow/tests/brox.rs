@@ -1,5 +1,6 @@
 //! The method of Brox et al. on pictures whose flow is known, on odd inputs, and on a real pair.
 
+mod motions;
 mod pairs;
 
 use std::num::NonZeroUsize;
@@ -7,6 +8,7 @@ use std::num::NonZeroUsize;
 use flow::{
     BroxParams, Estimator, FlowError, FlowField, GrayImage, MedianFilter, Method, endpoint_error, read_flo,
 };
+use motions::assert_recovered;
 use pairs::{Kind, pair};
 use proptest::prelude::*;
 use testkit::real_data;
@@ -31,17 +33,6 @@ fn presets() -> [(&'static str, Estimator); 2] {
         .map(|(name, params)| (name, Estimator::new(Method::Brox(params)).expect("presets are valid")))
 }
 
-/// Computes the mean endpoint error of a preset on some pairs of a kind.
-fn error_on(brox: &Estimator, kind: Kind) -> f64 {
-    let seeds = [101, 102, 103];
-    let error = |seed| {
-        let pair = pair(kind, 160, 120, seed);
-        let field = brox.compute(&pair.from, &pair.to).expect("a good pair");
-        endpoint_error(&field, &pair.truth).expect("a known flow")
-    };
-    seeds.map(error).iter().sum::<f64>() / seeds.len() as f64
-}
-
 #[test]
 fn known_motions_are_recovered() {
     // Pixels, in the order of `Kind::ALL`, with a margin of a quarter or more.
@@ -49,16 +40,7 @@ fn known_motions_are_recovered() {
         [0.02, 0.05, 0.05, 0.28, 0.46, 2.1, 0.38, 1.8, 0.38],
         [0.02, 0.05, 0.05, 0.25, 0.45, 2.0, 0.34, 1.45, 0.37],
     ];
-    let mut worse = Vec::new();
-    for ((name, brox), bounds) in presets().into_iter().zip(bounds) {
-        for (kind, most) in Kind::ALL.into_iter().zip(bounds) {
-            let error = error_on(&brox, kind);
-            if error > most {
-                worse.push(format!("{name} on {}: {error:.4}, allowed {most}", kind.name()));
-            }
-        }
-    }
-    assert!(worse.is_empty(), "{worse:#?}");
+    assert_recovered(presets(), bounds);
 }
 
 #[test]

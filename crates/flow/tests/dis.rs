@@ -1,10 +1,12 @@
 //! Dense inverse search on pictures whose flow is known, on odd inputs, and on real pairs.
 
+mod motions;
 mod pairs;
 
 use std::num::NonZeroUsize;
 
 use flow::{DisParams, Estimator, FlowError, GrayImage, Method, endpoint_error, read_flo};
+use motions::assert_recovered;
 use pairs::{Kind, pair};
 use proptest::prelude::*;
 use testkit::real_data;
@@ -61,17 +63,6 @@ fn pictures_that_do_not_differ_do_not_move_at_all() {
     }
 }
 
-/// Computes the mean endpoint error of a preset on some pairs of a kind.
-fn error_on(dis: &Estimator, kind: Kind) -> f64 {
-    let seeds = [101, 102, 103];
-    let error = |seed| {
-        let pair = pair(kind, 160, 120, seed);
-        let field = dis.compute(&pair.from, &pair.to).expect("a good pair");
-        endpoint_error(&field, &pair.truth).expect("a known flow")
-    };
-    seeds.map(error).iter().sum::<f64>() / seeds.len() as f64
-}
-
 #[test]
 fn known_motions_are_recovered() {
     // Pixels, in the order of `Kind::ALL`, with a margin of a tenth or more.
@@ -80,16 +71,7 @@ fn known_motions_are_recovered() {
         [0.035, 0.047, 0.05, 0.33, 0.48, 1.2, 0.38, 1.5, 0.39],
         [0.011, 0.042, 0.047, 0.24, 0.42, 1.0, 0.28, 1.8, 0.36],
     ];
-    let mut worse = Vec::new();
-    for ((name, dis), bounds) in presets().into_iter().zip(bounds) {
-        for (kind, most) in Kind::ALL.into_iter().zip(bounds) {
-            let error = error_on(&dis, kind);
-            if error > most {
-                worse.push(format!("{name} on {}: {error:.4}, allowed {most}", kind.name()));
-            }
-        }
-    }
-    assert!(worse.is_empty(), "{worse:#?}");
+    assert_recovered(presets(), bounds);
 }
 
 /// Objects move by up to twice their size against the background.
