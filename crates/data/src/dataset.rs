@@ -33,8 +33,8 @@ pub use own::{Column, DivideSpec, FolderFacts, FolderSpec, KineticsSpec, ListPai
 pub use parts::{Part, Role};
 pub(crate) use parts::{count as lacking, shorten};
 pub use spec::{
-    DatasetSpec, GroupSplit, ListLayout, SpecBody, SplitFilesSpec, SplitSize, StillsSpec, SynthSpec,
-    VideoFoldersSpec, ViewFoldersSpec, ViewsSpec,
+    DatasetSpec, GroupSplit, ListLayout, SpecBody, SplitFilesSpec, SplitSize, StatedSplit, StillsSpec,
+    SynthSpec, VideoFoldersSpec, ViewFoldersSpec, ViewsSpec,
 };
 pub use video::{Video, VideoSource, View};
 
@@ -98,6 +98,7 @@ pub struct Dataset {
     /// Real path of the folder of videos.
     pub root: Option<PathBuf>,
     generator: Option<Generator>,
+    groups_by_class: bool,
 }
 
 impl Dataset {
@@ -212,8 +213,19 @@ impl Dataset {
             cautions,
             extraction: *extraction,
             root: Some(found.root),
+            groups_by_class: spec.groups_by_class(),
             ..Self::default()
         })
+    }
+
+    /// Returns the block of a video. Videos of one block have a cause in common (a film, an actor, a group of UCF-101), so
+    /// intervals treat blocks, not videos, as independent.
+    pub fn block(&self, video: &Video) -> String {
+        match &video.view {
+            Some(view) => view.group.clone(),
+            None if self.groups_by_class => format!("{}/{}", self.classes[video.label], video.group),
+            None => video.group.clone(),
+        }
     }
 
     fn generated(spec: &DatasetSpec, data_seed: u64) -> Result<Self, DataError> {

@@ -1,4 +1,4 @@
-//! The official split files of UCF-101 and HMDB-51, read as they are published.
+//! The official split files of UCF-101 and HMDB-51, read as they are published, and those of JHMDB.
 //!
 //! | quirk | treatment |
 //! |---|---|
@@ -15,6 +15,7 @@
 
 mod folds;
 mod hmdb51;
+mod listed;
 mod ucf101;
 mod views;
 
@@ -27,6 +28,7 @@ use std::path::{Component, Path, PathBuf};
 
 pub use folds::folds;
 pub use hmdb51::{parse as parse_hmdb51, read as read_hmdb51};
+pub use listed::{parse_flags, parse_folds, read_flags, read_folds};
 pub use ucf101::{parse as parse_ucf101, read as read_ucf101};
 pub use views::parse as parse_views;
 

@@ -6,7 +6,9 @@ use super::{
     DatasetSpec, ListLayout, SpecBody, SplitFilesSpec, SplitSize, VideoFoldersSpec, VideoSource, parts,
 };
 use crate::error::DataError;
-use crate::split::{ListFile, ListedClip, Split, SplitLists, parse_views, read_hmdb51, read_ucf101};
+use crate::split::{
+    ListFile, ListedClip, Split, SplitLists, parse_views, read_flags, read_folds, read_hmdb51, read_ucf101,
+};
 use base::text::one_line;
 use std::path::{Path, PathBuf};
 
@@ -64,32 +66,39 @@ fn official(spec: &DatasetSpec, files: &SplitFilesSpec, folder: &Path) -> Result
     let lists = match files.layout {
         ListLayout::Ucf101 => read_ucf101(folder, files.split.len())?,
         ListLayout::Hmdb51 => read_hmdb51(folder, files.split.len())?,
+        ListLayout::Flags => read_flags(folder, files.split.len())?,
+        ListLayout::Folds => read_folds(folder, files.split.len())?,
     };
     let sizes: Vec<SplitSize> = lists
         .splits
         .iter()
         .map(|split| SplitSize { name: split.name.clone(), train: split.train.len(), test: split.test.len() })
         .collect();
-    let found = (lists.classes.len(), lists.clips.len(), &sizes);
-    if found == (files.classes, files.clips, &files.split) {
+    let found = (lists.classes.len(), lists.clips.len());
+    let as_stated = sizes.len() == files.split.len()
+        && files.split.iter().zip(&sizes).all(|(stated, found)| stated.allows(found));
+    if found == (files.classes, files.clips) && as_stated {
         return Ok(lists);
     }
+    let stated = files.split.iter().map(|split| (&*split.name, split.train, split.test));
+    let found_sizes = sizes.iter().map(|split| (&*split.name, Some(split.train), Some(split.test)));
     Err(spec.error(format!(
         "expected {} classes, {} clips, {}; the lists in {} have {} classes, {} clips, {}; restore the official lists, \
          or correct the numbers if the lists are your own",
         files.classes,
         files.clips,
-        describe_sizes(&files.split),
+        describe_sizes(stated),
         folder.display(),
         found.0,
         found.1,
-        describe_sizes(&sizes),
+        describe_sizes(found_sizes),
     )))
 }
 
-fn describe_sizes(splits: &[SplitSize]) -> String {
-    let one = |split: &SplitSize| format!("split {}: {} + {}", split.name, split.train, split.test);
-    splits.iter().map(one).collect::<Vec<_>>().join(", ")
+fn describe_sizes<'a>(splits: impl Iterator<Item = (&'a str, Option<usize>, Option<usize>)>) -> String {
+    let size = |size: Option<usize>| size.map_or("any".to_owned(), |size| size.to_string());
+    let one = |(name, train, test)| format!("split {name}: {} + {}", size(train), size(test));
+    splits.map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// One clip per class and group, sorted by id.

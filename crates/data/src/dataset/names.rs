@@ -33,9 +33,10 @@ pub(crate) fn composed(name: &str) -> String {
     if name.is_ascii() { name.to_owned() } else { name.nfc().collect() }
 }
 
-/// The form in which names are compared when none matches exactly: composed and in lower case.
+/// The form in which names are compared when none matches exactly: composed, in lower case, and with `@` for `#`, which some
+/// copies of HMDB-51 and JHMDB have in its place.
 pub(crate) fn folded(name: &str) -> String {
-    composed(name).to_lowercase()
+    composed(name).to_lowercase().replace('#', "@")
 }
 
 /// Makes the name of a data set from any text: small letters, digits and single dashes; `own` if nothing is left.
@@ -85,5 +86,6 @@ mod tests {
     fn composed_and_decomposed_names_are_the_same() {
         assert_eq!(folded("Cafe\u{301}/A.avi"), folded("caf\u{e9}/a.AVI"));
         assert_ne!(folded("cafe"), folded("caf\u{e9}"));
+        assert_eq!(folded("wave/#20_Rhythm_wave.avi"), folded("wave/@20_Rhythm_wave.avi"));
     }
 }

@@ -175,12 +175,32 @@ pub struct SplitFilesSpec {
     /// File name endings of videos, without the dot.
     pub extensions: Vec<String>,
     /// The splits with the sizes that the lists must give.
-    pub split: Vec<SplitSize>,
+    pub split: Vec<StatedSplit>,
+}
+
+/// A split with the sizes that its lists must give.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct StatedSplit {
+    /// Name, "1" and so on.
+    pub name: String,
+    /// Training videos; any number if absent.
+    pub train: Option<usize>,
+    /// Test videos; any number if absent.
+    pub test: Option<usize>,
+}
+
+impl StatedSplit {
+    /// Returns `true` if a split of this name and these sizes is as stated.
+    pub(super) fn allows(&self, found: &SplitSize) -> bool {
+        self.name == found.name
+            && self.train.is_none_or(|train| train == found.train)
+            && self.test.is_none_or(|test| test == found.test)
+    }
 }
 
 /// Name and sizes of a split.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SplitSize {
     /// Name, "1" and so on.
     pub name: String,
@@ -198,6 +218,10 @@ pub enum ListLayout {
     Ucf101,
     /// `CLASS_test_split1.txt`.
     Hmdb51,
+    /// `split1.txt`: `CLASS/NAME FLAG`, with HMDB-51's flags.
+    Flags,
+    /// `folds.txt`: `CLASS/NAME FOLD`; split k tests fold k.
+    Folds,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -369,7 +393,7 @@ impl DatasetSpec {
 
     /// Returns `true` if a group's name means another group in each class, as `g01` does in UCF-101.
     pub(super) fn groups_by_class(&self) -> bool {
-        matches!(self.body, SpecBody::SplitFiles(_))
+        matches!(&self.body, SpecBody::SplitFiles(spec) if spec.layout == ListLayout::Ucf101)
     }
 
     /// Default seed of a generated set; `None` for real videos.

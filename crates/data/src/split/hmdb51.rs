@@ -1,6 +1,6 @@
 //! HMDB-51: one file `CLASS_test_splitN.txt` per class and split, lines `NAME.avi FLAG`.
 
-use super::{Gather, ListFile, Part, SplitLists};
+use super::{Gather, Line, ListFile, Part, SplitLists};
 use crate::error::DataError;
 use std::collections::BTreeSet;
 use std::fs;
@@ -42,16 +42,7 @@ pub fn parse(folder: &Path, classes: Vec<String>, lists: &[Vec<ListFile>]) -> Re
                     .text
                     .rsplit_once([' ', '\t'])
                     .ok_or_else(|| line.error("expected `NAME.avi FLAG`, found no flag"))?;
-                let part = match flag {
-                    "1" => Part::Train,
-                    "2" => Part::Test,
-                    "0" => Part::Unused,
-                    _ => {
-                        return Err(line.error(format!(
-                            "expected flag 1 (train), 2 (test) or 0 (unused), found `{flag}`"
-                        )));
-                    }
-                };
+                let part = part_of_flag(flag, &line)?;
                 let file = file.trim_end();
                 if file.contains('/') {
                     return Err(line.error(format!("expected a plain file name, found `{file}`")));
@@ -63,8 +54,18 @@ pub fn parse(folder: &Path, classes: Vec<String>, lists: &[Vec<ListFile>]) -> Re
     gather.finish(classes, folder)
 }
 
+/// Reads the flag of a clip.
+pub(super) fn part_of_flag(flag: &str, line: &Line<'_>) -> Result<Part, DataError> {
+    match flag {
+        "1" => Ok(Part::Train),
+        "2" => Ok(Part::Test),
+        "0" => Ok(Part::Unused),
+        _ => Err(line.error(format!("expected flag 1 (train), 2 (test) or 0 (unused), found `{flag}`"))),
+    }
+}
+
 /// Finds the film that a clip is cut from: the part of its name before `_CLASS_`. Film names are free text and may contain
 /// the class, so the last occurrence counts; marks such as `f_cm_np1_ba_med_0` follow it.
-fn film<'a>(class: &str, name: &'a str) -> Option<&'a str> {
+pub(super) fn film<'a>(class: &str, name: &'a str) -> Option<&'a str> {
     name.rsplit_once(&format!("_{class}_")).map(|(film, _)| film).filter(|film| !film.is_empty())
 }
