@@ -15,7 +15,7 @@ use crate::asked::{Asked, print_tables, ranks, together};
 use crate::doctor::doctor;
 use crate::failure::Failure;
 use crate::flags::{
-    Bench, Check, Cli, Command, Compare, Export, Figures, Folders, New, Predict, Prepare, Printed, Run,
+    Bench, Check, Cli, Command, Compare, Export, Figures, Folders, Judge, New, Predict, Prepare, Printed, Run,
 };
 use crate::screen::{say, screen};
 use crate::{bench, cluster, schema, torture};
@@ -53,6 +53,7 @@ pub(crate) fn dispatch(command: &Command, console: &Console, interrupt: &Interru
             Ok(say(experiment::estimate_flow(&request, console, interrupt)?)?)
         }
         Command::Compare(flags) => Ok(compare(flags)?),
+        Command::Judge(flags) => Ok(judge(flags, console, interrupt)?),
         Command::Predict(flags) => predict(flags, console, interrupt),
         Command::Export(flags) => Ok(export(flags, interrupt)?),
         Command::Check(flags) => check(flags, console, interrupt),
@@ -112,6 +113,15 @@ fn new_dataset(name: &str, root: &Path, output: Option<&Path>) -> Result<()> {
 
 fn compare(flags: &Compare) -> Result<()> {
     let mut workspace = flags.folders.workspace();
+    if !flags.rows.is_empty() {
+        let matrix = experiment::compare::matrix::matrix(&workspace, &flags.rows)?;
+        return say(match flags.format {
+            _ if flags.json => matrix.json(),
+            Printed::Terminal => matrix.terminal(screen()),
+            Printed::Markdown => matrix.markdown(),
+            Printed::Csv => matrix.csv(),
+        });
+    }
     let mut request = flags.request();
     request.dataset = request.dataset.as_deref().map(|asked| workspace.take_in(asked)).transpose()?;
     let compared = experiment::compare::compare(&workspace, &request)?;
@@ -125,6 +135,18 @@ fn compare(flags: &Compare) -> Result<()> {
         Printed::Csv => compared.csv()?.trim_end().to_owned(),
     };
     say(text)
+}
+
+fn judge(flags: &Judge, console: &Console, interrupt: &Interrupt) -> Result<()> {
+    let workspace = flags.folders.workspace();
+    let judge = experiment::judge::Judge {
+        workspace: &workspace,
+        data_roots: flags.roots.data_roots(),
+        console,
+        interrupt,
+    };
+    let judged = judge.again(&flags.tables, &flags.run)?;
+    say(if flags.json { json(&judged) } else { judged.terminal(screen()) })
 }
 
 fn check(flags: &Check, console: &Console, interrupt: &Interrupt) -> Result<(), Failure> {

@@ -3,13 +3,13 @@
 mod bench;
 mod groups;
 mod old;
+mod recorded;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use experiment::check::CheckRequest;
-use experiment::compare::{CompareRequest, SortBy};
 use experiment::{Console, DataRoots, FlowRequest, Interrupt, Precision, Request, Runner, Workspace};
 use plan::spec::{FlowPreset, ProfileName};
 
@@ -19,6 +19,7 @@ pub(crate) use self::bench::Bench;
 use self::groups::{Decoding, Extracted, Question, Roots, Scale, Where, precision};
 pub(crate) use self::groups::{Engine, Folders};
 pub(crate) use self::old::notes;
+pub(crate) use self::recorded::{Compare, Judge, Printed};
 
 /// Reproduce tables of action-recognition papers: one TOML file a table, one command to train, compare and test the
 /// paper's claims.
@@ -103,11 +104,16 @@ pub(crate) enum Command {
         after_help = "Examples:\n  cargo xtask flow a.png b.png -o flow.png\n  cargo xtask flow clip.avi --method fast -o fields/"
     )]
     Flow(Flow),
-    /// Compare all finished rows on one data set, across papers and architectures
+    /// Compare finished rows across papers and architectures: all on one data set, or named ones pair by pair
     #[command(
-        after_help = "Examples:\n  cargo xtask compare\n  cargo xtask compare --dataset synth --sort training-time --only pyramid\n  cargo xtask compare --format csv"
+        after_help = "Examples:\n  cargo xtask compare\n  cargo xtask compare --dataset synth --sort training-time --only pyramid\n  cargo xtask compare two-stream/table3/average st-resnet/results/st-resnet-star-ucf101\n  cargo xtask compare --pareto\n  cargo xtask compare --format csv"
     )]
     Compare(Box<Compare>),
+    /// Compute intervals and verdicts of recorded runs again, from their records
+    #[command(
+        after_help = "Examples:\n  cargo xtask judge\n  cargo xtask judge table1b --run weizmann-mini --data-root /data/weizmann"
+    )]
+    Judge(Judge),
     /// Classify video files with a finished row
     #[command(
         after_help = "A video that cannot be classified does not stop the others: its error is printed, and the exit code is 3.\n\nExamples:\n  cargo xtask predict --run table3/average clip.avi\n  cargo xtask predict --run table3/average --chart clip.svg clip.avi\n  cargo xtask predict --run table3/average --json *.avi > answers.jsonl"
@@ -356,56 +362,6 @@ impl Flow {
                 .unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
             truth: self.truth.clone(),
             batched: None,
-        }
-    }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Compare {
-    /// Data set of the tests [default: synth]
-    #[arg(long, value_name = "NAME")]
-    dataset: Option<String>,
-    /// Show only these runs, such as synth-mini
-    #[arg(long, value_name = "NAME", num_args = 1..)]
-    run: Vec<String>,
-    /// Show only rows whose table, name, label or architecture contains one of these
-    #[arg(long, value_name = "TEXT", num_args = 1..)]
-    only: Vec<String>,
-    /// Column to sort by: accuracy, paper, parameters, multiply-adds, training-speed, test-speed, memory, training-time
-    #[arg(long, value_name = "COLUMN", default_value = "accuracy")]
-    sort: SortBy,
-    /// Sort the worst first
-    #[arg(long)]
-    reverse: bool,
-    /// Output format
-    #[arg(long, value_enum, default_value_t = Printed::Terminal, conflicts_with = "json")]
-    pub(crate) format: Printed,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Also write a Parquet file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) parquet: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) folders: Folders,
-}
-
-/// The output format of a comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Printed {
-    Terminal,
-    Markdown,
-    Csv,
-}
-
-impl Compare {
-    pub(crate) fn request(&self) -> CompareRequest {
-        CompareRequest {
-            dataset: self.dataset.clone(),
-            runs: self.run.clone(),
-            only: self.only.clone(),
-            sort: self.sort,
-            reverse: self.reverse,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The answers of a tested net: a class for each video, or a distance for each pair.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::outcomes::Outcomes;
 use crate::pair_scores::PairScores;
+use crate::record::PairAnswers;
 use crate::right::Right;
 use crate::scores::Scores;
 use crate::scores::predictions::Predictions;
@@ -70,6 +71,17 @@ impl Answers {
     }
 }
 
+/// The numbers of one test.
+#[derive(Debug)]
+pub struct TestAnswers {
+    /// The top-1 accuracy, or the area under the ROC curve, in percent.
+    pub value: f64,
+    /// The correctness of each video; `None` for pairs.
+    pub right: Option<Right>,
+    /// The answers for pairs by the group of their first videos; `None` for other tests.
+    pub pairs: Option<BTreeMap<String, PairAnswers>>,
+}
+
 /// The answers of all tests of a row.
 #[derive(Debug)]
 pub enum RowAnswers {
@@ -93,34 +105,24 @@ impl RowAnswers {
         })
     }
 
-    /// Collects the row's correct answers by video; every test has the same weight.
+    /// Returns the numbers of each test for the row's record.
     ///
     /// # Errors
     /// If the answers cannot be combined.
-    pub fn outcomes(&self) -> Result<Outcomes> {
-        let mut outcomes = Outcomes::default();
-        match self {
-            Self::Classes(tests) => tests.add_to(&mut outcomes, 1.0 / tests.tests() as f64)?,
-            Self::Pairs(tests) => {
-                for pairs in tests {
-                    pairs.add_to(&mut outcomes, 1.0 / tests.len() as f64);
-                }
-            }
-        }
-        Ok(outcomes)
-    }
-
-    /// Returns for each test the top-1 accuracy and the correctness of each video, or the area under the ROC curve; in
-    /// percent.
-    ///
-    /// # Errors
-    /// If the answers cannot be combined.
-    pub fn values(&self) -> Result<Vec<(f64, Option<Right>)>> {
+    pub fn tests(&self) -> Result<Vec<TestAnswers>> {
         Ok(match self {
             Self::Classes(tests) => {
-                tests.accuracies()?.into_iter().zip(tests.rights()?.into_iter().map(Some)).collect()
+                let right = tests.accuracies()?.into_iter().zip(tests.rights()?);
+                right.map(|(value, right)| TestAnswers { value, right: Some(right), pairs: None }).collect()
             }
-            Self::Pairs(tests) => tests.iter().map(|pairs| (pairs.area(), None)).collect(),
+            Self::Pairs(tests) => {
+                let one = |pairs: &PairScores| TestAnswers {
+                    value: pairs.area(),
+                    right: None,
+                    pairs: Some(pairs.by_group()),
+                };
+                tests.iter().map(one).collect()
+            }
         })
     }
 

@@ -16,12 +16,10 @@ use candle_core::Device;
 use serde::Serialize;
 
 use self::baseline::Baseline;
-use self::judge::{Answered, judge};
+use self::judge::judge;
 pub use self::judge::{By, RowCheck, Verdict};
 pub use self::request::CheckRequest;
-use crate::record::Record;
 use crate::run::{DataRoots, Runner};
-use crate::scores::{SCORES, Scores};
 use crate::table::State;
 use crate::{Console, Error, Interrupt, Result, store};
 use plan::Workspace;
@@ -108,7 +106,7 @@ impl Checker<'_> {
             for row in &table.rows {
                 let asked = request.rows.is_empty() || request.rows.contains(&row.id);
                 if asked {
-                    checked.extend(self.row(baseline, &workspace, &row.id, &row.state, rows)?);
+                    checked.extend(self.row(baseline, &row.id, &row.state, rows));
                 }
             }
             checked.extend(baseline.gone(request).map(|row| {
@@ -133,27 +131,17 @@ impl Checker<'_> {
     }
 
     /// Compares a row with its baseline; `None` if both are missing.
-    fn row(
-        &self,
-        baseline: &Baseline,
-        workspace: &Workspace,
-        row: &str,
-        state: &State,
-        rows: usize,
-    ) -> Result<Option<RowCheck>> {
+    fn row(&self, baseline: &Baseline, row: &str, state: &State, rows: usize) -> Option<RowCheck> {
         if let Some(how) = baseline.damaged.get(row) {
-            return Ok(Some(RowCheck::alone(
+            return Some(RowCheck::alone(
                 row,
                 Verdict::Failed,
                 format!("its committed record is unusable: {how}"),
-            )));
+            ));
         }
         let before = baseline.records.get(row);
-        Ok(match (before, state) {
-            (Some(before), State::Done { record }) => {
-                let answers = self.answers(before, record, workspace)?;
-                Some(judge(before, record, &answers, rows)?)
-            }
+        match (before, state) {
+            (Some(before), State::Done { record }) => Some(judge(before, record, rows)),
             (None, State::Done { record }) => Some(RowCheck {
                 now: Some(record.top1),
                 ..RowCheck::alone(row, Verdict::NoBaseline, "no record is committed for it".into())
@@ -166,28 +154,7 @@ impl Checker<'_> {
                 Some(RowCheck::alone(row, Verdict::Failed, "it is committed but was not run".into()))
             }
             (None, State::Unavailable { .. } | State::NotRun) => None,
-        })
-    }
-
-    /// Returns the answers of each run of a row. Those of the baseline are from its record, or from its scores if the cache
-    /// has them.
-    fn answers(&self, before: &Record, now: &Record, workspace: &Workspace) -> Result<Vec<Answered>> {
-        let by_class = !now.work.tested_by().is_pairs();
-        let runs = before.runs.iter().zip(&now.runs);
-        runs.map(|(was, is)| {
-            let known = || {
-                let unit = store::recorded_unit(&self.workspace.units(), &was.test_unit)?;
-                Scores::read(&unit.verified(SCORES).ok()?).ok().map(|scores| scores.right())
-            };
-            let before = was.right.clone().or_else(|| if by_class { known() } else { None });
-            let unit = store::recorded_unit(&workspace.units(), &is.test_unit);
-            let now = match unit.filter(|_| by_class) {
-                Some(unit) => Some(Scores::read(&unit.verified(SCORES)?)?),
-                None => None,
-            };
-            Ok(Answered { before, now })
-        })
-        .collect()
+        }
     }
 }
 

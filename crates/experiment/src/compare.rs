@@ -1,12 +1,13 @@
-//! `compare`: all finished rows on one data set, across papers and architectures, in one table.
+//! `compare`: all finished rows on one data set, across papers and architectures. Everything comes from records.
 //!
-//! Everything comes from records, except the difference of two rows: it comes from the scores of their tests, if these are
-//! still in the cache.
+//! Rows are ranked among those that were tested on the same videos. [`matrix`] compares named rows pair by pair.
 
 pub mod gather;
-mod significance;
+pub mod matrix;
+mod pareto;
+pub mod significance;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use polars::prelude::{
@@ -15,10 +16,10 @@ use polars::prelude::{
 };
 use serde::Serialize;
 
-use self::gather::Entry;
+use self::gather::{Entry, TestSet};
+use self::pareto::Front;
 use self::significance::Difference;
 use crate::grid::{Grid, Screen, wrapped};
-use crate::scores::predictions::Predictions;
 use crate::store::write_atomic;
 use crate::{Error, Result};
 use base::text::{NONE, brief, duration, json, points, reported, whole, within};
@@ -38,6 +39,8 @@ pub struct CompareRequest {
     pub sort: SortBy,
     /// Reverses the order: worst first.
     pub reverse: bool,
+    /// Keeps only rows of the Pareto fronts: accuracy against multiply-adds of a test and of a training.
+    pub pareto: bool,
 }
 
 /// A column to sort by; the best comes first.
@@ -52,6 +55,8 @@ pub enum SortBy {
     Parameters,
     /// Multiply-adds of testing one video, the fewest first.
     MultiplyAdds,
+    /// Multiply-adds of the training, the fewest first.
+    TrainingMultiplyAdds,
     /// Training samples per second, the most first.
     TrainingSpeed,
     /// Test videos per second, the most first.
@@ -64,11 +69,12 @@ pub enum SortBy {
 
 impl SortBy {
     /// All columns with their names on the command line.
-    pub const ALL: [(&str, Self); 8] = [
+    pub const ALL: [(&str, Self); 9] = [
         ("accuracy", Self::Accuracy),
         ("paper", Self::Paper),
         ("parameters", Self::Parameters),
         ("multiply-adds", Self::MultiplyAdds),
+        ("training-multiply-adds", Self::TrainingMultiplyAdds),
         ("training-speed", Self::TrainingSpeed),
         ("test-speed", Self::TestSpeed),
         ("memory", Self::Memory),
@@ -82,6 +88,7 @@ impl SortBy {
             Self::Paper => (PAPER, true),
             Self::Parameters => (PARAMETERS, false),
             Self::MultiplyAdds => (MULTIPLY_ADDS, false),
+            Self::TrainingMultiplyAdds => (TRAINING_MULTIPLY_ADDS, false),
             Self::TrainingSpeed => (TRAINING_SPEED, true),
             Self::TestSpeed => (TEST_SPEED, true),
             Self::Memory => (MEMORY, false),
@@ -116,10 +123,34 @@ impl std::str::FromStr for SortBy {
 #[derive(Debug)]
 pub struct Comparison {
     dataset: String,
+    groups: Vec<Group>,
+}
+
+/// Rows that were tested on the same videos.
+#[derive(Debug)]
+struct Group {
+    set: TestSet,
     /// The rows, sorted.
     entries: Vec<Entry>,
-    /// The difference between each row and the next, if their tests can be paired.
+    /// The difference between each row and the next, if their records allow it.
     differences: Vec<Option<Difference>>,
+    /// The Pareto fronts that each row is on.
+    fronts: Vec<Front>,
+}
+
+impl Group {
+    fn of(set: TestSet, entries: Vec<Entry>, request: &CompareRequest) -> PolarsResult<Self> {
+        let order = request.sort.order(request.reverse, &entries)?;
+        let mut entries: Vec<Entry> = order.into_iter().map(|place| entries[place].clone()).collect();
+        let mut fronts = pareto::fronts(&entries);
+        if request.pareto {
+            let mut on_front = fronts.iter().map(|front| *front != Front::default());
+            entries.retain(|_| on_front.next() == Some(true));
+            fronts.retain(|front| *front != Front::default());
+        }
+        let differences = entries.windows(2).map(|pair| significance::between(&pair[0], &pair[1])).collect();
+        Ok(Self { set, entries, differences, fronts })
+    }
 }
 
 /// Compares the finished rows that the request selects.
@@ -151,18 +182,12 @@ pub fn compare(workspace: &Workspace, request: &CompareRequest) -> Result<Compar
             hint.collect::<String>()
         )));
     }
-    let order = request.sort.order(request.reverse, &entries).map_err(failed)?;
-    let entries: Vec<Entry> = order.into_iter().map(|place| entries[place].clone()).collect();
-    let units = workspace.units();
-    let predictions: Vec<_> = entries.iter().map(|entry| significance::predictions(&units, entry)).collect();
-    let tested: Vec<_> = entries.iter().zip(&predictions).collect();
-    let difference = |pair: &[(&Entry, &Option<Predictions>)]| {
-        let [(first, Some(a)), (second, Some(b))] = pair else { return Ok(None) };
-        let same_data = first.record.data[0].fingerprints == second.record.data[0].fingerprints;
-        if same_data { significance::between(a, b) } else { Ok(None) }
-    };
-    let differences = tested.windows(2).map(difference).collect::<Result<_>>()?;
-    Ok(Comparison { dataset, entries, differences })
+    let mut sets: BTreeMap<TestSet, Vec<Entry>> = BTreeMap::new();
+    for entry in entries {
+        sets.entry(entry.test_set()).or_default().push(entry);
+    }
+    let groups = sets.into_iter().map(|(set, entries)| Group::of(set, entries, request));
+    Ok(Comparison { dataset, groups: groups.collect::<PolarsResult<_>>().map_err(failed)? })
 }
 
 fn failed(error: PolarsError) -> Error {
@@ -172,9 +197,14 @@ fn failed(error: PolarsError) -> Error {
 const ACCURACY: &str = "accuracy";
 const LOW: &str = "low";
 const HIGH: &str = "high";
+const TOP5: &str = "top-5";
+const CLASS_MEAN: &str = "class mean";
+const SEEDS: &str = "seed deviation";
 const PAPER: &str = "paper";
 const PARAMETERS: &str = "parameters";
 const MULTIPLY_ADDS: &str = "multiply-adds a video";
+const TRAINING_MULTIPLY_ADDS: &str = "training multiply-adds";
+const TRAINING_SAMPLES: &str = "training samples";
 const TRAINING_SPEED: &str = "training samples/s";
 const TEST_SPEED: &str = "test videos/s";
 const MEMORY: &str = "memory MiB";
@@ -194,16 +224,28 @@ fn frame(entries: &[Entry]) -> PolarsResult<DataFrame> {
         texts("label", |entry| &entry.record.label),
         texts("architecture", |entry| &entry.architecture),
         texts("run", |entry| &entry.run),
+        Column::from(Series::new(
+            "test set".into(),
+            entries.iter().map(|entry| entry.test_set().to_string()).collect::<Vec<_>>(),
+        )),
         numbers(ACCURACY, |entry| Some(entry.record.top1.value)),
         numbers(LOW, |entry| Some(entry.record.top1.low)),
         numbers(HIGH, |entry| Some(entry.record.top1.high)),
+        numbers(TOP5, |entry| entry.record.top5),
+        numbers(CLASS_MEAN, |entry| entry.record.mean_class_accuracy()),
+        numbers(SEEDS, |entry| entry.record.seed_spread()),
         numbers(PAPER, |entry| entry.record.reported),
         numbers(PARAMETERS, |entry| Some(entry.record.parameters as f64)),
         numbers(MULTIPLY_ADDS, Entry::multiply_adds),
+        numbers(TRAINING_MULTIPLY_ADDS, |entry| entry.training().map(|training| training.multiply_adds)),
+        numbers(TRAINING_SAMPLES, |entry| entry.training().map(|training| training.samples)),
         numbers(TRAINING_SPEED, Entry::training_speed),
         numbers(TEST_SPEED, Entry::test_speed),
         numbers(MEMORY, Entry::memory),
         numbers(TRAINING_TIME, |entry| entry.record.seconds()),
+        texts("machine", |entry| {
+            entry.record.environment.processor.as_deref().unwrap_or(&entry.record.environment.system)
+        }),
     ];
     DataFrame::new(entries.len(), columns)
 }
@@ -215,9 +257,14 @@ fn printed(mut frame: DataFrame) -> PolarsResult<DataFrame> {
         (ACCURACY, tenths),
         (LOW, tenths),
         (HIGH, tenths),
+        (TOP5, tenths),
+        (CLASS_MEAN, tenths),
+        (SEEDS, tenths),
         (PAPER, reported),
         (PARAMETERS, whole),
         (MULTIPLY_ADDS, whole),
+        (TRAINING_MULTIPLY_ADDS, whole),
+        (TRAINING_SAMPLES, whole),
         (TRAINING_SPEED, whole),
         (TEST_SPEED, tenths),
         (MEMORY, whole),
@@ -232,16 +279,33 @@ fn printed(mut frame: DataFrame) -> PolarsResult<DataFrame> {
 }
 
 impl Comparison {
+    fn entries(&self) -> Vec<Entry> {
+        self.groups.iter().flat_map(|group| group.entries.iter().cloned()).collect()
+    }
+
     /// Formats the comparison for a screen.
     pub fn terminal(&self, screen: Screen) -> String {
         let width = screen.width.unwrap_or(usize::MAX);
-        let [head, foot] = [self.head(), self.foot()].map(|text| wrapped(&text, width));
-        format!("{head}\n{}\n{foot}", self.grid().terminal(screen))
+        let mut parts = vec![wrapped(&self.head(), width)];
+        for group in &self.groups {
+            parts.push(format!(
+                "{}\n{}",
+                wrapped(&group.set.to_string(), width),
+                group.grid().terminal(screen)
+            ));
+        }
+        parts.push(wrapped(&self.foot(), width));
+        parts.join("\n\n")
     }
 
     /// Formats the comparison as Markdown.
     pub fn markdown(&self) -> String {
-        format!("{}\n\n{}\n\n{}", self.head(), self.grid().markdown(), self.foot())
+        let mut parts = vec![self.head()];
+        for group in &self.groups {
+            parts.push(format!("**{}**\n\n{}", group.set, group.grid().markdown()));
+        }
+        parts.push(self.foot());
+        parts.join("\n\n")
     }
 
     /// Formats the rows as CSV, every number as it is printed; [`Comparison::write_parquet`] keeps all digits.
@@ -250,45 +314,58 @@ impl Comparison {
     /// [`Error::Usage`] if the frame cannot be written.
     pub fn csv(&self) -> Result<String> {
         let mut bytes = Vec::new();
-        let mut printed = frame(&self.entries).and_then(printed).map_err(failed)?;
+        let mut printed = frame(&self.entries()).and_then(printed).map_err(failed)?;
         CsvWriter::new(&mut bytes).finish(&mut printed).map_err(failed)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Formats the rows as JSON, in order, each with its difference from the next.
+    /// Formats the rows as JSON, in order, each with its difference from the next on the same videos.
     pub fn json(&self) -> String {
         #[derive(Serialize)]
         #[serde(rename_all = "kebab-case")]
         struct Row<'a> {
             tables: &'a str,
             run: &'a str,
+            test_set: String,
             architecture: &'a str,
+            mean_class_accuracy: Option<f64>,
+            seed_deviation: Option<f64>,
             multiply_adds_a_video: Option<f64>,
+            training_multiply_adds: Option<f64>,
+            training_samples: Option<f64>,
             training_samples_per_second: Option<f64>,
             test_videos_per_second: Option<f64>,
             memory_mib: Option<f64>,
             training_seconds: Option<f64>,
+            on_pareto_front: Front,
             next: Option<&'a Difference>,
             record: &'a crate::record::Record,
         }
-        let next = self.differences.iter().map(Option::as_ref).chain([None]);
-        let rows: Vec<Row<'_>> = self
-            .entries
-            .iter()
-            .zip(next)
-            .map(|(entry, next)| Row {
-                tables: &entry.tables,
-                run: &entry.run,
-                architecture: &entry.architecture,
-                multiply_adds_a_video: entry.multiply_adds(),
-                training_samples_per_second: entry.training_speed(),
-                test_videos_per_second: entry.test_speed(),
-                memory_mib: entry.memory(),
-                training_seconds: entry.record.seconds(),
-                next,
-                record: &entry.record,
-            })
-            .collect();
+        let mut rows: Vec<Row<'_>> = Vec::new();
+        for group in &self.groups {
+            let next = group.differences.iter().map(Option::as_ref).chain([None]);
+            for ((entry, next), front) in group.entries.iter().zip(next).zip(&group.fronts) {
+                let training = entry.training();
+                rows.push(Row {
+                    tables: &entry.tables,
+                    run: &entry.run,
+                    test_set: group.set.to_string(),
+                    architecture: &entry.architecture,
+                    mean_class_accuracy: entry.record.mean_class_accuracy(),
+                    seed_deviation: entry.record.seed_spread(),
+                    multiply_adds_a_video: entry.multiply_adds(),
+                    training_multiply_adds: training.map(|training| training.multiply_adds),
+                    training_samples: training.map(|training| training.samples),
+                    training_samples_per_second: entry.training_speed(),
+                    test_videos_per_second: entry.test_speed(),
+                    memory_mib: entry.memory(),
+                    training_seconds: entry.record.seconds(),
+                    on_pareto_front: *front,
+                    next,
+                    record: &entry.record,
+                });
+            }
+        }
         json(&rows)
     }
 
@@ -298,15 +375,46 @@ impl Comparison {
     /// [`Error::File`] if the file cannot be written.
     pub fn write_parquet(&self, path: &Path) -> Result<()> {
         let mut bytes = Vec::new();
-        ParquetWriter::new(&mut bytes).finish(&mut frame(&self.entries).map_err(failed)?).map_err(failed)?;
+        ParquetWriter::new(&mut bytes)
+            .finish(&mut frame(&self.entries()).map_err(failed)?)
+            .map_err(failed)?;
         write_atomic(path, &bytes)
     }
 
+    fn head(&self) -> String {
+        let rows: usize = self.groups.iter().map(|group| group.entries.len()).sum();
+        let mut head = format!(
+            "{rows} rows on {}: top-1 accuracy in percent with its 95 % interval; speeds are of the machine that ran the row",
+            self.dataset
+        );
+        if self.groups.len() > 1 {
+            head.push_str(
+                ". Rows are ranked within a group that was tested on the same videos. Between groups, a difference may be one of \
+                 videos, so nothing is ranked",
+            );
+        }
+        head
+    }
+
+    fn foot(&self) -> String {
+        "training: multiply-adds forward and backward, and seconds, over all stages of one run. next: lead over the row below \
+         in points, with its 95 % interval and the p-value of an exact sign-flip test over blocks of test videos; `-` for records \
+         of versions before 0.17. front: on the Pareto front of accuracy against multiply-adds of a test (t), of a training (T)."
+            .to_owned()
+    }
+}
+
+impl Group {
     fn grid(&self) -> Grid {
         Grid::new(self.lines(), 4).dispensable(&[
             "MiB",
             "videos/s",
             "samples/s",
+            "top-5",
+            "class mean",
+            "± seeds",
+            "front",
+            "seconds",
             "multiply-adds a video",
             "parameters",
             "next",
@@ -317,20 +425,6 @@ impl Comparison {
         ])
     }
 
-    fn head(&self) -> String {
-        format!(
-            "{} rows on {}: top-1 accuracy in percent with its 95 % interval; speeds are of the machine that ran the row",
-            self.entries.len(),
-            self.dataset
-        )
-    }
-
-    fn foot(&self) -> String {
-        "next: lead over the row below in points, with the 95 % interval of a paired bootstrap over test videos and \
-         McNemar's exact p; only if both were tested on the same videos and their scores are in the cache."
-            .to_owned()
-    }
-
     fn lines(&self) -> Vec<Vec<String>> {
         let head = [
             "row",
@@ -338,18 +432,23 @@ impl Comparison {
             "tables",
             "run",
             "accuracy",
+            "± seeds",
+            "top-5",
+            "class mean",
             "paper",
             "parameters",
             "multiply-adds a video",
+            "training",
+            "seconds",
             "samples/s",
             "videos/s",
             "MiB",
-            "training",
+            "front",
             "next",
         ];
         let mut lines = vec![head.map(str::to_owned).to_vec()];
         let next = self.differences.iter().map(Option::as_ref).chain([None]);
-        for (entry, next) in self.entries.iter().zip(next) {
+        for ((entry, next), front) in self.entries.iter().zip(next).zip(&self.fronts) {
             let top1 = entry.record.top1;
             let or_dash = |number: Option<f64>, unit: fn(f64) -> String| number.map_or(NONE.into(), unit);
             lines.push(vec![
@@ -358,13 +457,18 @@ impl Comparison {
                 entry.tables.clone(),
                 entry.run.clone(),
                 within(top1.value, top1.low, top1.high),
+                or_dash(entry.record.seed_spread(), points),
+                or_dash(entry.record.top5, points),
+                or_dash(entry.record.mean_class_accuracy(), points),
                 or_dash(entry.record.reported, reported),
                 brief(entry.record.parameters as f64),
                 or_dash(entry.multiply_adds(), brief),
+                or_dash(entry.training().map(|training| training.multiply_adds), brief),
+                or_dash(entry.record.seconds(), duration),
                 or_dash(entry.training_speed(), whole),
                 or_dash(entry.test_speed(), points),
                 or_dash(entry.memory(), whole),
-                or_dash(entry.record.seconds(), duration),
+                front.to_string(),
                 next.map_or(NONE.into(), ToString::to_string),
             ]);
         }
@@ -396,6 +500,7 @@ mod tests {
             SortBy::Paper => entry.record.reported,
             SortBy::Parameters => Some(entry.record.parameters as f64),
             SortBy::MultiplyAdds => entry.multiply_adds(),
+            SortBy::TrainingMultiplyAdds => entry.training().map(|training| training.multiply_adds),
             SortBy::TrainingSpeed => entry.training_speed(),
             SortBy::TestSpeed => entry.test_speed(),
             SortBy::Memory => entry.memory(),

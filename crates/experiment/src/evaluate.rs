@@ -45,13 +45,11 @@ fn answers(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Result<
             scores
         }
     };
-    let groups = test.videos.iter().filter_map(|video| Some(video.view.as_ref()?.group.clone()));
     Ok(Answers::Classes(Scores {
         split: test.split.to_owned(),
         seed: test.seed,
         classes: test.classes.to_vec(),
         videos: test.videos.iter().map(|video| video.id.clone()).collect(),
-        groups: groups.collect(),
         labels: test.videos.iter().map(|video| video.label).collect(),
         scores,
         logits,
@@ -310,7 +308,6 @@ mod tests {
         let mean = (0..4).map(|t| 1.0 / (1.0 + (1.0 - t as f32).exp())).sum::<f32>() / 4.0;
         let scores = found.classes().unwrap();
         assert!((scores.scores[0] - mean).abs() < 1e-6 && (scores.scores[1] - 1.0 + mean).abs() < 1e-6);
-        assert_eq!(scores.groups, ["a group"]);
     }
 
     #[test]

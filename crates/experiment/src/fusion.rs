@@ -147,7 +147,6 @@ mod tests {
             seed: 0,
             classes: vec!["walk".into(), "run".into()],
             videos: (0..logits.len()).map(|video| format!("v{video}")).collect(),
-            groups: Vec::new(),
             labels: (0..logits.len() as u32).map(|video| video % 2).collect(),
             scores: logits.iter().flat_map(|&pair| softmax(pair)).collect(),
             logits: logits.concat(),

@@ -6,6 +6,7 @@
 
 pub mod answers;
 pub mod beside;
+pub mod blocks;
 pub mod changes;
 pub mod check;
 pub mod checkpoint;
@@ -23,6 +24,7 @@ pub mod fusion;
 pub mod grid;
 mod inputs;
 pub mod interrupt;
+pub mod judge;
 pub mod list;
 mod memory;
 pub mod outcomes;
@@ -37,6 +39,7 @@ pub mod run_folder;
 pub mod scores;
 pub mod show;
 pub mod speed;
+pub mod statistics;
 pub mod store;
 pub mod svm;
 pub mod table;

@@ -1,33 +1,90 @@
-//! The correct answers of a row, video by video: the data that a bootstrap resamples.
+//! The correct answers of a row, test by test and block by block: what intervals and tests are computed from.
 
 use std::collections::BTreeMap;
 
-/// The outcomes of one row: for every test video (the block of the
-/// bootstrap) its observations over splits and seeds. Sums are added in the order of the observations, on which their
-/// last bits depend.
+use crate::record::Record;
+
+/// The right answers in a block of one test, and all answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Answered {
+    /// The number of right answers; for pairs a sum of shares.
+    pub right: f64,
+    /// The number of answers.
+    pub all: f64,
+}
+
+/// The outcomes of a row: for each test, by split and training seed, the answers of each block.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcomes {
-    /// For each video: the sum of the weights of its correct observations, and
-    /// of all its observations.
-    pub videos: BTreeMap<String, (f64, f64)>,
+    tests: BTreeMap<(String, u64), BTreeMap<u32, Answered>>,
 }
 
 impl Outcomes {
-    /// Adds one observation of a video.
-    pub fn add(&mut self, video: &str, correct: bool, weight: f64) {
-        self.add_share(video, f64::from(u8::from(correct)), weight);
+    /// Reads the outcomes of a row from its record; `None` for a record of a version before 0.17, which has no blocks.
+    pub fn of(record: &Record) -> Option<Self> {
+        let mut outcomes = Self::default();
+        for run in &record.runs {
+            if let Some(pairs) = &run.pairs {
+                for (&block, pairs) in pairs {
+                    outcomes.add(&run.split, run.seed, block, pairs.right, pairs.all as f64);
+                }
+                continue;
+            }
+            let (right, blocks) = (run.right.as_ref()?.bits(), record.blocks.get(&run.split)?.numbers());
+            if right.len() != blocks.len() {
+                return None;
+            }
+            for (&right, &block) in right.iter().zip(blocks) {
+                outcomes.add(&run.split, run.seed, block, f64::from(u8::from(right)), 1.0);
+            }
+        }
+        Some(outcomes)
     }
 
-    /// Adds one observation that is correct to the degree `share`, 0 to 1.
-    pub fn add_share(&mut self, video: &str, share: f64, weight: f64) {
-        let entry = self.videos.entry(video.to_owned()).or_default();
-        entry.0 += share * weight;
-        entry.1 += weight;
+    /// Adds answers to a block of a test.
+    pub fn add(&mut self, split: &str, seed: u64, block: u32, right: f64, all: f64) {
+        let test = self.tests.entry((split.to_owned(), seed)).or_default();
+        let answered = test.entry(block).or_default();
+        answered.right += right;
+        answered.all += all;
     }
 
-    /// Returns the top-1 accuracy in percent.
+    /// Returns the tests by split and training seed.
+    pub(crate) fn tests(&self) -> &BTreeMap<(String, u64), BTreeMap<u32, Answered>> {
+        &self.tests
+    }
+
+    /// Returns the splits and training seeds.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &(String, u64)> {
+        self.tests.keys()
+    }
+
+    /// Returns `true` if there is at least one answer in each of at least one test.
+    pub(crate) fn is_scored(&self) -> bool {
+        !self.tests.is_empty() && self.tests.values().all(|test| total(test).all > 0.0)
+    }
+
+    /// Returns the accuracy in percent: the mean over the tests.
     pub fn accuracy(&self) -> f64 {
-        let (correct, all) = self.videos.values().fold((0.0, 0.0), |sum, v| (sum.0 + v.0, sum.1 + v.1));
-        100.0 * correct / all
+        let of = |test: &BTreeMap<u32, Answered>| total(test).right / total(test).all;
+        100.0 * self.tests.values().map(of).sum::<f64>() / self.tests.len() as f64
     }
+
+    /// Sums the right answers of each block over all tests; `None` for shares of pairs.
+    pub(crate) fn right_by_block(&self) -> Option<BTreeMap<u32, i64>> {
+        let mut sums = BTreeMap::new();
+        for (&block, answered) in self.tests.values().flatten() {
+            let whole = answered.right.fract() == 0.0;
+            *sums.entry(block).or_default() += whole.then_some(answered.right as i64)?;
+        }
+        Some(sums)
+    }
+}
+
+/// Sums the answers of a test.
+pub(crate) fn total(test: &BTreeMap<u32, Answered>) -> Answered {
+    test.values().fold(Answered::default(), |sum, one| Answered {
+        right: sum.right + one.right,
+        all: sum.all + one.all,
+    })
 }

@@ -4,13 +4,13 @@
 //! pair of a frame of `video` and one of `other`. Similar pairs show the same event at the same time; `group` is the actor of
 //! `video`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use polars::prelude::{Column, DataFrame, NamedFrom, PolarsError, Series};
 
 use crate::error::Result;
-use crate::outcomes::Outcomes;
+use crate::record::PairAnswers;
 use crate::scores::file::{failed, read_frame, strings, write_frame};
 
 /// The pairs of one test unit.
@@ -53,17 +53,20 @@ impl PairScores {
 
     /// Returns the area under the ROC curve of "similar" by distance, in percent; guessing gives 50.
     pub fn area(&self) -> f64 {
-        let mut outcomes = Outcomes::default();
-        self.add_to(&mut outcomes, 1.0);
-        outcomes.accuracy()
+        let (right, all) =
+            self.by_group().values().fold((0.0, 0), |sum, one| (sum.0 + one.right, sum.1 + one.all));
+        100.0 * right / all as f64
     }
 
-    /// Adds the similar pairs to a row's outcomes, group by group; `share` is the weight of this unit in the row's mean.
-    pub fn add_to(&self, outcomes: &mut Outcomes, share: f64) {
-        let weight = share / self.similar.iter().filter(|similar| **similar).count() as f64;
+    /// Returns the answers for the similar pairs, group by group.
+    pub fn by_group(&self) -> BTreeMap<String, PairAnswers> {
+        let mut groups = BTreeMap::new();
         for (group, placement) in self.placements() {
-            outcomes.add_share(group, placement, weight);
+            let answers = groups.entry(group.to_owned()).or_insert(PairAnswers { right: 0.0, all: 0 });
+            answers.right += placement;
+            answers.all += 1;
         }
+        groups
     }
 
     /// Returns the number of videos of first frames.
@@ -139,10 +142,9 @@ mod tests {
     fn the_area_counts_pairs_in_the_right_order() {
         // For the similar pair at 1, three of four dissimilar ones are farther; for that at 3, one is, and one is as far.
         assert!((pairs().area() - 100.0 * (0.75 + 0.375) / 2.0).abs() < 1e-9);
-        let mut outcomes = Outcomes::default();
-        pairs().add_to(&mut outcomes, 0.5);
-        assert_eq!(outcomes.videos.keys().collect::<Vec<_>>(), ["e", "f"]);
-        assert!((outcomes.videos["e"].0 / outcomes.videos["e"].1 - 0.75).abs() < 1e-9);
+        let groups = pairs().by_group();
+        assert_eq!(groups["e"], PairAnswers { right: 0.75, all: 1 });
+        assert_eq!(groups["f"], PairAnswers { right: 0.375, all: 1 });
         let apart = PairScores { distances: vec![0.0, 1.0, 0.0, 1.0, 1.0, 1.0], ..pairs() };
         assert_eq!(apart.area(), 100.0);
         let equal = PairScores { distances: vec![1.0; 6], ..pairs() };

@@ -9,9 +9,11 @@ use std::path::Path;
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::claim::Estimate;
+use crate::blocks::Blocks;
 use crate::files::read_json;
+use crate::outcomes::Outcomes;
 use crate::right::Right;
+use crate::statistics::{Estimate, Statistics};
 use crate::{Error, Result, device};
 use plan::spec::ProfileName;
 use plan::{Protocol, Work};
@@ -45,9 +47,15 @@ pub struct Record {
     /// The measure in `top1`; omitted for top-1 accuracy.
     #[serde(default, skip_serializing_if = "Measure::is_top1")]
     pub measure: Measure,
-    /// The measure in percent, mean over splits and seeds, with the 95 % interval
-    /// of a bootstrap over test videos (over actors for a data set of several views).
+    /// The measure in percent, mean over splits and seeds, with its 95 % interval.
     pub top1: Estimate,
+    /// Top-5 accuracy in percent, mean over splits and seeds; omitted for pairs, for five classes or fewer, and by versions
+    /// before 0.17.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top5: Option<f64>,
+    /// The block of each test video in each split, such as its film or actor; omitted for pairs, and by versions before 0.17.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub blocks: BTreeMap<String, Blocks>,
     /// Recall of each class in percent, over all splits and seeds.
     pub recall: BTreeMap<String, f64>,
     /// Number of test videos by class and predicted class, over all splits and seeds; empty for pairs.
@@ -121,8 +129,21 @@ pub struct RunRecord {
     /// The correctness of each test video, in the split's order; `None` for pairs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub right: Option<Right>,
+    /// The answers for pairs, by the block of their first videos; `None` for other tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairs: Option<BTreeMap<u32, PairAnswers>>,
     /// The test.
     pub test: TestOutcome,
+}
+
+/// The answers for the similar pairs of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PairAnswers {
+    /// The sum over the pairs of the share of dissimilar pairs that are farther apart.
+    pub right: f64,
+    /// Number of similar pairs.
+    pub all: usize,
 }
 
 /// One training stage.
@@ -287,7 +308,16 @@ impl Record {
         let (mut right, mut all) = (0, 0);
         for run in &self.runs {
             let of = format!("split {}, seed {}", run.split, run.seed);
+            let pairs_fit =
+                |one: &PairAnswers| one.right >= 0.0 && one.right <= one.all as f64 * (1.0 + 1e-9);
+            if !run.pairs.iter().flat_map(BTreeMap::values).all(pairs_fit) {
+                return Err(format!("{of}: expected between 0 and all pairs right in each block"));
+            }
             let Some(answers) = &run.right else { continue };
+            let blocks = self.blocks.get(&run.split).map(|blocks| blocks.numbers().len());
+            if blocks.is_some_and(|blocks| blocks != answers.bits().len()) {
+                return Err(format!("{of}: expected a block for each of {} videos", answers.bits().len()));
+            }
             let (correct, videos) = (answers.bits().iter().filter(|bit| **bit).count(), answers.bits().len());
             let accuracy = 100.0 * correct as f64 / videos as f64;
             if run.top1 != accuracy || videos != run.test.videos_scored {
@@ -302,7 +332,7 @@ impl Record {
             return Ok(());
         }
         let mean = self.runs.iter().map(|run| run.top1).sum::<f64>() / self.runs.len() as f64;
-        // Means of bootstrapped blocks are summed in a different order, and rounded.
+        // Records of older versions sum in another order.
         if (mean - value).abs() > ROUNDED {
             return Err(format!("top1 is {value}; expected {mean}, the mean of its runs"));
         }
@@ -327,6 +357,21 @@ impl Record {
             }
         }
         Ok(())
+    }
+
+    /// Computes the accuracy and its interval from the answers. A record of a version before 0.17 keeps its own.
+    pub(crate) fn estimate(&mut self) {
+        let Some(outcomes) = Outcomes::of(self) else { return };
+        let rows = BTreeMap::from([(self.row.clone(), outcomes)]);
+        if let Some(top1) = Statistics::new(&rows).accuracy(&self.row) {
+            self.top1 = top1;
+        }
+    }
+
+    /// Returns the mean over classes of their recall, in percent; `None` for pairs.
+    pub fn mean_class_accuracy(&self) -> Option<f64> {
+        let classes = self.recall.len();
+        (classes > 0).then(|| self.recall.values().sum::<f64>() / classes as f64)
     }
 
     /// Returns the numbers of test videos expected and scored, over all runs.

@@ -2,14 +2,12 @@
 //!
 //! Columns: `video` (string), `label` (u32), `split` (string), `seed` (u64),
 //! then for each class one f32 column `score:<class>`, the mean of the softmax
-//! over the video's frames and crops. There is one row per video, in the split's order. A set of several views also has a
-//! column `group` (string). A net that was tested by its softmax layer also has f32 columns `logit:<class>`: the mean of
+//! over the video's frames and crops. There is one row per video, in the split's order. A net that was tested by its softmax layer also has f32 columns `logit:<class>`: the mean of
 //! the softmax's inputs over the same views.
 
 //!
 //! [`predictions::Predictions`] answers queries on the scores of several tests.
 
-pub(crate) mod by_video;
 pub(crate) mod file;
 pub mod predictions;
 mod recall;
@@ -36,9 +34,6 @@ pub struct Scores {
     pub classes: Vec<String>,
     /// Video ids.
     pub videos: Vec<String>,
-    /// The group (actor) of each video in a set of several views, resampled with all its events and views. Empty for other
-    /// sets, where each video is its own group.
-    pub groups: Vec<String>,
     /// True classes, one per video.
     pub labels: Vec<u32>,
     /// Scores, (videos, classes).
@@ -49,7 +44,6 @@ pub struct Scores {
 
 const SCORE: &str = "score:";
 const LOGIT: &str = "logit:";
-const GROUP: &str = "group";
 
 impl Scores {
     /// Returns the predicted class of a video: the highest score, the first of equal ones.
@@ -76,9 +70,16 @@ impl Scores {
         (0..self.videos.len()).map(|video| self.prediction(video) == self.labels[video]).collect()
     }
 
-    /// Returns the block with which a bootstrap resamples a video: its group, or the video itself.
-    pub fn block(&self, video: usize) -> &str {
-        self.groups.get(video).unwrap_or(&self.videos[video])
+    /// Returns the number of classes that come before a video's own by their scores; of equal scores the first class comes
+    /// first, as in [`Scores::prediction`].
+    pub fn rank(&self, video: usize) -> u32 {
+        let classes = self.classes.len();
+        let scores = &self.scores[video * classes..][..classes];
+        let label = self.labels[video] as usize;
+        let before = |(class, score): (usize, &f32)| {
+            *score > scores[label] || (*score == scores[label] && class < label)
+        };
+        scores.iter().enumerate().filter(|one| before(*one)).count() as u32
     }
 
     /// Writes the file, atomically.
@@ -93,9 +94,6 @@ impl Scores {
             Column::from(Series::new("split".into(), vec![self.split.as_str(); n])),
             Column::from(Series::new("seed".into(), vec![self.seed; n])),
         ];
-        if !self.groups.is_empty() {
-            columns.push(Column::from(Series::new(GROUP.into(), &self.groups)));
-        }
         let mut of_classes = |prefix: &str, values: &[f32]| {
             for (class, name) in self.classes.iter().enumerate() {
                 let column: Vec<f32> =
@@ -123,13 +121,10 @@ impl Scores {
     /// Refuses scores that no test writes: a video without a score for each class, a score that is not finite, an unknown
     /// class.
     fn check(&self) -> std::result::Result<(), String> {
-        let Self { classes, videos, groups, labels, scores, logits, .. } = self;
+        let Self { classes, videos, labels, scores, logits, .. } = self;
         let (n, values) = (videos.len(), videos.len() * classes.len());
-        if labels.len() != n || scores.len() != values || !(groups.is_empty() || groups.len() == n) {
-            return Err(format!(
-                "expected a class, a group and {} scores for each of {n} videos",
-                classes.len()
-            ));
+        if labels.len() != n || scores.len() != values {
+            return Err(format!("expected a class and {} scores for each of {n} videos", classes.len()));
         }
         if let Some(label) = labels.iter().find(|label| **label as usize >= classes.len()) {
             return Err(format!("expected classes below {}, found {label}", classes.len()));
@@ -148,7 +143,6 @@ impl Scores {
             .filter_map(|name| name.strip_prefix(SCORE).map(str::to_owned))
             .collect();
         let videos = strings("video")?;
-        let groups = if frame.column(GROUP).is_ok() { strings(GROUP)? } else { Vec::new() };
         let labels: Vec<u32> =
             frame.column("label")?.u32()?.iter().map(|label| label.unwrap_or(u32::MAX)).collect();
         let split = strings("split")?.into_iter().next().unwrap_or_default();
@@ -167,7 +161,7 @@ impl Scores {
         let scores = of_classes(SCORE)?;
         let kept = frame.get_column_names().iter().any(|name| name.starts_with(LOGIT));
         let logits = if kept { of_classes(LOGIT)? } else { Vec::new() };
-        Ok(Self { split, seed, classes, videos, groups, labels, scores, logits })
+        Ok(Self { split, seed, classes, videos, labels, scores, logits })
     }
 }
 
@@ -181,7 +175,6 @@ mod tests {
             seed: 3,
             classes: vec!["walk".into(), "run".into()],
             videos: vec!["a".into(), "b".into(), "c".into()],
-            groups: Vec::new(),
             labels: vec![0, 1, 1],
             scores: vec![0.75, 0.25, 0.5, 0.5, 0.1, 0.9],
             logits: Vec::new(),
@@ -194,9 +187,6 @@ mod tests {
         let path = folder.path().join("scores.parquet");
         scores().write(&path).unwrap();
         assert_eq!(Scores::read(&path).unwrap(), scores());
-        let views = Scores { groups: vec!["x".into(), "x".into(), "y".into()], ..scores() };
-        views.write(&path).unwrap();
-        assert_eq!(Scores::read(&path).unwrap(), views);
         let both = Scores { logits: vec![1.0, -1.0, 0.0, 0.0, -2.0, 0.5], ..scores() };
         both.write(&path).unwrap();
         assert_eq!(Scores::read(&path).unwrap(), both);

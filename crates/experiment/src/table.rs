@@ -5,9 +5,10 @@
 
 mod recorded;
 
-use crate::claim::{Estimate, Verdict};
+use crate::claim::Verdict;
 use crate::grid::{Form, Grid, Screen, wrapped};
 use crate::record::{Measure, Record};
+use crate::statistics::Estimate;
 use base::text::{NONE, counted, duration, points, range, reported, signed, signed_range};
 use plan::TablePlan;
 use plan::rule::Comparison;
@@ -99,6 +100,19 @@ impl Table {
             cautions,
             own_data: false,
         }
+    }
+
+    /// Says what the intervals cover.
+    fn intervals(&self) -> String {
+        let records = || self.rows.iter().filter_map(|row| row.state.record());
+        let in_blocks = records().any(|record| {
+            record.runs.iter().any(|run| run.pairs.is_some())
+                || record.blocks.values().any(|blocks| !blocks.are_single())
+        });
+        let over = if in_blocks { "test videos in independent blocks" } else { "test videos" };
+        let several = records().any(|record| record.seed_spread().is_some());
+        let covers = if several { " and trainings" } else { ", for these nets" };
+        format!("95 % intervals over {over}{covers}")
     }
 
     /// Takes data, profile and departures from the plan.
@@ -279,10 +293,8 @@ impl Table {
             paragraph(self.quotes(form));
         }
         if !self.claims.is_empty() {
-            paragraph(heading(
-                "##",
-                "Claims of the paper, judged on our numbers (paired bootstrap over test videos)",
-            ));
+            let title = format!("Claims of the paper, judged on our numbers ({})", self.intervals());
+            paragraph(heading("##", &title));
             paragraph(self.claims_table(form));
         }
         for row in &self.rows {

@@ -5,12 +5,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use experiment::claim::{Estimate, Verdict};
+use experiment::claim::Verdict;
 use experiment::compare::CompareRequest;
 use experiment::grid::Screen;
+use experiment::outcomes::Outcomes;
 use experiment::record::{
     DatasetRecord, Environment, RECORD_VERSION, Record, RunRecord, StageRecord, TestOutcome, TrainOutcome,
 };
+use experiment::statistics::Estimate;
+use experiment::statistics::Statistics;
 use experiment::table::{Claim, Row, State, Table};
 use experiment::{Request, Workspace};
 use plan::TablePlan;
@@ -38,6 +41,7 @@ fn record(plan: &TablePlan, row: usize, top1: f64, scored: usize, seeds: u64) ->
         test_unit: "test-0".into(),
         top1: top1 + seed as f64,
         right: None,
+        pairs: None,
         test: TestOutcome {
             videos_expected: 462,
             videos_scored: scored,
@@ -63,6 +67,8 @@ fn record(plan: &TablePlan, row: usize, top1: f64, scored: usize, seeds: u64) ->
         profile: ProfileName::Mini,
         measure: Default::default(),
         top1: Estimate { value: top1, low: top1 - 4.0, high: top1 + 4.0 },
+        top5: None,
+        blocks: BTreeMap::new(),
         recall: BTreeMap::new(),
         confusion: BTreeMap::new(),
         work: row.work.clone(),
@@ -158,23 +164,84 @@ fn accepted_videos_are_counted_below_the_table() {
     assert!(table.markdown().contains(said), "{}", table.markdown());
 }
 
+/// A workspace with made-up records of two tables on different draws of the generated videos, so that nothing depends on the
+/// committed ones.
+fn recorded() -> (tempfile::TempDir, Workspace) {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let results = folder.path().join("results");
+    let workspace = Workspace { cache: "none".into(), results, ..Workspace::new(root) };
+    for (table, data_seed, seeds) in [("table1b", None, 1), ("pyramid/snippets", Some(105), 3)] {
+        let (spec, file) = workspace.spec(table).unwrap();
+        let request = Request { data_seed, seeds: Some(seeds), ..Request::default() };
+        let plan = TablePlan::resolve(spec, file, &request, &workspace).unwrap();
+        let place = workspace.results.join(&plan.results);
+        std::fs::create_dir_all(&place).unwrap();
+        let available = |row: &&plan::RowPlan| row.work.target().is_some();
+        for (number, row) in plan.rows.iter().filter(available).enumerate() {
+            let mut record = record(&plan, number, 0.0, 462, seeds as u64);
+            (record.row, record.label) = (row.row.id.clone(), row.row.label.clone());
+            (record.work, record.top5) = (row.work.clone(), Some(90.0));
+            record.data[0].data_seed = Some(data_seed.unwrap_or(0));
+            record.data[0].fingerprints = [("1".to_owned(), format!("{data_seed:?}"))].into();
+            record.blocks = [("1".to_owned(), (0..462).collect())].into();
+            record.recall = [("spin".to_owned(), 50.0 + number as f64)].into();
+            for run in &mut record.runs {
+                let is_right = |v: usize| (37 * v + 11 * run.seed as usize) % 100 < 45 + 3 * number;
+                run.right = Some((0..462).map(is_right).collect());
+                run.test_unit = format!("test-{table}-{number}");
+                run.top1 = 100.0 * (0..462).filter(|&v| is_right(v)).count() as f64 / 462.0;
+            }
+            let outcomes = Outcomes::of(&record).unwrap();
+            record.top1 = Statistics::new(&[("row".to_owned(), outcomes)].into()).accuracy("row").unwrap();
+            let text = serde_json::to_string(&record).unwrap();
+            std::fs::write(place.join(format!("{}.json", row.row.id)), text).unwrap();
+        }
+        let claims: Vec<Claim> = of_spec(table, 1).claims;
+        std::fs::write(place.join("claims.json"), serde_json::to_string(&claims).unwrap()).unwrap();
+    }
+    (folder, workspace)
+}
+
 #[test]
 fn screens_of_80_120_and_200_columns() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    // Scores that a machine has in its cache would add differences between rows.
-    let workspace = Workspace { cache: "none".into(), ..Workspace::new(root) };
+    let (_folder, workspace) = recorded();
     for width in [80, 120, 200] {
         let screen = Screen { width: Some(width), colours: false };
         let run = table(1).terminal(screen);
         let list = experiment::list::tables(&workspace, screen).unwrap();
         let show = experiment::show::show(&workspace, "table1b", &Request::default(), screen).unwrap().plan;
-        let rows = CompareRequest { only: vec!["stack-10".into(), "pyramid".into()], ..Default::default() };
-        let compare = experiment::compare::compare(&workspace, &rows).unwrap().terminal(screen);
-        for (name, text) in [("run", run), ("list", list), ("show", show), ("compare", compare)] {
+        let compare =
+            experiment::compare::compare(&workspace, &CompareRequest::default()).unwrap().terminal(screen);
+        let rows = ["table1b/stack-10-on", "two-stream/table1b/single-on", "snippets/sum-3"];
+        let rows = rows.map(str::to_owned);
+        let matrix = experiment::compare::matrix::matrix(&workspace, &rows).unwrap().terminal(screen);
+        let screens =
+            [("run", run), ("list", list), ("show", show), ("compare", compare), ("compare-rows", matrix)];
+        for (name, text) in screens {
             assert_fits(&text, width);
             insta::assert_snapshot!(format!("{name}-at-{width}"), text);
         }
     }
+}
+
+/// Rows are ranked where they were tested on the same videos, and nowhere else.
+#[test]
+fn rows_on_different_videos_are_not_compared() {
+    let (_folder, workspace) = recorded();
+    let matrix = |rows: &[&str]| {
+        let rows: Vec<String> = rows.iter().map(|row| (*row).to_owned()).collect();
+        experiment::compare::matrix::matrix(&workspace, &rows).map(|matrix| matrix.csv())
+    };
+    let message = matrix(&["table1b/single-on", "snippets/sum-3"]).unwrap_err().to_string();
+    assert!(message.contains("no two of these rows were tested on the same videos"), "{message}");
+    let message = matrix(&["table1b/stack-10-onn", "snippets/sum-3"]).unwrap_err().to_string();
+    assert!(message.contains("did you mean `two-stream/table1b/stack-10-on`"), "{message}");
+    let csv = matrix(&["table1b/single-on", "table1b/stack-5-on"]).unwrap();
+    assert!(
+        csv.lines().count() == 2 && csv.contains("\"synth (data seed 0), split 1: 462 test videos\""),
+        "{csv}"
+    );
 }
 
 /// On a data set that the spec does not name, there is no number of the paper beside ours.

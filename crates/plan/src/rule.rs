@@ -6,7 +6,7 @@
 //!
 //! A row id may contain `-`, so a minus sign needs spaces around it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Longest rule, in bytes; this also bounds the depth of a chain of sums.
 const LONGEST: usize = 4096;
@@ -38,6 +38,23 @@ impl Expr {
             Self::Add(a, b) => a.value(rows) + b.value(rows),
             Self::Sub(a, b) => a.value(rows) - b.value(rows),
             Self::Abs(a) => a.value(rows).abs(),
+        }
+    }
+
+    /// Adds the derivative of the value by each row's accuracy, times `factor`.
+    fn slopes<'a>(&'a self, rows: &dyn Fn(&str) -> f64, factor: f64, slopes: &mut BTreeMap<&'a str, f64>) {
+        match self {
+            Self::Number(_) => {}
+            Self::Row(id) => *slopes.entry(id).or_default() += factor,
+            Self::Add(a, b) => {
+                a.slopes(rows, factor, slopes);
+                b.slopes(rows, factor, slopes);
+            }
+            Self::Sub(a, b) => {
+                a.slopes(rows, factor, slopes);
+                b.slopes(rows, -factor, slopes);
+            }
+            Self::Abs(a) => a.slopes(rows, if a.value(rows) < 0.0 { -factor } else { factor }, slopes),
         }
     }
 
@@ -99,6 +116,14 @@ impl Comparison {
     /// inequality holds, negative if it is violated.
     pub fn margin(&self, accuracy: &dyn Fn(&str) -> f64) -> f64 {
         self.greater.value(accuracy) - self.smaller.value(accuracy)
+    }
+
+    /// Returns the derivative of the margin by the accuracy of each row, at the given accuracies.
+    pub fn slopes(&self, accuracy: &dyn Fn(&str) -> f64) -> BTreeMap<&str, f64> {
+        let mut slopes = BTreeMap::new();
+        self.greater.slopes(accuracy, 1.0, &mut slopes);
+        self.smaller.slopes(accuracy, -1.0, &mut slopes);
+        slopes
     }
 }
 
@@ -203,6 +228,22 @@ mod tests {
 
     fn margin(rule: &str, a: f64, b: f64) -> f64 {
         Comparison::parse(rule).unwrap().margin(&|row| if row == "a-1" { a } else { b })
+    }
+
+    #[test]
+    fn slopes_are_those_of_the_margin() {
+        let rule = Comparison::parse("a - b > abs(b - c) - (a - 3)").unwrap();
+        for accuracies in [[70.0, 50.0, 40.0], [70.0, 30.0, 60.0]] {
+            let at = |row: &str, step: f64, moved: &str| {
+                let value = accuracies[usize::from(row.as_bytes()[0] - b'a')];
+                if row == moved { value + step } else { value }
+            };
+            let slopes = rule.slopes(&|row| at(row, 0.0, ""));
+            for row in ["a", "b", "c"] {
+                let moved = |step: f64| rule.margin(&|other| at(other, step, row));
+                assert!((slopes[row] - (moved(0.5) - moved(-0.5))).abs() < 1e-9, "{row}: {slopes:?}");
+            }
+        }
     }
 
     #[test]

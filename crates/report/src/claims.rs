@@ -73,7 +73,7 @@ pub(super) fn section(of: &Tabled, run: &Ran) -> Markup {
     ];
     let caption = html! {
         "Claims about " (run.table.name) " judged on " (run.name)
-        ": by how many points of accuracy the inequality is met, paired bootstrap over test videos"
+        ": by how many points of accuracy the inequality is met, with its interval over test videos"
     };
     table(&format!("{}/~claims", run.anchor(of)), "claims", &caption, &columns, &body)
 }

@@ -154,8 +154,9 @@ impl Page<'_> {
                 }
             }
             p {
-                "Verdicts come from a paired bootstrap over test videos: a claim holds if the whole 95\u{a0}% interval of its margin \
-                 is above zero, is contradicted if it is below zero, and is undecided otherwise."
+                "Verdicts come from 95\u{a0}% intervals over blocks of test videos (a film, an actor, a single generated video) and, with \
+                 several training seeds, over trainings: a claim holds if the whole interval of its margin is above zero, is contradicted \
+                 if it is below zero, and is undecided otherwise."
             }
         }
     }

@@ -5,11 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use experiment::claim::Estimate;
 use experiment::pictures::{INDEX, Picture, Shows};
 use experiment::record::{
     DatasetRecord, Environment, RECORD_VERSION, Record, RunRecord, StageRecord, TestOutcome, TrainOutcome,
 };
+use experiment::statistics::Estimate;
 use experiment::store::write_json;
 use experiment::{Request, Workspace};
 use plan::TablePlan;
@@ -189,6 +189,8 @@ fn record(plan: &TablePlan, row: usize) -> Record {
         profile: ProfileName::Mini,
         measure: Default::default(),
         top1: Estimate { value: 61.7, low: 57.1, high: 66.0 },
+        top5: None,
+        blocks: BTreeMap::new(),
         recall: BTreeMap::from([(class("spin"), 75.0), (class(HOSTILE), 50.0)]),
         confusion: BTreeMap::from([
             (class("spin"), BTreeMap::from([(class("spin"), 3), (class(HOSTILE), 1)])),
@@ -218,6 +220,7 @@ fn record(plan: &TablePlan, row: usize) -> Record {
                 test_unit: format!("test-{seed}"),
                 top1: 61.7,
                 right: None,
+                pairs: None,
                 test: TestOutcome {
                     videos_expected: 6,
                     videos_scored: 5,

@@ -8,13 +8,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::Result;
 use crate::changes::{Change, changes};
-use crate::claim::{Bootstrap, Estimate};
 use crate::outcomes::Outcomes;
 use crate::record::{Measure, Record};
-use crate::right::Right;
-use crate::scores::Scores;
+use crate::statistics::{Covers, Estimate, Statistics};
 use base::text::{points, signed};
 use plan::rule::Comparison;
 
@@ -65,7 +62,7 @@ impl std::fmt::Display for Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum By {
-    /// A paired bootstrap over the test videos.
+    /// Paired differences of the test videos.
     Pairs,
     /// The baseline's own interval, since its answers for single videos are unknown.
     Interval,
@@ -112,20 +109,9 @@ impl RowCheck {
     }
 }
 
-/// Answers of one run, before and now.
-pub(super) struct Answered {
-    /// The answers of the baseline, if known.
-    pub(super) before: Option<Right>,
-    /// The scores now; `None` for pairs.
-    pub(super) now: Option<Scores>,
-}
-
 /// Judges a row. `rows` is the number of rows judged in all: the intervals are so wide that the chance of any value outside
 /// its interval is one in twenty for all rows together.
-///
-/// # Errors
-/// If the answers cannot be combined.
-pub(super) fn judge(before: &Record, now: &Record, answers: &[Answered], rows: usize) -> Result<RowCheck> {
+pub(super) fn judge(before: &Record, now: &Record, rows: usize) -> RowCheck {
     let changes = changes(before, now);
     let mut check = RowCheck {
         before: Some(before.top1),
@@ -138,7 +124,7 @@ pub(super) fn judge(before: &Record, now: &Record, answers: &[Answered], rows: u
     let trained = trainings(before, now, check.changes.is_empty());
     let noise = if trained == Trained::Same { 0.0 } else { TRAINING_NOISE };
     let same_videos = before.data == now.data && before.runs.len() == now.runs.len();
-    let paired = if same_videos { paired(answers, rows)? } else { None };
+    let paired = if same_videos { paired(before, now, rows) } else { None };
     let mut moved = false;
     match paired {
         Some(Paired { difference, turned }) => {
@@ -199,7 +185,7 @@ pub(super) fn judge(before: &Record, now: &Record, answers: &[Answered], rows: u
     if moved {
         check.verdict = Verdict::Moved;
     }
-    Ok(check)
+    check
 }
 
 fn measure(record: &Record) -> &'static str {
@@ -215,29 +201,24 @@ struct Paired {
 }
 
 /// Computes the difference of the answers on the same videos, if both are known.
-fn paired(answers: &[Answered], rows: usize) -> Result<Option<Paired>> {
-    let share = 1.0 / answers.len().max(1) as f64;
-    let (mut then, mut today, mut turned) = (Outcomes::default(), Outcomes::default(), [0, 0]);
-    for Answered { before, now } in answers {
-        let (Some(before), Some(now)) = (before, now) else { return Ok(None) };
-        let before = before.bits();
-        let right = now.right();
-        if before.len() != right.bits().len() {
-            return Ok(None);
-        }
-        let weight = share / before.len() as f64;
-        for (video, (&was, &is)) in before.iter().zip(right.bits()).enumerate() {
-            let block = now.block(video);
-            then.add(block, was, weight);
-            today.add(block, is, weight);
+fn paired(before: &Record, now: &Record, rows: usize) -> Option<Paired> {
+    // The videos are the same, so records of any version have these blocks.
+    let before = Record { blocks: now.blocks.clone(), ..before.clone() };
+    let mut turned = [0, 0];
+    for (was, is) in before.runs.iter().zip(&now.runs) {
+        let (was, is) = (was.right.as_ref()?.bits(), is.right.as_ref()?.bits());
+        for (&was, &is) in was.iter().zip(is) {
             turned[0] += usize::from(is && !was);
             turned[1] += usize::from(was && !is);
         }
     }
-    let both = BTreeMap::from([("before".to_owned(), then), ("now".to_owned(), today)]);
-    let Ok(claim) = Comparison::parse("now > before") else { return Ok(None) };
-    let difference = Bootstrap::new(&both)?.margin(&claim, 1.0 - 0.05 / rows.max(1) as f64);
-    Ok(difference.map(|difference| Paired { difference, turned }))
+    let both = [("before", &before), ("now", now)];
+    let outcomes = both.map(|(name, record)| Some((name.to_owned(), Outcomes::of(record)?)));
+    let outcomes: BTreeMap<String, Outcomes> = outcomes.into_iter().collect::<Option<_>>()?;
+    let claim = Comparison::parse("now > before").ok()?;
+    let level = 1.0 - 0.05 / rows.max(1) as f64;
+    let difference = Statistics::new(&outcomes).margin(&claim, level, Covers::Videos)?;
+    Some(Paired { difference, turned })
 }
 
 /// The trainings of a row compared with those of its baseline.
@@ -290,68 +271,62 @@ mod tests {
 
     use super::*;
 
-    fn judge(before: &Record, now: &Record, answers: &[Answered], rows: usize) -> RowCheck {
-        super::judge(before, now, answers, rows).unwrap()
-    }
-
     fn committed(row: &str) -> Record {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../results");
         Record::read(&root.join(format!("{row}.json"))).unwrap()
     }
 
-    /// Scores of two hundred videos of two classes; `right` says which are classified correctly.
-    fn scores(right: impl Fn(usize) -> bool) -> Scores {
-        let videos = 0..200;
-        Scores {
-            split: "1".into(),
-            seed: 0,
-            classes: vec!["a".into(), "b".into()],
-            videos: videos.clone().map(|video| format!("v{video:03}")).collect(),
-            groups: Vec::new(),
-            labels: vec![0; 200],
-            scores: videos.flat_map(|video| if right(video) { [0.9, 0.1] } else { [0.1, 0.9] }).collect(),
-            logits: Vec::new(),
-        }
+    /// A record and another of the same videos, with answers that two functions of the video give.
+    fn answered(record: &Record, was: impl Fn(usize) -> bool, is: impl Fn(usize) -> bool) -> [Record; 2] {
+        let with = |right: &dyn Fn(usize) -> bool| {
+            let mut record = record.clone();
+            record.blocks = [("1".to_owned(), (0..200).collect())].into();
+            record.runs[0].right = Some((0..200).map(right).collect());
+            record
+        };
+        [with(&was), with(&is)]
     }
 
-    fn answered(before: impl Fn(usize) -> bool, now: impl Fn(usize) -> bool) -> Vec<Answered> {
-        vec![Answered { before: Some(scores(before).right()), now: Some(scores(now)) }]
+    fn judged([before, now]: &[Record; 2]) -> RowCheck {
+        judge(before, now, 1)
     }
 
     #[test]
     fn a_net_that_is_the_same_may_not_answer_otherwise() {
         let record = committed("two-stream/table1b/synth-mini/stack-10-on");
-        let same = judge(&record, &record, &answered(|v| v % 4 != 0, |v| v % 4 != 0), 1);
+        let same = judged(&answered(&record, |v| v % 4 != 0, |v| v % 4 != 0));
         assert_eq!((same.verdict, same.turned), (Verdict::Same, Some([0, 0])));
         // Rounding may change two videos of two hundred. If several change the same way, the test has changed.
-        let few = judge(&record, &record, &answered(|v| v % 4 != 0, |v| v % 4 != 0 && v != 1 || v == 0), 1);
+        let few = judged(&answered(&record, |v| v % 4 != 0, |v| v % 4 != 0 && v != 1 || v == 0));
         assert_eq!((few.verdict, few.turned), (Verdict::Within, Some([1, 1])));
-        let many = judge(&record, &record, &answered(|v| v % 4 != 0, |v| v % 4 != 0 && v > 10), 1);
+        let many = judged(&answered(&record, |v| v % 4 != 0, |v| v % 4 != 0 && v > 10));
         assert_eq!(many.verdict, Verdict::Moved, "{many:?}");
         assert!(many.reasons[0].contains("excludes 0"), "{:?}", many.reasons);
     }
 
     #[test]
     fn another_net_of_the_same_plan_has_its_noise() {
-        let before = committed("two-stream/table1b/synth-mini/stack-10-on");
-        let mut now = before.clone();
-        now.runs[0].stages[0].training.loss[40].1 += 0.05;
-        let fell = |lost: usize| answered(|_| true, move |v| v >= lost);
-        assert_eq!(judge(&before, &now, &fell(7), 1).verdict, Verdict::Within);
-        let moved = judge(&before, &now, &fell(20), 1);
+        let record = committed("two-stream/table1b/synth-mini/stack-10-on");
+        let fell = |lost: usize| {
+            let [before, mut now] = answered(&record, |_| true, move |v| v >= lost);
+            now.runs[0].stages[0].training.loss[40].1 += 0.05;
+            judge(&before, &now, 1)
+        };
+        assert_eq!(fell(7).verdict, Verdict::Within);
+        let moved = fell(20);
         assert_eq!(moved.verdict, Verdict::Moved);
         assert!(moved.reasons[0].contains("3 points by which trainings differ"), "{:?}", moved.reasons);
         // The nets of fused scores belong to other rows.
         let fused = committed("two-stream/table3/synth-mini/average");
-        assert_eq!(judge(&fused, &fused, &fell(7), 1).verdict, Verdict::Within);
+        assert_eq!(judged(&answered(&fused, |_| true, |v| v >= 7)).verdict, Verdict::Within);
     }
 
     #[test]
     fn more_rows_make_each_interval_wider() {
         let record = committed("two-stream/table1b/synth-mini/stack-10-on");
+        let [before, now] = answered(&record, |v| v % 4 != 0, |v| v % 5 != 0);
         let width = |rows: usize| {
-            let interval =
-                judge(&record, &record, &answered(|v| v % 4 != 0, |v| v % 5 != 0), rows).difference.unwrap();
+            let interval = judge(&before, &now, rows).difference.unwrap();
             interval.high - interval.low
         };
         assert!(width(50) > 1.2 * width(1), "{} against {}", width(50), width(1));
@@ -359,11 +334,11 @@ mod tests {
 
     #[test]
     fn a_training_must_begin_as_it_did_and_may_end_otherwise() {
-        let before = committed("two-stream/table1b/synth-mini/stack-10-on");
+        let record = committed("two-stream/table1b/synth-mini/stack-10-on");
         let with = |point: usize, factor: f64| {
-            let mut now = before.clone();
+            let [before, mut now] = answered(&record, |_| true, |_| true);
             now.runs[0].stages[0].training.loss[point].1 *= factor;
-            judge(&before, &now, &answered(|_| true, |_| true), 1)
+            judge(&before, &now, 1)
         };
         assert_eq!(with(0, 1.0005).verdict, Verdict::Within);
         assert_eq!(with(50, 1.5).verdict, Verdict::Within);
@@ -375,13 +350,16 @@ mod tests {
     #[test]
     fn without_answers_the_record_s_own_interval_counts() {
         let before = committed("siamese/cross-view/synth-views-mini.data-seed-107/both-l1-pairs");
-        let unknown = || before.runs.iter().map(|_| Answered { before: None, now: None }).collect::<Vec<_>>();
-        let mut now = before.clone();
+        let without = |mut record: Record| {
+            record.runs.iter_mut().for_each(|run| (run.right, run.pairs) = (None, None));
+            record
+        };
+        let (before, mut now) = (without(before.clone()), without(before));
         now.top1.value = before.top1.high - 0.01;
-        let within = judge(&before, &now, &unknown(), 1);
+        let within = judge(&before, &now, 1);
         assert_eq!((within.verdict, within.by), (Verdict::Within, Some(By::Interval)));
         now.top1.value = before.top1.high + 0.06;
-        let moved = judge(&before, &now, &unknown(), 1);
+        let moved = judge(&before, &now, 1);
         assert_eq!(moved.verdict, Verdict::Moved);
         assert!(moved.reasons[0].starts_with("the area under the ROC curve was"), "{:?}", moved.reasons);
     }

@@ -1,8 +1,8 @@
 //! Formats the result of a check.
 
 use super::{Checked, RowCheck, TableCheck, Verdict};
-use crate::claim::Estimate;
 use crate::grid::{Grid, Screen};
+use crate::statistics::Estimate;
 use base::text::{NONE, counted, points, signed_within};
 
 /// Maximum number of listed changes of a plan.

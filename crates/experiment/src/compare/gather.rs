@@ -1,12 +1,14 @@
 //! Gathers the finished rows of all tables, identical rows once.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::Result;
 use crate::record::{Measure, Record};
 use crate::run_folder::{RunFolder, recorded};
-use plan::cost::multiply_adds_of_a_video;
-use plan::{Work, Workspace};
+use base::text::counted;
+use plan::cost::{multiply_adds_of_a_video, training};
+use plan::{NetPlan, Work, Workspace};
 
 /// A finished row.
 #[derive(Debug, Clone)]
@@ -19,6 +21,57 @@ pub struct Entry {
     pub architecture: String,
     /// Its record.
     pub record: Record,
+}
+
+/// The cost of a training.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Training {
+    /// Number of training samples, over all stages.
+    pub samples: f64,
+    /// Multiply-adds forward and backward, over all stages.
+    pub multiply_adds: f64,
+}
+
+/// The videos of a test. Accuracies on different ones are not ranked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TestSet {
+    /// The data set.
+    pub dataset: String,
+    /// The seed that it was rendered from, if it is generated.
+    pub data_seed: Option<u64>,
+    /// The tested splits, with the fingerprints of their lists and contents.
+    splits: Vec<(String, Option<String>)>,
+    /// Number of videos that were tested, over all splits.
+    pub videos: usize,
+}
+
+impl TestSet {
+    fn of(record: &Record) -> Self {
+        let data = record.data.first();
+        let mut videos: BTreeMap<&str, usize> = BTreeMap::new();
+        for run in &record.runs {
+            videos.insert(&run.split, run.test.videos_scored);
+        }
+        let fingerprint = |split: &str| data.and_then(|data| data.fingerprints.get(split)).cloned();
+        Self {
+            dataset: data.map(|data| data.name.clone()).unwrap_or_default(),
+            data_seed: data.and_then(|data| data.data_seed),
+            splits: videos.keys().map(|split| ((*split).to_owned(), fingerprint(split))).collect(),
+            videos: videos.values().sum(),
+        }
+    }
+}
+
+impl fmt::Display for TestSet {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.dataset)?;
+        if let Some(seed) = self.data_seed {
+            write!(out, " (data seed {seed})")?;
+        }
+        let names: Vec<&str> = self.splits.iter().map(|(name, _)| name.as_str()).collect();
+        let splits = if names.len() == 1 { "split" } else { "splits" };
+        write!(out, ", {splits} {}: {}", names.join(", "), counted(self.videos, "test video"))
+    }
 }
 
 /// Returns every recorded row whose measure is top-1 accuracy. Rows of several tables with the same test units are one entry.
@@ -76,6 +129,35 @@ fn architecture(work: &Work) -> String {
 }
 
 impl Entry {
+    /// Returns the videos that it was tested on.
+    pub fn test_set(&self) -> TestSet {
+        TestSet::of(&self.record)
+    }
+
+    /// Returns `true` if `asked` is its row, as `TABLE/ROW` with the table's full or short name.
+    pub(super) fn is(&self, asked: &str) -> bool {
+        let Some((table, row)) = asked.rsplit_once('/') else { return asked == self.record.row };
+        let is_table =
+            |full: &str| full == table || full.rsplit_once('/').is_some_and(|(_, short)| short == table);
+        row == self.record.row && self.tables.split(", ").any(is_table)
+    }
+
+    /// Returns what the training of one run costs: all networks of the row with all stages before them, each once.
+    pub fn training(&self) -> Option<Training> {
+        let mut nets: Vec<&NetPlan> = Vec::new();
+        for net in self.record.work.stages() {
+            if !nets.contains(&net) {
+                nets.push(net);
+            }
+        }
+        let mut sum = Training { samples: 0.0, multiply_adds: 0.0 };
+        for net in nets {
+            sum.samples += (net.samples() * net.train.iterations) as f64;
+            sum.multiply_adds += training(net).ok()?.operations / 2.0;
+        }
+        Some(sum)
+    }
+
     /// Returns `true` if its table, row, label or architecture contains the text, ignoring case.
     pub(super) fn says(&self, text: &str) -> bool {
         let text = text.to_lowercase();

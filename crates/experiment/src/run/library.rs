@@ -14,6 +14,7 @@ use data::prepare::PreparedVideo;
 
 use super::repeat::Repeat;
 use super::runner::Runner;
+use crate::blocks::Blocks;
 use crate::error::{Error, Result};
 use crate::record::DatasetRecord;
 use plan::spec::{TestBy, TestOn, Videos};
@@ -204,6 +205,28 @@ impl<'a> Library<'a> {
         Ok(records)
     }
 
+    /// Returns the block of each video of a test.
+    pub(super) fn blocks(&self, protocol: &Protocol, repeat: &Repeat<'_>) -> Result<Blocks> {
+        let data = protocol.net.target();
+        let dataset = &self.set(&data.set)?.dataset;
+        let limit = protocol.net.video.videos_per_class;
+        let tested = self.indices(data, repeat, Part::of(protocol.test.on), limit)?;
+        let numbers = block_numbers(dataset);
+        let listed = tested.into_iter().map(|index| &dataset.videos[index]);
+        let with_label = listed.filter(|video| !data.without.contains(&dataset.classes[video.label]));
+        Ok(with_label.map(|video| numbers[&dataset.block(video)]).collect())
+    }
+
+    /// Replaces the names of a data set's blocks by their numbers.
+    pub(super) fn numbered<T>(&self, set: &str, blocks: BTreeMap<String, T>) -> Result<BTreeMap<u32, T>> {
+        let numbers = block_numbers(&self.set(set)?.dataset);
+        let one = |(block, of): (String, T)| match numbers.get(&block) {
+            Some(&number) => Ok((number, of)),
+            None => Err(Error::Usage(format!("{set} has no group `{block}`; test again with --fresh"))),
+        };
+        blocks.into_iter().map(one).collect()
+    }
+
     /// Returns the training videos of a net, for each task.
     pub(super) fn training(&self, net: &NetPlan, repeat: &Repeat<'_>) -> Result<Vec<Vec<LabelledVideo>>> {
         let mut tasks = vec![Vec::new(); net.tasks()];
@@ -315,6 +338,12 @@ impl<'a> Library<'a> {
         };
         Ok(at_most(dataset, list, limit))
     }
+}
+
+/// Numbers the blocks of all videos of a data set in the order of their names.
+fn block_numbers(dataset: &Dataset) -> BTreeMap<String, u32> {
+    let names: BTreeSet<String> = dataset.videos.iter().map(|video| dataset.block(video)).collect();
+    names.into_iter().zip(0..).collect()
 }
 
 fn no_such_split(set: &str, split: &str) -> Error {

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use plan::rule::Comparison;
-use plan::{RowPlan, Work};
+use plan::{RowPlan, TablePlan, Work};
 
 use super::graph::{Does, StepId};
 use super::job::Job;
+use super::library::Library;
+use super::repeat::Repeat;
+use super::runner::Runner;
 use super::steps::{finished, trained};
-use crate::answers::RowAnswers;
-use crate::claim::Bootstrap;
+use crate::answers::{RowAnswers, TestAnswers};
+use crate::claim::judged;
 use crate::error::{Error, Result};
-use crate::outcomes::Outcomes;
-use crate::record::{Measure, RECORD_VERSION, Record, RunRecord, StageRecord};
+use crate::record::{DatasetRecord, Measure, RECORD_VERSION, Record, RunRecord, StageRecord};
 use crate::scores::SCORES;
+use crate::statistics::Estimate;
 use crate::store::write_json;
 use crate::table::{self, State, Table};
 
@@ -59,7 +61,7 @@ impl Job<'_> {
         };
         let tests = scores.iter().map(test).collect::<Result<Vec<_>>>()?;
         let answers = self.answers(row)?;
-        let values = answers.values()?;
+        let values = answers.tests()?;
         if values.len() != scores.len() {
             return Err(Error::Usage(format!(
                 "row {}: expected answers of {} tests, found {}; a split has no test video",
@@ -68,22 +70,26 @@ impl Job<'_> {
                 values.len()
             )));
         }
+        let target = row.work.target().unwrap_or_default();
         let mut runs = Vec::with_capacity(scores.len());
-        for (((repeat, step), test), (top1, right)) in scores.iter().zip(tests).zip(values) {
+        let mut blocks = BTreeMap::new();
+        for (((repeat, step), test), TestAnswers { value, right, pairs }) in
+            scores.iter().zip(tests).zip(values)
+        {
+            if let (Some(protocol), Some(_)) = (row.work.protocols().first(), &right) {
+                blocks.insert(repeat.split.to_owned(), self.library.blocks(protocol, repeat)?);
+            }
             runs.push(RunRecord {
                 split: repeat.split.to_owned(),
                 seed: repeat.seed,
                 stages: self.stages(*step)?,
                 test_unit: self.graph.unit(*step).name.clone(),
-                top1,
+                top1: value,
                 right,
+                pairs: pairs.map(|pairs| self.library.numbered(target, pairs)).transpose()?,
                 test,
             });
         }
-        let rows = BTreeMap::from([(row.row.id.clone(), answers.outcomes()?)]);
-        let top1 = Bootstrap::new(&rows)?.accuracy(&row.row.id).ok_or_else(|| {
-            Error::Usage(format!("row {}: no accuracy, because no test video was scored", row.row.id))
-        })?;
         let (mut parameters, mut multiply_adds) = (0, 0);
         for protocol in row.work.protocols() {
             let summary = protocol.net.model.summary().map_err(Error::network("describing the network"))?;
@@ -92,7 +98,8 @@ impl Job<'_> {
         }
         let classes = row.work.target().map_or(Ok(&[][..]), |set| self.library.classes(set))?;
         let predictions = answers.classes();
-        Ok(Record {
+        let top5 = predictions.filter(|_| classes.len() > 5).map(|of| of.top5()).transpose()?;
+        let mut record = Record {
             version: RECORD_VERSION,
             table: self.plan.spec.name(),
             row: row.row.id.clone(),
@@ -102,7 +109,9 @@ impl Job<'_> {
             data: self.library.records(row)?,
             profile: self.plan.profile,
             measure: if row.work.tested_by().is_pairs() { Measure::PairArea } else { Measure::Top1 },
-            top1,
+            top1: Estimate { value: 0.0, low: 0.0, high: 0.0 },
+            top5,
+            blocks,
             recall: predictions.map_or_else(|| Ok(BTreeMap::new()), |of| of.recall(classes))?,
             confusion: predictions.map_or_else(|| Ok(BTreeMap::new()), |of| of.confusion(classes))?,
             work: row.work.clone(),
@@ -110,7 +119,15 @@ impl Job<'_> {
             multiply_adds,
             runs,
             environment: self.environment.clone(),
-        })
+        };
+        record.estimate();
+        if record.videos().1 == 0 {
+            return Err(Error::Usage(format!(
+                "row {}: no accuracy, because no test video was scored",
+                row.row.id
+            )));
+        }
+        Ok(record)
     }
 
     /// Reads the answers of all tests of a row.
@@ -133,33 +150,44 @@ impl Job<'_> {
 
     /// Builds the table at its present state.
     pub(super) fn table(&self, states: &BTreeMap<String, State>) -> Result<Table> {
-        // Outcomes of rows, by the data set of their tests.
-        let mut sets: BTreeMap<&str, BTreeMap<String, Outcomes>> = BTreeMap::new();
-        for row in &self.plan.rows {
-            let Some(set) = row.work.target().filter(|_| states[&row.row.id].record().is_some()) else {
-                continue;
-            };
-            let outcomes = self.answers(row)?.outcomes()?;
-            sets.entry(set).or_default().insert(row.row.id.clone(), outcomes);
-        }
-        let bootstrap = Bootstrap::of_sets(sets.values())?;
         let spec = &self.plan.spec;
-        let file = self.plan.file.display().to_string();
-        let claims = spec
-            .claim
-            .iter()
-            .map(|claim| {
-                let rule = Comparison::parse(&claim.holds)
-                    .map_err(|message| plan::Error::Spec { file: file.clone(), message })?;
-                let (verdict, margin) = bootstrap.judge(&rule);
-                Ok(table::Claim::of(claim, verdict, margin))
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let records = states.iter().filter_map(|(row, state)| Some((row.as_str(), state.record()?)));
+        let claims = judged(spec, &self.plan.file.display().to_string(), records)?;
         let row = |row: &RowPlan| table::Row::of(&row.row, states[&row.row.id].clone());
         let rows = self.plan.rows.iter().map(row).collect();
         let mut table = Table::new(spec, rows, claims, self.plan.profile, String::new());
         table.is_of(self.plan);
         Ok(table)
+    }
+}
+
+impl Runner<'_> {
+    /// Adds the blocks of their test videos to records of versions before 0.17.
+    ///
+    /// # Errors
+    /// Data sets that cannot be opened; [`Error::Usage`] if their videos are others than those of a record.
+    pub(crate) fn add_blocks(&self, plan: &TablePlan, records: &mut [Record]) -> Result<()> {
+        let library = Library::open(self, plan, None)?;
+        for record in records {
+            let row = plan.rows.iter().find(|row| row.row.id == record.row);
+            let Some((row, protocol)) = row.and_then(|row| Some((row, row.work.protocols().first()?))) else {
+                continue;
+            };
+            let now = library.records(row)?;
+            let fingerprints = |of: &[DatasetRecord]| of.first().map(|data| data.fingerprints.clone());
+            if fingerprints(&now) != fingerprints(&record.data) {
+                return Err(Error::Usage(format!(
+                    "the test videos of {} have changed since it was recorded; run it again",
+                    record.row
+                )));
+            }
+            for run in record.runs.iter().filter(|run| run.right.is_some()) {
+                let repeat = Repeat { split: &run.split, seed: run.seed, fold: None };
+                record.blocks.insert(run.split.clone(), library.blocks(protocol, &repeat)?);
+            }
+            record.check().map_err(|problem| Error::Usage(format!("{}: {problem}", record.row)))?;
+        }
+        Ok(())
     }
 }
 

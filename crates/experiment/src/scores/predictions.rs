@@ -5,27 +5,23 @@
 
 use std::path::Path;
 
-use polars::prelude::{
-    BooleanChunked, Column, DataFrame, NamedFrom, PolarsError, PolarsResult, Series, StringChunked,
-};
+use polars::prelude::{BooleanChunked, Column, DataFrame, NamedFrom, PolarsError, PolarsResult, Series};
 
 use super::Scores;
-use crate::outcomes::Outcomes;
 use crate::right::Right;
 use crate::{Error, Result};
 
 /// The number of the test, from 0.
 pub(super) const TEST: &str = "test";
-/// Its split, training seed and number of videos.
+/// Its split and training seed.
 const SPLIT: &str = "split";
 const SEED: &str = "seed";
-const VIDEOS: &str = "videos";
 pub(super) const VIDEO: &str = "video";
-/// The block with which a bootstrap resamples the video.
-const BLOCK: &str = "block";
 /// Its true class, and its predicted class.
 pub(super) const CLASS: &str = "class";
 pub(super) const TAKEN_FOR: &str = "taken for";
+/// Number of classes that come before the true one.
+const RANK: &str = "rank";
 /// True if they are equal.
 pub(super) const RIGHT: &str = "right";
 
@@ -62,40 +58,6 @@ impl Predictions {
         self.tests
     }
 
-    /// Sorts the tests by split and seed.
-    ///
-    /// # Errors
-    /// If the query fails.
-    pub fn sorted(&self) -> Result<Self> {
-        let order = polars::prelude::SortMultipleOptions::default().with_maintain_order(true);
-        let frame = self.frame.sort([SPLIT, SEED], order).map_err(unanswered)?;
-        Ok(Self { frame, ..*self })
-    }
-
-    /// Returns `true` if the tests of both have the same splits, seeds, videos and true classes, in the same order.
-    ///
-    /// # Errors
-    /// If the query fails.
-    pub fn are_of_the_videos_of(&self, other: &Self) -> Result<bool> {
-        let of = |one: &Self| one.frame.select([SPLIT, SEED, VIDEO, CLASS]).map_err(unanswered);
-        Ok(self.tests == other.tests && of(self)?.equals(&of(other)?))
-    }
-
-    /// Counts the answers that only `self`, and only `other`, got right.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if they are of different videos.
-    pub fn only_one_right(&self, other: &Self) -> Result<[usize; 2]> {
-        if !self.are_of_the_videos_of(other)? {
-            return Err(Error::Usage(
-                "expected tests of the same videos, found different ones; compare rows of one run".into(),
-            ));
-        }
-        let (a, b) = (self.right().map_err(unanswered)?, other.right().map_err(unanswered)?);
-        let count = |mask: &BooleanChunked| mask.num_trues();
-        Ok([count(&(a & &!b)), count(&(b & &!a))])
-    }
-
     /// Returns the top-1 accuracy of each test, in percent.
     ///
     /// # Errors
@@ -114,24 +76,20 @@ impl Predictions {
         Ok(right.iter().map(|right| right.iter().map(|is| is == Some(true)).collect()).collect())
     }
 
-    /// Adds all videos to a row's outcomes; `share` is the weight of a test in the row's mean.
+    /// Returns the top-5 accuracy in percent, mean over tests: the share of videos whose class is among the five with the
+    /// highest scores.
     ///
     /// # Errors
     /// If the query fails.
-    pub fn add_to(&self, outcomes: &mut Outcomes, share: f64) -> Result<()> {
-        let columns = || -> PolarsResult<(&StringChunked, &BooleanChunked, Vec<u64>)> {
-            let videos = self.frame.column(VIDEOS)?.u64()?.into_no_null_iter().collect();
-            Ok((self.frame.column(BLOCK)?.str()?, self.right()?, videos))
+    pub fn top5(&self) -> Result<f64> {
+        let of = |test: &DataFrame| -> PolarsResult<f64> {
+            let ranks = test.column(RANK)?.u32()?;
+            let among = ranks.iter().filter(|rank| rank.is_some_and(|rank| rank < 5)).count();
+            Ok(100.0 * among as f64 / test.height() as f64)
         };
-        let (blocks, right, videos) = columns().map_err(unanswered)?;
-        for ((block, right), videos) in blocks.iter().zip(right.iter()).zip(videos) {
-            outcomes.add(block.unwrap_or_default(), right == Some(true), share / videos as f64);
-        }
-        Ok(())
-    }
-
-    fn right(&self) -> PolarsResult<&BooleanChunked> {
-        self.frame.column(RIGHT)?.bool()
+        let tests = self.frame.partition_by_stable([TEST], false).map_err(unanswered)?;
+        let sum = tests.iter().map(of).sum::<PolarsResult<f64>>().map_err(unanswered)?;
+        Ok(sum / self.tests as f64)
     }
 
     fn right_by_test(&self) -> PolarsResult<Vec<BooleanChunked>> {
@@ -146,16 +104,15 @@ fn lines(scores: &Scores, test: u32) -> PolarsResult<DataFrame> {
     let all = 0..n;
     let taken: Vec<u32> = all.clone().map(|video| scores.prediction(video)).collect();
     let right: Vec<bool> = taken.iter().zip(&scores.labels).map(|(taken, label)| taken == label).collect();
-    let blocks: Vec<&str> = all.map(|video| scores.block(video)).collect();
+    let ranks: Vec<u32> = all.map(|video| scores.rank(video)).collect();
     let columns = vec![
         Column::from(Series::new(TEST.into(), vec![test; n])),
         Column::from(Series::new(SPLIT.into(), vec![scores.split.as_str(); n])),
         Column::from(Series::new(SEED.into(), vec![scores.seed; n])),
-        Column::from(Series::new(VIDEOS.into(), vec![n as u64; n])),
         Column::from(Series::new(VIDEO.into(), &scores.videos)),
-        Column::from(Series::new(BLOCK.into(), blocks)),
         Column::from(Series::new(CLASS.into(), &scores.labels)),
         Column::from(Series::new(TAKEN_FOR.into(), taken)),
+        Column::from(Series::new(RANK.into(), ranks)),
         Column::from(Series::new(RIGHT.into(), right)),
     ];
     DataFrame::new(n, columns)
@@ -177,7 +134,6 @@ mod tests {
             seed,
             classes: vec!["walk".into(), "run".into()],
             videos: videos.iter().map(|(video, ..)| (*video).to_owned()).collect(),
-            groups: Vec::new(),
             labels: videos.iter().map(|(_, _, label)| *label).collect(),
             scores: videos.iter().flat_map(|(_, second, _)| [1.0 - second, *second]).collect(),
             logits: Vec::new(),
@@ -194,23 +150,30 @@ mod tests {
     }
 
     #[test]
-    fn sums_are_those_of_a_loop_to_the_last_bit() {
+    fn answers_are_those_of_the_scores() {
         let tests = tests();
-        let mut expected = Outcomes::default();
-        for scores in &tests {
-            for (video, name) in scores.videos.iter().enumerate() {
-                let right = scores.prediction(video) == scores.labels[video];
-                expected.add(name, right, 0.3 / scores.videos.len() as f64);
-            }
-        }
         let predictions = Predictions::of(&tests).unwrap();
-        let mut found = Outcomes::default();
-        predictions.add_to(&mut found, 0.3).unwrap();
-        assert_eq!(found, expected);
         let accuracies: Vec<f64> = tests.iter().map(Scores::accuracy).collect();
         assert_eq!(predictions.accuracies().unwrap(), accuracies);
         let rights: Vec<Right> = tests.iter().map(Scores::right).collect();
         assert_eq!((predictions.rights().unwrap(), predictions.tests()), (rights, 3));
+    }
+
+    /// Ranks of equal scores follow the order of classes, as predictions do.
+    #[test]
+    fn the_true_class_is_among_the_five_best() {
+        let scores = |own: f32| [0.1, 0.3, 0.2, 0.2, 0.2, own, 0.0];
+        let test = Scores {
+            classes: (0..7).map(|class| format!("c{class}")).collect(),
+            videos: ["a", "b", "c"].map(str::to_owned).to_vec(),
+            labels: vec![5; 3],
+            // Before class 5 come: none; class 1 and, being equal and earlier, 2, 3, 4; all others but 6.
+            scores: [scores(0.9), scores(0.2), scores(0.05)].concat(),
+            ..test("1", 0, &[])
+        };
+        assert_eq!([0, 1, 2].map(|video| test.rank(video)), [0, 4, 5]);
+        let found = Predictions::of(&[test]).unwrap().top5().unwrap();
+        assert!((found - 200.0 / 3.0).abs() < 1e-9, "{found}");
     }
 
     #[test]
@@ -229,61 +192,5 @@ mod tests {
         assert!(message.contains("1.parquet"), "{message}");
         let message = Predictions::of(&[]).unwrap_err().to_string();
         assert!(message.contains("found none"), "{message}");
-    }
-
-    #[test]
-    fn views_of_an_actor_stay_together() {
-        let groups = vec!["x".to_owned(), "x".to_owned(), "y".to_owned()];
-        let views = Scores { groups, ..tests().remove(0) };
-        let mut outcomes = Outcomes::default();
-        Predictions::of(std::slice::from_ref(&views)).unwrap().add_to(&mut outcomes, 1.0).unwrap();
-        assert_eq!(outcomes.videos.keys().collect::<Vec<_>>(), ["x", "y"]);
-        assert!((outcomes.accuracy() - views.accuracy()).abs() < 1e-9);
-    }
-
-    #[test]
-    fn tests_are_paired_in_the_order_of_splits_and_seeds_as_by_a_loop() {
-        let (mut a, mut b) = (tests(), tests());
-        b.reverse();
-        // Two answers change.
-        b[1].scores[2..4].copy_from_slice(&[0.2, 0.8]);
-        b[1].scores[6..8].copy_from_slice(&[0.9, 0.1]);
-        let [first, second] = [&a, &b].map(|tests| Predictions::of(tests).unwrap().sorted().unwrap());
-        let key = |scores: &Scores| (scores.split.clone(), scores.seed);
-        a.sort_by_key(key);
-        b.sort_by_key(key);
-        let mut expected = [0, 0];
-        for (a, b) in a.iter().zip(&b) {
-            for (&was, &is) in a.right().bits().iter().zip(b.right().bits()) {
-                expected[0] += usize::from(was && !is);
-                expected[1] += usize::from(is && !was);
-            }
-        }
-        assert_eq!(expected, [1, 1]);
-        assert_eq!(first.only_one_right(&second).unwrap(), expected);
-        assert_eq!(second.only_one_right(&first).unwrap(), expected);
-    }
-
-    #[test]
-    fn tests_of_other_videos_are_not_paired() {
-        let all = Predictions::of(&tests()).unwrap();
-        let refused = |tests: &[Scores]| {
-            let other = Predictions::of(tests).unwrap();
-            let message = all.only_one_right(&other).unwrap_err().to_string();
-            !all.are_of_the_videos_of(&other).unwrap()
-                && message.contains("expected tests of the same videos")
-        };
-        let with = |change: fn(&mut Vec<Scores>)| {
-            let mut tests = tests();
-            change(&mut tests);
-            tests
-        };
-        assert!(refused(&with(|tests| drop(tests.pop()))), "a test fewer");
-        assert!(refused(&with(|tests| tests[0].seed = 7)), "another seed");
-        assert!(refused(&with(|tests| tests[0].videos[0] = "z".into())), "another video");
-        assert!(refused(&with(|tests| tests[0].labels[0] = 0)), "another class");
-        assert!(refused(&with(|tests| tests[1].videos.swap(0, 1))), "another order");
-        assert!(refused(&tests()[..1]), "missing videos");
-        assert!(all.are_of_the_videos_of(&all).unwrap());
     }
 }

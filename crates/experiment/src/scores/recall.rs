@@ -106,7 +106,6 @@ mod tests {
             seed,
             classes: classes(),
             videos: videos.iter().map(|(video, ..)| (*video).to_owned()).collect(),
-            groups: Vec::new(),
             labels: videos.iter().map(|(_, label, _)| *label).collect(),
             scores: scores.collect(),
             logits: Vec::new(),

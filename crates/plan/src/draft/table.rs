@@ -99,7 +99,7 @@ extends = \"{base}\"
 [[row]]
 {}
 
-# A claim is an inequality between rows, judged by a paired bootstrap over the test videos.
+# A claim is an inequality between rows, judged by its interval over the test videos.
 [[claim]]
 id = \"first-beats-second\"
 says = \"say in words what is claimed\"
