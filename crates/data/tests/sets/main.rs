@@ -11,6 +11,7 @@ mod extracted;
 mod frames_only;
 #[cfg(unix)]
 mod impostors;
+mod jhmdb;
 mod kill;
 mod layout;
 mod messages;
