@@ -494,7 +494,6 @@ impl Task<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simd::Level;
 
     /// Adds the positions of every weight one by one, in the parts of the batch.
     fn plain(g: &Geometry, x: &[f32], grad: &[f32], rows_each: usize) -> Vec<f32> {
@@ -551,7 +550,7 @@ mod tests {
                 output: [output; 2],
             };
             let (x, grad) = (testkit::noise(1, g.input_len()), testkit::noise(2, g.output_len()));
-            // Plain code does not fuse multiply-adds the same way everywhere.
+            // The portable level rounds otherwise.
             for level in Level::supported().into_iter().filter(|&level| level != Level::Portable) {
                 let registers = run(level, super::super::Ask);
                 let found = weight_gradient(level, &g, registers, &x, &grad);
