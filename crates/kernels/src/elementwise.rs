@@ -1,10 +1,11 @@
 //! Elementwise operations: rectification, addition, multiplication by a constant mask. Each is one pass.
 
-use candle_core::{Result, bail};
+use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor, bail};
 use rayon::prelude::*;
 
 use crate::array::{Array, Backward, Gradient};
 use crate::check;
+use crate::engine::{forward, share_memory};
 use crate::memory::unwritten;
 use crate::op::Op;
 use crate::simd::vectorised;
@@ -81,6 +82,46 @@ impl Op for Add {
             [false, true] => vec![Gradient::None, Gradient::Values(values)],
             _ => vec![Gradient::None, Gradient::None],
         })
+    }
+}
+
+/// Returns the sum of two tensors of one shape. On the CPU it takes the memory of the first, so no other tensor may need
+/// those values.
+///
+/// # Errors
+/// If the shapes differ or a tensor is not `f32`.
+pub fn add_to(sum: Tensor, values: &Tensor) -> Result<Tensor> {
+    let op = "add";
+    if !sum.device().is_cpu() || !sum.is_contiguous() || share_memory(&sum, values) {
+        return forward(&Add { relu: false }, &[&sum, values]);
+    }
+    check::shape(op, "the second input", values, sum.dims())?;
+    sum.inplace_op2(&values.contiguous()?, &AddTo)?;
+    Ok(sum)
+}
+
+/// Adds to the first tensor.
+struct AddTo;
+
+impl InplaceOp2 for AddTo {
+    fn name(&self) -> &'static str {
+        "add"
+    }
+
+    fn cpu_fwd(&self, s1: &mut CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<()> {
+        let sum = check::values_mut(self.name(), "the sum", s1, l1)?;
+        let values = check::values(self.name(), "the second input", s2, l2)?;
+        sum.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(|(sum, values)| {
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (sum, value) in sum.iter_mut().zip(values) {
+                        *sum += value;
+                    }
+                },
+            );
+        });
+        Ok(())
     }
 }
 
@@ -187,4 +228,27 @@ pub(crate) fn combined(
         );
     });
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn a_sum_takes_the_memory_of_the_first_tensor_and_has_the_bits_of_an_addition() {
+        let tensor = |seed| Tensor::from_vec(testkit::noise(seed, 70_001), 70_001, &Device::Cpu).unwrap();
+        let bits =
+            |x: &Tensor| -> Vec<u32> { x.to_vec1::<f32>().unwrap().into_iter().map(f32::to_bits).collect() };
+        let (a, b) = (tensor(1), tensor(2));
+        let expected = forward(&Add { relu: false }, &[&a, &b]).unwrap();
+        let sum = add_to(a.clone(), &b).unwrap();
+        assert!(share_memory(&sum, &a) && !share_memory(&sum, &b));
+        assert_eq!(bits(&sum), bits(&expected));
+        // A tensor is not added to its own memory.
+        let twice = add_to(b.clone(), &b).unwrap();
+        assert!(!share_memory(&twice, &b));
+        assert!(add_to(b, &Tensor::zeros(3, candle_core::DType::F32, &Device::Cpu).unwrap()).is_err());
+    }
 }

@@ -73,6 +73,12 @@ pub fn backward(
     tensors.collect()
 }
 
+/// Returns `true` if two tensors read the same memory.
+pub fn share_memory(a: &Tensor, b: &Tensor) -> bool {
+    let (a, b) = (a.storage_and_layout().0, b.storage_and_layout().0);
+    std::ptr::eq(&raw const *a, &raw const *b)
+}
+
 fn contiguous(inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
     inputs.iter().map(|x| x.contiguous()).collect()
 }

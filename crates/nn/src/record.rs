@@ -154,14 +154,15 @@ impl Record {
         self.tracked = HashSet::new();
 
         let mut pending = Pending::default();
-        pending.add(loss.id(), Tensor::full(weight as f32, loss.shape(), loss.device())?)?;
+        pending.add(loss.id(), Tensor::full(weight as f32, loss.shape(), loss.device())?, true)?;
         while let Some(node) = self.nodes.pop() {
             node.backward(&mut pending)?;
         }
         if pending.0.is_empty() {
             return refuse(unreachable);
         }
-        Ok(Gradients { by_parameter: pending.0, observations: std::mem::take(&mut self.observations) })
+        let by_parameter = pending.0.into_iter().map(|(id, (gradient, _))| (id, gradient)).collect();
+        Ok(Gradients { by_parameter, observations: std::mem::take(&mut self.observations) })
     }
 }
 
@@ -172,21 +173,30 @@ impl Node {
         match self {
             Self::Op { op, inputs, wanted, output } => {
                 // Without a gradient, the loss does not depend on this output.
-                let Some(gradient) = pending.0.remove(&output.id()) else { return Ok(()) };
+                let Some((gradient, alone)) = pending.0.remove(&output.id()) else { return Ok(()) };
                 let arguments: Vec<&Tensor> = inputs.iter().collect();
-                let found = kernels::backward(&*op, &arguments, &output, &gradient, &wanted)?;
+                let all = kernels::backward(&*op, &arguments, &output, &gradient, &wanted)?;
                 let ids: Vec<TensorId> = inputs.iter().map(Tensor::id).collect();
+                // A gradient is alone in its memory unless it is that of the output, which others may be too.
+                let is_alone = |(at, found): (usize, &Option<Tensor>)| {
+                    let Some(found) = found else { return false };
+                    let shared = |(other, with): (usize, &Option<Tensor>)| {
+                        other != at && with.as_ref().is_some_and(|with| kernels::share_memory(found, with))
+                    };
+                    (alone || !kernels::share_memory(found, &gradient)) && !all.iter().enumerate().any(shared)
+                };
+                let alone: Vec<bool> = all.iter().enumerate().map(is_alone).collect();
                 // Frees memory before the sums allocate theirs.
                 drop((op, inputs, output, gradient));
-                for (id, found) in ids.into_iter().zip(found) {
+                for ((id, found), alone) in ids.into_iter().zip(all).zip(alone) {
                     if let Some(found) = found {
-                        pending.add(id, found)?;
+                        pending.add(id, found, alone)?;
                     }
                 }
             }
             Self::Reshape { input, dims, output } => {
-                if let Some(gradient) = pending.0.remove(&output) {
-                    pending.add(input, gradient.reshape(dims)?)?;
+                if let Some((gradient, alone)) = pending.0.remove(&output) {
+                    pending.add(input, gradient.reshape(dims)?, alone)?;
                 }
             }
         }
@@ -194,17 +204,21 @@ impl Node {
     }
 }
 
-/// Gradients of values whose operation has not been reached yet. In the end only those
-/// of parameters remain, because no operation computes parameters.
+/// Gradients of values whose operation has not been reached yet, and whether they are alone in their memory. In the end only
+/// those of parameters remain, because no operation computes parameters.
 #[derive(Debug, Default)]
-struct Pending(HashMap<TensorId, Tensor>);
+struct Pending(HashMap<TensorId, (Tensor, bool)>);
 
 impl Pending {
-    /// Adds a gradient; a value that is used more than once gets the sum.
-    fn add(&mut self, id: TensorId, gradient: Tensor) -> Result<()> {
+    /// Adds a gradient; a value that is used more than once gets the sum, in the memory of one that is alone there.
+    fn add(&mut self, id: TensorId, gradient: Tensor, alone: bool) -> Result<()> {
         let sum = match self.0.remove(&id) {
-            None => gradient,
-            Some(other) => kernels::forward(&kernels::Add { relu: false }, &[&other, &gradient])?,
+            None => (gradient, alone),
+            Some((other, true)) => (kernels::add_to(other, &gradient)?, true),
+            Some((other, false)) if alone => (kernels::add_to(gradient, &other)?, true),
+            Some((other, false)) => {
+                (kernels::forward(&kernels::Add { relu: false }, &[&other, &gradient])?, true)
+            }
         };
         self.0.insert(id, sum);
         Ok(())

@@ -60,6 +60,21 @@ impl<F: Fn() + Send + Sync + 'static> Op for Square<F> {
 }
 
 #[test]
+fn a_sum_of_gradients_leaves_others_in_the_same_memory_alone() {
+    let params = Params::new(&Device::Cpu);
+    let (v, w) = (param(&params, "v", &[1.0, -2.0, 3.0]), param(&params, "w", &[0.5; 3]));
+    let pass = Pass::train(0);
+    let add = |a: &Tensor, b: &Tensor| pass.apply(Add { relu: false }, &[a, b]).unwrap();
+    let (x, y) = (v.tensor(&pass), w.tensor(&pass));
+    // v^2 + (v + w): the gradient of the sum reaches v and w in one memory, before that of the square is added to v's.
+    let square = pass.apply(Square(|| ()), &[&x]).unwrap();
+    let loss = pass.apply(Sum, &[&add(&square, &add(&x, &y))]).unwrap();
+    let gradients = pass.backward(&loss).unwrap();
+    assert_eq!(values(gradients.get(&v).unwrap()), [3.0, -3.0, 7.0]);
+    assert_eq!(values(gradients.get(&w).unwrap()), [1.0; 3]);
+}
+
+#[test]
 fn a_value_used_more_than_once_has_the_sum_of_its_gradients() {
     let params = Params::new(&Device::Cpu);
     let w = param(&params, "w", &[1.0, -2.0, 3.0]);

@@ -139,6 +139,8 @@ pub(super) struct Stretch {
     pub(super) input: usize,
     /// Index into the output gradient.
     pub(super) output: usize,
+    /// Number of the first position, from the first one of the rows that are listed.
+    pub(super) position: usize,
     /// Number of positions.
     pub(super) count: usize,
 }
@@ -212,5 +214,27 @@ pub(super) unsafe fn weight_gradients<S: Simd, const P: usize, const V: usize>(
                 store::<S>(sums.add((p * V + v) * lanes), block[p][v]);
             }
         }
+    }
+}
+
+/// Copies the vectors at `starts` of positions that are `step` values apart, one after the other.
+///
+/// # Safety
+/// At each of the `count` positions a vector is readable at every start; `count * V` vectors are writable at `to`.
+#[inline(always)]
+pub(super) unsafe fn copy_vectors<S: Simd, const V: usize>(
+    mut from: *const f32,
+    step: usize,
+    count: usize,
+    starts: &[usize; V],
+    mut to: *mut f32,
+) {
+    for _ in 0..count {
+        for v in 0..V {
+            // SAFETY: the caller's promise.
+            unsafe { store::<S>(to.add(v * S::F32_LANES), load::<S>(from.add(starts[v]))) };
+        }
+        from = from.wrapping_add(step);
+        to = to.wrapping_add(V * S::F32_LANES);
     }
 }

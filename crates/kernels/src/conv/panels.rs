@@ -93,39 +93,24 @@ pub(super) struct Packed {
     pub(super) starts: Vec<usize>,
 }
 
-/// A row of the stored panels, and the offset of its value from the channel's first value.
-type Place = (usize, usize);
+/// Side of a square of weights that is transposed in the first-level cache.
+const SIDE: usize = 16;
 
-/// Number of places handled together: few enough that their data stay in the first-level cache.
-const PIECE: usize = 128;
-
-/// Packs weights into panels, in parallel. Row `row` of channel `channel` is `weight[base(panel, channel) + at]`.
+/// Packs weights into panels, in parallel: `write` fills the rows of one panel, which hold anything before.
 fn pack(
     panels: &Panels,
     list: &[Panel],
-    places: &[Place],
-    base: impl Fn(&Panel, usize) -> usize + Sync,
-    weight: &[f32],
+    rows: usize,
+    write: impl Fn(&Panel, usize, &mut [f32]) + Sync,
 ) -> Packed {
-    let (starts, total) = panels.starts(list, places.len());
+    let (starts, total) = panels.starts(list, rows);
     // SAFETY: every row of every panel is written below, empty channels included.
     let mut data = unsafe { unwritten(total) };
     let shared = Disjoint::new(&mut data);
     list.par_iter().zip(&starts).for_each(|(panel, &start)| {
         let width = panels.stored_width(panel);
         // SAFETY: panels are stored one after another, so the ranges do not overlap.
-        let out = unsafe { shared.range(start..start + places.len() * width) };
-        for piece in places.chunks(PIECE) {
-            for channel in 0..panel.width {
-                let weight = &weight[base(panel, panel.first + channel)..];
-                for &(row, at) in piece {
-                    out[row * width + channel] = weight[at];
-                }
-            }
-        }
-        if panel.width < width {
-            out.chunks_exact_mut(width).for_each(|row| row[panel.width..].fill(0.0));
-        }
+        write(panel, width, unsafe { shared.range(start..start + rows * width) });
     });
     Packed { data, starts }
 }
@@ -133,27 +118,46 @@ fn pack(
 /// Packs weights for the output: panels of output channels, rows (tap, value of its run).
 pub(super) fn pack_forward(g: &Geometry, panels: &Panels, list: &[Panel], weight: &[f32]) -> Packed {
     let (outputs, window) = (g.group_outputs(), g.window());
-    pack(
-        panels,
-        list,
-        &forward_places(g),
-        |panel, channel| (panel.group * outputs + channel) * window,
-        weight,
-    )
+    let rows = forward_rows(g);
+    pack(panels, list, window, |panel, width, out| {
+        let weight = &weight[(panel.group * outputs + panel.first) * window..][..panel.width * window];
+        for first in (0..width).step_by(SIDE) {
+            let (count, stored) = (SIDE.min(panel.width.saturating_sub(first)), SIDE.min(width - first));
+            for (piece, rows) in rows.chunks(SIDE).enumerate() {
+                // Whole lines are read and written, so that sizes that are powers of two do not fight for sets of the cache.
+                let mut square = [[0f32; SIDE]; SIDE];
+                for (channel, line) in square.iter_mut().enumerate().take(count) {
+                    let from = &weight[(first + channel) * window + piece * SIDE..][..rows.len()];
+                    line[..rows.len()].copy_from_slice(from);
+                }
+                for (at, row) in rows.iter().enumerate() {
+                    let line: [f32; SIDE] = std::array::from_fn(|channel| square[channel][at]);
+                    out[row * width + first..][..stored].copy_from_slice(&line[..stored]);
+                }
+            }
+        }
+    })
 }
 
 /// Packs biases of the output channels like one row of the panels.
 pub(super) fn pack_bias(g: &Geometry, panels: &Panels, list: &[Panel], bias: &[f32]) -> Packed {
-    pack(panels, list, &[(0, 0)], |panel, channel| panel.group * g.group_outputs() + channel, bias)
+    pack(panels, list, 1, |panel, _, out| {
+        let first = panel.group * g.group_outputs() + panel.first;
+        out[..panel.width].copy_from_slice(&bias[first..first + panel.width]);
+        out[panel.width..].fill(0.0);
+    })
 }
 
-/// Lists the places of [`pack_forward`], sorted by their position in the weights.
-fn forward_places(g: &Geometry) -> Vec<Place> {
+/// Lists the rows of [`pack_forward`] in the order of a channel's weights.
+fn forward_rows(g: &Geometry) -> Vec<usize> {
     let (taps, run) = (g.taps(), g.run());
-    let rows = taps.iter().enumerate().flat_map(|(t, &tap)| (0..run).map(move |k| (t * run + k, tap, k)));
-    let mut places: Vec<Place> = rows.map(|(row, tap, k)| (row, g.weight_index(tap, k))).collect();
-    places.sort_unstable_by_key(|&(_, at)| at);
-    places
+    let mut rows = vec![0; taps.len() * run];
+    for (t, &tap) in taps.iter().enumerate() {
+        for k in 0..run {
+            rows[g.weight_index(tap, k)] = t * run + k;
+        }
+    }
+    rows
 }
 
 /// Packs weights for the input gradient: panels of input channels, rows (tap, output channel).
@@ -166,12 +170,80 @@ pub(super) fn pack_input_gradient(
 ) -> Packed {
     let (outputs, window) = (g.group_outputs(), g.window());
     let kernel = g.kernel[0] * g.kernel[1];
-    let of_output = |o: usize| {
-        let place =
-            move |(t, [ky, kx]): (usize, &[usize; 2])| (t * outputs + o, o * window + ky * g.kernel[1] + kx);
-        taps.iter().enumerate().map(place)
-    };
-    let places: Vec<Place> = (0..outputs).flat_map(of_output).collect();
-    let base = |panel: &Panel, channel: usize| panel.group * outputs * window + channel * kernel;
-    pack(panels, list, &places, base, weight)
+    pack(panels, list, taps.len() * outputs, |panel, width, out| {
+        for o in 0..outputs {
+            let first = (panel.group * outputs + o) * window + panel.first * kernel;
+            let weight = &weight[first..first + panel.width * kernel];
+            for (t, [ky, kx]) in taps.iter().enumerate() {
+                let row = &mut out[(t * outputs + o) * width..][..width];
+                let (row, empty) = row.split_at_mut(panel.width);
+                if kernel == 1 {
+                    row.copy_from_slice(weight);
+                } else {
+                    let of_tap = weight[ky * g.kernel[1] + kx..].iter().step_by(kernel);
+                    row.iter_mut().zip(of_tap).for_each(|(row, &weight)| *row = weight);
+                }
+                empty.fill(0.0);
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_weight_is_in_its_row_and_channel() {
+        for (channels, outputs, kernel, padding, groups) in
+            [(3, 70, [3, 5], 0, 1), (36, 20, [3, 3], 1, 2), (40, 130, [1, 1], 0, 1), (24, 17, [2, 3], 1, 1)]
+        {
+            let (input, stride, padding) = ([9, 9], [1, 1], [padding; 2]);
+            let output = [0, 1].map(|axis| input[axis] + 2 * padding[axis] - kernel[axis] + 1);
+            let g = Geometry { batch: 1, input, channels, outputs, kernel, stride, padding, groups, output };
+            let weight: Vec<f32> = (1..=g.weights()).map(|value| value as f32).collect();
+            for registers in [(16, true), (8, false), (4, true)] {
+                let registers = Registers { lanes: registers.0, many: registers.1 };
+                let panels = Panels::new(g.group_outputs(), registers);
+                let list = panels.list(groups);
+                let packed = pack_forward(&g, &panels, &list, &weight);
+                for (t, &tap) in g.taps().iter().enumerate() {
+                    check(&panels, &list, &packed, t * g.run()..(t + 1) * g.run(), |panel, k, channel| {
+                        let o = panel.group * g.group_outputs() + channel;
+                        weight[o * g.window() + g.weight_index(tap, k)]
+                    });
+                }
+                let panels = Panels::new(g.group_inputs(), registers);
+                let list = panels.list(groups);
+                let taps = [[0, 0], [kernel[0] - 1, kernel[1] - 1]];
+                let packed = pack_input_gradient(&g, &panels, &list, &taps, &weight);
+                for (t, [ky, kx]) in taps.into_iter().enumerate() {
+                    let rows = t * g.group_outputs()..(t + 1) * g.group_outputs();
+                    check(&panels, &list, &packed, rows, |panel, o, channel| {
+                        let place = (channel * kernel[0] + ky) * kernel[1] + kx;
+                        weight[(panel.group * g.group_outputs() + o) * g.window() + place]
+                    });
+                }
+            }
+        }
+    }
+
+    fn check(
+        panels: &Panels,
+        list: &[Panel],
+        packed: &Packed,
+        rows: std::ops::Range<usize>,
+        expected: impl Fn(&Panel, usize, usize) -> f32,
+    ) {
+        for (panel, start) in list.iter().zip(&packed.starts) {
+            let width = panels.stored_width(panel);
+            for (k, row) in rows.clone().enumerate() {
+                for (at, &value) in packed.data[start + row * width..][..width].iter().enumerate() {
+                    let inside = at < panel.width;
+                    let expected = if inside { expected(panel, k, panel.first + at) } else { 0.0 };
+                    assert_eq!(value.to_bits(), expected.to_bits());
+                }
+            }
+        }
+    }
 }
