@@ -6,7 +6,7 @@ use experiment::device::Device;
 use experiment::table::{Table, verdicts};
 use experiment::trained::Trained;
 use experiment::{Console, Error, Interrupt, Ranks, Request, Result, Runner, Workspace, json};
-use plan::TablePlan;
+use plan::{Remembered, TablePlan};
 
 use crate::flags::Run;
 use crate::screen::{say, screen};
@@ -65,9 +65,10 @@ impl Asked {
         };
         let request = workspace.understand(request)?;
         // A mistake in the last table shows before the first is trained.
+        let sources = Remembered::new(&workspace);
         for name in &tables {
             let (spec, file) = workspace.spec(name)?;
-            TablePlan::resolve(spec, file, &request, &workspace)?;
+            TablePlan::resolve(spec, file, &request, &sources)?;
         }
         Ok(Self { workspace, request, tables, given })
     }

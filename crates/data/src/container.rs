@@ -241,6 +241,17 @@ impl Container {
         Ok((Self { path, header, index: index_at as u64, payload, resident }, index))
     }
 
+    /// The same file for a single pass over it: what is read is not held in memory once the pass is over, and takes no room from
+    /// the files that are read again and again.
+    pub(crate) fn for_one_pass(&self) -> Self {
+        Self { resident: Arc::default(), ..self.clone() }
+    }
+
+    /// Returns `true` if its content is held in memory.
+    pub fn is_in_memory(&self) -> bool {
+        matches!(self.resident.get(), Some(Some(_)))
+    }
+
     /// The file's header.
     pub fn header(&self) -> &Header {
         &self.header

@@ -20,8 +20,8 @@ use crate::cuts::CutConfig;
 use crate::error::DataError;
 use crate::extracted::{ExtractedFolder, Extraction};
 use crate::split::{ListedClip, Split, SplitLists};
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 pub use cautions::Caution;
@@ -297,6 +297,39 @@ impl Dataset {
                 split,
             )
         })?;
+        Ok(self.fingerprint_of(lists, &self.contents(std::slice::from_ref(lists), hashes)?))
+    }
+
+    /// Returns the fingerprint of every split, in order, and what [`Dataset::copies`] finds. Each video is looked at once, whatever
+    /// the number of splits.
+    ///
+    /// # Errors
+    /// [`DataError::File`] for a video that cannot be read.
+    pub fn fingerprints(&self, hashes: &SourceHashes) -> Result<(Vec<String>, Vec<Caution>), DataError> {
+        let contents = self.contents(&self.splits, hashes)?;
+        let prints = self.splits.iter().map(|lists| self.fingerprint_of(lists, &contents)).collect();
+        let copies = if self.generator.is_some() { Vec::new() } else { self.copies_among(&contents) };
+        Ok((prints, copies))
+    }
+
+    /// Hashes of the contents of the videos that some splits use, each computed once.
+    fn contents(
+        &self,
+        splits: &[Split],
+        hashes: &SourceHashes,
+    ) -> Result<BTreeMap<usize, String>, DataError> {
+        let used: BTreeSet<usize> = splits
+            .iter()
+            .flat_map(|split| split.train.iter().chain(&split.test).chain(&split.seen))
+            .copied()
+            .collect();
+        let used: Vec<usize> = used.into_iter().collect();
+        let found: Vec<Result<String, DataError>> =
+            used.par_iter().map(|&index| self.source_hash(&self.videos[index], hashes)).collect();
+        used.into_iter().zip(found).map(|(index, hash)| Ok((index, hash?))).collect()
+    }
+
+    fn fingerprint_of(&self, lists: &Split, contents: &BTreeMap<usize, String>) -> String {
         let mut hasher = blake3::Hasher::new();
         let mut field = |text: &str| {
             hasher.update(&(text.len() as u64).to_le_bytes());
@@ -315,10 +348,10 @@ impl Dataset {
                 let video = &self.videos[index];
                 field(&video.id);
                 field(&video.label.to_string());
-                field(&self.source_hash(video, hashes)?);
+                field(&contents[&index]);
             }
         }
-        Ok(hasher.finalize().to_hex().to_string())
+        hasher.finalize().to_hex().to_string()
     }
 
     /// Finds test videos with the content of a training video. Generated videos are all different.
@@ -329,13 +362,7 @@ impl Dataset {
         if self.generator.is_some() {
             return Ok(Vec::new());
         }
-        let mut hash_of = BTreeMap::new();
-        for &index in self.splits.iter().flat_map(|split| split.train.iter().chain(&split.test)) {
-            if let Entry::Vacant(entry) = hash_of.entry(index) {
-                entry.insert(self.source_hash(&self.videos[index], hashes)?);
-            }
-        }
-        Ok(self.copies_among(&hash_of))
+        Ok(self.copies_among(&self.contents(&self.splits, hashes)?))
     }
 
     /// The same, given the hashes of some videos.

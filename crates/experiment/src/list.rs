@@ -1,7 +1,7 @@
 //! `list`: every table with its recorded runs.
 
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::claim::Verdict;
 use crate::error::{Error, Result};
@@ -99,16 +99,19 @@ pub struct ListedClaim {
 /// Those of [`claims`].
 pub fn listed_claims(workspace: &Workspace, runs: &[String]) -> Result<Vec<ListedClaim>> {
     let tables = recorded(workspace)?;
-    let columns = asked(&tables, runs)?;
+    let columns: BTreeSet<String> = asked(&tables, runs)?.into_iter().collect();
     let mut listed = Vec::new();
     for (spec, folders) in &tables {
+        // Each run's file is read once, whatever the number of claims.
+        let wanted = folders.iter().filter(|folder| columns.contains(&folder.name));
+        let judged: Vec<(&str, Vec<Claim>)> =
+            wanted.map(|folder| (&*folder.name, folder.claims().0)).collect();
         for claim in &spec.claim {
-            let of_run = |folder: &RunFolder| {
-                let is_same = |judged: &Claim| judged.id == claim.id && judged.rule == claim.holds;
-                Some((folder.name.clone(), folder.claims().0.into_iter().find(is_same)?))
+            let of_run = |(run, judged): &(&str, Vec<Claim>)| {
+                let is_same = |judged: &&Claim| judged.id == claim.id && judged.rule == claim.holds;
+                Some(((*run).to_owned(), judged.iter().find(is_same)?.clone()))
             };
-            let wanted = folders.iter().filter(|folder| columns.contains(&folder.name));
-            listed.push(ListedClaim { table: spec.name(), runs: wanted.filter_map(of_run).collect() });
+            listed.push(ListedClaim { table: spec.name(), runs: judged.iter().filter_map(of_run).collect() });
         }
     }
     listed.retain(|claim| !claim.runs.is_empty());

@@ -7,7 +7,7 @@ use crate::claim::Verdict;
 use crate::error::Result;
 use crate::table::Claim;
 use plan::spec::Spec;
-use plan::{Request, RunName, TablePlan, Workspace};
+use plan::{Request, RunName, Sources, TablePlan, Workspace};
 
 /// The judged claims of a run, beside its records.
 pub const VERDICTS: &str = "claims.json";
@@ -105,10 +105,11 @@ pub fn recorded(workspace: &Workspace) -> Result<Vec<(Spec, Vec<RunFolder>)>> {
 }
 
 /// Returns the plan and the request that belong to a run's folder; `None` if no request leads to a folder of this name.
-pub fn planned(workspace: &Workspace, spec: &Spec, run: &str) -> Option<(TablePlan, Request)> {
+/// For many runs, `sources` should be remembered ([`plan::Remembered`]): runs share their specs and data sets.
+pub fn planned(sources: &dyn Sources, spec: &Spec, run: &str) -> Option<(TablePlan, Request)> {
     let request = run.parse::<RunName>().ok()?.request();
-    let (spec, file) = workspace.spec(&spec.name()).ok()?;
-    let plan = TablePlan::resolve(spec, file, &request, workspace).ok()?;
+    let (spec, file) = sources.spec(&spec.name()).ok()?;
+    let plan = TablePlan::resolve(spec, file, &request, sources).ok()?;
     (plan.results.file_name().is_some_and(|name| name == run)).then_some((plan, request))
 }
 

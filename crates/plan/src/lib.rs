@@ -10,6 +10,7 @@ mod error;
 pub mod fusion;
 mod model;
 mod net;
+mod remembered;
 mod resolve;
 pub mod rule;
 mod run_name;
@@ -27,6 +28,7 @@ pub use self::net::{
     ContrastivePlan, DataPlan, NetPlan, PairsPlan, Protocol, Source, SourceRef, Start, TestPlan, TrainPlan,
     VideoPlan,
 };
+pub use self::remembered::Remembered;
 pub use self::run_name::RunName;
 pub use self::table::{DatasetFacts, FusionPlan, Request, RowPlan, Sources, TablePlan, Work};
 pub use self::weight_source::{WeightSource, WeightSourceError};

@@ -10,6 +10,7 @@ use self::row::Resolver;
 use crate::cast::{cast, reseeded};
 use crate::departures;
 use crate::error::{Error, Result};
+use crate::remembered::Remembered;
 use crate::run_name::RunName;
 use crate::spec::range::{MOST, counted};
 use crate::spec::{ProfileName, Row, Spec};
@@ -22,6 +23,8 @@ impl TablePlan {
     /// [`Error::UnknownRow`], [`Error::Usage`] for invalid splits or seeds,
     /// [`Error::Contradiction`] for rows that cannot be run as written.
     pub fn resolve(spec: Spec, file: PathBuf, request: &Request, sources: &dyn Sources) -> Result<Self> {
+        // Rows ask for the same data sets.
+        let sources: &dyn Sources = &Remembered::new(sources);
         let name = request.profile.unwrap_or(ProfileName::Mini);
         let profile = spec.profile.get(name);
         let dataset = request.dataset.clone().unwrap_or_else(|| profile.dataset.clone());

@@ -26,8 +26,9 @@ enum Place {
 }
 
 impl Place {
-    fn is_of(&self, run: &Ran) -> bool {
-        matches!(self, Self::Run(folder, _) if folder == run.folder.place())
+    /// Returns the place of a run, or of one of its rows.
+    fn of(run: &Ran, row: Option<&str>) -> Self {
+        Self::Run(run.folder.place().to_owned(), row.map(str::to_owned))
     }
 
     fn row(&self) -> Option<&str> {
@@ -83,6 +84,8 @@ type Known = BTreeMap<String, usize>;
 /// All pictures, in the order of the page.
 pub(super) struct Album {
     pictures: Vec<Picture>,
+    /// Indices of the pictures of each place: a page of many runs and rows asks for each place once.
+    at: BTreeMap<Place, Vec<usize>>,
     /// Problems with pictures that are not shown, in words.
     refused: BTreeMap<Place, Vec<String>>,
 }
@@ -90,21 +93,21 @@ pub(super) struct Album {
 impl Album {
     /// Reads all available pictures without choosing any yet.
     pub(super) fn open(workspace: &Workspace, book: &Book) -> Self {
-        let mut album = Self { pictures: Vec::new(), refused: BTreeMap::new() };
+        let mut album = Self { pictures: Vec::new(), at: BTreeMap::new(), refused: BTreeMap::new() };
         let mut known = Known::new();
         for (table, run) in book.runs() {
             let (name, again) = (table.spec.name(), "draw them again with `cargo xtask figures");
             let folder = Folder {
                 path: run.folder.file("figures"),
                 shown: format!("{name}/{}/figures", run.name),
-                place: Place::Run(run.folder.place().to_owned(), None),
+                place: Place::of(run, None),
                 anchor: run.anchor(table),
                 advice: format!("{again} {name}{}`", run.flags),
             };
             for picture in album.indexed(&folder) {
                 let row =
                     picture.row.as_deref().and_then(|id| run.table.rows.iter().find(|row| row.id == id));
-                let place = Place::Run(run.folder.place().to_owned(), row.map(|row| row.id.clone()));
+                let place = Place::of(run, row.map(|row| row.id.as_str()));
                 let net = row.and_then(|row| row.state.record()).map(|record| {
                     let units: Vec<&str> = record.runs.iter().map(|run| run.test_unit.as_str()).collect();
                     format!("{units:?} {:?} {:?}", picture.shows, picture.stream)
@@ -189,6 +192,7 @@ impl Album {
         }
         let anchor = format!("{}/~figure/{}", folder.anchor, anchor([name.as_str()]));
         let chosen = false;
+        self.at.entry(place.clone()).or_default().push(index);
         self.pictures.push(Picture { anchor, place, shows, file, address, size, title, alt, chosen, same });
     }
 
@@ -230,38 +234,37 @@ impl Album {
 
     /// Returns `true` if a run has any pictures.
     pub(super) fn has(&self, run: &Ran) -> bool {
-        self.pictures.iter().any(|picture| picture.place.is_of(run))
+        // The places of a run's rows come right after that of the run itself.
+        let first = Place::of(run, None);
+        self.at.range(first.clone()..).next().is_some_and(|(place, _)| place.whole() == first)
     }
 
     /// Renders the pictures of a row.
     pub(super) fn of_row(&self, run: &Ran, row: &str) -> Markup {
-        self.html(|picture| picture.place.is_of(run) && picture.place.row() == Some(row))
+        self.html(&Place::of(run, Some(row)))
     }
 
     /// Renders the pictures of a run that belong to no single row, and the problems with others.
     pub(super) fn of_run(&self, run: &Ran) -> Markup {
-        html! {
-            (self.html(|picture| picture.place.is_of(run) && picture.place.row().is_none()))
-            (self.refused(&Place::Run(run.folder.place().to_owned(), None)))
-        }
+        let place = Place::of(run, None);
+        html! { (self.html(&place)) (self.refused(&place)) }
     }
 
     /// Renders the pictures of the documentation that no run shows; `None` if there are none.
     pub(super) fn of_paper(&self, paper: &Paper) -> Option<Markup> {
         let place = Place::Paper(paper.name.clone());
-        let any =
-            self.pictures.iter().any(|picture| picture.place == place) || self.refused.contains_key(&place);
-        any.then(|| html! { (self.html(|picture| picture.place == place)) (self.refused(&place)) })
+        let any = self.at.contains_key(&place) || self.refused.contains_key(&place);
+        any.then(|| html! { (self.html(&place)) (self.refused(&place)) })
     }
 
     fn refused(&self, place: &Place) -> Markup {
         html! { @for why in self.refused.get(place).into_iter().flatten() { p.warn { "Not shown: " (why) } } }
     }
 
-    fn html(&self, wanted: impl Fn(&Picture) -> bool) -> Markup {
+    fn html(&self, place: &Place) -> Markup {
         let mut shown = Vec::new();
         let mut others = Vec::new();
-        for picture in self.pictures.iter().filter(|picture| wanted(picture)) {
+        for picture in self.at.get(place).into_iter().flatten().map(|&index| &self.pictures[index]) {
             match picture.same.map(|same| &self.pictures[same]) {
                 Some(same) if same.chosen => {
                     let of = same.place.row().unwrap_or("the run");

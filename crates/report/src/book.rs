@@ -10,7 +10,7 @@ use experiment::record::{RECORD_VERSION, Record};
 use experiment::run_folder::{RunFolder, VERDICTS, planned, recorded};
 use experiment::table::{Row, Table};
 use plan::spec::Spec;
-use plan::{RowPlan, Workspace};
+use plan::{Remembered, RowPlan, Sources, Workspace};
 
 /// All papers with their tables.
 pub(super) struct Book {
@@ -79,10 +79,12 @@ impl Book {
     /// An error for a spec that cannot be read.
     pub(super) fn open(workspace: &Workspace) -> Result<Self> {
         let mut papers: Vec<Paper> = Vec::new();
+        // Runs share their data sets.
+        let sources = Remembered::new(workspace);
         // The first row for each list of test units.
         let mut known = BTreeMap::new();
         for (spec, folders) in recorded(workspace)? {
-            let runs = folders.iter().filter_map(|folder| Ran::open(workspace, &spec, folder, &mut known));
+            let runs = folders.iter().filter_map(|folder| Ran::open(&sources, &spec, folder, &mut known));
             let table = Tabled { runs: runs.collect(), spec };
             match papers.last_mut().filter(|paper| paper.name == table.spec.paper) {
                 Some(paper) => paper.tables.push(table),
@@ -139,7 +141,7 @@ impl Tabled {
 impl Ran {
     /// Reads a run. Returns `None` for a folder without any record.
     fn open(
-        workspace: &Workspace,
+        sources: &dyn Sources,
         spec: &Spec,
         folder: &RunFolder,
         known: &mut BTreeMap<Vec<String>, Same>,
@@ -153,7 +155,7 @@ impl Ran {
             return None;
         }
         let name = folder.name.clone();
-        let asked = planned(workspace, spec, &name);
+        let asked = planned(sources, spec, &name);
         let plan = asked.as_ref().map(|(plan, _)| plan);
         let (table, mut problems) = Table::recorded(spec, plan, folder);
         let short = spec.short_name();

@@ -346,6 +346,13 @@ fn pictures_are_taken_once_and_only_if_they_are_pictures() {
     assert!(html.contains("figures/c.png: expected a PNG"));
     assert!(html.contains("figures/../notes.svg: expected the name of a file beside index.json"));
     assert!(html.contains("First-layer filters: same as the run"), "the row says where its picture is");
+    // Pictures of rows alone are pictures of the run.
+    assert!(!html.contains("have not been drawn"));
+    index.retain(|picture| picture.row.is_some());
+    write_json(&figures.join(INDEX), &index).unwrap();
+    let (_, html) = written(&workspace, folder.path());
+    assert!(!html.contains("have not been drawn") && !html.contains("same as the run"));
+    assert_eq!(html.matches("alt=\"Dots.\"").count(), 1);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
@@ -33,6 +34,11 @@ struct Known {
 pub struct SourceHashes {
     index: PathBuf,
     known: Mutex<BTreeMap<String, Known>>,
+    /// True if a hash was computed that the index may lack.
+    learnt: AtomicBool,
+    /// Number of files and folders that were looked at.
+    #[cfg(test)]
+    looked_at: std::sync::atomic::AtomicUsize,
 }
 
 impl SourceHashes {
@@ -41,7 +47,13 @@ impl SourceHashes {
     pub fn open(cache_dir: &Path) -> Self {
         let index = cache_dir.join("sources.json");
         let known = Mutex::new(read(&index).unwrap_or_default());
-        Self { index, known }
+        Self {
+            index,
+            known,
+            learnt: AtomicBool::new(false),
+            #[cfg(test)]
+            looked_at: Default::default(),
+        }
     }
 
     /// Returns the BLAKE3 hash of a file's content, in hex, and its size in bytes.
@@ -117,6 +129,8 @@ impl SourceHashes {
         changed: Option<u64>,
         hash: impl FnOnce() -> Result<String, DataError>,
     ) -> Result<String, DataError> {
+        #[cfg(test)]
+        self.looked_at.fetch_add(1, Ordering::Relaxed);
         let (Some(name), Some(changed)) = (path.to_str(), changed) else { return hash() };
         {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,14 +143,23 @@ impl SourceHashes {
         let hash = hash()?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(name.to_owned(), Known { size, changed, hash: hash.clone() });
+        self.learnt.store(true, Ordering::Relaxed);
         Ok(hash)
     }
 
-    /// Writes the index if it changed, merged with entries that other processes wrote in the meantime.
+    /// Writes the index if it changed, merged with entries that other processes wrote in the meantime. Without a new hash nothing
+    /// is read or written: a command saves several times, and the index has an entry for each video.
     ///
     /// # Errors
     /// The errors of [`base::files::write`].
     pub fn save(&self) -> Result<(), DataError> {
+        if !self.learnt.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.merge().inspect_err(|_| self.learnt.store(true, Ordering::Relaxed))
+    }
+
+    fn merge(&self) -> Result<(), DataError> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let on_disk = read(&self.index).unwrap_or_default();
         let mut all = on_disk.clone();
@@ -169,6 +192,7 @@ fn read(index: &Path) -> Option<BTreeMap<String, Known>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::{Dataset, DatasetSpec, OpenOptions};
 
     #[test]
     fn hashes_are_remembered_and_notice_a_change() {
@@ -187,7 +211,34 @@ mod tests {
         fs::write(&file, b"changed").unwrap();
         assert_eq!(again.hash(&file).unwrap().0, blake3::hash(b"changed").to_hex().as_str());
 
+        // A command that computes no hash leaves the index alone.
+        again.save().unwrap();
+        let idle = SourceHashes::open(folder.path());
+        idle.hash(&file).unwrap();
+        fs::remove_file(folder.path().join("sources.json")).unwrap();
+        idle.save().unwrap();
+        assert!(!folder.path().join("sources.json").exists());
+
         fs::write(folder.path().join("sources.json"), b"rubbish").unwrap();
         assert_eq!(SourceHashes::open(folder.path()).hash(&file).unwrap().1, 7);
+    }
+
+    /// On a network's disk, each look takes a millisecond.
+    #[test]
+    fn the_fingerprints_of_all_splits_look_at_each_video_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.toml");
+        let text = "kind = 'folder'\ntitle = 'Mine'\nroot = 'clips'\n[split]\nfolds = 3\n";
+        fs::write(&path, text).unwrap();
+        for name in ["run/a", "run/b", "run/c", "walk/d", "walk/e", "walk/f"] {
+            let file = folder.path().join("clips").join(name).with_extension("avi");
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, name).unwrap();
+        }
+        let set = Dataset::open_with(&DatasetSpec::load(&path).unwrap(), &OpenOptions::default()).unwrap();
+        let hashes = SourceHashes::open(folder.path());
+        let (prints, copies) = set.fingerprints(&hashes).unwrap();
+        assert_eq!((prints.len(), copies.len()), (3, 0));
+        assert_eq!(hashes.looked_at.load(Ordering::Relaxed), 6);
     }
 }

@@ -53,10 +53,12 @@ impl Work<'_> {
         let (Some(method), Some(estimator)) = (&self.config.flow, &self.estimator) else {
             return Ok(Files { frames, forward: None, backward: None });
         };
+        // Networks of flow alone never read the frames again.
+        let read = frames.for_one_pass();
         if let VideoSource::Extracted(folder) = &video.source {
             let flow_key = key::imported(&frames_key, self.config, self.extraction()?)?;
             let forward = self.file(video, Kind::ForwardFlow, &flow_key, Some(frames.header()), |path| {
-                self.import_flow((video, source), folder, &frames, &flow_key, path)
+                self.import_flow((video, source), folder, &read, &flow_key, path)
             })?;
             return Ok(Files { frames, forward: Some(forward), backward: None });
         }
@@ -64,7 +66,7 @@ impl Work<'_> {
             let kind = Kind::from(direction);
             let flow_key = key::flow(kind, &frames_key, self.config, method)?;
             self.file(video, kind, &flow_key, Some(frames.header()), |path| {
-                self.build_flow(estimator, direction, &frames, &flow_key, path)
+                self.build_flow(estimator, direction, &read, &flow_key, path)
             })
         };
         let forward = flow(Direction::Forward)?;

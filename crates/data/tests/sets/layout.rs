@@ -142,7 +142,10 @@ fn a_generated_set_has_another_fingerprint_for_another_seed() {
     let print = |seed| {
         let set = Dataset::open(&dataset_file("synth.toml"), None, seed).unwrap();
         let hashes = SourceHashes::open(Path::new("unused"));
-        (set.fingerprint(0, &hashes).unwrap(), set.fingerprint(1, &hashes).unwrap())
+        let prints = [0, 1].map(|split| set.fingerprint(split, &hashes).unwrap());
+        assert_eq!(set.fingerprints(&hashes).unwrap().0[..2], prints, "all at once as one by one");
+        let [first, second] = prints;
+        (first, second)
     };
     let (a, b) = (print(None), print(Some(0)));
     assert_eq!(a, b);

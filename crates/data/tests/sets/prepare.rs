@@ -95,6 +95,23 @@ fn generated_videos_need_no_ffmpeg_and_the_second_time_nothing_is_built() {
     assert!(before.keys().all(|path| !path.to_string_lossy().contains(ids[0])), "names stay out of paths");
 }
 
+/// Files in memory take the room of those that a training reads: thousands of videos whose frames nobody reads again would
+/// leave none for their flow.
+#[test]
+fn preparing_leaves_no_file_in_memory_and_reading_does() {
+    let (set, cache) = (synth(), tempfile::tempdir().unwrap());
+    for _ in ["made", "found"] {
+        let prepared =
+            run(&set, &PrepareConfig { backward: true, ..config() }, &[0, 1], cache.path()).unwrap();
+        let files = || prepared.videos.iter().flat_map(PreparedVideo::cache_files);
+        assert_eq!(files().filter(|file| file.is_in_memory()).count(), 0);
+        assert_eq!(files().count(), 6);
+        prepared.videos[0].field(Direction::Forward, 0).unwrap();
+        let held: Vec<bool> = files().map(Container::is_in_memory).collect();
+        assert_eq!(held, [false, cfg!(target_os = "linux"), false, false, false, false]);
+    }
+}
+
 #[test]
 fn frames_and_fields_can_be_read_in_any_order() {
     let (set, cache) = (synth(), tempfile::tempdir().unwrap());

@@ -116,13 +116,13 @@ impl<'a> Library<'a> {
                     )));
                 }
             }
-            // Preparing needs no fingerprints, and there are none while videos are missing.
-            for (index, split) in dataset.splits.iter().enumerate().filter(|_| !partial) {
-                fingerprints.insert(split.name.clone(), dataset.fingerprint(index, &hashes)?);
-            }
             let mut cautions = dataset.cautions.clone();
+            // Preparing needs no fingerprints, and there are none while videos are missing.
             if !partial {
-                cautions.extend(dataset.copies(&hashes)?);
+                let (of_splits, copies) = dataset.fingerprints(&hashes)?;
+                let names = dataset.splits.iter().map(|split| split.name.clone());
+                fingerprints.extend(names.zip(of_splits));
+                cautions.extend(copies);
             }
             let prepared = RefCell::default();
             sets.insert(name.to_owned(), Set { dataset, fingerprints, cautions, prepared });

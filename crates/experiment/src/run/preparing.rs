@@ -4,7 +4,7 @@ use super::library::{Library, wants_backward};
 use super::runner::Runner;
 use crate::error::{Error, Result};
 use plan::spec::Cast;
-use plan::{NetPlan, Request, TablePlan};
+use plan::{NetPlan, Remembered, Request, Sources as _, TablePlan};
 
 impl Runner<'_> {
     /// Decodes (or renders) all videos of one data set that a table needs and computes their
@@ -33,11 +33,13 @@ impl Runner<'_> {
             Some(table) => vec![table.to_owned()],
             None => self.workspace.tables()?,
         };
+        // Tables share the data set, whose folder is searched to describe it.
+        let sources = Remembered::new(self.workspace);
         let mut best: Option<(Wanted, TablePlan)> = None;
         // Tables that name the data set, then those that can run on it in place of their main one.
         for named in [true, false] {
             for table in &tables {
-                let (spec, file) = self.workspace.spec(table)?;
+                let (spec, file) = sources.spec(table)?;
                 let plays = |(_, cast): &(&String, &Cast)| cast.values().any(|p| p.set() == Some(dataset));
                 let cast = spec.data.iter().find(plays).map(|(name, _)| name.clone());
                 if cast.is_some() != named {
@@ -45,7 +47,7 @@ impl Runner<'_> {
                 }
                 let as_whom = cast.unwrap_or_else(|| dataset.to_owned());
                 let request = Request { dataset: Some(as_whom), ..self.request.clone() };
-                let plan = TablePlan::resolve(spec, file, &request, self.workspace)?;
+                let plan = TablePlan::resolve(spec, file, &request, &sources)?;
                 let uses = |net: &&NetPlan| net.data.iter().any(|data| data.set == dataset);
                 let wanted = plan.stages().filter(uses).map(Wanted::by).max();
                 if wanted > best.as_ref().map(|(wanted, _)| *wanted) {

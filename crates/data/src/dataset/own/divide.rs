@@ -110,7 +110,8 @@ impl DivideSpec {
                         "split: test-groups names `{group}`, of which there is no video{suggested}"
                     ));
                 }
-                Ok(vec![split(1, clips, |clip| groups.contains(&clip.group))])
+                let tested: BTreeSet<&str> = groups.iter().map(|group| &**group).collect();
+                Ok(vec![split(1, clips, |clip| tested.contains(&*clip.group))])
             }
             Rule::Folders { test, .. } => {
                 let tested = |clip: &ListedClip| {
@@ -177,19 +178,30 @@ fn tested_share<'a>(units: &[Unit<'a>], share: f64) -> BTreeSet<&'a str> {
         }
     }
     // Large groups can leave a class without a test video, or without a training video.
-    let labels: Vec<usize> = chosen.wanted.keys().copied().collect();
+    let of_classes = by_class(units);
     for (by, full) in [(-1.0, true), (1.0, false)] {
-        for label in &labels {
-            let of_class: Vec<&Unit<'_>> =
-                units.iter().filter(|unit| unit.classes.contains_key(label)).collect();
-            let one_sided = of_class.iter().all(|unit| chosen.tested.contains(unit.group) == full);
+        for of_class in of_classes.values().filter(|of_class| of_class.len() > 1) {
+            if !of_class.iter().all(|unit| chosen.tested.contains(unit.group) == full) {
+                continue;
+            }
             let cheapest = |a: &&&Unit<'_>, b: &&&Unit<'_>| chosen.cost(a, by).total_cmp(&chosen.cost(b, by));
-            if let Some(unit) = of_class.iter().min_by(cheapest).filter(|_| one_sided && of_class.len() > 1) {
+            if let Some(unit) = of_class.iter().min_by(cheapest) {
                 chosen.change(unit, by);
             }
         }
     }
     chosen.tested
+}
+
+/// The groups with videos of each class, in the order of `units`. Each group is looked at once, whatever the number of classes.
+fn by_class<'u, 'a>(units: &'u [Unit<'a>]) -> BTreeMap<usize, Vec<&'u Unit<'a>>> {
+    let mut of_classes: BTreeMap<usize, Vec<&Unit<'_>>> = BTreeMap::new();
+    for unit in units {
+        for &label in unit.classes.keys() {
+            of_classes.entry(label).or_default().push(unit);
+        }
+    }
+    of_classes
 }
 
 /// The groups chosen for the test, and the videos of each class among them.
@@ -306,6 +318,24 @@ mod tests {
                 let tested = split.test.iter().filter(|&&i| members[i].0 == label).count();
                 let wanted = (0.25 * size as f64).clamp(1.0, size as f64 - 1.0);
                 prop_assert!((tested as f64 - wanted).abs() <= 0.5, "{} of {}", tested, size);
+            }
+        }
+    }
+
+    proptest! {
+        /// With hundreds of classes, a search through all groups for each class takes longer than all the rest.
+        #[test]
+        fn groups_of_each_class_are_found_in_one_pass(
+            members in prop::collection::vec((0usize..9, 0u8..40), 1..120), seed in 0u64..5,
+        ) {
+            let clips = clips(&members);
+            let units = units(&clips, seed);
+            let found = by_class(&units);
+            for label in 0..9 {
+                let searched: Vec<&str> =
+                    units.iter().filter(|unit| unit.classes.contains_key(&label)).map(|unit| unit.group).collect();
+                let indexed: Vec<&str> = found.get(&label).into_iter().flatten().map(|unit| unit.group).collect();
+                prop_assert_eq!(indexed, searched);
             }
         }
     }
