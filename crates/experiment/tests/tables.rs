@@ -244,6 +244,47 @@ fn rows_on_different_videos_are_not_compared() {
     );
 }
 
+/// The difference between two rows equals that of a textbook's paired t interval and McNemar's exact test, computed here from
+/// the bits of their records.
+#[test]
+fn a_difference_follows_from_the_answers_in_the_records() {
+    let (_folder, workspace) = recorded();
+    let bits = |row: &str| -> Vec<f64> {
+        let file = workspace.results.join(format!("two-stream/table1b/synth-mini/{row}.json"));
+        let record: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        let (videos, digits) = record["runs"][0]["right"].as_str().unwrap().split_once(':').unwrap();
+        let digits = digits.chars().map(|digit| digit.to_digit(16).unwrap());
+        let bits = digits.flat_map(|digit| [3, 2, 1, 0].map(|bit| f64::from(digit >> bit & 1)));
+        bits.take(videos.parse().unwrap()).collect()
+    };
+    let (a, b) = (bits("stack-5-on"), bits("single-on"));
+    let differences: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a - b).collect();
+    let n = differences.len() as f64;
+    let mean = differences.iter().sum::<f64>() / n;
+    let variance = differences.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    // SciPy: t.ppf(0.975, 461) = 1.965123.
+    let half = 1.965_123 * (variance / n).sqrt();
+    let count = |sign: f64| differences.iter().filter(|d| **d == sign).count();
+    let (more, fewer) = (count(1.0).max(count(-1.0)), count(1.0).min(count(-1.0)));
+    let discordant = (more + fewer) as f64;
+    // Twice the share of fair coins with at most `fewer` heads.
+    let (mut ways, mut sum) = (0.5_f64.powf(discordant), 0.0);
+    for heads in 0..=fewer {
+        sum += ways;
+        ways *= (discordant - heads as f64) / (heads as f64 + 1.0);
+    }
+    let rows = ["table1b/stack-5-on", "table1b/single-on"].map(str::to_owned);
+    let csv = experiment::compare::matrix::matrix(&workspace, &rows).unwrap().csv();
+    let expected = format!(
+        "{:.1},{:.1},{:.1},{:.4},false",
+        100.0 * mean,
+        100.0 * (mean - half),
+        100.0 * (mean + half),
+        (2.0 * sum).min(1.0)
+    );
+    assert!(csv.ends_with(&expected), "{csv}, expected {expected}");
+}
+
 /// On a data set that the spec does not name, there is no number of the paper beside ours.
 #[test]
 fn a_table_on_own_data_has_no_numbers_of_the_paper() {

@@ -108,6 +108,9 @@ fn no_number_of_a_configuration_makes_a_network_panic() {
         .collect();
     let mut came = Vec::with_capacity(executions);
     for execution in 0..executions {
+        if execution % 100_000 == 99_999 {
+            eprintln!("{} of {executions} configurations", execution + 1);
+        }
         came.push(tried(&mutated(&cases[execution % cases.len()], &mut random)));
     }
     let count = |which: Came| came.iter().filter(|came| **came == which).count();
