@@ -425,7 +425,9 @@ fn hint(spec: &DatasetSpec, lists: &SplitLists, found: &files::Found) -> String 
 fn cautions(spec: &DatasetSpec, lists: &SplitLists, left_out: usize) -> Vec<Caution> {
     let places: Vec<cautions::Place<'_>> =
         lists.clips.iter().map(|clip| cautions::Place { label: clip.label, group: &clip.group }).collect();
-    let mut all = cautions::of(&lists.classes, &places, &lists.splits, spec.groups_by_class());
+    // Official lists keep groups apart within a class; those of HMDB-51 do not keep a film apart across classes.
+    let by_class = matches!(spec.body, SpecBody::SplitFiles(_));
+    let mut all = cautions::of(&lists.classes, &places, &lists.splits, by_class);
     if left_out > 0 {
         let text = format!("left out, since missing: {}", base::text::counted(left_out, "listed video"));
         all.insert(

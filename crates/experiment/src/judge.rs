@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
-use crate::claim::{Verdict, judged};
+use crate::claim::Verdict;
 use crate::console::Console;
 use crate::error::{Error, Result};
 use crate::grid::{Grid, Screen};
 use crate::interrupt::Interrupt;
+use crate::judged::{claims, estimate};
 use crate::record::Record;
 use crate::run::{DataRoots, Runner};
 use crate::run_folder::{RunFolder, VERDICTS, planned, recorded};
@@ -120,13 +121,13 @@ impl Judge<'_> {
             };
             runner.add_blocks(&plan, &mut records)?;
         }
-        records.iter_mut().for_each(Record::estimate);
+        records.iter_mut().for_each(estimate);
         for (was, is) in before.iter().zip(&records).filter(|(was, is)| was != is) {
             write_json(&folder.record(&was.row), is)?;
         }
         let known = folder.claims().0;
         let of_rows = records.iter().map(|record| (record.row.as_str(), record));
-        let mut claims = judged(spec, &plan.file.display().to_string(), of_rows)?;
+        let mut claims = claims(spec, &plan.file.display().to_string(), of_rows)?;
         for claim in &mut claims {
             let same = |other: &&Claim| other.id == claim.id && other.rule == claim.rule;
             let Some(was) = known.iter().find(same) else { continue };

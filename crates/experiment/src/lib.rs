@@ -25,6 +25,7 @@ pub mod grid;
 mod inputs;
 pub mod interrupt;
 pub mod judge;
+pub mod judged;
 pub mod list;
 mod memory;
 pub mod outcomes;

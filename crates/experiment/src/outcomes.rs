@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::Record;
-
 /// The right answers in a block of one test, and all answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Answered {
@@ -20,27 +18,6 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    /// Reads the outcomes of a row from its record; `None` for a record of a version before 0.17, which has no blocks.
-    pub fn of(record: &Record) -> Option<Self> {
-        let mut outcomes = Self::default();
-        for run in &record.runs {
-            if let Some(pairs) = &run.pairs {
-                for (&block, pairs) in pairs {
-                    outcomes.add(&run.split, run.seed, block, pairs.right, pairs.all as f64);
-                }
-                continue;
-            }
-            let (right, blocks) = (run.right.as_ref()?.bits(), record.blocks.get(&run.split)?.numbers());
-            if right.len() != blocks.len() {
-                return None;
-            }
-            for (&right, &block) in right.iter().zip(blocks) {
-                outcomes.add(&run.split, run.seed, block, f64::from(u8::from(right)), 1.0);
-            }
-        }
-        Some(outcomes)
-    }
-
     /// Adds answers to a block of a test.
     pub fn add(&mut self, split: &str, seed: u64, block: u32, right: f64, all: f64) {
         let test = self.tests.entry((split.to_owned(), seed)).or_default();

@@ -11,9 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::blocks::Blocks;
 use crate::files::read_json;
-use crate::outcomes::Outcomes;
 use crate::right::Right;
-use crate::statistics::{Estimate, Statistics};
+use crate::statistics::Estimate;
 use crate::{Error, Result, device};
 use plan::spec::ProfileName;
 use plan::{Protocol, Work};
@@ -357,15 +356,6 @@ impl Record {
             }
         }
         Ok(())
-    }
-
-    /// Computes the accuracy and its interval from the answers. A record of a version before 0.17 keeps its own.
-    pub(crate) fn estimate(&mut self) {
-        let Some(outcomes) = Outcomes::of(self) else { return };
-        let rows = BTreeMap::from([(self.row.clone(), outcomes)]);
-        if let Some(top1) = Statistics::new(&rows).accuracy(&self.row) {
-            self.top1 = top1;
-        }
     }
 
     /// Returns the mean over classes of their recall, in percent; `None` for pairs.

@@ -8,7 +8,7 @@ use std::path::Path;
 use experiment::claim::Verdict;
 use experiment::compare::CompareRequest;
 use experiment::grid::Screen;
-use experiment::outcomes::Outcomes;
+use experiment::judged::outcomes;
 use experiment::record::{
     DatasetRecord, Environment, RECORD_VERSION, Record, RunRecord, StageRecord, TestOutcome, TrainOutcome,
 };
@@ -192,7 +192,7 @@ fn recorded() -> (tempfile::TempDir, Workspace) {
                 run.test_unit = format!("test-{table}-{number}");
                 run.top1 = 100.0 * (0..462).filter(|&v| is_right(v)).count() as f64 / 462.0;
             }
-            let outcomes = Outcomes::of(&record).unwrap();
+            let outcomes = outcomes(&record).unwrap();
             record.top1 = Statistics::new(&[("row".to_owned(), outcomes)].into()).accuracy("row").unwrap();
             let text = serde_json::to_string(&record).unwrap();
             std::fs::write(place.join(format!("{}.json", row.row.id)), text).unwrap();
@@ -236,7 +236,7 @@ fn rows_on_different_videos_are_not_compared() {
     let message = matrix(&["table1b/single-on", "snippets/sum-3"]).unwrap_err().to_string();
     assert!(message.contains("no two of these rows were tested on the same videos"), "{message}");
     let message = matrix(&["table1b/stack-10-onn", "snippets/sum-3"]).unwrap_err().to_string();
-    assert!(message.contains("did you mean `two-stream/table1b/stack-10-on`"), "{message}");
+    assert!(message.contains("did you mean `table1b/stack-10-on`"), "{message}");
     let csv = matrix(&["table1b/single-on", "table1b/stack-5-on"]).unwrap();
     assert!(
         csv.lines().count() == 2 && csv.contains("\"synth (data seed 0), split 1: 462 test videos\""),

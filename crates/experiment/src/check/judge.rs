@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::changes::{Change, changes};
+use crate::judged;
 use crate::outcomes::Outcomes;
 use crate::record::{Measure, Record};
 use crate::statistics::{Covers, Estimate, Statistics};
@@ -213,7 +214,7 @@ fn paired(before: &Record, now: &Record, rows: usize) -> Option<Paired> {
         }
     }
     let both = [("before", &before), ("now", now)];
-    let outcomes = both.map(|(name, record)| Some((name.to_owned(), Outcomes::of(record)?)));
+    let outcomes = both.map(|(name, record)| Some((name.to_owned(), judged::outcomes(record)?)));
     let outcomes: BTreeMap<String, Outcomes> = outcomes.into_iter().collect::<Option<_>>()?;
     let claim = Comparison::parse("now > before").ok()?;
     let level = 1.0 - 0.05 / rows.max(1) as f64;

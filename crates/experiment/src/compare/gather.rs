@@ -165,6 +165,13 @@ impl Entry {
         places.iter().any(|place| place.to_lowercase().contains(&text))
     }
 
+    /// Returns its names as `TABLE/ROW`, with the full and the short name of each table.
+    pub(super) fn full_names(&self) -> Vec<String> {
+        let short = |full: &'_ str| full.rsplit_once('/').map(|(_, short)| short.to_owned());
+        let tables = self.tables.split(", ").flat_map(|full| [Some(full.to_owned()), short(full)]);
+        tables.flatten().map(|table| format!("{table}/{}", self.record.row)).collect()
+    }
+
     /// Returns the names by which the entry is found: its tables, its row and its architecture.
     pub(super) fn names(&self) -> Vec<String> {
         let tables = self.tables.split(", ").flat_map(|table| table.split('/'));

@@ -9,8 +9,8 @@ use super::significance::{Difference, between};
 use crate::grid::{Grid, Screen, wrapped};
 use crate::statistics::Estimate;
 use crate::{Error, Result};
+use base::did_you_mean;
 use base::text::{NONE, json, signed, within};
-use base::there_are;
 use plan::Workspace;
 
 /// Rows that were asked for by name, in groups that were tested on the same videos.
@@ -56,16 +56,11 @@ pub fn matrix(workspace: &Workspace, asked: &[String]) -> Result<Matrix> {
     for (place, name) in asked.iter().enumerate() {
         let found: Vec<&Entry> = all.iter().filter(|entry| entry.is(name)).collect();
         if found.is_empty() {
-            let named = |entry: &Entry| {
-                entry
-                    .tables
-                    .split(", ")
-                    .map(|table| format!("{table}/{}", entry.record.row))
-                    .collect::<Vec<_>>()
-            };
-            let known: Vec<String> = all.iter().flat_map(named).collect();
-            let known = there_are(name, known.iter().map(String::as_str));
-            return Err(Error::Usage(format!("no recorded row `{name}`; expected TABLE/ROW{known}")));
+            let known: Vec<String> = all.iter().flat_map(Entry::full_names).collect();
+            let hint = did_you_mean(name, known.iter().map(String::as_str));
+            return Err(Error::Usage(format!(
+                "no recorded row `{name}`{hint}; expected TABLE/ROW; `cargo xtask compare` lists the rows"
+            )));
         }
         for entry in found {
             sets.entry(entry.test_set()).or_default().push((place, entry));

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::gather::Entry;
+use crate::judged::outcomes;
 use crate::outcomes::Outcomes;
 use crate::statistics::{Covers, Estimate, LEVEL, Statistics, p_value};
 use base::text::signed_within;
@@ -42,8 +43,7 @@ pub fn between(a: &Entry, b: &Entry) -> Option<Difference> {
     if a.test_set() != b.test_set() {
         return None;
     }
-    let rows =
-        [("a", a), ("b", b)].map(|(name, entry)| Some((name.to_owned(), Outcomes::of(&entry.record)?)));
+    let rows = [("a", a), ("b", b)].map(|(name, entry)| Some((name.to_owned(), outcomes(&entry.record)?)));
     let rows: BTreeMap<String, Outcomes> = rows.into_iter().collect::<Option<_>>()?;
     let claim = Comparison::parse("a > b").ok()?;
     let points = Statistics::new(&rows).margin(&claim, LEVEL, Covers::VideosAndTrainings)?;

@@ -12,8 +12,8 @@ use super::repeat::Repeat;
 use super::runner::Runner;
 use super::steps::{finished, trained};
 use crate::answers::{RowAnswers, TestAnswers};
-use crate::claim::judged;
 use crate::error::{Error, Result};
+use crate::judged::{claims, estimate};
 use crate::record::{DatasetRecord, Measure, RECORD_VERSION, Record, RunRecord, StageRecord};
 use crate::scores::SCORES;
 use crate::statistics::Estimate;
@@ -120,7 +120,7 @@ impl Job<'_> {
             runs,
             environment: self.environment.clone(),
         };
-        record.estimate();
+        estimate(&mut record);
         if record.videos().1 == 0 {
             return Err(Error::Usage(format!(
                 "row {}: no accuracy, because no test video was scored",
@@ -152,7 +152,7 @@ impl Job<'_> {
     pub(super) fn table(&self, states: &BTreeMap<String, State>) -> Result<Table> {
         let spec = &self.plan.spec;
         let records = states.iter().filter_map(|(row, state)| Some((row.as_str(), state.record()?)));
-        let claims = judged(spec, &self.plan.file.display().to_string(), records)?;
+        let claims = claims(spec, &self.plan.file.display().to_string(), records)?;
         let row = |row: &RowPlan| table::Row::of(&row.row, states[&row.row.id].clone());
         let rows = self.plan.rows.iter().map(row).collect();
         let mut table = Table::new(spec, rows, claims, self.plan.profile, String::new());
