@@ -223,11 +223,11 @@ fn one_net_of_pairs_is_tested_on_held_out_and_seen_views_and_by_pairs() {
     assert!(unseen.runs[0].stages[0].training.contrastive.is_none(), "pre-training");
     // Intervals treat actors as independent, of which each has several events.
     let actors = |record: &Record| BTreeSet::from_iter(record.blocks["1"].numbers().iter().copied());
-    assert_eq!(actors(&unseen), actors(&seen));
+    assert_eq!(actors(unseen), actors(seen));
     assert_eq!(unseen.blocks["1"].numbers().len(), 20, "of one of two splits");
-    assert!(actors(&unseen).len() < 20, "{:?}", unseen.blocks);
+    assert!(actors(unseen).len() < 20, "{:?}", unseen.blocks);
     let pairs_of = pairs.runs[0].pairs.as_ref().unwrap();
-    assert_eq!(BTreeSet::from_iter(pairs_of.keys().copied()), actors(&unseen));
+    assert_eq!(BTreeSet::from_iter(pairs_of.keys().copied()), actors(unseen));
     let text = table.terminal(Screen::default());
     assert!(text.contains("area under the ROC curve"), "{text}");
     // Running the same command again trains and tests nothing.
