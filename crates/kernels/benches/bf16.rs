@@ -98,6 +98,6 @@ fn main() {
     let cases: Option<Vec<testkit::bench::Case>> = None;
     match cases {
         Some(cases) => testkit::bench::main(&[], 1, &cases),
-        None => println!("products of bf16: not available on this processor"),
+        None => testkit::skipped("products of bf16", "this processor has no AVX-512 BF16"),
     }
 }
