@@ -230,7 +230,7 @@ fn intervals_keep_their_promise() {
     ];
     for simulation in &simulations {
         let coverage = simulation.coverage(2000, Covers::VideosAndTrainings);
-        println!("{}: {coverage:.1} %", simulation.name);
+        eprintln!("{}: {coverage:.1} %", simulation.name);
         assert!((93.0..=97.0).contains(&coverage), "{}: {coverage} %", simulation.name);
     }
     // An interval over videos alone says nothing of another training.
