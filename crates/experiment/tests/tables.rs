@@ -206,11 +206,13 @@ fn recorded() -> (tempfile::TempDir, Workspace) {
 #[test]
 fn screens_of_80_120_and_200_columns() {
     let (_folder, workspace) = recorded();
+    // The plan names the folder of records, which is another each time.
+    let checkout = Workspace { cache: "none".into(), ..Workspace::new(workspace.root.clone()) };
     for width in [80, 120, 200] {
         let screen = Screen { width: Some(width), colours: false };
         let run = table(1).terminal(screen);
         let list = experiment::list::tables(&workspace, screen).unwrap();
-        let show = experiment::show::show(&workspace, "table1b", &Request::default(), screen).unwrap().plan;
+        let show = experiment::show::show(&checkout, "table1b", &Request::default(), screen).unwrap().plan;
         let compare =
             experiment::compare::compare(&workspace, &CompareRequest::default()).unwrap().terminal(screen);
         let rows = ["table1b/stack-10-on", "two-stream/table1b/single-on", "snippets/sum-3"];
