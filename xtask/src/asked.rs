@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base::text::counted;
+use experiment::budgets::Budgets;
 use experiment::device::Device;
 use experiment::table::{Table, verdicts};
 use experiment::trained::Trained;
@@ -73,6 +75,15 @@ impl Asked {
         Ok(Self { workspace, request, tables, given })
     }
 
+    /// Returns the request at each budget of the flags; the request itself if they have none.
+    pub(crate) fn at_budgets(&self, flags: &Run) -> Vec<(f64, Request)> {
+        if flags.budget.is_empty() {
+            return vec![(1.0, self.request.clone())];
+        }
+        let at = |&budget: &f64| (budget, Request { budget: Some(budget), ..self.request.clone() });
+        flags.budget.iter().map(at).collect()
+    }
+
     pub(crate) fn runner<'a>(
         &'a self,
         flags: &Run,
@@ -89,6 +100,36 @@ impl Asked {
             ..Runner::new(&self.workspace, &self.request, console, interrupt)
         }
     }
+}
+
+/// Runs tables at several budgets. Prints accuracies and verdicts of all budgets in one table, and writes them, with a chart, beside
+/// the records of the largest.
+pub(crate) fn print_budgets(flags: &Run, names: &[String], runners: &[(f64, Runner<'_>)]) -> Result<()> {
+    let mut printed = Ok(());
+    let mut failed = 0;
+    for name in names {
+        let mut tables = Vec::with_capacity(runners.len());
+        for (budget, runner) in runners {
+            runner.console.line(&format!("{name} at {budget} times the iterations"));
+            let table = runner.run(name)?;
+            failed += table.failed().count();
+            tables.push((*budget, table));
+        }
+        let budgets = Budgets::new(tables);
+        let (_, largest) =
+            runners.iter().max_by(|(a, _), (b, _)| a.total_cmp(b)).ok_or(Error::NothingToRun)?;
+        for file in budgets.write(&largest.results(name)?)? {
+            largest.console.line(&format!("wrote {}", file.display()));
+        }
+        printed = printed.and(say(if flags.json { json(&budgets) } else { budgets.terminal(screen()) }));
+    }
+    if failed > 0 {
+        return Err(Error::Usage(format!(
+            "{} failed; run again with one --budget to see why",
+            counted(failed, "row")
+        )));
+    }
+    printed
 }
 
 /// Runs tables and prints each as it is finished. One that cannot be printed, since the terminal is gone, is on disk all the

@@ -11,7 +11,7 @@ use experiment::store::write_atomic;
 use experiment::trained::Trained;
 use experiment::{Console, Error, FlowRequest, Interrupt, Result, Runner, json, list};
 
-use crate::asked::{Asked, print_tables, ranks, together};
+use crate::asked::{Asked, print_budgets, print_tables, ranks, together};
 use crate::doctor::doctor;
 use crate::failure::Failure;
 use crate::flags::{
@@ -213,14 +213,21 @@ fn export(flags: &Export, interrupt: &Interrupt) -> Result<()> {
 
 fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
     let asked = Asked::of(flags, console, interrupt)?;
+    let requests = asked.at_budgets(flags);
     if let Some(config) = flags.engine.slurm()? {
+        if requests.len() > 1 {
+            return Err(Error::Usage("--engine slurm takes one --budget at a time".into()));
+        }
         return cluster::run(flags, &asked, config, console, interrupt);
     }
     if flags.dry_run {
-        for table in &asked.tables {
-            let shown = experiment::show::show(&asked.workspace, table, &asked.request, screen())?;
+        for (table, (_, request)) in
+            asked.tables.iter().flat_map(|table| requests.iter().map(move |at| (table, at)))
+        {
+            let shown = experiment::show::show(&asked.workspace, table, request, screen())?;
             // Videos need not be there to show a plan.
-            let steps = asked.runner(flags, &Device::Cpu, console, interrupt).outline(table);
+            let runner = asked.runner(flags, &Device::Cpu, console, interrupt);
+            let steps = Runner { request, ..runner }.outline(table);
             let steps = steps.unwrap_or_else(|error| format!("not known: {error}"));
             say(format!("{}\n{}\n\nSteps: {steps}", shown.plan, shown.estimate))?;
         }
@@ -230,6 +237,15 @@ fn run(flags: &Run, console: &Console, interrupt: &Interrupt) -> Result<()> {
     let ranks = ranks()?;
     let silent = Console::silent();
     let shown = if ranks.is_first() { console } else { &silent };
+    if requests.len() > 1 {
+        if ranks.size() > 1 {
+            return Err(Error::Usage("several ranks take one --budget at a time".into()));
+        }
+        let runner = |request| Runner { request, ..asked.runner(flags, &device, shown, interrupt) };
+        let runners: Vec<(f64, Runner<'_>)> =
+            requests.iter().map(|(budget, request)| (*budget, runner(request))).collect();
+        return print_budgets(flags, &asked.tables, &runners);
+    }
     let runner = Runner { ranks, ..asked.runner(flags, &device, shown, interrupt) };
     together(&runner, console, || print_tables(flags, &asked.tables, &runner))
 }

@@ -82,7 +82,7 @@ pub(crate) enum Command {
     },
     /// Train and test the rows of tables, print them beside the paper's numbers, judge the paper's claims
     #[command(
-        after_help = "Examples:\n  cargo xtask run table1b\n  cargo xtask run table1b --row stack-10-on single-on\n  cargo xtask run table1b --dataset weizmann --data-root /data/weizmann\n  cargo xtask run table1a table1b table2 table3 table4\n  cargo xtask run table1b --profile paper --dry-run"
+        after_help = "Examples:\n  cargo xtask run table1b\n  cargo xtask run table1b --row stack-10-on single-on\n  cargo xtask run table1b --dataset weizmann --data-root /data/weizmann\n  cargo xtask run table1a table1b table2 table3 table4\n  cargo xtask run table1b --data-seed 201,202,203\n  cargo xtask run table1b --budget 1,2,4\n  cargo xtask run table1b --profile paper --dry-run"
     )]
     Run(Box<Run>),
     /// Write a commented file for a new table or data set
@@ -244,6 +244,9 @@ pub(crate) struct Run {
     pub(crate) tables: Vec<String>,
     #[command(flatten)]
     pub(crate) question: Question,
+    /// Multiples of the profile's iterations, such as 1,2,4; several print accuracies and verdicts of all in one table
+    #[arg(long, value_name = "FACTOR", value_delimiter = ',', conflicts_with = "from")]
+    pub(crate) budget: Vec<f64>,
     /// Test an exported row without training: a folder, or OWNER/NAME[@REVISION] on the Hugging Face hub. Table, row and data
     /// set default to those of the export
     #[arg(long, value_name = "FOLDER|REPO")]
@@ -463,21 +466,33 @@ impl Run {
             extraction: self.extracted.extraction(),
             accept_messages: self.decoding.accept_messages,
             precision: self.precision.unwrap_or_default(),
+            budget: self.budget.first().copied(),
             ..self.question.request()
         }
     }
 
     /// Returns the request of an exported row, with the flags' values where given.
     pub(crate) fn request_of(&self, own: Request) -> Request {
-        let Request { profile, dataset, splits, seeds, data_seed, extraction, accept_messages, rows, .. } =
-            self.request();
+        let Request {
+            profile,
+            dataset,
+            splits,
+            seeds,
+            data_seeds,
+            budget,
+            extraction,
+            accept_messages,
+            rows,
+            ..
+        } = self.request();
         let or = |given: Vec<String>, own: Vec<String>| if given.is_empty() { own } else { given };
         Request {
             profile: profile.or(own.profile),
             dataset: dataset.or(own.dataset),
             splits: or(splits, own.splits),
             seeds: seeds.or(own.seeds),
-            data_seed: data_seed.or(own.data_seed),
+            data_seeds: if data_seeds.is_empty() { own.data_seeds } else { data_seeds },
+            budget: budget.or(own.budget),
             extraction: extraction.or(own.extraction),
             accept_messages: accept_messages || own.accept_messages,
             // Another table has other rows.
@@ -529,7 +544,7 @@ impl Prepare {
         Request {
             profile: self.scale.profile,
             dataset: Some(self.dataset.clone()),
-            data_seed: self.scale.data_seed,
+            data_seeds: self.scale.data_seed.clone(),
             extraction: self.extracted.extraction(),
             accept_messages: self.decoding.accept_messages,
             ..Request::default()

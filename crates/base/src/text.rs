@@ -126,6 +126,17 @@ pub fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string_pretty(value).expect("printed values hold only strings, numbers and lists")
 }
 
+/// Names numbers: `data seed 7`, or `data seeds 201, 202, 203`; empty without numbers.
+#[must_use]
+pub fn numbered(what: &str, numbers: &[u64]) -> String {
+    let list = numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    match numbers.len() {
+        0 => list,
+        1 => format!("{what} {list}"),
+        _ => format!("{what}s {list}"),
+    }
+}
+
 /// Formats a count with its noun: "1 row", "2 rows", "3 classes".
 pub fn counted(count: usize, noun: &str) -> String {
     let ending = match (count, noun.ends_with('s')) {

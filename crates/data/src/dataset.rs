@@ -19,7 +19,7 @@ mod video;
 use crate::cuts::CutConfig;
 use crate::error::DataError;
 use crate::extracted::{ExtractedFolder, Extraction};
-use crate::split::{ListedClip, Split, SplitLists};
+use crate::split::{self, ListedClip, Split, SplitLists};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -43,8 +43,8 @@ pub use video::{Video, VideoSource, View};
 pub struct OpenOptions {
     /// Folder of real videos, or of extracted frames and flow.
     pub root: Option<PathBuf>,
-    /// Seed that replaces that of a generated set.
-    pub data_seed: Option<u64>,
+    /// Seeds that replace that of a generated set, one for each draw. If empty: its own.
+    pub data_seeds: Vec<u64>,
     /// Settings of the extraction, if the root holds extracted frames and flow.
     pub extraction: Option<Extraction>,
     /// Opens the data set even if videos are missing; those are [`VideoSource::Missing`].
@@ -64,10 +64,44 @@ pub struct Description {
     pub videos: usize,
     /// Name and sizes of each split.
     pub splits: Vec<SplitSize>,
-    /// Default seed of a generated set.
-    pub data_seed: Option<u64>,
+    /// Seeds of the draws of a generated set; empty for real videos.
+    pub data_seeds: Vec<u64>,
     /// Properties that make its numbers say less than they seem to, as far as they can be seen without the videos.
     pub cautions: Vec<Caution>,
+}
+
+impl Description {
+    /// Describes a generated set with these data seeds instead of its own. If there are several, each split becomes one of each draw.
+    #[must_use]
+    pub fn drawn(mut self, data_seeds: &[u64]) -> Self {
+        if data_seeds.len() > 1 {
+            let of = |seed: &u64| {
+                let name = |split: &SplitSize| split::of_draw(&split.name, *seed);
+                self.splits
+                    .iter()
+                    .map(|split| SplitSize { name: name(split), ..split.clone() })
+                    .collect::<Vec<_>>()
+            };
+            self.splits = data_seeds.iter().flat_map(of).collect();
+            self.videos *= data_seeds.len();
+        }
+        self.data_seeds = data_seeds.to_vec();
+        self
+    }
+
+    /// Iterates over the splits with a name; in a set of several draws, a plain name has one of each draw.
+    pub fn splits_named(&self, name: &str) -> impl Iterator<Item = &SplitSize> {
+        let has_draws = self.data_seeds.len() > 1;
+        self.splits
+            .iter()
+            .filter(move |split| split.name == name || (has_draws && split::plain(&split.name) == name))
+    }
+
+    /// Returns `true` if the videos are generated.
+    #[must_use]
+    pub fn is_generated(&self) -> bool {
+        !self.data_seeds.is_empty()
+    }
 }
 
 /// A data set in which every listed video was found or is marked as missing.
@@ -91,13 +125,15 @@ pub struct Dataset {
     pub hint: String,
     /// Properties that make its numbers say less than they seem to, as far as they can be seen without the videos.
     pub cautions: Vec<Caution>,
-    /// Seed of a generated set.
-    pub data_seed: Option<u64>,
+    /// Seeds of the draws of a generated set; empty for real videos. If there are several, splits are named as in
+    /// [`crate::split::of_draw`], and ids are unique within a draw only.
+    pub data_seeds: Vec<u64>,
     /// Settings of the extraction, if frames and flow are extracted ones.
     pub extraction: Option<Extraction>,
     /// Real path of the folder of videos.
     pub root: Option<PathBuf>,
-    generator: Option<Generator>,
+    /// The generator of each draw.
+    generators: Vec<Generator>,
     groups_by_class: bool,
 }
 
@@ -109,8 +145,11 @@ impl Dataset {
     /// Those of [`DatasetSpec::load`]; [`DataError::MissingRoot`], [`DataError::Layout`] naming the
     /// missing videos, [`DataError::Split`] for a bad list or a broken link.
     pub fn open(path: &Path, root: Option<&Path>, data_seed: Option<u64>) -> Result<Self, DataError> {
-        let root = root.map(Path::to_path_buf);
-        Self::open_with(&DatasetSpec::load(path)?, &OpenOptions { root, data_seed, ..OpenOptions::default() })
+        let (root, data_seeds) = (root.map(Path::to_path_buf), data_seed.into_iter().collect());
+        Self::open_with(
+            &DatasetSpec::load(path)?,
+            &OpenOptions { root, data_seeds, ..OpenOptions::default() },
+        )
     }
 
     /// Creates a data set of a single video file, without classes and splits. The video is searched for hard cuts as `cuts`
@@ -131,7 +170,7 @@ impl Dataset {
     /// The errors of [`Dataset::open`]; [`DataError::BoundNeeded`] for a root of extracted flow without
     /// [`OpenOptions::extraction`].
     pub fn open_with(spec: &DatasetSpec, options: &OpenOptions) -> Result<Self, DataError> {
-        let OpenOptions { root, data_seed, extraction, partial } = options;
+        let OpenOptions { root, data_seeds, extraction, partial } = options;
         if let Some(default_seed) = spec.data_seed() {
             if let Some(root) = root {
                 return Err(spec.error(format!(
@@ -143,9 +182,10 @@ impl Dataset {
             if extraction.is_some() {
                 return Err(spec.error(format!("`{}` is generated and has no extracted flow", spec.name)));
             }
-            return Self::generated(spec, data_seed.unwrap_or(default_seed));
+            let seeds = if data_seeds.is_empty() { &[default_seed][..] } else { data_seeds };
+            return Self::generated(spec, seeds);
         }
-        if let Some(seed) = data_seed {
+        if let Some(seed) = data_seeds.first() {
             return Err(spec.error(format!(
                 "`{}` has real videos and takes no data seed, found {seed}; leave --data-seed out",
                 spec.name
@@ -221,26 +261,51 @@ impl Dataset {
     /// Returns the block of a video. Videos of one block have a cause in common (a film, an actor, a group of UCF-101), so
     /// intervals treat blocks, not videos, as independent.
     pub fn block(&self, video: &Video) -> String {
-        match &video.view {
-            Some(view) => view.group.clone(),
-            None if self.groups_by_class => format!("{}/{}", self.classes[video.label], video.group),
-            None => video.group.clone(),
+        let group = video.view.as_ref().map_or(&video.group, |view| &view.group);
+        match video.source {
+            VideoSource::Generated { draw, .. } if self.has_draws() => format!("{draw}/{group}"),
+            _ if self.groups_by_class => format!("{}/{group}", self.classes[video.label]),
+            _ => group.clone(),
         }
     }
 
-    fn generated(spec: &DatasetSpec, data_seed: u64) -> Result<Self, DataError> {
-        let (generator, splits) =
-            spec.generated(data_seed)?.ok_or_else(|| spec.error("real videos have no generator"))?;
-        Ok(Self {
-            name: spec.name.clone(),
-            classes: generator.set().classes().to_vec(),
-            videos: generator.videos(),
-            views: generator.views().to_vec(),
-            splits,
-            data_seed: Some(data_seed),
-            generator: Some(generator),
-            ..Self::default()
-        })
+    /// Opens a generated set: the videos of all draws, with the splits of each.
+    fn generated(spec: &DatasetSpec, data_seeds: &[u64]) -> Result<Self, DataError> {
+        let mut all = Self { name: spec.name.clone(), data_seeds: data_seeds.to_vec(), ..Self::default() };
+        for (draw, &seed) in data_seeds.iter().enumerate() {
+            let (generator, splits) =
+                spec.generated(seed)?.ok_or_else(|| spec.error("real videos have no generator"))?;
+            let first = all.videos.len();
+            let place = |indices: Vec<usize>| indices.into_iter().map(|index| first + index).collect();
+            all.splits.extend(splits.into_iter().map(|Split { name, train, test, seen }| Split {
+                name: if data_seeds.len() > 1 { split::of_draw(&name, seed) } else { name },
+                train: place(train),
+                test: place(test),
+                seen: place(seen),
+            }));
+            all.videos.extend(generator.videos(draw));
+            all.classes = generator.set().classes().to_vec();
+            all.views = generator.views().to_vec();
+            all.generators.push(generator);
+        }
+        Ok(all)
+    }
+
+    /// Returns `true` for a generated set of several draws.
+    pub fn has_draws(&self) -> bool {
+        self.generators.len() > 1
+    }
+
+    /// Iterates over the splits; in a set of several draws, over those of the draw of `beside`, a split of this or another set.
+    pub fn splits_beside(&self, beside: &str) -> impl Iterator<Item = &Split> {
+        let draw = split::draw_of(beside);
+        self.splits.iter().filter(move |split| !self.has_draws() || split::draw_of(&split.name) == draw)
+    }
+
+    /// Returns the split with this name; in a set of several draws, that of the draw of `beside`, a split of this or another set.
+    pub fn split_beside(&self, name: &str, beside: &str) -> Option<&Split> {
+        let plain = |name| if self.has_draws() { split::plain(name) } else { name };
+        self.splits_beside(beside).find(|split| plain(&split.name) == plain(name))
     }
 
     /// Describes classes and sizes without the videos, for plans at a scale that this machine cannot hold.
@@ -250,7 +315,7 @@ impl Dataset {
     pub fn describe(spec: &DatasetSpec) -> Result<Description, DataError> {
         let (classes, videos, splits, cautions) = match spec.data_seed() {
             Some(seed) => {
-                let set = Self::generated(spec, seed)?;
+                let set = Self::generated(spec, &[seed])?;
                 (set.classes, set.videos.len(), set.splits, Vec::new())
             }
             None => {
@@ -270,13 +335,22 @@ impl Dataset {
             train: split.train.len(),
             test: split.test.len(),
         });
-        let (name, title, data_seed) = (spec.name.clone(), spec.title().to_owned(), spec.data_seed());
-        Ok(Description { name, title, classes, videos, splits: sizes.collect(), data_seed, cautions })
+        let (name, title) = (spec.name.clone(), spec.title().to_owned());
+        let data_seeds = spec.data_seed().into_iter().collect();
+        Ok(Description { name, title, classes, videos, splits: sizes.collect(), data_seeds, cautions })
     }
 
-    /// The generator of a generated set; `None` for real videos.
+    /// Returns the generator of a generated set (of its first draw); `None` for real videos.
     pub fn generator(&self) -> Option<&Generator> {
-        self.generator.as_ref()
+        self.generators.first()
+    }
+
+    /// Returns the generator of a generated video and the video's index there; `None` for real videos.
+    pub fn rendering(&self, video: &Video) -> Option<(&Generator, usize)> {
+        match video.source {
+            VideoSource::Generated { draw, index } => Some((self.generators.get(draw)?, index)),
+            _ => None,
+        }
     }
 
     /// A video's role in each split that uses it.
@@ -308,7 +382,7 @@ impl Dataset {
     pub fn fingerprints(&self, hashes: &SourceHashes) -> Result<(Vec<String>, Vec<Caution>), DataError> {
         let contents = self.contents(&self.splits, hashes)?;
         let prints = self.splits.iter().map(|lists| self.fingerprint_of(lists, &contents)).collect();
-        let copies = if self.generator.is_some() { Vec::new() } else { self.copies_among(&contents) };
+        let copies = if self.generator().is_some() { Vec::new() } else { self.copies_among(&contents) };
         Ok((prints, copies))
     }
 
@@ -335,7 +409,8 @@ impl Dataset {
             hasher.update(&(text.len() as u64).to_le_bytes());
             hasher.update(text.as_bytes());
         };
-        field(&lists.name);
+        // A net of one draw is the same, whatever the other draws.
+        field(if self.has_draws() { split::plain(&lists.name) } else { &lists.name });
         self.classes.iter().for_each(|class| field(class));
         field(&format!("{:?}", self.cuts));
         if let Some(extraction) = self.extraction {
@@ -359,7 +434,7 @@ impl Dataset {
     /// # Errors
     /// [`DataError::File`] for a video that cannot be read.
     pub fn copies(&self, hashes: &SourceHashes) -> Result<Vec<Caution>, DataError> {
-        if self.generator.is_some() {
+        if self.generator().is_some() {
             return Ok(Vec::new());
         }
         Ok(self.copies_among(&self.contents(&self.splits, hashes)?))
@@ -372,7 +447,7 @@ impl Dataset {
 
     /// Hash of a video's content: of the file, or of everything that its rendering depends on.
     pub(crate) fn source_hash(&self, video: &Video, hashes: &SourceHashes) -> Result<String, DataError> {
-        match (&video.source, &self.generator) {
+        match (&video.source, self.rendering(video)) {
             (VideoSource::File(path), _) => {
                 hashes.hash(path).map(|(hash, size)| format!("file of {size} bytes, BLAKE3 {hash}"))
             }
@@ -387,10 +462,10 @@ impl Dataset {
                 expected: expected.clone(),
                 why: why.clone(),
             }),
-            (VideoSource::Generated(index), Some(set)) => {
-                Ok(format!("generated, {}", set.set().fingerprint(*index)))
+            (VideoSource::Generated { .. }, Some((generator, index))) => {
+                Ok(format!("generated, {}", generator.set().fingerprint(index)))
             }
-            (VideoSource::Generated(index), None) => Err(DataError::invalid(
+            (VideoSource::Generated { index, .. }, None) => Err(DataError::invalid(
                 format!("video `{}`", video.id),
                 "a generator",
                 format!("none for index {index}"),

@@ -13,6 +13,7 @@
 //!
 //! HMDB-51 class indices are those of the sorted plain names (`kick` before `kick_ball`).
 
+mod draw;
 mod folds;
 mod hmdb51;
 mod listed;
@@ -26,6 +27,7 @@ use crate::error::DataError;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
+pub use draw::{draw_of, of_draw, plain};
 pub use folds::folds;
 pub use hmdb51::{parse as parse_hmdb51, read as read_hmdb51};
 pub use listed::{parse_flags, parse_folds, read_flags, read_folds};

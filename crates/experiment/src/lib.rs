@@ -7,6 +7,7 @@
 pub mod answers;
 pub mod beside;
 pub mod blocks;
+pub mod budgets;
 pub mod changes;
 pub mod check;
 pub mod checkpoint;

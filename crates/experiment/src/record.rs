@@ -95,8 +95,9 @@ impl Measure {
 pub struct DatasetRecord {
     /// Its name.
     pub name: String,
-    /// The seed that it was rendered from, if it is generated.
-    pub data_seed: Option<u64>,
+    /// The seeds that it was rendered from, one for each draw, if it is generated; in a file a number, a list, or null.
+    #[serde(rename = "data-seed", with = "one_or_many")]
+    pub data_seeds: Vec<u64>,
     /// For each split, the hash of its lists and of the videos' contents.
     pub fingerprints: BTreeMap<String, String>,
     /// Properties that make its numbers say less than they seem to.
@@ -105,6 +106,35 @@ pub struct DatasetRecord {
     /// Number of its videos that were accepted although ffmpeg reports errors in them; left out if zero.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub accepted: usize,
+}
+
+/// No number, one, or a list, in files.
+mod one_or_many {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Numbers {
+        One(u64),
+        Many(Vec<u64>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(numbers: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
+        let written = match *numbers {
+            [] => None,
+            [one] => Some(Numbers::One(one)),
+            _ => Some(Numbers::Many(numbers.to_vec())),
+        };
+        written.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
+        Ok(match Option::deserialize(deserializer)? {
+            None => Vec::new(),
+            Some(Numbers::One(one)) => vec![one],
+            Some(Numbers::Many(many)) => many,
+        })
+    }
 }
 
 fn is_zero(count: &usize) -> bool {

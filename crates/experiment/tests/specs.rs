@@ -178,8 +178,8 @@ fn a_question_of_its_own_has_a_folder_of_its_own() {
         plan("table1b", &request).results.file_name().unwrap().to_string_lossy().into_owned()
     };
     assert_eq!(results(Request::default()), "synth-mini");
-    assert_eq!(results(Request { data_seed: Some(0), ..Request::default() }), "synth-mini");
-    assert_eq!(results(Request { data_seed: Some(7), ..Request::default() }), "synth-mini.data-seed-7");
+    assert_eq!(results(Request { data_seeds: vec![0], ..Request::default() }), "synth-mini");
+    assert_eq!(results(Request { data_seeds: vec![7], ..Request::default() }), "synth-mini.data-seed-7");
     assert_eq!(results(Request { seeds: Some(3), ..Request::default() }), "synth-mini.seeds-3");
     let split = Request { splits: vec!["2".into(), "3".into()], ..Request::default() };
     assert_eq!(results(split), "synth-mini.splits-2+3");

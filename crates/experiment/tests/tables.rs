@@ -59,7 +59,7 @@ fn record(plan: &TablePlan, row: usize, top1: f64, scored: usize, seeds: u64) ->
         reported: row.row.reported,
         data: vec![DatasetRecord {
             name: "synth".into(),
-            data_seed: Some(0),
+            data_seeds: vec![0],
             fingerprints: BTreeMap::new(),
             cautions: Vec::new(),
             accepted: 0,
@@ -173,7 +173,8 @@ fn recorded() -> (tempfile::TempDir, Workspace) {
     let workspace = Workspace { cache: "none".into(), results, ..Workspace::new(root) };
     for (table, data_seed, seeds) in [("table1b", None, 1), ("pyramid/snippets", Some(105), 3)] {
         let (spec, file) = workspace.spec(table).unwrap();
-        let request = Request { data_seed, seeds: Some(seeds), ..Request::default() };
+        let data_seeds = Vec::from_iter(data_seed);
+        let request = Request { data_seeds, seeds: Some(seeds), ..Request::default() };
         let plan = TablePlan::resolve(spec, file, &request, &workspace).unwrap();
         let place = workspace.results.join(&plan.results);
         std::fs::create_dir_all(&place).unwrap();
@@ -182,7 +183,7 @@ fn recorded() -> (tempfile::TempDir, Workspace) {
             let mut record = record(&plan, number, 0.0, 462, seeds as u64);
             (record.row, record.label) = (row.row.id.clone(), row.row.label.clone());
             (record.work, record.top5) = (row.work.clone(), Some(90.0));
-            record.data[0].data_seed = Some(data_seed.unwrap_or(0));
+            record.data[0].data_seeds = vec![data_seed.unwrap_or(0)];
             record.data[0].fingerprints = [("1".to_owned(), format!("{data_seed:?}"))].into();
             record.blocks = [("1".to_owned(), (0..462).collect())].into();
             record.recall = [("spin".to_owned(), 50.0 + number as f64)].into();

@@ -7,7 +7,7 @@
 //! | recall of each class, one net or several | [`recall_chart`], [`recall_of_nets`] |
 //! | confusion matrix | [`confusion`] |
 //! | loss curves: several nets, or a small panel for one stage | [`loss_curves`], [`loss_panel`] |
-//! | accuracy against cost | [`scatter`] |
+//! | accuracy against cost; of rows at several costs | [`scatter`]; [`growth`] |
 //! | frame, flow and stack of one time step | [`sample_input`] |
 //! | attention maps of a net | [`attention_maps`] |
 //! | features of test videos in the plane | [`embeddings`] |
@@ -47,7 +47,7 @@ pub use filters::{filters_flow, filters_rgb};
 pub use nets::recall_of_nets;
 pub use recall::recall_chart;
 pub use sample::{Frame, Sample, Stack, sample_input};
-pub use scatter::{Spot, scatter};
+pub use scatter::{Spot, growth, scatter};
 pub use svg::Drawing;
 pub use timeline::{Track, timeline};
 

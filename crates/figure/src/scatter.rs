@@ -1,4 +1,4 @@
-//! Plots accuracy against cost.
+//! Plots accuracy against cost: single rows, or rows at several costs.
 
 use base::text::brief;
 
@@ -38,45 +38,20 @@ pub struct Spot<'a> {
 /// # Errors
 /// [`FigureError::Empty`]; [`FigureError::Shape`] for a group without a name.
 pub fn scatter(spots: &[Spot<'_>], groups: &[&str], axes: (&str, &str), title: &str) -> Result<Drawing> {
-    if spots.is_empty() {
-        return Err(FigureError::Empty { what: WHAT });
-    }
-    if let Some(spot) = spots.iter().find(|spot| spot.group >= groups.len()) {
-        let (expected, found) = (format!("groups below {}", groups.len()), format!("group {}", spot.group));
-        return Err(FigureError::Shape { what: WHAT, expected, found });
-    }
-    // Groups without a mark have no entry.
-    let here: Vec<usize> =
-        (0..groups.len()).filter(|group| spots.iter().any(|spot| spot.group == *group)).collect();
-    let (legend, below) = legend(here.iter().map(|&group| groups[group]), BESIDE);
-    let top = below + 8.0;
-    let y = Axis::linear(spots.iter().flat_map(|spot| spot.value)).between(top + HEIGHT, top);
-    let x = Axis::logarithmic(spots.iter().map(|spot| spot.cost));
-    let x = x.between(left_of(y.marks()), WIDTH - MARGIN - 16.0);
-    let mut svg = Drawing::new(WIDTH, y.from + 52.0);
-    svg.head(title, "marks with their intervals; named along the stepped line: better than anything cheaper");
-    for (entry, at, y) in legend {
-        let group = here[entry];
-        svg.shape(shape(group, at + 6.0, y + 4.0), paint(group), GROUND, "");
-        svg.text(at + 16.0, y + 8.0, Style::new(12.0), groups[group]);
-    }
-    frame(&mut svg, &x, &y, axes, brief);
-    let places: Vec<(f64, f64)> = spots.iter().map(|spot| (x.at(spot.cost), y.at(spot.value[0]))).collect();
+    let plot = Plot::new(spots, groups, axes)?;
+    let about = "marks with their intervals; named along the stepped line: better than anything cheaper";
+    let mut svg = plot.begin(title, about);
     let front = front(spots);
     let mut steps: Vec<(f64, f64)> = Vec::new();
     for &index in &front {
-        let (at_x, at_y) = places[index];
+        let (at_x, at_y) = plot.place(index);
         steps.extend(steps.last().map(|&(_, last)| (at_x, last)));
         steps.push((at_x, at_y));
     }
     svg.path(steps, QUIET, 1.0, "2 3");
-    for (spot, &(at_x, at_y)) in spots.iter().zip(&places) {
-        svg.open("mk", spot.place, &spot.tip);
-        svg.line((at_x, y.at(spot.value[1])), (at_x, y.at(spot.value[2])), paint(spot.group), 1.5, "");
-        svg.shape(shape(spot.group, at_x, at_y), paint(spot.group), GROUND, &spot.tip);
-        svg.close();
-    }
-    for (name, at) in named(spots, &front, &places, [x.from, y.to, WIDTH - MARGIN, y.from]) {
+    plot.marks(&mut svg);
+    let places: Vec<(f64, f64)> = (0..spots.len()).map(|index| plot.place(index)).collect();
+    for (name, at) in named(spots, &front, &places, plot.area()) {
         svg.text(at.0, at.1, Style::new(12.0).fill(INK).middle(), name);
     }
     let best: Vec<&str> = front.iter().map(|&index| spots[index].name).collect();
@@ -85,6 +60,91 @@ pub fn scatter(spots: &[Spot<'_>], groups: &[&str], axes: (&str, &str), title: &
         spots.len(),
         best.join(", ")
     )))
+}
+
+/// Draws how the value of each group changes with its cost: a line through the group's marks, each with its interval.
+///
+/// # Errors
+/// Those of [`scatter`].
+pub fn growth(spots: &[Spot<'_>], groups: &[&str], axes: (&str, &str), title: &str) -> Result<Drawing> {
+    let plot = Plot::new(spots, groups, axes)?;
+    let mut svg = plot.begin(title, "marks with their intervals, joined from the least cost to the largest");
+    for &group in &plot.here {
+        let mut of_group: Vec<usize> =
+            (0..spots.len()).filter(|&index| spots[index].group == group).collect();
+        of_group.sort_by(|&a, &b| spots[a].cost.total_cmp(&spots[b].cost));
+        svg.path(of_group.into_iter().map(|index| plot.place(index)).collect(), paint(group), 1.5, "");
+    }
+    plot.marks(&mut svg);
+    Ok(svg.described(format!("{} marks of {} lines.", spots.len(), plot.here.len())))
+}
+
+/// Axes, legend and marks.
+struct Plot<'a> {
+    spots: &'a [Spot<'a>],
+    groups: &'a [&'a str],
+    names: (&'a str, &'a str),
+    /// Groups that have a mark.
+    here: Vec<usize>,
+    x: Axis,
+    y: Axis,
+}
+
+impl<'a> Plot<'a> {
+    fn new(spots: &'a [Spot<'a>], groups: &'a [&'a str], names: (&'a str, &'a str)) -> Result<Self> {
+        if spots.is_empty() {
+            return Err(FigureError::Empty { what: WHAT });
+        }
+        if let Some(spot) = spots.iter().find(|spot| spot.group >= groups.len()) {
+            let (expected, found) =
+                (format!("groups below {}", groups.len()), format!("group {}", spot.group));
+            return Err(FigureError::Shape { what: WHAT, expected, found });
+        }
+        // Groups without a mark have no entry.
+        let here: Vec<usize> =
+            (0..groups.len()).filter(|group| spots.iter().any(|spot| spot.group == *group)).collect();
+        let (_, below) = legend(here.iter().map(|&group| groups[group]), BESIDE);
+        let top = below + 8.0;
+        let y = Axis::linear(spots.iter().flat_map(|spot| spot.value)).between(top + HEIGHT, top);
+        let x = Axis::logarithmic(spots.iter().map(|spot| spot.cost));
+        let x = x.between(left_of(y.marks()), WIDTH - MARGIN - 16.0);
+        Ok(Self { spots, groups, names, here, x, y })
+    }
+
+    /// Begins the picture with title, legend and frame.
+    fn begin(&self, title: &str, about: &str) -> Drawing {
+        let mut svg = Drawing::new(WIDTH, self.y.from + 52.0);
+        svg.head(title, about);
+        let (legend, _) = legend(self.here.iter().map(|&group| self.groups[group]), BESIDE);
+        for (entry, at, y) in legend {
+            let group = self.here[entry];
+            svg.shape(shape(group, at + 6.0, y + 4.0), paint(group), GROUND, "");
+            svg.text(at + 16.0, y + 8.0, Style::new(12.0), self.groups[group]);
+        }
+        frame(&mut svg, &self.x, &self.y, self.names, brief);
+        svg
+    }
+
+    fn place(&self, index: usize) -> (f64, f64) {
+        let spot = &self.spots[index];
+        (self.x.at(spot.cost), self.y.at(spot.value[0]))
+    }
+
+    /// Left, top, right and bottom of the area in which names may be written.
+    fn area(&self) -> [f64; 4] {
+        [self.x.from, self.y.to, WIDTH - MARGIN, self.y.from]
+    }
+
+    fn marks(&self, svg: &mut Drawing) {
+        for (index, spot) in self.spots.iter().enumerate() {
+            let (at_x, at_y) = self.place(index);
+            svg.open("mk", spot.place, &spot.tip);
+            let ends = [spot.value[1], spot.value[2]].map(|value| (at_x, self.y.at(value)));
+            svg.line(ends[0], ends[1], paint(spot.group), 1.5, "");
+            svg.shape(shape(spot.group, at_x, at_y), paint(spot.group), GROUND, &spot.tip);
+            svg.close();
+        }
+    }
 }
 
 fn paint(group: usize) -> Paint {
@@ -152,6 +212,7 @@ fn named<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::svg::num;
 
     fn spot(name: &'static str, cost: f64, value: f64) -> Spot<'static> {
         Spot {
@@ -180,6 +241,21 @@ mod tests {
         assert!(page.contains(">best</text>") && !page.contains(">dear</text>"), "{page}");
         assert!(page.contains("&lt;paper&gt;") && !page.contains(">none<"), "{page}");
         roxmltree::Document::parse(&drawing.file()).unwrap();
+    }
+
+    #[test]
+    fn a_line_joins_the_marks_of_a_group_by_their_cost() {
+        let other = |cost, value| Spot { group: 1, ..spot("b", cost, value) };
+        let spots = [spot("a", 4.0, 70.0), other(3.0, 20.0), spot("a", 1.0, 50.0), spot("a", 2.0, 40.0)];
+        let file = growth(&spots, &["a", "b"], ("cost", "accuracy"), "T").unwrap().file();
+        let plot = Plot::new(&spots, &["a", "b"], ("cost", "accuracy")).unwrap();
+        let line: Vec<String> = [2, 3, 0]
+            .map(|index| plot.place(index))
+            .iter()
+            .map(|(x, y)| format!("{} {}", num(*x), num(*y)))
+            .collect();
+        assert!(file.contains(&format!("M{}", line.join("L"))), "{file}");
+        roxmltree::Document::parse(&file).unwrap();
     }
 
     #[test]

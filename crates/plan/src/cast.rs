@@ -18,21 +18,28 @@ pub(crate) fn cast(
     sets.map(|(role, set)| Ok((role.clone(), sources.facts(set)?))).collect()
 }
 
-/// Replaces the seeds of the generated data sets by the requested one, if there is one.
+/// Replaces the seeds of the generated data sets by the requested ones, if there are any.
 pub(crate) fn reseeded(
     spec: &Spec,
-    mut cast: BTreeMap<String, DatasetFacts>,
+    cast: BTreeMap<String, DatasetFacts>,
     request: &Request,
 ) -> Result<BTreeMap<String, DatasetFacts>> {
-    let Some(seed) = request.data_seed else { return Ok(cast) };
-    if let Some(main) = cast.get(spec.main_role()).filter(|facts| facts.data_seed.is_none()) {
+    if let Some(main) = cast.get(spec.main_role()).filter(|facts| !facts.is_generated())
+        && !request.data_seeds.is_empty()
+    {
         return Err(Error::Usage(format!(
             "--data-seed applies to generated data sets only, and `{}` holds real videos; leave the flag out",
             main.name
         )));
     }
-    for facts in cast.values_mut() {
-        facts.data_seed = facts.data_seed.map(|_| seed);
+    Ok(cast.into_iter().map(|(role, facts)| (role, drawn(facts, request))).collect())
+}
+
+/// Gives a generated data set the requested seeds, if there are any.
+pub(crate) fn drawn(facts: DatasetFacts, request: &Request) -> DatasetFacts {
+    if facts.is_generated() && !request.data_seeds.is_empty() {
+        facts.drawn(&request.data_seeds)
+    } else {
+        facts
     }
-    Ok(cast)
 }

@@ -3,6 +3,7 @@
 
 use data::loader::Crops;
 use data::sample::TimeSteps;
+use data::split::draw_of;
 use models::Summary;
 
 use crate::error::Result;
@@ -50,6 +51,11 @@ impl Speed {
 }
 
 impl Cost {
+    /// Returns the number of multiply-adds, each of two operations.
+    pub fn multiply_adds(&self) -> f64 {
+        self.operations / 2.0
+    }
+
     /// Returns the time that the work takes at a speed, in seconds.
     pub fn seconds(&self, speed: &Speed) -> f64 {
         self.operations / speed.operations + self.maps / speed.maps + self.flow / speed.flow
@@ -138,6 +144,14 @@ pub fn training(net: &NetPlan) -> Result<Cost> {
     })
 }
 
+/// Returns the cost of training a net and all stages before it.
+///
+/// # Errors
+/// See [`training`].
+pub fn chain(net: &NetPlan) -> Result<Cost> {
+    net.stages().into_iter().try_fold(Cost::default(), |sum, stage| Ok(sum.then(training(stage)?)))
+}
+
 /// Returns the cost of testing a trained net on `videos` videos, including those that it compares with.
 ///
 /// # Errors
@@ -202,8 +216,16 @@ pub fn of_table(plan: &TablePlan) -> Result<Nets> {
     nets(plan, plan.wanted())
 }
 
-/// Split, seed and fold of a training or a test.
-type Of<'a> = (Option<&'a str>, u64, Option<usize>);
+/// Whose training videos a stage learns from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Over<'a> {
+    Split(&'a str),
+    /// The same for all splits of a draw.
+    Draw(Option<u64>),
+}
+
+/// Videos, seed and fold of a training or a test.
+type Of<'a> = (Over<'a>, u64, Option<usize>);
 
 fn nets<'a>(plan: &TablePlan, rows: impl Iterator<Item = &'a RowPlan>) -> Result<Nets> {
     let mut trained: Vec<(&NetPlan, Of<'_>)> = Vec::new();
@@ -218,19 +240,21 @@ fn nets<'a>(plan: &TablePlan, rows: impl Iterator<Item = &'a RowPlan>) -> Result
         for ((split, seed), fold) in runs
             .flat_map(|run| std::iter::once(None).chain((0..folds).map(Some)).map(move |fold| (run, fold)))
         {
+            let draw = draw_of(split).filter(|_| plan.data_seeds.len() > 1);
             for protocol in row.work.protocols() {
                 for net in protocol.net.stages() {
                     // A stage that is trained on other videos is the same for every split.
                     let of_split = |net: &NetPlan| net.data.iter().any(|data| data.videos == Videos::Split);
                     let own = net.stages().into_iter().any(of_split);
-                    let of = if own { (Some(split.as_str()), seed, fold) } else { (None, seed, None) };
+                    let of =
+                        if own { (Over::Split(split), seed, fold) } else { (Over::Draw(draw), seed, None) };
                     if !trained.contains(&(net, of)) {
                         trained.push((net, of));
                         sum.trainings += 1;
                         sum.training = sum.training.then(training(net)?);
                     }
                 }
-                let of = (Some(split.as_str()), seed, fold);
+                let of = (Over::Split(split), seed, fold);
                 if !tested.contains(&(protocol, of)) {
                     tested.push((protocol, of));
                     let cost = testing_on(plan, protocol, split, fold.map(|_| folds))?;

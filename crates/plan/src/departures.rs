@@ -37,6 +37,12 @@ pub(crate) fn of(
     let clips = nets.iter().any(|net| net.model.sees_whole_videos());
     let frames = if clips { "test frames (of a clip at least those of its training)" } else { "test frames" };
     factor(frames, profile.test_frames, paper.test_frames);
+    if let Some(budget) = profile.budget.filter(|_| rows.iter().any(|row| row.row.budget.is_some())) {
+        list.push(format!(
+            "iterations of rows with a budget: those of {:.3e} multiply-adds of training, or a share of them",
+            budget.multiply_adds
+        ));
+    }
     if profile.stem != paper.stem {
         let stems: BTreeSet<&str> = nets.iter().map(|net| net.model.small_stem()).collect();
         list.extend(stems.into_iter().map(str::to_owned));

@@ -18,12 +18,14 @@ pub struct RunName {
     pub dataset: String,
     /// The profile.
     pub profile: ProfileName,
-    /// Seed of the generated data sets, if it is not their own.
-    pub data_seed: Option<u64>,
+    /// Seeds of the generated data sets, if they are not their own; otherwise empty.
+    pub data_seeds: Vec<u64>,
     /// The splits, if they differ from the profile's; otherwise empty.
     pub splits: Vec<String>,
     /// Number of training seeds, if it differs from the profile's.
     pub seeds: Option<usize>,
+    /// Factor on all iterations.
+    pub budget: Option<f64>,
     /// Facts about extracted frames and flow.
     pub extraction: Option<Extraction>,
     /// Takes videos although ffmpeg reports errors in them.
@@ -37,14 +39,18 @@ pub struct RunName {
 impl fmt::Display for RunName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.dataset, self.profile)?;
-        if let Some(seed) = self.data_seed {
-            write!(f, ".data-seed-{seed}")?;
+        if !self.data_seeds.is_empty() {
+            let seeds: Vec<String> = self.data_seeds.iter().map(u64::to_string).collect();
+            write!(f, ".data-seed-{}", seeds.join("+"))?;
         }
         if !self.splits.is_empty() {
             write!(f, ".splits-{}", self.splits.join("+"))?;
         }
         if let Some(seeds) = self.seeds {
             write!(f, ".seeds-{seeds}")?;
+        }
+        if let Some(budget) = self.budget {
+            write!(f, ".{}{budget}", PARTS[7])?;
         }
         if let Some(Extraction { bound, check }) = self.extraction {
             write!(f, ".extracted-{bound}{}", if check { "" } else { "-unchecked" })?;
@@ -81,9 +87,10 @@ fn parse(name: &str) -> Option<RunName> {
     let mut run = RunName {
         dataset: dataset.to_owned(),
         profile: profile.parse().ok()?,
-        data_seed: None,
+        data_seeds: Vec::new(),
         splits: Vec::new(),
         seeds: None,
+        budget: None,
         extraction: None,
         accept_messages: false,
         from: None,
@@ -102,14 +109,16 @@ fn parse(name: &str) -> Option<RunName> {
     }
     for part in parts {
         let value = |name: &str| part.strip_prefix(name);
-        if let Some(seed) = value(PARTS[0]) {
-            run.data_seed = Some(seed.parse().ok()?);
+        if let Some(seeds) = value(PARTS[0]) {
+            run.data_seeds = seeds.split('+').map(|seed| seed.parse().ok()).collect::<Option<_>>()?;
         } else if let Some(splits) = value(PARTS[1]) {
             run.splits = splits.split('+').map(str::to_owned).collect();
         } else if let Some(seeds) = value(PARTS[2]) {
             run.seeds = Some(seeds.parse().ok()?);
         } else if let Some(from) = value(PARTS[4]) {
             run.from = Some(from.to_owned());
+        } else if let Some(budget) = value(PARTS[7]) {
+            run.budget = Some(budget.parse().ok()?);
         } else if part == PARTS[5] {
             run.precision = Precision::Tf32;
         } else if part == PARTS[6] {
@@ -126,8 +135,8 @@ fn parse(name: &str) -> Option<RunName> {
 }
 
 /// Beginnings of the parts that may follow the profile.
-const PARTS: [&str; 7] =
-    ["data-seed-", "splits-", "seeds-", "extracted-", "from-", "tf32", "accept-messages"];
+const PARTS: [&str; 8] =
+    ["data-seed-", "splits-", "seeds-", "extracted-", "from-", "tf32", "accept-messages", "budget-"];
 
 impl RunName {
     /// Returns the request that leads to this name.
@@ -137,7 +146,8 @@ impl RunName {
             dataset: Some(self.dataset.clone()),
             splits: self.splits.clone(),
             seeds: self.seeds,
-            data_seed: self.data_seed,
+            budget: self.budget,
+            data_seeds: self.data_seeds.clone(),
             extraction: self.extraction,
             accept_messages: self.accept_messages,
             from: self.from.clone(),
@@ -156,10 +166,13 @@ mod tests {
         for name in [
             "synth-mini",
             "synth-hmdb-smoke.data-seed-7",
+            "synth-mini.data-seed-201+202+203.seeds-3",
             "weizmann-loao-mini.splits-1+2.5+x.seeds-3",
             "ucf101-paper.extracted-20.5-unchecked",
             "synth-views-mini.data-seed-1.splits-a.seeds-2.extracted-20.from-0a1b2c3d",
             "synth-mini.tf32",
+            "synth-mini.budget-0.25",
+            "synth-midi.data-seed-7.seeds-2.budget-4.tf32",
             "ucf101-paper.splits-1.extracted-20.5.tf32",
             "ucf101-paper.accept-messages",
             "ucf101-paper.splits-1.accept-messages.from-0a1b2c3d.tf32",

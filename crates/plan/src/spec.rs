@@ -192,8 +192,13 @@ pub struct Row {
     pub reported: Option<f64>,
     /// Net to train and test.
     pub net: Option<Net>,
-    /// Net or row whose net is tested here: `NAME` in this table, `tableN/NAME` in another table of the paper.
+    /// Net or row whose net is tested here: `NAME` in this table, `TABLE/NAME` in another table of the paper, or
+    /// `PAPER/TABLE/NAME`.
     pub same_as: Option<String>,
+    /// Training compute of the net, as a share of the profile's `budget`, above 0. Iterations and rate steps of all its stages
+    /// follow from it. Default: the iterations of the protocols.
+    #[serde(default, deserialize_with = "range::some_positive")]
+    pub budget: Option<f64>,
     /// Test of the net. Default: softmax scores on the test part of the split.
     pub tested: Option<Tested>,
     /// Fusion of the scores of other rows.

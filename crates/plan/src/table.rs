@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use base::text::counted;
+use base::text::{counted, numbered};
 pub use data::dataset::Description as DatasetFacts;
 use data::extracted::Extraction;
 use nn::Precision;
@@ -28,8 +28,10 @@ pub struct Request {
     pub splits: Vec<String>,
     /// Number of training seeds. Default: the profile's.
     pub seeds: Option<usize>,
-    /// Seed of the generated data sets. Default: their own.
-    pub data_seed: Option<u64>,
+    /// Seeds of the generated data sets, one for each draw. If empty: their own.
+    pub data_seeds: Vec<u64>,
+    /// Factor on all iterations and on the profile's budget. Default: 1.
+    pub budget: Option<f64>,
     /// Facts about the frames and flow in the data root, if it holds these instead of videos.
     pub extraction: Option<Extraction>,
     /// Takes videos although ffmpeg reports errors in them.
@@ -70,8 +72,8 @@ pub struct TablePlan {
     pub dataset: String,
     /// Stand-ins for the paper's data sets, by the paper's names.
     pub cast: BTreeMap<String, DatasetFacts>,
-    /// Seed of the generated data sets, if the request has one.
-    pub data_seed: Option<u64>,
+    /// Seeds of the generated data sets, if the request has any.
+    pub data_seeds: Vec<u64>,
     /// Folder of the records of this request, relative to `results/`.
     pub results: PathBuf,
     /// All rows of the table, in order; `wanted` marks the requested ones.
@@ -235,12 +237,14 @@ impl TablePlan {
             .collect();
         let mut sets = Vec::new();
         for (role, facts) in self.cast.iter().filter(|(_, facts)| used.contains(facts.name.as_str())) {
-            let seed = facts.data_seed.map_or(String::new(), |seed| format!(" (data seed {seed})"));
+            let seeds = numbered("data seed", &facts.data_seeds);
+            let seed = if seeds.is_empty() { seeds } else { format!(" ({seeds})") };
             let role = if *role == facts.name { String::new() } else { format!(" as {role}") };
             sets.push(format!("{}{seed}{role}", facts.name));
         }
+        let plain = |split| if self.data_seeds.len() > 1 { data::split::plain(split) } else { split };
         let splits: BTreeSet<&str> =
-            self.rows.iter().flat_map(|row| &row.splits).map(String::as_str).collect();
+            self.rows.iter().flat_map(|row| &row.splits).map(|split| plain(split)).collect();
         let seeds = self.rows.first().map_or(0, |row| row.seeds.len());
         format!(
             "{}; split{} {}; {}",

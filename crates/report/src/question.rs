@@ -15,11 +15,15 @@ pub(super) fn flags(plan: &TablePlan, request: &Request) -> String {
     if plan.profile != ProfileName::Mini {
         flags.push_str(&format!(" --profile {}", plan.profile));
     }
-    if plan.cast.get(plan.spec.main_role()).is_some_and(|facts| facts.data_seed.is_none()) {
+    if plan.cast.get(plan.spec.main_role()).is_some_and(|facts| !facts.is_generated()) {
         flags.push_str(" --data-root DIR");
     }
-    if let Some(seed) = request.data_seed {
-        flags.push_str(&format!(" --data-seed {seed}"));
+    if !request.data_seeds.is_empty() {
+        let seeds: Vec<String> = request.data_seeds.iter().map(u64::to_string).collect();
+        flags.push_str(&format!(" --data-seed {}", seeds.join(",")));
+    }
+    if let Some(budget) = request.budget {
+        flags.push_str(&format!(" --budget {budget}"));
     }
     if !request.splits.is_empty() {
         flags.push_str(&format!(" --split {}", request.splits.join(" ")));

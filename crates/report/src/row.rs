@@ -1,6 +1,6 @@
 //! Renders one row: its settings, stages, confusions and pictures.
 
-use base::text::{counted, duration, whole};
+use base::text::{counted, duration, numbered, whole};
 use maud::{Markup, html};
 
 use super::album::Album;
@@ -82,9 +82,9 @@ fn facts(record: &Record, file: &str) -> Markup {
     let data: Vec<String> = record
         .data
         .iter()
-        .map(|data| match data.data_seed {
-            Some(seed) => format!("{} (data seed {seed})", data.name),
-            None => data.name.clone(),
+        .map(|data| match &data.data_seeds[..] {
+            [] => data.name.clone(),
+            seeds => format!("{} ({})", data.name, numbered("data seed", seeds)),
         })
         .collect();
     facts.push(("data".into(), data.join(", ")));

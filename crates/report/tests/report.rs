@@ -181,7 +181,7 @@ fn record(plan: &TablePlan, row: usize) -> Record {
         reported: row.row.reported,
         data: vec![DatasetRecord {
             name: HOSTILE.into(),
-            data_seed: Some(0),
+            data_seeds: vec![0],
             fingerprints: BTreeMap::new(),
             cautions: Vec::new(),
             accepted: 0,

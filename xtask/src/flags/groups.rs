@@ -72,12 +72,12 @@ impl std::str::FromStr for DataRoot {
 /// The scale, and the data seed of a generated data set.
 #[derive(Debug, Args)]
 pub(crate) struct Scale {
-    /// Scale: paper, mini or smoke [default: mini]
+    /// Scale: paper, midi, mini or smoke [default: mini]
     #[arg(long)]
     pub(crate) profile: Option<ProfileName>,
-    /// Data seed of a generated data set
-    #[arg(long, value_name = "N")]
-    pub(crate) data_seed: Option<u64>,
+    /// Data seeds of a generated data set, one for each draw, such as 201,202,203
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub(crate) data_seed: Vec<u64>,
 }
 
 /// Frames and flow that another program has extracted.
@@ -137,7 +137,8 @@ impl Question {
             dataset: self.dataset.clone(),
             splits: self.split.clone(),
             seeds: self.seeds,
-            data_seed: self.scale.data_seed,
+            data_seeds: self.scale.data_seed.clone(),
+            budget: None,
             rows: self.row.clone(),
             extraction: None,
             accept_messages: false,

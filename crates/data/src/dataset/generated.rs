@@ -45,14 +45,15 @@ impl Generator {
         }
     }
 
-    /// All videos. In a set of views each actor is a group. Videos of other sets are drawn independently, so each is its
-    /// own group.
-    pub(super) fn videos(&self) -> Vec<Video> {
+    /// All videos, as draw number `draw` of a data set. In a set of views each actor is a group. Videos of other sets are drawn
+    /// independently, so each is its own group.
+    pub(super) fn videos(&self, draw: usize) -> Vec<Video> {
         let set = self.set();
         let video = |index| {
             let (id, view) = (set.id(index), self.view(index));
             let group = view.as_ref().map_or(&id, |view| &view.group).clone();
-            Video { id, label: set.label(index), group, view, source: VideoSource::Generated(index) }
+            let source = VideoSource::Generated { draw, index };
+            Video { id, label: set.label(index), group, view, source }
         };
         (0..set.len()).map(video).collect()
     }

@@ -33,8 +33,13 @@ pub struct View {
 /// The source of a video.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VideoSource {
-    /// A rendered video, by its index in the generated set.
-    Generated(usize),
+    /// A rendered video.
+    Generated {
+        /// Number of the draw that it belongs to, an index into [`super::Dataset::data_seeds`].
+        draw: usize,
+        /// Index in the generated set of that draw.
+        index: usize,
+    },
     /// A file, by its real path.
     File(PathBuf),
     /// A folder of extracted frames and flow, by its path below the real path of the root.

@@ -17,13 +17,11 @@ use std::sync::atomic::Ordering;
 impl Work<'_> {
     /// Returns the content of a video with the given source hash.
     pub(super) fn content(&self, video: &Video, source: &str) -> Result<Content, DataError> {
-        if let (VideoSource::Generated(index), Some(stills @ Generator::Stills(_))) =
-            (&video.source, self.dataset.generator())
-        {
+        if let Some((stills @ Generator::Stills(_), index)) = self.dataset.rendering(video) {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(DataError::Interrupted);
             }
-            let clip = stills.set().render(*index);
+            let clip = stills.set().render(index);
             let mut resizer = FrameResizer::new(self.config.short_side);
             let resized = |rgb: &Vec<u8>| {
                 let (width, height, rgb) = resizer.resize(clip.width, clip.height, rgb)?;
@@ -131,7 +129,7 @@ impl Work<'_> {
             builder.push_frame(width, height, rgb)
         };
         let (mut decoded_by, mut messages) = (String::new(), None);
-        match (&video.source, self.dataset.generator()) {
+        match (&video.source, self.dataset.rendering(video)) {
             (VideoSource::File(file), _) => {
                 let decoder = self.decoder()?;
                 messages = self.judged(decoder.decode(file, self.stop, &mut take)?, file)?;
@@ -144,8 +142,8 @@ impl Work<'_> {
                 }
                 decoded_by = format!(", decoded by ffmpeg {}", decoder.version());
             }
-            (VideoSource::Generated(index), Some(generator)) => {
-                let clip = generator.set().render(*index);
+            (VideoSource::Generated { .. }, Some((generator, index))) => {
+                let clip = generator.set().render(index);
                 for data in &clip.frames {
                     take(RgbFrame { width: clip.width, height: clip.height, data })?;
                 }
@@ -165,7 +163,7 @@ impl Work<'_> {
                 })?;
             }
             // Neither has content, so neither gets this far.
-            (VideoSource::Generated(_), None) | (VideoSource::Missing { .. }, _) => {}
+            (VideoSource::Generated { .. }, None) | (VideoSource::Missing { .. }, _) => {}
         }
         self.unchanged(video, source)?;
         builder.set_facts(Facts { repeated: Some(meter.repeated()), messages, ..Facts::default() });

@@ -50,7 +50,7 @@ fn files(
     source: &str,
     cache_dir: &Path,
 ) -> Result<Vec<PathBuf>, DataError> {
-    if let (VideoSource::Generated(_), Some(Generator::Stills(_))) = (&video.source, dataset.generator()) {
+    if let Some((Generator::Stills(_), _)) = dataset.rendering(video) {
         return Ok(Vec::new());
     }
     let frames = key::frames(source, config, dataset.cuts)?;

@@ -69,7 +69,7 @@ impl<'a> Work<'a> {
                 self.dataset.source_hash(video, self.hashes)?
             }
             VideoSource::Extracted(_) => self.dataset.source_hash(video, self.hashes)?,
-            VideoSource::Generated(_) | VideoSource::Missing { .. } => return Ok(()),
+            VideoSource::Generated { .. } | VideoSource::Missing { .. } => return Ok(()),
         };
         if now == source {
             return Ok(());

@@ -57,7 +57,7 @@ mod tests {
             label,
             group: format!("g{group:02}"),
             view: None,
-            source: VideoSource::Generated(index),
+            source: VideoSource::Generated { draw: 0, index },
         };
         members.iter().enumerate().map(video).collect()
     }

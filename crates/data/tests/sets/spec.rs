@@ -2,7 +2,8 @@
 
 use crate::common::{GRID, dataset_file, open_partial, workspace};
 use data::DataError;
-use data::dataset::{Dataset, DatasetSpec, SourceHashes};
+use data::dataset::{Dataset, DatasetSpec, OpenOptions, SourceHashes};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -163,4 +164,41 @@ fn official_counts_are_checked_against_the_lists() {
     fs::write(&file, text.replace("9537", "9530")).unwrap();
     let error = Dataset::describe(&DatasetSpec::load(&file).unwrap()).unwrap_err().to_string();
     assert!(error.contains("split 1: 9530 + 3783") && error.contains("split 1: 9537 + 3783"), "{error}");
+}
+
+/// Several draws are one data set, in which each draw is what it is alone.
+#[test]
+fn several_draws_are_one_set_and_each_stays_as_it_is() {
+    let spec = DatasetSpec::load(&dataset_file("synth.toml")).unwrap();
+    let open = |seeds: &[u64]| {
+        Dataset::open_with(&spec, &OpenOptions { data_seeds: seeds.to_vec(), ..OpenOptions::default() })
+            .unwrap()
+    };
+    let (both, second) = (open(&[7, 9]), open(&[9]));
+    let hashes = SourceHashes::open(Path::new("none"));
+    assert!(both.has_draws() && !second.has_draws());
+    assert_eq!((both.videos.len(), &both.classes), (2 * second.videos.len(), &second.classes));
+    let names: Vec<&str> = both.splits.iter().map(|split| split.name.as_str()).collect();
+    assert_eq!(names, ["1@7", "2@7", "3@7", "1@9", "2@9", "3@9"]);
+    let described = Dataset::describe(&spec).unwrap().drawn(&[7, 9]);
+    assert!(described.splits.iter().map(|split| split.name.as_str()).eq(names.iter().copied()));
+    assert_eq!(described.videos, both.videos.len());
+
+    // Nets of a draw can be shared with a run on that draw alone.
+    assert_eq!(both.fingerprint(3, &hashes).unwrap(), second.fingerprint(0, &hashes).unwrap());
+    assert_ne!(both.fingerprint(0, &hashes).unwrap(), second.fingerprint(0, &hashes).unwrap());
+    let ids =
+        |set: &Dataset, list: &[usize]| list.iter().map(|&i| set.videos[i].id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&both, &both.splits[3].test), ids(&second, &second.splits[0].test));
+
+    // No block has videos of two draws.
+    let blocks: BTreeSet<String> = both.videos.iter().map(|video| both.block(video)).collect();
+    assert_eq!(blocks.len(), both.videos.len());
+
+    // A split of another set, such as that of the pre-training, is looked for in the draw of the tested one.
+    assert_eq!(both.split_beside("1", "2@9").unwrap().name, "1@9");
+    assert_eq!(both.split_beside("2@9", "2@9").unwrap().name, "2@9");
+    assert_eq!(both.splits_beside("2@9").count(), 3);
+    assert_eq!(second.split_beside("1", "1").unwrap().name, "1");
+    assert!(both.split_beside("4", "1@9").is_none());
 }

@@ -1,12 +1,12 @@
 //! Gathers the finished rows of all tables, identical rows once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::Result;
 use crate::record::{Measure, Record};
 use crate::run_folder::{RunFolder, recorded};
-use base::text::counted;
+use base::text::{counted, numbered};
 use plan::cost::{multiply_adds_of_a_video, training};
 use plan::{NetPlan, Work, Workspace};
 
@@ -32,13 +32,31 @@ pub struct Training {
     pub multiply_adds: f64,
 }
 
+impl Training {
+    /// Returns what one run of a row costs: all its networks with all stages before them, each once.
+    pub fn of(work: &Work) -> Option<Self> {
+        let mut nets: Vec<&NetPlan> = Vec::new();
+        for net in work.stages() {
+            if !nets.contains(&net) {
+                nets.push(net);
+            }
+        }
+        let mut sum = Self { samples: 0.0, multiply_adds: 0.0 };
+        for net in nets {
+            sum.samples += (net.samples() * net.train.iterations) as f64;
+            sum.multiply_adds += training(net).ok()?.multiply_adds();
+        }
+        Some(sum)
+    }
+}
+
 /// The videos of a test. Accuracies on different ones are not ranked.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TestSet {
     /// The data set.
     pub dataset: String,
-    /// The seed that it was rendered from, if it is generated.
-    pub data_seed: Option<u64>,
+    /// The seeds that it was rendered from, if it is generated.
+    pub data_seeds: Vec<u64>,
     /// The tested splits, with the fingerprints of their lists and contents.
     splits: Vec<(String, Option<String>)>,
     /// Number of videos that were tested, over all splits.
@@ -55,7 +73,7 @@ impl TestSet {
         let fingerprint = |split: &str| data.and_then(|data| data.fingerprints.get(split)).cloned();
         Self {
             dataset: data.map(|data| data.name.clone()).unwrap_or_default(),
-            data_seed: data.and_then(|data| data.data_seed),
+            data_seeds: data.map(|data| data.data_seeds.clone()).unwrap_or_default(),
             splits: videos.keys().map(|split| ((*split).to_owned(), fingerprint(split))).collect(),
             videos: videos.values().sum(),
         }
@@ -65,10 +83,12 @@ impl TestSet {
 impl fmt::Display for TestSet {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}", self.dataset)?;
-        if let Some(seed) = self.data_seed {
-            write!(out, " (data seed {seed})")?;
+        if !self.data_seeds.is_empty() {
+            write!(out, " ({})", numbered("data seed", &self.data_seeds))?;
         }
-        let names: Vec<&str> = self.splits.iter().map(|(name, _)| name.as_str()).collect();
+        let plain = |split| if self.data_seeds.len() > 1 { data::split::plain(split) } else { split };
+        let names: BTreeSet<&str> = self.splits.iter().map(|(name, _)| plain(name)).collect();
+        let names = Vec::from_iter(names);
         let splits = if names.len() == 1 { "split" } else { "splits" };
         write!(out, ", {splits} {}: {}", names.join(", "), counted(self.videos, "test video"))
     }
@@ -144,18 +164,7 @@ impl Entry {
 
     /// Returns what the training of one run costs: all networks of the row with all stages before them, each once.
     pub fn training(&self) -> Option<Training> {
-        let mut nets: Vec<&NetPlan> = Vec::new();
-        for net in self.record.work.stages() {
-            if !nets.contains(&net) {
-                nets.push(net);
-            }
-        }
-        let mut sum = Training { samples: 0.0, multiply_adds: 0.0 };
-        for net in nets {
-            sum.samples += (net.samples() * net.train.iterations) as f64;
-            sum.multiply_adds += training(net).ok()?.operations / 2.0;
-        }
-        Some(sum)
+        Training::of(&self.record.work)
     }
 
     /// Returns `true` if its table, row, label or architecture contains the text, ignoring case.

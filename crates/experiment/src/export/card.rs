@@ -6,7 +6,7 @@ use models::ModelConfig;
 use crate::grid::Grid;
 use crate::record::Record;
 use crate::trained::{Trained, TrainedNet};
-use base::text::{NONE, markdown, points, range, reported};
+use base::text::{NONE, markdown, numbered, points, range, reported};
 use plan::Work;
 
 /// Returns the card as Markdown, with the front matter that the hub reads.
@@ -22,11 +22,11 @@ pub(super) fn card(trained: &Trained) -> String {
         markdown(&label),
         markdown(&record.table),
         markdown(dataset),
-        record
-            .data
-            .first()
-            .and_then(|data| data.data_seed)
-            .map_or(String::new(), |seed| format!(" (data seed {seed})")),
+        match record.data.first() {
+            Some(data) if !data.data_seeds.is_empty() =>
+                format!(" ({})", numbered("data seed", &data.data_seeds)),
+            _ => String::new(),
+        },
         record.profile
     ));
     text.push_str(&result(record));

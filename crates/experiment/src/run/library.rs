@@ -96,7 +96,7 @@ impl<'a> Library<'a> {
             let generated = spec.data_seed().is_some();
             let options = OpenOptions {
                 root: runner.data_roots.of(name, &plan.dataset),
-                data_seed: plan.data_seed.filter(|_| generated),
+                data_seeds: if generated { plan.data_seeds.clone() } else { Vec::new() },
                 extraction: runner.request.extraction.filter(|_| !generated),
                 partial,
             };
@@ -158,8 +158,11 @@ impl<'a> Library<'a> {
     /// Returns a fingerprint of the videos that a net learns from: their list and their contents.
     pub(super) fn fingerprint(&self, data: &DataPlan, repeat: &Repeat<'_>) -> Result<String> {
         let set = self.set(&data.set)?;
-        let of =
-            |split: &str| set.fingerprints.get(split).cloned().ok_or_else(|| no_such_split(&data.set, split));
+        let of = |name: &str| {
+            let split = set.dataset.split_beside(name, repeat.split);
+            let found = split.and_then(|split| set.fingerprints.get(&split.name));
+            found.cloned().ok_or_else(|| no_such_split(&data.set, name))
+        };
         Ok(match &data.videos {
             Videos::Of(split) => of(split)?,
             Videos::Split => match repeat.fold {
@@ -174,7 +177,11 @@ impl<'a> Library<'a> {
                 }
             },
             Videos::All => {
-                let all: Vec<&str> = set.fingerprints.values().map(String::as_str).collect();
+                let of_draw: BTreeSet<&str> =
+                    set.dataset.splits_beside(repeat.split).map(|split| split.name.as_str()).collect();
+                let fingerprints =
+                    set.fingerprints.iter().filter(|(name, _)| of_draw.contains(name.as_str()));
+                let all: Vec<&str> = fingerprints.map(|(_, fingerprint)| fingerprint.as_str()).collect();
                 format!("all of {}", crate::store::hash(&all))
             }
         })
@@ -196,7 +203,7 @@ impl<'a> Library<'a> {
             };
             records.push(DatasetRecord {
                 name: data.set.clone(),
-                data_seed: set.dataset.data_seed,
+                data_seeds: set.dataset.data_seeds.clone(),
                 fingerprints: set.fingerprints.clone(),
                 cautions: set.cautions.iter().filter_map(|caution| caution.of(&used)).collect(),
                 accepted: self.accepted(row, &data.set)?,
@@ -311,14 +318,13 @@ impl<'a> Library<'a> {
     ) -> Result<Vec<usize>> {
         let dataset = &self.set(&data.set)?.dataset;
         let split = |name: &str| {
-            let split = dataset.splits.iter().find(|split| split.name == name);
+            let split = dataset.split_beside(name, repeat.split);
             split.ok_or_else(|| no_such_split(&data.set, name))
         };
         let list: Vec<usize> = match (&data.videos, part, repeat.fold) {
             (Videos::All, Part::Train, _) => {
                 let all: BTreeSet<usize> = dataset
-                    .splits
-                    .iter()
+                    .splits_beside(repeat.split)
                     .flat_map(|split| split.train.iter().chain(&split.test))
                     .copied()
                     .collect();

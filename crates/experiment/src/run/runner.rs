@@ -70,6 +70,14 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Returns the folder of the records of a table.
+    ///
+    /// # Errors
+    /// If the table cannot be read or its plan contradicts itself.
+    pub fn results(&self, table: &str) -> Result<PathBuf> {
+        Ok(self.workspace.results.join(self.plan(table, self.request)?.results))
+    }
+
     /// Resolves the plan of a table.
     pub(super) fn plan(&self, table: &str, request: &Request) -> Result<TablePlan> {
         let (spec, file) = self.workspace.spec(table)?;

@@ -303,7 +303,7 @@ fn parts(
         let count = parts.len();
         for (number, videos) in parts.into_iter().enumerate() {
             // The name does not depend on the table.
-            let name = Store::name("prepare", &(&set, &recipe, plan.data_seed, &videos));
+            let name = Store::name("prepare", &(&set, &recipe, &plan.data_seeds, &videos));
             let title = format!("{set} {}/{count}, {} videos", number + 1, videos.len());
             let count = videos.len();
             let table = plan.spec.name();

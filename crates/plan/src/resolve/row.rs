@@ -10,6 +10,7 @@ use models::{Modality, ModelConfig};
 use nn::StepSchedule;
 
 use crate::cast::{cast, reseeded};
+use crate::cost;
 use crate::error::{Error, Result};
 use crate::model::Known;
 use crate::net::{
@@ -21,6 +22,9 @@ use crate::spec::{
     TestBy, Tested, Videos,
 };
 use crate::table::{DatasetFacts, FusionPlan, Request, Sources, Work};
+
+/// Largest deviation of a net's training from its budget.
+const BUDGET_TOLERANCE: f64 = 0.05;
 
 /// Deepest chain of stages; a longer one is taken for a cycle.
 const DEEPEST: usize = 8;
@@ -56,10 +60,13 @@ impl From<Error> for Refusal {
 }
 
 /// A table under resolution: its spec, its profile and its data sets.
+#[derive(Clone, Copy)]
 struct Table<'a> {
     spec: &'a Spec,
     profile: &'a Profile,
     cast: &'a BTreeMap<String, DatasetFacts>,
+    /// Factor on all iterations, besides the profile's.
+    longer: f64,
 }
 
 /// The parts of a net that its initial weights have to fit.
@@ -78,7 +85,8 @@ impl Resolver<'_> {
         cast: &BTreeMap<String, DatasetFacts>,
         row: &Row,
     ) -> Result<Work> {
-        let table = Table { spec, profile: spec.profile.get(self.profile), cast };
+        let longer = self.request.budget.unwrap_or(1.0);
+        let table = Table { spec, profile: spec.profile.get(self.profile), cast, longer };
         match self.row(&table, row) {
             Ok(work) => Ok(work),
             Err(Refusal::Unavailable(reason)) => Ok(Work::Unavailable { reason }),
@@ -130,36 +138,60 @@ impl Resolver<'_> {
     }
 
     fn net_of_row(&self, table: &Table<'_>, row: &Row) -> Result<Protocol, Refusal> {
+        // The check of the spec makes sure that the profile has a budget.
+        let whole = table.profile.budget.map(|budget| budget.multiply_adds * table.longer);
+        let budget = row.budget.zip(whole).map(|(share, whole)| share * whole);
         match (&row.net, &row.same_as) {
-            (Some(net), _) => self.tested(table, net, row),
+            (Some(net), _) => self.tested(table, net, row, budget),
             (None, Some(name)) if name.contains('/') => {
-                self.elsewhere(table.spec, name, |other, stage| self.tested(other, stage, row))
+                self.elsewhere(table, name, |other, stage| self.tested(other, stage, row, budget))
             }
             (None, Some(name)) => {
                 let net = table.spec.stage(name).ok_or_else(|| format!("unknown net `{name}` in same-as"))?;
-                self.tested(table, net, row)
+                self.tested(table, net, row, budget)
             }
             (None, None) => Err(format!("row `{}` has no net", row.id).into()),
         }
     }
 
-    /// Resolves a net of `table` with the row's test.
-    fn tested(&self, table: &Table<'_>, net: &spec::Net, row: &Row) -> Result<Protocol, Refusal> {
-        let net = self.net(table, net, 0)?;
-        Ok(Protocol { test: test(table, &net, row.tested.unwrap_or_default())?, net })
+    /// Resolves a net of `table` with the row's test. A `budget`, in multiply-adds, decides its iterations and those of the stages
+    /// before it.
+    fn tested(
+        &self,
+        table: &Table<'_>,
+        net: &spec::Net,
+        row: &Row,
+        budget: Option<f64>,
+    ) -> Result<Protocol, Refusal> {
+        let mut plan = self.net(table, net, 0)?;
+        if let Some(budget) = budget {
+            let usual = cost::chain(&plan)?.multiply_adds();
+            plan = self.net(&Table { longer: table.longer * budget / usual, ..*table }, net, 0)?;
+            let found = cost::chain(&plan)?.multiply_adds();
+            if (found / budget - 1.0).abs() > BUDGET_TOLERANCE {
+                return Err(format!(
+                    "budget: whole iterations give {found:.2e} multiply-adds instead of {budget:.2e}; its protocols take \
+                     {usual:.2e}, so use a larger budget"
+                )
+                .into());
+            }
+        }
+        Ok(Protocol { test: test(table, &plan, row.tested.unwrap_or_default())?, net: plan })
     }
 
-    /// Calls `then` with a net of another table of the same paper, named `tableN/net`.
+    /// Calls `then` with a net of another table: `TABLE/NET` of the same paper, or `PAPER/TABLE/NET`.
     fn elsewhere<T>(
         &self,
-        spec: &Spec,
+        table: &Table<'_>,
         name: &str,
         then: impl FnOnce(&Table<'_>, &spec::Net) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        let (table, net) = name
-            .split_once('/')
+        let (place, net) = name
+            .rsplit_once('/')
             .ok_or_else(|| format!("`{name}`: expected a table and its row, such as table1b/stack-10-on"))?;
-        let (other, file): (Spec, PathBuf) = self.sources.spec(&format!("{}/{table}", spec.paper))?;
+        let place =
+            if place.contains('/') { place.to_owned() } else { format!("{}/{place}", table.spec.paper) };
+        let (other, file): (Spec, PathBuf) = self.sources.spec(&place)?;
         let stage = other.stage(net).ok_or_else(|| {
             let known: Vec<&str> = other
                 .net
@@ -175,7 +207,8 @@ impl Resolver<'_> {
             )
         })?;
         let cast = reseeded(&other, cast(&other, self.dataset, self.sources)?, self.request)?;
-        then(&Table { spec: &other, profile: other.profile.get(self.profile), cast: &cast }, stage)
+        let profile = other.profile.get(self.profile);
+        then(&Table { spec: &other, profile, cast: &cast, longer: table.longer }, stage)
     }
 
     fn net(&self, table: &Table<'_>, net: &spec::Net, depth: usize) -> Result<NetPlan, Refusal> {
@@ -196,7 +229,7 @@ impl Resolver<'_> {
         let known = Known { spec: table.spec, profile, net, inputs: &inputs, time_steps, data: &data, crop };
         let model = known.model()?;
         let protocol = shared.train.get(&net.train).ok_or_else(|| format!("no protocol `{}`", net.train))?;
-        let factor = profile.iterations_of(&net.train);
+        let factor = profile.iterations_of(&net.train) * table.longer;
         let mut steps = Vec::with_capacity(protocol.steps.len());
         for step in &protocol.steps {
             steps.push((scaled(step.at, factor, "train.steps")?, step.rate / protocol.rate));
@@ -220,8 +253,7 @@ impl Resolver<'_> {
         }
         let flow = inputs.iter().any(|input| input.flow().is_some());
         let coloured = inputs.iter().any(|input| input.takes_colour());
-        let is_real =
-            |set: &str| table.cast.values().any(|facts| facts.name == set && facts.data_seed.is_none());
+        let is_real = |set: &str| table.cast.values().any(|facts| facts.name == set && !facts.is_generated());
         let real = data.iter().any(|data| is_real(&data.set));
         let colour = (protocol.rgb_jittering && coloured).then(PcaJitter::imagenet);
         let crops = match protocol.crops {
@@ -346,7 +378,7 @@ impl Resolver<'_> {
 
     fn stage_of(&self, table: &Table<'_>, name: &str, depth: usize) -> Result<Start, Refusal> {
         if name.contains('/') {
-            return self.elsewhere(table.spec, name, |other, stage| self.stage(other, stage, depth));
+            return self.elsewhere(table, name, |other, stage| self.stage(other, stage, depth));
         }
         let stage = table.spec.stage(name).ok_or_else(|| format!("start: unknown net `{name}`"))?;
         self.stage(table, stage, depth)
@@ -387,7 +419,7 @@ impl Resolver<'_> {
         };
         let target = facts(&net.on)?;
         if let Videos::Of(split) = &net.videos
-            && !target.splits.iter().any(|known| known.name == *split)
+            && target.splits_named(split).next().is_none()
         {
             return Err(format!("videos = {{ of = \"{split}\" }}: {} has no such split", target.name).into());
         }

@@ -75,8 +75,8 @@ impl Spec {
     fn check_names_of_sets(&self) -> Checked {
         let known: BTreeSet<&str> =
             self.data.values().flat_map(Cast::values).filter_map(Player::set).collect();
-        let profiles = [&self.profile.paper, &self.profile.mini, &self.profile.smoke];
-        let splits = profiles.iter().flat_map(|profile| profile.splits.keys()).map(|name| ("splits", name));
+        let splits =
+            self.profile.written().flat_map(|profile| profile.splits.keys()).map(|name| ("splits", name));
         let overlap = self.overlap.keys().map(|name| ("[overlap]", name));
         match overlap.chain(splits).find(|(_, name)| !known.contains(name.as_str())) {
             None => Ok(()),
@@ -88,8 +88,7 @@ impl Spec {
 
     /// Checks that `iterations-of` and `rate-of` of the profiles name existing training protocols.
     fn check_names_of_protocols(&self) -> Checked {
-        let profiles = [&self.profile.paper, &self.profile.mini, &self.profile.smoke];
-        let names = profiles.into_iter().flat_map(|profile| {
+        let names = self.profile.written().flat_map(|profile| {
             let iterations = profile.iterations_of.keys().map(|name| ("iterations-of", name));
             iterations.chain(profile.rate_of.keys().map(|name| ("rate-of", name)))
         });
@@ -141,6 +140,14 @@ impl Spec {
         }
         .and_then(|()| match (&row.fuse, row.tested) {
             (Some(_), Some(_)) => Err("tested applies to a single net, and this row fuses several".into()),
+            (Some(_), None) if row.budget.is_some() => {
+                Err("budget applies to a single net, and this row fuses several; give their rows a budget"
+                    .into())
+            }
+            _ if row.budget.is_some() && self.profile.written().any(|profile| profile.budget.is_none()) => {
+                Err("budget is a share of the profile's; give every profile budget = { multiply-adds = ... }"
+                    .into())
+            }
             _ => Ok(()),
         })
         .map_err(|message| format!("row `{id}`: {message}"))

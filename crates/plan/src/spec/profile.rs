@@ -7,16 +7,41 @@ use serde::{Deserialize, Serialize};
 
 use super::range;
 
+/// Iterations of the profile `midi`, as a multiple of those of `mini`.
+const MIDI: f64 = 6.0;
+
 /// Scales of a table. Each profile is complete; nothing is inherited.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(from = "Written")]
+#[schemars(with = "Written")]
 pub struct Profiles {
     /// The paper's own scale.
     pub paper: Profile,
+    /// Between `paper` and `mini`, for an hour on two CPU cores.
+    pub midi: Profile,
     /// A small scale, for minutes on two CPU cores.
     pub mini: Profile,
     /// A few iterations, to check that everything runs.
     pub smoke: Profile,
+}
+
+/// Profiles as a spec has them. There is one rule for `midi`, the same for all tables.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Profiles")]
+struct Written {
+    /// The paper's own scale.
+    paper: Profile,
+    /// A small scale, for minutes on two CPU cores. The profile `midi` is this one with six times the iterations.
+    mini: Profile,
+    /// A few iterations, to check that everything runs.
+    smoke: Profile,
+}
+
+impl From<Written> for Profiles {
+    fn from(Written { paper, mini, smoke }: Written) -> Self {
+        Self { paper, midi: mini.longer(MIDI), mini, smoke }
+    }
 }
 
 impl Profiles {
@@ -24,9 +49,15 @@ impl Profiles {
     pub fn get(&self, name: ProfileName) -> &Profile {
         match name {
             ProfileName::Paper => &self.paper,
+            ProfileName::Midi => &self.midi,
             ProfileName::Mini => &self.mini,
             ProfileName::Smoke => &self.smoke,
         }
+    }
+
+    /// Iterates over the profiles that a spec writes.
+    pub(super) fn written(&self) -> impl Iterator<Item = &Profile> {
+        [&self.paper, &self.mini, &self.smoke].into_iter()
     }
 }
 
@@ -36,6 +67,8 @@ impl Profiles {
 pub enum ProfileName {
     /// The paper's own scale.
     Paper,
+    /// `mini` with six times its iterations.
+    Midi,
     /// A small scale, for minutes on two CPU cores.
     Mini,
     /// A few iterations, to check that everything runs.
@@ -43,9 +76,13 @@ pub enum ProfileName {
 }
 
 impl ProfileName {
+    /// All profiles, the largest first.
+    pub const ALL: [Self; 4] = [Self::Paper, Self::Midi, Self::Mini, Self::Smoke];
+
     fn name(self) -> &'static str {
         match self {
             Self::Paper => "paper",
+            Self::Midi => "midi",
             Self::Mini => "mini",
             Self::Smoke => "smoke",
         }
@@ -62,7 +99,7 @@ impl std::str::FromStr for ProfileName {
     type Err = String;
 
     fn from_str(name: &str) -> std::result::Result<Self, String> {
-        base::named("profile", name, [Self::Paper, Self::Mini, Self::Smoke].map(|one| (one.name(), one)))
+        base::named("profile", name, Self::ALL.map(|one| (one.name(), one)))
     }
 }
 
@@ -115,10 +152,22 @@ pub struct Profile {
     /// field is stored over its own range.
     #[serde(default, deserialize_with = "range::some_bound")]
     pub flow_bound: Option<f32>,
+    /// Training compute of a row with `budget = 1`.
+    pub budget: Option<Budget>,
     /// Largest number of videos per class in training, and the same in testing: 1 to 65536. Default: all videos.
     #[serde(default, deserialize_with = "range::some_count")]
     #[schemars(range(min = 1, max = 65536))]
     pub videos_per_class: Option<usize>,
+}
+
+/// An amount of training.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Budget {
+    /// Multiply-adds of convolutions and linear layers in all stages of a net, forward and backward: 1 to 1e24.
+    #[serde(deserialize_with = "range::compute")]
+    #[schemars(range(min = 1, max = 1e24))]
+    pub multiply_adds: f64,
 }
 
 /// Geometry of the first convolutions.
@@ -201,6 +250,16 @@ impl std::str::FromStr for FlowPreset {
 }
 
 impl Profile {
+    /// Returns this profile with a multiple of its iterations and of its budget.
+    #[must_use]
+    pub fn longer(&self, factor: f64) -> Self {
+        let mut longer = self.clone();
+        longer.iterations *= factor;
+        longer.iterations_of.values_mut().for_each(|iterations| *iterations *= factor);
+        longer.budget.iter_mut().for_each(|budget| budget.multiply_adds *= factor);
+        longer
+    }
+
     /// Returns the factor on the iterations of a training protocol and of its rate steps.
     pub fn iterations_of(&self, protocol: &str) -> f64 {
         self.iterations_of.get(protocol).copied().unwrap_or(self.iterations)

@@ -24,6 +24,9 @@ pub(crate) struct Range {
 /// Numbers above 0, up to [`LARGEST`].
 pub(crate) const POSITIVE: Range =
     Range { fits: |x| x > 0.0 && x <= LARGEST, expected: "a number above 0, at most a million" };
+/// Multiply-adds of a training.
+pub(crate) const COMPUTE: Range =
+    Range { fits: |x| (1.0..=1e24).contains(&x), expected: "a number from 1 to 1e24" };
 /// Numbers from 0 to 1, such as a penalty.
 pub(crate) const PENALTY: Range =
     Range { fits: |x| (0.0..=1.0).contains(&x), expected: "a number from 0 to 1" };
@@ -78,6 +81,11 @@ pub(super) fn iterations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u
 /// Reads a number above 0.
 pub(super) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     read(deserializer, |found: f64| POSITIVE.check(KEY, found))
+}
+
+/// Reads an amount of training.
+pub(super) fn compute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    read(deserializer, |found: f64| COMPUTE.check(KEY, found))
 }
 
 /// Reads a number above 0, in single precision.
