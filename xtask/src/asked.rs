@@ -138,7 +138,8 @@ pub(crate) fn print_tables(flags: &Run, names: &[String], runner: &Runner<'_>) -
     let mut tables = Vec::with_capacity(names.len());
     let mut printed = Ok(());
     for name in names {
-        let table = runner.run(name)?;
+        let mut table = runner.run(name)?;
+        table.more = flags.more;
         printed = printed.and(say(match &runner.request.rows {
             _ if flags.json => json(&table),
             rows if rows.is_empty() => table.terminal(screen()),

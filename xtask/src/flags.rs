@@ -278,6 +278,9 @@ pub(crate) struct Run {
     /// Print the plan only; with --engine slurm, the scripts to submit
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Print top-5 accuracy and the mean over classes too
+    #[arg(long)]
+    pub(crate) more: bool,
     /// Print the finished tables as JSON
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) json: bool,

@@ -9,7 +9,7 @@ use crate::grid::{Grid, Screen};
 use crate::record::Record;
 use crate::run_folder::{RunFolder, recorded};
 use crate::table::Claim;
-use base::text::signed_within;
+use base::text::{short, signed_within};
 use plan::Workspace;
 use plan::spec::Spec;
 
@@ -145,7 +145,8 @@ pub fn claims(workspace: &Workspace, runs: &[String]) -> Result<String> {
                 }
                 line.push(match (found, margin) {
                     (Some(judged), Some(m)) => {
-                        format!("{} {}", judged.verdict, signed_within(m.value, m.low, m.high))
+                        let needs = judged.videos_to_decide().map_or(String::new(), needs);
+                        format!("{} {}{needs}", judged.verdict, signed_within(m.value, m.low, m.high))
                     }
                     _ => "-".into(),
                 });
@@ -154,12 +155,20 @@ pub fn claims(workspace: &Workspace, runs: &[String]) -> Result<String> {
         }
     }
     let mut text = Grid::new(lines, 9).markdown();
+    text.push_str(
+        "\n\nundecided, x N: N times as many test videos would decide it, if the margin stayed as it is",
+    );
     for run in columns {
         let of_run = counts.iter().filter(|((name, _), _)| *name == run.as_str());
         let parts: Vec<String> = of_run.map(|((_, verdict), count)| format!("{count} {verdict}")).collect();
         text.push_str(&format!("\n\n{run}: {}", parts.join(", ")));
     }
     Ok(text)
+}
+
+/// Says how many times as many test videos would decide a claim.
+fn needs(times: f64) -> String {
+    if times < 1000.0 { format!(", x {}", short(times, 1)) } else { ", x 1000 or more".into() }
 }
 
 /// Returns the names of the requested runs, or all if none is given.

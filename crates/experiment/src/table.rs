@@ -46,6 +46,9 @@ pub struct Table {
     /// True for a data set that the spec does not name: the paper's numbers are of other videos and are not shown.
     #[serde(skip)]
     pub own_data: bool,
+    /// Prints top-5 accuracy and the mean over classes too.
+    #[serde(skip)]
+    pub more: bool,
 }
 
 /// A row of a table.
@@ -99,6 +102,7 @@ impl Table {
             departures,
             cautions,
             own_data: false,
+            more: false,
         }
     }
 
@@ -127,6 +131,14 @@ impl Table {
 }
 
 impl Claim {
+    /// Returns how many times as many test videos would decide an undecided claim, if its margin stayed as it is.
+    pub fn videos_to_decide(&self) -> Option<f64> {
+        let margin = self.margin.filter(|_| self.verdict == Verdict::Undecided)?;
+        let half = (margin.high - margin.low) / 2.0;
+        // An interval shrinks with the root of the number of videos.
+        Some((half / margin.value).powi(2)).filter(|factor| factor.is_finite())
+    }
+
     /// Creates a judged claim from a claim of a spec.
     pub(crate) fn of(claim: &spec::Claim, verdict: Verdict, margin: Option<Estimate>) -> Self {
         let spec::Claim { id, says, place, holds: rule } = claim.clone();
@@ -387,6 +399,9 @@ impl Table {
         if spread {
             head.push("sd over seeds".into());
         }
+        if self.more {
+            head.extend(["top-5", "mean over classes"].map(str::to_owned));
+        }
         let mut lines = vec![head];
         for row in &self.rows {
             let mut line = vec![row.id.clone()];
@@ -413,6 +428,11 @@ impl Table {
             if spread {
                 let sd = row.state.record().and_then(Record::seed_spread);
                 line.push(sd.map_or(NONE.into(), points));
+            }
+            if self.more {
+                let of = |more: fn(&Record) -> Option<f64>| row.state.record().and_then(more);
+                let more = [of(|record| record.top5), of(Record::mean_class_accuracy)];
+                line.extend(more.map(|value| value.map_or(NONE.into(), points)));
             }
             lines.push(line);
         }

@@ -295,6 +295,13 @@ mistakes! {
         "motion = \"snippets/concatenation-1\"" => "motion = \"snippets/concatenation-3\"";
     gradients_clipped_at_nothing: "pyramid/snippets", "clip-gradient-norm = 20.0" => "clip-gradient-norm = 0.0";
     factor_of_no_protocol: "pyramid/attention", "iterations-of = { rgb" => "iterations-of = { rbg";
+    budget_of_nothing: "across/papers", "budget = { multiply-adds = 8e12 }" => "budget = { multiply-adds = 0 }";
+    budget_of_no_profile: "across/papers", "[profile.mini]\nbudget = { multiply-adds = 8e12 }\n" => "";
+    budget_too_small_for_whole_iterations: "across/papers", "multiply-adds = 8e12" => "multiply-adds = 2e9";
+    budget_of_a_fusion: "across/papers",
+        "streams = [\"two-stream-spatial\", \"two-stream-temporal\"]" =>
+        "streams = [\"two-stream-spatial\", \"two-stream-temporal\"]\nbudget = 1.0";
+    row_of_no_paper: "across/papers", "two-stream/table1b/stack-10-on" => "two-streams/table1b/stack-10-on";
     width_that_no_inception_has: "pyramid/snippets", "width = 0.125" => "width = 0.3";
     clip_of_one_frame: "st-resnet/results", "frames = 5, stride" => "frames = 1, stride";
     clip_of_too_many_frames: "st-resnet/results", "frames = 5, stride" => "frames = 100_000_000_000, stride";

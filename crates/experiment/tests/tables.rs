@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use experiment::budgets::Budgets;
 use experiment::claim::Verdict;
 use experiment::compare::CompareRequest;
 use experiment::grid::Screen;
@@ -138,6 +139,7 @@ fn of_spec(name: &str, seeds: u64) -> Table {
         departures: plan.departures.clone(),
         cautions: Vec::new(),
         own_data: false,
+        more: false,
     }
 }
 
@@ -293,6 +295,55 @@ fn a_difference_follows_from_the_answers_in_the_records() {
 fn a_table_on_own_data_has_no_numbers_of_the_paper() {
     let text = Table { own_data: true, ..table(1) }.terminal(Screen::default());
     assert!(text.contains("55.4") && !text.contains("73.9") && !text.contains("ours - paper"), "{text}");
+}
+
+#[test]
+fn further_measures_are_printed_on_request() {
+    let mut table = table(1);
+    if let State::Done { record } = &mut table.rows[0].state {
+        record.top5 = Some(87.6);
+        record.recall = [("walk".to_owned(), 20.0), ("run".to_owned(), 31.0)].into();
+    }
+    let usual = table.terminal(Screen::default());
+    let more = Table { more: true, ..table }.terminal(Screen::default());
+    assert!(!usual.contains("top-5") && !usual.contains("87.6"), "{usual}");
+    assert!(more.contains("87.6") && more.contains("25.5") && more.contains("mean over classes"), "{more}");
+}
+
+#[test]
+fn budgets_stand_side_by_side_from_the_smallest() {
+    let at = |top1: f64| {
+        let mut table = table(1);
+        if let State::Done { record } = &mut table.rows[0].state {
+            record.top1 = Estimate { value: top1, low: top1 - 1.0, high: top1 + 1.0 };
+        }
+        table
+    };
+    let budgets = Budgets::new(vec![(4.0, at(71.5)), (0.5, at(33.25))]);
+    insta::assert_snapshot!(budgets.terminal(Screen::default()));
+    let folder = tempfile::tempdir().unwrap();
+    let files = budgets.write(folder.path()).unwrap();
+    let names: Vec<_> = files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
+    assert_eq!(names, ["budgets.md", "budgets.svg"]);
+    let chart = std::fs::read_to_string(&files[1]).unwrap();
+    let tip = |budget: &str, top1: &str| format!("at x {budget}: {top1} %");
+    assert!(chart.contains(&tip("0.5", "33.3")) && chart.contains(&tip("4", "71.5")), "{chart}");
+}
+
+#[test]
+fn an_undecided_claim_says_how_many_videos_would_decide_it() {
+    let mut claim = table(1).claims.swap_remove(0);
+    let margin = |value, low, high| Some(Estimate { value, low, high });
+    claim.verdict = Verdict::Undecided;
+    claim.margin = margin(1.0, -2.0, 4.0);
+    assert_eq!(claim.videos_to_decide(), Some(9.0));
+    claim.margin = margin(-2.0, -5.0, 1.0);
+    assert_eq!(claim.videos_to_decide(), Some(2.25));
+    claim.margin = margin(0.0, -5.0, 5.0);
+    assert_eq!(claim.videos_to_decide(), None);
+    claim.verdict = Verdict::Holds;
+    claim.margin = margin(3.0, 1.0, 5.0);
+    assert_eq!(claim.videos_to_decide(), None);
 }
 
 #[test]

@@ -87,6 +87,9 @@ fn facts(record: &Record, file: &str) -> Markup {
             seeds => format!("{} ({})", data.name, numbered("data seed", seeds)),
         })
         .collect();
+    let percent = |value: f64| format!("{} %", points(value));
+    facts.extend(record.top5.map(|top5| ("top-5".into(), percent(top5))));
+    facts.extend(record.mean_class_accuracy().map(|mean| ("mean over classes".into(), percent(mean))));
     facts.push(("data".into(), data.join(", ")));
     let memory =
         record.runs.iter().flat_map(|run| &run.stages).filter_map(|s| s.training.peak_memory_mib).max();
