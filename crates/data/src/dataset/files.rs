@@ -7,6 +7,7 @@
 
 use super::names::{folded, split_ending};
 use super::scan::{DEEPEST, Present, Scan};
+use super::spec::NUMBER;
 use super::{DatasetSpec, SpecBody, VideoSource};
 use crate::error::DataError;
 use crate::extracted::{self, Extraction};
@@ -63,6 +64,7 @@ pub(super) fn search(spec: &DatasetSpec, root: &Path) -> Result<Scan, DataError>
             return Scan::of(root, DEEPEST, is_video);
         }
         SpecBody::ViewFolders(_) => 3,
+        SpecBody::VideoFolders(ref folders) if folders.flat => 1,
         _ => 2,
     };
     let mut scan = Scan::of(root, depth, is_video)?;
@@ -153,6 +155,7 @@ impl<'a> Index<'a> {
             return Ok(Some(found));
         }
         match self.spec.body {
+            SpecBody::VideoFolders(_) => self.take_numbered(stem),
             // A list may leave the ending out, and the file may have another.
             SpecBody::List(_) => self.take_named(&folded(stem)),
             SpecBody::Kinetics(_) => {
@@ -178,6 +181,23 @@ impl<'a> Index<'a> {
             Some(keys) => {
                 Err(format!("it names several files, {}; leave one, or list its ending", keys.join(" and ")))
             }
+        }
+    }
+
+    /// Finds the video of a name that leaves a number open.
+    fn take_numbered(&mut self, stem: &str) -> Result<Option<PathBuf>, String> {
+        let Some((before, after)) = stem.split_once(NUMBER) else { return Ok(None) };
+        let is_it = |key: &&String| {
+            let number = split_ending(key, self.spec.endings()).0.strip_prefix(before);
+            let number = number.and_then(|rest| rest.strip_suffix(after));
+            number
+                .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        let found: Vec<String> = self.present.keys().filter(is_it).cloned().collect();
+        match &found[..] {
+            [] => Ok(None),
+            [key] => Ok(self.present.remove(key)),
+            several => Err(format!("it could be any of {}; leave one", several.join(" and "))),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::files::Found;
 use super::own::beside;
+use super::spec::NUMBER;
 use super::{
     DatasetSpec, ListLayout, SpecBody, SplitFilesSpec, SplitSize, VideoFoldersSpec, VideoSource, parts,
 };
@@ -107,11 +108,21 @@ fn grid(spec: &DatasetSpec, folders: &VideoFoldersSpec) -> SplitLists {
     let mut clips = Vec::new();
     for (label, class) in folders.classes.iter().enumerate() {
         for group in &folders.groups {
-            let name = folders.clip_name.replace("{class}", class).replace("{group}", group);
+            let name = folders
+                .clip_name
+                .replace("{class}", class)
+                .replace("{class-index}", &label.to_string())
+                .replace("{group}", group);
+            let folder = if folders.flat { String::new() } else { format!("{class}/") };
             let clip = ListedClip {
-                id: format!("{class}/{name}"),
+                // A number that is not stated is no part of the id.
+                id: if name.contains(NUMBER) {
+                    format!("{class}/{group}")
+                } else {
+                    format!("{class}/{name}")
+                },
                 label,
-                file: PathBuf::from(format!("{class}/{name}.{ending}")),
+                file: PathBuf::from(format!("{folder}{name}.{ending}")),
                 list: spec.path.clone(),
                 line: 1,
                 group: group.clone(),

@@ -122,7 +122,7 @@ pub struct ViewFoldersSpec {
     pub extensions: Vec<String>,
 }
 
-/// `kind = "video-folders"`: one clip for each class and group (actor), in `CLASS/`.
+/// `kind = "video-folders"`: one clip for each class and group (actor), in `CLASS/`, or all in one folder.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct VideoFoldersSpec {
@@ -132,12 +132,16 @@ pub struct VideoFoldersSpec {
     pub title: String,
     /// Number of clips; must be classes times groups.
     pub clips: usize,
-    /// Folder names, in order of class index.
+    /// Class names, in order of class index; the folders' names, unless `flat`.
     pub classes: Vec<String>,
     /// Groups (actors) that the splits are made of.
     pub groups: Vec<String>,
-    /// File name without ending, with `{group}` and `{class}`.
+    /// File name without ending, with `{group}`, and with `{class}` or the class's number from 0, `{class-index}`. `{number}`
+    /// stands for any number that the set does not state.
     pub clip_name: String,
+    /// True if all files lie in one folder. Default: false, each in the folder of its class.
+    #[serde(default)]
+    pub flat: bool,
     /// File name endings of videos, without the dot.
     pub extensions: Vec<String>,
     /// Search for hard cuts; clips are not searched if absent.
@@ -198,6 +202,9 @@ impl StatedSplit {
             && self.test.is_none_or(|test| test == found.test)
     }
 }
+
+/// What stands for any number in the name of a clip.
+pub(super) const NUMBER: &str = "{number}";
 
 /// Name and sizes of a split.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -421,6 +428,7 @@ impl DatasetSpec {
             SpecBody::Folder(spec) => spec.layout(),
             SpecBody::List(_) => "the listed paths",
             SpecBody::Kinetics(_) => "ID_START_END.mp4 in any folder",
+            SpecBody::VideoFolders(spec) if spec.flat => "all files in one folder",
             _ => "CLASS/FILE",
         }
     }
@@ -501,9 +509,15 @@ impl DatasetSpec {
             plain_names(&names, what).map_err(|message| self.error(message))?;
         }
         let one = |mark| spec.clip_name.matches(mark).count() == 1;
-        if !one("{group}") || !one("{class}") || spec.clip_name.contains('/') {
+        let has_number = spec.clip_name.contains(NUMBER);
+        if !one("{group}")
+            || one("{class}") == one("{class-index}")
+            || (has_number && !one(NUMBER))
+            || spec.clip_name.contains('/')
+        {
             return Err(self.error(format!(
-                "clip-name must be a file name with one {{group}} and one {{class}}, found \"{}\"",
+                "clip-name must be a file name with one {{group}} and one {{class}} or {{class-index}}, and at most one {NUMBER}, \
+                 found \"{}\"",
                 spec.clip_name
             )));
         }

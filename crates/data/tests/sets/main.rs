@@ -23,5 +23,6 @@ mod prepare;
 mod readers;
 mod spec;
 mod splits;
+mod ut_interaction;
 mod views;
 mod weizmann;
