@@ -2,6 +2,7 @@
 
 use base::Modality;
 
+use crate::consensus::Consensus;
 use crate::layer::BatchStatistics;
 use crate::levels::Levels;
 use crate::{Channels, Error, Result};
@@ -12,7 +13,7 @@ use crate::{Channels, Error, Result};
 pub struct Wanted<'a> {
     /// Inputs at each time step.
     pub inputs: &'a [Channels],
-    /// Number of time steps T for a network of clips; otherwise 1.
+    /// Number of time steps T for a network of clips, or of segments; otherwise 1.
     pub time_steps: usize,
     /// Side of the square input, in pixels.
     pub side: usize,
@@ -33,6 +34,8 @@ pub struct Wanted<'a> {
     pub batch_statistics: Option<BatchStatistics>,
     /// Levels of a pyramid over the network.
     pub levels: Option<Levels>,
+    /// Consensus of the network over the segments of a video.
+    pub consensus: Option<Consensus>,
 }
 
 impl Wanted<'_> {

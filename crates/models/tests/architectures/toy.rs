@@ -103,6 +103,7 @@ fn an_architecture_from_outside_is_wanted_built_run_and_trained() {
         small_stem: false,
         batch_statistics: None,
         levels: None,
+        consensus: None,
     };
     let [name] = ToyConfig::names().try_into().ok().unwrap();
     let config = (name.make)(&wanted).unwrap();
