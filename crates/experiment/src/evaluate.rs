@@ -1,4 +1,4 @@
-//! Tests a trained net: by the mean softmax over frames, crops and, in a network of two streams, both streams; or by its
+//! Tests a trained net: by the mean scores, after the softmax or before it, over frames, crops and, in a network of two streams, both streams; or by its
 //! features, without a softmax layer.
 
 mod neighbours;
@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::pool::in_pool;
 use crate::scores::Scores;
+use plan::fusion::{ScoresOf, softmax};
 use plan::spec::TestBy;
 
 pub use views::Test;
@@ -38,7 +39,12 @@ fn answers(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Result<
             let mut scores = Vec::with_capacity(test.videos.len() * classes);
             for_each(test, test.videos, console, interrupt, |views| {
                 let means = means_of_views(test, views, classes)?;
-                scores.extend(means.softmax);
+                scores.extend(match test.protocol.test.scores {
+                    ScoresOf::Softmax => means.softmax,
+                    ScoresOf::Logits => {
+                        softmax(&means.logits.iter().copied().map(f64::from).collect::<Vec<_>>())
+                    }
+                });
                 logits.extend(means.logits);
                 Ok(())
             })?;

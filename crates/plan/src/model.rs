@@ -59,6 +59,7 @@ impl Known<'_> {
             small_stem: profile.stem == Stem::Small,
             batch_statistics: net.batch_statistics.or(shared.batch_statistics),
             levels,
+            consensus: net.consensus,
         };
         let model = net.model.unwrap_or(shared.model).make(&wanted).map_err(|e| e.to_string())?;
         model.summary().map_err(|e| e.to_string())?;

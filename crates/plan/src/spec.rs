@@ -27,7 +27,7 @@ pub use self::net::{
 };
 pub use self::profile::{DropoutRule, FlowPreset, Profile, ProfileName, Profiles, Stem, Storage};
 use crate::error::Result;
-use crate::fusion::Svm;
+use crate::fusion::{ScoresOf, Svm};
 use crate::weight_source::WeightSource;
 
 /// One table of a paper.
@@ -129,6 +129,10 @@ pub struct Test {
     pub frames: Option<usize>,
     /// Crops at each position: `ten` or `center`.
     pub crops: Crops,
+    /// Scores that are averaged over positions and crops: `softmax` (default), or `logits`, those before the softmax. The
+    /// scores of a video are then the softmax of their mean. Applies to tests by softmax scores.
+    #[serde(default)]
+    pub scores: ScoresOf,
 }
 
 /// Stand-ins for the paper's data sets, by the paper's names.

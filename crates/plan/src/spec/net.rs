@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use data::sample::SpelledSample;
-use models::{BatchStatistics, ModelName, PyramidHead, SnippetFusion};
+use models::{BatchStatistics, Consensus, ModelName, PyramidHead, SnippetFusion};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -28,6 +28,9 @@ pub struct Net {
     pub model: Option<ModelName>,
     /// Levels of the pyramid network, with that architecture as its base.
     pub pyramid: Option<Pyramid>,
+    /// Consensus of the segments of a video: `average`, `maximum`, `weighted`, `attention`, or the mean of the largest scores
+    /// as in `{ top = 3 }`. Required if the input has `segments`, not allowed otherwise.
+    pub consensus: Option<Consensus>,
     /// Batch normalisation layers that use the statistics of the batch in training. Default: that of `[shared]`.
     pub batch_statistics: Option<BatchStatistics>,
     /// Probability of dropout before the classifier in training, from 0 to below 1; in CNN-M-2048 after full6 and full7.
@@ -283,6 +286,16 @@ pub struct Train {
     /// limit.
     #[serde(default, deserialize_with = "range::some_positive")]
     pub clip_gradient_norm: Option<f64>,
+    /// Factor on the learning rate of biases of convolutions and fully connected layers, above 0. Default: 1.
+    #[serde(default, deserialize_with = "range::some_positive")]
+    pub bias_rate: Option<f64>,
+    /// Factor on the weight decay of the same biases, from 0 to 1. Default: 1.
+    #[serde(default, deserialize_with = "range::some_penalty")]
+    #[schemars(range(min = 0, max = 1))]
+    pub bias_decay: Option<f64>,
+    /// Factor on the learning rate of the layers that read the input, above 0. Default: 1.
+    #[serde(default, deserialize_with = "range::some_positive")]
+    pub first_layer_rate: Option<f64>,
     /// Crops of the training samples: `random` or `multi-scale`.
     pub crops: Cropping,
     /// Mirrors samples at random.
