@@ -80,6 +80,8 @@ impl PyramidConfig {
         let Some(levels) = wanted.levels else {
             return Err(Wanted::refused("pyramid = { ... } and [shared.pyramid] are needed"));
         };
+        // Of the base, only its last feature map is used; the classifier has one dropout.
+        wanted.dropped()?;
         Ok(Self {
             base,
             flow_channels: wanted.channels_of(Modality::FLOW).unwrap_or(0),

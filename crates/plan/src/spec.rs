@@ -5,6 +5,7 @@
 //! line and a suggestion. A [`crate::TablePlan`] holds what actually runs.
 
 mod check;
+mod dropout;
 mod either;
 mod extend;
 mod net;
@@ -20,6 +21,7 @@ use models::{BatchStatistics, ModelName};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use self::dropout::Dropout;
 use self::either::{name_or_table, schema_of_name_or_table};
 pub use self::net::{
     Also, AlsoAs, ContrastiveSizes, Cropping, Distance, Fuse, Learns, Losses, Net, Pyramid, PyramidSizes,

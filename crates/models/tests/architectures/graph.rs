@@ -132,6 +132,7 @@ fn every_name_makes_a_network_of_what_is_wanted() {
             side: 56,
             classes: &[5],
             dropout: 0.0,
+            later_dropout: None,
             keeps_units: true,
             width: 0.125,
             depth: 0.5,

@@ -228,6 +228,7 @@ fn what_does_not_fit_is_refused() {
         side: 64,
         classes: &[4],
         dropout: 0.0,
+        later_dropout: None,
         keeps_units: false,
         width: 0.25,
         depth: 1.0,

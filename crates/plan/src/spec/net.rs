@@ -7,6 +7,7 @@ use models::{BatchStatistics, Consensus, ModelName, PyramidHead, SnippetFusion};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::dropout::Dropout;
 use super::either::{name_or_table, schema_of_name_or_table};
 use super::range;
 use crate::fusion::FuseBy;
@@ -33,10 +34,9 @@ pub struct Net {
     pub consensus: Option<Consensus>,
     /// Batch normalisation layers that use the statistics of the batch in training. Default: that of `[shared]`.
     pub batch_statistics: Option<BatchStatistics>,
-    /// Probability of dropout before the classifier in training, from 0 to below 1; in CNN-M-2048 after full6 and full7.
-    #[serde(deserialize_with = "range::share")]
-    #[schemars(range(min = 0))]
-    pub dropout: f64,
+    /// Probability of dropout before the classifier in training, from 0 to below 1. `cnn-m-2048`, `alexnet` and `vgg-16` have it
+    /// after two fully connected layers, and accept one for each: `[0.9, 0.8]`.
+    pub dropout: Dropout,
     /// Net whose weights it starts from. Default: random initial weights.
     pub start: Option<StartFrom>,
     /// Layers that are trained: `all` (default) or `last-layer`.
