@@ -163,5 +163,5 @@ fn what_contradicts_itself_is_refused() {
     }
     // The place in the file.
     let message = refused("tsn/table1", "bias-decay = 0.0", "bias-decay = 1.5");
-    assert!(message.contains("table1.toml:27:14"), "{message}");
+    assert!(message.contains("table1.toml:24:14"), "{message}");
 }
