@@ -45,7 +45,7 @@ fn refused(table: &str, from: &str, to: &str) -> String {
 
 #[test]
 fn a_row_of_segments_is_a_network_with_a_consensus() {
-    let protocol = protocol("tsn/consensus", "top-3-temporal");
+    let protocol = protocol("tsn/consensus-7", "top-3-temporal");
     let ModelConfig::Segments(model) = &protocol.net.model else { panic!("{:?}", protocol.net.model) };
     assert_eq!((model.segments, model.consensus), (7, Consensus::Top(3)));
     assert_eq!(protocol.net.sample.time_steps, TimeSteps::Segments { count: 7 });
@@ -65,19 +65,19 @@ fn a_row_of_segments_is_a_network_with_a_consensus() {
 #[test]
 fn segments_share_the_stage_before_them() {
     let first = |table: &str, row: &str| protocol(table, row).net.train.start.nets()[0].1.clone();
-    assert_eq!(first("tsn/table3", "weighted-spatial"), first("tsn/modalities", "rgb"));
-    assert_eq!(first("tsn/segments", "k9-temporal"), first("tsn/table1", "cross-modality-temporal"));
+    assert_eq!(first("tsn/consensus-3", "weighted-spatial"), first("tsn/modalities", "rgb"));
+    assert_eq!(first("tsn/segments", "k9-temporal"), first("tsn/strategies", "cross-modality-temporal"));
 }
 
 #[test]
 fn tables_share_nets() {
     let net = |table: &str, row: &str| protocol(table, row).net;
-    assert_eq!(net("tsn/table5", "segments-spatial"), net("tsn/table3", "average-spatial"));
-    assert_eq!(net("tsn/table6", "temporal-ucf101"), net("tsn/table3", "average-temporal"));
-    assert_eq!(net("tsn/table4", "inception-temporal"), net("tsn/table1", "partial-bn-temporal"));
-    assert_eq!(net("tsn/consensus", "average-spatial"), net("tsn/segments", "k7-spatial"));
-    assert_eq!(net("tsn/table4", "vgg-temporal"), net("vgg/practices", "temporal"));
-    assert_ne!(net("tsn/table1", "partial-bn-spatial"), net("tsn/modalities", "rgb"));
+    assert_eq!(net("tsn/components", "segments-spatial"), net("tsn/consensus-3", "average-spatial"));
+    assert_eq!(net("tsn/two-sets", "temporal-ucf101"), net("tsn/consensus-3", "average-temporal"));
+    assert_eq!(net("tsn/architectures", "inception-temporal"), net("tsn/strategies", "partial-bn-temporal"));
+    assert_eq!(net("tsn/consensus-7", "average-spatial"), net("tsn/segments", "k7-spatial"));
+    assert_eq!(net("tsn/architectures", "vgg-temporal"), net("vgg/practices", "temporal"));
+    assert_ne!(net("tsn/strategies", "partial-bn-spatial"), net("tsn/modalities", "rgb"));
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn scores_before_the_softmax_and_factors_are_written_only_if_they_are_used() {
     let json = |protocol: &Protocol| serde_json::to_string(protocol).unwrap();
     let plain = json(&protocol("tsn/modalities", "flow"));
     assert!(!plain.contains("factors") && !plain.contains("scores"), "{plain}");
-    let protocol = protocol("tsn/table1", "partial-bn-temporal");
+    let protocol = protocol("tsn/strategies", "partial-bn-temporal");
     let text = json(&protocol);
     assert!(
         text.contains(r#""factors":{"bias-rate":2.0,"bias-decay":0.0,"first-layer-rate":5.0}"#),
@@ -102,7 +102,7 @@ fn scores_before_the_softmax_and_factors_are_written_only_if_they_are_used() {
 #[test]
 fn streams_are_weighted_before_the_softmax() {
     for (table, row, weights) in [
-        ("tsn/table1", "scratch", [1.0, 1.5]),
+        ("tsn/strategies", "scratch", [1.0, 1.5]),
         ("tsn/segments", "k3", [1.0, 1.0]),
         ("vgg/practices", "two-stream", [1.0, 2.0]),
     ] {
@@ -124,36 +124,39 @@ fn dropout_may_differ_between_two_layers() {
 
 #[test]
 fn what_contradicts_itself_is_refused() {
+    let maximum = "net.consensus = \"maximum\"";
     let three = "frames = 1, segments = 3 }\nnet.consensus = \"maximum\"";
     let all = [
-        (refused("tsn/table3", three, "frames = 1, segments = 3 }"), "input.segments needs consensus"),
+        (refused("tsn/consensus-3", three, "frames = 1, segments = 3 }"), "input.segments needs consensus"),
         (
-            refused("tsn/table3", three, "frames = 1 }\nnet.consensus = \"maximum\""),
+            refused("tsn/consensus-3", three, "frames = 1 }\nnet.consensus = \"maximum\""),
             "add segments = 3 to the input",
         ),
         (
-            refused("tsn/table3", three, "frames = 1, segments = 0 }\nnet.consensus = \"maximum\""),
+            refused("tsn/consensus-3", three, "frames = 1, segments = 0 }\nnet.consensus = \"maximum\""),
             "1 to 1000; found 0",
         ),
-        (refused("tsn/table3", "\"maximum\"", "{ top = 4 }"), "the input has 3 segments; expected at most 3"),
-        (refused("tsn/table3", "\"maximum\"", "{ top = 0 }"), "found 0, expected 1 to 1000"),
-        (refused("tsn/table3", "\"maximum\"", "\"median\""), "unknown variant `median`"),
         (
-            refused(
-                "tsn/table3",
-                "net.consensus = \"maximum\"",
-                "net.consensus = \"maximum\"\nnet.model = \"st-resnet\"",
-            ),
+            refused("tsn/consensus-3", maximum, "net.consensus = { top = 4 }"),
+            "the input has 3 segments; expected at most 3",
+        ),
+        (refused("tsn/consensus-3", maximum, "net.consensus = { top = 0 }"), "found 0, expected 1 to 1000"),
+        (refused("tsn/consensus-3", maximum, "net.consensus = \"median\""), "unknown variant `median`"),
+        (
+            refused("tsn/consensus-3", maximum, "net.consensus = \"maximum\"\nnet.model = \"st-resnet\""),
             "consensus needs model = \"cnn-m-2048\" or",
         ),
-        (refused("tsn/table1", "bias-rate = 2.0", "bias-rate = 0.0"), "found 0, expected a number above 0"),
         (
-            refused("tsn/table1", "bias-decay = 0.0", "bias-decay = 1.5"),
+            refused("tsn/strategies", "bias-rate = 2.0", "bias-rate = 0.0"),
+            "found 0, expected a number above 0",
+        ),
+        (
+            refused("tsn/strategies", "bias-decay = 0.0", "bias-decay = 1.5"),
             "found 1.5, expected a number from 0 to 1",
         ),
-        (refused("tsn/table1", "scores = \"logits\"", "scores = \"log\""), "unknown variant `log`"),
+        (refused("tsn/strategies", "scores = \"logits\"", "scores = \"log\""), "unknown variant `log`"),
         (
-            refused("tsn/table1", "net.dropout = 0.8", "net.dropout = [0.8, 0.7]"),
+            refused("tsn/strategies", "net.dropout = 0.8", "net.dropout = [0.8, 0.7]"),
             "give dropout as one number",
         ),
         (refused("vgg/practices", "[0.9, 0.8]", "[0.9, 1.0]"), "found 1, expected at least 0 and below 1"),
@@ -162,6 +165,6 @@ fn what_contradicts_itself_is_refused() {
         assert!(message.contains(expected), "expected {expected} in:\n{message}");
     }
     // The place in the file.
-    let message = refused("tsn/table1", "bias-decay = 0.0", "bias-decay = 1.5");
-    assert!(message.contains("table1.toml:24:14"), "{message}");
+    let message = refused("tsn/strategies", "bias-decay = 0.0", "bias-decay = 1.5");
+    assert!(message.contains("strategies.toml:24:14"), "{message}");
 }
