@@ -184,7 +184,9 @@ fn test_clips_are_spaced_and_have_the_middle_distance() {
     let segments = spec(&inputs, Align::Start, TimeSteps::Segments { count: 3 });
     assert_eq!(clips(30, &segments).spaced(1), [[5, 15, 25]]);
     assert_eq!(clips(30, &segments).spaced(2), [[2, 12, 22], [7, 17, 27]]);
-    assert_eq!(clips(5, &segments).spaced(25).len(), 2);
+    // Two frames in each part, then one: the last two frames are left over.
+    assert_eq!(clips(6, &segments).spaced(25).len(), 2);
+    assert_eq!(clips(5, &segments).spaced(25), [[0, 1, 2]]);
     assert_eq!(clips(7, &one(plain(Sampling::Stack, 2))).spaced(2), [[0], [4]]);
 }
 

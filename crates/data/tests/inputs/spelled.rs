@@ -114,10 +114,10 @@ fn numbers_of_frames_have_bounds() {
 #[test]
 fn segments_have_bounds_and_exclude_a_grid() {
     let refused = |input: &str| read(input).unwrap().check().unwrap_err().to_string();
-    for count in ["0", "-1"] {
-        let input = format!(r#"{{ kind = "rgb", frames = 1, segments = {count} }}"#);
-        insta::assert_snapshot!(refused(&input), @"input.segments: expected 1 to 1000; found 0");
-    }
+    assert_eq!(
+        ["0", "-1"].map(|count| refused(&format!(r#"{{ kind = "rgb", frames = 1, segments = {count} }}"#))),
+        ["input.segments: expected 1 to 1000; found 0"; 2]
+    );
     insta::assert_snapshot!(
         refused(r#"{ kind = "rgb", frames = 1, segments = 1001 }"#),
         @"input.segments: expected 1 to 1000; found 1001"
