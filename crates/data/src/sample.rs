@@ -22,7 +22,7 @@ pub use self::clips::Clips;
 pub use self::pairs::Pairs;
 pub use self::sampler::{ClassBalanced, Sampler, Together};
 pub use self::spec::{Align, At, SampleInput, SampleSpec, TimeSteps};
-pub use self::spelled::{SpelledClip, SpelledSample, SpelledSnippets};
+pub use self::spelled::{SpelledClip, SpelledOne, SpelledSample, SpelledSnippets};
 use crate::DataError;
 use crate::error::InputError;
 
@@ -112,6 +112,21 @@ impl Starts {
             1 => self.nth(last / 2),
             _ => self.nth((2 * i * last + n - 1) / (2 * (n - 1))),
         })
+    }
+
+    /// The starts with indices `first..first + count`, counting over all runs; the last index is below [`Starts::count`].
+    fn numbered(&self, first: usize, count: usize) -> Self {
+        let (mut skip, mut left) = (first, count);
+        let mut runs = Vec::new();
+        for run in &self.runs {
+            let skipped = skip.min(run.len());
+            let taken = left.min(run.len() - skipped);
+            if taken > 0 {
+                runs.push(run.start + skipped..run.start + skipped + taken);
+            }
+            (skip, left) = (skip - skipped, left - taken);
+        }
+        Self { runs, count }
     }
 
     /// The start with this index, counting over all runs; the index is below [`Starts::count`].

@@ -19,6 +19,16 @@ pub(crate) fn of_kind(kind: &str, mut keys: Schema) -> Schema {
     keys
 }
 
+/// Schema of a table that may have one more key.
+pub(crate) fn with_key(mut table: Schema, key: &str, value: Schema) -> Schema {
+    if let Some(properties) =
+        table.ensure_object().get_mut("properties").and_then(|keys| keys.as_object_mut())
+    {
+        properties.insert(key.to_owned(), value.into());
+    }
+    table
+}
+
 /// Schema of a table of one of these kinds.
 pub(crate) fn one_of(description: &str, kinds: Vec<Schema>) -> Schema {
     json_schema!({ "description": description, "oneOf": kinds })

@@ -1,4 +1,4 @@
-//! Tests a trained net: by the mean softmax over frames, crops and, in a network of two streams, both streams; or by its
+//! Tests a trained net: by the mean scores, after the softmax or before it, over frames, crops and, in a network of two streams, both streams; or by its
 //! features, without a softmax layer.
 
 mod neighbours;
@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::pool::in_pool;
 use crate::scores::Scores;
+use plan::fusion::{ScoresOf, softmax};
 use plan::spec::TestBy;
 
 pub use views::Test;
@@ -38,7 +39,12 @@ fn answers(test: &Test<'_>, console: &Console, interrupt: &Interrupt) -> Result<
             let mut scores = Vec::with_capacity(test.videos.len() * classes);
             for_each(test, test.videos, console, interrupt, |views| {
                 let means = means_of_views(test, views, classes)?;
-                scores.extend(means.softmax);
+                scores.extend(match test.protocol.test.scores {
+                    ScoresOf::Softmax => means.softmax,
+                    ScoresOf::Logits => {
+                        softmax(&means.logits.iter().copied().map(f64::from).collect::<Vec<_>>())
+                    }
+                });
                 logits.extend(means.logits);
                 Ok(())
             })?;
@@ -274,6 +280,15 @@ mod tests {
     }
 
     fn answers(row: &str, videos: &[LabelledVideo], others: &[LabelledVideo]) -> (Answers, Vec<f32>) {
+        answers_by(ScoresOf::Softmax, row, videos, others)
+    }
+
+    fn answers_by(
+        scores: ScoresOf,
+        row: &str,
+        videos: &[LabelledVideo],
+        others: &[LabelledVideo],
+    ) -> (Answers, Vec<f32>) {
         let workspace = Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
         let (spec, file) = workspace.spec("siamese/cross-view").unwrap();
         let request = Request { profile: Some(ProfileName::Mini), ..Request::default() };
@@ -284,6 +299,7 @@ mod tests {
             let data::inputs::Input::Rgb(stack) = &mut input.input else { panic!("it sees frames") };
             (stack.mean, stack.scale) = (None, [1.0; 3]);
         }
+        protocol.test.scores = scores;
         let network = Numbers(Mutex::default());
         let test = Test {
             name: "test",
@@ -308,6 +324,20 @@ mod tests {
         let mean = (0..4).map(|t| 1.0 / (1.0 + (1.0 - t as f32).exp())).sum::<f32>() / 4.0;
         let scores = found.classes().unwrap();
         assert!((scores.scores[0] - mean).abs() < 1e-6 && (scores.scores[1] - 1.0 + mean).abs() < 1e-6);
+    }
+
+    /// The mean is taken before the softmax, and the logits of a fusion stay what they were.
+    #[test]
+    fn scores_can_be_averaged_before_the_softmax() {
+        let (after, _) = answers("softmax", &[counting("a", 0, 1, 38)], &[]);
+        let (before, _) = answers_by(ScoresOf::Logits, "softmax", &[counting("a", 0, 1, 38)], &[]);
+        let (after, before) = (after.classes().unwrap(), before.classes().unwrap());
+        // Logits (0, 1), (1, 1), (2, 1) and (3, 1): their mean is (1.5, 1).
+        let expected = 1.0 / (1.0 + (-0.5_f32).exp());
+        assert!((before.scores[0] - expected).abs() < 1e-6, "{:?}", before.scores);
+        assert!((before.scores[0] + before.scores[1] - 1.0).abs() < 1e-6);
+        assert_eq!(before.logits, after.logits);
+        assert!((before.scores[0] - after.scores[0]).abs() > 1e-3);
     }
 
     #[test]

@@ -284,9 +284,10 @@ impl<'a> Predictor<'a> {
         video: &PreparedVideo,
     ) -> Result<Vec<Position>> {
         let plan = &net.protocol.net;
-        let clips = Clips::new(&video.id, &video.segments, &plan.sample)?.spaced(POSITIONS);
+        let sample = plan.at_one_place();
+        let clips = Clips::new(&video.id, &video.segments, &sample)?.spaced(POSITIONS);
         let config = TestConfig {
-            sample: plan.sample.clone(),
+            sample: sample.clone(),
             size: (plan.crop, plan.crop),
             frames: POSITIONS,
             crops: Crops::Center,
@@ -311,7 +312,7 @@ impl<'a> Predictor<'a> {
         let middle = |time_steps: &Vec<usize>| {
             let (first, last) =
                 (time_steps.first().copied().unwrap_or(0), time_steps.last().copied().unwrap_or(0));
-            (first + last + plan.sample.span().saturating_sub(1)) / 2
+            (first + last + sample.span().saturating_sub(1)) / 2
         };
         Ok(clips.iter().map(middle).zip(scores).map(|(frame, scores)| Position { frame, scores }).collect())
     }

@@ -4,6 +4,7 @@ use data::augment::CropRule;
 use data::extracted::Extraction;
 use data::sample::{At, TimeSteps};
 use flow::Method;
+use nn::Factors;
 
 use crate::error::{Error, Result};
 use crate::grid::{Grid, Screen, wrapped};
@@ -11,6 +12,7 @@ use crate::speed;
 use base::text::{NONE, duration, gibibytes, reported, thousands};
 use plan::Workspace;
 use plan::cost::{self, Nets};
+use plan::fusion::ScoresOf;
 use plan::spec::{Learns, TestBy, TestOn};
 use plan::{
     ContrastivePlan, NetPlan, PairsPlan, Protocol, Request, Start, TablePlan, TestPlan, VideoPlan, Work,
@@ -289,6 +291,7 @@ fn sees(net: &NetPlan) -> String {
         TimeSteps::Strided { count, from, to } => {
             format!("{count} time steps, {from} to {to} frames apart: {every}")
         }
+        TimeSteps::Segments { count } => format!("{count} segments: {every}"),
         _ => every,
     });
     what.join(" and ")
@@ -388,9 +391,10 @@ pub fn protocol_facts(protocol: &Protocol) -> Vec<Fact> {
         fact(
             "sgd",
             format!(
-                "momentum {}, weight decay {:.0e}{}",
+                "momentum {}, weight decay {:.0e}{}{}",
                 train.momentum,
                 train.weight_decay,
+                factors_words(train.factors),
                 train
                     .clip_gradient_norm
                     .map_or(String::new(), |norm| format!(", gradient norm clipped at {norm}")),
@@ -439,10 +443,26 @@ fn grid_words(net: &NetPlan) -> String {
     }
 }
 
+/// Describes the factors that are not 1: ", biases at 2 x the rate and 0 x the decay".
+fn factors_words(factors: Factors) -> String {
+    let Factors { bias_rate, bias_decay, first_layer_rate } = factors;
+    let mut words = String::new();
+    if (bias_rate, bias_decay) != (1.0, 1.0) {
+        words.push_str(&format!(", biases at {bias_rate} x the rate and {bias_decay} x the decay"));
+    }
+    if first_layer_rate != 1.0 {
+        words.push_str(&format!(", first layer at {first_layer_rate} x the rate"));
+    }
+    words
+}
+
 /// Describes how a test scores, and on which videos.
 fn tested_words(test: &TestPlan) -> String {
     let by = match test.by {
-        TestBy::Softmax => "mean of the softmax",
+        TestBy::Softmax => match test.scores {
+            ScoresOf::Softmax => "mean of the softmax",
+            ScoresOf::Logits => "softmax of the mean scores",
+        },
         TestBy::NearestNeighbour => "mean over nearest neighbours among the training frames",
         TestBy::Pairs => "area under the ROC curve of pairs",
     };

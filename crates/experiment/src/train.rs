@@ -125,6 +125,8 @@ fn steps(
     }
     let mut sgd = Sgd::of(&params, plan.momentum, plan.weight_decay)
         .map_err(Error::network("setting up the optimiser"))?;
+    let first: Vec<String> = net.model.first_filters().into_iter().map(|filters| filters.weight).collect();
+    params.scale(plan.factors, &first);
     if let Some(norm) = plan.clip_gradient_norm {
         sgd.clip(norm).map_err(Error::network("setting up the optimiser"))?;
     }
@@ -293,9 +295,14 @@ fn begin(params: &Params, net: &NetPlan, files: &[PathBuf]) -> Result<()> {
             (SourceRef::Weights(_), None) => continue,
         });
     }
+    let own = params.tensors();
     let fresh = |name: &str| match start {
         Start::HeNormal => true,
-        Start::Net { classifiers, .. } => !classifiers && model.is_classifier(name),
+        Start::Net { net: first, classifiers } => {
+            // A consensus of segments may be learned in only one of the two.
+            let kept = *classifiers && own.contains_key(name) && stored.contains_key(name);
+            !kept && (model.is_classifier(name) || first.model.is_classifier(name))
+        }
         Start::Streams { .. } | Start::Weights { .. } => model.joins_streams(name),
     };
     params.transfer(&stored, &fresh).map_err(Error::network(doing))

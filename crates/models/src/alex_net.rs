@@ -58,6 +58,9 @@ pub struct AlexNetConfig {
     pub fc7: usize,
     /// Probability that dropout zeroes an output of fc6 or fc7.
     pub dropout: f64,
+    /// The probability after the second of these layers, if it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later_dropout: Option<f64>,
 }
 
 impl AlexNetConfig {
@@ -72,18 +75,21 @@ impl AlexNetConfig {
             fc6: 4096,
             fc7: 4096,
             dropout: 0.5,
+            later_dropout: None,
         }
     }
 
     fn of(wanted: &Wanted<'_>) -> Result<Self> {
         let paper = Self::paper(wanted.one_task()?);
+        let (dropout, later_dropout) = wanted.dropped_by_layer();
         Ok(Self {
             channels: wanted.one_input()?,
             input: [wanted.side; 2],
             widths: paper.widths.map(|width| wanted.wide(width)),
             fc6: wanted.wide(paper.fc6),
             fc7: wanted.wide(paper.fc7),
-            dropout: wanted.dropped(),
+            dropout,
+            later_dropout,
             conv1: wanted.stem(paper.conv1, Window { kernel: 5, stride: 2, padding: 0 }),
             ..paper
         })
@@ -102,7 +108,8 @@ impl AlexNetConfig {
         settings::each(MODEL, "a value of widths", &self.widths)?;
         settings::picture(MODEL, self.input)?;
         settings::window(MODEL, "conv1", self.conv1)?;
-        settings::dropout(MODEL, self.dropout)
+        settings::dropout(MODEL, self.dropout)?;
+        settings::dropout(MODEL, self.later_dropout.unwrap_or(0.0))
     }
 }
 
@@ -142,7 +149,7 @@ impl Architecture for AlexNetConfig {
             ],
         )?;
         graph.set_features(fc7);
-        graph.classify(fc7, ("drop7", self.dropout), ("fc8", self.classes))?;
+        graph.classify(fc7, ("drop7", self.later_dropout.unwrap_or(self.dropout)), ("fc8", self.classes))?;
         Ok(graph)
     }
 
@@ -159,7 +166,13 @@ impl Architecture for AlexNetConfig {
     }
 
     fn trunk(&self) -> Trunk {
-        Trunk::of(&Self { channels: Channels::FRAME, classes: 1, dropout: 0.0, ..self.clone() })
+        Trunk::of(&Self {
+            channels: Channels::FRAME,
+            classes: 1,
+            dropout: 0.0,
+            later_dropout: None,
+            ..self.clone()
+        })
     }
 
     fn first_convolution(&self) -> Option<&'static str> {

@@ -140,14 +140,25 @@ pub trait Listed: Sized {
 /// A function that turns requirements into a configuration.
 type Make<C> = Box<dyn Fn(&Wanted<'_>) -> Result<C>>;
 
+/// What a name of an architecture stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The network with this name.
+    Alone,
+    /// A pyramid over the network with this name ([`Wanted::levels`]).
+    Pyramid,
+    /// The network with this name over the segments of a video ([`Wanted::consensus`]).
+    Segments,
+}
+
 /// A name of an architecture in specs.
 pub struct Name<C> {
     /// The name, as in `model = "..."`.
     pub name: &'static str,
     /// True if it has batch normalisation, so that a spec needs `batch-statistics`.
     pub batch_norm: bool,
-    /// True if it stands for a pyramid over the network with this name ([`Wanted::levels`]).
-    pub pyramid: bool,
+    /// What it stands for.
+    pub role: Role,
     /// Makes the configuration for some requirements.
     pub make: Make<C>,
 }
@@ -155,7 +166,7 @@ pub struct Name<C> {
 impl<C: 'static> Name<C> {
     /// Makes the name of a network without batch normalisation.
     pub fn new(name: &'static str, make: impl Fn(&Wanted<'_>) -> Result<C> + 'static) -> Self {
-        Self { name, batch_norm: false, pyramid: false, make: Box::new(make) }
+        Self { name, batch_norm: false, role: Role::Alone, make: Box::new(make) }
     }
 
     /// Makes the name of a network with batch normalisation.
@@ -165,8 +176,8 @@ impl<C: 'static> Name<C> {
 
     /// Converts the configuration that the name stands for.
     pub(crate) fn map<D: 'static>(self, into: impl Fn(C) -> D + 'static) -> Name<D> {
-        let Self { name, batch_norm, pyramid, make } = self;
-        Name { name, batch_norm, pyramid, make: Box::new(move |wanted| make(wanted).map(&into)) }
+        let Self { name, batch_norm, role, make } = self;
+        Name { name, batch_norm, role, make: Box::new(move |wanted| make(wanted).map(&into)) }
     }
 }
 

@@ -148,7 +148,7 @@ impl BnInceptionConfig {
         Ok(Self {
             input: [wanted.side; 2],
             width_divisor: width_divisor as usize,
-            dropout: wanted.dropped(),
+            dropout: wanted.dropped()?,
             batch_statistics: wanted.statistics(),
             stem: wanted.stem(InceptionStem::Paper, InceptionStem::Small),
             ..paper

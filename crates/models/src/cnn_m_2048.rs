@@ -111,6 +111,9 @@ pub struct CnnM2048Config {
     pub full7: usize,
     /// Probability that dropout zeroes an output of full6 or full7.
     pub dropout: f64,
+    /// The probability after the second of these layers, if it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later_dropout: Option<f64>,
 }
 
 impl CnnM2048Config {
@@ -128,12 +131,15 @@ impl CnnM2048Config {
             full6: 4096,
             full7: 2048,
             dropout,
+            later_dropout: None,
         }
     }
 
     fn of(wanted: &Wanted<'_>, fusion: Fusion) -> Result<Self> {
-        let paper = Self::paper(wanted.one_input()?, 1, wanted.dropped());
+        let (dropout, later_dropout) = wanted.dropped_by_layer();
+        let paper = Self::paper(wanted.one_input()?, 1, dropout);
         Ok(Self {
+            later_dropout,
             fusion,
             classes: wanted.classes.to_vec(),
             input: [wanted.side; 2],
@@ -252,7 +258,8 @@ impl CnnM2048Config {
                 "33 channels (11 frames) of the spatial stream",
             ));
         }
-        settings::dropout(MODEL, self.dropout)
+        settings::dropout(MODEL, self.dropout)?;
+        settings::dropout(MODEL, self.later_dropout.unwrap_or(0.0))
     }
 }
 
@@ -292,7 +299,8 @@ impl Architecture for CnnM2048Config {
             ],
         )?;
         graph.set_features(full7);
-        let x = graph.add("dropout7", Layer::dropout(self.dropout), &[full7])?;
+        let x =
+            graph.add("dropout7", Layer::dropout(self.later_dropout.unwrap_or(self.dropout)), &[full7])?;
         for (task, (name, &outputs)) in self.classifiers().into_iter().zip(&self.classes).enumerate() {
             let logits = graph.add(name, Layer::linear(outputs, Activation::None), &[x])?;
             graph.add_head(logits, task);
@@ -316,7 +324,14 @@ impl Architecture for CnnM2048Config {
     /// The modality plays no part: the normalisation after conv2, which only the spatial stream has, has no weights.
     fn trunk(&self) -> Trunk {
         let Channels { modality, count: channels } = Channels::FRAME;
-        Trunk::of(&Self { modality, channels, classes: vec![1], dropout: 0.0, ..self.clone() })
+        Trunk::of(&Self {
+            modality,
+            channels,
+            classes: vec![1],
+            dropout: 0.0,
+            later_dropout: None,
+            ..self.clone()
+        })
     }
 
     /// `None` for slow fusion, which reads five of eleven frames at a time.

@@ -96,6 +96,31 @@ impl Graph {
         Self { model, title, ports, nodes: Vec::new(), features: None, attention: None, heads: Vec::new() }
     }
 
+    /// Returns the same layers for clips of `time_steps` time steps, or of any other number of them. Each time step passes
+    /// through the layers alone; classifiers and features are those of a time step.
+    ///
+    /// # Errors
+    /// If an input is a clip already, or a layer does not fit.
+    pub fn over_time(self, time_steps: usize) -> Result<Self> {
+        let title = format!("{}, clips of {time_steps}", self.title);
+        let mut ports = self.ports;
+        for port in &mut ports {
+            if port.shape.time_steps.is_some() {
+                let name = port.modality.to_string();
+                let problem = "its input is a clip already".to_owned();
+                return Err(Error::Shape { model: self.model, layer: name, problem });
+            }
+            port.shape.time_steps = Some(time_steps);
+            port.any_length = true;
+        }
+        let Self { model, features, attention, heads, .. } = self;
+        let mut graph = Self { model, title, ports, nodes: Vec::new(), features, attention, heads };
+        for Node { layer, inputs, row, shares, .. } in self.nodes {
+            graph.push(row.name, layer, &inputs, shares)?;
+        }
+        Ok(graph)
+    }
+
     /// Returns the first input.
     pub fn input(&self) -> Value {
         Value(0)
@@ -210,6 +235,20 @@ impl Graph {
     /// last layer is the only classifier.
     pub fn add_head(&mut self, logits: Value, task: usize) {
         self.heads.push(HeadAt { logits, task });
+    }
+
+    /// Takes the outputs of all classifiers away, each with its task: those that were marked, or the last layer.
+    pub fn take_heads(&mut self) -> Vec<(Value, usize)> {
+        let marked = std::mem::take(&mut self.heads);
+        match marked.is_empty() {
+            true => vec![(self.last(), 0)],
+            false => marked.into_iter().map(|head| (head.logits, head.task)).collect(),
+        }
+    }
+
+    /// Returns the value that the classifier reads, before dropout.
+    pub fn features(&self) -> Option<Value> {
+        self.features
     }
 
     /// Marks the value that the classifier reads, before dropout.

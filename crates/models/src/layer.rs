@@ -2,6 +2,7 @@
 //! shape, its cost, its parameters and its forward pass. Other crates add kinds with [`Layer::new`].
 
 mod clip;
+mod consensus;
 mod join;
 mod map;
 mod weights;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
-use crate::architecture::{Architecture, Listed, Name};
+use crate::architecture::{Architecture, Listed, Name, Role};
 use crate::wanted::Wanted;
 use crate::{Error, Result};
 
@@ -27,6 +27,8 @@ one_of! {
         #[kind = "vgg-16"] Vgg16(crate::vgg_16::Vgg16Config),
         /// The Spatiotemporal Pyramid Network, complete or with some of its levels (2017).
         #[kind = "pyramid"] Pyramid(crate::pyramid::PyramidConfig),
+        /// Temporal Segment Networks: a network of one stream over the segments of a video (2016).
+        #[kind = "temporal-segments"] Segments(crate::segments::SegmentsConfig),
     }
 }
 
@@ -37,7 +39,7 @@ pub struct ModelName(&'static str);
 impl ModelName {
     /// Iterates over all names.
     pub fn all() -> impl Iterator<Item = Self> {
-        ModelConfig::names().into_iter().filter(|name| !name.pyramid).map(|name| Self(name.name))
+        ModelConfig::names().into_iter().filter(|name| name.role == Role::Alone).map(|name| Self(name.name))
     }
 
     /// Parses the name of an architecture.
@@ -59,12 +61,17 @@ impl ModelName {
 
     /// Returns `true` if it has batch normalisation, so that a spec needs `batch-statistics`.
     pub fn has_batch_norm(self) -> bool {
-        self.entry(false).is_some_and(|name| name.batch_norm)
+        self.entry(Role::Alone).is_some_and(|name| name.batch_norm)
     }
 
     /// Returns `true` if it can be the base of the pyramid network.
     pub fn is_base(self) -> bool {
-        self.entry(true).is_some()
+        self.entry(Role::Pyramid).is_some()
+    }
+
+    /// Returns `true` if it can see the segments of a video.
+    pub fn is_of_snippets(self) -> bool {
+        self.entry(Role::Segments).is_some()
     }
 
     /// Makes the configuration for some requirements.
@@ -72,14 +79,22 @@ impl ModelName {
     /// # Errors
     /// [`Error::Wanted`] if the architecture cannot meet them.
     pub fn make(self, wanted: &Wanted<'_>) -> Result<ModelConfig> {
-        match self.entry(wanted.levels.is_some()) {
+        let (role, as_what) = match (wanted.levels, wanted.consensus) {
+            (None, None) => (Role::Alone, "used alone"),
+            (Some(_), None) => (Role::Pyramid, "the base of a pyramid"),
+            (None, Some(_)) => (Role::Segments, "used over the segments of a video"),
+            (Some(_), Some(_)) => {
+                return Err(Wanted::refused("a network has a pyramid or a consensus, not both"));
+            }
+        };
+        match self.entry(role) {
             Some(entry) => (entry.make)(wanted),
-            None => Err(Wanted::refused(format!("{} cannot be the base of a pyramid", self.0))),
+            None => Err(Wanted::refused(format!("{} cannot be {as_what}", self.0))),
         }
     }
 
-    fn entry(self, pyramid: bool) -> Option<Name<ModelConfig>> {
-        ModelConfig::names().into_iter().find(|name| name.name == self.0 && name.pyramid == pyramid)
+    fn entry(self, role: Role) -> Option<Name<ModelConfig>> {
+        ModelConfig::names().into_iter().find(|name| name.name == self.0 && name.role == role)
     }
 }
 

@@ -18,7 +18,7 @@ use base::Modality;
 use nn::Activation;
 use serde::{Deserialize, Serialize};
 
-use crate::architecture::{Architecture, Case, Listed, Name, Stream, Trunk};
+use crate::architecture::{Architecture, Case, Listed, Name, Role, Stream, Trunk};
 use crate::base_network::Base;
 use crate::bn_inception::BnInceptionConfig;
 use crate::graph::{Graph, Port, Value};
@@ -80,6 +80,8 @@ impl PyramidConfig {
         let Some(levels) = wanted.levels else {
             return Err(Wanted::refused("pyramid = { ... } and [shared.pyramid] are needed"));
         };
+        // Of the base, only its last feature map is used; the classifier has one dropout.
+        wanted.dropped()?;
         Ok(Self {
             base,
             flow_channels: wanted.channels_of(Modality::FLOW).unwrap_or(0),
@@ -236,7 +238,7 @@ impl Listed for PyramidConfig {
         let over = |base: Name<PyramidBase>| Name {
             name: base.name,
             batch_norm: base.batch_norm,
-            pyramid: true,
+            role: Role::Pyramid,
             make: Box::new(move |wanted| {
                 let frame =
                     Wanted { inputs: &[Channels::FRAME], time_steps: 1, levels: None, ..wanted.clone() };

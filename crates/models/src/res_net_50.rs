@@ -99,7 +99,7 @@ impl ResNet50Config {
             width: wanted.wide(paper.width),
             conv1: wanted.stem(paper.conv1, SMALL_CONV1),
             blocks: wanted.units(paper.blocks),
-            dropout: wanted.dropped(),
+            dropout: wanted.dropped()?,
             batch_statistics: wanted.statistics(),
             ..paper
         })

@@ -93,7 +93,7 @@ impl StResNetConfig {
         else {
             return Err(Wanted::refused("it joins two streams; set input = { kind = \"clip\", ... }"));
         };
-        if wanted.dropout > 0.0 {
+        if wanted.dropout > 0.0 || wanted.later_dropout.is_some() {
             return Err(Wanted::refused(format!(
                 "dropout = {}; ST-ResNet has no dropout, set dropout = 0.0",
                 wanted.dropout

@@ -54,21 +54,35 @@ pub struct Vgg16Config {
     pub full: usize,
     /// Probability that dropout zeroes an output of these layers.
     pub dropout: f64,
+    /// The probability after the second of these layers, if it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later_dropout: Option<f64>,
 }
 
 impl Vgg16Config {
     /// Returns the paper's network.
     pub fn paper(channels: Channels, classes: usize) -> Self {
-        Self { channels, input: [224, 224], classes, width: 64, pooled: [true; 5], full: 4096, dropout: 0.5 }
+        Self {
+            channels,
+            input: [224, 224],
+            classes,
+            width: 64,
+            pooled: [true; 5],
+            full: 4096,
+            dropout: 0.5,
+            later_dropout: None,
+        }
     }
 
     fn of(wanted: &Wanted<'_>) -> Result<Self> {
         let paper = Self::paper(wanted.one_input()?, wanted.one_task()?);
+        let (dropout, later_dropout) = wanted.dropped_by_layer();
         Ok(Self {
             input: [wanted.side; 2],
             width: wanted.wide(paper.width),
             full: wanted.wide(paper.full),
-            dropout: wanted.dropped(),
+            dropout,
+            later_dropout,
             // A frame of a quarter of the size then ends with the paper's grid.
             pooled: wanted.stem(paper.pooled, [true, true, true, false, false]),
             ..paper
@@ -86,7 +100,8 @@ impl Vgg16Config {
             ],
         )?;
         settings::picture(MODEL, self.input)?;
-        settings::dropout(MODEL, self.dropout)
+        settings::dropout(MODEL, self.dropout)?;
+        settings::dropout(MODEL, self.later_dropout.unwrap_or(0.0))
     }
 }
 
@@ -105,7 +120,11 @@ impl Architecture for Vgg16Config {
         let dropout = ("dropout.0", Layer::dropout(self.dropout));
         let x = graph.chain(x, [("classifier.0", full.clone()), dropout, ("classifier.3", full)])?;
         graph.set_features(x);
-        graph.classify(x, ("dropout.3", self.dropout), ("classifier.6", self.classes))?;
+        graph.classify(
+            x,
+            ("dropout.3", self.later_dropout.unwrap_or(self.dropout)),
+            ("classifier.6", self.classes),
+        )?;
         Ok(graph)
     }
 
@@ -122,7 +141,8 @@ impl Architecture for Vgg16Config {
     }
 
     fn trunk(&self) -> Trunk {
-        Trunk::of(&Self { channels: Channels::FRAME, classes: 1, dropout: 0.0, ..self.clone() })
+        let (dropout, later_dropout) = (0.0, None);
+        Trunk::of(&Self { channels: Channels::FRAME, classes: 1, dropout, later_dropout, ..self.clone() })
     }
 
     fn first_convolution(&self) -> Option<&'static str> {

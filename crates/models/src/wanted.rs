@@ -2,6 +2,7 @@
 
 use base::Modality;
 
+use crate::consensus::Consensus;
 use crate::layer::BatchStatistics;
 use crate::levels::Levels;
 use crate::{Channels, Error, Result};
@@ -12,7 +13,7 @@ use crate::{Channels, Error, Result};
 pub struct Wanted<'a> {
     /// Inputs at each time step.
     pub inputs: &'a [Channels],
-    /// Number of time steps T for a network of clips; otherwise 1.
+    /// Number of time steps T for a network of clips, or of segments; otherwise 1.
     pub time_steps: usize,
     /// Side of the square input, in pixels.
     pub side: usize,
@@ -20,6 +21,8 @@ pub struct Wanted<'a> {
     pub classes: &'a [usize],
     /// Probability that dropout zeroes a value, at the paper's width.
     pub dropout: f64,
+    /// The probability in the second layer with dropout, if it is another.
+    pub later_dropout: Option<f64>,
     /// True if dropout keeps as many values as in the paper (or all, if the narrower layer has fewer), instead of the same
     /// share.
     pub keeps_units: bool,
@@ -33,6 +36,8 @@ pub struct Wanted<'a> {
     pub batch_statistics: Option<BatchStatistics>,
     /// Levels of a pyramid over the network.
     pub levels: Option<Levels>,
+    /// Consensus of the network over the segments of a video.
+    pub consensus: Option<Consensus>,
 }
 
 impl Wanted<'_> {
@@ -91,11 +96,26 @@ impl Wanted<'_> {
     }
 
     /// Returns the dropout probability at the required width.
-    pub fn dropped(&self) -> f64 {
-        if !self.keeps_units {
-            return self.dropout;
+    ///
+    /// # Errors
+    /// If another one is required for a second layer.
+    pub fn dropped(&self) -> Result<f64> {
+        match self.later_dropout {
+            None => Ok(self.at_width(self.dropout)),
+            Some(_) => Err(Self::refused("its network has dropout in one layer; give dropout as one number")),
         }
-        let keep = ((1.0 - self.dropout) / self.width).min(1.0);
+    }
+
+    /// Returns the dropout probabilities of two layers at the required width; the second only if it is another.
+    pub fn dropped_by_layer(&self) -> (f64, Option<f64>) {
+        (self.at_width(self.dropout), self.later_dropout.map(|dropout| self.at_width(dropout)))
+    }
+
+    fn at_width(&self, dropout: f64) -> f64 {
+        if !self.keeps_units {
+            return dropout;
+        }
+        let keep = ((1.0 - dropout) / self.width).min(1.0);
         // Rounds off the last bits of the division.
         ((1.0 - keep) * 1e6).round() / 1e6
     }

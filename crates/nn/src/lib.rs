@@ -12,9 +12,11 @@
 
 mod batch_norm;
 mod bilinear;
+mod consensus;
 pub mod device;
 mod dropout;
 mod error;
+mod factors;
 mod host_memory;
 pub mod init;
 mod layers;
@@ -34,9 +36,11 @@ mod transfer;
 
 pub use batch_norm::{BatchNorm, BatchNormConfig, Statistics};
 pub use bilinear::{BilinearInput, CompactBilinear};
+pub use consensus::{AttentionOverTime, WeightedOverTime, largest_over_time, top_over_time};
 pub use device::{Sent, Upload};
 pub use dropout::Dropout;
 pub use error::{Error, Result};
+pub use factors::Factors;
 pub use host_memory::HostMemory;
 pub use init::Init;
 #[cfg(feature = "cuda")]

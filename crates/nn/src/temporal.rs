@@ -86,7 +86,11 @@ fn along_time(x: &Tensor, time_steps: usize, pass: &Pass) -> Result<Tensor> {
     pass.reshape(x, (batch, time_steps, height * width, channels))
 }
 
-fn samples(frames: usize, time_steps: usize) -> Result<usize> {
+/// Returns the number of samples in a batch of clips.
+///
+/// # Errors
+/// If the clips do not fill the batch.
+pub(crate) fn samples(frames: usize, time_steps: usize) -> Result<usize> {
     if time_steps == 0 || !frames.is_multiple_of(time_steps) {
         return Err(Error::setting(
             "the size of a batch of clips",

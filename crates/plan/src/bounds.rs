@@ -66,12 +66,15 @@ impl NetPlan {
 
 impl TrainPlan {
     fn check(&self) -> Result<(), String> {
-        let Self { batch, iterations, momentum, weight_decay, clip_gradient_norm, .. } = *self;
+        let Self { batch, iterations, momentum, weight_decay, clip_gradient_norm, factors, .. } = *self;
         counted("batch", batch, MOST)?;
         counted("iterations", iterations, MOST_ITERATIONS)?;
         SHARE.check("momentum", momentum)?;
         PENALTY.check("weight-decay", weight_decay)?;
         clip_gradient_norm.map_or(Ok(0.0), |norm| POSITIVE.check("clip-gradient-norm", norm))?;
+        POSITIVE.check("bias-rate", factors.bias_rate)?;
+        PENALTY.check("bias-decay", factors.bias_decay)?;
+        POSITIVE.check("first-layer-rate", factors.first_layer_rate)?;
         POSITIVE.check("the learning rate", self.schedule.base_lr)?;
         self.schedule.validate().map_err(|error| error.to_string())?;
         self.augmentation.validate().map_err(|error| error.to_string())?;

@@ -34,7 +34,7 @@ pub(crate) fn of(
         factor(&format!("learning rate of `{protocol}`"), own, paper.rate_of(protocol));
     }
     let nets: Vec<_> = rows.iter().flat_map(|row| row.work.stages()).collect();
-    let clips = nets.iter().any(|net| net.model.sees_whole_videos());
+    let clips = nets.iter().any(|net| net.model.sees_whole_videos() && !net.sees_segments());
     let frames = if clips { "test frames (of a clip at least those of its training)" } else { "test frames" };
     factor(frames, profile.test_frames, paper.test_frames);
     if let Some(budget) = profile.budget.filter(|_| rows.iter().any(|row| row.row.budget.is_some())) {

@@ -42,7 +42,8 @@ impl Mean {
     }
 }
 
-fn softmax(logits: &[f64]) -> Vec<f32> {
+/// Returns the scores of a video whose mean scores before the softmax are these.
+pub fn softmax(logits: &[f64]) -> Vec<f32> {
     let highest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let shares: Vec<f64> = logits.iter().map(|logit| (logit - highest).exp()).collect();
     let all: f64 = shares.iter().sum();

@@ -25,10 +25,6 @@ impl Known<'_> {
     /// Returns the network. A network that cannot be built for this input size is reported here, not during the run.
     pub(crate) fn model(&self) -> Result<ModelConfig, String> {
         let Self { spec: Spec { shared, .. }, profile, net, data, .. } = *self;
-        let dropout = net.dropout;
-        if !(0.0..1.0).contains(&dropout) {
-            return Err(format!("dropout = {dropout}; it must be at least 0 and below 1"));
-        }
         let depth = profile.depth.unwrap_or(1.0);
         scaled(1, profile.width, "a layer's width")?;
         scaled(1, depth, "the residual units of a stage")?;
@@ -52,13 +48,15 @@ impl Known<'_> {
             time_steps: self.time_steps,
             side: self.crop,
             classes: &classes,
-            dropout,
+            dropout: net.dropout.first,
+            later_dropout: net.dropout.later,
             keeps_units: profile.dropout == DropoutRule::KeepUnits,
             width: profile.width,
             depth,
             small_stem: profile.stem == Stem::Small,
             batch_statistics: net.batch_statistics.or(shared.batch_statistics),
             levels,
+            consensus: net.consensus,
         };
         let model = net.model.unwrap_or(shared.model).make(&wanted).map_err(|e| e.to_string())?;
         model.summary().map_err(|e| e.to_string())?;

@@ -6,9 +6,10 @@ use data::inputs::Input;
 use data::loader::Crops;
 use data::sample::{SampleSpec, TimeSteps};
 use models::{Modality, ModelConfig};
-use nn::{Precision, StepSchedule};
+use nn::{Factors, Precision, StepSchedule};
 use serde::{Deserialize, Serialize};
 
+use crate::fusion::ScoresOf;
 use crate::spec::{Distance, Learns, Storage, TestBy, TestOn, Videos};
 use crate::weight_source::WeightSource;
 
@@ -106,6 +107,9 @@ pub struct TrainPlan {
     /// Largest L2 norm of the gradient over all parameters; a larger gradient is scaled down to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_gradient_norm: Option<f64>,
+    /// Factors on the rate and the penalty of some parameters.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub factors: Factors,
     /// Random variation of the samples.
     pub augmentation: Augmentation,
     /// Pairs and their losses, for a net that is trained on pairs.
@@ -250,6 +254,9 @@ pub struct TestPlan {
     /// Basis of the answers: softmax scores, nearest neighbours or distances of pairs.
     #[serde(default, skip_serializing_if = "is_default")]
     pub by: TestBy,
+    /// Scores that are averaged over the views of a video.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub scores: ScoresOf,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -287,6 +294,19 @@ impl NetPlan {
         }
         stages.push(self);
         stages
+    }
+
+    /// Returns `true` if the network sees snippets of a video's segments.
+    pub fn sees_segments(&self) -> bool {
+        matches!(self.sample.time_steps, TimeSteps::Segments { .. })
+    }
+
+    /// Returns the input of the network at one place of a video: a snippet, for a network of segments, otherwise a sample.
+    pub fn at_one_place(&self) -> SampleSpec {
+        if self.sees_segments() {
+            return SampleSpec { time_steps: TimeSteps::Single, ..self.sample.clone() };
+        }
+        self.sample.clone()
     }
 
     /// Iterates over the inputs at each time step.

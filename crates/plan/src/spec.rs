@@ -5,6 +5,7 @@
 //! line and a suggestion. A [`crate::TablePlan`] holds what actually runs.
 
 mod check;
+mod dropout;
 mod either;
 mod extend;
 mod net;
@@ -20,6 +21,7 @@ use models::{BatchStatistics, ModelName};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use self::dropout::Dropout;
 use self::either::{name_or_table, schema_of_name_or_table};
 pub use self::net::{
     Also, AlsoAs, ContrastiveSizes, Cropping, Distance, Fuse, Learns, Losses, Net, Pyramid, PyramidSizes,
@@ -27,7 +29,7 @@ pub use self::net::{
 };
 pub use self::profile::{DropoutRule, FlowPreset, Profile, ProfileName, Profiles, Stem, Storage};
 use crate::error::Result;
-use crate::fusion::Svm;
+use crate::fusion::{ScoresOf, Svm};
 use crate::weight_source::WeightSource;
 
 /// One table of a paper.
@@ -129,6 +131,10 @@ pub struct Test {
     pub frames: Option<usize>,
     /// Crops at each position: `ten` or `center`.
     pub crops: Crops,
+    /// Scores that are averaged over positions and crops: `softmax` (default), or `logits`, those before the softmax. The
+    /// scores of a video are then the softmax of their mean. Applies to tests by softmax scores.
+    #[serde(default)]
+    pub scores: ScoresOf,
 }
 
 /// Stand-ins for the paper's data sets, by the paper's names.

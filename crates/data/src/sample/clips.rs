@@ -15,6 +15,8 @@ pub struct Clips {
     single: Starts,
     /// Starts of the first of several strided time steps, by distance; ascending, at least one.
     strides: Vec<(usize, Starts)>,
+    /// Starts of each time step of a sample in segments, one part of the video each.
+    parts: Vec<Starts>,
     /// The time steps on a grid; at least one.
     grid: Vec<usize>,
 }
@@ -38,6 +40,10 @@ impl Clips {
                 strides.push((stride, Starts::new(video, segments, span(stride))?));
             }
         }
+        let parts = match spec.time_steps {
+            TimeSteps::Segments { count } => parts(segments, &single, spec, count),
+            _ => Vec::new(),
+        };
         let mut grid = Vec::new();
         if let TimeSteps::Grid { every } = spec.time_steps {
             grid.extend(single.iter().filter(|start| start % every == 0));
@@ -45,7 +51,7 @@ impl Clips {
                 grid.push(single.nth(0));
             }
         }
-        Ok(Self { time_steps: spec.time_steps, single, strides, grid })
+        Ok(Self { time_steps: spec.time_steps, single, strides, parts, grid })
     }
 
     /// Draws the time steps of a training sample into `out`.
@@ -58,10 +64,7 @@ impl Clips {
                 let first = starts.draw(rng);
                 out.extend((0..count).map(|k| first + k * stride));
             }
-            TimeSteps::Segments { count } => out.extend((0..count).map(|k| {
-                let part = self.part(k, count);
-                self.single.nth(rng.random_range(part.start as u64..part.end as u64) as usize)
-            })),
+            TimeSteps::Segments { .. } => out.extend(self.parts.iter().map(|part| part.draw(rng))),
             TimeSteps::Spread { count } => out.extend(self.single.spread(count)),
             TimeSteps::Grid { .. } => {
                 out.push(self.grid[rng.random_range(0..self.grid.len() as u64) as usize]);
@@ -71,7 +74,7 @@ impl Clips {
 
     /// Up to `n` clips at equal temporal spacing for a test, each with its T time steps; their first
     /// time steps are spaced as by [`Starts::spaced`]. With time steps by segments, the j-th of n clips
-    /// takes from each part the start at (2j + 1) / 2n of it; there are no more clips than a part
+    /// takes from each part the start at (2j + 1) / 2n of it; there are no more clips than the largest part
     /// has starts. Spread time steps make one clip, and a grid gives all of its time steps, whatever n.
     pub fn spaced(&self, n: usize) -> Vec<Vec<usize>> {
         match self.time_steps {
@@ -84,13 +87,10 @@ impl Clips {
                     starts.spaced(n).into_iter().map(clip).collect()
                 })
             }
-            TimeSteps::Segments { count } => {
-                let n = n.min(self.single.count().div_ceil(count));
-                let time_step = |j: usize, k| {
-                    let part = self.part(k, count);
-                    self.single.nth(part.start + (2 * j + 1) * part.len() / (2 * n))
-                };
-                (0..n).map(|j| (0..count).map(|k| time_step(j, k)).collect()).collect()
+            TimeSteps::Segments { .. } => {
+                let n = n.min(self.parts.iter().map(Starts::count).max().unwrap_or(0));
+                let time_step = |j: usize, part: &Starts| part.nth((2 * j + 1) * part.count() / (2 * n));
+                (0..n).map(|j| self.parts.iter().map(|part| time_step(j, part)).collect()).collect()
             }
             TimeSteps::Spread { count } => vec![self.single.spread(count).collect()],
             TimeSteps::Grid { .. } => self.grid.iter().map(|&start| vec![start]).collect(),
@@ -101,11 +101,28 @@ impl Clips {
     pub fn hold(&self, time_steps: &[usize]) -> bool {
         time_steps.iter().all(|&time_step| self.single.contains(time_step))
     }
+}
 
-    /// Numbers of the starts in part k of `count` equal parts; never empty.
-    fn part(&self, k: usize, count: usize) -> Range<usize> {
-        let starts = self.single.count();
-        let (from, to) = (k * starts / count, (k + 1) * starts / count);
-        from..to.max(from + 1)
-    }
+/// The starts of each of `count` time steps by segments: those whose snippet lies in its own part of the video.
+///
+/// All parts have a = floor(n / count) of the n frames of the video, or of its n - 1 fields if nothing else is read; what
+/// remains at the end is not drawn from. Where no snippet fits into its part, its starts are number k b up to (k + 1) b of
+/// the video's valid starts, b = floor(starts / count), and it may reach into the next part. With fewer starts than parts,
+/// the k-th start is number floor(k starts / count), so that some are repeated.
+fn parts(segments: &[Range<usize>], single: &Starts, spec: &SampleSpec, count: usize) -> Vec<Starts> {
+    // A field lies between two frames, and the last frame of a part is the first of the next.
+    let shared = usize::from(spec.inputs.iter().all(|input| input.input.flow().is_some()));
+    let frames = segments.last().map_or(0, |segment| segment.end);
+    let (a, b) = (frames.saturating_sub(shared) / count, single.count() / count);
+    let own = |k: usize| {
+        let part = k * a..(k + 1) * a + shared;
+        let inside = |segment: &Range<usize>| segment.start.max(part.start)..segment.end.min(part.end);
+        let inside: Vec<_> = segments.iter().map(inside).filter(|segment| !segment.is_empty()).collect();
+        Starts::new("", &inside, spec.span()).ok()
+    };
+    let by_number = |k: usize| match b {
+        0 => single.numbered(k * single.count() / count, 1),
+        b => single.numbered(k * b, b),
+    };
+    (0..count).map(|k| own(k).unwrap_or_else(|| by_number(k))).collect()
 }

@@ -86,9 +86,9 @@ pub enum TimeSteps {
         /// Largest distance, frames.
         to: usize,
     },
-    /// `count` of them, one in each of as many equal parts of the video's valid starts (Temporal
-    /// Segment Networks); cuts may lie between two time steps. With fewer starts than parts, starts are
-    /// repeated.
+    /// `count` of them, one in each of as many equal parts of the video (Temporal Segment Networks); cuts may lie between
+    /// two time steps. A snippet lies in its own part, as in the authors' Caffe code. If it is longer than a part, the
+    /// video's valid starts are divided instead, as in their PyTorch code. With fewer starts than parts, starts are repeated.
     Segments {
         /// T, the number of time steps.
         count: usize,

@@ -2,26 +2,52 @@
 
 use std::borrow::Cow;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::spec::{Align, At, SampleInput, SampleSpec, TimeSteps};
 use crate::inputs::{FlowStack, FrameStack, InputError, Sampling, SpelledInput};
-use crate::schema::{of_kind, one_of};
+use crate::schema::{of_kind, one_of, with_key};
 
-/// Largest number of frames of a clip; more is a typing error, and sizes computed from it could overflow.
+/// Key of any single input, beside those of its kind.
+const SEGMENTS: &str = "segments";
+
+/// Largest number of frames of a clip, of snippets and of segments; more is a typing error, and sizes computed from it could overflow.
 const MOST: usize = 1000;
 
 /// The input of a network as a spec spells it, before the scale of a profile is known.
 #[derive(Clone, Debug)]
 pub enum SpelledSample {
-    /// One input, at one time step.
-    One(SpelledInput),
+    /// One input, at one time step or in segments.
+    One(SpelledOne),
     /// A clip.
     Clip(SpelledClip),
     /// Snippets.
     Snippets(SpelledSnippets),
+}
+
+/// One input: at one time step, or one snippet of each of several segments of the video (Temporal Segment Networks).
+#[derive(Clone, Debug)]
+pub struct SpelledOne {
+    /// The input of one time step.
+    pub input: SpelledInput,
+    /// K, the number of equal parts of the video, from each of which one snippet is drawn; `None` for a single time step.
+    pub segments: Option<usize>,
+}
+
+impl SpelledOne {
+    /// Reads the keys beside `kind`; `None` if the kind is unknown. Every kind of input can be read in segments.
+    fn read(kind: &str, mut keys: toml::Table) -> Option<Result<Self, toml::de::Error>> {
+        let segments = keys.remove(SEGMENTS).map(|found| match found {
+            toml::Value::Integer(count) => Ok(usize::try_from(count).unwrap_or(0)),
+            other => Err(toml::de::Error::custom(format!(
+                "{SEGMENTS} = {other}: expected the number of equal parts of the video, 1 to 1000"
+            ))),
+        });
+        let read = SpelledInput::read(kind, keys)?;
+        Some(read.and_then(|input| Ok(Self { input, segments: segments.transpose()? })))
+    }
 }
 
 /// A clip: frames, each in the middle of a volume of optical flow (ST-ResNet, Sect. 4).
@@ -70,7 +96,7 @@ impl<'de> Deserialize<'de> for SpelledSample {
         let read = match kind.as_str() {
             Some("clip") => Some(keys.try_into().map(Self::Clip)),
             Some("snippets") => Some(keys.try_into().map(Self::Snippets)),
-            one => one.and_then(|one| SpelledInput::read(one, keys)).map(|read| read.map(Self::One)),
+            one => one.and_then(|one| SpelledOne::read(one, keys)).map(|read| read.map(Self::One)),
         };
         read.map(|read| read.map_err(|e| D::Error::custom(e.message()))).unwrap_or_else(|| {
             let known: Vec<&str> = SpelledInput::KINDS.iter().copied().chain(["clip", "snippets"]).collect();
@@ -87,7 +113,15 @@ impl JsonSchema for SpelledSample {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut kinds = SpelledInput::schemas(generator);
+        let segments = json_schema!({
+            "description": "K, the number of equal parts of the video, from each of which one snippet is drawn: 1 to 1000. \
+                            Needs `consensus`. A single time step if absent.",
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MOST
+        });
+        let in_segments = |kind| with_key(kind, SEGMENTS, segments.clone());
+        let mut kinds: Vec<Schema> = SpelledInput::schemas(generator).into_iter().map(in_segments).collect();
         kinds.push(of_kind("clip", SpelledClip::json_schema(generator)));
         kinds.push(of_kind("snippets", SpelledSnippets::json_schema(generator)));
         one_of("The input of a network: frames of a video, its optical flow, or both.", kinds)
@@ -103,7 +137,17 @@ impl SpelledSample {
         let refuse =
             |name, expected, found: usize| Err(InputError::Spec { name, expected, found: found.to_string() });
         match self {
-            Self::One(one) if one.every() == Some(0) => refuse("input.every", "1 or more frames", 0),
+            Self::One(one) if one.input.every() == Some(0) => refuse("input.every", "1 or more frames", 0),
+            Self::One(SpelledOne { segments: Some(count), .. }) if !(1..=MOST).contains(count) => {
+                refuse("input.segments", "1 to 1000", *count)
+            }
+            Self::One(one) if one.input.every().is_some() && one.segments.is_some() => {
+                Err(InputError::Spec {
+                    name: "the time steps of an input",
+                    expected: "`every` or `segments`",
+                    found: "both".into(),
+                })
+            }
             Self::Clip(clip) if !(2..=MOST).contains(&clip.frames) => refuse(
                 "frames of a clip",
                 "2 to 1000 (a single time step is kind = \"rgb\" or \"flow\")",
@@ -119,7 +163,16 @@ impl SpelledSample {
     /// Returns `true` if the spec restricts the time steps to a grid.
     #[must_use]
     pub fn has_grid(&self) -> bool {
-        matches!(self, Self::One(one) if one.every().is_some())
+        matches!(self, Self::One(one) if one.input.every().is_some())
+    }
+
+    /// Returns the number of segments, if the spec divides the video into any.
+    #[must_use]
+    pub fn segments(&self) -> Option<usize> {
+        match self {
+            Self::One(one) => one.segments,
+            Self::Clip(_) | Self::Snippets(_) => None,
+        }
     }
 
     /// The sample for pictures whose sides are `size` times the paper's.
@@ -131,9 +184,13 @@ impl SpelledSample {
         };
         let frame = |at| SampleInput { input: FrameStack::consecutive(1).into(), at };
         match *self {
-            Self::One(ref one) => SampleSpec {
-                time_steps: one.every().map_or(TimeSteps::Single, |every| TimeSteps::Grid { every }),
-                ..SampleSpec::single(one.scaled(size))
+            Self::One(SpelledOne { ref input, segments }) => SampleSpec {
+                time_steps: match (input.every(), segments) {
+                    (Some(every), _) => TimeSteps::Grid { every },
+                    (None, Some(count)) => TimeSteps::Segments { count },
+                    (None, None) => TimeSteps::Single,
+                },
+                ..SampleSpec::single(input.scaled(size))
             },
             Self::Clip(SpelledClip { frames: count, stride: [from, to], length, mean_subtraction }) => {
                 SampleSpec {

@@ -121,6 +121,59 @@ fn segments_draw_one_time_step_in_each_part() {
     }
 }
 
+/// Caffe's rule: a snippet stays in its part of floor(n / K) frames, or of as many fields, and the remainder is never drawn.
+#[test]
+fn a_snippet_stays_in_its_segment() {
+    let segments = TimeSteps::Segments { count: 3 };
+    let range = |clips: &Clips| {
+        let mut seen = [(usize::MAX, 0); 3];
+        for time_steps in draws(clips, 3_000) {
+            for (seen, start) in seen.iter_mut().zip(time_steps) {
+                *seen = (seen.0.min(start), seen.1.max(start));
+            }
+        }
+        seen
+    };
+    // 32 frames in parts of ten; a snippet of one frame.
+    let pictures = spec(&[(picture(), At::Every)], Align::Start, segments);
+    assert_eq!(range(&clips(32, &pictures)), [(0, 9), (10, 19), (20, 29)]);
+    // 31 fields in parts of ten; five fields take six frames, of which neighbouring parts share one.
+    let fields = spec(&[(flow(5), At::Every)], Align::Start, segments);
+    assert_eq!(range(&clips(32, &fields)), [(0, 5), (10, 15), (20, 25)]);
+    // Beside a frame, parts are of frames: 10 of them hold a snippet of six at five starts.
+    let both = spec(&[(picture(), At::Every), (flow(5), At::Every)], Align::Start, segments);
+    assert_eq!(range(&clips(32, &both)), [(0, 4), (10, 14), (20, 24)]);
+    // The shortest video whose parts hold five fields leaves no choice.
+    assert_eq!(range(&clips(16, &fields)), [(0, 0), (5, 5), (10, 10)]);
+    // One field less: PyTorch's rule, on ten starts.
+    assert_eq!(range(&clips(15, &fields)), [(0, 2), (3, 5), (6, 8)]);
+    // Fewer starts than parts: one snippet may be read several times.
+    assert_eq!(range(&clips(7, &fields)), [(0, 0), (0, 0), (1, 1)]);
+    assert_eq!(range(&clips(6, &fields)), [(0, 0); 3]);
+    assert!(Clips::new("v", &[0..5], &fields).is_err());
+}
+
+/// A cut may leave a part without room for a snippet; such a part takes its share of the video's starts.
+#[test]
+fn a_cut_within_a_segment_is_not_crossed() {
+    let fields = spec(&[(flow(5), At::Every)], Align::Start, TimeSteps::Segments { count: 3 });
+    let cut = Clips::new("v", &[0..14, 14..31], &fields).unwrap();
+    for time_steps in draws(&cut, 500) {
+        assert!(time_steps.iter().all(|&start| start + 5 < 14 || start >= 14), "{time_steps:?}");
+        assert!(
+            time_steps[0] <= 5 && (14..=15).contains(&time_steps[1]) && time_steps[2] >= 20,
+            "{time_steps:?}"
+        );
+    }
+    // Parts of frames 0..=10, 10..=20 and 20..=30: the second has no six frames in a row, and takes starts 5 to 9 of 17.
+    let cut = Clips::new("v", &[0..15, 15..31], &fields).unwrap();
+    assert!(draws(&cut, 500).iter().all(|time_steps| (15..=15).contains(&time_steps[1])));
+    let cut = Clips::new("v", &[0..12, 12..17, 17..31], &fields).unwrap();
+    for time_steps in draws(&cut, 500) {
+        assert!((5..=6).contains(&time_steps[1]) || (17..=19).contains(&time_steps[1]), "{time_steps:?}");
+    }
+}
+
 #[test]
 fn test_clips_are_spaced_and_have_the_middle_distance() {
     let inputs = [(picture(), At::Every)];
@@ -131,7 +184,9 @@ fn test_clips_are_spaced_and_have_the_middle_distance() {
     let segments = spec(&inputs, Align::Start, TimeSteps::Segments { count: 3 });
     assert_eq!(clips(30, &segments).spaced(1), [[5, 15, 25]]);
     assert_eq!(clips(30, &segments).spaced(2), [[2, 12, 22], [7, 17, 27]]);
-    assert_eq!(clips(5, &segments).spaced(25).len(), 2);
+    // Two frames in each part, then one: the last two frames are left over.
+    assert_eq!(clips(6, &segments).spaced(25).len(), 2);
+    assert_eq!(clips(5, &segments).spaced(25), [[0, 1, 2]]);
     assert_eq!(clips(7, &one(plain(Sampling::Stack, 2))).spaced(2), [[0], [4]]);
 }
 

@@ -40,6 +40,18 @@ fn every_kind_is_read_and_scaled_with_the_picture() {
     let differences = FrameDifferences { length: 5, scale: frames.scale };
     assert_eq!(scaled(r#"{ kind = "difference", length = 5 }"#), SampleSpec::single(differences));
 
+    let time_steps = TimeSteps::Segments { count: 3 };
+    assert_eq!(
+        scaled(r#"{ kind = "difference", length = 5, segments = 3 }"#),
+        SampleSpec { time_steps, ..SampleSpec::single(differences) }
+    );
+    assert_eq!(
+        scaled(
+            r#"{ kind = "flow", sampling = "trajectory", length = 10, mean-subtraction = true, segments = 3 }"#
+        ),
+        SampleSpec { time_steps, ..SampleSpec::single(flow) }
+    );
+
     let flow = SampleInput { input: FlowStack { sampling: Sampling::Stack, ..flow }.into(), at: At::Every };
     let frame = |at| SampleInput { input: frames.into(), at };
     let time_steps = TimeSteps::Strided { count: 5, from: 5, to: 15 };
@@ -71,7 +83,10 @@ fn what_cannot_be_read_says_what_can() {
     insta::assert_snapshot!(refused("{ frames = 3 }"), @"missing field `kind`");
     insta::assert_snapshot!(refused(r#"{ kind = "difference" }"#), @"missing field `length`");
     insta::assert_snapshot!(refused(r#"{ kind = "rgb", frame = 1 }"#), @"unknown field `frame`, expected `frames` or `every`");
+    insta::assert_snapshot!(refused(r#"{ kind = "rgb", frames = 1, segments = "three" }"#),
+        @r#"segments = "three": expected the number of equal parts of the video, 1 to 1000"#);
     for wrong in [
+        r#"{ kind = "clip", frames = 5, stride = [5, 15], length = 10, mean-subtraction = true, segments = 3 }"#,
         r#"{ kind = "flow", sampling = "stack", lenght = 10, mean-subtraction = true }"#,
         r#"{ kind = "difference", length = 5, mean-subtraction = true }"#,
         r#"{ kind = "clip", frames = 5, stride = [5], length = 10, mean-subtraction = true }"#,
@@ -94,6 +109,24 @@ fn numbers_of_frames_have_bounds() {
         refused(r#"{ kind = "snippets", count = 1001, interval = [1, 10], length = 10, mean-subtraction = true, frame = true }"#),
         @"count of snippets: expected 1 to 1000; found 1001"
     );
+}
+
+#[test]
+fn segments_have_bounds_and_exclude_a_grid() {
+    let refused = |input: &str| read(input).unwrap().check().unwrap_err().to_string();
+    assert_eq!(
+        ["0", "-1"].map(|count| refused(&format!(r#"{{ kind = "rgb", frames = 1, segments = {count} }}"#))),
+        ["input.segments: expected 1 to 1000; found 0"; 2]
+    );
+    insta::assert_snapshot!(
+        refused(r#"{ kind = "rgb", frames = 1, segments = 1001 }"#),
+        @"input.segments: expected 1 to 1000; found 1001"
+    );
+    insta::assert_snapshot!(
+        refused(r#"{ kind = "rgb", frames = 1, every = 10, segments = 3 }"#),
+        @"the time steps of an input: expected `every` or `segments`; found both"
+    );
+    assert_eq!(read(r#"{ kind = "rgb", frames = 1, segments = 3 }"#).unwrap().segments(), Some(3));
 }
 
 #[test]

@@ -95,7 +95,9 @@ fn every_architecture_knows_its_own_parameters() {
         let params = Params::new(device());
         config.build(&params.builder(3)).unwrap();
         let tensors = params.tensors();
-        let classifiers = tensors.keys().filter(|name| config.is_classifier(name)).count();
+        // A learned consensus of segments belongs to the classifiers.
+        let is_layer = |name: &&String| config.is_classifier(name) && !name.starts_with("consensus");
+        let classifiers = tensors.keys().filter(is_layer).count();
         assert_eq!(classifiers, 2 * config.heads().len(), "{}: a weight and a bias each", config.kind());
         let filters = config.first_filters();
         assert_eq!(filters.len(), config.inputs().len(), "{}", config.kind());
@@ -130,12 +132,14 @@ fn every_name_makes_a_network_of_what_is_wanted() {
             side: 56,
             classes: &[5],
             dropout: 0.0,
+            later_dropout: None,
             keeps_units: true,
             width: 0.125,
             depth: 0.5,
             small_stem: true,
             batch_statistics: None,
             levels: None,
+            consensus: None,
         };
         let can = |inputs, time_steps| {
             name.make(&wanted(inputs, time_steps)).and_then(|model| {

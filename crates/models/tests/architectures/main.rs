@@ -12,6 +12,7 @@ mod names;
 mod numbers;
 mod pyramid;
 mod res_net_50;
+mod segments;
 mod siamese;
 mod st_res_net;
 mod support;

@@ -97,12 +97,14 @@ fn an_architecture_from_outside_is_wanted_built_run_and_trained() {
         side: 16,
         classes: &[4],
         dropout: 0.0,
+        later_dropout: None,
         keeps_units: false,
         width: 0.25,
         depth: 1.0,
         small_stem: false,
         batch_statistics: None,
         levels: None,
+        consensus: None,
     };
     let [name] = ToyConfig::names().try_into().ok().unwrap();
     let config = (name.make)(&wanted).unwrap();

@@ -7,11 +7,12 @@ use data::augment::{Augmentation, CropRule, MultiScale, PcaJitter, Places};
 use data::inputs::Input;
 use data::sample::TimeSteps;
 use models::{Modality, ModelConfig};
-use nn::StepSchedule;
+use nn::{Factors, StepSchedule};
 
 use crate::cast::{cast, reseeded};
 use crate::cost;
 use crate::error::{Error, Result};
+use crate::fusion::ScoresOf;
 use crate::model::Known;
 use crate::net::{
     ContrastivePlan, DataPlan, NetPlan, PairsPlan, Protocol, Source, Start, TestPlan, TrainPlan, VideoPlan,
@@ -251,6 +252,16 @@ impl Resolver<'_> {
         for (stream, first) in start.nets() {
             model.can_adopt(&*first.model, stream).map_err(|e| e.to_string())?;
         }
+        let factors = Factors {
+            bias_rate: protocol.bias_rate.unwrap_or(1.0),
+            bias_decay: protocol.bias_decay.unwrap_or(1.0),
+            first_layer_rate: protocol.first_layer_rate.unwrap_or(1.0),
+        };
+        if factors.first_layer_rate != 1.0 && model.first_filters().is_empty() {
+            return Err("first-layer-rate: no single layer of its network reads the input; remove the key"
+                .to_owned()
+                .into());
+        }
         let flow = inputs.iter().any(|input| input.flow().is_some());
         let coloured = inputs.iter().any(|input| input.takes_colour());
         let is_real = |set: &str| table.cast.values().any(|facts| facts.name == set && !facts.is_generated());
@@ -286,6 +297,7 @@ impl Resolver<'_> {
                 momentum: protocol.momentum,
                 weight_decay: protocol.weight_decay,
                 clip_gradient_norm: protocol.clip_gradient_norm,
+                factors,
                 augmentation: Augmentation { crop: crops, flip: protocol.flip, colour },
                 pairs: protocol.pairs.map(|dissimilar| pairs(dissimilar, net.losses, shared.contrastive)),
             },
@@ -458,7 +470,8 @@ impl Resolver<'_> {
 fn test(table: &Table<'_>, net: &NetPlan, tested: Tested) -> std::result::Result<TestPlan, String> {
     let test = &table.spec.shared.test;
     let as_clip = net.model.sees_whole_videos();
-    let least = if as_clip { net.sample.time_steps.count() } else { 1 };
+    // A consensus of segments is tested with the same number of snippets, however many it was trained with.
+    let least = if as_clip && !net.sees_segments() { net.sample.time_steps.count() } else { 1 };
     let frames = match (test.frames, net.sample.time_steps) {
         (None, TimeSteps::Grid { .. }) => None,
         (None, _) => return Err("[shared] test.frames is missing: the positions tested in each video".into()),
@@ -473,7 +486,8 @@ fn test(table: &Table<'_>, net: &NetPlan, tested: Tested) -> std::result::Result
     if by == TestBy::Pairs && !matches!(net.sample.time_steps, TimeSteps::Grid { .. }) {
         return Err("a test by pairs needs the same time steps in all views; set input.every = 10".into());
     }
-    Ok(TestPlan { frames, crops: test.crops, as_clip, on, by })
+    let scores = if by == TestBy::Softmax { test.scores } else { ScoresOf::default() };
+    Ok(TestPlan { frames, crops: test.crops, as_clip, on, by, scores })
 }
 
 /// Returns the settings of a training on pairs.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use data::sample::SpelledSample;
-use models::ModelName;
+use models::{Consensus, ModelName};
 
 use super::{AlsoAs, Cast, Fuse, Learns, Losses, Net, Player, Row, Spec, StartFrom, Streams, TestBy};
 use base::{did_you_mean, there_are};
@@ -183,6 +183,7 @@ impl Spec {
         }
         self.check_input(net)?;
         self.check_pyramid(net)?;
+        self.check_consensus(net)?;
         self.check_statistics(net)?;
         self.check_losses(net)?;
         if let Some(StartFrom::Streams(Streams { appearance: None, motion: None })) = net.start {
@@ -245,6 +246,42 @@ impl Spec {
             ));
         }
         Ok(())
+    }
+
+    /// Checks that a consensus comes with segments, and that the network can see them.
+    fn check_consensus(&self, net: &Net) -> Checked {
+        let (consensus, segments) = match (net.consensus, net.input.segments()) {
+            (None, None) => return Ok(()),
+            (None, Some(_)) => {
+                return Err(
+                    "input.segments needs consensus = \"average\" or another one, which joins the segments"
+                        .into(),
+                );
+            }
+            (Some(_), None) => {
+                return Err("consensus joins the segments of a video; add segments = 3 to the input".into());
+            }
+            (Some(consensus), Some(segments)) => (consensus, segments),
+        };
+        if !net.model.unwrap_or(self.shared.model).is_of_snippets() {
+            let all = ModelName::all().filter(|model| model.is_of_snippets());
+            let all: Vec<String> = all.map(|model| format!("\"{}\"", model.name())).collect();
+            return Err(format!("consensus needs model = {}", all.join(" or ")));
+        }
+        if let Consensus::Top(count) = consensus
+            && count > segments
+        {
+            return Err(format!(
+                "consensus = {{ top = {count} }}: the input has {segments} segments; expected at most {segments}"
+            ));
+        }
+        match self.shared.train.get(&net.train).and_then(|protocol| protocol.pairs) {
+            Some(_) => {
+                Err("training on pairs sees one time step of a video; remove input.segments and consensus"
+                    .into())
+            }
+            None => Ok(()),
+        }
     }
 
     /// Checks that losses come with pairs, and a contrastive loss with dissimilar pairs and its sizes.

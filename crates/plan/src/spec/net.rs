@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use data::sample::SpelledSample;
-use models::{BatchStatistics, ModelName, PyramidHead, SnippetFusion};
+use models::{BatchStatistics, Consensus, ModelName, PyramidHead, SnippetFusion};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::dropout::Dropout;
 use super::either::{name_or_table, schema_of_name_or_table};
 use super::range;
 use crate::fusion::FuseBy;
@@ -28,12 +29,14 @@ pub struct Net {
     pub model: Option<ModelName>,
     /// Levels of the pyramid network, with that architecture as its base.
     pub pyramid: Option<Pyramid>,
+    /// Consensus of the segments of a video: `average`, `maximum`, `weighted`, `attention`, or the mean of the largest scores
+    /// as in `{ top = 3 }`. Required if the input has `segments`, not allowed otherwise.
+    pub consensus: Option<Consensus>,
     /// Batch normalisation layers that use the statistics of the batch in training. Default: that of `[shared]`.
     pub batch_statistics: Option<BatchStatistics>,
-    /// Probability of dropout before the classifier in training, from 0 to below 1; in CNN-M-2048 after full6 and full7.
-    #[serde(deserialize_with = "range::share")]
-    #[schemars(range(min = 0))]
-    pub dropout: f64,
+    /// Probability of dropout before the classifier in training, from 0 to below 1. `cnn-m-2048`, `alexnet` and `vgg-16` have it
+    /// after two fully connected layers, and accept one for each: `[0.9, 0.8]`.
+    pub dropout: Dropout,
     /// Net whose weights it starts from. Default: random initial weights.
     pub start: Option<StartFrom>,
     /// Layers that are trained: `all` (default) or `last-layer`.
@@ -283,6 +286,16 @@ pub struct Train {
     /// limit.
     #[serde(default, deserialize_with = "range::some_positive")]
     pub clip_gradient_norm: Option<f64>,
+    /// Factor on the learning rate of biases of convolutions and fully connected layers, above 0. Default: 1.
+    #[serde(default, deserialize_with = "range::some_positive")]
+    pub bias_rate: Option<f64>,
+    /// Factor on the weight decay of the same biases, from 0 to 1. Default: 1.
+    #[serde(default, deserialize_with = "range::some_penalty")]
+    #[schemars(range(min = 0, max = 1))]
+    pub bias_decay: Option<f64>,
+    /// Factor on the learning rate of the layers that read the input, above 0. Default: 1.
+    #[serde(default, deserialize_with = "range::some_positive")]
+    pub first_layer_rate: Option<f64>,
     /// Crops of the training samples: `random` or `multi-scale`.
     pub crops: Cropping,
     /// Mirrors samples at random.

@@ -113,6 +113,11 @@ pub(super) fn some_positive<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
     positive(deserializer).map(Some)
 }
 
+/// Like [`penalty`], for an optional key.
+pub(super) fn some_penalty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    penalty(deserializer).map(Some)
+}
+
 /// Like [`bound`], for an optional key.
 pub(super) fn some_bound<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>, D::Error> {
     bound(deserializer).map(Some)
