@@ -18,8 +18,9 @@ use serde::{Deserialize, Serialize};
 use crate::architecture::{Architecture, Case, Listed, Name, Role, Trunk};
 use crate::consensus::Consensus;
 use crate::graph::{Graph, Value};
-use crate::layer::{BatchStatistics, Layer};
+use crate::layer::Layer;
 use crate::names::{NameMap, Rule};
+use crate::vgg_16::Vgg16Config;
 use crate::wanted::Wanted;
 use crate::{Channels, Result, settings};
 
@@ -35,7 +36,7 @@ one_of! {
         /// BN-Inception, the network of the paper.
         #[kind = "bn-inception"] BnInception(crate::bn_inception::BnInceptionConfig),
         /// VGG-16.
-        #[kind = "vgg-16"] Vgg16(crate::vgg_16::Vgg16Config),
+        #[kind = "vgg-16"] Vgg16(Vgg16Config),
         /// CNN-M-2048.
         #[kind = "cnn-m-2048"] CnnM2048(crate::cnn_m_2048::CnnM2048Config),
         /// ResNet-50.
@@ -153,14 +154,14 @@ impl Listed for SegmentsConfig {
     }
 
     fn cases() -> Vec<Case<Self>> {
-        let narrow = crate::bn_inception::BnInceptionConfig {
-            input: [96, 96],
-            width_divisor: 8,
-            batch_statistics: BatchStatistics::First,
-            ..crate::bn_inception::BnInceptionConfig::paper(Channels::flow(10), 4)
+        let narrow = Vgg16Config {
+            input: [32, 32],
+            width: 4,
+            full: 16,
+            dropout: 0.0,
+            ..Vgg16Config::paper(Channels::flow(10), 4)
         };
-        let of =
-            |consensus| Self { network: SnippetNetwork::BnInception(narrow.clone()), segments: 3, consensus };
+        let of = |consensus| Self { network: SnippetNetwork::Vgg16(narrow.clone()), segments: 3, consensus };
         vec![
             Case::new("Temporal segments, average", of(Consensus::Average)),
             Case { is_smooth: false, ..Case::new("Temporal segments, maximum", of(Consensus::Maximum)) },
