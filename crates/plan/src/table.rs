@@ -84,9 +84,10 @@ pub struct TablePlan {
 
 impl TablePlan {
     /// Returns the requested rows that have the same work, in groups of two or more: a profile can scale away what tells them apart.
+    /// Rows that the spec itself makes the same (`same-as`) are not meant.
     pub fn rows_alike(&self) -> Vec<Vec<&str>> {
         let mut groups: Vec<(&Work, Vec<&str>)> = Vec::new();
-        let wanted = self.rows.iter().filter(|row| row.wanted);
+        let wanted = self.rows.iter().filter(|row| row.wanted && row.row.same_as.is_none());
         for row in wanted.filter(|row| !matches!(row.work, Work::Unavailable { .. })) {
             match groups.iter_mut().find(|(work, _)| **work == row.work) {
                 Some((_, ids)) => ids.push(&row.row.id),

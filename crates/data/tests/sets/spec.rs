@@ -107,7 +107,7 @@ fn a_misspelt_key_is_named_with_its_place_and_the_nearest_right_one() {
     let error = refuse(&GRID.replace("extensions", "extentions"));
     let DataError::Toml(base::TomlError { line, column, key, .. }) = &error else { panic!("{error}") };
     assert_eq!((*line, *column, key.as_deref()), (8, 1, Some("extentions")));
-    insta::assert_snapshot!(error.to_string(), @"sets/mine.toml:8:1: unknown field `extentions`, expected one of `kind`, `title`, `clips`, `classes`, `groups`, `clip-name`, `extensions`, `cuts`, `split` (did you mean `extensions`?)");
+    insta::assert_snapshot!(error.to_string(), @"sets/mine.toml:8:1: unknown field `extentions`, expected one of `kind`, `title`, `clips`, `classes`, `groups`, `clip-name`, `flat`, `extensions`, `cuts`, `split` (did you mean `extensions`?)");
 }
 
 #[test]
