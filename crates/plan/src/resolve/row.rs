@@ -167,7 +167,13 @@ impl Resolver<'_> {
         let mut plan = self.net(table, net, 0)?;
         if let Some(budget) = budget {
             let usual = cost::chain(&plan)?.multiply_adds();
-            plan = self.net(&Table { longer: table.longer * budget / usual, ..*table }, net, 0)?;
+            let scaled = Table { longer: table.longer * budget / usual, ..*table };
+            plan = self.net(&scaled, net, 0).map_err(|refusal| match refusal {
+                Refusal::Contradiction(message) => Refusal::Contradiction(format!(
+                    "budget of {budget:.2e} multiply-adds, where its protocols take {usual:.2e}: {message}"
+                )),
+                other => other,
+            })?;
             let found = cost::chain(&plan)?.multiply_adds();
             if (found / budget - 1.0).abs() > BUDGET_TOLERANCE {
                 return Err(format!(
