@@ -201,12 +201,14 @@ fn largest_scores_are_chosen_class_by_class() {
 #[test]
 fn one_batch_is_learnt_by_heart() {
     for consensus in ALL {
-        let (params, network) = built(&small(consensus), 1);
-        let (inputs, labels) = (clips(4, 3), labels(4, 3));
+        let network = Vgg16Config { width: 4, full: 32, ..vgg(Channels::flow(4)) };
+        let config = SegmentsConfig { network: SnippetNetwork::Vgg16(network), ..small(consensus) };
+        let (params, network) = built(&config, 1);
+        let (inputs, labels) = (clips(3, 3), labels(3, 3));
         let mut sgd = Sgd::of(&params, 0.9, 0.0).unwrap();
         let losses: Vec<f32> =
-            (0..120).map(|seed| step(&network, &inputs, &labels, seed, &mut sgd, 0.02)).collect();
-        assert!(losses[119] < 0.3 * losses[0], "{consensus:?}: from {} to {}", losses[0], losses[119]);
+            (0..150).map(|seed| step(&network, &inputs, &labels, seed, &mut sgd, 0.03)).collect();
+        assert!(losses[149] < 0.3 * losses[0], "{consensus:?}: from {} to {}", losses[0], losses[149]);
     }
 }
 
