@@ -166,5 +166,5 @@ fn what_contradicts_itself_is_refused() {
     }
     // The place in the file.
     let message = refused("tsn/strategies", "bias-decay = 0.0", "bias-decay = 1.5");
-    assert!(message.contains("strategies.toml:24:14"), "{message}");
+    assert!(message.contains("strategies.toml:28:14"), "{message}");
 }
