@@ -92,11 +92,11 @@ impl Architecture for SegmentsConfig {
         let mut graph = self.network.graph()?.over_time(self.segments)?;
         let (heads, features) = (graph.take_heads(), graph.features());
         let scores: Vec<Value> = heads.iter().map(|&(scores, _)| scores).collect();
-        let joined = self.join(&mut graph, &scores, features)?;
         if let Some(features) = features {
             let mean = graph.add("features", Layer::temporal_mean(), &[features])?;
             graph.set_features(mean);
         }
+        let joined = self.join(&mut graph, &scores, features)?;
         for (joined, (_, task)) in joined.into_iter().zip(heads) {
             graph.add_head(joined, task);
         }

@@ -36,8 +36,12 @@ fn built(config: &dyn Architecture, seed: u64) -> (Params, Backbone) {
 
 /// Makes a batch of noise: clips of flow.
 fn clips(samples: usize, time_steps: usize) -> Inputs {
-    let data = noise(3, samples * time_steps * 4 * 16 * 24);
-    let x = Tensor::from_vec(data, (samples, time_steps, 4, 16, 24), device()).unwrap();
+    clips_of(samples, time_steps, [16, 24])
+}
+
+fn clips_of(samples: usize, time_steps: usize, [height, width]: [usize; 2]) -> Inputs {
+    let data = noise(3, samples * time_steps * 4 * height * width);
+    let x = Tensor::from_vec(data, (samples, time_steps, 4, height, width), device()).unwrap();
     Inputs::from([(Modality::FLOW, x)])
 }
 
@@ -201,15 +205,14 @@ fn largest_scores_are_chosen_class_by_class() {
 #[test]
 fn one_batch_is_learnt_by_heart() {
     for consensus in ALL {
-        // Two channels are too few to learn with.
-        let wide = Vgg16Config { width: 8, full: 32, ..vgg(Channels::flow(4)) };
-        let config = SegmentsConfig { network: SnippetNetwork::Vgg16(wide), ..small(consensus) };
+        let network = Vgg16Config { input: [8, 8], width: 6, full: 32, ..vgg(Channels::flow(4)) };
+        let config = SegmentsConfig { network: SnippetNetwork::Vgg16(network), ..small(consensus) };
         let (params, network) = built(&config, 1);
-        let (inputs, labels) = (clips(4, 3), labels(4, 3));
+        let (inputs, labels) = (clips_of(3, 3, [8, 8]), labels(3, 3));
         let mut sgd = Sgd::of(&params, 0.9, 0.0).unwrap();
         let losses: Vec<f32> =
-            (0..200).map(|seed| step(&network, &inputs, &labels, seed, &mut sgd, 0.05)).collect();
-        assert!(losses[199] < 0.3 * losses[0], "{consensus:?}: from {} to {}", losses[0], losses[199]);
+            (0..250).map(|seed| step(&network, &inputs, &labels, seed, &mut sgd, 0.03)).collect();
+        assert!(losses[249] < 0.5 * losses[0], "{consensus:?}: from {} to {}", losses[0], losses[249]);
     }
 }
 
