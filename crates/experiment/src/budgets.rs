@@ -10,7 +10,7 @@ use crate::compare::gather::Training;
 use crate::error::Result;
 use crate::grid::{Form, Grid, Screen};
 use crate::store::write_atomic;
-use crate::table::{Row, Table};
+use crate::table::{Claim, Row, Table};
 
 /// A table at several budgets, the smallest first.
 #[derive(Debug, Serialize)]
@@ -67,7 +67,8 @@ impl Budgets {
 
     fn rows(&self) -> Grid {
         let mut lines = vec![self.heading("row")];
-        for row in self.tables.iter().take(1).flat_map(|(_, table)| &table.rows) {
+        let is_run = |row: &&Row| self.tables.iter().any(|(_, table)| accuracy(table, &row.id) != NONE);
+        for row in self.tables.iter().take(1).flat_map(|(_, table)| &table.rows).filter(is_run) {
             let mut line = vec![row.id.clone()];
             line.extend(self.tables.iter().map(|(_, table)| accuracy(table, &row.id)));
             lines.push(line);
@@ -77,7 +78,13 @@ impl Budgets {
 
     fn claims(&self) -> Grid {
         let mut lines = vec![self.heading("claim")];
-        for claim in self.tables.iter().take(1).flat_map(|(_, table)| &table.claims) {
+        let is_judged = |claim: &&Claim| {
+            let of = |(_, table): &(f64, Table)| {
+                table.claims.iter().any(|of| of.id == claim.id && of.margin.is_some())
+            };
+            self.tables.iter().any(of)
+        };
+        for claim in self.tables.iter().take(1).flat_map(|(_, table)| &table.claims).filter(is_judged) {
             let mut line = vec![claim.says.clone()];
             line.extend(self.tables.iter().map(|(_, table)| verdict(table, &claim.id)));
             lines.push(line);

@@ -10,13 +10,40 @@ use super::book::Book;
 use super::html::{Column, anchor, details, drawing, interval, link, number, number_or_dash, points, table};
 use experiment::compare::gather::Entry;
 
-/// A row with its cost.
+/// A row with its costs.
 struct Mark<'a> {
     entry: &'a Entry,
     anchor: String,
     paper: usize,
+    /// Multiply-adds to test a video.
     cost: f64,
+    /// Multiply-adds of the training.
+    training: Option<f64>,
 }
+
+/// What accuracy is drawn against.
+struct Against {
+    title: &'static str,
+    axis: &'static str,
+    /// The cost in words, after its number.
+    unit: &'static str,
+    cost: fn(&Mark<'_>) -> Option<f64>,
+}
+
+const COSTS: [Against; 2] = [
+    Against {
+        title: "Accuracy against cost",
+        axis: "multiply-adds to test a video, logarithmic",
+        unit: "multiply-adds per video",
+        cost: |mark| Some(mark.cost),
+    },
+    Against {
+        title: "Accuracy against training",
+        axis: "multiply-adds of the training, logarithmic",
+        unit: "multiply-adds of the training",
+        cost: |mark| mark.training,
+    },
+];
 
 /// Renders a chart and a table for each data set and run, and lists rows without a cost. Returns `None` if nothing is
 /// recorded.
@@ -32,8 +59,9 @@ pub(super) fn section(book: &Book, entries: &[Entry]) -> Option<Markup> {
             continue;
         };
         let Some(index) = book.papers.iter().position(|known| known.name == paper) else { continue };
-        let mark =
-            Mark { entry, anchor: anchor([paper, short, &entry.run, &entry.record.row]), paper: index, cost };
+        let place = anchor([paper, short, &entry.run, &entry.record.row]);
+        let training = entry.training().map(|training| training.multiply_adds);
+        let mark = Mark { entry, anchor: place, paper: index, cost, training };
         groups.entry((&entry.record.data[0].name, &entry.run)).or_default().push(mark);
     }
     // The largest group comes first, since it compares the most rows.
@@ -54,7 +82,7 @@ pub(super) fn section(book: &Book, entries: &[Entry]) -> Option<Markup> {
                         span.quiet { (counted(marks.len(), "row")) }
                     },
                     &html! {
-                        (chart(book, &format!("{dataset} as {run}"), marks))
+                        @for against in &COSTS { (chart(book, &format!("{dataset} as {run}"), marks, against)) }
                         (listed(&format!("{dataset} as {run}"), marks, &format!("{id}/~table")))
                     },
                 ))
@@ -69,30 +97,27 @@ pub(super) fn section(book: &Book, entries: &[Entry]) -> Option<Markup> {
     })
 }
 
-fn chart(book: &Book, place: &str, marks: &[Mark<'_>]) -> Markup {
+fn chart(book: &Book, place: &str, marks: &[Mark<'_>], against: &Against) -> Markup {
     let spots: Vec<Spot<'_>> = marks
         .iter()
-        .map(|Mark { entry, anchor, paper, cost }| {
+        .filter_map(|mark| Some((mark, (against.cost)(mark)?)))
+        .map(|(Mark { entry, anchor, paper, .. }, cost)| {
             let (row, top1) = (&entry.record.row, entry.record.top1);
             let (value, ends) = (points(top1.value), interval(top1.low, top1.high));
             Spot {
                 name: row,
-                tip: format!(
-                    "{} {row}: {value} % [{ends}], {} multiply-adds per video",
-                    entry.tables,
-                    brief(*cost)
-                ),
+                tip: format!("{} {row}: {value} % [{ends}], {} {}", entry.tables, brief(cost), against.unit),
                 place: Some(anchor),
                 group: *paper,
-                cost: *cost,
+                cost,
                 value: [top1.value, top1.low, top1.high],
             }
         })
         .collect();
     let papers: Vec<&str> = book.papers.iter().map(|paper| paper.title.as_str()).collect();
-    let axes = ("multiply-adds to test a video, logarithmic", "top-1 accuracy, %");
+    let axes = (against.axis, "top-1 accuracy, %");
     html! {
-        @if let Ok(chart) = scatter(&spots, &papers, axes, "Accuracy against cost") {
+        @if let Ok(chart) = scatter(&spots, &papers, axes, against.title) {
             figure.chart {
                 figcaption {
                     (chart.title) " on " (place)
