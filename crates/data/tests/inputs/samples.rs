@@ -150,7 +150,7 @@ fn a_snippet_stays_in_its_segment() {
     // Fewer starts than parts: one snippet may be read several times.
     assert_eq!(range(&clips(7, &fields)), [(0, 0), (0, 0), (1, 1)]);
     assert_eq!(range(&clips(6, &fields)), [(0, 0); 3]);
-    assert!(Clips::new("v", &[0..5], &fields).is_err());
+    assert!(Clips::new("v", std::slice::from_ref(&(0..5)), &fields).is_err());
 }
 
 /// A cut may leave a part without room for a snippet; such a part takes its share of the video's starts.
@@ -167,7 +167,7 @@ fn a_cut_within_a_segment_is_not_crossed() {
     }
     // Parts of frames 0..=10, 10..=20 and 20..=30: the second has no six frames in a row, and takes starts 5 to 9 of 17.
     let cut = Clips::new("v", &[0..15, 15..31], &fields).unwrap();
-    assert!(draws(&cut, 500).iter().all(|time_steps| (15..=15).contains(&time_steps[1])));
+    assert!(draws(&cut, 500).iter().all(|time_steps| time_steps[1] == 15));
     let cut = Clips::new("v", &[0..12, 12..17, 17..31], &fields).unwrap();
     for time_steps in draws(&cut, 500) {
         assert!((5..=6).contains(&time_steps[1]) || (17..=19).contains(&time_steps[1]), "{time_steps:?}");
