@@ -475,6 +475,8 @@ fn test(table: &Table<'_>, net: &NetPlan, tested: Tested) -> std::result::Result
     let frames = match (test.frames, net.sample.time_steps) {
         (None, TimeSteps::Grid { .. }) => None,
         (None, _) => return Err("[shared] test.frames is missing: the positions tested in each video".into()),
+        // All places of a whole video show the same.
+        (Some(_), TimeSteps::Single) if net.inputs().any(|input| input.is_whole()) => Some(1),
         (Some(frames), _) => Some(scaled(frames, table.profile.test_frames, "test.frames")?.max(least)),
     };
     let Tested { on, by } = tested;
