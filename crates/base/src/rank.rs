@@ -49,8 +49,16 @@ mod tests {
         close(&approximate_rank(5), &[-3.7, 0.3, 1.3, 1.3, 0.8]);
         close(&approximate_rank(6), &[-5.15, -0.15, 1.35, 1.683_333_333, 1.433_333_333, 0.833_333_333]);
         let ten = [
-            -12.218_651, -3.218_651, 0.281_349, 1.948_016, 2.698_016, 2.898_016, 2.731_349, 2.302_778,
-            1.677_778, 0.9,
+            -12.218_651,
+            -3.218_651,
+            0.281_349,
+            1.948_016,
+            2.698_016,
+            2.898_016,
+            2.731_349,
+            2.302_778,
+            1.677_778,
+            0.9,
         ];
         close(&approximate_rank(10), &ten);
         let long = approximate_rank(25);
@@ -65,8 +73,7 @@ mod tests {
         for n in [2, 3, 7, 40] {
             for at in 0..n {
                 let running = |t: usize| if at < t { 1.0 / t as f64 } else { 0.0 };
-                let direct: f64 =
-                    (1..=n).map(|t| (2.0 * t as f64 - n as f64 - 1.0) * running(t)).sum();
+                let direct: f64 = (1..=n).map(|t| (2.0 * t as f64 - n as f64 - 1.0) * running(t)).sum();
                 assert!((approximate_rank(n)[at] - direct).abs() < 1e-9, "{n}, {at}");
             }
         }

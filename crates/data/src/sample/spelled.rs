@@ -181,7 +181,9 @@ impl SpelledSample {
             Self::One(SpelledOne { windows: Some(windows), .. }) if !(1..=MOST).contains(&windows.count) => {
                 refuse("input.windows.count", "1 to 1000", windows.count)
             }
-            Self::One(SpelledOne { windows: Some(windows), .. }) if !(1..=LONGEST).contains(&windows.stride) => {
+            Self::One(SpelledOne { windows: Some(windows), .. })
+                if !(1..=LONGEST).contains(&windows.stride) =>
+            {
                 refuse("input.windows.stride", "1 to 65536 frames", windows.stride)
             }
             Self::One(one) if one.ways() > 1 => Err(InputError::Spec {
@@ -189,13 +191,11 @@ impl SpelledSample {
                 expected: "`every`, `segments` or `windows`",
                 found: if one.ways() == 2 { "both".into() } else { "several".into() },
             }),
-            Self::One(one) if one.ways() > 0 && one.input.scaled(1.0).is_whole() => {
-                Err(InputError::Spec {
-                    name: "the time steps of a whole video",
-                    expected: "a single one; give the input a `length` for several windows",
-                    found: "several".into(),
-                })
-            }
+            Self::One(one) if one.ways() > 0 && one.input.scaled(1.0).is_whole() => Err(InputError::Spec {
+                name: "the time steps of a whole video",
+                expected: "a single one; give the input a `length` for several windows",
+                found: "several".into(),
+            }),
             Self::Clip(clip) if !(2..=MOST).contains(&clip.frames) => refuse(
                 "frames of a clip",
                 "2 to 1000 (a single time step is kind = \"rgb\" or \"flow\")",
@@ -245,7 +245,9 @@ impl SpelledSample {
                 time_steps: match (input.every(), segments, windows) {
                     (Some(every), _, _) => TimeSteps::Grid { every },
                     (None, Some(count), _) => TimeSteps::Segments { count },
-                    (None, None, Some(SpelledWindows { count, stride })) => TimeSteps::Windows { count, stride },
+                    (None, None, Some(SpelledWindows { count, stride })) => {
+                        TimeSteps::Windows { count, stride }
+                    }
                     (None, None, None) => TimeSteps::Single,
                 },
                 ..SampleSpec::single(input.scaled(size))
