@@ -4,6 +4,7 @@ pub mod files;
 pub mod memory;
 mod modality;
 pub mod random;
+pub mod rank;
 mod suggest;
 pub mod text;
 mod toml;

@@ -5,6 +5,7 @@
 //! | [`FlowStack`] | 2L: x and y of each field in turn | s ..= s + L |
 //! | [`FrameStack`] | 3 a frame: R, G, B of each frame in turn | s, s + stride, ... |
 //! | [`FrameDifferences`] | 3n: R, G, B of each difference in turn | s ..= s + n |
+//! | [`DynamicImage`] | 3, or 2 of flow: one picture of a window | s .. s + n, or all |
 //!
 //! An input is painted into [`View`]s: crops of it, each with its place in a batch. A view that is
 //! larger or smaller than its crop is interpolated bilinearly: pixel centres map to pixel centres, the
@@ -22,6 +23,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 pub use self::difference::FrameDifferences;
+pub use self::dynamic::{DynamicImage, Summarises, Summary};
 pub use self::flow::{FlowStack, Sampling};
 pub use self::kind::{FlowUse, Kind, Spelled};
 pub use self::paint::Scratch;
@@ -110,5 +112,6 @@ inputs! {
     pub mod rgb { Rgb(FrameStack) }
     pub mod flow { Flow(FlowStack) }
     pub mod difference { Difference(FrameDifferences) }
+    pub mod dynamic { Dynamic(DynamicImage) }
     #[cfg(test)] pub mod toy { Toy(Toy) }
 }

@@ -22,7 +22,7 @@ pub use self::clips::Clips;
 pub use self::pairs::Pairs;
 pub use self::sampler::{ClassBalanced, Sampler, Together};
 pub use self::spec::{Align, At, SampleInput, SampleSpec, TimeSteps};
-pub use self::spelled::{SpelledClip, SpelledOne, SpelledSample, SpelledSnippets};
+pub use self::spelled::{SpelledClip, SpelledOne, SpelledSample, SpelledSnippets, SpelledWindows};
 use crate::DataError;
 use crate::error::InputError;
 
@@ -107,11 +107,12 @@ impl Starts {
 
     /// `n` starts spaced as by [`Starts::spaced`]; with fewer than n valid starts, some are repeated.
     pub fn spread(&self, n: usize) -> impl Iterator<Item = usize> {
-        let last = self.count - 1;
-        (0..n).map(move |i| match n {
-            1 => self.nth(last / 2),
-            _ => self.nth((2 * i * last + n - 1) / (2 * (n - 1))),
-        })
+        (0..n).map(move |i| self.nth(spread_index(self.count, n, i)))
+    }
+
+    /// Every `stride`-th start of each run, from its first on.
+    fn every(&self, stride: usize) -> impl Iterator<Item = usize> {
+        self.runs.iter().flat_map(move |run| run.clone().step_by(stride.max(1)))
     }
 
     /// The starts with indices `first..first + count`, counting over all runs; the last index is below [`Starts::count`].
@@ -139,5 +140,15 @@ impl Starts {
             left -= run.len();
         }
         unreachable!("index {index} of {} starts", self.count)
+    }
+}
+
+/// Index of the `i`-th of `n` places at equal distances among `count`, the first and the last among them; the middle one if n
+/// is 1.
+fn spread_index(count: usize, n: usize, i: usize) -> usize {
+    let last = count - 1;
+    match n {
+        1 => last / 2,
+        _ => (2 * i * last + n - 1) / (2 * (n - 1)),
     }
 }

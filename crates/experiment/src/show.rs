@@ -291,6 +291,7 @@ fn sees(net: &NetPlan) -> String {
         TimeSteps::Strided { count, from, to } => {
             format!("{count} time steps, {from} to {to} frames apart: {every}")
         }
+        TimeSteps::Windows { count, stride } => format!("{count} windows, {stride} frames apart: {every}"),
         TimeSteps::Segments { count } => format!("{count} segments: {every}"),
         _ => every,
     });

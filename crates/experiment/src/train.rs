@@ -299,8 +299,10 @@ fn begin(params: &Params, net: &NetPlan, files: &[PathBuf]) -> Result<()> {
     let fresh = |name: &str| match start {
         Start::HeNormal => true,
         Start::Net { net: first, classifiers } => {
-            // A consensus of segments may be learned in only one of the two.
-            let kept = *classifiers && own.contains_key(name) && stored.contains_key(name);
+            // A consensus of segments may be learned in only one of the two, and a classifier may read the features of more
+            // time steps.
+            let shapes = own.get(name).zip(stored.get(name)).map(|(own, other)| own.dims() == other.dims());
+            let kept = *classifiers && shapes == Some(true);
             !kept && (model.is_classifier(name) || first.model.is_classifier(name))
         }
         Start::Streams { .. } | Start::Weights { .. } => model.joins_streams(name),

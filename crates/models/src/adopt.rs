@@ -77,8 +77,8 @@ impl dyn Architecture + '_ {
             Some(stream) => &*stream.alone,
             None => self,
         };
-        let crossed = own.crossed(&first.inputs());
-        if own.trunk() == first.trunk() && (own.inputs() == first.inputs() || crossed.is_some()) {
+        let crossed = own.crossed(&first.filtered());
+        if own.trunk() == first.trunk() && (own.filtered() == first.filtered() || crossed.is_some()) {
             return Ok(Adopter { crossed, stream });
         }
         let problem = if own.kind() == first.kind() {
@@ -92,7 +92,7 @@ impl dyn Architecture + '_ {
     /// Returns the weight of the first layer and its number of channels, if `first` is a frame and this network reads another
     /// input.
     fn crossed(&self, first: &[Channels]) -> Option<(&'static str, usize)> {
-        let inputs = self.inputs();
+        let inputs = self.filtered();
         let &[own] = inputs.as_slice() else { return None };
         let weight = self.first_convolution()?;
         (first == [Channels::FRAME] && own != Channels::FRAME).then_some((weight, own.count))
@@ -102,7 +102,7 @@ impl dyn Architecture + '_ {
     pub fn first_filters(&self) -> Vec<FirstFilters> {
         let of = |prefix: &'static str, network: &dyn Architecture| {
             let weight = format!("{prefix}{}", network.first_convolution()?);
-            Some(FirstFilters { weight, prefix, modality: network.inputs().first()?.modality })
+            Some(FirstFilters { weight, prefix, modality: network.filtered().first()?.modality })
         };
         let streams = self.streams();
         let of_streams = streams.iter().filter_map(|stream| of(stream.prefix, &*stream.alone));

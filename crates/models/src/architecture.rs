@@ -87,6 +87,17 @@ pub trait Architecture: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Returns the channels that the first convolution reads, where they are not those of the inputs, because several frames of
+    /// an input pass through it one by one.
+    fn filtered(&self) -> Vec<Channels> {
+        self.inputs()
+    }
+
+    /// Returns `true` if its clips may have any number of time steps.
+    fn accepts_any_length(&self) -> bool {
+        self.sees_whole_videos()
+    }
+
     /// Builds the network. Parameters are named after their layers and drawn with the builder's seed.
     ///
     /// # Errors
@@ -149,6 +160,8 @@ pub enum Role {
     Pyramid,
     /// The network with this name over the segments of a video ([`Wanted::consensus`]).
     Segments,
+    /// The network with this name, pooled over time at a layer ([`Wanted::poolings`]).
+    Pooled,
 }
 
 /// A name of an architecture in specs.

@@ -14,6 +14,9 @@ use crate::{Channels, Error, Result, Summary};
 /// Largest number of layers of a network; a block of the deepest network has ten.
 const MOST_LAYERS: usize = 50_000;
 
+/// Name of a network's input, for layers that follow it directly.
+pub(crate) const INPUT: &str = "input";
+
 /// The input of a graph, or the output of one of its layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Value(usize);
@@ -42,6 +45,11 @@ impl Port {
         let [height, width] = size;
         let shape = Shape { each: vec![channels.count, height, width], time_steps: None };
         Self { modality: channels.modality, shape, any_length: false }
+    }
+
+    /// Returns the same input for clips of `time_steps` time steps.
+    pub(crate) fn over(self, time_steps: usize) -> Self {
+        Self { shape: Shape { time_steps: Some(time_steps), ..self.shape }, ..self }
     }
 
     /// Makes an input of several time steps; `size` is height and width.
@@ -103,22 +111,71 @@ impl Graph {
     /// If an input is a clip already, or a layer does not fit.
     pub fn over_time(self, time_steps: usize) -> Result<Self> {
         let title = format!("{}, clips of {time_steps}", self.title);
-        let mut ports = self.ports;
-        for port in &mut ports {
-            if port.shape.time_steps.is_some() {
-                let name = port.modality.to_string();
-                let problem = "its input is a clip already".to_owned();
-                return Err(Error::Shape { model: self.model, layer: name, problem });
-            }
-            port.shape.time_steps = Some(time_steps);
-            port.any_length = true;
+        self.rebuilt(
+            title,
+            |port| Port { any_length: true, ..port }.over(time_steps),
+            |_, _, value| Ok(value),
+        )
+    }
+
+    /// Returns the same layers over other inputs. After each layer, and after each input (as `input`), `then` gets its name and
+    /// its value and may add layers; what it returns is what the later layers read. Classifiers and features follow.
+    ///
+    /// # Errors
+    /// If an input is a clip already, or a layer does not fit.
+    pub(crate) fn rebuilt(
+        self,
+        title: String,
+        port: impl Fn(Port) -> Port,
+        mut then: impl FnMut(&mut Self, &str, Value) -> Result<Value>,
+    ) -> Result<Self> {
+        let Self { model, ports, nodes, features, attention, heads, .. } = self;
+        if let Some(clip) = ports.iter().find(|port| port.shape.time_steps.is_some()) {
+            let (layer, problem) = (clip.modality.to_string(), "its input is a clip already".to_owned());
+            return Err(Error::Shape { model, layer, problem });
         }
-        let Self { model, features, attention, heads, .. } = self;
-        let mut graph = Self { model, title, ports, nodes: Vec::new(), features, attention, heads };
-        for Node { layer, inputs, row, shares, .. } in self.nodes {
-            graph.push(row.name, layer, &inputs, shares)?;
+        let last = Value(ports.len() + nodes.len() - 1);
+        let ports: Vec<Port> = ports.into_iter().map(port).collect();
+        let mut graph =
+            Self { model, title, ports, nodes: Vec::new(), features: None, attention: None, heads };
+        // The new value of each old one, and the new node of each old one.
+        let (mut values, mut places): (Vec<Value>, Vec<usize>) = (Vec::new(), Vec::new());
+        for input in (0..graph.ports.len()).map(Value) {
+            let value = then(&mut graph, INPUT, input)?;
+            values.push(value);
+        }
+        for Node { layer, inputs, row, shares, .. } in nodes {
+            let inputs: Vec<Value> = inputs.into_iter().map(|value| values[value.0]).collect();
+            places.push(graph.nodes.len());
+            let value = graph.push(row.name.clone(), layer, &inputs, shares.map(|node| places[node]))?;
+            let value = then(&mut graph, &row.name, value)?;
+            values.push(value);
+        }
+        let new = |value: Value| values[value.0];
+        graph.features = features.map(new);
+        graph.attention = attention.map(new);
+        for head in &mut graph.heads {
+            head.logits = new(head.logits);
+        }
+        if graph.heads.is_empty() && new(last) != graph.last() {
+            graph.heads.push(HeadAt { logits: new(last), task: 0 });
         }
         Ok(graph)
+    }
+
+    /// Returns the words about the network.
+    pub(crate) fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// Returns the shape of the last layer's output.
+    pub(crate) fn last_shape(&self) -> &Shape {
+        self.shape(self.last())
+    }
+
+    /// Iterates over the names of the layers.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().map(|node| node.row.name.as_str())
     }
 
     /// Returns the first input.

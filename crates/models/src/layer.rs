@@ -5,6 +5,7 @@ mod clip;
 mod consensus;
 mod join;
 mod map;
+mod pooling;
 mod weights;
 
 use std::fmt;

@@ -29,8 +29,13 @@ one_of! {
         #[kind = "pyramid"] Pyramid(crate::pyramid::PyramidConfig),
         /// Temporal Segment Networks: a network of one stream over the segments of a video (2016).
         #[kind = "temporal-segments"] Segments(crate::segments::SegmentsConfig),
+        /// A network of one stream that one of its layers pools over time: dynamic images (2016), Beyond Short Snippets (2015).
+        #[kind = "temporal-pooling"] Pooled(crate::pooled::PooledConfig),
     }
 }
+
+/// Largest number of poolings over time of a network.
+const MOST_POOLINGS: usize = 16;
 
 /// Name of an architecture in a spec; each architecture defines its own names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +84,18 @@ impl ModelName {
     /// # Errors
     /// [`Error::Wanted`] if the architecture cannot meet them.
     pub fn make(self, wanted: &Wanted<'_>) -> Result<ModelConfig> {
+        if wanted.poolings.len() > MOST_POOLINGS {
+            return Err(Wanted::refused(format!("more than {MOST_POOLINGS} poolings over time")));
+        }
+        if !wanted.poolings.is_empty() {
+            if wanted.levels.is_some() || wanted.consensus.is_some() {
+                return Err(Wanted::refused("a network has one of a pyramid, a consensus and poolings"));
+            }
+            return match self.entry(Role::Pooled) {
+                Some(entry) => (entry.make)(wanted),
+                None => Err(Wanted::refused(format!("{} cannot be pooled over time", self.0))),
+            };
+        }
         let (role, as_what) = match (wanted.levels, wanted.consensus) {
             (None, None) => (Role::Alone, "used alone"),
             (Some(_), None) => (Role::Pyramid, "the base of a pyramid"),

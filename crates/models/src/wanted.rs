@@ -5,6 +5,7 @@ use base::Modality;
 use crate::consensus::Consensus;
 use crate::layer::BatchStatistics;
 use crate::levels::Levels;
+use crate::pooling::Pooling;
 use crate::{Channels, Error, Result};
 
 /// Requirements on a network of any architecture. Each architecture makes its configuration from them, and refuses those
@@ -38,6 +39,8 @@ pub struct Wanted<'a> {
     pub levels: Option<Levels>,
     /// Consensus of the network over the segments of a video.
     pub consensus: Option<Consensus>,
+    /// Poolings over time at layers of the network; none for a network without.
+    pub poolings: &'a [Pooling],
 }
 
 impl Wanted<'_> {

@@ -57,7 +57,9 @@ pub use ranks::{Ranks, Share};
 pub use record::Gradients;
 pub use schedule::StepSchedule;
 pub use sgd::{Sgd, SgdConfig};
-pub use temporal::{TemporalConv, max_over_time, mean_over_time};
+pub use temporal::{
+    LearnedOverTime, TemporalConv, largest_of_windows, max_over_time, mean_over_time, weighted_over_time,
+};
 pub use transfer::{cross_modality, inflate};
 
 /// Operations without parameters, for [`Pass::apply`].

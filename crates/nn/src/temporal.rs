@@ -100,3 +100,110 @@ pub(crate) fn samples(frames: usize, time_steps: usize) -> Result<usize> {
     }
     Ok(frames / time_steps)
 }
+
+/// Computes sums over windows of time steps with fixed weights, `stride` time steps apart, followed by rectification if `relu`:
+/// (B T, ...) to (B T', ...). A window has as many time steps as there are weights.
+///
+/// # Errors
+/// If the clip has fewer time steps than a window, or there is no weight.
+pub fn weighted_over_time(
+    x: &Tensor,
+    time_steps: usize,
+    weights: &[f32],
+    stride: usize,
+    relu: bool,
+    pass: &Pass,
+) -> Result<Tensor> {
+    let weight = Tensor::from_slice(weights, (1, 1, weights.len(), 1), x.device())?;
+    let op = kernels::Conv2d { stride: [stride, 1], padding: [0, 0], groups: 1, relu };
+    of_windows(x, time_steps, pass, |x| pass.apply(op, &[x, &weight]))
+}
+
+/// Computes the maximum over windows of time steps, like [`max_over_time`] but of values of any shape: (B T, ...) to (B T', ...).
+///
+/// # Errors
+/// If the clip has fewer time steps than a window.
+pub fn largest_of_windows(
+    x: &Tensor,
+    time_steps: usize,
+    [kernel, stride]: [usize; 2],
+    pass: &Pass,
+) -> Result<Tensor> {
+    let pool = Pool2d { kernel: [kernel, 1], stride: [stride, 1], padding: [0, 0], ceil_mode: false };
+    let shape = x.dims().to_vec();
+    let batch = samples(shape[0], time_steps)?;
+    let x = pass.reshape(x, (batch, time_steps, 1, shape[1..].iter().product::<usize>()))?;
+    let y = pass.apply(kernels::MaxPool2d::new(pool), &[&x])?;
+    restored(&y, shape, pass)
+}
+
+/// Learned sums over windows of time steps, each followed by rectification, shared by all positions and channels (parametric
+/// pooling): one value of `kernel` time steps, or as many hidden values first. Parameters: `weight` (1, 1, kernel, 1) and `bias`
+/// (1); with hidden values also `hidden.weight` (kernel, 1, kernel, 1) and `hidden.bias` (kernel), and `weight` is (1, kernel, 1,
+/// 1). Weights are 0.1 at first, biases 0.
+#[derive(Debug)]
+pub struct LearnedOverTime {
+    hidden: Option<[Arc<Param>; 2]>,
+    weight: Arc<Param>,
+    bias: Arc<Param>,
+    stride: usize,
+}
+
+impl LearnedOverTime {
+    /// Makes a layer for windows of `kernel` time steps, `stride` apart.
+    ///
+    /// # Errors
+    /// If a parameter cannot be made.
+    pub fn new(builder: &Builder, [kernel, stride]: [usize; 2], hidden: bool) -> Result<Self> {
+        let (start, zero) = (Init::Constant(0.1), Init::Constant(0.0));
+        let first = builder.pp("hidden");
+        let hidden = hidden
+            .then(|| {
+                let weight = first.param("weight", (kernel, 1, kernel, 1), start)?;
+                Ok::<_, Error>([weight, first.param("bias", kernel, zero)?])
+            })
+            .transpose()?;
+        let shape = if hidden.is_some() { (1, kernel, 1, 1) } else { (1, 1, kernel, 1) };
+        Ok(Self {
+            hidden,
+            weight: builder.param("weight", shape, start)?,
+            bias: builder.param("bias", 1, zero)?,
+            stride,
+        })
+    }
+
+    /// Maps (B T, ...) to (B T', ...), for T `time_steps` per sample.
+    ///
+    /// # Errors
+    /// If the clip has fewer time steps than a window.
+    pub fn forward(&self, x: &Tensor, time_steps: usize, pass: &Pass) -> Result<Tensor> {
+        let op = |stride| kernels::Conv2d { stride: [stride, 1], padding: [0, 0], groups: 1, relu: true };
+        let (weight, bias) = (self.weight.tensor(pass), self.bias.tensor(pass));
+        of_windows(x, time_steps, pass, |x| match &self.hidden {
+            None => pass.apply(op(self.stride), &[x, &weight, &bias]),
+            Some([first, second]) => {
+                let hidden = pass.apply(op(self.stride), &[x, &first.tensor(pass), &second.tensor(pass)])?;
+                pass.apply(op(1), &[&hidden, &weight, &bias])
+            }
+        })
+    }
+}
+
+/// Applies `pool` to (B, T, values of a time step, 1), and restores the shape of a time step.
+fn of_windows(
+    x: &Tensor,
+    time_steps: usize,
+    pass: &Pass,
+    pool: impl FnOnce(&Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let shape = x.dims().to_vec();
+    let batch = samples(shape[0], time_steps)?;
+    let x = pass.reshape(x, (batch, time_steps, shape[1..].iter().product::<usize>(), 1))?;
+    restored(&pool(&x)?, shape, pass)
+}
+
+/// Reshapes pooled values (B, T', ..., ...) to (B T', ...), with the shape of a time step.
+fn restored(y: &Tensor, mut shape: Vec<usize>, pass: &Pass) -> Result<Tensor> {
+    shape[0] = y.dim(0)? * y.dim(1)?;
+    pass.reshape(y, shape)
+}

@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
 
 use candle_core::{Device, Tensor};
-use nn::{Params, Pass, TemporalConv, inflate, max_over_time, mean_over_time};
+use nn::{
+    LearnedOverTime, Params, Pass, TemporalConv, inflate, largest_of_windows, max_over_time, mean_over_time,
+    weighted_over_time,
+};
 use testkit::{assert_close, noise, values};
 
 fn clip(shape: &[usize]) -> Tensor {
@@ -68,4 +71,37 @@ fn what_is_no_clip_is_refused() {
     assert!(max_over_time(&clip(&[4, 1, 1, 2]), 2, [3, 1], &pass).is_err());
     assert!(inflate(&clip(&[2, 2, 3, 3]), 3).unwrap_err().to_string().contains("[2, 2, 3, 3]"));
     assert!(inflate(&clip(&[2, 2, 1, 1]), 0).is_err());
+}
+
+/// Windows of two time steps, one apart: every sum and maximum by hand, of maps and of vectors.
+#[test]
+fn windows_are_pooled_position_by_position() {
+    let pass = Pass::eval();
+    let rows = vec![1f32, -1., 4., 2., 2., 0., -3., 5.];
+    for shape in [&[4, 2][..], &[4, 1, 2, 1][..]] {
+        let x = Tensor::from_vec(rows.clone(), shape, &Device::Cpu).unwrap();
+        let sums = weighted_over_time(&x, 4, &[1.0, -2.0], 1, false, &pass).unwrap();
+        assert_eq!(values(&sums), [-7., -5., 0., 2., 8., -10.]);
+        assert_eq!(sums.dims()[1..], shape[1..]);
+        let rectified = weighted_over_time(&x, 4, &[1.0, -2.0], 2, true, &pass).unwrap();
+        assert_eq!(values(&rectified), [0., 0., 8., 0.]);
+        let largest = largest_of_windows(&x, 2, [2, 1], &pass).unwrap();
+        assert_eq!((largest.dim(0).unwrap(), values(&largest)), (2, vec![4., 2., 2., 5.]));
+        assert!(weighted_over_time(&x, 2, &[1.0; 3], 1, false, &pass).is_err());
+        assert!(largest_of_windows(&x, 3, [2, 1], &pass).is_err());
+    }
+}
+
+/// At the start a learned sum is a tenth of the sum of its window; learned twice, a tenth of as many of them.
+#[test]
+fn learned_sums_start_equal_and_are_rectified() {
+    let x = Tensor::from_vec(vec![1f32, -1., 4., -2., 2., 1., 3., -5.], (4, 2), &Device::Cpu).unwrap();
+    for (hidden, factor) in [(false, 0.1), (true, 0.02)] {
+        let params = Params::new(&Device::Cpu);
+        let layer = LearnedOverTime::new(&params.builder(1), [2, 2], hidden).unwrap();
+        assert_eq!(params.count(), if hidden { 4 + 2 + 2 + 1 } else { 2 + 1 });
+        let found = layer.forward(&x, 4, &Pass::eval()).unwrap();
+        let expected = Tensor::from_vec(vec![5. * factor, 0., 5. * factor, 0.], (2, 2), &Device::Cpu).unwrap();
+        assert_close("learned sums", &found, &expected, 1e-5);
+    }
 }

@@ -56,6 +56,7 @@ impl NetPlan {
         match self.sample.time_steps {
             TimeSteps::Strided { to, .. } => counted("the distance between time steps", to, LONGEST)?,
             TimeSteps::Grid { every } => counted("the distance between time steps", every, LONGEST)?,
+            TimeSteps::Windows { stride, .. } => counted("the distance between windows", stride, LONGEST)?,
             TimeSteps::Single | TimeSteps::Segments { .. } | TimeSteps::Spread { .. } => 1,
         };
         self.model.summary().map_err(|error| in_words(&error))?;

@@ -57,6 +57,7 @@ impl Known<'_> {
             batch_statistics: net.batch_statistics.or(shared.batch_statistics),
             levels,
             consensus: net.consensus,
+            poolings: &net.pooling,
         };
         let model = net.model.unwrap_or(shared.model).make(&wanted).map_err(|e| e.to_string())?;
         model.summary().map_err(|e| e.to_string())?;

@@ -271,7 +271,10 @@ impl Protocol {
         if !self.test.as_clip {
             return (self.net.sample.clone(), frames);
         }
-        let time_steps = TimeSteps::Spread { count: frames };
+        let time_steps = match self.net.sample.time_steps {
+            TimeSteps::Windows { stride, .. } => TimeSteps::Windows { count: frames, stride },
+            _ => TimeSteps::Spread { count: frames },
+        };
         (SampleSpec { time_steps, ..self.net.sample.clone() }, 1)
     }
 }
@@ -296,12 +299,12 @@ impl NetPlan {
         stages
     }
 
-    /// Returns `true` if the network sees snippets of a video's segments.
+    /// Returns `true` if the network sees several snippets of a video, of its segments or of windows.
     pub fn sees_segments(&self) -> bool {
-        matches!(self.sample.time_steps, TimeSteps::Segments { .. })
+        matches!(self.sample.time_steps, TimeSteps::Segments { .. } | TimeSteps::Windows { .. })
     }
 
-    /// Returns the input of the network at one place of a video: a snippet, for a network of segments, otherwise a sample.
+    /// Returns the input of the network at one place of a video: a snippet, for a network of several, otherwise a sample.
     pub fn at_one_place(&self) -> SampleSpec {
         if self.sees_segments() {
             return SampleSpec { time_steps: TimeSteps::Single, ..self.sample.clone() };

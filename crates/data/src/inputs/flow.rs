@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::{FlowUse, Kind, Spelled};
 use super::paint::{Painter, Scratch};
-use super::view::{View, check_views};
+use super::view::{View, check_views, read_field};
 use crate::error::{DataError, InputError};
 use crate::source::{Direction, VideoReader, Window};
 
@@ -190,16 +190,7 @@ impl Kind for FlowStack {
         let Scratch { field, grid, row, .. } = scratch;
         for k in 0..self.length {
             let (direction, index) = self.field(start, k);
-            video.field_window(direction, index, window, field)?;
-            let values = field.u.len().min(field.v.len());
-            if (field.width, field.height) != (window.width, window.height)
-                || values < window.width * window.height
-            {
-                let (width, height) = (field.width, field.height);
-                let (frame_width, frame_height) = (window.width, window.height);
-                let found = InputError::FieldSize { index, width, height, values, frame_width, frame_height };
-                return Err(found.into());
-            }
+            read_field(video, direction, index, window, field)?;
             if follow {
                 grid.load(field);
             }

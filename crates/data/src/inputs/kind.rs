@@ -42,6 +42,11 @@ pub trait Kind: Debug {
         self.span().saturating_sub(1) / 2
     }
 
+    /// Returns `true` if it reads all frames between two cuts, wherever it starts: all starts there give the same input.
+    fn is_whole(&self) -> bool {
+        false
+    }
+
     /// Optical flow that the input reads; `None` if it is made from frames alone.
     fn flow(&self) -> Option<FlowUse> {
         None

@@ -17,6 +17,7 @@ pub struct Scratch {
     pub(super) grid: Grid,
     pub(super) row: Vec<f32>,
     pub(super) planes: Vec<f32>,
+    pub(super) earlier: Vec<f32>,
 }
 
 /// Number of points of a path that are handled together.
@@ -295,6 +296,72 @@ fn resize<T: Copy, const STEP: usize>(
         for (out, (&left, &fraction)) in out.iter_mut().zip(across.index.iter().zip(&across.fraction)) {
             let pair = &row[left as usize..][..2];
             *out = (pair[0] + fraction * (pair[1] - pair[0]) - mean) * scale;
+        }
+    }
+}
+
+/// What a picture of a window keeps of each frame, see [`gather`].
+#[derive(Clone, Copy)]
+pub(super) enum Gather {
+    /// Adds the difference from the first frame, times a factor.
+    Weighted(f32),
+    /// Keeps the largest value.
+    Largest,
+    /// Writes a value into the first plane where the brightness has changed by more than this since the frame before.
+    Changed {
+        /// Smallest change that does not count.
+        threshold: f32,
+        /// The value.
+        value: f32,
+    },
+}
+
+/// Share of R, G and B in the brightness (ITU-R BT.601).
+const BRIGHTNESS: [f32; 3] = [0.299, 0.587, 0.114];
+
+/// Takes the planes of one more frame into the picture of a window. `earlier` holds those of the first frame, or of the frame
+/// before.
+pub(super) fn gather(how: Gather, frame: &[f32], earlier: &[f32], out: &mut [f32]) {
+    pulp::Arch::new().dispatch(PaintGathered { how, frame, earlier, out });
+}
+
+/// The work of [`gather`].
+struct PaintGathered<'a> {
+    how: Gather,
+    frame: &'a [f32],
+    earlier: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl pulp::WithSimd for PaintGathered<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        let Self { how, frame, earlier, out } = self;
+        match how {
+            Gather::Weighted(weight) => {
+                for (out, (frame, earlier)) in out.iter_mut().zip(frame.iter().zip(earlier)) {
+                    *out += weight * (frame - earlier);
+                }
+            }
+            Gather::Largest => {
+                for (out, frame) in out.iter_mut().zip(frame) {
+                    *out = out.max(*frame);
+                }
+            }
+            Gather::Changed { threshold, value } => {
+                let plane = frame.len() / BRIGHTNESS.len();
+                for (i, out) in out.iter_mut().take(plane).enumerate() {
+                    let mut change = 0.0;
+                    for (channel, share) in BRIGHTNESS.iter().enumerate() {
+                        change += share * (frame[channel * plane + i] - earlier[channel * plane + i]);
+                    }
+                    if change.abs() > threshold {
+                        *out = value;
+                    }
+                }
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::error::{DataError, InputError};
 use crate::source::VideoReader;
 
 /// Mean and standard deviation of natural pictures, in 0..=255 (ImageNet's, as torchvision's models expect them).
-const MEAN: [f32; 3] = [123.675, 116.28, 103.53];
+pub(super) const MEAN: [f32; 3] = [123.675, 116.28, 103.53];
 pub(super) const DEVIATION: [f32; 3] = [58.395, 57.12, 57.375];
 
 /// Largest number of frames of an input; more is a typing error.

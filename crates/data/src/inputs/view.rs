@@ -2,7 +2,7 @@
 
 use crate::augment::Crop;
 use crate::error::{DataError, InputError};
-use crate::source::{FrameWindow, VideoReader, Window};
+use crate::source::{Direction, FieldWindow, FrameWindow, VideoReader, Window};
 
 /// One crop of an input and the buffer that it is written to.
 #[derive(Debug)]
@@ -57,6 +57,23 @@ pub(super) fn read_frame(
     if (width, height) != (window.width, window.height) || bytes < 3 * width * height {
         let (frame_width, frame_height) = (window.width, window.height);
         return Err(InputError::FrameSize { index, width, height, bytes, frame_width, frame_height }.into());
+    }
+    Ok(())
+}
+
+/// Reads a window of field `index`.
+pub(super) fn read_field(
+    video: &dyn VideoReader,
+    direction: Direction,
+    index: usize,
+    window: Window,
+    out: &mut FieldWindow,
+) -> Result<(), DataError> {
+    video.field_window(direction, index, window, out)?;
+    let (width, height, values) = (out.width, out.height, out.u.len().min(out.v.len()));
+    if (width, height) != (window.width, window.height) || values < width * height {
+        let (frame_width, frame_height) = (window.width, window.height);
+        return Err(InputError::FieldSize { index, width, height, values, frame_width, frame_height }.into());
     }
     Ok(())
 }

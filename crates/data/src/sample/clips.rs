@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rand::Rng;
 
-use super::{SampleSpec, Starts, TimeSteps};
+use super::{SampleSpec, Starts, TimeSteps, spread_index};
 use crate::DataError;
 
 /// All time steps that a video offers for a [`SampleSpec`]. A time step is given by its first frame.
@@ -19,6 +19,8 @@ pub struct Clips {
     parts: Vec<Starts>,
     /// The time steps on a grid; at least one.
     grid: Vec<usize>,
+    /// The starts of windows at a fixed distance; at least one.
+    windows: Vec<usize>,
 }
 
 impl Clips {
@@ -51,7 +53,11 @@ impl Clips {
                 grid.push(single.nth(0));
             }
         }
-        Ok(Self { time_steps: spec.time_steps, single, strides, parts, grid })
+        let windows = match spec.time_steps {
+            TimeSteps::Windows { stride, .. } => single.every(stride).collect(),
+            _ => Vec::new(),
+        };
+        Ok(Self { time_steps: spec.time_steps, single, strides, parts, grid, windows })
     }
 
     /// Draws the time steps of a training sample into `out`.
@@ -65,6 +71,7 @@ impl Clips {
                 out.extend((0..count).map(|k| first + k * stride));
             }
             TimeSteps::Segments { .. } => out.extend(self.parts.iter().map(|part| part.draw(rng))),
+            TimeSteps::Windows { count, .. } => draw_windows(&self.windows, count, rng, out),
             TimeSteps::Spread { count } => out.extend(self.single.spread(count)),
             TimeSteps::Grid { .. } => {
                 out.push(self.grid[rng.random_range(0..self.grid.len() as u64) as usize]);
@@ -75,7 +82,7 @@ impl Clips {
     /// Up to `n` clips at equal temporal spacing for a test, each with its T time steps; their first
     /// time steps are spaced as by [`Starts::spaced`]. With time steps by segments, the j-th of n clips
     /// takes from each part the start at (2j + 1) / 2n of it; there are no more clips than the largest part
-    /// has starts. Spread time steps make one clip, and a grid gives all of its time steps, whatever n.
+    /// has starts. Windows and spread time steps make one clip, and a grid gives all of its time steps, whatever n.
     pub fn spaced(&self, n: usize) -> Vec<Vec<usize>> {
         match self.time_steps {
             TimeSteps::Single => self.single.spaced(n).into_iter().map(|start| vec![start]).collect(),
@@ -92,6 +99,7 @@ impl Clips {
                 let time_step = |j: usize, part: &Starts| part.nth((2 * j + 1) * part.count() / (2 * n));
                 (0..n).map(|j| self.parts.iter().map(|part| time_step(j, part)).collect()).collect()
             }
+            TimeSteps::Windows { count, .. } => vec![spread(&self.windows, count).collect()],
             TimeSteps::Spread { count } => vec![self.single.spread(count).collect()],
             TimeSteps::Grid { .. } => self.grid.iter().map(|&start| vec![start]).collect(),
         }
@@ -100,6 +108,32 @@ impl Clips {
     /// Returns `true` if all of these time steps are valid in the video.
     pub fn hold(&self, time_steps: &[usize]) -> bool {
         time_steps.iter().all(|&time_step| self.single.contains(time_step))
+    }
+}
+
+/// Takes `count` windows at equal distances; fewer are repeated, in order.
+fn spread(windows: &[usize], count: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |i| windows[spread_index(windows.len(), count, i)])
+}
+
+/// Draws `count` windows, ascending: neighbours or any, one as often as the other.
+fn draw_windows(windows: &[usize], count: usize, rng: &mut impl Rng, out: &mut Vec<usize>) {
+    if windows.len() <= count {
+        out.extend(spread(windows, count));
+        return;
+    }
+    if rng.random_range(0..2u64) == 0 {
+        let first = rng.random_range(0..=(windows.len() - count) as u64) as usize;
+        out.extend(&windows[first..first + count]);
+        return;
+    }
+    let mut needed = count;
+    for (at, &window) in windows.iter().enumerate() {
+        let left = (windows.len() - at) as u64;
+        if rng.random_range(0..left) < needed as u64 {
+            out.push(window);
+            needed -= 1;
+        }
     }
 }
 

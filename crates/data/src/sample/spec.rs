@@ -22,6 +22,7 @@ const MOST: usize = 1 << 16;
 /// | ST-ResNet | RGB and flow, every time step | strided, 5 time steps 5..=15 frames apart |
 /// | the pyramid network | RGB at the middle time step, flow at every one | strided, 3 time steps 1..=10 frames apart |
 /// | Temporal Segment Networks | RGB or flow | segments, 3 |
+/// | multiple dynamic images | dynamic | windows, 10, 6 frames apart |
 /// | the Siamese network | RGB | grid, every tenth frame |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -93,6 +94,15 @@ pub enum TimeSteps {
         /// T, the number of time steps.
         count: usize,
     },
+    /// `count` of the windows that begin every `stride` frames from each cut on (dynamic images). Of more windows than
+    /// `count`, training takes neighbours or any, one as often as the other; a test takes them at equal distances, the first and
+    /// the last among them. Fewer windows are repeated, in order.
+    Windows {
+        /// T, the number of time steps.
+        count: usize,
+        /// Distance between the starts of two windows, frames; at least 1.
+        stride: usize,
+    },
     /// `count` of them at equal distances from the video's first valid start to its last, as a test
     /// chooses its frames; cuts may lie between two. They are the only clip of a video, for a network that is
     /// tested on the whole video at once. With fewer starts than time steps, starts are repeated.
@@ -114,7 +124,10 @@ impl TimeSteps {
     pub fn count(&self) -> usize {
         match *self {
             Self::Single | Self::Grid { .. } => 1,
-            Self::Strided { count, .. } | Self::Segments { count } | Self::Spread { count } => count,
+            Self::Strided { count, .. }
+            | Self::Segments { count }
+            | Self::Windows { count, .. }
+            | Self::Spread { count } => count,
         }
     }
 }
@@ -164,7 +177,7 @@ impl SampleSpec {
                 found: format!("from {from} to {to}"),
             });
         }
-        if self.time_steps == (TimeSteps::Grid { every: 0 }) {
+        if matches!(self.time_steps, TimeSteps::Grid { every: 0 } | TimeSteps::Windows { stride: 0, .. }) {
             return Err(InputError::Zero { name: "the distance of time steps" });
         }
         Ok(())

@@ -10,11 +10,16 @@ use super::spec::{Align, At, SampleInput, SampleSpec, TimeSteps};
 use crate::inputs::{FlowStack, FrameStack, InputError, Sampling, SpelledInput};
 use crate::schema::{of_kind, one_of, with_key};
 
-/// Key of any single input, beside those of its kind.
+/// Keys of any single input, beside those of its kind.
 const SEGMENTS: &str = "segments";
+const WINDOWS: &str = "windows";
 
-/// Largest number of frames of a clip, of snippets and of segments; more is a typing error, and sizes computed from it could overflow.
+/// Largest number of frames of a clip, of snippets, of segments and of windows; more is a typing error, and sizes computed from it
+/// could overflow.
 const MOST: usize = 1000;
+
+/// Largest distance between two windows, in frames.
+const LONGEST: usize = 1 << 16;
 
 /// The input of a network as a spec spells it, before the scale of a profile is known.
 #[derive(Clone, Debug)]
@@ -34,10 +39,30 @@ pub struct SpelledOne {
     pub input: SpelledInput,
     /// K, the number of equal parts of the video, from each of which one snippet is drawn; `None` for a single time step.
     pub segments: Option<usize>,
+    /// Windows at a fixed distance; `None` for a single time step.
+    pub windows: Option<SpelledWindows>,
+}
+
+/// Windows at a fixed distance, each read as one input (dynamic images).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SpelledWindows {
+    /// T, the largest number of windows of a video in training: 1 to 1000. A test has `test.frames`.
+    #[schemars(range(min = 1, max = 1000))]
+    pub count: usize,
+    /// Distance between the starts of two windows, in frames: 1 to 65536.
+    #[schemars(range(min = 1, max = 65536))]
+    pub stride: usize,
 }
 
 impl SpelledOne {
-    /// Reads the keys beside `kind`; `None` if the kind is unknown. Every kind of input can be read in segments.
+    /// Returns in how many ways the time steps are chosen, other than anywhere.
+    fn ways(&self) -> usize {
+        let ways = [self.input.every().is_some(), self.segments.is_some(), self.windows.is_some()];
+        ways.into_iter().filter(|way| *way).count()
+    }
+
+    /// Reads the keys beside `kind`; `None` if the kind is unknown. Every kind of input can be read in segments or windows.
     fn read(kind: &str, mut keys: toml::Table) -> Option<Result<Self, toml::de::Error>> {
         let segments = keys.remove(SEGMENTS).map(|found| match found {
             toml::Value::Integer(count) => Ok(usize::try_from(count).unwrap_or(0)),
@@ -45,8 +70,18 @@ impl SpelledOne {
                 "{SEGMENTS} = {other}: expected the number of equal parts of the video, 1 to 1000"
             ))),
         });
+        let windows = keys.remove(WINDOWS).map(|found| {
+            found.try_into().map_err(|e: toml::de::Error| {
+                toml::de::Error::custom(format!(
+                    "{WINDOWS}: expected {{ count = 10, stride = 6 }}: {}",
+                    e.message()
+                ))
+            })
+        });
         let read = SpelledInput::read(kind, keys)?;
-        Some(read.and_then(|input| Ok(Self { input, segments: segments.transpose()? })))
+        Some(read.and_then(|input| {
+            Ok(Self { input, segments: segments.transpose()?, windows: windows.transpose()? })
+        }))
     }
 }
 
@@ -120,7 +155,9 @@ impl JsonSchema for SpelledSample {
             "minimum": 1,
             "maximum": MOST
         });
-        let in_segments = |kind| with_key(kind, SEGMENTS, segments.clone());
+        let windows = generator.subschema_for::<SpelledWindows>();
+        let in_segments =
+            |kind| with_key(with_key(kind, SEGMENTS, segments.clone()), WINDOWS, windows.clone());
         let mut kinds: Vec<Schema> = SpelledInput::schemas(generator).into_iter().map(in_segments).collect();
         kinds.push(of_kind("clip", SpelledClip::json_schema(generator)));
         kinds.push(of_kind("snippets", SpelledSnippets::json_schema(generator)));
@@ -141,13 +178,24 @@ impl SpelledSample {
             Self::One(SpelledOne { segments: Some(count), .. }) if !(1..=MOST).contains(count) => {
                 refuse("input.segments", "1 to 1000", *count)
             }
-            Self::One(one) if one.input.every().is_some() && one.segments.is_some() => {
-                Err(InputError::Spec {
-                    name: "the time steps of an input",
-                    expected: "`every` or `segments`",
-                    found: "both".into(),
-                })
+            Self::One(SpelledOne { windows: Some(windows), .. }) if !(1..=MOST).contains(&windows.count) => {
+                refuse("input.windows.count", "1 to 1000", windows.count)
             }
+            Self::One(SpelledOne { windows: Some(windows), .. })
+                if !(1..=LONGEST).contains(&windows.stride) =>
+            {
+                refuse("input.windows.stride", "1 to 65536 frames", windows.stride)
+            }
+            Self::One(one) if one.ways() > 1 => Err(InputError::Spec {
+                name: "the time steps of an input",
+                expected: "`every`, `segments` or `windows`",
+                found: if one.ways() == 2 { "both".into() } else { "several".into() },
+            }),
+            Self::One(one) if one.ways() > 0 && one.input.scaled(1.0).is_whole() => Err(InputError::Spec {
+                name: "the time steps of a whole video",
+                expected: "a single one; give the input a `length` for several windows",
+                found: "several".into(),
+            }),
             Self::Clip(clip) if !(2..=MOST).contains(&clip.frames) => refuse(
                 "frames of a clip",
                 "2 to 1000 (a single time step is kind = \"rgb\" or \"flow\")",
@@ -175,6 +223,15 @@ impl SpelledSample {
         }
     }
 
+    /// Returns the windows, if the spec reads several.
+    #[must_use]
+    pub fn windows(&self) -> Option<SpelledWindows> {
+        match self {
+            Self::One(one) => one.windows,
+            Self::Clip(_) | Self::Snippets(_) => None,
+        }
+    }
+
     /// The sample for pictures whose sides are `size` times the paper's.
     #[must_use]
     pub fn scaled(&self, size: f64) -> SampleSpec {
@@ -184,11 +241,14 @@ impl SpelledSample {
         };
         let frame = |at| SampleInput { input: FrameStack::consecutive(1).into(), at };
         match *self {
-            Self::One(SpelledOne { ref input, segments }) => SampleSpec {
-                time_steps: match (input.every(), segments) {
-                    (Some(every), _) => TimeSteps::Grid { every },
-                    (None, Some(count)) => TimeSteps::Segments { count },
-                    (None, None) => TimeSteps::Single,
+            Self::One(SpelledOne { ref input, segments, windows }) => SampleSpec {
+                time_steps: match (input.every(), segments, windows) {
+                    (Some(every), _, _) => TimeSteps::Grid { every },
+                    (None, Some(count), _) => TimeSteps::Segments { count },
+                    (None, None, Some(SpelledWindows { count, stride })) => {
+                        TimeSteps::Windows { count, stride }
+                    }
+                    (None, None, None) => TimeSteps::Single,
                 },
                 ..SampleSpec::single(input.scaled(size))
             },

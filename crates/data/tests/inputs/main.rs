@@ -2,6 +2,7 @@
 
 mod crops;
 mod differences;
+mod dynamic;
 mod draws;
 mod jitter;
 mod kept;

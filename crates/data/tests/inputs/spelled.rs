@@ -77,9 +77,9 @@ fn every_kind_is_read_and_scaled_with_the_picture() {
 fn what_cannot_be_read_says_what_can() {
     let refused = |input: &str| read(input).unwrap_err();
     insta::assert_snapshot!(refused(r#"{ kind = "flwo", length = 3 }"#),
-        @r#"unknown kind of input "flwo" (did you mean `flow`?); expected one of rgb, flow, difference, clip, snippets"#);
+        @r#"unknown kind of input "flwo" (did you mean `flow`?); expected one of rgb, flow, difference, dynamic, clip, snippets"#);
     insta::assert_snapshot!(refused("{ kind = 3 }"),
-        @"unknown kind of input 3; expected one of rgb, flow, difference, clip, snippets");
+        @"unknown kind of input 3; expected one of rgb, flow, difference, dynamic, clip, snippets");
     insta::assert_snapshot!(refused("{ frames = 3 }"), @"missing field `kind`");
     insta::assert_snapshot!(refused(r#"{ kind = "difference" }"#), @"missing field `length`");
     insta::assert_snapshot!(refused(r#"{ kind = "rgb", frame = 1 }"#), @"unknown field `frame`, expected `frames` or `every`");

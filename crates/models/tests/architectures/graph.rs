@@ -140,6 +140,7 @@ fn every_name_makes_a_network_of_what_is_wanted() {
             batch_statistics: None,
             levels: None,
             consensus: None,
+            poolings: &[],
         };
         let can = |inputs, time_steps| {
             name.make(&wanted(inputs, time_steps)).and_then(|model| {

@@ -10,6 +10,7 @@ mod cnn_m_2048;
 mod graph;
 mod names;
 mod numbers;
+mod poolings;
 mod pyramid;
 mod res_net_50;
 mod segments;

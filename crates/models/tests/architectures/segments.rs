@@ -224,6 +224,7 @@ fn what_does_not_fit_is_refused() {
         batch_statistics: None,
         levels: None,
         consensus: Some(Consensus::Average),
+        poolings: &[],
     };
     let make = |name: &str| ModelName::parse(name).unwrap().make(&wanted).unwrap_err().to_string();
     let error = make("st-resnet");

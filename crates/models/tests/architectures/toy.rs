@@ -105,6 +105,7 @@ fn an_architecture_from_outside_is_wanted_built_run_and_trained() {
         batch_statistics: None,
         levels: None,
         consensus: None,
+        poolings: &[],
     };
     let [name] = ToyConfig::names().try_into().ok().unwrap();
     let config = (name.make)(&wanted).unwrap();

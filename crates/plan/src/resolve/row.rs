@@ -475,12 +475,15 @@ impl Resolver<'_> {
 /// Resolves the test of a net. A network of clips sees at least as many positions as in training.
 fn test(table: &Table<'_>, net: &NetPlan, tested: Tested) -> std::result::Result<TestPlan, String> {
     let test = &table.spec.shared.test;
-    let as_clip = net.model.sees_whole_videos();
+    let windows = matches!(net.sample.time_steps, TimeSteps::Windows { .. });
+    let as_clip = net.model.sees_whole_videos() || windows && net.model.accepts_any_length();
     // A consensus of segments is tested with the same number of snippets, however many it was trained with.
     let least = if as_clip && !net.sees_segments() { net.sample.time_steps.count() } else { 1 };
     let frames = match (test.frames, net.sample.time_steps) {
         (None, TimeSteps::Grid { .. }) => None,
         (None, _) => return Err("[shared] test.frames is missing: the positions tested in each video".into()),
+        // All places of a whole video show the same.
+        (Some(_), TimeSteps::Single) if net.inputs().any(|input| input.is_whole()) => Some(1),
         (Some(frames), _) => Some(scaled(frames, table.profile.test_frames, "test.frames")?.max(least)),
     };
     let Tested { on, by } = tested;

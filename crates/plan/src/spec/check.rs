@@ -248,37 +248,45 @@ impl Spec {
         Ok(())
     }
 
-    /// Checks that a consensus comes with segments, and that the network can see them.
+    /// Checks that a consensus or poolings come with several time steps, and that the network can see them.
     fn check_consensus(&self, net: &Net) -> Checked {
-        let (consensus, segments) = match (net.consensus, net.input.segments()) {
-            (None, None) => return Ok(()),
-            (None, Some(_)) => {
-                return Err(
-                    "input.segments needs consensus = \"average\" or another one, which joins the segments"
-                        .into(),
-                );
-            }
-            (Some(_), None) => {
-                return Err("consensus joins the segments of a video; add segments = 3 to the input".into());
-            }
-            (Some(consensus), Some(segments)) => (consensus, segments),
+        let time_steps = net.input.segments().or(net.input.windows().map(|windows| windows.count));
+        let key = if net.input.windows().is_some() { "windows" } else { "segments" };
+        let (joins, pooled) = (net.consensus.is_some(), !net.pooling.is_empty());
+        let name = if joins { "consensus" } else { "pooling" };
+        let Some(time_steps) = time_steps else {
+            return match joins || pooled {
+                true => Err(format!(
+                    "{name} joins the segments of a video; add segments = 3 to the input, or windows = \
+                     {{ count = 10, stride = 6 }}"
+                )),
+                false => Ok(()),
+            };
         };
+        if joins == pooled {
+            return Err(match joins {
+                true => "consensus and pooling both join the time steps; remove one of them".into(),
+                false => format!(
+                    "input.{key} needs consensus = \"average\" or another one, or pooling = [{{ at = \"pool5\", by = \
+                     \"maximum\" }}], which joins the {key}"
+                ),
+            });
+        }
         if !net.model.unwrap_or(self.shared.model).is_of_snippets() {
             let all = ModelName::all().filter(|model| model.is_of_snippets());
             let all: Vec<String> = all.map(|model| format!("\"{}\"", model.name())).collect();
-            return Err(format!("consensus needs model = {}", all.join(" or ")));
+            return Err(format!("{name} needs model = {}", all.join(" or ")));
         }
-        if let Consensus::Top(count) = consensus
-            && count > segments
+        if let Some(Consensus::Top(count)) = net.consensus
+            && count > time_steps
         {
             return Err(format!(
-                "consensus = {{ top = {count} }}: the input has {segments} segments; expected at most {segments}"
+                "consensus = {{ top = {count} }}: the input has {time_steps} {key}; expected at most {time_steps}"
             ));
         }
         match self.shared.train.get(&net.train).and_then(|protocol| protocol.pairs) {
             Some(_) => {
-                Err("training on pairs sees one time step of a video; remove input.segments and consensus"
-                    .into())
+                Err(format!("training on pairs sees one time step of a video; remove input.{key} and {name}"))
             }
             None => Ok(()),
         }

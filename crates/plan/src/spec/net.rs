@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use data::sample::SpelledSample;
-use models::{BatchStatistics, Consensus, ModelName, PyramidHead, SnippetFusion};
+use models::{BatchStatistics, Consensus, ModelName, Pooling, PyramidHead, SnippetFusion};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -30,8 +30,13 @@ pub struct Net {
     /// Levels of the pyramid network, with that architecture as its base.
     pub pyramid: Option<Pyramid>,
     /// Consensus of the segments of a video: `average`, `maximum`, `weighted`, `attention`, or the mean of the largest scores
-    /// as in `{ top = 3 }`. Required if the input has `segments`, not allowed otherwise.
+    /// as in `{ top = 3 }`. For an input with `segments` or `windows`, which needs
+    /// this or `pooling`.
     pub consensus: Option<Consensus>,
+    /// Poolings over time at layers of the network, in order, such as `[{ at = "pool5", by = "maximum" }]`. For an input with
+    /// `segments` or `windows`; not together with `consensus`.
+    #[serde(default)]
+    pub pooling: Vec<Pooling>,
     /// Batch normalisation layers that use the statistics of the batch in training. Default: that of `[shared]`.
     pub batch_statistics: Option<BatchStatistics>,
     /// Probability of dropout before the classifier in training, from 0 to below 1. `cnn-m-2048`, `alexnet` and `vgg-16` have it
