@@ -84,7 +84,11 @@ fn the_summary_lists_what_runs() {
         let visit = |layer: &str, output: &Tensor| {
             let row = rows.next().unwrap();
             let values: usize = row.output.iter().product();
-            assert_eq!((layer, channels_first(output).elem_count()), (row.name.as_str(), 2 * values), "{name}");
+            assert_eq!(
+                (layer, channels_first(output).elem_count()),
+                (row.name.as_str(), 2 * values),
+                "{name}"
+            );
         };
         let inputs = clips(2, 3, 3 * config.frames);
         let outputs = network.trace(&inputs, &Pass::eval(), visit).unwrap();
