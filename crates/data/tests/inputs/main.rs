@@ -2,8 +2,8 @@
 
 mod crops;
 mod differences;
-mod dynamic;
 mod draws;
+mod dynamic;
 mod jitter;
 mod kept;
 mod loader;
