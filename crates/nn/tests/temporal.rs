@@ -96,7 +96,7 @@ fn windows_are_pooled_position_by_position() {
 #[test]
 fn learned_sums_start_equal_and_are_rectified() {
     let x = Tensor::from_vec(vec![1f32, -1., 4., -2., 2., 1., 3., -5.], (4, 2), &Device::Cpu).unwrap();
-    for (hidden, factor) in [(false, 0.1), (true, 0.02)] {
+    for (hidden, factor) in [(false, 0.1f32), (true, 0.02)] {
         let params = Params::new(&Device::Cpu);
         let layer = LearnedOverTime::new(&params.builder(1), [2, 2], hidden).unwrap();
         assert_eq!(params.count(), if hidden { 4 + 2 + 2 + 1 } else { 2 + 1 });

@@ -74,6 +74,22 @@ fn every_kind_is_read_and_scaled_with_the_picture() {
 }
 
 #[test]
+fn a_dynamic_image_has_the_authors_range() {
+    let image = |more: &str| scaled(&format!(r#"{{ kind = "dynamic", by = "approximate-rank"{more} }}"#));
+    let SampleSpec { inputs, time_steps, .. } = image(", length = 10, windows = { count = 10, stride = 6 }");
+    assert_eq!(time_steps, TimeSteps::Windows { count: 10, stride: 6 });
+    assert_eq!(inputs[0].input.label(), "dynamic image of 10 frames");
+    let whole = image("");
+    assert_eq!(whole.time_steps, TimeSteps::Single);
+    assert_eq!(whole.inputs[0].input.label(), "dynamic image of all frames");
+    let text = serde_json::to_value(whole.inputs[0].input).unwrap();
+    let rms = text["dynamic"]["rms"].as_f64().unwrap();
+    // An L2 norm of 6000 over 227x227x3 values.
+    assert!((rms - 15.2602).abs() < 1e-3, "{rms}");
+    assert_eq!(image(r#", of = "flow", length = 10"#).inputs[0].input.channels(), 2);
+}
+
+#[test]
 fn what_cannot_be_read_says_what_can() {
     let refused = |input: &str| read(input).unwrap_err();
     insta::assert_snapshot!(refused(r#"{ kind = "flwo", length = 3 }"#),
@@ -124,7 +140,11 @@ fn segments_have_bounds_and_exclude_a_grid() {
     );
     insta::assert_snapshot!(
         refused(r#"{ kind = "rgb", frames = 1, every = 10, segments = 3 }"#),
-        @"the time steps of an input: expected `every` or `segments`; found both"
+        @"the time steps of an input: expected `every`, `segments` or `windows`; found both"
+    );
+    insta::assert_snapshot!(
+        refused(r#"{ kind = "rgb", frames = 1, segments = 3, windows = { count = 3, stride = 2 } }"#),
+        @"the time steps of an input: expected `every`, `segments` or `windows`; found both"
     );
     assert_eq!(read(r#"{ kind = "rgb", frames = 1, segments = 3 }"#).unwrap().segments(), Some(3));
 }

@@ -48,9 +48,10 @@ fn every_network_says_what_it_reads_and_hands_out_its_features() {
         let outputs = network.forward(&inputs, &Pass::eval()).unwrap();
         let classes: Vec<usize> = outputs.heads.iter().map(|head| head.logits.dims()[1]).collect();
         assert_eq!(classes, config.heads());
-        // The last layer reads as many values; dropout does not change the shape.
+        // The last layer reads as many values; dropout does not change the shape. Over segments the last layer has them.
         let rows = &summary.rows;
-        assert_eq!(outputs.features.unwrap().dims()[1..], rows[rows.len() - 2].output);
+        let last = rows.len() - if config.kind() == "temporal-segments" { 1 } else { 2 };
+        assert_eq!(outputs.features.unwrap().dims()[1..], rows[last].output);
         assert!(network.forward(&Inputs::default(), &Pass::eval()).is_err());
     }
 }
@@ -95,13 +96,14 @@ fn every_architecture_knows_its_own_parameters() {
         let params = Params::new(device());
         config.build(&params.builder(3)).unwrap();
         let tensors = params.tensors();
-        // A learned consensus of segments belongs to the classifiers.
-        let is_layer = |name: &&String| config.is_classifier(name) && !name.starts_with("consensus");
+        // A learned consensus of segments belongs to the classifiers, and so does a learned pooling.
+        let joins = |name: &str| name.starts_with("consensus") || name.starts_with("pooling");
+        let is_layer = |name: &&String| config.is_classifier(name) && !joins(name);
         let classifiers = tensors.keys().filter(is_layer).count();
         assert_eq!(classifiers, 2 * config.heads().len(), "{}: a weight and a bias each", config.kind());
         let filters = config.first_filters();
         assert_eq!(filters.len(), config.inputs().len(), "{}", config.kind());
-        for (filters, input) in filters.iter().zip(config.inputs()) {
+        for (filters, input) in filters.iter().zip(config.filtered()) {
             assert_eq!((filters.modality, tensors[&filters.weight].dims()[1]), (input.modality, input.count));
         }
         for stream in config.streams() {
