@@ -58,7 +58,7 @@ fn refused(table: &str, from: &str, to: &str) -> String {
 #[test]
 fn every_table_has_a_plan_that_survives_being_written() {
     for table in TABLES {
-        for profile in [ProfileName::Mini, ProfileName::Smoke] {
+        for profile in [ProfileName::Paper, ProfileName::Mini, ProfileName::Smoke] {
             for row in plan(table, profile).rows {
                 for protocol in row.work.protocols() {
                     let text = serde_json::to_string(&protocol).unwrap();
