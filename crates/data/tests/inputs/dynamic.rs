@@ -144,19 +144,20 @@ fn settings_outside_their_range_are_refused() {
 
 #[test]
 fn windows_begin_at_fixed_distances_between_cuts() {
-    let of = |count, stride, cuts: &[std::ops::Range<usize>]| {
+    let of = |count, stride, segments: &[(usize, usize)]| {
         let time_steps = TimeSteps::Windows { count, stride };
         let spec = SampleSpec { time_steps, ..SampleSpec::single(image(Summary::Mean, Some(10))) };
-        Clips::new("v", cuts, &spec).unwrap()
+        let segments: Vec<_> = segments.iter().map(|&(from, to)| from..to).collect();
+        Clips::new("v", &segments, &spec).unwrap()
     };
     // 0, 6, 12, 18 fit into 30 frames; after a cut they begin anew.
-    assert_eq!(of(4, 6, &[0..30]).spaced(25), [[0, 6, 12, 18]]);
-    assert_eq!(of(4, 6, &[0..17, 17..34]).spaced(1), [[0, 6, 17, 23]]);
+    assert_eq!(of(4, 6, &[(0, 30)]).spaced(25), [[0, 6, 12, 18]]);
+    assert_eq!(of(4, 6, &[(0, 17), (17, 34)]).spaced(1), [[0, 6, 17, 23]]);
     // Fewer are repeated, of more the first and the last are among those of a test.
-    assert_eq!(of(6, 6, &[0..22]).spaced(1), [[0, 0, 6, 6, 12, 12]]);
-    assert_eq!(of(3, 6, &[0..64]).spaced(1), [[0, 30, 54]]);
+    assert_eq!(of(6, 6, &[(0, 22)]).spaced(1), [[0, 0, 6, 6, 12, 12]]);
+    assert_eq!(of(3, 6, &[(0, 64)]).spaced(1), [[0, 30, 54]]);
 
-    let (clips, mut out, mut neighbours, mut firsts) = (of(4, 3, &[0..100]), Vec::new(), 0, [false; 2]);
+    let (clips, mut out, mut neighbours, mut firsts) = (of(4, 3, &[(0, 100)]), Vec::new(), 0, [false; 2]);
     for iteration in 0..400 {
         clips.draw(&mut draw_rng(1, iteration, 0), &mut out);
         assert_eq!(out.len(), 4);
