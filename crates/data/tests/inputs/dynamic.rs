@@ -149,14 +149,15 @@ fn windows_begin_at_fixed_distances_between_cuts() {
         let spec = SampleSpec { time_steps, ..SampleSpec::single(image(Summary::Mean, Some(10))) };
         Clips::new("v", cuts, &spec).unwrap()
     };
+    let uncut = |frames: usize| std::iter::once(0..frames).collect::<Vec<_>>();
     // 0, 6, 12, 18 fit into 30 frames; after a cut they begin anew.
-    assert_eq!(of(4, 6, &[0..30]).spaced(25), [[0, 6, 12, 18]]);
+    assert_eq!(of(4, 6, &uncut(30)).spaced(25), [[0, 6, 12, 18]]);
     assert_eq!(of(4, 6, &[0..17, 17..34]).spaced(1), [[0, 6, 17, 23]]);
     // Fewer are repeated, of more the first and the last are among those of a test.
-    assert_eq!(of(6, 6, &[0..22]).spaced(1), [[0, 0, 6, 6, 12, 12]]);
-    assert_eq!(of(3, 6, &[0..64]).spaced(1), [[0, 30, 54]]);
+    assert_eq!(of(6, 6, &uncut(22)).spaced(1), [[0, 0, 6, 6, 12, 12]]);
+    assert_eq!(of(3, 6, &uncut(64)).spaced(1), [[0, 30, 54]]);
 
-    let (clips, mut out, mut neighbours, mut firsts) = (of(4, 3, &[0..100]), Vec::new(), 0, [false; 2]);
+    let (clips, mut out, mut neighbours, mut firsts) = (of(4, 3, &uncut(100)), Vec::new(), 0, [false; 2]);
     for iteration in 0..400 {
         clips.draw(&mut draw_rng(1, iteration, 0), &mut out);
         assert_eq!(out.len(), 4);

@@ -150,7 +150,7 @@ fn a_snippet_stays_in_its_segment() {
     // Fewer starts than parts: one snippet may be read several times.
     assert_eq!(range(&clips(7, &fields)), [(0, 0), (0, 0), (1, 1)]);
     assert_eq!(range(&clips(6, &fields)), [(0, 0); 3]);
-    assert!(Clips::new("v", &[0..5], &fields).is_err());
+    assert!(Clips::new("v", std::slice::from_ref(&(0..5)), &fields).is_err());
 }
 
 /// A cut may leave a part without room for a snippet; such a part takes its share of the video's starts.

@@ -9,7 +9,7 @@ fn folder(sequences: std::ops::RangeInclusive<usize>) -> tempfile::TempDir {
     for (place, sequence) in sequences.enumerate() {
         for class in 0..6 {
             let index = 6 * place + (class + sequence) % 6;
-            put(&root.path().join(format!("{index}_{sequence}_{class}.avi")), &format!("{sequence} {class}"));
+            put(&root.path().join(format!("{index}_{sequence}_{class}.avi")), format!("{sequence} {class}"));
         }
     }
     root
