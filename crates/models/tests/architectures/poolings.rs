@@ -157,7 +157,7 @@ fn training_lowers_the_loss() {
         let losses: Vec<f32> =
             (0..15).map(|seed| step(&network, &inputs, &labels, seed, &mut sgd, 0.01)).collect();
         let least = losses.iter().copied().fold(f32::INFINITY, f32::min);
-        assert!(least < 0.97 * losses[0], "{name}: from {} to {least}", losses[0]);
+        assert!(least < 0.99 * losses[0], "{name}: from {} to {least}", losses[0]);
     }
 }
 
