@@ -33,7 +33,7 @@ fn found(program: &Path) -> Decoder {
             Err(DataError::FfmpegMissing { source, .. })
                 if source.kind() == std::io::ErrorKind::ExecutableFileBusy =>
             {
-                std::thread::sleep(Duration::from_millis(5));
+                std::thread::yield_now();
             }
             decoder => return decoder.unwrap(),
         }
