@@ -345,6 +345,27 @@ fn a_video_is_classified_from_a_file_and_from_a_pipe() {
     assert!(text(&refused.stderr).contains("expected a video"), "{}", text(&refused.stderr));
 }
 
+/// Networks that see several snippets at once: any number of them, or a fixed one.
+#[test]
+fn networks_of_several_snippets_classify_a_video() {
+    let place = Place::new();
+    let file = video(&place);
+    for (table, row) in [
+        ("beyond-snippets/poolings", "local"),
+        ("beyond-snippets/poolings", "conv"),
+        ("tsn/consensus-7", "attention-spatial"),
+        ("dynamic/windows", "window-10-6"),
+    ] {
+        assert_ok(&place.command(&["run", table, "--row", row, "--profile", "smoke"]).output().unwrap());
+        let run = format!("{table}/synth-smoke/{row}");
+        let output = place.command(&["predict", "--run", &run, &file, "--json"]).output().unwrap();
+        assert_ok(&output);
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let places = answer["streams"][0]["over-time"].as_array().unwrap();
+        assert!(places.len() > 1, "{run}: {answer}");
+    }
+}
+
 #[test]
 fn a_row_that_cannot_predict_says_why() {
     let place = Place::new();

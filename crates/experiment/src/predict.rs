@@ -11,14 +11,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use base::files::Scratch;
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use data::DataError;
 use data::cuts::CutConfig;
 use data::dataset::Dataset;
 use data::loader::{Crops, LabelledVideo, TestConfig, TestViews};
 use data::prepare::{PrepareConfig, PrepareError, PreparedVideo, Silent};
 use data::sample::Clips;
-use models::Network;
+use models::{Inputs, Network};
 use serde::Serialize;
 
 use crate::console::Console;
@@ -294,10 +294,15 @@ impl<'a> Predictor<'a> {
         };
         let classes = self.trained.classes.len();
         let mut scores: Vec<Vec<f32>> = Vec::with_capacity(clips.len());
-        for batch in TestViews::new(&video.id, video, &config, POSITIONS)? {
+        let repeated = plan.times_at_one_place();
+        for batch in TestViews::new(&video.id, video, &config, (POSITIONS / repeated).max(1))? {
             self.interrupt.check()?;
             let inputs = inputs_of(batch?.inputs, self.device)
                 .map_err(Error::network("making the views of a video"))?;
+            let repeat =
+                |(modality, input): (_, &Tensor)| Ok((modality, input.repeat((1, repeated, 1, 1, 1))?));
+            let inputs = inputs.iter().map(repeat).collect::<candle_core::Result<Inputs>>();
+            let inputs = inputs.map_err(Error::network("repeating the places of a video"))?;
             let heads = softmax_of_views(network, &inputs).map_err(Error::network("looking at a video"))?;
             let share = 1.0 / heads.len() as f32;
             let mut mean: Vec<Vec<f32>> = Vec::new();

@@ -312,6 +312,12 @@ impl NetPlan {
         self.sample.clone()
     }
 
+    /// Returns how often a network must see one place of a video: as many times as it has time steps, if their number is fixed.
+    pub fn times_at_one_place(&self) -> usize {
+        let is_fixed = self.sees_segments() && !self.model.accepts_any_length();
+        if is_fixed { self.sample.time_steps.count().max(1) } else { 1 }
+    }
+
     /// Iterates over the inputs at each time step.
     pub fn inputs(&self) -> impl Iterator<Item = &Input> {
         self.sample.inputs.iter().map(|input| &input.input)

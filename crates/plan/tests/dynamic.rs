@@ -82,6 +82,10 @@ fn a_whole_video_is_one_image_and_windows_are_one_clip() {
     // Half of the paper's twenty.
     assert_eq!(windows.tested().0.time_steps, TimeSteps::Windows { count: 10, stride: 6 });
     assert_eq!(windows.net.at_one_place().time_steps, TimeSteps::Single);
+    assert_eq!(windows.net.times_at_one_place(), 1);
+    // The classifier of local pooling reads a fixed number of windows.
+    assert_eq!(protocol("beyond-snippets/poolings", "local").net.times_at_one_place(), 30);
+    assert_eq!(protocol("beyond-snippets/poolings", "conv").net.times_at_one_place(), 1);
     assert_eq!(Views::of(&windows).clips, 1);
 }
 
