@@ -1,47 +1,14 @@
 //! Networks of segments, tests before the softmax and factors on rates, from the spec to the plan.
 
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed, and so has what it is built from")]
-
-use std::path::Path;
-
 use data::sample::TimeSteps;
 use models::{Consensus, ModelConfig};
 use nn::Factors;
 use plan::cost::{self, Views};
 use plan::fusion::{Fusion, Mean, ScoresOf};
-use plan::spec::{ProfileName, Spec};
-use plan::{Protocol, Request, TablePlan, Work, Workspace};
+use plan::spec::ProfileName;
+use plan::{Protocol, Work};
 
-fn workspace() -> Workspace {
-    Workspace::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
-}
-
-fn plan(table: &str, profile: ProfileName) -> TablePlan {
-    let (spec, file) = workspace().spec(table).unwrap();
-    let request = Request { profile: Some(profile), ..Request::default() };
-    TablePlan::resolve(spec, file, &request, &workspace()).unwrap()
-}
-
-fn protocol(table: &str, row: &str) -> Protocol {
-    let plan = plan(table, ProfileName::Mini);
-    let row = plan.rows.iter().find(|known| known.row.id == row).unwrap();
-    row.work.protocols()[0].clone()
-}
-
-/// Reads a table with a change; returns the error.
-fn refused(table: &str, from: &str, to: &str) -> String {
-    let experiments = workspace().root.join("experiments");
-    let file = experiments.join(format!("{table}.toml"));
-    let text = std::fs::read_to_string(&file).unwrap();
-    assert!(text.contains(from), "{from} is not in {table}");
-    match Spec::parse(&text.replace(from, to), &file, &experiments) {
-        Ok(spec) => {
-            let request = Request { profile: Some(ProfileName::Mini), ..Request::default() };
-            TablePlan::resolve(spec, file, &request, &workspace()).unwrap_err().to_string()
-        }
-        Err(error) => error.to_string(),
-    }
-}
+use crate::tables::{plan, protocol, refused};
 
 #[test]
 fn a_row_of_segments_is_a_network_with_a_consensus() {
