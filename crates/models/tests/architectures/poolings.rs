@@ -148,16 +148,16 @@ fn copies_of_an_image_have_its_scores() {
     assert!(found.iter().all(|value| value.abs() < 1e-4), "{found:?}");
 }
 
+/// A learned sum begins with small weights, so it takes the longest. At higher rates so narrow a network loses all its units.
 #[test]
-fn training_lowers_the_loss() {
+fn one_batch_is_learnt_by_heart() {
     for (name, config) in all() {
         let (params, network) = built(&config, 1);
         let (inputs, labels) = (clips(3, 3, 3 * config.frames), labels(3, 3));
         let mut sgd = Sgd::of(&params, 0.9, 0.0).unwrap();
-        let losses: Vec<f32> =
-            (0..15).map(|seed| step(&network, &inputs, &labels, seed, &mut sgd, 0.01)).collect();
-        let least = losses.iter().copied().fold(f32::INFINITY, f32::min);
-        assert!(least < 0.99 * losses[0], "{name}: from {} to {least}", losses[0]);
+        let mut losses = (0..1200).map(|seed| step(&network, &inputs, &labels, seed, &mut sgd, 0.003));
+        let first = losses.next().unwrap();
+        assert!(losses.any(|loss| loss < 0.1 * first), "{name}: from {first}");
     }
 }
 

@@ -2,13 +2,13 @@
 
 use candle_core::Tensor;
 use models::{
-    Architecture, Backbone, BatchStatistics, BnInceptionConfig, Channels, CnnM2048Config, Consensus, Inputs,
-    Modality, ModelName, Network, SegmentsConfig, SnippetNetwork, Vgg16Config, Wanted,
+    AlexNetConfig, Architecture, Backbone, BatchStatistics, BnInceptionConfig, Channels, CnnM2048Config,
+    Consensus, Inputs, Modality, ModelName, Network, SegmentsConfig, SnippetNetwork, Vgg16Config, Wanted,
 };
-use nn::{Params, Pass};
+use nn::{Params, Pass, Sgd};
 use testkit::{assert_close, fixture, noise, sizes, values};
 
-use crate::support::{self, channels_first, device, input};
+use crate::support::{self, channels_first, device, input, labels, step};
 
 const ALL: [Consensus; 5] =
     [Consensus::Average, Consensus::Maximum, Consensus::Weighted, Consensus::Attention, Consensus::Top(2)];
@@ -196,6 +196,30 @@ fn largest_scores_are_chosen_class_by_class() {
         assert!(error.contains("largest values of 3 time steps"), "{error}");
     }
     assert!(nn::largest_over_time(&x, 2, &pass).is_err());
+}
+
+#[test]
+fn one_batch_is_learnt_by_heart() {
+    let alex = AlexNetConfig {
+        input: [67, 67],
+        widths: [8, 12, 16, 16, 12],
+        fc6: 48,
+        fc7: 32,
+        dropout: 0.0,
+        ..AlexNetConfig::paper(3)
+    };
+    for consensus in ALL {
+        let config =
+            SegmentsConfig { network: SnippetNetwork::AlexNet(alex.clone()), segments: 3, consensus };
+        let (params, network) = built(&config, 1);
+        let data = noise(3, 3 * 3 * 3 * 67 * 67);
+        let x = Tensor::from_vec(data, (3, 3, 3, 67, 67), device()).unwrap();
+        let (inputs, labels) = (Inputs::from([(Modality::RGB, x)]), labels(3, 3));
+        let mut sgd = Sgd::of(&params, 0.9, 0.0).unwrap();
+        let losses: Vec<f32> =
+            (0..150).map(|seed| step(&network, &inputs, &labels, seed, &mut sgd, 0.02)).collect();
+        assert!(losses[149] < 0.1 * losses[0], "{consensus:?}: from {} to {}", losses[0], losses[149]);
+    }
 }
 
 #[test]

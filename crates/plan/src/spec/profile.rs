@@ -17,7 +17,7 @@ const MIDI: f64 = 6.0;
 pub struct Profiles {
     /// The paper's own scale.
     pub paper: Profile,
-    /// Between `paper` and `mini`, for an hour on two CPU cores.
+    /// Between `paper` and `mini`: the latter with six times its iterations.
     pub midi: Profile,
     /// A small scale, for minutes on two CPU cores.
     pub mini: Profile,
